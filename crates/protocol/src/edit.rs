@@ -1,0 +1,60 @@
+//! Documents, ranges of lines and edits, as clients and host exchange them.
+
+use serde::{Deserialize, Serialize};
+
+/// Whole lines of a document: 1-based and inclusive, as editors show them and as
+/// `--lines A-B` is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct LineRange {
+    /// First line, from 1.
+    pub start: u32,
+    /// Last line, included.
+    pub end: u32,
+}
+
+/// A document as the client sees it now, saved or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct DocumentText {
+    /// Path or name; its last component is told to the model. Never opened by the host.
+    pub path: String,
+    /// The editor's language id; guessed from the path where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub language_id: Option<String>,
+    /// The whole text, at most [`crate::DOCUMENT_BYTES_MAX`] bytes.
+    pub text: String,
+}
+
+/// A replacement of whole lines. Text has the document's own line ends; the last line's end is
+/// not part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Edit {
+    /// Where `original` stood when the request was made.
+    pub range: LineRange,
+    /// The text that was there. It must still be there when the edit is applied.
+    pub original: String,
+    /// The text to put in its place.
+    pub replacement: String,
+}
+
+/// One changed run of lines, as in a unified diff.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Hunk {
+    /// First changed line of the old document, from 1. For a pure insertion: the line before
+    /// which it goes.
+    pub old_start: u32,
+    /// How many old lines are replaced.
+    pub old_lines: u32,
+    /// First changed line of the new document, from 1.
+    pub new_start: u32,
+    /// How many new lines replace them.
+    pub new_lines: u32,
+}

@@ -1,0 +1,187 @@
+//! Errors as data: a closed set of codes, and what happened, why, and what to do next.
+//! The codes are also the command line's exit codes, so they never change their number.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $exit:literal, $wire:literal;)*) => {
+        /// What kind of failure it was. Closed: a client can list them all.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+        pub enum ErrorCode { $($(#[$doc])* $name,)* }
+
+        impl ErrorCode {
+            /// Every code, for tables and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The command line's exit code.
+            #[must_use]
+            pub const fn exit_code(self) -> u8 {
+                match self { $(Self::$name => $exit,)* }
+            }
+
+            /// Name on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $wire,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A mistake of ours. Also what a panic in a command becomes.
+    Internal = 1, "internal";
+    /// The command or its arguments make no sense.
+    Usage = 2, "usage";
+    /// A message that does not follow the protocol.
+    Protocol = 3, "protocol";
+    /// The two sides speak different versions.
+    VersionMismatch = 4, "versionMismatch";
+    /// No host could be reached or started.
+    HostUnreachable = 5, "hostUnreachable";
+    /// The folder for socket and lock cannot be used.
+    RuntimeFolder = 6, "runtimeFolder";
+    /// The host takes no new work because it is ending.
+    Draining = 7, "draining";
+    /// Too many requests or clients at once.
+    Busy = 8, "busy";
+    /// The file is not there.
+    FileNotFound = 10, "fileNotFound";
+    /// The file is there and can't be read or written.
+    FileAccess = 11, "fileAccess";
+    /// The file is binary or not UTF-8.
+    NotText = 12, "notText";
+    /// The lines asked for are not in the file.
+    LinesOutOfRange = 13, "linesOutOfRange";
+    /// Nothing but white space is selected.
+    SelectionEmpty = 14, "selectionEmpty";
+    /// The selection does not fit the context window.
+    SelectionTooLarge = 15, "selectionTooLarge";
+    /// The document is larger than a request may be.
+    DocumentTooLarge = 16, "documentTooLarge";
+    /// The text to be replaced no longer stands where it was.
+    DocumentChanged = 17, "documentChanged";
+    /// The model's answer can't be used as an edit.
+    AnswerUnusable = 18, "answerUnusable";
+    /// A setting has a value that is not allowed.
+    InvalidSetting = 19, "invalidSetting";
+    /// No model is installed or named.
+    NoModel = 20, "noModel";
+    /// The model file is not there.
+    ModelNotFound = 21, "modelNotFound";
+    /// The file is not a GGUF.
+    ModelNotGguf = 22, "modelNotGguf";
+    /// The GGUF is cut off or damaged.
+    ModelDamaged = 23, "modelDamaged";
+    /// A GGUF of a kind this build can't run.
+    ModelUnsupported = 24, "modelUnsupported";
+    /// llama.cpp refused to load it.
+    ModelLoadFailed = 25, "modelLoadFailed";
+    /// There was not enough memory.
+    OutOfMemory = 26, "outOfMemory";
+    /// The worker could not be started.
+    WorkerStart = 30, "workerStart";
+    /// The worker ended while it was working.
+    WorkerCrashed = 31, "workerCrashed";
+    /// llama.cpp failed in the middle of an answer.
+    GenerateFailed = 32, "generateFailed";
+    /// The editor could not be started.
+    EditorStart = 40, "editorStart";
+    /// The user stopped it. 128 + SIGINT, as shells expect.
+    Cancelled = 130, "cancelled";
+}
+
+/// What a client may offer as a button.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub enum ErrorAction {
+    /// Ask again.
+    Retry,
+    /// Show the log.
+    ShowLog,
+    /// Open the product's settings.
+    OpenSettings,
+    /// Reload the window.
+    ReloadWindow,
+}
+
+/// An error a person can act on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ErrorInfo {
+    /// What kind of failure.
+    pub code: ErrorCode,
+    /// What happened: one sentence with the concrete file, model or number.
+    pub message: String,
+    /// Why, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub cause: Option<String>,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub hint: Option<String>,
+    /// What a client may offer as a button.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub action: Option<ErrorAction>,
+}
+
+impl ErrorInfo {
+    /// An error that says only what happened; add to it with the `with_` methods.
+    #[must_use]
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), cause: None, hint: None, action: None }
+    }
+
+    /// Says why.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Names a button.
+    #[must_use]
+    pub fn with_action(mut self, action: ErrorAction) -> Self {
+        self.action = Some(action);
+        self
+    }
+}
+
+impl std::fmt::Display for ErrorInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(cause) = &self.cause {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ErrorInfo {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_on_the_wire_are_what_serde_writes_and_exit_codes_are_unique() {
+        let mut exits = std::collections::HashSet::new();
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+            assert!(exits.insert(code.exit_code()), "exit code of {code:?} is taken");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The first message on both hops. `hello`, `status`, `drain` and `stop` keep their shape in
+//! every version, so that a new client can retire an old host.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the client-to-host protocol. Bump when an old peer would misread a message.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Version of the host-to-worker protocol. Both are shipped together, so it must be equal.
+pub const WORKER_VERSION: u32 = 1;
+
+/// Which build of the product this is; shown in errors and in `status`.
+pub const BUILD_ID: &str = env!("CARGO_PKG_VERSION");
+
+/// Who is calling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub enum ClientKind {
+    /// The command line.
+    Cli,
+    /// The extension in an editor window.
+    Editor,
+    /// The launcher or a test.
+    Other,
+}
+
+/// Introduces a client to the host. The first message of every connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct HelloParams {
+    /// [`PROTOCOL_VERSION`] of the sender.
+    pub protocol_version: u32,
+    /// [`BUILD_ID`] of the sender.
+    pub build_id: String,
+    /// Process id of the sender.
+    pub pid: u32,
+    /// Who is calling.
+    pub client: ClientKind,
+    /// Whether `statusChanged` notifications are wanted.
+    #[serde(default)]
+    pub wants_status: bool,
+}
+
+/// The host's introduction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct HelloAnswer {
+    /// [`PROTOCOL_VERSION`] of the host.
+    pub protocol_version: u32,
+    /// [`BUILD_ID`] of the host.
+    pub build_id: String,
+    /// Process id of the host.
+    pub pid: u32,
+}
+
+/// See [`HelloParams`].
+#[derive(Debug, Clone, Copy)]
+pub struct Hello;
+
+impl crate::Request for Hello {
+    type Params = HelloParams;
+    type Answer = HelloAnswer;
+    const METHOD: &'static str = "hello";
+    const IDEMPOTENT: bool = true;
+    const DEADLINE_MS: Option<u64> = Some(5_000);
+}

@@ -1,0 +1,406 @@
+//! Client to host: what the extension and the command line ask, and what the host tells them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::request::{notifications, requests};
+use crate::{ContextUse, DocumentText, Edit, ErrorInfo, FinishReason, Hunk, LineRange, Usage};
+
+/// Names one request of one connection, so that its stream can be told apart and it can be
+/// cancelled. Chosen by the client; unique among its running requests; at most 64 bytes.
+pub type RequestId = String;
+
+/// An empty answer or empty parameters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Nothing {}
+
+/// What the model is doing, for a status bar.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub enum EngineState {
+    /// No worker runs; the next request starts one.
+    Idle,
+    /// The worker process is starting.
+    Starting,
+    /// The model is being read.
+    Loading {
+        /// 0 to 1.
+        fraction: f32,
+    },
+    /// Ready to answer.
+    Ready,
+    /// Answering.
+    Working,
+    /// The last start, load or worker failed; the next request tries again.
+    Failed {
+        /// What went wrong.
+        error: ErrorInfo,
+    },
+}
+
+/// A model as the host resolved it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ModelInfo {
+    /// `demo`, or the path that was given.
+    pub reference: String,
+    /// Name from the file's own metadata, else the file name.
+    pub name: String,
+    /// Architecture from the file, such as `qwen2`.
+    pub architecture: String,
+    /// Size of the file in bytes.
+    pub size_bytes: u64,
+    /// Context length the model was trained for, in tokens.
+    pub trained_context_tokens: u32,
+    /// Whether this is the bundled demo model, which is no code assistant.
+    pub demo: bool,
+}
+
+/// What the host is and does now. Understood by clients of every version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct HostStatus {
+    /// [`crate::PROTOCOL_VERSION`] of the host.
+    pub protocol_version: u32,
+    /// [`crate::BUILD_ID`] of the host.
+    pub build_id: String,
+    /// Process id of the host.
+    pub pid: u32,
+    /// How long it has run, in milliseconds.
+    pub uptime_ms: u64,
+    /// Connected clients.
+    pub clients: u32,
+    /// Requests running or waiting.
+    pub requests: u32,
+    /// What the engine does.
+    pub engine: EngineState,
+    /// The model in use, where one is resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub model: Option<ModelInfo>,
+    /// The worker, where one runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub worker: Option<WorkerStatus>,
+    /// Size of the context window in tokens, where a model is loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub context_tokens: Option<u32>,
+}
+
+/// The worker process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct WorkerStatus {
+    /// Process id.
+    pub pid: u32,
+    /// How many workers this host has started so far.
+    pub generation: u64,
+    /// Version of llama.cpp in it.
+    pub llama_build: String,
+    /// Where it computes, such as `CPU` or `Metal`.
+    pub device: String,
+}
+
+/// Rewrite the selected lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ImproveParams {
+    /// See [`RequestId`].
+    pub request_id: RequestId,
+    /// The document as it is now.
+    pub document: DocumentText,
+    /// The lines to rewrite.
+    pub selection: LineRange,
+    /// What to do with them; to improve them where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub instruction: Option<String>,
+    /// `demo` or the path of a GGUF; the setting `codeModel` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub model: Option<String>,
+}
+
+/// A finished rewrite.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ImproveAnswer {
+    /// The edit. Where `unchanged`, its replacement is its original.
+    pub edit: Edit,
+    /// The model found nothing to change.
+    pub unchanged: bool,
+    /// The changed runs of lines in the whole document.
+    pub hunks: Vec<Hunk>,
+    /// The change as a unified diff, with the document's path.
+    pub diff: String,
+    /// What the user should look at before keeping it.
+    pub warnings: Vec<String>,
+    /// How often the model had to be asked.
+    pub attempts: u32,
+    /// What it cost, all attempts together.
+    pub usage: Usage,
+    /// What the model was given.
+    pub context: ContextUse,
+    /// Which model wrote it.
+    pub model: ModelInfo,
+}
+
+/// Explain the selected lines. The answer streams as `delta`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ExplainParams {
+    /// See [`RequestId`].
+    pub request_id: RequestId,
+    /// The document as it is now.
+    pub document: DocumentText,
+    /// The lines to explain.
+    pub selection: LineRange,
+    /// `demo` or the path of a GGUF; the setting `codeModel` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub model: Option<String>,
+}
+
+/// A finished explanation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ExplainAnswer {
+    /// The whole text as Markdown; the deltas joined.
+    pub text: String,
+    /// Why it ended. Cut answers say so.
+    pub finish: FinishReason,
+    /// What it cost.
+    pub usage: Usage,
+    /// What the model was given.
+    pub context: ContextUse,
+    /// Which model wrote it.
+    pub model: ModelInfo,
+}
+
+/// Sampling of a raw generation; the settings' values where absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct SamplingParams {
+    /// 0 is greedy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub temperature: Option<f32>,
+    /// 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub top_p: Option<f32>,
+    /// 1 is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub repeat_penalty: Option<f32>,
+    /// Random where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub seed: Option<u32>,
+}
+
+/// Raw access to the model, for scripts and benchmarks. The answer streams as `delta`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct GenerateParams {
+    /// See [`RequestId`].
+    pub request_id: RequestId,
+    /// What the user says.
+    pub prompt: String,
+    /// The system message, where wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub system: Option<String>,
+    /// Send the prompt as it is, without the chat template.
+    #[serde(default)]
+    pub raw: bool,
+    /// Most tokens to write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub max_tokens: Option<u32>,
+    /// Strings that end the answer and are not part of it.
+    #[serde(default)]
+    pub stop: Vec<String>,
+    /// Overrides of the settings.
+    #[serde(default)]
+    pub sampling: SamplingParams,
+    /// `demo` or the path of a GGUF; the setting `codeModel` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub model: Option<String>,
+}
+
+/// A finished raw generation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct GenerateAnswer {
+    /// The whole text; the deltas joined.
+    pub text: String,
+    /// Why it ended.
+    pub finish: FinishReason,
+    /// What it cost.
+    pub usage: Usage,
+    /// Which model wrote it.
+    pub model: ModelInfo,
+}
+
+/// Names the request to stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct CancelParams {
+    /// A request of the same connection.
+    pub request_id: RequestId,
+}
+
+/// Whether there was something to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct CancelAnswer {
+    /// False where the request had already ended or never was.
+    pub found: bool,
+}
+
+/// Get a model ready before it is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct WarmParams {
+    /// `demo` or the path of a GGUF; the setting `codeModel` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub model: Option<String>,
+}
+
+/// Where does this edit belong in the document as it is now?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct LocateEditParams {
+    /// The document as it is now.
+    pub document: DocumentText,
+    /// The edit to be applied.
+    pub edit: Edit,
+}
+
+/// The place of an edit. A document in which it has none is the error `documentChanged`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct LocateEditAnswer {
+    /// Where the original stands now.
+    pub range: LineRange,
+    /// Whether that is another place than when the request was made.
+    pub moved: bool,
+}
+
+/// The editor's settings, as `localcoder.*` keys without that prefix. They replace those sent
+/// before.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ConfigureParams {
+    /// Only values that the user set.
+    #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown>"))]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What was wrong with the settings, if anything. Good values are used all the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ConfigureAnswer {
+    /// One error a bad value.
+    pub errors: Vec<ErrorInfo>,
+}
+
+/// Where a request is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub enum Stage {
+    /// Behind other requests.
+    Queued,
+    /// The worker or the model is being started.
+    Loading,
+    /// The prompt is being read.
+    Prefill,
+    /// The answer is being written.
+    Generating,
+    /// The answer was unusable and the model is asked again.
+    Retrying,
+}
+
+/// Tells how far a request is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ProgressParams {
+    /// Which request.
+    pub request_id: RequestId,
+    /// Where it is.
+    pub stage: Stage,
+    /// 0 to 1 within the stage, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub fraction: Option<f32>,
+    /// A few words for the user.
+    pub message: String,
+}
+
+/// A piece of a streamed answer. For a rewrite: the code so far is not shown, only its growth.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct DeltaParams {
+    /// Which request.
+    pub request_id: RequestId,
+    /// Always whole characters.
+    pub text: String,
+}
+
+requests! { HOST_REQUESTS:
+    /// What the host is and does now.
+    Status = "status", Nothing => HostStatus, idempotent: true, deadline_ms: Some(5_000);
+    /// Take no new work and end when the running work is done.
+    Drain = "drain", Nothing => Nothing, idempotent: true, deadline_ms: Some(5_000);
+    /// End now; running requests are answered with `draining`.
+    Stop = "stop", Nothing => Nothing, idempotent: true, deadline_ms: Some(5_000);
+    /// See [`ConfigureParams`].
+    Configure = "configure", ConfigureParams => ConfigureAnswer, idempotent: true, deadline_ms: Some(5_000);
+    /// See [`WarmParams`]. Answered when the model is ready.
+    Warm = "warm", WarmParams => Nothing, idempotent: true, deadline_ms: None;
+    /// See [`ImproveParams`].
+    Improve = "improve", ImproveParams => ImproveAnswer, idempotent: true, deadline_ms: None;
+    /// See [`ExplainParams`].
+    Explain = "explain", ExplainParams => ExplainAnswer, idempotent: false, deadline_ms: None;
+    /// See [`GenerateParams`].
+    Generate = "generate", GenerateParams => GenerateAnswer, idempotent: false, deadline_ms: None;
+    /// Stop a request of this connection. It is answered with the error `cancelled`.
+    Cancel = "cancel", CancelParams => CancelAnswer, idempotent: true, deadline_ms: Some(5_000);
+    /// See [`LocateEditParams`].
+    LocateEdit = "locateEdit", LocateEditParams => LocateEditAnswer, idempotent: true, deadline_ms: Some(5_000);
+}
+
+notifications! { HOST_NOTIFICATIONS:
+    /// See [`ProgressParams`].
+    Progress = "progress", ProgressParams;
+    /// See [`DeltaParams`].
+    Delta = "delta", DeltaParams;
+    /// Sent to clients that asked for it, at most once every 100 ms.
+    StatusChanged = "statusChanged", HostStatus;
+}

@@ -1,0 +1,55 @@
+//! What a generation cost and what it was given.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub enum FinishReason {
+    /// The model ended its turn.
+    EndOfTurn,
+    /// A stop string was written.
+    StopString,
+    /// The limit on generated tokens was reached: the answer is cut.
+    TokenLimit,
+    /// The context window is full: the answer is cut.
+    ContextFull,
+}
+
+/// Tokens and times of one generation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Usage {
+    /// Tokens of the whole prompt.
+    pub prompt_tokens: u32,
+    /// How many of these were still in the KV cache and were not computed again.
+    pub cached_tokens: u32,
+    /// Tokens written.
+    pub generated_tokens: u32,
+    /// Time spent on the prompt, in milliseconds.
+    pub prefill_ms: f64,
+    /// Time spent on writing, in milliseconds.
+    pub decode_ms: f64,
+}
+
+/// What of the document went into the prompt. Nothing is left out silently.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ContextUse {
+    /// Size of the context window in tokens.
+    pub window_tokens: u32,
+    /// Tokens of the selection.
+    pub selection_tokens: u32,
+    /// Lines of the file before the selection that were given to the model, and those that
+    /// were left out.
+    pub before_lines: u32,
+    /// See `before_lines`.
+    pub before_lines_omitted: u32,
+    /// Lines after the selection that were given to the model.
+    pub after_lines: u32,
+    /// See `before_lines`.
+    pub after_lines_omitted: u32,
+}

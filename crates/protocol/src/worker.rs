@@ -1,0 +1,268 @@
+//! Host to worker: the narrow interface to llama.cpp. One model, one request at a time.
+
+use serde::{Deserialize, Serialize};
+
+use crate::request::{notifications, requests};
+use crate::{FinishReason, Nothing, Usage};
+
+/// Which worker this is: the slot it runs in and how many came before it there. An answer that
+/// carries another generation is from a dead worker and is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerId {
+    /// Which of the host's workers.
+    pub slot: u32,
+    /// Counts up with each start.
+    pub generation: u64,
+}
+
+/// The host introduces itself and names the worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerHelloParams {
+    /// [`crate::WORKER_VERSION`] of the host.
+    pub worker_version: u32,
+    /// The name the worker puts into every message.
+    pub worker: WorkerId,
+}
+
+/// The worker's introduction, answered before llama.cpp is asked for anything slow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerHelloAnswer {
+    /// [`crate::WORKER_VERSION`] of the worker.
+    pub worker_version: u32,
+    /// [`crate::BUILD_ID`] of the worker.
+    pub build_id: String,
+    /// Process id.
+    pub pid: u32,
+    /// Version of llama.cpp.
+    pub llama_build: String,
+    /// As named by the host.
+    pub worker: WorkerId,
+}
+
+/// An answer that proves the worker's request loop runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PingAnswer {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// Whether a model is loaded.
+    pub loaded: bool,
+    /// Whether a generation runs.
+    pub busy: bool,
+}
+
+/// How to run a model. The host decides all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadProfile {
+    /// Size of the context window in tokens; the worker clamps it to what the model was
+    /// trained for and says what it took.
+    pub context_tokens: u32,
+    /// Most prompt tokens computed in one step; a cancel takes effect within one.
+    pub batch_tokens: u32,
+    /// Threads that compute; 0 lets the worker choose by the model's size.
+    pub threads: u32,
+    /// Layers on the GPU; `None` for all.
+    pub gpu_layers: Option<u32>,
+}
+
+/// Load a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadModelParams {
+    /// Path of a GGUF whose header the host has already checked.
+    pub model_ref: String,
+    /// How to run it.
+    pub profile: LoadProfile,
+}
+
+/// What was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadModelAnswer {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// Context window that was made, in tokens.
+    pub context_tokens: u32,
+    /// Threads in use.
+    pub threads: u32,
+    /// Where it computes, such as `CPU` or `Metal`.
+    pub device: String,
+    /// Time to load, in milliseconds.
+    pub load_ms: u64,
+}
+
+/// How far a load is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadProgressParams {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// 0 to 1.
+    pub fraction: f32,
+}
+
+/// Who says a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// The product.
+    System,
+    /// The user.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// One message of a chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatMessage {
+    /// Who says it.
+    pub role: Role,
+    /// What they say. Never parsed for control tokens.
+    pub content: String,
+}
+
+/// What the model is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum WorkerPrompt {
+    /// A chat in the model's own template.
+    Chat {
+        /// The messages in order.
+        messages: Vec<ChatMessage>,
+        /// What the assistant's turn begins with.
+        prefill: String,
+    },
+    /// Text as it is. Control tokens in it are not parsed.
+    Raw {
+        /// The text.
+        text: String,
+    },
+}
+
+/// How tokens are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerSampling {
+    /// 0 is greedy.
+    pub temperature: f32,
+    /// 0 to 1; 1 is off.
+    pub top_p: f32,
+    /// 1 is off.
+    pub repeat_penalty: f32,
+    /// The same seed and prompt give the same text.
+    pub seed: u32,
+}
+
+/// Write text. It streams as `token` notifications.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerGenerateParams {
+    /// Names the generation in its notifications and in `cancel`.
+    pub request_id: u64,
+    /// What the model is given.
+    pub prompt: WorkerPrompt,
+    /// How tokens are chosen.
+    pub sampling: WorkerSampling,
+    /// Most tokens to write.
+    pub max_tokens: u32,
+    /// Strings that end the text and are not part of it.
+    pub stop: Vec<String>,
+}
+
+/// A finished generation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerGenerateAnswer {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// Why it ended.
+    pub finish: FinishReason,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// A piece of text, always whole characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenParams {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// Which generation.
+    pub request_id: u64,
+    /// What was written since the last piece.
+    pub text: String,
+}
+
+/// How much of a prompt has been computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PrefillProgressParams {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// Which generation.
+    pub request_id: u64,
+    /// Prompt tokens computed or found in the cache.
+    pub done_tokens: u32,
+    /// Prompt tokens in all.
+    pub total_tokens: u32,
+}
+
+/// Stop a generation. It is answered with the error `cancelled`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerCancelParams {
+    /// Which generation.
+    pub request_id: u64,
+}
+
+/// Count tokens, so that the host can lay out a prompt that fits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountTokensParams {
+    /// Each is counted by itself.
+    pub texts: Vec<String>,
+}
+
+/// One count a text, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountTokensAnswer {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// Tokens of each text.
+    pub counts: Vec<u32>,
+}
+
+requests! { WORKER_REQUESTS:
+    /// See [`WorkerHelloParams`].
+    WorkerHello = "hello", WorkerHelloParams => WorkerHelloAnswer, idempotent: true, deadline_ms: Some(30_000);
+    /// See [`PingAnswer`].
+    Ping = "ping", Nothing => PingAnswer, idempotent: true, deadline_ms: Some(10_000);
+    /// See [`LoadModelParams`]. Progress comes as `loadProgress`.
+    LoadModel = "loadModel", LoadModelParams => LoadModelAnswer, idempotent: true, deadline_ms: None;
+    /// Give the model's memory back.
+    UnloadModel = "unloadModel", Nothing => Nothing, idempotent: true, deadline_ms: Some(30_000);
+    /// See [`CountTokensParams`].
+    CountTokens = "countTokens", CountTokensParams => CountTokensAnswer, idempotent: true, deadline_ms: Some(30_000);
+    /// See [`WorkerGenerateParams`].
+    WorkerGenerate = "generate", WorkerGenerateParams => WorkerGenerateAnswer, idempotent: false, deadline_ms: None;
+    /// See [`WorkerCancelParams`]. Answered at once; `found` says whether it was running.
+    WorkerCancel = "cancel", WorkerCancelParams => CancelAnswer, idempotent: true, deadline_ms: Some(5_000);
+}
+
+notifications! { WORKER_NOTIFICATIONS:
+    /// See [`LoadProgressParams`].
+    LoadProgress = "loadProgress", LoadProgressParams;
+    /// See [`PrefillProgressParams`].
+    PrefillProgress = "prefillProgress", PrefillProgressParams;
+    /// See [`TokenParams`].
+    Token = "token", TokenParams;
+}
+
+use crate::CancelAnswer;

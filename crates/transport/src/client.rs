@@ -1,0 +1,125 @@
+//! A blocking client for one connection: the command line, the launcher and tests use it.
+//! Calls may overlap: answers and notifications come out of one stream of events.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use localcoder_protocol::{ErrorCode, ErrorInfo, Request};
+use serde_json::Value;
+
+use crate::{Id, Message, Outbox, spawn_reader, spawn_writer};
+
+/// What came from the peer.
+#[derive(Debug)]
+pub enum ClientEvent {
+    /// The answer to the call with this number.
+    Answer(i64, Result<Value, ErrorInfo>),
+    /// A notification: method and parameters.
+    Notification(String, Value),
+    /// The connection ended.
+    Closed,
+}
+
+/// One connection to a host or a worker.
+#[derive(Debug)]
+pub struct Client {
+    outbox: Outbox,
+    events: Receiver<ClientEvent>,
+    next_id: i64,
+}
+
+impl Client {
+    /// Speaks over a pair of streams.
+    #[must_use]
+    pub fn new(reader: impl Read + Send + 'static, writer: impl Write + Send + 'static) -> Self {
+        let (outbox, _) = spawn_writer("client", writer);
+        // Unbounded on purpose: the reader must never stop reading, or the host would take this
+        // client for a slow one while it waits for its own user.
+        let (sender, events) = unbounded();
+        spawn_reader("client", reader, move |message| {
+            let event = match message {
+                Some(Ok(Message::Response { id: Id::Number(id), result })) => {
+                    ClientEvent::Answer(id, result)
+                }
+                Some(Ok(Message::Notification { method, params })) => {
+                    ClientEvent::Notification(method, params)
+                }
+                // A peer that calls us or sends text ids is not ours; there is nothing to answer.
+                Some(Ok(_)) => return true,
+                Some(Err(_)) | None => ClientEvent::Closed,
+            };
+            let last = matches!(event, ClientEvent::Closed);
+            sender.send(event).is_ok() && !last
+        });
+        Self { outbox, events, next_id: 1 }
+    }
+
+    /// Sends a call and returns its number.
+    ///
+    /// # Errors
+    /// Where the connection is gone.
+    pub fn start<R: Request>(&mut self, params: &R::Params) -> Result<i64, ErrorInfo> {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.outbox.send(Message::request::<R>(id, params)).map_err(|_| connection_lost())?;
+        Ok(id)
+    }
+
+    /// Everything that comes, in order.
+    #[must_use]
+    pub fn events(&self) -> &Receiver<ClientEvent> {
+        &self.events
+    }
+
+    /// Calls and waits. Notifications go to `on_notification`. `deadline` is the caller's own,
+    /// besides the request's.
+    ///
+    /// # Errors
+    /// The peer's error, a lost connection, or a passed deadline.
+    pub fn call<R: Request>(
+        &mut self,
+        params: &R::Params,
+        mut on_notification: impl FnMut(&str, Value),
+    ) -> Result<R::Answer, ErrorInfo> {
+        let id = self.start::<R>(params)?;
+        let deadline = R::DEADLINE_MS.map(|ms| Instant::now() + Duration::from_millis(ms));
+        loop {
+            let event = match deadline {
+                Some(deadline) => match self.events.recv_deadline(deadline) {
+                    Ok(event) => event,
+                    Err(RecvTimeoutError::Timeout) => return Err(no_answer::<R>()),
+                    Err(RecvTimeoutError::Disconnected) => return Err(connection_lost()),
+                },
+                None => self.events.recv().map_err(|_| connection_lost())?,
+            };
+            match event {
+                ClientEvent::Answer(answered, result) if answered == id => {
+                    return read_answer::<R>(result);
+                }
+                ClientEvent::Answer(..) => {}
+                ClientEvent::Notification(method, params) => on_notification(&method, params),
+                ClientEvent::Closed => return Err(connection_lost()),
+            }
+        }
+    }
+}
+
+/// Reads the answer of `R` out of a [`ClientEvent::Answer`].
+fn read_answer<R: Request>(result: Result<Value, ErrorInfo>) -> Result<R::Answer, ErrorInfo> {
+    serde_json::from_value(result?).map_err(|error| {
+        ErrorInfo::new(ErrorCode::Protocol, format!("the answer to `{}` makes no sense", R::METHOD))
+            .with_cause(error.to_string())
+            .with_hint("run `localcoder host stop` and try again")
+    })
+}
+
+fn no_answer<R: Request>() -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::HostUnreachable, format!("no answer to `{}` in time", R::METHOD))
+        .with_hint("run `localcoder host stop` and try again")
+}
+
+fn connection_lost() -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::HostUnreachable, "the connection was lost")
+        .with_hint("try again: a new host is started by the next command")
+}

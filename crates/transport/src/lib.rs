@@ -1,0 +1,14 @@
+//! JSON-RPC 2.0 with `Content-Length` framing, over any pair of byte streams.
+//!
+//! Moves messages and bounds them; knows no method. The host and the worker read through
+//! [`spawn_reader`] and write through [`Outbox`]; the command line and tests use [`Client`].
+
+mod client;
+mod connection;
+mod frame;
+mod message;
+
+pub use client::{Client, ClientEvent};
+pub use connection::{Outbox, OutboxError, QUEUE_MESSAGES, ReadError, spawn_reader, spawn_writer};
+pub use frame::{FrameError, HEADER_BYTES_MAX, read_frame, write_frame};
+pub use message::{Id, Message, MessageError};

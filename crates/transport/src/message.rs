@@ -1,0 +1,211 @@
+//! One JSON-RPC message as a value, and its JSON. Strict in what it is, lenient in extra fields.
+
+use localcoder_protocol::{ErrorCode, ErrorInfo, Notification, Request};
+use serde_json::{Map, Value, json};
+
+/// Code of every error on the wire: the detail is in `data`, as an [`ErrorInfo`].
+const APPLICATION_ERROR: i64 = -32_000;
+
+/// Ties an answer to its request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Id {
+    /// What this product's own clients use.
+    Number(i64),
+    /// What JSON-RPC allows besides.
+    Text(String),
+}
+
+/// One message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// A call.
+    Request {
+        /// Chosen by the caller.
+        id: Id,
+        /// What is called.
+        method: String,
+        /// Its parameters.
+        params: Value,
+    },
+    /// The answer to a call.
+    Response {
+        /// Of the call.
+        id: Id,
+        /// What came of it.
+        result: Result<Value, ErrorInfo>,
+    },
+    /// A message without an answer.
+    Notification {
+        /// What it is.
+        method: String,
+        /// Its parameters.
+        params: Value,
+    },
+}
+
+/// Why some bytes are no message.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// Not JSON.
+    #[error("the frame is not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// JSON of another shape.
+    #[error("the frame is not a JSON-RPC 2.0 message: {0}")]
+    Shape(&'static str),
+}
+
+impl Message {
+    /// A call of `R`.
+    ///
+    /// # Panics
+    /// Never: protocol types serialize.
+    #[must_use]
+    pub fn request<R: Request>(id: i64, params: &R::Params) -> Self {
+        let params = serde_json::to_value(params).expect("protocol types serialize");
+        Self::Request { id: Id::Number(id), method: R::METHOD.to_owned(), params }
+    }
+
+    /// A notification `N`.
+    ///
+    /// # Panics
+    /// Never: protocol types serialize.
+    #[must_use]
+    pub fn notification<N: Notification>(params: &N::Params) -> Self {
+        let params = serde_json::to_value(params).expect("protocol types serialize");
+        Self::Notification { method: N::METHOD.to_owned(), params }
+    }
+
+    /// The answer to a call of `R`.
+    ///
+    /// # Panics
+    /// Never: protocol types serialize.
+    #[must_use]
+    pub fn answer<R: Request>(id: Id, result: Result<R::Answer, ErrorInfo>) -> Self {
+        let result =
+            result.map(|answer| serde_json::to_value(answer).expect("protocol types serialize"));
+        Self::Response { id, result }
+    }
+
+    /// Its JSON, ready for a frame.
+    ///
+    /// # Panics
+    /// Never: values serialize.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let value = match self {
+            Self::Request { id, method, params } => {
+                json!({"jsonrpc": "2.0", "id": id.to_json(), "method": method, "params": params})
+            }
+            Self::Notification { method, params } => {
+                json!({"jsonrpc": "2.0", "method": method, "params": params})
+            }
+            Self::Response { id, result: Ok(answer) } => {
+                json!({"jsonrpc": "2.0", "id": id.to_json(), "result": answer})
+            }
+            Self::Response { id, result: Err(error) } => json!({
+                "jsonrpc": "2.0",
+                "id": id.to_json(),
+                "error": {"code": APPLICATION_ERROR, "message": error.to_string(), "data": error},
+            }),
+        };
+        serde_json::to_vec(&value).expect("values serialize")
+    }
+
+    /// Reads the JSON of one frame. serde_json's own limit of 128 bounds the nesting.
+    ///
+    /// # Errors
+    /// Where the bytes are not JSON or not a message.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, MessageError> {
+        let Value::Object(mut map) = serde_json::from_slice(bytes)? else {
+            return Err(MessageError::Shape("it is no object"));
+        };
+        if map.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
+            return Err(MessageError::Shape("`jsonrpc` is not \"2.0\""));
+        }
+        let id = map.remove("id").map(Id::from_json).transpose()?;
+        let method = match map.remove("method") {
+            None => None,
+            Some(Value::String(method)) => Some(method),
+            Some(_) => return Err(MessageError::Shape("`method` is no string")),
+        };
+        let params = map.remove("params").unwrap_or(Value::Object(Map::new()));
+        match (id, method) {
+            (Some(id), Some(method)) => Ok(Self::Request { id, method, params }),
+            (None, Some(method)) => Ok(Self::Notification { method, params }),
+            (Some(id), None) => Ok(Self::Response { id, result: read_result(map)? }),
+            (None, None) => Err(MessageError::Shape("it has neither `id` nor `method`")),
+        }
+    }
+}
+
+fn read_result(mut map: Map<String, Value>) -> Result<Result<Value, ErrorInfo>, MessageError> {
+    if let Some(answer) = map.remove("result") {
+        return Ok(Ok(answer));
+    }
+    let Some(Value::Object(mut error)) = map.remove("error") else {
+        return Err(MessageError::Shape("it has neither `result` nor `error`"));
+    };
+    let message = error.remove("message").and_then(|it| it.as_str().map(str::to_owned));
+    let info = error.remove("data").and_then(|it| serde_json::from_value(it).ok());
+    Ok(Err(info.unwrap_or_else(|| {
+        ErrorInfo::new(ErrorCode::Internal, message.unwrap_or_else(|| "unknown error".to_owned()))
+    })))
+}
+
+impl Id {
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Number(number) => json!(number),
+            Self::Text(text) => json!(text),
+        }
+    }
+
+    fn from_json(value: Value) -> Result<Self, MessageError> {
+        match value {
+            Value::Number(number) => number
+                .as_i64()
+                .map(Self::Number)
+                .ok_or(MessageError::Shape("`id` is no whole number")),
+            Value::String(text) => Ok(Self::Text(text)),
+            _ => Err(MessageError::Shape("`id` is neither number nor string")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_survive_their_json() {
+        let error = ErrorInfo::new(ErrorCode::NoModel, "no model").with_hint("name one");
+        for message in [
+            Message::Request {
+                id: Id::Number(7),
+                method: "improve".into(),
+                params: json!({"a": "ä\n"}),
+            },
+            Message::Notification { method: "delta".into(), params: json!({}) },
+            Message::Response { id: Id::Text("x".into()), result: Ok(json!([1, 2])) },
+            Message::Response { id: Id::Number(0), result: Err(error) },
+        ] {
+            assert_eq!(Message::from_bytes(&message.to_bytes()).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn other_shapes_are_refused_with_a_reason() {
+        for (bytes, reason) in [
+            (&b"{"[..], "not JSON"),
+            (b"[]", "no object"),
+            (br#"{"jsonrpc":"1.0","id":1,"method":"a"}"#, "not \"2.0\""),
+            (br#"{"jsonrpc":"2.0"}"#, "neither `id` nor `method`"),
+            (br#"{"jsonrpc":"2.0","id":1}"#, "neither `result` nor `error`"),
+            (br#"{"jsonrpc":"2.0","id":1.5,"method":"a"}"#, "no whole number"),
+            (br#"{"jsonrpc":"2.0","id":1,"method":3}"#, "no string"),
+        ] {
+            let error = Message::from_bytes(bytes).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error} does not say {reason}");
+        }
+    }
+}
