@@ -1,1 +1,16 @@
-//! Skeleton.
+//! Settings as one table, the layers they come from, and the places on disk.
+//!
+//! Everything that must agree about a setting (default, validation, the editor's settings page,
+//! the reference page) is made from [`TABLE`]. Reads environment variables; opens no file: the
+//! host reads `settings.json` and passes its values in.
+
+pub mod env;
+pub mod places;
+mod render;
+mod resolve;
+mod table;
+
+pub use places::Places;
+pub use render::{markdown, vscode_properties};
+pub use resolve::{Acceleration, Layer, Resolved, Settings, resolve};
+pub use table::{Kind, Setting, TABLE};

@@ -1,0 +1,30 @@
+//! Every environment variable that the programs read, in one place.
+
+use std::path::PathBuf;
+
+/// Root of a private installation: settings, models, logs, socket. Tests always set it.
+pub const HOME: &str = "LOCALCODER_HOME";
+/// Folder of the assembled IDE, where it is not beside the programs.
+pub const IDE_DIR: &str = "LOCALCODER_IDE_DIR";
+/// The demo model, where it is not beside the programs.
+pub const DEMO_MODEL: &str = "LOCALCODER_DEMO_MODEL";
+/// The worker program, where it is not beside this one.
+pub const WORKER: &str = "LOCALCODER_WORKER";
+/// Set by the launcher for the extension: the `localcoder` program.
+pub const BIN: &str = "LOCALCODER_BIN";
+/// Milliseconds after which a host without clients ends, for tests.
+pub const HOST_IDLE_MS: &str = "LOCALCODER_HOST_IDLE_MS";
+/// Filter of the log files, as of `tracing`: `debug`, `localcoder_host=trace`.
+pub const LOG: &str = "LOCALCODER_LOG";
+
+/// The value as a path, where it is set and not empty.
+#[must_use]
+pub fn path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The value as text, where it is set, not empty and UTF-8.
+#[must_use]
+pub fn text(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

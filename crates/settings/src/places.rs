@@ -1,0 +1,158 @@
+//! Where files lie on each platform. Decides paths; creates nothing.
+
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+
+use crate::env;
+
+/// The product's folders and files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// What the user would miss: models, the editor's data.
+    pub data: PathBuf,
+    /// Where `settings.json` lies.
+    pub config: PathBuf,
+    /// What can be made again.
+    pub cache: PathBuf,
+    /// Logs.
+    pub logs: PathBuf,
+    /// Sockets and locks; private to the user.
+    pub runtime: PathBuf,
+    /// Installed models.
+    pub models: PathBuf,
+    /// The editor's own data.
+    pub editor: PathBuf,
+}
+
+impl Places {
+    /// The places of this user, or of `LOCALCODER_HOME`.
+    ///
+    /// # Errors
+    /// Where the user has no home folder.
+    pub fn resolve() -> Result<Self, ErrorInfo> {
+        if let Some(home) = env::path(env::HOME) {
+            return Ok(Self::under(&home));
+        }
+        let strategy = etcetera::choose_base_strategy().map_err(|error| {
+            ErrorInfo::new(ErrorCode::FileAccess, "your home folder could not be found")
+                .with_cause(error.to_string())
+                .with_hint("set HOME, or set LOCALCODER_HOME to a folder for LocalCoder's files")
+        })?;
+        if cfg!(target_os = "macos") {
+            return Ok(Self::macos(strategy.home_dir()));
+        }
+        let state = strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("localcoder");
+        let runtime = strategy
+            .runtime_dir()
+            .map_or_else(|| state.join("runtime"), |dir| dir.join("localcoder"));
+        let data = strategy.data_dir().join("localcoder");
+        Ok(Self {
+            config: strategy.config_dir().join("localcoder"),
+            cache: strategy.cache_dir().join("localcoder"),
+            logs: state.join("logs"),
+            runtime,
+            models: data.join("models"),
+            editor: data.join("editor"),
+            data,
+        })
+    }
+
+    /// Everything under one folder.
+    #[must_use]
+    pub fn under(home: &Path) -> Self {
+        Self {
+            data: home.to_owned(),
+            config: home.to_owned(),
+            cache: home.join("cache"),
+            logs: home.join("logs"),
+            runtime: home.join("runtime"),
+            models: home.join("models"),
+            editor: home.join("editor"),
+        }
+    }
+
+    fn macos(home: &Path) -> Self {
+        let data = home.join("Library/Application Support/LocalCoder");
+        Self {
+            config: data.clone(),
+            cache: home.join("Library/Caches/LocalCoder"),
+            logs: home.join("Library/Logs/LocalCoder"),
+            runtime: data.join("run"),
+            models: data.join("models"),
+            editor: data.join("editor"),
+            data,
+        }
+    }
+
+    /// The user's own settings file.
+    #[must_use]
+    pub fn settings_file(&self) -> PathBuf {
+        self.config.join("settings.json")
+    }
+
+    /// The host's socket.
+    #[must_use]
+    pub fn host_socket(&self) -> PathBuf {
+        self.runtime.join("host.sock")
+    }
+
+    /// The lock a host holds for life.
+    #[must_use]
+    pub fn host_lock(&self) -> PathBuf {
+        self.runtime.join("host.lock")
+    }
+}
+
+/// The bundled demo model: beside the programs of a package, or in the source tree they were
+/// built in.
+#[must_use]
+pub fn demo_model(exe_dir: &Path) -> Option<PathBuf> {
+    let name = "models/demo/localcoder-demo.gguf";
+    env::path(env::DEMO_MODEL)
+        .into_iter()
+        .chain([exe_dir.join("..").join(name), exe_dir.join("../..").join(name)])
+        .find(|path| path.is_file())
+        .map(|path| path.canonicalize().unwrap_or(path))
+}
+
+/// The assembled IDE's folder, where it is there.
+#[must_use]
+pub fn ide_dir(exe_dir: &Path) -> Option<PathBuf> {
+    env::path(env::IDE_DIR)
+        .into_iter()
+        .chain([exe_dir.join("../ide")])
+        .find(|path| path.is_dir())
+        .map(|path| path.canonicalize().unwrap_or(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mac_has_its_models_where_the_requirements_say() {
+        let places = Places::macos(Path::new("/Users/ada"));
+        let models = "/Users/ada/Library/Application Support/LocalCoder/models";
+        assert_eq!(places.models, Path::new(models));
+    }
+
+    #[test]
+    fn a_private_home_holds_everything() {
+        let places = Places::under(Path::new("/h"));
+        for path in [
+            &places.data,
+            &places.config,
+            &places.cache,
+            &places.logs,
+            &places.runtime,
+            &places.models,
+            &places.editor,
+            &places.host_socket(),
+            &places.settings_file(),
+        ] {
+            assert!(path.starts_with("/h"), "{}", path.display());
+        }
+    }
+}
