@@ -1,1 +1,26 @@
-//! Skeleton.
+//! Pure text work around one request: prompt layout, context budget, clean-up of answers,
+//! guards, diffs and the placing of edits.
+//!
+//! It does no I/O of its own and keeps no state between requests: the same input gives the same
+//! output. The host drives it through [`prepare`] and [`Task`]; clients apply edits with
+//! [`locate`] and [`apply`].
+
+mod budget;
+mod clean;
+mod diff;
+mod document;
+mod edit;
+mod explanation;
+mod guard;
+mod indent;
+mod language;
+mod place;
+mod prompt;
+mod surroundings;
+mod syntax;
+
+pub use document::{FileText, check_text};
+pub use edit::{Attempt, Command, Finished, Layout, Limits, Outcome, Task, prepare};
+pub use explanation::Explanation;
+pub use place::{apply, locate};
+pub use syntax::enclosing_lines;

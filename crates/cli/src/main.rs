@@ -1,2 +1,34 @@
-//! Skeleton.
-fn main() {}
+//! The `localcoder` program: arguments in, one request to the host, text or JSON out, a stable
+//! exit code. It decides nothing that the host could decide; `host run` is the host itself.
+
+mod arguments;
+mod commands;
+mod output;
+mod session;
+mod source;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let json = arguments.command.as_ref().is_some_and(Command::json);
+    let result = match arguments.command {
+        None => commands::open::run(&arguments.open),
+        Some(Command::Improve(options)) => commands::improve::run(&options),
+        Some(Command::Explain(options)) => commands::explain::run(&options),
+        Some(Command::Generate(options)) => commands::generate::run(&options),
+        Some(Command::Status(options)) => commands::status::run(&options),
+        Some(Command::Host(options)) => commands::host::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error, json);
+            ExitCode::from(error.code.exit_code())
+        }
+    }
+}

@@ -4,12 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $exit:literal, $wire:literal;)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $exit:literal, $wire:literal;)*) => {
         /// What kind of failure it was. Closed: a client can list them all.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "camelCase")]
         #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-        pub enum ErrorCode { $($(#[$doc])* $name,)* }
+        pub enum ErrorCode { $($(#[doc = $doc])+ $name,)* }
 
         impl ErrorCode {
             /// Every code, for tables and tests.
@@ -25,6 +25,12 @@ macro_rules! codes {
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $wire,)* }
+            }
+
+            /// What it means, in a sentence or two: the variant's own documentation.
+            #[must_use]
+            pub const fn describe(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii(),)* }
             }
         }
     };

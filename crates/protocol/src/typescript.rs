@@ -77,6 +77,24 @@ pub fn generate() -> String {
         let _ = writeln!(out, "  {}: {},", code.as_str(), code.exit_code());
     }
     out.push_str("};\n");
+    out.push_str(&deadlines());
+    out
+}
+
+/// How long a client waits for each answer.
+fn deadlines() -> String {
+    let mut out = String::from(
+        "\n/** How long to wait for the answer of a request; null where progress is reported instead. */\n\
+         export const DEADLINES_MS: Record<keyof Requests, number | null> = {\n",
+    );
+    let hello = ("hello", <Hello as Request>::DEADLINE_MS);
+    for (method, deadline_ms) in
+        std::iter::once(hello).chain(HOST_REQUESTS.iter().map(|row| (row.method, row.deadline_ms)))
+    {
+        let deadline = deadline_ms.map_or_else(|| "null".to_owned(), |ms| ms.to_string());
+        let _ = writeln!(out, "  {method}: {deadline},");
+    }
+    out.push_str("};\n");
     out
 }
 

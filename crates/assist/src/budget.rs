@@ -1,0 +1,242 @@
+//! How much of the file fits beside the selection, and how long the answer may be.
+//!
+//! Pure arithmetic on token counts that the worker made. It decides numbers only; `edit` takes
+//! the lines. The nearest lines come first, two tokens before the selection for one after it.
+
+use crate::edit::Limits;
+
+/// A model with a shorter training context than this is a toy: it gets lost in a long prompt.
+const SMALL_TRAINED_TOKENS: u32 = 2048;
+
+/// Most tokens of surroundings for such a model.
+const SMALL_SURROUNDINGS_MAX: u32 = 160;
+
+/// Most tokens of surroundings for any model; more costs time and adds little.
+const SURROUNDINGS_MAX: u32 = 1024;
+
+/// Room for the chat template's own tokens, for tokens that split differently where texts meet,
+/// and for the line that a second attempt adds.
+const RESERVE_TOKENS: u32 = 96;
+
+/// Room that every command is given when surroundings are chosen, so that commands on one
+/// selection get the same surroundings and share the beginning of their prompts.
+const COMMAND_TOKENS: u32 = 64;
+
+/// Most tokens of an explanation, and the least it is worth starting with.
+const EXPLANATION_TOKENS: (u32, u32) = (400, 96);
+
+/// What is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The selection again, changed.
+    Code,
+    /// A short text about it.
+    Explanation,
+}
+
+/// Tokens of the parts of a prompt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counts<'a> {
+    /// System message and headings.
+    pub(crate) overhead: u32,
+    /// What the model is told to do.
+    pub(crate) command: u32,
+    pub(crate) selection: u32,
+    /// Each line before the selection, the nearest first.
+    pub(crate) before: &'a [u32],
+    /// Each line after the selection, the nearest first.
+    pub(crate) after: &'a [u32],
+}
+
+/// What fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// How many lines before the selection.
+    pub(crate) before: usize,
+    /// How many lines after it.
+    pub(crate) after: usize,
+    /// Most tokens to write.
+    pub(crate) max_tokens: u32,
+    /// Tokens that are left for an answer.
+    pub(crate) free_tokens: u32,
+}
+
+/// The selection and its answer do not fit the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLarge {
+    /// Tokens that prompt and answer need at least.
+    pub(crate) needed: u32,
+    /// Tokens that the window has.
+    pub(crate) window: u32,
+    /// Tokens of the largest selection that would fit.
+    pub(crate) selection_max: u32,
+}
+
+/// Chooses lines and limits.
+pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result<Plan, TooLarge> {
+    let window = limits.window_tokens.min(limits.trained_context_tokens.max(1));
+    let fixed = counts.overhead.saturating_add(counts.command).saturating_add(RESERVE_TOKENS);
+    let (wanted, least) = answer_tokens(counts.selection, answer);
+    let prompt = fixed.saturating_add(counts.selection);
+    let needed = prompt.saturating_add(least);
+    if needed > window {
+        let left = window.saturating_sub(fixed);
+        let selection_max = match answer {
+            Answer::Code => left.saturating_sub(answer_tokens(0, answer).1) * 10 / 21,
+            Answer::Explanation => left.saturating_sub(least),
+        };
+        return Err(TooLarge { needed, window, selection_max });
+    }
+    let free = window - prompt;
+    let max_tokens = wanted.min(free);
+    let longest = answer_tokens(counts.selection, Answer::Code).0.max(EXPLANATION_TOKENS.0);
+    let reserved = longest.saturating_add(COMMAND_TOKENS.saturating_sub(counts.command));
+    let room =
+        free.saturating_sub(reserved).min(surroundings_max(window, limits.trained_context_tokens));
+    let (before, after, used) = nearest(counts.before, counts.after, room);
+    Ok(Plan { before, after, max_tokens, free_tokens: free - used })
+}
+
+/// How long the answer may become, and how long it must be able to become.
+fn answer_tokens(selection: u32, answer: Answer) -> (u32, u32) {
+    match answer {
+        Answer::Code => {
+            let tenth = selection.div_ceil(10);
+            (selection.saturating_add(3 * tenth + 64), selection.saturating_add(tenth + 16))
+        }
+        Answer::Explanation => EXPLANATION_TOKENS,
+    }
+}
+
+fn surroundings_max(window: u32, trained: u32) -> u32 {
+    let most = (window / 3).min(SURROUNDINGS_MAX);
+    if trained <= SMALL_TRAINED_TOKENS { most.min(SMALL_SURROUNDINGS_MAX) } else { most }
+}
+
+/// Takes whole lines from both sides while they fit. A side ends at its first line that does
+/// not, since lines beyond a gap would mislead.
+fn nearest(before: &[u32], after: &[u32], room: u32) -> (usize, usize, u32) {
+    let mut sides = [Side::new(before), Side::new(after)];
+    loop {
+        let used = sides[0].tokens + sides[1].tokens;
+        let next = |side: &Side<'_>| side.next().filter(|&tokens| tokens <= room - used);
+        let prefers_before = sides[0].tokens <= 2 * sides[1].tokens;
+        let order = if prefers_before { [0, 1] } else { [1, 0] };
+        match order.into_iter().find_map(|side| Some((side, next(&sides[side])?))) {
+            Some((side, tokens)) => sides[side].take(tokens),
+            None => return (sides[0].taken, sides[1].taken, used),
+        }
+    }
+}
+
+struct Side<'a> {
+    counts: &'a [u32],
+    taken: usize,
+    tokens: u32,
+}
+
+impl<'a> Side<'a> {
+    fn new(counts: &'a [u32]) -> Self {
+        Self { counts, taken: 0, tokens: 0 }
+    }
+
+    fn next(&self) -> Option<u32> {
+        self.counts.get(self.taken).copied()
+    }
+
+    fn take(&mut self, tokens: u32) {
+        self.taken += 1;
+        self.tokens += tokens;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn limits(window_tokens: u32, trained_context_tokens: u32) -> Limits {
+        Limits { window_tokens, trained_context_tokens }
+    }
+
+    fn counts<'a>(selection: u32, before: &'a [u32], after: &'a [u32]) -> Counts<'a> {
+        Counts { overhead: 80, command: 20, selection, before, after }
+    }
+
+    #[test]
+    fn a_rewrite_may_grow_by_a_third_and_an_explanation_is_short() {
+        let limit = |answer, selection| {
+            plan(counts(selection, &[], &[]), limits(4096, 32768), answer).unwrap().max_tokens
+        };
+        assert_eq!(limit(Answer::Code, 100), 194);
+        assert_eq!(limit(Answer::Explanation, 100), 400);
+        // 4096 - 100 - 96 - 1800 leaves less than was wished for.
+        assert_eq!(limit(Answer::Code, 1800), 2100);
+    }
+
+    #[test]
+    fn the_nearest_lines_come_first_and_twice_as_many_before_as_after() {
+        let plan =
+            plan(counts(10, &[10; 500], &[10; 500]), limits(1200, 32768), Answer::Code).unwrap();
+        assert_eq!((plan.before, plan.after), (27, 13));
+        assert_eq!(plan.free_tokens, 1200 - 100 - 96 - 10 - 400);
+    }
+
+    #[test]
+    fn every_command_on_one_selection_gets_the_same_surroundings() {
+        for selection in [10, 200, 400] {
+            let lines = |answer, command| {
+                let counts = Counts { command, ..counts(selection, &[10; 500], &[10; 500]) };
+                let plan = plan(counts, limits(1200, 32768), answer).unwrap();
+                (plan.before, plan.after)
+            };
+            assert_eq!(lines(Answer::Code, 30), lines(Answer::Explanation, 15), "{selection}");
+        }
+    }
+
+    #[test]
+    fn a_side_ends_at_its_first_line_that_does_not_fit() {
+        assert_eq!(nearest(&[5, 900, 1], &[7, 7], 100), (1, 2, 19));
+        assert_eq!(nearest(&[], &[60, 60], 100), (0, 1, 60));
+        assert_eq!(nearest(&[5], &[5], 0), (0, 0, 0));
+    }
+
+    #[test]
+    fn surroundings_are_bounded_by_window_and_by_the_models_training() {
+        for (window, trained, most) in [(4096, 32768, 1024), (1500, 32768, 500), (2048, 2048, 160)]
+        {
+            let plan =
+                plan(counts(10, &[1; 5000], &[1; 5000]), limits(window, trained), Answer::Code);
+            let plan = plan.unwrap();
+            assert_eq!(plan.before + plan.after, most, "{window} {trained}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_numbers() {
+        let refused = plan(counts(3000, &[], &[]), limits(4096, 32768), Answer::Code).unwrap_err();
+        assert_eq!(refused, TooLarge { needed: 6512, window: 4096, selection_max: 1849 });
+        let fits = counts(refused.selection_max, &[], &[]);
+        assert!(plan(fits, limits(4096, 32768), Answer::Code).is_ok());
+        assert!(plan(counts(u32::MAX, &[], &[]), limits(1, 0), Answer::Explanation).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn prompt_and_answer_never_exceed_the_window(
+            selection in 0_u32..6000, window in 1_u32..9000, trained in 1_u32..9000,
+            before in prop::collection::vec(0_u32..80, 0..200),
+            after in prop::collection::vec(0_u32..80, 0..200),
+            explains: bool,
+        ) {
+            let answer = if explains { Answer::Explanation } else { Answer::Code };
+            if let Ok(plan) = plan(counts(selection, &before, &after), limits(window, trained), answer) {
+                let lines: u32 = before[..plan.before].iter().chain(&after[..plan.after]).sum();
+                let prompt = 100 + RESERVE_TOKENS + selection + lines;
+                prop_assert_eq!(prompt + plan.free_tokens, window.min(trained));
+                prop_assert!(plan.max_tokens <= plan.free_tokens);
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A document as lines with their line ends, and the checks of what a user selected in it.
+//!
+//! Line ends are `\n` and `\r\n`, mixed as they come; a lone `\r` is an ordinary character, as
+//! it is to `git`. Nothing here changes a document (see `place`).
+
+use localcoder_protocol::{DocumentText, ErrorCode, ErrorInfo, LineRange};
+
+use crate::language::file_name;
+
+/// Text taken from the bytes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileText<'a> {
+    /// Whether the file begins with a byte order mark. It is not part of `text`; write it back.
+    pub byte_order_mark: bool,
+    /// The text.
+    pub text: &'a str,
+}
+
+const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
+
+/// Takes the bytes of a file as text.
+///
+/// # Errors
+/// `notText` for a binary file and for text that is not UTF-8. The message calls the file
+/// `name`.
+pub fn check_text<'a>(name: &str, bytes: &'a [u8]) -> Result<FileText<'a>, ErrorInfo> {
+    let refuse = |cause: String| {
+        Err(ErrorInfo::new(ErrorCode::NotText, format!("`{name}` is not a text file in UTF-8"))
+            .with_cause(cause)
+            .with_hint("name a source file, or convert this one to UTF-8"))
+    };
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return refuse("it begins like UTF-16".to_owned());
+    }
+    let mark = bytes.starts_with(BYTE_ORDER_MARK);
+    let body = if mark { &bytes[BYTE_ORDER_MARK.len()..] } else { bytes };
+    if let Some(place) = body.iter().position(|&byte| byte == 0) {
+        return refuse(format!("it has a NUL byte at offset {place}, so it is probably binary"));
+    }
+    match std::str::from_utf8(body) {
+        Ok(text) => Ok(FileText { byte_order_mark: mark, text }),
+        Err(error) => refuse(format!("the bytes at offset {} are not UTF-8", error.valid_up_to())),
+    }
+}
+
+/// One line without its end, and its end: `"\n"`, `"\r\n"` or, for the last one, `""`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Line<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) end: &'a str,
+}
+
+impl Line<'_> {
+    pub(crate) fn is_blank(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+}
+
+/// Splits text into lines. There is always at least one, and the last has no end: a text that
+/// ends with a line end has an empty last line, as editors show it.
+pub(crate) fn lines(text: &str) -> Vec<Line<'_>> {
+    text.split('\n')
+        .enumerate()
+        .scan(text.matches('\n').count(), |left, (_, piece)| {
+            let ended = *left > 0;
+            *left = left.saturating_sub(1);
+            Some(match piece.strip_suffix('\r') {
+                Some(text) if ended => Line { text, end: "\r\n" },
+                _ => Line { text: piece, end: if ended { "\n" } else { "" } },
+            })
+        })
+        .collect()
+}
+
+/// The line end that most of these lines have.
+pub(crate) fn usual_end(lines: &[Line<'_>]) -> Option<&'static str> {
+    let crlf = lines.iter().filter(|line| line.end == "\r\n").count();
+    let lf = lines.iter().filter(|line| line.end == "\n").count();
+    match (lf, crlf) {
+        (0, 0) => None,
+        (lf, crlf) if crlf > lf => Some("\r\n"),
+        _ => Some("\n"),
+    }
+}
+
+/// How many lines a person would say the text has.
+fn count(lines: &[Line<'_>]) -> usize {
+    match lines {
+        [rest @ .., last] if last.text.is_empty() && !rest.is_empty() => rest.len(),
+        all => all.len(),
+    }
+}
+
+/// Checks a selection and takes the blank lines off its ends. The answer is 0-based and half
+/// open.
+pub(crate) fn select(
+    document: &DocumentText,
+    lines: &[Line<'_>],
+    selection: LineRange,
+) -> Result<std::ops::Range<usize>, ErrorInfo> {
+    let name = file_name(&document.path);
+    let (start, end) = (selection.start as usize, selection.end as usize);
+    if start == 0 || start > end || end > lines.len() {
+        let total = count(lines);
+        let plural = if total == 1 { "line" } else { "lines" };
+        return Err(ErrorInfo::new(
+            ErrorCode::LinesOutOfRange,
+            format!("lines {start}-{end} are not in `{name}`, which has {total} {plural}"),
+        )
+        .with_hint(format!("choose lines from 1 to {total}, the first before the last")));
+    }
+    let mut range = start - 1..end;
+    while !range.is_empty() && lines[range.start].is_blank() {
+        range.start += 1;
+    }
+    while !range.is_empty() && lines[range.end - 1].is_blank() {
+        range.end -= 1;
+    }
+    if range.is_empty() {
+        return Err(ErrorInfo::new(
+            ErrorCode::SelectionEmpty,
+            format!("there is nothing but white space in lines {start}-{end} of `{name}`"),
+        )
+        .with_hint("select the lines of code that you mean"));
+    }
+    Ok(range)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(text: &str) -> DocumentText {
+        DocumentText { path: "src/app.py".into(), language_id: None, text: text.into() }
+    }
+
+    #[test]
+    fn lines_keep_their_ends() {
+        let ends = |text| lines(text).iter().map(|line| line.end).collect::<Vec<_>>();
+        assert_eq!(ends(""), [""]);
+        assert_eq!(ends("a"), [""]);
+        assert_eq!(ends("a\n"), ["\n", ""]);
+        assert_eq!(ends("a\r\nb\nc\r"), ["\r\n", "\n", ""]);
+        assert_eq!(lines("a\r\nb\nc\r")[2].text, "c\r");
+    }
+
+    #[track_caller]
+    fn check(text: &str, selection: (u32, u32), expected: Result<(usize, usize), &str>) {
+        let document = document(text);
+        let range = LineRange { start: selection.0, end: selection.1 };
+        match (select(&document, &lines(text), range), expected) {
+            (Ok(range), Ok(expected)) => assert_eq!((range.start + 1, range.end), expected),
+            (Err(error), Err(expected)) => {
+                assert!(error.to_string().contains(expected), "{error}");
+            }
+            (found, _) => panic!("{found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_selection_loses_the_blank_lines_at_its_ends_and_no_others() {
+        check("a\n", (1, 1), Ok((1, 1)));
+        check("a\n", (1, 2), Ok((1, 1)));
+        check("\n  \na\n\nb\n\t\n", (1, 7), Ok((3, 5)));
+        check("a", (1, 2), Err("lines 1-2 are not in `app.py`, which has 1 line"));
+        check("a\nb\n", (3, 9), Err("which has 2 lines"));
+        check("a\nb\n", (0, 1), Err("lines 0-1"));
+        check("a\nb\n", (2, 1), Err("lines 2-1"));
+        check("", (1, 1), Err("nothing but white space"));
+        check("a\n  \n\n", (2, 3), Err("lines 2-3 of `app.py`"));
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_refused_with_the_reason() {
+        let refusal = |bytes: &[u8]| check_text("x.bin", bytes).unwrap_err().to_string();
+        assert!(refusal(b"ELF\0\x01").contains("NUL byte at offset 3"));
+        assert!(refusal(b"caf\xe9!").contains("offset 3 are not UTF-8"));
+        assert!(refusal(b"\xff\xfea\0").contains("UTF-16"));
+        let marked = check_text("x", b"\xef\xbb\xbfa\r\n").unwrap();
+        assert_eq!(marked, FileText { byte_order_mark: true, text: "a\r\n" });
+    }
+}

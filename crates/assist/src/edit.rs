@@ -1,0 +1,439 @@
+//! One request from selection to edit, as the host drives it:
+//! [`prepare`] → count [`Task::texts_to_count`] → [`Task::layout`] → generate →
+//! [`Task::finish`] → perhaps once more with [`Task::retry_layout`].
+//!
+//! This module only composes the others. It asks no model and keeps no clock; called by the
+//! host's core.
+
+use std::ops::Range;
+
+use localcoder_protocol::{
+    ChatMessage, ContextUse, DocumentText, Edit, ErrorAction, ErrorCode, ErrorInfo, FinishReason,
+    Hunk, LineRange, Role, WorkerPrompt,
+};
+
+use crate::budget::{self, Answer, Counts, TooLarge};
+use crate::guard::{self, Problem, Rewrite, Severity};
+use crate::indent::Dedented;
+use crate::language::{Language, file_name};
+use crate::prompt::{Input, Order, retry_line};
+use crate::surroundings::{self, Side};
+use crate::{clean, diff, document, place};
+
+/// What the user asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Rewrite the selection without changing what it does.
+    Improve,
+    /// Rewrite the selection as the user says.
+    Instructed(String),
+    /// Explain the selection. The answer is prose and changes nothing.
+    Explain,
+}
+
+impl Command {
+    /// The command of an `improve` request: a blank instruction counts as none.
+    #[must_use]
+    pub fn rewrite(instruction: Option<&str>) -> Self {
+        match instruction.map(str::trim) {
+            Some(text) if !text.is_empty() => Self::Instructed(text.to_owned()),
+            _ => Self::Improve,
+        }
+    }
+}
+
+/// What the loaded model allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Context window that the worker made, in tokens.
+    pub window_tokens: u32,
+    /// Context length the model was trained for, in tokens.
+    pub trained_context_tokens: u32,
+}
+
+/// What to send to the worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// The system message.
+    pub system: String,
+    /// The user's message. Everything that two commands on the same selection share comes
+    /// first, the command last, so that the KV cache serves both.
+    pub user: String,
+    /// What the assistant's turn begins with; empty for an explanation.
+    pub prefill: String,
+    /// Strings that end the answer and are not part of it.
+    pub stop: Vec<String>,
+    /// Most tokens to write.
+    pub max_tokens: u32,
+    /// Tokens that are free for an answer; a retry of a cut answer may use them all.
+    pub free_tokens: u32,
+    /// What of the document is in it.
+    pub context: ContextUse,
+}
+
+impl Layout {
+    /// The prompt in the worker's terms.
+    #[must_use]
+    pub fn worker_prompt(&self) -> WorkerPrompt {
+        WorkerPrompt::Chat {
+            messages: vec![
+                ChatMessage { role: Role::System, content: self.system.clone() },
+                ChatMessage { role: Role::User, content: self.user.clone() },
+            ],
+            prefill: self.prefill.clone(),
+        }
+    }
+}
+
+/// Whether the model may be asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// An unusable answer becomes [`Outcome::Retry`].
+    First,
+    /// An unusable answer becomes [`Outcome::Refused`]; a doubtful one is kept with warnings.
+    Last,
+}
+
+/// A rewrite that may be shown to the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The edit. Where `unchanged`, its replacement is its original.
+    pub edit: Edit,
+    /// The model found nothing to change.
+    pub unchanged: bool,
+    /// The changed runs of lines in the whole document; all lie inside the edit's range.
+    pub hunks: Vec<Hunk>,
+    /// The change as a unified diff, with the document's path; empty where `unchanged`.
+    pub diff: String,
+    /// What the user should look at before keeping it.
+    pub warnings: Vec<String>,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Show it.
+    Done(Finished),
+    /// Ask once more with [`Task::retry_layout`] and this reason.
+    Retry {
+        /// What was wrong, as a clause: "it was cut off before the end".
+        reason: String,
+    },
+    /// Answer the request with this error.
+    Refused(ErrorInfo),
+}
+
+/// A checked request: which lines, in which shape the model sees them, and what stands round
+/// them.
+#[derive(Debug, Clone)]
+pub struct Task {
+    document: DocumentText,
+    command: Command,
+    language: &'static Language,
+    /// The fence's tag; the editor's own word for a language we don't know.
+    tag: String,
+    /// The file's name as the model is told it.
+    file: String,
+    /// The lines to rewrite, 0-based and half open.
+    lines: Range<usize>,
+    selection: Dedented,
+    before: Side,
+    after: Side,
+}
+
+/// Checks a request and takes from the document all that is needed later.
+///
+/// # Errors
+/// `linesOutOfRange`, `selectionEmpty`, or `notText` for a document with NUL characters.
+pub fn prepare(
+    document: &DocumentText,
+    selection: LineRange,
+    command: Command,
+) -> Result<Task, ErrorInfo> {
+    if document.text.contains('\0') {
+        let name = file_name(&document.path);
+        return Err(ErrorInfo::new(ErrorCode::NotText, format!("`{name}` is not a text file"))
+            .with_cause("it has NUL characters, so it is probably binary")
+            .with_hint("open a source file"));
+    }
+    let all = document::lines(&document.text);
+    let lines = document::select(document, &all, selection)?;
+    let language = Language::of(document.language_id.as_deref(), &document.path);
+    let (before, after) = surroundings::both(&all, &lines);
+    Ok(Task {
+        command,
+        language,
+        tag: fence_tag(language, document.language_id.as_deref()),
+        file: shown_name(&document.path),
+        selection: Dedented::new(&all[lines.clone()], &all),
+        before,
+        after,
+        lines,
+        document: document.clone(),
+    })
+}
+
+impl Task {
+    /// The lines that are rewritten: the selection without blank lines at its ends.
+    #[must_use]
+    pub fn range(&self) -> LineRange {
+        let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
+        LineRange { start: number(self.lines.start + 1), end: number(self.lines.end) }
+    }
+
+    /// The texts whose tokens the worker must count, in the order [`Self::layout`] expects them:
+    /// one `countTokens` request.
+    #[must_use]
+    pub fn texts_to_count(&self) -> Vec<String> {
+        let mut texts =
+            vec![self.input("", "").frame(), self.order().words(), self.selection.text.clone()];
+        let sides = self.before.lines.iter().chain(&self.after.lines);
+        texts.extend(sides.map(|line| format!("{line}\n")));
+        texts
+    }
+
+    /// Lays the prompt out so that it and its answer fit.
+    ///
+    /// # Errors
+    /// `selectionTooLarge`; `internal` where `counts` do not belong to
+    /// [`Self::texts_to_count`].
+    pub fn layout(&self, counts: &[u32], limits: Limits) -> Result<Layout, ErrorInfo> {
+        let (overhead, command, selection, sides) = match counts {
+            [overhead, command, selection, sides @ ..]
+                if sides.len() == self.before.lines.len() + self.after.lines.len() =>
+            {
+                (*overhead, *command, *selection, sides)
+            }
+            _ => {
+                return Err(ErrorInfo::new(ErrorCode::Internal, "the token counts are incomplete"));
+            }
+        };
+        let (before, after) = sides.split_at(self.before.lines.len());
+        let counts = Counts { overhead, command, selection, before, after };
+        let plan = budget::plan(counts, limits, self.answer())
+            .map_err(|refused| self.too_large(refused, selection, limits))?;
+        let before = self.before.text_before(plan.before);
+        let after = self.after.text_after(plan.after);
+        let prompt = self.input(&before, &after).render();
+        let (before_lines, before_lines_omitted) = self.before.account(plan.before);
+        let (after_lines, after_lines_omitted) = self.after.account(plan.after);
+        Ok(Layout {
+            system: prompt.system,
+            user: prompt.user,
+            prefill: prompt.prefill,
+            stop: prompt.stop,
+            max_tokens: plan.max_tokens,
+            free_tokens: plan.free_tokens,
+            context: ContextUse {
+                window_tokens: limits.window_tokens,
+                selection_tokens: selection,
+                before_lines,
+                before_lines_omitted,
+                after_lines,
+                after_lines_omitted,
+            },
+        })
+    }
+
+    /// The same prompt with one more line that says what was wrong. All before that line is
+    /// kept, so the model need not read it again. An answer that was cut off gets more room.
+    #[must_use]
+    pub fn retry_layout(&self, first: &Layout, reason: &str) -> Layout {
+        Layout {
+            user: first.user.clone() + &retry_line(reason),
+            max_tokens: first.max_tokens.saturating_mul(2).min(first.free_tokens),
+            ..first.clone()
+        }
+    }
+
+    /// Turns the raw answer to a rewrite into an edit, or says why it can't be one.
+    ///
+    /// The answer of a first attempt that was only doubtful can still be shown when the second
+    /// is refused: give it to this method again as [`Attempt::Last`].
+    #[must_use]
+    pub fn finish(&self, answer: &str, finish: FinishReason, attempt: Attempt) -> Outcome {
+        let (finished, problems) = match self.rewrite(answer, finish) {
+            Ok((finished, problems)) => (Some(finished), problems),
+            Err(problem) => (None, vec![problem]),
+        };
+        let worst = problems.iter().max_by_key(|problem| problem.severity);
+        match (worst.map(|problem| (problem.severity, &problem.reason)), finished, attempt) {
+            (Some((Severity::Hopeless, reason)), ..) => Outcome::Refused(unusable(reason, true)),
+            (Some((severity, reason)), _, Attempt::First) if severity >= Severity::Doubtful => {
+                Outcome::Retry { reason: reason.clone() }
+            }
+            (Some((Severity::Unusable, reason)), ..) => Outcome::Refused(unusable(reason, false)),
+            (_, Some(mut finished), _) => {
+                let warning = |problem: &Problem| format!("Look closely: {}.", problem.reason);
+                finished.warnings = problems.iter().map(warning).collect();
+                Outcome::Done(finished)
+            }
+            (_, None, _) => Outcome::Refused(unusable("there is no code in it", false)),
+        }
+    }
+
+    /// The edit that an answer makes, and what is wrong with it; an error where there is no code
+    /// in it.
+    fn rewrite(
+        &self,
+        raw: &str,
+        finish: FinishReason,
+    ) -> Result<(Finished, Vec<Problem>), Problem> {
+        if let Some(problem) = guard::cut(finish) {
+            return Err(problem);
+        }
+        let original = self.selection.text.as_str();
+        let fence = self.input("", "").fence();
+        let code = match clean::code(raw, original, &fence, self.language) {
+            Err(clean::Unusable::Empty) if guard::asks_to_delete(self.instruction()) => {
+                String::new()
+            }
+            Err(unusable) => return Err(unusable.into()),
+            Ok(code) => code,
+        };
+        let before: Vec<String> = self.before.lines.iter().rev().cloned().collect();
+        let around = (before.as_slice(), self.after.lines.as_slice());
+        let code = guard::trim_echo(&code, original, around.0, around.1);
+        let finished = self.edit(&code);
+        if finished.unchanged {
+            return Ok((finished, Vec::new()));
+        }
+        let edited = self.edited(&finished.edit);
+        let problems = guard::check(&Rewrite {
+            language: self.language,
+            original,
+            answer: &code,
+            document: (&self.document.text, &edited),
+            around,
+            instruction: self.instruction(),
+        });
+        Ok((finished, problems))
+    }
+
+    /// The edit that puts `code` in place of the selection.
+    fn edit(&self, code: &str) -> Finished {
+        let edit = Edit {
+            range: self.range(),
+            original: self.selection.original(),
+            replacement: self.selection.restore(code),
+        };
+        let edited = self.edited(&edit);
+        let (old, new) = (self.document.text.as_str(), edited.as_str());
+        let changes = diff::changes(old, new, self.lines.clone());
+        Finished {
+            unchanged: edit.replacement == edit.original,
+            hunks: changes.iter().map(Hunk::from).collect(),
+            diff: diff::unified(&self.document.path, old, new, &changes),
+            warnings: Vec::new(),
+            edit,
+        }
+    }
+
+    /// The document after the edit.
+    fn edited(&self, edit: &Edit) -> String {
+        place::apply(&self.document.text, edit.range, edit)
+            .expect("the edit was made from this document")
+    }
+
+    fn order(&self) -> Order<'_> {
+        match &self.command {
+            Command::Improve => Order::Improve,
+            Command::Instructed(instruction) => Order::Instructed(instruction),
+            Command::Explain => Order::Explain,
+        }
+    }
+
+    fn answer(&self) -> Answer {
+        match self.command {
+            Command::Explain => Answer::Explanation,
+            Command::Improve | Command::Instructed(_) => Answer::Code,
+        }
+    }
+
+    fn instruction(&self) -> Option<&str> {
+        match &self.command {
+            Command::Instructed(instruction) => Some(instruction),
+            Command::Improve | Command::Explain => None,
+        }
+    }
+
+    fn input<'a>(&'a self, before: &'a str, after: &'a str) -> Input<'a> {
+        Input {
+            file: &self.file,
+            language: &self.tag,
+            before,
+            after,
+            selection: &self.selection.text,
+            order: self.order(),
+        }
+    }
+
+    fn too_large(&self, refused: TooLarge, selection: u32, limits: Limits) -> ErrorInfo {
+        let TooLarge { needed, window, selection_max } = refused;
+        let LineRange { start, end } = self.range();
+        let lines = u64::from(end - start + 1);
+        let fitting = lines * u64::from(selection_max) / u64::from(selection.max(1));
+        let fewer = match fitting {
+            0 => "select fewer lines".to_owned(),
+            some => format!("select fewer lines (about {some} fit)"),
+        };
+        let larger = if limits.window_tokens < limits.trained_context_tokens {
+            "raise `localcoder.contextWindow`"
+        } else {
+            "use a model with a longer context"
+        };
+        ErrorInfo::new(
+            ErrorCode::SelectionTooLarge,
+            format!(
+                "lines {start}-{end} of `{}` need about {needed} tokens with their answer, and the \
+                 context window has {window}",
+                self.file
+            ),
+        )
+        .with_hint(format!("{fewer}, or {larger}"))
+        .with_action(ErrorAction::OpenSettings)
+    }
+}
+
+impl From<clean::Unusable> for Problem {
+    fn from(unusable: clean::Unusable) -> Self {
+        let reason = match unusable {
+            clean::Unusable::Empty => "it was empty",
+            clean::Unusable::ProseOnly => "it had text about the code and no code",
+            clean::Unusable::Unfinished => "it ended before there was any code",
+        };
+        Self { severity: Severity::Unusable, reason: reason.to_owned() }
+    }
+}
+
+fn unusable(reason: &str, window_full: bool) -> ErrorInfo {
+    let error = ErrorInfo::new(ErrorCode::AnswerUnusable, "the model's answer could not be used")
+        .with_cause(reason);
+    if window_full {
+        error
+            .with_hint("select fewer lines, or raise `localcoder.contextWindow`")
+            .with_action(ErrorAction::OpenSettings)
+    } else {
+        error
+            .with_hint("ask again, select fewer lines, or use a larger model")
+            .with_action(ErrorAction::Retry)
+    }
+}
+
+/// The fence's tag. An editor's id for a language that we do not know serves as well, if it is
+/// a plain word.
+fn fence_tag(language: &Language, language_id: Option<&str>) -> String {
+    let plain = |id: &&str| {
+        id.len() <= 24 && id.chars().all(|c| c.is_ascii_alphanumeric() || "+-#".contains(c))
+    };
+    match language_id.filter(plain) {
+        Some(id) if language.id.is_empty() => id.to_owned(),
+        _ => language.fence.to_owned(),
+    }
+}
+
+/// The file's name on one line and of bounded length, whatever the path is.
+fn shown_name(path: &str) -> String {
+    let name = file_name(path).chars().filter(|c| !c.is_control());
+    name.take(100).collect()
+}

@@ -1,0 +1,200 @@
+//! Checks of an answer against the selection it is to replace: is it whole, is it the selection
+//! and nothing else, does it still parse?
+//!
+//! Each finding says whether the model should be asked again and whether the answer may be shown
+//! at all. What the user gets to see of it is decided in `edit`. The answer is cleaned and
+//! dedented already, as the selection is.
+
+mod brackets;
+mod characters;
+mod echo;
+mod names;
+mod placeholder;
+
+use localcoder_protocol::FinishReason;
+
+pub(crate) use echo::trim as trim_echo;
+
+use crate::language::Language;
+use crate::syntax;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Severity {
+    /// Show it with a warning.
+    Warn,
+    /// Ask once more; then show it with a warning.
+    Doubtful,
+    /// Ask once more; then refuse it.
+    Unusable,
+    /// Refuse it at once: asking again can't help.
+    Hopeless,
+}
+
+/// One thing that is wrong with an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) severity: Severity,
+    /// A clause that follows "The answer could not be used:" and tells the model too.
+    pub(crate) reason: String,
+}
+
+impl Problem {
+    fn new(severity: Severity, reason: impl Into<String>) -> Self {
+        Self { severity, reason: reason.into() }
+    }
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rewrite<'a> {
+    pub(crate) language: &'static Language,
+    /// The selection, dedented.
+    pub(crate) original: &'a str,
+    /// The answer, cleaned and dedented.
+    pub(crate) answer: &'a str,
+    /// The whole document without and with the edit.
+    pub(crate) document: (&'a str, &'a str),
+    /// The lines next to the selection in the order of the document: before and after.
+    pub(crate) around: (&'a [String], &'a [String]),
+    pub(crate) instruction: Option<&'a str>,
+}
+
+/// What the way a generation ended says of the answer.
+pub(crate) fn cut(finish: FinishReason) -> Option<Problem> {
+    match finish {
+        FinishReason::EndOfTurn | FinishReason::StopString => None,
+        FinishReason::TokenLimit => {
+            Some(Problem::new(Severity::Unusable, "it was too long and was cut off before its end"))
+        }
+        FinishReason::ContextFull => Some(Problem::new(
+            Severity::Hopeless,
+            "the context window was full before the answer was complete",
+        )),
+    }
+}
+
+/// All that is wrong with a rewrite, the worst first.
+pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = [
+        characters::introduced(rewrite.original, rewrite.answer),
+        broken(rewrite),
+        placeholder::introduced(rewrite),
+        shrank(rewrite),
+        echo::remaining(rewrite),
+        names::vanished(rewrite),
+        names::misspelt(rewrite),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+    problems
+}
+
+/// Whether an instruction asks for less code.
+pub(crate) fn asks_to_delete(instruction: Option<&str>) -> bool {
+    const WORDS: &[&str] = &[
+        "delete", "remove", "drop", "shorten", "shorter", "strip", "extract", "move", "inline",
+        "simplify", "only", "replace", "collapse", "merge", "split", "reduce", "condense",
+    ];
+    instruction.is_some_and(|text| {
+        text.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word))
+    })
+}
+
+/// Code that parsed before and does not now.
+fn broken(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let (before, after) = rewrite.document;
+    let errors = |text| syntax::error_count(rewrite.language, text);
+    match (errors(before), errors(after)) {
+        (Some(before), Some(after)) => {
+            (after > before).then(|| Problem::new(Severity::Unusable, "the code does not parse"))
+        }
+        // Without a parser brackets are all that can be counted, and less surely so.
+        _ => brackets::unbalanced(rewrite.original, rewrite.answer).map(|bracket| {
+            let reason = format!("its `{bracket}` brackets are not balanced");
+            Problem::new(Severity::Doubtful, reason)
+        }),
+    }
+}
+
+/// An answer that lost most of the selection without being asked to.
+fn shrank(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let size = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
+    let lines = |text: &str| text.lines().filter(|line| !line.trim().is_empty()).count();
+    let (before, after) = (size(rewrite.original), size(rewrite.answer));
+    let few = lines(rewrite.original) < 5;
+    let lost = after * 10 < before * 4;
+    (lost && !few && !asks_to_delete(rewrite.instruction)).then(|| {
+        let (had, has) = (lines(rewrite.original), lines(rewrite.answer));
+        let reason = format!("it has {has} of the {had} lines that were selected; most is missing");
+        Problem::new(Severity::Doubtful, reason)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The worst finding on a rewrite of a whole document.
+    fn worst(id: &str, original: &str, answer: &str, instruction: Option<&str>) -> Option<Problem> {
+        let rewrite = Rewrite {
+            language: Language::of(Some(id), ""),
+            original,
+            answer,
+            document: (original, answer),
+            around: (&[], &[]),
+            instruction,
+        };
+        check(&rewrite).into_iter().next()
+    }
+
+    #[track_caller]
+    fn refused(id: &str, original: &str, answer: &str, severity: Severity, reason: &str) {
+        let problem = worst(id, original, answer, None).expect("a problem");
+        assert_eq!(problem.severity, severity, "{problem:?}");
+        assert!(problem.reason.contains(reason), "{problem:?}");
+    }
+
+    #[test]
+    fn a_good_answer_has_no_problem() {
+        for (id, original, answer) in [
+            ("python", "if x == True:\n    f()", "if x:\n    f()"),
+            ("python", "print('a)'", "print('a')"),
+            ("rust", "fn f() -> u8 { return 1; }", "fn f() -> u8 {\n    1\n}"),
+            ("go", "if (x) { f(\"(\") }", "if x {\n\tf(\"(\")\n}"),
+            ("", "some (text", "some (better text"),
+        ] {
+            assert_eq!(worst(id, original, answer, None), None, "{id} {answer}");
+        }
+    }
+
+    #[test]
+    fn broken_code_is_unusable_and_broken_brackets_are_doubtful() {
+        refused("python", "f(a)", "f(a", Severity::Unusable, "does not parse");
+        refused("rust", "fn f() {}", "fn f() {", Severity::Unusable, "does not parse");
+        refused("go", "f(a)", "f(a", Severity::Doubtful, "`(`");
+    }
+
+    #[test]
+    fn code_that_never_parsed_may_stay_as_broken_as_it_was() {
+        assert_eq!(worst("python", "def f(:\n  x", "def f(:\n  y", None), None);
+    }
+
+    #[test]
+    fn an_answer_that_lost_most_of_the_code_is_doubtful_unless_asked_for() {
+        let original = "a = 1\nb = 2\nc = 3\nd = 4\ne = 5\nf = 6\n";
+        refused("go", original, "a = 1", Severity::Doubtful, "1 of the 6 lines");
+        assert_eq!(worst("go", original, "a = 1", Some("Remove all but a.")), None);
+        assert_eq!(worst("go", "x = 1\ny = 2", "x", None), None);
+    }
+
+    #[test]
+    fn a_cut_answer_is_unusable_and_hopeless_where_the_window_is_full() {
+        assert_eq!(cut(FinishReason::EndOfTurn), None);
+        assert_eq!(cut(FinishReason::StopString), None);
+        assert_eq!(cut(FinishReason::TokenLimit).unwrap().severity, Severity::Unusable);
+        assert_eq!(cut(FinishReason::ContextFull).unwrap().severity, Severity::Hopeless);
+    }
+}

@@ -1,0 +1,121 @@
+//! Names that an answer lost or misspelt: small models slip when they copy long identifiers.
+
+use std::collections::BTreeSet;
+
+use super::{Problem, Rewrite, Severity};
+use crate::syntax::{defined_names, identifiers};
+
+/// Shorter names are too alike to call one a slip of another.
+const LENGTH_MIN: usize = 8;
+
+/// Functions and classes at the selection's outermost level that the answer does not define.
+pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let answered = defined_names(rewrite.language, rewrite.answer);
+    let lost = defined_names(rewrite.language, rewrite.original).into_iter().find(|name| {
+        // An instruction that names it is about it.
+        !answered.contains(name) && !rewrite.instruction.is_some_and(|text| text.contains(name))
+    })?;
+    let severity = if rewrite.instruction.is_some() { Severity::Warn } else { Severity::Doubtful };
+    Some(Problem::new(severity, format!("it no longer defines `{lost}`")))
+}
+
+/// A name that is nowhere in the document and nearly one of the selection's, which is gone.
+/// Only without an instruction, since that may ask for another name.
+pub(super) fn misspelt(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    if rewrite.instruction.is_some() {
+        return None;
+    }
+    let answered = identifiers(rewrite.language, rewrite.answer);
+    let original = identifiers(rewrite.language, rewrite.original);
+    let document: BTreeSet<&str> =
+        rewrite.document.0.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let lost: Vec<_> =
+        original.difference(&answered).filter(|name| name.len() >= LENGTH_MIN).collect();
+    let new = answered.iter().filter(|name| !document.contains(**name));
+    let pairs = new.flat_map(|name| lost.iter().map(move |meant| (*name, **meant)));
+    let (slip, meant) = pairs.into_iter().find(|(name, meant)| is_slip(name, meant))?;
+    Some(Problem::new(Severity::Doubtful, format!("it has `{slip}` where `{meant}` was")))
+}
+
+/// Whether two names differ in one or two letters. A name that goes on where the other ends is
+/// another word (`value`, `values`).
+fn is_slip(name: &str, meant: &str) -> bool {
+    if name.starts_with(meant) || meant.starts_with(name) || name.len().abs_diff(meant.len()) > 2 {
+        return false;
+    }
+    (1..=2).contains(&distance(name.as_bytes(), meant.as_bytes()))
+}
+
+/// The number of single-byte edits between two short names.
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Language;
+
+    fn rewrite<'a>(
+        original: &'a str,
+        answer: &'a str,
+        instruction: Option<&'a str>,
+    ) -> Rewrite<'a> {
+        let language = Language::of(Some("python"), "");
+        Rewrite {
+            language,
+            original,
+            answer,
+            document: (original, answer),
+            around: (&[], &[]),
+            instruction,
+        }
+    }
+
+    #[test]
+    fn a_definition_that_is_gone_is_missed() {
+        let (original, answer) = ("def f(): pass\ndef g(): pass", "def f(): pass");
+        let severity = |instruction| {
+            vanished(&rewrite(original, answer, instruction)).map(|found| found.severity)
+        };
+        assert_eq!(severity(None), Some(Severity::Doubtful));
+        assert_eq!(severity(Some("Tidy up.")), Some(Severity::Warn));
+        assert_eq!(severity(Some("Remove g.")), None);
+        assert_eq!(vanished(&rewrite("x = 1", "y = 1", None)), None);
+    }
+
+    #[test]
+    fn a_slip_in_a_long_name_is_noticed_and_a_new_name_is_not() {
+        let slip =
+            |original, answer| misspelt(&rewrite(original, answer, None)).map(|found| found.reason);
+        let found = slip("return self.default_encoding", "return self.default_encodng").unwrap();
+        assert_eq!(found, "it has `default_encodng` where `default_encoding` was");
+        assert_eq!(slip("x = calculate(values_list)", "x = calculate(total)"), None);
+        assert_eq!(slip("# recieving\nx = 1", "# receiving\nx = 1"), None);
+        assert_eq!(slip("all_items = f()", "all_item = f()"), None);
+        assert_eq!(slip("use(parameter)", "for parametric in f(parameter): pass"), None);
+    }
+
+    #[test]
+    fn distances_are_those_of_levenshtein() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("abc", "abc", 0),
+            ("abc", "axc", 1),
+            ("kitten", "sitting", 3),
+            ("", "ab", 2),
+        ] {
+            assert_eq!(distance(a.as_bytes(), b.as_bytes()), expected, "{a} {b}");
+        }
+    }
+}

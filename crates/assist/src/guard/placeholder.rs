@@ -1,0 +1,102 @@
+//! Comments that stand for code the model left out: "... rest of the code ...".
+
+use super::{Problem, Rewrite, Severity};
+use crate::language::Comments;
+
+/// Parts of such comments, in lower case.
+const PHRASES: &[&str] = &[
+    "rest of the",
+    "rest of your",
+    "rest of code",
+    "rest of function",
+    "rest of method",
+    "remaining code",
+    "remaining implementation",
+    "existing code",
+    "existing implementation",
+    "previous code",
+    "original code",
+    "unchanged code",
+    "code unchanged",
+    "remains unchanged",
+    "remain unchanged",
+    "remains the same",
+    "remain the same",
+    "same as before",
+    "same as above",
+    "your code here",
+    "implementation here",
+    "omitted for brevity",
+    "code omitted",
+];
+
+/// A placeholder comment in the answer that is not in the original.
+pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let comments = rewrite.language.comments;
+    let line = rewrite.answer.lines().map(str::trim).find(|line| {
+        comment(line, comments).is_some_and(is_placeholder)
+            && !rewrite.original.lines().any(|own| own.trim() == *line)
+    })?;
+    let shown: String = line.chars().take(60).collect();
+    let reason = format!("it leaves code out and says `{shown}` instead");
+    Some(Problem::new(Severity::Unusable, reason))
+}
+
+/// The words of a line that is a comment and nothing else.
+fn comment(line: &str, comments: Comments) -> Option<&str> {
+    let starts: &[&str] = match comments {
+        Comments::Hash => &["#"],
+        Comments::Slash => &["//", "/*", "{/*"],
+        Comments::Dash => &["--"],
+        Comments::Markup => &["<!--"],
+        Comments::Any => &["#", "//", "/*", "--", "<!--", ";", "%"],
+    };
+    let words = starts.iter().find_map(|start| line.strip_prefix(start))?;
+    Some(words.trim_matches(|c: char| c.is_whitespace() || "#/*-<>{}!;%".contains(c)))
+}
+
+fn is_placeholder(words: &str) -> bool {
+    let lower = words.to_lowercase();
+    let bare = lower.trim_matches(|c: char| !c.is_alphanumeric());
+    let dots = lower.starts_with("...") || lower.starts_with('…');
+    dots || bare == "unchanged"
+        || bare == "no change"
+        || bare == "no changes"
+        || PHRASES.iter().any(|phrase| lower.contains(phrase)) && bare.split(' ').count() <= 10
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Language;
+
+    fn found(id: &str, original: &str, answer: &str) -> bool {
+        let rewrite = Rewrite {
+            language: Language::of(Some(id), ""),
+            original,
+            answer,
+            document: (original, answer),
+            around: (&[], &[]),
+            instruction: None,
+        };
+        introduced(&rewrite).is_some()
+    }
+
+    #[test]
+    fn comments_that_stand_for_code_are_found() {
+        assert!(found("python", "a", "a\n# ... rest of the code"));
+        assert!(found("python", "a", "    # unchanged"));
+        assert!(found("rust", "a", "// ...existing code..."));
+        assert!(found("javascriptreact", "a", "{/* ... */}"));
+        assert!(found("html", "a", "<!-- rest of the page remains the same -->"));
+        assert!(found("", "a", "-- Same as before"));
+    }
+
+    #[test]
+    fn code_and_honest_comments_are_not() {
+        assert!(!found("python", "a", "def f(): ..."));
+        assert!(!found("python", "a", "# The list is unchanged when nothing matches."));
+        assert!(!found("python", "# ... rest of the code", "# ... rest of the code\nb"));
+        assert!(!found("rust", "a", "let rest = [..]; // the rest of it"));
+    }
+}

@@ -1,0 +1,246 @@
+//! A request from selection to edit through the public interface, with a model that is played
+//! by the test: what the user gets for which answer.
+
+use localcoder_assist::{
+    Attempt, Command, Finished, Layout, Limits, Outcome, Task, apply, locate, prepare,
+};
+use localcoder_protocol::{
+    DocumentText, ErrorCode, ErrorInfo, FinishReason, Hunk, LineRange, WorkerPrompt,
+};
+
+const METHOD: &str = "\
+class Basket:
+    def total(self):
+        result = 0
+        for item in self.items:
+            result = result + item.price
+        return result
+
+    def count(self):
+        return len(self.items)
+";
+
+const LIMITS: Limits = Limits { window_tokens: 4096, trained_context_tokens: 32768 };
+
+fn document(path: &str, text: &str) -> DocumentText {
+    DocumentText { path: path.into(), language_id: None, text: text.into() }
+}
+
+fn task(text: &str, lines: (u32, u32), command: Command) -> Task {
+    let selection = LineRange { start: lines.0, end: lines.1 };
+    prepare(&document("shop/basket.py", text), selection, command).unwrap()
+}
+
+/// One token for four bytes, as a rule of thumb.
+fn layout(task: &Task, limits: Limits) -> Result<Layout, ErrorInfo> {
+    let counts: Vec<u32> =
+        task.texts_to_count().iter().map(|text| text.len().div_ceil(4) as u32).collect();
+    task.layout(&counts, limits)
+}
+
+fn answer(task: &Task, raw: &str) -> Outcome {
+    task.finish(raw, FinishReason::StopString, Attempt::First)
+}
+
+fn done(outcome: Outcome) -> Finished {
+    match outcome {
+        Outcome::Done(finished) => finished,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_method_is_shown_without_indentation_and_its_answer_becomes_an_edit() {
+    let task = task(METHOD, (2, 7), Command::Improve);
+    assert_eq!(task.range(), LineRange { start: 2, end: 6 });
+    let layout = layout(&task, LIMITS).unwrap();
+    assert_eq!(
+        layout.user,
+        "File: basket.py\n\nBefore the selection:\n```python\nclass Basket:\n```\n\n\
+         After the selection:\n```python\n    def count(self):\n        return len(self.items)\n```\n\n\
+         Selected code:\n```python\ndef total(self):\n    result = 0\n    for item in self.items:\n        \
+         result = result + item.price\n    return result\n```\n\n\
+         Improve the selected code without changing what it does. If it is already good, repeat it \
+         unchanged. Answer with the code only."
+    );
+    assert_eq!(
+        (layout.prefill.as_str(), layout.stop.as_slice()),
+        ("```python\n", &["\n```".to_owned()][..])
+    );
+    let context = layout.context;
+    assert_eq!((context.before_lines, context.before_lines_omitted), (1, 0));
+    assert_eq!((context.after_lines, context.after_lines_omitted), (3, 0));
+    let WorkerPrompt::Chat { messages, prefill } = layout.worker_prompt() else { panic!() };
+    assert_eq!((messages.len(), prefill.as_str()), (2, "```python\n"));
+
+    let raw = "def total(self):\n    return sum(item.price for item in self.items)";
+    let finished = done(answer(&task, raw));
+    assert_eq!(
+        finished.edit.replacement,
+        "    def total(self):\n        return sum(item.price for item in self.items)"
+    );
+    assert!(!finished.unchanged && finished.warnings.is_empty());
+    assert_eq!(finished.hunks, [Hunk { old_start: 3, old_lines: 4, new_start: 3, new_lines: 1 }]);
+    assert_eq!(
+        finished.diff,
+        "--- a/shop/basket.py\n+++ b/shop/basket.py\n@@ -1,9 +1,6 @@\n class Basket:\n     def total(self):\n\
+         -        result = 0\n-        for item in self.items:\n-            result = result + item.price\n\
+         -        return result\n+        return sum(item.price for item in self.items)\n \n     def count(self):\n\
+         \u{20}        return len(self.items)\n"
+    );
+
+    let now = document("shop/basket.py", &format!("import os\n{METHOD}"));
+    let (range, moved) = locate(&now, &finished.edit).unwrap();
+    assert!(moved);
+    let text = apply(&now.text, range, &finished.edit).unwrap();
+    assert!(
+        text.starts_with("import os\nclass Basket:\n    def total(self):\n        return sum(")
+    );
+    assert!(text.ends_with("items)\n\n    def count(self):\n        return len(self.items)\n"));
+}
+
+#[test]
+fn repeating_the_selection_is_no_change_whatever_the_white_space() {
+    let text = "  def f():\r\n    \r\n    return 1\r\n";
+    let task = task(text, (1, 3), Command::Improve);
+    let finished = done(answer(&task, "def f():\n\n  return 1\n"));
+    assert!(finished.unchanged && finished.hunks.is_empty() && finished.diff.is_empty());
+    assert_eq!(finished.edit.replacement, finished.edit.original);
+    assert_eq!(finished.edit.original, "  def f():\r\n    \r\n    return 1");
+}
+
+#[test]
+fn commands_on_one_selection_share_their_prompt_up_to_the_command() {
+    let long = (0..300).map(|n| format!("value_{n} = {n}\n")).collect::<String>();
+    let layout_of = |command| layout(&task(&long, (150, 160), command), LIMITS).unwrap();
+    let improve = layout_of(Command::Improve).user;
+    let explain = layout_of(Command::Explain).user;
+    let at = improve.find("Improve the selected").unwrap();
+    assert_eq!(improve[..at], explain[..explain.find("Explain the selected").unwrap()]);
+    let retry = task(&long, (150, 160), Command::Improve);
+    let first = layout(&retry, LIMITS).unwrap();
+    let second = retry.retry_layout(&first, "it was empty");
+    assert!(second.user.starts_with(&first.user));
+    assert!(second.max_tokens > first.max_tokens && second.max_tokens <= first.free_tokens);
+}
+
+#[test]
+fn surroundings_that_do_not_fit_are_counted_as_left_out() {
+    let long = (0..300).map(|n| format!("value_{n} = {n}\n")).collect::<String>();
+    let small = Limits { window_tokens: 2048, trained_context_tokens: 2048 };
+    let context = layout(&task(&long, (150, 160), Command::Improve), small).unwrap().context;
+    assert_eq!(context.before_lines + context.before_lines_omitted, 149);
+    assert_eq!(context.after_lines + context.after_lines_omitted, 140);
+    assert!(context.before_lines > context.after_lines && context.after_lines > 0);
+    assert!(context.before_lines < 50);
+}
+
+#[test]
+fn a_selection_that_does_not_fit_is_refused_with_the_way_out() {
+    let long = (0..900).map(|n| format!("value_{n} = {n}\n")).collect::<String>();
+    let error = layout(&task(&long, (1, 900), Command::Improve), LIMITS).unwrap_err();
+    assert_eq!(error.code, ErrorCode::SelectionTooLarge);
+    assert!(error.message.contains("lines 1-900 of `basket.py`"), "{error}");
+    assert!(error.message.contains("4096"), "{error}");
+    let hint = error.hint.unwrap();
+    assert!(
+        hint.contains("select fewer lines (about ") && hint.contains("`localcoder.contextWindow`")
+    );
+    let full = Limits { window_tokens: 2048, trained_context_tokens: 2048 };
+    let hint = layout(&task(&long, (1, 900), Command::Explain), full).unwrap_err().hint.unwrap();
+    assert!(hint.ends_with("or use a model with a longer context"), "{hint}");
+}
+
+#[track_caller]
+fn check_fault(raw: &str, finish: FinishReason, reason: &str, code: Option<ErrorCode>) {
+    let task = task(METHOD, (2, 6), Command::Improve);
+    match task.finish(raw, finish, Attempt::First) {
+        Outcome::Retry { reason: found } => assert!(found.contains(reason), "{found}"),
+        other => panic!("first attempt: {other:?}"),
+    }
+    match (task.finish(raw, finish, Attempt::Last), code) {
+        (Outcome::Refused(error), Some(code)) => {
+            assert_eq!(error.code, code);
+            assert!(error.to_string().contains(reason), "{error}");
+            assert!(error.hint.is_some());
+        }
+        (Outcome::Done(finished), None) => {
+            assert!(finished.warnings[0].contains(reason), "{:?}", finished.warnings);
+        }
+        (other, _) => panic!("last attempt: {other:?}"),
+    }
+}
+
+#[test]
+fn a_faulty_answer_is_asked_for_again_and_then_refused_or_shown_with_a_warning() {
+    let unusable = Some(ErrorCode::AnswerUnusable);
+    let stop = FinishReason::StopString;
+    check_fault("", stop, "it was empty", unusable);
+    check_fault("The method adds the prices of all items.", stop, "no code", unusable);
+    check_fault("def total(self):\n    return sum(", stop, "does not parse", unusable);
+    check_fault("def total(self):\n    # ... rest of the code", stop, "leaves code out", unusable);
+    check_fault("def total(self):\n    return 1", FinishReason::TokenLimit, "cut off", unusable);
+    check_fault("def total(self):\n    return '\u{202e}'", stop, "invisible", unusable);
+    check_fault(
+        "def sum(self):\n    return sum(item.price for item in self.items)",
+        stop,
+        "`total`",
+        None,
+    );
+    check_fault("def total(self):\n    pass", stop, "most is missing", None);
+}
+
+#[test]
+fn an_answer_that_can_never_fit_is_refused_at_once() {
+    let task = task(METHOD, (2, 6), Command::Improve);
+    match task.finish("def total(self):", FinishReason::ContextFull, Attempt::First) {
+        Outcome::Refused(error) => assert!(error.hint.unwrap().contains("select fewer lines")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn repeated_surroundings_are_taken_off() {
+    let task = task(METHOD, (3, 6), Command::Improve);
+    let raw = "result = sum(item.price for item in self.items)\nreturn result\n\n    def count(self):\n        \
+               return len(self.items)";
+    let finished = done(answer(&task, raw));
+    assert_eq!(
+        finished.edit.replacement,
+        "        result = sum(item.price for item in self.items)\n        return result"
+    );
+}
+
+#[test]
+fn an_instruction_to_delete_may_leave_nothing() {
+    let command = Command::rewrite(Some("  Delete this method. "));
+    assert_eq!(command, Command::Instructed("Delete this method.".to_owned()));
+    let task = task(METHOD, (8, 9), command);
+    let finished = done(task.finish("", FinishReason::StopString, Attempt::Last));
+    assert_eq!(finished.edit.replacement, "");
+    assert_eq!(Command::rewrite(Some(" \n")), Command::Improve);
+}
+
+#[test]
+fn documents_that_are_no_text_and_selections_that_are_none_are_refused() {
+    let refused = |text: &str, start, end| {
+        let document = document("a.py", text);
+        prepare(&document, LineRange { start, end }, Command::Improve).unwrap_err().code
+    };
+    assert_eq!(refused("a\0b", 1, 1), ErrorCode::NotText);
+    assert_eq!(refused("a\n", 5, 9), ErrorCode::LinesOutOfRange);
+    assert_eq!(refused("a\n\n \nb", 2, 3), ErrorCode::SelectionEmpty);
+}
+
+#[test]
+fn the_prompt_names_the_file_on_one_line_and_the_language_by_a_plain_word() {
+    let mut document = document("C:\\work\\we\nird.zig", "const a = 1;");
+    document.language_id = Some("zig".into());
+    let selection = LineRange { start: 1, end: 1 };
+    let task = prepare(&document, selection, Command::Explain).unwrap();
+    let layout = layout(&task, LIMITS).unwrap();
+    assert!(
+        layout.user.starts_with("File: weird.zig\n\nSelected code:\n```zig\nconst a = 1;\n```\n")
+    );
+    assert!(layout.prefill.is_empty() && layout.stop.is_empty());
+}

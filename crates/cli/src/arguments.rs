@@ -1,0 +1,248 @@
+//! What can be typed. Only types and help; `commands` gives it meaning.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use localcoder_protocol::LineRange;
+
+const EXAMPLES: &str = "\
+Examples:
+  localcoder .                                   open this folder in the IDE
+  localcoder improve report.py --lines 10-24     show a better version as a diff
+  localcoder improve report.py --lines 10-24 --apply
+  localcoder explain report.py --lines 10-24
+  localcoder improve report.py --lines 10-24 --model ~/models/qwen2.5-coder-7b.gguf
+  echo 'Say hello.' | localcoder generate --prompt -
+
+Exit codes: 0 done, 2 wrong arguments, 130 stopped by Ctrl-C; the others stand in
+docs/reference/errors.md. Data goes to stdout, everything else to stderr.";
+
+/// LocalCoder IDE: edit and understand code with a model that runs on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "localcoder", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) open: OpenOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OpenOptions {
+    /// Folders and files to open in the IDE
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Print an address for a browser instead of opening a window
+    #[arg(long)]
+    pub(crate) browser: bool,
+    /// Open another window even where one shows the folder already
+    #[arg(long)]
+    pub(crate) new_window: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Rewrite lines of a file and show the change as a diff
+    Improve(ImproveOptions),
+    /// Explain lines of a file
+    Explain(ExplainOptions),
+    /// Give the model a prompt of your own
+    Generate(GenerateOptions),
+    /// Show what the host and the model are doing
+    Status(StatusOptions),
+    /// Start or stop the background process that the windows share
+    Host(HostOptions),
+}
+
+impl Command {
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Self::Improve(options) => options.json,
+            Self::Explain(options) => options.json,
+            Self::Generate(options) => options.json,
+            Self::Status(options) => options.json,
+            Self::Host(options) => options.json(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  localcoder improve report.py --lines 10-24
+  localcoder improve report.py --lines 10-24 --instruction 'Use a dict comprehension'
+  localcoder improve report.py --lines 10-24 --apply && git diff
+
+Without --apply the file is left alone. With it, only the lines given change, and only if
+they still read as they did when the model was asked.")]
+pub(crate) struct ImproveOptions {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// First and last line, from 1: 10-24, or 10 for one line
+    #[arg(long, value_name = "A-B", value_parser = line_range)]
+    pub(crate) lines: LineRange,
+    /// What to do with the lines, instead of improving them
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) instruction: Option<String>,
+    /// Print the change as a unified diff (this is what happens anyway)
+    #[arg(long, conflicts_with_all = ["apply", "json"])]
+    pub(crate) diff: bool,
+    /// Change the file
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) model: ModelOption,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  localcoder explain report.py --lines 10-24")]
+pub(crate) struct ExplainOptions {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// First and last line, from 1: 10-24, or 10 for one line
+    #[arg(long, value_name = "A-B", value_parser = line_range)]
+    pub(crate) lines: LineRange,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) model: ModelOption,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  localcoder generate --prompt 'Who are you?'
+  localcoder generate --prompt - --max-tokens 200 < question.txt
+  localcoder generate --prompt 'def add(a, b):' --raw --temperature 0")]
+pub(crate) struct GenerateOptions {
+    /// The prompt, or - to read it from stdin
+    #[arg(long, value_name = "TEXT", default_value = "-")]
+    pub(crate) prompt: String,
+    /// A system message
+    #[arg(long, value_name = "TEXT", conflicts_with = "raw")]
+    pub(crate) system: Option<String>,
+    /// Send the prompt as it is, without the model's chat template
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Most tokens to write
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<u32>,
+    /// End the answer before this text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stop: Vec<String>,
+    /// 0 always takes the likeliest word
+    #[arg(long, value_name = "X")]
+    pub(crate) temperature: Option<f32>,
+    /// Choose among the likeliest words that together have this probability
+    #[arg(long, value_name = "X")]
+    pub(crate) top_p: Option<f32>,
+    /// Make recently used words less likely; 1 is off
+    #[arg(long, value_name = "X")]
+    pub(crate) repeat_penalty: Option<f32>,
+    /// The same seed and prompt give the same text
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u32>,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) model: ModelOption,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusOptions {
+    /// Print the status as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelOption {
+    /// A GGUF file, or `demo` for the bundled demo model [default: the setting `codeModel`]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HostOptions {
+    #[command(subcommand)]
+    pub(crate) command: HostCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HostCommand {
+    /// Make sure that a host runs
+    Start {
+        /// Print its socket and process id as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the host; running requests are told so
+    Stop {
+        /// Print whether one ran as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Be the host, in the foreground
+    #[command(hide = true)]
+    Run,
+}
+
+impl HostOptions {
+    fn json(&self) -> bool {
+        match self.command {
+            HostCommand::Start { json } | HostCommand::Stop { json } => json,
+            HostCommand::Run => false,
+        }
+    }
+}
+
+fn line_range(text: &str) -> Result<LineRange, String> {
+    let (start, end) = text.split_once('-').unwrap_or((text, text));
+    let number =
+        |text: &str| text.trim().parse::<u32>().map_err(|_| format!("`{text}` is no line number"));
+    let range = LineRange { start: number(start)?, end: number(end)? };
+    if range.start == 0 {
+        return Err("lines are counted from 1".to_owned());
+    }
+    if range.end < range.start {
+        return Err(format!("line {} comes before line {}", range.end, range.start));
+    }
+    Ok(range)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn line_ranges_are_read_or_refused_with_a_reason() {
+        assert_eq!(line_range("3-7"), Ok(LineRange { start: 3, end: 7 }));
+        assert_eq!(line_range("3"), Ok(LineRange { start: 3, end: 3 }));
+        for (text, reason) in
+            [("0-2", "from 1"), ("7-3", "before"), ("a-b", "no line number"), ("-3", "no line")]
+        {
+            assert!(line_range(text).unwrap_err().contains(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_opens_the_ide_and_a_command_is_a_command() {
+        let open = Arguments::parse_from(["localcoder", "."]);
+        assert!(open.command.is_none());
+        assert_eq!(open.open.paths, [PathBuf::from(".")]);
+        assert!(Arguments::parse_from(["localcoder", "status"]).command.is_some());
+    }
+}

@@ -1,0 +1,8 @@
+//! One module a command. Each makes one request and prints its answer.
+
+pub(crate) mod explain;
+pub(crate) mod generate;
+pub(crate) mod host;
+pub(crate) mod improve;
+pub(crate) mod open;
+pub(crate) mod status;

@@ -1,0 +1,41 @@
+//! `localcoder explain`: the answer as it is written, or as JSON at its end.
+
+use localcoder_protocol::{ErrorInfo, Explain, ExplainParams, FinishReason};
+
+use crate::arguments::ExplainOptions;
+use crate::output;
+use crate::session::{REQUEST_ID, Session, model_reference};
+use crate::source::SourceFile;
+
+pub(crate) fn run(options: &ExplainOptions) -> Result<(), ErrorInfo> {
+    let params = ExplainParams {
+        request_id: REQUEST_ID.to_owned(),
+        document: SourceFile::read(&options.file)?.document,
+        selection: options.lines,
+        model: model_reference(options.model.model.as_deref())?,
+    };
+    let stream = |text: &str| {
+        if !options.json {
+            output::data(text);
+        }
+    };
+    let answer = Session::open()?.request::<Explain>(&params, stream)?;
+    if options.json {
+        output::value(&answer);
+    } else {
+        end_of_stream(&answer.text, answer.finish);
+    }
+    Ok(())
+}
+
+/// Ends the last line, and says so where the answer is cut.
+pub(crate) fn end_of_stream(text: &str, finish: FinishReason) {
+    if !text.ends_with('\n') {
+        output::line("");
+    }
+    match finish {
+        FinishReason::TokenLimit => output::note("The answer was cut: it reached its token limit."),
+        FinishReason::ContextFull => output::note("The answer was cut: the context is full."),
+        FinishReason::EndOfTurn | FinishReason::StopString => {}
+    }
+}

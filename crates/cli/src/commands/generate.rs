@@ -1,0 +1,64 @@
+//! `localcoder generate`: a prompt of the user's own, for scripts and benchmarks.
+
+use std::io::Read;
+
+use localcoder_protocol::{
+    DOCUMENT_BYTES_MAX, ErrorCode, ErrorInfo, Generate, GenerateParams, SamplingParams,
+};
+
+use crate::arguments::GenerateOptions;
+use crate::commands::explain::end_of_stream;
+use crate::output;
+use crate::session::{REQUEST_ID, Session, model_reference};
+
+pub(crate) fn run(options: &GenerateOptions) -> Result<(), ErrorInfo> {
+    let prompt = match options.prompt.as_str() {
+        "-" => read_stdin()?,
+        text => text.to_owned(),
+    };
+    if prompt.trim().is_empty() {
+        return Err(ErrorInfo::new(ErrorCode::Usage, "the prompt is empty")
+            .with_hint("give one with --prompt TEXT, or on stdin"));
+    }
+    let params = GenerateParams {
+        request_id: REQUEST_ID.to_owned(),
+        prompt,
+        system: options.system.clone(),
+        raw: options.raw,
+        max_tokens: options.max_tokens,
+        stop: options.stop.clone(),
+        sampling: SamplingParams {
+            temperature: options.temperature,
+            top_p: options.top_p,
+            repeat_penalty: options.repeat_penalty,
+            seed: options.seed,
+        },
+        model: model_reference(options.model.model.as_deref())?,
+    };
+    let stream = |text: &str| {
+        if !options.json {
+            output::data(text);
+        }
+    };
+    let answer = Session::open()?.request::<Generate>(&params, stream)?;
+    if options.json {
+        output::value(&answer);
+    } else {
+        end_of_stream(&answer.text, answer.finish);
+    }
+    Ok(())
+}
+
+fn read_stdin() -> Result<String, ErrorInfo> {
+    let mut text = String::new();
+    let limit = DOCUMENT_BYTES_MAX as u64 + 1;
+    std::io::stdin().lock().take(limit).read_to_string(&mut text).map_err(|error| {
+        ErrorInfo::new(ErrorCode::NotText, "the prompt on stdin can't be read")
+            .with_cause(error.to_string())
+    })?;
+    if text.len() > DOCUMENT_BYTES_MAX {
+        let message = format!("the prompt has more than {DOCUMENT_BYTES_MAX} bytes");
+        return Err(ErrorInfo::new(ErrorCode::DocumentTooLarge, message));
+    }
+    Ok(text)
+}

@@ -1,0 +1,61 @@
+//! `localcoder host start|stop|run`: the background process that windows and commands share.
+
+use std::time::{Duration, Instant};
+
+use localcoder_host::{connect, shell};
+use localcoder_protocol::{ClientKind, ErrorCode, ErrorInfo, Nothing, Status, Stop};
+use localcoder_settings::Places;
+use serde_json::json;
+
+use crate::arguments::{HostCommand, HostOptions};
+use crate::output;
+use crate::session::program;
+
+/// A host answers `stop` at once and then ends its worker.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+pub(crate) fn run(options: &HostOptions) -> Result<(), ErrorInfo> {
+    let places = Places::resolve()?;
+    match options.command {
+        HostCommand::Start { json } => start(&places, json),
+        HostCommand::Stop { json } => stop(&places, json),
+        HostCommand::Run => shell::run(&places, std::io::stdout()),
+    }
+}
+
+fn start(places: &Places, json: bool) -> Result<(), ErrorInfo> {
+    let mut client = connect::connect_or_start(places, &program()?, ClientKind::Other)?;
+    let status = client.call::<Status>(&Nothing {}, |_, _| {})?;
+    if json {
+        output::value(&json!({"socket": places.host_socket(), "pid": status.pid}));
+    } else {
+        output::note(&format!("The host runs as process {}.", status.pid));
+    }
+    Ok(())
+}
+
+fn stop(places: &Places, json: bool) -> Result<(), ErrorInfo> {
+    // Without hello: a host of another version must be stoppable.
+    let Some(mut client) = connect::connect_raw(places)? else {
+        return report_stop(json, false);
+    };
+    let _ = client.call::<Stop>(&Nothing {}, |_, _| {});
+    let deadline = Instant::now() + STOP_DEADLINE;
+    while connect::connect_raw(places)?.is_some() {
+        if Instant::now() > deadline {
+            return Err(ErrorInfo::new(ErrorCode::HostUnreachable, "the host does not end")
+                .with_hint("`localcoder status` shows its process id; end it by hand"));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    report_stop(json, true)
+}
+
+fn report_stop(json: bool, ran: bool) -> Result<(), ErrorInfo> {
+    if json {
+        output::value(&json!({"stopped": ran}));
+    } else {
+        output::note(if ran { "The host has ended." } else { "No host runs." });
+    }
+    Ok(())
+}

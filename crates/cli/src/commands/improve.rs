@@ -1,0 +1,49 @@
+//! `localcoder improve`: a rewrite as a diff, as JSON, or in the file.
+
+use localcoder_protocol::{ErrorInfo, Improve, ImproveAnswer, ImproveParams};
+
+use crate::arguments::ImproveOptions;
+use crate::output;
+use crate::session::{REQUEST_ID, Session, model_reference};
+use crate::source::SourceFile;
+
+pub(crate) fn run(options: &ImproveOptions) -> Result<(), ErrorInfo> {
+    let source = SourceFile::read(&options.file)?;
+    let params = ImproveParams {
+        request_id: REQUEST_ID.to_owned(),
+        document: source.document.clone(),
+        selection: options.lines,
+        instruction: options.instruction.clone(),
+        model: model_reference(options.model.model.as_deref())?,
+    };
+    let answer = Session::open()?.request::<Improve>(&params, |_| {})?;
+    if options.apply && !answer.unchanged {
+        source.apply(&answer.edit)?;
+    }
+    if options.json {
+        output::value(&answer);
+    } else {
+        print(options, &answer);
+    }
+    Ok(())
+}
+
+fn print(options: &ImproveOptions, answer: &ImproveAnswer) {
+    let range = answer.edit.range;
+    let file = options.file.display();
+    if answer.unchanged {
+        output::note(&format!(
+            "Nothing to improve in {file}, lines {}-{}.",
+            range.start, range.end
+        ));
+        return;
+    }
+    for warning in &answer.warnings {
+        output::note(&format!("warning: {warning}"));
+    }
+    if options.apply {
+        output::note(&format!("Changed {file}, lines {}-{}.", range.start, range.end));
+    } else {
+        output::data(&answer.diff);
+    }
+}

@@ -1,0 +1,62 @@
+//! `localcoder status`: what the host does, without starting one.
+
+use localcoder_host::connect;
+use localcoder_protocol::{EngineState, ErrorInfo, HostStatus, Nothing, Status};
+use localcoder_settings::Places;
+use serde_json::json;
+
+use crate::arguments::StatusOptions;
+use crate::output;
+
+pub(crate) fn run(options: &StatusOptions) -> Result<(), ErrorInfo> {
+    // Without hello: it must work with a host of another version too.
+    let status = match connect::connect_raw(&Places::resolve()?)? {
+        None => None,
+        Some(mut client) => Some(client.call::<Status>(&Nothing {}, |_, _| {})?),
+    };
+    match (status, options.json) {
+        (status, true) => output::value(&json!({"running": status.is_some(), "status": status})),
+        (None, false) => output::line("No host runs. The next command starts one."),
+        (Some(status), false) => print(&status),
+    }
+    Ok(())
+}
+
+fn print(status: &HostStatus) {
+    let HostStatus { build_id, pid, clients, requests, .. } = status;
+    output::line(&format!(
+        "Host:    build {build_id}, process {pid}, {clients} client(s), {requests} request(s)"
+    ));
+    output::line(&format!("Engine:  {}", engine(&status.engine)));
+    if let Some(model) = &status.model {
+        let demo = if model.demo {
+            " (demo model: tidies short Python functions, no code assistant)"
+        } else {
+            ""
+        };
+        output::line(&format!("Model:   {}{demo}", model.name));
+    }
+    if let Some(tokens) = status.context_tokens {
+        output::line(&format!("Context: {tokens} tokens"));
+    }
+    if let Some(worker) = &status.worker {
+        let (pid, device, build) = (worker.pid, &worker.device, &worker.llama_build);
+        output::line(&format!("Worker:  process {pid}, {device}, {build}"));
+    }
+}
+
+fn engine(state: &EngineState) -> String {
+    match state {
+        EngineState::Idle => "idle; the next request starts it".to_owned(),
+        EngineState::Starting => "starting".to_owned(),
+        EngineState::Loading { fraction } => {
+            format!("loading the model, {:.0} %", fraction * 100.0)
+        }
+        EngineState::Ready => "ready".to_owned(),
+        EngineState::Working => "working".to_owned(),
+        EngineState::Failed { error } => match &error.hint {
+            Some(hint) => format!("failed: {error}\n         {hint}"),
+            None => format!("failed: {error}"),
+        },
+    }
+}

@@ -1,0 +1,128 @@
+//! One request to the host: found or started, with progress, and with Ctrl-C as a cancel of the
+//! generation itself.
+
+use std::path::PathBuf;
+
+use crossbeam_channel::{Receiver, bounded, select};
+use localcoder_host::connect;
+use localcoder_protocol::{
+    Cancel, CancelParams, ClientKind, Delta, ErrorCode, ErrorInfo, Notification, Progress,
+    ProgressParams, Request,
+};
+use localcoder_settings::Places;
+use localcoder_transport::{Client, ClientEvent};
+use serde_json::Value;
+
+use crate::output;
+
+/// The id of the one request a command makes on its connection.
+pub(crate) const REQUEST_ID: &str = "cli";
+
+/// A connection to the host.
+pub(crate) struct Session {
+    client: Client,
+    interrupts: Receiver<()>,
+}
+
+impl Session {
+    /// Finds or starts the host.
+    pub(crate) fn open() -> Result<Self, ErrorInfo> {
+        let (sender, interrupts) = bounded(2);
+        ctrlc::set_handler(move || {
+            // The second Ctrl-C means it: leave without waiting for the host.
+            if sender.try_send(()).is_err() {
+                output::note("");
+                std::process::abort();
+            }
+        })
+        .map_err(|error| {
+            ErrorInfo::new(ErrorCode::Internal, "Ctrl-C can't be handled")
+                .with_cause(error.to_string())
+        })?;
+        let places = Places::resolve()?;
+        let client = connect::connect_or_start(&places, &program()?, ClientKind::Cli)?;
+        Ok(Self { client, interrupts })
+    }
+
+    /// Makes the request and waits for its end. `on_delta` gets streamed text.
+    pub(crate) fn request<R: Request>(
+        mut self,
+        params: &R::Params,
+        mut on_delta: impl FnMut(&str),
+    ) -> Result<R::Answer, ErrorInfo> {
+        let progress = output::Progress::new();
+        let call = self.client.start::<R>(params)?;
+        let events = self.client.events().clone();
+        let result = loop {
+            let event = select! {
+                recv(events) -> event => event.unwrap_or(ClientEvent::Closed),
+                recv(self.interrupts) -> _ => {
+                    let params = CancelParams { request_id: REQUEST_ID.to_owned() };
+                    self.client.start::<Cancel>(&params)?;
+                    continue;
+                }
+            };
+            match event {
+                ClientEvent::Answer(id, result) if id == call => break result,
+                ClientEvent::Answer(..) => {}
+                ClientEvent::Notification(method, params) => {
+                    on_notification(&method, params, &progress, &mut on_delta);
+                }
+                ClientEvent::Closed => {
+                    break Err(ErrorInfo::new(
+                        ErrorCode::HostUnreachable,
+                        "the LocalCoder host ended",
+                    )
+                    .with_hint("try again: a new one is started"));
+                }
+            }
+        };
+        progress.clear();
+        serde_json::from_value(result?).map_err(|error| {
+            ErrorInfo::new(ErrorCode::Protocol, "the host's answer makes no sense")
+                .with_cause(error.to_string())
+                .with_hint("run `localcoder host stop`, then try again")
+        })
+    }
+}
+
+fn on_notification(
+    method: &str,
+    params: Value,
+    progress: &output::Progress,
+    on_delta: &mut impl FnMut(&str),
+) {
+    if method == Progress::METHOD {
+        if let Ok(params) = serde_json::from_value::<ProgressParams>(params) {
+            progress.show(&params);
+        }
+    } else if method == Delta::METHOD
+        && let Some(text) = params.get("text").and_then(Value::as_str)
+    {
+        progress.clear();
+        on_delta(text);
+    }
+}
+
+/// This program's own path: it is the host as well.
+pub(crate) fn program() -> Result<PathBuf, ErrorInfo> {
+    std::env::current_exe().map_err(|error| {
+        ErrorInfo::new(ErrorCode::Internal, "this program's own place could not be found")
+            .with_cause(error.to_string())
+    })
+}
+
+/// A model reference that means the same in the host's working folder.
+pub(crate) fn model_reference(model: Option<&str>) -> Result<Option<String>, ErrorInfo> {
+    match model {
+        None => Ok(None),
+        Some("demo") => Ok(Some("demo".to_owned())),
+        Some(path) => {
+            let path = std::path::absolute(path).map_err(|error| {
+                ErrorInfo::new(ErrorCode::ModelNotFound, format!("`{path}` is no path"))
+                    .with_cause(error.to_string())
+            })?;
+            Ok(Some(path.to_string_lossy().into_owned()))
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The application: its windows and the one loop that handles commands of the launcher, events
+//! of windows and of the pages in them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use localcoder_launcher::window::{Command, Event as Report};
+use tao::event::{Event, StartCause, WindowEvent};
+use tao::event_loop::{ControlFlow, EventLoopBuilder, EventLoopProxy, EventLoopWindowTarget};
+use tao::window::{Icon, Window, WindowBuilder, WindowId};
+use wry::{WebContext, WebView};
+
+use crate::geometry::Geometry;
+use crate::link::{Link, judge, origin, without_token};
+use crate::page::{self, PageEvent, Teller};
+use crate::{icon, platform, report};
+
+/// How long pages may hold up the end of the program. Less than the launcher's patience.
+const QUIT_TIME: Duration = Duration::from_secs(2);
+/// One press of a zoom key, and how far it goes; as in a browser.
+const ZOOM_STEP: f64 = 1.1;
+const ZOOM_STEPS_MAX: i32 = 12;
+/// How often a page whose process ended is loaded again.
+const PAGE_CRASHES_MAX: u32 = 3;
+/// Shown until the page has a title of its own.
+const TITLE: &str = "LocalCoder IDE";
+
+/// What reaches the loop from other threads and from pages.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// The launcher wants something.
+    Command(Command),
+    /// Something happened in a page.
+    Page {
+        /// In which window.
+        window: u32,
+        /// What it was.
+        event: PageEvent,
+    },
+}
+
+struct PageWindow {
+    // The view goes before the window that holds it.
+    view: WebView,
+    window: Window,
+    teller: Teller,
+    crashes: u32,
+}
+
+struct App {
+    data: PathBuf,
+    origin: String,
+    proxy: EventLoopProxy<Message>,
+    context: WebContext,
+    icon: Option<Icon>,
+    geometry: Geometry,
+    windows: BTreeMap<u32, PageWindow>,
+    last_number: u32,
+    quit_by: Option<Instant>,
+}
+
+/// Shows windows until told to quit; the process ends here. `listen` runs on a thread of its own
+/// and passes the launcher's commands on.
+pub(crate) fn run(
+    data: &Path,
+    origin: String,
+    listen: impl FnOnce(&dyn Fn(Command)) + Send + 'static,
+) -> anyhow::Result<()> {
+    platform::end_with_parent();
+    localcoder_launcher::private_folder(data).context("the window's data folder is no good")?;
+    let event_loop = EventLoopBuilder::<Message>::with_user_event().build();
+    let proxy = event_loop.create_proxy();
+    let commands = proxy.clone();
+    std::thread::Builder::new().name("commands".to_owned()).spawn(move || {
+        listen(&|command| drop(commands.send_event(Message::Command(command))));
+    })?;
+    let icon = icon::load().inspect_err(|error| report::problem(format!("{error:#}"))).ok();
+    let mut app = App {
+        data: data.to_owned(),
+        origin,
+        proxy,
+        context: WebContext::new(Some(data.to_owned())),
+        icon,
+        geometry: Geometry::load(data),
+        windows: BTreeMap::new(),
+        last_number: 0,
+        quit_by: None,
+    };
+    event_loop.run(move |event, target, flow| {
+        match event {
+            Event::UserEvent(Message::Command(command)) => app.command(command, target),
+            Event::UserEvent(Message::Page { window, event }) => app.page(window, event, target),
+            Event::WindowEvent { window_id, event, .. } => app.window(window_id, &event),
+            Event::NewEvents(StartCause::ResumeTimeReached { .. }) => app.windows.clear(),
+            _ => {}
+        }
+        *flow = match app.quit_by {
+            Some(_) if app.windows.is_empty() => ControlFlow::Exit,
+            Some(by) => ControlFlow::WaitUntil(by),
+            None => ControlFlow::Wait,
+        };
+    })
+}
+
+impl App {
+    fn command(&mut self, command: Command, target: &EventLoopWindowTarget<Message>) {
+        match command {
+            Command::Start { .. } => report::problem("the window program was started twice"),
+            Command::Open { url } => self.open(&url, target),
+            Command::Focus { window } => {
+                if let Some(page) = self.windows.get(&window) {
+                    page.window.set_minimized(false);
+                    page.window.set_focus();
+                }
+            }
+            Command::Reload => {
+                for page in self.windows.values() {
+                    note(page.view.reload());
+                }
+            }
+            Command::Quit => {
+                self.quit_by.get_or_insert_with(|| Instant::now() + QUIT_TIME);
+                for page in self.windows.values() {
+                    platform::ask_to_close(&page.view, &page.teller);
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, url: &str, target: &EventLoopWindowTarget<Message>) {
+        if judge(url, &self.origin) != Link::Editor {
+            return report::problem(format!("`{}` is not the editor's address", origin(url)));
+        }
+        self.last_number += 1;
+        let number = self.last_number;
+        match self.build(number, url, target) {
+            Ok(page) => {
+                self.windows.insert(number, page);
+                report::event(&Report::Opened { window: number, url: without_token(url) });
+            }
+            Err(error) => {
+                report::problem(format!("a window can't be opened: {error:#}"));
+                // So that the launcher does not wait for it.
+                report::event(&Report::Opened { window: number, url: without_token(url) });
+                report::event(&Report::Closed { window: number });
+            }
+        }
+    }
+
+    fn build(
+        &mut self,
+        number: u32,
+        url: &str,
+        target: &EventLoopWindowTarget<Message>,
+    ) -> anyhow::Result<PageWindow> {
+        let builder = WindowBuilder::new().with_title(TITLE).with_window_icon(self.icon.clone());
+        let builder = self.geometry.apply(builder, self.windows.len());
+        let window = builder.build(target).context("the system gave no window")?;
+        let teller = Teller { window: number, proxy: self.proxy.clone() };
+        let view = page::build(&window, &mut self.context, &teller, &self.origin, url)?;
+        Ok(PageWindow { view, window, teller, crashes: 0 })
+    }
+
+    fn window(&mut self, id: WindowId, event: &WindowEvent<'_>) {
+        let Some(page) = self.windows.values().find(|page| page.window.id() == id) else { return };
+        match event {
+            WindowEvent::CloseRequested => platform::ask_to_close(&page.view, &page.teller),
+            // The system took it away without asking.
+            WindowEvent::Destroyed => page.teller.tell(PageEvent::Closed),
+            WindowEvent::Resized(_) | WindowEvent::Moved(_) => {
+                self.geometry = Geometry::of(&page.window, self.geometry);
+            }
+            _ => {}
+        }
+    }
+
+    fn page(&mut self, number: u32, event: PageEvent, target: &EventLoopWindowTarget<Message>) {
+        let Some(page) = self.windows.get_mut(&number) else { return };
+        match event {
+            PageEvent::Title(title) => {
+                page.window.set_title(if title.is_empty() { TITLE } else { &title });
+            }
+            PageEvent::Moved(url) => {
+                report::event(&Report::Moved { window: number, url: without_token(&url) });
+            }
+            PageEvent::Loaded => {
+                let zoom = ZOOM_STEP.powi(self.geometry.zoom);
+                note(page.view.zoom(zoom));
+                note(page.view.focus());
+                report::event(&Report::Loaded { window: number });
+            }
+            PageEvent::Zoom(by) => self.zoom(by),
+            PageEvent::CloseAsked => platform::ask_to_close(&page.view, &page.teller),
+            PageEvent::Closed => {
+                let page = self.windows.remove(&number);
+                drop(page);
+                if let Err(error) = self.geometry.save(&self.data) {
+                    report::problem(format!("the windows' size can't be kept: {error}"));
+                }
+                report::event(&Report::Closed { window: number });
+            }
+            PageEvent::Crashed => {
+                page.crashes += 1;
+                if page.crashes <= PAGE_CRASHES_MAX {
+                    report::problem("a page ended unexpectedly and was loaded again");
+                    note(page.view.reload());
+                } else {
+                    report::problem("a page ended unexpectedly too often; its window is closed");
+                    page.teller.tell(PageEvent::Closed);
+                }
+            }
+            PageEvent::Open(url) => match judge(&url, &self.origin) {
+                Link::Editor => self.open(&url, target),
+                Link::Outside => browse(&url),
+                Link::Nowhere => report::problem(format!("`{}` is not opened", origin(&url))),
+            },
+        }
+    }
+
+    /// All windows have one zoom, as all of VS Code's have.
+    fn zoom(&mut self, by: i32) {
+        let zoom = if by == 0 { 0 } else { self.geometry.zoom + by };
+        self.geometry.zoom = zoom.clamp(-ZOOM_STEPS_MAX, ZOOM_STEPS_MAX);
+        for page in self.windows.values() {
+            note(page.view.zoom(ZOOM_STEP.powi(self.geometry.zoom)));
+        }
+    }
+}
+
+fn browse(url: &str) {
+    match open::that_detached(url) {
+        Ok(()) => report::event(&Report::Browser { origin: origin(url).to_owned() }),
+        Err(error) => {
+            report::problem(format!("`{}` can't be opened in a browser: {error}", origin(url)));
+        }
+    }
+}
+
+/// A call into the view that failed: the window shows it better than any message.
+fn note(result: wry::Result<()>) {
+    if let Err(error) = result {
+        report::error(&error.to_string());
+    }
+}

@@ -1,0 +1,154 @@
+//! One editor page in a native window: what it may show, and what it tells us. The page's
+//! messages and the native events of its view become [`PageEvent`]s for the application's loop.
+
+use anyhow::Context;
+use serde::Deserialize;
+use tao::event_loop::EventLoopProxy;
+use tao::window::Window;
+use wry::{NewWindowResponse, PageLoadEvent, WebContext, WebView, WebViewBuilder};
+
+use crate::app::Message;
+use crate::link::{Link, judge, may_show};
+use crate::platform;
+
+/// What happens in a page.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum PageEvent {
+    /// It has another title.
+    Title(String),
+    /// It shows another address.
+    Moved(String),
+    /// It has been loaded.
+    Loaded,
+    /// It wants this address in a window or browser of its own.
+    Open(String),
+    /// It wants to be closed.
+    CloseAsked,
+    /// It has agreed to be closed.
+    Closed,
+    /// It wants to be larger (+1), smaller (-1) or of normal size (0).
+    Zoom(i32),
+    /// Its process ended.
+    Crashed,
+}
+
+/// What a page's script says; see `page.js`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+enum Said {
+    Open { url: String },
+    Close,
+    Zoom { by: i32 },
+}
+
+/// Tells the application's loop of one window's events.
+#[derive(Debug, Clone)]
+pub(crate) struct Teller {
+    pub(crate) window: u32,
+    pub(crate) proxy: EventLoopProxy<Message>,
+}
+
+impl Teller {
+    pub(crate) fn tell(&self, event: PageEvent) {
+        // Where the loop has ended there is nothing to tell.
+        let _ = self.proxy.send_event(Message::Page { window: self.window, event });
+    }
+}
+
+/// Builds the view of a page and begins to load it.
+pub(crate) fn build(
+    window: &Window,
+    context: &mut WebContext,
+    teller: &Teller,
+    origin: &str,
+    url: &str,
+) -> anyhow::Result<WebView> {
+    let key = secret()?;
+    let script = include_str!("page.js").replace("@ORIGIN@", origin).replace("@KEY@", &key);
+    let shown = origin.to_owned();
+    let opened = origin.to_owned();
+    let [titles, loads, asks, says, navigates] = [(); 5].map(|()| teller.clone());
+    let builder = WebViewBuilder::new_with_web_context(context)
+        .with_url(url)
+        .with_devtools(false)
+        .with_clipboard(true)
+        .with_initialization_script_for_main_only(script, true)
+        .with_navigation_handler(move |url| {
+            let shows = may_show(&url, &shown);
+            if !shows && judge(&url, &shown) == Link::Outside {
+                navigates.tell(PageEvent::Open(url));
+            }
+            shows
+        })
+        .with_new_window_req_handler(move |url, features| {
+            if url.is_empty() || url == "about:blank" {
+                return platform::blank_window(&features);
+            }
+            if judge(&url, &opened) != Link::Nowhere {
+                asks.tell(PageEvent::Open(url));
+            }
+            NewWindowResponse::Deny
+        })
+        .with_document_title_changed_handler(move |title| titles.tell(PageEvent::Title(title)))
+        .with_on_page_load_handler(move |event, url| {
+            loads.tell(match event {
+                PageLoadEvent::Started => PageEvent::Moved(url),
+                PageLoadEvent::Finished => PageEvent::Loaded,
+            });
+        })
+        .with_ipc_handler(move |request| {
+            if let Some(event) = understand(request.body(), &key) {
+                says.tell(event);
+            }
+        });
+    let view = platform::build(builder, window).context("the web view can't be made")?;
+    platform::watch(&view, teller);
+    Ok(view)
+}
+
+/// What a message means; `None` where it does not come from our script.
+fn understand(body: &str, key: &str) -> Option<PageEvent> {
+    #[derive(Deserialize)]
+    struct Signed {
+        key: String,
+    }
+    let signed: Signed = serde_json::from_str(body).ok()?;
+    if signed.key != key {
+        return None;
+    }
+    Some(match serde_json::from_str(body).ok()? {
+        Said::Open { url } => PageEvent::Open(url),
+        Said::Close => PageEvent::CloseAsked,
+        Said::Zoom { by } => PageEvent::Zoom(by.signum()),
+    })
+}
+
+/// A number that no frame can guess.
+fn secret() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_messages_with_the_windows_secret_are_heard() {
+        let said = r#"{"key":"k","type":"open","url":"https://example.org/"}"#;
+        let opened = Some(PageEvent::Open("https://example.org/".to_owned()));
+        assert_eq!(understand(said, "k"), opened);
+        assert_eq!(understand(said, "other"), None);
+        assert_eq!(understand(r#"{"type":"close"}"#, "k"), None);
+        assert_eq!(understand(r#"{"key":"k","type":"close"}"#, "k"), Some(PageEvent::CloseAsked));
+        let zoom = understand(r#"{"key":"k","type":"zoom","by":99}"#, "k");
+        assert_eq!(zoom, Some(PageEvent::Zoom(1)));
+        assert_eq!(understand("{", "k"), None);
+    }
+
+    #[test]
+    fn two_windows_have_two_secrets() {
+        assert_ne!(secret().unwrap(), secret().unwrap());
+    }
+}

@@ -1,0 +1,100 @@
+//! What only WebKitGTK can tell or do: ask a page before it is closed, see its process end, and
+//! show a bare window that a page fills itself.
+
+use gtk::prelude::*;
+use tao::platform::unix::WindowExtUnix;
+use tao::window::Window;
+use webkit2gtk::{
+    NavigationPolicyDecision, NavigationPolicyDecisionExt, PermissionRequestExt, PolicyDecisionExt,
+    PolicyDecisionType, URIRequestExt, WebViewExt,
+};
+use wry::{
+    NewWindowFeatures, NewWindowResponse, WebView, WebViewBuilder, WebViewBuilderExtUnix,
+    WebViewExtUnix,
+};
+
+use crate::page::{PageEvent, Teller};
+
+/// Puts the view into the window.
+pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result<WebView> {
+    let container = window.default_vbox().ok_or(wry::Error::InitScriptError)?;
+    builder.build_gtk(container)
+}
+
+/// Tells of what the builder has no handler for.
+pub(crate) fn watch(view: &WebView, teller: &Teller) {
+    let native = view.webview();
+    let closes = teller.clone();
+    native.connect_close(move |_| closes.tell(PageEvent::Closed));
+    let crashes = teller.clone();
+    native.connect_web_process_terminated(move |_, _| crashes.tell(PageEvent::Crashed));
+    native.connect_permission_request(|_, request| {
+        // Camera, position and the like: the IDE needs none of them. The clipboard's type is
+        // newer than our bindings, so it is known by its name.
+        if request.type_().name() == "WebKitClipboardPermissionRequest" {
+            request.allow();
+        } else {
+            request.deny();
+        }
+        true
+    });
+}
+
+/// Asks the page whether it may be closed; it answers with [`PageEvent::Closed`] or stays. A page
+/// that does not answer is closed without.
+pub(crate) fn ask_to_close(view: &WebView, teller: &Teller) {
+    let native = view.webview();
+    if native.is_web_process_responsive() {
+        native.try_close();
+    } else {
+        teller.tell(PageEvent::Closed);
+    }
+}
+
+/// A window that the page of another fills and closes, as for an editor that is moved out. It is
+/// bound to that page's process and shows nothing from elsewhere.
+pub(crate) fn blank_window(features: &NewWindowFeatures) -> NewWindowResponse {
+    let webview = webkit2gtk::WebView::with_related_view(&features.opener.webview);
+    let window = gtk::Window::new(gtk::WindowType::Toplevel);
+    let (width, height) =
+        features.size.map_or((1000, 700), |size| (size.width as i32, size.height as i32));
+    window.set_default_size(width, height);
+    window.add(&webview);
+    webview.connect_title_notify(glib_title(&window));
+    webview.connect_decide_policy(|_, decision, kind| {
+        if kind != PolicyDecisionType::NavigationAction {
+            return false;
+        }
+        let decision = decision.dynamic_cast_ref::<NavigationPolicyDecision>();
+        let url = decision.and_then(|decision| decision.navigation_action()?.request()?.uri());
+        let blank = url.is_none_or(|url| url.starts_with("about:"));
+        if let (false, Some(decision)) = (blank, decision) {
+            decision.ignore();
+        }
+        !blank
+    });
+    let shown = window.clone();
+    webview.connect_ready_to_show(move |_| shown.show_all());
+    let closed = window.clone();
+    webview.connect_close(move |_| closed.close());
+    let asking = webview.clone();
+    // The page moves what it holds back into the main window before it agrees.
+    window.connect_delete_event(move |_, _| {
+        asking.try_close();
+        gtk::glib::Propagation::Stop
+    });
+    NewWindowResponse::Create { webview }
+}
+
+fn glib_title(window: &gtk::Window) -> impl Fn(&webkit2gtk::WebView) + 'static {
+    let window = window.clone();
+    move |webview| window.set_title(webview.title().as_deref().unwrap_or("LocalCoder IDE"))
+}
+
+/// The kernel ends this program with the launcher. Standard input's end says so as well, but a
+/// hung window would not hear it.
+#[expect(unsafe_code, reason = "std has no call for it")]
+pub(crate) fn end_with_parent() {
+    // SAFETY: prctl with this option touches no memory.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+}

@@ -1,0 +1,28 @@
+//! Where the view is the system's own and wry's builder is all there is: macOS.
+
+use tao::window::Window;
+use wry::{NewWindowFeatures, NewWindowResponse, WebView, WebViewBuilder};
+
+use crate::page::{PageEvent, Teller};
+
+/// Puts the view into the window.
+pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result<WebView> {
+    builder.build(window)
+}
+
+/// The builder's handlers are all that is watched here.
+pub(crate) fn watch(_view: &WebView, _teller: &Teller) {}
+
+/// The view has no call that asks a page. Unsaved text is in the editor's backups, which it
+/// brings back by itself.
+pub(crate) fn ask_to_close(_view: &WebView, teller: &Teller) {
+    teller.tell(PageEvent::Closed);
+}
+
+/// An editor that is moved out: the system's own new window shows it.
+pub(crate) fn blank_window(_features: &NewWindowFeatures) -> NewWindowResponse {
+    NewWindowResponse::Allow
+}
+
+/// Standard input's end tells that the launcher is gone.
+pub(crate) fn end_with_parent() {}

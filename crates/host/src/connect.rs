@@ -1,0 +1,137 @@
+//! How a client finds the host, or starts one. Used by the command line; the extension asks the
+//! command line (`localcoder host start --json`).
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use localcoder_protocol::{
+    BUILD_ID, ClientKind, ErrorCode, ErrorInfo, Hello, HelloAnswer, HelloParams, PROTOCOL_VERSION,
+};
+use localcoder_settings::Places;
+use localcoder_transport::Client;
+use process_wrap::std::{CommandWrap, ProcessSession};
+use serde_json::Value;
+
+/// Between the lock and the socket of a host that just starts lie a few milliseconds.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Connects to a running host and says hello; `None` where none runs.
+///
+/// # Errors
+/// Where the host is of another version or can't be spoken to.
+pub fn connect(places: &Places, kind: ClientKind) -> Result<Option<Client>, ErrorInfo> {
+    match UnixStream::connect(places.host_socket()) {
+        Ok(stream) => greet(stream, kind).map(Some),
+        Err(error) if is_nobody_there(&error) => Ok(None),
+        Err(error) => Err(unreachable(places, &error.to_string())),
+    }
+}
+
+/// Connects without hello, for the requests that every version understands.
+///
+/// # Errors
+/// Where the socket can't be used.
+pub fn connect_raw(places: &Places) -> Result<Option<Client>, ErrorInfo> {
+    match UnixStream::connect(places.host_socket()) {
+        Ok(stream) => open(stream).map(Some),
+        Err(error) if is_nobody_there(&error) => Ok(None),
+        Err(error) => Err(unreachable(places, &error.to_string())),
+    }
+}
+
+/// Connects to the running host, or starts one (`program host run`) and connects to that.
+///
+/// # Errors
+/// Where no host can be started, or it is of another version.
+pub fn connect_or_start(
+    places: &Places,
+    program: &Path,
+    kind: ClientKind,
+) -> Result<Client, ErrorInfo> {
+    if let Some(client) = connect(places, kind)? {
+        return Ok(client);
+    }
+    start(program)?;
+    let deadline = Instant::now() + CONNECT_DEADLINE;
+    loop {
+        if let Some(client) = connect(places, kind)? {
+            return Ok(client);
+        }
+        if Instant::now() > deadline {
+            return Err(unreachable(places, "the host that was started does not listen"));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Starts a host in a session of its own, so that it outlives the terminal of its first client,
+/// and waits until it listens or says why it can't.
+fn start(program: &Path) -> Result<(), ErrorInfo> {
+    let failed = |why: String| {
+        ErrorInfo::new(ErrorCode::HostUnreachable, "the LocalCoder host could not be started")
+            .with_cause(why)
+            .with_hint("`localcoder host run` shows what goes wrong")
+    };
+    let mut command = Command::new(program);
+    command
+        .args(["host", "run"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        // The host lives on; it must not keep the folder of its first client busy.
+        .current_dir("/");
+    let mut child = CommandWrap::from(command)
+        .wrap(ProcessSession)
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+    let stdout = child.stdout().take().expect("it was asked for as a pipe");
+    let mut line = String::new();
+    let read = BufReader::new(stdout).read_line(&mut line);
+    let said: Value = read
+        .ok()
+        .and_then(|_| serde_json::from_str(&line).ok())
+        .ok_or_else(|| failed("it ended before it listened".to_owned()))?;
+    match said.get("error") {
+        Some(error) => {
+            Err(serde_json::from_value(error.clone()).unwrap_or_else(|_| failed(error.to_string())))
+        }
+        None => Ok(()),
+    }
+}
+
+fn greet(stream: UnixStream, kind: ClientKind) -> Result<Client, ErrorInfo> {
+    let mut client = open(stream)?;
+    let params = HelloParams {
+        protocol_version: PROTOCOL_VERSION,
+        build_id: BUILD_ID.to_owned(),
+        pid: std::process::id(),
+        client: kind,
+        wants_status: false,
+    };
+    let _: HelloAnswer = client.call::<Hello>(&params, |_, _| {})?;
+    Ok(client)
+}
+
+fn open(stream: UnixStream) -> Result<Client, ErrorInfo> {
+    let reading = stream.try_clone().map_err(|error| {
+        ErrorInfo::new(ErrorCode::HostUnreachable, "the connection could not be used")
+            .with_cause(error.to_string())
+    })?;
+    Ok(Client::new(reading, stream))
+}
+
+fn is_nobody_there(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused)
+}
+
+fn unreachable(places: &Places, why: &str) -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorCode::HostUnreachable,
+        format!("the LocalCoder host at `{}` can't be reached", places.host_socket().display()),
+    )
+    .with_cause(why)
+    .with_hint("run `localcoder host stop`, then try again")
+}

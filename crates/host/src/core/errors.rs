@@ -1,0 +1,73 @@
+//! Texts of the errors that the host itself finds. What the worker or `assist` finds comes with
+//! its own.
+
+use localcoder_protocol::{DOCUMENT_BYTES_MAX, ErrorAction, ErrorCode, ErrorInfo};
+
+use super::event::WorkerEnding;
+
+pub(super) fn cancelled() -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::Cancelled, "stopped, as you asked")
+}
+
+pub(super) fn draining() -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::Draining, "the LocalCoder host is ending")
+        .with_hint("try again: the next request starts a new one")
+        .with_action(ErrorAction::Retry)
+}
+
+pub(super) fn document_too_large(path: &str, bytes: usize) -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorCode::DocumentTooLarge,
+        format!("`{path}` has {bytes} bytes; at most {DOCUMENT_BYTES_MAX} can be worked on"),
+    )
+    .with_hint("split the file, or work on a part of it in a new file")
+}
+
+/// What the worker was doing when it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doing {
+    Nothing,
+    Starting,
+    Loading,
+    Answering,
+}
+
+pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bool) -> ErrorInfo {
+    let (code, what) = match doing {
+        Doing::Nothing => (ErrorCode::WorkerCrashed, "the worker ended unexpectedly"),
+        Doing::Starting => (ErrorCode::WorkerStart, "the worker ended while it was starting"),
+        Doing::Loading => {
+            (ErrorCode::WorkerCrashed, "the worker ended while it was loading the model")
+        }
+        Doing::Answering => (ErrorCode::WorkerCrashed, "the worker ended while it was answering"),
+    };
+    let cause = match ending.last_lines.last() {
+        Some(line) => format!("{}; its last words: {line}", ending.description),
+        None => ending.description.clone(),
+    };
+    let hint = if will_restart {
+        "a new worker is being started; try again"
+    } else {
+        "it ended several times in a row and is not started again by itself; try again, another \
+         model, or `localcoder.acceleration` = `cpu`"
+    };
+    ErrorInfo::new(code, what).with_cause(cause).with_hint(hint).with_action(ErrorAction::Retry)
+}
+
+pub(super) fn worker_hung(what: &str) -> WorkerEnding {
+    WorkerEnding { description: format!("it was ended because {what}"), last_lines: Vec::new() }
+}
+
+pub(super) fn worker_version(theirs: u32, ours: u32) -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorCode::VersionMismatch,
+        format!("`localcoder-worker` speaks version {theirs}, this host speaks {ours}"),
+    )
+    .with_hint("install both programs from the same package")
+}
+
+pub(super) fn worker_nonsense(method: &str, error: &serde_json::Error) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::Internal, format!("the worker's answer to `{method}` makes no sense"))
+        .with_cause(error.to_string())
+        .with_hint("install both programs from the same package")
+}

@@ -1,0 +1,97 @@
+//! All that can happen to the host, and all that it can do about it. Both are closed: what is
+//! not here does not happen.
+
+use localcoder_protocol::ErrorInfo;
+use localcoder_transport::Message;
+
+use crate::ModelFile;
+
+/// Names a connection for the host's lifetime.
+pub type ClientId = u64;
+
+/// How a worker process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerEnding {
+    /// In words: `killed by signal 9 (SIGKILL)`, `exit code 1`.
+    pub description: String,
+    /// The last lines it wrote to stderr, the newest last.
+    pub last_lines: Vec<String>,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A client connected.
+    ClientConnected(ClientId),
+    /// A client sent a message.
+    ClientMessage(ClientId, Message),
+    /// A client sent a frame that is no message.
+    ClientMalformed(ClientId, String),
+    /// A client is gone.
+    ClientGone(ClientId),
+    /// Answer to [`Effect::InspectModel`].
+    ModelInspected {
+        /// As asked.
+        reference: String,
+        /// The checked file.
+        result: Result<ModelFile, ErrorInfo>,
+    },
+    /// Answer to [`Effect::StartWorker`]: the process runs, or why not.
+    WorkerStarted {
+        /// As asked.
+        generation: u64,
+        /// Its process id.
+        result: Result<u32, ErrorInfo>,
+    },
+    /// A worker sent a message.
+    WorkerMessage {
+        /// Which worker.
+        generation: u64,
+        /// What it sent.
+        message: Message,
+    },
+    /// A worker process ended.
+    WorkerEnded {
+        /// Which worker.
+        generation: u64,
+        /// How.
+        ending: WorkerEnding,
+    },
+    /// Time has passed: the deadline of [`super::Host::next_deadline_ms`] was reached.
+    Tick,
+    /// The system asks the host to end.
+    Terminate,
+}
+
+/// What the shell must do, in order.
+#[derive(Debug, PartialEq)]
+pub enum Effect {
+    /// Send a message to a client; one that does not keep up is disconnected by the shell.
+    Send(ClientId, Message),
+    /// Close a connection after what was sent to it.
+    Close(ClientId),
+    /// Check a model file; answered by [`Event::ModelInspected`].
+    InspectModel {
+        /// `demo` or a path.
+        reference: String,
+    },
+    /// Start a worker process; answered by [`Event::WorkerStarted`].
+    StartWorker {
+        /// Its name in every later event.
+        generation: u64,
+    },
+    /// Send a message to a worker.
+    SendWorker {
+        /// Which worker.
+        generation: u64,
+        /// The message.
+        message: Message,
+    },
+    /// Kill a worker; [`Event::WorkerEnded`] follows.
+    KillWorker {
+        /// Which worker.
+        generation: u64,
+    },
+    /// End the host after what was sent.
+    Exit,
+}

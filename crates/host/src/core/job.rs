@@ -1,0 +1,108 @@
+//! One request that needs the model, from queue to answer.
+
+use localcoder_assist::{Attempt, Layout, Task};
+use localcoder_protocol::{GenerateParams, RequestId, Usage};
+use localcoder_transport::Id;
+
+use super::ClientId;
+use crate::ModelFile;
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Only load the model.
+    Warm,
+    /// Rewrite.
+    Improve(Box<Task>),
+    /// Explain.
+    Explain(Box<Task>),
+    /// Raw generation.
+    Generate(Box<GenerateParams>),
+}
+
+/// How far it is. Steps only go forward, but for a retry from `Generating` to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Behind others.
+    Queued,
+    /// The model's file is being checked.
+    Inspecting,
+    /// The worker or the model is not ready.
+    NeedsModel,
+    /// The worker counts tokens.
+    Counting,
+    /// The worker writes.
+    Generating,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// Whom to answer; nobody where the host itself wants the model back.
+    pub(super) client: Option<ClientId>,
+    /// The call to answer.
+    pub(super) id: Id,
+    pub(super) request_id: Option<RequestId>,
+    /// `demo` or a path; the setting's where absent.
+    pub(super) reference: Option<String>,
+    pub(super) work: Work,
+    pub(super) step: Step,
+    /// The worker call it waits for.
+    pub(super) call: Option<i64>,
+    pub(super) file: Option<ModelFile>,
+    pub(super) layout: Option<Layout>,
+    pub(super) attempt: Attempt,
+    /// Of all attempts together.
+    pub(super) usage: Usage,
+    /// What the model has written in this attempt.
+    pub(super) text: String,
+    /// The end of `text` that the client has not been sent.
+    pub(super) unsent: String,
+    /// When the client was last told anything.
+    pub(super) told_ms: Option<u64>,
+}
+
+impl Job {
+    pub(super) fn new(
+        client: Option<ClientId>,
+        id: Id,
+        request_id: Option<RequestId>,
+        reference: Option<String>,
+        work: Work,
+    ) -> Self {
+        Self {
+            client,
+            id,
+            request_id,
+            reference,
+            work,
+            step: Step::Queued,
+            call: None,
+            file: None,
+            layout: None,
+            attempt: Attempt::First,
+            usage: Usage::default(),
+            text: String::new(),
+            unsent: String::new(),
+            told_ms: None,
+        }
+    }
+
+    /// Whether a client means this job by `request_id`.
+    pub(super) fn is(&self, client: ClientId, request_id: &str) -> bool {
+        self.client == Some(client) && self.request_id.as_deref() == Some(request_id)
+    }
+
+    /// Whether the client is sent what the model writes.
+    pub(super) fn streams(&self) -> bool {
+        matches!(self.work, Work::Explain(_) | Work::Generate(_))
+    }
+
+    pub(super) fn add_usage(&mut self, usage: Usage) {
+        self.usage.prompt_tokens += usage.prompt_tokens;
+        self.usage.cached_tokens += usage.cached_tokens;
+        self.usage.generated_tokens += usage.generated_tokens;
+        self.usage.prefill_ms += usage.prefill_ms;
+        self.usage.decode_ms += usage.decode_ms;
+    }
+}

@@ -1,0 +1,165 @@
+//! The host without I/O. [`Host::handle`] takes an event and the time and returns what to do;
+//! the same events give the same effects, so the whole host is tested in memory.
+//!
+//! It never waits: what takes time is an effect whose outcome comes back as an event.
+
+mod clients;
+mod engine;
+mod errors;
+mod event;
+mod job;
+mod requests;
+mod run;
+mod status;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use localcoder_protocol::HostStatus;
+use localcoder_settings::{Layer, Settings, resolve};
+use serde_json::{Map, Value};
+
+use clients::Client;
+use engine::Engine;
+pub use event::{ClientId, Effect, Event, WorkerEnding};
+use job::Job;
+
+/// Connections at once. Far above any number of windows; a bound all the same.
+pub const CLIENTS_MAX: usize = 64;
+
+/// Requests waiting at once, over all clients.
+pub const QUEUE_MAX: usize = 64;
+
+/// What the host is started with.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    /// Its process id, for `status`.
+    pub pid: u32,
+    /// Values of `settings.json`.
+    pub file_settings: Map<String, Value>,
+    /// Milliseconds after which it ends when no client is connected.
+    pub idle_exit_ms: u64,
+    /// Where seeds of requests without one come from.
+    pub seed: u64,
+}
+
+/// The host. See the module.
+#[derive(Debug)]
+pub struct Host {
+    config: HostConfig,
+    now_ms: u64,
+    started_ms: Option<u64>,
+    effects: Vec<Effect>,
+    clients: BTreeMap<ClientId, Client>,
+    editor_settings: Map<String, Value>,
+    settings: Settings,
+    queue: VecDeque<Job>,
+    active: Option<Job>,
+    engine: Engine,
+    draining: bool,
+    exited: bool,
+    /// Since when no client is connected.
+    alone_since_ms: Option<u64>,
+    status_dirty: bool,
+    status_sent_ms: u64,
+    status_told: Option<HostStatus>,
+    seed: u64,
+}
+
+impl Host {
+    /// A host that has just been started.
+    #[must_use]
+    pub fn new(config: HostConfig) -> Self {
+        let settings = resolve(&[(Layer::File, &config.file_settings)]).settings;
+        Self {
+            seed: config.seed,
+            config,
+            now_ms: 0,
+            started_ms: None,
+            effects: Vec::new(),
+            clients: BTreeMap::new(),
+            editor_settings: Map::new(),
+            settings,
+            queue: VecDeque::new(),
+            active: None,
+            engine: Engine::default(),
+            draining: false,
+            exited: false,
+            alone_since_ms: None,
+            status_dirty: false,
+            status_sent_ms: 0,
+            status_told: None,
+        }
+    }
+
+    /// Takes one event at a time that never runs backwards; returns what to do, in order.
+    pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+        self.now_ms = self.now_ms.max(now_ms);
+        self.started_ms.get_or_insert(self.now_ms);
+        if self.clients.is_empty() {
+            self.alone_since_ms.get_or_insert(self.now_ms);
+        }
+        match event {
+            Event::ClientConnected(client) => self.client_connected(client),
+            Event::ClientMessage(client, message) => self.client_message(client, message),
+            Event::ClientMalformed(client, reason) => self.client_malformed(client, &reason),
+            Event::ClientGone(client) => self.client_gone(client),
+            Event::ModelInspected { reference, result } => self.model_inspected(&reference, result),
+            Event::WorkerStarted { generation, result } => self.worker_started(generation, result),
+            Event::WorkerMessage { generation, message } => {
+                self.worker_message(generation, message);
+            }
+            Event::WorkerEnded { generation, ending } => self.worker_ended(generation, &ending),
+            Event::Tick => {}
+            Event::Terminate => self.stop(),
+        }
+        self.watch_worker();
+        self.advance();
+        self.flush_streams();
+        self.flush_status();
+        self.leave_when_unused();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When [`Event::Tick`] is due, on the clock of [`Self::handle`]; `None` while nothing is
+    /// awaited.
+    #[must_use]
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        [
+            self.alone_since_ms.map(|since| since + self.config.idle_exit_ms),
+            self.status_deadline_ms(),
+            self.stream_deadline_ms(),
+            self.engine.deadline_ms(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn leave_when_unused(&mut self) {
+        let unused = self.clients.is_empty()
+            && self
+                .alone_since_ms
+                .is_some_and(|since| self.now_ms >= since + self.config.idle_exit_ms);
+        let drained = self.draining && self.active.is_none() && self.queue.is_empty();
+        if (unused || drained) && !self.exited {
+            self.exit();
+        }
+    }
+
+    fn exit(&mut self) {
+        self.exited = true;
+        if let Some(generation) = self.engine.running_generation() {
+            self.effects.push(Effect::KillWorker { generation });
+        }
+        self.effects.push(Effect::Exit);
+    }
+
+    /// The next seed of a splitmix64 sequence: one number a request, the same for the same start.
+    fn next_seed(&mut self) -> u32 {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.seed;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed >> 32) as u32
+    }
+}

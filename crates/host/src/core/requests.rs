@@ -1,0 +1,236 @@
+//! The table from method to handler. Handlers that answer at once return the answer; those that
+//! need the model queue a [`Job`].
+
+use localcoder_assist::{Command, prepare};
+use localcoder_protocol::{
+    Cancel, CancelAnswer, CancelParams, Configure, ConfigureAnswer, ConfigureParams,
+    DOCUMENT_BYTES_MAX, DocumentText, Drain, ErrorCode, ErrorInfo, Explain, ExplainParams,
+    Generate, GenerateParams, Hello, Improve, ImproveParams, LocateEdit, LocateEditAnswer,
+    LocateEditParams, Nothing, Request, Status, Stop, Warm, WarmParams,
+};
+use localcoder_settings::{Layer, resolve};
+use localcoder_transport::Id;
+use serde_json::Value;
+
+use super::job::{Job, Work};
+use super::{ClientId, Host, QUEUE_MAX, errors};
+
+type Handler = fn(&mut Host, ClientId, Id, Value);
+
+/// Everything a client can ask. `tests::every_request_has_a_handler` holds it complete.
+const HANDLERS: &[(&str, Handler)] = &[
+    (Hello::METHOD, |host, client, id, params| {
+        now::<Hello>(host, client, id, params, |host, params| host.hello(client, &params));
+    }),
+    (Status::METHOD, |host, client, id, params| {
+        now::<Status>(host, client, id, params, |host, _| Ok(host.status()));
+    }),
+    (Drain::METHOD, |host, client, id, params| {
+        now::<Drain>(host, client, id, params, |host, _| {
+            host.draining = true;
+            Ok(Nothing {})
+        });
+    }),
+    (Stop::METHOD, |host, client, id, params| {
+        now::<Stop>(host, client, id, params, |_, _| Ok(Nothing {}));
+        host.stop();
+    }),
+    (Configure::METHOD, |host, client, id, params| {
+        now::<Configure>(host, client, id, params, Host::configure);
+    }),
+    (Cancel::METHOD, |host, client, id, params| {
+        now::<Cancel>(host, client, id, params, |host, params| Ok(host.cancel(client, &params)));
+    }),
+    (LocateEdit::METHOD, |host, client, id, params| {
+        now::<LocateEdit>(host, client, id, params, |_, params| locate_edit(&params));
+    }),
+    (Warm::METHOD, |host, client, id, params| {
+        later::<Warm>(host, client, id, params, |_, params: WarmParams| {
+            Ok((None, params.model, Work::Warm))
+        });
+    }),
+    (Improve::METHOD, |host, client, id, params| {
+        later::<Improve>(host, client, id, params, |_, params: ImproveParams| {
+            check_document(&params.document)?;
+            let command = Command::rewrite(params.instruction.as_deref());
+            let task = prepare(&params.document, params.selection, command)?;
+            Ok((Some(params.request_id), params.model, Work::Improve(Box::new(task))))
+        });
+    }),
+    (Explain::METHOD, |host, client, id, params| {
+        later::<Explain>(host, client, id, params, |_, params: ExplainParams| {
+            check_document(&params.document)?;
+            let task = prepare(&params.document, params.selection, Command::Explain)?;
+            Ok((Some(params.request_id), params.model, Work::Explain(Box::new(task))))
+        });
+    }),
+    (Generate::METHOD, |host, client, id, params| {
+        later::<Generate>(host, client, id, params, |_, params: GenerateParams| {
+            let (request_id, model) = (params.request_id.clone(), params.model.clone());
+            Ok((Some(request_id), model, Work::Generate(Box::new(params))))
+        });
+    }),
+];
+
+/// Finds the handler and runs it.
+pub(super) fn dispatch(host: &mut Host, client: ClientId, id: Id, method: &str, params: Value) {
+    match HANDLERS.iter().find(|(name, _)| *name == method) {
+        Some((_, handler)) => handler(host, client, id, params),
+        None => {
+            let error = ErrorInfo::new(ErrorCode::Protocol, format!("`{method}` is not known"))
+                .with_hint("the client is newer than the host: run `localcoder host stop`");
+            host.reply(client, id, Err(error));
+        }
+    }
+}
+
+fn parse<R: Request>(params: Value) -> Result<R::Params, ErrorInfo> {
+    serde_json::from_value(params).map_err(|error| {
+        ErrorInfo::new(
+            ErrorCode::Protocol,
+            format!("the parameters of `{}` make no sense", R::METHOD),
+        )
+        .with_cause(error.to_string())
+    })
+}
+
+/// A request that is answered at once.
+fn now<R: Request>(
+    host: &mut Host,
+    client: ClientId,
+    id: Id,
+    params: Value,
+    handler: impl FnOnce(&mut Host, R::Params) -> Result<R::Answer, ErrorInfo>,
+) {
+    let result = parse::<R>(params)
+        .and_then(|params| handler(host, params))
+        .map(|answer| serde_json::to_value(answer).expect("protocol types serialize"));
+    host.reply(client, id, result);
+}
+
+/// Request id, model and work of a job.
+type JobParts = (Option<String>, Option<String>, Work);
+
+/// A request that waits for its turn at the model.
+fn later<R: Request>(
+    host: &mut Host,
+    client: ClientId,
+    id: Id,
+    params: Value,
+    handler: impl FnOnce(&mut Host, R::Params) -> Result<JobParts, ErrorInfo>,
+) {
+    let queued = host.check_room().and_then(|()| parse::<R>(params)).and_then(|params| {
+        let (request_id, model, work) = handler(host, params)?;
+        host.check_request_id(client, request_id.as_deref())?;
+        host.queue_job(Job::new(Some(client), id.clone(), request_id, model, work));
+        Ok(())
+    });
+    if let Err(error) = queued {
+        host.reply(client, id, Err(error));
+    }
+}
+
+fn check_document(document: &DocumentText) -> Result<(), ErrorInfo> {
+    if document.text.len() <= DOCUMENT_BYTES_MAX {
+        return Ok(());
+    }
+    Err(errors::document_too_large(&document.path, document.text.len()))
+}
+
+fn locate_edit(params: &LocateEditParams) -> Result<LocateEditAnswer, ErrorInfo> {
+    let (range, moved) = localcoder_assist::locate(&params.document, &params.edit)?;
+    Ok(LocateEditAnswer { range, moved })
+}
+
+impl Host {
+    fn check_room(&self) -> Result<(), ErrorInfo> {
+        if self.draining {
+            return Err(errors::draining());
+        }
+        if self.queue.len() >= QUEUE_MAX {
+            return Err(ErrorInfo::new(
+                ErrorCode::Busy,
+                format!("{QUEUE_MAX} requests are waiting already"),
+            )
+            .with_hint("wait for them, or cancel some"));
+        }
+        Ok(())
+    }
+
+    fn check_request_id(&self, client: ClientId, id: Option<&str>) -> Result<(), ErrorInfo> {
+        let Some(id) = id else { return Ok(()) };
+        if id.is_empty() || id.len() > 64 {
+            return Err(ErrorInfo::new(ErrorCode::Protocol, "a `requestId` has 1 to 64 bytes"));
+        }
+        if self.jobs().any(|job| job.is(client, id)) {
+            let text = format!("the request `{id}` is running already");
+            return Err(ErrorInfo::new(ErrorCode::Protocol, text));
+        }
+        Ok(())
+    }
+
+    fn configure(&mut self, params: ConfigureParams) -> Result<ConfigureAnswer, ErrorInfo> {
+        self.editor_settings = params.settings;
+        let layers =
+            [(Layer::File, &self.config.file_settings), (Layer::Editor, &self.editor_settings)];
+        let resolved = resolve(&layers);
+        self.settings = resolved.settings;
+        self.status_dirty = true;
+        Ok(ConfigureAnswer { errors: resolved.errors })
+    }
+
+    fn cancel(&mut self, client: ClientId, params: &CancelParams) -> CancelAnswer {
+        let id = params.request_id.as_str();
+        if self.active.as_ref().is_some_and(|job| job.is(client, id)) {
+            let job = self.active.as_ref().map(|job| (job.client, job.id.clone()));
+            self.abandon_active();
+            self.answer_cancelled(job);
+            return CancelAnswer { found: true };
+        }
+        if let Some(index) = self.queue.iter().position(|job| job.is(client, id)) {
+            let job = self.queue.remove(index).map(|job| (job.client, job.id));
+            self.answer_cancelled(job);
+            return CancelAnswer { found: true };
+        }
+        CancelAnswer { found: false }
+    }
+
+    fn answer_cancelled(&mut self, job: Option<(Option<ClientId>, Id)>) {
+        if let Some((Some(client), id)) = job {
+            self.reply(client, id, Err(errors::cancelled()));
+        }
+    }
+
+    /// Ends now: every running request is told so.
+    pub(super) fn stop(&mut self) {
+        self.draining = true;
+        if self.active.is_some() {
+            self.fail_active(errors::draining());
+        }
+        while let Some(job) = self.queue.pop_front() {
+            if let Some(client) = job.client {
+                self.reply(client, job.id, Err(errors::draining()));
+            }
+        }
+    }
+
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.active.iter().chain(&self.queue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use localcoder_protocol::HOST_REQUESTS;
+
+    #[test]
+    fn every_request_has_a_handler() {
+        let mut handled: Vec<&str> = HANDLERS.iter().map(|(name, _)| *name).collect();
+        let mut declared: Vec<&str> = HOST_REQUESTS.iter().map(|row| row.method).collect();
+        declared.push(Hello::METHOD);
+        handled.sort_unstable();
+        declared.sort_unstable();
+        assert_eq!(handled, declared);
+    }
+}

@@ -1,0 +1,404 @@
+//! The active job's way: check the model's file, get the model ready, lay out the prompt,
+//! generate, turn the answer into an edit, answer the client.
+
+use localcoder_assist::{Attempt, Layout, Limits, Outcome};
+use localcoder_protocol::{ChatMessage, FinishReason};
+use localcoder_protocol::{
+    CountTokens, CountTokensAnswer, CountTokensParams, Delta, DeltaParams, ErrorInfo,
+    ExplainAnswer, GenerateAnswer, GenerateParams, ImproveAnswer, LoadProfile, Notification,
+    PrefillProgressParams, Progress, ProgressParams, Request, Role, SamplingParams, Stage,
+    TokenParams, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams, WorkerPrompt,
+    WorkerSampling,
+};
+use localcoder_settings::Acceleration;
+use localcoder_transport::Message;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::engine::{Loaded, Readiness};
+use super::event::Effect;
+use super::job::{Job, Step, Work};
+use super::{Host, errors};
+use crate::ModelFile;
+
+/// Prompt tokens computed in one step. Small enough that a cancel takes effect within one on
+/// backends that can't be interrupted, large enough for the batched kernels.
+const BATCH_TOKENS: u32 = 256;
+/// A client is sent streamed text, and progress, at most this often.
+const TELL_EVERY_MS: u64 = 33;
+/// Tokens of a raw generation that names no limit.
+const RAW_TOKENS: u32 = 512;
+
+impl Host {
+    pub(super) fn queue_job(&mut self, job: Job) {
+        let waits = self.active.is_some();
+        if waits {
+            self.tell(&job, Stage::Queued, None, "Waiting for another request".to_owned());
+        }
+        self.queue.push_back(job);
+    }
+
+    /// Moves the active job as far as it can go without waiting.
+    pub(super) fn advance(&mut self) {
+        if self.exited {
+            return;
+        }
+        if self.active.is_none()
+            && let Some(mut job) = self.queue.pop_front()
+        {
+            let reference = job.reference.clone();
+            let reference = reference.unwrap_or_else(|| self.settings.code_model.clone());
+            job.reference = Some(reference.clone());
+            job.step = Step::Inspecting;
+            self.active = Some(job);
+            self.effects.push(Effect::InspectModel { reference });
+        }
+        if self.active.as_ref().is_some_and(|job| job.step == Step::NeedsModel) {
+            self.get_model_ready();
+        }
+    }
+
+    pub(super) fn model_inspected(
+        &mut self,
+        reference: &str,
+        result: Result<ModelFile, ErrorInfo>,
+    ) {
+        let Some(job) = self.active.as_mut() else { return };
+        if job.step != Step::Inspecting || job.reference.as_deref() != Some(reference) {
+            return;
+        }
+        match result {
+            Ok(file) => {
+                job.file = Some(file);
+                job.step = Step::NeedsModel;
+            }
+            Err(error) => {
+                if reference == self.settings.code_model {
+                    self.engine.failed = Some(error.clone());
+                }
+                self.fail_active(error);
+            }
+        }
+    }
+
+    fn get_model_ready(&mut self) {
+        let Some(job) = self.active.as_ref() else { return };
+        let Some(file) = job.file.clone() else { return };
+        let profile = self.profile(&file);
+        match self.engine.readiness(&file, &profile) {
+            Readiness::Ready(loaded) => self.begin(&loaded),
+            Readiness::StartWorker => {
+                self.start_worker();
+                self.tell_active(Stage::Loading, None, "Starting the engine".to_owned());
+            }
+            Readiness::Load => {
+                let name = file.info.name.clone();
+                self.load_model(file, profile);
+                self.tell_active(Stage::Loading, Some(0.0), format!("Loading {name}"));
+            }
+            Readiness::Wait { loading } => {
+                if let Some(fraction) = loading {
+                    self.tell_active_sometimes(Stage::Loading, Some(fraction), || {
+                        format!("Loading {}", file.info.name)
+                    });
+                }
+            }
+        }
+    }
+
+    fn profile(&self, file: &ModelFile) -> LoadProfile {
+        LoadProfile {
+            context_tokens: self.settings.context_tokens.min(file.info.trained_context_tokens),
+            batch_tokens: BATCH_TOKENS,
+            threads: 0,
+            gpu_layers: match self.settings.acceleration {
+                Acceleration::Auto | Acceleration::Gpu => None,
+                Acceleration::Cpu => Some(0),
+            },
+        }
+    }
+
+    /// The model is loaded: start with the work itself.
+    fn begin(&mut self, loaded: &Loaded) {
+        let Some(job) = self.active.as_mut() else { return };
+        self.engine.failed = None;
+        match &job.work {
+            Work::Warm => self.answer_active(&localcoder_protocol::Nothing {}),
+            Work::Improve(task) | Work::Explain(task) => {
+                let params = CountTokensParams { texts: task.texts_to_count() };
+                let call = self.call_for_job::<CountTokens>(&params);
+                self.set_step(Step::Counting, call);
+            }
+            Work::Generate(params) => {
+                let params = raw_params(params, loaded.context_tokens);
+                let sampling = params.1;
+                self.generate(params.0, sampling);
+            }
+        }
+    }
+
+    fn set_step(&mut self, step: Step, call: i64) {
+        if let Some(job) = self.active.as_mut() {
+            job.step = step;
+            job.call = Some(call);
+        }
+    }
+
+    pub(super) fn job_answered(&mut self, call: i64, result: Result<Value, ErrorInfo>) {
+        let Some(job) = self.active.as_mut().filter(|job| job.call == Some(call)) else { return };
+        job.call = None;
+        match (job.step, result) {
+            (_, Err(error)) => self.fail_active(error),
+            (Step::Counting, Ok(value)) => match serde_json::from_value(value) {
+                Ok(answer) => self.counted(&answer),
+                Err(error) => {
+                    self.fail_active(errors::worker_nonsense(CountTokens::METHOD, &error));
+                }
+            },
+            (_, Ok(value)) => match serde_json::from_value(value) {
+                Ok(answer) => self.generated(&answer),
+                Err(error) => {
+                    self.fail_active(errors::worker_nonsense(WorkerGenerate::METHOD, &error));
+                }
+            },
+        }
+    }
+
+    fn counted(&mut self, answer: &CountTokensAnswer) {
+        let Some(loaded) = self.engine.loaded() else { return };
+        let limits = Limits {
+            window_tokens: loaded.context_tokens,
+            trained_context_tokens: loaded.file.info.trained_context_tokens,
+        };
+        let Some(job) = self.active.as_mut() else { return };
+        let (Work::Improve(task) | Work::Explain(task)) = &job.work else { return };
+        match task.layout(&answer.counts, limits) {
+            Ok(layout) => self.generate_layout(layout),
+            Err(error) => self.fail_active(error),
+        }
+    }
+
+    fn generate_layout(&mut self, layout: Layout) {
+        let params = WorkerGenerateParams {
+            request_id: 0,
+            prompt: layout.worker_prompt(),
+            sampling: WorkerSampling { temperature: 0.0, top_p: 1.0, repeat_penalty: 1.0, seed: 0 },
+            max_tokens: layout.max_tokens,
+            stop: layout.stop.clone(),
+        };
+        if let Some(job) = self.active.as_mut() {
+            job.layout = Some(layout);
+        }
+        self.generate(params, SamplingParams::default());
+    }
+
+    /// Sends the generation, with the settings' sampling where the request has none of its own.
+    fn generate(&mut self, mut params: WorkerGenerateParams, sampling: SamplingParams) {
+        params.sampling = WorkerSampling {
+            temperature: sampling.temperature.unwrap_or(self.settings.temperature),
+            top_p: sampling.top_p.unwrap_or(self.settings.top_p),
+            repeat_penalty: sampling.repeat_penalty.unwrap_or(self.settings.repeat_penalty),
+            seed: match sampling.seed {
+                Some(seed) => seed,
+                None => self.next_seed(),
+            },
+        };
+        params.request_id = self.next_call().unsigned_abs();
+        let call = self.call_for_job::<WorkerGenerate>(&params);
+        self.set_step(Step::Generating, call);
+        self.tell_active(Stage::Prefill, None, "Reading the code".to_owned());
+    }
+
+    pub(super) fn prefill_progress(&mut self, progress: PrefillProgressParams) {
+        if self.is_active_call(progress.request_id) && progress.total_tokens > 0 {
+            #[expect(clippy::cast_precision_loss, reason = "a fraction to show")]
+            let fraction = progress.done_tokens as f32 / progress.total_tokens as f32;
+            self.tell_active_sometimes(Stage::Prefill, Some(fraction.clamp(0.0, 1.0)), || {
+                "Reading the code".to_owned()
+            });
+        }
+    }
+
+    pub(super) fn token(&mut self, token: &TokenParams) {
+        if !self.is_active_call(token.request_id) {
+            return;
+        }
+        let Some(job) = self.active.as_mut() else { return };
+        job.text.push_str(&token.text);
+        if job.streams() {
+            if job.unsent.is_empty() && job.text.len() == token.text.len() {
+                job.told_ms = None; // The first token goes out at once.
+            }
+            job.unsent.push_str(&token.text);
+        } else {
+            let lines = job.text.lines().count().max(1);
+            let plural = if lines == 1 { "" } else { "s" };
+            self.tell_active_sometimes(Stage::Generating, None, || {
+                format!("Writing: {lines} line{plural}")
+            });
+        }
+    }
+
+    fn is_active_call(&self, request_id: u64) -> bool {
+        let call = self.active.as_ref().and_then(|job| job.call);
+        call.is_some_and(|call| call.unsigned_abs() == request_id)
+    }
+
+    fn generated(&mut self, answer: &WorkerGenerateAnswer) {
+        self.flush_stream_now();
+        let Some(job) = self.active.as_mut() else { return };
+        job.add_usage(answer.usage);
+        let Some(model) = job.file.as_ref().map(|file| file.info.clone()) else { return };
+        let context = job.layout.as_ref().map(|layout| layout.context).unwrap_or_default();
+        let (text, usage, finish) = (job.text.clone(), job.usage, answer.finish);
+        match &job.work {
+            Work::Warm => {}
+            Work::Generate(_) => {
+                self.answer_active(&GenerateAnswer { text, finish, usage, model });
+            }
+            Work::Explain(_) => {
+                self.answer_active(&ExplainAnswer { text, finish, usage, context, model });
+            }
+            Work::Improve(_) => self.rewritten(finish),
+        }
+    }
+
+    fn rewritten(&mut self, finish: FinishReason) {
+        let Some(job) = self.active.as_mut() else { return };
+        let (Work::Improve(task), Some(file), Some(layout)) = (&job.work, &job.file, &job.layout)
+        else {
+            return;
+        };
+        match task.finish(&job.text, finish, job.attempt) {
+            Outcome::Done(done) => {
+                let answer = ImproveAnswer {
+                    edit: done.edit,
+                    unchanged: done.unchanged,
+                    hunks: done.hunks,
+                    diff: done.diff,
+                    warnings: done.warnings,
+                    attempts: if job.attempt == Attempt::First { 1 } else { 2 },
+                    usage: job.usage,
+                    context: layout.context,
+                    model: file.info.clone(),
+                };
+                self.answer_active(&answer);
+            }
+            Outcome::Retry { reason } => {
+                let layout = task.retry_layout(layout, &reason);
+                job.attempt = Attempt::Last;
+                job.text.clear();
+                self.tell_active(Stage::Retrying, None, format!("Asking again: {reason}"));
+                self.generate_layout(layout);
+            }
+            Outcome::Refused(error) => self.fail_active(error),
+        }
+    }
+
+    /// Forgets the active job; the worker is told to stop.
+    pub(super) fn abandon_active(&mut self) {
+        let Some(job) = self.active.take() else { return };
+        if let Some(call) = job.call {
+            self.cancel_call(call);
+        }
+    }
+
+    pub(super) fn fail_active(&mut self, error: ErrorInfo) {
+        let Some(job) = self.active.take() else { return };
+        if let Some(call) = job.call {
+            self.cancel_call(call);
+        }
+        if let Some(client) = job.client {
+            self.reply(client, job.id, Err(error));
+        }
+    }
+
+    fn answer_active(&mut self, answer: &impl Serialize) {
+        let Some(job) = self.active.take() else { return };
+        if let Some(client) = job.client {
+            let value = serde_json::to_value(answer).expect("protocol types serialize");
+            self.reply(client, job.id, Ok(value));
+        }
+    }
+
+    pub(super) fn stream_deadline_ms(&self) -> Option<u64> {
+        let job = self.active.as_ref().filter(|job| !job.unsent.is_empty())?;
+        Some(job.told_ms.map_or(self.now_ms, |told| told + TELL_EVERY_MS))
+    }
+
+    /// Sends what has gathered, where it is time.
+    pub(super) fn flush_streams(&mut self) {
+        if self.stream_deadline_ms().is_some_and(|due| due <= self.now_ms) {
+            self.flush_stream_now();
+        }
+    }
+
+    fn flush_stream_now(&mut self) {
+        let now = self.now_ms;
+        let Some(job) = self.active.as_mut().filter(|job| !job.unsent.is_empty()) else { return };
+        job.told_ms = Some(now);
+        let text = std::mem::take(&mut job.unsent);
+        if let (Some(client), Some(request_id)) = (job.client, job.request_id.clone()) {
+            self.notify::<Delta>(client, &DeltaParams { request_id, text });
+        }
+    }
+
+    fn tell_active_sometimes(
+        &mut self,
+        stage: Stage,
+        fraction: Option<f32>,
+        message: impl FnOnce() -> String,
+    ) {
+        let now = self.now_ms;
+        let Some(job) = self.active.as_ref() else { return };
+        if job.told_ms.is_none_or(|told| now >= told + TELL_EVERY_MS) {
+            self.tell_active(stage, fraction, message());
+        }
+    }
+
+    fn tell_active(&mut self, stage: Stage, fraction: Option<f32>, message: String) {
+        let Some(mut job) = self.active.take() else { return };
+        job.told_ms = Some(self.now_ms);
+        self.tell(&job, stage, fraction, message);
+        self.active = Some(job);
+    }
+
+    fn tell(&mut self, job: &Job, stage: Stage, fraction: Option<f32>, message: String) {
+        if let (Some(client), Some(request_id)) = (job.client, job.request_id.clone()) {
+            self.notify::<Progress>(
+                client,
+                &ProgressParams { request_id, stage, fraction, message },
+            );
+        }
+    }
+
+    fn notify<N: Notification>(&mut self, client: super::ClientId, params: &N::Params) {
+        self.effects.push(Effect::Send(client, Message::notification::<N>(params)));
+    }
+}
+
+/// A raw request in the worker's terms.
+fn raw_params(
+    params: &GenerateParams,
+    context_tokens: u32,
+) -> (WorkerGenerateParams, SamplingParams) {
+    let prompt = if params.raw {
+        WorkerPrompt::Raw { text: params.prompt.clone() }
+    } else {
+        let system = params.system.iter().map(|text| (Role::System, text));
+        let user = std::iter::once((Role::User, &params.prompt));
+        let messages = system
+            .chain(user)
+            .map(|(role, text)| ChatMessage { role, content: text.clone() })
+            .collect();
+        WorkerPrompt::Chat { messages, prefill: String::new() }
+    };
+    let worker = WorkerGenerateParams {
+        request_id: 0,
+        prompt,
+        sampling: WorkerSampling { temperature: 0.0, top_p: 1.0, repeat_penalty: 1.0, seed: 0 },
+        max_tokens: params.max_tokens.unwrap_or(RAW_TOKENS).min(context_tokens),
+        stop: params.stop.clone(),
+    };
+    (worker, params.sampling)
+}

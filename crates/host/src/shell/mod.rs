@@ -1,0 +1,230 @@
+//! The thin rest of the host: one loop that turns what the system does into events, and effects
+//! into what the system shall do. It decides nothing.
+
+mod listener;
+mod log;
+mod private_folder;
+mod worker_process;
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_settings::{Places, env, places};
+use serde_json::{Map, Value, json};
+
+use crate::ModelFile;
+use crate::core::{ClientId, Effect, Event, Host, HostConfig};
+use crate::model_file::Inspector;
+use listener::{Acceptance, Listener};
+use worker_process::Workers;
+
+pub use private_folder::make_private_folder;
+
+/// Events that may wait for the core. Readers wait for room, so a flood slows its sender only.
+const EVENTS_MAX: usize = 1024;
+/// A host without clients keeps its model this long, so that a series of commands finds it
+/// loaded (the keep-alive other local servers use as well).
+const IDLE_EXIT_MS: u64 = 5 * 60 * 1_000;
+
+/// What the shell gets from its threads.
+enum Input {
+    /// For the core.
+    Event(Event),
+    /// A new connection, before the core hears of it.
+    Accepted(Acceptance),
+}
+
+/// Runs a host until it is unused or told to stop. `ready` gets one line of JSON when clients
+/// can connect, or when they can't: `{"ready":true}`, `{"running":true}` or `{"error":…}`.
+///
+/// # Errors
+/// Where another host runs, or the folder, lock or socket can't be used.
+pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
+    log::start(&places.logs);
+    match Listener::bind(places) {
+        Ok(Some(listener)) => {
+            let _ = writeln!(ready, "{}", json!({"ready": true}));
+            let _ = ready.flush();
+            drop(ready);
+            Shell::new(places)?.run(&listener);
+            Ok(())
+        }
+        Ok(None) => {
+            let _ = writeln!(ready, "{}", json!({"running": true}));
+            Ok(())
+        }
+        Err(error) => {
+            let _ = writeln!(ready, "{}", json!({"error": error}));
+            Err(error)
+        }
+    }
+}
+
+struct Shell {
+    host: Host,
+    started: Instant,
+    sender: Sender<Input>,
+    inputs: Receiver<Input>,
+    clients: HashMap<ClientId, listener::ClientWriter>,
+    workers: Workers,
+    inspector: Inspector,
+}
+
+impl Shell {
+    fn new(places: &Places) -> Result<Self, ErrorInfo> {
+        let (sender, inputs) = crossbeam_channel::bounded(EVENTS_MAX);
+        let exe_dir = program_folder()?;
+        let worker = env::path(env::WORKER).unwrap_or_else(|| exe_dir.join("localcoder-worker"));
+        let idle = env::text(env::HOST_IDLE_MS).and_then(|text| text.parse().ok());
+        let config = HostConfig {
+            pid: std::process::id(),
+            file_settings: read_settings(places),
+            idle_exit_ms: idle.unwrap_or(IDLE_EXIT_MS),
+            seed: u64::from(std::process::id()) ^ unix_time_ns(),
+        };
+        Ok(Self {
+            host: Host::new(config),
+            started: Instant::now(),
+            workers: Workers::new(worker, sender.clone()),
+            inspector: Inspector::new(places::demo_model(&exe_dir), inspected(sender.clone())),
+            sender,
+            inputs,
+            clients: HashMap::new(),
+        })
+    }
+
+    fn run(mut self, listener: &Listener) {
+        listener.accept_into(self.sender.clone());
+        let mut event = Event::Tick;
+        loop {
+            if self.apply(event) {
+                tracing::info!("the host ends");
+                return self.leave();
+            }
+            event = self.next_event();
+        }
+    }
+
+    fn next_event(&mut self) -> Event {
+        let now = self.now_ms();
+        let input = match self.host.next_deadline_ms() {
+            Some(due) if due <= now => return Event::Tick,
+            Some(due) => match self.inputs.recv_timeout(Duration::from_millis(due - now)) {
+                Ok(input) => input,
+                Err(_) => return Event::Tick,
+            },
+            None => self.inputs.recv().expect("the shell holds a sender itself"),
+        };
+        match input {
+            Input::Event(event) => event,
+            Input::Accepted(accepted) => {
+                let client = accepted.client;
+                let writer = accepted.start(self.sender.clone());
+                self.clients.insert(client, writer);
+                Event::ClientConnected(client)
+            }
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).expect("fewer than 500 million years")
+    }
+
+    /// Hands the event to the core and does what it wants; returns whether the host ends.
+    fn apply(&mut self, event: Event) -> bool {
+        if let Event::ClientGone(client) = event {
+            self.clients.remove(&client);
+        }
+        let mut exit = false;
+        for effect in self.host.handle(self.now_ms(), event) {
+            match effect {
+                Effect::Send(client, message) => {
+                    let slow = self
+                        .clients
+                        .get(&client)
+                        .is_some_and(|writer| writer.outbox.send(message).is_err());
+                    if slow {
+                        tracing::warn!(client, "disconnected: it does not read");
+                        self.close(client);
+                    }
+                }
+                Effect::Close(client) => self.close(client),
+                Effect::InspectModel { reference } => self.inspector.inspect(reference),
+                Effect::StartWorker { generation } => self.workers.start(generation),
+                Effect::SendWorker { generation, message } => {
+                    self.workers.send(generation, message);
+                }
+                Effect::KillWorker { generation } => self.workers.kill(generation),
+                Effect::Exit => exit = true,
+            }
+        }
+        exit
+    }
+
+    /// The reader notices and reports that the client is gone.
+    fn close(&mut self, client: ClientId) {
+        if let Some(writer) = self.clients.remove(&client) {
+            writer.close();
+        }
+    }
+
+    fn leave(self) {
+        for (_, writer) in self.clients {
+            writer.finish();
+        }
+        self.workers.finish();
+    }
+}
+
+/// Turns the inspector's answers into events.
+fn inspected(sender: Sender<Input>) -> impl Fn(String, Result<ModelFile, ErrorInfo>) + Send {
+    move |reference, result| {
+        let event = Event::ModelInspected { reference, result };
+        // The host ends without waiting for a slow disk.
+        let _ = sender.send(Input::Event(event));
+    }
+}
+
+fn program_folder() -> Result<PathBuf, ErrorInfo> {
+    let exe = std::env::current_exe().map_err(|error| {
+        ErrorInfo::new(ErrorCode::Internal, "this program's own place could not be found")
+            .with_cause(error.to_string())
+    })?;
+    Ok(exe.parent().map_or_else(PathBuf::new, PathBuf::from))
+}
+
+/// The user's `settings.json`; a file that can't be used is logged and counts as empty.
+fn read_settings(places: &Places) -> Map<String, Value> {
+    let path = places.settings_file();
+    let text = match fs_err::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => {
+            if error.kind() != std::io::ErrorKind::NotFound {
+                tracing::warn!(%error, "settings.json is not used");
+            }
+            return Map::new();
+        }
+    };
+    match serde_json::from_str::<Value>(&text) {
+        Ok(Value::Object(map)) => map,
+        Ok(_) => {
+            tracing::warn!(path = %path.display(), "settings.json is not used: it is no object");
+            Map::new()
+        }
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "settings.json is not used");
+            Map::new()
+        }
+    }
+}
+
+fn unix_time_ns() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    // The low bits vary, and only they matter for a seed.
+    #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+    now.map_or(0, |since| since.as_nanos() as u64)
+}

@@ -1,0 +1,217 @@
+//! Worker processes: started from one thread that lives as long as the host, read, written,
+//! killed, and reported when they end.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_transport::{Message, Outbox, spawn_reader, spawn_writer};
+
+use super::Input;
+use crate::core::{Event, WorkerEnding};
+
+/// Lines of a worker's stderr kept for the report of its end.
+const LAST_LINES: usize = 40;
+
+type Shared<T> = Arc<Mutex<T>>;
+
+/// The processes of this host by generation.
+#[derive(Default)]
+struct Table {
+    running: HashMap<u64, Running>,
+}
+
+struct Running {
+    outbox: Outbox,
+    child: Shared<Child>,
+}
+
+/// See the module.
+pub(super) struct Workers {
+    starts: Sender<u64>,
+    table: Shared<Table>,
+}
+
+impl Workers {
+    /// A set without processes; `program` is the worker.
+    pub(super) fn new(program: PathBuf, sender: Sender<Input>) -> Self {
+        let (starts, wanted) = bounded(4);
+        let table = Shared::<Table>::default();
+        let spawner = Spawner { program, sender, table: Arc::clone(&table) };
+        // A worker is told to die with its parent, and on Linux the parent is the thread that
+        // started it: so this thread must never end before the host does.
+        std::thread::Builder::new()
+            .name("worker-spawner".to_owned())
+            .spawn(move || spawner.run(&wanted))
+            .expect("the system gives a thread");
+        Self { starts, table }
+    }
+
+    pub(super) fn start(&self, generation: u64) {
+        if self.starts.try_send(generation).is_err() {
+            tracing::error!(generation, "the worker spawner does not answer");
+        }
+    }
+
+    pub(super) fn send(&self, generation: u64, message: Message) {
+        let table = lock(&self.table);
+        if let Some(running) = table.running.get(&generation)
+            && let Err(error) = running.outbox.send(message)
+        {
+            tracing::warn!(generation, %error, "a message to the worker was lost");
+        }
+    }
+
+    pub(super) fn kill(&self, generation: u64) {
+        let child = lock(&self.table).running.get(&generation).map(|it| Arc::clone(&it.child));
+        if let Some(child) = child {
+            let _ = lock(&child).kill();
+        }
+    }
+
+    /// Ends all of them, and waits until they are gone.
+    pub(super) fn finish(self) {
+        let running: Vec<Running> = lock(&self.table).running.drain().map(|(_, it)| it).collect();
+        for Running { child, .. } in running {
+            let mut child = lock(&child);
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+struct Spawner {
+    program: PathBuf,
+    sender: Sender<Input>,
+    table: Shared<Table>,
+}
+
+impl Spawner {
+    fn run(&self, wanted: &Receiver<u64>) {
+        for generation in wanted {
+            let result = self.spawn(generation);
+            let event = Event::WorkerStarted { generation, result };
+            if self.sender.send(Input::Event(event)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn spawn(&self, generation: u64) -> Result<u32, ErrorInfo> {
+        let mut child = Command::new(&self.program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Spinning threads fall to a tenth of their speed when the machine is busy; libgomp
+            // reads this when it is loaded, so the parent must set it.
+            .env("OMP_WAIT_POLICY", "passive")
+            // On a failed assertion llama.cpp would start a debugger for its backtrace.
+            .env("GGML_NO_BACKTRACE", "1")
+            .spawn()
+            .map_err(|error| {
+                ErrorInfo::new(
+                    ErrorCode::WorkerStart,
+                    format!("the worker `{}` could not be started", self.program.display()),
+                )
+                .with_cause(error.to_string())
+                .with_hint("build or install LocalCoder again")
+            })?;
+        let pid = child.id();
+        tracing::info!(generation, pid, "a worker was started");
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            unreachable!("all three were asked for as pipes")
+        };
+        let last_lines = collect_lines(generation, stderr);
+        let (outbox, _) = spawn_writer("worker", stdin);
+        let child = Arc::new(Mutex::new(child));
+        let running = Running { outbox, child: Arc::clone(&child) };
+        lock(&self.table).running.insert(generation, running);
+        let (sender, table) = (self.sender.clone(), Arc::clone(&self.table));
+        spawn_reader("worker", stdout, move |message| {
+            let event = match message {
+                Some(Ok(message)) => Event::WorkerMessage { generation, message },
+                Some(Err(error)) => {
+                    tracing::error!(generation, %error, "the worker wrote nonsense");
+                    return true;
+                }
+                None => {
+                    lock(&table).running.remove(&generation);
+                    let ending = end(&child, &last_lines);
+                    tracing::warn!(generation, ending = ending.description, "a worker ended");
+                    Event::WorkerEnded { generation, ending }
+                }
+            };
+            sender.send(Input::Event(event)).is_ok()
+        });
+        Ok(pid)
+    }
+}
+
+/// Keeps the last lines and logs them all; sends what was kept when the stream ends.
+fn collect_lines(generation: u64, stderr: ChildStderr) -> Receiver<Vec<String>> {
+    let (sender, receiver) = bounded(1);
+    std::thread::Builder::new()
+        .name("worker-stderr".to_owned())
+        .spawn(move || {
+            let mut lines = VecDeque::new();
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                if line.is_empty() {
+                    continue;
+                }
+                tracing::info!(target: "worker", generation, "{line}");
+                if lines.len() == LAST_LINES {
+                    lines.pop_front();
+                }
+                lines.push_back(line);
+            }
+            let _ = sender.send(lines.into());
+        })
+        .expect("the system gives a thread");
+    receiver
+}
+
+/// A worker that closed its protocol is of no use: it is killed if it still runs. One that was
+/// dying already keeps its own exit status.
+fn end(child: &Shared<Child>, last_lines: &Receiver<Vec<String>>) -> WorkerEnding {
+    let status = {
+        let mut child = lock(child);
+        let _ = child.kill();
+        child.wait()
+    };
+    // A grandchild could hold stderr open; the report does not wait for it.
+    let last_lines = last_lines.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
+    let description = match status {
+        Ok(status) => describe(status),
+        Err(error) => format!("its exit status is unknown: {error}"),
+    };
+    WorkerEnding { description, last_lines }
+}
+
+fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(9)) => {
+            "it was killed (SIGKILL): by the system for want of memory, or by hand".to_owned()
+        }
+        (None, Some(6)) => "it stopped itself (SIGABRT) after an error in the engine".to_owned(),
+        (None, Some(7)) => {
+            "a bus error (SIGBUS): the model file was cut while it was in use".to_owned()
+        }
+        (None, Some(11)) => "a memory error in the engine (SIGSEGV)".to_owned(),
+        (None, Some(signal)) => format!("it was ended by signal {signal}"),
+        (None, None) => "its exit status is unknown".to_owned(),
+    }
+}
+
+fn lock<T>(shared: &Shared<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,272 @@
+//! One launcher per user: a lock file held for life, and a socket on which later starts hand
+//! their request over. One JSON line goes each way.
+//!
+//! The lock decides who is first; only its holder touches the socket file. So a socket left
+//! behind by a crash is simply replaced, and two starts at once can't both be first.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use fs_err::os::unix::fs::OpenOptionsExt;
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use serde::{Deserialize, Serialize};
+
+/// Longest request or answer in bytes. Command lines are bounded too, but higher.
+const LINE_BYTES_MAX: u64 = 1024 * 1024;
+/// How long a later start waits for the first one. It may still be starting the editor server,
+/// for which it has 30 s itself.
+const ANSWER_MS: u64 = 45_000;
+/// How long a connected start may take to say what it wants.
+const REQUEST_MS: u64 = 5_000;
+/// How long to look for a socket that belongs to the holder of the lock.
+const CONNECT_MS: u64 = 5_000;
+/// `sun_path` holds 104 bytes on macOS and 108 on Linux, one of them for the end.
+const SOCKET_PATH_BYTES_MAX: usize = 103;
+
+/// What one start asks another to do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Ask {
+    /// Absolute paths.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Tell an address and open no window.
+    pub(crate) browser: bool,
+    /// Another window even where one shows the folder.
+    pub(crate) new_window: bool,
+}
+
+/// The answer: what was done, or why not.
+pub(crate) type Answer = Result<String, ErrorInfo>;
+
+/// A request of a later start, and where its answer goes.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) ask: Ask,
+    pub(crate) answer: mpsc::SyncSender<Answer>,
+}
+
+/// Whether this launcher is the first.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// It is.
+    First(Instance),
+    /// Another one is, and this is what it did.
+    Running(String),
+}
+
+/// Held by the first launcher for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    listener: UnixListener,
+    // Closing it frees the lock.
+    _lock: fs_err::File,
+}
+
+/// Becomes the first launcher, or hands the request to it.
+pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
+    let socket = runtime.join("ide.sock");
+    if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+        return Err(trouble(&socket, "can't be a socket")
+            .with_cause(format!("its path is longer than {SOCKET_PATH_BYTES_MAX} bytes"))
+            .with_hint("Set LOCALCODER_HOME to a folder with a shorter path."));
+    }
+    let deadline = Instant::now() + Duration::from_millis(CONNECT_MS);
+    loop {
+        if let Some(instance) = try_first(runtime, &socket)? {
+            return Ok(Claim::First(instance));
+        }
+        match UnixStream::connect(&socket) {
+            Ok(stream) => {
+                if let Some(answer) = hand_over(&stream, ask)? {
+                    return answer.map(Claim::Running);
+                }
+            }
+            Err(error) if Instant::now() > deadline => {
+                return Err(trouble(&socket, "does not answer")
+                    .with_cause(error.to_string())
+                    .with_hint(
+                        "Another LocalCoder IDE is running but hangs. End it, then retry.",
+                    ));
+            }
+            // It holds the lock and has no socket yet, or is about to let the lock go.
+            Err(_) => {}
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn try_first(runtime: &Path, socket: &Path) -> Result<Option<Instance>, ErrorInfo> {
+    let path = runtime.join("ide.lock");
+    let mut options = fs_err::OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let failed = |error: io::Error| trouble(&path, "can't be locked").with_cause(error.to_string());
+    let lock = options.open(&path).map_err(failed)?;
+    match lock.file().try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+        Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    let listen = || {
+        match fs_err::remove_file(socket) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(socket)?;
+        fs_err::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
+    };
+    let listener =
+        listen().map_err(|error| trouble(socket, "can't be made").with_cause(error.to_string()))?;
+    Ok(Some(Instance { listener, _lock: lock }))
+}
+
+fn trouble(path: &Path, what: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::RuntimeFolder, format!("`{}` {what}", path.display()))
+}
+
+/// `None` where the other side ended before it answered; then this start may become the first.
+fn hand_over(stream: &UnixStream, ask: &Ask) -> Result<Option<Answer>, ErrorInfo> {
+    let talk = || {
+        stream.set_read_timeout(Some(Duration::from_millis(ANSWER_MS)))?;
+        write_line(stream, ask)?;
+        read_line::<Answer>(stream)
+    };
+    match talk() {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if timed_out(&error) => Err(ErrorInfo::new(
+            ErrorCode::EditorStart,
+            "the LocalCoder IDE that is running did not answer",
+        )
+        .with_hint("End it, then retry.")),
+        Err(_) => Ok(None),
+    }
+}
+
+fn timed_out(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+impl Instance {
+    /// Takes requests on a thread for as long as the process lives; `deliver` says whether
+    /// anybody still wants them.
+    pub(crate) fn serve(
+        &self,
+        deliver: impl Fn(Asked) -> bool + Send + 'static,
+    ) -> Result<(), ErrorInfo> {
+        let listener = self.listener.try_clone();
+        let failed = |error: io::Error| {
+            ErrorInfo::new(ErrorCode::Internal, "requests of later starts can't be taken")
+                .with_cause(error.to_string())
+        };
+        let listener = listener.map_err(failed)?;
+        let serve = move || {
+            // One at a time: each is short, and a stuck one is cut off.
+            while let Ok((stream, _)) = listener.accept() {
+                if let Err(error) = answer_one(&stream, &deliver) {
+                    tracing::debug!(%error, "a request of a later start failed");
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("instance".to_owned())
+            .spawn(serve)
+            .map(drop)
+            .map_err(failed)
+    }
+}
+
+fn answer_one(stream: &UnixStream, deliver: &impl Fn(Asked) -> bool) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_millis(REQUEST_MS)))?;
+    stream.set_write_timeout(Some(Duration::from_millis(REQUEST_MS)))?;
+    let ask: Ask = read_line(stream)?;
+    let (sender, receiver) = mpsc::sync_channel(1);
+    if !deliver(Asked { ask, answer: sender }) {
+        return Ok(());
+    }
+    // Without an answer the session has ended: closing the stream says so.
+    if let Ok(answer) = receiver.recv_timeout(Duration::from_millis(ANSWER_MS)) {
+        write_line(stream, &answer)?;
+    }
+    Ok(())
+}
+
+fn write_line(mut stream: &UnixStream, message: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    stream.write_all(&line)
+}
+
+fn read_line<T: for<'a> Deserialize<'a>>(stream: &UnixStream) -> io::Result<T> {
+    let mut line = Vec::new();
+    BufReader::new(stream).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+    if line.last() != Some(&b'\n') {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(serde_json::from_slice(&line)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(path: &str) -> Ask {
+        Ask { paths: vec![path.into()], browser: false, new_window: false }
+    }
+
+    fn first(runtime: &Path) -> Instance {
+        match claim(runtime, &ask("/a")).unwrap() {
+            Claim::First(instance) => instance,
+            Claim::Running(message) => panic!("another one runs: {message}"),
+        }
+    }
+
+    #[test]
+    fn a_later_start_hands_its_paths_over_and_gets_the_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let instance = first(dir.path());
+        let (sender, receiver) = mpsc::channel();
+        instance.serve(move |asked| sender.send(asked).is_ok()).unwrap();
+        let answering = std::thread::spawn(move || {
+            for answer in [Ok("opened".to_owned()), Err(ErrorInfo::new(ErrorCode::Busy, "no"))] {
+                let asked = receiver.recv().unwrap();
+                assert_eq!(asked.ask.paths, [PathBuf::from("/b")]);
+                asked.answer.send(answer).unwrap();
+            }
+        });
+        let claimed = claim(dir.path(), &ask("/b")).unwrap();
+        assert!(matches!(claimed, Claim::Running(message) if message == "opened"));
+        assert_eq!(claim(dir.path(), &ask("/b")).unwrap_err().code, ErrorCode::Busy);
+        answering.join().unwrap();
+    }
+
+    #[test]
+    fn a_socket_left_by_a_dead_launcher_is_replaced_and_private() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(UnixListener::bind(dir.path().join("ide.sock")).unwrap());
+        let instance = first(dir.path());
+        let mode = fs_err::metadata(dir.path().join("ide.sock")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        drop(instance);
+        first(dir.path());
+    }
+
+    #[test]
+    fn a_start_that_finds_the_first_one_ending_becomes_the_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let instance = first(dir.path());
+        // Takes the connection and ends without an answer, as a launcher does that is closing.
+        let ending = std::thread::spawn(move || drop(instance.listener.accept().unwrap()));
+        first(dir.path());
+        ending.join().unwrap();
+    }
+
+    #[test]
+    fn a_path_too_long_for_a_socket_is_an_error_with_a_way_out() {
+        let error = claim(Path::new(&format!("/{}", "x".repeat(120))), &ask("/a")).unwrap_err();
+        assert_eq!(error.code, ErrorCode::RuntimeFolder);
+        assert!(error.hint.unwrap().contains("LOCALCODER_HOME"));
+    }
+}

@@ -1,0 +1,100 @@
+//! The editor server's log: a file that is turned over when it is full, and the last lines in
+//! memory for an error message. Lines come from the server's two output streams.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Size at which the file becomes `.1` and a new one begins.
+const FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// Lines kept for an error message.
+const TAIL_LINES: usize = 20;
+/// A longer line is cut: a stack trace has shorter ones, and output without line ends must not
+/// fill the memory.
+pub(crate) const LINE_BYTES_MAX: u64 = 8 * 1024;
+
+/// Shared by the two readers.
+#[derive(Debug)]
+pub(crate) struct Log {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: Option<std::fs::File>,
+    written: u64,
+    tail: VecDeque<String>,
+}
+
+impl Log {
+    /// Opens the file for appending. Where that fails the log is kept in memory only: a full
+    /// disk must not keep the editor from starting.
+    pub(crate) fn open(path: PathBuf) -> Self {
+        let file = open(&path);
+        let written = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |m| m.len());
+        Self { path, state: Mutex::new(State { file, written, tail: VecDeque::new() }) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn line(&self, line: &str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *state;
+        if state.tail.len() == TAIL_LINES {
+            state.tail.pop_front();
+        }
+        state.tail.push_back(line.to_owned());
+        if state.written > FILE_BYTES_MAX {
+            let _ = std::fs::rename(&self.path, self.path.with_extension("log.1"));
+            state.file = open(&self.path);
+            state.written = 0;
+        }
+        if let Some(file) = &mut state.file
+            && writeln!(file, "{line}").is_ok()
+        {
+            state.written += line.len() as u64 + 1;
+        }
+    }
+
+    /// The last lines.
+    pub(crate) fn tail(&self) -> String {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Vec::from_iter(state.tail.iter().map(String::as_str)).join("\n")
+    }
+}
+
+fn open(path: &Path) -> Option<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    let opened = options.append(true).create(true).mode(0o600).open(path);
+    if let Err(error) = &opened {
+        tracing::warn!(%error, path = %path.display(), "the log can't be opened");
+    }
+    opened.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_files_bound_the_log_and_the_tail_has_the_last_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Log::open(dir.path().join("editor-server.log"));
+        let long = "x".repeat(8000);
+        for i in 0..1000 {
+            log.line(&format!("{i} {long}"));
+        }
+        let sizes: Vec<u64> = fs_err::read_dir(dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().metadata().unwrap().len())
+            .collect();
+        assert_eq!(sizes.len(), 2);
+        assert!(sizes.iter().all(|&size| size < FILE_BYTES_MAX + 10_000), "{sizes:?}");
+        assert!(log.tail().lines().last().unwrap().starts_with("999 "));
+    }
+}

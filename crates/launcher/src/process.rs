@@ -1,0 +1,207 @@
+//! Child processes that never outlive the launcher: each has a process group of its own, which
+//! is killed whole when its leader ends, when it is told to stop, and, on Linux, when the
+//! launcher dies in whatever way.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+/// A running group. Dropping it does not stop it; [`Group::stop`] does.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pid: i32,
+    ended: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Group {
+    /// Starts the command and calls `on_end` with its status when it has ended and what was left
+    /// of its group is killed. `prepare` gets the child first, to take its pipes.
+    pub(crate) fn spawn<T: Send + 'static>(
+        mut command: Command,
+        prepare: impl FnOnce(&mut Child) -> T + Send + 'static,
+        on_end: impl FnOnce(ExitStatus) + Send + 'static,
+    ) -> io::Result<(Self, T)> {
+        command.process_group(0);
+        die_with_parent(&mut command);
+        let (sender, receiver) = mpsc::sync_channel(1);
+        // The kernel sends the parent-death signal when the thread that started the child ends,
+        // so that thread stays as long as the child.
+        std::thread::Builder::new().name("child".to_owned()).spawn(move || {
+            let mut child = match command.spawn() {
+                Ok(child) => child,
+                Err(error) => return drop(sender.send(Err(error))),
+            };
+            let pid = i32::try_from(child.id()).expect("a process id is a positive i32");
+            let group = Self { pid, ended: Arc::default() };
+            let prepared = prepare(&mut child);
+            // Where the caller is gone nobody would stop it.
+            if sender.send(Ok((group.clone(), prepared))).is_err() {
+                group.signal(libc::SIGKILL);
+            }
+            drop(sender);
+            on_end(group.reap(&mut child));
+        })?;
+        receiver.recv().map_err(|_| io::Error::other("the thread of the child ended"))?
+    }
+
+    /// Waits for the leader, kills the rest of its group while its number can't be anybody
+    /// else's, and only then gives the number back.
+    fn reap(&self, child: &mut Child) -> ExitStatus {
+        wait_without_reaping(self.pid);
+        let (ended, changed) = &*self.ended;
+        let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+        kill_group(self.pid, libc::SIGKILL);
+        let status = child.wait().unwrap_or_default();
+        *ended = true;
+        changed.notify_all();
+        status
+    }
+
+    /// Sends a signal to the whole group, if its leader is still there.
+    fn signal(&self, signal: i32) {
+        let ended = self.ended.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*ended {
+            kill_group(self.pid, signal);
+        }
+    }
+
+    /// Whether it ended within the time.
+    pub(crate) fn wait(&self, time: Duration) -> bool {
+        let (ended, changed) = &*self.ended;
+        let ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ended, _) = changed
+            .wait_timeout_while(ended, time, |ended| !*ended)
+            .unwrap_or_else(PoisonError::into_inner);
+        *ended
+    }
+
+    /// Asks it to end, waits, then kills it. Returns when it is gone.
+    pub(crate) fn stop(&self, patience: Duration) {
+        self.signal(libc::SIGTERM);
+        if !self.wait(patience) {
+            self.kill();
+        }
+    }
+
+    /// Kills it. Returns when it is gone.
+    pub(crate) fn kill(&self) {
+        self.signal(libc::SIGKILL);
+        // A killed process in an uninterruptible call can take its time; nothing is gained by
+        // waiting for ever.
+        self.wait(Duration::from_secs(5));
+    }
+}
+
+#[expect(unsafe_code, reason = "std can't wait without reaping")]
+fn wait_without_reaping(pid: i32) {
+    let id = libc::id_t::try_from(pid).expect("a process id is positive");
+    loop {
+        // SAFETY: a siginfo_t of zeroes is a valid value, and waitid only writes to it.
+        let result = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            libc::waitid(libc::P_PID, id, &raw mut info, libc::WEXITED | libc::WNOWAIT)
+        };
+        if result == 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "std can't signal a group")]
+fn kill_group(pid: i32, signal: i32) {
+    // SAFETY: kill has no memory preconditions. The group is that of a child not yet reaped, so
+    // its number belongs to nobody else.
+    unsafe { libc::kill(-pid, signal) };
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "std has no call for it")]
+fn die_with_parent(command: &mut Command) {
+    let parent = std::process::id();
+    let set = move || {
+        // SAFETY: both calls are async-signal-safe and touch no memory of ours.
+        let (result, now) = unsafe {
+            (libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL), libc::getppid().unsigned_abs())
+        };
+        if result != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // The launcher may have died between fork and prctl.
+        if now == parent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: the closure allocates nothing and takes no lock.
+    unsafe { command.pre_exec(set) };
+}
+
+/// Elsewhere the window program ends with its standard input. The editor server would stay
+/// behind a launcher that was killed hard.
+#[cfg(not(target_os = "linux"))]
+fn die_with_parent(_command: &mut Command) {}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn alive(pid: i32) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // A killed process whose parent has not asked for its status is a zombie.
+        !stat.is_empty() && !stat.contains(") Z ")
+    }
+
+    fn gone(pid: i32) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while alive(pid) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        !alive(pid)
+    }
+
+    /// A shell with a child of its own; both pids.
+    fn spawn_two(script: &str) -> (Group, mpsc::Receiver<ExitStatus>, i32) {
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(script).stdout(Stdio::piped());
+        let (sender, receiver) = mpsc::channel();
+        let (group, stdout) = Group::spawn(
+            command,
+            |child| child.stdout.take().unwrap(),
+            move |status| sender.send(status).unwrap_or_default(),
+        )
+        .unwrap();
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        (group, receiver, line.trim().parse().unwrap())
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn stopping_ends_the_grandchild_too_even_when_term_is_ignored() {
+        let (group, ended, grandchild) =
+            spawn_two("trap '' TERM; sleep 600 & echo $!; while :; do sleep 600; done");
+        assert!(alive(grandchild));
+        group.stop(Duration::from_millis(50));
+        assert!(ended.recv_timeout(Duration::from_secs(10)).is_ok());
+        assert!(gone(grandchild));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_leader_that_ends_takes_its_group_with_it() {
+        let (group, ended, grandchild) = spawn_two("sleep 600 & echo $!; exit 3");
+        let status = ended.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!(status.code(), Some(3));
+        assert!(gone(grandchild));
+        group.kill();
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_an_error() {
+        let result = Group::spawn(Command::new("/no/such/program"), |_| (), |_| ());
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,396 @@
+//! One run of the IDE, from the first window to the last: a closed set of events, one loop that
+//! handles them, and the policy of what is started again after a crash.
+//!
+//! Every event comes through one channel from the threads that watch the server, the window
+//! program, the socket and the signals, so that nothing here needs a lock.
+
+use std::collections::BTreeMap;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::address::{Target, Token, folder_of, origin, revive, url_of};
+use crate::budget::Budget;
+use crate::desktop::Desktop;
+use crate::instance::{Ask, Asked, Instance};
+use crate::log::Log;
+use crate::memory::Memory;
+use crate::private::{private_folder, write_private};
+use crate::server::{Server, failed, token_file};
+use crate::window::{self, Command};
+use crate::{Notice, Outcome, Setup};
+
+/// Crashes are counted over this time, as VS Code does for its extension host.
+const CRASH_TIME: Duration = Duration::from_secs(300);
+/// How often the editor server is started again in that time.
+const SERVER_RESTARTS: usize = 3;
+/// How often windows are opened again in that time. Their text may be what crashes them.
+const WINDOW_RESTARTS: usize = 1;
+
+/// Everything that can happen. The numbers tell a process from the one it replaced.
+enum Event {
+    ServerEnded { generation: u32, status: ExitStatus },
+    Window { generation: u32, event: window::Event },
+    WindowsEnded { generation: u32, status: ExitStatus },
+    Asked(Asked),
+    Signal,
+}
+
+/// What was done for a start.
+enum Done {
+    /// Its windows are there or will be.
+    Windows,
+    /// It gets an address.
+    Address(Notice),
+}
+
+struct Session<'a> {
+    setup: &'a Setup,
+    notice: &'a (dyn Fn(Notice) + Sync),
+    events: mpsc::Sender<Event>,
+    token: Token,
+    log: Arc<Log>,
+    memory: Memory,
+    /// `None` after it failed too often.
+    server: Option<Server>,
+    server_generation: u32,
+    server_crashes: Budget,
+    desktop: Option<Desktop>,
+    desktop_generation: u32,
+    desktop_crashes: Budget,
+    /// Open windows and where they are.
+    windows: BTreeMap<u32, String>,
+    /// URLs of windows that were asked for and are not there yet.
+    opening: Vec<String>,
+    /// Somebody has an address, so the run lasts until a signal comes.
+    in_browser: bool,
+    /// Why the run will end with an error once the windows are closed.
+    failure: Option<ErrorInfo>,
+}
+
+/// Runs the IDE until its last window is closed or a signal comes.
+pub(crate) fn run(
+    instance: &Instance,
+    ask: &Ask,
+    setup: &Setup,
+    notice: &(dyn Fn(Notice) + Sync),
+) -> Result<Outcome, ErrorInfo> {
+    let (sender, receiver) = mpsc::channel();
+    watch_signals(sender.clone())?;
+    let asks = sender.clone();
+    instance.serve(move |asked| asks.send(Event::Asked(asked)).is_ok())?;
+
+    let mut session = Session::prepare(setup, notice, sender)?;
+    session.start_server()?;
+    let outcome = session.answer(ask).and_then(|done| {
+        notice(match done {
+            Done::Windows => Notice::Opening,
+            Done::Address(address) => address,
+        });
+        session.handle_all(&receiver)
+    });
+    session.shut_down();
+    outcome
+}
+
+/// From here on the three signals end the run in good order instead of the process at once.
+fn watch_signals(sender: mpsc::Sender<Event>) -> Result<(), ErrorInfo> {
+    let failed = |error: std::io::Error| {
+        ErrorInfo::new(ErrorCode::Internal, "signals can't be watched")
+            .with_cause(error.to_string())
+    };
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
+    let watch = move || {
+        for _ in signals.forever() {
+            if sender.send(Event::Signal).is_err() {
+                return;
+            }
+        }
+    };
+    let spawned = std::thread::Builder::new().name("signals".to_owned()).spawn(watch);
+    spawned.map(drop).map_err(failed)
+}
+
+impl<'a> Session<'a> {
+    fn prepare(
+        setup: &'a Setup,
+        notice: &'a (dyn Fn(Notice) + Sync),
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, ErrorInfo> {
+        for folder in [&setup.editor, &setup.logs] {
+            fs_err::create_dir_all(folder).map_err(|error| {
+                ErrorInfo::new(
+                    ErrorCode::FileAccess,
+                    format!("`{}` can't be made", folder.display()),
+                )
+                .with_cause(error.to_string())
+            })?;
+        }
+        private_folder(&setup.editor.join("window"))?;
+        let token = Token::random()?;
+        write_private(&token_file(setup), token.reveal().as_bytes())?;
+        Ok(Self {
+            setup,
+            notice,
+            events,
+            token,
+            log: Arc::new(Log::open(setup.logs.join("editor-server.log"))),
+            memory: Memory::load(&setup.editor)?,
+            server: None,
+            server_generation: 0,
+            server_crashes: Budget::new(SERVER_RESTARTS, CRASH_TIME),
+            desktop: None,
+            desktop_generation: 0,
+            desktop_crashes: Budget::new(WINDOW_RESTARTS, CRASH_TIME),
+            windows: BTreeMap::new(),
+            opening: Vec::new(),
+            in_browser: false,
+            failure: None,
+        })
+    }
+
+    fn start_server(&mut self) -> Result<(), ErrorInfo> {
+        self.server_generation += 1;
+        let (generation, events) = (self.server_generation, self.events.clone());
+        let on_end = move |status| drop(events.send(Event::ServerEnded { generation, status }));
+        let server =
+            Server::start(self.setup, self.memory.server(), &self.token, &self.log, on_end)?;
+        if server.address != self.memory.server() {
+            self.memory.keep_server(server.address);
+        }
+        self.server = Some(server);
+        Ok(())
+    }
+
+    fn handle_all(&mut self, receiver: &mpsc::Receiver<Event>) -> Result<Outcome, ErrorInfo> {
+        while let Ok(event) = receiver.recv() {
+            match event {
+                Event::ServerEnded { generation, status }
+                    if generation == self.server_generation =>
+                {
+                    self.server_ended(status);
+                }
+                Event::Window { generation, event } if generation == self.desktop_generation => {
+                    self.window_event(event);
+                    if self.windows.is_empty() && self.opening.is_empty() {
+                        if !self.in_browser {
+                            return self.failure.take().map_or(Ok(Outcome::Closed), Err);
+                        }
+                        self.close_desktop();
+                    }
+                }
+                Event::WindowsEnded { generation, status }
+                    if generation == self.desktop_generation =>
+                {
+                    self.windows_ended(status)?;
+                }
+                Event::Asked(asked) => {
+                    let answer = self.answer(&asked.ask).map(|done| match done {
+                        Done::Windows => "Opened in the LocalCoder IDE that is running.".to_owned(),
+                        Done::Address(address) => address.to_string(),
+                    });
+                    let _ = asked.answer.send(answer);
+                }
+                Event::Signal => return Ok(Outcome::Interrupted),
+                // Of a process that has been replaced.
+                Event::ServerEnded { .. } | Event::Window { .. } | Event::WindowsEnded { .. } => {}
+            }
+            // Without a window nobody could see that it failed.
+            if self.desktop.is_none()
+                && let Some(error) = self.failure.take()
+            {
+                return Err(error);
+            }
+        }
+        Err(ErrorInfo::new(ErrorCode::Internal, "the launcher's events ended"))
+    }
+
+    /// Opens what a start asks for, this one's own or a later one's.
+    fn answer(&mut self, ask: &Ask) -> Result<Done, ErrorInfo> {
+        let mut targets = Target::of_paths(&ask.paths)?;
+        if targets.is_empty() {
+            targets.push(self.last_or_empty());
+        }
+        let address = self.server.as_ref().map(|server| server.address);
+        let address = address.ok_or_else(|| failed(&self.log, "it ended too often"))?;
+        if let Some(reason) = self.why_no_window(ask.browser) {
+            self.in_browser = true;
+            let url = url_of(address, &self.token, &targets[0]);
+            return Ok(Done::Address(Notice::Address { url, reason: reason.to_owned() }));
+        }
+        for target in &targets {
+            match self.window_of(target) {
+                Some(window) if !ask.new_window => self.send(&Command::Focus { window })?,
+                _ => self.open_window(url_of(address, &self.token, target))?,
+            }
+        }
+        Ok(Done::Windows)
+    }
+
+    /// The window that shows a folder. For files there is none: they would not be opened by
+    /// bringing the window of their folder to the front.
+    fn window_of(&self, target: &Target) -> Option<u32> {
+        let Target::Folder(folder) = target else { return None };
+        let shows = |(_, url): &(&u32, &String)| folder_of(url).as_ref() == Some(folder);
+        self.windows.iter().find(shows).map(|(&window, _)| window)
+    }
+
+    fn last_or_empty(&self) -> Target {
+        // Where windows are open the folder is in one of them.
+        let last = self.memory.last_folder().filter(|_| self.windows.is_empty());
+        let last = last.and_then(|folder| folder.to_str());
+        last.map_or(Target::Empty, |folder| Target::Folder(folder.to_owned()))
+    }
+
+    fn why_no_window(&self, browser: bool) -> Option<&'static str> {
+        if browser {
+            Some("A browser was asked for.")
+        } else if !self.setup.display {
+            Some("There is no display to open a window on.")
+        } else if !self.setup.desktop.is_file() {
+            Some("The window program `localcoder-desktop` is not installed.")
+        } else {
+            None
+        }
+    }
+
+    fn send(&mut self, command: &Command) -> Result<(), ErrorInfo> {
+        if self.desktop.is_none() {
+            self.start_desktop()?;
+        }
+        if let Some(desktop) = &mut self.desktop {
+            desktop.send(command);
+        }
+        Ok(())
+    }
+
+    fn open_window(&mut self, url: String) -> Result<(), ErrorInfo> {
+        self.send(&Command::Open { url: url.clone() })?;
+        self.opening.push(url);
+        Ok(())
+    }
+
+    fn start_desktop(&mut self) -> Result<(), ErrorInfo> {
+        self.desktop_generation += 1;
+        let generation = self.desktop_generation;
+        let (events, ends) = (self.events.clone(), self.events.clone());
+        let origin = origin(self.memory.server());
+        let desktop = Desktop::start(
+            self.setup,
+            origin,
+            move |event| drop(events.send(Event::Window { generation, event })),
+            move |status| drop(ends.send(Event::WindowsEnded { generation, status })),
+        )?;
+        self.desktop = Some(desktop);
+        Ok(())
+    }
+
+    fn window_event(&mut self, event: window::Event) {
+        match event {
+            window::Event::Opened { window, url } => {
+                let asked = self.opening.iter().position(|asked| same_page(asked, &url));
+                if let Some(index) = asked {
+                    self.opening.swap_remove(index);
+                }
+                self.shows(window, url);
+            }
+            window::Event::Moved { window, url } => self.shows(window, url),
+            window::Event::Closed { window } => drop(self.windows.remove(&window)),
+            window::Event::Problem { message } => {
+                tracing::warn!(%message, "the window program has a problem");
+                (self.notice)(Notice::Problem(ErrorInfo::new(ErrorCode::EditorStart, message)));
+            }
+            window::Event::Loaded { .. } | window::Event::Browser { .. } => {}
+        }
+    }
+
+    fn shows(&mut self, window: u32, url: String) {
+        self.memory.keep_folder(folder_of(&url));
+        self.windows.insert(window, url);
+    }
+
+    fn server_ended(&mut self, status: ExitStatus) {
+        tracing::warn!(%status, "the editor server ended");
+        self.log.line(&format!("[the editor server ended: {status}]"));
+        self.server = None;
+        let restarted = if self.server_crashes.spend(Instant::now()) {
+            self.start_server()
+        } else {
+            Err(failed(&self.log, format!("it ended {} times in 5 minutes", SERVER_RESTARTS + 1)))
+        };
+        match restarted {
+            Ok(()) => {
+                (self.notice)(Notice::ServerRestarted);
+                // The new server does not know the pages of the old one.
+                if let Some(desktop) = &mut self.desktop {
+                    desktop.send(&Command::Reload);
+                }
+            }
+            Err(error) => {
+                let told = error.clone().with_hint(
+                    "The windows stay open so that you can copy unsaved text. Close them, then \
+                     start LocalCoder IDE again.",
+                );
+                if self.desktop.is_some() {
+                    (self.notice)(Notice::Problem(told));
+                }
+                self.failure = Some(error);
+            }
+        }
+    }
+
+    /// Not reached where the windows were closed: then the run ends before the program does.
+    fn windows_ended(&mut self, status: ExitStatus) -> Result<(), ErrorInfo> {
+        tracing::warn!(%status, "the window program ended");
+        self.desktop = None;
+        let lost: Vec<String> =
+            std::mem::take(&mut self.windows).into_values().chain(self.opening.drain(..)).collect();
+        let address = self.server.as_ref().map(|server| server.address);
+        if let Some(address) = address
+            && self.desktop_crashes.spend(Instant::now())
+        {
+            for url in lost {
+                self.open_window(revive(&url, address, &self.token))?;
+            }
+            (self.notice)(Notice::WindowsReopened);
+            return Ok(());
+        }
+        let hint = "Unsaved text is kept and comes back at the next start. `--browser` opens the \
+                    IDE in a browser instead.";
+        Err(ErrorInfo::new(ErrorCode::EditorStart, "the window program ended unexpectedly")
+            .with_cause(status.to_string())
+            .with_hint(hint))
+    }
+
+    fn close_desktop(&mut self) {
+        // What it still says is no news.
+        self.desktop_generation += 1;
+        if let Some(desktop) = self.desktop.take() {
+            desktop.stop();
+        }
+    }
+
+    fn shut_down(&mut self) {
+        // Windows first: they still write backups to the server.
+        self.close_desktop();
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+        // Useless without its server, but a secret all the same.
+        let _ = fs_err::remove_file(token_file(self.setup));
+    }
+}
+
+/// Whether two URLs differ in nothing but the token.
+fn same_page(a: &str, b: &str) -> bool {
+    let strip = |url: &str| -> Vec<String> {
+        let parts = url.split(['?', '&']);
+        parts.filter(|part| !part.starts_with("tkn=")).map(str::to_owned).collect()
+    };
+    strip(a) == strip(b)
+}

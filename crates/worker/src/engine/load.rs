@@ -1,0 +1,323 @@
+//! Loads and replaces the model, and says why a load failed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use localcoder_protocol::{
+    ErrorAction, ErrorCode, ErrorInfo, LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress,
+    LoadProgressParams,
+};
+
+use super::file::{FileStamp, damaged, inspect};
+use super::{Engine, Session};
+use crate::llama::{Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams};
+use crate::prompt::{CHATML, ChatTemplate, TemplateError};
+
+/// Largest context window there is, in tokens: the product's own limit.
+const CONTEXT_TOKENS_MAX: u32 = 8192;
+/// Batches beyond this gain nothing and make a cancel wait.
+const BATCH_TOKENS_MAX: u32 = 2048;
+/// Up to this size a second thread costs more than it computes.
+const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What llama.cpp says, and what that means; the first that matches.
+const REASONS: &[(&str, ErrorCode)] = &[
+    ("not within the file bounds", ErrorCode::ModelDamaged),
+    ("exceeds remaining file size", ErrorCode::ModelDamaged),
+    ("no longer supported", ErrorCode::ModelUnsupported),
+    ("only supports up to version", ErrorCode::ModelUnsupported),
+    ("unknown model architecture", ErrorCode::ModelUnsupported),
+    ("unsupported", ErrorCode::ModelUnsupported),
+    ("unknown pre-tokenizer", ErrorCode::ModelUnsupported),
+    ("unknown tokenizer", ErrorCode::ModelUnsupported),
+    ("cannot be used as main model", ErrorCode::ModelUnsupported),
+    ("not implemented", ErrorCode::ModelUnsupported),
+    ("invalid ggml type", ErrorCode::ModelUnsupported),
+    ("failed to allocate", ErrorCode::OutOfMemory),
+    ("unable to allocate", ErrorCode::OutOfMemory),
+    ("cannot allocate memory", ErrorCode::OutOfMemory),
+    ("mmap failed", ErrorCode::OutOfMemory),
+    ("out of memory", ErrorCode::OutOfMemory),
+    ("insufficient memory", ErrorCode::OutOfMemory),
+    ("bad_alloc", ErrorCode::OutOfMemory),
+    ("gguf", ErrorCode::ModelDamaged),
+    ("corrupted", ErrorCode::ModelDamaged),
+    ("failed to read", ErrorCode::ModelDamaged),
+    ("missing tensor", ErrorCode::ModelDamaged),
+    ("wrong number of tensors", ErrorCode::ModelDamaged),
+    ("wrong shape", ErrorCode::ModelDamaged),
+    ("wrong type", ErrorCode::ModelDamaged),
+    ("invalid", ErrorCode::ModelDamaged),
+    ("key not found", ErrorCode::ModelDamaged),
+];
+
+/// A loaded model and all that goes with it.
+pub(crate) struct Loaded {
+    params: LoadModelParams,
+    stamp: FileStamp,
+    answer: LoadModelAnswer,
+    /// The weights and the vocabulary.
+    pub(crate) model: Arc<Model>,
+    /// Its chat template, or why there is none.
+    pub(crate) template: Result<ChatTemplate, ErrorInfo>,
+    /// Its context.
+    pub(crate) session: Session,
+}
+
+impl Engine {
+    /// Loads a model in the place of the one before. The same model with the same profile stays
+    /// as it is, unless its file was replaced.
+    pub(super) fn load(&mut self, params: LoadModelParams) -> Result<LoadModelAnswer, ErrorInfo> {
+        let path = PathBuf::from(&params.model_ref);
+        let stamp = inspect(&path)?;
+        if let Some(loaded) = &self.loaded
+            && loaded.params == params
+            && loaded.stamp == stamp
+        {
+            return Ok(LoadModelAnswer { worker: self.shared.worker(), ..loaded.answer.clone() });
+        }
+        // First: both at once may not fit.
+        self.unload();
+        let started = Instant::now();
+        let model = Arc::new(self.load_model(&path, params.profile)?);
+        let template = chat_template(&model);
+        if let Err(error) = &template {
+            crate::process::complain(&format!("chats are not possible: {error}"));
+        }
+        let gpu = self.gpu(params.profile);
+        let threads = match params.profile.threads {
+            0 => default_threads(stamp.bytes),
+            threads => threads,
+        };
+        let session = self.make_session(&model, params.profile, threads, gpu.is_some())?;
+        let answer = LoadModelAnswer {
+            worker: self.shared.worker(),
+            context_tokens: u32::try_from(session.window()).unwrap_or(u32::MAX),
+            threads,
+            device: gpu.unwrap_or_else(|| "CPU".to_owned()),
+            load_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        };
+        self.loaded =
+            Some(Loaded { params, stamp, answer: answer.clone(), model, template, session });
+        self.shared.set_loaded(true);
+        Ok(answer)
+    }
+
+    fn load_model(&self, path: &Path, profile: LoadProfile) -> Result<Model, ErrorInfo> {
+        let shared = &self.shared;
+        let mut reported = f32::NEG_INFINITY;
+        let params = ModelParams { gpu_layers: profile.gpu_layers };
+        let model = Model::load(self.backend, path, params, |fraction| {
+            // llama.cpp tells every tensor; a bar has no more than a hundred steps.
+            if fraction - reported >= 0.01 || (fraction >= 1.0 && reported < 1.0) {
+                reported = fraction;
+                let fraction = fraction.clamp(0.0, 1.0);
+                shared.notify::<LoadProgress>(&LoadProgressParams {
+                    worker: shared.worker(),
+                    fraction,
+                });
+            }
+            true
+        });
+        let model = model.map_err(|error| match error {
+            LoadError::Path => ErrorInfo::new(
+                ErrorCode::ModelNotFound,
+                format!("`{}` can't be a path", path.display()),
+            ),
+            LoadError::Refused => explain(path, &Log::lines()),
+        })?;
+        if !model.has_vocab() || !model.is_decoder_only() {
+            return Err(unsupported(path).with_cause("it is not a model that writes text"));
+        }
+        Ok(model)
+    }
+
+    /// Name of the GPU that the profile asks for and this build has.
+    fn gpu(&self, profile: LoadProfile) -> Option<String> {
+        if profile.gpu_layers == Some(0) { None } else { self.backend.gpu() }
+    }
+
+    fn make_session(
+        &self,
+        model: &Arc<Model>,
+        profile: LoadProfile,
+        threads: u32,
+        gpu: bool,
+    ) -> Result<Session, ErrorInfo> {
+        let window = window_tokens(profile.context_tokens, model.trained_context_tokens());
+        let batch = profile.batch_tokens.clamp(1, BATCH_TOKENS_MAX).min(window);
+        let params = ContextParams { context_tokens: window, batch_tokens: batch, threads, gpu };
+        let context = Context::new(Arc::clone(model), params, self.shared.cancel_flag())
+            .map_err(|_| no_context(window, &Log::lines()))?;
+        Ok(Session::new(context, window))
+    }
+}
+
+/// What was asked for, within what the model was trained for and the product allows. llama.cpp
+/// clamps nothing itself: a huge window would eat the memory before it failed.
+fn window_tokens(asked: u32, trained: u32) -> u32 {
+    let most = match trained {
+        0 => CONTEXT_TOKENS_MAX,
+        trained => trained.min(CONTEXT_TOKENS_MAX),
+    };
+    if asked == 0 { most } else { asked.min(most) }
+}
+
+/// The file's own template; ChatML where there is none and the vocabulary has its tokens.
+fn chat_template(model: &Model) -> Result<ChatTemplate, ErrorInfo> {
+    let name = |token: Option<_>| token.map(|it| model.token_name(it)).unwrap_or_default();
+    let compile = |source| {
+        ChatTemplate::compile(source, name(model.bos()), name(model.eos()))
+            .map_err(TemplateError::into_info)
+    };
+    if let Some(source) = model.chat_template() {
+        return compile(source);
+    }
+    match model.tokenize("<|im_start|>", true).as_slice() {
+        [token] if model.is_control(*token) => compile(CHATML.to_owned()),
+        _ => Err(ErrorInfo::new(ErrorCode::ModelUnsupported, "the model has no chat template")
+            .with_cause("its file has none, and its vocabulary does not have ChatML's tokens")
+            .with_hint("choose an instruction-tuned model, often called `-instruct` or `-it`")
+            .with_action(ErrorAction::OpenSettings)),
+    }
+}
+
+/// One for a tiny model; else a thread a physical core, for two on one core only wait.
+fn default_threads(model_bytes: u64) -> u32 {
+    if model_bytes < ONE_THREAD_BYTES_MAX {
+        return 1;
+    }
+    // Honours affinity and, on Linux, the cgroup's quota.
+    let usable = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = physical_cores().unwrap_or(usable).min(usable);
+    u32::try_from(cores).unwrap_or(1).clamp(1, 32)
+}
+
+/// How many cores the processors have, hyper-threads not counted; `None` where the system does
+/// not say.
+fn physical_cores() -> Option<usize> {
+    let mut siblings = std::collections::HashSet::new();
+    for entry in std::fs::read_dir("/sys/devices/system/cpu").ok()?.flatten() {
+        let list = entry.path().join("topology/thread_siblings_list");
+        if let Ok(list) = std::fs::read_to_string(list) {
+            siblings.insert(list);
+        }
+    }
+    Some(siblings.len()).filter(|count| *count > 0)
+}
+
+fn unsupported(path: &Path) -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorCode::ModelUnsupported,
+        format!("the model `{}` is of a kind that this version can't run", path.display()),
+    )
+    .with_hint("choose another model, or update LocalCoder")
+    .with_action(ErrorAction::OpenSettings)
+}
+
+fn out_of_memory(what: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::OutOfMemory, format!("there is not enough memory for {what}"))
+        .with_hint("close other programs, choose a smaller model, or a smaller context window")
+        .with_action(ErrorAction::OpenSettings)
+}
+
+/// Why llama.cpp loaded nothing, by what it said.
+fn explain(path: &Path, lines: &LogLines) -> ErrorInfo {
+    let error = match reason(lines) {
+        Some(ErrorCode::ModelDamaged) => damaged(path),
+        Some(ErrorCode::ModelUnsupported) => unsupported(path),
+        Some(ErrorCode::OutOfMemory) => out_of_memory(&format!("the model `{}`", path.display())),
+        _ => ErrorInfo::new(
+            ErrorCode::ModelLoadFailed,
+            format!("llama.cpp can't load the model `{}`", path.display()),
+        )
+        .with_hint("look at the log, or choose another model")
+        .with_action(ErrorAction::ShowLog),
+    };
+    with_log(error, lines)
+}
+
+fn no_context(window: u32, lines: &LogLines) -> ErrorInfo {
+    let error = match reason(lines) {
+        Some(ErrorCode::OutOfMemory) => {
+            out_of_memory(&format!("a context window of {window} tokens"))
+        }
+        _ => ErrorInfo::new(
+            ErrorCode::ModelLoadFailed,
+            format!("llama.cpp can't make a context window of {window} tokens"),
+        )
+        .with_hint("try a smaller context window")
+        .with_action(ErrorAction::OpenSettings),
+    };
+    with_log(error, lines)
+}
+
+fn with_log(error: ErrorInfo, lines: &LogLines) -> ErrorInfo {
+    match lines.cause() {
+        Some(cause) => error.with_cause(cause),
+        None => error,
+    }
+}
+
+fn reason(lines: &LogLines) -> Option<ErrorCode> {
+    let said = lines.errors().collect::<Vec<_>>().join("\n").to_lowercase();
+    REASONS.iter().find(|(text, _)| said.contains(text)).map(|(_, code)| *code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llama::Level;
+
+    #[test]
+    fn the_window_is_what_all_agree_on() {
+        for (asked, trained, window) in [
+            (4096, 32_768, 4096),
+            (16_384, 32_768, 8192),
+            (4096, 2048, 2048),
+            (0, 2048, 2048),
+            (0, 0, 8192),
+            (u32::MAX, u32::MAX, 8192),
+        ] {
+            assert_eq!(window_tokens(asked, trained), window);
+        }
+    }
+
+    #[test]
+    fn the_reason_is_read_from_what_llama_cpp_said() {
+        for (line, code) in [
+            (
+                "load: error loading model: tensor 'a' data is not within the file bounds, model is \
+              corrupted or incomplete",
+                ErrorCode::ModelDamaged,
+            ),
+            ("gguf_init: failed to read key-value pairs", ErrorCode::ModelDamaged),
+            ("error loading model: missing tensor 'output.weight'", ErrorCode::ModelDamaged),
+            (
+                "error loading model architecture: unknown model architecture: 'x'",
+                ErrorCode::ModelUnsupported,
+            ),
+            (
+                "error loading model vocabulary: unknown pre-tokenizer type: 'x'",
+                ErrorCode::ModelUnsupported,
+            ),
+            ("error loading model: unable to allocate CPU buffer", ErrorCode::OutOfMemory),
+            ("error loading model: mmap failed: Cannot allocate memory", ErrorCode::OutOfMemory),
+            ("something else", ErrorCode::ModelLoadFailed),
+        ] {
+            let mut lines = LogLines::new();
+            lines.push(Some(Level::Error), &format!("{line}\n"), |_, _| {});
+            let error = explain(Path::new("/models/a.gguf"), &lines);
+            assert_eq!(error.code, code, "{line}");
+            assert_eq!(error.cause.as_deref(), Some(line));
+            assert!(error.hint.is_some());
+        }
+    }
+
+    #[test]
+    fn a_tiny_model_has_one_thread_and_a_large_one_at_least_one() {
+        assert_eq!(default_threads(4_000_000), 1);
+        assert!(default_threads(4_000_000_000) >= 1);
+    }
+}

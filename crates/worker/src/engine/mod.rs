@@ -1,0 +1,94 @@
+//! The thread that computes: it has the model and does one job after the other. It may wait for
+//! llama.cpp and for the host; the reader's thread never waits for it.
+
+mod file;
+mod load;
+mod session;
+
+pub(crate) use load::Loaded;
+pub(crate) use session::{Session, SessionError};
+
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+use localcoder_protocol::{
+    CountTokens, CountTokensAnswer, CountTokensParams, ErrorCode, ErrorInfo, LoadModel,
+    LoadModelParams, Nothing, UnloadModel, WorkerGenerate, WorkerGenerateParams,
+};
+use localcoder_transport::{Id, Message};
+
+use crate::generate::generate;
+use crate::llama::{Backend, Log};
+use crate::server::Shared;
+
+/// What the engine is asked to do.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// `loadModel`.
+    Load(LoadModelParams),
+    /// `unloadModel`.
+    Unload,
+    /// `countTokens`.
+    Count(CountTokensParams),
+    /// `generate`; the server has noted it as running.
+    Generate(WorkerGenerateParams),
+}
+
+/// Does jobs until the server is gone.
+pub(crate) fn run(shared: &Arc<Shared>, jobs: &Receiver<(Id, Job)>) {
+    let mut engine = Engine { backend: Backend::init(), shared: Arc::clone(shared), loaded: None };
+    for (id, job) in jobs {
+        Log::begin();
+        let answer = engine.answer(id, job);
+        shared.send(answer);
+    }
+}
+
+struct Engine {
+    backend: Backend,
+    shared: Arc<Shared>,
+    loaded: Option<Loaded>,
+}
+
+impl Engine {
+    fn answer(&mut self, id: Id, job: Job) -> Message {
+        match job {
+            Job::Load(params) => Message::answer::<LoadModel>(id, self.load(params)),
+            Job::Unload => {
+                self.unload();
+                Message::answer::<UnloadModel>(id, Ok(Nothing {}))
+            }
+            Job::Count(params) => Message::answer::<CountTokens>(id, self.count(&params)),
+            Job::Generate(params) => {
+                let answer = match &mut self.loaded {
+                    Some(loaded) => generate(&self.shared, loaded, &params),
+                    None => Err(no_model()),
+                };
+                // Before the answer goes out: the host may send the next one as soon as it comes.
+                self.shared.generation_ended();
+                Message::answer::<WorkerGenerate>(id, answer)
+            }
+        }
+    }
+
+    fn unload(&mut self) {
+        self.shared.set_loaded(false);
+        self.loaded = None;
+    }
+
+    fn count(&self, params: &CountTokensParams) -> Result<CountTokensAnswer, ErrorInfo> {
+        let loaded = self.loaded.as_ref().ok_or_else(no_model)?;
+        let count = |text: &String| {
+            u32::try_from(loaded.model.tokenize(text, false).len()).unwrap_or(u32::MAX)
+        };
+        Ok(CountTokensAnswer {
+            worker: self.shared.worker(),
+            counts: params.texts.iter().map(count).collect(),
+        })
+    }
+}
+
+fn no_model() -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::NoModel, "no model is loaded")
+        .with_hint("load a model first; if it was loaded, its worker was replaced: try again")
+}

@@ -1,0 +1,182 @@
+//! From the bytes of tokens to the text that is sent: whole characters only, nothing of a stop
+//! string and nothing after it.
+
+/// What is to be sent, and whether a stop string ended the text.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Output {
+    /// To be sent now; may be empty.
+    pub(crate) text: String,
+    /// Whether the text is at its end.
+    pub(crate) stopped: bool,
+}
+
+/// The text of one generation.
+#[derive(Debug)]
+pub(crate) struct TextStream {
+    characters: Utf8Assembler,
+    stops: StopMatcher,
+}
+
+impl TextStream {
+    /// A stream that ends at any of `stop`.
+    pub(crate) fn new(stop: &[String]) -> Self {
+        Self { characters: Utf8Assembler::default(), stops: StopMatcher::new(stop) }
+    }
+
+    /// Takes the bytes of a token.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Output {
+        let text = self.characters.push(bytes);
+        self.stops.push(&text)
+    }
+
+    /// What was held back, when nothing more comes.
+    pub(crate) fn finish(&mut self) -> String {
+        let text = self.characters.finish();
+        let mut output = self.stops.push(&text).text;
+        output.push_str(&self.stops.finish());
+        output
+    }
+}
+
+/// Makes characters of bytes. Bytes of a character may come one by one; those that can't be
+/// part of any become U+FFFD.
+#[derive(Debug, Default)]
+struct Utf8Assembler {
+    /// The start of a character; at most three bytes.
+    pending: Vec<u8>,
+}
+
+impl Utf8Assembler {
+    fn push(&mut self, bytes: &[u8]) -> String {
+        self.pending.extend_from_slice(bytes);
+        let mut text = String::new();
+        let mut rest = self.pending.as_slice();
+        loop {
+            match std::str::from_utf8(rest) {
+                Ok(valid) => {
+                    text.push_str(valid);
+                    rest = &[];
+                    break;
+                }
+                Err(error) => {
+                    let (valid, after) = rest.split_at(error.valid_up_to());
+                    text.push_str(std::str::from_utf8(valid).unwrap_or_default());
+                    rest = after;
+                    // No length: the bytes may yet become a character.
+                    let Some(bad) = error.error_len() else { break };
+                    text.push(char::REPLACEMENT_CHARACTER);
+                    rest = &rest[bad..];
+                }
+            }
+        }
+        self.pending = rest.to_vec();
+        text
+    }
+
+    fn finish(&mut self) -> String {
+        let pending = std::mem::take(&mut self.pending);
+        String::from_utf8_lossy(&pending).into_owned()
+    }
+}
+
+/// Finds stop strings across the borders of pieces, and holds back what may be the start of one.
+#[derive(Debug)]
+struct StopMatcher {
+    stops: Vec<String>,
+    held: String,
+}
+
+impl StopMatcher {
+    fn new(stop: &[String]) -> Self {
+        let stops = stop.iter().filter(|stop| !stop.is_empty()).cloned().collect();
+        Self { stops, held: String::new() }
+    }
+
+    fn push(&mut self, text: &str) -> Output {
+        self.held.push_str(text);
+        let first = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
+        if let Some(at) = first {
+            self.held.truncate(at);
+            return Output { text: std::mem::take(&mut self.held), stopped: true };
+        }
+        let hold = self.stops.iter().map(|stop| overlap(&self.held, stop)).max().unwrap_or(0);
+        let held = self.held.split_off(self.held.len() - hold);
+        Output { text: std::mem::replace(&mut self.held, held), stopped: false }
+    }
+
+    fn finish(&mut self) -> String {
+        std::mem::take(&mut self.held)
+    }
+}
+
+/// Length of the longest end of `text` that `stop` begins with, in bytes.
+fn overlap(text: &str, stop: &str) -> usize {
+    let longest = text.len().min(stop.len() - 1);
+    (1..=longest)
+        .rev()
+        // By bytes: both are valid, so a match begins and ends between characters.
+        .find(|length| text.as_bytes().ends_with(&stop.as_bytes()[..*length]))
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pushes bytes one by one; returns what came and whether it stopped.
+    fn bytewise(text: &[u8], stop: &[&str]) -> (String, bool) {
+        let stop: Vec<String> = stop.iter().map(|it| (*it).to_owned()).collect();
+        let mut stream = TextStream::new(&stop);
+        let mut out = String::new();
+        for byte in text {
+            let output = stream.push(&[*byte]);
+            out.push_str(&output.text);
+            if output.stopped {
+                return (out, true);
+            }
+        }
+        out.push_str(&stream.finish());
+        (out, false)
+    }
+
+    #[test]
+    fn characters_come_whole() {
+        let mut stream = TextStream::new(&[]);
+        let bytes = "aé€😀".as_bytes();
+        let pieces: Vec<String> = bytes.iter().map(|byte| stream.push(&[*byte]).text).collect();
+        assert_eq!(pieces, ["a", "", "é", "", "", "€", "", "", "", "😀"]);
+        assert_eq!(stream.finish(), "");
+    }
+
+    #[test]
+    fn bytes_of_no_character_are_replaced_and_cost_nothing_else() {
+        assert_eq!(bytewise(b"a\xffb\xe2\x82c\xf0\x9f", &[]).0, "a\u{fffd}b\u{fffd}c\u{fffd}");
+        assert_eq!(TextStream::new(&[]).push(b"a\xff\xfeb").text, "a\u{fffd}\u{fffd}b");
+    }
+
+    #[test]
+    fn stop_strings_are_found_across_pieces_and_not_sent() {
+        assert_eq!(bytewise(b"code\n```\nmore", &["\n```"]), ("code".into(), true));
+        assert_eq!(bytewise("1→→2".as_bytes(), &["→2"]), ("1→".into(), true));
+        assert_eq!(bytewise(b"aab", &["aab"]), (String::new(), true));
+        assert_eq!(bytewise(b"aaab", &["aab"]), ("a".into(), true));
+        assert_eq!(bytewise(b"x<end", &["<end>"]), ("x<end".into(), false));
+        assert_eq!(bytewise(b"abc", &["", "bc", "c"]), ("a".into(), true));
+    }
+
+    #[test]
+    fn only_the_start_of_a_stop_string_is_held_back() {
+        let mut stream = TextStream::new(&["</s>".to_owned()]);
+        assert_eq!(stream.push(b"a<").text, "a");
+        assert_eq!(stream.push(b"b</").text, "<b");
+        assert_eq!(stream.push(b"p>").text, "</p>");
+        assert_eq!(stream.push(b"</s").text, "");
+        assert_eq!(stream.finish(), "</s");
+    }
+
+    #[test]
+    fn a_stop_string_in_one_piece_with_text_after_it_ends_there() {
+        let mut stream = TextStream::new(&["END".to_owned()]);
+        assert_eq!(stream.push(b"aENDb"), Output { text: "a".into(), stopped: true });
+    }
+}

@@ -1,0 +1,72 @@
+//! Process-wide start of llama.cpp: its log and abort handler, its devices, its version.
+
+use std::ffi::{CStr, c_char};
+
+use llama_cpp_sys_2 as sys;
+
+use super::log;
+
+/// Proof that llama.cpp is initialised; everything else asks for one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Backend(());
+
+impl Backend {
+    /// Initialises llama.cpp. Its log goes to [`super::Log`] and to stderr from here on.
+    pub(crate) fn init() -> Self {
+        log::install();
+        // SAFETY: both take plain values; the callback is a static function that never unwinds.
+        unsafe {
+            sys::ggml_set_abort_callback(Some(on_abort));
+            sys::llama_backend_init();
+        }
+        Self(())
+    }
+
+    /// Name of the first GPU's backend, such as `Metal`, where this build has one.
+    pub(crate) fn gpu(self) -> Option<String> {
+        // SAFETY: the registry is static after `llama_backend_init`, which `self` proves; every
+        // index is below the count, and the names are static strings.
+        unsafe {
+            (0..sys::ggml_backend_dev_count()).find_map(|index| {
+                let device = sys::ggml_backend_dev_get(index);
+                let kind = sys::ggml_backend_dev_type(device);
+                let gpu = kind == sys::GGML_BACKEND_DEVICE_TYPE_GPU
+                    || kind == sys::GGML_BACKEND_DEVICE_TYPE_IGPU;
+                let registry = sys::ggml_backend_dev_backend_reg(device);
+                gpu.then(|| static_text(sys::ggml_backend_reg_name(registry)))
+            })
+        }
+    }
+}
+
+/// Version of the llama.cpp that is linked. Needs no initialisation.
+pub(crate) fn build_version() -> String {
+    // SAFETY: both return static strings.
+    let (llama, ggml) =
+        unsafe { (static_text(sys::llama_version()), static_text(sys::ggml_version())) };
+    if llama.is_empty() {
+        // The version of the bindings is pinned in the workspace's Cargo.toml.
+        return "llama-cpp-sys-2 0.1.161".to_owned();
+    }
+    format!("llama.cpp {llama} (ggml {ggml})")
+}
+
+/// Copies a static C string of llama.cpp; empty for null.
+///
+/// # Safety
+/// `text` is null or a NUL-terminated string that lives during the call.
+unsafe fn static_text(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: promised by the caller.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+/// llama.cpp calls this on a failed assertion and then aborts the process: the last line tells
+/// the host's crash report why.
+unsafe extern "C" fn on_abort(message: *const c_char) {
+    // SAFETY: llama.cpp passes a NUL-terminated message.
+    let message = unsafe { static_text(message) };
+    crate::process::complain(&format!("llama.cpp gave up: {}", message.trim()));
+}

@@ -1,0 +1,208 @@
+//! A context: one sequence of tokens in the KV cache of one model, and the logits after it.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use llama_cpp_sys_2 as sys;
+
+use super::{Model, Token};
+
+/// The only sequence.
+const SEQUENCE: sys::llama_seq_id = 0;
+
+/// How to make a context.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ContextParams {
+    /// Size of the window in tokens. llama.cpp may round it up.
+    pub(crate) context_tokens: u32,
+    /// Most tokens in one [`Context::decode`].
+    pub(crate) batch_tokens: u32,
+    /// Threads that compute.
+    pub(crate) threads: u32,
+    /// Whether the model is on a GPU.
+    pub(crate) gpu: bool,
+}
+
+/// llama.cpp made no context. The reason is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ContextError;
+
+/// Why tokens were not computed. Ask [`Context::filled`] what is in the cache now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DecodeError {
+    /// The window is full.
+    Full,
+    /// The abort flag was set.
+    Aborted,
+    /// llama.cpp did not accept the batch: a mistake of ours.
+    Invalid,
+    /// There was not enough memory.
+    OutOfMemory,
+    /// The computation failed.
+    Failed(i32),
+}
+
+/// One sequence on one model.
+#[derive(Debug)]
+pub(crate) struct Context {
+    context: NonNull<sys::llama_context>,
+    batch_tokens: usize,
+    // Dropped after the context, which reads both.
+    abort: Arc<AtomicBool>,
+    model: Arc<Model>,
+}
+
+// SAFETY: a context may be used from any one thread at a time, and is not `Sync`.
+unsafe impl Send for Context {}
+
+impl Context {
+    /// Makes a context. While `abort` is true, nothing is computed: it is asked between the
+    /// nodes of the graph on a CPU.
+    pub(crate) fn new(
+        model: Arc<Model>,
+        params: ContextParams,
+        abort: Arc<AtomicBool>,
+    ) -> Result<Self, ContextError> {
+        let threads = i32::try_from(params.threads).unwrap_or(1).max(1);
+        // SAFETY: returns a plain struct.
+        let mut raw = unsafe { sys::llama_context_default_params() };
+        raw.n_ctx = params.context_tokens;
+        raw.n_batch = params.batch_tokens;
+        raw.n_ubatch = params.batch_tokens;
+        raw.n_seq_max = 1;
+        // Only the last token's logits are ever read; a row a token would be reserved otherwise.
+        raw.n_outputs_max = 1;
+        raw.n_threads = threads;
+        raw.n_threads_batch = threads;
+        // Flash attention costs a CPU a fifth of its decode speed; a GPU gains by it.
+        raw.flash_attn_type = if params.gpu {
+            sys::LLAMA_FLASH_ATTN_TYPE_AUTO
+        } else {
+            sys::LLAMA_FLASH_ATTN_TYPE_DISABLED
+        };
+        raw.abort_callback = Some(on_abort_asked);
+        raw.abort_callback_data = Arc::as_ptr(&abort).cast_mut().cast();
+        // SAFETY: the model is loaded and kept alive by the `Arc`, as is the flag.
+        let context = unsafe { sys::llama_init_from_model(model.as_ptr(), raw) };
+        let context = NonNull::new(context).ok_or(ContextError)?;
+        // llama.cpp may have made the batch smaller than it was asked to.
+        // SAFETY: the context was just made.
+        let batch = unsafe { sys::llama_n_batch(context.as_ptr()) };
+        let batch_tokens = usize::try_from(batch).unwrap_or(1).max(1);
+        Ok(Self { context, batch_tokens, abort, model })
+    }
+
+    /// Most tokens in one [`Context::decode`].
+    pub(crate) fn batch_tokens(&self) -> usize {
+        self.batch_tokens
+    }
+
+    /// Window that was made, in tokens.
+    pub(crate) fn context_tokens(&self) -> u32 {
+        // SAFETY: the context lives.
+        unsafe { sys::llama_n_ctx(self.context.as_ptr()) }
+    }
+
+    /// Whether what runs should end.
+    pub(crate) fn abort_asked(&self) -> bool {
+        self.abort.load(Ordering::Acquire)
+    }
+
+    /// How many tokens the cache holds.
+    pub(crate) fn filled(&self) -> usize {
+        // SAFETY: the context lives.
+        let last = unsafe {
+            let memory = sys::llama_get_memory(self.context.as_ptr());
+            sys::llama_memory_seq_pos_max(memory, SEQUENCE)
+        };
+        usize::try_from(last + 1).unwrap_or(0)
+    }
+
+    /// Removes what follows the first `tokens` tokens and returns how many are left: fewer
+    /// where the model's memory can't be cut there, as with recurrent models.
+    pub(crate) fn truncate(&mut self, tokens: usize) -> usize {
+        if self.filled() <= tokens {
+            return self.filled();
+        }
+        let from = sys::llama_pos::try_from(tokens).unwrap_or(sys::llama_pos::MAX);
+        // SAFETY: the context lives; sequence 0 exists, and any position may be asked for.
+        unsafe {
+            let memory = sys::llama_get_memory(self.context.as_ptr());
+            if tokens > 0 && sys::llama_memory_seq_rm(memory, SEQUENCE, from, -1) {
+                return tokens;
+            }
+            sys::llama_memory_clear(memory, false);
+        }
+        0
+    }
+
+    /// Computes `tokens` after the `filled` tokens in the cache. With `logits`, those of the
+    /// last token are there for [`Context::logits`].
+    pub(crate) fn decode(
+        &mut self,
+        filled: usize,
+        tokens: &[Token],
+        logits: bool,
+    ) -> Result<(), DecodeError> {
+        // llama.cpp asserts these, which would end the process.
+        if tokens.is_empty() || tokens.len() > self.batch_tokens {
+            return Err(DecodeError::Invalid);
+        }
+        let start = i32::try_from(filled).map_err(|_| DecodeError::Invalid)?;
+        let count = i32::try_from(tokens.len()).map_err(|_| DecodeError::Invalid)?;
+        let end = start.checked_add(count).ok_or(DecodeError::Invalid)?;
+        let mut tokens = tokens.to_vec();
+        let mut positions: Vec<sys::llama_pos> = (start..end).collect();
+        let mut sequence = SEQUENCE;
+        let mut counts = vec![1; tokens.len()];
+        let mut sequences = vec![&raw mut sequence; tokens.len()];
+        let mut outputs = vec![0i8; tokens.len()];
+        if let (true, Some(last)) = (logits, outputs.last_mut()) {
+            *last = 1;
+        }
+        let batch = sys::llama_batch {
+            n_tokens: count,
+            token: tokens.as_mut_ptr(),
+            embd: std::ptr::null_mut(),
+            pos: positions.as_mut_ptr(),
+            n_seq_id: counts.as_mut_ptr(),
+            seq_id: sequences.as_mut_ptr(),
+            logits: outputs.as_mut_ptr(),
+        };
+        // SAFETY: every array has `count` elements and outlives the call; the batch is no longer
+        // than `n_batch`; tokens and positions are checked by llama.cpp itself.
+        match unsafe { sys::llama_decode(self.context.as_ptr(), batch) } {
+            0 => Ok(()),
+            1 => Err(DecodeError::Full),
+            2 => Err(DecodeError::Aborted),
+            -1 => Err(DecodeError::Invalid),
+            -2 => Err(DecodeError::OutOfMemory),
+            code => Err(DecodeError::Failed(code)),
+        }
+    }
+
+    /// Logits after the last [`Context::decode`] that asked for them.
+    pub(crate) fn logits(&self) -> Option<&[f32]> {
+        // SAFETY: the context lives; -1 is the last row, and null where there is none.
+        let row = unsafe { sys::llama_get_logits_ith(self.context.as_ptr(), -1) };
+        // SAFETY: a row has as many values as the vocabulary tokens and stays until the next
+        // call that takes the context mutably.
+        NonNull::new(row).map(|row| unsafe {
+            std::slice::from_raw_parts(row.as_ptr(), self.model.vocab_tokens())
+        })
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: made once, freed once; model and flag are dropped after it.
+        unsafe { sys::llama_free(self.context.as_ptr()) };
+    }
+}
+
+unsafe extern "C" fn on_abort_asked(data: *mut c_void) -> bool {
+    // SAFETY: `Context::new` passes the flag that the context keeps alive.
+    unsafe { &*data.cast::<AtomicBool>() }.load(Ordering::Relaxed)
+}

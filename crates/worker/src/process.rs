@@ -1,0 +1,91 @@
+//! The process itself: private descriptors for the protocol, limits, and an end together with
+//! the host. Called once by `main`, before llama.cpp is touched. Knows nothing of models.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+/// The two ends of the protocol.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    /// What the host says.
+    pub(crate) reader: File,
+    /// What the host is told.
+    pub(crate) writer: File,
+}
+
+/// Moves the protocol to private descriptors that no child inherits, and leaves descriptor 0
+/// empty and descriptor 1 a second stderr: whatever a library prints can't enter the protocol.
+pub(crate) fn take_streams() -> io::Result<Streams> {
+    // `try_clone_to_owned` sets CLOEXEC.
+    let reader = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let writer = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    rustix::stdio::dup2_stdout(io::stderr().as_fd())?;
+    Ok(Streams { reader, writer })
+}
+
+/// Leaves no dump of the user's code behind and gains no rights by running another program.
+pub(crate) fn restrict() -> io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    #[cfg(target_os = "linux")]
+    rustix::thread::set_no_new_privs(true)?;
+    Ok(())
+}
+
+/// Ends this process when the host does, even if llama.cpp never returns. The end of stdin says
+/// the same; this is for a host whose pipe someone else holds open.
+#[cfg(target_os = "linux")]
+pub(crate) fn follow_parent() -> io::Result<()> {
+    use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+    let parent = getppid();
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // It may have ended between the two calls.
+    if getppid() != parent {
+        end(0);
+    }
+    Ok(())
+}
+
+/// As on Linux, by asking: there is no signal for it here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn follow_parent() -> io::Result<()> {
+    let parent = rustix::process::getppid();
+    std::thread::Builder::new().name("parent-watch".to_owned()).spawn(move || {
+        while rustix::process::getppid() == parent {
+            std::thread::sleep(std::time::Duration::from_secs(1));
+        }
+        end(0);
+    })?;
+    Ok(())
+}
+
+/// A panic is a mistake of ours after which nothing here can be trusted: it is told to stderr
+/// and the process ends, from whatever thread. The host starts another.
+pub(crate) fn end_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        complain(&format!("panic: {panic}"));
+        end(101);
+    }));
+}
+
+/// Ends the process at once: no destructor of llama.cpp runs while another thread computes.
+#[expect(unsafe_code, reason = "the standard library's exit runs C++ destructors")]
+pub(crate) fn end(code: i32) -> ! {
+    // SAFETY: takes a number and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// A line of log. Where stderr is gone there is nobody to tell.
+pub(crate) fn log(line: &str) {
+    // One write, so that lines of two threads do not mix.
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+/// A line of log in this program's own name.
+pub(crate) fn complain(line: &str) {
+    log(&format!("localcoder-worker: {line}"));
+}

@@ -1,0 +1,82 @@
+//! From a prompt as the host sends it to tokens.
+//!
+//! The model's own template lays out the turns, but never sees what they say: contents are put
+//! in afterwards and tokenised apart from the template, so that no text of a user can become a
+//! token of control. Computes nothing; called by the engine for each generation.
+
+mod functions;
+mod template;
+mod tokens;
+
+pub(crate) use template::{ChatTemplate, TemplateError};
+pub(crate) use tokens::assemble;
+
+use localcoder_protocol::{ChatMessage, ErrorCode, ErrorInfo, Role, WorkerPrompt};
+
+/// The template of a vocabulary that has the tokens for it and a file that has no template.
+pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
+     {{ message.content }}<|im_end|>\n{% endfor %}\
+     {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+/// A part of a prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Of the template: tokens of control are parsed.
+    Template(String),
+    /// Of the user or the product: they are not.
+    Content(String),
+}
+
+/// The parts of `prompt`. `template` gives the model's template or says why there is none.
+pub(crate) fn pieces<'t>(
+    prompt: &WorkerPrompt,
+    template: impl FnOnce() -> Result<&'t ChatTemplate, ErrorInfo>,
+) -> Result<Vec<Piece>, ErrorInfo> {
+    match prompt {
+        WorkerPrompt::Raw { text } => Ok(vec![Piece::Content(text.clone())]),
+        WorkerPrompt::Chat { messages, prefill } => {
+            if messages.is_empty() {
+                return Err(ErrorInfo::new(ErrorCode::Protocol, "the chat has no message"));
+            }
+            let mut pieces = lay_out(template()?, messages)?;
+            if !prefill.is_empty() {
+                pieces.push(Piece::Content(prefill.clone()));
+            }
+            Ok(pieces)
+        }
+    }
+}
+
+/// Lays a chat out. Some templates refuse a system message or drop it; its text then goes to
+/// the head of the first user message.
+fn lay_out(template: &ChatTemplate, messages: &[ChatMessage]) -> Result<Vec<Piece>, ErrorInfo> {
+    let error = match template.render(messages) {
+        Ok(pieces) => return Ok(pieces),
+        Err(error) => error,
+    };
+    let Some(folded) = fold_system(messages) else { return Err(error.into_info()) };
+    let pieces = template.render(&folded).map_err(|_| error.clone().into_info())?;
+    if template.first_fold() {
+        crate::process::complain(&format!(
+            "the model's chat template takes no system message ({error}): \
+             it is put at the head of the first user message"
+        ));
+    }
+    Ok(pieces)
+}
+
+/// The chat without its system message, which becomes part of the first user message; `None`
+/// where there is no such pair.
+fn fold_system(messages: &[ChatMessage]) -> Option<Vec<ChatMessage>> {
+    let (first, rest) = messages.split_first()?;
+    if first.role != Role::System {
+        return None;
+    }
+    let mut rest = rest.to_vec();
+    let user = rest.iter_mut().find(|message| message.role == Role::User)?;
+    user.content = format!("{}\n\n{}", first.content, user.content);
+    Some(rest)
+}
+
+#[cfg(test)]
+mod tests;

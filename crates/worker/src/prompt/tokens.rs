@@ -1,0 +1,148 @@
+//! From the pieces of a prompt to its tokens, each piece by its own rule.
+
+use super::Piece;
+use crate::llama::{Model, Token};
+
+/// What is asked of a vocabulary. A trait so that the rules can be tested without a model.
+pub(crate) trait Tokenize {
+    /// Tokens of a text, with or without tokens of control.
+    fn tokenize(&self, text: &str, parse_special: bool) -> Vec<Token>;
+    /// Whether the token is one of control.
+    fn is_control(&self, token: Token) -> bool;
+    /// Whether each text gets a space before it.
+    fn is_sentencepiece(&self) -> bool;
+    /// The token that every prompt begins with, where there is one.
+    fn first_token(&self) -> Option<Token>;
+}
+
+impl Tokenize for Model {
+    fn tokenize(&self, text: &str, parse_special: bool) -> Vec<Token> {
+        Self::tokenize(self, text, parse_special)
+    }
+
+    fn is_control(&self, token: Token) -> bool {
+        Self::is_control(self, token)
+    }
+
+    fn is_sentencepiece(&self) -> bool {
+        Self::is_sentencepiece(self)
+    }
+
+    fn first_token(&self) -> Option<Token> {
+        if self.adds_bos() { self.bos() } else { None }
+    }
+}
+
+/// The tokens of a prompt. The first token is added unless the template wrote it itself.
+pub(crate) fn assemble(vocab: &impl Tokenize, pieces: &[Piece]) -> Vec<Token> {
+    let mut tokens: Vec<Token> = Vec::new();
+    for piece in pieces {
+        let (text, parse_special) = match piece {
+            Piece::Template(text) => (text, true),
+            Piece::Content(text) => (text, false),
+        };
+        let inside_text = tokens.last().is_some_and(|last| !vocab.is_control(*last));
+        if inside_text && vocab.is_sentencepiece() {
+            tokens.extend(without_space(vocab, text, parse_special));
+        } else {
+            tokens.extend(vocab.tokenize(text, parse_special));
+        }
+    }
+    if let Some(first) = vocab.first_token()
+        && tokens.first() != Some(&first)
+    {
+        tokens.insert(0, first);
+    }
+    tokens
+}
+
+/// SentencePiece puts a space before every text it is given, which is wrong in the middle of
+/// one. It is given a line end first, which no token joins with what follows, and that is taken
+/// off again.
+fn without_space(vocab: &impl Tokenize, text: &str, parse_special: bool) -> Vec<Token> {
+    let lead = vocab.tokenize("\n", parse_special);
+    let tokens = vocab.tokenize(&format!("\n{text}"), parse_special);
+    match tokens.strip_prefix(lead.as_slice()) {
+        Some(rest) => rest.to_vec(),
+        None => vocab.tokenize(text, parse_special),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes are tokens; `<s>` is 1000 where it is parsed; a space comes first on request.
+    struct Bytes {
+        sentencepiece: bool,
+    }
+
+    impl Tokenize for Bytes {
+        fn tokenize(&self, text: &str, parse_special: bool) -> Vec<Token> {
+            let mut tokens = Vec::new();
+            let mut after_text = false;
+            for (index, part) in text.split("<s>").enumerate() {
+                let name: &[u8] = if index == 0 { b"" } else { b"<s>" };
+                if parse_special && index > 0 {
+                    tokens.push(1000);
+                    after_text = false;
+                }
+                let name = if parse_special { b"" } else { name };
+                if self.sentencepiece && !after_text && !part.is_empty() {
+                    tokens.push(b' '.into());
+                }
+                tokens.extend(name.iter().chain(part.as_bytes()).map(|byte| Token::from(*byte)));
+                after_text = true;
+            }
+            tokens
+        }
+
+        fn is_control(&self, token: Token) -> bool {
+            token == 1000
+        }
+
+        fn is_sentencepiece(&self) -> bool {
+            self.sentencepiece
+        }
+
+        fn first_token(&self) -> Option<Token> {
+            Some(1000)
+        }
+    }
+
+    fn shown(vocab: &Bytes, pieces: &[Piece]) -> String {
+        let byte = |token: Token| u8::try_from(token).map_or('^', char::from);
+        assemble(vocab, pieces).into_iter().map(byte).collect()
+    }
+
+    #[test]
+    fn only_the_template_has_tokens_of_control() {
+        let vocab = Bytes { sentencepiece: false };
+        let pieces = [
+            Piece::Template("<s>user:".into()),
+            Piece::Content("a<s>b".into()),
+            Piece::Template("<s>".into()),
+        ];
+        assert_eq!(shown(&vocab, &pieces), "^user:a<s>b^");
+    }
+
+    #[test]
+    fn the_first_token_comes_once() {
+        let vocab = Bytes { sentencepiece: false };
+        assert_eq!(shown(&vocab, &[Piece::Content("<s>".into())]), "^<s>");
+        assert_eq!(shown(&vocab, &[Piece::Template("<s>a".into())]), "^a");
+        assert_eq!(shown(&vocab, &[]), "^");
+    }
+
+    #[test]
+    fn sentencepiece_gets_a_space_after_control_only() {
+        let vocab = Bytes { sentencepiece: true };
+        let pieces = [
+            Piece::Template("<s>[INST] ".into()),
+            Piece::Content("hello".into()),
+            Piece::Template(" [/INST]<s>".into()),
+            Piece::Content("x".into()),
+        ];
+        assert_eq!(shown(&vocab, &pieces), "^ [INST] hello [/INST]^ x");
+    }
+}

@@ -1,0 +1,99 @@
+//! The host's side of the worker: reads messages, answers at once what needs no model, and
+//! hands the rest to the engine. Nothing here waits for the engine, so that a ping is answered
+//! and a cancel is seen while llama.cpp computes.
+
+mod shared;
+mod table;
+
+pub(crate) use shared::Shared;
+
+use std::io::Read;
+use std::sync::Arc;
+
+use crossbeam_channel::{Sender, TrySendError};
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_transport::{Id, Message, ReadError, spawn_reader};
+use serde_json::Value;
+
+use crate::engine::Job;
+use crate::process;
+use table::Handler;
+
+/// Jobs that may wait for the engine.
+pub(crate) const JOBS_MAX: usize = 16;
+
+/// Starts the thread that reads. It ends the process with the stream, whatever the engine does.
+pub(crate) fn start(
+    shared: Arc<Shared>,
+    stream: impl Read + Send + 'static,
+    jobs: Sender<(Id, Job)>,
+) {
+    let server = Server { shared, jobs };
+    spawn_reader("host", stream, move |message| {
+        match message {
+            Some(Ok(message)) => server.take(message),
+            // It has no id to answer to. The next frame may be better.
+            Some(Err(ReadError::Message(error))) => {
+                process::complain(&format!("a message was ignored: {error}"));
+            }
+            Some(Err(ReadError::Frame(error))) => {
+                process::complain(&format!("the host can't be understood: {error}"));
+                process::end(ErrorCode::Protocol.exit_code().into());
+            }
+            None => process::end(0),
+        }
+        true
+    });
+}
+
+struct Server {
+    shared: Arc<Shared>,
+    jobs: Sender<(Id, Job)>,
+}
+
+impl Server {
+    fn take(&self, message: Message) {
+        match message {
+            Message::Request { id, method, params } => {
+                if let Some(result) = self.request(&id, &method, params) {
+                    self.shared.send(Message::Response { id, result });
+                }
+            }
+            Message::Notification { method, .. } => {
+                let mut method = method;
+                method.truncate(method.floor_char_boundary(64));
+                process::complain(&format!("the notification `{method}` is not known"));
+            }
+            Message::Response { .. } => {
+                process::complain("an answer was ignored: nothing was asked");
+            }
+        }
+    }
+
+    /// The answer; `None` where the engine gives it.
+    fn request(&self, id: &Id, method: &str, params: Value) -> Option<Result<Value, ErrorInfo>> {
+        let handler = match table::find(method, self.shared.is_introduced()) {
+            Ok(handler) => handler,
+            Err(error) => return Some(Err(error)),
+        };
+        match handler {
+            Handler::Now(answer) => Some(answer(&self.shared, params)),
+            Handler::Engine(job) => match job(&self.shared, params) {
+                Ok(job) => self.queue(id, job).err().map(Err),
+                Err(error) => Some(Err(error)),
+            },
+        }
+    }
+
+    fn queue(&self, id: &Id, job: Job) -> Result<(), ErrorInfo> {
+        self.jobs.try_send((id.clone(), job)).map_err(|error| {
+            if let TrySendError::Full((_, Job::Generate(_)))
+            | TrySendError::Disconnected((_, Job::Generate(_))) = error
+            {
+                self.shared.generation_ended();
+            }
+            ErrorInfo::new(ErrorCode::Busy, format!("{JOBS_MAX} requests wait already"))
+                .with_hint("wait for one of them to be answered")
+        })
+    }
+}

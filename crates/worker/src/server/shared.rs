@@ -1,0 +1,139 @@
+//! What reader and engine share: the way to the host, the worker's name, and which generation
+//! runs. Every lock is held for a few instructions.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use localcoder_protocol::{ErrorCode, ErrorInfo, Notification, WorkerId};
+use localcoder_transport::{Message, Outbox};
+
+use crate::process;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    outbox: Outbox,
+    worker: Mutex<Option<WorkerId>>,
+    running: Mutex<Option<u64>>,
+    /// Set while the running generation should end. Only ever changed under `running`.
+    cancel: Arc<AtomicBool>,
+    loaded: AtomicBool,
+}
+
+impl Shared {
+    /// Nothing loaded, nothing running, not introduced.
+    pub(crate) fn new(outbox: Outbox) -> Self {
+        Self {
+            outbox,
+            worker: Mutex::new(None),
+            running: Mutex::new(None),
+            cancel: Arc::new(AtomicBool::new(false)),
+            loaded: AtomicBool::new(false),
+        }
+    }
+
+    /// Sends a message, waiting for a slow host. Without a host there is nothing left to do.
+    pub(crate) fn send(&self, message: Message) {
+        if self.outbox.send_waiting(message).is_err() {
+            process::end(0);
+        }
+    }
+
+    /// Sends a notification.
+    pub(crate) fn notify<N: Notification>(&self, params: &N::Params) {
+        self.send(Message::notification::<N>(params));
+    }
+
+    /// Takes the name that the host gives.
+    pub(crate) fn introduce(&self, worker: WorkerId) {
+        *lock(&self.worker) = Some(worker);
+    }
+
+    /// Whether the host has said hello.
+    pub(crate) fn is_introduced(&self) -> bool {
+        lock(&self.worker).is_some()
+    }
+
+    /// This worker's name.
+    pub(crate) fn worker(&self) -> WorkerId {
+        // Nothing that needs it is done before the hello.
+        lock(&self.worker).unwrap_or(WorkerId { slot: 0, generation: 0 })
+    }
+
+    /// Notes that a generation runs from now on.
+    pub(crate) fn generation_started(&self, request_id: u64) -> Result<(), ErrorInfo> {
+        let mut running = lock(&self.running);
+        if let Some(other) = *running {
+            return Err(ErrorInfo::new(
+                ErrorCode::Busy,
+                format!("the worker is busy with generation {other}"),
+            )
+            .with_hint("wait for it to end, or cancel it"));
+        }
+        *running = Some(request_id);
+        self.cancel.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Notes that it has ended.
+    pub(crate) fn generation_ended(&self) {
+        let mut running = lock(&self.running);
+        *running = None;
+        self.cancel.store(false, Ordering::Release);
+    }
+
+    /// Asks a generation to end; false where it is not the one that runs.
+    pub(crate) fn cancel(&self, request_id: u64) -> bool {
+        let running = lock(&self.running);
+        let found = *running == Some(request_id);
+        if found {
+            self.cancel.store(true, Ordering::Release);
+        }
+        found
+    }
+
+    /// True while the running generation should end.
+    pub(crate) fn cancel_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.cancel)
+    }
+
+    /// Whether a generation runs or waits.
+    pub(crate) fn is_busy(&self) -> bool {
+        lock(&self.running).is_some()
+    }
+
+    /// Notes whether a model is loaded.
+    pub(crate) fn set_loaded(&self, loaded: bool) {
+        self.loaded.store(loaded, Ordering::Release);
+    }
+
+    /// Whether a model is loaded.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.loaded.load(Ordering::Acquire)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic ends the process, so a poisoned lock is never seen by anyone who could care.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cancel_reaches_the_running_generation_only() {
+        let shared = Shared::new(Outbox::memory(1).0);
+        let flag = shared.cancel_flag();
+        assert!(!shared.cancel(1));
+        shared.generation_started(1).unwrap();
+        assert_eq!(shared.generation_started(2).unwrap_err().code, ErrorCode::Busy);
+        assert!(!shared.cancel(2) && !flag.load(Ordering::Acquire));
+        assert!(shared.cancel(1) && flag.load(Ordering::Acquire));
+        shared.generation_ended();
+        assert!(!shared.cancel(1) && !flag.load(Ordering::Acquire));
+        shared.generation_started(2).unwrap();
+        assert!(shared.is_busy() && !flag.load(Ordering::Acquire));
+    }
+}

@@ -1,0 +1,132 @@
+//! Loading, replacing and unloading, and files that are no model.
+
+use std::fs;
+use std::path::Path;
+
+use localcoder_protocol::{
+    ErrorCode, LoadModel, LoadModelParams, LoadProfile, LoadProgress, LoadProgressParams, Nothing,
+    Notification, Ping, UnloadModel,
+};
+
+use crate::harness::{PROFILE, WORKER, Worker, chat, model};
+
+#[test]
+fn a_load_tells_its_progress_and_what_it_took() {
+    let mut worker = Worker::ready();
+    let mut fractions = Vec::new();
+    let params =
+        LoadModelParams { model_ref: model().to_str().unwrap().to_owned(), profile: PROFILE };
+    let answer = worker
+        .call::<LoadModel>(&params, |method, params| {
+            assert_eq!(method, LoadProgress::METHOD);
+            let it: LoadProgressParams = serde_json::from_value(params).unwrap();
+            assert_eq!(it.worker, WORKER);
+            fractions.push(it.fraction);
+        })
+        .unwrap();
+    assert_eq!(answer.worker, WORKER);
+    assert!(answer.context_tokens > 0 && answer.context_tokens <= PROFILE.context_tokens);
+    assert_eq!(answer.threads, 1, "a tiny model computes on one thread");
+    assert!(!answer.device.is_empty());
+    assert!(fractions.is_sorted() && fractions.iter().all(|it| (0.0..=1.0).contains(it)));
+    assert_eq!(fractions.last(), Some(&1.0));
+    assert!(worker.call::<Ping>(&Nothing {}, |_, _| {}).unwrap().loaded);
+}
+
+#[test]
+fn the_window_is_clamped_and_said() {
+    let mut worker = Worker::ready();
+    let huge = LoadProfile { context_tokens: u32::MAX, batch_tokens: u32::MAX, ..PROFILE };
+    let answer = worker.load(model(), huge).unwrap();
+    assert!((1..=8192).contains(&answer.context_tokens));
+    let small = LoadProfile { context_tokens: 100, batch_tokens: 0, threads: 2, ..PROFILE };
+    let answer = worker.load(model(), small).unwrap();
+    assert_eq!((answer.context_tokens, answer.threads), (100, 2));
+    worker.generate(&chat(1, "x = 1")).result.unwrap();
+}
+
+#[test]
+fn the_same_load_again_changes_nothing_and_another_replaces_it() {
+    let mut worker = Worker::loaded(PROFILE);
+    worker.generate(&chat(1, "x = 1")).result.unwrap();
+    let params =
+        LoadModelParams { model_ref: model().to_str().unwrap().to_owned(), profile: PROFILE };
+    let progress = |_: &str, _| panic!("nothing is loaded anew");
+    worker.call::<LoadModel>(&params, progress).unwrap();
+    assert!(worker.generate(&chat(2, "x = 1")).answer().usage.cached_tokens > 0);
+    let other = LoadProfile { context_tokens: 1024, ..PROFILE };
+    assert_eq!(worker.load(model(), other).unwrap().context_tokens, 1024);
+    assert_eq!(worker.generate(&chat(3, "x = 1")).answer().usage.cached_tokens, 0);
+}
+
+#[test]
+fn a_replaced_file_is_loaded_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.gguf");
+    fs::copy(model(), &path).unwrap();
+    let mut worker = Worker::ready();
+    worker.load(&path, PROFILE).unwrap();
+    let new = folder.path().join("b.gguf");
+    fs::copy(model(), &new).unwrap();
+    fs::rename(&new, &path).unwrap();
+    let mut steps = 0;
+    let params = LoadModelParams { model_ref: path.to_str().unwrap().into(), profile: PROFILE };
+    worker.call::<LoadModel>(&params, |_, _| steps += 1).unwrap();
+    assert!(steps > 0);
+}
+
+#[test]
+fn after_unloading_there_is_no_model() {
+    let mut worker = Worker::loaded(PROFILE);
+    for _ in 0..2 {
+        worker.call::<UnloadModel>(&Nothing {}, |_, _| {}).unwrap();
+        assert!(!worker.call::<Ping>(&Nothing {}, |_, _| {}).unwrap().loaded);
+    }
+    assert_eq!(worker.generate(&chat(1, "a")).result.unwrap_err().code, ErrorCode::NoModel);
+    worker.load(model(), PROFILE).unwrap();
+    worker.generate(&chat(2, "a")).result.unwrap();
+}
+
+#[test]
+fn every_bad_file_has_an_error_of_its_own_and_the_worker_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = fs::read(model()).unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let mut unknown = good.clone();
+    let architecture = b"qwen2";
+    let at = unknown.windows(5).position(|window| window == architecture).unwrap();
+    unknown[at..at + 5].copy_from_slice(b"qwenZ");
+    let mut future = good.clone();
+    future[4] = 99;
+    let mut worker = Worker::ready();
+    for (path, code) in [
+        (folder.path().join("missing.gguf"), ErrorCode::ModelNotFound),
+        (folder.path().to_owned(), ErrorCode::ModelNotGguf),
+        (write("empty.gguf", b""), ErrorCode::ModelNotGguf),
+        (write("text.gguf", b"<html>Log in to download</html>"), ErrorCode::ModelNotGguf),
+        (write("magic.gguf", b"GGUF"), ErrorCode::ModelDamaged),
+        (write("header.gguf", &good[..100]), ErrorCode::ModelDamaged),
+        (write("metadata.gguf", &good[..20_000]), ErrorCode::ModelDamaged),
+        (write("half.gguf", &good[..good.len() / 2]), ErrorCode::ModelDamaged),
+        (write("short.gguf", &good[..good.len() - 64]), ErrorCode::ModelDamaged),
+        (write("unknown.gguf", &unknown), ErrorCode::ModelUnsupported),
+        (write("future.gguf", &future), ErrorCode::ModelUnsupported),
+    ] {
+        let error = worker.load(&path, PROFILE).unwrap_err();
+        assert_eq!(error.code, code, "{error:?}");
+        assert!(error.cause.is_some() || path.is_dir(), "{error:?}");
+        assert!(error.hint.is_some(), "{error:?}");
+        assert!(error.message.contains(path.to_str().unwrap()), "{error:?}");
+    }
+    assert!(!worker.call::<Ping>(&Nothing {}, |_, _| {}).unwrap().loaded);
+    worker.load(model(), PROFILE).unwrap();
+    worker.generate(&chat(1, "a")).result.unwrap();
+    // A file that can't be opened leaves the model that is loaded alone.
+    let error = worker.load(Path::new("/nowhere\0"), PROFILE).unwrap_err();
+    assert!(matches!(error.code, ErrorCode::ModelNotFound | ErrorCode::FileAccess));
+    assert!(worker.generate(&chat(2, "a")).answer().usage.cached_tokens > 0);
+}

@@ -1,0 +1,8 @@
+//! The real program with the real demo model, asked over pipes as its host asks it. The model's
+//! contents change as it is trained, so nothing here depends on what it writes.
+
+mod generating;
+mod harness;
+mod loading;
+mod process;
+mod protocol;

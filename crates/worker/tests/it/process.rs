@@ -1,0 +1,100 @@
+//! How the process lives and ends.
+
+use localcoder_protocol::{LoadModel, LoadModelParams, LoadProfile, WorkerGenerate};
+use localcoder_transport::ClientEvent;
+
+use crate::harness::{PROFILE, Worker, chat, long_text, model};
+
+#[test]
+fn the_end_of_stdin_ends_it_idle_loading_or_generating() {
+    let mut idle = Worker::ready();
+    idle.hang_up();
+    assert_eq!(idle.wait().code(), Some(0));
+
+    let mut loading = Worker::ready();
+    loading.start::<LoadModel>(&LoadModelParams {
+        model_ref: model().to_str().unwrap().to_owned(),
+        profile: PROFILE,
+    });
+    loading.hang_up();
+    assert_eq!(loading.wait().code(), Some(0));
+
+    let mut generating = Worker::loaded(LoadProfile { batch_tokens: 2, ..PROFILE });
+    generating.start::<WorkerGenerate>(&chat(1, &long_text(100)));
+    while !matches!(generating.event(), ClientEvent::Notification(..)) {}
+    generating.hang_up();
+    assert_eq!(generating.wait().code(), Some(0));
+}
+
+#[test]
+fn what_llama_cpp_says_goes_to_stderr() {
+    let worker = Worker::loaded(PROFILE);
+    assert!(worker.stderr().contains("llama"), "{}", worker.stderr());
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::io::{BufRead as _, BufReader};
+    use std::path::PathBuf;
+    use std::process::{Command, Stdio};
+    use std::time::Instant;
+
+    use crate::harness::{DEADLINE, PROFILE, Worker, wait};
+
+    #[test]
+    fn no_print_can_reach_the_protocol() {
+        let worker = Worker::loaded(PROFILE);
+        let fd = |number: u32| {
+            let path = PathBuf::from(format!("/proc/{}/fd/{number}", worker.child.id()));
+            std::fs::read_link(path).unwrap()
+        };
+        assert_eq!(fd(0), PathBuf::from("/dev/null"));
+        assert_eq!(fd(1), fd(2));
+    }
+
+    #[test]
+    fn it_dumps_no_core_and_gains_no_rights() {
+        let worker = Worker::ready();
+        let read = |name: &str| {
+            std::fs::read_to_string(format!("/proc/{}/{name}", worker.child.id())).unwrap()
+        };
+        assert!(read("status").lines().any(|line| line == "NoNewPrivs:\t1"));
+        let limits = read("limits");
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+        assert_eq!(core.split_whitespace().nth(5), Some("0"), "{core}");
+    }
+
+    #[test]
+    fn it_ends_with_its_parent_even_if_the_pipe_stays_open() {
+        // The shell is its parent; this test holds the pipe open.
+        let mut parent = Command::new("sh")
+            .args(["-c", "exec 3<&0; \"$0\" <&3 >/dev/null 2>&1 & echo $!; wait"])
+            .arg(env!("CARGO_BIN_EXE_localcoder-worker"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut pid = String::new();
+        BufReader::new(parent.stdout.as_mut().unwrap()).read_line(&mut pid).unwrap();
+        let status = PathBuf::from(format!("/proc/{}/status", pid.trim()));
+        let deadline = Instant::now() + DEADLINE;
+        let follows = || {
+            std::fs::read_to_string(&status)
+                .is_ok_and(|it| it.contains("NoNewPrivs:\t1") && it.contains("Threads:\t4"))
+        };
+        while !follows() {
+            assert!(Instant::now() < deadline, "it does not start");
+            std::thread::yield_now();
+        }
+        parent.kill().unwrap();
+        let stdin = parent.stdin.take();
+        wait(&mut parent);
+        let lives = || std::fs::read_to_string(&status).is_ok_and(|it| !it.contains("State:\tZ"));
+        while lives() {
+            assert!(Instant::now() < deadline, "it outlives its parent");
+            std::thread::yield_now();
+        }
+        drop(stdin);
+    }
+}
