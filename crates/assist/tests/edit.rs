@@ -28,7 +28,7 @@ fn document(path: &str, text: &str) -> DocumentText {
 
 fn task(text: &str, lines: (u32, u32), command: Command) -> Task {
     let selection = LineRange { start: lines.0, end: lines.1 };
-    prepare(&document("shop/basket.py", text), selection, command).unwrap()
+    prepare(&document("shop/basket.py", text), selection, command).expect("a good request")
 }
 
 /// One token for four bytes, as a rule of thumb.

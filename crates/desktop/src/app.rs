@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -10,11 +11,11 @@ use localcoder_launcher::window::{Command, Event as Report};
 use tao::event::{Event, StartCause, WindowEvent};
 use tao::event_loop::{ControlFlow, EventLoopBuilder, EventLoopProxy, EventLoopWindowTarget};
 use tao::window::{Icon, Window, WindowBuilder, WindowId};
-use wry::{WebContext, WebView};
+use wry::WebContext;
 
 use crate::geometry::Geometry;
 use crate::link::{Link, judge, origin, without_token};
-use crate::page::{self, PageEvent, Teller};
+use crate::page::{self, Page, PageEvent, Teller};
 use crate::{icon, platform, report};
 
 /// How long pages may hold up the end of the program. Less than the launcher's patience.
@@ -43,7 +44,7 @@ pub(crate) enum Message {
 
 struct PageWindow {
     // The view goes before the window that holds it.
-    view: WebView,
+    page: Rc<Page>,
     window: Window,
     teller: Teller,
     crashes: u32,
@@ -117,13 +118,13 @@ impl App {
             }
             Command::Reload => {
                 for page in self.windows.values() {
-                    note(page.view.reload());
+                    note(page.page.view.reload());
                 }
             }
             Command::Quit => {
                 self.quit_by.get_or_insert_with(|| Instant::now() + QUIT_TIME);
                 for page in self.windows.values() {
-                    platform::ask_to_close(&page.view, &page.teller);
+                    platform::ask_to_close(&page.page.view, &page.teller);
                 }
             }
         }
@@ -159,14 +160,14 @@ impl App {
         let builder = self.geometry.apply(builder, self.windows.len());
         let window = builder.build(target).context("the system gave no window")?;
         let teller = Teller { window: number, proxy: self.proxy.clone() };
-        let view = page::build(&window, &mut self.context, &teller, &self.origin, url)?;
-        Ok(PageWindow { view, window, teller, crashes: 0 })
+        let page = page::build(&window, &mut self.context, &teller, &self.origin, url)?;
+        Ok(PageWindow { page: Rc::new(page), window, teller, crashes: 0 })
     }
 
     fn window(&mut self, id: WindowId, event: &WindowEvent<'_>) {
         let Some(page) = self.windows.values().find(|page| page.window.id() == id) else { return };
         match event {
-            WindowEvent::CloseRequested => platform::ask_to_close(&page.view, &page.teller),
+            WindowEvent::CloseRequested => platform::ask_to_close(&page.page.view, &page.teller),
             // The system took it away without asking.
             WindowEvent::Destroyed => page.teller.tell(PageEvent::Closed),
             WindowEvent::Resized(_) | WindowEvent::Moved(_) => {
@@ -187,12 +188,12 @@ impl App {
             }
             PageEvent::Loaded => {
                 let zoom = ZOOM_STEP.powi(self.geometry.zoom);
-                note(page.view.zoom(zoom));
-                note(page.view.focus());
+                note(page.page.view.zoom(zoom));
+                note(page.page.view.focus());
                 report::event(&Report::Loaded { window: number });
             }
             PageEvent::Zoom(by) => self.zoom(by),
-            PageEvent::CloseAsked => platform::ask_to_close(&page.view, &page.teller),
+            PageEvent::CloseAsked => platform::ask_to_close(&page.page.view, &page.teller),
             PageEvent::Closed => {
                 let page = self.windows.remove(&number);
                 drop(page);
@@ -205,12 +206,22 @@ impl App {
                 page.crashes += 1;
                 if page.crashes <= PAGE_CRASHES_MAX {
                     report::problem("a page ended unexpectedly and was loaded again");
-                    note(page.view.reload());
+                    note(page.page.view.reload());
                 } else {
                     report::problem("a page ended unexpectedly too often; its window is closed");
                     page.teller.tell(PageEvent::Closed);
                 }
             }
+            PageEvent::ReadClipboard(id) => {
+                let page = Rc::downgrade(&page.page);
+                // The window may be gone when the text comes.
+                platform::read_clipboard(move |text| {
+                    if let Some(page) = page.upgrade() {
+                        note(page.give_clipboard(id, text));
+                    }
+                });
+            }
+            PageEvent::WriteClipboard(text) => platform::write_clipboard(&text),
             PageEvent::Open(url) => match judge(&url, &self.origin) {
                 Link::Editor => self.open(&url, target),
                 Link::Outside => browse(&url),
@@ -224,7 +235,7 @@ impl App {
         let zoom = if by == 0 { 0 } else { self.geometry.zoom + by };
         self.geometry.zoom = zoom.clamp(-ZOOM_STEPS_MAX, ZOOM_STEPS_MAX);
         for page in self.windows.values() {
-            note(page.view.zoom(ZOOM_STEP.powi(self.geometry.zoom)));
+            note(page.page.view.zoom(ZOOM_STEP.powi(self.geometry.zoom)));
         }
     }
 }

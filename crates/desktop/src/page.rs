@@ -30,6 +30,10 @@ pub(crate) enum PageEvent {
     Zoom(i32),
     /// Its process ended.
     Crashed,
+    /// It wants the clipboard's text, and this number with the answer.
+    ReadClipboard(u32),
+    /// It has put this on the clipboard.
+    WriteClipboard(String),
 }
 
 /// What a page's script says; see `page.js`.
@@ -39,6 +43,8 @@ enum Said {
     Open { url: String },
     Close,
     Zoom { by: i32 },
+    ReadClipboard { id: u32 },
+    WriteClipboard { text: String },
 }
 
 /// Tells the application's loop of one window's events.
@@ -55,6 +61,21 @@ impl Teller {
     }
 }
 
+/// A view and the secret of its script.
+pub(crate) struct Page {
+    pub(crate) view: WebView,
+    key: String,
+}
+
+impl Page {
+    /// Answers [`PageEvent::ReadClipboard`].
+    pub(crate) fn give_clipboard(&self, id: u32, text: &str) -> wry::Result<()> {
+        let detail = serde_json::json!({ "id": id, "text": text });
+        let event = format!("new CustomEvent('localcoder:{}', {{ detail: {detail} }})", self.key);
+        self.view.evaluate_script(&format!("window.dispatchEvent({event})"))
+    }
+}
+
 /// Builds the view of a page and begins to load it.
 pub(crate) fn build(
     window: &Window,
@@ -62,9 +83,11 @@ pub(crate) fn build(
     teller: &Teller,
     origin: &str,
     url: &str,
-) -> anyhow::Result<WebView> {
+) -> anyhow::Result<Page> {
     let key = secret()?;
-    let script = include_str!("page.js").replace("@ORIGIN@", origin).replace("@KEY@", &key);
+    let scripts = [include_str!("page.js"), platform::CLIPBOARD_SCRIPT].concat();
+    let script = scripts.replace("@ORIGIN@", origin).replace("@KEY@", &key);
+    let signature = key.clone();
     let shown = origin.to_owned();
     let opened = origin.to_owned();
     let [titles, loads, asks, says, navigates] = [(); 5].map(|()| teller.clone());
@@ -97,13 +120,13 @@ pub(crate) fn build(
             });
         })
         .with_ipc_handler(move |request| {
-            if let Some(event) = understand(request.body(), &key) {
+            if let Some(event) = understand(request.body(), &signature) {
                 says.tell(event);
             }
         });
     let view = platform::build(builder, window).context("the web view can't be made")?;
     platform::watch(&view, teller);
-    Ok(view)
+    Ok(Page { view, key })
 }
 
 /// What a message means; `None` where it does not come from our script.
@@ -120,6 +143,8 @@ fn understand(body: &str, key: &str) -> Option<PageEvent> {
         Said::Open { url } => PageEvent::Open(url),
         Said::Close => PageEvent::CloseAsked,
         Said::Zoom { by } => PageEvent::Zoom(by.signum()),
+        Said::ReadClipboard { id } => PageEvent::ReadClipboard(id),
+        Said::WriteClipboard { text } => PageEvent::WriteClipboard(text),
     })
 }
 

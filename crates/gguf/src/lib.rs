@@ -1,1 +1,17 @@
-//! Skeleton.
+//! Reads the header of a GGUF file and says what the model is, or why the file can't be used.
+//!
+//! The file comes from the internet and its reader in llama.cpp is written in C++, so everything
+//! is checked here first, in safe code and within fixed bounds of memory. Tensor data is never
+//! read, and nothing is opened: the host hands in a reader and the length of the file.
+
+mod error;
+mod header;
+mod memory;
+mod metadata;
+mod source;
+mod tensors;
+mod types;
+
+pub use error::{GgufError, Resembles};
+pub use header::{FimTokens, Header};
+pub use memory::{KvType, MemoryEstimate};

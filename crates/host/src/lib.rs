@@ -6,7 +6,6 @@
 
 pub mod connect;
 pub mod core;
-mod gguf_stub;
 mod model_file;
 pub mod shell;
 

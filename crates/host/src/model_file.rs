@@ -5,8 +5,8 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::gguf_stub::{GgufError, Header};
 use crossbeam_channel::Sender;
+use localcoder_gguf::{GgufError, Header};
 use localcoder_protocol::{ErrorCode, ErrorInfo, ModelInfo};
 
 /// The reference of the bundled model.
@@ -104,6 +104,23 @@ impl Inspector {
         }
     }
 }
-fn refuse(_p: &Path, _e: &GgufError) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::ModelNotGguf, "x")
+
+fn refuse(path: &Path, error: &GgufError) -> ErrorInfo {
+    let (code, what, hint) = match error {
+        GgufError::NotGguf(_) => (
+            ErrorCode::ModelNotGguf,
+            "is no GGUF file",
+            "name a file that ends in .gguf, or use `demo` for the bundled demo model",
+        ),
+        GgufError::Truncated { .. } | GgufError::Damaged(_) => {
+            (ErrorCode::ModelDamaged, "is damaged", "download or copy the file again")
+        }
+        GgufError::Unsupported(_) => {
+            (ErrorCode::ModelUnsupported, "can't be run by this version", "choose another model")
+        }
+        _ => (ErrorCode::ModelNotFound, "can't be read", "check its permissions and its disk"),
+    };
+    ErrorInfo::new(code, format!("the model `{}` {what}", path.display()))
+        .with_cause(error.to_string())
+        .with_hint(hint)
 }

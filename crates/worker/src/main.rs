@@ -34,8 +34,8 @@ fn main() {
 fn run() -> io::Result<()> {
     // Before anything of llama.cpp runs.
     let streams = process::take_streams()?;
-    process::restrict()?;
     process::follow_parent()?;
+    process::restrict()?;
     let (outbox, _writer) = spawn_writer("host", streams.writer);
     let shared = Arc::new(Shared::new(outbox));
     let (jobs, queue) = bounded(server::JOBS_MAX);

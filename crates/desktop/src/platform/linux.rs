@@ -15,6 +15,22 @@ use wry::{
 
 use crate::page::{PageEvent, Teller};
 
+/// WebKitGTK refuses a page that reads the clipboard by script.
+pub(crate) const CLIPBOARD_SCRIPT: &str = include_str!("../clipboard.js");
+
+/// Reads the clipboard's text, now or later: another program may have it.
+pub(crate) fn read_clipboard(got: impl FnOnce(&str) + 'static) {
+    let clipboard = gtk::Clipboard::get(&gtk::gdk::SELECTION_CLIPBOARD);
+    clipboard.request_text(|_, text| got(text.unwrap_or_default()));
+}
+
+/// Puts text on the clipboard, where it stays when the window is gone.
+pub(crate) fn write_clipboard(text: &str) {
+    let clipboard = gtk::Clipboard::get(&gtk::gdk::SELECTION_CLIPBOARD);
+    clipboard.set_text(text);
+    clipboard.store();
+}
+
 /// Puts the view into the window.
 pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result<WebView> {
     let container = window.default_vbox().ok_or(wry::Error::InitScriptError)?;
@@ -29,13 +45,8 @@ pub(crate) fn watch(view: &WebView, teller: &Teller) {
     let crashes = teller.clone();
     native.connect_web_process_terminated(move |_, _| crashes.tell(PageEvent::Crashed));
     native.connect_permission_request(|_, request| {
-        // Camera, position and the like: the IDE needs none of them. The clipboard's type is
-        // newer than our bindings, so it is known by its name.
-        if request.type_().name() == "WebKitClipboardPermissionRequest" {
-            request.allow();
-        } else {
-            request.deny();
-        }
+        // Camera, position and the like: the IDE needs none of them.
+        request.deny();
         true
     });
 }

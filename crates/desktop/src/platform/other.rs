@@ -5,6 +5,17 @@ use wry::{NewWindowFeatures, NewWindowResponse, WebView, WebViewBuilder};
 
 use crate::page::{PageEvent, Teller};
 
+/// The view's own clipboard works for pages.
+pub(crate) const CLIPBOARD_SCRIPT: &str = "";
+
+/// Not asked for without the script.
+pub(crate) fn read_clipboard(got: impl FnOnce(&str) + 'static) {
+    got("");
+}
+
+/// Not asked for without the script.
+pub(crate) fn write_clipboard(_text: &str) {}
+
 /// Puts the view into the window.
 pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result<WebView> {
     builder.build(window)

@@ -131,6 +131,10 @@ impl Engine {
     }
 
     pub(super) fn deadline_ms(&self) -> Option<u64> {
+        if self.killed_because.is_some() {
+            // Its end is all that is awaited now.
+            return self.restart_at_ms;
+        }
         let ping = self.busy().then(|| match self.ping_sent_ms {
             Some(sent) => sent + PING_DEADLINE_MS,
             None => self.pinged_ms + PING_EVERY_MS,

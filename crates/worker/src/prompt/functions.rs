@@ -60,9 +60,8 @@ fn format_time(seconds: u64, format: &str) -> String {
             Some('H') => out.push_str(&format!("{hour:02}")),
             Some('M') => out.push_str(&format!("{minute:02}")),
             Some('S') => out.push_str(&format!("{second:02}")),
-            Some('%') => out.push('%'),
+            Some('%') | None => out.push('%'),
             Some(other) => out.extend(['%', other]),
-            None => out.push('%'),
         }
     }
     out
@@ -70,7 +69,9 @@ fn format_time(seconds: u64, format: &str) -> String {
 
 /// Year, month and day of a number of days since 1970, in the Gregorian calendar.
 fn civil_date(days: u64) -> (u64, u64, u64) {
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let (mut year, mut left) = (1970, days);
     loop {
         let length = if is_leap(year) { 366 } else { 365 };

@@ -144,24 +144,23 @@ fn a_prompt_that_does_not_fit_is_refused_with_both_numbers() {
     worker.generate(&chat(2, "x")).result.unwrap();
 }
 
-#[test]
-fn a_cancel_ends_the_prefill_and_the_next_request_works() {
-    let mut worker = Worker::loaded(LoadProfile { batch_tokens: 2, ..PROFILE });
+/// Cancels a long prompt after `steps` reports of progress.
+fn cancel_prefill(batch_tokens: u32, steps: usize) {
+    let mut worker = Worker::loaded(LoadProfile { batch_tokens, ..PROFILE });
     let expected = worker.generate(&chat(1, "x = 1")).text;
     let id = worker.start::<WorkerGenerate>(&chat(2, &long_text(100)));
-    let is_progress = |event: &ClientEvent| matches!(event, ClientEvent::Notification(method, _) if method == PrefillProgress::METHOD);
-    for _ in 0..5 {
-        while !is_progress(&worker.event()) {}
+    for _ in 0..steps {
+        match worker.event() {
+            ClientEvent::Notification(method, _) => assert_eq!(method, PrefillProgress::METHOD),
+            other => panic!("unexpected {other:?}"),
+        }
     }
-    let other = WorkerCancelParams { request_id: 99 };
-    let other = worker.start::<WorkerCancel>(&other);
+    let other = worker.start::<WorkerCancel>(&WorkerCancelParams { request_id: 99 });
     let cancel = worker.start::<WorkerCancel>(&WorkerCancelParams { request_id: 2 });
     let mut answers = Vec::new();
     while answers.len() < 3 {
-        match worker.event() {
-            ClientEvent::Answer(id, result) => answers.push((id, result)),
-            ClientEvent::Notification(method, _) => assert_eq!(method, PrefillProgress::METHOD),
-            ClientEvent::Closed => panic!("{}", worker.stderr()),
+        if let ClientEvent::Answer(id, result) = worker.event() {
+            answers.push((id, result));
         }
     }
     let order: Vec<i64> = answers.iter().map(|(id, _)| *id).collect();
@@ -170,6 +169,16 @@ fn a_cancel_ends_the_prefill_and_the_next_request_works() {
     assert_eq!(answers[1].1.as_ref().unwrap()["found"], true);
     assert_eq!(answers[2].1.as_ref().unwrap_err().code, ErrorCode::Cancelled);
     assert_eq!(worker.generate(&chat(3, "x = 1")).text, expected);
+}
+
+#[test]
+fn a_cancel_between_batches_ends_the_prefill_and_the_next_request_works() {
+    cancel_prefill(2, 5);
+}
+
+#[test]
+fn a_cancel_within_the_only_batch_ends_the_prefill_and_the_next_request_works() {
+    cancel_prefill(2048, 1);
 }
 
 #[test]

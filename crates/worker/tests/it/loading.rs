@@ -1,14 +1,24 @@
 //! Loading, replacing and unloading, and files that are no model.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use localcoder_protocol::{
     ErrorCode, LoadModel, LoadModelParams, LoadProfile, LoadProgress, LoadProgressParams, Nothing,
-    Notification, Ping, UnloadModel,
+    Notification, Ping, UnloadModel, WorkerPrompt,
 };
 
 use crate::harness::{PROFILE, WORKER, Worker, chat, model};
+
+/// The demo model with the first `old` in its file replaced by `new`, which is as long.
+fn patched(folder: &Path, old: &str, new: &str) -> PathBuf {
+    let mut bytes = fs::read(model()).unwrap();
+    let at = bytes.windows(old.len()).position(|window| window == old.as_bytes()).unwrap();
+    bytes[at..at + old.len()].copy_from_slice(new.as_bytes());
+    let path = folder.join(format!("{}.gguf", new.replace(|it: char| !it.is_alphanumeric(), "-")));
+    fs::write(&path, bytes).unwrap();
+    path
+}
 
 #[test]
 fn a_load_tells_its_progress_and_what_it_took() {
@@ -96,10 +106,6 @@ fn every_bad_file_has_an_error_of_its_own_and_the_worker_goes_on() {
         fs::write(&path, bytes).unwrap();
         path
     };
-    let mut unknown = good.clone();
-    let architecture = b"qwen2";
-    let at = unknown.windows(5).position(|window| window == architecture).unwrap();
-    unknown[at..at + 5].copy_from_slice(b"qwenZ");
     let mut future = good.clone();
     future[4] = 99;
     let mut worker = Worker::ready();
@@ -113,7 +119,7 @@ fn every_bad_file_has_an_error_of_its_own_and_the_worker_goes_on() {
         (write("metadata.gguf", &good[..20_000]), ErrorCode::ModelDamaged),
         (write("half.gguf", &good[..good.len() / 2]), ErrorCode::ModelDamaged),
         (write("short.gguf", &good[..good.len() - 64]), ErrorCode::ModelDamaged),
-        (write("unknown.gguf", &unknown), ErrorCode::ModelUnsupported),
+        (patched(folder.path(), "qwen2", "qwenZ"), ErrorCode::ModelUnsupported),
         (write("future.gguf", &future), ErrorCode::ModelUnsupported),
     ] {
         let error = worker.load(&path, PROFILE).unwrap_err();
@@ -129,4 +135,45 @@ fn every_bad_file_has_an_error_of_its_own_and_the_worker_goes_on() {
     let error = worker.load(Path::new("/nowhere\0"), PROFILE).unwrap_err();
     assert!(matches!(error.code, ErrorCode::ModelNotFound | ErrorCode::FileAccess));
     assert!(worker.generate(&chat(2, "a")).answer().usage.cached_tokens > 0);
+}
+
+#[test]
+fn a_file_without_a_template_and_with_the_tokens_of_chatml_is_asked_in_chatml() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = patched(folder.path(), "tokenizer.chat_template", "tokenizer.chat_templatX");
+    let mut worker = Worker::loaded(PROFILE);
+    let with = worker.generate(&chat(1, "x = 1")).answer().usage.prompt_tokens;
+    worker.load(&path, PROFILE).unwrap();
+    let without = worker.generate(&chat(2, "x = 1")).answer().usage.prompt_tokens;
+    assert_eq!(with, without);
+}
+
+#[test]
+fn a_template_that_is_none_leaves_raw_prompts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = patched(folder.path(), "{% for", "{% fox");
+    let mut worker = Worker::ready();
+    worker.load(&path, PROFILE).unwrap();
+    let error = worker.generate(&chat(1, "x = 1")).result.unwrap_err();
+    assert_eq!(error.code, ErrorCode::ModelUnsupported);
+    assert!(error.cause.is_some() && error.hint.is_some());
+    let mut raw = chat(2, "");
+    raw.prompt = WorkerPrompt::Raw { text: "x = 1".into() };
+    worker.generate(&raw).result.unwrap();
+}
+
+#[test]
+fn weights_that_are_not_numbers_are_found_when_they_are_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("nan.gguf");
+    let mut bytes = fs::read(model()).unwrap();
+    let end = bytes.len();
+    bytes[end - 200_000..].fill(0xff);
+    fs::write(&path, bytes).unwrap();
+    let mut worker = Worker::ready();
+    worker.load(&path, PROFILE).unwrap();
+    let error = worker.generate(&chat(1, "x = 1")).result.unwrap_err();
+    assert_eq!(error.code, ErrorCode::GenerateFailed);
+    worker.load(model(), PROFILE).unwrap();
+    worker.generate(&chat(2, "x = 1")).result.unwrap();
 }

@@ -1,0 +1,114 @@
+//! Ctrl-C, killed workers, killed hosts, many clients at once: with the real processes.
+
+use std::process::Stdio;
+
+use localcoder_protocol::ErrorCode;
+use localcoder_test_support::{Installation, wait_for_end, wait_until};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+fn installation() -> Installation {
+    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
+}
+
+fn pid(number: &serde_json::Value) -> Pid {
+    Pid::from_raw(i32::try_from(number.as_i64().unwrap()).unwrap()).unwrap()
+}
+
+/// A generation that does not end by itself for a while.
+const LONG: &[&str] =
+    &["generate", "--raw", "--prompt", "def f(", "--max-tokens", "100000", "--temperature", "2"];
+
+fn start_long(installation: &Installation) -> std::process::Child {
+    let mut command = installation.command(LONG);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    installation.wait_for_status("the model writes", |status| {
+        status.is_some_and(|status| status["engine"]["state"] == "working")
+    });
+    child
+}
+
+#[test]
+fn ctrl_c_stops_the_generation_and_the_host_lives() {
+    let installation = installation();
+    let mut child = start_long(&installation);
+    let host = installation.status().unwrap()["pid"].clone();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let status = wait_for_end(&mut child);
+    assert_eq!(status.code(), Some(i32::from(ErrorCode::Cancelled.exit_code())));
+    installation.wait_for_status("the worker is free", |status| {
+        status.is_some_and(|status| status["engine"]["state"] == "ready")
+    });
+    assert_eq!(installation.status().unwrap()["pid"], host);
+}
+
+#[test]
+fn a_killed_client_stops_its_generation() {
+    let installation = installation();
+    let mut child = start_long(&installation);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    installation.wait_for_status("the worker is free", |status| {
+        status.is_some_and(|status| status["engine"]["state"] == "ready")
+    });
+}
+
+#[test]
+fn a_killed_worker_is_reported_and_replaced() {
+    let installation = installation();
+    let mut child = start_long(&installation);
+    let worker = pid(&installation.status().unwrap()["worker"]["pid"]);
+    kill_process(worker, Signal::KILL).unwrap();
+    let status = wait_for_end(&mut child);
+    assert_eq!(status.code(), Some(i32::from(ErrorCode::WorkerCrashed.exit_code())));
+    let answer = installation.run(&["generate", "--prompt", "Hi", "--max-tokens", "3", "--json"]);
+    assert!(answer.ok().json()["usage"]["generatedTokens"].as_u64().unwrap() > 0);
+    assert_ne!(pid(&installation.status().unwrap()["worker"]["pid"]), worker);
+}
+
+#[test]
+fn a_killed_host_takes_its_worker_along_and_the_next_command_starts_another() {
+    let installation = installation();
+    let mut child = start_long(&installation);
+    let status = installation.status().unwrap();
+    let (host, worker) = (pid(&status["pid"]), pid(&status["worker"]["pid"]));
+    kill_process(host, Signal::KILL).unwrap();
+    let ended = wait_for_end(&mut child);
+    assert_eq!(ended.code(), Some(i32::from(ErrorCode::HostUnreachable.exit_code())));
+    wait_until("the worker is gone", || test_kill_process(worker).is_err());
+    let next = installation.run(&["generate", "--prompt", "Hi", "--max-tokens", "3"]);
+    let _ = next.ok();
+    assert_ne!(pid(&installation.status().unwrap()["pid"]), host);
+}
+
+#[test]
+fn many_first_clients_start_one_host() {
+    let installation = installation();
+    let children: Vec<_> = (0..16)
+        .map(|_| {
+            let mut command = installation.command(&["host", "start", "--json"]);
+            command.stdout(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let mut pids: Vec<String> = children
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success());
+            let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            answer["pid"].to_string()
+        })
+        .collect();
+    pids.dedup();
+    assert_eq!(pids.len(), 1, "one host for all: {pids:?}");
+}
+
+#[test]
+fn an_unused_host_ends_by_itself() {
+    let installation = installation();
+    let mut command = installation.command(&["generate", "--prompt", "Hi", "--max-tokens", "2"]);
+    assert!(command.env("LOCALCODER_HOST_IDLE_MS", "300").status().unwrap().success());
+    // `status` is a client too, so the socket's file is watched instead: it refuses when it is
+    // nobody's.
+    let socket = installation.home().join("runtime/host.sock");
+    wait_until("the host is gone", || std::os::unix::net::UnixStream::connect(&socket).is_err());
+}

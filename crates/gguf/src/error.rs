@@ -1,0 +1,140 @@
+//! Why a file can't be used, in words for the person who chose it.
+
+use std::fmt;
+
+/// A file that can't be used as a model. The text is a clause that follows the file's name.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GgufError {
+    /// It is something else.
+    #[error("it is not a GGUF file: {0}")]
+    NotGguf(Resembles),
+    /// It ends too early, as an interrupted download does.
+    #[error(
+        "it is cut off: it has {actual_bytes} bytes and should have at least {expected_bytes}; \
+         download or copy it again"
+    )]
+    Truncated {
+        /// Bytes the file must have, as far as its header tells.
+        expected_bytes: u64,
+        /// Bytes it has.
+        actual_bytes: u64,
+    },
+    /// It contradicts itself or the format.
+    #[error("its header is damaged: {0}; download or copy it again")]
+    Damaged(String),
+    /// It is a GGUF of a kind that does not run here.
+    #[error("it is a GGUF file that this program can't run: {0}")]
+    Unsupported(String),
+    /// The file could not be read.
+    #[error("it could not be read: {0}")]
+    Read(#[from] std::io::Error),
+}
+
+/// What a file that is no GGUF looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resembles {
+    /// No byte in it.
+    Empty,
+    /// A pointer of Git LFS in place of the file.
+    GitLfsPointer,
+    /// A web page, such as a login page that was saved as a model.
+    WebPage,
+    /// Weights in the safetensors format.
+    Safetensors,
+    /// A ZIP archive, which PyTorch checkpoints are too.
+    Zip,
+    /// A compressed file.
+    Compressed,
+    /// JSON, such as a model's configuration or an error of a server.
+    Json,
+    /// The format of llama.cpp before GGUF.
+    OldGgml,
+    /// None of these.
+    Unknown,
+}
+
+impl Resembles {
+    /// Looks at the first bytes of a file.
+    pub(crate) fn of(head: &[u8]) -> Self {
+        let text = head.trim_ascii_start().to_ascii_lowercase();
+        let starts = |prefix: &[u8]| text.starts_with(prefix);
+        match head {
+            [] => Self::Empty,
+            [b'P', b'K', 3 | 5, 4 | 6, ..] => Self::Zip,
+            [0x1F, 0x8B, ..] | [0x28, 0xB5, 0x2F, 0xFD, ..] | [b'B', b'Z', b'h', ..] => {
+                Self::Compressed
+            }
+            [b't', b'j', b'g', b'g', ..]
+            | [b'l', b'm' | b'a', b'g', b'g', ..]
+            | [b'f', b'm', b'g', b'g', ..] => Self::OldGgml,
+            [_, _, _, _, _, _, _, _, b'{', b'"' | b' ' | b'\n', ..] => Self::Safetensors,
+            _ if starts(b"version https://git-lfs") => Self::GitLfsPointer,
+            _ if starts(b"<!doctype html") || starts(b"<html") || starts(b"<?xml") => Self::WebPage,
+            _ if starts(b"{") || starts(b"[") => Self::Json,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Resembles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "it is empty",
+            Self::GitLfsPointer => {
+                "it is a Git LFS pointer and not the file itself (run `git lfs pull`)"
+            }
+            Self::WebPage => "it is a web page (the download led to a page and not to the file)",
+            Self::Safetensors => {
+                "it is in the safetensors format (choose the model's GGUF version)"
+            }
+            Self::Zip => {
+                "it is a ZIP archive or a PyTorch checkpoint (choose the model's GGUF version)"
+            }
+            Self::Compressed => "it is a compressed file (unpack it first)",
+            Self::Json => "it is a JSON text",
+            Self::OldGgml => {
+                "it is in the format that came before GGUF (choose the model's GGUF version)"
+            }
+            Self::Unknown => "it does not begin with the letters GGUF",
+        })
+    }
+}
+
+/// Shorthand for the most frequent error.
+pub(crate) fn damaged<T>(reason: impl Into<String>) -> Result<T, GgufError> {
+    Err(GgufError::Damaged(reason.into()))
+}
+
+/// A name from the file, in a shape that can be shown: short and on one line.
+pub(crate) fn shown(name: &str) -> String {
+    let clean = name.chars().map(|c| if c.is_control() { '?' } else { c });
+    let mut short: String = clean.take(60).collect();
+    if short.len() < name.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_kind_is_named() {
+        for (head, expected) in [
+            (&b""[..], Resembles::Empty),
+            (b"version https://git-lfs.github.com/spec/v1\noid", Resembles::GitLfsPointer),
+            (b"\n<!DOCTYPE html><html>", Resembles::WebPage),
+            (b"\x40\x01\0\0\0\0\0\0{\"__metadata__\"", Resembles::Safetensors),
+            (b"PK\x03\x04", Resembles::Zip),
+            (b"\x1f\x8b\x08", Resembles::Compressed),
+            (b"{\"error\": \"gone\"}", Resembles::Json),
+            (b"tjgg", Resembles::OldGgml),
+            (b"\x7fELF", Resembles::Unknown),
+        ] {
+            assert_eq!(Resembles::of(head), expected);
+        }
+    }
+}

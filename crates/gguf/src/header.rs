@@ -1,0 +1,329 @@
+//! The header as a whole: from magic to tensors, and what the model is.
+//!
+//! What llama.cpp reads without asking is checked here: that the numbers it divides by and
+//! allocates with are there, of the right type, and within reason.
+
+use std::io::Read;
+
+use crate::error::{GgufError, Resembles, damaged, shown};
+use crate::metadata::{FimRole, Metadata, TEMPLATE, TOKENS, Value};
+use crate::source::Source;
+use crate::tensors::Tensors;
+use crate::types::{ValueType, file_type_name};
+
+const MAGIC: &[u8; 4] = b"GGUF";
+const VERSIONS: std::ops::RangeInclusive<u32> = 2..=3;
+const ALIGNMENT: u32 = 32;
+
+/// Models without attention, which may have no heads.
+const WITHOUT_HEADS: &[&str] = &["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"];
+
+/// What a GGUF file says of the model in it. All that is here has been checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Version of the format.
+    pub version: u32,
+    /// Architecture, such as `qwen2`.
+    pub architecture: String,
+    /// The model's name.
+    pub name: Option<String>,
+    /// Size class, such as `7B`.
+    pub size_label: Option<String>,
+    /// Licence as the file claims it; not verified.
+    pub license: Option<String>,
+    /// Quantization, such as `Q4_K_M`; the type of most weights where the file names none.
+    pub quantization: &'static str,
+    /// Context length the model was trained for, in tokens.
+    pub context_length: u64,
+    /// Width of the embedding.
+    pub embedding_length: u32,
+    /// Number of layers.
+    pub block_count: u32,
+    /// Attention heads of a layer, the most where layers differ.
+    pub head_count: u32,
+    /// Key and value heads of a layer, the most where layers differ.
+    pub head_count_kv: u32,
+    pub(crate) kv_heads_all_layers: u64,
+    pub(crate) key_length: u32,
+    pub(crate) value_length: u32,
+    /// Number of tokens.
+    pub vocabulary_size: u32,
+    /// Kind of tokenizer, such as `gpt2`.
+    pub tokenizer: String,
+    /// The chat template, at most 1 MiB.
+    pub chat_template: Option<String>,
+    /// Tokens for filling in the middle, where the model has all three.
+    pub fim: Option<FimTokens>,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Bytes of all tensors.
+    pub tensor_bytes: u64,
+}
+
+/// Ids of the tokens that mark the parts of a fill-in-the-middle prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FimTokens {
+    /// Before the text in front of the gap.
+    pub prefix: u32,
+    /// Before the text behind the gap.
+    pub suffix: u32,
+    /// Before the text of the gap.
+    pub middle: u32,
+}
+
+impl Header {
+    /// Reads and checks a header. `reader` stands at the beginning of the file, which has
+    /// `file_bytes` bytes; no more than the header is read.
+    ///
+    /// # Errors
+    /// See [`GgufError`].
+    pub fn read(reader: impl Read, file_bytes: u64) -> Result<Self, GgufError> {
+        let mut source = Source::new(reader, file_bytes);
+        let resembles = Resembles::of(source.peek()?);
+        // A file that is shorter than the magic may be the beginning of a GGUF.
+        if file_bytes == 0 || source.peek()?.first() != MAGIC.first() {
+            return Err(GgufError::NotGguf(resembles));
+        }
+        if &source.bytes()? != MAGIC {
+            return Err(GgufError::NotGguf(resembles));
+        }
+        let version = check_version(source.u32()?)?;
+        let tensors = source.u64()?;
+        let pairs = source.u64()?;
+        let metadata = Metadata::read(&mut source, pairs)?;
+        check_split(&metadata)?;
+        let alignment = alignment(&metadata)?;
+        let tensors = Tensors::read(&mut source, tensors, alignment)?;
+        Self::describe(version, &metadata, &tensors)
+    }
+
+    fn describe(version: u32, metadata: &Metadata, tensors: &Tensors) -> Result<Self, GgufError> {
+        let Some(architecture) =
+            metadata.text("general.architecture")?.filter(|name| !name.is_empty())
+        else {
+            let reason = "it does not say which architecture it has; it may be an adapter or an \
+                          image model";
+            return Err(GgufError::Unsupported(reason.to_owned()));
+        };
+        check_kind(metadata)?;
+        let model = Model { metadata, architecture };
+        let embedding_length = model.required("embedding_length", 1 << 20)?;
+        let block_count = model.required("block_count", 4096)?;
+        let heads = model.heads("attention.head_count", block_count)?;
+        let kv_heads = model.heads("attention.head_count_kv", block_count)?;
+        let (head_count, head_count_kv, kv_heads_all_layers) = match (&heads, &kv_heads) {
+            (Some(heads), Some(kv)) => (heads.most, kv.most, kv.all),
+            (Some(heads), None) => (heads.most, heads.most, heads.all),
+            (None, _) => (0, 0, 0),
+        };
+        if head_count == 0 && !WITHOUT_HEADS.contains(&architecture) {
+            return damaged("it has no attention heads");
+        }
+        if head_count_kv > head_count {
+            return damaged("it has more key and value heads than heads");
+        }
+        let head_length = embedding_length.checked_div(head_count).unwrap_or(0);
+        let text = |key| {
+            Ok::<_, GgufError>(metadata.text(key)?.filter(|text| !text.is_empty()).map(shown))
+        };
+        let vocabulary_size = check_vocabulary(metadata, tensors, embedding_length)?;
+        model.check_floats()?;
+        Ok(Self {
+            version,
+            name: text("general.name")?,
+            size_label: text("general.size_label")?,
+            license: text("general.license")?,
+            quantization: metadata
+                .u32("general.file_type")?
+                .and_then(file_type_name)
+                .unwrap_or_else(|| tensors.usual_type()),
+            context_length: model.required("context_length", 1 << 30)?.into(),
+            embedding_length,
+            block_count,
+            head_count,
+            head_count_kv,
+            kv_heads_all_layers,
+            key_length: model.optional("attention.key_length", 65_536)?.unwrap_or(head_length),
+            value_length: model.optional("attention.value_length", 65_536)?.unwrap_or(head_length),
+            vocabulary_size,
+            tokenizer: metadata
+                .text("tokenizer.ggml.model")?
+                .map(shown)
+                .ok_or_else(missing_tokenizer)?,
+            chat_template: metadata.text(TEMPLATE)?.map(str::to_owned),
+            fim: fim(metadata, vocabulary_size)?,
+            parameters: tensors.parameters,
+            tensor_bytes: tensors.bytes,
+            architecture: shown(architecture),
+        })
+    }
+}
+
+fn check_version(version: u32) -> Result<u32, GgufError> {
+    if VERSIONS.contains(&version) {
+        return Ok(version);
+    }
+    Err(GgufError::Unsupported(if VERSIONS.contains(&version.swap_bytes()) {
+        "it is made for machines with the other byte order (big-endian)".to_owned()
+    } else {
+        format!("it has version {version} of the format; 2 and 3 are known")
+    }))
+}
+
+fn check_split(metadata: &Metadata) -> Result<(), GgufError> {
+    let parts = match metadata.get("split.count") {
+        Some(Value::U16(parts)) => u32::from(*parts),
+        Some(Value::U32(parts)) => *parts,
+        _ => 1,
+    };
+    if parts > 1 {
+        return Err(GgufError::Unsupported(format!(
+            "it is one of {parts} parts of a split model; join them with `llama-gguf-split --merge`"
+        )));
+    }
+    Ok(())
+}
+
+/// Adapters and the image part of a model are GGUF files as well.
+fn check_kind(metadata: &Metadata) -> Result<(), GgufError> {
+    let kind = match metadata.get("general.type") {
+        Some(Value::Text(kind)) => kind.as_str(),
+        _ => "model",
+    };
+    match kind {
+        "model" => Ok(()),
+        other => {
+            let other = shown(other);
+            Err(GgufError::Unsupported(format!(
+                "it is of the kind `{other}` and no model by itself"
+            )))
+        }
+    }
+}
+
+fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
+    let alignment = metadata.u32("general.alignment")?.unwrap_or(ALIGNMENT);
+    if alignment.is_power_of_two() && (8..=4096).contains(&alignment) {
+        return Ok(alignment.into());
+    }
+    damaged(format!("its alignment is {alignment}"))
+}
+
+fn missing_tokenizer() -> GgufError {
+    GgufError::Unsupported("it has no tokenizer".to_owned())
+}
+
+/// Checks that the lists of the vocabulary agree with each other and with the embedding.
+fn check_vocabulary(metadata: &Metadata, tensors: &Tensors, width: u32) -> Result<u32, GgufError> {
+    let tokens = metadata.array(TOKENS, ValueType::String)?.ok_or_else(missing_tokenizer)?;
+    let Some(size) = u32::try_from(tokens).ok().filter(|size| *size > 0) else {
+        return damaged("its vocabulary is empty");
+    };
+    for (key, element) in
+        [("tokenizer.ggml.scores", ValueType::F32), ("tokenizer.ggml.token_type", ValueType::I32)]
+    {
+        if let Some(length) = metadata.array(key, element)?
+            && length != tokens
+        {
+            return damaged(format!("`{key}` has {length} entries for {tokens} tokens"));
+        }
+    }
+    metadata.array("tokenizer.ggml.merges", ValueType::String)?;
+    metadata.check_byte_tokens()?;
+    if let Some(embedding) = tensors.embedding
+        && embedding != (width.into(), tokens)
+    {
+        return damaged(format!(
+            "its embedding is {} × {} for {tokens} tokens of width {width}",
+            embedding.0, embedding.1
+        ));
+    }
+    Ok(size)
+}
+
+/// The model's own word for these tokens, else those that are named so.
+fn fim(metadata: &Metadata, vocabulary_size: u32) -> Result<Option<FimTokens>, GgufError> {
+    let token = |role, names: [&str; 2]| -> Result<Option<u32>, GgufError> {
+        let mut found = None;
+        for name in names {
+            found = found.or(metadata.u32(&format!("tokenizer.ggml.{name}_token_id"))?);
+        }
+        let found = found.or(metadata.fim.get(&role).copied());
+        Ok(found.filter(|token| *token < vocabulary_size))
+    };
+    let prefix = token(FimRole::Prefix, ["fim_pre", "prefix"])?;
+    let suffix = token(FimRole::Suffix, ["fim_suf", "suffix"])?;
+    let middle = token(FimRole::Middle, ["fim_mid", "middle"])?;
+    Ok(match (prefix, suffix, middle) {
+        (Some(prefix), Some(suffix), Some(middle)) => Some(FimTokens { prefix, suffix, middle }),
+        _ => None,
+    })
+}
+
+/// The entries that stand under the architecture's name.
+struct Model<'a> {
+    metadata: &'a Metadata,
+    architecture: &'a str,
+}
+
+/// Heads of the layer that has most, and of all layers together.
+struct Heads {
+    most: u32,
+    all: u64,
+}
+
+impl Model<'_> {
+    fn key(&self, name: &str) -> String {
+        format!("{}.{name}", self.architecture)
+    }
+
+    fn optional(&self, name: &str, most: u32) -> Result<Option<u32>, GgufError> {
+        let key = self.key(name);
+        match self.metadata.u32(&key)? {
+            Some(number) if number == 0 || number > most => {
+                damaged(format!("`{}` is {number}", shown(&key)))
+            }
+            number => Ok(number),
+        }
+    }
+
+    fn required(&self, name: &str, most: u32) -> Result<u32, GgufError> {
+        match self.optional(name, most)? {
+            Some(number) => Ok(number),
+            None => damaged(format!("`{}` is missing", shown(&self.key(name)))),
+        }
+    }
+
+    /// One number for all layers, or one for each.
+    fn heads(&self, name: &str, layers: u32) -> Result<Option<Heads>, GgufError> {
+        const MOST: i64 = 65_536;
+        let key = self.key(name);
+        let list = match self.metadata.get(&key) {
+            None => return Ok(None),
+            Some(Value::U32(number)) => vec![i64::from(*number); layers as usize],
+            Some(Value::List(list)) if list.len() == layers as usize => list.clone(),
+            Some(_) => return damaged(format!("`{}` has the wrong type or length", shown(&key))),
+        };
+        if let Some(wrong) = list.iter().find(|heads| !(0..=MOST).contains(*heads)) {
+            return damaged(format!("`{}` is {wrong}", shown(&key)));
+        }
+        let most = list.iter().max().copied().and_then(|most| u32::try_from(most).ok());
+        let all = list.iter().filter_map(|heads| u64::try_from(*heads).ok()).sum();
+        Ok(Some(Heads { most: most.unwrap_or(0), all }))
+    }
+
+    /// Numbers that llama.cpp computes with: finite and above zero where they are given.
+    fn check_floats(&self) -> Result<(), GgufError> {
+        for name in
+            ["attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "rope.freq_base"]
+        {
+            let key = self.key(name);
+            match self.metadata.get(&key) {
+                None => {}
+                Some(Value::Float(number)) if number.is_finite() && *number > 0.0 => {}
+                Some(_) => return damaged(format!("`{}` makes no sense", shown(&key))),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,300 @@
+//! The key-value pairs of a header.
+//!
+//! Scalars are kept, texts only where someone needs them. Long lists (a vocabulary has 150,000
+//! tokens) are streamed over: what is kept is their length, their type and what is asked of
+//! their entries.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use crate::error::{GgufError, damaged, shown};
+use crate::source::Source;
+use crate::types::ValueType;
+
+const PAIRS_MAX: u64 = 4096;
+const KEY_BYTES_MAX: u64 = 65_535;
+/// Keys are kept to find duplicates; real files have a few kilobytes of them.
+const KEYS_BYTES_MAX: usize = 4 * 1024 * 1024;
+const ARRAY_LENGTH_MAX: u64 = 64 * 1024 * 1024;
+/// Number lists up to this length are kept: they have an entry for each layer.
+const LIST_LENGTH_MAX: u64 = 1024;
+const VOCABULARY_MAX: u64 = 1024 * 1024;
+const TEXT_BYTES_MAX: u64 = 4096;
+const TEMPLATE_BYTES_MAX: u64 = 1024 * 1024;
+/// No token that we look for is longer.
+const TOKEN_BYTES_MAX: u64 = 64;
+
+pub(crate) const TOKENS: &str = "tokenizer.ggml.tokens";
+pub(crate) const TEMPLATE: &str = "tokenizer.chat_template";
+
+/// A value that is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    U16(u16),
+    U32(u32),
+    U64(u64),
+    Float(f64),
+    Bool(bool),
+    Text(String),
+    /// A short list of unsigned or signed 32-bit numbers; negative ones are kept as such.
+    List(Vec<i64>),
+    /// A list of which only this is known.
+    Array {
+        element: ValueType,
+        length: u64,
+    },
+    /// A value of another kind that no one asks for.
+    Other,
+}
+
+/// All pairs of a header.
+#[derive(Debug, Default)]
+pub(crate) struct Metadata {
+    values: HashMap<String, Value>,
+    /// Where the tokens are that have a name in [`FIM_NAMES`].
+    pub(crate) fim: HashMap<FimRole, u32>,
+    vocabulary: Vocabulary,
+}
+
+/// What a token stands for in fill-in-the-middle prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum FimRole {
+    Prefix,
+    Suffix,
+    Middle,
+}
+
+/// How the families write these tokens.
+const FIM_NAMES: &[(&str, FimRole)] = &[
+    ("<|fim_prefix|>", FimRole::Prefix),
+    ("<fim-prefix>", FimRole::Prefix),
+    ("<fim_prefix>", FimRole::Prefix),
+    ("<｜fim▁begin｜>", FimRole::Prefix),
+    ("<PRE>", FimRole::Prefix),
+    ("▁<PRE>", FimRole::Prefix),
+    ("<|code_prefix|>", FimRole::Prefix),
+    ("[PREFIX]", FimRole::Prefix),
+    ("<|fim_suffix|>", FimRole::Suffix),
+    ("<fim-suffix>", FimRole::Suffix),
+    ("<fim_suffix>", FimRole::Suffix),
+    ("<｜fim▁hole｜>", FimRole::Suffix),
+    ("<SUF>", FimRole::Suffix),
+    ("▁<SUF>", FimRole::Suffix),
+    ("<|code_suffix|>", FimRole::Suffix),
+    ("[SUFFIX]", FimRole::Suffix),
+    ("<|fim_middle|>", FimRole::Middle),
+    ("<fim-middle>", FimRole::Middle),
+    ("<fim_middle>", FimRole::Middle),
+    ("<｜fim▁end｜>", FimRole::Middle),
+    ("<MID>", FimRole::Middle),
+    ("▁<MID>", FimRole::Middle),
+    ("<|code_middle|>", FimRole::Middle),
+    ("[MIDDLE]", FimRole::Middle),
+];
+
+/// What must agree between the lists of a vocabulary.
+#[derive(Debug, Default)]
+struct Vocabulary {
+    /// For each token whether it is written `<0xAB>`.
+    written_as_byte: Vec<bool>,
+    /// Tokens that are said to be bytes.
+    byte_tokens: Vec<u32>,
+}
+
+/// The type number of tokens that stand for one byte.
+const BYTE_TOKEN: i32 = 6;
+
+impl Metadata {
+    pub(crate) fn read<R: Read>(source: &mut Source<R>, pairs: u64) -> Result<Self, GgufError> {
+        if pairs > PAIRS_MAX {
+            return damaged(format!("it claims {pairs} entries"));
+        }
+        let mut metadata = Self::default();
+        let mut key_bytes = 0;
+        for _ in 0..pairs {
+            let Some(key) = source.string(KEY_BYTES_MAX)?.filter(|key| !key.is_empty()) else {
+                return damaged("an entry has no proper name");
+            };
+            key_bytes += key.len();
+            if key_bytes > KEYS_BYTES_MAX {
+                return damaged("the names of its entries are too long");
+            }
+            let value = metadata.read_value(source, &key)?;
+            if metadata.values.contains_key(&key) {
+                return damaged(format!("the entry `{}` is there twice", shown(&key)));
+            }
+            metadata.values.insert(key, value);
+        }
+        Ok(metadata)
+    }
+
+    fn read_value<R: Read>(
+        &mut self,
+        source: &mut Source<R>,
+        key: &str,
+    ) -> Result<Value, GgufError> {
+        Ok(match value_type(source, key)? {
+            ValueType::U16 => Value::U16(u16::from_le_bytes(source.bytes()?)),
+            ValueType::U32 => Value::U32(source.u32()?),
+            ValueType::U64 => Value::U64(source.u64()?),
+            ValueType::F32 => Value::Float(f32::from_le_bytes(source.bytes()?).into()),
+            ValueType::F64 => Value::Float(f64::from_le_bytes(source.bytes()?)),
+            ValueType::Bool => match source.bytes()? {
+                [0] => Value::Bool(false),
+                [1] => Value::Bool(true),
+                _ => return damaged(format!("`{}` is neither true nor false", shown(key))),
+            },
+            ValueType::String => read_text(source, key)?,
+            ValueType::Array => self.read_array(source, key)?,
+            other => {
+                source.skip(other.size().unwrap_or(0))?;
+                Value::Other
+            }
+        })
+    }
+
+    fn read_array<R: Read>(
+        &mut self,
+        source: &mut Source<R>,
+        key: &str,
+    ) -> Result<Value, GgufError> {
+        let element = value_type(source, key)?;
+        let length = source.u64()?;
+        if length > ARRAY_LENGTH_MAX {
+            return damaged(format!("the list `{}` claims {length} entries", shown(key)));
+        }
+        let about_tokens =
+            matches!(key, TOKENS | "tokenizer.ggml.scores" | "tokenizer.ggml.token_type");
+        if about_tokens && length > VOCABULARY_MAX {
+            return damaged(format!("its vocabulary claims {length} tokens"));
+        }
+        match (element, element.size()) {
+            (ValueType::Array, _) => {
+                return damaged(format!("`{}` is a list of lists", shown(key)));
+            }
+            (ValueType::U32 | ValueType::I32, _) if length <= LIST_LENGTH_MAX && !about_tokens => {
+                let mut list = Vec::new();
+                for _ in 0..length {
+                    let bytes = source.bytes()?;
+                    list.push(match element {
+                        ValueType::U32 => u32::from_le_bytes(bytes).into(),
+                        _ => i32::from_le_bytes(bytes).into(),
+                    });
+                }
+                return Ok(Value::List(list));
+            }
+            (ValueType::I32, _) if key == "tokenizer.ggml.token_type" => {
+                for token in 0..length {
+                    if i32::from_le_bytes(source.bytes()?) == BYTE_TOKEN {
+                        self.vocabulary.byte_tokens.push(u32::try_from(token).unwrap_or(u32::MAX));
+                    }
+                }
+            }
+            (_, Some(size)) => source.skip(length * size)?,
+            (_, None) if key == TOKENS => self.read_tokens(source, length)?,
+            (_, None) => {
+                for _ in 0..length {
+                    source.string(0)?;
+                }
+            }
+        }
+        Ok(Value::Array { element, length })
+    }
+
+    fn read_tokens<R: Read>(
+        &mut self,
+        source: &mut Source<R>,
+        length: u64,
+    ) -> Result<(), GgufError> {
+        for token in 0..length {
+            let text = source.string(TOKEN_BYTES_MAX)?.unwrap_or_default();
+            self.vocabulary.written_as_byte.push(is_byte(&text));
+            let found = FIM_NAMES.iter().find(|(name, _)| *name == text);
+            if let (Some((_, role)), Ok(token)) = (found, u32::try_from(token)) {
+                self.fim.entry(*role).or_insert(token);
+            }
+        }
+        Ok(())
+    }
+
+    /// llama.cpp takes the number out of a byte token's text and does not look twice.
+    pub(crate) fn check_byte_tokens(&self) -> Result<(), GgufError> {
+        let written = &self.vocabulary.written_as_byte;
+        let wrong = |token: &&u32| written.get(**token as usize) != Some(&true);
+        match self.vocabulary.byte_tokens.iter().find(wrong) {
+            Some(token) => damaged(format!("token {token} should be a byte and is not written so")),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+        self.values.get(key)
+    }
+
+    /// A text that may be absent.
+    pub(crate) fn text(&self, key: &str) -> Result<Option<&str>, GgufError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(_) => damaged(format!("`{key}` is not a text")),
+        }
+    }
+
+    /// A 32-bit number that may be absent. llama.cpp takes no other width for these.
+    pub(crate) fn u32(&self, key: &str) -> Result<Option<u32>, GgufError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::U32(number)) => Ok(Some(*number)),
+            Some(_) => damaged(format!("`{}` is not a 32-bit number", shown(key))),
+        }
+    }
+
+    /// The length of a list of this type that may be absent.
+    pub(crate) fn array(&self, key: &str, element: ValueType) -> Result<Option<u64>, GgufError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Array { element: found, length }) if *found == element => Ok(Some(*length)),
+            Some(_) => damaged(format!("`{key}` is not a list of the right type")),
+        }
+    }
+}
+
+fn value_type<R: Read>(source: &mut Source<R>, key: &str) -> Result<ValueType, GgufError> {
+    let number = source.u32()?;
+    match ValueType::from_number(number) {
+        Some(value_type) => Ok(value_type),
+        None => damaged(format!("`{}` has the unknown type {number}", shown(key))),
+    }
+}
+
+/// Keeps short texts and the chat template, passes over others.
+fn read_text<R: Read>(source: &mut Source<R>, key: &str) -> Result<Value, GgufError> {
+    let wanted = matches!(key, "general.architecture" | "general.type")
+        || key.starts_with("tokenizer.ggml.")
+        || matches!(
+            key,
+            "general.name" | "general.size_label" | "general.license" | "general.license.name"
+        );
+    if key == TEMPLATE {
+        return match source.string(TEMPLATE_BYTES_MAX)? {
+            Some(text) => Ok(Value::Text(text)),
+            None => damaged("its chat template is longer than 1 MiB or not a text"),
+        };
+    }
+    if !wanted {
+        source.string(0)?;
+        return Ok(Value::Other);
+    }
+    match source.string(TEXT_BYTES_MAX)? {
+        Some(text) => Ok(Value::Text(text)),
+        None => damaged(format!("`{}` is too long or not a text", shown(key))),
+    }
+}
+
+/// Whether a token is written as a byte, like `<0x0A>`.
+fn is_byte(text: &str) -> bool {
+    let digits = text.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
+    digits.is_some_and(|digits| {
+        digits.len() == 2 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
+    })
+}

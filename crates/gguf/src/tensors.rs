@@ -1,0 +1,144 @@
+//! The list of tensors: what is stored where in the file.
+//!
+//! llama.cpp maps the file and trusts this list, so every number in it is checked: shapes,
+//! sizes, and that the tensors lie one behind the other within the file.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+
+use crate::error::{GgufError, damaged, shown};
+use crate::source::Source;
+use crate::types::{TensorType, tensor_type};
+
+const TENSORS_MAX: u64 = 65_536;
+/// llama.cpp keeps names in 64 bytes with a zero at the end.
+const NAME_BYTES_MAX: u64 = 63;
+const DIMENSIONS_MAX: u32 = 4;
+
+/// What there is to know of all tensors together.
+#[derive(Debug, Default)]
+pub(crate) struct Tensors {
+    pub(crate) parameters: u64,
+    pub(crate) bytes: u64,
+    /// Bytes by type, to name the one that most weights have.
+    by_type: HashMap<&'static str, u64>,
+    /// Shape of `token_embd.weight`: width and number of rows.
+    pub(crate) embedding: Option<(u64, u64)>,
+    /// Where the last tensor ends, from the beginning of the data.
+    end: u64,
+}
+
+impl Tensors {
+    pub(crate) fn read<R: Read>(
+        source: &mut Source<R>,
+        tensors: u64,
+        alignment: u64,
+    ) -> Result<Self, GgufError> {
+        match tensors {
+            0 => {
+                return Err(GgufError::Unsupported(
+                    "it has no weights, only a vocabulary".to_owned(),
+                ));
+            }
+            1..=TENSORS_MAX => {}
+            _ => return damaged(format!("it claims {tensors} tensors")),
+        }
+        let mut all = Self::default();
+        let mut names = HashSet::new();
+        let mut next_offset = 0_u64;
+        for _ in 0..tensors {
+            let Some(name) = source.string(NAME_BYTES_MAX)?.filter(|name| !name.is_empty()) else {
+                return damaged("a tensor has no proper name");
+            };
+            let shape = Shape::read(source, &name)?;
+            let offset = source.u64()?;
+            if offset != next_offset {
+                return damaged(format!("the tensor `{}` is not where it should be", shown(&name)));
+            }
+            let Some(end) = offset.checked_add(shape.bytes) else {
+                return damaged("its tensors are larger than any file");
+            };
+            all.add(&name, &shape, end);
+            let Some(padded) = end.checked_next_multiple_of(alignment) else {
+                return damaged("its tensors are larger than any file");
+            };
+            next_offset = padded;
+            if !names.insert(name.clone()) {
+                return damaged(format!("the tensor `{}` is there twice", shown(&name)));
+            }
+        }
+        all.check_end(source, alignment)?;
+        Ok(all)
+    }
+
+    fn add(&mut self, name: &str, shape: &Shape, end: u64) {
+        self.parameters = self.parameters.saturating_add(shape.elements);
+        self.bytes = self.bytes.saturating_add(shape.bytes);
+        *self.by_type.entry(shape.kind.name).or_default() += shape.bytes;
+        if name == "token_embd.weight" {
+            self.embedding = Some((shape.width, shape.elements / shape.width));
+        }
+        self.end = end;
+    }
+
+    /// The data begins behind the list, aligned; the last tensor must end within the file.
+    fn check_end<R: Read>(&self, source: &Source<R>, alignment: u64) -> Result<(), GgufError> {
+        let start = source.position().next_multiple_of(alignment);
+        let Some(expected_bytes) = start.checked_add(self.end) else {
+            return damaged("its tensors are larger than any file");
+        };
+        let actual_bytes = source.file_bytes();
+        if expected_bytes > actual_bytes {
+            return Err(GgufError::Truncated { expected_bytes, actual_bytes });
+        }
+        Ok(())
+    }
+
+    /// The type that most bytes have.
+    pub(crate) fn usual_type(&self) -> &'static str {
+        let most = self.by_type.iter().max_by_key(|(name, bytes)| (**bytes, **name));
+        most.map_or("F32", |(name, _)| name)
+    }
+}
+
+struct Shape {
+    kind: TensorType,
+    width: u64,
+    elements: u64,
+    bytes: u64,
+}
+
+impl Shape {
+    fn read<R: Read>(source: &mut Source<R>, name: &str) -> Result<Self, GgufError> {
+        let dimensions = source.u32()?;
+        if !(1..=DIMENSIONS_MAX).contains(&dimensions) {
+            return damaged(format!("the tensor `{}` has {dimensions} dimensions", shown(name)));
+        }
+        let mut width = 0;
+        let mut elements = 1_u128;
+        for dimension in 0..dimensions {
+            let size = source.u64()?;
+            width = if dimension == 0 { size } else { width };
+            // Checked after each step: llama.cpp counts elements in signed 64-bit numbers.
+            elements = match elements.checked_mul(size.into()) {
+                Some(product) if size > 0 && product <= i64::MAX as u128 => product,
+                _ => {
+                    return damaged(format!("the tensor `{}` has an impossible size", shown(name)));
+                }
+            };
+        }
+        let kind = tensor_type(source.u32()?)?;
+        if !width.is_multiple_of(kind.block) {
+            return damaged(format!(
+                "the rows of `{}` do not fit the type {}",
+                shown(name),
+                kind.name
+            ));
+        }
+        let elements = u64::try_from(elements).unwrap_or(u64::MAX);
+        match (elements / kind.block).checked_mul(kind.block_bytes) {
+            Some(bytes) => Ok(Self { kind, width, elements, bytes }),
+            None => damaged(format!("the tensor `{}` has an impossible size", shown(name))),
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Which files are taken, what is read from them, and which are refused with which words.
+
+mod builder;
+
+use builder::{ARRAY, BOOL, Builder, F32, I32, STRING, U16, U32, numbers, string};
+use localcoder_gguf::{FimTokens, GgufError, Header, KvType, Resembles};
+
+const DEMO: &[u8] = include_bytes!("../../../models/demo/localcoder-demo.gguf");
+
+fn read(file: &[u8]) -> Result<Header, GgufError> {
+    Header::read(file, file.len() as u64)
+}
+
+/// Changes a sound file and says what its refusal must contain.
+#[track_caller]
+fn refused(expected: &str, change: impl FnOnce(&mut Builder)) -> GgufError {
+    let mut builder = Builder::sound();
+    change(&mut builder);
+    let error = read(&builder.file()).expect_err(expected);
+    assert!(error.to_string().contains(expected), "{error}");
+    error
+}
+
+#[track_caller]
+fn damaged(expected: &str, change: impl FnOnce(&mut Builder)) {
+    let error = refused(expected, change);
+    assert!(matches!(error, GgufError::Damaged(_)), "{error:?}");
+}
+
+#[track_caller]
+fn unsupported(expected: &str, change: impl FnOnce(&mut Builder)) {
+    let error = refused(expected, change);
+    assert!(matches!(error, GgufError::Unsupported(_)), "{error:?}");
+}
+
+#[test]
+fn a_sound_file_is_described() {
+    let header = read(&Builder::sound().file()).unwrap();
+    assert_eq!((header.version, header.architecture.as_str()), (3, "qwen2"));
+    assert_eq!((header.name.as_deref(), header.license.as_deref()), (Some("Tiny"), Some("mit")));
+    assert_eq!((header.size_label, header.quantization), (None, "Q4_K_M"));
+    assert_eq!((header.context_length, header.embedding_length), (2048, 32));
+    assert_eq!((header.block_count, header.head_count, header.head_count_kv), (2, 4, 2));
+    assert_eq!((header.vocabulary_size, header.tokenizer.as_str()), (8, "gpt2"));
+    assert_eq!(header.chat_template.as_deref(), Some("{{ messages }}"));
+    assert_eq!(header.fim, Some(FimTokens { prefix: 4, suffix: 5, middle: 6 }));
+    assert_eq!((header.parameters, header.tensor_bytes), (32 * 8 + 32, 272 + 128));
+}
+
+#[test]
+fn the_demo_model_is_described() {
+    let header = read(DEMO).unwrap();
+    assert_eq!((header.architecture.as_str(), header.tokenizer.as_str()), ("qwen2", "gpt2"));
+    assert!(header.name.unwrap().to_lowercase().contains("localcoder"));
+    assert_eq!((header.embedding_length, header.vocabulary_size), (256, 2048));
+    assert!((2_000_000..10_000_000).contains(&header.parameters), "{}", header.parameters);
+    assert!(header.tensor_bytes < DEMO.len() as u64);
+    assert!(header.chat_template.unwrap().contains("<|im_start|>"));
+}
+
+#[test]
+fn what_the_file_does_not_say_is_derived() {
+    let mut builder = Builder::sound();
+    for key in ["general.name", "general.license", "general.file_type", "tokenizer.chat_template"] {
+        builder.remove(key);
+    }
+    builder.remove("qwen2.attention.head_count_kv");
+    builder.tokens(&["a"; 8]);
+    builder.remove("tokenizer.ggml.token_type");
+    let header = read(&builder.file()).unwrap();
+    assert_eq!((header.name, header.license, header.chat_template), (None, None, None));
+    assert_eq!((header.quantization, header.head_count_kv, header.fim), ("Q8_0", 4, None));
+    builder.number("tokenizer.ggml.prefix_token_id", 1);
+    builder.number("tokenizer.ggml.fim_suf_token_id", 2);
+    builder.number("tokenizer.ggml.middle_token_id", 7);
+    let fim = FimTokens { prefix: 1, suffix: 2, middle: 7 };
+    assert_eq!(read(&builder.file()).unwrap().fim, Some(fim));
+    builder.number("tokenizer.ggml.middle_token_id", 8);
+    assert_eq!(read(&builder.file()).unwrap().fim, None);
+}
+
+#[test]
+fn memory_is_estimated_from_the_shape() {
+    let mut builder = Builder::sound();
+    let header = read(&builder.file()).unwrap();
+    // Two layers, two heads, key and value of 8 numbers each.
+    assert_eq!(header.kv_bytes_per_token(KvType::F16), 2 * 2 * 16 * 2);
+    assert_eq!(header.kv_bytes_per_token(KvType::Q8_0), 68);
+    let estimate = header.estimate(4096, KvType::F16);
+    assert_eq!((estimate.weights_bytes, estimate.kv_bytes), (400, 128 * 4096));
+    assert_eq!(estimate.total_bytes(), 400 + 128 * 4096 + estimate.compute_bytes);
+    builder.set("qwen2.attention.head_count_kv", ARRAY, &numbers(U32, &[4, 0]));
+    builder.number("qwen2.attention.key_length", 16);
+    let header = read(&builder.file()).unwrap();
+    assert_eq!((header.head_count_kv, header.kv_bytes_per_token(KvType::F16)), (4, 4 * 24 * 2));
+}
+
+#[test]
+fn the_shapes_of_known_models_give_the_figures_that_were_measured() {
+    let mut builder = Builder::sound();
+    builder.number("qwen2.embedding_length", 3584);
+    builder.number("qwen2.block_count", 28);
+    builder.number("qwen2.attention.head_count", 28);
+    builder.number("qwen2.attention.head_count_kv", 4);
+    builder.tensors[0].shape = vec![3584, 8];
+    builder.tensors[1].offset = 3584 * 8 / 32 * 34;
+    let qwen_7b = read(&builder.file()).unwrap();
+    assert_eq!(qwen_7b.kv_bytes_per_token(KvType::F16), 56 * 1024);
+}
+
+#[test]
+fn files_of_another_kind_are_named() {
+    for (bytes, expected) in [
+        (&b""[..], Resembles::Empty),
+        (b"<html>Please log in</html>", Resembles::WebPage),
+        (b"version https://git-lfs.github.com/spec/v1", Resembles::GitLfsPointer),
+        (b"GIF89a", Resembles::Unknown),
+        (b"PK\x03\x04rest", Resembles::Zip),
+    ] {
+        match read(bytes) {
+            Err(GgufError::NotGguf(found)) => assert_eq!(found, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+    let text = read(b"").unwrap_err().to_string();
+    assert_eq!(text, "it is not a GGUF file: it is empty");
+}
+
+#[test]
+fn kinds_that_do_not_run_here_are_refused() {
+    unsupported("version 1", |file| file.version = 1);
+    unsupported("version 4", |file| file.version = 4);
+    unsupported("big-endian", |file| file.version = 3_u32.swap_bytes());
+    unsupported("which architecture", |file| file.remove("general.architecture"));
+    unsupported("`adapter`", |file| file.text("general.type", "adapter"));
+    unsupported("one of 3 parts", |file| file.set("split.count", U16, &[3, 0]));
+    unsupported("no weights", |file| file.tensors.clear());
+    unsupported("no tokenizer", |file| file.remove("tokenizer.ggml.tokens"));
+    unsupported("unknown type 4", |file| file.tensors[1].kind = 4);
+    let mut one_part = Builder::sound();
+    one_part.set("split.count", U16, &[1, 0]);
+    assert!(read(&one_part.file()).is_ok());
+}
+
+#[test]
+fn counts_beyond_the_bounds_are_refused() {
+    damaged("4097 entries", |file| file.pairs_claimed = Some(4097));
+    damaged("65537 tensors", |file| file.tensors_claimed = Some(65_537));
+    damaged("entries", |file| file.pairs_claimed = Some(u64::MAX));
+    damaged("text of", |file| file.set("x", STRING, &u64::MAX.to_le_bytes()));
+    let long = |kind: u32| [kind.to_le_bytes().to_vec(), u64::MAX.to_le_bytes().to_vec()].concat();
+    damaged("the list `x`", |file| file.set("x", ARRAY, &long(STRING)));
+    damaged("list of lists", |file| file.set("x", ARRAY, &numbers(ARRAY, &[1, 1])));
+    damaged("1 MiB", |file| file.text("tokenizer.chat_template", &"x".repeat((1 << 20) + 1)));
+    damaged("no proper name", |file| file.tensors[0].name = "x".repeat(64));
+    damaged("no proper name", |file| file.tensors[0].name = String::new());
+    damaged("no proper name", |file| file.text("", "x"));
+    damaged("no proper name", |file| file.text(&"k".repeat(65_536), "x"));
+}
+
+#[test]
+fn values_of_the_wrong_type_are_refused() {
+    damaged("unknown type 13", |file| file.set("x", 13, &[]));
+    damaged("neither true nor false", |file| file.set("x", BOOL, &[2]));
+    damaged("not a text", |file| file.number("general.architecture", 1));
+    damaged("not a text", |file| file.set("general.name", STRING, &[1, 0, 0, 0, 0, 0, 0, 0, 0xFF]));
+    damaged("not a 32-bit number", |file| file.text("qwen2.context_length", "4096"));
+    damaged("not a 32-bit number", |file| file.set("qwen2.block_count", U16, &[2, 0]));
+    damaged("right type", |file| file.set("tokenizer.ggml.tokens", ARRAY, &numbers(U32, &[1, 2])));
+    damaged("right type", |file| file.set("tokenizer.ggml.scores", ARRAY, &numbers(I32, &[0; 8])));
+    damaged("right type", |file| file.set("tokenizer.ggml.merges", ARRAY, &numbers(U32, &[0])));
+    damaged("twice", |file| file.pairs.push(file.pairs[0].clone()));
+}
+
+#[test]
+fn hyper_parameters_that_make_no_sense_are_refused() {
+    damaged("`qwen2.context_length` is missing", |file| file.remove("qwen2.context_length"));
+    damaged("`qwen2.block_count` is 0", |file| file.number("qwen2.block_count", 0));
+    damaged("is 4294967295", |file| file.number("qwen2.embedding_length", u32::MAX));
+    damaged("no attention heads", |file| file.remove("qwen2.attention.head_count"));
+    damaged("no attention heads", |file| file.number("qwen2.attention.head_count", 0));
+    damaged("more key and value heads", |file| file.number("qwen2.attention.head_count_kv", 5));
+    damaged("is -1", |file| file.set("qwen2.attention.head_count", ARRAY, &numbers(I32, &[-1, 4])));
+    damaged("wrong type or length", |file| {
+        file.set("qwen2.attention.head_count", ARRAY, &numbers(U32, &[4]));
+    });
+    damaged("makes no sense", |file| {
+        file.set("qwen2.rope.freq_base", F32, &f32::NAN.to_le_bytes());
+    });
+    damaged("alignment is 33", |file| file.number("general.alignment", 33));
+    damaged("alignment is 0", |file| file.number("general.alignment", 0));
+}
+
+#[test]
+fn a_vocabulary_that_does_not_agree_with_itself_is_refused() {
+    damaged("empty", |file| file.tokens(&[]));
+    damaged("7 entries for 8 tokens", |file| {
+        file.set("tokenizer.ggml.scores", ARRAY, &numbers(F32, &[0; 7]));
+    });
+    damaged("8 entries for 9 tokens", |file| file.tokens(&["<0x00>"; 9]));
+    damaged("token 2 should be a byte", |file| file.tokens(&["<0x0>"; 8]));
+    damaged("32 × 8 for 9 tokens", |file| {
+        file.tokens(&["a"; 9]);
+        file.remove("tokenizer.ggml.token_type");
+        file.remove("tokenizer.ggml.scores");
+    });
+    damaged("width 64", |file| file.number("qwen2.embedding_length", 64));
+}
+
+#[test]
+fn tensors_that_are_not_where_they_should_be_are_refused() {
+    damaged("5 dimensions", |file| file.tensors[0].shape = vec![1; 5]);
+    damaged("0 dimensions", |file| file.tensors[0].shape.clear());
+    damaged("impossible size", |file| file.tensors[0].shape = vec![32, 0]);
+    damaged("impossible size", |file| file.tensors[0].shape = vec![1 << 40, 1 << 40]);
+    damaged("impossible size", |file| file.tensors[0].shape = vec![u64::MAX; 4]);
+    damaged("do not fit the type Q8_0", |file| file.tensors[0].shape = vec![33, 8]);
+    damaged("is not where it should be", |file| file.tensors[1].offset += 32);
+    damaged("is not where it should be", |file| file.tensors[0].offset = 1);
+    damaged("`token_embd.weight` is there twice", |file| {
+        file.tensor("token_embd.weight", &[32, 8], 8);
+    });
+}
+
+#[test]
+fn a_file_that_is_cut_anywhere_is_called_cut_off() {
+    let file = Builder::sound().file();
+    for length in 1..file.len() {
+        match read(&file[..length]) {
+            Err(GgufError::Truncated { expected_bytes, actual_bytes }) => {
+                assert_eq!(actual_bytes, length as u64);
+                assert!(expected_bytes > actual_bytes && expected_bytes <= file.len() as u64);
+            }
+            other => panic!("cut at {length}: {other:?}"),
+        }
+    }
+    // The real header is some 60 kB; every byte of it would take a while.
+    for length in (1..70_000).step_by(211).chain([DEMO.len() - 1]) {
+        let cut = read(&DEMO[..length]);
+        assert!(matches!(cut, Err(GgufError::Truncated { .. })), "cut at {length}: {cut:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_ends_before_the_length_it_was_given_is_cut_off() {
+    let file = Builder::sound().file();
+    for length in [0, 3, 20, 100, 300] {
+        let error = Header::read(&file[..length], file.len() as u64).unwrap_err();
+        let empty = length == 0 && matches!(error, GgufError::NotGguf(Resembles::Empty));
+        assert!(empty || matches!(error, GgufError::Truncated { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn the_magic_is_checked_whole_however_it_arrives() {
+    struct Slow<'a>(&'a [u8]);
+    impl std::io::Read for Slow<'_> {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            self.0.read(&mut into[..1])
+        }
+    }
+    let mut file = Builder::sound().file();
+    assert!(Header::read(Slow(&file), file.len() as u64).is_ok());
+    file[3] = b'X';
+    let error = Header::read(Slow(&file), file.len() as u64).unwrap_err();
+    assert!(matches!(error, GgufError::NotGguf(_)));
+}
+
+#[test]
+fn nothing_but_the_header_is_read() {
+    struct Counted<'a>(&'a [u8], &'a mut usize);
+    impl std::io::Read for Counted<'_> {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let read = self.0.read(into)?;
+            *self.1 += read;
+            Ok(read)
+        }
+    }
+    let mut taken = 0;
+    Header::read(Counted(DEMO, &mut taken), DEMO.len() as u64).unwrap();
+    assert!(taken < 256 * 1024, "{taken}");
+}
+
+#[test]
+fn errors_are_clauses_that_say_what_to_do() {
+    let file = Builder::sound().file();
+    let error = read(&file[..100]).unwrap_err().to_string();
+    assert!(
+        error.starts_with("it is cut off: it has 100 bytes") && error.ends_with("again"),
+        "{error}"
+    );
+    let mut odd = Builder::sound();
+    odd.text("general.type", "bad\u{1b}[31m\nname");
+    let error = read(&odd.file()).unwrap_err().to_string();
+    assert!(error.contains("`bad?[31m?name`"), "{error}");
+    assert_eq!(string("x").len(), 9);
+}

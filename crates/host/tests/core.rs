@@ -1,0 +1,412 @@
+//! The host's core in memory: a scripted worker and clients, a clock that the test moves.
+
+mod rig;
+
+use localcoder_host::core::{ClientId, Event};
+use localcoder_protocol::{DOCUMENT_BYTES_MAX, ErrorCode, ErrorInfo, PROTOCOL_VERSION, WorkerId};
+use localcoder_transport::{Id, Message};
+use serde_json::{Value, json};
+
+use rig::Rig;
+
+fn request(request_id: &str, text: &str, start: u32, end: u32) -> Value {
+    json!({
+        "requestId": request_id,
+        "document": {"path": "a.py", "text": text},
+        "selection": {"start": start, "end": end},
+    })
+}
+
+#[test]
+fn an_explanation_streams_and_ends_once() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let id = rig.explain(1, "a");
+    rig.write("It ");
+    rig.write("returns x.");
+    rig.finish();
+    assert_eq!(rig.answer(id).unwrap()["text"], "It returns x.");
+    assert_eq!(rig.deltas(), "It returns x.");
+}
+
+#[test]
+fn text_is_streamed_while_it_is_written() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.explain(1, "a");
+    rig.write("It ");
+    assert_eq!(rig.deltas(), "It ", "the first token goes out at once");
+    rig.write("returns");
+    assert_eq!(rig.deltas(), "It ", "the next waits to be sent together");
+    rig.pass(50);
+    assert_eq!(rig.deltas(), "It returns");
+}
+
+#[test]
+fn a_rewrite_becomes_an_edit() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let text = "import os\n\ndef f(x):\n    if x == None:\n        return 1\n    return 2\n";
+    let id = rig.request(1, "improve", request("a", text, 3, 6));
+    let rewrite = "def f(x):\n    if x is None:\n        return 1\n    return 2";
+    rig.write(rewrite);
+    rig.finish();
+    let answer = rig.answer(id).unwrap();
+    assert_eq!(answer["edit"]["range"], json!({"start": 3, "end": 6}));
+    assert_eq!(answer["edit"]["replacement"], rewrite);
+    assert_eq!(answer["hunks"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn two_windows_share_one_worker_and_one_model() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.connect(2);
+    let first = rig.explain(1, "a");
+    let second = rig.explain(2, "a");
+    rig.write("one");
+    rig.finish();
+    rig.write("two");
+    rig.finish();
+    assert_eq!(rig.answer(first).unwrap()["text"], "one");
+    assert_eq!(rig.answer(second).unwrap()["text"], "two");
+    assert_eq!(rig.started.len(), 1);
+    assert_eq!(rig.calls("loadModel").len(), 1);
+}
+
+#[test]
+fn a_cancel_ends_the_request_at_once_and_the_next_one_works() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let first = rig.explain(1, "a");
+    rig.write("half");
+    let cancel = rig.request(1, "cancel", json!({"requestId": "a"}));
+    assert_eq!(rig.answer(cancel).unwrap()["found"], true);
+    assert_eq!(rig.answer(first).unwrap_err().code, ErrorCode::Cancelled);
+    let cancelled = rig.open_call("generate");
+    let second = rig.explain(1, "b");
+    assert_eq!(rig.open_call("generate"), cancelled, "it waits for the first to end");
+    rig.write("late");
+    rig.end_cancelled(cancelled);
+    rig.write("whole");
+    rig.finish();
+    assert_eq!(rig.answer(second).unwrap()["text"], "whole");
+}
+
+#[test]
+fn a_waiting_request_can_be_cancelled_and_others_are_not_found() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.explain(1, "a");
+    let waiting = rig.explain(1, "b");
+    rig.request(1, "cancel", json!({"requestId": "b"}));
+    assert_eq!(rig.answer(waiting).unwrap_err().code, ErrorCode::Cancelled);
+    let unknown = rig.request(1, "cancel", json!({"requestId": "c"}));
+    assert_eq!(rig.answer(unknown).unwrap()["found"], false);
+    rig.connect(2);
+    let foreign = rig.request(2, "cancel", json!({"requestId": "a"}));
+    assert_eq!(rig.answer(foreign).unwrap()["found"], false, "only one's own");
+}
+
+#[test]
+fn a_dead_worker_fails_its_request_and_a_new_one_answers_the_next() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let first = rig.explain(1, "a");
+    rig.write("half");
+    rig.kill();
+    let error = rig.answer(first).unwrap_err();
+    assert_eq!(error.code, ErrorCode::WorkerCrashed);
+    assert!(error.cause.unwrap().contains("last words"));
+    let second = rig.explain(1, "b");
+    rig.pass(300);
+    assert_eq!(rig.started, [1, 2]);
+    rig.write("again");
+    rig.finish();
+    assert_eq!(rig.answer(second).unwrap()["text"], "again");
+}
+
+#[test]
+fn what_a_dead_worker_still_says_is_dropped() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.explain(1, "a");
+    let call = rig.open_call("generate");
+    rig.kill();
+    let second = rig.explain(1, "b");
+    rig.pass(300);
+    let worker = WorkerId { slot: 0, generation: 1 };
+    let params = json!({"worker": worker, "requestId": call, "text": "ghost"});
+    let message = Message::Notification { method: "token".to_owned(), params };
+    rig.event(Event::WorkerMessage { generation: 1, message });
+    rig.write("live");
+    rig.finish();
+    assert_eq!(rig.answer(second).unwrap()["text"], "live");
+}
+
+#[test]
+fn a_worker_that_keeps_dying_is_not_started_by_itself_for_ever() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    for round in 0..6 {
+        rig.explain(1, &format!("r{round}"));
+        rig.pass(5_000);
+        rig.kill();
+    }
+    let started = rig.started.len();
+    rig.pass(60_000);
+    assert_eq!(rig.started.len(), started, "it waits to be asked");
+    let asked = rig.explain(1, "asked");
+    rig.write("fine");
+    rig.finish();
+    assert_eq!(rig.answer(asked).unwrap()["text"], "fine");
+}
+
+#[test]
+fn after_a_crash_between_requests_the_model_comes_back_by_itself() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let warm = rig.request(1, "warm", json!({}));
+    rig.answer(warm).unwrap();
+    rig.kill();
+    rig.pass(1_000);
+    let status = rig.request(1, "status", json!({}));
+    assert_eq!(rig.answer(status).unwrap()["engine"]["state"], "ready");
+}
+
+#[test]
+fn a_worker_that_does_not_stop_is_killed() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.explain(1, "a");
+    rig.request(1, "cancel", json!({"requestId": "a"}));
+    rig.pass(11_000);
+    assert_eq!(rig.killed, [1]);
+}
+
+#[test]
+fn silence_kills_a_worker_but_sleep_is_no_silence() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.explain(1, "a");
+    rig.cooperative = false;
+    rig.now_ms += 3_600_000;
+    rig.event(Event::Tick);
+    rig.pass(1_500);
+    assert!(rig.killed.is_empty(), "the machine slept");
+    rig.pass(13_000);
+    assert_eq!(rig.killed, [1]);
+}
+
+#[test]
+fn a_client_that_goes_takes_its_requests_along() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.connect(2);
+    rig.explain(1, "a");
+    rig.explain(1, "b");
+    let other = rig.explain(2, "c");
+    rig.event(Event::ClientGone(1));
+    let call = rig.open_call("generate");
+    rig.end_cancelled(call);
+    rig.write("mine");
+    rig.finish();
+    assert_eq!(rig.answer(other).unwrap()["text"], "mine");
+}
+
+#[test]
+fn another_version_is_told_which_side_to_update() {
+    let mut rig = Rig::new();
+    rig.event(Event::ClientConnected(1));
+    for (version, hint) in [(PROTOCOL_VERSION + 1, "host stop"), (0, "reload the window")] {
+        let params = json!({"protocolVersion": version, "buildId": "x", "pid": 1, "client": "cli"});
+        let id = rig.request(1, "hello", params);
+        let error = rig.answer(id).unwrap_err();
+        assert_eq!(error.code, ErrorCode::VersionMismatch);
+        assert!(error.hint.unwrap().contains(hint));
+    }
+    let id = rig.request(1, "improve", json!({}));
+    assert_eq!(rig.answer(id).unwrap_err().code, ErrorCode::Protocol, "hello comes first");
+    let id = rig.request(1, "status", json!({}));
+    assert!(rig.answer(id).is_ok(), "status works in every version");
+}
+
+#[test]
+fn bad_requests_are_refused_with_their_code() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.explain(1, "a");
+    let huge = "x".repeat(DOCUMENT_BYTES_MAX + 1);
+    for (method, params, code) in [
+        ("nonsense", json!({}), ErrorCode::Protocol),
+        ("improve", json!({"requestId": 3}), ErrorCode::Protocol),
+        ("explain", request("a", "x = 1", 1, 1), ErrorCode::Protocol),
+        ("explain", request("", "x = 1", 1, 1), ErrorCode::Protocol),
+        ("explain", request("b", "x = 1", 1, 9), ErrorCode::LinesOutOfRange),
+        ("improve", request("b", "\n  \n", 1, 2), ErrorCode::SelectionEmpty),
+        ("improve", request("b", &huge, 1, 1), ErrorCode::DocumentTooLarge),
+    ] {
+        let id = rig.request(1, method, params);
+        assert_eq!(rig.answer(id).unwrap_err().code, code, "{method}");
+    }
+}
+
+#[test]
+fn a_missing_model_fails_its_request_only() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let mut params = request("a", "x = 1", 1, 1);
+    params["model"] = "missing".into();
+    let id = rig.request(1, "explain", params);
+    assert_eq!(rig.answer(id).unwrap_err().code, ErrorCode::ModelNotFound);
+    let id = rig.request(1, "status", json!({}));
+    assert_eq!(rig.answer(id).unwrap()["engine"]["state"], "idle");
+}
+
+#[test]
+fn settings_take_effect() {
+    let mut rig = Rig::with_settings(json!({"codeModel": "file-model", "contextWindow": 1024}));
+    rig.connect(1);
+    let settings = json!({
+        "contextWindow": 512,
+        "acceleration": "cpu",
+        "sampling": {"temperature": 0.5, "topP": 0.8, "repeatPenalty": 1.25},
+        "wrong": 1,
+    });
+    let id = rig.request(1, "configure", json!({"settings": settings}));
+    assert_eq!(rig.answer(id).unwrap()["errors"][0]["code"], "invalidSetting");
+    rig.explain(1, "a");
+    let load = &rig.calls("loadModel")[0];
+    assert_eq!(load["modelRef"], "file-model");
+    assert_eq!(load["profile"]["contextTokens"], 512);
+    assert_eq!(load["profile"]["gpuLayers"], 0);
+    let sampling = &rig.calls("generate")[0]["sampling"];
+    assert_eq!(sampling["temperature"], 0.5);
+    assert_eq!(sampling["repeatPenalty"], 1.25);
+    assert!((sampling["topP"].as_f64().unwrap() - 0.8).abs() < 1e-6);
+}
+
+#[test]
+fn an_unused_host_ends_and_a_used_one_stays() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.pass(120_000);
+    assert!(!rig.exited);
+    rig.event(Event::ClientGone(1));
+    rig.pass(59_000);
+    assert!(!rig.exited);
+    rig.pass(2_000);
+    assert!(rig.exited);
+
+    let mut nobody = Rig::new();
+    nobody.event(Event::Tick);
+    nobody.pass(61_000);
+    assert!(nobody.exited, "a host nobody ever connects to ends too");
+}
+
+#[test]
+fn stop_answers_everybody_and_drain_waits() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let (running, waiting) = (rig.explain(1, "a"), rig.explain(1, "b"));
+    let stop = rig.request(1, "stop", json!({}));
+    assert!(rig.answer(stop).is_ok() && rig.exited);
+    for id in [running, waiting] {
+        assert_eq!(rig.answer(id).unwrap_err().code, ErrorCode::Draining);
+    }
+
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let running = rig.explain(1, "a");
+    rig.request(1, "drain", json!({}));
+    let refused = rig.explain(1, "b");
+    assert_eq!(rig.answer(refused).unwrap_err().code, ErrorCode::Draining);
+    assert!(!rig.exited);
+    rig.write("done");
+    rig.finish();
+    assert!(rig.answer(running).is_ok() && rig.exited);
+}
+
+#[test]
+fn there_is_a_bound_on_waiting_requests() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let ids: Vec<i64> = (0..80).map(|round| rig.explain(1, &format!("r{round}"))).collect();
+    let refused = ids.iter().filter(|id| !rig.answers(**id).is_empty()).count();
+    assert_eq!(refused, 80 - 64 - 1, "one runs and 64 wait");
+    assert_eq!(rig.answer(ids[79]).unwrap_err().code, ErrorCode::Busy);
+}
+
+#[test]
+fn status_is_told_to_those_who_asked() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.event(Event::ClientConnected(2));
+    let hello = json!({"protocolVersion": PROTOCOL_VERSION, "buildId": "x", "pid": 1,
+        "client": "editor", "wantsStatus": true});
+    rig.request(2, "hello", hello);
+    rig.explain(1, "a");
+    rig.pass(500);
+    rig.write("x");
+    rig.finish();
+    rig.pass(500);
+    let told: Vec<(ClientId, String)> = rig
+        .notifications("statusChanged")
+        .map(|(client, params)| (client, params["engine"]["state"].as_str().unwrap().to_owned()))
+        .collect();
+    assert!(told.iter().all(|(client, _)| *client == 2));
+    let states: Vec<&str> = told.iter().map(|(_, state)| state.as_str()).collect();
+    assert!(states.contains(&"working") && states.last() == Some(&"ready"), "{states:?}");
+}
+
+/// Any order of requests, cancels, crashes and time: each request ends exactly once.
+#[test]
+fn every_request_ends_exactly_once_whatever_happens() {
+    for seed in 0..300_u64 {
+        let mut random = seed;
+        let mut next = |bound: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040);
+            (random >> 33) % bound
+        };
+        let mut rig = Rig::new();
+        rig.connect(1);
+        rig.connect(2);
+        let mut ids = Vec::new();
+        for step in 0..60 {
+            let generating = !rig.calls("generate").is_empty();
+            match next(8) {
+                0 | 1 => ids.push(rig.explain(1 + next(2), &format!("r{step}"))),
+                2 if generating => rig.write("word "),
+                3 if generating => rig.finish(),
+                4 if !rig.started.is_empty() => rig.kill(),
+                5 => {
+                    let target = format!("r{}", next(60));
+                    rig.request(1 + next(2), "cancel", json!({"requestId": target}));
+                }
+                6 if generating => {
+                    let call = rig.open_call("generate");
+                    rig.end_cancelled(call);
+                }
+                _ => rig.pass(next(3_000)),
+            }
+        }
+        rig.request(1, "stop", json!({}));
+        for id in ids {
+            let answers: Vec<Result<Value, ErrorInfo>> = rig.answers(id);
+            assert_eq!(answers.len(), 1, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_frame_that_is_no_message_gets_an_error_and_the_connection_lives() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.event(Event::ClientMalformed(1, "the frame is not JSON".to_owned()));
+    let error = rig.answer(0).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Protocol);
+    let status = rig.request(1, "status", json!({}));
+    assert!(rig.answer(status).is_ok());
+    let stray = Message::Response { id: Id::Number(5), result: Ok(json!(1)) };
+    rig.event(Event::ClientMessage(1, stray));
+}

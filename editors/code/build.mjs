@@ -1,0 +1,49 @@
+/**
+ * Bundles the extension, its webview script, and with `--tests` the unit tests.
+ * Type checking is `npm run check`; esbuild does none.
+ */
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+import { build } from "esbuild";
+
+const root = import.meta.dirname;
+const node = {
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  format: "cjs",
+  logLevel: "warning",
+};
+
+if (process.argv.includes("--tests")) {
+  const outdir = join(root, "dist-test");
+  rmSync(outdir, { recursive: true, force: true });
+  const tests = readdirSync(join(root, "test")).filter((name) => name.endsWith(".test.ts"));
+  await build({
+    ...node,
+    entryPoints: tests.map((name) => join(root, "test", name)),
+    outdir,
+    sourcemap: "inline",
+  });
+} else {
+  const outdir = join(root, "dist");
+  rmSync(outdir, { recursive: true, force: true });
+  await build({
+    ...node,
+    entryPoints: [join(root, "src/extension.ts")],
+    outdir,
+    external: ["vscode"],
+    legalComments: "linked",
+  });
+  await build({
+    bundle: true,
+    platform: "browser",
+    target: "es2022",
+    format: "iife",
+    logLevel: "warning",
+    legalComments: "linked",
+    entryPoints: { explain: join(root, "src/ui/explain/main.ts") },
+    outdir,
+  });
+}

@@ -1,0 +1,64 @@
+/**
+ * The extension's entry: makes the parts and hands each what it needs. Nothing is decided here.
+ */
+import * as vscode from "vscode";
+
+import { registerDemoNotice } from "./features/demo-notice";
+import { registerExplain } from "./features/explain";
+import { registerImprove } from "./features/improve";
+import { Notifier } from "./features/notify";
+import { Previews } from "./features/previews";
+import { Session } from "./features/session";
+import { registerStatus } from "./features/status";
+import { HostConnection } from "./host/connection";
+import { openLink } from "./host/link";
+import { startHost, stopHost } from "./host/process";
+import { logLine, toErrorInfo } from "./lib/errors";
+import { Running } from "./lib/running";
+
+/** Called by the editor once it has started. */
+export function activate(context: vscode.ExtensionContext): void {
+  const program = process.env["LOCALCODER_BIN"];
+  const log = vscode.window.createOutputChannel("LocalCoder", { log: true });
+  const host = new HostConnection(async (onNotification) => {
+    const { socket } = await startHost(program);
+    return await openLink(socket, onNotification);
+  });
+  const busyChanged = new vscode.EventEmitter<boolean>();
+  const running = new Running((busy) => {
+    void vscode.commands.executeCommand("setContext", "localcoder.busy", busy);
+    busyChanged.fire(busy);
+  });
+  const notifier = new Notifier(log);
+  const previews = new Previews(host, notifier);
+  const session = new Session(context.extension.packageJSON, host, notifier, log);
+  const restart = async (): Promise<void> => {
+    log.info("Restarting the engine.");
+    try {
+      await stopHost(program);
+    } catch (error) {
+      log.warn(logLine(toErrorInfo(error)));
+    }
+    host.reconnect();
+  };
+  context.subscriptions.push(
+    log,
+    busyChanged,
+    previews,
+    session,
+    registerImprove(host, running, previews, notifier),
+    registerExplain(context.extensionUri, host, running, notifier, log),
+    registerStatus(host, running, busyChanged.event, log, {
+      restart,
+      retry: () => {
+        session.retry();
+      },
+    }),
+    registerDemoNotice(context.globalState, host),
+    host,
+  );
+  void host.keepConnected();
+  if (process.env["LOCALCODER_SMOKE_REPORT"] !== undefined) {
+    void import("./smoke").then(({ runSmoke }) => runSmoke(host));
+  }
+}

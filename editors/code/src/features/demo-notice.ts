@@ -1,0 +1,36 @@
+/**
+ * Says once that the bundled demo model is no code assistant, and how to use a real model.
+ * Nobody should judge the product, or trust an answer, by the demo.
+ */
+import * as vscode from "vscode";
+
+import type { HostStatus } from "../generated/protocol";
+import type { HostConnection } from "../host/connection";
+
+const SHOWN_KEY = "localcoder.demoNoticeShown";
+
+/** See the module. */
+export function registerDemoNotice(
+  memory: vscode.Memento,
+  host: HostConnection,
+): vscode.Disposable {
+  const show = async (status: HostStatus): Promise<void> => {
+    if (status.model?.demo !== true || memory.get<boolean>(SHOWN_KEY) === true) {
+      return;
+    }
+    await memory.update(SHOWN_KEY, true);
+    const choice = await vscode.window.showInformationMessage(
+      "LocalCoder is using its small demo model, which tidies short Python functions and can do " +
+        "little else. To use a real model, set the code model to the path of a GGUF file.",
+      "Choose a Model",
+    );
+    if (choice !== undefined) {
+      await vscode.commands.executeCommand("workbench.action.openSettings", "localcoder.codeModel");
+    }
+  };
+  return new vscode.Disposable(
+    host.onStatus.on((status) => {
+      void show(status);
+    }),
+  );
+}

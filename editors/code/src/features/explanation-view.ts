@@ -1,0 +1,150 @@
+/**
+ * The Explanation view: a webview that shows a state which is kept here, so that hiding or moving
+ * the view loses nothing. It runs only our own bundled script and can load nothing else.
+ */
+import { randomBytes } from "node:crypto";
+
+import * as vscode from "vscode";
+
+import type { ErrorAction } from "../generated/protocol";
+import { EMPTY } from "../lib/explanation";
+import type { Explanation } from "../lib/explanation";
+import { readViewMessage } from "../lib/messages";
+import type { StateMessage } from "../lib/messages";
+
+/** The view's id. */
+export const VIEW_ID = "localcoder.explanation";
+
+/** Shortest time between two updates of the view, in milliseconds. */
+const UPDATE_EVERY_MS = 50;
+
+/** What the user does in the view. */
+export interface ViewActions {
+  stop(): void;
+  act(action: ErrorAction): void;
+}
+
+/** See the module. */
+export class ExplanationView implements vscode.WebviewViewProvider, vscode.Disposable {
+  readonly #extension: vscode.Uri;
+  readonly #actions: ViewActions;
+  readonly #registration: vscode.Disposable;
+  #state: Explanation = EMPTY;
+  #view: vscode.WebviewView | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(extension: vscode.Uri, actions: ViewActions) {
+    this.#extension = extension;
+    this.#actions = actions;
+    this.#registration = vscode.window.registerWebviewViewProvider(VIEW_ID, this);
+  }
+
+  /** What is shown. */
+  get state(): Explanation {
+    return this.#state;
+  }
+
+  /** Shows another state, soon. */
+  set state(state: Explanation) {
+    this.#state = state;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#post();
+    }, UPDATE_EVERY_MS);
+  }
+
+  /** Brings the view to the front; the editor keeps the focus where the view exists already. */
+  async reveal(): Promise<void> {
+    if (this.#view === undefined) {
+      await vscode.commands.executeCommand(`${VIEW_ID}.focus`);
+    } else {
+      this.#view.show(true);
+    }
+  }
+
+  resolveWebviewView(view: vscode.WebviewView): void {
+    this.#view = view;
+    const { webview } = view;
+    const media = vscode.Uri.joinPath(this.#extension, "media");
+    const dist = vscode.Uri.joinPath(this.#extension, "dist");
+    webview.options = { enableScripts: true, localResourceRoots: [media, dist] };
+    webview.onDidReceiveMessage((message: unknown) => {
+      this.#receive(message);
+    });
+    view.onDidDispose(() => {
+      this.#view = undefined;
+    });
+    webview.html = page(
+      webview.cspSource,
+      webview.asWebviewUri(vscode.Uri.joinPath(media, "explain.css")).toString(),
+      webview.asWebviewUri(vscode.Uri.joinPath(dist, "explain.js")).toString(),
+    );
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#registration.dispose();
+  }
+
+  #receive(message: unknown): void {
+    const read = readViewMessage(message);
+    switch (read?.type) {
+      case "ready":
+        this.#post();
+        break;
+      case "stop":
+        this.#actions.stop();
+        break;
+      case "copy":
+        void vscode.env.clipboard.writeText(this.#state.text);
+        vscode.window.setStatusBarMessage("$(check) Explanation copied", 3_000);
+        break;
+      case "act":
+        this.#actions.act(read.action);
+        break;
+      case undefined:
+        break;
+    }
+  }
+
+  #post(): void {
+    const message: StateMessage = { type: "state", state: this.#state };
+    void this.#view?.webview.postMessage(message);
+  }
+}
+
+/** All fixed text; what varies comes as messages and is set as text. */
+function page(cspSource: string, style: string, script: string): string {
+  const nonce = randomBytes(16).toString("base64url");
+  const policy = `default-src 'none'; style-src ${cspSource}; script-src 'nonce-${nonce}'`;
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="${style}">
+<title>Explanation</title>
+</head>
+<body>
+<main id="explanation" data-testid="explanation" data-phase="empty">
+<header id="header" data-testid="explanation-header" hidden>
+<div id="about"><strong id="target" data-testid="explanation-target"></strong>
+<span id="model" data-testid="explanation-model"></span></div>
+<div id="tools" role="toolbar" aria-label="Explanation">
+<button id="stop" data-testid="explanation-stop" type="button" hidden>Stop</button>
+<button id="copy" data-testid="explanation-copy" type="button" hidden>Copy</button>
+</div>
+</header>
+<p id="stage" data-testid="explanation-stage" role="status" aria-live="polite"></p>
+<article id="text" data-testid="explanation-text" aria-label="Explanation text" aria-live="polite"></article>
+<section id="error" data-testid="explanation-error" role="alert" hidden>
+<p id="error-text" data-testid="explanation-error-text"></p>
+<div id="error-buttons"></div>
+</section>
+<footer id="footnotes" data-testid="explanation-footnotes"></footer>
+</main>
+<script nonce="${nonce}" src="${script}"></script>
+</body>
+</html>`;
+}

@@ -1,0 +1,58 @@
+/**
+ * Shows errors: message, reason and next step, with the buttons that the host suggests. The one
+ * place where an error becomes a notification.
+ */
+import * as vscode from "vscode";
+
+import type { ErrorAction } from "../generated/protocol";
+import { logLine, renderError, toErrorInfo } from "../lib/errors";
+
+/** See the module. */
+export class Notifier {
+  readonly #log: vscode.LogOutputChannel;
+
+  constructor(log: vscode.LogOutputChannel) {
+    this.#log = log;
+  }
+
+  /** Logs and shows what was thrown. `retry`: does the thing again. */
+  error(error: unknown, retry?: () => void): void {
+    const info = toErrorInfo(error);
+    const { severity, text, buttons } = renderError(info, retry !== undefined);
+    if (severity === "silent") {
+      this.#log.info(logLine(info));
+      return;
+    }
+    this.#log[severity === "information" ? "info" : severity === "warning" ? "warn" : "error"](
+      logLine(info),
+    );
+    const show = {
+      information: vscode.window.showInformationMessage,
+      warning: vscode.window.showWarningMessage,
+      error: vscode.window.showErrorMessage,
+    }[severity];
+    void show(text, ...buttons).then((button) => {
+      if (button !== undefined) {
+        this.act(button.action, retry);
+      }
+    });
+  }
+
+  /** Does what a button of an error says. */
+  act(action: ErrorAction, retry?: () => void): void {
+    switch (action) {
+      case "retry":
+        retry?.();
+        break;
+      case "showLog":
+        this.#log.show(true);
+        break;
+      case "openSettings":
+        void vscode.commands.executeCommand("workbench.action.openSettings", "localcoder.");
+        break;
+      case "reloadWindow":
+        void vscode.commands.executeCommand("workbench.action.reloadWindow");
+        break;
+    }
+  }
+}

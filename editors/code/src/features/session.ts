@@ -1,0 +1,101 @@
+/**
+ * What is done with every new connection: the user's settings are sent and the model is got
+ * ready. Settings are sent again when they change. Also writes the connection's story to the log.
+ */
+import * as vscode from "vscode";
+
+import type { ErrorInfo } from "../generated/protocol";
+import type { HostConnection, HostState } from "../host/connection";
+import { HostError, logLine, toErrorInfo } from "../lib/errors";
+import { declaredSettings, userSettings } from "../lib/settings";
+
+import type { Notifier } from "./notify";
+
+/** The part of the settings' names that all have. */
+const SECTION = "localcoder";
+
+/** See the module. */
+export class Session implements vscode.Disposable {
+  readonly #keys: readonly string[];
+  readonly #host: HostConnection;
+  readonly #notifier: Notifier;
+  readonly #log: vscode.LogOutputChannel;
+  readonly #subscriptions: vscode.Disposable[];
+  /** Complaints about settings that were shown; each is told once. */
+  readonly #told = new Set<string>();
+
+  constructor(
+    manifest: unknown,
+    host: HostConnection,
+    notifier: Notifier,
+    log: vscode.LogOutputChannel,
+  ) {
+    this.#keys = declaredSettings(manifest);
+    this.#host = host;
+    this.#notifier = notifier;
+    this.#log = log;
+    const unlisten = host.onState.on((state) => {
+      log.info(describe(state));
+      if (state.kind === "connected") {
+        void this.#prepare();
+      }
+    });
+    this.#subscriptions = [
+      new vscode.Disposable(unlisten),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration(SECTION) && host.state.kind === "connected") {
+          void this.#prepare();
+        }
+      }),
+    ];
+  }
+
+  /** Tries again to get the model ready, and to connect where there is no connection. */
+  retry(): void {
+    if (this.#host.state.kind === "connected") {
+      void this.#prepare();
+    } else {
+      this.#host.reconnect();
+    }
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.#subscriptions).dispose();
+  }
+
+  async #prepare(): Promise<void> {
+    const configuration = vscode.workspace.getConfiguration();
+    const settings = userSettings(this.#keys, (key) => configuration.inspect(key));
+    try {
+      const { errors } = await this.#host.request("configure", { settings });
+      this.#tell(errors);
+      await this.#host.request("warm", {});
+      this.#log.info("The model is ready.");
+    } catch (error) {
+      // The status bar tells a failed engine; a popup for what nobody asked would be too much.
+      this.#log.warn(`Getting the model ready failed: ${logLine(toErrorInfo(error))}`);
+    }
+  }
+
+  #tell(errors: readonly ErrorInfo[]): void {
+    for (const error of errors) {
+      if (!this.#told.has(logLine(error))) {
+        this.#told.add(logLine(error));
+        this.#notifier.error(new HostError(error));
+      }
+    }
+  }
+}
+
+function describe(state: HostState): string {
+  switch (state.kind) {
+    case "connecting":
+      return state.again ? "The engine host ended; connecting again." : "Connecting.";
+    case "connected":
+      return `Connected to the engine host ${state.host.pid}, build ${state.host.buildId}.`;
+    case "unreachable":
+      return `No connection: ${logLine(state.error)}`;
+    case "stopped":
+      return "Disconnected.";
+  }
+}

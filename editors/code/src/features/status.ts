@@ -1,0 +1,113 @@
+/**
+ * The status bar item, which always tells what engine and connection do, and its menu. What it
+ * says is decided in `lib/status.ts`.
+ */
+import * as vscode from "vscode";
+
+import type { HostConnection } from "../host/connection";
+import { renderError } from "../lib/errors";
+import type { Running } from "../lib/running";
+import { statusView } from "../lib/status";
+import type { StatusView } from "../lib/status";
+
+/** What the status bar needs besides the host. */
+export interface StatusActions {
+  /** Starts the engine again, as a retry and on demand. */
+  restart(): Promise<void>;
+  /** Tries again after a failure. */
+  retry(): void;
+}
+
+/** See the module. `busyChanged` tells when this window starts or stops waiting. */
+export function registerStatus(
+  host: HostConnection,
+  running: Running,
+  busyChanged: vscode.Event<boolean>,
+  log: vscode.LogOutputChannel,
+  actions: StatusActions,
+): vscode.Disposable {
+  const item = vscode.window.createStatusBarItem(
+    "localcoder.status",
+    vscode.StatusBarAlignment.Right,
+    1_000,
+  );
+  item.name = "LocalCoder";
+  let view: StatusView;
+  const update = (): void => {
+    view = statusView(host.state, host.status, running.busy);
+    draw(item, view);
+  };
+  const removals = [host.onState.on(update), host.onStatus.on(update)];
+  update();
+  item.show();
+  return vscode.Disposable.from(
+    item,
+    busyChanged(update),
+    ...removals.map((remove) => new vscode.Disposable(remove)),
+    vscode.commands.registerCommand("localcoder.showMenu", () => showMenu(running.busy)),
+    vscode.commands.registerCommand("localcoder.showFailure", () =>
+      showFailure(view, log, actions),
+    ),
+    vscode.commands.registerCommand("localcoder.showLog", () => {
+      log.show();
+    }),
+    vscode.commands.registerCommand("localcoder.cancel", () => {
+      running.cancelAll();
+    }),
+    vscode.commands.registerCommand("localcoder.restartEngine", () => actions.restart()),
+  );
+}
+
+function draw(item: vscode.StatusBarItem, view: StatusView): void {
+  item.text = `$(${view.icon}) LocalCoder: ${view.label}`;
+  item.accessibilityInformation = { label: `LocalCoder: ${view.label}`, role: "button" };
+  item.command = view.failure === undefined ? "localcoder.showMenu" : "localcoder.showFailure";
+  item.backgroundColor =
+    view.failure === undefined ? undefined : new vscode.ThemeColor("statusBarItem.errorBackground");
+  // Names come out of model files: appended as text, and nothing in here is trusted.
+  const tooltip = new vscode.MarkdownString();
+  for (const line of view.details) {
+    tooltip.appendText(line);
+    tooltip.appendMarkdown("\n\n");
+  }
+  item.tooltip = tooltip;
+}
+
+async function showMenu(busy: boolean): Promise<void> {
+  const entries = [
+    { label: "$(sparkle) Improve Selection", command: "localcoder.improveSelection" },
+    {
+      label: "$(edit) Improve Selection with Instruction…",
+      command: "localcoder.improveWithInstruction",
+    },
+    { label: "$(comment-discussion) Explain Selection", command: "localcoder.explainSelection" },
+    ...(busy
+      ? [{ label: "$(debug-stop) Cancel Running Requests", command: "localcoder.cancel" }]
+      : []),
+    { label: "$(output) Show Log", command: "localcoder.showLog" },
+    { label: "$(debug-restart) Restart Engine", command: "localcoder.restartEngine" },
+  ];
+  const options = { title: "LocalCoder", placeHolder: "What do you want to do?" };
+  const chosen = await vscode.window.showQuickPick(entries, options);
+  if (chosen !== undefined) {
+    await vscode.commands.executeCommand(chosen.command);
+  }
+}
+
+async function showFailure(
+  view: StatusView,
+  log: vscode.LogOutputChannel,
+  actions: StatusActions,
+): Promise<void> {
+  if (view.failure === undefined) {
+    await vscode.commands.executeCommand("localcoder.showMenu");
+    return;
+  }
+  const { text } = renderError(view.failure);
+  const chosen = await vscode.window.showErrorMessage(text, "Retry", "Show Log");
+  if (chosen === "Retry") {
+    actions.retry();
+  } else if (chosen === "Show Log") {
+    log.show();
+  }
+}

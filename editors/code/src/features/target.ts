@@ -1,0 +1,60 @@
+/**
+ * What a command works on: the document of the active editor as it is now, saved or not, and the
+ * selected lines. Tells the user where there is nothing to work on.
+ */
+import * as vscode from "vscode";
+
+import { DOCUMENT_BYTES_MAX } from "../generated/protocol";
+import type { DocumentText, LineRange } from "../generated/protocol";
+import { HostError } from "../lib/errors";
+import { baseName, lineLabel, selectedLines } from "../lib/lines";
+
+/** The scheme of proposed texts. */
+export const PREVIEW_SCHEME = "localcoder-preview";
+
+/** A document and lines of it. */
+export interface Target {
+  readonly document: vscode.TextDocument;
+  readonly lines: LineRange;
+}
+
+/** The selection, or an error that says what to select. `verb`: `improve`, `explain`. */
+export function currentTarget(verb: string): Target {
+  const editor = vscode.window.activeTextEditor;
+  if (editor?.document.uri.scheme === PREVIEW_SCHEME) {
+    throw new HostError({
+      code: "selectionEmpty",
+      message: `this is a proposed text: apply or discard it, then select the code to ${verb}`,
+    });
+  }
+  const lines = editor && selectedLines(editor.selection.start, editor.selection.end);
+  if (editor === undefined || lines === undefined) {
+    throw new HostError({ code: "selectionEmpty", message: `select the code to ${verb} first` });
+  }
+  return { document: editor.document, lines };
+}
+
+/** The document as the host gets it. */
+export function documentText(document: vscode.TextDocument): DocumentText {
+  const text = document.getText();
+  const bytes = Buffer.byteLength(text);
+  if (bytes > DOCUMENT_BYTES_MAX) {
+    throw new HostError({
+      code: "documentTooLarge",
+      message: `${baseName(document.fileName)} has ${bytes} bytes; at most ${DOCUMENT_BYTES_MAX} can be worked on`,
+      hint: "Move the code to a smaller file.",
+    });
+  }
+  const path = vscode.workspace.asRelativePath(document.uri, false);
+  return { path, languageId: document.languageId, text };
+}
+
+/** `name.py`. */
+export function documentName(document: vscode.TextDocument): string {
+  return baseName(document.fileName);
+}
+
+/** `name.py, lines 3–7`. */
+export function targetLabel(target: Target): string {
+  return `${documentName(target.document)}, ${lineLabel(target.lines)}`;
+}

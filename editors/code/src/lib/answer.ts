@@ -1,0 +1,47 @@
+/**
+ * Says in words what an answer cost and what the model was not given or did not finish.
+ * Nothing is left out silently: whatever these functions return is shown.
+ */
+import type { ContextUse, FinishReason, Usage } from "../generated/protocol";
+
+/** `120 tokens read, 85 written, 24.3 tokens/s`. */
+export function usageText(usage: Usage): string {
+  const parts = [`${usage.promptTokens} tokens read`, `${usage.generatedTokens} written`];
+  if (usage.decodeMs > 0 && usage.generatedTokens > 0) {
+    const perSecond = (usage.generatedTokens * 1000) / usage.decodeMs;
+    parts.push(`${perSecond.toFixed(1)} tokens/s`);
+  }
+  return parts.join(", ");
+}
+
+/** What of the file the model did not see. */
+export function omittedText(context: ContextUse): string | undefined {
+  const omitted: string[] = [];
+  if (context.beforeLinesOmitted > 0) {
+    omitted.push(`${count(context.beforeLinesOmitted)} before the selection`);
+  }
+  if (context.afterLinesOmitted > 0) {
+    omitted.push(`${count(context.afterLinesOmitted)} after it`);
+  }
+  if (omitted.length === 0) {
+    return undefined;
+  }
+  return `Not shown to the model: ${omitted.join(" and ")} (its context window holds ${context.windowTokens} tokens).`;
+}
+
+/** Why an answer is not whole. */
+export function cutText(finish: FinishReason): string | undefined {
+  switch (finish) {
+    case "tokenLimit":
+      return "The answer was cut: it reached the limit on generated tokens.";
+    case "contextFull":
+      return "The answer was cut: the context window is full.";
+    case "endOfTurn":
+    case "stopString":
+      return undefined;
+  }
+}
+
+function count(lines: number): string {
+  return lines === 1 ? "1 line" : `${lines} lines`;
+}

@@ -1,0 +1,46 @@
+/** Time and its ends: what waits in `host/` waits through these, so that tests need not. */
+
+/** The time, so that tests need not wait. */
+export interface Clock {
+  now(): number;
+  /** Resolves after that time, or at once when the signal aborts. */
+  delay(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Resolves when `signal` aborts; never, once `until` has aborted. */
+export function whenAborted(signal: AbortSignal, until: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+    } else {
+      signal.addEventListener(
+        "abort",
+        () => {
+          resolve();
+        },
+        { once: true, signal: until },
+      );
+    }
+  });
+}
+
+/** The machine's own. */
+export const REAL_CLOCK: Clock = {
+  now: () => performance.now(),
+  delay: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal.aborted) {
+        resolve();
+        return;
+      }
+      const timer = Number.isFinite(ms) ? setTimeout(resolve, ms) : undefined;
+      signal.addEventListener(
+        "abort",
+        () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        { once: true },
+      );
+    }),
+};

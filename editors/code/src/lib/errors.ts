@@ -1,0 +1,137 @@
+/**
+ * Errors as the host writes them: recognising them on the wire and putting them into words and
+ * buttons. Shows nothing itself; `features/notify.ts` does.
+ */
+import { ERROR_CODES } from "../generated/protocol";
+import type { ErrorAction, ErrorCode, ErrorInfo } from "../generated/protocol";
+
+/** An {@link ErrorInfo} that can be thrown. */
+export class HostError extends Error {
+  constructor(readonly info: ErrorInfo) {
+    super(info.message);
+    this.name = "HostError";
+  }
+}
+
+/** How loudly an error is told. `silent`: the user asked for it. */
+export type Severity = "silent" | "information" | "warning" | "error";
+
+/** Closed on purpose: a new code must be given a severity to compile. */
+const SEVERITIES: Record<ErrorCode, Severity> = {
+  internal: "error",
+  usage: "error",
+  protocol: "error",
+  versionMismatch: "error",
+  hostUnreachable: "error",
+  runtimeFolder: "error",
+  draining: "warning",
+  busy: "warning",
+  fileNotFound: "error",
+  fileAccess: "error",
+  notText: "warning",
+  linesOutOfRange: "warning",
+  selectionEmpty: "information",
+  selectionTooLarge: "warning",
+  documentTooLarge: "warning",
+  documentChanged: "warning",
+  answerUnusable: "warning",
+  invalidSetting: "warning",
+  noModel: "error",
+  modelNotFound: "error",
+  modelNotGguf: "error",
+  modelDamaged: "error",
+  modelUnsupported: "error",
+  modelLoadFailed: "error",
+  outOfMemory: "error",
+  workerStart: "error",
+  workerCrashed: "error",
+  generateFailed: "error",
+  editorStart: "error",
+  cancelled: "silent",
+};
+
+const ACTION_TITLES: Record<ErrorAction, string> = {
+  retry: "Retry",
+  showLog: "Show Log",
+  openSettings: "Open Settings",
+  reloadWindow: "Reload Window",
+};
+
+/** A button under an error. */
+export interface ErrorButton {
+  readonly action: ErrorAction;
+  readonly title: string;
+}
+
+/** An error ready to be shown. */
+export interface RenderedError {
+  readonly severity: Severity;
+  /** What happened, why, and what to do next, as sentences. */
+  readonly text: string;
+  readonly buttons: readonly ErrorButton[];
+}
+
+/** Puts an error into words. `canRetry`: whether the caller can do the thing again. */
+export function renderError(info: ErrorInfo, canRetry = false): RenderedError {
+  const severity = SEVERITIES[info.code];
+  const what = info.cause === undefined ? info.message : `${info.message}: ${info.cause}`;
+  const text = [what, info.hint ?? ""].map(asSentence).filter(Boolean).join(" ");
+  const actions = new Set<ErrorAction>();
+  if (info.action !== undefined && (info.action !== "retry" || canRetry)) {
+    actions.add(info.action);
+  }
+  if (severity === "error") {
+    actions.add("showLog");
+  }
+  const buttons = [...actions].map((action) => ({ action, title: ACTION_TITLES[action] }));
+  return { severity, text, buttons };
+}
+
+/** One line for the log. */
+export function logLine(info: ErrorInfo): string {
+  const cause = info.cause === undefined ? "" : `: ${info.cause}`;
+  return `${info.code}: ${info.message}${cause}`;
+}
+
+/** Whether a value from outside is an {@link ErrorInfo} of this version. */
+export function isErrorInfo(value: unknown): value is ErrorInfo {
+  if (typeof value !== "object" || value === null) {
+    return false;
+  }
+  const { code, message } = value as Record<string, unknown>;
+  return (
+    typeof code === "string" && Object.hasOwn(ERROR_CODES, code) && typeof message === "string"
+  );
+}
+
+/** What was thrown, as an {@link ErrorInfo}. Errors of JSON-RPC carry theirs in `data`. */
+export function toErrorInfo(error: unknown): ErrorInfo {
+  if (error instanceof HostError) {
+    return error.info;
+  }
+  if (typeof error === "object" && error !== null && "data" in error && isErrorInfo(error.data)) {
+    return error.data;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    code: "internal",
+    message: `something unexpected happened: ${message}`,
+    action: "showLog",
+  };
+}
+
+/** Whether the user stopped it, which needs no telling. */
+export function isCancelled(error: unknown): boolean {
+  return toErrorInfo(error).code === "cancelled";
+}
+
+/** The error of a request that the user stopped. */
+export function cancelled(): HostError {
+  return new HostError({ code: "cancelled", message: "the request was cancelled" });
+}
+
+function asSentence(text: string): string {
+  const trimmed = text.trim();
+  const sentence = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return sentence === "" || /[.!?…:]$/u.test(sentence) ? sentence : `${sentence}.`;
+}

@@ -1,0 +1,77 @@
+/**
+ * Whole lines of a text: what the user selected, and where lines stand. Knows no editor and
+ * decides no edit; the host says which lines an edit replaces.
+ */
+import type { Edit, LineRange } from "../generated/protocol";
+
+/** A place in a text as editors count it: both from 0. */
+export interface Place {
+  readonly line: number;
+  readonly character: number;
+}
+
+/** A piece of a text, as offsets. */
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * The lines of a selection, from 1 and inclusive; nothing where nothing is selected. A selection
+ * that ends before the first character of a line does not touch that line.
+ */
+export function selectedLines(start: Place, end: Place): LineRange | undefined {
+  if (start.line === end.line && start.character === end.character) {
+    return undefined;
+  }
+  const endsBeforeLine = end.character === 0 && end.line > start.line;
+  return { start: start.line + 1, end: endsBeforeLine ? end.line : end.line + 1 };
+}
+
+/** `line 3` or `lines 3–7`. */
+export function lineLabel(range: LineRange): string {
+  return range.start === range.end ? `line ${range.start}` : `lines ${range.start}–${range.end}`;
+}
+
+/** The text with those lines replaced; nothing where it does not have them. */
+export function replaceLines(text: string, range: LineRange, by: string): string | undefined {
+  const span = spanOf(text, range);
+  return span && text.slice(0, span.start) + by + text.slice(span.end);
+}
+
+/** Whether the text that an edit replaces stands at these lines, line ends aside. */
+export function originalStandsAt(text: string, range: LineRange, edit: Edit): boolean {
+  const span = spanOf(text, range);
+  return (
+    span !== undefined && unixEnds(text.slice(span.start, span.end)) === unixEnds(edit.original)
+  );
+}
+
+/** `name.py` of a path with either kind of slash. */
+export function baseName(path: string): string {
+  return path.split(/[\\/]/u).at(-1) ?? path;
+}
+
+/** The lines without the end of the last one. */
+function spanOf(text: string, range: LineRange): Span | undefined {
+  if (range.start < 1 || range.end < range.start) {
+    return undefined;
+  }
+  const ends = /\r\n|\r|\n/gu;
+  let line = 1;
+  let start = range.start === 1 ? 0 : undefined;
+  for (let match = ends.exec(text); match !== null; match = ends.exec(text)) {
+    if (line === range.end && start !== undefined) {
+      return { start, end: match.index };
+    }
+    line += 1;
+    if (line === range.start) {
+      start = ends.lastIndex;
+    }
+  }
+  return line === range.end && start !== undefined ? { start, end: text.length } : undefined;
+}
+
+function unixEnds(text: string): string {
+  return text.replace(/\r\n|\r/gu, "\n");
+}

@@ -1,0 +1,49 @@
+/**
+ * What the extension and the Explanation view say to each other. The view is not trusted: what
+ * it sends is a name out of a closed list and nothing else.
+ */
+import type { ErrorAction } from "../generated/protocol";
+
+import type { Explanation } from "./explanation";
+
+/** Extension to view: all there is to show. */
+export interface StateMessage {
+  readonly type: "state";
+  readonly state: Explanation;
+}
+
+/** View to extension. */
+export type ViewMessage =
+  | { readonly type: "ready" }
+  | { readonly type: "stop" }
+  | { readonly type: "copy" }
+  | { readonly type: "act"; readonly action: ErrorAction };
+
+const ACTIONS: Record<ErrorAction, true> = {
+  retry: true,
+  showLog: true,
+  openSettings: true,
+  reloadWindow: true,
+};
+
+/** Reads what the view sent; nothing where it makes no sense. */
+export function readViewMessage(value: unknown): ViewMessage | undefined {
+  if (typeof value !== "object" || value === null) {
+    return undefined;
+  }
+  const { type, action } = value as Record<string, unknown>;
+  switch (type) {
+    case "ready":
+    case "stop":
+    case "copy":
+      return { type };
+    case "act":
+      return isAction(action) ? { type, action } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function isAction(value: unknown): value is ErrorAction {
+  return typeof value === "string" && Object.hasOwn(ACTIONS, value);
+}

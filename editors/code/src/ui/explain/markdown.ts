@@ -1,0 +1,84 @@
+/**
+ * Markdown to a tree of a few harmless elements. A model's answer is untrusted: there is no raw
+ * HTML, no image, and a link is shown as its text and address, because anything that loads or
+ * opens an address could carry code away. `dom.ts` builds the tree.
+ */
+import MarkdownIt from "markdown-it";
+import type { Token } from "markdown-it";
+
+/** The elements that can occur. */
+export const ELEMENTS = [
+  "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "em",
+  "strong", "s", "hr", "br", "table", "thead", "tbody", "tr", "th", "td",
+] as const; // prettier-ignore
+
+/** An element or a text. */
+export type MarkdownNode = string | MarkdownElement;
+
+/** An element; it has no attributes. */
+export interface MarkdownElement {
+  readonly tag: (typeof ELEMENTS)[number];
+  readonly children: MarkdownNode[];
+}
+
+const parser = new MarkdownIt({ html: false, linkify: false, typographer: false }).disable("image");
+
+/** Reads Markdown, whole or as far as it has come. */
+export function parseMarkdown(text: string): MarkdownNode[] {
+  return build(parser.parse(text, {}));
+}
+
+function build(tokens: readonly Token[]): MarkdownNode[] {
+  const root: MarkdownNode[] = [];
+  const open = [root];
+  const append = (node: MarkdownNode): void => {
+    open.at(-1)?.push(node);
+  };
+  const links: string[] = [];
+  for (const token of tokens) {
+    if (token.type === "link_open") {
+      links.push(String(token.attrGet("href") ?? ""));
+    } else if (token.type === "link_close") {
+      append(` (${links.pop() ?? ""})`);
+    } else if (token.nesting === 1) {
+      // A tight list's paragraphs are hidden: their contents belong to the item.
+      const children: MarkdownNode[] = token.hidden ? (open.at(-1) ?? root) : [];
+      const tag = elementOf(token.tag);
+      if (!token.hidden && tag !== undefined) {
+        append({ tag, children });
+      }
+      open.push(children);
+    } else if (token.nesting === -1) {
+      open.pop();
+    } else {
+      for (const node of leaf(token)) {
+        append(node);
+      }
+    }
+  }
+  return root;
+}
+
+function leaf(token: Token): MarkdownNode[] {
+  switch (token.type) {
+    case "inline":
+      return build(token.children ?? []);
+    case "fence":
+    case "code_block":
+      return [{ tag: "pre", children: [{ tag: "code", children: [token.content] }] }];
+    case "code_inline":
+      return [{ tag: "code", children: [token.content] }];
+    case "hardbreak":
+      return [{ tag: "br", children: [] }];
+    case "softbreak":
+      return ["\n"];
+    case "hr":
+      return [{ tag: "hr", children: [] }];
+    default:
+      return token.content === "" ? [] : [token.content];
+  }
+}
+
+function elementOf(tag: string): MarkdownElement["tag"] | undefined {
+  return ELEMENTS.find((it) => it === tag);
+}

@@ -1,0 +1,264 @@
+/** The pure half of the extension: words, lines and states. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ERROR_CODES } from "../src/generated/protocol";
+import type { EngineState, ErrorCode, ErrorInfo } from "../src/generated/protocol";
+import { cutText, omittedText, usageText } from "../src/lib/answer";
+import { HostError, isErrorInfo, renderError, toErrorInfo } from "../src/lib/errors";
+import { answered, asked, EXPLANATION_CHARS_MAX, failedWith, grown } from "../src/lib/explanation";
+import {
+  baseName,
+  lineLabel,
+  originalStandsAt,
+  replaceLines,
+  selectedLines,
+} from "../src/lib/lines";
+import { readViewMessage } from "../src/lib/messages";
+import { progressText } from "../src/lib/progress";
+import { Running } from "../src/lib/running";
+import { declaredSettings, userSettings } from "../src/lib/settings";
+import { statusView } from "../src/lib/status";
+
+import { hostStatus, HELLO } from "./fake-host";
+import { CONTEXT, EXPLANATION, MODEL, USAGE } from "./samples";
+
+const codes = Object.keys(ERROR_CODES) as ErrorCode[];
+
+test("a selection covers every line it touches, and not one it only ends before", () => {
+  const lines = (start: [number, number], end: [number, number]) =>
+    selectedLines({ line: start[0], character: start[1] }, { line: end[0], character: end[1] });
+  assert.deepEqual(lines([0, 2], [0, 5]), { start: 1, end: 1 });
+  assert.deepEqual(lines([1, 0], [3, 4]), { start: 2, end: 4 });
+  assert.deepEqual(lines([1, 0], [3, 0]), { start: 2, end: 3 });
+  assert.deepEqual(lines([1, 5], [2, 0]), { start: 2, end: 2 });
+  assert.equal(lines([4, 3], [4, 3]), undefined);
+  assert.equal(lineLabel({ start: 3, end: 3 }), "line 3");
+  assert.equal(lineLabel({ start: 3, end: 7 }), "lines 3–7");
+});
+
+test("lines are replaced and nothing else, whatever the line ends", () => {
+  assert.equal(replaceLines("a\nb\nc\n", { start: 2, end: 2 }, "B\nB"), "a\nB\nB\nc\n");
+  assert.equal(replaceLines("a\r\nb\r\nc", { start: 1, end: 2 }, "x"), "x\r\nc");
+  assert.equal(replaceLines("a\nb", { start: 2, end: 2 }, ""), "a\n");
+  assert.equal(replaceLines("a\n", { start: 2, end: 2 }, "b"), "a\nb");
+  assert.equal(replaceLines("", { start: 1, end: 1 }, "b"), "b");
+  for (const range of [
+    { start: 0, end: 1 },
+    { start: 2, end: 1 },
+    { start: 1, end: 3 },
+    { start: 4, end: 4 },
+  ]) {
+    assert.equal(replaceLines("a\nb", range, "x"), undefined, lineLabel(range));
+  }
+});
+
+test("an edit stands only where its original is, line ends aside", () => {
+  const edit = { range: { start: 2, end: 3 }, original: "b\r\nc", replacement: "x" };
+  assert.ok(originalStandsAt("a\nb\nc\nd", { start: 2, end: 3 }, edit));
+  assert.ok(originalStandsAt("a\r\nb\r\nc\r\n", { start: 2, end: 3 }, edit));
+  assert.ok(!originalStandsAt("a\nb\nC\nd", { start: 2, end: 3 }, edit));
+  assert.ok(!originalStandsAt("a\nb", { start: 2, end: 3 }, edit));
+});
+
+test("names of files are found in paths of every system", () => {
+  assert.equal(baseName("/a/b/name.py"), "name.py");
+  assert.equal(baseName("C:\\a\\name.py"), "name.py");
+  assert.equal(baseName("Untitled-1"), "Untitled-1");
+});
+
+test("every error code is told with what happened, why, what next, and a button", () => {
+  for (const code of codes) {
+    const info: ErrorInfo = { code, message: "the thing broke", cause: "no luck", hint: "try it" };
+    const { severity, text, buttons } = renderError(info);
+    assert.equal(text, "The thing broke: no luck. Try it.", code);
+    assert.equal(severity === "silent", code === "cancelled", code);
+    assert.equal(
+      buttons.some((it) => it.action === "showLog"),
+      severity === "error",
+      code,
+    );
+    assert.ok(isErrorInfo(info), code);
+  }
+});
+
+test("a suggested retry is offered only where the caller can retry", () => {
+  const info: ErrorInfo = { code: "answerUnusable", message: "It broke.", action: "retry" };
+  assert.deepEqual(renderError(info, false).buttons, []);
+  assert.deepEqual(renderError(info, true).buttons, [{ action: "retry", title: "Retry" }]);
+  assert.equal(renderError(info).text, "It broke.");
+});
+
+test("whatever is thrown becomes an error with a code", () => {
+  const info: ErrorInfo = { code: "noModel", message: "no model" };
+  assert.deepEqual(toErrorInfo(new HostError(info)), info);
+  assert.deepEqual(toErrorInfo({ message: "x", data: info }), info);
+  assert.equal(toErrorInfo({ data: { code: "toString", message: "x" } }).code, "internal");
+  assert.match(toErrorInfo(new Error("boom")).message, /boom/u);
+  assert.match(toErrorInfo("boom").message, /boom/u);
+});
+
+test("every engine state has its words in the status bar", () => {
+  const error: ErrorInfo = {
+    code: "outOfMemory",
+    message: "the model needs 9 GB",
+    hint: "use a smaller one",
+  };
+  const expected: [EngineState, string, string][] = [
+    [{ state: "idle" }, "circle-outline", "idle"],
+    [{ state: "starting" }, "sync~spin", "starting…"],
+    [{ state: "loading", fraction: 0.424 }, "sync~spin", "loading 42 %"],
+    [{ state: "loading", fraction: 7 }, "sync~spin", "loading 100 %"],
+    [{ state: "ready" }, "check", "Coder 7B"],
+    [{ state: "working" }, "sync~spin", "working…"],
+    [{ state: "failed", error }, "error", "failed: the model needs 9 GB"],
+  ];
+  const connected = { kind: "connected", host: HELLO } as const;
+  for (const [engine, icon, label] of expected) {
+    const view = statusView(connected, hostStatus(engine, { model: MODEL }), false);
+    assert.deepEqual([view.icon, view.label], [icon, label]);
+    assert.equal(view.failure, engine.state === "failed" ? error : undefined);
+  }
+  assert.equal(statusView(connected, hostStatus({ state: "ready" }), true).label, "working…");
+});
+
+test("every state of the connection has its words in the status bar", () => {
+  const error: ErrorInfo = {
+    code: "hostUnreachable",
+    message: "no such program",
+    hint: "reinstall",
+  };
+  const label = (state: Parameters<typeof statusView>[0]) =>
+    statusView(state, undefined, false).label;
+  assert.equal(label({ kind: "connecting", again: false }), "starting…");
+  assert.equal(label({ kind: "connecting", again: true }), "reconnecting…");
+  assert.equal(label({ kind: "connected", host: HELLO }), "starting…");
+  assert.equal(label({ kind: "stopped" }), "stopped");
+  const view = statusView({ kind: "unreachable", error }, undefined, false);
+  assert.equal(view.label, "not running");
+  assert.deepEqual(view.details, ["No such program. Reinstall."]);
+});
+
+test("names out of model files can't draw icons or break lines", () => {
+  const name = `$(trash) a\nb\u202e${"x".repeat(60)}`;
+  const status = hostStatus({ state: "ready" }, { model: { ...MODEL, name } });
+  const view = statusView({ kind: "connected", host: HELLO }, status, false);
+  assert.ok(view.label.startsWith("$ (trash) a b x"));
+  assert.equal(view.label.length, 40);
+  assert.ok(view.details.every((line) => !/[\n\u202e]|\$\(/u.test(line)));
+});
+
+test("progress is the host's words, else the stage's, with the part that is done", () => {
+  const at = { requestId: "1", stage: "loading" } as const;
+  assert.equal(progressText({ ...at, message: "" }), "loading the model");
+  assert.equal(
+    progressText({ ...at, message: " warming up ", fraction: 0.5 }),
+    "warming up (50 %)",
+  );
+  assert.equal(progressText({ ...at, message: "50 % read", fraction: 0.5 }), "50 % read");
+});
+
+test("what an answer cost and lacks is told", () => {
+  assert.equal(usageText(USAGE), "120 tokens read, 50 written, 25.0 tokens/s");
+  assert.equal(usageText({ ...USAGE, decodeMs: 0 }), "120 tokens read, 50 written");
+  assert.equal(omittedText(CONTEXT), undefined);
+  assert.equal(
+    omittedText({ ...CONTEXT, beforeLinesOmitted: 1, afterLinesOmitted: 20 }),
+    "Not shown to the model: 1 line before the selection and 20 lines after it (its context window holds 4096 tokens).",
+  );
+  assert.equal(cutText("endOfTurn"), undefined);
+  assert.match(cutText("tokenLimit") ?? "", /cut/u);
+  assert.match(cutText("contextFull") ?? "", /cut/u);
+});
+
+test("an explanation goes from asked to done, and keeps what came when it fails", () => {
+  const start = asked("a.py, line 1", "");
+  assert.equal(start.phase, "working");
+  const growing = grown(grown(start, "It "), "adds.");
+  assert.deepEqual([growing.phase, growing.text], ["streaming", "It adds."]);
+  const done = answered(growing, EXPLANATION);
+  assert.deepEqual([done.phase, done.text, done.model], ["done", "It adds.", "Coder 7B"]);
+  assert.deepEqual(done.footnotes, ["120 tokens read, 50 written, 25.0 tokens/s"]);
+  const stopped = failedWith(growing, { code: "cancelled", message: "stopped" });
+  assert.deepEqual([stopped.phase, stopped.text, stopped.error], ["cancelled", "It adds.", ""]);
+  const failed = failedWith(growing, {
+    code: "workerCrashed",
+    message: "it died",
+    hint: "try again",
+  });
+  assert.deepEqual([failed.phase, failed.error], ["failed", "It died. Try again."]);
+  assert.deepEqual(
+    failed.buttons.map((it) => it.action),
+    ["retry", "showLog"],
+  );
+  assert.equal(
+    grown(start, "x".repeat(EXPLANATION_CHARS_MAX + 1)).text.length,
+    EXPLANATION_CHARS_MAX,
+  );
+});
+
+test("the view may say only what is on the list", () => {
+  assert.deepEqual(readViewMessage({ type: "stop", extra: 1 }), { type: "stop" });
+  assert.deepEqual(readViewMessage({ type: "act", action: "retry" }), {
+    type: "act",
+    action: "retry",
+  });
+  for (const bad of [
+    undefined,
+    null,
+    7,
+    "stop",
+    [],
+    {},
+    { type: "eval" },
+    { type: ["stop"] },
+    { type: "act" },
+    { type: "act", action: "toString" },
+    { type: "act", action: { retry: true } },
+  ]) {
+    // prettier-ignore
+    assert.equal(readViewMessage(bad), undefined, JSON.stringify(bad));
+  }
+});
+
+test("only what the user set goes to the host, and nothing of the folder", () => {
+  const manifest = {
+    contributes: {
+      configuration: { properties: { "localcoder.codeModel": {}, "localcoder.mode": {} } },
+    },
+  };
+  const keys = declaredSettings(manifest);
+  const values: Record<string, object> = {
+    "localcoder.codeModel": {
+      defaultValue: "demo",
+      globalValue: "/m.gguf",
+      workspaceValue: "/evil.gguf",
+    },
+    "localcoder.mode": { defaultValue: "performance", workspaceValue: "stability" },
+  };
+  assert.deepEqual(
+    userSettings(keys, (key) => values[key]),
+    { codeModel: "/m.gguf" },
+  );
+  assert.deepEqual(declaredSettings({}), []);
+});
+
+test("a newer request stops the older one with its key; all can be stopped", async () => {
+  const busy: boolean[] = [];
+  const running = new Running((it) => busy.push(it));
+  const untilAborted = (signal: AbortSignal) =>
+    new Promise<string>((resolve) => {
+      signal.addEventListener("abort", () => {
+        resolve("aborted");
+      });
+    });
+  const first = running.run("a", untilAborted);
+  const second = running.run("a", untilAborted);
+  assert.equal(await first, "aborted");
+  assert.ok(running.busy);
+  const third = running.run("b", untilAborted);
+  running.cancelAll();
+  assert.deepEqual(await Promise.all([second, third]), ["aborted", "aborted"]);
+  assert.ok(!running.busy);
+  assert.equal(busy.at(-1), false);
+});

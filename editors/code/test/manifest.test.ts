@@ -1,0 +1,47 @@
+/** The manifest: what a workspace may not do, and that keys and menus name commands that exist. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+interface Manifest {
+  readonly capabilities: { readonly untrustedWorkspaces: { readonly supported: string } };
+  readonly contributes: {
+    readonly commands: readonly { readonly command: string; readonly title: string }[];
+    readonly keybindings: readonly { readonly command: string; readonly when?: string }[];
+    readonly menus: Record<string, readonly { readonly command: string }[]>;
+    readonly configuration: { readonly properties: Record<string, { readonly scope?: string }> };
+  };
+}
+
+const root = join(__dirname, "..");
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
+const { commands, keybindings, menus, configuration } = manifest.contributes;
+
+test("keys and menus name commands that are declared and registered", () => {
+  const bundle =
+    readFileSync(join(root, "src/features/previews.ts"), "utf8") +
+    ["improve", "explain", "status"]
+      .map((it) => readFileSync(join(root, `src/features/${it}.ts`), "utf8"))
+      .join("");
+  const declared = new Set(commands.map((it) => it.command));
+  for (const { command } of [...keybindings, ...Object.values(menus).flat()]) {
+    assert.ok(declared.has(command), command);
+  }
+  for (const command of declared) {
+    assert.ok(bundle.includes(`registerCommand("${command}"`), command);
+  }
+});
+
+test("no key is bound without a condition", () => {
+  for (const { command, when } of keybindings) {
+    assert.ok(when !== undefined && when !== "", command);
+  }
+});
+
+test("a folder can set nothing", () => {
+  assert.equal(manifest.capabilities.untrustedWorkspaces.supported, "limited");
+  for (const [name, { scope }] of Object.entries(configuration.properties)) {
+    assert.ok(scope === "machine" || scope === "application", name);
+  }
+});

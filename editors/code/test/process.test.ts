@@ -1,0 +1,73 @@
+/** The program that starts the host: what it prints, how it fails, and that it is not there. */
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+import { startHost } from "../src/host/process";
+import { toErrorInfo } from "../src/lib/errors";
+
+const folder = mkdtempSync(join(tmpdir(), "lc-"));
+after(() => {
+  rmSync(folder, { recursive: true });
+});
+
+let count = 0;
+
+/** A program made of one line of shell. */
+function program(script: string): string {
+  count += 1;
+  const path = join(folder, `program-${count}`);
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+async function failure(path: string | undefined) {
+  const outcome: unknown = await startHost(path).then(
+    () => assert.fail("it should have failed"),
+    (error: unknown) => error,
+  );
+  return toErrorInfo(outcome);
+}
+
+test("the address is read from what is printed", async () => {
+  const path = program(
+    `[ "$*" = "host start --json" ] && echo '{"socket": "/run/h.sock", "pid": 9}'`,
+  );
+  assert.deepEqual(await startHost(path), { socket: "/run/h.sock", pid: 9 });
+});
+
+test("a host that keeps the output open does not hold up the start", async () => {
+  const path = program(`echo '{"socket": "/run/h.sock", "pid": 9}'; sleep 5 &`);
+  const startedAt = performance.now();
+  assert.equal((await startHost(path)).pid, 9);
+  assert.ok(performance.now() - startedAt < 4_000);
+});
+
+test("an error printed as JSON is passed on", async () => {
+  const info = { code: "runtimeFolder", message: "/run is not private", hint: "chmod 700 /run" };
+  assert.deepEqual(
+    await failure(program(`echo '${JSON.stringify({ error: info })}'; exit 6`)),
+    info,
+  );
+});
+
+test("an exit code is an error code, and what was said is the message", async () => {
+  const error = await failure(program("echo 'error: the folder is not yours' >&2; exit 6"));
+  assert.equal(error.code, "runtimeFolder");
+  assert.match(error.message, /not yours/u);
+  assert.match((await failure(program("exit 77"))).message, /exit code 77/u);
+});
+
+test("answers that make no sense are refused", async () => {
+  for (const output of ["", "hello", "[]", '{"socket": 3, "pid": 4}', '{"pid": 4}']) {
+    assert.equal((await failure(program(`echo '${output}'`))).code, "protocol", output);
+  }
+});
+
+test("a missing program is told as such", async () => {
+  assert.match((await failure(undefined)).hint ?? "", /localcoder/u);
+  assert.match((await failure(join(folder, "nothing"))).message, /could not be run/u);
+});

@@ -1,0 +1,4 @@
+// The server asks for an identity of the machine, for telemetry. There is none.
+export async function getDeviceId() {
+  return "";
+}

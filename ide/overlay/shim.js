@@ -1,0 +1,17 @@
+// The browser bundle carries its own copy of product.json. The product module
+// prefers these globals, so the page gets the same product as the server without
+// a change in the bundle. The names between at-signs are filled in at assembly.
+(function () {
+	globalThis._VSCODE_PRODUCT_JSON = "@PRODUCT@";
+	globalThis._VSCODE_PACKAGE_JSON = { version: "@VERSION@" };
+	const element = document.getElementById('vscode-workbench-web-configuration');
+	const configuration = JSON.parse(element.getAttribute('data-settings'));
+	const product = configuration.productConfiguration ?? {};
+	// Parts of the hosting shell that this product runs without.
+	for (const key of ['serviceWorker', 'updateEndpoint', 'codeServerVersion', 'embedderIdentifier', 'logoutEndpoint', 'proxyEndpointTemplate']) {
+		delete product[key];
+	}
+	configuration.isEnabledCoderGettingStarted = false;
+	configuration.configurationDefaults = Object.assign({}, configuration.configurationDefaults, "@DEFAULTS@");
+	element.setAttribute('data-settings', JSON.stringify(configuration));
+})();

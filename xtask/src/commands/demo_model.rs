@@ -1,0 +1,95 @@
+//! `demo-model`: the Python tools that make and measure the demo model.
+//!
+//! Does: a virtual environment under `target`, the packages that `requirements.txt` pins, and
+//! then `python -m demo_model`. Does not: take part in building or running the product, which
+//! only loads the finished GGUF. Also runs the tools' own tests, for `test`.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::arguments::Arguments;
+use crate::files::{self, Stamp};
+use crate::{places, process, report};
+
+pub(super) fn run(mut arguments: Arguments) -> Result<()> {
+    let work = arguments.option("--work")?;
+    let words = arguments.rest();
+    if words.is_empty() {
+        bail!("say what to do: prepare, train, export, evaluate or all");
+    }
+    let folder = places::root().join("models/demo");
+    let python = environment()?;
+    let work = work.map_or_else(|| home().join("work"), PathBuf::from);
+    // The tool runs in its own folder, and a relative path means the user's.
+    let work = std::path::absolute(work)?;
+    let mut tool = process::command(python, &folder);
+    tool.args(["-m", "demo_model"]).args(words).arg("--work").arg(work);
+    tool.env("PYTHONDONTWRITEBYTECODE", "1");
+    process::run(&mut tool)
+}
+
+fn home() -> PathBuf {
+    places::target().join("demo-model")
+}
+
+/// Where the virtual environment's Python is, once it is made.
+fn environment_python() -> PathBuf {
+    let programs = home().join("venv").join(if cfg!(windows) { "Scripts" } else { "bin" });
+    programs.join(format!("python{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// The virtual environment's Python, with what the tool needs.
+fn environment() -> Result<PathBuf> {
+    let root = places::root();
+    let venv = home().join("venv");
+    let python = environment_python();
+    let requirements = root.join("models/demo/requirements.txt");
+    let stamp = Stamp::new("demo-model-venv", files::read(&requirements)?);
+    if stamp.is_fresh() && python.is_file() {
+        return Ok(python);
+    }
+    stamp.clear();
+    report::stage("set up the demo model's Python", || {
+        let mut make = process::command("python3", &root);
+        process::run(make.args(["-m", "venv"]).arg(&venv))?;
+        let mut pip = process::command(&python, &root);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        process::run(pip.arg("-r").arg(&requirements))
+    })?;
+    stamp.set()?;
+    Ok(python)
+}
+
+/// The tools' tests. Where the tools were used, all of them; elsewhere those that need nothing
+/// but Python, and the rest is named: the packages for training are no part of the product,
+/// and hundreds of megabytes.
+pub(super) fn test() -> Result<()> {
+    let folder = places::root().join("models/demo");
+    let trained_here = environment_python().is_file();
+    let python = if trained_here { environment()? } else { PathBuf::from("python3") };
+    let mut modules = Vec::new();
+    for entry in std::fs::read_dir(folder.join("tests"))?.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(name) = name.strip_suffix(".py").filter(|name| name.starts_with("test_")) else {
+            continue;
+        };
+        let module = format!("tests.{name}");
+        let mut import = process::command(&python, &folder);
+        import.args(["-B", "-c", &format!("import {module}")]);
+        let output = process::output(&mut import)?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().last().unwrap_or_default();
+        if last.starts_with("ModuleNotFoundError") && !trained_here {
+            report::line(format!("   left out here: {module} ({last})"));
+        } else {
+            modules.push(module);
+        }
+    }
+    modules.sort();
+    if modules.is_empty() {
+        return Ok(());
+    }
+    let mut tests = process::command(&python, &folder);
+    process::run(tests.args(["-B", "-m", "unittest", "--quiet"]).args(modules))
+}

@@ -1,0 +1,29 @@
+//! `ide`: the extension, and the editor with it in `target/ide`; quick when nothing changed.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::arguments::Arguments;
+use crate::setup::{self, Group};
+use crate::{node, places, process, report};
+
+pub(super) fn run(mut arguments: Arguments) -> Result<()> {
+    let yes = arguments.switch("--yes");
+    arguments.finish()?;
+    setup::ensure(&[Group::Ide], yes)?;
+    let folder = assemble()?;
+    report::line(format!("The IDE is in {}", folder.display()));
+    Ok(())
+}
+
+/// Bundles the extension, assembles the IDE round it and says where it is. Bundling takes less
+/// than a second and gives the same bytes for the same sources, so it is never skipped.
+pub(super) fn assemble() -> Result<PathBuf> {
+    report::stage("extension", || {
+        let folder = places::root().join("editors/code");
+        node::install(&folder)?;
+        process::run(node::npm(&folder).args(["run", "--silent", "build"]))
+    })?;
+    report::stage("assemble the IDE", || crate::ide::assemble(&places::root()))
+}

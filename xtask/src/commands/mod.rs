@@ -1,0 +1,120 @@
+//! The table of commands.
+//!
+//! A command that is not here does not exist: help, usage lines and dispatch are made from
+//! this table. Each command's work stands in its own file.
+
+mod build;
+mod codegen;
+mod demo_model;
+mod e2e;
+mod ide;
+mod run;
+mod smoke;
+mod stories;
+mod test;
+mod tidy;
+
+use anyhow::{Result, bail};
+
+use crate::arguments::Arguments;
+use crate::report;
+
+pub(crate) use codegen::generated;
+
+/// One command.
+struct Command {
+    name: &'static str,
+    usage: &'static str,
+    about: &'static str,
+    run: fn(Arguments) -> Result<()>,
+}
+
+/// Every command, in the order help shows them.
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "run",
+        usage: "run [--smoke] [--browser] [--yes] [PATH]",
+        about: "install what is missing, build, assemble, and open the IDE",
+        run: run::run,
+    },
+    Command {
+        name: "test",
+        usage: "test [--only STAGE] [--yes]",
+        about: "everything that has to hold, in stages",
+        run: test::run,
+    },
+    Command { name: "build", usage: "build [--yes]", about: "build the programs", run: build::run },
+    Command {
+        name: "ide",
+        usage: "ide [--yes]",
+        about: "assemble the IDE in target/ide",
+        run: ide::run,
+    },
+    Command {
+        name: "e2e",
+        usage: "e2e [--times N] [--yes]",
+        about: "the user stories in a browser, N times over",
+        run: e2e::run,
+    },
+    Command {
+        name: "codegen",
+        usage: "codegen [--check]",
+        about: "write the files made from tables in the code, or check them",
+        run: codegen::run,
+    },
+    Command {
+        name: "tidy",
+        usage: "tidy",
+        about: "the rules about the repository itself",
+        run: tidy::run,
+    },
+    Command {
+        name: "demo-model",
+        usage: "demo-model prepare|train|export|evaluate|all [OPTION]…",
+        about: "make or measure the demo model (Python, in a virtual environment of its own)",
+        run: demo_model::run,
+    },
+];
+
+/// Runs the command that the words name.
+pub(crate) fn dispatch(mut words: Vec<String>) -> Result<()> {
+    if words.is_empty() || ["help", "--help", "-h"].contains(&words[0].as_str()) {
+        help();
+        return Ok(());
+    }
+    let name = words.remove(0);
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        help();
+        bail!("there is no command `{name}`");
+    };
+    if words.iter().any(|word| word == "--help" || word == "-h") && command.name != "demo-model" {
+        report::line(format!("usage: cargo xtask {}\n\n{}", command.usage, command.about));
+        return Ok(());
+    }
+    (command.run)(Arguments::new(words, command.usage))
+}
+
+fn help() {
+    report::line("usage: cargo xtask COMMAND\n");
+    for command in COMMANDS {
+        report::line(format!("  {}\n      {}", command.usage, command.about));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_usage_line_begins_with_its_command() {
+        for command in COMMANDS {
+            assert!(command.usage.starts_with(command.name), "{}", command.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_command_is_refused_by_name() {
+        let error = dispatch(vec!["polish".to_owned()]).unwrap_err().to_string();
+        assert_eq!(error, "there is no command `polish`");
+    }
+}

@@ -1,0 +1,292 @@
+//! `run --smoke`: the whole product once, by itself: it opens the IDE on a fresh copy of the
+//! sample, and the extension improves one function there and applies the edit.
+//!
+//! Everything lies in a temporary folder and is ended afterwards, so that nothing of the user
+//! is read or changed. The extension does the work and writes a report; this only waits,
+//! shows it, and judges it by the file on disk.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::display::{self, Display};
+use crate::{files, places, process, report, setup};
+
+/// A fresh editor profile, a cold model and a slow machine together need less than this.
+const REPORT_DEADLINE: Duration = Duration::from_secs(180);
+
+/// How long the IDE has to end once it is told to.
+const END_DEADLINE: Duration = Duration::from_secs(15);
+
+/// The function of the sample that is improved: a small one, which the demo model can do.
+const FUNCTION: (&str, &str) = ("inventory.py", "def needs_restock");
+
+/// How often files and processes are looked at.
+const POLL: Duration = Duration::from_millis(100);
+
+pub(super) fn run(ide: &Path, browser: bool) -> Result<()> {
+    report::stage("smoke", || {
+        let base = if cfg!(unix) { PathBuf::from("/tmp") } else { std::env::temp_dir() };
+        // Short, because the sockets below it may have 103 bytes of path.
+        let folder = tempfile::Builder::new().prefix("lcs-").tempdir_in(base)?;
+        let sample = folder.path().join("sample");
+        files::copy_folder(&ide.join("sample"), &sample)?;
+        let display = if browser || display::is_there() { None } else { Some(Display::start()?) };
+        let mut session = Session::start(folder.path(), &sample, browser, display.as_ref())?;
+        let outcome = session.wait_for_report();
+        session.end();
+        let judged = outcome.and_then(|report| judge(&report, &ide.join("sample"), &sample));
+        if judged.is_err() {
+            report::line(format!("   everything is kept in {}", folder.keep().display()));
+        }
+        judged
+    })
+}
+
+/// The lines of [`FUNCTION`], as `A-B`.
+fn lines_of_function(sample: &Path) -> Result<String> {
+    let (file, function) = FUNCTION;
+    let text = files::read(&sample.join(file))?;
+    let start = text
+        .lines()
+        .position(|line| line.starts_with(function))
+        .with_context(|| format!("the sample's {file} has no `{function}`"))?;
+    let count = text.lines().skip(start).take_while(|line| !line.trim().is_empty()).count();
+    Ok(format!("{}-{}", start + 1, start + count))
+}
+
+/// The running IDE.
+struct Session {
+    home: PathBuf,
+    report: PathBuf,
+    launcher: Child,
+    lines: mpsc::Receiver<String>,
+    page: Option<Child>,
+}
+
+impl Session {
+    fn start(
+        folder: &Path,
+        sample: &Path,
+        browser: bool,
+        display: Option<&Display>,
+    ) -> Result<Self> {
+        let home = folder.join("home");
+        std::fs::create_dir(&home)?;
+        let report = folder.join("report.json");
+        let mut command = process::command(places::program("localcoder"), folder);
+        if browser {
+            command.arg("--browser");
+        }
+        command.arg(sample).env("LOCALCODER_HOME", &home).env("LOCALCODER_SMOKE_REPORT", &report);
+        command.env("LOCALCODER_SMOKE_FILE", FUNCTION.0);
+        command.env("LOCALCODER_SMOKE_LINES", lines_of_function(sample)?);
+        if let Some(display) = display {
+            display.set(&mut command);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own, so that what it leaves behind can be ended with it.
+        command.process_group(0);
+        let mut launcher =
+            command.spawn().with_context(|| format!("starting `{}`", process::show(&command)))?;
+        let (sender, lines) = mpsc::channel();
+        forward(launcher.stdout.take(), sender.clone());
+        forward(launcher.stderr.take(), sender);
+        let mut session = Self { home, report, launcher, lines, page: None };
+        if browser {
+            session.open_page(folder)?;
+        }
+        Ok(session)
+    }
+
+    /// Loads the page in a browser without a window, as a user would in one.
+    fn open_page(&mut self, folder: &Path) -> Result<()> {
+        let deadline = Instant::now() + REPORT_DEADLINE;
+        let address = loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left).context("the IDE told no address")?;
+            report::line(format!("   {}", without_token(&line)));
+            if let Some(at) = line.find("http://") {
+                break line[at..].trim().to_owned();
+            }
+        };
+        let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+        let browser = names
+            .iter()
+            .find_map(|name| setup::find_program(name))
+            .with_context(|| format!("none of {} is installed", names.join(", ")))?;
+        let profile = format!("--user-data-dir={}", folder.join("browser").display());
+        let mut command = Command::new(browser);
+        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1440,900"]);
+        command.args([&profile, "--remote-debugging-port=0", &address]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.page = Some(command.spawn().context("starting the browser")?);
+        Ok(())
+    }
+
+    /// Waits until the extension has written its report.
+    fn wait_for_report(&mut self) -> Result<Value> {
+        let deadline = Instant::now() + REPORT_DEADLINE;
+        loop {
+            for line in self.lines.try_iter() {
+                report::line(format!("   {}", without_token(&line)));
+            }
+            // A report that is not whole yet is not JSON yet.
+            if let Ok(text) = std::fs::read_to_string(&self.report)
+                && let Ok(value) = serde_json::from_str(&text)
+            {
+                return Ok(value);
+            }
+            if let Some(status) = self.launcher.try_wait()? {
+                bail!("the IDE ended before it was done ({status})");
+            }
+            if Instant::now() > deadline {
+                self.show_logs();
+                bail!("no report after {}", report::time(REPORT_DEADLINE));
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// The last lines of every log, for who has to find out why.
+    fn show_logs(&self) {
+        let mut folders = vec![self.home.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "log") {
+                    show_end(&path);
+                }
+            }
+        }
+    }
+
+    /// Ends the window, the editor server, the host and its worker.
+    fn end(&mut self) {
+        if let Some(mut page) = self.page.take() {
+            // It may be gone already.
+            let _ = page.kill();
+            let _ = page.wait();
+        }
+        let group = format!("-{}", self.launcher.id());
+        let launcher = self.launcher.id().to_string();
+        process::succeeds(Command::new("kill").args(["-TERM", &launcher]));
+        let deadline = Instant::now() + END_DEADLINE;
+        while matches!(self.launcher.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(POLL);
+        }
+        process::succeeds(Command::new("kill").args(["-KILL", "--", &group]));
+        let _ = self.launcher.wait();
+        let mut stop = process::command(places::program("localcoder"), Path::new("/"));
+        stop.args(["host", "stop"]).env("LOCALCODER_HOME", &self.home);
+        process::succeeds(&mut stop);
+    }
+}
+
+/// The last lines of a log that has any.
+fn show_end(path: &Path) {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    if lines.is_empty() {
+        return;
+    }
+    report::line(format!("── end of {}", path.display()));
+    for line in &lines[lines.len().saturating_sub(20)..] {
+        report::line(without_token(line));
+    }
+}
+
+/// Hands the lines of a stream on, as long as there are any.
+fn forward(stream: Option<impl Read + Send + 'static>, sender: mpsc::Sender<String>) {
+    let Some(stream) = stream else { return };
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// A line fit to be shown: the private token of an address is taken out.
+fn without_token(line: &str) -> String {
+    let Some(at) = line.find("tkn=") else { return line.to_owned() };
+    let (start, rest) = line.split_at(at + 4);
+    let end = rest.find(['&', ' ', '"']).unwrap_or(rest.len());
+    format!("{start}…{}", &rest[end..])
+}
+
+/// Shows what was done, and fails unless the file on disk holds what the report says.
+fn judge(report: &Value, before: &Path, after: &Path) -> Result<()> {
+    if report["ok"] != true {
+        bail!("the extension could not improve the sample: {}", report["error"]);
+    }
+    let file = PathBuf::from(report["file"].as_str().context("the report names no file")?);
+    let relative = file.strip_prefix(after).unwrap_or(&file);
+    let (old, new) = (files::read(&before.join(relative))?, files::read(&after.join(relative))?);
+    ensure!(old != new, "`{}` is as it was, although an edit was applied", relative.display());
+    let wanted = report["after"].as_str().unwrap_or_default().trim_end();
+    ensure!(new.contains(wanted), "`{}` does not hold the edit", relative.display());
+    report::line(format!("improved {} with {}:", relative.display(), report["model"]));
+    report::line(changed_lines(&old, &new));
+    report::line(format!("from request to file: {} ms", report["totalMs"]));
+    Ok(())
+}
+
+/// The lines that differ, between what both texts begin and end with.
+fn changed_lines(old: &str, new: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let start = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let rest = |lines: &[&str]| lines.len() - start;
+    let end = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    let end = end.min(rest(&old)).min(rest(&new));
+    let mut text = format!("  @@ line {} @@\n", start + 1);
+    for line in &old[start..old.len() - end] {
+        let _ = writeln!(text, "  -{line}");
+    }
+    for line in &new[start..new.len() - end] {
+        let _ = writeln!(text, "  +{line}");
+    }
+    text.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_lines_that_differ_are_shown() {
+        let shown = changed_lines("a\nb\nc\nd\n", "a\nx\nd\n");
+        assert_eq!(shown, "  @@ line 2 @@\n  -b\n  -c\n  +x");
+        assert_eq!(changed_lines("a\na\n", "a\n"), "  @@ line 2 @@\n  -a");
+    }
+
+    #[test]
+    fn tokens_are_not_shown() {
+        let shown = without_token("open http://127.0.0.1:1/?tkn=secret&folder=/x now");
+        assert_eq!(shown, "open http://127.0.0.1:1/?tkn=…&folder=/x now");
+    }
+
+    #[test]
+    fn a_report_is_believed_only_if_the_file_agrees() {
+        let folder = tempfile::tempdir().unwrap();
+        let (before, after) = (folder.path().join("before"), folder.path().join("after"));
+        files::write(&before.join("a.py"), "x = x + 1\n").unwrap();
+        files::write(&after.join("a.py"), "x = x + 1\n").unwrap();
+        let report = |ok: bool| serde_json::json!({"ok": ok, "file": after.join("a.py"), "after": "x += 1", "error": "why"});
+        let judged = |ok| judge(&report(ok), &before, &after).map_err(|error| error.to_string());
+        assert!(judged(false).unwrap_err().contains("why"));
+        assert!(judged(true).unwrap_err().contains("as it was"));
+        files::write(&after.join("a.py"), "x += 1\n").unwrap();
+        assert_eq!(judged(true), Ok(()));
+    }
+}

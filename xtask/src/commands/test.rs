@@ -1,0 +1,131 @@
+//! `test`: everything that has to hold, in stages, cheapest first.
+//!
+//! Stops at the first stage that fails and closes with a table of all of them, so that the
+//! end of the output always says what happened. Never asks when there is no one to ask.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::{build, demo_model, ide, stories, tidy};
+use crate::arguments::Arguments;
+use crate::setup::{self, Group};
+use crate::{files, node, places, process, report};
+
+/// One stage.
+struct Stage {
+    name: &'static str,
+    run: fn() -> Result<()>,
+}
+
+/// All stages, in order.
+const STAGES: &[Stage] = &[
+    Stage { name: "tidy", run: tidy::check },
+    Stage { name: "format", run: format },
+    Stage { name: "clippy", run: clippy },
+    Stage { name: "build", run: build::programs },
+    Stage { name: "rust", run: rust },
+    Stage { name: "extension", run: extension },
+    Stage { name: "demo-model", run: demo_model::test },
+    Stage { name: "ide", run: assemble },
+    Stage { name: "notices", run: notices },
+    Stage { name: "stories", run: stories::browser },
+    Stage { name: "native", run: stories::native },
+];
+
+pub(super) fn run(mut arguments: Arguments) -> Result<()> {
+    let only = arguments.option("--only")?;
+    let yes = arguments.switch("--yes");
+    arguments.finish()?;
+    let chosen: Vec<&Stage> =
+        STAGES.iter().filter(|stage| only.as_ref().is_none_or(|only| only == stage.name)).collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
+        bail!("there is no such stage; the stages are: {}", names.join(", "));
+    }
+    let begin = Instant::now();
+    let mut rows: Vec<(&str, &str, Duration)> = Vec::new();
+    let mut failure = time("setup", &mut rows, || setup::ensure(Group::ALL, yes));
+    for stage in chosen {
+        if failure.is_some() {
+            rows.push((stage.name, "not run", Duration::ZERO));
+            continue;
+        }
+        failure = time(stage.name, &mut rows, stage.run);
+    }
+    report::line("");
+    for (name, verdict, duration) in &rows {
+        report::line(format!("{name:<12} {verdict:<8} {:>12}", report::time(*duration)));
+    }
+    report::line(format!("{:<12} {:<8} {:>12}", "all", "", report::time(begin.elapsed())));
+    failure.map_or(Ok(()), Err)
+}
+
+/// Runs a stage and notes how it went.
+fn time(
+    name: &'static str,
+    rows: &mut Vec<(&str, &str, Duration)>,
+    run: impl FnOnce() -> Result<()>,
+) -> Option<anyhow::Error> {
+    let start = Instant::now();
+    let result = report::stage(name, run);
+    rows.push((name, if result.is_ok() { "passed" } else { "FAILED" }, start.elapsed()));
+    result.err().map(|error| error.context(format!("the stage `{name}` failed")))
+}
+
+fn format() -> Result<()> {
+    process::run(process::cargo(&places::root()).args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    let mut cargo = process::cargo(&places::root());
+    cargo.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    process::run(&mut cargo)
+}
+
+/// Unit and integration tests, in the two selections that `build` explains.
+fn rust() -> Result<()> {
+    let root = places::root();
+    let mut cargo = process::cargo(&root);
+    process::run(cargo.args(["test", "--locked", "--workspace", "--exclude", "xtask"]))?;
+    let mut cargo = process::cargo(&root);
+    cargo.args(["test", "--locked", "--package", "xtask", "--package", "localcoder-protocol"]);
+    process::run(&mut cargo)
+}
+
+/// The extension's types, style and tests.
+fn extension() -> Result<()> {
+    let folder = places::root().join("editors/code");
+    node::install(&folder)?;
+    for script in ["check", "lint", "test"] {
+        process::run(node::npm(&folder).args(["run", "--silent", script]))?;
+    }
+    Ok(())
+}
+
+fn assemble() -> Result<()> {
+    ide::assemble().map(drop)
+}
+
+/// What the product is built on is named with its licence in the notices that go with it.
+fn notices() -> Result<()> {
+    let path = places::target().join("ide/NOTICES.txt");
+    let text = files::read(&path).context("the assembled IDE has no notices")?;
+    for name in ["Visual Studio Code", "code-server", "Node.js", "llama.cpp"] {
+        ensure!(text.contains(name), "`{}` does not name {name}", path.display());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_stage_is_in_the_table_and_in_the_error() {
+        let mut rows = Vec::new();
+        let error = time("shaky", &mut rows, || bail!("it broke")).unwrap();
+        assert_eq!(format!("{error:#}"), "the stage `shaky` failed: it broke");
+        assert_eq!((rows[0].0, rows[0].1), ("shaky", "FAILED"));
+    }
+}

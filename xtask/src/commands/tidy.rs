@@ -1,0 +1,27 @@
+//! `tidy`: the rules about the repository itself. They live in [`crate::tidy`].
+
+use anyhow::{Result, bail};
+
+use crate::arguments::Arguments;
+use crate::{places, report, tidy};
+
+pub(super) fn run(arguments: Arguments) -> Result<()> {
+    arguments.finish()?;
+    check()
+}
+
+/// Checks every rule and reports all that is wrong, not only the first.
+pub(super) fn check() -> Result<()> {
+    let repository = tidy::Repository::open(places::root())?;
+    let mut count = 0;
+    for rule in tidy::RULES {
+        for complaint in (rule.check)(&repository)? {
+            report::line(format!("{}: {complaint}", rule.name));
+            count += 1;
+        }
+    }
+    if count > 0 {
+        bail!("{count} of the repository's rules are broken, listed above");
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The repository's own files: which they are, their text, and stamps over them.
+//!
+//! Asks git where there is one, so that build results and downloads are never looked at;
+//! in a plain copy it walks the folders instead. Used by `tidy` and by the steps that are
+//! skipped when their inputs did not change.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::{places, process};
+
+/// Folders that hold nothing of ours.
+const SKIPPED: &[&str] = &["target", "node_modules", ".git", "__pycache__", "dist"];
+
+/// Every file that is tracked or new and not ignored, relative to `root`, sorted.
+pub(crate) fn list(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut git = process::command("git", root);
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let mut files: Vec<PathBuf> = match process::read(&mut git) {
+        Ok(names) => names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect(),
+        Err(_) => {
+            let mut found = Vec::new();
+            walk(root, Path::new(""), &mut found)?;
+            found
+        }
+    };
+    // Git also lists what was deleted and not committed yet.
+    files.retain(|file| root.join(file).is_file());
+    files.sort();
+    files.dedup();
+    Ok(files)
+}
+
+fn walk(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    let path = root.join(folder);
+    let entries =
+        std::fs::read_dir(&path).with_context(|| format!("reading `{}`", path.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let relative = folder.join(&name);
+        if entry.file_type()?.is_dir() {
+            if !SKIPPED.iter().any(|&skipped| name == skipped) {
+                walk(root, &relative, found)?;
+            }
+        } else {
+            found.push(relative);
+        }
+    }
+    Ok(())
+}
+
+/// A file's text, with an error that names it.
+pub(crate) fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))
+}
+
+/// Writes a file and the folders above it, with an error that names it.
+pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("making the folder `{}`", folder.display()))?;
+    }
+    std::fs::write(path, text).with_context(|| format!("writing `{}`", path.display()))
+}
+
+/// Copies a folder with everything in it.
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).with_context(|| format!("making the folder `{}`", to.display()))?;
+    let entries =
+        std::fs::read_dir(from).with_context(|| format!("reading `{}`", from.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy_folder(&source, &target)?;
+        } else {
+            std::fs::copy(&source, &target)
+                .with_context(|| format!("copying `{}`", source.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Remembers for which text a slow step was done, so that the next run can skip it.
+pub(crate) struct Stamp {
+    path: PathBuf,
+    wanted: String,
+}
+
+impl Stamp {
+    /// A stamp called `name` over the given text.
+    pub(crate) fn new(name: &str, wanted: String) -> Self {
+        Self { path: places::stamps().join(name), wanted }
+    }
+
+    /// Whether the step was last done for the same text.
+    pub(crate) fn is_fresh(&self) -> bool {
+        std::fs::read_to_string(&self.path).is_ok_and(|text| text == self.wanted)
+    }
+
+    /// Forgets it, before the step begins: a step cut off half-way must run again.
+    pub(crate) fn clear(&self) {
+        // A stamp that was never there is as good as one removed.
+        let _ = std::fs::remove_file(&self.path);
+    }
+
+    /// Says that the step is done.
+    pub(crate) fn set(&self) -> Result<()> {
+        write(&self.path, &self.wanted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_our_files_and_nothing_that_was_built() {
+        let files = list(&places::root()).unwrap();
+        assert!(files.contains(&PathBuf::from("Cargo.toml")));
+        assert!(!files.iter().any(|file| file.starts_with("target")));
+    }
+}

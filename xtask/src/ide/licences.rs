@@ -1,0 +1,147 @@
+//! Refuses an assembled editor that holds something we may not or do not want to ship.
+//!
+//! Reads the rules of `ide/overlay/licences.json`: names that must not occur in any path or
+//! package, and the licences that are allowed. The assembly ends with it, and a test calls it.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::packages::{self, Package};
+use super::tree;
+
+/// `licences.json`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Rules {
+    allowed: Vec<String>,
+    allowed_exceptions: Vec<String>,
+    packages: Vec<Exception>,
+    refused_names: Vec<Refused>,
+    pub(super) components: Vec<Component>,
+}
+
+/// A package that is allowed although its licence is not on the list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exception {
+    name: String,
+    licence: String,
+    #[expect(dead_code, reason = "for the reader of the file; must be there")]
+    reason: String,
+}
+
+/// A part of a name that nothing shipped may have.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refused {
+    part: String,
+    reason: String,
+}
+
+/// Something shipped that is no package, with its licence text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Component {
+    pub(super) name: String,
+    pub(super) licence: String,
+    pub(super) text: String,
+}
+
+/// The rules, which are built in: they are the same for every tree that is checked.
+pub(super) fn rules() -> Rules {
+    serde_json::from_str(include_str!("../../../ide/overlay/licences.json"))
+        .expect("licences.json is read by this module's tests")
+}
+
+/// Whether an SPDX expression can be met with the licences we accept, for other checks.
+pub(crate) fn allows(expression: &str) -> bool {
+    rules().allows(expression)
+}
+
+/// What must not be shipped in the editor in `ide`, each with its reason. Empty means good.
+pub(crate) fn check(ide: &Path) -> Vec<String> {
+    let rules = rules();
+    let mut problems = Vec::new();
+    match tree::files(ide) {
+        Ok(files) => {
+            for file in files {
+                problems.extend(rules.refuse_name(&file.to_string_lossy()));
+            }
+        }
+        Err(error) => problems.push(format!("{error:#}")),
+    }
+    match packages::find(ide) {
+        Ok(found) => problems.extend(found.iter().flat_map(|package| rules.judge(package))),
+        Err(error) => problems.push(format!("{error:#}")),
+    }
+    problems
+}
+
+impl Rules {
+    fn refuse_name(&self, name: &str) -> Option<String> {
+        let lower = name.to_lowercase();
+        let refused = self.refused_names.iter().find(|refused| lower.contains(&refused.part))?;
+        Some(format!("`{name}`: {}", refused.reason))
+    }
+
+    fn judge(&self, package: &Package) -> Vec<String> {
+        let Package { name, licence, .. } = package;
+        let mut problems: Vec<String> = self.refuse_name(name).into_iter().collect();
+        let excepted = self.packages.iter().any(|e| e.name == *name && e.licence == *licence);
+        if licence.is_empty() {
+            problems.push(format!("`{name}` names no licence"));
+        } else if !excepted && !self.allows(licence) {
+            problems.push(format!("`{name}` has the licence `{licence}`, which is not allowed"));
+        }
+        problems
+    }
+
+    /// Whether an SPDX expression can be met with allowed licences. `/` is an old form of `OR`.
+    pub(super) fn allows(&self, expression: &str) -> bool {
+        let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+        let words: Vec<&str> = spaced.split_whitespace().collect();
+        let mut at = 0;
+        let met = self.any_of(&words, &mut at);
+        met && at == words.len()
+    }
+
+    fn any_of(&self, words: &[&str], at: &mut usize) -> bool {
+        let mut met = self.all_of(words, at);
+        while words.get(*at) == Some(&"OR") {
+            *at += 1;
+            met |= self.all_of(words, at);
+        }
+        met
+    }
+
+    fn all_of(&self, words: &[&str], at: &mut usize) -> bool {
+        let mut met = self.one(words, at);
+        while words.get(*at) == Some(&"AND") {
+            *at += 1;
+            met &= self.one(words, at);
+        }
+        met
+    }
+
+    fn one(&self, words: &[&str], at: &mut usize) -> bool {
+        let word = words.get(*at).copied();
+        // Also past the end: then not all words are used up, and the whole is refused.
+        *at += 1;
+        let Some(word) = word else { return false };
+        if word == "(" {
+            let met = self.any_of(words, at);
+            let closed = words.get(*at) == Some(&")");
+            *at += 1;
+            return met && closed;
+        }
+        let mut met = self.allowed.iter().any(|licence| licence == word);
+        if words.get(*at) == Some(&"WITH") {
+            met &= words.get(*at + 1).is_some_and(|&exception| {
+                self.allowed_exceptions.iter().any(|allowed| allowed == exception)
+            });
+            *at += 2;
+        }
+        met
+    }
+}

@@ -1,0 +1,104 @@
+//! Takes out of the tree what is not shipped, as `ide/overlay/removed.json` lists it.
+//!
+//! A path that is listed and not there is an error unless it is marked optional: then the base
+//! has changed, and somebody must look at what the thing is called now.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use fs_err as fs;
+use serde::Deserialize;
+
+use super::{toolchain, tree};
+
+/// The whole list.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Removed {
+    remove: Vec<Entry>,
+    keep_only: Vec<KeepOnly>,
+    /// Packages of the base's own list that ours leaves out.
+    not_installed: Vec<NotInstalled>,
+}
+
+/// One path or pattern to remove.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    path: String,
+    #[serde(default)]
+    optional: bool,
+    #[expect(dead_code, reason = "for the reader of the file; must be there")]
+    reason: String,
+}
+
+/// A folder of which only some entries stay.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeepOnly {
+    folder: String,
+    keep: Vec<String>,
+    #[expect(dead_code, reason = "for the reader of the file; must be there")]
+    reason: String,
+}
+
+/// Packages that are left out of our own lock file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NotInstalled {
+    packages: Vec<String>,
+    #[expect(dead_code, reason = "for the reader of the file; must be there")]
+    reason: String,
+}
+
+impl Removed {
+    /// Reads the list.
+    pub(super) fn read(overlay: &Path) -> Result<Self> {
+        super::overlay::read_json(&overlay.join("removed.json"))
+    }
+
+    /// Removes everything listed from a tree.
+    pub(super) fn apply(&self, tree: &Path) -> Result<()> {
+        for entry in &self.remove {
+            let found = tree::matching(tree, &entry.path)?;
+            if found.is_empty() && !entry.optional {
+                bail!("removed.json lists `{}`, which the base does not have", entry.path);
+            }
+            for path in found {
+                tree::remove(&path)?;
+            }
+        }
+        for entry in &self.keep_only {
+            entry.apply(tree)?;
+        }
+        for package in self.not_installed.iter().flat_map(|entry| &entry.packages) {
+            if tree.join("node_modules").join(package).exists() {
+                bail!("removed.json says `{package}` is not installed, and it is");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl KeepOnly {
+    fn apply(&self, tree: &Path) -> Result<()> {
+        let folder = tree.join(&self.folder);
+        let keep: Vec<String> = self
+            .keep
+            .iter()
+            .map(|name| name.replace("${platform}", toolchain::platform()))
+            .collect();
+        for name in &keep {
+            if !folder.join(name).exists() {
+                bail!("removed.json keeps `{}/{name}`, which the base does not have", self.folder);
+            }
+        }
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            if !keep.iter().any(|name| *name == entry.file_name().to_string_lossy()) {
+                tree::remove(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! The script and the style put into the page that starts the workbench.
+//!
+//! The page is a template: the server replaces every `{{…}}` in it on each request. So the JSON
+//! put in here must hold no `{{`, and no `</` that would end the script. Called by the overlay.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use fs_err as fs;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::overlay::{read_json, replace_once};
+use super::tree;
+
+/// Where the pieces go, and where they come from.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Shim {
+    file: String,
+    script: String,
+    style: String,
+    script_before: String,
+    style_before: String,
+    configuration_defaults: String,
+}
+
+impl Shim {
+    /// Puts script and style into the page.
+    pub(super) fn apply(&self, overlay: &Path, vscode: &Path, product: &Value) -> Result<()> {
+        let defaults: Value = read_json(&overlay.join(&self.configuration_defaults))?;
+        let script = script(&fs::read_to_string(overlay.join(&self.script))?, product, &defaults)?;
+        let style = fs::read_to_string(overlay.join(&self.style))?;
+        let style = format!("<style>\n{style}</style>\n\t{}", self.style_before);
+        let script = format!(
+            "\t<script nonce=\"{{{{WORKBENCH_SCRIPT_NONCE}}}}\">\n{script}</script>\n{}",
+            self.script_before
+        );
+        let path = vscode.join(&self.file);
+        let page = replace_once(&fs::read_to_string(&path)?, &self.style_before, &style)?;
+        tree::write(&path, replace_once(&page, &self.script_before, &script)?)
+    }
+}
+
+/// The script with the product, its version and the configuration defaults filled in.
+pub(super) fn script(template: &str, product: &Value, defaults: &Value) -> Result<String> {
+    let version = product["version"].as_str().unwrap_or_default();
+    let script = replace_once(template, "\"@PRODUCT@\"", &literal(product)?)?;
+    let script = replace_once(&script, "@VERSION@", version)?;
+    replace_once(&script, "\"@DEFAULTS@\"", &literal(defaults)?)
+}
+
+/// JSON that can stand in a script in the page's template.
+fn literal(value: &Value) -> Result<String> {
+    let json = serde_json::to_string(value)?;
+    if json.contains("{{") {
+        bail!("text put into the page must not hold `{{{{`: the server would take it for its own");
+    }
+    Ok(json.replace("</", "<\\/"))
+}

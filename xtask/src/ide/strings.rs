@@ -1,0 +1,106 @@
+//! The workbench's texts, changed as `ide/overlay/strings.json` says.
+//!
+//! VS Code keeps all its texts in JSON arrays beside the code, so names are changed as data and
+//! no script is touched. Every rule must match something, and no forbidden word may be left.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::overlay::read_json;
+use super::tree;
+
+/// The rules.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Strings {
+    files: Vec<String>,
+    /// Texts replaced when they are the whole text.
+    whole: Vec<Rule>,
+    /// Texts replaced wherever they stand, in this order.
+    parts: Vec<Rule>,
+    /// Words, in lower case, that must not be left.
+    forbidden: Vec<String>,
+}
+
+/// One replacement.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    from: String,
+    to: String,
+    #[expect(dead_code, reason = "for the reader of the file; must be there")]
+    reason: String,
+}
+
+impl Strings {
+    /// Reads the rules.
+    pub(super) fn read(overlay: &Path) -> Result<Self> {
+        read_json(&overlay.join("strings.json"))
+    }
+
+    /// Changes the texts in all files of the tree.
+    pub(super) fn apply(&self, vscode: &Path) -> Result<()> {
+        for file in &self.files {
+            let path = vscode.join(file);
+            let text = fs::read_to_string(&path)?;
+            let changed = self.change_file(&text).with_context(|| format!("in `{file}`"))?;
+            tree::write(&path, changed)?;
+        }
+        Ok(())
+    }
+
+    /// A file's text with the texts in it changed. The JSON may be wrapped in an assignment.
+    fn change_file(&self, text: &str) -> Result<String> {
+        let start = text.find(['[', '{']).context("no JSON in it")?;
+        let end = text.rfind([']', '}']).context("no JSON in it")? + 1;
+        let mut value: Value = serde_json::from_str(&text[start..end])?;
+        // In the file that names the texts, the names are keys of the code and stay.
+        let texts = if value.is_object() { &mut value["messages"] } else { &mut value };
+        self.change(texts)?;
+        Ok(format!("{}{}{}", &text[..start], serde_json::to_string(&value)?, &text[end..]))
+    }
+
+    /// Changes all texts in a value.
+    pub(super) fn change(&self, value: &mut Value) -> Result<()> {
+        let rules: Vec<&Rule> = self.whole.iter().chain(&self.parts).collect();
+        let mut hits = vec![0_usize; rules.len()];
+        let mut left = Vec::new();
+        each_text(value, &mut |text| {
+            for (at, rule) in rules.iter().enumerate() {
+                if at < self.whole.len() {
+                    if *text == rule.from {
+                        *text = rule.to.clone();
+                        hits[at] += 1;
+                    }
+                } else if text.contains(&rule.from) {
+                    *text = text.replace(&rule.from, &rule.to);
+                    hits[at] += 1;
+                }
+            }
+            let lower = text.to_lowercase();
+            if self.forbidden.iter().any(|word| lower.contains(word)) {
+                left.push(text.clone());
+            }
+        });
+        if let Some(at) = hits.iter().position(|&count| count == 0) {
+            bail!("strings.json: no text matches `{}`", rules[at].from);
+        }
+        if !left.is_empty() {
+            bail!("strings.json: forbidden words are left in {left:?}");
+        }
+        Ok(())
+    }
+}
+
+fn each_text(value: &mut Value, visit: &mut dyn FnMut(&mut String)) {
+    match value {
+        Value::String(text) => visit(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, visit)),
+        Value::Object(entries) => entries.values_mut().for_each(|item| each_text(item, visit)),
+        _ => {}
+    }
+}

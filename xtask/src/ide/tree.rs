@@ -1,0 +1,133 @@
+//! Folders as wholes: copy, link, list, remove, match.
+//!
+//! Linked files share their bytes with the cache, so nothing may write into one: `write` takes
+//! the old file away first. No knowledge of what the files are. Used by all steps.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use fs_err as fs;
+
+/// Every file and link under a folder, relative to it, sorted.
+pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    walk(folder, Path::new(""), &mut |path, _| found.push(path.to_owned()))?;
+    found.sort();
+    Ok(found)
+}
+
+fn walk(root: &Path, folder: &Path, visit: &mut dyn FnMut(&Path, &fs::DirEntry)) -> Result<()> {
+    for entry in fs::read_dir(root.join(folder))? {
+        let entry = entry?;
+        let path = folder.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            walk(root, &path, visit)?;
+        } else {
+            visit(&path, &entry);
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of all files under a folder.
+pub(super) fn size_bytes(folder: &Path) -> Result<u64> {
+    let mut total = 0;
+    walk(folder, Path::new(""), &mut |_, entry| {
+        total += entry.metadata().map_or(0, |metadata| metadata.len());
+    })?;
+    Ok(total)
+}
+
+/// Makes `to` a tree of hard links to the files of `from`.
+pub(super) fn link(from: &Path, to: &Path) -> Result<()> {
+    each(from, to, &|source, target| link_file(source, target))
+}
+
+/// Copies a tree; the copies may be written to.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
+    each(from, to, &|source, target| {
+        fs::copy(source, target)?;
+        Ok(())
+    })
+}
+
+fn each(from: &Path, to: &Path, place: &dyn Fn(&Path, &Path) -> Result<()>) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            each(&entry.path(), &target, place)?;
+        } else if kind.is_file() {
+            place(&entry.path(), &target)?;
+        }
+        // Links are commands of npm packages (`.bin`), which nothing here runs.
+    }
+    Ok(())
+}
+
+/// Links one file, or copies it where the file system can't link.
+pub(super) fn link_file(from: &Path, to: &Path) -> Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    if fs::hard_link(from, to).is_err() {
+        fs::copy(from, to)?;
+    }
+    Ok(())
+}
+
+/// Writes a file in place of the one that is there, without touching the latter's bytes.
+pub(super) fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
+    if path.exists() {
+        fs::remove_file(path)?;
+    }
+    fs::write(path, bytes)?;
+    Ok(())
+}
+
+/// Removes a file or a folder, if it is there.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    let Ok(metadata) = path.symlink_metadata() else { return Ok(()) };
+    if metadata.is_dir() {
+        fs::remove_dir_all(path)?;
+    } else {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// The paths under `root` that a pattern names: `*` stands for any part of one name.
+pub(super) fn matching(root: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
+    let mut found = vec![root.to_owned()];
+    for part in pattern.split('/') {
+        let mut next = Vec::new();
+        for folder in found {
+            if !part.contains('*') {
+                next.push(folder.join(part));
+                continue;
+            }
+            if folder.is_dir() {
+                for entry in fs::read_dir(&folder)? {
+                    let entry = entry?;
+                    if name_matches(part, &entry.file_name().to_string_lossy()) {
+                        next.push(entry.path());
+                    }
+                }
+            }
+        }
+        found = next;
+    }
+    found.retain(|path| path.symlink_metadata().is_ok());
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a name fits a pattern in which `*` stands for any text.
+pub(super) fn name_matches(pattern: &str, name: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(name) = name.strip_prefix(start) else { return false };
+    let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
+    ends.into_iter().any(|at| name_matches(rest, &name[at..]))
+}

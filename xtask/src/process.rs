@@ -1,0 +1,92 @@
+//! Running other programs, with errors that name the whole command line.
+//!
+//! Does: run to the end and check the exit code, with output shown or captured. Does not: go
+//! through a shell, ever. Used by all commands.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+/// A command that starts in `folder`.
+pub(crate) fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(folder);
+    command
+}
+
+/// The cargo that runs us.
+pub(crate) fn cargo(folder: &Path) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = command(program, folder);
+    // Cargo sets these for us; a nested cargo must see what the user's shell would give it,
+    // or build scripts that watch them run again.
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"]
+    {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs it with the terminal as its own, and fails unless it ends with 0.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let shown = show(command);
+    let status = command.status().with_context(|| format!("`{shown}` could not be started"))?;
+    if status.success() {
+        return Ok(());
+    }
+    bail!("`{shown}` failed ({status})")
+}
+
+/// Runs it and returns what it wrote on stdout; stderr is part of the error.
+pub(crate) fn read(command: &mut Command) -> Result<String> {
+    let output = output(command)?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    bail!("`{}` failed ({}): {}", show(command), output.status, said.trim())
+}
+
+/// Runs it and returns everything, also when it fails.
+pub(crate) fn output(command: &mut Command) -> Result<Output> {
+    let shown = show(command);
+    command.stdin(Stdio::null()).output().with_context(|| format!("`{shown}` could not be started"))
+}
+
+/// Whether it can be started and ends with 0.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The command line as a person would type it.
+pub(crate) fn show(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words
+        .map(|word| {
+            let word = word.to_string_lossy();
+            if word.contains([' ', '"', '\'']) { format!("{word:?}") } else { word.into_owned() }
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_the_command_line() {
+        let folder = crate::places::root();
+        let missing = run(command("no-such-program", &folder).args(["a b", "c"])).unwrap_err();
+        assert_eq!(missing.to_string(), "`no-such-program \"a b\" c` could not be started");
+        let failing = read(cargo(&folder).arg("no-such-subcommand")).unwrap_err();
+        assert!(failing.to_string().contains("no-such-subcommand` failed"), "{failing}");
+    }
+}

@@ -1,0 +1,249 @@
+//! The table of system packages: what each is for, how to see that it is there, and what apt
+//! and Homebrew call it.
+//!
+//! Looks by files and programs rather than by a package database: that is faster, and right
+//! also where the user put the thing there by other means.
+
+use std::path::{Path, PathBuf};
+
+/// What the packages are needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// Building llama.cpp and the Rust programs.
+    Engine,
+    /// Assembling the editor: two native Node.js modules are compiled.
+    Ide,
+    /// Building and showing the native window.
+    Window,
+    /// A screen where there is none, for the native window.
+    Display,
+    /// What the tests use besides.
+    Tests,
+}
+
+impl Group {
+    /// Every group, as the test command asks for them.
+    pub(crate) const ALL: &'static [Self] =
+        &[Self::Engine, Self::Ide, Self::Window, Self::Display, Self::Tests];
+}
+
+/// How to see that a need is met. Any one of the alternatives is enough.
+pub(crate) enum Check {
+    /// A program on the `PATH`.
+    Program(&'static [&'static str]),
+    /// A file; a `*` stands for any one folder or part of a name.
+    File(&'static [&'static str]),
+    /// A library known to pkg-config.
+    Library(&'static str),
+}
+
+/// One thing that has to be there.
+pub(crate) struct Need {
+    pub(crate) group: Group,
+    pub(crate) what: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) check: Check,
+    /// Debian's and Ubuntu's package; without one it is not needed on Linux.
+    pub(crate) apt: Option<&'static str>,
+    /// Homebrew's package; without one macOS has it, or does not need it.
+    pub(crate) brew: Option<&'static str>,
+}
+
+const LIBCLANG: Check = Check::File(&[
+    "/usr/lib/llvm-*/lib/libclang*.so*",
+    "/usr/lib/*/libclang*.so*",
+    "/usr/lib64/libclang*.so*",
+    "/usr/lib/libclang*.so*",
+]);
+
+const CLANG_HEADERS: Check = Check::File(&[
+    "/usr/lib/llvm-*/lib/clang/*/include/stdbool.h",
+    "/usr/lib/clang/*/include/stdbool.h",
+    "/usr/lib64/clang/*/include/stdbool.h",
+]);
+
+const fn need(
+    group: Group,
+    what: &'static str,
+    reason: &'static str,
+    check: Check,
+    apt: &'static str,
+) -> Need {
+    Need { group, what, reason, check, apt: Some(apt), brew: None }
+}
+
+/// Everything, in the order it is shown.
+pub(crate) const NEEDS: &[Need] = &[
+    Need {
+        brew: Some("cmake"),
+        ..need(Group::Engine, "cmake", "configures llama.cpp", Check::Program(&["cmake"]), "cmake")
+    },
+    need(Group::Engine, "g++", "compiles llama.cpp", Check::Program(&["g++", "c++"]), "g++"),
+    need(Group::Engine, "make", "builds llama.cpp", Check::Program(&["make", "ninja"]), "make"),
+    need(Group::Engine, "libclang", "reads llama.cpp's header", LIBCLANG, "libclang-dev"),
+    need(
+        Group::Engine,
+        "clang's own headers",
+        "libclang needs them for llama.cpp's header",
+        CLANG_HEADERS,
+        "libclang-dev",
+    ),
+    need(
+        Group::Engine,
+        "pkg-config",
+        "finds system libraries for the build",
+        Check::Program(&["pkg-config", "pkgconf"]),
+        "pkg-config",
+    ),
+    need(
+        Group::Ide,
+        "python3",
+        "runs node-gyp, which compiles two of the editor's modules",
+        Check::Program(&["python3"]),
+        "python3",
+    ),
+    need(
+        Group::Ide,
+        "g++ (for node-gyp)",
+        "compiles two of the editor's modules",
+        Check::Program(&["g++", "c++"]),
+        "g++",
+    ),
+    need(
+        Group::Ide,
+        "make (for node-gyp)",
+        "builds two of the editor's modules",
+        Check::Program(&["make"]),
+        "make",
+    ),
+    need(
+        Group::Window,
+        "WebKitGTK 4.1",
+        "shows the workbench in the native window",
+        Check::Library("webkit2gtk-4.1"),
+        "libwebkit2gtk-4.1-dev",
+    ),
+    need(
+        Group::Display,
+        "Xvfb",
+        "gives the native window a screen where there is none",
+        Check::Program(&["Xvfb"]),
+        "xvfb",
+    ),
+    need(
+        Group::Display,
+        "openbox",
+        "gives the native window a window manager under Xvfb",
+        Check::Program(&["openbox"]),
+        "openbox",
+    ),
+    need(
+        Group::Tests,
+        "Chromium",
+        "runs the user stories in a browser",
+        Check::Program(&["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]),
+        "chromium",
+    ),
+    need(
+        Group::Tests,
+        "xdotool",
+        "types into the native window in its story",
+        Check::Program(&["xdotool"]),
+        "xdotool",
+    ),
+    need(
+        Group::Tests,
+        "xclip",
+        "reads the clipboard in the native window's story",
+        Check::Program(&["xclip"]),
+        "xclip",
+    ),
+    need(
+        Group::Tests,
+        "xwd",
+        "takes a picture of the native window when its story fails",
+        Check::Program(&["xwd"]),
+        "x11-apps",
+    ),
+];
+
+impl Need {
+    /// Whether this system has to have it at all.
+    pub(crate) fn applies_here(&self) -> bool {
+        if cfg!(target_os = "macos") { self.brew.is_some() } else { self.apt.is_some() }
+    }
+}
+
+impl Check {
+    /// Whether it is there.
+    pub(crate) fn is_met(&self) -> bool {
+        match self {
+            Self::Program(names) => names.iter().any(|name| find_program(name).is_some()),
+            Self::File(patterns) => {
+                let told = std::env::var_os("LIBCLANG_PATH").is_some();
+                told || patterns.iter().any(|pattern| exists(pattern))
+            }
+            Self::Library(name) => {
+                let file = format!("{name}.pc");
+                let folders = [
+                    "/usr/lib/*/pkgconfig",
+                    "/usr/lib/pkgconfig",
+                    "/usr/lib64/pkgconfig",
+                    "/usr/share/pkgconfig",
+                    "/usr/local/lib/pkgconfig",
+                    "/usr/local/lib/*/pkgconfig",
+                ];
+                let told = std::env::var_os("PKG_CONFIG_PATH").unwrap_or_default();
+                std::env::split_paths(&told).any(|folder| folder.join(&file).is_file())
+                    || folders.iter().any(|folder| exists(&format!("{folder}/{file}")))
+            }
+        }
+    }
+}
+
+/// The program's path, if it is on the `PATH`.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Whether any file matches an absolute pattern with `*` inside its parts.
+fn exists(pattern: &str) -> bool {
+    fn below(folder: &Path, parts: &[&str]) -> bool {
+        let Some((part, rest)) = parts.split_first() else { return folder.exists() };
+        if !part.contains('*') {
+            return below(&folder.join(part), rest);
+        }
+        let Ok(entries) = std::fs::read_dir(folder) else { return false };
+        entries.flatten().any(|entry| {
+            matches(&entry.file_name().to_string_lossy(), part) && below(&entry.path(), rest)
+        })
+    }
+    let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
+    below(Path::new("/"), &parts)
+}
+
+/// Whether `name` has the form of `pattern`, where `*` stands for any text.
+fn matches(name: &str, pattern: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return name == pattern };
+    let Some(name) = name.strip_prefix(start) else { return false };
+    (0..=name.len()).any(|at| name.is_char_boundary(at) && matches(&name[at..], rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_parts_of_names() {
+        assert!(matches("libclang-14.so.1", "libclang*.so*"));
+        assert!(!matches("libclangd.a", "libclang*.so*"));
+        assert!(exists("/*/"));
+        assert!(!exists("/no-such-folder-*/x"));
+    }
+
+    #[test]
+    fn finds_programs_on_the_path() {
+        assert!(find_program("no-such-program-anywhere").is_none());
+    }
+}

@@ -1,0 +1,155 @@
+//! Which crate may use which, what native code a program may link, and that nothing of ours
+//! can speak HTTP or TLS.
+//!
+//! The tables are the architecture: a new arrow between crates is a change here first.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::Repository;
+use crate::process;
+
+/// One of our crates.
+struct Row {
+    name: &'static str,
+    /// Crates of ours that it may use. `test-support` is open to the tests of all.
+    uses: &'static [&'static str],
+    /// Native libraries that may be in it and in what it uses, by cargo's `links` key.
+    links: &'static [&'static str],
+}
+
+const TREE_SITTER: &[&str] = &["tree-sitter"];
+
+/// The window of the desktop is the system's own web view; these are its bindings.
+const WEB_VIEW: &[&str] = &["atk-1.0", "gdk-3", "gtk-3", "web_kit2"];
+
+const ROWS: &[Row] = &[
+    Row { name: "protocol", uses: &[], links: &[] },
+    Row { name: "transport", uses: &["protocol"], links: &[] },
+    Row { name: "gguf", uses: &[], links: &[] },
+    Row { name: "assist", uses: &["protocol"], links: TREE_SITTER },
+    Row { name: "settings", uses: &["protocol"], links: &[] },
+    Row {
+        name: "host",
+        uses: &["protocol", "transport", "gguf", "assist", "settings"],
+        links: TREE_SITTER,
+    },
+    Row { name: "worker", uses: &["protocol", "transport"], links: &["llama"] },
+    Row { name: "launcher", uses: &["protocol"], links: &[] },
+    Row {
+        name: "cli",
+        uses: &["protocol", "transport", "host", "launcher", "settings", "assist"],
+        links: TREE_SITTER,
+    },
+    Row { name: "desktop", uses: &["launcher"], links: WEB_VIEW },
+    Row { name: "test-support", uses: &["protocol", "transport"], links: &[] },
+    Row { name: "xtask", uses: &["protocol", "settings"], links: &[] },
+];
+
+/// Crates that can open a connection to elsewhere or encrypt one.
+const NETWORK: &[&str] = &[
+    "attohttpc",
+    "aws-lc-rs",
+    "curl",
+    "curl-sys",
+    "h2",
+    "h3",
+    "hyper",
+    "hyper-util",
+    "isahc",
+    "minreq",
+    "native-tls",
+    "openssl",
+    "openssl-sys",
+    "quinn",
+    "reqwest",
+    "ring",
+    "rustls",
+    "schannel",
+    "security-framework",
+    "surf",
+    "tungstenite",
+    "ureq",
+    "webpki-roots",
+];
+
+/// `localcoder-host` is `host` in the tables.
+fn short(name: &str) -> &str {
+    name.strip_prefix("localcoder-").unwrap_or(name)
+}
+
+/// Every crate uses only those of ours that its row names.
+pub(super) fn uses(repository: &Repository) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    let ours = repository.our_packages()?;
+    let names: BTreeSet<&str> =
+        ours.iter().filter_map(|package| package["name"].as_str()).collect();
+    for package in &ours {
+        let name = package["name"].as_str().context("a package without a name")?;
+        let Some(row) = ROWS.iter().find(|row| row.name == short(name)) else {
+            complaints.push(format!("{name} is not in the table of xtask/src/tidy/graph.rs"));
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            let used = dependency["name"].as_str().unwrap_or_default();
+            let for_tests = dependency["kind"] == "dev";
+            if names.contains(used) && !for_tests && !row.uses.contains(&short(used)) {
+                complaints.push(format!("{name} may not use {used}"));
+            }
+        }
+    }
+    for row in ROWS {
+        if !names.iter().any(|name| short(name) == row.name) {
+            complaints.push(format!("{} is in the table and not in the workspace", row.name));
+        }
+    }
+    Ok(complaints)
+}
+
+/// Every crate links only the native code that its row names; llama.cpp is in the worker alone.
+pub(super) fn native_libraries(repository: &Repository) -> Result<Vec<String>> {
+    let packages = repository.packages()?;
+    let mut complaints = Vec::new();
+    for package in repository.our_packages()? {
+        let name = package["name"].as_str().context("a package without a name")?;
+        let Some(row) = ROWS.iter().find(|row| row.name == short(name)) else { continue };
+        for linked in closure(repository, name)? {
+            let Some(links) = links(packages, &linked) else { continue };
+            if !row.links.contains(&links) {
+                complaints.push(format!("{name} may not link `{links}` (through {linked})"));
+            }
+        }
+    }
+    Ok(complaints)
+}
+
+/// Keys that only pass on a configuration and bring no library.
+const NOT_NATIVE: &[&str] = &["rayon-core", "tree-sitter-language"];
+
+fn links<'a>(packages: &'a [Value], linked: &str) -> Option<&'a str> {
+    let (name, version) = linked.split_once(" v")?;
+    let package =
+        packages.iter().find(|package| package["name"] == name && package["version"] == version)?;
+    package["links"].as_str().filter(|links| !NOT_NATIVE.contains(links))
+}
+
+/// Everything that ends up in the crate's programs here, as `name vVERSION`, with the features
+/// that this crate alone asks for.
+fn closure(repository: &Repository, name: &str) -> Result<BTreeSet<String>> {
+    let mut cargo = process::cargo(&repository.root);
+    cargo.args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+    let tree = process::read(cargo.args(["--package", name]))?;
+    let first_two = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    Ok(tree.lines().filter(|line| !line.is_empty()).map(first_two).collect())
+}
+
+/// No HTTP or TLS anywhere, for any platform, not even to build.
+pub(super) fn network(repository: &Repository) -> Result<Vec<String>> {
+    let names = repository.packages()?.iter().filter_map(|package| package["name"].as_str());
+    Ok(names
+        .filter(|name| NETWORK.contains(name))
+        .map(|name| format!("`{name}` can open connections; find out with `cargo tree -i {name}`"))
+        .collect())
+}

@@ -1,0 +1,50 @@
+//! The licences of everything we build on must be ones that allow giving the product away.
+//!
+//! Reads the SPDX expressions in cargo's metadata and in npm's lock files. The list of licences
+//! is the assembly's, `ide/overlay/licences.json`; the assembly also makes the notices.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::Repository;
+use crate::ide;
+
+/// Packages with a licence outside the list, and why that is right. Nothing of them is bundled.
+const EXCEPTIONS: &[(&str, &str, &str)] =
+    &[("argparse", "PSF-2.0", "only the command line of markdown-it uses it")];
+
+/// Rust crates, for every platform.
+pub(super) fn crates(repository: &Repository) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for package in repository.packages()? {
+        let name = package["name"].as_str().context("a package without a name")?;
+        let licence = package["license"].as_str().unwrap_or("no licence named");
+        complain(name, licence, &mut complaints);
+    }
+    Ok(complaints)
+}
+
+/// npm packages of the extension and the stories. The editor's own are checked where it is
+/// assembled, because much of what its lock file names is taken out there.
+pub(super) fn npm(repository: &Repository) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for path in ["editors/code/package-lock.json", "e2e/package-lock.json"] {
+        let Some(file) = repository.file(path) else { continue };
+        let lock: Value = serde_json::from_str(&file.text).with_context(|| path.to_owned())?;
+        for (name, package) in lock["packages"].as_object().into_iter().flatten() {
+            let licence = package["license"].as_str().unwrap_or("no licence named");
+            let name = name.rsplit("node_modules/").next().unwrap_or_default();
+            if !name.is_empty() {
+                complain(name, licence, &mut complaints);
+            }
+        }
+    }
+    Ok(complaints)
+}
+
+fn complain(name: &str, licence: &str, complaints: &mut Vec<String>) {
+    let excepted = EXCEPTIONS.iter().any(|(other, its, _)| *other == name && *its == licence);
+    if !excepted && !ide::licences::allows(licence) {
+        complaints.push(format!("{name}: `{licence}` is not among the licences we accept"));
+    }
+}

@@ -1,0 +1,67 @@
+//! Rules about the repository itself, as one table.
+//!
+//! Does: read the repository once and hand it to each rule, which returns what is wrong in
+//! words a person can act on. Does not: change anything, or need the network. Run by
+//! `cargo xtask tidy`, by `cargo xtask test` and by this crate's own test.
+
+mod documents;
+mod generated;
+mod graph;
+mod licences;
+mod repository;
+mod size;
+mod sources;
+
+use anyhow::Result;
+
+pub(crate) use repository::Repository;
+
+/// One rule.
+pub(crate) struct Rule {
+    /// How complaints are headed.
+    pub(crate) name: &'static str,
+    /// Finds what is wrong: one line each.
+    pub(crate) check: fn(&Repository) -> Result<Vec<String>>,
+}
+
+/// Every rule.
+pub(crate) const RULES: &[Rule] = &[
+    Rule { name: "crate graph", check: graph::uses },
+    Rule { name: "native libraries", check: graph::native_libraries },
+    Rule { name: "no network crates", check: graph::network },
+    Rule { name: "licences of crates", check: licences::crates },
+    Rule { name: "licences of npm packages", check: licences::npm },
+    Rule { name: "module documentation", check: sources::module_docs },
+    Rule { name: "banned words", check: sources::banned },
+    Rule { name: "unsafe code", check: sources::unsafe_code },
+    Rule { name: "no I/O in pure code", check: sources::pure },
+    Rule { name: "file length", check: size::file_lines },
+    Rule { name: "function length", check: size::function_lines },
+    Rule { name: "file size", check: size::file_bytes },
+    Rule { name: "architecture map", check: documents::map },
+    Rule { name: "tests named in documents", check: documents::named_tests },
+    Rule { name: "paths named in documents", check: documents::paths },
+    Rule { name: "links in documents", check: documents::links },
+    Rule { name: "error codes", check: generated::error_codes },
+    Rule { name: "settings", check: generated::settings },
+    Rule { name: "generated files", check: generated::fresh },
+    Rule { name: "lock files", check: repository::lock_files },
+    Rule { name: "build results", check: repository::build_results },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repository_keeps_its_rules() {
+        let repository = Repository::open(crate::places::root()).unwrap();
+        let mut complaints = Vec::new();
+        for rule in RULES {
+            for complaint in (rule.check)(&repository).unwrap() {
+                complaints.push(format!("{}: {complaint}", rule.name));
+            }
+        }
+        assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+    }
+}

@@ -1,0 +1,118 @@
+//! The repository as the rules see it: its files with their text, and cargo's view of it.
+//!
+//! Reads everything once. Also holds the two rules that are about git and lock files.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::{files, process};
+
+/// One of our files.
+pub(crate) struct SourceFile {
+    /// Relative to the root, with `/`.
+    pub(crate) path: String,
+    /// Its text, if it is text.
+    pub(crate) text: String,
+    /// Its size.
+    pub(crate) bytes: u64,
+}
+
+impl SourceFile {
+    /// What follows the last dot of its name.
+    pub(crate) fn extension(&self) -> &str {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        name.rsplit_once('.').map_or("", |(_, extension)| extension)
+    }
+}
+
+/// Everything the rules look at.
+pub(crate) struct Repository {
+    /// Its root folder.
+    pub(crate) root: PathBuf,
+    /// Our files; nothing built, nothing downloaded.
+    pub(crate) files: Vec<SourceFile>,
+    metadata: OnceCell<Value>,
+}
+
+impl Repository {
+    /// Reads it.
+    pub(crate) fn open(root: PathBuf) -> Result<Self> {
+        let mut sources = Vec::new();
+        for path in files::list(&root)? {
+            let bytes = std::fs::read(root.join(&path))
+                .with_context(|| format!("reading `{}`", path.display()))?;
+            sources.push(SourceFile {
+                path: path.to_string_lossy().replace('\\', "/"),
+                bytes: bytes.len() as u64,
+                text: String::from_utf8(bytes).unwrap_or_default(),
+            });
+        }
+        Ok(Self { root, files: sources, metadata: OnceCell::new() })
+    }
+
+    /// The file at a path.
+    pub(crate) fn file(&self, path: &str) -> Option<&SourceFile> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
+    /// Files of one kind that people write: nothing generated.
+    pub(crate) fn written(&self, extension: &str) -> impl Iterator<Item = &SourceFile> {
+        self.files
+            .iter()
+            .filter(move |file| file.extension() == extension)
+            .filter(|file| !file.path.contains("/generated/"))
+    }
+
+    /// What `cargo metadata` says of all packages, ours and others'.
+    pub(crate) fn packages(&self) -> Result<&[Value]> {
+        if self.metadata.get().is_none() {
+            let mut cargo = process::cargo(&self.root);
+            cargo.args(["metadata", "--format-version", "1", "--locked"]);
+            let text = process::read(&mut cargo)?;
+            let value = serde_json::from_str(&text).context("cargo metadata is not JSON")?;
+            let _ = self.metadata.set(value);
+        }
+        let packages = self.metadata.get().and_then(|value| value["packages"].as_array());
+        Ok(packages.context("cargo metadata names no packages")?)
+    }
+
+    /// The packages that are ours.
+    pub(crate) fn our_packages(&self) -> Result<Vec<&Value>> {
+        // Only a package from a registry has a source.
+        Ok(self.packages()?.iter().filter(|package| package["source"].is_null()).collect())
+    }
+}
+
+/// Lock files of npm must not name the host that packages happened to be fetched from.
+pub(super) fn lock_files(repository: &Repository) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for file in &repository.files {
+        if file.path.ends_with("package-lock.json") && file.text.contains("\"resolved\":") {
+            complaints.push(format!(
+                "{} names where packages were fetched from; make it with \
+                 `npm install --omit-lockfile-registry-resolved`",
+                file.path
+            ));
+        }
+        if file.path.ends_with("package.json") && file.text.contains("\"dependencies\"") {
+            let lock = file.path.replace("package.json", "package-lock.json");
+            if repository.file(&lock).is_none() {
+                complaints.push(format!("{} has no lock file beside it", file.path));
+            }
+        }
+    }
+    Ok(complaints)
+}
+
+/// Nothing that is ignored may be tracked.
+pub(super) fn build_results(repository: &Repository) -> Result<Vec<String>> {
+    let mut git = process::command("git", &repository.root);
+    git.args(["ls-files", "--cached", "--ignored", "--exclude-standard"]);
+    // A copy of the tree without git has nothing tracked.
+    let Ok(tracked) = process::read(&mut git) else { return Ok(Vec::new()) };
+    let complaint = |path: &str| format!("{path} is tracked although .gitignore names it");
+    Ok(tracked.lines().map(complaint).collect())
+}

@@ -1,0 +1,160 @@
+//! Rules about the text of source files: they explain themselves, hide no tests, leave no
+//! loose ends, and use `unsafe` only where that is listed.
+
+use anyhow::Result;
+
+use super::Repository;
+
+/// How a module's own documentation begins, by kind of file.
+const OPENINGS: &[(&str, &[&str])] =
+    &[("rs", &["//! "]), ("ts", &["/**"]), ("mjs", &["/**"]), ("py", &["\"\"\""])];
+
+/// Files that may hold `unsafe`, as the beginning of their path, and what for.
+const UNSAFE: &[(&str, &str)] = &[
+    ("crates/worker/src/llama/", "the safe wrapper round llama.cpp"),
+    ("crates/worker/src/process.rs", "descriptors and limits of the process"),
+    ("crates/desktop/src/platform/linux.rs", "the window ends together with its launcher"),
+    ("crates/gguf/tests/hostile.rs", "an allocator that counts"),
+    ("crates/launcher/src/private.rs", "who owns a folder"),
+    ("crates/launcher/src/process.rs", "signals to a process group"),
+];
+
+/// Code that does no I/O of its own and asks no clock, as the beginning of its path.
+const PURE: &[&str] =
+    &["crates/protocol/src/", "crates/assist/src/", "crates/gguf/src/", "crates/host/src/core/"];
+
+/// What such code must not name.
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "fs_err",
+    "std::net",
+    "std::os::",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "SystemTime",
+    "Instant::",
+    "crossbeam_channel",
+];
+
+/// Files whose text is data that may say anything.
+const DATA: &[&str] = &["models/demo/demo_model/variation.py"];
+
+/// Every module opens by saying what it does.
+pub(super) fn module_docs(repository: &Repository) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for (extension, openings) in OPENINGS {
+        for file in repository.written(extension) {
+            // The sample project is a user's code, not ours.
+            if file.path.starts_with("ide/sample/") || file.text.trim().is_empty() {
+                continue;
+            }
+            let first = file.text.lines().find(|line| !line.starts_with("#!"));
+            if !openings.iter().any(|opening| first.unwrap_or_default().starts_with(opening)) {
+                complaints.push(format!(
+                    "{}: begins without saying what it does (`{}`)",
+                    file.path,
+                    openings[0].trim()
+                ));
+            }
+        }
+    }
+    Ok(complaints)
+}
+
+/// Words that must not stand in source files, and what to do instead. They are put together
+/// here so that this file does not break its own rule.
+fn banned_words() -> Vec<(String, &'static str)> {
+    vec![
+        (["#[", "ignore"].concat(), "run the test or remove it"),
+        (["should_", "panic"].concat(), "return an error and test that"),
+        (["to", "do!("].concat(), "write it or leave it out"),
+        (["test", ".skip("].concat(), "run the test or remove it"),
+        (["test", ".only("].concat(), "run all tests"),
+        (["@ts-", "ignore"].concat(), "use the right type"),
+    ]
+}
+
+/// No hidden tests and no notes to oneself without an issue's number.
+pub(super) fn banned(repository: &Repository) -> Result<Vec<String>> {
+    let words = banned_words();
+    let notes = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["XX", "X"].concat()];
+    let mut complaints = Vec::new();
+    for extension in ["rs", "ts", "mjs", "js", "py", "toml", "css"] {
+        for file in repository.written(extension) {
+            if DATA.contains(&file.path.as_str()) {
+                continue;
+            }
+            for (number, line) in file.text.lines().enumerate() {
+                let place = format!("{}:{}", file.path, number + 1);
+                for (word, instead) in &words {
+                    if line.contains(word.as_str()) {
+                        complaints.push(format!("{place}: `{word}`; {instead}"));
+                    }
+                }
+                for note in &notes {
+                    if has_loose_note(line, note) {
+                        complaints
+                            .push(format!("{place}: `{note}` without an issue: `{note}(#12)`"));
+                    }
+                }
+            }
+        }
+    }
+    Ok(complaints)
+}
+
+/// Whether the line has the note as a word of its own and no issue's number after it.
+fn has_loose_note(line: &str, note: &str) -> bool {
+    line.match_indices(note).any(|(at, _)| {
+        let after = &line[at + note.len()..];
+        let alone = !line[..at].ends_with(char::is_alphanumeric)
+            && !after.starts_with(char::is_alphanumeric);
+        alone && !after.starts_with("(#")
+    })
+}
+
+/// `unsafe` only in the listed places; the compiler refuses it wherever it is not opened.
+pub(super) fn unsafe_code(repository: &Repository) -> Result<Vec<String>> {
+    let openers = ["allow(unsafe_code", "expect(unsafe_code", "allow(\n    unsafe_code"];
+    let opens = |text: &str| openers.iter().any(|opener| text.contains(opener));
+    Ok(repository
+        .written("rs")
+        .filter(|file| !file.path.starts_with("xtask/src/tidy/") && opens(&file.text))
+        .filter(|file| !UNSAFE.iter().any(|(listed, _)| file.path.starts_with(listed)))
+        .map(|file| format!("{} opens unsafe code and is not listed", file.path))
+        .collect())
+}
+
+/// No I/O and no clock where invariants promise that there is none. Tests may read fixtures.
+pub(super) fn pure(repository: &Repository) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for file in repository.written("rs") {
+        let is_test = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
+        if is_test || !PURE.iter().any(|pure| file.path.starts_with(pure)) {
+            continue;
+        }
+        let code = file.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate() {
+            for name in IMPURE {
+                if line.contains(name) && !line.trim_start().starts_with("//") {
+                    complaints.push(format!("{}:{}: `{name}`", file.path, number + 1));
+                }
+            }
+        }
+    }
+    Ok(complaints)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_needs_an_issue() {
+        let note = ["TO", "DO"].concat();
+        assert!(has_loose_note(&format!("// {note}: later"), &note));
+        assert!(!has_loose_note(&format!("// {note}(#12): later"), &note));
+        assert!(!has_loose_note(&format!("{note}S"), &note));
+    }
+}
