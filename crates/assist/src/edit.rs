@@ -8,17 +8,23 @@
 use std::ops::Range;
 
 use localcoder_protocol::{
-    ChatMessage, ContextUse, DocumentText, Edit, ErrorAction, ErrorCode, ErrorInfo, FinishReason,
-    Hunk, LineRange, Role, WorkerPrompt,
+    ChatMessage, ContextUse, DocumentText, Edit, ErrorCode, ErrorInfo, FinishReason, Hunk,
+    LineRange, Role, WorkerPrompt,
 };
 
-use crate::budget::{self, Answer, Counts, TooLarge};
+use crate::budget::{self, Answer, Counts};
 use crate::guard::{self, Problem, Rewrite, Severity};
 use crate::indent::Dedented;
 use crate::language::{Language, file_name};
 use crate::prompt::{Input, Order, retry_line};
 use crate::surroundings::{self, Side};
-use crate::{clean, diff, document, place};
+use crate::{clean, diff, document, errors, place};
+
+/// A larger selection fits no context window we support, so it is not even counted.
+const SELECTION_BYTES_MAX: usize = 256 * 1024;
+
+/// The same for an instruction.
+const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
 
 /// What the user asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,20 +150,27 @@ pub struct Task {
 /// Checks a request and takes from the document all that is needed later.
 ///
 /// # Errors
-/// `linesOutOfRange`, `selectionEmpty`, or `notText` for a document with NUL characters.
+/// `linesOutOfRange`, `selectionEmpty`, `selectionTooLarge` or `usage` where selection or
+/// instruction are beyond any context window, `notText` for a document with NUL characters.
 pub fn prepare(
     document: &DocumentText,
     selection: LineRange,
     command: Command,
 ) -> Result<Task, ErrorInfo> {
     if document.text.contains('\0') {
-        let name = file_name(&document.path);
-        return Err(ErrorInfo::new(ErrorCode::NotText, format!("`{name}` is not a text file"))
-            .with_cause("it has NUL characters, so it is probably binary")
-            .with_hint("open a source file"));
+        return Err(errors::binary(&document.path));
+    }
+    if let Command::Instructed(instruction) = &command
+        && instruction.len() > INSTRUCTION_BYTES_MAX
+    {
+        return Err(errors::instruction_too_long(instruction.len(), INSTRUCTION_BYTES_MAX));
     }
     let all = document::lines(&document.text);
     let lines = document::select(document, &all, selection)?;
+    let bytes: usize = all[lines.clone()].iter().map(|line| line.text.len()).sum();
+    if bytes > SELECTION_BYTES_MAX {
+        return Err(errors::selection_too_long(&document.path, &lines, bytes, SELECTION_BYTES_MAX));
+    }
     let language = Language::of(document.language_id.as_deref(), &document.path);
     let (before, after) = surroundings::both(&all, &lines);
     Ok(Task {
@@ -210,8 +223,9 @@ impl Task {
         };
         let (before, after) = sides.split_at(self.before.lines.len());
         let counts = Counts { overhead, command, selection, before, after };
-        let plan = budget::plan(counts, limits, self.answer())
-            .map_err(|refused| self.too_large(refused, selection, limits))?;
+        let plan = budget::plan(counts, limits, self.answer()).map_err(|refused| {
+            errors::too_large(self.range(), &self.file, refused, selection, limits)
+        })?;
         let before = self.before.text_before(plan.before);
         let after = self.after.text_after(plan.after);
         let prompt = self.input(&before, &after).render();
@@ -258,17 +272,19 @@ impl Task {
         };
         let worst = problems.iter().max_by_key(|problem| problem.severity);
         match (worst.map(|problem| (problem.severity, &problem.reason)), finished, attempt) {
-            (Some((Severity::Hopeless, reason)), ..) => Outcome::Refused(unusable(reason, true)),
+            (Some((Severity::Hopeless, reason)), ..) => {
+                Outcome::Refused(errors::window_full(reason))
+            }
             (Some((severity, reason)), _, Attempt::First) if severity >= Severity::Doubtful => {
                 Outcome::Retry { reason: reason.clone() }
             }
-            (Some((Severity::Unusable, reason)), ..) => Outcome::Refused(unusable(reason, false)),
+            (Some((Severity::Unusable, reason)), ..) => Outcome::Refused(errors::unusable(reason)),
             (_, Some(mut finished), _) => {
                 let warning = |problem: &Problem| format!("Look closely: {}.", problem.reason);
                 finished.warnings = problems.iter().map(warning).collect();
                 Outcome::Done(finished)
             }
-            (_, None, _) => Outcome::Refused(unusable("there is no code in it", false)),
+            (_, None, _) => Outcome::Refused(errors::unusable("there is no code in it")),
         }
     }
 
@@ -367,32 +383,6 @@ impl Task {
             order: self.order(),
         }
     }
-
-    fn too_large(&self, refused: TooLarge, selection: u32, limits: Limits) -> ErrorInfo {
-        let TooLarge { needed, window, selection_max } = refused;
-        let LineRange { start, end } = self.range();
-        let lines = u64::from(end - start + 1);
-        let fitting = lines * u64::from(selection_max) / u64::from(selection.max(1));
-        let fewer = match fitting {
-            0 => "select fewer lines".to_owned(),
-            some => format!("select fewer lines (about {some} fit)"),
-        };
-        let larger = if limits.window_tokens < limits.trained_context_tokens {
-            "raise `localcoder.contextWindow`"
-        } else {
-            "use a model with a longer context"
-        };
-        ErrorInfo::new(
-            ErrorCode::SelectionTooLarge,
-            format!(
-                "lines {start}-{end} of `{}` need about {needed} tokens with their answer, and the \
-                 context window has {window}",
-                self.file
-            ),
-        )
-        .with_hint(format!("{fewer}, or {larger}"))
-        .with_action(ErrorAction::OpenSettings)
-    }
 }
 
 impl From<clean::Unusable> for Problem {
@@ -403,20 +393,6 @@ impl From<clean::Unusable> for Problem {
             clean::Unusable::Unfinished => "it ended before there was any code",
         };
         Self { severity: Severity::Unusable, reason: reason.to_owned() }
-    }
-}
-
-fn unusable(reason: &str, window_full: bool) -> ErrorInfo {
-    let error = ErrorInfo::new(ErrorCode::AnswerUnusable, "the model's answer could not be used")
-        .with_cause(reason);
-    if window_full {
-        error
-            .with_hint("select fewer lines, or raise `localcoder.contextWindow`")
-            .with_action(ErrorAction::OpenSettings)
-    } else {
-        error
-            .with_hint("ask again, select fewer lines, or use a larger model")
-            .with_action(ErrorAction::Retry)
     }
 }
 

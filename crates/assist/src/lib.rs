@@ -10,6 +10,7 @@ mod clean;
 mod diff;
 mod document;
 mod edit;
+mod errors;
 mod explanation;
 mod guard;
 mod indent;

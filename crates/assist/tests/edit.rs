@@ -230,6 +230,10 @@ fn documents_that_are_no_text_and_selections_that_are_none_are_refused() {
     assert_eq!(refused("a\0b", 1, 1), ErrorCode::NotText);
     assert_eq!(refused("a\n", 5, 9), ErrorCode::LinesOutOfRange);
     assert_eq!(refused("a\n\n \nb", 2, 3), ErrorCode::SelectionEmpty);
+    assert_eq!(refused(&"a".repeat(300_000), 1, 1), ErrorCode::SelectionTooLarge);
+    let wordy = Command::Instructed("x".repeat(20_000));
+    let error = prepare(&document("a.py", "a"), LineRange { start: 1, end: 1 }, wordy).unwrap_err();
+    assert_eq!(error.code, ErrorCode::Usage);
 }
 
 #[test]

@@ -4,16 +4,12 @@ use std::fmt;
 
 /// A file that can't be used as a model. The text is a clause that follows the file's name.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum GgufError {
     /// It is something else.
     #[error("it is not a GGUF file: {0}")]
     NotGguf(Resembles),
     /// It ends too early, as an interrupted download does.
-    #[error(
-        "it is cut off: it has {actual_bytes} bytes and should have at least {expected_bytes}; \
-         download or copy it again"
-    )]
+    #[error("it is cut off: it has {actual_bytes} bytes and should have at least {expected_bytes}")]
     Truncated {
         /// Bytes the file must have, as far as its header tells.
         expected_bytes: u64,
@@ -21,7 +17,7 @@ pub enum GgufError {
         actual_bytes: u64,
     },
     /// It contradicts itself or the format.
-    #[error("its header is damaged: {0}; download or copy it again")]
+    #[error("its header is damaged: {0}")]
     Damaged(String),
     /// It is a GGUF of a kind that does not run here.
     #[error("it is a GGUF file that this program can't run: {0}")]
@@ -31,9 +27,21 @@ pub enum GgufError {
     Read(#[from] std::io::Error),
 }
 
+impl GgufError {
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NotGguf(resembles) => resembles.hint(),
+            Self::Truncated { .. } | Self::Damaged(_) => "download or copy the file again",
+            Self::Unsupported(_) => "choose another GGUF file of the model",
+            Self::Read(_) => "check that the file is there and that you may read it",
+        }
+    }
+}
+
 /// What a file that is no GGUF looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Resembles {
     /// No byte in it.
     Empty,
@@ -74,6 +82,19 @@ impl Resembles {
             _ if starts(b"<!doctype html") || starts(b"<html") || starts(b"<?xml") => Self::WebPage,
             _ if starts(b"{") || starts(b"[") => Self::Json,
             _ => Self::Unknown,
+        }
+    }
+}
+
+impl Resembles {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Empty => "download or copy the file again",
+            Self::GitLfsPointer => "run `git lfs pull` where it lies",
+            Self::WebPage => "the download led to a page: look there for the link to the file",
+            Self::Compressed => "unpack it first",
+            Self::Safetensors | Self::Zip | Self::OldGgml => "choose the model's GGUF version",
+            Self::Json | Self::Unknown => "choose a file in the GGUF format",
         }
     }
 }

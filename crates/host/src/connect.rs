@@ -123,8 +123,10 @@ fn open(stream: UnixStream) -> Result<Client, ErrorInfo> {
     Ok(Client::new(reading, stream))
 }
 
+/// Also where the path can't hold a socket at all: the host that is started next says why.
 fn is_nobody_there(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused)
+    use std::io::ErrorKind::{ConnectionRefused, InvalidInput, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | ConnectionRefused | NotADirectory | InvalidInput)
 }
 
 fn unreachable(places: &Places, why: &str) -> ErrorInfo {

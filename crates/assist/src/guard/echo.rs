@@ -60,16 +60,26 @@ fn is_no_chance(lines: &[&str]) -> bool {
         || telling.map(|line| line.trim().len()).sum::<usize>() >= CHARACTERS_MIN
 }
 
-/// Repeats that are still in the answer: the line just before or after the selection, in other
-/// white space or amid the answer.
+/// A repeat that is still in the answer: the two lines next to the selection on one side, one
+/// behind the other. A single line is often written twice in similar code.
 pub(super) fn remaining(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let filled = |line: &&str| !line.is_empty();
     let (before, after) = rewrite.around;
-    let has = |text: &str, line: &str| text.lines().any(|other| other.trim() == line);
-    let near = before.iter().rev().take(2).chain(after.iter().take(2));
-    let repeated = near.map(|line| line.trim()).find(|line| {
-        line.len() >= CHARACTERS_MIN && has(rewrite.answer, line) && !has(rewrite.original, line)
+    let mut above: Vec<&str> =
+        before.iter().rev().map(|line| line.trim()).filter(filled).take(2).collect();
+    above.reverse();
+    let below: Vec<&str> = after.iter().map(|line| line.trim()).filter(filled).take(2).collect();
+    let has = |text: &str, pair: &[&str]| {
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(filled).collect();
+        lines.windows(2).any(|found| found == pair)
+    };
+    let repeated = [above, below].into_iter().find(|pair| {
+        pair.len() == 2
+            && is_no_chance(pair)
+            && has(rewrite.answer, pair)
+            && !has(rewrite.original, pair)
     })?;
-    let shown: String = repeated.chars().take(40).collect();
+    let shown: String = repeated[0].chars().take(40).collect();
     let reason = format!("it repeats code from outside of the selection (`{shown}`)");
     Some(Problem::new(Severity::Warn, reason))
 }
@@ -77,6 +87,7 @@ pub(super) fn remaining(rewrite: &Rewrite<'_>) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
 
     #[track_caller]
     fn check(answer: &str, original: &str, before: &[&str], after: &[&str], expected: &str) {
@@ -101,5 +112,21 @@ mod tests {
         let line = "connection.send(request, timeout)";
         check(&format!("{line}\nx"), &format!("{line}\ny"), &[line], &[], &format!("{line}\nx"));
         check(line, "y", &[line], &[], line);
+    }
+
+    #[test]
+    fn a_repeat_amid_the_answer_is_pointed_out() {
+        let around =
+            |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let (before, after) = (around(&["import os", "import sys"]), around(&[]));
+        let repeats = |original, answer| {
+            let language = Language::of(None, "");
+            let document = (original, answer);
+            let around = (before.as_slice(), after.as_slice());
+            remaining(&Rewrite { language, original, answer, document, around, instruction: None })
+        };
+        assert!(repeats("x", "y\nimport os\nimport sys\nx").is_some());
+        assert_eq!(repeats("x", "import sys\nx"), None);
+        assert_eq!(repeats("import os\nimport sys", "import os\nimport sys\nx"), None);
     }
 }

@@ -4,7 +4,7 @@
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
@@ -21,7 +21,15 @@ const SOCKET_PATH_BYTES_MAX: usize = 103;
 /// A bound socket and the lock that makes it the only one.
 pub(super) struct Listener {
     socket: UnixListener,
+    path: PathBuf,
     _lock: File,
+}
+
+impl Drop for Listener {
+    /// The lock is still held, so the socket is still ours.
+    fn drop(&mut self) {
+        let _ = fs_err::remove_file(&self.path);
+    }
 }
 
 impl Listener {
@@ -46,7 +54,7 @@ impl Listener {
         let socket = UnixListener::bind(&path).map_err(|error| refuse(&path, &error))?;
         fs_err::set_permissions(&path, PermissionsExt::from_mode(0o600))
             .map_err(|error| refuse(&path, &error))?;
-        Ok(Some(Self { socket, _lock: lock }))
+        Ok(Some(Self { socket, path, _lock: lock }))
     }
 
     /// Accepts on its own thread for the host's life.

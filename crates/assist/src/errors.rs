@@ -1,0 +1,88 @@
+//! The errors of a request in words: what happened, why, and what to do next.
+//!
+//! Only those of `edit`; documents and places have their own beside the checks that find them.
+
+use std::ops::Range;
+
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, LineRange};
+
+use crate::budget::TooLarge;
+use crate::edit::Limits;
+use crate::language::file_name;
+
+pub(crate) fn binary(path: &str) -> ErrorInfo {
+    let name = file_name(path);
+    ErrorInfo::new(ErrorCode::NotText, format!("`{name}` is not a text file"))
+        .with_cause("it has NUL characters, so it is probably binary")
+        .with_hint("open a source file")
+}
+
+pub(crate) fn instruction_too_long(bytes: usize, bytes_max: usize) -> ErrorInfo {
+    let message = format!("the instruction has {bytes} bytes; at most {bytes_max} can be used");
+    ErrorInfo::new(ErrorCode::Usage, message).with_hint("say it in fewer words")
+}
+
+/// A selection that is refused before its tokens are counted.
+pub(crate) fn selection_too_long(
+    path: &str,
+    lines: &Range<usize>,
+    bytes: usize,
+    bytes_max: usize,
+) -> ErrorInfo {
+    let (name, start, end) = (file_name(path), lines.start + 1, lines.end);
+    ErrorInfo::new(
+        ErrorCode::SelectionTooLarge,
+        format!(
+            "lines {start}-{end} of `{name}` have {bytes} bytes; at most {bytes_max} can be used"
+        ),
+    )
+    .with_hint("select fewer lines")
+}
+
+/// A selection of `selection` tokens that does not fit the window.
+pub(crate) fn too_large(
+    range: LineRange,
+    file: &str,
+    refused: TooLarge,
+    selection: u32,
+    limits: Limits,
+) -> ErrorInfo {
+    let TooLarge { needed, window, selection_max } = refused;
+    let LineRange { start, end } = range;
+    let lines = u64::from(end - start + 1);
+    let fewer = match lines * u64::from(selection_max) / u64::from(selection.max(1)) {
+        0 => "select fewer lines".to_owned(),
+        some => format!("select fewer lines (about {some} fit)"),
+    };
+    let larger = if limits.window_tokens < limits.trained_context_tokens {
+        "raise `localcoder.contextWindow`"
+    } else {
+        "use a model with a longer context"
+    };
+    let message = format!(
+        "lines {start}-{end} of `{file}` need about {needed} tokens with their answer, and the \
+         context window has {window}"
+    );
+    ErrorInfo::new(ErrorCode::SelectionTooLarge, message)
+        .with_hint(format!("{fewer}, or {larger}"))
+        .with_action(ErrorAction::OpenSettings)
+}
+
+/// An answer that asking again may better.
+pub(crate) fn unusable(reason: &str) -> ErrorInfo {
+    answer(reason)
+        .with_hint("ask again, select fewer lines, or use a larger model")
+        .with_action(ErrorAction::Retry)
+}
+
+/// An answer for which there was no room.
+pub(crate) fn window_full(reason: &str) -> ErrorInfo {
+    answer(reason)
+        .with_hint("select fewer lines, or raise `localcoder.contextWindow`")
+        .with_action(ErrorAction::OpenSettings)
+}
+
+fn answer(reason: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::AnswerUnusable, "the model's answer could not be used")
+        .with_cause(reason)
+}
