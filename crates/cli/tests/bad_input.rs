@@ -1,5 +1,7 @@
 //! Whatever is wrong with the input: a clear error with its own exit code, and nothing is lost.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::os::unix::fs::PermissionsExt;
 
 use localcoder_protocol::{ErrorCode, PROTOCOL_VERSION};

@@ -1,5 +1,7 @@
 //! Ctrl-C, killed workers, killed hosts, many clients at once: with the real processes.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::process::Stdio;
 
 use localcoder_protocol::ErrorCode;

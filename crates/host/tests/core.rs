@@ -1,5 +1,7 @@
 //! The host's core in memory: a scripted worker and clients, a clock that the test moves.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod rig;
 
 use localcoder_host::core::{ClientId, Event};

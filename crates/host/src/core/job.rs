@@ -1,7 +1,7 @@
 //! One request that needs the model, from queue to answer.
 
-use localcoder_assist::{Attempt, Layout, Task};
-use localcoder_protocol::{GenerateParams, RequestId, Usage};
+use localcoder_assist::{Attempt, Explanation, Layout, Task};
+use localcoder_protocol::{FinishReason, GenerateParams, RequestId, Usage};
 use localcoder_transport::Id;
 
 use super::ClientId;
@@ -54,8 +54,12 @@ pub(super) struct Job {
     pub(super) attempt: Attempt,
     /// Of all attempts together.
     pub(super) usage: Usage,
-    /// What the model has written in this attempt.
+    /// What the model has written in this attempt; of an explanation, what is fit to be shown.
     pub(super) text: String,
+    /// Keeps thoughts and control tokens out of a streamed explanation.
+    pub(super) explanation: Explanation,
+    /// The answer of the first attempt, where it was doubtful.
+    pub(super) first: Option<(String, FinishReason)>,
     /// The end of `text` that the client has not been sent.
     pub(super) unsent: String,
     /// When the client was last told anything.
@@ -83,6 +87,8 @@ impl Job {
             attempt: Attempt::First,
             usage: Usage::default(),
             text: String::new(),
+            explanation: Explanation::default(),
+            first: None,
             unsent: String::new(),
             told_ms: None,
         }
@@ -96,6 +102,15 @@ impl Job {
     /// Whether the client is sent what the model writes.
     pub(super) fn streams(&self) -> bool {
         matches!(self.work, Work::Explain(_) | Work::Generate(_))
+    }
+
+    /// Takes text that the client shall see; the first goes out at once.
+    pub(super) fn stream(&mut self, text: &str) {
+        if self.text.is_empty() && !text.is_empty() {
+            self.told_ms = None;
+        }
+        self.text.push_str(text);
+        self.unsent.push_str(text);
     }
 
     pub(super) fn add_usage(&mut self, usage: Usage) {

@@ -224,13 +224,14 @@ impl Host {
             return;
         }
         let Some(job) = self.active.as_mut() else { return };
-        job.text.push_str(&token.text);
         if job.streams() {
-            if job.unsent.is_empty() && job.text.len() == token.text.len() {
-                job.told_ms = None; // The first token goes out at once.
-            }
-            job.unsent.push_str(&token.text);
+            let text = match job.work {
+                Work::Explain(_) => job.explanation.push(&token.text),
+                _ => token.text.clone(),
+            };
+            job.stream(&text);
         } else {
+            job.text.push_str(&token.text);
             let lines = job.text.lines().count().max(1);
             let plural = if lines == 1 { "" } else { "s" };
             self.tell_active_sometimes(Stage::Generating, None, || {
@@ -245,6 +246,12 @@ impl Host {
     }
 
     fn generated(&mut self, answer: &WorkerGenerateAnswer) {
+        if let Some(job) = self.active.as_mut()
+            && matches!(job.work, Work::Explain(_))
+        {
+            let rest = std::mem::take(&mut job.explanation).finish();
+            job.stream(&rest);
+        }
         self.flush_stream_now();
         let Some(job) = self.active.as_mut() else { return };
         job.add_usage(answer.usage);
@@ -269,7 +276,14 @@ impl Host {
         else {
             return;
         };
-        match task.finish(&job.text, finish, job.attempt) {
+        let mut outcome = task.finish(&job.text, finish, job.attempt);
+        if let (Outcome::Refused(_), Some((text, finish))) = (&outcome, &job.first)
+            && let done @ Outcome::Done(_) = task.finish(text, *finish, Attempt::Last)
+        {
+            // Asking again made it worse: the first answer is shown with its warnings.
+            outcome = done;
+        }
+        match outcome {
             Outcome::Done(done) => {
                 let answer = ImproveAnswer {
                     edit: done.edit,
@@ -287,7 +301,7 @@ impl Host {
             Outcome::Retry { reason } => {
                 let layout = task.retry_layout(layout, &reason);
                 job.attempt = Attempt::Last;
-                job.text.clear();
+                job.first = Some((std::mem::take(&mut job.text), finish));
                 self.tell_active(Stage::Retrying, None, format!("Asking again: {reason}"));
                 self.generate_layout(layout);
             }
