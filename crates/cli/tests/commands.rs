@@ -1,5 +1,7 @@
 //! The command line against the real host, the real worker and the demo model.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use localcoder_protocol::ErrorCode;
 use localcoder_test_support::{Installation, Outcome};
 
