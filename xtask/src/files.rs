@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use crate::{places, process};
 
 /// Folders that hold nothing of ours.
-const SKIPPED: &[&str] = &["target", "node_modules", ".git", "__pycache__", "dist"];
+const SKIPPED: &[&str] = &["target", "node_modules", ".git", "__pycache__", "dist", "dist-test"];
 
 /// Every file that is tracked or new and not ignored, relative to `root`, sorted.
 pub(crate) fn list(root: &Path) -> Result<Vec<PathBuf>> {

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-MUON_RATE = 0.02
+MUON_RATE = 0.015
 ADAM_RATE = 3e-3
 MUON_DECAY = 0.02
 ADAM_DECAY = 0.01

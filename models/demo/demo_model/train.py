@@ -20,7 +20,7 @@ from .prepare import LONG_ROW, SEED, SHARDS, SHORT_ROW
 
 ROWS = {SHORT_ROW: 8, LONG_ROW: 6}
 WARM_UP_STEPS = 60
-DECAY_SHARE = 0.60
+DECAY_SHARE = 1.0
 PROMPT_WEIGHT = 0.1
 CHECKPOINT_SECONDS = 180
 # Until this share of the budget, samples are drawn from shards of these levels.

@@ -33,6 +33,8 @@ pub(crate) enum Check {
     Program(&'static [&'static str]),
     /// A file; a `*` stands for any one folder or part of a name.
     File(&'static [&'static str]),
+    /// A file of libclang, which a user may also have elsewhere and name in `LIBCLANG_PATH`.
+    Clang(&'static [&'static str]),
     /// A library known to pkg-config.
     Library(&'static str),
 }
@@ -49,17 +51,24 @@ pub(crate) struct Need {
     pub(crate) brew: Option<&'static str>,
 }
 
-const LIBCLANG: Check = Check::File(&[
+const LIBCLANG: Check = Check::Clang(&[
     "/usr/lib/llvm-*/lib/libclang*.so*",
     "/usr/lib/*/libclang*.so*",
     "/usr/lib64/libclang*.so*",
     "/usr/lib/libclang*.so*",
 ]);
 
-const CLANG_HEADERS: Check = Check::File(&[
+const CLANG_HEADERS: Check = Check::Clang(&[
     "/usr/lib/llvm-*/lib/clang/*/include/stdbool.h",
     "/usr/lib/clang/*/include/stdbool.h",
     "/usr/lib64/clang/*/include/stdbool.h",
+]);
+
+const FONTS: Check = Check::File(&[
+    "/usr/share/fonts/*/*.ttf",
+    "/usr/share/fonts/*/*.otf",
+    "/usr/share/fonts/*/*/*.ttf",
+    "/usr/share/fonts/*/*/*.otf",
 ]);
 
 const fn need(
@@ -124,6 +133,13 @@ pub(crate) const NEEDS: &[Need] = &[
         "libwebkit2gtk-4.1-dev",
     ),
     need(
+        Group::Window,
+        "fonts",
+        "a system without any shows no text in the window",
+        FONTS,
+        "fonts-dejavu-core",
+    ),
+    need(
         Group::Display,
         "Xvfb",
         "gives the native window a screen where there is none",
@@ -179,7 +195,8 @@ impl Check {
     pub(crate) fn is_met(&self) -> bool {
         match self {
             Self::Program(names) => names.iter().any(|name| find_program(name).is_some()),
-            Self::File(patterns) => {
+            Self::File(patterns) => patterns.iter().any(|pattern| exists(pattern)),
+            Self::Clang(patterns) => {
                 let told = std::env::var_os("LIBCLANG_PATH").is_some();
                 told || patterns.iter().any(|pattern| exists(pattern))
             }
