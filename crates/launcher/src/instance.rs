@@ -258,7 +258,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let instance = first(dir.path());
         // Takes the connection and ends without an answer, as a launcher does that is closing.
-        let ending = std::thread::spawn(move || drop(instance.listener.accept().unwrap()));
+        let ending = std::thread::spawn(move || {
+            let instance = instance;
+            drop(instance.listener.accept().unwrap());
+        });
         first(dir.path());
         ending.join().unwrap();
     }

@@ -6,6 +6,7 @@
 mod client;
 mod connection;
 mod frame;
+pub mod local;
 mod message;
 
 pub use client::{Client, ClientEvent};

@@ -1,71 +1,44 @@
 //! The host's socket: one host by a lock held for life, only this user's processes, a reader and
 //! a writer thread a client.
 
-use std::fs::{File, TryLockError};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::Sender;
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::ErrorInfo;
 use localcoder_settings::Places;
+use localcoder_transport::local::{OnlyListener, private_folder};
 use localcoder_transport::{Outbox, spawn_reader, spawn_writer};
 
-use super::{Input, make_private_folder};
+use super::Input;
 use crate::core::{ClientId, Event};
 
-/// `sun_path` holds 104 bytes on macOS and 108 on Linux, with the closing zero.
-const SOCKET_PATH_BYTES_MAX: usize = 103;
-
-/// A bound socket and the lock that makes it the only one.
+/// The host's socket.
 pub(super) struct Listener {
-    socket: UnixListener,
-    path: PathBuf,
-    _lock: File,
-}
-
-impl Drop for Listener {
-    /// The lock is still held, so the socket is still ours.
-    fn drop(&mut self) {
-        let _ = fs_err::remove_file(&self.path);
-    }
+    only: OnlyListener,
 }
 
 impl Listener {
-    /// Takes the lock, then clears a dead host's socket away, then binds. `None` where another
-    /// host holds the lock.
+    /// Becomes the one host. `None` where another runs.
     pub(super) fn bind(places: &Places) -> Result<Option<Self>, ErrorInfo> {
-        make_private_folder(&places.runtime)?;
-        let path = places.host_socket();
-        check_length(&path)?;
-        let lock = open_lock(&places.host_lock())?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(refuse(&places.host_lock(), &error)),
-        }
-        match fs_err::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(refuse(&path, &error));
-            }
-            _ => {}
-        }
-        let socket = UnixListener::bind(&path).map_err(|error| refuse(&path, &error))?;
-        fs_err::set_permissions(&path, PermissionsExt::from_mode(0o600))
-            .map_err(|error| refuse(&path, &error))?;
-        Ok(Some(Self { socket, path, _lock: lock }))
+        private_folder(&places.runtime)?;
+        let only = OnlyListener::claim(&places.host_lock(), &places.host_socket())?;
+        Ok(only.map(|only| Self { only }))
     }
 
     /// Accepts on its own thread for the host's life.
     pub(super) fn accept_into(&self, sender: Sender<Input>) {
-        let socket = self.socket.try_clone().expect("a socket can be duplicated");
+        let socket = self.only.socket().try_clone().expect("a socket can be duplicated");
         std::thread::Builder::new()
             .name("listener".to_owned())
             .spawn(move || {
                 let mut client: ClientId = 0;
                 for stream in socket.incoming() {
-                    let Ok(stream) = stream else { continue };
+                    let Ok(stream) = stream else {
+                        // Out of descriptors, most likely: it passes, and must not spin.
+                        std::thread::sleep(std::time::Duration::from_millis(100));
+                        continue;
+                    };
                     if !is_this_user(&stream) {
                         tracing::warn!("refused a connection of another user");
                         continue;
@@ -78,31 +51,6 @@ impl Listener {
             })
             .expect("the system gives a thread");
     }
-}
-
-fn check_length(path: &Path) -> Result<(), ErrorInfo> {
-    let bytes = path.as_os_str().len();
-    if bytes <= SOCKET_PATH_BYTES_MAX {
-        return Ok(());
-    }
-    Err(ErrorInfo::new(
-        ErrorCode::RuntimeFolder,
-        format!("the socket's path `{}` is too long", path.display()),
-    )
-    .with_cause(format!("it has {bytes} bytes; the system allows {SOCKET_PATH_BYTES_MAX}"))
-    .with_hint("set LOCALCODER_HOME to a folder with a shorter path"))
-}
-
-fn open_lock(path: &Path) -> Result<File, ErrorInfo> {
-    // Never unlinked: two hosts with a lock each on files of the same name would both run.
-    let opened = File::options().create(true).truncate(false).write(true).open(path);
-    opened.map_err(|error| refuse(path, &error))
-}
-
-fn refuse(path: &Path, error: &std::io::Error) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::RuntimeFolder, format!("`{}` can't be used", path.display()))
-        .with_cause(error.to_string())
-        .with_hint("make its folder writable for you, or set LOCALCODER_HOME to another folder")
 }
 
 #[cfg(target_os = "linux")]

@@ -3,7 +3,6 @@
 
 mod listener;
 mod log;
-mod private_folder;
 mod worker_process;
 
 use std::collections::HashMap;
@@ -21,8 +20,6 @@ use crate::core::{ClientId, Effect, Event, Host, HostConfig};
 use crate::model_file::Inspector;
 use listener::{Acceptance, Listener};
 use worker_process::Workers;
-
-pub use private_folder::make_private_folder;
 
 /// Events that may wait for the core. Readers wait for room, so a flood slows its sender only.
 const EVENTS_MAX: usize = 1024;

@@ -1,0 +1,215 @@
+//! The launcher as a process, with an editor server and a window program that are shell scripts:
+//! what it starts and with what, who sees the token, what a second start does, and that nothing
+//! outlives it.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Fake, alive, until};
+
+#[test]
+fn the_token_is_on_no_command_line_and_in_no_environment_or_log() {
+    let fake = Fake::new();
+    let run = fake.open(&["project"]);
+    let url = fake.opened_url(0);
+    let token = url.split_once("tkn=").unwrap().1.split('&').next().unwrap().to_owned();
+    assert_eq!(token.len(), 64);
+    assert!(url.starts_with("http://127.") && !url.starts_with("http://127.0.0."), "{url}");
+    assert!(url.ends_with(&format!("&folder={}", fake.project().display())), "{url}");
+    for pid in [run.pid(), fake.pid("server"), fake.pid("desktop")] {
+        for file in ["cmdline", "environ"] {
+            let bytes = std::fs::read(format!("/proc/{pid}/{file}")).unwrap();
+            assert!(!String::from_utf8_lossy(&bytes).contains(&token), "{file} of {pid}");
+        }
+    }
+    let log = until("the log has the server's address", || {
+        fake.read("logs/editor-server.log").filter(|log| log.contains("Web UI"))
+    });
+    assert!(log.contains("[token]") && !log.contains(&token), "{log}");
+    assert!(!run.output().contains(&token));
+    assert_eq!(fake.mode("runtime"), 0o700);
+    assert_eq!(fake.mode("runtime/ide.token"), 0o600);
+    assert_eq!(fake.mode("runtime/ide.sock"), 0o600);
+    assert_eq!(fake.mode("editor/window"), 0o700);
+}
+
+#[test]
+fn the_server_gets_the_products_variables_and_none_of_another_editor_or_proxy() {
+    let fake = Fake::new();
+    let _run = fake.open(&["project"]);
+    fake.opened_url(0);
+    let environment = fake.read("server.env").unwrap();
+    let has = |line: &str| environment.lines().any(|other| other.starts_with(line));
+    assert!(has("LOCALCODER_BIN=/"), "{environment}");
+    assert!(has(&format!("LOCALCODER_HOME={}", fake.home().display())));
+    for name in ["VSCODE_IPC_HOOK=", "ELECTRON_RUN_AS_NODE=", "NODE_OPTIONS=", "http_proxy="] {
+        assert!(!has(name), "{name}");
+    }
+    let desktop = fake.read("desktop.env").unwrap();
+    assert!(!desktop.contains("http_proxy="));
+}
+
+#[test]
+fn closing_the_last_window_ends_the_server_and_the_launcher() {
+    let fake = Fake::new();
+    let mut run = fake.open(&["project"]);
+    fake.opened_url(0);
+    let (server, child) = (fake.pid("server"), fake.pid("server-child"));
+    fake.say(r#"{"event":"closed","window":1}"#);
+    assert_eq!(run.wait(), Some(0));
+    assert!(run.output().contains("Closed"), "{}", run.output());
+    until("the server and its child are gone", || (!alive(server) && !alive(child)).then_some(()));
+    assert!(fake.read("runtime/ide.token").is_none(), "the token file is removed");
+}
+
+#[test]
+fn a_second_start_opens_its_folder_in_the_first_and_ends() {
+    let fake = Fake::new();
+    let run = fake.open(&["project"]);
+    fake.opened_url(0);
+    let mut second = fake.open(&["other"]);
+    assert_eq!(second.wait(), Some(0));
+    assert!(second.output().contains("that is running"), "{}", second.output());
+    assert!(fake.opened_url(1).ends_with("/other"));
+    // The same folder again only comes to the front.
+    assert_eq!(fake.open(&["project"]).wait(), Some(0));
+    until("the window is brought to the front", || {
+        fake.read("commands").filter(|c| c.contains(r#"{"command":"focus","window":1}"#))
+    });
+    assert_eq!(fake.open(&["--new-window", "project"]).wait(), Some(0));
+    assert!(fake.opened_url(2).ends_with("/project"));
+    assert!(alive(run.pid()));
+}
+
+#[test]
+fn a_path_that_is_not_there_starts_nothing() {
+    let fake = Fake::new();
+    let mut run = fake.open(&["no-such-folder"]);
+    assert_eq!(run.wait(), Some(10), "{}", run.output());
+    assert!(run.output().contains("no-such-folder"));
+    assert!(fake.read("server.env").is_none());
+}
+
+#[test]
+fn a_server_that_dies_is_started_again_at_its_address_until_it_dies_too_often() {
+    let fake = Fake::new();
+    let mut run = fake.open(&["project"]);
+    fake.opened_url(0);
+    let address = fake.read("server.args").unwrap();
+    let mut last = 0;
+    for restarts in 1..=3 {
+        last = fake.kill("server", last);
+        until("the pages are loaded again", || {
+            let commands = fake.read("commands")?;
+            (commands.matches(r#"{"command":"reload"}"#).count() == restarts).then_some(())
+        });
+    }
+    let again = fake.read("server.args").unwrap();
+    assert!(address.contains("--port 0") && again.contains("--port 4711"), "{again}");
+    assert_eq!(host(&address), host(&again));
+    fake.kill("server", last);
+    until("it is told", || run.output().contains("4 times in 5 minutes").then_some(()));
+    assert!(alive(run.pid()), "the windows stay for unsaved text to be copied");
+    fake.say(r#"{"event":"closed","window":1}"#);
+    assert_eq!(run.wait(), Some(40), "{}", run.output());
+}
+
+fn host(arguments: &str) -> &str {
+    arguments.split_once("--host ").unwrap().1.split(' ').next().unwrap()
+}
+
+#[test]
+fn windows_that_die_are_opened_again_once() {
+    let fake = Fake::new();
+    let mut run = fake.open(&["project"]);
+    fake.opened_url(0);
+    fake.say(r#"{"event":"moved","window":1,"url":"http://127.1.1.1:4711/?folder=/moved/to"}"#);
+    // The event is handled before the end of the program that said it is known.
+    let first = fake.kill("desktop", 0);
+    assert!(fake.opened_url(1).ends_with("&folder=/moved/to"), "{}", fake.opened_url(1));
+    fake.kill("desktop", first);
+    assert_eq!(run.wait(), Some(40), "{}", run.output());
+    assert!(run.output().contains("window program ended"), "{}", run.output());
+}
+
+#[test]
+fn a_signal_ends_everything_in_good_order() {
+    let fake = Fake::new();
+    let mut run = fake.open(&["project"]);
+    fake.opened_url(0);
+    let pids = [fake.pid("server"), fake.pid("server-child"), fake.pid("desktop")];
+    run.signal(libc::SIGTERM);
+    assert_eq!(run.wait(), Some(0));
+    assert!(run.output().contains("Interrupted"));
+    assert!(fake.read("commands").unwrap().contains(r#"{"command":"quit"}"#));
+    until("all are gone", || pids.iter().all(|&pid| !alive(pid)).then_some(()));
+}
+
+#[test]
+fn a_launcher_that_is_killed_takes_its_children_with_it() {
+    let fake = Fake::new();
+    let mut run = fake.open(&["project"]);
+    fake.opened_url(0);
+    let pids = [fake.pid("server"), fake.pid("desktop")];
+    run.signal(libc::SIGKILL);
+    run.wait();
+    until("all are gone", || pids.iter().all(|&pid| !alive(pid)).then_some(()));
+    // What it left behind does not keep the next one from starting.
+    let _next = fake.open(&["project"]);
+    fake.opened_url(1);
+}
+
+#[test]
+fn a_server_that_does_not_start_is_an_error_with_its_last_words() {
+    let fake = Fake::new();
+    fake.server("echo 'no such module: left-pad' >&2; exit 1");
+    let mut run = fake.open(&["project"]);
+    assert_eq!(run.wait(), Some(40));
+    let output = run.output();
+    assert!(output.contains("left-pad") && output.contains("editor-server.log"), "{output}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_changed() {
+    let fake = Fake::new();
+    fake.write("editor/launcher.json", r#"{"address":"127.3.3.3","port":4712}"#);
+    fake.server(
+        "case \"$*\" in *'--port 4712'*) echo 'Error: listen EADDRINUSE: address already in use' \
+         >&2; sleep 600;; esac; echo 'Extension host agent listening on 4713'; sleep 600",
+    );
+    let _run = fake.open(&["project"]);
+    assert!(fake.opened_url(0).starts_with("http://127.3.3.3:4713/"));
+    let memory = fake.read("editor/launcher.json").unwrap();
+    assert!(memory.contains("4713"), "{memory}");
+}
+
+#[test]
+fn without_a_display_the_address_is_told_and_the_server_runs_until_ctrl_c() {
+    let fake = Fake::new();
+    let mut run = fake.open_without_display(&["project"]);
+    let output = until("the address is told", || {
+        let output = run.output();
+        output.contains("http://127.").then_some(output)
+    });
+    assert!(output.contains("no display") && output.contains("tkn="), "{output}");
+    // Another start gets the address too.
+    let mut second = fake.open(&["--browser", "other"]);
+    assert_eq!(second.wait(), Some(0));
+    assert!(second.output().contains("/other"), "{}", second.output());
+    assert!(!run.exited_within(Duration::from_millis(200)));
+    run.signal(libc::SIGINT);
+    assert_eq!(run.wait(), Some(0));
+}
+
+#[test]
+fn without_a_path_the_folder_that_was_open_last_is_opened() {
+    let fake = Fake::new();
+    let mut run = fake.open(&["project"]);
+    fake.opened_url(0);
+    fake.say(r#"{"event":"closed","window":1}"#);
+    run.wait();
+    let _again = fake.open(&[]);
+    assert!(fake.opened_url(1).ends_with("/project"), "{}", fake.opened_url(1));
+}

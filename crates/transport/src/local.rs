@@ -1,0 +1,168 @@
+//! Local sockets that belong to one user and to one process at a time: a private folder, a lock
+//! held for life, and a socket that only the holder of the lock touches. The host and the
+//! launcher each have one.
+
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+
+/// `sun_path` holds 104 bytes on macOS and 108 on Linux, one of them for the closing zero.
+const SOCKET_PATH_BYTES_MAX: usize = 103;
+
+/// Makes the folder with mode 0700, or checks that it is one: a folder, not a link, owned by
+/// this user. One of our own that is open to others is closed.
+///
+/// # Errors
+/// Where it can't be made or is not private. There is no other place to fall back to: a socket
+/// in a folder of others would be a way in.
+pub fn private_folder(path: &Path) -> Result<(), ErrorInfo> {
+    let refuse = |why: String| {
+        ErrorInfo::new(
+            ErrorCode::RuntimeFolder,
+            format!("the folder `{}` can't be used for private files", path.display()),
+        )
+        .with_cause(why)
+        .with_hint("make it a folder of your own, or set LOCALCODER_HOME to another one")
+    };
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| refuse(error.to_string()))?;
+    let meta = std::fs::symlink_metadata(path).map_err(|error| refuse(error.to_string()))?;
+    if !meta.is_dir() {
+        return Err(refuse("it is a link or a file".to_owned()));
+    }
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(refuse("it belongs to another user".to_owned()));
+    }
+    if meta.mode() & 0o077 != 0 {
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(path, private).map_err(|error| refuse(error.to_string()))?;
+    }
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
+        .map_err(|error| refuse(format!("it is not writable: {error}")))
+}
+
+/// A bound socket and the lock that makes its holder the only one.
+#[derive(Debug)]
+pub struct OnlyListener {
+    socket: UnixListener,
+    path: PathBuf,
+    // Closing it frees the lock.
+    _lock: File,
+}
+
+impl OnlyListener {
+    /// Takes the lock, then clears a dead holder's socket away, then binds. `None` where another
+    /// process holds the lock. The folder must be private.
+    ///
+    /// # Errors
+    /// `runtimeFolder` where lock or socket can't be used.
+    pub fn claim(lock: &Path, socket: &Path) -> Result<Option<Self>, ErrorInfo> {
+        check_length(socket)?;
+        // Never unlinked: two processes with a lock each on files of the same name would both
+        // be the only one.
+        let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(lock);
+        let file = file.map_err(|error| refuse(lock, &error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(refuse(lock, &error)),
+        }
+        match std::fs::remove_file(socket) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(refuse(socket, &error));
+            }
+            _ => {}
+        }
+        let bound = UnixListener::bind(socket).map_err(|error| refuse(socket, &error))?;
+        std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))
+            .map_err(|error| refuse(socket, &error))?;
+        Ok(Some(Self { socket: bound, path: socket.to_owned(), _lock: file }))
+    }
+
+    /// The socket.
+    #[must_use]
+    pub fn socket(&self) -> &UnixListener {
+        &self.socket
+    }
+}
+
+impl Drop for OnlyListener {
+    /// The lock is still held, so the socket's file is still ours.
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn check_length(path: &Path) -> Result<(), ErrorInfo> {
+    let bytes = path.as_os_str().len();
+    if bytes <= SOCKET_PATH_BYTES_MAX {
+        return Ok(());
+    }
+    Err(ErrorInfo::new(
+        ErrorCode::RuntimeFolder,
+        format!("the socket's path `{}` is too long", path.display()),
+    )
+    .with_cause(format!("it has {bytes} bytes; the system allows {SOCKET_PATH_BYTES_MAX}"))
+    .with_hint("set LOCALCODER_HOME to a folder with a shorter path"))
+}
+
+fn refuse(path: &Path, error: &std::io::Error) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::RuntimeFolder, format!("`{}` can't be used", path.display()))
+        .with_cause(error.to_string())
+        .with_hint("make its folder writable for you, or set LOCALCODER_HOME to another folder")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_folder_is_private_and_an_open_one_is_closed() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a/b");
+        private_folder(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        private_folder(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn links_and_files_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let link = root.path().join("link");
+        std::os::unix::fs::symlink(root.path(), &link).unwrap();
+        assert_eq!(private_folder(&link).unwrap_err().code, ErrorCode::RuntimeFolder);
+        let file = root.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let error = private_folder(&file).unwrap_err();
+        assert_eq!(error.code, ErrorCode::RuntimeFolder);
+        assert!(error.hint.unwrap().contains("LOCALCODER_HOME"));
+    }
+
+    #[test]
+    fn there_is_one_holder_and_a_dead_ones_socket_is_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let (lock, socket) = (root.path().join("lock"), root.path().join("socket"));
+        std::fs::write(&socket, "left behind").unwrap();
+        let first = OnlyListener::claim(&lock, &socket).unwrap();
+        assert!(first.is_some());
+        assert_eq!(std::fs::metadata(&socket).unwrap().mode() & 0o777, 0o600);
+        assert!(OnlyListener::claim(&lock, &socket).unwrap().is_none());
+        drop(first);
+        assert!(!socket.exists());
+        assert!(OnlyListener::claim(&lock, &socket).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_path_too_long_for_a_socket_is_refused_with_the_way_out() {
+        let root = tempfile::tempdir().unwrap();
+        let error =
+            OnlyListener::claim(&root.path().join("lock"), &root.path().join("x".repeat(120)));
+        assert!(error.unwrap_err().hint.unwrap().contains("shorter path"));
+    }
+}
