@@ -6,7 +6,7 @@ use tao::platform::unix::WindowExtUnix;
 use tao::window::Window;
 use webkit2gtk::{
     NavigationPolicyDecision, NavigationPolicyDecisionExt, PermissionRequestExt, PolicyDecisionExt,
-    PolicyDecisionType, URIRequestExt, WebViewExt,
+    PolicyDecisionType, SettingsExt, URIRequestExt, WebViewExt,
 };
 use wry::{
     NewWindowFeatures, NewWindowResponse, WebView, WebViewBuilder, WebViewBuilderExtUnix,
@@ -40,8 +40,14 @@ pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result
 /// Tells of what the builder has no handler for.
 pub(crate) fn watch(view: &WebView, teller: &Teller) {
     let native = view.webview();
+    if let Some(settings) = WebViewExt::settings(&native) {
+        // A command moves an editor out some time after its key. All a page can open is a bare
+        // window; `page.js` turns every other into a message.
+        settings.set_javascript_can_open_windows_automatically(true);
+    }
     let closes = teller.clone();
-    native.connect_close(move |_| closes.tell(PageEvent::Closed));
+    // Not the signal `close`: wry destroys the view on it, and with the view later handlers.
+    native.connect_destroy(move |_| closes.tell(PageEvent::Closed));
     let crashes = teller.clone();
     native.connect_web_process_terminated(move |_, _| crashes.tell(PageEvent::Crashed));
     native.connect_permission_request(|_, request| {

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,8 @@ use localcoder_transport::{Message, Outbox, spawn_reader, spawn_writer};
 use super::Input;
 use crate::core::{Event, WorkerEnding};
 
+/// The same number on every Unix.
+const SIGKILL: i32 = 9;
 /// Lines of a worker's stderr kept for the report of its end.
 const LAST_LINES: usize = 40;
 
@@ -188,18 +191,23 @@ fn end(child: &Shared<Child>, last_lines: &Receiver<Vec<String>>) -> WorkerEndin
     };
     // A grandchild could hold stderr open; the report does not wait for it.
     let last_lines = last_lines.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
-    let description = match status {
-        Ok(status) => describe(status),
-        Err(error) => format!("its exit status is unknown: {error}"),
-    };
-    WorkerEnding { description, last_lines }
+    match status {
+        // Whoever was killed had no time to say why; what stands there is from before.
+        Ok(status) if status.signal() == Some(SIGKILL) => {
+            WorkerEnding { description: describe(status), last_lines: Vec::new() }
+        }
+        Ok(status) => WorkerEnding { description: describe(status), last_lines },
+        Err(error) => {
+            let description = format!("its exit status is unknown: {error}");
+            WorkerEnding { description, last_lines }
+        }
+    }
 }
 
 fn describe(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
-        (None, Some(9)) => {
+        (None, Some(SIGKILL)) => {
             "it was killed (SIGKILL): by the system for want of memory, or by hand".to_owned()
         }
         (None, Some(6)) => "it stopped itself (SIGABRT) after an error in the engine".to_owned(),
