@@ -171,7 +171,10 @@ impl App {
             // The system took it away without asking.
             WindowEvent::Destroyed => page.teller.tell(PageEvent::Closed),
             WindowEvent::Resized(_) | WindowEvent::Moved(_) => {
-                self.geometry = Geometry::of(&page.window, self.geometry);
+                let now = Geometry::of(&page.window, self.geometry);
+                // Further windows stand beside the first one; the next start begins at its place.
+                let alone = self.windows.len() == 1;
+                self.geometry = if alone { now } else { now.at_place_of(self.geometry) };
             }
             _ => {}
         }

@@ -65,6 +65,11 @@ impl Geometry {
         Self { width, height, place, maximized: false, zoom: before.zoom }
     }
 
+    /// The same size, elsewhere.
+    pub(crate) fn at_place_of(self, other: Self) -> Self {
+        Self { place: other.place, ..self }
+    }
+
     /// Applies it to a window to be, where `others` are open already.
     pub(crate) fn apply(&self, builder: WindowBuilder, others: usize) -> WindowBuilder {
         let size = LogicalSize::new(self.width.max(WIDTH_MIN), self.height.max(HEIGHT_MIN));

@@ -1,0 +1,121 @@
+/**
+ * The IDE as a user starts it: `localcoder PATH` in a private installation, its native window on
+ * a virtual screen. Looks only at what a user could see: window titles, files, the clipboard.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { cpSync, createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { until } from './screen.mjs';
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, '../..');
+const programs = process.env.LOCALCODER_PROGRAMS ?? join(root, 'target/debug');
+/** Screenshots and logs are kept here. */
+export const evidence = join(root, 'target/e2e/native');
+
+export class Ide {
+	/** A fresh installation with a copy of the sample project. */
+	constructor(screen) {
+		this.screen = screen;
+		// Sockets have short names only, so this is not under the repository.
+		this.home = mkdtempSync('/tmp/lcn-');
+		this.project = join(this.home, 'project');
+		cpSync(join(root, 'ide/sample'), this.project, { recursive: true });
+		mkdirSync(evidence, { recursive: true });
+		this.env = { ...screen.env, LOCALCODER_HOME: this.home };
+	}
+
+	/** Sets the user's settings, before a start. */
+	settings(values) {
+		const folder = join(this.home, 'editor/user/User');
+		mkdirSync(folder, { recursive: true });
+		writeFileSync(join(folder, 'settings.json'), JSON.stringify(values));
+	}
+
+	file(name) {
+		return join(this.project, name);
+	}
+
+	text(name) {
+		return readFileSync(this.file(name), 'utf8');
+	}
+
+	/** Starts `localcoder` with paths and waits for a window with this title. */
+	async start(paths, title) {
+		this.log = createWriteStream(join(evidence, 'localcoder.log'), { flags: 'a' });
+		this.launcher = spawn(join(programs, 'localcoder'), paths, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+		this.launcher.stdout.pipe(this.log, { end: false });
+		this.launcher.stderr.pipe(this.log, { end: false });
+		this.ended = new Promise(resolve => this.launcher.once('exit', (code, signal) => resolve({ code, signal })));
+		return this.window(title);
+	}
+
+	/** Runs `localcoder` to its end. */
+	async command(...words) {
+		return (await run(join(programs, 'localcoder'), words, { env: this.env })).stdout;
+	}
+
+	/** The window with this title, once it is there, with the keyboard on it. */
+	async window(title, { seconds = 90 } = {}) {
+		const window = await until(`a window with the title ${title}`, async () => {
+			if (this.launcher.exitCode !== null) {
+				throw new Error(`localcoder ended with ${this.launcher.exitCode}; see ${evidence}/localcoder.log`);
+			}
+			return (await this.screen.windows(title))[0];
+		}, { seconds });
+		await this.screen.focus(window);
+		return window;
+	}
+
+	/** Waits until the model can answer. */
+	async modelReady() {
+		await until('the model is ready', async () => {
+			const answer = JSON.parse(await this.command('status', '--json'));
+			return answer.status?.engine?.state === 'ready';
+		}, { seconds: 120 });
+	}
+
+	/**
+	 * Waits until the workbench takes keys: `probe` presses them and the title or a file shows it.
+	 * The title is there before the keys are.
+	 */
+	async untilKeysWork(what, press, probe) {
+		await until(what, async () => {
+			await press();
+			return until(what, probe, { seconds: 8 }).catch(() => false);
+		}, { seconds: 90 });
+	}
+
+	/** Process ids of the launcher's children whose command line holds the text. */
+	async children(text) {
+		const found = await run('pgrep', ['-P', String(this.launcher.pid), '-f', text]).catch(() => ({ stdout: '' }));
+		return found.stdout.trim().split('\n').filter(line => line !== '').map(Number);
+	}
+
+	/**
+	 * Whether the editor has a backup that holds the text and has not been written for a while: it
+	 * writes one a second after the last key.
+	 */
+	hasBackup(text) {
+		const folder = join(this.home, 'editor/user/User/Backups');
+		const entries = existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : [];
+		const files = entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath ?? entry.path, entry.name));
+		return files.some(file => readFileSync(file, 'utf8').includes(text) && Date.now() - statSync(file).mtimeMs > 2500);
+	}
+
+	async screenshot(name) {
+		await this.screen.screenshot(join(evidence, `${name}.png`));
+	}
+
+	/** Ends everything that was started. */
+	async stop() {
+		if (this.launcher?.exitCode === null && this.launcher.signalCode === null) {
+			this.launcher.kill('SIGTERM');
+			await this.ended;
+		}
+		await this.command('host', 'stop').catch(() => undefined);
+		this.log?.end();
+		rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
+	}
+}

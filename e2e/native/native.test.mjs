@@ -1,0 +1,131 @@
+/**
+ * The story of the product in its native window, as a user lives it: open, select, press a key,
+ * read the diff, keep it. And that no unsaved text is lost, whatever dies.
+ *
+ * Needs the built programs, the assembled IDE, Xvfb, openbox, xdotool, xclip and xwd.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Ide } from './ide.mjs';
+import { Screen, until } from './screen.mjs';
+
+/** A place inside the text of the editor, clear of the side bar and of the diff's middle. */
+const EDITOR = [900, 620];
+
+let screen;
+before(async () => { screen = await Screen.open(); });
+after(() => screen.close());
+
+/** Runs a test with a fresh IDE, and keeps a picture of how it ended. */
+function story(name, body) {
+	test(name, { timeout: 200_000 }, async context => {
+		const ide = new Ide(screen);
+		try {
+			await body(ide);
+		} finally {
+			await ide.screenshot(`end of ${context.name}`.replaceAll(/\W+/g, '-'));
+			await ide.stop();
+		}
+	});
+}
+
+/** Opens a file of the project and puts the cursor at the start of its text. */
+async function openFile(ide, name) {
+	const window = await ide.start([ide.file(name)], `^${name} `);
+	await screen.click(...EDITOR);
+	return window;
+}
+
+story('a function is improved, the diff is read, and the file on disk is changed', async ide => {
+	ide.settings({ 'window.confirmBeforeClose': 'never' });
+	const before = ide.text('text_tools.py');
+	const window = await openFile(ide, 'text_tools.py');
+	await ide.modelReady();
+	await ide.screenshot('1-file-open');
+	await ide.untilKeysWork('the diff is shown', async () => {
+		await screen.focus(window);
+		await screen.click(...EDITOR);
+		// Lines 4 to 8 are the first function.
+		await screen.press('ctrl+Home', 'Down', 'Down', 'Down', 'shift+Down', 'shift+Down', 'shift+Down', 'shift+Down', 'shift+Down');
+		await screen.press('ctrl+alt+i');
+	}, async () => /^Improve text_tools\.py/.test(await screen.title(window)));
+	assert.equal(ide.text('text_tools.py'), before, 'nothing is written before it is accepted');
+	await ide.screenshot('2-diff');
+
+	await screen.press('ctrl+Return');
+	const changed = await until('the file on disk is changed', async () => {
+		const text = ide.text('text_tools.py');
+		return text !== before && text;
+	}, { seconds: 20 });
+	await ide.screenshot('3-applied');
+	const tail = before.slice(before.indexOf('def is_yes'));
+	assert.ok(changed.endsWith(tail), 'lines outside the selection are as they were');
+	assert.match(changed, /def is_blank/);
+
+	await screen.closeWindow(window);
+	assert.deepEqual(await ide.ended, { code: 0, signal: null }, 'closing the last window ends the IDE');
+});
+
+story('text goes to and from other programs by the clipboard', async ide => {
+	const window = await openFile(ide, 'main.py');
+	await ide.untilKeysWork('the first line is on the clipboard', async () => {
+		await screen.focus(window);
+		await screen.click(...EDITOR);
+		await screen.press('ctrl+Home', 'shift+End', 'ctrl+c');
+	}, async () => (await screen.clipboard()) === ide.text('main.py').split('\n')[0]);
+	await screen.setClipboard('# pasted from elsewhere\n');
+	await screen.press('ctrl+Home', 'ctrl+v');
+	await screen.press('ctrl+s');
+	await until('the pasted line is on disk', () => ide.text('main.py').startsWith('# pasted from elsewhere\n'), { seconds: 20 });
+});
+
+describe('unsaved text', () => {
+	/** Types into a file without saving, until the editor has a backup of it. */
+	async function typeUnsaved(ide, marker) {
+		ide.settings({ 'files.autoSave': 'off', 'window.confirmBeforeClose': 'never' });
+		const window = await openFile(ide, 'main.py');
+		await ide.untilKeysWork('the text is backed up', async () => {
+			await screen.focus(window);
+			await screen.click(...EDITOR);
+			await screen.press('ctrl+Home');
+			await screen.type(`# ${marker}`);
+		}, async () => ide.hasBackup(marker));
+		assert.ok(!ide.text('main.py').includes(marker), 'it is not saved');
+		return window;
+	}
+
+	/** Saves in the window that came back, which shows that the text is there. */
+	async function saveInNewWindow(ide, marker) {
+		const window = await ide.window('main.py ');
+		await ide.untilKeysWork('the text is on disk', async () => {
+			await screen.focus(window);
+			await screen.click(...EDITOR);
+			await screen.press('ctrl+s');
+		}, async () => ide.text('main.py').includes(marker));
+	}
+
+	story('survives a kill of the window program', async ide => {
+		const window = await typeUnsaved(ide, 'window killed');
+		const [pid] = await ide.children('localcoder-desktop');
+		process.kill(pid, 'SIGKILL');
+		await until('the old window is gone', async () => (await ide.children('localcoder-desktop'))[0] !== pid);
+		assert.ok(window);
+		await saveInNewWindow(ide, 'window killed');
+	});
+
+	story('survives a kill of the editor server', async ide => {
+		await typeUnsaved(ide, 'server killed');
+		const [pid] = await ide.children('server-main.js');
+		process.kill(pid, 'SIGKILL');
+		await until('another server runs', async () => (await ide.children('server-main.js')).some(other => other !== pid));
+		await saveInNewWindow(ide, 'server killed');
+	});
+
+	story('is there again after the window was closed', async ide => {
+		const window = await typeUnsaved(ide, 'window closed');
+		await screen.closeWindow(window);
+		assert.deepEqual(await ide.ended, { code: 0, signal: null });
+		await ide.start([], 'main.py ');
+		await saveInNewWindow(ide, 'window closed');
+	});
+});

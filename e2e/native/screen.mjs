@@ -1,0 +1,163 @@
+/**
+ * A screen of its own for the native tests: a virtual X display with a window manager, the
+ * mouse and keys of `xdotool`, and screenshots as PNG. Knows nothing of the IDE.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { crc32, deflateSync } from 'node:zlib';
+
+const run = promisify(execFile);
+const SCREENSHOT_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Waits until `probe` gives something, and gives it back. Fails with `what` after the time. */
+export async function until(what, probe, { seconds = 60 } = {}) {
+	const deadline = Date.now() + seconds * 1000;
+	for (;;) {
+		const value = await probe();
+		if (value) {
+			return value;
+		}
+		if (Date.now() > deadline) {
+			throw new Error(`after ${seconds} s still not: ${what}`);
+		}
+		await new Promise(resolve => setTimeout(resolve, 200));
+	}
+}
+
+/** A display with nothing on it but a window manager. */
+export class Screen {
+	static async open({ width = 1400, height = 900 } = {}) {
+		const screen = new Screen();
+		// The server picks a free number itself and tells it on the descriptor.
+		const server = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', `${width}x${height}x24`, '-nolisten', 'tcp'],
+			{ stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+		screen.processes = [server];
+		const number = await new Promise((resolve, reject) => {
+			server.once('error', reject);
+			server.once('exit', () => reject(new Error('Xvfb ended at once')));
+			server.stdio[3].once('data', data => resolve(String(data).trim()));
+		});
+		screen.env = { ...process.env, DISPLAY: `:${number}` };
+		delete screen.env.WAYLAND_DISPLAY;
+		screen.processes.push(spawn('openbox', { env: screen.env, stdio: 'ignore' }));
+		return screen;
+	}
+
+	async close() {
+		for (const child of this.processes.reverse()) {
+			child.kill();
+		}
+	}
+
+	async #xdotool(...words) {
+		try {
+			return (await run('xdotool', words, { env: this.env })).stdout.trim();
+		} catch (error) {
+			// It ends with 1 where a search finds nothing.
+			if (error.code === 1) {
+				return '';
+			}
+			throw error;
+		}
+	}
+
+	/** Ids of the visible windows whose title matches the expression. */
+	async windows(title) {
+		const found = await this.#xdotool('search', '--onlyvisible', '--name', title);
+		return found === '' ? [] : found.split('\n');
+	}
+
+	/** The title of a window. */
+	async title(window) {
+		return this.#xdotool('getwindowname', window);
+	}
+
+	/** Brings a window to the front. */
+	async focus(window) {
+		await this.#xdotool('windowactivate', '--sync', window);
+	}
+
+	/** Asks a window to close, by the window manager's key for it. */
+	async closeWindow(window) {
+		await this.focus(window);
+		await this.press('alt+F4');
+	}
+
+	/** Presses keys one after the other, such as `ctrl+alt+i`. */
+	async press(...keys) {
+		await this.#xdotool('key', '--clearmodifiers', '--delay', '60', ...keys);
+	}
+
+	/** Types text. */
+	async type(text) {
+		await this.#xdotool('type', '--clearmodifiers', '--delay', '40', text);
+	}
+
+	/** Clicks at a place of the screen. */
+	async click(x, y, { button = 1, times = 1 } = {}) {
+		await this.#xdotool('mousemove', x, y, 'click', '--repeat', times, '--delay', '80', button);
+	}
+
+	/** Text of the clipboard. */
+	async clipboard() {
+		const read = run('xclip', ['-selection', 'clipboard', '-out'], { env: this.env, timeout: 5000 });
+		return read.then(result => result.stdout, () => '');
+	}
+
+	/** Puts text on the clipboard, as another program would. */
+	async setClipboard(text) {
+		// It stays in the background as the clipboard's owner and ends with the display.
+		const child = spawn('xclip', ['-selection', 'clipboard', '-in'],
+			{ env: this.env, stdio: ['pipe', 'ignore', 'ignore'] });
+		child.stdin.end(text);
+		await new Promise(resolve => child.once('exit', resolve));
+	}
+
+	/** Saves the whole screen as a PNG. */
+	async screenshot(file) {
+		const { stdout } = await run('xwd', ['-root', '-silent'],
+			{ env: this.env, encoding: 'buffer', maxBuffer: SCREENSHOT_BYTES_MAX });
+		mkdirSync(dirname(file), { recursive: true });
+		writeFileSync(file, pngOfXwd(stdout));
+		return file;
+	}
+}
+
+/** Turns a 24-bit XWD dump into a PNG. */
+function pngOfXwd(dump) {
+	const field = index => dump.readUInt32BE(index * 4);
+	const [headerSize, width, height, byteOrder] = [field(0), field(4), field(5), field(7)];
+	const [bytesPerPixel, bytesPerLine, colours] = [field(11) / 8, field(12), field(19)];
+	if (bytesPerPixel !== 3 && bytesPerPixel !== 4) {
+		throw new Error(`a screen of ${bytesPerPixel} bytes a pixel can't be read`);
+	}
+	const pixels = headerSize + colours * 12;
+	const [red, green, blue] = byteOrder === 0 ? [2, 1, 0] : [bytesPerPixel - 3, bytesPerPixel - 2, bytesPerPixel - 1];
+	const lines = Buffer.alloc(height * (1 + width * 3));
+	let to = 0;
+	for (let y = 0; y < height; y++) {
+		to++;
+		for (let from = pixels + y * bytesPerLine, end = from + width * bytesPerPixel; from < end; from += bytesPerPixel) {
+			lines[to++] = dump[from + red];
+			lines[to++] = dump[from + green];
+			lines[to++] = dump[from + blue];
+		}
+	}
+	const header = Buffer.alloc(13);
+	header.writeUInt32BE(width, 0);
+	header.writeUInt32BE(height, 4);
+	header.set([8, 2, 0, 0, 0], 8);
+	const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+	return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(lines)), chunk('IEND', Buffer.alloc(0))]);
+}
+
+function chunk(type, data) {
+	const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+	const framed = Buffer.alloc(body.length + 8);
+	framed.writeUInt32BE(data.length, 0);
+	body.copy(framed, 4);
+	framed.writeUInt32BE(crc32(body), body.length + 4);
+	return framed;
+}
