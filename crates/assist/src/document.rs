@@ -117,9 +117,11 @@ pub(crate) fn select(
         range.end -= 1;
     }
     if range.is_empty() {
+        let lines =
+            if start == end { format!("line {start}") } else { format!("lines {start}-{end}") };
         return Err(ErrorInfo::new(
             ErrorCode::SelectionEmpty,
-            format!("there is nothing but white space in lines {start}-{end} of `{name}`"),
+            format!("there is nothing but white space in {lines} of `{name}`"),
         )
         .with_hint("select the lines of code that you mean"));
     }

@@ -5,14 +5,13 @@
 //! behind by a crash is simply replaced, and two starts at once can't both be first.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use fs_err::os::unix::fs::OpenOptionsExt;
 use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_transport::local::OnlyListener;
 use serde::{Deserialize, Serialize};
 
 /// Longest request or answer in bytes. Command lines are bounded too, but higher.
@@ -24,8 +23,6 @@ const ANSWER_MS: u64 = 45_000;
 const REQUEST_MS: u64 = 5_000;
 /// How long to look for a socket that belongs to the holder of the lock.
 const CONNECT_MS: u64 = 5_000;
-/// `sun_path` holds 104 bytes on macOS and 108 on Linux, one of them for the end.
-const SOCKET_PATH_BYTES_MAX: usize = 103;
 
 /// What one start asks another to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,19 +57,12 @@ pub(crate) enum Claim {
 /// Held by the first launcher for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Instance {
-    listener: UnixListener,
-    // Closing it frees the lock.
-    _lock: fs_err::File,
+    only: OnlyListener,
 }
 
 /// Becomes the first launcher, or hands the request to it.
 pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
     let socket = runtime.join("ide.sock");
-    if socket.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
-        return Err(trouble(&socket, "can't be a socket")
-            .with_cause(format!("its path is longer than {SOCKET_PATH_BYTES_MAX} bytes"))
-            .with_hint("Set LOCALCODER_HOME to a folder with a shorter path."));
-    }
     let deadline = Instant::now() + Duration::from_millis(CONNECT_MS);
     loop {
         if let Some(instance) = try_first(runtime, &socket)? {
@@ -99,28 +89,8 @@ pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
 }
 
 fn try_first(runtime: &Path, socket: &Path) -> Result<Option<Instance>, ErrorInfo> {
-    let path = runtime.join("ide.lock");
-    let mut options = fs_err::OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    let failed = |error: io::Error| trouble(&path, "can't be locked").with_cause(error.to_string());
-    let lock = options.open(&path).map_err(failed)?;
-    match lock.file().try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
-        Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
-    }
-    let listen = || {
-        match fs_err::remove_file(socket) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let listener = UnixListener::bind(socket)?;
-        fs_err::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
-        Ok(listener)
-    };
-    let listener =
-        listen().map_err(|error| trouble(socket, "can't be made").with_cause(error.to_string()))?;
-    Ok(Some(Instance { listener, _lock: lock }))
+    let only = OnlyListener::claim(&runtime.join("ide.lock"), socket)?;
+    Ok(only.map(|only| Instance { only }))
 }
 
 fn trouble(path: &Path, what: &str) -> ErrorInfo {
@@ -156,7 +126,7 @@ impl Instance {
         &self,
         deliver: impl Fn(Asked) -> bool + Send + 'static,
     ) -> Result<(), ErrorInfo> {
-        let listener = self.listener.try_clone();
+        let listener = self.only.socket().try_clone();
         let failed = |error: io::Error| {
             ErrorInfo::new(ErrorCode::Internal, "requests of later starts can't be taken")
                 .with_cause(error.to_string())
@@ -211,6 +181,8 @@ fn read_line<T: for<'a> Deserialize<'a>>(stream: &UnixStream) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixListener;
 
     fn ask(path: &str) -> Ask {
         Ask { paths: vec![path.into()], browser: false, new_window: false }
@@ -260,7 +232,7 @@ mod tests {
         // Takes the connection and ends without an answer, as a launcher does that is closing.
         let ending = std::thread::spawn(move || {
             let instance = instance;
-            drop(instance.listener.accept().unwrap());
+            drop(instance.only.socket().accept().unwrap());
         });
         first(dir.path());
         ending.join().unwrap();

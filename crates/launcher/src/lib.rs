@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
-pub use crate::private::private_folder;
+pub use localcoder_transport::local::private_folder;
 
 /// What to open.
 #[derive(Debug, Clone, Default)]

@@ -37,7 +37,7 @@ const ROWS: &[Row] = &[
         links: TREE_SITTER,
     },
     Row { name: "worker", uses: &["protocol", "transport"], links: &["llama"] },
-    Row { name: "launcher", uses: &["protocol"], links: &[] },
+    Row { name: "launcher", uses: &["protocol", "transport"], links: &[] },
     Row {
         name: "cli",
         uses: &["protocol", "transport", "host", "launcher", "settings", "assist"],
