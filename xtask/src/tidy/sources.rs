@@ -15,8 +15,8 @@ const UNSAFE: &[(&str, &str)] = &[
     ("crates/worker/src/process.rs", "descriptors and limits of the process"),
     ("crates/desktop/src/platform/linux.rs", "the window ends together with its launcher"),
     ("crates/gguf/tests/hostile.rs", "an allocator that counts"),
-    ("crates/launcher/src/private.rs", "who owns a folder"),
     ("crates/launcher/src/process.rs", "signals to a process group"),
+    ("crates/launcher/tests/support/mod.rs", "signals to a process"),
 ];
 
 /// Code that does no I/O of its own and asks no clock, as the beginning of its path.
