@@ -166,6 +166,10 @@ test("what an answer cost and lacks is told", () => {
     omittedText({ ...CONTEXT, beforeLinesOmitted: 1, afterLinesOmitted: 20 }),
     "Not shown to the model: 1 line before the selection and 20 lines after it (its context window holds 4096 tokens).",
   );
+  assert.equal(
+    omittedText({ ...CONTEXT, afterLinesOmitted: 20 }),
+    "Not shown to the model: 20 lines after the selection (its context window holds 4096 tokens).",
+  );
   assert.equal(cutText("endOfTurn"), undefined);
   assert.match(cutText("tokenLimit") ?? "", /cut/u);
   assert.match(cutText("contextFull") ?? "", /cut/u);

@@ -21,7 +21,8 @@ export function omittedText(context: ContextUse): string | undefined {
     omitted.push(`${count(context.beforeLinesOmitted)} before the selection`);
   }
   if (context.afterLinesOmitted > 0) {
-    omitted.push(`${count(context.afterLinesOmitted)} after it`);
+    const what = omitted.length > 0 ? "it" : "the selection";
+    omitted.push(`${count(context.afterLinesOmitted)} after ${what}`);
   }
   if (omitted.length === 0) {
     return undefined;

@@ -1,0 +1,65 @@
+/** Stories of what must not be there: other vendors' services, and connections to anywhere. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { ARTIFACTS } from "./support/places.mjs";
+import { story } from "./support/story.mjs";
+import { KEYS, READY } from "./support/workbench.mjs";
+
+const WORDS = ["Copilot", "Sign in", "code-server"];
+
+story("the workbench is ours and asks for no account", async ({ workbench, name }) => {
+  assert.equal(await workbench.statusLabel(), "LocalCoder: LocalCoder demo");
+  await workbench.openFile("inventory.py");
+  for (const part of ["titlebar", "statusbar", "activitybar", "sidebar", "editor"]) {
+    const words = await workbench.words(part);
+    for (const word of WORDS) {
+      assert.ok(
+        !words.toLowerCase().includes(word.toLowerCase()),
+        `“${word}” in ${part}: ${words}`,
+      );
+    }
+  }
+  assert.match(await workbench.words("titlebar"), /LocalCoder IDE/u);
+  for (const word of WORDS) {
+    const entries = await workbench.commandsFor(word);
+    const bad = entries.filter((entry) => entry.toLowerCase().includes(word.toLowerCase()));
+    assert.deepEqual(bad, [], `commands with “${word}”`);
+  }
+  await workbench.photograph(name);
+});
+
+if (process.platform === "linux") {
+  const trace = join(ARTIFACTS, "connections.txt");
+  mkdirSync(ARTIFACTS, { recursive: true });
+  test("strace is installed", () => {
+    try {
+      execFileSync("strace", ["--version"]);
+    } catch {
+      assert.fail("strace is not installed, so connections can't be seen: apt-get install strace");
+    }
+  });
+  story(
+    "an improvement makes no connection off this machine",
+    async ({ workbench, name }) => {
+      await workbench.openFile("inventory.py");
+      await workbench.selectLines(4, 8);
+      await workbench.press(KEYS.improve);
+      await workbench.diff("inventory.py");
+      await workbench.photograph(name);
+      await workbench.press(KEYS.apply);
+      await workbench.noDiff();
+      await workbench.status(READY);
+      const connects = readFileSync(trace, "utf8").split("\n");
+      // Proof that the host was seen: the extension connects to its socket.
+      assert.ok(connects.some((line) => line.includes("AF_UNIX") && line.includes("host.sock")));
+      const loopback = /inet_addr\("127\.|inet_pton\(AF_INET6, "::1"/u;
+      const foreign = connects.filter((line) => /AF_INET6?\b/u.test(line) && !loopback.test(line));
+      assert.deepEqual(foreign, []);
+    },
+    { ide: { trace } },
+  );
+}

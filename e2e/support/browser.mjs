@@ -1,0 +1,113 @@
+/**
+ * Headless Chromium, and what is watched on every page: where its requests go and what its
+ * console says.
+ */
+import { chromium } from "playwright-core";
+
+import { browserProgram } from "./places.mjs";
+
+/** Errors on the console that the editor's base writes and that mean nothing. */
+const NOISE = [
+  /node_modules\/vsda\/rust\/web/u,
+  /Failed to load resource: the server responded with a status of 404/u,
+  /vscode\.github-authentication/u,
+  /Timed out waiting for authentication provider/u,
+  /agent ?host/iu,
+];
+
+/** What marks a console error as our extension's. */
+const OURS = /localcoder\.localcoder|\[LocalCoder\]|extensions\/localcoder\//u;
+
+/**
+ * Addresses of an extension's own files, in a webview. They are names only: the editor's service
+ * worker answers them out of the editor server. Where one is not answered so it counts as foreign.
+ */
+const WEBVIEW_FILE = /^https:\/\/vscode-remote\+127[^/]*\.vscode-resource\.vscode-cdn\.net\//u;
+
+/** One browser with a fresh profile. */
+export class Browser {
+  /** Addresses of requests that would leave this machine. */
+  foreign = [];
+  /** Errors that our extension caused. */
+  ours = [];
+  /** All lines that pages wrote. */
+  console = "";
+
+  static async open() {
+    const browser = new Browser();
+    const root = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+    browser.chromium = await chromium.launch({
+      executablePath: browserProgram(),
+      headless: true,
+      args: [
+        ...root,
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    });
+    browser.context = await browser.chromium.newContext({
+      viewport: { width: 1280, height: 800 },
+      permissions: ["clipboard-read", "clipboard-write"],
+    });
+    browser.context.on("request", (request) => {
+      if (!WEBVIEW_FILE.test(request.url())) {
+        browser.#check(request.url());
+      }
+    });
+    browser.context.on("response", (response) => {
+      if (!response.fromServiceWorker()) {
+        browser.#check(response.url());
+      }
+    });
+    browser.context.on("requestfailed", (request) => {
+      browser.#check(request.url());
+    });
+    return browser;
+  }
+
+  /** A new page. */
+  async page() {
+    const page = await this.context.newPage();
+    page.on("websocket", (socket) => {
+      this.#check(socket.url());
+    });
+    page.on("console", (message) => {
+      this.#heard(message.type(), message.text());
+    });
+    page.on("pageerror", (error) => {
+      this.#heard("error", String(error.stack ?? error));
+    });
+    return page;
+  }
+
+  /** Console errors that are not known as noise. */
+  get errors() {
+    return this.console.split("\n").filter((line) => line.startsWith("error: "));
+  }
+
+  async close() {
+    await this.chromium.close();
+  }
+
+  #check(address) {
+    const { protocol, hostname } = new URL(address);
+    const isNetwork = ["http:", "https:", "ws:", "wss:"].includes(protocol);
+    if (isNetwork && !/^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/u.test(hostname)) {
+      this.foreign.push(address);
+    }
+  }
+
+  #heard(type, text) {
+    const line = text.replaceAll("\n", "\\n").slice(0, 2_000);
+    const kind = type === "error" && NOISE.some((noise) => noise.test(text)) ? "noise" : type;
+    this.console += `${kind}: ${line}\n`;
+    if (kind === "error" && OURS.test(text)) {
+      this.ours.push(line);
+    }
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * One private installation of the IDE: its own LOCALCODER_HOME, its own copy of the sample
+ * project, the real launcher. Knows processes and files; what is on the page is `workbench.mjs`.
+ */
+import { execFile, spawn } from "node:child_process";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+import { LOCALCODER, SAMPLE } from "./places.mjs";
+import { processesOf, signal } from "./processes.mjs";
+import { until } from "./wait.mjs";
+
+const run = promisify(execFile);
+
+/** How long processes get to end by themselves, in seconds. */
+const END_S = 30;
+
+/** See the module. */
+export class Ide {
+  /** What the launcher wrote. */
+  output = "";
+  #launcher;
+
+  /**
+   * `trace`: a file for the connections that are made, as strace writes them. `settings`: what
+   * stands in the installation's `settings.json`.
+   */
+  constructor({ trace, settings = {} } = {}) {
+    // Sockets have short paths only, so not under the system's (on macOS long) temporary folder.
+    this.home = realpathSync(mkdtempSync("/tmp/lc-e2e-"));
+    this.folder = join(this.home, "work", "sample");
+    mkdirSync(join(this.home, "work"));
+    cpSync(SAMPLE, this.folder, { recursive: true });
+    writeFileSync(join(this.home, "settings.json"), JSON.stringify(settings));
+    this.trace = trace;
+    this.environment = { ...process.env, LOCALCODER_HOME: this.home };
+  }
+
+  /** Starts the launcher; gives the address of the window. */
+  async start() {
+    const command = [LOCALCODER, "--browser", this.folder];
+    if (this.trace !== undefined) {
+      // -D: the launcher is our child, the tracer is not in between.
+      const options = ["-D", "-f", "-qq", "--seccomp-bpf", "-e", "trace=connect", "-o", this.trace];
+      command.unshift("strace", ...options);
+    }
+    const [program, ...words] = command;
+    this.#launcher = spawn(program, words, {
+      env: this.environment,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const collect = (data) => {
+      this.output += data;
+    };
+    this.#launcher.stdout.on("data", collect);
+    this.#launcher.stderr.on("data", collect);
+    let failure;
+    this.#launcher.on("error", (error) => {
+      failure = error;
+    });
+    return await until("the launcher tells its address", () => {
+      if (failure !== undefined || this.#launcher.exitCode !== null) {
+        throw failure ?? new Error(`it ended:\n${this.output}`);
+      }
+      return /http:\/\/127\.\S+/u.exec(this.output)?.[0];
+    });
+  }
+
+  /** `localcoder` in this installation. */
+  async localcoder(...words) {
+    return (await run(LOCALCODER, words, { env: this.environment })).stdout;
+  }
+
+  /** What the host says of itself; nothing where none runs. Asking is a client, too. */
+  async status() {
+    return JSON.parse(await this.localcoder("status", "--json")).status;
+  }
+
+  /** The worker's process id, once there is one that is `ready`. */
+  async readyWorker() {
+    return await until("the worker is ready", async () => {
+      const status = await this.status();
+      return status?.engine.state === "ready" && status.worker?.pid;
+    });
+  }
+
+  /** A file of the project as it is on disk. */
+  read(name) {
+    return readFileSync(join(this.folder, name), "utf8");
+  }
+
+  /** A log of the installation; empty where there is none. */
+  log(name) {
+    try {
+      return readFileSync(join(this.home, "logs", name), "utf8");
+    } catch {
+      return "";
+    }
+  }
+
+  /**
+   * Ends everything as a user would and makes sure that nothing is left. Whatever is left is
+   * killed, and that is an error.
+   */
+  async stop() {
+    // A process that a story stopped could not end by itself.
+    for (const { pid } of processesOf(this.home)) {
+      signal(pid, "SIGCONT");
+    }
+    if (this.#launcher?.pid !== undefined) {
+      signal(this.#launcher.pid, "SIGTERM");
+    }
+    let problem;
+    try {
+      await until("the launcher ends", () => this.#launcher?.pid === undefined || this.#ended, {
+        seconds: END_S,
+      });
+      await this.localcoder("host", "stop");
+      await until("no process is left", () => processesOf(this.home).length === 0, {
+        seconds: END_S,
+      });
+    } catch (error) {
+      const left = processesOf(this.home).map(({ pid, command }) => `${pid} ${command}`);
+      problem = new Error(`${error.message}; left behind: ${left.join("; ") || "nothing"}`);
+    }
+    for (const { pid } of processesOf(this.home)) {
+      signal(pid, "SIGKILL");
+    }
+    rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
+    if (problem !== undefined) {
+      throw problem;
+    }
+  }
+
+  get #ended() {
+    return this.#launcher.exitCode !== null || this.#launcher.signalCode !== null;
+  }
+}

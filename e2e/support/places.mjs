@@ -1,0 +1,37 @@
+/** Where things lie in this repository and on this machine. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../..");
+
+/** The program that is tested. */
+export const LOCALCODER = join(ROOT, "target/debug/localcoder");
+
+/** The sample project, of which every story gets a copy. */
+export const SAMPLE = join(ROOT, "target/ide/sample");
+
+/** What stories leave behind: one folder per story that failed. */
+export const ARTIFACTS = join(ROOT, "target/e2e");
+
+/** A picture of every story. */
+export const SCREENSHOTS = join(ARTIFACTS, "screenshots");
+
+const BROWSERS = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/usr/bin/google-chrome-stable",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+];
+
+/** The system's Chromium or Chrome. */
+export function browserProgram() {
+  const found = BROWSERS.find((path) => existsSync(path));
+  if (found === undefined) {
+    throw new Error(
+      `no Chromium or Chrome at ${BROWSERS.join(", ")}; install it: apt-get install chromium`,
+    );
+  }
+  return found;
+}

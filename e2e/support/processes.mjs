@@ -1,0 +1,54 @@
+/**
+ * The processes of one private installation, found by the `LOCALCODER_HOME` in their environment:
+ * that finds also what was left behind by a parent that is gone.
+ */
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+
+/** Process ids and commands that belong to `home`, without zombies. */
+export function processesOf(home) {
+  const mark = `LOCALCODER_HOME=${home}`;
+  return process.platform === "linux" ? fromProc(mark) : fromPs(mark);
+}
+
+function fromProc(mark) {
+  const found = [];
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/u.test(name)) {
+      continue;
+    }
+    try {
+      const environment = readFileSync(`/proc/${name}/environ`, "utf8").split("\0");
+      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+      if (environment.includes(mark) && command !== "") {
+        found.push({ pid: Number(name), command });
+      }
+    } catch {
+      // It has ended meanwhile, or is another user's.
+    }
+  }
+  return found;
+}
+
+function fromPs(mark) {
+  const lines = execFileSync("ps", ["-axww", "-E", "-o", "pid=,stat=,command="], {
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  }).split("\n");
+  return lines
+    .filter((line) => line.split(" ").includes(mark))
+    .map((line) => /^\s*(\d+)\s+(\S+)\s+(.*)$/u.exec(line))
+    .filter((match) => match !== null && !match[2].startsWith("Z"))
+    .map((match) => ({ pid: Number(match[1]), command: match[3].split(" LOCALCODER_HOME=")[0] }));
+}
+
+/** Sends a signal; a process that is gone already is fine. */
+export function signal(pid, name) {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (error.code !== "ESRCH") {
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * A user story: a fresh installation and a fresh browser, the story, and then the checks that
+ * hold for all: no request left this machine, our extension caused no error, no process is left.
+ * A story that fails leaves screenshots and logs in `target/e2e/NAME/`.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { Browser } from "./browser.mjs";
+import { Ide } from "./ide.mjs";
+import { ARTIFACTS } from "./places.mjs";
+import { Workbench } from "./workbench.mjs";
+
+/** Longest time a story may take, in milliseconds; quiet machines need a tenth of it. */
+const STORY_MS = 300_000;
+
+/**
+ * Declares a story. `tell` gets `ide` (processes and files), `workbench` (a window that is ready),
+ * `another()` (one more window of the same IDE) and `name` (for its picture).
+ */
+export function story(title, tell, { ide: options = {} } = {}) {
+  const name = title.toLowerCase().replaceAll(/[^a-z0-9]+/gu, "-");
+  test(title, { timeout: STORY_MS }, async (context) => {
+    const folder = join(ARTIFACTS, name);
+    rmSync(folder, { recursive: true, force: true });
+    const ide = new Ide(options);
+    let browser;
+    const problems = [];
+    try {
+      const url = await ide.start();
+      browser = await Browser.open();
+      const another = async () => {
+        const workbench = new Workbench(await browser.page());
+        await workbench.open(url, { first: browser.context.pages().length === 1 });
+        return workbench;
+      };
+      await tell({ ide, workbench: await another(), another, name });
+      assert.deepEqual(browser.foreign, [], "requests that leave this machine");
+      assert.deepEqual(browser.ours, [], "console errors of our extension");
+    } catch (error) {
+      problems.push(error);
+      await keep(folder, ide, browser);
+    }
+    for (const line of browser?.errors ?? []) {
+      context.diagnostic(`page console: ${line.slice(0, 300)}`);
+    }
+    for (const end of [() => browser?.close(), () => ide.stop()]) {
+      await Promise.resolve()
+        .then(end)
+        .catch((error) => problems.push(error));
+    }
+    if (problems.length > 1) {
+      throw new AggregateError(problems, problems.map((problem) => problem.message).join("\n"));
+    }
+    if (problems.length === 1) {
+      throw problems[0];
+    }
+  });
+}
+
+/** Keeps what helps to find out why. */
+async function keep(folder, ide, browser) {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "launcher.log"), redact(ide.output));
+  for (const log of ["host.log", "editor-server.log"]) {
+    writeFileSync(join(folder, log), ide.log(log));
+  }
+  writeFileSync(join(folder, "console.log"), redact(browser?.console ?? ""));
+  for (const [index, page] of (browser?.context.pages() ?? []).entries()) {
+    const path = join(folder, `page-${index + 1}.png`);
+    await page.screenshot({ path, timeout: 10_000 }).catch(() => undefined);
+  }
+}
+
+function redact(text) {
+  return text.replaceAll(/tkn=[0-9a-f]+/gu, "tkn=[token]");
+}

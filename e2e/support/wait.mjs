@@ -1,0 +1,39 @@
+/**
+ * Waiting for something to become true, with a deadline. The one way in which stories wait; there
+ * are no fixed pauses.
+ */
+
+/** How long anything may take that is quick on a quiet machine, in seconds. */
+export const PATIENCE_S = 60;
+
+/** How often is looked, in milliseconds. */
+const LOOK_EVERY_MS = 50;
+
+/** Rests that long. For the loops in here and what has a rhythm of its own; not to wait. */
+export function rest(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/**
+ * What `probe` gives, once it is truthy. What it throws counts as "not yet". After `seconds` it
+ * fails and says what was waited for and what was seen last.
+ */
+export async function until(what, probe, { seconds = PATIENCE_S } = {}) {
+  const deadline = Date.now() + seconds * 1000;
+  let last;
+  for (;;) {
+    try {
+      last = await probe();
+      if (last) {
+        return last;
+      }
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) {
+      const seen = last instanceof Error ? last.message : JSON.stringify(last);
+      throw new Error(`waited ${seconds} s in vain for: ${what}; seen last: ${seen}`);
+    }
+    await rest(LOOK_EVERY_MS);
+  }
+}

@@ -1,0 +1,336 @@
+/**
+ * One window of the IDE as its user sees it: files, selections, keys, diffs, notifications, the
+ * status bar, the Explanation view. Everything is done by keyboard and mouse.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { SCREENSHOTS } from "./places.mjs";
+import { PATIENCE_S, until } from "./wait.mjs";
+
+const STATUS = '[id="localcoder.localcoder.localcoder.status"]';
+const MOD = process.platform === "darwin" ? "Meta" : "Control";
+
+/** Keys as the user presses them. */
+export const KEYS = {
+  improve: `${MOD}+Alt+KeyI`,
+  explain: `${MOD}+Alt+KeyE`,
+  apply: `${MOD}+Enter`,
+  discard: "Escape",
+  undo: `${MOD}+KeyZ`,
+  save: `${MOD}+KeyS`,
+};
+
+/** What stands in the status bar when the engine has its demo model ready. */
+export const READY = /^LocalCoder: LocalCoder demo$/u;
+
+/** See the module. */
+export class Workbench {
+  constructor(page) {
+    this.page = page;
+    page.setDefaultTimeout(PATIENCE_S * 1000);
+  }
+
+  /**
+   * Opens the window and waits until the engine is ready. `first`: in the first window it is told
+   * once that the model is a demo.
+   */
+  async open(url, { first }) {
+    await this.page.goto(url);
+    await this.page.locator(".monaco-workbench .part.statusbar").waitFor();
+    await this.status(READY);
+    if (first) {
+      await this.notification(/small demo model/u);
+      await this.closeNotifications();
+    }
+  }
+
+  /** Waits until the status bar says that; gives what it says. */
+  async status(pattern) {
+    return await until(`the status bar says ${pattern}`, async () => {
+      const label = await this.statusLabel();
+      return pattern.test(label) ? label : undefined;
+    });
+  }
+
+  /** From now on keeps everything that the status bar says; gives a function that tells it. */
+  async recordStatus() {
+    await this.page.evaluate((selector) => {
+      const seen = [];
+      const note = () => {
+        const label = document.querySelector(selector)?.getAttribute("aria-label");
+        if (label && seen.at(-1) !== label) {
+          seen.push(label);
+        }
+      };
+      note();
+      const bar = document.querySelector(".part.statusbar");
+      new MutationObserver(note).observe(bar, {
+        attributes: true,
+        childList: true,
+        subtree: true,
+      });
+      globalThis.statusSeen = seen;
+    }, STATUS);
+    return () => this.page.evaluate(() => globalThis.statusSeen);
+  }
+
+  /** What a screen reader hears of the status bar item. */
+  async statusLabel() {
+    return (await this.page.locator(STATUS).getAttribute("aria-label")) ?? "";
+  }
+
+  /** Opens a file of the project by its name, and puts the focus into it. */
+  async openFile(name) {
+    await this.#pick(`${MOD}+KeyP`, name, name);
+    await this.inFile(name);
+  }
+
+  /** Waits until the focus is in the text of that file. */
+  async inFile(name) {
+    await this.#activeTab(name);
+    await this.page.locator(".editor-group-container.active .monaco-editor.focused").waitFor();
+  }
+
+  /** Selects whole lines, from 1, by keyboard. */
+  async selectLines(start, end) {
+    await this.goTo(start);
+    for (let line = start; line < end; line += 1) {
+      await this.page.keyboard.press("Shift+ArrowDown");
+    }
+    await this.page.keyboard.press("Shift+End");
+    await this.page
+      .locator('[id="status.editor.selection"]')
+      .filter({ hasText: /\(\d+ selected\)/u })
+      .waitFor();
+  }
+
+  /** Puts the cursor before the first character of a line. */
+  async goTo(line) {
+    await this.page.keyboard.press("Control+KeyG");
+    await this.#quickInput().fill(`:${line}:1`);
+    await this.page.keyboard.press("Enter");
+    await this.#quickInput().waitFor({ state: "hidden" });
+    await this.page
+      .locator('[id="status.editor.selection"]')
+      .filter({ hasText: `Ln ${line}, Col 1` })
+      .waitFor();
+  }
+
+  /** Runs a command of the command palette by its whole title. */
+  async command(title) {
+    await this.#pick("F1", `>${title}`, title);
+  }
+
+  /** The entries that the command palette has for a word. */
+  async commandsFor(word) {
+    await this.page.keyboard.press("F1");
+    await this.#quickInput().fill(`>${word}`);
+    // The list is filtered a moment later; a word that nothing has shows that it was.
+    const rows = this.page.locator(".quick-input-list .monaco-list-row");
+    await until("the palette is filtered", async () => {
+      const texts = await rows.allInnerTexts();
+      return (
+        texts.every((text) => text.toLowerCase().includes(word.toLowerCase())) ||
+        texts.some((text) => /no matching|similar commands/iu.test(text)) ||
+        texts
+      );
+    });
+    const texts = await rows.allInnerTexts();
+    await this.page.keyboard.press("Escape");
+    await this.#quickInput().waitFor({ state: "hidden" });
+    return texts;
+  }
+
+  /** Presses a key. */
+  async press(key) {
+    await this.page.keyboard.press(key);
+  }
+
+  /** Types text as a user does, key by key. */
+  async type(text) {
+    await this.page.keyboard.type(text);
+  }
+
+  /** Pastes text into the editor, without the indentation that typing adds. */
+  async paste(text) {
+    await this.page.evaluate((value) => navigator.clipboard.writeText(value), text);
+    await this.page.keyboard.press(`${MOD}+KeyV`);
+  }
+
+  /** Waits for the diff of an improvement and its buttons; gives the tab's title. */
+  async diff(name) {
+    const title = new RegExp(`^Improve ${name.replaceAll(".", "\\.")} \\(lines? [\\d–]+\\)`, "u");
+    const tab = await this.#activeTab(title);
+    await this.page.locator(".monaco-diff-editor .view-line").first().waitFor();
+    await this.button("Apply").waitFor();
+    await until("the focus is in the diff", () =>
+      this.page.evaluate(() => document.activeElement?.closest(".monaco-diff-editor") !== null),
+    );
+    // As long as it stands there, Escape hides it and does nothing else.
+    await this.noNotification(/^Improving /u);
+    return tab;
+  }
+
+  /** A button in the title of the editor. */
+  button(name) {
+    return this.page
+      .locator(".editor-group-container.active .editor-actions")
+      .getByRole("button", { name: new RegExp(`^${name}`, "u") });
+  }
+
+  /** Waits until no diff of an improvement is open. */
+  async noDiff() {
+    await until("the diff is closed", async () => {
+      const names = await this.tabs();
+      return !names.some((name) => name.startsWith("Improve "));
+    });
+  }
+
+  /** Goes to a tab by mouse. `name`: all of its name, or a pattern. */
+  async openTab(name) {
+    const tabs = this.page.locator(".tabs-container").getByRole("tab", { name, exact: true });
+    await tabs.click();
+    await this.#activeTab(name);
+  }
+
+  /** All words of a part of the window, also those that only a screen reader hears. */
+  async words(part) {
+    return await this.page.locator(`.part.${part}`).evaluate((element) => {
+      const names = ["aria-label", "title", "placeholder"];
+      const labels = [...element.querySelectorAll("*")].flatMap((inner) =>
+        names.map((name) => inner.getAttribute(name) ?? ""),
+      );
+      return [element.innerText, ...labels].filter((text) => text.trim() !== "").join(" | ");
+    });
+  }
+
+  /** Names of all tabs. */
+  async tabs() {
+    return await this.page
+      .locator(".tabs-container .tab")
+      .evaluateAll((tabs) => tabs.map((tab) => tab.getAttribute("aria-label") ?? ""));
+  }
+
+  /** Whether the file in the active tab has changes that are not saved. */
+  async dirty() {
+    return (await this.page.locator(".tabs-container .tab.active.dirty").count()) > 0;
+  }
+
+  /** Waits until the file in the active tab is saved. */
+  async saved() {
+    await until("the file is saved", async () => !(await this.dirty()));
+  }
+
+  /** Waits until the visible lines of the active editor have that. */
+  async shows(pattern) {
+    await until(`the editor shows ${pattern}`, async () => {
+      const lines = this.page.locator(
+        ".editor-group-container.active .editor-container .monaco-editor .view-line",
+      );
+      const text = (await lines.allInnerTexts()).join("\n").replaceAll("\u00a0", " ");
+      return pattern.test(text);
+    });
+  }
+
+  /** Waits for a notification; gives its text. */
+  async notification(pattern) {
+    return await until(`a notification says ${pattern}`, async () => {
+      const texts = await this.notifications();
+      return texts.find((text) => pattern.test(text));
+    });
+  }
+
+  /** Waits until no notification says that. */
+  async noNotification(pattern) {
+    await until(`no notification says ${pattern}`, async () => {
+      const texts = await this.notifications();
+      return !texts.some((text) => pattern.test(text));
+    });
+  }
+
+  /** Clicks a button of the notification that says that. */
+  async clickNotification(text, button) {
+    const items = this.page.locator(".notifications-toasts .notification-list-item");
+    await items.filter({ hasText: text }).getByRole("button", { name: button }).click();
+  }
+
+  /** Texts of the notifications that are shown. */
+  async notifications() {
+    const items = this.page.locator(".notifications-toasts .notification-list-item-message");
+    return (await items.allInnerTexts()).map((text) => text.replaceAll(/\s+/gu, " ").trim());
+  }
+
+  /** Closes all notifications. */
+  async closeNotifications() {
+    await until("the notifications are closed", async () => {
+      const toast = this.page.locator(".notifications-toasts .notification-toast").first();
+      if ((await toast.count()) === 0) {
+        return true;
+      }
+      await toast.hover({ timeout: 1_000 });
+      const clear = toast.locator(".codicon-notifications-clear");
+      await clear.click({ timeout: 1_000 });
+      return false;
+    });
+  }
+
+  /** The Explanation view. */
+  explanation() {
+    return this.page
+      .frameLocator("iframe.webview")
+      .frameLocator("iframe#active-frame")
+      .getByTestId("explanation");
+  }
+
+  /** A part of the Explanation view. */
+  explanationPart(name) {
+    return this.explanation().getByTestId(`explanation-${name}`);
+  }
+
+  /** Waits until the explanation is in one of these phases; gives the phase. */
+  async explanationPhase(...phases) {
+    return await until(`the explanation is ${phases.join(" or ")}`, async () => {
+      const phase = await this.phaseNow();
+      return phases.includes(phase) ? phase : undefined;
+    });
+  }
+
+  /** The explanation's phase at this moment; nothing where there is no view yet. */
+  async phaseNow() {
+    const frame = this.page
+      .frames()
+      .find((inner) => /[?&]id=/u.test(inner.url()) && inner.childFrames().length > 0);
+    return await frame
+      ?.childFrames()[0]
+      .evaluate(() => document.querySelector("main")?.dataset.phase)
+      .catch(() => undefined);
+  }
+
+  /** Keeps a picture as an artifact. */
+  async photograph(name) {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  }
+
+  async #pick(key, text, entry) {
+    await this.page.keyboard.press(key);
+    await this.#quickInput().fill(text);
+    const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${entry}"]`);
+    await row.first().click();
+    await this.#quickInput().waitFor({ state: "hidden" });
+  }
+
+  #quickInput() {
+    return this.page.locator(".quick-input-widget .quick-input-box input").first();
+  }
+
+  async #activeTab(name) {
+    return await until(`the tab ${name} is active`, async () => {
+      const tab = this.page.locator(".editor-group-container.active .tab.active");
+      const label = (await tab.getAttribute("aria-label", { timeout: 1_000 })) ?? "";
+      const fits = name instanceof RegExp ? name.test(label) : label === name;
+      return fits ? label : undefined;
+    });
+  }
+}
