@@ -10,6 +10,7 @@ mod characters;
 mod echo;
 mod names;
 mod placeholder;
+mod returns;
 
 use localcoder_protocol::FinishReason;
 
@@ -84,6 +85,7 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
         echo::remaining(rewrite),
         names::vanished(rewrite),
         names::misspelt(rewrite),
+        returns::vanished(rewrite),
     ]
     .into_iter()
     .flatten()

@@ -162,6 +162,13 @@ pub(crate) const NEEDS: &[Need] = &[
     ),
     need(
         Group::Tests,
+        "strace",
+        "shows that an edit makes no connection off this machine",
+        Check::Program(&["strace"]),
+        "strace",
+    ),
+    need(
+        Group::Tests,
         "xdotool",
         "types into the native window in its story",
         Check::Program(&["xdotool"]),

@@ -122,6 +122,11 @@ impl Engine {
         matches!(self.worker, WorkerState::Starting | WorkerState::Greeting { .. })
     }
 
+    /// A crash was counted and the next start is only waiting for its time.
+    pub(super) fn restarts_soon(&self) -> bool {
+        self.worker == WorkerState::None && self.restart_at_ms.is_some()
+    }
+
     pub(super) fn loaded(&self) -> Option<&Loaded> {
         self.loaded.as_ref()
     }

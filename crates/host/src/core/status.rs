@@ -39,7 +39,8 @@ impl Host {
         let step = self.active.as_ref().map(|job| job.step);
         if let Some(fraction) = self.engine.loading_fraction() {
             EngineState::Loading { fraction }
-        } else if self.engine.is_starting() {
+        } else if self.engine.is_starting() || self.engine.restarts_soon() {
+            // After a crash too: its request was told, and all is under way again.
             EngineState::Starting
         } else if matches!(step, Some(Step::Counting | Step::Generating)) {
             EngineState::Working

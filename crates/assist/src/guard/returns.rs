@@ -1,0 +1,59 @@
+//! A function that gave something back and does not any more. It still parses, so nothing else
+//! finds it. Only for languages in which a value can't be given back without saying so.
+
+use super::{Problem, Rewrite, Severity, asks_to_delete};
+
+/// Languages that have no implicit result and for which a lost `return` is a lost result.
+const EXPLICIT: &[&str] = &["python"];
+
+/// Finds a rewrite without any result of one that had results.
+pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let lost = EXPLICIT.contains(&rewrite.language.id)
+        && !asks_to_delete(rewrite.instruction)
+        && gives_back(rewrite.original)
+        && !gives_back(rewrite.answer);
+    lost.then(|| {
+        Problem::new(Severity::Doubtful, "it no longer returns what the selection returned")
+    })
+}
+
+fn gives_back(code: &str) -> bool {
+    code.lines().any(|line| {
+        let mut words =
+            line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+        // `return x`, `if a: return x`, `lambda: x`, `yield x`; a bare `return` gives nothing.
+        words.by_ref().any(|word| matches!(word, "return" | "yield" | "lambda"))
+            && (words.next().is_some() || line.contains(['"', '\'', '[', '{', '(']))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Language;
+
+    fn check(original: &str, answer: &str, instruction: Option<&str>) -> bool {
+        let rewrite = Rewrite {
+            language: Language::of(None, "a.py"),
+            original,
+            answer,
+            document: (original, answer),
+            around: (&[], &[]),
+            instruction,
+        };
+        vanished(&rewrite).is_some()
+    }
+
+    #[test]
+    fn a_lost_result_is_found() {
+        let original = "def f(x):\n    x = x + 1\n    return x";
+        assert!(check(original, "def f(x):\n    x += 1", None));
+        assert!(check(original, "def f(x):\n    x += 1\n    return", None));
+        assert!(!check(original, "def f(x):\n    x += 1\n    return x", None));
+        assert!(!check(original, "def f(x):\n    yield x + 1", None));
+        assert!(!check(original, "f = lambda x: x + 1", None));
+        assert!(!check("def f(x):\n    x.go()", "def f(x):\n    x.run()", None));
+        assert!(!check(original, "def f(x):\n    x += 1", Some("remove the return")));
+        assert!(!check("return ''", "return \"\"", None));
+    }
+}
