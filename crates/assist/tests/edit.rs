@@ -187,7 +187,10 @@ fn a_faulty_answer_is_asked_for_again_and_then_refused_or_shown_with_a_warning()
         "`total`",
         None,
     );
-    check_fault("def total(self):\n    pass", stop, "most is missing", None);
+    check_fault("def total(self):\n    return 0", stop, "most is missing", None);
+    let resultless =
+        "def total(self):\n    for item in self.items:\n        self.sum += item.price";
+    check_fault(resultless, stop, "no longer returns", None);
 }
 
 #[test]
