@@ -17,6 +17,7 @@ def main():
     parser.add_argument("command", choices=("prepare", "train", "export", "evaluate", "all"))
     parser.add_argument("--work", type=Path, required=True, help="folder for data and checkpoints")
     parser.add_argument("--minutes", type=float, default=80.0, help="wall-clock budget of the training")
+    parser.add_argument("--start-from", type=Path, help="a GGUF of an earlier training to go on from")
     parser.add_argument("--output", type=Path, default=HOME / "localcoder-demo.gguf", help="where the GGUF goes")
     parser.add_argument("--records", type=Path, default=HOME / "choose.json", help="records to evaluate on")
     parser.add_argument("--count", type=int, default=0, help="evaluate only so many records (0: all)")
@@ -28,7 +29,7 @@ def main():
         make_shards(arguments.work, processes=2)
     if everything or arguments.command == "train":
         from .train import train
-        train(arguments.work, arguments.minutes)
+        train(arguments.work, arguments.minutes, arguments.start_from)
     if everything or arguments.command == "export":
         from .export import export
         export(arguments.work, arguments.output)

@@ -5,6 +5,7 @@ Does not: train.
 Called by: `__main__.py`.
 """
 
+import difflib
 import hashlib
 import json
 import multiprocessing
@@ -18,14 +19,15 @@ import numpy
 from .prompts import PROMPTS_FILE, load_prompts
 from .samples import SampleMaker, make_records
 from .sources import collect
-from .tokenizer import encode_pieces, load_tokenizer, train_tokenizer
+from .tokenizer import encode, encode_pieces, load_tokenizer, train_tokenizer
 
 HOME = Path(__file__).resolve().parents[1]
 DATA_MODULES = ("prompts", "sources", "transforms", "variation", "templates", "explain", "samples", "tokenizer", "prepare")
+EDIT_MARK = 4
 SHORT_ROW, LONG_ROW = 480, 704
 SEED = 20260101
 # (level, samples): how hard the samples of each shard are; the early ones are short.
-SHARDS = ((0, 12000), (0, 12000)) + ((1, 12000),) * 6 + ((2, 12000),) * 4
+SHARDS = ((0, 16000), (0, 16000), (1, 12000), (2, 12000), (0, 16000), (1, 12000), (0, 16000), (1, 12000), (2, 12000), (2, 12000))
 
 
 def write_json(path, value):
@@ -81,7 +83,7 @@ def prepare(work):
     maker = SampleMaker(by_split["train"], words, random.Random(SEED))
     texts = []
     for _ in range(6000):
-        pieces, answer, _ = maker.sample(1)
+        pieces, answer, _, _ = maker.sample(1)
         texts += [text for text, parse_special in pieces + answer if not parse_special]
     texts += ["system\n", "user\n", "assistant\n"] * 3000
     train_tokenizer(texts, work / "tokenizer.json")
@@ -100,14 +102,15 @@ def make_shard(work, number):
     pools = {SHORT_ROW: [], LONG_ROW: []}
     dropped, tasks = 0, Counter()
     for _ in range(count):
-        pieces, answer, task = maker.sample(level)
+        pieces, answer, task, source = maker.sample(level)
         prompt, reply = encode_pieces(tokenizer, pieces), encode_pieces(tokenizer, answer)
+        marks = edit_marks(encode(tokenizer, source, False), reply)
         length = len(prompt) + len(reply)
         if length > LONG_ROW:
             dropped += 1
             continue
         tasks[task] += 1
-        pools[SHORT_ROW if length <= SHORT_ROW else LONG_ROW].append((prompt, reply))
+        pools[SHORT_ROW if length <= SHORT_ROW else LONG_ROW].append((prompt, reply, marks))
     arrays = {}
     for row, samples in pools.items():
         # Long rows are filled up with short samples, so that little is wasted.
@@ -123,11 +126,24 @@ def make_shard(work, number):
           {row: len(arrays[f"tokens_{row}"]) for row in pools}, "dropped", dropped, dict(tasks), flush=True)
 
 
+def edit_marks(source, reply):
+    """Mark the tokens of an answer: 1, or `EDIT_MARK` where it departs from the code that was given."""
+    marks = [1] * len(reply)
+    if not source:
+        return marks
+    matcher = difflib.SequenceMatcher(None, source, reply[:-2], autojunk=False)
+    for kind, _, _, start, end in matcher.get_opcodes():
+        if kind != "equal":
+            for place in range(start, min(end + 1, len(reply))):
+                marks[place] = EDIT_MARK
+    return marks
+
+
 def pack(samples, row):
     """Pack samples into rows, longest first; return tokens, segment numbers and answer marks."""
     rows, space = [], []
     open_from = 0
-    for prompt, reply in sorted(samples, key=lambda sample: -len(sample[0]) - len(sample[1])):
+    for prompt, reply, marks in sorted(samples, key=lambda sample: -len(sample[0]) - len(sample[1])):
         length = len(prompt) + len(reply)
         for index in range(open_from, len(rows)):
             if space[index] >= length:
@@ -136,7 +152,7 @@ def pack(samples, row):
             rows.append([])
             space.append(row)
             index = len(rows) - 1
-        rows[index].append((prompt, reply))
+        rows[index].append((prompt, reply, marks))
         space[index] -= length
         while open_from < len(rows) and (space[open_from] < 40 or len(rows) - open_from > 2000):
             open_from += 1
@@ -145,11 +161,11 @@ def pack(samples, row):
     answers = numpy.zeros((len(rows), row), numpy.int8)
     for index, members in enumerate(rows):
         place = 0
-        for number, (prompt, reply) in enumerate(members, 1):
+        for number, (prompt, reply, marks) in enumerate(members, 1):
             middle, end = place + len(prompt), place + len(prompt) + len(reply)
             tokens[index, place:end] = prompt + reply
             segments[index, place:end] = number
-            answers[index, middle:end] = 1
+            answers[index, middle:end] = marks
             place = end
     return tokens, segments, answers
 

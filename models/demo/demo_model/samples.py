@@ -19,12 +19,13 @@ from .transforms import degrade, find_sites, trigger
 from .variation import new_name, vary, with_quotes
 
 # Shares of the tasks; what is left is `improve`.
-SHARES = (("explain", 0.10), ("instructed", 0.03), ("infill", 0.04), ("chat", 0.02))
+SHARES = (("explain", 0.08), ("instructed", 0.03), ("infill", 0.025), ("chat", 0.015))
 NOTHING_TO_IMPROVE = 0.25
 MADE_UP = 0.22
 RARE_WEIGHT = {
     "list_comp": 14.0, "return_list_comp": 14.0, "f_string": 3.0, "in_tuple": 6.0, "not_in_tuple": 8.0,
-    "return_bool": 2.0, "return_not": 3.0, "not_in": 3.0, "aug_assign": 2.0, "is_none": 0.7, "is_not_none": 0.7,
+    "return_bool": 2.0, "return_not": 3.0, "not_in": 3.0, "aug_assign": 2.0, "is_none": 1.0, "is_not_none": 1.0,
+    "truthy": 0.5, "not_x": 1.0,
 }
 
 WHO = (
@@ -73,7 +74,7 @@ class SampleMaker:
             return self.made_up()
         for _ in range(20):
             function = self.rng.choices(self.functions, cum_weights=self.cumulative)[0]
-            if level > 0 or function["code"].count("\n") < 9:
+            if level > 0 or function["code"].count("\n") < 10:
                 return function
         return function
 
@@ -119,7 +120,7 @@ class SampleMaker:
         return function["code"], function["before"], function["after"]
 
     def sample(self, level):
-        """Return one sample: (pieces of the prompt, answer pieces, task)."""
+        """Return one sample: pieces of the prompt, pieces of the answer, task, code that was to be edited."""
         draw = self.rng.random()
         for task, share in SHARES:
             draw -= share
@@ -145,9 +146,9 @@ class SampleMaker:
         good, before, after = self.varied(function)
         bad = good
         if self.rng.random() > NOTHING_TO_IMPROVE:
-            bad, _ = degrade(good, self.rng, self.rng.choice((0.4, 0.7, 1.0)))
+            bad, _ = degrade(good, self.rng, self.rng.choice((0.5, 1.0, 1.0)))
         pieces, rendered = self.request(function, "improve", bad, before, after, level)
-        return pieces, self.code_answer(good, rendered), "improve"
+        return pieces, self.code_answer(good, rendered), "improve", bad
 
     def make_explain(self, level):
         """Code to a short explanation."""
@@ -155,7 +156,7 @@ class SampleMaker:
         good, before, after = self.varied(function)
         code = good if self.rng.random() < 0.6 else degrade(good, self.rng, 0.5)[0]
         pieces, _ = self.request(function, "explain", code, before, after, level)
-        return pieces, [(explain(code), False), ("<|im_end|>", True)], "explain"
+        return pieces, [(explain(code), False), ("<|im_end|>", True)], "explain", ""
 
     def make_instructed(self, level):
         """Code and an instruction whose result can be computed."""
@@ -166,7 +167,7 @@ class SampleMaker:
             if instruction:
                 break
         pieces, rendered = self.request(function, "instructed", source, before, after, level, instruction)
-        return pieces, self.code_answer(answer, rendered), "instructed"
+        return pieces, self.code_answer(answer, rendered), "instructed", source
 
     def order_docstring(self, code):
         """A docstring made of the words of the name."""
@@ -227,7 +228,7 @@ class SampleMaker:
             ("<|fim_prefix|>", True), (text[:start], False), ("<|fim_suffix|>", True), (text[end:], False),
             ("<|fim_middle|>", True),
         ]
-        return pieces, [(text[start:end], False), ("<|endoftext|>", True)], "infill"
+        return pieces, [(text[start:end], False), ("<|endoftext|>", True)], "infill", ""
 
     def make_chat(self, level):
         """A short exchange."""
@@ -235,13 +236,13 @@ class SampleMaker:
         messages = [("user", question)]
         if self.rng.random() < 0.75:
             messages.insert(0, ("system", self.prompts["system"]))
-        return conversation_pieces(messages), [(answer, False), ("<|im_end|>", True)], "chat"
+        return conversation_pieces(messages), [(answer, False), ("<|im_end|>", True)], "chat", ""
 
 
 def function_weight(code):
     """How often a function is chosen: more often when it holds rare idioms."""
     kinds = {site.kind for site in find_sites(code, random.Random(0))}
-    return 1.0 + sum(RARE_WEIGHT.get(kind, 0.0) for kind in kinds)
+    return (1.0 if kinds else 0.4) + sum(RARE_WEIGHT.get(kind, 0.0) for kind in kinds)
 
 
 def make_records(functions, rng, with_edit, without_edit, words):

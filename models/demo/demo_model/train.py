@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy
 import optax
 
-from .network import first_weights, forward
+from .network import SHAPE, first_weights, forward
 from .optimizer import make_optimizer
 from .prepare import LONG_ROW, SEED, SHARDS, SHORT_ROW
 
@@ -24,7 +24,7 @@ DECAY_SHARE = 1.0
 PROMPT_WEIGHT = 0.01
 CHECKPOINT_SECONDS = 180
 # Until this share of the budget, samples are drawn from shards of these levels.
-LEVELS = ((0.11, (0,)), (0.50, (0, 1, 1, 1)), (0.82, (0, 0, 1, 2)), (1.01, (0, 1, 2, 2)))
+LEVELS = ((0.11, (0,)), (0.50, (0, 0, 1)), (0.80, (0, 1, 1, 2)), (1.01, (0, 1, 2, 2)))
 
 
 def loss_of(weights, tokens, positions, segments, answers, dtype):
@@ -33,7 +33,7 @@ def loss_of(weights, tokens, positions, segments, answers, dtype):
     target = tokens[:, 1:]
     inside = (segments[:, 1:] == segments[:, :-1]) & (segments[:, 1:] > 0)
     answer = inside * (answers[:, 1:] > 0)
-    weight = jnp.where(answer, 1.0, jnp.where(inside, PROMPT_WEIGHT, 0.0))
+    weight = jnp.where(answer, answers[:, 1:], jnp.where(inside, PROMPT_WEIGHT, 0.0))
     chosen = jnp.take_along_axis(logits, target[..., None], -1)[..., 0]
     highest = jax.lax.stop_gradient(logits.max(-1))
     entropy = highest + jnp.log(jnp.exp(logits - highest[..., None]).sum(-1)) - chosen
@@ -118,14 +118,19 @@ def load_checkpoint(work):
         return pickle.load(file)
 
 
-def train(work, minutes, dtype=jnp.bfloat16):
+def train(work, minutes, start_from=None, dtype=jnp.bfloat16):
     """Train until the budget is used up; resume when there is a checkpoint."""
     optimizer = make_optimizer()
     found = load_checkpoint(work)
     if found:
         weights, state, step, elapsed = (found[name] for name in ("weights", "state", "step", "elapsed"))
     else:
-        weights = jax.tree.map(jnp.asarray, first_weights(SEED))
+        if start_from:
+            from .warm_start import read_weights
+            first = read_weights(start_from, work / "tokenizer.json", SHAPE.layers)
+        else:
+            first = first_weights(SEED)
+        weights = jax.tree.map(jnp.asarray, first)
         state, step, elapsed = optimizer.init(weights), 0, 0.0
     weights, state = jax.tree.map(jnp.asarray, (weights, state))
     budget = minutes * 60

@@ -78,7 +78,7 @@ class SampleTests(unittest.TestCase):
         tasks = set()
         maker = self.maker(1)
         for _ in range(300):
-            pieces, answer, task = maker.sample(2)
+            pieces, answer, task, _ = maker.sample(2)
             tasks.add(task)
             self.assertTrue(answer[-1][1])
             if task == "improve":
@@ -91,7 +91,7 @@ class SampleTests(unittest.TestCase):
         self.assertEqual([one.sample(1) for _ in range(20)], [other.sample(1) for _ in range(20)])
 
     def test_infill_joins_to_code(self):
-        pieces, answer, _ = self.maker(3).make_infill(0)
+        pieces, answer, _, _ = self.maker(3).make_infill(0)
         ast.parse(pieces[1][0] + answer[0][0] + pieces[3][0])
         self.assertEqual([piece for piece, special in pieces if special],
                          ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"])
@@ -134,9 +134,9 @@ class TokenTests(unittest.TestCase):
         self.assertEqual(joined, encode(tokenizer, "<|im_start|>user\n", True) + encode(tokenizer, "def", False))
 
     def test_pack_keeps_every_sample(self):
-        samples = [([1] * (10 + i), [2] * 5) for i in range(30)]
+        samples = [([1] * (10 + i), [2] * 5, [1] * 5) for i in range(30)]
         tokens, segments, answers = pack(samples, 64)
-        self.assertEqual((tokens > 0).sum(), sum(len(prompt) + len(reply) for prompt, reply in samples))
+        self.assertEqual((tokens > 0).sum(), sum(len(prompt) + len(reply) for prompt, reply, _ in samples))
         self.assertEqual((answers > 0).sum(), 150)
         self.assertTrue(((tokens > 0) == (segments > 0)).all())
 

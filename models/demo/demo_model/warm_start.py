@@ -1,0 +1,44 @@
+"""First weights from a GGUF of an earlier training, to train on instead of from scratch.
+
+Does: read the matrices and vectors that `export.py` wrote, and check that the tokenizer is
+the same.
+Does not: restore the optimizer; only a checkpoint does.
+Called by: `train.py`.
+"""
+
+import json
+
+import gguf
+import numpy
+
+from .export import MATRICES, VECTORS
+
+
+def read_weights(path, tokenizer_file, layers):
+    """The weights in a GGUF, as `network.first_weights` shapes them."""
+    reader = gguf.GGUFReader(str(path))
+    check_tokens(reader, tokenizer_file)
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
+
+    def values(name):
+        tensor = tensors[name]
+        return numpy.array(gguf.quants.dequantize(tensor.data, tensor.tensor_type), numpy.float32)
+
+    weights = {"embedding": values("token_embd.weight"), "output_norm": values("output_norm.weight"), "layers": []}
+    for number in range(layers):
+        layer = {ours: values(f"blk.{number}.{theirs}") for ours, theirs in VECTORS}
+        layer |= {ours: values(f"blk.{number}.{theirs}.weight").T.copy() for ours, theirs in MATRICES}
+        weights["layers"].append(layer)
+    return weights
+
+
+def check_tokens(reader, tokenizer_file):
+    """Refuse a model of another tokenizer: every row of its embedding would mean something else."""
+    vocabulary = json.loads(tokenizer_file.read_text(encoding="utf-8"))["model"]["vocab"]
+    field = reader.get_field("tokenizer.ggml.tokens")
+    theirs = [bytes(field.parts[index]).decode("utf-8") for index in field.data]
+    if theirs != sorted(vocabulary, key=vocabulary.get):
+        raise SystemExit(
+            "The model to start from has another tokenizer than the prepared data. "
+            "Train without --start-from, or prepare the data with the Python version that its card names."
+        )
