@@ -76,11 +76,8 @@ Examples:
 Without --apply the file is left alone. With it, only the lines given change, and only if
 they still read as they did when the model was asked.")]
 pub(crate) struct ImproveOptions {
-    /// The file
-    pub(crate) file: PathBuf,
-    /// First and last line, from 1: 10-24, or 10 for one line
-    #[arg(long, value_name = "A-B", value_parser = line_range)]
-    pub(crate) lines: LineRange,
+    #[command(flatten)]
+    pub(crate) target: TargetOptions,
     /// What to do with the lines, instead of improving them
     #[arg(long, value_name = "TEXT")]
     pub(crate) instruction: Option<String>,
@@ -102,11 +99,8 @@ pub(crate) struct ImproveOptions {
 Example:
   localcoder explain report.py --lines 10-24")]
 pub(crate) struct ExplainOptions {
-    /// The file
-    pub(crate) file: PathBuf,
-    /// First and last line, from 1: 10-24, or 10 for one line
-    #[arg(long, value_name = "A-B", value_parser = line_range)]
-    pub(crate) lines: LineRange,
+    #[command(flatten)]
+    pub(crate) target: TargetOptions,
     /// Print the answer as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -153,6 +147,16 @@ pub(crate) struct GenerateOptions {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) model: ModelOption,
+}
+
+/// Which lines of which file.
+#[derive(Debug, Args)]
+pub(crate) struct TargetOptions {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// First and last line, from 1: 10-24, or 10 for one line
+    #[arg(long, value_name = "A-B", value_parser = line_range)]
+    pub(crate) lines: LineRange,
 }
 
 #[derive(Debug, Args)]

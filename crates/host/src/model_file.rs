@@ -106,21 +106,15 @@ impl Inspector {
 }
 
 fn refuse(path: &Path, error: &GgufError) -> ErrorInfo {
-    let (code, what, hint) = match error {
-        GgufError::NotGguf(_) => (
-            ErrorCode::ModelNotGguf,
-            "is no GGUF file",
-            "name a file that ends in .gguf, or use `demo` for the bundled demo model",
-        ),
+    let (code, what) = match error {
+        GgufError::NotGguf(_) => (ErrorCode::ModelNotGguf, "is no GGUF file"),
         GgufError::Truncated { .. } | GgufError::Damaged(_) => {
-            (ErrorCode::ModelDamaged, "is damaged", "download or copy the file again")
+            (ErrorCode::ModelDamaged, "is damaged")
         }
-        GgufError::Unsupported(_) => {
-            (ErrorCode::ModelUnsupported, "can't be run by this version", "choose another model")
-        }
-        _ => (ErrorCode::ModelNotFound, "can't be read", "check its permissions and its disk"),
+        GgufError::Unsupported(_) => (ErrorCode::ModelUnsupported, "can't be run by this version"),
+        _ => (ErrorCode::ModelNotFound, "can't be read"),
     };
     ErrorInfo::new(code, format!("the model `{}` {what}", path.display()))
         .with_cause(error.to_string())
-        .with_hint(hint)
+        .with_hint(error.hint())
 }

@@ -10,8 +10,8 @@ use crate::source::SourceFile;
 pub(crate) fn run(options: &ExplainOptions) -> Result<(), ErrorInfo> {
     let params = ExplainParams {
         request_id: REQUEST_ID.to_owned(),
-        document: SourceFile::read(&options.file)?.document,
-        selection: options.lines,
+        document: SourceFile::read(&options.target.file)?.document,
+        selection: options.target.lines,
         model: model_reference(options.model.model.as_deref())?,
     };
     let stream = |text: &str| {

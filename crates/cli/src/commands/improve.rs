@@ -8,11 +8,11 @@ use crate::session::{REQUEST_ID, Session, model_reference};
 use crate::source::SourceFile;
 
 pub(crate) fn run(options: &ImproveOptions) -> Result<(), ErrorInfo> {
-    let source = SourceFile::read(&options.file)?;
+    let source = SourceFile::read(&options.target.file)?;
     let params = ImproveParams {
         request_id: REQUEST_ID.to_owned(),
         document: source.document.clone(),
-        selection: options.lines,
+        selection: options.target.lines,
         instruction: options.instruction.clone(),
         model: model_reference(options.model.model.as_deref())?,
     };
@@ -30,7 +30,7 @@ pub(crate) fn run(options: &ImproveOptions) -> Result<(), ErrorInfo> {
 
 fn print(options: &ImproveOptions, answer: &ImproveAnswer) {
     let range = answer.edit.range;
-    let file = options.file.display();
+    let file = options.target.file.display();
     if answer.unchanged {
         output::note(&format!(
             "Nothing to improve in {file}, lines {}-{}.",

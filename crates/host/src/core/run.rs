@@ -130,9 +130,10 @@ impl Host {
                 self.set_step(Step::Counting, call);
             }
             Work::Generate(params) => {
-                let params = raw_params(params, loaded.context_tokens);
-                let sampling = params.1;
-                self.generate(params.0, sampling);
+                let (prompt, sampling) = (raw_prompt(params), params.sampling);
+                let max_tokens = params.max_tokens.unwrap_or(RAW_TOKENS).min(loaded.context_tokens);
+                let stop = params.stop.clone();
+                self.generate(prompt, max_tokens, stop, sampling);
             }
         }
     }
@@ -179,22 +180,23 @@ impl Host {
     }
 
     fn generate_layout(&mut self, layout: Layout) {
-        let params = WorkerGenerateParams {
-            request_id: 0,
-            prompt: layout.worker_prompt(),
-            sampling: WorkerSampling { temperature: 0.0, top_p: 1.0, repeat_penalty: 1.0, seed: 0 },
-            max_tokens: layout.max_tokens,
-            stop: layout.stop.clone(),
-        };
+        let (prompt, max_tokens) = (layout.worker_prompt(), layout.max_tokens);
+        let stop = layout.stop.clone();
         if let Some(job) = self.active.as_mut() {
             job.layout = Some(layout);
         }
-        self.generate(params, SamplingParams::default());
+        self.generate(prompt, max_tokens, stop, SamplingParams::default());
     }
 
     /// Sends the generation, with the settings' sampling where the request has none of its own.
-    fn generate(&mut self, mut params: WorkerGenerateParams, sampling: SamplingParams) {
-        params.sampling = WorkerSampling {
+    fn generate(
+        &mut self,
+        prompt: WorkerPrompt,
+        max_tokens: u32,
+        stop: Vec<String>,
+        sampling: SamplingParams,
+    ) {
+        let sampling = WorkerSampling {
             temperature: sampling.temperature.unwrap_or(self.settings.temperature),
             top_p: sampling.top_p.unwrap_or(self.settings.top_p),
             repeat_penalty: sampling.repeat_penalty.unwrap_or(self.settings.repeat_penalty),
@@ -203,7 +205,8 @@ impl Host {
                 None => self.next_seed(),
             },
         };
-        params.request_id = self.next_call().unsigned_abs();
+        let request_id = self.next_call().unsigned_abs();
+        let params = WorkerGenerateParams { request_id, prompt, sampling, max_tokens, stop };
         let call = self.call_for_job::<WorkerGenerate>(&params);
         self.set_step(Step::Generating, call);
         self.tell_active(Stage::Prefill, None, "Reading the code".to_owned());
@@ -391,28 +394,16 @@ impl Host {
     }
 }
 
-/// A raw request in the worker's terms.
-fn raw_params(
-    params: &GenerateParams,
-    context_tokens: u32,
-) -> (WorkerGenerateParams, SamplingParams) {
-    let prompt = if params.raw {
-        WorkerPrompt::Raw { text: params.prompt.clone() }
-    } else {
-        let system = params.system.iter().map(|text| (Role::System, text));
-        let user = std::iter::once((Role::User, &params.prompt));
-        let messages = system
-            .chain(user)
-            .map(|(role, text)| ChatMessage { role, content: text.clone() })
-            .collect();
-        WorkerPrompt::Chat { messages, prefill: String::new() }
-    };
-    let worker = WorkerGenerateParams {
-        request_id: 0,
-        prompt,
-        sampling: WorkerSampling { temperature: 0.0, top_p: 1.0, repeat_penalty: 1.0, seed: 0 },
-        max_tokens: params.max_tokens.unwrap_or(RAW_TOKENS).min(context_tokens),
-        stop: params.stop.clone(),
-    };
-    (worker, params.sampling)
+/// A raw request's prompt in the worker's terms.
+fn raw_prompt(params: &GenerateParams) -> WorkerPrompt {
+    if params.raw {
+        return WorkerPrompt::Raw { text: params.prompt.clone() };
+    }
+    let system = params.system.iter().map(|text| (Role::System, text));
+    let user = std::iter::once((Role::User, &params.prompt));
+    let messages = system
+        .chain(user)
+        .map(|(role, text)| ChatMessage { role, content: text.clone() })
+        .collect();
+    WorkerPrompt::Chat { messages, prefill: String::new() }
 }
