@@ -22,6 +22,7 @@ struct Pieces {
     improve: String,
     instructed: String,
     explain: String,
+    retry: String,
     prefill: String,
 }
 
@@ -115,7 +116,7 @@ impl Order<'_> {
 
 /// The line that a second request has behind the command.
 pub(crate) fn retry_line(complaint: &str) -> String {
-    format!("\nThe last answer could not be used: {complaint}.")
+    fill(&PIECES.retry, &[("reason", complaint)])
 }
 
 /// Replaces `{name}` in one pass, so that braces in a value are never taken for a name.
@@ -210,7 +211,10 @@ mod tests {
                     other => panic!("unknown command {other}"),
                 },
             };
-            let prompt = input.render();
+            let mut prompt = input.render();
+            if let Some(reason) = case["request"]["reason"].as_str() {
+                prompt.user += &retry_line(reason);
+            }
             let (name, expected) = (&case["name"], &case["rendered"]);
             assert_eq!(expected["system"], prompt.system, "{name}");
             assert_eq!(expected["user"], prompt.user, "{name}");

@@ -25,7 +25,7 @@ def main():
     everything = arguments.command == "all"
     if everything or arguments.command == "prepare":
         from .prepare import make_shards, prepare
-        prepare(arguments.work)
+        prepare(arguments.work, arguments.start_from)
         make_shards(arguments.work, processes=2)
     if everything or arguments.command == "train":
         from .train import train

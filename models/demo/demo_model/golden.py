@@ -28,6 +28,7 @@ CASES = (
     ("instruction with braces", {
         **PLAIN, "command": "instructed", "instruction": "Rename `{file}` to `{text}`.", "before": "{selection}"}),
     ("explain", {**PLAIN, "command": "explain", "after": "print(total([1, 2]))"}),
+    ("asked again", {**PLAIN, "reason": "the code does not parse"}),
     ("fence in the selection", {**PLAIN, "selection": "TEXT = \"\"\"\n```\ncode\n```\n\"\"\""}),
     ("longer fence in the surroundings", {**PLAIN, "before": "# `````python\n# x = ``1``", "after": "y = 2"}),
     ("other language, not ASCII", {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy
+from jax.experimental.layout import Layout, with_layout_constraint
 
 
 @dataclass(frozen=True)
@@ -74,27 +75,46 @@ def rotated(values, positions, shape):
     return jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine], -1)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 3))
-def product(rule, left, right, dtype):
-    """Einstein sum of two arrays in the given type, with a float32 result.
+def turned(values):
+    """The last two axes exchanged, in memory too.
 
-    The gradients are taken in the same type: XLA is several times slower on mixed ones.
+    XLA would fold a plain transposition into the product that follows, and its CPU backend
+    is four times slower on such a product than on a copy and an ordinary one.
     """
-    return jnp.einsum(rule, left.astype(dtype), right.astype(dtype), preferred_element_type=jnp.float32)
+    return with_layout_constraint(values.swapaxes(-1, -2), Layout(major_to_minor=tuple(range(values.ndim))))
 
 
-def _product_forward(rule, left, right, dtype):
+def row_product(left, right):
+    """Rows of the left with rows of the right: left times right transposed."""
+    rule = "rd,cd->rc" if left.ndim == 2 else "nrd,ncd->nrc"
+    return jnp.einsum(rule, left, right, preferred_element_type=jnp.float32)
+
+
+def plain_product(left, right):
+    """Matrix product, with a float32 result."""
+    return jnp.matmul(left, right, preferred_element_type=jnp.float32)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def product(left, right, rowwise, dtype):
+    """Product of two (batches of) matrices in the given type, with a float32 result.
+
+    With `rowwise` the right one is taken transposed. The gradients are taken in the same
+    type: XLA is several times slower on mixed ones.
+    """
+    return (row_product if rowwise else plain_product)(left.astype(dtype), right.astype(dtype))
+
+
+def _product_forward(left, right, rowwise, dtype):
     left, right = left.astype(dtype), right.astype(dtype)
-    return jnp.einsum(rule, left, right, preferred_element_type=jnp.float32), (left, right)
+    return product(left, right, rowwise, dtype), (left, right)
 
 
-def _product_backward(rule, dtype, kept, change):
-    (left_rule, right_rule), result_rule = rule.split("->")[0].split(","), rule.split("->")[1]
+def _product_backward(rowwise, dtype, kept, change):
     (left, right), change = kept, change.astype(dtype)
-    return (
-        jnp.einsum(f"{result_rule},{right_rule}->{left_rule}", change, right, preferred_element_type=jnp.float32),
-        jnp.einsum(f"{left_rule},{result_rule}->{right_rule}", left, change, preferred_element_type=jnp.float32),
-    )
+    if rowwise:
+        return plain_product(change, right), plain_product(turned(change), left)
+    return row_product(change, right), plain_product(turned(left), change)
 
 
 product.defvjp(_product_forward, _product_backward)
@@ -103,7 +123,13 @@ product.defvjp(_product_forward, _product_backward)
 def multiply(left, right, dtype):
     """Rows times a matrix."""
     flat = left.reshape(-1, left.shape[-1])
-    return product("rc,cd->rd", flat, right, dtype).reshape(left.shape[:-1] + (right.shape[-1],))
+    return product(flat, right, False, dtype).reshape(left.shape[:-1] + (right.shape[-1],))
+
+
+def logits_of(hidden, embedding, dtype):
+    """Logits against the tied embedding."""
+    flat = hidden.reshape(-1, hidden.shape[-1])
+    return product(flat, embedding, True, dtype).reshape(hidden.shape[:-1] + (embedding.shape[0],))
 
 
 def attention(query, key, value, segments, shape, dtype):
@@ -126,10 +152,10 @@ def attention(query, key, value, segments, shape, dtype):
         values = value[:, :, :end].reshape(rows * shape.key_heads, end, size)
         seen = segments[:, start:end, None] == segments[:, None, :end]
         seen = seen & (jnp.arange(start, end)[:, None] >= jnp.arange(end)[None])[None]
-        scores = product("ntd,nsd->nts", flat, keys, dtype).reshape(rows, shape.heads, block, end)
+        scores = product(flat, keys, True, dtype).reshape(rows, shape.heads, block, end)
         scores = jax.nn.softmax(jnp.where(seen[:, None], scores, -1e9), -1)
         scores = scores.reshape(rows * shape.key_heads, groups * block, end)
-        mixed = product("nts,nsd->ntd", scores, values, dtype)
+        mixed = product(scores, values, False, dtype)
         parts.append(mixed.reshape(rows, shape.key_heads, groups, block, size))
     return jnp.concatenate(parts, 3).transpose(0, 3, 1, 2, 4).reshape(rows, length, shape.heads * size)
 
@@ -151,4 +177,4 @@ def forward(weights, tokens, positions, segments, shape=SHAPE, dtype=jnp.float32
         normal = normalised(hidden, layer["inner_norm"], shape.epsilon)
         inner = jax.nn.silu(multiply(normal, layer["gate"], dtype)) * multiply(normal, layer["up"], dtype)
         hidden = hidden + multiply(inner, layer["down"], dtype)
-    return multiply(normalised(hidden, weights["output_norm"], shape.epsilon), weights["embedding"].T, dtype)
+    return logits_of(normalised(hidden, weights["output_norm"], shape.epsilon), weights["embedding"], dtype)

@@ -26,6 +26,8 @@ DATA_MODULES = ("prompts", "sources", "transforms", "variation", "templates", "e
 EDIT_MARK = 4
 SHORT_ROW, LONG_ROW = 480, 704
 SEED = 20260101
+# Of the shards alone; another number makes other samples of the same functions and records.
+SHARDS_SEED = 20261122
 # (level, samples): how hard the samples of each shard are; the early ones are short.
 SHARDS = ((0, 16000), (0, 16000), (1, 12000), (2, 12000), (0, 16000), (1, 12000), (0, 16000), (1, 12000), (2, 12000), (2, 12000))
 
@@ -65,8 +67,8 @@ def start_over_when_changed(work):
     mark.write_text(fingerprint() + "\n", encoding="utf-8")
 
 
-def prepare(work):
-    """Make everything up to the tokenizer; skip what exists."""
+def prepare(work, start_from=None):
+    """Make everything up to the tokenizer, or take that of a model to start from; skip what exists."""
     work.mkdir(parents=True, exist_ok=True)
     start_over_when_changed(work)
     if (work / "tokenizer.json").exists():
@@ -80,6 +82,11 @@ def prepare(work):
         write_json(HOME / f"{name}.json", records)
         print(name, len(records), sum(bool(record["transforms"]) for record in records), flush=True)
     write_json(work / "train-functions.json", {"functions": by_split["train"], "words": words})
+    print("functions", {name: len(items) for name, items in by_split.items()}, provenance["dropped_because_not_idiomatic"])
+    if start_from:
+        from .warm_start import keep_tokenizer
+        keep_tokenizer(start_from, work / "tokenizer.json")
+        return
     maker = SampleMaker(by_split["train"], words, random.Random(SEED))
     texts = []
     for _ in range(6000):
@@ -87,7 +94,6 @@ def prepare(work):
         texts += [text for text, parse_special in pieces + answer if not parse_special]
     texts += ["system\n", "user\n", "assistant\n"] * 3000
     train_tokenizer(texts, work / "tokenizer.json")
-    print("functions", {name: len(items) for name, items in by_split.items()}, provenance["dropped_because_not_idiomatic"])
 
 
 def make_shard(work, number):
@@ -98,7 +104,7 @@ def make_shard(work, number):
     level, count = SHARDS[number]
     tokenizer = load_tokenizer(work / "tokenizer.json")
     data = json.loads((work / "train-functions.json").read_text(encoding="utf-8"))
-    maker = SampleMaker(data["functions"], data["words"], random.Random(SEED + 1 + number), load_prompts())
+    maker = SampleMaker(data["functions"], data["words"], random.Random(SHARDS_SEED + number), load_prompts())
     pools = {SHORT_ROW: [], LONG_ROW: []}
     dropped, tasks = 0, Counter()
     for _ in range(count):

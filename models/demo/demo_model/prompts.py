@@ -19,7 +19,7 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
-_PLACEHOLDER = re.compile(r"\{(file|fence|language|text|instruction)\}")
+_PLACEHOLDER = re.compile(r"\{(file|fence|language|text|instruction|reason)\}")
 
 
 def load_prompts(path=PROMPTS_FILE):
@@ -42,7 +42,8 @@ def render(prompts, request):
     """Render one request into `system`, `user`, `prefill` and `stop`.
 
     `request` has `command` (improve, instructed or explain), `file`, `language`,
-    `before`, `after`, `selection` and, for instructed, `instruction`.
+    `before`, `after`, `selection` and, for instructed, `instruction`; `reason` when it is asked
+    again because the last answer could not be used.
     """
     before, after = request.get("before", ""), request.get("after", "")
     selection, language = request["selection"], request.get("language", "python")
@@ -53,6 +54,8 @@ def render(prompts, request):
             parts.append(fill(prompts[key], fence=fence, language=language, text=text))
     command = request["command"]
     parts.append(fill(prompts[command], instruction=request.get("instruction", "")))
+    if request.get("reason"):
+        parts.append(fill(prompts["retry"], reason=request["reason"]))
     prefill = "" if command == "explain" else fill(prompts["prefill"], fence=fence, language=language)
     return {
         "system": prompts["system"],

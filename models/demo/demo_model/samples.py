@@ -21,9 +21,10 @@ from .variation import new_name, vary, with_quotes
 # Shares of the tasks; what is left is `improve`.
 SHARES = (("explain", 0.08), ("instructed", 0.03), ("infill", 0.025), ("chat", 0.015))
 NOTHING_TO_IMPROVE = 0.25
+ASKED_AGAIN = 0.05
 MADE_UP = 0.22
 RARE_WEIGHT = {
-    "list_comp": 14.0, "return_list_comp": 14.0, "f_string": 3.0, "in_tuple": 6.0, "not_in_tuple": 8.0,
+    "list_comp": 14.0, "return_list_comp": 14.0, "f_string": 6.0, "in_tuple": 6.0, "not_in_tuple": 8.0,
     "return_bool": 2.0, "return_not": 3.0, "not_in": 3.0, "aug_assign": 2.0, "is_none": 1.0, "is_not_none": 1.0,
     "truthy": 0.5, "not_x": 1.0,
 }
@@ -52,6 +53,12 @@ DOCSTRING_ORDERS = ("Add a docstring.", "Add a docstring", "Write a docstring.",
 RENAME_ORDERS = ("Rename `{old}` to `{new}`.", "Rename `{old}` to `{new}`", "Rename {old} to {new}.", "rename {old} to {new}")
 DOUBLE_ORDERS = ("Use double quotes.", "Use double quotes for strings.")
 SINGLE_ORDERS = ("Use single quotes.", "Use single quotes for strings.")
+
+# What the product says of an answer that it could not use (`crates/assist`, the guards).
+REASONS = (
+    "the code does not parse", "the code does not parse", "the code does not parse",
+    "it no longer returns what the selection returned", "it no longer defines `{name}`",
+)
 
 
 class SampleMaker:
@@ -128,12 +135,12 @@ class SampleMaker:
                 return getattr(self, "make_" + task)(level)
         return self.make_improve(level)
 
-    def request(self, function, command, selection, before, after, level, instruction=""):
+    def request(self, function, command, selection, before, after, level, instruction="", reason=""):
         """Render a request into pieces."""
         before, after = self.surroundings(before, after, level)
         return request_pieces(self.prompts, {
             "command": command, "file": self.file_name(function), "language": "python", "before": before,
-            "after": after, "selection": selection, "instruction": instruction,
+            "after": after, "selection": selection, "instruction": instruction, "reason": reason,
         })
 
     def code_answer(self, code, rendered):
@@ -147,7 +154,10 @@ class SampleMaker:
         bad = good
         if self.rng.random() > NOTHING_TO_IMPROVE:
             bad, _ = degrade(good, self.rng, self.rng.choice((0.5, 1.0, 1.0)))
-        pieces, rendered = self.request(function, "improve", bad, before, after, level)
+        reason = ""
+        if self.rng.random() < ASKED_AGAIN:
+            reason = self.rng.choice(REASONS).format(name=ast.parse(good).body[0].name)
+        pieces, rendered = self.request(function, "improve", bad, before, after, level, reason=reason)
         return pieces, self.code_answer(good, rendered), "improve", bad
 
     def make_explain(self, level):

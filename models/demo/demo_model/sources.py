@@ -121,9 +121,9 @@ def normal_tokens(code):
 
 
 def shingles(code, width=6):
-    """Return the hashed token runs of the code."""
+    """Return the token runs of the code."""
     tokens = normal_tokens(code)
-    return {hash(tuple(tokens[i:i + width])) for i in range(max(1, len(tokens) - width + 1))}
+    return {tuple(tokens[i:i + width]) for i in range(max(1, len(tokens) - width + 1))}
 
 
 def drop_near_duplicates(functions):
@@ -142,7 +142,7 @@ def drop_near_duplicates(functions):
             close = any(
                 count / (len(marks) + sizes[number] - count) > DUPLICATE_JACCARD
                 and kept[number]["split"] != function["split"]
-                for number, count in common.most_common(20)
+                for number, count in common.items()
             )
             if close:
                 dropped["near " + function["split"]] += 1

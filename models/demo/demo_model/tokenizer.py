@@ -18,14 +18,20 @@ PATTERN = (
 )
 
 
-def train_tokenizer(texts, path):
-    """Train the vocabulary on texts and save it."""
-    tokenizer = Tokenizer(models.BPE())
+def make_tokenizer(model):
+    """A byte-level tokenizer around a BPE model."""
+    tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(PATTERN), "isolated"),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ])
     tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def train_tokenizer(texts, path):
+    """Train the vocabulary on texts and save it."""
+    tokenizer = make_tokenizer(models.BPE())
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY, special_tokens=list(SPECIAL), show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
@@ -33,6 +39,14 @@ def train_tokenizer(texts, path):
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.save(str(path))
     return tokenizer
+
+
+def save_tokenizer(tokens, merges, path):
+    """Save the tokenizer of an earlier training, given its tokens in order and its merges."""
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    tokenizer = make_tokenizer(models.BPE(vocabulary, [tuple(merge.split(" ")) for merge in merges]))
+    tokenizer.add_special_tokens(list(SPECIAL))
+    tokenizer.save(str(path))
 
 
 def load_tokenizer(path):

@@ -18,13 +18,13 @@ from .network import SHAPE, first_weights, forward
 from .optimizer import make_optimizer
 from .prepare import LONG_ROW, SEED, SHARDS, SHORT_ROW
 
-ROWS = {SHORT_ROW: 8, LONG_ROW: 6}
+ROWS = {SHORT_ROW: 12, LONG_ROW: 8}
 WARM_UP_STEPS = 60
 DECAY_SHARE = 1.0
 PROMPT_WEIGHT = 0.01
 CHECKPOINT_SECONDS = 180
 # Until this share of the budget, samples are drawn from shards of these levels.
-LEVELS = ((0.11, (0,)), (0.50, (0, 0, 1)), (0.80, (0, 1, 1, 2)), (1.01, (0, 1, 2, 2)))
+LEVELS = ((0.08, (0,)), (0.50, (0, 0, 1, 2)), (1.01, (0, 1, 2, 2)))
 
 
 def loss_of(weights, tokens, positions, segments, answers, dtype):

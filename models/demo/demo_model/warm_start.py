@@ -1,9 +1,9 @@
-"""First weights from a GGUF of an earlier training, to train on instead of from scratch.
+"""First weights and the tokenizer from a GGUF of an earlier training, to train on instead of from scratch.
 
-Does: read the matrices and vectors that `export.py` wrote, and check that the tokenizer is
-the same.
+Does: read the matrices, vectors and vocabulary that `export.py` wrote, and check that the
+tokenizer is the same.
 Does not: restore the optimizer; only a checkpoint does.
-Called by: `train.py`.
+Called by: `prepare.py`, `train.py`.
 """
 
 import json
@@ -12,6 +12,7 @@ import gguf
 import numpy
 
 from .export import MATRICES, VECTORS
+from .tokenizer import save_tokenizer
 
 
 def read_weights(path, tokenizer_file, layers):
@@ -32,13 +33,23 @@ def read_weights(path, tokenizer_file, layers):
     return weights
 
 
+def texts_of(reader, name):
+    """A list of texts in the metadata."""
+    field = reader.get_field(name)
+    return [bytes(field.parts[index]).decode("utf-8") for index in field.data]
+
+
+def keep_tokenizer(path, tokenizer_file):
+    """Save the tokenizer of a GGUF for new data, since the weights know no other."""
+    reader = gguf.GGUFReader(str(path))
+    save_tokenizer(texts_of(reader, "tokenizer.ggml.tokens"), texts_of(reader, "tokenizer.ggml.merges"), tokenizer_file)
+
+
 def check_tokens(reader, tokenizer_file):
     """Refuse a model of another tokenizer: every row of its embedding would mean something else."""
     vocabulary = json.loads(tokenizer_file.read_text(encoding="utf-8"))["model"]["vocab"]
-    field = reader.get_field("tokenizer.ggml.tokens")
-    theirs = [bytes(field.parts[index]).decode("utf-8") for index in field.data]
-    if theirs != sorted(vocabulary, key=vocabulary.get):
+    if texts_of(reader, "tokenizer.ggml.tokens") != sorted(vocabulary, key=vocabulary.get):
         raise SystemExit(
             "The model to start from has another tokenizer than the prepared data. "
-            "Train without --start-from, or prepare the data with the Python version that its card names."
+            "Use a new work folder, or train without --start-from."
         )
