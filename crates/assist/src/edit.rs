@@ -69,6 +69,9 @@ pub struct Layout {
     pub prefill: String,
     /// Strings that end the answer and are not part of it.
     pub stop: Vec<String>,
+    /// What the answer is expected to resemble: the code with what ends it; empty for an
+    /// explanation.
+    pub draft: String,
     /// Most tokens to write.
     pub max_tokens: u32,
     /// Tokens that are free for an answer; a retry of a cut answer may use them all.
@@ -236,6 +239,7 @@ impl Task {
             user: prompt.user,
             prefill: prompt.prefill,
             stop: prompt.stop,
+            draft: prompt.draft,
             max_tokens: plan.max_tokens,
             free_tokens: plan.free_tokens,
             context: ContextUse {

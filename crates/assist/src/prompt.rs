@@ -59,6 +59,8 @@ pub(crate) struct Prompt {
     pub(crate) user: String,
     pub(crate) prefill: String,
     pub(crate) stop: Vec<String>,
+    /// What the answer looks like where nothing is changed.
+    pub(crate) draft: String,
 }
 
 impl Input<'_> {
@@ -76,6 +78,7 @@ impl Input<'_> {
             system: PIECES.system.clone(),
             user: self.shared() + &self.order.words(),
             prefill: if explains { String::new() } else { self.section(&PIECES.prefill, "") },
+            draft: if explains { String::new() } else { format!("{}\n{fence}", self.selection) },
             stop: if explains { Vec::new() } else { vec![format!("\n{fence}")] },
         }
     }
@@ -170,6 +173,7 @@ mod tests {
         assert_eq!(prompt.user, format!("{sections}{}", PIECES.improve));
         assert_eq!(prompt.prefill, "```python\n");
         assert_eq!(prompt.stop, ["\n```"]);
+        assert_eq!(prompt.draft, format!("{}\n```", INPUT.selection));
     }
 
     #[test]

@@ -32,6 +32,12 @@ pub struct Usage {
     pub prefill_ms: f64,
     /// Time spent on writing, in milliseconds.
     pub decode_ms: f64,
+    /// Steps that the writing took: one a token where nothing was guessed.
+    pub rounds: u32,
+    /// Tokens that were guessed from the code that is rewritten.
+    pub drafted_tokens: u32,
+    /// How many of these the model wrote too.
+    pub accepted_tokens: u32,
 }
 
 /// What of the document went into the prompt. Nothing is left out silently.

@@ -119,5 +119,8 @@ impl Job {
         self.usage.generated_tokens += usage.generated_tokens;
         self.usage.prefill_ms += usage.prefill_ms;
         self.usage.decode_ms += usage.decode_ms;
+        self.usage.rounds += usage.rounds;
+        self.usage.drafted_tokens += usage.drafted_tokens;
+        self.usage.accepted_tokens += usage.accepted_tokens;
     }
 }

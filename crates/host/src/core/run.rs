@@ -133,7 +133,7 @@ impl Host {
                 let (prompt, sampling) = (raw_prompt(params), params.sampling);
                 let max_tokens = params.max_tokens.unwrap_or(RAW_TOKENS).min(loaded.context_tokens);
                 let stop = params.stop.clone();
-                self.generate(prompt, max_tokens, stop, sampling);
+                self.generate(prompt, max_tokens, stop, String::new(), sampling);
             }
         }
     }
@@ -181,11 +181,11 @@ impl Host {
 
     fn generate_layout(&mut self, layout: Layout) {
         let (prompt, max_tokens) = (layout.worker_prompt(), layout.max_tokens);
-        let stop = layout.stop.clone();
+        let (stop, draft) = (layout.stop.clone(), layout.draft.clone());
         if let Some(job) = self.active.as_mut() {
             job.layout = Some(layout);
         }
-        self.generate(prompt, max_tokens, stop, SamplingParams::default());
+        self.generate(prompt, max_tokens, stop, draft, SamplingParams::default());
     }
 
     /// Sends the generation, with the settings' sampling where the request has none of its own.
@@ -194,6 +194,7 @@ impl Host {
         prompt: WorkerPrompt,
         max_tokens: u32,
         stop: Vec<String>,
+        draft: String,
         sampling: SamplingParams,
     ) {
         let sampling = WorkerSampling {
@@ -206,7 +207,7 @@ impl Host {
             },
         };
         let request_id = self.next_call().unsigned_abs();
-        let params = WorkerGenerateParams { request_id, prompt, sampling, max_tokens, stop };
+        let params = WorkerGenerateParams { request_id, prompt, sampling, max_tokens, stop, draft };
         let call = self.call_for_job::<WorkerGenerate>(&params);
         self.set_step(Step::Generating, call);
         self.tell_active(Stage::Prefill, None, "Reading the code".to_owned());

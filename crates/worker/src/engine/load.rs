@@ -11,6 +11,7 @@ use localcoder_protocol::{
 
 use super::file::{FileStamp, damaged, inspect};
 use super::{Engine, Session};
+use crate::generate::{Pace, ROWS_MAX};
 use crate::llama::{Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams};
 use crate::prompt::{CHATML, ChatTemplate, TemplateError};
 
@@ -63,6 +64,8 @@ pub(crate) struct Loaded {
     pub(crate) template: Result<ChatTemplate, ErrorInfo>,
     /// Its context.
     pub(crate) session: Session,
+    /// What its steps cost.
+    pub(crate) pace: Pace,
 }
 
 impl Engine {
@@ -98,8 +101,15 @@ impl Engine {
             device: gpu.unwrap_or_else(|| "CPU".to_owned()),
             load_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
-        self.loaded =
-            Some(Loaded { params, stamp, answer: answer.clone(), model, template, session });
+        self.loaded = Some(Loaded {
+            params,
+            stamp,
+            answer: answer.clone(),
+            model,
+            template,
+            session,
+            pace: Pace::default(),
+        });
         self.shared.set_loaded(true);
         Ok(answer)
     }
@@ -147,7 +157,9 @@ impl Engine {
     ) -> Result<Session, ErrorInfo> {
         let window = window_tokens(profile.context_tokens, model.trained_context_tokens());
         let batch = profile.batch_tokens.clamp(1, BATCH_TOKENS_MAX).min(window);
-        let params = ContextParams { context_tokens: window, batch_tokens: batch, threads, gpu };
+        let outputs = u32::try_from(ROWS_MAX).unwrap_or(1).min(batch);
+        let params =
+            ContextParams { context_tokens: window, batch_tokens: batch, threads, outputs, gpu };
         let context = Context::new(Arc::clone(model), params, self.shared.cancel_flag())
             .map_err(|_| no_context(window, &Log::lines()))?;
         Ok(Session::new(context, window))

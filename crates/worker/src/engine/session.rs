@@ -48,9 +48,14 @@ impl Session {
         self.context.abort_asked()
     }
 
-    /// Logits after the last token.
-    pub(crate) fn logits(&self) -> Option<&[f32]> {
-        self.context.logits()
+    /// Logits after the last token but `from_last`, of those that the last step asked for.
+    pub(crate) fn logits(&self, from_last: usize) -> Option<&[f32]> {
+        self.context.logits(from_last)
+    }
+
+    /// Most tokens of one [`Session::advance`].
+    pub(crate) fn step_tokens(&self) -> usize {
+        self.context.outputs()
     }
 
     /// Makes the cache hold exactly `prompt` and returns how many tokens of it were there
@@ -72,18 +77,34 @@ impl Session {
             }
             let end = prompt.len().min(self.tokens.len() + self.context.batch_tokens());
             let batch = &prompt[self.tokens.len()..end];
-            self.compute(batch, end == prompt.len())?;
+            self.compute(batch, usize::from(end == prompt.len()))?;
             progress(self.tokens.len());
         }
         Ok(cached)
     }
 
-    /// Computes one more token.
-    pub(crate) fn advance(&mut self, token: Token) -> Result<(), SessionError> {
-        self.compute(&[token], true)
+    /// Computes further tokens, with the logits after each.
+    pub(crate) fn advance(&mut self, tokens: &[Token]) -> Result<(), SessionError> {
+        self.compute(tokens, tokens.len())
     }
 
-    fn compute(&mut self, batch: &[Token], logits: bool) -> Result<(), SessionError> {
+    /// Takes back the last `count` tokens. Where the model's memory can't do that, all before
+    /// them is computed again.
+    pub(crate) fn take_back(&mut self, count: usize) -> Result<(), SessionError> {
+        if count == 0 {
+            return Ok(());
+        }
+        let wanted = self.tokens.len().saturating_sub(count);
+        if self.context.truncate(wanted) == wanted {
+            self.tokens.truncate(wanted);
+            return Ok(());
+        }
+        let kept = self.tokens[..wanted].to_vec();
+        self.tokens.truncate(self.context.filled());
+        self.prefill(&kept, |_| {}).map(|_| ())
+    }
+
+    fn compute(&mut self, batch: &[Token], logits: usize) -> Result<(), SessionError> {
         let Err(error) = self.context.decode(self.tokens.len(), batch, logits) else {
             self.tokens.extend_from_slice(batch);
             return Ok(());

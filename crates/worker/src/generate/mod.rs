@@ -1,8 +1,12 @@
 //! One generation: prompt to tokens, prefill, then token by token to text, until something ends
 //! it. Runs on the engine's thread and streams as it goes.
 
+mod draft;
+mod pace;
 mod sampler;
 mod stream;
+
+pub(crate) use pace::{Pace, ROWS_MAX};
 
 use std::time::Instant;
 
@@ -12,9 +16,10 @@ use localcoder_protocol::{
 };
 
 use crate::engine::{Loaded, Session, SessionError};
-use crate::llama::{DecodeError, Log, Model};
+use crate::llama::{DecodeError, Log, Model, Token};
 use crate::prompt;
 use crate::server::Shared;
+use draft::{Draft, Drafter};
 use sampler::Sampler;
 use stream::TextStream;
 
@@ -53,66 +58,138 @@ pub(crate) fn generate(
         ..Usage::default()
     };
     let started = Instant::now();
-    let mut writer = Writer { shared, request_id: params.request_id, generated: 0 };
-    let finish = writer.write(session, &loaded.model, params)?;
-    usage.generated_tokens = writer.generated;
+    let mut writer = Writer {
+        shared,
+        params,
+        model: &loaded.model,
+        session,
+        pace: &mut loaded.pace,
+        drafter: drafter(&loaded.model, tokens, &params.draft),
+        usage: &mut usage,
+    };
+    let finish = writer.write()?;
     usage.decode_ms = started.elapsed().as_secs_f64() * 1e3;
     Ok(WorkerGenerateAnswer { worker: shared.worker(), finish, usage })
+}
+
+/// A drafter where there is something to draft from and a wrong guess can be taken back.
+fn drafter(model: &Model, prompt: Vec<Token>, text: &str) -> Option<Drafter> {
+    let useful = !text.is_empty() && model.can_take_back();
+    useful.then(|| Drafter::new(model.tokenize(text, false), prompt))
 }
 
 /// Writes the answer of one generation.
 struct Writer<'a> {
     shared: &'a Shared,
-    request_id: u64,
-    generated: u32,
+    params: &'a WorkerGenerateParams,
+    model: &'a Model,
+    session: &'a mut Session,
+    pace: &'a mut Pace,
+    drafter: Option<Drafter>,
+    usage: &'a mut Usage,
 }
 
 impl Writer<'_> {
-    fn write(
-        &mut self,
-        session: &mut Session,
-        model: &Model,
-        params: &WorkerGenerateParams,
-    ) -> Result<FinishReason, ErrorInfo> {
-        let mut sampler = Sampler::new(params.sampling);
-        let mut stream = TextStream::new(&params.stop);
+    /// Chooses token after token. The session may hold guessed tokens beyond the last one
+    /// chosen; each is kept as long as the model chooses the same, so that the text is the one
+    /// that would have been written without them.
+    fn write(&mut self) -> Result<FinishReason, ErrorInfo> {
+        let mut sampler = Sampler::new(self.params.sampling);
+        let mut stream = TextStream::new(&self.params.stop);
+        let mut guess: Option<Draft> = None;
+        let mut right = 0;
         let finish = loop {
-            if self.generated >= params.max_tokens {
+            let guessed = guess.as_ref().map_or(0, |draft| draft.tokens.len());
+            let open = guessed - right;
+            if self.usage.generated_tokens >= self.params.max_tokens {
                 break FinishReason::TokenLimit;
             }
-            if session.cancel_asked() {
+            if self.session.cancel_asked() {
                 return Err(explain(SessionError::Cancelled));
             }
-            let logits = session.logits().ok_or_else(|| failed("there are no logits"))?;
+            let tokens = self.session.tokens();
+            let logits = self.session.logits(open).ok_or_else(|| failed("there are no logits"))?;
             let token = sampler
-                .choose(logits, session.tokens())
+                .choose(logits, &tokens[..tokens.len() - open])
                 .map_err(|_| failed("the model's output is not a number"))?;
-            if model.is_end_of_generation(token) {
+            if self.model.is_end_of_generation(token) {
                 break FinishReason::EndOfTurn;
             }
-            self.generated += 1;
-            let output = stream.push(&model.piece(token));
+            self.usage.generated_tokens += 1;
+            let output = stream.push(&self.model.piece(token));
             self.send(output.text);
+            let expected = guess.as_ref().and_then(|draft| draft.tokens.get(right));
+            let as_guessed = expected == Some(&token);
+            if as_guessed {
+                right += 1;
+                self.usage.accepted_tokens += 1;
+            }
             if output.stopped {
+                self.learn(guess.take(), right);
                 return Ok(FinishReason::StopString);
             }
-            if session.is_full() {
+            if as_guessed {
+                self.follow(token);
+                continue;
+            }
+            self.learn(guess.take(), right);
+            right = 0;
+            self.session.take_back(open).map_err(explain)?;
+            if self.session.is_full() {
                 break FinishReason::ContextFull;
             }
             // The last token's successor is not wanted, so it need not be computed.
-            if self.generated < params.max_tokens {
-                session.advance(token).map_err(explain)?;
+            if self.usage.generated_tokens < self.params.max_tokens {
+                guess = self.step(token)?;
             }
         };
+        self.learn(guess, right);
         self.send(stream.finish());
         Ok(finish)
+    }
+
+    /// Computes what follows a token, together with a guess where one is worth it.
+    fn step(&mut self, token: Token) -> Result<Option<Draft>, ErrorInfo> {
+        self.follow(token);
+        let guess = self.guess();
+        let mut tokens = vec![token];
+        tokens.extend(guess.iter().flat_map(|draft| &draft.tokens));
+        let started = Instant::now();
+        self.session.advance(&tokens).map_err(explain)?;
+        self.pace.took(tokens.len(), started.elapsed().as_secs_f64() * 1e3);
+        self.usage.rounds += 1;
+        self.usage.drafted_tokens += count(tokens.len() - 1);
+        Ok(guess)
+    }
+
+    fn guess(&self) -> Option<Draft> {
+        let drafter = self.drafter.as_ref()?;
+        let left = self.params.max_tokens - self.usage.generated_tokens;
+        let room = self.session.window() - self.session.tokens().len();
+        let most = self.session.step_tokens().min(room).min(usize::try_from(left).ok()?);
+        let mut draft = drafter.guess(most.saturating_sub(1))?;
+        let length = self.pace.best_length(draft.tokens.len(), drafter.chance(draft.trust));
+        draft.tokens.truncate(length);
+        (length > 0).then_some(draft)
+    }
+
+    fn follow(&mut self, token: Token) {
+        if let Some(drafter) = self.drafter.as_mut() {
+            drafter.follow(token);
+        }
+    }
+
+    fn learn(&mut self, guess: Option<Draft>, right: usize) {
+        if let (Some(drafter), Some(draft)) = (self.drafter.as_mut(), guess) {
+            drafter.judge(&draft, right);
+        }
     }
 
     fn send(&self, text: String) {
         if !text.is_empty() {
             self.shared.notify::<TokenNotification>(&TokenParams {
                 worker: self.shared.worker(),
-                request_id: self.request_id,
+                request_id: self.params.request_id,
                 text,
             });
         }

@@ -21,6 +21,9 @@ pub(crate) struct ContextParams {
     pub(crate) batch_tokens: u32,
     /// Threads that compute.
     pub(crate) threads: u32,
+    /// Most tokens of one [`Context::decode`] whose logits are asked for. Each is a row of the
+    /// vocabulary's size in memory.
+    pub(crate) outputs: u32,
     /// Whether the model is on a GPU.
     pub(crate) gpu: bool,
 }
@@ -49,6 +52,9 @@ pub(crate) enum DecodeError {
 pub(crate) struct Context {
     context: NonNull<sys::llama_context>,
     batch_tokens: usize,
+    outputs: usize,
+    /// Rows of logits that the last decode left.
+    rows: usize,
     // Dropped after the context, which reads both.
     abort: Arc<AtomicBool>,
     model: Arc<Model>,
@@ -72,8 +78,8 @@ impl Context {
         raw.n_batch = params.batch_tokens;
         raw.n_ubatch = params.batch_tokens;
         raw.n_seq_max = 1;
-        // Only the last token's logits are ever read; a row a token would be reserved otherwise.
-        raw.n_outputs_max = 1;
+        // A row for each token of a batch would be reserved otherwise.
+        raw.n_outputs_max = params.outputs;
         raw.n_threads = threads;
         raw.n_threads_batch = threads;
         // Flash attention costs a CPU a fifth of its decode speed; a GPU gains by it.
@@ -91,12 +97,18 @@ impl Context {
         // SAFETY: the context was just made.
         let batch = unsafe { sys::llama_n_batch(context.as_ptr()) };
         let batch_tokens = usize::try_from(batch).unwrap_or(1).max(1);
-        Ok(Self { context, batch_tokens, abort, model })
+        let outputs = usize::try_from(params.outputs).unwrap_or(1).clamp(1, batch_tokens);
+        Ok(Self { context, batch_tokens, outputs, rows: 0, abort, model })
     }
 
     /// Most tokens in one [`Context::decode`].
     pub(crate) fn batch_tokens(&self) -> usize {
         self.batch_tokens
+    }
+
+    /// Most logits of one [`Context::decode`].
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
     }
 
     /// Window that was made, in tokens.
@@ -138,16 +150,20 @@ impl Context {
         0
     }
 
-    /// Computes `tokens` after the `filled` tokens in the cache. With `logits`, those of the
-    /// last token are there for [`Context::logits`].
+    /// Computes `tokens` after the `filled` tokens in the cache. The logits of the last
+    /// `logits` of them are there for [`Context::logits`].
     pub(crate) fn decode(
         &mut self,
         filled: usize,
         tokens: &[Token],
-        logits: bool,
+        logits: usize,
     ) -> Result<(), DecodeError> {
+        self.rows = 0;
         // llama.cpp asserts these, which would end the process.
-        if tokens.is_empty() || tokens.len() > self.batch_tokens {
+        if tokens.is_empty()
+            || tokens.len() > self.batch_tokens
+            || logits > tokens.len().min(self.outputs)
+        {
             return Err(DecodeError::Invalid);
         }
         let start = i32::try_from(filled).map_err(|_| DecodeError::Invalid)?;
@@ -159,9 +175,7 @@ impl Context {
         let mut counts = vec![1; tokens.len()];
         let mut sequences = vec![&raw mut sequence; tokens.len()];
         let mut outputs = vec![0i8; tokens.len()];
-        if let (true, Some(last)) = (logits, outputs.last_mut()) {
-            *last = 1;
-        }
+        outputs[tokens.len() - logits..].fill(1);
         let batch = sys::llama_batch {
             n_tokens: count,
             token: tokens.as_mut_ptr(),
@@ -174,7 +188,10 @@ impl Context {
         // SAFETY: every array has `count` elements and outlives the call; the batch is no longer
         // than `n_batch`; tokens and positions are checked by llama.cpp itself.
         match unsafe { sys::llama_decode(self.context.as_ptr(), batch) } {
-            0 => Ok(()),
+            0 => {
+                self.rows = logits;
+                Ok(())
+            }
             1 => Err(DecodeError::Full),
             2 => Err(DecodeError::Aborted),
             -1 => Err(DecodeError::Invalid),
@@ -183,10 +200,14 @@ impl Context {
         }
     }
 
-    /// Logits after the last [`Context::decode`] that asked for them.
-    pub(crate) fn logits(&self) -> Option<&[f32]> {
-        // SAFETY: the context lives; -1 is the last row, and null where there is none.
-        let row = unsafe { sys::llama_get_logits_ith(self.context.as_ptr(), -1) };
+    /// A row of logits of the last [`Context::decode`], counted from its last token: 0 is what
+    /// follows it. `None` where that decode asked for fewer.
+    pub(crate) fn logits(&self, from_last: usize) -> Option<&[f32]> {
+        // llama.cpp may assert that the row is there.
+        let index = i32::try_from(from_last).ok().filter(|_| from_last < self.rows)?;
+        let index = -1 - index;
+        // SAFETY: the context lives; negative indices count from the last row, which is there.
+        let row = unsafe { sys::llama_get_logits_ith(self.context.as_ptr(), index) };
         // SAFETY: a row has as many values as the vocabulary tokens and stays until the next
         // call that takes the context mutably.
         NonNull::new(row).map(|row| unsafe {

@@ -112,6 +112,15 @@ impl Model {
         }
     }
 
+    /// Whether the end of a sequence can be taken back: not where a state is folded into one.
+    pub(crate) fn can_take_back(&self) -> bool {
+        // SAFETY: the model is loaded.
+        unsafe {
+            !sys::llama_model_is_recurrent(self.as_ptr())
+                && !sys::llama_model_is_hybrid(self.as_ptr())
+        }
+    }
+
     /// The model's chat template, in Jinja.
     pub(crate) fn chat_template(&self) -> Option<String> {
         // SAFETY: the model is loaded; the text lives as long as it does.

@@ -219,6 +219,7 @@ pub(crate) fn chat(request_id: u64, content: &str) -> WorkerGenerateParams {
         sampling: WorkerSampling { temperature: 0.0, top_p: 1.0, repeat_penalty: 1.0, seed: 1 },
         max_tokens: 24,
         stop: Vec::new(),
+        draft: String::new(),
     }
 }
 

@@ -143,7 +143,19 @@ prefillMs: number,
 /**
  * Time spent on writing, in milliseconds.
  */
-decodeMs: number, };
+decodeMs: number, 
+/**
+ * Steps that the writing took: one a token where nothing was guessed.
+ */
+rounds: number, 
+/**
+ * Tokens that were guessed from the code that is rewritten.
+ */
+draftedTokens: number, 
+/**
+ * How many of these the model wrote too.
+ */
+acceptedTokens: number, };
 
 export type ContextUse = { 
 /**
