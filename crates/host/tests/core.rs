@@ -361,6 +361,75 @@ fn status_is_told_to_those_who_asked() {
     assert!(states.contains(&"working") && states.last() == Some(&"ready"), "{states:?}");
 }
 
+/// A window asks for a preparation of two lines.
+fn prepare(rig: &mut Rig, client: ClientId, request_id: &str) -> i64 {
+    rig.request(client, "prepare", request(request_id, "def f(x):\n    return x\n", 1, 2))
+}
+
+/// A rig whose model is loaded.
+fn warmed() -> Rig {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let warm = rig.request(1, "warm", json!({}));
+    rig.answer(warm).unwrap();
+    rig
+}
+
+#[test]
+fn a_preparation_reads_what_a_command_will_ask_and_writes_nothing() {
+    let mut rig = warmed();
+    let prepared = prepare(&mut rig, 1, "p");
+    let asked = rig.calls("generate")[0].clone();
+    assert_eq!(asked["maxTokens"], 0);
+    let status = rig.request(1, "status", json!({}));
+    let status = rig.answer(status).unwrap();
+    assert_eq!((&status["engine"]["state"], &status["requests"]), (&json!("ready"), &json!(0)));
+    rig.finish();
+    assert_eq!(rig.answer(prepared).unwrap(), json!({"prepared": true}));
+    assert_eq!(rig.notifications("progress").count(), 0);
+    rig.request(1, "improve", request("i", "def f(x):\n    return x\n", 1, 2));
+    assert_eq!(rig.calls("generate")[1]["prompt"], asked["prompt"]);
+}
+
+#[test]
+fn a_preparation_makes_way_for_a_command_at_once() {
+    let mut rig = warmed();
+    let prepared = prepare(&mut rig, 1, "p");
+    let call = rig.open_call("generate");
+    let explained = rig.explain(1, "a");
+    assert_eq!(rig.answer(prepared).unwrap(), json!({"prepared": false}));
+    assert_eq!(rig.calls("cancel")[0]["requestId"], call);
+    rig.end_cancelled(call);
+    rig.write("text");
+    rig.finish();
+    assert_eq!(rig.answer(explained).unwrap()["text"], "text");
+}
+
+#[test]
+fn a_newer_preparation_takes_the_place_of_the_one_before() {
+    let mut rig = warmed();
+    let first = prepare(&mut rig, 1, "p");
+    let call = rig.open_call("generate");
+    let second = prepare(&mut rig, 1, "q");
+    assert_eq!(rig.answer(first).unwrap()["prepared"], false);
+    rig.end_cancelled(call);
+    rig.finish();
+    assert_eq!(rig.answer(second).unwrap()["prepared"], true);
+}
+
+#[test]
+fn a_preparation_never_waits_for_a_command_and_never_loads_a_model() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let early = prepare(&mut rig, 1, "p");
+    assert_eq!(rig.answer(early).unwrap()["prepared"], false);
+    assert!(rig.started.is_empty(), "no worker is started for it");
+    rig.explain(1, "a");
+    let meanwhile = prepare(&mut rig, 1, "q");
+    assert_eq!(rig.answer(meanwhile).unwrap()["prepared"], false);
+    assert!(rig.calls("cancel").is_empty(), "the command goes on");
+}
+
 /// Any order of requests, cancels, crashes and time: each request ends exactly once.
 #[test]
 fn every_request_ends_exactly_once_whatever_happens() {
@@ -376,7 +445,11 @@ fn every_request_ends_exactly_once_whatever_happens() {
         let mut ids = Vec::new();
         for step in 0..60 {
             let generating = !rig.calls("generate").is_empty();
-            match next(8) {
+            match next(10) {
+                8 | 9 => {
+                    let client = 1 + next(2);
+                    ids.push(prepare(&mut rig, client, &format!("r{step}")));
+                }
                 0 | 1 => ids.push(rig.explain(1 + next(2), &format!("r{step}"))),
                 2 if generating => rig.write("word "),
                 3 if generating => rig.finish(),

@@ -153,6 +153,30 @@ pub struct ImproveAnswer {
     pub model: ModelInfo,
 }
 
+/// Read the selected code ahead of a command on it, so that the command need not. Lowest of all:
+/// it begins only while nothing else is to be done, ends as soon as anything is, and loads no
+/// model. A newer one takes the place of the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct PrepareParams {
+    /// See [`RequestId`].
+    pub request_id: RequestId,
+    /// The document as it is now.
+    pub document: DocumentText,
+    /// The selected lines.
+    pub selection: LineRange,
+}
+
+/// What came of a preparation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct PrepareAnswer {
+    /// Whether all of it was read. What was read of it is kept either way.
+    pub prepared: bool,
+}
+
 /// Explain the selected lines. The answer streams as `delta`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -384,6 +408,8 @@ requests! { HOST_REQUESTS:
     Configure = "configure", ConfigureParams => ConfigureAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`WarmParams`]. Answered when the model is ready.
     Warm = "warm", WarmParams => Nothing, idempotent: true, deadline_ms: None;
+    /// See [`PrepareParams`].
+    Prepare = "prepare", PrepareParams => PrepareAnswer, idempotent: true, deadline_ms: None;
     /// See [`ImproveParams`].
     Improve = "improve", ImproveParams => ImproveAnswer, idempotent: true, deadline_ms: None;
     /// See [`ExplainParams`].

@@ -36,6 +36,8 @@ pub fn generate() -> String {
         ModelInfo,
         WorkerStatus,
         HostStatus,
+        PrepareParams,
+        PrepareAnswer,
         ImproveParams,
         ImproveAnswer,
         ExplainParams,

@@ -7,6 +7,7 @@ import { registerDemoNotice } from "./features/demo-notice";
 import { registerExplain } from "./features/explain";
 import { registerImprove } from "./features/improve";
 import { Notifier } from "./features/notify";
+import { registerPrepare } from "./features/prepare";
 import { Previews } from "./features/previews";
 import { Session } from "./features/session";
 import { registerStatus } from "./features/status";
@@ -48,6 +49,7 @@ export function activate(context: vscode.ExtensionContext): void {
     session,
     registerImprove(host, running, previews, notifier),
     registerExplain(context.extensionUri, host, running, notifier, log),
+    registerPrepare(host),
     registerStatus(host, running, busyChanged.event, log, {
       restart,
       retry: () => {

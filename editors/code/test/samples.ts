@@ -22,6 +22,9 @@ export const USAGE: Usage = {
   generatedTokens: 50,
   prefillMs: 100,
   decodeMs: 2_000,
+  rounds: 49,
+  draftedTokens: 0,
+  acceptedTokens: 0,
 };
 
 export const CONTEXT: ContextUse = {

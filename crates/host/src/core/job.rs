@@ -12,6 +12,8 @@ use crate::ModelFile;
 pub(super) enum Work {
     /// Only load the model.
     Warm,
+    /// Only read the code.
+    Prepare(Box<Task>),
     /// Rewrite.
     Improve(Box<Task>),
     /// Explain.
@@ -92,6 +94,11 @@ impl Job {
             unsent: String::new(),
             told_ms: None,
         }
+    }
+
+    /// Whether it gives way to every other job and is of no interest to a user.
+    pub(super) fn is_preparation(&self) -> bool {
+        matches!(self.work, Work::Prepare(_))
     }
 
     /// Whether a client means this job by `request_id`.

@@ -6,7 +6,7 @@ use localcoder_protocol::{
     Cancel, CancelAnswer, CancelParams, Configure, ConfigureAnswer, ConfigureParams,
     DOCUMENT_BYTES_MAX, DocumentText, Drain, ErrorCode, ErrorInfo, Explain, ExplainParams,
     Generate, GenerateParams, Hello, Improve, ImproveParams, LocateEdit, LocateEditAnswer,
-    LocateEditParams, Nothing, Request, Status, Stop, Warm, WarmParams,
+    LocateEditParams, Nothing, Prepare, PrepareParams, Request, Status, Stop, Warm, WarmParams,
 };
 use localcoder_settings::{Layer, resolve};
 use localcoder_transport::Id;
@@ -47,6 +47,13 @@ const HANDLERS: &[(&str, Handler)] = &[
     (Warm::METHOD, |host, client, id, params| {
         later::<Warm>(host, client, id, params, |_, params: WarmParams| {
             Ok((None, params.model, Work::Warm))
+        });
+    }),
+    (Prepare::METHOD, |host, client, id, params| {
+        later::<Prepare>(host, client, id, params, |_, params: PrepareParams| {
+            check_document(&params.document)?;
+            let task = prepare(&params.document, params.selection, Command::rewrite(None))?;
+            Ok((Some(params.request_id), None, Work::Prepare(Box::new(task))))
         });
     }),
     (Improve::METHOD, |host, client, id, params| {

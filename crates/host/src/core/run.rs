@@ -6,7 +6,7 @@ use localcoder_protocol::{ChatMessage, FinishReason};
 use localcoder_protocol::{
     CountTokens, CountTokensAnswer, CountTokensParams, Delta, DeltaParams, ErrorInfo,
     ExplainAnswer, GenerateAnswer, GenerateParams, ImproveAnswer, LoadProfile, Notification,
-    PrefillProgressParams, Progress, ProgressParams, Request, Role, SamplingParams, Stage,
+    PrefillProgressParams, PrepareAnswer, Progress, ProgressParams, Request, Role, SamplingParams, Stage,
     TokenParams, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams, WorkerPrompt,
     WorkerSampling,
 };
@@ -31,11 +31,35 @@ const RAW_TOKENS: u32 = 512;
 
 impl Host {
     pub(super) fn queue_job(&mut self, job: Job) {
+        self.drop_preparation();
         let waits = self.active.is_some();
         if waits {
             self.tell(&job, Stage::Queued, None, "Waiting for another request".to_owned());
         }
+        if job.is_preparation() && (waits || !self.queue.is_empty()) {
+            self.reply_unprepared(&job);
+            return;
+        }
         self.queue.push_back(job);
+    }
+
+    /// Makes way for what is really wanted.
+    fn drop_preparation(&mut self) {
+        if self.active.as_ref().is_some_and(Job::is_preparation) {
+            self.fail_active(errors::cancelled());
+        }
+        if let Some(index) = self.queue.iter().position(Job::is_preparation)
+            && let Some(job) = self.queue.remove(index)
+        {
+            self.reply_unprepared(&job);
+        }
+    }
+
+    fn reply_unprepared(&mut self, job: &Job) {
+        if let Some(client) = job.client {
+            let answer = serde_json::to_value(PrepareAnswer { prepared: false });
+            self.reply(client, job.id.clone(), Ok(answer.expect("protocol types serialize")));
+        }
     }
 
     /// Moves the active job as far as it can go without waiting.
@@ -73,7 +97,7 @@ impl Host {
                 job.step = Step::NeedsModel;
             }
             Err(error) => {
-                if reference == self.settings.code_model {
+                if reference == self.settings.code_model && !job.is_preparation() {
                     self.engine.failed = Some(error.clone());
                 }
                 self.fail_active(error);
@@ -85,8 +109,12 @@ impl Host {
         let Some(job) = self.active.as_ref() else { return };
         let Some(file) = job.file.clone() else { return };
         let profile = self.profile(&file);
+        let prepares = job.is_preparation();
         match self.engine.readiness(&file, &profile) {
             Readiness::Ready(loaded) => self.begin(&loaded),
+            Readiness::StartWorker | Readiness::Load if prepares => {
+                self.fail_active(errors::cancelled());
+            }
             Readiness::StartWorker => {
                 self.start_worker();
                 self.tell_active(Stage::Loading, None, "Starting the engine".to_owned());
@@ -124,7 +152,7 @@ impl Host {
         self.engine.failed = None;
         match &job.work {
             Work::Warm => self.answer_active(&localcoder_protocol::Nothing {}),
-            Work::Improve(task) | Work::Explain(task) => {
+            Work::Prepare(task) | Work::Improve(task) | Work::Explain(task) => {
                 let params = CountTokensParams { texts: task.texts_to_count() };
                 let call = self.call_for_job::<CountTokens>(&params);
                 self.set_step(Step::Counting, call);
@@ -172,8 +200,14 @@ impl Host {
             trained_context_tokens: loaded.file.info.trained_context_tokens,
         };
         let Some(job) = self.active.as_mut() else { return };
-        let (Work::Improve(task) | Work::Explain(task)) = &job.work else { return };
+        let (Work::Prepare(task) | Work::Improve(task) | Work::Explain(task)) = &job.work else {
+            return;
+        };
+        let prepares = job.is_preparation();
         match task.layout(&answer.counts, limits) {
+            Ok(layout) if prepares => {
+                self.generate_layout(Layout { max_tokens: 0, draft: String::new(), ..layout });
+            }
             Ok(layout) => self.generate_layout(layout),
             Err(error) => self.fail_active(error),
         }
@@ -264,6 +298,7 @@ impl Host {
         let (text, usage, finish) = (job.text.clone(), job.usage, answer.finish);
         match &job.work {
             Work::Warm => {}
+            Work::Prepare(_) => self.answer_active(&PrepareAnswer { prepared: true }),
             Work::Generate(_) => {
                 self.answer_active(&GenerateAnswer { text, finish, usage, model });
             }
@@ -326,7 +361,9 @@ impl Host {
         if let Some(call) = job.call {
             self.cancel_call(call);
         }
-        if let Some(client) = job.client {
+        if job.is_preparation() {
+            self.reply_unprepared(&job);
+        } else if let Some(client) = job.client {
             self.reply(client, job.id, Err(error));
         }
     }
@@ -382,6 +419,9 @@ impl Host {
     }
 
     fn tell(&mut self, job: &Job, stage: Stage, fraction: Option<f32>, message: String) {
+        if job.is_preparation() {
+            return;
+        }
         if let (Some(client), Some(request_id)) = (job.client, job.request_id.clone()) {
             self.notify::<Progress>(
                 client,

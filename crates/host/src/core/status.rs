@@ -7,7 +7,7 @@ use localcoder_transport::Message;
 
 use super::Host;
 use super::event::{ClientId, Effect};
-use super::job::Step;
+use super::job::{Job, Step};
 
 /// Changes are told at most this often.
 const STATUS_EVERY_MS: u64 = 100;
@@ -21,7 +21,7 @@ impl Host {
             pid: self.config.pid,
             uptime_ms: self.now_ms - self.started_ms.unwrap_or(self.now_ms),
             clients: u32::try_from(self.clients.len()).unwrap_or(u32::MAX),
-            requests: u32::try_from(self.jobs().filter(|job| job.client.is_some()).count())
+            requests: u32::try_from(self.wanted_jobs().count())
                 .unwrap_or(u32::MAX),
             engine: self.engine_state(),
             model: loaded.map(|loaded| loaded.file.info.clone()),
@@ -35,8 +35,13 @@ impl Host {
         }
     }
 
+    /// What users wait for.
+    fn wanted_jobs(&self) -> impl Iterator<Item = &Job> {
+        self.jobs().filter(|job| job.client.is_some() && !job.is_preparation())
+    }
+
     fn engine_state(&self) -> EngineState {
-        let step = self.active.as_ref().map(|job| job.step);
+        let step = self.active.as_ref().filter(|job| !job.is_preparation()).map(|job| job.step);
         if let Some(fraction) = self.engine.loading_fraction() {
             EngineState::Loading { fraction }
         } else if self.engine.is_starting() || self.engine.restarts_soon() {

@@ -58,12 +58,13 @@ impl Session {
         self.context.outputs()
     }
 
-    /// Makes the cache hold exactly `prompt` and returns how many tokens of it were there
-    /// already. `progress` gets how many are there now, first and after each batch. The last
+    /// Makes the cache hold exactly `prompt`, at most `step` tokens at a time, and returns how
+    /// many tokens of it were there already. `progress` gets how many are there now, first and after each batch. The last
     /// one is always computed: its logits are what follows from.
     pub(crate) fn prefill(
         &mut self,
         prompt: &[Token],
+        step: usize,
         mut progress: impl FnMut(usize),
     ) -> Result<usize, SessionError> {
         let common = common_prefix(&self.tokens, prompt).min(prompt.len().saturating_sub(1));
@@ -71,11 +72,12 @@ impl Session {
         self.tokens.truncate(cached);
         let cached = self.tokens.len();
         progress(cached);
+        let step = step.clamp(1, self.context.batch_tokens());
         while self.tokens.len() < prompt.len() {
             if self.context.abort_asked() {
                 return Err(SessionError::Cancelled);
             }
-            let end = prompt.len().min(self.tokens.len() + self.context.batch_tokens());
+            let end = prompt.len().min(self.tokens.len() + step);
             let batch = &prompt[self.tokens.len()..end];
             self.compute(batch, usize::from(end == prompt.len()))?;
             progress(self.tokens.len());
@@ -101,7 +103,7 @@ impl Session {
         }
         let kept = self.tokens[..wanted].to_vec();
         self.tokens.truncate(self.context.filled());
-        self.prefill(&kept, |_| {}).map(|_| ())
+        self.prefill(&kept, usize::MAX, |_| {}).map(|_| ())
     }
 
     fn compute(&mut self, batch: &[Token], logits: usize) -> Result<(), SessionError> {

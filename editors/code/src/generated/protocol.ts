@@ -282,6 +282,26 @@ worker?: WorkerStatus,
  */
 contextTokens?: number, };
 
+export type PrepareParams = { 
+/**
+ * See [`RequestId`].
+ */
+requestId: string, 
+/**
+ * The document as it is now.
+ */
+document: DocumentText, 
+/**
+ * The selected lines.
+ */
+selection: LineRange, };
+
+export type PrepareAnswer = { 
+/**
+ * Whether all of it was read. What was read of it is kept either way.
+ */
+prepared: boolean, };
+
 export type ImproveParams = { 
 /**
  * See [`RequestId`].
@@ -544,6 +564,7 @@ export interface Requests {
   stop: { params: Nothing; answer: Nothing };
   configure: { params: ConfigureParams; answer: ConfigureAnswer };
   warm: { params: WarmParams; answer: Nothing };
+  prepare: { params: PrepareParams; answer: PrepareAnswer };
   improve: { params: ImproveParams; answer: ImproveAnswer };
   explain: { params: ExplainParams; answer: ExplainAnswer };
   generate: { params: GenerateParams; answer: GenerateAnswer };
@@ -600,6 +621,7 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   stop: 5000,
   configure: 5000,
   warm: null,
+  prepare: null,
   improve: null,
   explain: null,
   generate: null,

@@ -39,7 +39,7 @@ export type HostState =
 export type Connector = (onNotification: NotificationHandler) => Promise<Link>;
 
 /** The requests that stream and can be cancelled. */
-export type StreamingMethod = "improve" | "explain";
+export type StreamingMethod = "improve" | "explain" | "prepare";
 
 /** What the caller of a streaming request gives and gets. */
 export interface AskOptions {

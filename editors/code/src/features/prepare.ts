@@ -1,0 +1,48 @@
+/**
+ * Has the host read the selected code before a command is called on it, so that the command can
+ * begin to write at once. Only tells what is selected; whether and how it is read is decided in
+ * the host, which lets anything else go first. Nothing of it is shown, failures neither.
+ */
+import * as vscode from "vscode";
+
+import { DOCUMENT_BYTES_MAX } from "../generated/protocol";
+import type { HostConnection } from "../host/connection";
+import { Settler } from "../lib/settler";
+
+import { currentTarget, documentText, PREVIEW_SCHEME } from "./target";
+
+/** See the module. */
+export function registerPrepare(host: HostConnection): vscode.Disposable {
+  const settler = new Settler(async (signal) => {
+    await prepare(host, signal);
+  });
+  const changed = (): void => {
+    settler.change(hasSelection());
+  };
+  return vscode.Disposable.from(
+    vscode.window.onDidChangeTextEditorSelection(changed),
+    vscode.window.onDidChangeActiveTextEditor(changed),
+    settler,
+  );
+}
+
+function hasSelection(): boolean {
+  const editor = vscode.window.activeTextEditor;
+  return (
+    editor !== undefined &&
+    editor.document.uri.scheme !== PREVIEW_SCHEME &&
+    !editor.selection.isEmpty
+  );
+}
+
+async function prepare(host: HostConnection, signal: AbortSignal): Promise<void> {
+  // The host would refuse; this spares the message.
+  if (host.status?.engine.state !== "ready" || !hasSelection()) {
+    return;
+  }
+  const { document, lines } = currentTarget("prepare");
+  // A character may take three bytes: a longer document is not worth sending ahead.
+  if (document.getText().length * 3 <= DOCUMENT_BYTES_MAX) {
+    await host.ask("prepare", { document: documentText(document), selection: lines }, { signal });
+  }
+}
