@@ -1,0 +1,74 @@
+//! What a client gains by telling its selection ahead, with the real host, worker and model.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use localcoder_host::connect;
+use localcoder_protocol::{
+    ClientKind, DocumentText, Explain, ExplainParams, Improve, ImproveParams, LineRange, Prepare,
+    PrepareParams, Usage, Warm, WarmParams,
+};
+use localcoder_settings::Places;
+use localcoder_test_support::Installation;
+use localcoder_transport::Client;
+
+const SELECTION: LineRange = LineRange { start: 4, end: 8 };
+/// What a command on a prepared selection may still have to read. The demo model's small
+/// vocabulary cuts the words of Explain's order into more tokens than that of a real one.
+const UNREAD_TOKENS_MAX: u32 = 64;
+
+fn document() -> DocumentText {
+    let other = "def scale(values, factor):\n    return [value * factor for value in values]\n\n\n";
+    let total = "def total(prices):\n    result = 0\n    for price in prices:\n        \
+                 result = result + price\n    return result\n";
+    let text = format!("import os\n\n\n{total}\n\n{}", other.repeat(8));
+    DocumentText { path: "prices.py".to_owned(), language_id: None, text }
+}
+
+fn connected(installation: &Installation) -> Client {
+    let _ = installation.run(&["host", "start"]).ok();
+    connect::connect(&Places::under(&installation.home()), ClientKind::Other).unwrap().unwrap()
+}
+
+fn prepare(client: &mut Client, request_id: &str) -> bool {
+    let params = PrepareParams {
+        request_id: request_id.to_owned(),
+        document: document(),
+        selection: SELECTION,
+    };
+    client.call::<Prepare>(&params, |_, _| {}).unwrap().prepared
+}
+
+fn unread(usage: Usage) -> u32 {
+    usage.prompt_tokens - usage.cached_tokens
+}
+
+#[test]
+fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
+    let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
+    let mut client = connected(&installation);
+    assert!(!prepare(&mut client, "p0"), "it loads no model");
+    client.call::<Warm>(&WarmParams::default(), |_, _| {}).unwrap();
+    assert!(prepare(&mut client, "p1"));
+    let improve = ImproveParams {
+        request_id: "i".to_owned(),
+        document: document(),
+        selection: SELECTION,
+        instruction: None,
+        model: None,
+    };
+    let improved = client.call::<Improve>(&improve, |_, _| {}).unwrap();
+    assert_eq!(improved.attempts, 1);
+    assert!(improved.usage.prompt_tokens > 200);
+    assert_eq!(unread(improved.usage), 1, "the last token's successor is always computed");
+    assert!(improved.usage.accepted_tokens > 0, "the selection is the draft");
+    assert!(improved.usage.rounds < improved.usage.generated_tokens);
+
+    let explain = ExplainParams {
+        request_id: "e".to_owned(),
+        document: document(),
+        selection: SELECTION,
+        model: None,
+    };
+    let explained = client.call::<Explain>(&explain, |_, _| {}).unwrap();
+    assert!(unread(explained.usage) <= UNREAD_TOKENS_MAX, "{:?}", explained.usage);
+}
