@@ -51,6 +51,20 @@ export class Ide {
 		return this.window(title);
 	}
 
+	/** Runs `localcoder .` in a folder, as from another terminal, to its end. */
+	async startAgain(folder) {
+		await run(join(programs, 'localcoder'), ['.'], { env: this.env, cwd: folder, timeout: 60_000 });
+	}
+
+	/** Puts a program in the place of the system's own that keeps what it was called with. */
+	stub(name) {
+		const [folder, calls] = [join(this.home, 'stubs'), join(this.home, `${name}.calls`)];
+		mkdirSync(folder, { recursive: true });
+		writeFileSync(join(folder, name), `#!/bin/sh\nprintf '%s\\n' "$*" >> '${calls}'\n`, { mode: 0o755 });
+		this.env.PATH = `${folder}:${this.env.PATH}`;
+		return () => (existsSync(calls) ? readFileSync(calls, 'utf8') : '');
+	}
+
 	/** Runs `localcoder` to its end. */
 	async command(...words) {
 		return (await run(join(programs, 'localcoder'), words, { env: this.env })).stdout;

@@ -5,12 +5,17 @@
  * Needs the built programs, the assembled IDE, Xvfb, openbox, xdotool, xclip and xwd.
  */
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Ide } from './ide.mjs';
 import { Screen, until } from './screen.mjs';
 
 /** A place inside the text of the editor, clear of the side bar and of the diff's middle. */
 const EDITOR = [900, 620];
+
+/** A place inside the first line of the editor, a few characters from its start. */
+const LINK = [620, 148];
 
 let screen;
 before(async () => { screen = await Screen.open(); });
@@ -77,6 +82,41 @@ story('text goes to and from other programs by the clipboard', async ide => {
 	await screen.press('ctrl+Home', 'ctrl+v');
 	await screen.press('ctrl+s');
 	await until('the pasted line is on disk', () => ide.text('main.py').startsWith('# pasted from elsewhere\n'), { seconds: 20 });
+});
+
+story('a second start opens its folder in a window of the running IDE', async ide => {
+	ide.settings({ 'window.confirmBeforeClose': 'never' });
+	const first = await openFile(ide, 'main.py');
+	const other = join(ide.home, 'other-project');
+	mkdirSync(other);
+	await ide.startAgain(other);
+	const second = await ide.window('other-project');
+	assert.notEqual(second, first);
+	assert.equal((await ide.children('server-main.js')).length, 1, 'both windows have one server');
+	await ide.screenshot('second-window');
+	await screen.closeWindow(second);
+	await until('the second window is gone', async () => (await screen.windows('other-project')).length === 0);
+	assert.equal(ide.launcher.exitCode, null, 'the first window goes on');
+	await screen.closeWindow(first);
+	assert.deepEqual(await ide.ended, { code: 0, signal: null });
+});
+
+story('a link opens in the browser of the system', async ide => {
+	const opened = ide.stub('xdg-open');
+	// So that keys that come too late change nothing.
+	ide.settings({ 'files.readonlyInclude': { '**': true } });
+	writeFileSync(ide.file('main.py'), '# https://localcoder.invalid/page\n');
+	const window = await openFile(ide, 'main.py');
+	await ide.untilKeysWork('the link was given to the system', async () => {
+		await screen.focus(window);
+		await screen.click(...LINK, { held: 'ctrl' });
+		await until('the page', async () => opened() !== '', { seconds: 3 }).catch(() => undefined);
+		// The workbench asks before it opens a page that it does not know.
+		await ide.screenshot('link');
+		await screen.press('Return');
+	}, async () => opened() !== '');
+	assert.equal(opened().trim().split('\n')[0], 'https://localcoder.invalid/page');
+	assert.equal(await screen.title(window).then(title => title.startsWith('main.py')), true, 'the window stays where it is');
 });
 
 describe('unsaved text', () => {

@@ -95,9 +95,10 @@ export class Screen {
 		await this.#xdotool('type', '--clearmodifiers', '--delay', '40', text);
 	}
 
-	/** Clicks at a place of the screen. */
-	async click(x, y, { button = 1, times = 1 } = {}) {
-		await this.#xdotool('mousemove', x, y, 'click', '--repeat', times, '--delay', '80', button);
+	/** Clicks at a place of the screen, with a key held down where wanted. */
+	async click(x, y, { button = 1, times = 1, held } = {}) {
+		const [down, up] = held ? [['keydown', held, 'sleep', '0.3'], ['keyup', held]] : [[], []];
+		await this.#xdotool('mousemove', x, y, ...down, 'click', '--repeat', times, '--delay', '80', button, ...up);
 	}
 
 	/** Text of the clipboard. */
