@@ -159,12 +159,33 @@ pub struct WorkerSampling {
     pub seed: u32,
 }
 
+/// What a text is written for. Each keeps the tokens it computed apart from the others', so that
+/// none evicts another's; a beginning that two have in common is shared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Purpose {
+    /// Rewriting code.
+    #[default]
+    Edit,
+    /// Explaining, and everything else that is read.
+    Answer,
+    /// Completing code at the cursor.
+    Completion,
+}
+
+impl Purpose {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Edit, Self::Answer, Self::Completion];
+}
+
 /// Write text. It streams as `token` notifications.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerGenerateParams {
     /// Names the generation in its notifications and in `cancel`.
     pub request_id: u64,
+    /// What it is for.
+    pub purpose: Purpose,
     /// What the model is given.
     pub prompt: WorkerPrompt,
     /// How tokens are chosen.

@@ -6,9 +6,9 @@ use localcoder_protocol::{ChatMessage, FinishReason};
 use localcoder_protocol::{
     CountTokens, CountTokensAnswer, CountTokensParams, Delta, DeltaParams, ErrorInfo,
     ExplainAnswer, GenerateAnswer, GenerateParams, ImproveAnswer, LoadProfile, Notification,
-    PrefillProgressParams, PrepareAnswer, Progress, ProgressParams, Request, Role, SamplingParams, Stage,
-    TokenParams, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams, WorkerPrompt,
-    WorkerSampling,
+    PrefillProgressParams, PrepareAnswer, Progress, ProgressParams, Purpose, Request, Role,
+    SamplingParams, Stage, TokenParams, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams,
+    WorkerPrompt, WorkerSampling,
 };
 use localcoder_settings::Acceleration;
 use localcoder_transport::Message;
@@ -241,7 +241,12 @@ impl Host {
             },
         };
         let request_id = self.next_call().unsigned_abs();
-        let params = WorkerGenerateParams { request_id, prompt, sampling, max_tokens, stop, draft };
+        let purpose = match self.active.as_ref().map(|job| &job.work) {
+            Some(Work::Explain(_) | Work::Generate(_)) => Purpose::Answer,
+            _ => Purpose::Edit,
+        };
+        let params =
+            WorkerGenerateParams { request_id, purpose, prompt, sampling, max_tokens, stop, draft };
         let call = self.call_for_job::<WorkerGenerate>(&params);
         self.set_step(Step::Generating, call);
         self.tell_active(Stage::Prefill, None, "Reading the code".to_owned());

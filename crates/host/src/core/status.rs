@@ -21,8 +21,7 @@ impl Host {
             pid: self.config.pid,
             uptime_ms: self.now_ms - self.started_ms.unwrap_or(self.now_ms),
             clients: u32::try_from(self.clients.len()).unwrap_or(u32::MAX),
-            requests: u32::try_from(self.wanted_jobs().count())
-                .unwrap_or(u32::MAX),
+            requests: u32::try_from(self.wanted_jobs().count()).unwrap_or(u32::MAX),
             engine: self.engine_state(),
             model: loaded.map(|loaded| loaded.file.info.clone()),
             worker: self.engine.worker().map(|(pid, llama_build)| WorkerStatus {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use localcoder_protocol::{
     ErrorAction, ErrorCode, ErrorInfo, LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress,
-    LoadProgressParams,
+    LoadProgressParams, Purpose,
 };
 
 use super::file::{FileStamp, damaged, inspect};
@@ -157,12 +157,19 @@ impl Engine {
     ) -> Result<Session, ErrorInfo> {
         let window = window_tokens(profile.context_tokens, model.trained_context_tokens());
         let batch = profile.batch_tokens.clamp(1, BATCH_TOKENS_MAX).min(window);
+        let sequences = u32::try_from(Purpose::ALL.len()).unwrap_or(1);
         let outputs = u32::try_from(ROWS_MAX).unwrap_or(1).min(batch);
-        let params =
-            ContextParams { context_tokens: window, batch_tokens: batch, threads, outputs, gpu };
+        let params = ContextParams {
+            context_tokens: window,
+            sequences,
+            batch_tokens: batch,
+            threads,
+            outputs,
+            gpu,
+        };
         let context = Context::new(Arc::clone(model), params, self.shared.cancel_flag())
             .map_err(|_| no_context(window, &Log::lines()))?;
-        Ok(Session::new(context, window))
+        Ok(Session::new(context, window, model.can_take_back()))
     }
 }
 

@@ -1,7 +1,14 @@
-//! What is in the KV cache: the tokens of the last prompt and answer, so that the next prompt
-//! is computed only from where it differs.
+//! What is in the KV cache: for each purpose the tokens of its last prompt and answer, so that
+//! the next prompt is computed only from where it differs from what is there. What is there is
+//! known token by token and compared, never assumed.
 
-use crate::llama::{Context, DecodeError, Token};
+use localcoder_protocol::Purpose;
+
+use crate::llama::{Context, DecodeError, Sequence, Token};
+
+/// A beginning is taken from another sequence only if it spares this many tokens more than the
+/// own one: the rest of the own sequence is lost by it.
+const SHARE_MIN_TOKENS: usize = 8;
 
 /// Why tokens were not computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,15 +24,36 @@ pub(crate) enum SessionError {
 pub(crate) struct Session {
     context: Context,
     window: usize,
+    /// Whether the model's memory can be cut and shared.
+    flexible: bool,
+    sequences: [Held; Purpose::ALL.len()],
+    current: usize,
+    /// Counts the selections, for [`Held::used`].
+    clock: u64,
+}
+
+/// What one sequence holds.
+#[derive(Debug, Default)]
+struct Held {
     /// Mirrors the cache, token by token.
     tokens: Vec<Token>,
+    /// When it was selected last.
+    used: u64,
 }
 
 impl Session {
-    /// An empty session with a window of at most `window` tokens.
-    pub(crate) fn new(context: Context, window: u32) -> Self {
+    /// An empty session with a window of at most `window` tokens. `flexible`: whether the model's
+    /// memory can be cut and shared.
+    pub(crate) fn new(context: Context, window: u32, flexible: bool) -> Self {
         let window = window.min(context.context_tokens());
-        Self { context, window: usize::try_from(window).unwrap_or(usize::MAX), tokens: Vec::new() }
+        Self {
+            context,
+            window: usize::try_from(window).unwrap_or(usize::MAX),
+            flexible,
+            sequences: Default::default(),
+            current: 0,
+            clock: 0,
+        }
     }
 
     /// Size of the window in tokens. llama.cpp may have made more; it is not used.
@@ -33,14 +61,14 @@ impl Session {
         self.window
     }
 
-    /// Everything in the cache.
+    /// Everything in the current sequence.
     pub(crate) fn tokens(&self) -> &[Token] {
-        &self.tokens
+        &self.sequences[self.current].tokens
     }
 
     /// Whether no further token fits.
     pub(crate) fn is_full(&self) -> bool {
-        self.tokens.len() >= self.window
+        self.tokens().len() >= self.window
     }
 
     /// Whether what runs should end.
@@ -58,29 +86,50 @@ impl Session {
         self.context.outputs()
     }
 
-    /// Makes the cache hold exactly `prompt`, at most `step` tokens at a time, and returns how
-    /// many tokens of it were there already. `progress` gets how many are there now, first and after each batch. The last
-    /// one is always computed: its logits are what follows from.
+    /// Makes the sequence of a purpose the current one, with the longest beginning of `prompt`
+    /// that any sequence holds. Returns how many tokens of it are there. The last token of the
+    /// prompt never is: its logits are what follows from.
+    fn select(&mut self, purpose: Purpose, prompt: &[Token]) -> usize {
+        self.current = index(purpose);
+        self.clock += 1;
+        self.sequences[self.current].used = self.clock;
+        let most = prompt.len().saturating_sub(1);
+        let common = |held: &Held| common_prefix(&held.tokens, prompt).min(most);
+        let own = common(&self.sequences[self.current]);
+        let (longest, other) = (0..self.sequences.len())
+            .map(|other| (common(&self.sequences[other]), other))
+            .max()
+            .unwrap_or((0, self.current));
+        if self.flexible && longest >= own + SHARE_MIN_TOKENS {
+            self.cut(self.current, 0);
+            self.context.share(number(other), number(self.current), longest);
+            self.sequences[self.current].tokens = prompt[..longest].to_vec();
+            return longest;
+        }
+        self.cut(self.current, own)
+    }
+
+    /// Makes the sequence hold exactly `prompt`, at most `step` tokens at a time, and returns how
+    /// many tokens of it were there already. `progress` gets how many are there now, first and
+    /// after each batch.
     pub(crate) fn prefill(
         &mut self,
+        purpose: Purpose,
         prompt: &[Token],
         step: usize,
         mut progress: impl FnMut(usize),
     ) -> Result<usize, SessionError> {
-        let common = common_prefix(&self.tokens, prompt).min(prompt.len().saturating_sub(1));
-        let cached = self.context.truncate(common);
-        self.tokens.truncate(cached);
-        let cached = self.tokens.len();
+        let cached = self.select(purpose, prompt);
         progress(cached);
         let step = step.clamp(1, self.context.batch_tokens());
-        while self.tokens.len() < prompt.len() {
+        while self.tokens().len() < prompt.len() {
             if self.context.abort_asked() {
                 return Err(SessionError::Cancelled);
             }
-            let end = prompt.len().min(self.tokens.len() + step);
-            let batch = &prompt[self.tokens.len()..end];
-            self.compute(batch, usize::from(end == prompt.len()))?;
-            progress(self.tokens.len());
+            let filled = self.tokens().len();
+            let end = prompt.len().min(filled + step);
+            self.compute(&prompt[filled..end], usize::from(end == prompt.len()))?;
+            progress(self.tokens().len());
         }
         Ok(cached)
     }
@@ -90,45 +139,78 @@ impl Session {
         self.compute(tokens, tokens.len())
     }
 
-    /// Takes back the last `count` tokens. Where the model's memory can't do that, all before
-    /// them is computed again.
+    /// Takes back the last `count` tokens. Only where the model's memory can be cut.
     pub(crate) fn take_back(&mut self, count: usize) -> Result<(), SessionError> {
-        if count == 0 {
+        let wanted = self.tokens().len().saturating_sub(count);
+        if count == 0 || self.cut(self.current, wanted) == wanted {
             return Ok(());
         }
-        let wanted = self.tokens.len().saturating_sub(count);
-        if self.context.truncate(wanted) == wanted {
-            self.tokens.truncate(wanted);
-            return Ok(());
-        }
-        let kept = self.tokens[..wanted].to_vec();
-        self.tokens.truncate(self.context.filled());
-        self.prefill(&kept, usize::MAX, |_| {}).map(|_| ())
+        Err(SessionError::Decode(DecodeError::Invalid))
+    }
+
+    /// Cuts a sequence to its first `tokens` tokens and returns how many are left.
+    fn cut(&mut self, sequence: usize, tokens: usize) -> usize {
+        let left = self.context.truncate(number(sequence), tokens);
+        self.sequences[sequence].tokens.truncate(left);
+        self.sequences[sequence].tokens.len()
     }
 
     fn compute(&mut self, batch: &[Token], logits: usize) -> Result<(), SessionError> {
-        let Err(error) = self.context.decode(self.tokens.len(), batch, logits) else {
-            self.tokens.extend_from_slice(batch);
-            return Ok(());
-        };
+        loop {
+            let sequence = number(self.current);
+            let filled = self.tokens().len();
+            let error = match self.context.decode(sequence, filled, batch, logits) {
+                Ok(()) => {
+                    self.sequences[self.current].tokens.extend_from_slice(batch);
+                    return Ok(());
+                }
+                // The cells are another purpose's: the one used longest ago gives them up.
+                Err(DecodeError::Full) if self.evict() => continue,
+                Err(error) => error,
+            };
+            return Err(self.failed(batch, error));
+        }
+    }
+
+    fn failed(&mut self, batch: &[Token], error: DecodeError) -> SessionError {
         match error {
             DecodeError::Aborted => {
                 // What was finished before the flag was seen is still there.
-                self.tokens.extend_from_slice(batch);
-                let filled = self.context.filled();
-                self.tokens.truncate(filled);
-                Err(SessionError::Cancelled)
+                let filled = self.context.filled(number(self.current));
+                let tokens = &mut self.sequences[self.current].tokens;
+                tokens.extend_from_slice(batch);
+                tokens.truncate(filled);
+                SessionError::Cancelled
             }
             // The cache is as before.
-            DecodeError::Full | DecodeError::Invalid => Err(SessionError::Decode(error)),
+            DecodeError::Full | DecodeError::Invalid => SessionError::Decode(error),
             DecodeError::OutOfMemory | DecodeError::Failed(_) => {
                 // Nobody knows what is in it now.
-                self.context.truncate(0);
-                self.tokens.clear();
-                Err(SessionError::Decode(error))
+                self.context.clear();
+                self.sequences.iter_mut().for_each(|held| held.tokens.clear());
+                SessionError::Decode(error)
             }
         }
     }
+
+    /// Empties the sequence that was used longest ago, but the current one; false where all
+    /// others are empty.
+    fn evict(&mut self) -> bool {
+        let others = (0..self.sequences.len())
+            .filter(|it| *it != self.current && !self.sequences[*it].tokens.is_empty());
+        let Some(oldest) = others.min_by_key(|it| self.sequences[*it].used) else { return false };
+        self.cut(oldest, 0);
+        true
+    }
+}
+
+fn index(purpose: Purpose) -> usize {
+    Purpose::ALL.iter().position(|it| *it == purpose).unwrap_or(0)
+}
+
+fn number(index: usize) -> Sequence {
+    // There are three.
+    Sequence::try_from(index).unwrap_or(0)
 }
 
 fn common_prefix(a: &[Token], b: &[Token]) -> usize {

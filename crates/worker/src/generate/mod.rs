@@ -48,7 +48,7 @@ pub(crate) fn generate(
     let started = Instant::now();
     let total_tokens = count(tokens.len());
     let cached = session
-        .prefill(&tokens, step, |done| {
+        .prefill(params.purpose, &tokens, step, |done| {
             shared.notify::<PrefillProgress>(&PrefillProgressParams {
                 worker: shared.worker(),
                 request_id: params.request_id,

@@ -1,4 +1,5 @@
-//! A context: one sequence of tokens in the KV cache of one model, and the logits after it.
+//! A context: a few sequences of tokens in the KV cache of one model, and the logits after the
+//! one that was computed last.
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -9,14 +10,17 @@ use llama_cpp_sys_2 as sys;
 
 use super::{Model, Token};
 
-/// The only sequence.
-const SEQUENCE: sys::llama_seq_id = 0;
+/// One of a context's sequences, counted from 0.
+pub(crate) type Sequence = sys::llama_seq_id;
 
 /// How to make a context.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ContextParams {
     /// Size of the window in tokens. llama.cpp may round it up.
     pub(crate) context_tokens: u32,
+    /// Number of sequences. They share the window's cells, and a beginning that one has copied
+    /// of another takes none.
+    pub(crate) sequences: u32,
     /// Most tokens in one [`Context::decode`].
     pub(crate) batch_tokens: u32,
     /// Threads that compute.
@@ -47,7 +51,7 @@ pub(crate) enum DecodeError {
     Failed(i32),
 }
 
-/// One sequence on one model.
+/// Sequences on one model.
 #[derive(Debug)]
 pub(crate) struct Context {
     context: NonNull<sys::llama_context>,
@@ -77,9 +81,11 @@ impl Context {
         raw.n_ctx = params.context_tokens;
         raw.n_batch = params.batch_tokens;
         raw.n_ubatch = params.batch_tokens;
-        raw.n_seq_max = 1;
+        raw.n_seq_max = params.sequences;
+        raw.kv_unified = true;
         // A row for each token of a batch would be reserved otherwise.
-        raw.n_outputs_max = params.outputs;
+        // llama.cpp wants one for each sequence at least.
+        raw.n_outputs_max = params.outputs.max(params.sequences);
         raw.n_threads = threads;
         raw.n_threads_batch = threads;
         // Flash attention costs a CPU a fifth of its decode speed; a GPU gains by it.
@@ -122,38 +128,57 @@ impl Context {
         self.abort.load(Ordering::Acquire)
     }
 
-    /// How many tokens the cache holds.
-    pub(crate) fn filled(&self) -> usize {
+    /// How many tokens of a sequence the cache holds.
+    pub(crate) fn filled(&self, sequence: Sequence) -> usize {
         // SAFETY: the context lives.
         let last = unsafe {
             let memory = sys::llama_get_memory(self.context.as_ptr());
-            sys::llama_memory_seq_pos_max(memory, SEQUENCE)
+            sys::llama_memory_seq_pos_max(memory, sequence)
         };
         usize::try_from(last + 1).unwrap_or(0)
     }
 
-    /// Removes what follows the first `tokens` tokens and returns how many are left: fewer
-    /// where the model's memory can't be cut there, as with recurrent models.
-    pub(crate) fn truncate(&mut self, tokens: usize) -> usize {
-        if self.filled() <= tokens {
-            return self.filled();
+    /// Removes what follows the first `tokens` tokens of a sequence and returns how many are
+    /// left: fewer where the model's memory can't be cut there, as with recurrent models.
+    pub(crate) fn truncate(&mut self, sequence: Sequence, tokens: usize) -> usize {
+        if self.filled(sequence) <= tokens {
+            return self.filled(sequence);
         }
         let from = sys::llama_pos::try_from(tokens).unwrap_or(sys::llama_pos::MAX);
-        // SAFETY: the context lives; sequence 0 exists, and any position may be asked for.
+        // SAFETY: the context lives; it has the sequence, and any position may be asked for.
         unsafe {
             let memory = sys::llama_get_memory(self.context.as_ptr());
-            if tokens > 0 && sys::llama_memory_seq_rm(memory, SEQUENCE, from, -1) {
+            if tokens > 0 && sys::llama_memory_seq_rm(memory, sequence, from, -1) {
                 return tokens;
             }
-            sys::llama_memory_clear(memory, false);
+            // A whole sequence can always be removed.
+            sys::llama_memory_seq_rm(memory, sequence, -1, -1);
         }
         0
     }
 
-    /// Computes `tokens` after the `filled` tokens in the cache. The logits of the last
+    /// Gives the first `tokens` tokens of one sequence to another, which must be empty. They
+    /// are shared, not copied.
+    pub(crate) fn share(&mut self, from: Sequence, to: Sequence, tokens: usize) {
+        let end = sys::llama_pos::try_from(tokens).unwrap_or(sys::llama_pos::MAX);
+        // SAFETY: the context lives and has both sequences.
+        unsafe {
+            let memory = sys::llama_get_memory(self.context.as_ptr());
+            sys::llama_memory_seq_cp(memory, from, to, 0, end);
+        }
+    }
+
+    /// Empties all sequences.
+    pub(crate) fn clear(&mut self) {
+        // SAFETY: the context lives.
+        unsafe { sys::llama_memory_clear(sys::llama_get_memory(self.context.as_ptr()), false) };
+    }
+
+    /// Computes `tokens` after the `filled` tokens of a sequence. The logits of the last
     /// `logits` of them are there for [`Context::logits`].
     pub(crate) fn decode(
         &mut self,
+        sequence: Sequence,
         filled: usize,
         tokens: &[Token],
         logits: usize,
@@ -171,7 +196,7 @@ impl Context {
         let end = start.checked_add(count).ok_or(DecodeError::Invalid)?;
         let mut tokens = tokens.to_vec();
         let mut positions: Vec<sys::llama_pos> = (start..end).collect();
-        let mut sequence = SEQUENCE;
+        let mut sequence = sequence;
         let mut counts = vec![1; tokens.len()];
         let mut sequences = vec![&raw mut sequence; tokens.len()];
         let mut outputs = vec![0i8; tokens.len()];

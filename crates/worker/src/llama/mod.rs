@@ -11,7 +11,7 @@ mod log;
 mod model;
 
 pub(crate) use backend::{Backend, build_version};
-pub(crate) use context::{Context, ContextParams, DecodeError};
+pub(crate) use context::{Context, ContextParams, DecodeError, Sequence};
 #[cfg(test)]
 pub(crate) use log::Level;
 pub(crate) use log::{Log, LogLines};

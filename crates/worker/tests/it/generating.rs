@@ -2,12 +2,12 @@
 
 use localcoder_protocol::{
     CountTokens, CountTokensParams, ErrorCode, FinishReason, LoadProfile, Notification,
-    PrefillProgress, Token, WorkerCancel, WorkerCancelParams, WorkerGenerate, WorkerPrompt,
-    WorkerSampling,
+    PrefillProgress, Purpose, Token, WorkerCancel, WorkerCancelParams, WorkerGenerate,
+    WorkerGenerateParams, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::ClientEvent;
 
-use crate::harness::{PROFILE, WORKER, Worker, chat, long_text, noise};
+use crate::harness::{Generated, PROFILE, WORKER, Worker, chat, long_text, noise};
 
 /// With noise, a text ends by itself now and then; some seed shows what is wanted.
 const SEEDS: std::ops::Range<u32> = 1..40;
@@ -52,12 +52,61 @@ fn the_same_prompt_again_is_cached_and_gives_the_same_text() {
     assert_eq!(fourth.text, first.text);
 }
 
+/// The same, for another purpose.
+fn purposed(purpose: Purpose, params: WorkerGenerateParams) -> WorkerGenerateParams {
+    WorkerGenerateParams { purpose, ..params }
+}
+
+#[test]
+fn purposes_share_a_beginning_and_do_not_evict_each_other() {
+    let mut worker = Worker::loaded(PROFILE);
+    let unread = |generated: &Generated| {
+        let usage = generated.answer().usage;
+        usage.prompt_tokens - usage.cached_tokens
+    };
+    let mut texts = Vec::new();
+    for purpose in Purpose::ALL {
+        let text = format!("{}# {purpose:?} and no other", long_text(10));
+        let generated = worker.generate(&purposed(purpose, chat(1, &text)));
+        let shared = !texts.is_empty();
+        assert!(!shared || unread(&generated) < 40, "{purpose:?}: {}", unread(&generated));
+        texts.push((purpose, text, generated.text));
+    }
+    for (purpose, text, written) in &texts {
+        let generated = worker.generate(&purposed(*purpose, chat(2, text)));
+        assert_eq!((unread(&generated), &generated.text), (1, written), "{purpose:?}");
+    }
+    // One of them goes on to something else; the others keep what they had.
+    let _ = worker.generate(&purposed(Purpose::Edit, chat(3, "something else")));
+    for (purpose, text, written) in &texts[1..] {
+        let generated = worker.generate(&purposed(*purpose, chat(4, text)));
+        assert_eq!((unread(&generated), &generated.text), (1, written), "{purpose:?}");
+    }
+}
+
+#[test]
+fn a_purpose_that_needs_the_whole_window_gets_it() {
+    let mut worker = Worker::loaded(LoadProfile { context_tokens: 256, ..PROFILE });
+    let long = |name: &str| format!("{name}\n{}", long_text(15));
+    let alone: Vec<String> = Purpose::ALL
+        .map(|purpose| {
+            Worker::loaded(PROFILE).generate(&chat(1, &long(&format!("{purpose:?}")))).text
+        })
+        .to_vec();
+    for _ in 0..2 {
+        for (purpose, text) in Purpose::ALL.into_iter().zip(&alone) {
+            let params = purposed(purpose, chat(1, &long(&format!("{purpose:?}"))));
+            assert_eq!(worker.generate(&params).text, *text, "{purpose:?}");
+        }
+    }
+}
+
 #[test]
 fn the_seed_decides_what_is_written() {
     let mut worker = Worker::loaded(PROFILE);
     let sampled = |request_id, seed| {
         let sampling = WorkerSampling { temperature: 5.0, top_p: 0.99, repeat_penalty: 1.1, seed };
-        localcoder_protocol::WorkerGenerateParams { sampling, ..chat(request_id, "x = 1") }
+        WorkerGenerateParams { sampling, ..chat(request_id, "x = 1") }
     };
     let _ = worker.generate(&sampled(1, 7));
     let first = worker.generate(&sampled(2, 7)).text;
@@ -72,7 +121,7 @@ fn the_limit_on_tokens_holds() {
     let mut worker = Worker::loaded(PROFILE);
     let mut limited = false;
     for seed in SEEDS {
-        let params = localcoder_protocol::WorkerGenerateParams { max_tokens: 5, ..noise(1, seed) };
+        let params = WorkerGenerateParams { max_tokens: 5, ..noise(1, seed) };
         let answer = worker.generate(&params).answer().clone();
         assert!(answer.usage.generated_tokens <= 5);
         if answer.finish == FinishReason::TokenLimit {
@@ -82,7 +131,7 @@ fn the_limit_on_tokens_holds() {
         }
     }
     assert!(limited);
-    let none = localcoder_protocol::WorkerGenerateParams { max_tokens: 0, ..chat(2, "warm") };
+    let none = WorkerGenerateParams { max_tokens: 0, ..chat(2, "warm") };
     let warmed = worker.generate(&none);
     assert_eq!((warmed.text.as_str(), warmed.answer().finish), ("", FinishReason::TokenLimit));
     let usage = worker.generate(&chat(3, "warm")).answer().usage;
@@ -114,8 +163,7 @@ fn a_stop_string_ends_the_text_and_is_not_in_it() {
 fn a_full_window_ends_the_text() {
     let mut worker = Worker::loaded(LoadProfile { context_tokens: 256, ..PROFILE });
     for seed in SEEDS {
-        let params =
-            localcoder_protocol::WorkerGenerateParams { max_tokens: 1_000, ..noise(1, seed) };
+        let params = WorkerGenerateParams { max_tokens: 1_000, ..noise(1, seed) };
         let answer = worker.generate(&params).answer().clone();
         if answer.finish == FinishReason::ContextFull {
             // The last token is written and not computed.
@@ -132,10 +180,7 @@ fn a_prompt_that_does_not_fit_is_refused_with_both_numbers() {
     let mut worker = Worker::loaded(LoadProfile { context_tokens: 256, ..PROFILE });
     let text = long_text(200);
     let tokens = count(&mut worker, &text);
-    let params = localcoder_protocol::WorkerGenerateParams {
-        prompt: WorkerPrompt::Raw { text },
-        ..chat(1, "")
-    };
+    let params = WorkerGenerateParams { prompt: WorkerPrompt::Raw { text }, ..chat(1, "") };
     let error = worker.generate(&params).result.unwrap_err();
     assert_eq!(error.code, ErrorCode::SelectionTooLarge);
     assert!(error.message.contains(&tokens.to_string()), "{error:?}");
@@ -185,8 +230,7 @@ fn a_cancel_within_the_only_batch_ends_the_prefill_and_the_next_request_works() 
 fn a_cancel_ends_the_writing_and_the_next_request_works() {
     let mut worker = Worker::loaded(PROFILE);
     for seed in SEEDS {
-        let params =
-            localcoder_protocol::WorkerGenerateParams { max_tokens: 2_000, ..noise(1, seed) };
+        let params = WorkerGenerateParams { max_tokens: 2_000, ..noise(1, seed) };
         let id = worker.start::<WorkerGenerate>(&params);
         let mut cancelled = None;
         let result = loop {

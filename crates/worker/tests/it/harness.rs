@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use localcoder_protocol::{
     ChatMessage, ErrorInfo, LoadModel, LoadModelAnswer, LoadModelParams, LoadProfile, Notification,
-    PrefillProgress, PrefillProgressParams, Request, Role, Token, TokenParams, WORKER_VERSION,
-    WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams, WorkerHello, WorkerHelloAnswer,
-    WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
+    PrefillProgress, PrefillProgressParams, Purpose, Request, Role, Token, TokenParams,
+    WORKER_VERSION, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams, WorkerHello,
+    WorkerHelloAnswer, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::{Client, ClientEvent};
 use serde_json::Value;
@@ -215,6 +215,7 @@ pub(crate) fn chat(request_id: u64, content: &str) -> WorkerGenerateParams {
     ];
     WorkerGenerateParams {
         request_id,
+        purpose: Purpose::Edit,
         prompt: WorkerPrompt::Chat { messages, prefill: "```python\n".into() },
         sampling: WorkerSampling { temperature: 0.0, top_p: 1.0, repeat_penalty: 1.0, seed: 1 },
         max_tokens: 24,
