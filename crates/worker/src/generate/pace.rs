@@ -44,7 +44,7 @@ impl Pace {
         let mut best = (GAIN_MIN / plain, 0);
         for (index, rows) in ROWS.iter().enumerate().skip(1) {
             let length = (rows - 1).min(available);
-            if length + 1 <= ROWS[index - 1] {
+            if length < ROWS[index - 1] {
                 break;
             }
             let per_ms = expected(length, chance) / self.cost(index);
