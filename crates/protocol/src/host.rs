@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::request::{notifications, requests};
-use crate::{ContextUse, DocumentText, Edit, ErrorInfo, FinishReason, Hunk, LineRange, Usage};
+use crate::{
+    ContextUse, DocumentText, Edit, ErrorInfo, FinishReason, Hunk, LineRange, MemoryUse, Usage,
+};
 
 /// Names one request of one connection, so that its stream can be told apart and it can be
 /// cancelled. Chosen by the client; unique among its running requests; at most 64 bytes.
@@ -90,6 +92,10 @@ pub struct HostStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub context_tokens: Option<u32>,
+    /// Memory of the loaded model, as measured when it was loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub memory: Option<MemoryUse>,
 }
 
 /// The worker process.

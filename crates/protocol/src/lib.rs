@@ -21,7 +21,7 @@ pub use hello::{
 };
 pub use host::*;
 pub use request::{Notification, NotificationMethod, Request, RequestMethod};
-pub use usage::{ContextUse, FinishReason, Usage};
+pub use usage::{ContextUse, FinishReason, MemoryUse, Usage};
 pub use worker::*;
 
 /// Largest frame either side accepts, in bytes. A source file of this size does not fit any

@@ -40,6 +40,7 @@ fn types() -> String {
         FinishReason,
         Usage,
         ContextUse,
+        MemoryUse,
         Nothing,
         EngineState,
         ModelInfo,

@@ -40,6 +40,31 @@ pub struct Usage {
     pub accepted_tokens: u32,
 }
 
+/// Bytes of memory by what they are for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct MemoryUse {
+    /// The model's weights. A file that is mapped counts in full, though the system may read it
+    /// piece by piece.
+    pub weights_bytes: u64,
+    /// The KV cache for the whole context window.
+    pub kv_bytes: u64,
+    /// What a step computes in.
+    pub compute_bytes: u64,
+}
+
+impl MemoryUse {
+    /// Nothing.
+    pub const NONE: Self = Self { weights_bytes: 0, kv_bytes: 0, compute_bytes: 0 };
+
+    /// All together.
+    #[must_use]
+    pub const fn total_bytes(&self) -> u64 {
+        self.weights_bytes.saturating_add(self.kv_bytes).saturating_add(self.compute_bytes)
+    }
+}
+
 /// What of the document went into the prompt. Nothing is left out silently.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::request::{notifications, requests};
-use crate::{FinishReason, Nothing, Usage};
+use crate::{FinishReason, MemoryUse, Nothing, Usage};
 
 /// Which worker this is: the slot it runs in and how many came before it there. An answer that
 /// carries another generation is from a dead worker and is dropped.
@@ -91,6 +91,8 @@ pub struct LoadModelAnswer {
     pub threads: u32,
     /// Where it computes, such as `CPU` or `Metal`.
     pub device: String,
+    /// Memory that it took.
+    pub memory: MemoryUse,
     /// Time to load, in milliseconds.
     pub load_ms: u64,
 }

@@ -122,6 +122,13 @@ test("every engine state has its words in the status bar", () => {
   assert.equal(statusView(connected, hostStatus({ state: "ready" }), true).label, "working…");
 });
 
+test("the memory of the loaded model is in the status bar's tooltip", () => {
+  const memory = { weightsBytes: 4.5e9, kvBytes: 2.3e8, computeBytes: 7e7 };
+  const status = hostStatus({ state: "ready" }, { model: MODEL, memory });
+  const view = statusView({ kind: "connected", host: HELLO }, status, false);
+  assert.ok(view.details.includes("Memory: 4.8 GB, of these 230.0 MB for the context window"));
+});
+
 test("every state of the connection has its words in the status bar", () => {
   const error: ErrorInfo = {
     code: "hostUnreachable",

@@ -1,7 +1,8 @@
 //! `localcoder status`: what the host does, without starting one.
 
+use indicatif::DecimalBytes;
 use localcoder_host::connect;
-use localcoder_protocol::{EngineState, ErrorInfo, HostStatus, Nothing, Status};
+use localcoder_protocol::{EngineState, ErrorInfo, HostStatus, MemoryUse, Nothing, Status};
 use localcoder_settings::Places;
 use serde_json::json;
 
@@ -39,10 +40,20 @@ fn print(status: &HostStatus) {
     if let Some(tokens) = status.context_tokens {
         output::line(&format!("Context: {tokens} tokens"));
     }
+    if let Some(memory) = &status.memory {
+        output::line(&format!("Memory:  {}", memory_text(memory)));
+    }
     if let Some(worker) = &status.worker {
         let (pid, device, build) = (worker.pid, &worker.device, &worker.llama_build);
         output::line(&format!("Worker:  process {pid}, {device}, {build}"));
     }
+}
+
+fn memory_text(memory: &MemoryUse) -> String {
+    let MemoryUse { weights_bytes, kv_bytes, compute_bytes } = *memory;
+    let [total, weights, kv, compute] =
+        [memory.total_bytes(), weights_bytes, kv_bytes, compute_bytes].map(DecimalBytes);
+    format!("{total} (weights {weights}, context window {kv}, computing {compute})")
 }
 
 fn engine(state: &EngineState) -> String {

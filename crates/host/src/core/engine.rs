@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use localcoder_protocol::{
     ErrorInfo, LoadModel, LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress,
-    LoadProgressParams, Nothing, Notification, Ping, PrefillProgress, Request, Token,
+    LoadProgressParams, MemoryUse, Nothing, Notification, Ping, PrefillProgress, Request, Token,
     WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerHello, WorkerHelloAnswer,
     WorkerHelloParams, WorkerId,
 };
@@ -52,6 +52,7 @@ pub(super) struct Loaded {
     pub(super) file: ModelFile,
     pub(super) profile: LoadProfile,
     pub(super) context_tokens: u32,
+    pub(super) memory: MemoryUse,
     pub(super) device: String,
 }
 
@@ -300,6 +301,7 @@ impl Host {
                     file: loading.file,
                     profile: loading.profile,
                     context_tokens: answer.context_tokens,
+                    memory: answer.memory,
                     device: answer.device,
                 });
             }

@@ -92,6 +92,7 @@ impl Rig {
             })),
             "loadModel" => Some(json!({
                 "worker": worker, "contextTokens": 2048, "threads": 1, "device": "CPU", "loadMs": 1,
+                "memory": {"weightsBytes": 3, "kvBytes": 2, "computeBytes": 1},
             })),
             "countTokens" => {
                 let texts = params["texts"].as_array().unwrap();

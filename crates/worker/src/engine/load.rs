@@ -99,6 +99,7 @@ impl Engine {
             context_tokens: u32::try_from(session.window()).unwrap_or(u32::MAX),
             threads,
             device: gpu.unwrap_or_else(|| "CPU".to_owned()),
+            memory: Log::lines().memory(),
             load_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
         self.loaded = Some(Loaded {

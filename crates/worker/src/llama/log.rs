@@ -6,6 +6,9 @@ use std::ffi::{CStr, c_char, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use llama_cpp_sys_2 as sys;
+use localcoder_protocol::MemoryUse;
+
+use super::sizes;
 
 /// How many lines of each kind are kept.
 const LINES_MAX: usize = 40;
@@ -50,6 +53,7 @@ pub(crate) struct LogLines {
     warnings: VecDeque<String>,
     errors: VecDeque<String>,
     partial: Option<(Level, String)>,
+    memory: MemoryUse,
 }
 
 impl LogLines {
@@ -59,12 +63,18 @@ impl LogLines {
             warnings: VecDeque::new(),
             errors: VecDeque::new(),
             partial: None,
+            memory: MemoryUse::NONE,
         }
     }
 
     /// The errors said, oldest first.
     pub(crate) fn errors(&self) -> impl Iterator<Item = &str> {
         self.errors.iter().map(String::as_str)
+    }
+
+    /// The memory that llama.cpp said it took.
+    pub(crate) fn memory(&self) -> MemoryUse {
+        self.memory
     }
 
     /// The best explanation there is: the last errors, else the last warning or line.
@@ -103,6 +113,7 @@ impl LogLines {
     }
 
     fn keep(&mut self, level: Level, line: &str) {
+        sizes::add(&mut self.memory, line);
         let own = match level {
             Level::Error => Some(&mut self.errors),
             Level::Warn => Some(&mut self.warnings),

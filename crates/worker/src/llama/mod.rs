@@ -9,6 +9,7 @@ mod backend;
 mod context;
 mod log;
 mod model;
+mod sizes;
 
 pub(crate) use backend::{Backend, build_version};
 pub(crate) use context::{Context, ContextParams, DecodeError, Sequence};

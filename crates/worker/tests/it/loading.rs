@@ -44,6 +44,17 @@ fn a_load_tells_its_progress_and_what_it_took() {
 }
 
 #[test]
+fn the_memory_that_was_taken_is_told() {
+    let small = Worker::ready().load(model(), PROFILE).unwrap().memory;
+    let file_bytes = std::fs::metadata(model()).unwrap().len();
+    assert!(small.weights_bytes > file_bytes / 2 && small.weights_bytes <= file_bytes);
+    assert!(small.kv_bytes > 0 && small.compute_bytes > 0);
+    let half = LoadProfile { context_tokens: PROFILE.context_tokens / 2, ..PROFILE };
+    let half = Worker::ready().load(model(), half).unwrap().memory;
+    assert_eq!(half.kv_bytes * 2, small.kv_bytes, "the cache is as large as the window");
+}
+
+#[test]
 fn the_window_is_clamped_and_said() {
     let mut worker = Worker::ready();
     let huge = LoadProfile { context_tokens: u32::MAX, batch_tokens: u32::MAX, ..PROFILE };

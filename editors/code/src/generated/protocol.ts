@@ -184,6 +184,21 @@ afterLines: number,
  */
 afterLinesOmitted: number, };
 
+export type MemoryUse = { 
+/**
+ * The model's weights. A file that is mapped counts in full, though the system may read it
+ * piece by piece.
+ */
+weightsBytes: number, 
+/**
+ * The KV cache for the whole context window.
+ */
+kvBytes: number, 
+/**
+ * What a step computes in.
+ */
+computeBytes: number, };
+
 export type Nothing = Record<symbol, never>;
 
 export type EngineState = { "state": "idle" } | { "state": "starting" } | { "state": "loading", 
@@ -280,7 +295,11 @@ worker?: WorkerStatus,
 /**
  * Size of the context window in tokens, where a model is loaded.
  */
-contextTokens?: number, };
+contextTokens?: number, 
+/**
+ * Memory of the loaded model, as measured when it was loaded.
+ */
+memory?: MemoryUse, };
 
 export type PrepareParams = { 
 /**

@@ -77,6 +77,11 @@ function describeHost(status: HostStatus): string[] {
   if (status.contextTokens !== undefined) {
     details.push(`Context window: ${status.contextTokens} tokens`);
   }
+  if (status.memory !== undefined) {
+    const { weightsBytes, kvBytes, computeBytes } = status.memory;
+    const total = size(weightsBytes + kvBytes + computeBytes);
+    details.push(`Memory: ${total}, of these ${size(kvBytes)} for the context window`);
+  }
   if (status.worker !== undefined) {
     const { device, llamaBuild, pid } = status.worker;
     details.push(
