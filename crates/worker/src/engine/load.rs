@@ -19,6 +19,9 @@ use crate::prompt::{CHATML, ChatTemplate, TemplateError};
 const CONTEXT_TOKENS_MAX: u32 = 8192;
 /// Batches beyond this gain nothing and make a cancel wait.
 const BATCH_TOKENS_MAX: u32 = 2048;
+/// On a GPU a batch that was begun is finished, whatever was cancelled: 64 tokens of a 7B take
+/// about 200 ms at the 340 tokens a second that an M3 Pro is said to compute.
+const GPU_BATCH_TOKENS_MAX: u32 = 64;
 /// Up to this size a second thread costs more than it computes.
 const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -157,7 +160,8 @@ impl Engine {
         gpu: bool,
     ) -> Result<Session, ErrorInfo> {
         let window = window_tokens(profile.context_tokens, model.trained_context_tokens());
-        let batch = profile.batch_tokens.clamp(1, BATCH_TOKENS_MAX).min(window);
+        let most = if gpu { GPU_BATCH_TOKENS_MAX } else { BATCH_TOKENS_MAX };
+        let batch = profile.batch_tokens.clamp(1, most).min(window);
         let sequences = u32::try_from(Purpose::ALL.len()).unwrap_or(1);
         let outputs = u32::try_from(ROWS_MAX).unwrap_or(1).min(batch);
         let params = ContextParams {
