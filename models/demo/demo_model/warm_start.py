@@ -19,6 +19,11 @@ def read_weights(path, tokenizer_file, layers):
     """The weights in a GGUF, as `network.first_weights` shapes them."""
     reader = gguf.GGUFReader(str(path))
     check_tokens(reader, tokenizer_file)
+    return read_arrays(reader, layers)
+
+
+def read_arrays(reader, layers):
+    """All arrays of a GGUF, as `network.first_weights` shapes them."""
     tensors = {tensor.name: tensor for tensor in reader.tensors}
 
     def values(name):
