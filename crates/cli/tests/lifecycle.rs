@@ -4,6 +4,7 @@
 
 use std::process::Stdio;
 
+use localcoder_gguf::{Header, KvType, RunShape};
 use localcoder_protocol::ErrorCode;
 use localcoder_test_support::{Installation, wait_for_end, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -112,4 +113,29 @@ fn an_unused_host_ends_by_itself() {
     // Asking it would be using it, so its socket's file is watched.
     let socket = installation.home().join("runtime/host.sock");
     wait_until("the host is gone", || !socket.exists());
+}
+
+/// The arithmetic on a file's header, against what llama.cpp says it took.
+#[test]
+fn the_memory_of_a_model_is_known_before_it_is_loaded() {
+    let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
+    let _ = installation.run(&["generate", "--prompt", "x", "--max-tokens", "1"]).ok();
+    let told = installation.status().unwrap()["memory"].clone();
+    let demo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../models/demo/localcoder-demo.gguf");
+    let file = std::fs::read(demo).unwrap();
+    let header = Header::read(file.as_slice(), file.len() as u64).unwrap();
+    let estimate = header.estimate(RunShape {
+        context_tokens: 2048,
+        // As the host asks for them and the worker's largest draft needs them.
+        batch_tokens: 256,
+        output_tokens: 32,
+        kv: KvType::F16,
+        flash_attention: false,
+    });
+    let number = |name: &str| told[name].as_u64().unwrap() as f64;
+    let measured = number("weightsBytes") + number("kvBytes") + number("computeBytes");
+    let expected = (estimate.total_bytes() - estimate.vocabulary_bytes) as f64;
+    let ratio = expected / measured;
+    assert!((0.97..1.03).contains(&ratio), "{ratio}: {estimate:?} but {told}");
 }

@@ -37,6 +37,8 @@ pub struct Header {
     pub context_length: u64,
     /// Width of the embedding.
     pub embedding_length: u32,
+    /// Width of the feed-forward network; the widest where layers differ.
+    pub feed_forward_length: u32,
     /// Number of layers.
     pub block_count: u32,
     /// Attention heads of a layer, the most where layers differ.
@@ -139,6 +141,7 @@ impl Header {
                 .unwrap_or_else(|| tensors.usual_type()),
             context_length: model.required("context_length", 1 << 30)?.into(),
             embedding_length,
+            feed_forward_length: model.feed_forward_length(block_count, embedding_length)?,
             block_count,
             head_count,
             head_count_kv,
@@ -266,8 +269,8 @@ struct Model<'a> {
     architecture: &'a str,
 }
 
-/// Heads of the layer that has most, and of all layers together.
-struct Heads {
+/// A number of the layer that has most, and of all layers together.
+struct Layers {
     most: u32,
     all: u64,
 }
@@ -294,9 +297,12 @@ impl Model<'_> {
         }
     }
 
+    fn heads(&self, name: &str, layers: u32) -> Result<Option<Layers>, GgufError> {
+        self.numbers(name, layers, 65_536)
+    }
+
     /// One number for all layers, or one for each.
-    fn heads(&self, name: &str, layers: u32) -> Result<Option<Heads>, GgufError> {
-        const MOST: i64 = 65_536;
+    fn numbers(&self, name: &str, layers: u32, most: i64) -> Result<Option<Layers>, GgufError> {
         let key = self.key(name);
         let list = match self.metadata.get(&key) {
             None => return Ok(None),
@@ -304,12 +310,18 @@ impl Model<'_> {
             Some(Value::List(list)) if list.len() == layers as usize => list.clone(),
             Some(_) => return damaged(format!("`{}` has the wrong type or length", shown(&key))),
         };
-        if let Some(wrong) = list.iter().find(|heads| !(0..=MOST).contains(*heads)) {
+        if let Some(wrong) = list.iter().find(|number| !(0..=most).contains(*number)) {
             return damaged(format!("`{}` is {wrong}", shown(&key)));
         }
         let most = list.iter().max().copied().and_then(|most| u32::try_from(most).ok());
-        let all = list.iter().filter_map(|heads| u64::try_from(*heads).ok()).sum();
-        Ok(Some(Heads { most: most.unwrap_or(0), all }))
+        let all = list.iter().filter_map(|number| u64::try_from(*number).ok()).sum();
+        Ok(Some(Layers { most: most.unwrap_or(0), all }))
+    }
+
+    /// As said; the usual four times the embedding where nothing is.
+    fn feed_forward_length(&self, layers: u32, embedding: u32) -> Result<u32, GgufError> {
+        let said = self.numbers("feed_forward_length", layers, 1 << 24)?;
+        Ok(said.map_or(embedding.saturating_mul(4), |said| said.most))
     }
 
     /// Numbers that llama.cpp computes with: finite and above zero where they are given.

@@ -27,11 +27,30 @@ impl KvType {
     }
 }
 
-/// Prompt tokens that llama.cpp computes at once and reserves memory for.
-const BATCH_TOKENS: u64 = 512;
-
 /// What llama.cpp takes for a token of vocabulary, its text and tables: about 45 MB for 152,000.
 const TOKEN_BYTES: u64 = 300;
+
+// Bytes of intermediate results that a token of a batch needs at once, for each channel of the
+// embedding and of the feed-forward network. Fitted to what llama.cpp reserves for batches of 32
+// to 512 tokens and windows of 256 to 4096, for widths of 256 and 896 (ggml 0.26).
+const CHANNEL_BYTES_IN_ATTENTION: u64 = 28;
+const CHANNEL_BYTES_IN_FEED_FORWARD: u64 = 24;
+const INNER_CHANNEL_BYTES: u64 = 12;
+
+/// How a model is going to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunShape {
+    /// The context window.
+    pub context_tokens: u32,
+    /// Prompt tokens that are computed at once.
+    pub batch_tokens: u32,
+    /// Tokens whose logits are computed at once.
+    pub output_tokens: u32,
+    /// How the KV cache is stored.
+    pub kv: KvType,
+    /// Whether attention is computed without writing its scores down, as on a GPU.
+    pub flash_attention: bool,
+}
 
 /// Bytes of memory by what they are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,15 +59,20 @@ pub struct MemoryEstimate {
     pub weights_bytes: u64,
     /// The KV cache for the whole context window.
     pub kv_bytes: u64,
-    /// Buffers for computing, and the vocabulary.
+    /// Buffers for computing.
     pub compute_bytes: u64,
+    /// The vocabulary.
+    pub vocabulary_bytes: u64,
 }
 
 impl MemoryEstimate {
     /// All together.
     #[must_use]
     pub const fn total_bytes(&self) -> u64 {
-        self.weights_bytes.saturating_add(self.kv_bytes).saturating_add(self.compute_bytes)
+        self.weights_bytes
+            .saturating_add(self.kv_bytes)
+            .saturating_add(self.compute_bytes)
+            .saturating_add(self.vocabulary_bytes)
     }
 }
 
@@ -60,14 +84,32 @@ impl Header {
         self.kv_heads_all_layers.saturating_mul(head).saturating_mul(kv.block_bytes()) / 32
     }
 
-    /// What the model takes with a context window of this size.
+    /// What the model takes when it is run so.
     #[must_use]
-    pub fn estimate(&self, context_tokens: u32, kv: KvType) -> MemoryEstimate {
-        let vocabulary = u64::from(self.vocabulary_size);
+    pub fn estimate(&self, run: RunShape) -> MemoryEstimate {
+        let context = u64::from(run.context_tokens);
         MemoryEstimate {
             weights_bytes: self.tensor_bytes,
-            kv_bytes: self.kv_bytes_per_token(kv).saturating_mul(context_tokens.into()),
-            compute_bytes: vocabulary * (BATCH_TOKENS * 4 + TOKEN_BYTES),
+            kv_bytes: self.kv_bytes_per_token(run.kv).saturating_mul(context),
+            compute_bytes: self.compute_bytes(run),
+            vocabulary_bytes: u64::from(self.vocabulary_size) * TOKEN_BYTES,
         }
+    }
+
+    /// The largest of the stages of a step: they use the same memory one after the other.
+    fn compute_bytes(&self, run: RunShape) -> u64 {
+        let (context, width) = (u64::from(run.context_tokens), u64::from(self.embedding_length));
+        let batch = u64::from(run.batch_tokens.min(run.context_tokens));
+        // The mask says for each pair of tokens whether one sees the other.
+        let mask = if run.flash_attention { 2 * context } else { 4 * context };
+        let scores = if run.flash_attention { 0 } else { 4 * context * u64::from(self.head_count) };
+        let attention = mask + scores + CHANNEL_BYTES_IN_ATTENTION * width;
+        let feed_forward = mask
+            + CHANNEL_BYTES_IN_FEED_FORWARD * width
+            + INNER_CHANNEL_BYTES * u64::from(self.feed_forward_length);
+        let logits =
+            (4 * u64::from(run.output_tokens)).saturating_mul(u64::from(self.vocabulary_size));
+        // Logits are computed in one buffer and kept in another.
+        batch.saturating_mul(attention.max(feed_forward)).max(logits).saturating_add(logits)
     }
 }

@@ -3,7 +3,7 @@
 mod builder;
 
 use builder::{ARRAY, BOOL, Builder, F32, I32, STRING, U16, U32, numbers, string};
-use localcoder_gguf::{FimTokens, GgufError, Header, KvType, Resembles};
+use localcoder_gguf::{FimTokens, GgufError, Header, KvType, Resembles, RunShape};
 
 const DEMO: &[u8] = include_bytes!("../../../models/demo/localcoder-demo.gguf");
 
@@ -86,9 +86,28 @@ fn memory_is_estimated_from_the_shape() {
     // Two layers, two heads, key and value of 8 numbers each.
     assert_eq!(header.kv_bytes_per_token(KvType::F16), 2 * 2 * 16 * 2);
     assert_eq!(header.kv_bytes_per_token(KvType::Q8_0), 68);
-    let estimate = header.estimate(4096, KvType::F16);
+    let run = RunShape {
+        context_tokens: 4096,
+        batch_tokens: 256,
+        output_tokens: 32,
+        kv: KvType::F16,
+        flash_attention: false,
+    };
+    let estimate = header.estimate(run);
     assert_eq!((estimate.weights_bytes, estimate.kv_bytes), (400, 128 * 4096));
-    assert_eq!(estimate.total_bytes(), 400 + 128 * 4096 + estimate.compute_bytes);
+    let rest = estimate.compute_bytes + estimate.vocabulary_bytes;
+    assert_eq!(estimate.total_bytes(), 400 + 128 * 4096 + rest);
+    // The scores of four heads and the mask are most of what is computed in.
+    assert!((20 * 4096 * 256..21 * 4096 * 256).contains(&estimate.compute_bytes));
+    let flash = header.estimate(RunShape { flash_attention: true, ..run });
+    assert!(flash.compute_bytes * 4 < estimate.compute_bytes);
+    let huge = RunShape {
+        context_tokens: u32::MAX,
+        batch_tokens: u32::MAX,
+        output_tokens: u32::MAX,
+        ..run
+    };
+    assert!(header.estimate(huge).total_bytes() > 1 << 40);
     builder.set("qwen2.attention.head_count_kv", ARRAY, &numbers(U32, &[4, 0]));
     builder.number("qwen2.attention.key_length", 16);
     let header = read(&builder.file()).unwrap();
