@@ -54,6 +54,18 @@ pub struct PingAnswer {
     pub busy: bool,
 }
 
+/// How the KV cache is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KvStorage {
+    /// 16-bit floats.
+    #[default]
+    F16,
+    /// 8 bits and a scale for 32 values: half the memory. On a CPU it costs decode speed, because
+    /// it needs flash attention.
+    Q8_0,
+}
+
 /// How to run a model. The host decides all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -67,6 +79,8 @@ pub struct LoadProfile {
     pub threads: u32,
     /// Layers on the GPU; `None` for all.
     pub gpu_layers: Option<u32>,
+    /// How the KV cache is stored.
+    pub kv: KvStorage,
 }
 
 /// Load a model.

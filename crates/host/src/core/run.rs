@@ -5,10 +5,10 @@ use localcoder_assist::{Attempt, Layout, Limits, Outcome};
 use localcoder_protocol::{ChatMessage, FinishReason};
 use localcoder_protocol::{
     CountTokens, CountTokensAnswer, CountTokensParams, Delta, DeltaParams, ErrorInfo,
-    ExplainAnswer, GenerateAnswer, GenerateParams, ImproveAnswer, LoadProfile, Notification,
-    PrefillProgressParams, PrepareAnswer, Progress, ProgressParams, Purpose, Request, Role,
-    SamplingParams, Stage, TokenParams, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams,
-    WorkerPrompt, WorkerSampling,
+    ExplainAnswer, GenerateAnswer, GenerateParams, ImproveAnswer, KvStorage, LoadProfile,
+    Notification, PrefillProgressParams, PrepareAnswer, Progress, ProgressParams, Purpose, Request,
+    Role, SamplingParams, Stage, TokenParams, WorkerGenerate, WorkerGenerateAnswer,
+    WorkerGenerateParams, WorkerPrompt, WorkerSampling,
 };
 use localcoder_settings::Acceleration;
 use localcoder_transport::Message;
@@ -139,6 +139,7 @@ impl Host {
             context_tokens: self.settings.context_tokens.min(file.info.trained_context_tokens),
             batch_tokens: BATCH_TOKENS,
             threads: 0,
+            kv: KvStorage::F16,
             gpu_layers: match self.settings.acceleration {
                 Acceleration::Auto | Acceleration::Gpu => None,
                 Acceleration::Cpu => Some(0),

@@ -170,6 +170,7 @@ impl Engine {
             batch_tokens: batch,
             threads,
             outputs,
+            kv: profile.kv,
             gpu,
         };
         let context = Context::new(Arc::clone(model), params, self.shared.cancel_flag())

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use llama_cpp_sys_2 as sys;
+use localcoder_protocol::KvStorage;
 
 use super::{Model, Token};
 
@@ -28,6 +29,8 @@ pub(crate) struct ContextParams {
     /// Most tokens of one [`Context::decode`] whose logits are asked for. Each is a row of the
     /// vocabulary's size in memory.
     pub(crate) outputs: u32,
+    /// How the KV cache is stored.
+    pub(crate) kv: KvStorage,
     /// Whether the model is on a GPU.
     pub(crate) gpu: bool,
 }
@@ -88,12 +91,18 @@ impl Context {
         raw.n_outputs_max = params.outputs.max(params.sequences);
         raw.n_threads = threads;
         raw.n_threads_batch = threads;
-        // Flash attention costs a CPU a fifth of its decode speed; a GPU gains by it.
-        raw.flash_attn_type = if params.gpu {
-            sys::LLAMA_FLASH_ATTN_TYPE_AUTO
-        } else {
-            sys::LLAMA_FLASH_ATTN_TYPE_DISABLED
+        // Flash attention costs a CPU a fifth of its decode speed; a GPU gains by it, and
+        // quantized values can't be read without it.
+        raw.flash_attn_type = match (params.gpu, params.kv) {
+            (true, _) => sys::LLAMA_FLASH_ATTN_TYPE_AUTO,
+            (false, KvStorage::F16) => sys::LLAMA_FLASH_ATTN_TYPE_DISABLED,
+            (false, KvStorage::Q8_0) => sys::LLAMA_FLASH_ATTN_TYPE_ENABLED,
         };
+        let kind = match params.kv {
+            KvStorage::F16 => sys::GGML_TYPE_F16,
+            KvStorage::Q8_0 => sys::GGML_TYPE_Q8_0,
+        };
+        (raw.type_k, raw.type_v) = (kind, kind);
         raw.abort_callback = Some(on_abort_asked);
         raw.abort_callback_data = Arc::as_ptr(&abort).cast_mut().cast();
         // SAFETY: the model is loaded and kept alive by the `Arc`, as is the flag.

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use localcoder_protocol::{
-    ChatMessage, ErrorInfo, LoadModel, LoadModelAnswer, LoadModelParams, LoadProfile, Notification,
-    PrefillProgress, PrefillProgressParams, Purpose, Request, Role, Token, TokenParams,
-    WORKER_VERSION, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams, WorkerHello,
-    WorkerHelloAnswer, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
+    ChatMessage, ErrorInfo, KvStorage, LoadModel, LoadModelAnswer, LoadModelParams, LoadProfile,
+    Notification, PrefillProgress, PrefillProgressParams, Purpose, Request, Role, Token,
+    TokenParams, WORKER_VERSION, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams,
+    WorkerHello, WorkerHelloAnswer, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::{Client, ClientEvent};
 use serde_json::Value;
@@ -21,8 +21,13 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 pub(crate) const WORKER: WorkerId = WorkerId { slot: 3, generation: 7 };
 
-pub(crate) const PROFILE: LoadProfile =
-    LoadProfile { context_tokens: 2048, batch_tokens: 64, threads: 0, gpu_layers: None };
+pub(crate) const PROFILE: LoadProfile = LoadProfile {
+    context_tokens: 2048,
+    batch_tokens: 64,
+    threads: 0,
+    gpu_layers: None,
+    kv: KvStorage::F16,
+};
 
 /// A copy of the demo model that no training replaces under the tests.
 pub(crate) fn model() -> &'static Path {

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use localcoder_protocol::{
-    ErrorCode, LoadModel, LoadModelParams, LoadProfile, LoadProgress, LoadProgressParams, Nothing,
-    Notification, Ping, UnloadModel, WorkerPrompt,
+    ErrorCode, KvStorage, LoadModel, LoadModelParams, LoadProfile, LoadProgress,
+    LoadProgressParams, Nothing, Notification, Ping, UnloadModel, WorkerPrompt,
 };
 
 use crate::harness::{PROFILE, WORKER, Worker, chat, model};
@@ -52,6 +52,21 @@ fn the_memory_that_was_taken_is_told() {
     let half = LoadProfile { context_tokens: PROFILE.context_tokens / 2, ..PROFILE };
     let half = Worker::ready().load(model(), half).unwrap().memory;
     assert_eq!(half.kv_bytes * 2, small.kv_bytes, "the cache is as large as the window");
+}
+
+#[test]
+fn a_quantized_cache_takes_half_the_memory_and_the_model_still_writes() {
+    let mut plain = Worker::ready();
+    let f16 = plain.load(model(), PROFILE).unwrap().memory;
+    let mut worker = Worker::ready();
+    let profile = LoadProfile { kv: KvStorage::Q8_0, ..PROFILE };
+    let q8 = worker.load(model(), profile).unwrap().memory;
+    // 34 bytes for 32 values instead of 64.
+    assert!((q8.kv_bytes * 64).abs_diff(f16.kv_bytes * 34) < f16.kv_bytes, "{q8:?}");
+    let asked = chat(1, "def total(items):\n    return sum(items)");
+    let (first, again) = (worker.generate(&asked), worker.generate(&asked));
+    assert_eq!(first.text, again.text);
+    assert_eq!(again.answer().usage.cached_tokens, again.answer().usage.prompt_tokens - 1);
 }
 
 #[test]
