@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 
 import { story } from "./support/story.mjs";
 import { freezeInMidAnswer, RAMBLING } from "./support/streaming.mjs";
+import { until } from "./support/wait.mjs";
 import { KEYS, READY } from "./support/workbench.mjs";
 
 const FILE = "inventory.py";
@@ -23,10 +24,23 @@ story("explain a function", async ({ ide, workbench, name }) => {
   assert.equal(await workbench.explanationPart("target").innerText(), `${FILE}, lines 4–8`);
   assert.equal(await workbench.explanationPart("model").innerText(), "LocalCoder demo");
   const notes = await workbench.explanationPart("footnotes").innerText();
-  assert.match(notes, /\d+ tokens read, \d+ written, \d+\.\d tokens\/s/u);
+  assert.match(notes, /\d+ tokens read( \(\d+ ahead\))?, \d+ written, \d+\.\d tokens\/s/u);
   assert.equal(await workbench.explanationPart("stop").isVisible(), false);
   assert.equal(ide.read(FILE), before);
   assert.deepEqual(await workbench.notifications(), []);
+});
+
+story("a selection is read before a command is called on it", async ({ ide, workbench }) => {
+  await workbench.openFile(FILE);
+  await workbench.status(READY);
+  await workbench.selectLines(4, 8);
+  await until("the selection is read", async () => (await ide.status()).heldTokens > 100);
+  await workbench.press(KEYS.explain);
+  await workbench.explanationPhase("done");
+  const notes = await workbench.explanationPart("footnotes").innerText();
+  const [, read, ahead] = /(\d+) tokens read \((\d+) ahead\)/u.exec(notes) ?? [];
+  // What is left is the command itself, in the demo model's small vocabulary.
+  assert.ok(Number(read) - Number(ahead) < 64, notes);
 });
 
 story(

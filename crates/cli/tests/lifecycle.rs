@@ -17,27 +17,40 @@ fn pid(number: &serde_json::Value) -> Pid {
     Pid::from_raw(i32::try_from(number.as_i64().unwrap()).unwrap()).unwrap()
 }
 
-/// A generation that does not end by itself for a while.
-const LONG: &[&str] =
-    &["generate", "--raw", "--prompt", "def f(", "--max-tokens", "100000", "--temperature", "2"];
+/// A generation in the middle of which the worker stands still, so that it can't be over before
+/// the test has done what it is about.
+struct Standing {
+    client: std::process::Child,
+    worker: Pid,
+}
 
-fn start_long(installation: &Installation) -> std::process::Child {
-    let mut command = installation.command(LONG);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    installation.wait_for_status("the model writes", |status| {
-        status.is_some_and(|status| status["engine"]["state"] == "working")
-    });
-    child
+impl Standing {
+    fn begin(installation: &Installation) -> Self {
+        let _ = installation.run(&["generate", "--prompt", "x", "--max-tokens", "1"]).ok();
+        let worker = pid(&installation.status().unwrap()["worker"]["pid"]);
+        kill_process(worker, Signal::STOP).unwrap();
+        let mut command = installation.command(&["generate", "--raw", "--prompt", "def f("]);
+        let client = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        installation.wait_for_status("the host waits for the worker", |status| {
+            status.is_some_and(|status| status["engine"]["state"] == "working")
+        });
+        Self { client, worker }
+    }
+
+    fn go_on(&self) {
+        kill_process(self.worker, Signal::CONT).unwrap();
+    }
 }
 
 #[test]
 fn ctrl_c_stops_the_generation_and_the_host_lives() {
     let installation = installation();
-    let mut child = start_long(&installation);
+    let mut standing = Standing::begin(&installation);
     let host = installation.status().unwrap()["pid"].clone();
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let status = wait_for_end(&mut child);
+    kill_process(Pid::from_child(&standing.client), Signal::INT).unwrap();
+    let status = wait_for_end(&mut standing.client);
     assert_eq!(status.code(), Some(i32::from(ErrorCode::Cancelled.exit_code())));
+    standing.go_on();
     installation.wait_for_status("the worker is free", |status| {
         status.is_some_and(|status| status["engine"]["state"] == "ready")
     });
@@ -47,9 +60,10 @@ fn ctrl_c_stops_the_generation_and_the_host_lives() {
 #[test]
 fn a_killed_client_stops_its_generation() {
     let installation = installation();
-    let mut child = start_long(&installation);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut standing = Standing::begin(&installation);
+    standing.client.kill().unwrap();
+    standing.client.wait().unwrap();
+    standing.go_on();
     installation.wait_for_status("the worker is free", |status| {
         status.is_some_and(|status| status["engine"]["state"] == "ready")
     });
@@ -58,10 +72,9 @@ fn a_killed_client_stops_its_generation() {
 #[test]
 fn a_killed_worker_is_reported_and_replaced() {
     let installation = installation();
-    let mut child = start_long(&installation);
-    let worker = pid(&installation.status().unwrap()["worker"]["pid"]);
+    let Standing { mut client, worker } = Standing::begin(&installation);
     kill_process(worker, Signal::KILL).unwrap();
-    let status = wait_for_end(&mut child);
+    let status = wait_for_end(&mut client);
     assert_eq!(status.code(), Some(i32::from(ErrorCode::WorkerCrashed.exit_code())));
     let answer = installation.run(&["generate", "--prompt", "Hi", "--max-tokens", "3", "--json"]);
     assert!(answer.ok().json()["usage"]["generatedTokens"].as_u64().unwrap() > 0);
@@ -71,11 +84,10 @@ fn a_killed_worker_is_reported_and_replaced() {
 #[test]
 fn a_killed_host_takes_its_worker_along_and_the_next_command_starts_another() {
     let installation = installation();
-    let mut child = start_long(&installation);
-    let status = installation.status().unwrap();
-    let (host, worker) = (pid(&status["pid"]), pid(&status["worker"]["pid"]));
+    let Standing { mut client, worker } = Standing::begin(&installation);
+    let host = pid(&installation.status().unwrap()["pid"]);
     kill_process(host, Signal::KILL).unwrap();
-    let ended = wait_for_end(&mut child);
+    let ended = wait_for_end(&mut client);
     assert_eq!(ended.code(), Some(i32::from(ErrorCode::HostUnreachable.exit_code())));
     wait_until("the worker is gone", || test_kill_process(worker).is_err());
     let next = installation.run(&["generate", "--prompt", "Hi", "--max-tokens", "3"]);

@@ -92,6 +92,10 @@ pub struct HostStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub context_tokens: Option<u32>,
+    /// Tokens of code and answers that the model need not read again, where a model is loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub held_tokens: Option<u32>,
     /// Memory of the loaded model, as measured when it was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]

@@ -225,6 +225,8 @@ pub struct WorkerGenerateAnswer {
     pub finish: FinishReason,
     /// What it cost.
     pub usage: Usage,
+    /// Tokens that the KV cache holds now, for all purposes together.
+    pub held_tokens: u32,
 }
 
 /// A piece of text, always whole characters.

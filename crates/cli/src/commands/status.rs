@@ -38,7 +38,8 @@ fn print(status: &HostStatus) {
         output::line(&format!("Model:   {}{demo}", model.name));
     }
     if let Some(tokens) = status.context_tokens {
-        output::line(&format!("Context: {tokens} tokens"));
+        let held = status.held_tokens.unwrap_or(0);
+        output::line(&format!("Context: {tokens} tokens, {held} of them held for what comes next"));
     }
     if let Some(memory) = &status.memory {
         output::line(&format!("Memory:  {}", memory_text(memory)));

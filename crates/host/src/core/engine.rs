@@ -53,6 +53,8 @@ pub(super) struct Loaded {
     pub(super) profile: LoadProfile,
     pub(super) context_tokens: u32,
     pub(super) memory: MemoryUse,
+    /// Tokens in its KV cache after the last answer.
+    pub(super) held_tokens: u32,
     pub(super) device: String,
 }
 
@@ -130,6 +132,13 @@ impl Engine {
 
     pub(super) fn loaded(&self) -> Option<&Loaded> {
         self.loaded.as_ref()
+    }
+
+    /// Notes what the KV cache holds.
+    pub(super) fn holds(&mut self, tokens: u32) {
+        if let Some(loaded) = &mut self.loaded {
+            loaded.held_tokens = tokens;
+        }
     }
 
     pub(super) fn loading_fraction(&self) -> Option<f32> {
@@ -302,6 +311,7 @@ impl Host {
                     profile: loading.profile,
                     context_tokens: answer.context_tokens,
                     memory: answer.memory,
+                    held_tokens: 0,
                     device: answer.device,
                 });
             }

@@ -290,6 +290,7 @@ impl Host {
     }
 
     fn generated(&mut self, answer: &WorkerGenerateAnswer) {
+        self.engine.holds(answer.held_tokens);
         if let Some(job) = self.active.as_mut()
             && matches!(job.work, Work::Explain(_))
         {

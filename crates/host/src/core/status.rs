@@ -31,6 +31,7 @@ impl Host {
                 device: loaded.map_or_else(String::new, |loaded| loaded.device.clone()),
             }),
             context_tokens: loaded.map(|loaded| loaded.context_tokens),
+            held_tokens: loaded.map(|loaded| loaded.held_tokens),
             memory: loaded.map(|loaded| loaded.memory),
         }
     }

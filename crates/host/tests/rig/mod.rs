@@ -187,6 +187,7 @@ impl Rig {
         let answer = json!({
             "worker": WorkerId { slot: 0, generation },
             "finish": FinishReason::EndOfTurn,
+            "heldTokens": 7,
             "usage": Usage { generated_tokens: 3, ..Usage::default() },
         });
         self.event(worker_answer(generation, call, Ok(answer)));

@@ -66,6 +66,16 @@ impl Session {
         &self.sequences[self.current].tokens
     }
 
+    /// How many tokens all sequences hold together; what they share counts once.
+    pub(crate) fn held_tokens(&self) -> usize {
+        let own = |index: usize| {
+            let (before, held) = (&self.sequences[..index], &self.sequences[index].tokens);
+            let shared = before.iter().map(|it| common_prefix(&it.tokens, held)).max();
+            held.len() - shared.unwrap_or(0)
+        };
+        (0..self.sequences.len()).map(own).sum()
+    }
+
     /// Whether no further token fits.
     pub(crate) fn is_full(&self) -> bool {
         self.tokens().len() >= self.window

@@ -75,7 +75,8 @@ pub(crate) fn generate(
     };
     let finish = writer.write()?;
     usage.decode_ms = started.elapsed().as_secs_f64() * 1e3;
-    Ok(WorkerGenerateAnswer { worker: shared.worker(), finish, usage })
+    let held_tokens = count(loaded.session.held_tokens());
+    Ok(WorkerGenerateAnswer { worker: shared.worker(), finish, usage, held_tokens })
 }
 
 /// A drafter where there is something to draft from and a wrong guess can be taken back.

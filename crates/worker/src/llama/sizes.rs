@@ -3,8 +3,11 @@
 
 use localcoder_protocol::MemoryUse;
 
+/// A part of the memory.
+type Field = fn(&mut MemoryUse) -> &mut u64;
+
 /// What a line says of a buffer ends in it; the words before tell whose it is.
-const KINDS: &[(&str, fn(&mut MemoryUse) -> &mut u64)] = &[
+const KINDS: &[(&str, Field)] = &[
     ("model buffer size", |it| &mut it.weights_bytes),
     ("KV buffer size", |it| &mut it.kv_bytes),
     ("RS buffer size", |it| &mut it.kv_bytes),

@@ -297,6 +297,10 @@ worker?: WorkerStatus,
  */
 contextTokens?: number, 
 /**
+ * Tokens of code and answers that the model need not read again, where a model is loaded.
+ */
+heldTokens?: number, 
+/**
  * Memory of the loaded model, as measured when it was loaded.
  */
 memory?: MemoryUse, };

@@ -4,9 +4,10 @@
  */
 import type { ContextUse, FinishReason, Usage } from "../generated/protocol";
 
-/** `120 tokens read, 85 written, 24.3 tokens/s`. */
+/** `120 tokens read (119 ahead), 85 written, 24.3 tokens/s`. */
 export function usageText(usage: Usage): string {
-  const parts = [`${usage.promptTokens} tokens read`, `${usage.generatedTokens} written`];
+  const ahead = usage.cachedTokens > 0 ? ` (${usage.cachedTokens} ahead)` : "";
+  const parts = [`${usage.promptTokens} tokens read${ahead}`, `${usage.generatedTokens} written`];
   if (usage.decodeMs > 0 && usage.generatedTokens > 0) {
     const perSecond = (usage.generatedTokens * 1000) / usage.decodeMs;
     parts.push(`${perSecond.toFixed(1)} tokens/s`);
