@@ -1,6 +1,7 @@
 """Command line of the demo model's tools.
 
-Does: `python -m demo_model prepare|train|export|evaluate|all --work DIR`.
+Does: `python -m demo_model prepare|train|export|evaluate|all|retrain --work DIR`. `all` is the
+others one after the other, from random weights; `retrain` is `all` from the model that ships.
 Does not: any work itself.
 Called by: the project's task runner, people who retrain the model.
 """
@@ -14,15 +15,17 @@ HOME = Path(__file__).resolve().parents[1]
 def main():
     """Read the arguments and run the commands."""
     parser = argparse.ArgumentParser(prog="demo_model", description="Make the demo model.")
-    parser.add_argument("command", choices=("prepare", "train", "export", "evaluate", "all"))
+    parser.add_argument("command", choices=("prepare", "train", "export", "evaluate", "all", "retrain"))
     parser.add_argument("--work", type=Path, required=True, help="folder for data and checkpoints")
-    parser.add_argument("--minutes", type=float, default=80.0, help="wall-clock budget of the training")
+    parser.add_argument("--minutes", type=float, default=82.0, help="wall-clock budget of the training")
     parser.add_argument("--start-from", type=Path, help="a GGUF of an earlier training to go on from")
     parser.add_argument("--output", type=Path, default=HOME / "localcoder-demo.gguf", help="where the GGUF goes")
     parser.add_argument("--records", type=Path, default=HOME / "choose.json", help="records to evaluate on")
     parser.add_argument("--count", type=int, default=0, help="evaluate only so many records (0: all)")
     arguments = parser.parse_args()
-    everything = arguments.command == "all"
+    everything = arguments.command in ("all", "retrain")
+    if arguments.command == "retrain" and arguments.start_from is None:
+        arguments.start_from = HOME / "localcoder-demo.gguf"
     if everything or arguments.command == "prepare":
         from .prepare import make_shards, prepare
         prepare(arguments.work, arguments.start_from)
