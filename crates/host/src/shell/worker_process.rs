@@ -32,6 +32,8 @@ struct Table {
 struct Running {
     outbox: Outbox,
     child: Shared<Child>,
+    /// Whether the host wanted its end.
+    unwanted: bool,
 }
 
 /// See the module.
@@ -71,8 +73,12 @@ impl Workers {
     }
 
     pub(super) fn kill(&self, generation: u64) {
-        let child = lock(&self.table).running.get(&generation).map(|it| Arc::clone(&it.child));
+        let child = lock(&self.table).running.get_mut(&generation).map(|running| {
+            running.unwanted = true;
+            Arc::clone(&running.child)
+        });
         if let Some(child) = child {
+            tracing::info!(generation, "the host ends a worker");
             let _ = lock(&child).kill();
         }
     }
@@ -134,7 +140,7 @@ impl Spawner {
         let last_lines = collect_lines(generation, stderr);
         let (outbox, _) = spawn_writer("worker", stdin);
         let child = Arc::new(Mutex::new(child));
-        let running = Running { outbox, child: Arc::clone(&child) };
+        let running = Running { outbox, child: Arc::clone(&child), unwanted: false };
         lock(&self.table).running.insert(generation, running);
         let (sender, table) = (self.sender.clone(), Arc::clone(&self.table));
         spawn_reader("worker", stdout, move |message| {
@@ -145,9 +151,12 @@ impl Spawner {
                     return true;
                 }
                 None => {
-                    lock(&table).running.remove(&generation);
+                    let running = lock(&table).running.remove(&generation);
                     let ending = end(&child, &last_lines);
-                    tracing::warn!(generation, ending = ending.description, "a worker ended");
+                    // One that the host ended is no news; its end is told by a signal all the same.
+                    if running.is_some_and(|running| !running.unwanted) {
+                        tracing::warn!(generation, ending = ending.description, "a worker ended");
+                    }
                     Event::WorkerEnded { generation, ending }
                 }
             };
