@@ -18,6 +18,7 @@ def main():
     parser.add_argument("command", choices=("prepare", "train", "export", "evaluate", "all", "retrain"))
     parser.add_argument("--work", type=Path, required=True, help="folder for data and checkpoints")
     parser.add_argument("--minutes", type=float, default=82.0, help="wall-clock budget of the training")
+    parser.add_argument("--peak", type=float, help="scale of the learning rate (default: 1, or 0.5 from a model)")
     parser.add_argument("--start-from", type=Path, help="a GGUF of an earlier training to go on from")
     parser.add_argument("--output", type=Path, default=HOME / "localcoder-demo.gguf", help="where the GGUF goes")
     parser.add_argument("--records", type=Path, default=HOME / "choose.json", help="records to evaluate on")
@@ -32,7 +33,8 @@ def main():
         make_shards(arguments.work, processes=2)
     if everything or arguments.command == "train":
         from .train import train
-        train(arguments.work, arguments.minutes, arguments.start_from)
+        peak = arguments.peak or (0.5 if arguments.start_from else 1.0)
+        train(arguments.work, arguments.minutes, arguments.start_from, peak)
     if everything or arguments.command == "export":
         from .export import export
         export(arguments.work, arguments.output)

@@ -29,7 +29,7 @@ SEED = 20260101
 # Of the shards alone; another number makes other samples of the same functions and records.
 SHARDS_SEED = 20261122
 # (level, samples): how hard the samples of each shard are; the early ones are short.
-SHARDS = ((0, 16000), (0, 16000), (1, 12000), (2, 12000), (0, 16000), (1, 12000), (0, 16000), (1, 12000), (2, 12000), (2, 12000))
+SHARDS = ((0, 16000), (1, 12000), (2, 12000), (1, 12000), (2, 12000), (0, 16000), (1, 12000), (2, 12000), (1, 12000), (2, 12000))
 
 
 def write_json(path, value):

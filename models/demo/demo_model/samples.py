@@ -22,6 +22,11 @@ from .variation import new_name, vary, with_quotes
 SHARES = (("explain", 0.08), ("instructed", 0.03), ("infill", 0.025), ("chat", 0.015))
 NOTHING_TO_IMPROVE = 0.25
 ASKED_AGAIN = 0.05
+# Share of the improvements that are of several functions at once, and how long these are at most:
+# a long text to repeat is what such a small model slips in, and needs most practice.
+SEVERAL, SEVERAL_CHARACTERS_MAX = 0.45, 720
+# A function of this many characters is chosen twice as often as the shortest.
+LONG_CHARACTERS = 250
 MADE_UP = 0.22
 RARE_WEIGHT = {
     "list_comp": 14.0, "return_list_comp": 14.0, "f_string": 6.0, "in_tuple": 6.0, "not_in_tuple": 8.0,
@@ -151,14 +156,31 @@ class SampleMaker:
         """Degraded code to good code, or good code to itself."""
         function = self.pick(level)
         good, before, after = self.varied(function)
-        bad = good
-        if self.rng.random() > NOTHING_TO_IMPROVE:
-            bad, _ = degrade(good, self.rng, self.rng.choice((0.5, 1.0, 1.0)))
+        bad = self.degraded(good)
+        name = ast.parse(good).body[0].name
+        if level > 0 and self.rng.random() < SEVERAL:
+            good, bad, after = self.several(good, bad, after, level)
         reason = ""
         if self.rng.random() < ASKED_AGAIN:
-            reason = self.rng.choice(REASONS).format(name=ast.parse(good).body[0].name)
+            reason = self.rng.choice(REASONS).format(name=name)
         pieces, rendered = self.request(function, "improve", bad, before, after, level, reason=reason)
         return pieces, self.code_answer(good, rendered), "improve", bad
+
+    def degraded(self, good):
+        """The code degraded, or as it is where there shall be nothing to improve."""
+        if self.rng.random() < NOTHING_TO_IMPROVE:
+            return good
+        return degrade(good, self.rng, self.rng.choice((0.5, 1.0, 1.0)))[0]
+
+    def several(self, good, bad, after, level):
+        """Further functions behind a first one, and what stands after the last."""
+        for _ in range(self.rng.randint(1, 3)):
+            code, _, behind = self.varied(self.pick(level))
+            if len(good) + len(code) > SEVERAL_CHARACTERS_MAX:
+                continue
+            gap = "\n" * self.rng.choice((2, 2, 3))
+            good, bad, after = good + gap + code, bad + gap + self.degraded(code), behind
+        return good, bad, after
 
     def make_explain(self, level):
         """Code to a short explanation."""
@@ -252,7 +274,8 @@ class SampleMaker:
 def function_weight(code):
     """How often a function is chosen: more often when it holds rare idioms."""
     kinds = {site.kind for site in find_sites(code, random.Random(0))}
-    return (1.0 if kinds else 0.4) + sum(RARE_WEIGHT.get(kind, 0.0) for kind in kinds)
+    length = 1.0 + len(code) / LONG_CHARACTERS
+    return length * (1.0 if kinds else 0.4) + sum(RARE_WEIGHT.get(kind, 0.0) for kind in kinds)
 
 
 def make_records(functions, rng, with_edit, without_edit, words):

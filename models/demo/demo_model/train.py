@@ -24,7 +24,7 @@ DECAY_SHARE = 1.0
 PROMPT_WEIGHT = 0.01
 CHECKPOINT_SECONDS = 180
 # Until this share of the budget, samples are drawn from shards of these levels.
-LEVELS = ((0.08, (0,)), (0.50, (0, 0, 1, 2)), (1.01, (0, 1, 2, 2)))
+LEVELS = ((0.06, (0,)), (0.50, (0, 1, 1, 2)), (1.01, (0, 1, 2, 2)))
 
 
 def loss_of(weights, tokens, positions, segments, answers, dtype):
@@ -118,8 +118,8 @@ def load_checkpoint(work):
         return pickle.load(file)
 
 
-def train(work, minutes, start_from=None, dtype=jnp.bfloat16):
-    """Train until the budget is used up; resume when there is a checkpoint."""
+def train(work, minutes, start_from=None, peak=1.0, dtype=jnp.bfloat16):
+    """Train until the budget is used up; resume when there is a checkpoint. `peak` scales the learning rate."""
     optimizer = make_optimizer()
     found = load_checkpoint(work)
     if found:
@@ -140,7 +140,7 @@ def train(work, minutes, start_from=None, dtype=jnp.bfloat16):
     while elapsed < budget:
         share = elapsed / budget
         batch = rows.batch(step, share)
-        weights, state, figures = run_step(weights, state, factor_of(step, share), *batch)
+        weights, state, figures = run_step(weights, state, peak * factor_of(step, share), *batch)
         recent.append([float(figure) for figure in figures])
         now = time.monotonic()
         elapsed, last = elapsed + now - last, now
