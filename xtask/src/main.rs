@@ -4,6 +4,7 @@
 //! stands in its own file under `commands`. Called by people, by `.ci/run` and by nothing else.
 
 mod arguments;
+mod bench;
 mod commands;
 mod display;
 mod files;

@@ -16,7 +16,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let work = arguments.option("--work")?;
     let words = arguments.rest();
     if words.is_empty() {
-        bail!("say what to do: prepare, train, export, evaluate or all");
+        bail!("say what to do: retrain, prepare, train, export, evaluate or all");
     }
     let folder = places::root().join("models/demo");
     let python = environment()?;
@@ -40,7 +40,7 @@ fn environment_python() -> PathBuf {
 }
 
 /// The virtual environment's Python, with what the tool needs.
-fn environment() -> Result<PathBuf> {
+pub(crate) fn environment() -> Result<PathBuf> {
     let root = places::root();
     let venv = home().join("venv");
     let python = environment_python();

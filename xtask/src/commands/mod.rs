@@ -3,6 +3,7 @@
 //! A command that is not here does not exist: help, usage lines and dispatch are made from
 //! this table. Each command's work stands in its own file.
 
+mod bench;
 mod build;
 mod codegen;
 mod demo_model;
@@ -20,6 +21,7 @@ use crate::arguments::Arguments;
 use crate::report;
 
 pub(crate) use codegen::generated;
+pub(crate) use demo_model::environment as demo_model_python;
 
 /// One command.
 struct Command {
@@ -57,6 +59,12 @@ const COMMANDS: &[Command] = &[
         run: e2e::run,
     },
     Command {
+        name: "bench",
+        usage: "bench [--quick] [--alone] [--yes]",
+        about: "how fast the engine is, beside llama-server (built once, some minutes)",
+        run: bench::run,
+    },
+    Command {
         name: "codegen",
         usage: "codegen [--check]",
         about: "write the files made from tables in the code, or check them",
@@ -70,7 +78,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "demo-model",
-        usage: "demo-model prepare|train|export|evaluate|all [OPTION]…",
+        usage: "demo-model retrain|prepare|train|export|evaluate|all [OPTION]…",
         about: "make or measure the demo model (Python, in a virtual environment of its own)",
         run: demo_model::run,
     },

@@ -45,7 +45,11 @@ const ROWS: &[Row] = &[
     },
     Row { name: "desktop", uses: &["launcher"], links: WEB_VIEW },
     Row { name: "test-support", uses: &["protocol", "transport"], links: &[] },
-    Row { name: "xtask", uses: &["protocol", "settings"], links: &[] },
+    Row {
+        name: "xtask",
+        uses: &["protocol", "settings", "assist", "transport"],
+        links: TREE_SITTER,
+    },
 ];
 
 /// Crates that can open a connection to elsewhere or encrypt one.

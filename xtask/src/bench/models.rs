@@ -1,0 +1,61 @@
+//! The models that are measured: the demo model in the shape of larger ones.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use sha2::{Digest as _, Sha256};
+
+use super::peer::Peer;
+use crate::commands::demo_model_python;
+use crate::files::Stamp;
+use crate::{places, process, report};
+
+/// Whose cost it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Qwen2.5-Coder-0.5B.
+    Small,
+    /// Qwen2.5-Coder-7B.
+    Large,
+}
+
+impl Shape {
+    /// As the demo model's tools name it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Small => "0.5b",
+            Self::Large => "7b",
+        }
+    }
+}
+
+/// The file, made where it is not there or made of another demo model. `Q4_K_M` where there is
+/// a peer to quantize it, else `Q8_0`.
+pub(super) fn make(shape: Shape, folder: &Path, peer: Option<&Peer>) -> Result<PathBuf> {
+    let name = shape.name();
+    let q8 = folder.join(format!("demo-{name}-q8_0.gguf"));
+    let q4 = folder.join(format!("demo-{name}-q4_k_m.gguf"));
+    let made = if peer.is_some() { &q4 } else { &q8 };
+    let demo = fs_err::read(places::root().join("models/demo/localcoder-demo.gguf"))?;
+    let digest = format!("{:x?}", Sha256::digest(&demo).as_slice());
+    let kind = if peer.is_some() { "q4" } else { "q8" };
+    let stamp = Stamp::new(&format!("bench-{name}-{kind}"), digest);
+    if stamp.is_fresh() && made.is_file() {
+        return Ok(made.clone());
+    }
+    stamp.clear();
+    report::stage(&format!("make the {name} model"), || {
+        let mut widen = process::command(demo_model_python()?, &places::root().join("models/demo"));
+        widen.args(["-B", "-m", "demo_model.widen", name]).arg(&q8);
+        process::read(&mut widen)?;
+        if let Some(peer) = peer {
+            let mut quantize = process::command(&peer.quantize, folder);
+            // Its input is quantized already, to 8 bits.
+            process::read(quantize.arg("--allow-requantize").args([&q8, &q4]).arg("Q4_K_M"))?;
+            fs_err::remove_file(&q8)?;
+        }
+        Ok(())
+    })?;
+    stamp.set()?;
+    Ok(made.clone())
+}

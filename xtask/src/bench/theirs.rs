@@ -1,0 +1,130 @@
+//! llama-server, asked over a plain loopback connection.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use super::cases::{Case, WINDOW_TOKENS};
+use super::ours::Timing;
+use super::peer::Peer;
+
+/// Its settings that are measured: as it comes, and with each of its own kinds of drafts.
+pub(super) const SETTINGS: &[(&str, &[&str])] = &[
+    ("as it comes", &[]),
+    ("with ngram-simple", &["--spec-type", "ngram-simple"]),
+    ("with ngram-mod", &["--spec-type", "ngram-mod"]),
+];
+
+const START_DEADLINE: Duration = Duration::from_secs(300);
+
+/// A running server with the model.
+pub(super) struct Theirs {
+    child: Child,
+    port: u16,
+}
+
+impl Theirs {
+    pub(super) fn start(peer: &Peer, model: &Path, arguments: &[&str]) -> Result<Self> {
+        // Free now; nothing else here takes ports.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let child = Command::new(&peer.server)
+            .arg("--model")
+            .arg(model)
+            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+            .args(["--ctx-size", &WINDOW_TOKENS.to_string(), "--parallel", "1"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("llama-server can't be started")?;
+        let mut theirs = Self { child, port };
+        let deadline = Instant::now() + START_DEADLINE;
+        while !theirs.is_healthy() {
+            if let Some(status) = theirs.child.try_wait()? {
+                bail!("llama-server {} ended: {status}", arguments.join(" "));
+            }
+            if Instant::now() > deadline {
+                bail!("llama-server {} does not get ready", arguments.join(" "));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(theirs)
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn is_healthy(&self) -> bool {
+        let ask = || {
+            let mut lines = self.ask("GET", "/health", "")?;
+            let mut status = String::new();
+            lines.read_line(&mut status)?;
+            Ok::<_, anyhow::Error>(status)
+        };
+        ask().is_ok_and(|status| status.contains(" 200 "))
+    }
+
+    /// Sends a request; what is returned begins with the status line.
+    fn ask(&self, method: &str, path: &str, body: &str) -> Result<BufReader<TcpStream>> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_nodelay(true)?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        Ok(BufReader::new(stream))
+    }
+
+    /// Writes the answer; with `keep`, on what it has read of the prompt before.
+    pub(super) fn write(&mut self, case: &Case, keep: bool) -> Result<Timing> {
+        let body = json!({
+            "prompt": case.text(),
+            "n_predict": case.layout.max_tokens,
+            "stop": case.layout.stop,
+            "temperature": 0,
+            "cache_prompt": keep,
+            "stream": true,
+        });
+        let begun = Instant::now();
+        let lines = self.ask("POST", "/completion", &body.to_string())?.lines();
+        let mut first_ms = None;
+        // Lengths of chunks stand between the events; only the events begin with `data: `.
+        for line in lines {
+            let line = line?;
+            let Some(event) = line.strip_prefix("data: ") else { continue };
+            let event: Value = serde_json::from_str(event).context("an event is no JSON")?;
+            if event["content"].as_str().is_some_and(|text| !text.is_empty()) {
+                first_ms.get_or_insert_with(|| begun.elapsed().as_secs_f64() * 1e3);
+            }
+            if event["stop"] == true {
+                let total_ms = begun.elapsed().as_secs_f64() * 1e3;
+                let count = |name: &str| {
+                    event[name].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
+                };
+                return Ok(Timing {
+                    first_ms: first_ms.unwrap_or(total_ms),
+                    total_ms,
+                    tokens: count("tokens_predicted"),
+                    prompt_tokens: count("tokens_evaluated"),
+                });
+            }
+        }
+        bail!("llama-server ended its answer early")
+    }
+}
+
+impl Drop for Theirs {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
