@@ -130,5 +130,5 @@ fn every(count: usize, mut case: impl FnMut(&Value) -> Result<Case>) -> Result<V
     let mut records = records()?;
     records.sort_by_key(|record| record["degraded"].as_str().map(str::len));
     let step = (records.len() / count.max(1)).max(1);
-    records.iter().step_by(step).take(count).map(|record| case(record)).collect()
+    records.iter().step_by(step).take(count).map(case).collect()
 }

@@ -40,8 +40,8 @@ pub(crate) fn run(plan: Plan) -> Result<()> {
     let peer = if plan.alone { None } else { Some(peer::build(&folder)?) };
     let shapes: &[Shape] = if plan.quick { &[Shape::Small] } else { &[Shape::Small, Shape::Large] };
     let mut rows = Vec::new();
-    let mut versions = Versions::default();
-    versions.theirs = peer.as_ref().map(|peer| peer.version);
+    let theirs = peer.as_ref().map(|peer| peer.version);
+    let mut versions = Versions { theirs, ..Versions::default() };
     for shape in shapes {
         let model = models::make(*shape, &folder, peer.as_ref())?;
         let name = shape.name();

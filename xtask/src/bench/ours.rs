@@ -167,6 +167,7 @@ impl Drop for Ours {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn plain(error: ErrorInfo) -> anyhow::Error {
     anyhow!("{error}")
 }
