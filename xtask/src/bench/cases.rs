@@ -126,7 +126,7 @@ pub(super) fn long(ours: &mut Ours) -> Result<Vec<Case>> {
 }
 
 /// Cases of records that are spread over all lengths.
-fn every(count: usize, mut case: impl FnMut(&Value) -> Result<Case>) -> Result<Vec<Case>> {
+fn every(count: usize, case: impl FnMut(&Value) -> Result<Case>) -> Result<Vec<Case>> {
     let mut records = records()?;
     records.sort_by_key(|record| record["degraded"].as_str().map(str::len));
     let step = (records.len() / count.max(1)).max(1);
