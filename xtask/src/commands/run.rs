@@ -24,6 +24,9 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     if smoke && !browser && !display::is_there() {
         groups.push(Group::Display);
     }
+    if smoke && browser {
+        groups.push(Group::Tests);
+    }
     setup::ensure(&groups, yes)?;
     build::programs()?;
     let ide = ide::assemble()?;
