@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{ChildStdin, Command as Program, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
@@ -15,6 +16,10 @@ use crate::window::{Command, Event, LINE_BYTES_MAX};
 /// How long windows may take to close: a page is asked before.
 const STOP_TIME: Duration = Duration::from_secs(4);
 
+/// How long the last events of an ended program are waited for. They are there at once unless a
+/// process that left its group still holds the pipe.
+const LAST_EVENTS_TIME: Duration = Duration::from_secs(1);
+
 /// A running window program.
 #[derive(Debug)]
 pub(crate) struct Desktop {
@@ -23,8 +28,8 @@ pub(crate) struct Desktop {
 }
 
 impl Desktop {
-    /// Starts it for one origin. `on_event` is called for each event and `on_end` once, from
-    /// threads of their own.
+    /// Starts it for one origin. `on_event` is called for each event and `on_end` once, after
+    /// the last of them, from threads of their own.
     pub(crate) fn start(
         setup: &Setup,
         origin: String,
@@ -40,15 +45,19 @@ impl Desktop {
         for (name, value) in software_rendering() {
             program.env(name, value);
         }
+        let (reading, read_out) = mpsc::channel::<()>();
         let spawned = Group::spawn(
             program,
             move |child| {
                 if let Some(stdout) = child.stdout.take() {
-                    spawn_reader(stdout, on_event);
+                    spawn_reader(stdout, on_event, reading);
                 }
                 child.stdin.take()
             },
-            on_end,
+            move |status| {
+                let _ = read_out.recv_timeout(LAST_EVENTS_TIME);
+                on_end(status);
+            },
         );
         let (group, stdin) = spawned.map_err(|error| {
             ErrorInfo::new(
@@ -83,8 +92,14 @@ impl Desktop {
     }
 }
 
-fn spawn_reader(stdout: impl Read + Send + 'static, on_event: impl Fn(Event) + Send + 'static) {
+/// Reads events to the end of the pipe, then lets go of `reading`.
+fn spawn_reader(
+    stdout: impl Read + Send + 'static,
+    on_event: impl Fn(Event) + Send + 'static,
+    reading: mpsc::Sender<()>,
+) {
     let read = move || {
+        let _reading = reading;
         let mut reader = BufReader::new(stdout);
         loop {
             let mut line = Vec::new();
@@ -133,5 +148,43 @@ mod tests {
         assert!(!has_gpu(dir.path()));
         fs_err::write(dir.path().join("renderD128"), "").unwrap();
         assert!(has_gpu(dir.path()));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_last_events_of_a_program_come_before_its_end() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("desktop");
+        let events = 500;
+        let event = r#"{"event":"loaded","window":1}"#;
+        let script = format!("#!/bin/sh\nfor n in $(seq {events}); do echo '{event}'; done");
+        fs_err::write(&program, script).unwrap();
+        fs_err::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let folder = || dir.path().to_owned();
+        let setup = Setup {
+            editor: folder(),
+            runtime: folder(),
+            logs: folder(),
+            home: None,
+            node: folder(),
+            server_main: folder(),
+            localcoder: folder(),
+            desktop: program,
+            display: true,
+        };
+        let (sender, receiver) = mpsc::channel();
+        let ends = sender.clone();
+        let desktop = Desktop::start(
+            &setup,
+            "http://127.0.0.1".to_owned(),
+            move |_| sender.send("event").unwrap_or_default(),
+            move |_| ends.send("end").unwrap_or_default(),
+        )
+        .unwrap();
+        let heard: Vec<&str> = receiver.iter().collect();
+        assert_eq!(heard.len(), events + 1);
+        assert_eq!(heard.last(), Some(&"end"));
+        drop(desktop);
     }
 }

@@ -127,7 +127,9 @@ fn windows_that_die_are_opened_again_once() {
     let mut run = fake.open(&["project"]);
     fake.opened_url(0);
     fake.say(r#"{"event":"moved","window":1,"url":"http://127.1.1.1:4711/?folder=/moved/to"}"#);
-    // The event is handled before the end of the program that said it is known.
+    until("the event is handled", || {
+        fake.read("editor/launcher.json").filter(|memory| memory.contains("/moved/to"))
+    });
     let first = fake.kill("desktop", 0);
     assert!(fake.opened_url(1).ends_with("&folder=/moved/to"), "{}", fake.opened_url(1));
     fake.kill("desktop", first);
