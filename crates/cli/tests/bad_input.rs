@@ -93,7 +93,7 @@ fn a_missing_demo_model() {
         std::os::unix::fs::symlink(program, folder.join(name)).unwrap();
     }
     let moved = folder.join("localcoder-copy");
-    std::fs::copy(env!("CARGO_BIN_EXE_localcoder"), &moved).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_localcoder"), &moved);
     let mut moved = std::process::Command::new(moved);
     moved.args(command.get_args()).current_dir(installation.folder());
     moved.env("LOCALCODER_HOME", installation.home());
@@ -137,6 +137,12 @@ fn a_runtime_folder_of_others_or_a_file_in_its_place() {
     let _ = installation.run(&["host", "start"]).failed(ErrorCode::RuntimeFolder);
 }
 
+/// Another process copies: a file that is open for writing here is so for a moment in each child
+/// that another test starts, and the system runs no program that somebody may still write.
+fn copy_program(from: &str, to: &std::path::Path) {
+    assert!(std::process::Command::new("cp").arg(from).arg(to).status().unwrap().success());
+}
+
 /// Root may write anywhere, so the command runs as `nobody`.
 #[test]
 fn a_home_that_is_not_writable() {
@@ -148,7 +154,7 @@ fn a_home_that_is_not_writable() {
     let program = env!("CARGO_BIN_EXE_localcoder");
     let output = if rustix::process::geteuid().is_root() {
         let copy = installation.folder().join("localcoder");
-        std::fs::copy(program, &copy).unwrap();
+        copy_program(program, &copy);
         std::process::Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
             .arg(copy)

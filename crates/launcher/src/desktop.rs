@@ -153,14 +153,18 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_last_events_of_a_program_come_before_its_end() {
-        use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("desktop");
         let events = 500;
         let event = r#"{"event":"loaded","window":1}"#;
         let script = format!("#!/bin/sh\nfor n in $(seq {events}); do echo '{event}'; done");
-        fs_err::write(&program, script).unwrap();
-        fs_err::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        // Written by another process, or one that another test starts at this moment would have
+        // it open for writing, and the system would not run it.
+        let write = format!("cat > '{0}' && chmod 755 '{0}'", program.display());
+        let mut shell = Program::new("/bin/sh");
+        let mut shell = shell.args(["-c", &write]).stdin(Stdio::piped()).spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success());
         let folder = || dir.path().to_owned();
         let setup = Setup {
             editor: folder(),

@@ -69,10 +69,16 @@ impl Fake {
         self.script("ide/node/bin/node", &format!("#!/bin/sh\n{write_down}\n{body}"));
     }
 
+    /// Another process writes it: a file that is open for writing here is so for a moment in each
+    /// child that another test starts, and the system runs no program that somebody may write.
     fn script(&self, name: &str, text: &str) {
-        self.write(name, text);
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(self.home().join(name), mode).unwrap();
+        let path = self.home().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", r#"cat > "$0" && chmod 755 "$0""#]).arg(path).stdin(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success());
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
