@@ -7,24 +7,81 @@ use localcoder_protocol::{DocumentText, ErrorInfo, LineRange};
 use serde_json::Value;
 
 use super::ours::Ours;
+use super::report::Target;
 use crate::places;
 
 /// The window of both engines.
 pub(super) const WINDOW_TOKENS: u32 = 4096;
-/// Functions of 60 to 420 tokens: about three characters each.
-const CHARACTERS: std::ops::Range<usize> = 180..1_300;
+/// Tokens of an edit's answer.
+const EDIT_TOKENS: std::ops::RangeInclusive<u32> = 60..=420;
+/// Shorter code than this is not tried: it has fewer tokens.
+const CHARACTERS_MIN: usize = 120;
 /// Tokens of an explanation; enough to time, and the demo has little to say.
 const EXPLANATION_TOKENS: u32 = 96;
-/// Lines of a file that make a prompt of about 1,000 tokens.
-const LONG_LINES: usize = 90;
+/// Lines of a file to begin with.
+const LINES_MIN: usize = 12;
+
+/// What is to be done to the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Lines go: a result that is only returned, an `else` after a return.
+    Delete,
+    /// Words of a line change.
+    Replace,
+    /// Both.
+    Mixed,
+    /// Nothing to improve: the answer is the code.
+    Copy,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 4] = [Self::Delete, Self::Replace, Self::Mixed, Self::Copy];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Replace => "replace",
+            Self::Mixed => "mixed",
+            Self::Copy => "nothing to do",
+        }
+    }
+
+    pub(super) fn target(self) -> Target {
+        if self == Self::Delete { Target::AtLeast(3.0) } else { Target::None }
+    }
+
+    fn of(record: &Value) -> Self {
+        const DELETING: [&str; 4] =
+            ["return_temp", "else_after_return", "return_bool", "return_list_comp"];
+        let names = record["transforms"].as_array().map_or(&[][..], Vec::as_slice);
+        let deletes = |name: &Value| name.as_str().is_some_and(|name| DELETING.contains(&name));
+        match (names.iter().any(deletes), names.iter().all(deletes)) {
+            _ if names.is_empty() => Self::Copy,
+            (true, true) => Self::Delete,
+            (false, _) => Self::Replace,
+            (true, false) => Self::Mixed,
+        }
+    }
+}
 
 /// One prompt.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) layout: Layout,
+    pub(super) kind: Kind,
+    /// Tokens of the prompt and of our engine's answer.
+    pub(super) prompt_tokens: u32,
+    pub(super) tokens: u32,
 }
 
 impl Case {
+    /// The same with a beginning that no engine has read.
+    pub(super) fn unread(&self, number: usize) -> Self {
+        let mut case = self.clone();
+        case.layout.system = format!("{number}. {}", case.layout.system);
+        case
+    }
+
     /// The prompt as text with the template's control tokens written out, as llama-server reads
     /// it. The widened demo has plain ChatML.
     pub(super) fn text(&self) -> String {
@@ -43,7 +100,8 @@ impl Case {
         let task = prepare(&document, lines, Command::rewrite(None)).expect("it is sound");
         let counts = vec![1; task.texts_to_count().len()];
         let limits = Limits { window_tokens: 512, trained_context_tokens: 512 };
-        Self { layout: task.layout(&counts, limits).expect("it fits") }
+        let layout = task.layout(&counts, limits).expect("it fits");
+        Self { layout, kind: Kind::Copy, prompt_tokens: 0, tokens: 0 }
     }
 }
 
@@ -51,29 +109,27 @@ fn document(path: &str, text: String) -> DocumentText {
     DocumentText { path: path.to_owned(), language_id: Some("python".to_owned()), text }
 }
 
-/// The records with something to improve.
 fn records() -> Result<Vec<Value>> {
     let text = fs_err::read_to_string(places::root().join("models/demo/choose.json"))?;
     let records: Vec<Value> = serde_json::from_str(&text)?;
-    let wanted = |record: &Value| {
-        let code = record["degraded"].as_str().unwrap_or_default();
-        CHARACTERS.contains(&code.len())
-            && record["transforms"].as_array().is_some_and(|it| !it.is_empty())
+    let long = |record: &Value| {
+        record["degraded"].as_str().is_some_and(|code| code.len() >= CHARACTERS_MIN)
     };
-    Ok(records.into_iter().filter(wanted).collect())
+    Ok(records.into_iter().filter(long).collect())
 }
 
 fn lay_out(
     ours: &mut Ours,
     document: &DocumentText,
     lines: LineRange,
-    command: Command,
+    (kind, command): (Kind, Command),
 ) -> Result<Case> {
     let plain = |error: ErrorInfo| anyhow!("{error}");
     let task = prepare(document, lines, command).map_err(plain)?;
     let counts = ours.count(task.texts_to_count())?;
     let limits = Limits { window_tokens: WINDOW_TOKENS, trained_context_tokens: WINDOW_TOKENS };
-    Ok(Case { layout: task.layout(&counts, limits).map_err(plain)? })
+    let layout = task.layout(&counts, limits).map_err(plain)?;
+    Ok(Case { layout, kind, prompt_tokens: 0, tokens: 0 })
 }
 
 /// A record's code with what stands round it, and the lines of the code.
@@ -88,47 +144,74 @@ fn in_its_file(record: &Value) -> Result<(DocumentText, LineRange)> {
     Ok((document(part("file")?, text), lines))
 }
 
-/// Edits of different lengths.
+/// Edits of different lengths and kinds, each with an answer of [`EDIT_TOKENS`].
 pub(super) fn edits(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
-    every(count, |record| {
-        let (document, lines) = in_its_file(record)?;
-        lay_out(ours, &document, lines, Command::rewrite(None))
-    })
+    let mut by_kind: Vec<Vec<Case>> = Vec::new();
+    let records = records()?;
+    for kind in Kind::ALL {
+        let mut cases = Vec::new();
+        for record in records.iter().filter(|record| Kind::of(record) == kind) {
+            let (document, lines) = in_its_file(record)?;
+            let mut case = lay_out(ours, &document, lines, (kind, Command::rewrite(None)))?;
+            let timing = ours.write(&case, true)?.0;
+            (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
+            if EDIT_TOKENS.contains(&case.tokens) {
+                cases.push(case);
+            }
+        }
+        cases.sort_by_key(|case| case.tokens);
+        by_kind.push(cases);
+    }
+    // Mostly of the kinds that change something, each spread over all its lengths.
+    let shares = [count * 3 / 8, count / 4, count / 4, count / 8];
+    let chosen = by_kind.iter().zip(shares).flat_map(|(cases, share)| spread(cases, share));
+    Ok(chosen.cloned().collect())
 }
 
-/// Explanations of the same functions.
+/// Explanations of some of the functions.
 pub(super) fn explanations(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
-    let mut cases = every(count, |record| {
+    let mut cases = Vec::new();
+    for record in spread(&records()?, count) {
         let (document, lines) = in_its_file(record)?;
-        lay_out(ours, &document, lines, Command::Explain)
-    })?;
-    for case in &mut cases {
+        let mut case = lay_out(ours, &document, lines, (Kind::Copy, Command::Explain))?;
         case.layout.max_tokens = EXPLANATION_TOKENS;
+        let timing = ours.write(&case, false)?.0;
+        (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
+        cases.push(case);
     }
     Ok(cases)
 }
 
-/// Edits with a prompt of about 1,000 tokens.
-pub(super) fn long(ours: &mut Ours) -> Result<Vec<Case>> {
+/// Edits in a file whose prompt has about so many tokens.
+pub(super) fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
     let mut lines = Vec::new();
     for record in records()? {
         lines.extend(record["good"].as_str().unwrap_or_default().lines().map(str::to_owned));
         lines.push(String::new());
     }
     let mut cases = Vec::new();
-    for chunk in lines.chunks(LONG_LINES).take(6) {
-        let document = document("long.py", chunk.join("\n"));
-        let middle = u32::try_from(chunk.len() / 2).unwrap_or(1);
+    let mut rest = lines.as_slice();
+    while cases.len() < count {
+        let mut used = rest.len().min(LINES_MIN);
+        let mut document = document("long.py", rest[..used].join("\n"));
+        // The demo's vocabulary is small: a line of code is about fifteen tokens.
+        while ours.count(vec![document.text.clone()])?[0] < tokens && used < rest.len() {
+            used += 1;
+            document.text = rest[..used].join("\n");
+        }
+        let middle = u32::try_from(used / 2).unwrap_or(1);
         let lines = LineRange { start: middle, end: middle + 8 };
-        cases.push(lay_out(ours, &document, lines, Command::rewrite(None))?);
+        let mut case = lay_out(ours, &document, lines, (Kind::Mixed, Command::rewrite(None)))?;
+        let timing = ours.write(&case, true)?.0;
+        (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
+        cases.push(case);
+        rest = &rest[(used / 2).min(rest.len())..];
     }
     Ok(cases)
 }
 
-/// Cases of records that are spread over all lengths.
-fn every(count: usize, case: impl FnMut(&Value) -> Result<Case>) -> Result<Vec<Case>> {
-    let mut records = records()?;
-    records.sort_by_key(|record| record["degraded"].as_str().map(str::len));
-    let step = (records.len() / count.max(1)).max(1);
-    records.iter().step_by(step).take(count).map(case).collect()
+/// So many of the items, evenly taken.
+fn spread<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
+    let count = count.min(items.len());
+    (0..count).map(move |index| &items[index * items.len() / count])
 }

@@ -6,23 +6,30 @@
 //! anything about the quality of answers. Called by `commands/bench.rs`.
 
 mod cases;
-mod measure;
+mod contest;
+mod first;
+mod host;
+mod limits;
 mod models;
 mod ours;
 mod peer;
 mod report;
 mod statistics;
 mod theirs;
+mod writing;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::{places, report as terminal};
+use cases::Case;
 use models::Shape;
 use ours::Ours;
-use report::{Row, Versions};
-use theirs::Theirs;
+use peer::Peer;
+use report::{Row, Setting, Target};
+use statistics::Figure;
+use theirs::{NGRAMS, Settings, Theirs};
 
 /// What to measure.
 #[derive(Debug, Clone, Copy)]
@@ -33,64 +40,133 @@ pub(crate) struct Plan {
     pub(crate) alone: bool,
 }
 
+/// How much is measured with a shape.
+#[derive(Debug, Clone, Copy)]
+struct Amount {
+    edits: usize,
+    texts: usize,
+    long: usize,
+    rounds: usize,
+    cancels: usize,
+    cost_rounds: usize,
+}
+
+impl Amount {
+    fn of(shape: Shape, quick: bool) -> Self {
+        let small = Self { edits: 24, texts: 4, long: 4, rounds: 2, cancels: 40, cost_rounds: 6 };
+        match (shape, quick) {
+            (Shape::Demo, _) => Self { cancels: 1_000, ..small },
+            (Shape::Small, false) => small,
+            (Shape::Small, true) => Self { edits: 16, rounds: 1, ..small },
+            (Shape::Large, _) => Self { texts: 3, rounds: 1, cancels: 20, cost_rounds: 3, ..small },
+        }
+    }
+}
+
+/// One model, our engine with it, and what they are asked.
+struct Bench<'a> {
+    shape: &'static str,
+    model: PathBuf,
+    amount: Amount,
+    ours: Ours,
+    peer: Option<&'a Peer>,
+    /// llama-server's drafts that are measured beside its default.
+    ngrams: Vec<&'static Settings>,
+    edits: Vec<Case>,
+    texts: Vec<Case>,
+    long: Vec<Case>,
+}
+
+impl Bench<'_> {
+    fn theirs(&self, settings: &Settings) -> Result<Theirs> {
+        let peer = self.peer.ok_or_else(|| anyhow::anyhow!("llama-server is not measured"))?;
+        Theirs::start(peer, &self.model, settings)
+    }
+
+    fn row(
+        &self,
+        name: impl Into<String>,
+        figure: Figure,
+        target: Target,
+        note: impl Into<String>,
+    ) -> Row {
+        Row { shape: self.shape, name: name.into(), figure, target, note: note.into() }
+    }
+}
+
+/// A part of the measurements.
+type Part = fn(&mut Bench<'_>) -> Result<Vec<Row>>;
+
+/// What is measured with each model, in this order.
+const PARTS: &[(&str, Part)] = &[
+    ("edits", writing::edits),
+    ("novel text", writing::novel),
+    ("first token", first::resident),
+    ("start", first::start),
+    ("change of the model", first::switch),
+    ("cancels", limits::cancels),
+    ("cost beside the steps", limits::own_cost),
+    ("memory", limits::memory),
+];
+
+/// What is measured with the model that is shipped: nothing that a large one would hide.
+const DEMO_PARTS: &[(&str, Part)] =
+    &[("cancels", limits::cancels), ("cost beside the steps", limits::own_cost)];
+
 /// Measures, prints the table and writes `target/bench/engine.json`.
 pub(crate) fn run(plan: Plan) -> Result<()> {
     let folder = places::target().join("bench");
     fs_err::create_dir_all(&folder)?;
     let peer = if plan.alone { None } else { Some(peer::build(&folder)?) };
-    let shapes: &[Shape] = if plan.quick { &[Shape::Small] } else { &[Shape::Small, Shape::Large] };
-    let mut rows = Vec::new();
     let theirs = peer.as_ref().map(|peer| peer.version);
-    let mut versions = Versions { theirs, ..Versions::default() };
+    let mut setting = Setting { theirs, machine: processor(), ..Setting::default() };
+    let shapes: &[Shape] = if plan.quick { &[Shape::Demo, Shape::Small] } else { &Shape::ALL };
+    let mut rows = Vec::new();
     for shape in shapes {
         let model = models::make(*shape, &folder, peer.as_ref())?;
-        let name = shape.name();
-        terminal::stage(&format!("measure {name}"), || {
-            let mut ours = Ours::start(&model)?;
-            versions.ours = ours.llama_build.clone();
-            rows.extend(measure_shape(name, &model, &mut ours, peer.as_ref(), plan)?);
-            Ok(())
-        })?;
+        let ngrams = if *shape == Shape::Large {
+            writing::best_ngrams(&rows)
+        } else {
+            NGRAMS.iter().collect()
+        };
+        let mut bench = prepare(*shape, &model, plan, peer.as_ref(), ngrams)?;
+        setting.ours.clone_from(&bench.ours.llama_build);
+        let parts = if *shape == Shape::Demo { DEMO_PARTS } else { PARTS };
+        for (name, part) in parts {
+            let stage = format!("{}: {name}", shape.name());
+            rows.extend(terminal::stage(&stage, || part(&mut bench))?);
+        }
+        // What is measured is not lost where a later part fails.
+        report::write(&folder.join("engine.json"), &rows, &setting)?;
     }
-    report::print(&rows, &versions);
-    report::write(&folder.join("engine.json"), &rows, &versions)
+    report::print(&rows, &setting);
+    Ok(())
 }
 
-fn measure_shape(
-    shape: &'static str,
+fn prepare<'a>(
+    shape: Shape,
     model: &Path,
-    ours: &mut Ours,
-    peer: Option<&peer::Peer>,
     plan: Plan,
-) -> Result<Vec<Row>> {
-    let count = if plan.quick { 8 } else { 24 };
-    let edits = cases::edits(ours, count)?;
-    let texts = cases::explanations(ours, count / 2)?;
-    let mut rows = vec![
-        measure::against_itself(ours, &edits)?.named(shape, "edits, with drafts to without"),
-        measure::cancelled_prefill(ours, &edits)?.named(shape, "cancel in prefill, ms"),
-        measure::cancelled_decode(ours, &texts)?.named(shape, "cancel in decode, ms"),
-        measure::own_cost(ours, &texts)?.named(shape, "cost beside the steps, ms a token"),
-    ];
-    let Some(peer) = peer else { return Ok(rows) };
-    for (settings, arguments) in theirs::SETTINGS {
-        let mut theirs = Theirs::start(peer, model, arguments)?;
-        let ratio = measure::edits(ours, &mut theirs, &edits)?;
-        rows.push(ratio.named(shape, &format!("edits, to llama-server {settings}")));
-        if !arguments.is_empty() {
-            continue;
-        }
-        let long = cases::long(ours)?;
-        rows.extend([
-            measure::texts(ours, &mut theirs, &texts)?.named(shape, "novel text"),
-            measure::prepared(ours, &mut theirs, &long)?.named(shape, "first token, prepared"),
-            measure::unprepared(ours, &mut theirs, &long)?
-                .named(shape, "first token, nothing known"),
-            measure::start(model, peer, &texts[0])?.named(shape, "first token from the start"),
-            measure::memory(ours, &theirs)?.named(shape, "memory that is not the file"),
-        ]);
-    }
-    Ok(rows)
+    peer: Option<&'a Peer>,
+    ngrams: Vec<&'static Settings>,
+) -> Result<Bench<'a>> {
+    let amount = Amount::of(shape, plan.quick);
+    terminal::stage(&format!("{}: cases", shape.name()), || {
+        let mut ours = Ours::start(model)?;
+        let edits = cases::edits(&mut ours, amount.edits)?;
+        let texts = cases::explanations(&mut ours, amount.texts)?;
+        let long = cases::long(&mut ours, 1_000, amount.long)?;
+        let (shape, model) = (shape.name(), model.to_owned());
+        Ok(Bench { shape, model, amount, ours, peer, ngrams, edits, texts, long })
+    })
+}
+
+/// Name of the processor and how many there are.
+fn processor() -> String {
+    let cpus = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let count = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{count} x {}", name.map_or("unknown processor", |(_, name)| name))
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use crate::{places, process, report};
 /// Whose cost it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
+    /// The model that is shipped, as it is.
+    Demo,
     /// Qwen2.5-Coder-0.5B.
     Small,
     /// Qwen2.5-Coder-7B.
@@ -20,9 +22,12 @@ pub(super) enum Shape {
 }
 
 impl Shape {
+    pub(super) const ALL: [Self; 3] = [Self::Demo, Self::Small, Self::Large];
+
     /// As the demo model's tools name it.
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Demo => "demo",
             Self::Small => "0.5b",
             Self::Large => "7b",
         }
@@ -32,11 +37,15 @@ impl Shape {
 /// The file, made where it is not there or made of another demo model. `Q4_K_M` where there is
 /// a peer to quantize it, else `Q8_0`.
 pub(super) fn make(shape: Shape, folder: &Path, peer: Option<&Peer>) -> Result<PathBuf> {
+    let shipped = places::root().join("models/demo/localcoder-demo.gguf");
+    if shape == Shape::Demo {
+        return Ok(shipped);
+    }
     let name = shape.name();
     let q8 = folder.join(format!("demo-{name}-q8_0.gguf"));
     let q4 = folder.join(format!("demo-{name}-q4_k_m.gguf"));
     let made = if peer.is_some() { &q4 } else { &q8 };
-    let demo = fs_err::read(places::root().join("models/demo/localcoder-demo.gguf"))?;
+    let demo = fs_err::read(shipped)?;
     let digest = format!("{:x?}", Sha256::digest(&demo).as_slice());
     let kind = if peer.is_some() { "q4" } else { "q8" };
     let stamp = Stamp::new(&format!("bench-{name}-{kind}"), digest);

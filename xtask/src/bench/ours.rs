@@ -2,14 +2,14 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use localcoder_protocol::{
-    CountTokens, CountTokensParams, ErrorInfo, KvStorage, LoadModel, LoadModelParams, LoadProfile,
-    Notification, Purpose, Token, UnloadModel, Usage, WORKER_VERSION, WorkerCancel,
-    WorkerCancelParams, WorkerGenerate, WorkerGenerateParams, WorkerHello, WorkerHelloParams,
-    WorkerId, WorkerSampling,
+    CountTokens, CountTokensParams, ErrorInfo, KvStorage, LoadModel, LoadModelAnswer,
+    LoadModelParams, LoadProfile, Nothing, Notification, Ping, Purpose, Token, UnloadModel, Usage,
+    WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate, WorkerGenerateParams,
+    WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::{Client, ClientEvent};
 
@@ -18,6 +18,10 @@ use crate::places;
 
 /// As the host asks for them.
 const BATCH_TOKENS: u32 = 256;
+/// A cost is the best of this many.
+const TRIES: usize = 4;
+/// Characters of a text of which a batch is made, for each of its tokens; more than any token has.
+const CHARACTERS_A_TOKEN: usize = 12;
 
 /// A running worker with a model.
 pub(super) struct Ours {
@@ -26,6 +30,7 @@ pub(super) struct Ours {
     model: String,
     /// Version of llama.cpp in it.
     pub(super) llama_build: String,
+    loaded: Option<LoadModelAnswer>,
     next: u64,
 }
 
@@ -38,6 +43,17 @@ pub(super) struct Timing {
     pub(super) total_ms: f64,
     pub(super) tokens: u32,
     pub(super) prompt_tokens: u32,
+    /// Steps that the tokens took; of llama-server not known.
+    pub(super) steps: u32,
+}
+
+/// A generation that was cancelled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cancelled {
+    /// From the cancel to the end.
+    pub(super) silent_ms: f64,
+    /// Whether text had come before.
+    pub(super) was_writing: bool,
 }
 
 impl Ours {
@@ -55,7 +71,8 @@ impl Ours {
         };
         let client = Client::new(stdout, stdin);
         let model = model.to_str().context("the model's path is not UTF-8")?.to_owned();
-        let mut ours = Self { child, client, model, llama_build: String::new(), next: 1 };
+        let mut ours =
+            Self { child, client, model, llama_build: String::new(), loaded: None, next: 1 };
         let worker = WorkerId { slot: 0, generation: 1 };
         let hello = WorkerHelloParams { worker_version: WORKER_VERSION, worker };
         let answer = ours.client.call::<WorkerHello>(&hello, |_, _| {}).map_err(plain)?;
@@ -74,14 +91,48 @@ impl Ours {
             kv: KvStorage::F16,
         };
         let params = LoadModelParams { model_ref: self.model.clone(), profile };
-        self.client.call::<LoadModel>(&params, |_, _| {}).map(|_| ()).map_err(plain)
+        self.loaded = Some(self.client.call::<LoadModel>(&params, |_, _| {}).map_err(plain)?);
+        Ok(())
     }
 
-    /// Forgets everything that was read.
-    pub(super) fn forget(&mut self) -> Result<()> {
-        let nothing = localcoder_protocol::Nothing {};
-        self.client.call::<UnloadModel>(&nothing, |_, _| {}).map_err(plain)?;
+    /// Gives the model back and loads it again.
+    pub(super) fn reload(&mut self) -> Result<()> {
+        self.client.call::<UnloadModel>(&Nothing {}, |_, _| {}).map_err(plain)?;
         self.load()
+    }
+
+    /// What the engine says that its KV cache takes.
+    pub(super) fn kv_bytes(&self) -> u64 {
+        self.loaded.as_ref().map_or(0, |loaded| loaded.memory.kv_bytes)
+    }
+
+    /// Whether a generation runs.
+    pub(super) fn is_busy(&mut self) -> Result<bool> {
+        Ok(self.client.call::<Ping>(&Nothing {}, |_, _| {}).map_err(plain)?.busy)
+    }
+
+    /// What a batch of so many prompt tokens costs.
+    pub(super) fn batch_ms(&mut self, rows: u32) -> Result<f64> {
+        let mut best = f64::INFINITY;
+        for _ in 0..TRIES {
+            self.next += 1;
+            let words = (0..).map(|word: u64| format!("{}", (word + 7) * (self.next + 1_000)));
+            let length = usize::try_from(rows)? * CHARACTERS_A_TOKEN;
+            let mut text = String::new();
+            words.take(length / 2).for_each(|word| text += &word);
+            let mut text: String = text.chars().take(length).collect();
+            while self.count(vec![text.clone()])?[0] > rows {
+                let longer = self.count(vec![text.clone()])?[0] - rows;
+                text.truncate(text.len() - usize::try_from(longer.div_ceil(8))?);
+            }
+            let prompt = WorkerPrompt::Raw { text };
+            let params = WorkerGenerateParams { prompt, ..self.plain_params(1) };
+            let usage =
+                self.client.call::<WorkerGenerate>(&params, |_, _| {}).map_err(plain)?.usage;
+            let computed = usage.prompt_tokens - usage.cached_tokens;
+            best = best.min(usage.prefill_ms * f64::from(rows) / f64::from(computed.max(1)));
+        }
+        Ok(best)
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -96,13 +147,22 @@ impl Ours {
     fn params(&mut self, case: &Case, drafts: bool, max_tokens: u32) -> WorkerGenerateParams {
         self.next += 1;
         WorkerGenerateParams {
-            request_id: self.next,
-            purpose: Purpose::Edit,
             prompt: case.layout.worker_prompt(),
-            sampling: WorkerSampling { temperature: 0.0, top_p: 1.0, repeat_penalty: 1.0, seed: 1 },
-            max_tokens,
             stop: case.layout.stop.clone(),
             draft: if drafts { case.layout.draft.clone() } else { String::new() },
+            ..self.plain_params(max_tokens)
+        }
+    }
+
+    fn plain_params(&self, max_tokens: u32) -> WorkerGenerateParams {
+        WorkerGenerateParams {
+            request_id: self.next,
+            purpose: Purpose::Edit,
+            prompt: WorkerPrompt::Raw { text: String::new() },
+            sampling: WorkerSampling { temperature: 0.0, top_p: 1.0, repeat_penalty: 1.0, seed: 1 },
+            max_tokens,
+            stop: Vec::new(),
+            draft: String::new(),
         }
     }
 
@@ -129,32 +189,43 @@ impl Ours {
             total_ms,
             tokens: usage.generated_tokens,
             prompt_tokens: usage.prompt_tokens,
+            steps: usage.rounds,
         };
         Ok((timing, usage))
     }
 
-    /// Cancels at the first sign of prefill (or of writing, with `writing`); returns the time
-    /// from the cancel to the end, or `None` where it was over before.
-    pub(super) fn cancel(&mut self, case: &Case, writing: bool) -> Result<Option<f64>> {
+    /// Starts an answer and cancels it after a time; `None` where it had ended before.
+    pub(super) fn cancel(&mut self, case: &Case, after: Duration) -> Result<Option<Cancelled>> {
         let params = self.params(case, false, case.layout.max_tokens);
+        let begun = Instant::now();
         let id = self.client.start::<WorkerGenerate>(&params).map_err(plain)?;
+        let mut was_writing = false;
         let mut cancelled: Option<Instant> = None;
         loop {
-            match self.client.events().recv()? {
-                ClientEvent::Answer(answered, result) if answered == id => {
+            let left = after.saturating_sub(begun.elapsed());
+            let event = match cancelled {
+                None => self.client.events().recv_timeout(left).ok(),
+                Some(_) => Some(self.client.events().recv()?),
+            };
+            match event {
+                Some(ClientEvent::Answer(answered, result)) if answered == id => {
                     let asked = cancelled.filter(|_| result.is_err());
-                    return Ok(asked.map(|asked| asked.elapsed().as_secs_f64() * 1e3));
+                    let silent_ms = |asked: Instant| asked.elapsed().as_secs_f64() * 1e3;
+                    return Ok(
+                        asked.map(|asked| Cancelled { silent_ms: silent_ms(asked), was_writing })
+                    );
                 }
-                ClientEvent::Answer(..) => {}
-                ClientEvent::Notification(method, _) => {
-                    if cancelled.is_none() && (!writing || method == Token::METHOD) {
-                        let request_id = params.request_id;
-                        cancelled = Some(Instant::now());
-                        let params = WorkerCancelParams { request_id };
-                        self.client.start::<WorkerCancel>(&params).map_err(plain)?;
-                    }
+                Some(ClientEvent::Notification(method, _)) => {
+                    was_writing |= cancelled.is_none() && method == Token::METHOD;
                 }
-                ClientEvent::Closed => bail!("the worker is gone"),
+                Some(ClientEvent::Answer(..)) => {}
+                Some(ClientEvent::Closed) => bail!("the worker is gone"),
+                None => {
+                    let request_id = params.request_id;
+                    cancelled = Some(Instant::now());
+                    let params = WorkerCancelParams { request_id };
+                    self.client.start::<WorkerCancel>(&params).map_err(plain)?;
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! llama-server and llama-quantize, built from a package of the Python registry, since
+//! llama-server, llama-bench and llama-quantize, built from a package of the Python registry, since
 //! llama.cpp's own sources are not in the crate that we link.
 
 use std::path::{Path, PathBuf};
@@ -11,13 +11,14 @@ use crate::{process, report};
 
 /// Carries llama.cpp 0.5.0-dev (ggml 0.25.3), the nearest to ours that a registry has.
 const PACKAGE: &str = "llama-cpp-python==0.3.36";
-const TARGETS: [&str; 2] = ["llama-server", "llama-quantize"];
+const TARGETS: [&str; 3] = ["llama-server", "llama-quantize", "llama-bench"];
 
 /// Where the peer's programs are.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) server: PathBuf,
     pub(super) quantize: PathBuf,
+    bench: PathBuf,
     /// Package and version, for the report.
     pub(super) version: &'static str,
 }
@@ -29,10 +30,11 @@ pub(super) fn build(folder: &Path) -> Result<Peer> {
     let peer = Peer {
         server: programs.join(TARGETS[0]),
         quantize: programs.join(TARGETS[1]),
+        bench: programs.join(TARGETS[2]),
         version: PACKAGE,
     };
     let stamp = Stamp::new("bench-peer", PACKAGE.to_owned());
-    if stamp.is_fresh() && peer.server.is_file() && peer.quantize.is_file() {
+    if stamp.is_fresh() && TARGETS.iter().all(|target| programs.join(target).is_file()) {
         return Ok(peer);
     }
     stamp.clear();
@@ -40,13 +42,13 @@ pub(super) fn build(folder: &Path) -> Result<Peer> {
     report::stage("build llama-server (some minutes, once)", || {
         let mut pip = process::command(demo_model_python()?, &folder);
         pip.args(["-m", "pip", "download", "--quiet", "--no-binary", ":all:", "--no-deps"]);
-        process::run(pip.args(["--no-build-isolation", "--dest", ".", PACKAGE]))?;
+        process::run(pip.args(["--dest", ".", PACKAGE]))?;
         let archive = archive_in(&folder)?;
         process::run(process::command("tar", &folder).arg("-xzf").arg(&archive))?;
         let unpacked = archive.to_string_lossy().trim_end_matches(".tar.gz").to_owned();
         let mut configure = process::command("cmake", &folder);
         configure.arg("-S").arg(format!("{unpacked}/vendor/llama.cpp")).args(["-B", "build"]);
-        configure.args(["-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON"]);
+        configure.arg("-DCMAKE_BUILD_TYPE=Release").args(kernels());
         configure.args(["-DBUILD_SHARED_LIBS=OFF", "-DLLAMA_OPENSSL=OFF", "-DLLAMA_CURL=OFF"]);
         configure.args(["-DLLAMA_USE_PREBUILT_UI=OFF", "-DLLAMA_BUILD_UI=OFF"]);
         process::read(configure.arg("-DLLAMA_BUILD_TESTS=OFF"))?;
@@ -56,6 +58,48 @@ pub(super) fn build(folder: &Path) -> Result<Peer> {
     })?;
     stamp.set()?;
     Ok(peer)
+}
+
+impl Peer {
+    /// What llama-bench needs for a token after `depth` others, in milliseconds.
+    pub(super) fn ms_a_token(
+        &self,
+        model: &Path,
+        depth: u32,
+        tokens: u32,
+        repack: bool,
+    ) -> Result<f64> {
+        let folder = self.bench.parent().context("a program without a folder")?;
+        let mut bench = process::command(&self.bench, folder);
+        bench.arg("--model").arg(model).args(["-p", "0", "-r", "2", "-o", "json"]);
+        bench.args(["-n", &tokens.to_string(), "-d", &depth.to_string()]);
+        bench.args(["--repack", if repack { "1" } else { "0" }]);
+        let results: serde_json::Value = serde_json::from_str(&process::read(&mut bench)?)?;
+        let speed = results[0]["avg_ts"].as_f64().context("llama-bench tells no speed")?;
+        Ok(1e3 / speed)
+    }
+}
+
+/// The machine's own kernels, as ours are built, but for AMX: on a virtual Sapphire Rapids this
+/// version crashes in it at the first prompt (`ggml_backend_amx_mul_mat`, segmentation fault).
+fn kernels() -> Vec<String> {
+    let cpus = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let flags = cpus.lines().find_map(|line| line.strip_prefix("flags")).unwrap_or_default();
+    let has = |wanted: &str| flags.split_whitespace().any(|flag| flag == wanted);
+    if !has("amx_tile") {
+        return vec!["-DGGML_NATIVE=ON".to_owned()];
+    }
+    let mut arguments = vec!["-DGGML_NATIVE=OFF".to_owned()];
+    for (flag, option) in [
+        ("avx512f", "AVX512"),
+        ("avx512vbmi", "AVX512_VBMI"),
+        ("avx512_vnni", "AVX512_VNNI"),
+        ("avx512_bf16", "AVX512_BF16"),
+        ("avx_vnni", "AVX_VNNI"),
+    ] {
+        arguments.push(format!("-DGGML_{option}={}", if has(flag) { "ON" } else { "OFF" }));
+    }
+    arguments
 }
 
 fn archive_in(folder: &Path) -> Result<PathBuf> {

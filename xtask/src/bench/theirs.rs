@@ -13,11 +13,60 @@ use super::cases::{Case, WINDOW_TOKENS};
 use super::ours::Timing;
 use super::peer::Peer;
 
-/// Its settings that are measured: as it comes, and with each of its own kinds of drafts.
-pub(super) const SETTINGS: &[(&str, &[&str])] = &[
-    ("as it comes", &[]),
-    ("with ngram-simple", &["--spec-type", "ngram-simple"]),
-    ("with ngram-mod", &["--spec-type", "ngram-mod"]),
+/// How it is started.
+#[derive(Debug)]
+pub(super) struct Settings {
+    arguments: &'static [&'static str],
+}
+
+impl Settings {
+    /// As it comes.
+    pub(super) const DEFAULT: Self = Self { arguments: &[] };
+
+    /// For people.
+    pub(super) fn name(&self) -> String {
+        self.arguments.join(" ").replace("--spec-", "")
+    }
+}
+
+/// Its drafts from the text before, as they come and with shorter matches and drafts, which suit
+/// edits better.
+pub(super) const NGRAMS: &[Settings] = &[
+    Settings { arguments: &["--spec-type", "ngram-simple"] },
+    Settings {
+        arguments: &[
+            "--spec-type",
+            "ngram-simple",
+            "--spec-ngram-simple-size-n",
+            "4",
+            "--spec-ngram-simple-size-m",
+            "15",
+        ],
+    },
+    Settings {
+        arguments: &[
+            "--spec-type",
+            "ngram-simple",
+            "--spec-ngram-simple-size-n",
+            "6",
+            "--spec-ngram-simple-size-m",
+            "31",
+        ],
+    },
+    Settings { arguments: &["--spec-type", "ngram-mod"] },
+    Settings {
+        arguments: &[
+            "--spec-type",
+            "ngram-mod",
+            "--spec-ngram-mod-n-match",
+            "6",
+            "--spec-ngram-mod-n-min",
+            "8",
+            "--spec-ngram-mod-n-max",
+            "31",
+        ],
+    },
+    Settings { arguments: &["--spec-type", "ngram-map-k"] },
 ];
 
 const START_DEADLINE: Duration = Duration::from_secs(300);
@@ -29,7 +78,8 @@ pub(super) struct Theirs {
 }
 
 impl Theirs {
-    pub(super) fn start(peer: &Peer, model: &Path, arguments: &[&str]) -> Result<Self> {
+    pub(super) fn start(peer: &Peer, model: &Path, settings: &Settings) -> Result<Self> {
+        let arguments = settings.arguments;
         // Free now; nothing else here takes ports.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let child = Command::new(&peer.server)
@@ -84,11 +134,20 @@ impl Theirs {
         Ok(BufReader::new(stream))
     }
 
+    /// Reads the prompt and writes next to nothing.
+    pub(super) fn read(&mut self, case: &Case) -> Result<()> {
+        self.complete(case, true, 1).map(|_| ())
+    }
+
     /// Writes the answer; with `keep`, on what it has read of the prompt before.
     pub(super) fn write(&mut self, case: &Case, keep: bool) -> Result<Timing> {
+        self.complete(case, keep, case.layout.max_tokens)
+    }
+
+    fn complete(&mut self, case: &Case, keep: bool, max_tokens: u32) -> Result<Timing> {
         let body = json!({
             "prompt": case.text(),
-            "n_predict": case.layout.max_tokens,
+            "n_predict": max_tokens,
             "stop": case.layout.stop,
             "temperature": 0,
             "cache_prompt": keep,
@@ -115,6 +174,7 @@ impl Theirs {
                     total_ms,
                     tokens: count("tokens_predicted"),
                     prompt_tokens: count("tokens_evaluated"),
+                    steps: 0,
                 });
             }
         }

@@ -21,7 +21,7 @@ const DESKTOP: &str = r#"#!/bin/sh
 export FAKE="${0%/*}"
 env > "$FAKE/desktop.env"
 [ -p "$FAKE/events" ] || mkfifo "$FAKE/events"
-while :; do cat "$FAKE/events"; done &
+while cat "$FAKE/events"; do :; done 2>/dev/null &
 echo $$ > "$FAKE/desktop.pid"
 window=0
 while read -r line; do

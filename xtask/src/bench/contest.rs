@@ -1,0 +1,101 @@
+//! Several engines on the same cases, in turns, because a machine's speed drifts more than
+//! engines differ. What is measured is up to the caller; this only keeps the order fair.
+
+use anyhow::Result;
+
+use super::cases::Case;
+use super::ours::{Ours, Timing};
+use super::statistics::{Figure, geometric_mean};
+use super::theirs::Theirs;
+
+/// One who writes.
+pub(super) enum Contestant<'a> {
+    /// Our engine, with drafts or without.
+    Ours { engine: &'a mut Ours, drafts: bool },
+    /// llama-server with some settings.
+    Theirs(&'a mut Theirs),
+}
+
+impl Contestant<'_> {
+    /// Reads the prompt; the next [`Contestant::write`] has it.
+    pub(super) fn read(&mut self, case: &Case) -> Result<()> {
+        match self {
+            Self::Ours { engine, .. } => engine.prepare(case),
+            Self::Theirs(engine) => engine.read(case),
+        }
+    }
+
+    /// Writes the answer.
+    pub(super) fn write(&mut self, case: &Case) -> Result<Timing> {
+        match self {
+            Self::Ours { engine, drafts } => Ok(engine.write(case, *drafts)?.0),
+            Self::Theirs(engine) => engine.write(case, true),
+        }
+    }
+}
+
+/// Times of each side on each case.
+#[derive(Debug)]
+pub(super) struct Times {
+    /// By side, then by case, then by round.
+    all: Vec<Vec<Vec<f64>>>,
+}
+
+impl Times {
+    /// The ratio of one side's time to another's over some of the cases: above 1 where `other`
+    /// is faster. Of several rounds the best counts, for what disturbs a time only makes it
+    /// longer.
+    pub(super) fn ratio(
+        &self,
+        side: usize,
+        other: usize,
+        wanted: impl Fn(usize) -> bool,
+    ) -> Figure {
+        let cases = (0..self.all[side].len()).filter(|case| wanted(*case));
+        let ratios: Vec<f64> =
+            cases.map(|case| self.best(side, case) / self.best(other, case)).collect();
+        geometric_mean(&ratios)
+    }
+
+    /// The best time of one side on one case.
+    pub(super) fn best(&self, side: usize, case: usize) -> f64 {
+        self.all[side][case].iter().copied().fold(f64::INFINITY, f64::min)
+    }
+}
+
+/// Measures every side on every case in every round. The order turns from case to case and is
+/// reversed in every other round.
+pub(super) fn in_turns(
+    cases: usize,
+    rounds: usize,
+    sides: usize,
+    mut measure: impl FnMut(usize, usize) -> Result<f64>,
+) -> Result<Times> {
+    let mut all = vec![vec![Vec::new(); cases]; sides];
+    for round in 0..rounds {
+        for turn in 0..cases * sides {
+            let (case, place) = (turn / sides, turn % sides);
+            let place = if round % 2 == 0 { place } else { sides - 1 - place };
+            let side = (place + case) % sides;
+            all[side][case].push(measure(side, case)?);
+        }
+    }
+    Ok(Times { all })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_side_meets_every_case_in_every_place() {
+        let mut order = Vec::new();
+        let times = in_turns(2, 2, 2, |side, case| {
+            order.push((side, case));
+            Ok(if side == 0 { 4.0 } else { 2.0 })
+        });
+        let turns = [(0, 0), (1, 0), (1, 1), (0, 1), (1, 0), (0, 0), (0, 1), (1, 1)];
+        assert_eq!(order, turns);
+        assert!((times.unwrap().ratio(0, 1, |_| true).value - 2.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,121 @@
+//! The time to the first token: of a selection that was told ahead, of one that nobody knew of,
+//! and from the start of the process; and the time to change the model.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::Bench;
+use super::contest::in_turns;
+use super::ours::Ours;
+use super::report::{Row, Target};
+use super::statistics::{geometric_mean, middle};
+use super::theirs::{Settings, Theirs};
+
+/// Starts of both from nothing, and changes of the model.
+const STARTS: usize = 5;
+/// Rows of the batch that a prepared first token may cost.
+const BATCH_ROWS: u32 = 32;
+/// What may come on top of it, in milliseconds.
+const BESIDE_MS: f64 = 10.0;
+
+/// First tokens with the model resident.
+pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    let cases = bench.long.clone();
+    let batch_ms = bench.ours.batch_ms(BATCH_ROWS)?;
+    let (mut firsts, mut fresh) = (Vec::new(), Vec::new());
+    for (number, case) in cases.iter().enumerate() {
+        let case = case.unread(number);
+        bench.ours.prepare(&case)?;
+        let (timing, usage) = bench.ours.write(&case, true)?;
+        firsts.push(timing.first_ms / (batch_ms + BESIDE_MS));
+        fresh.push(f64::from(usage.prompt_tokens - usage.cached_tokens));
+    }
+    let note =
+        format!("of the cost of a batch of {BATCH_ROWS} ({batch_ms:.1} ms) and {BESIDE_MS} ms");
+    let mut rows = vec![
+        bench.row("prepared: uncached prompt tokens", middle(&fresh), Target::AtMost(32.0), ""),
+        bench.row("prepared: time to the first token", middle(&firsts), Target::AtMost(1.0), note),
+    ];
+    if bench.peer.is_none() {
+        return Ok(rows);
+    }
+    let mut theirs = bench.theirs(&Settings::DEFAULT)?;
+    let ours = &mut bench.ours;
+    // Ours prepared, ours with nothing, llama-server with nothing.
+    let mut number = cases.len();
+    let times = in_turns(cases.len(), 1, 3, |side, case| {
+        number += 1;
+        let case = &cases[case].unread(number);
+        if side == 2 {
+            return Ok(theirs.write(case, false)?.first_ms);
+        }
+        if side == 0 {
+            ours.prepare(case)?;
+        }
+        Ok(ours.write(case, true)?.0.first_ms)
+    })?;
+    let all = |_: usize| true;
+    let tokens = cases.iter().map(|case| case.prompt_tokens).max().unwrap_or(0);
+    let note = format!(
+        "ours {:.1} ms, theirs {:.0} ms; up to {tokens} tokens",
+        times.best(0, 0),
+        times.best(2, 0)
+    );
+    rows.push(bench.row(
+        "prepared: llama-server's time to the first token, to ours",
+        times.ratio(2, 0, all),
+        Target::AtLeast(10.0),
+        note,
+    ));
+    rows.push(bench.row(
+        "nothing known, model resident: time to the first token, to llama-server's",
+        times.ratio(1, 2, all),
+        Target::None,
+        "",
+    ));
+    Ok(rows)
+}
+
+/// First token from the start of the process, the file in the page cache.
+pub(super) fn start(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    if bench.peer.is_none() {
+        return Ok(Vec::new());
+    }
+    let case = bench.texts[0].clone();
+    let times = in_turns(STARTS, 1, 2, |side, _| {
+        let begun = Instant::now();
+        let timing = if side == 0 {
+            Ours::start(&bench.model)?.write(&case, true)?.0
+        } else {
+            bench.theirs(&Settings::DEFAULT)?.write(&case, true)?
+        };
+        Ok(begun.elapsed().as_secs_f64() * 1e3 - timing.total_ms + timing.first_ms)
+    })?;
+    let note = format!("ours {:.0} ms, theirs {:.0} ms", times.best(0, 0), times.best(1, 0));
+    let figure = times.ratio(0, 1, |_| true);
+    let name = "from the start: time to the first token, to llama-server's";
+    Ok(vec![bench.row(name, figure, Target::AtMost(0.55), note)])
+}
+
+/// One model out and another of the same size in, against llama-server's start.
+pub(super) fn switch(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    if bench.peer.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut ratios = Vec::new();
+    let mut note = String::new();
+    for _ in 0..STARTS {
+        let begun = Instant::now();
+        bench.ours.reload()?;
+        let own = begun.elapsed().as_secs_f64();
+        let begun = Instant::now();
+        let theirs: Theirs = bench.theirs(&Settings::DEFAULT)?;
+        let other = begun.elapsed().as_secs_f64();
+        drop(theirs);
+        note = format!("ours {:.0} ms, theirs {:.0} ms", own * 1e3, other * 1e3);
+        ratios.push(own / other);
+    }
+    let name = "change of the model: to llama-server's load";
+    Ok(vec![bench.row(name, geometric_mean(&ratios), Target::AtMost(1.0), note)])
+}

@@ -1,0 +1,69 @@
+//! The product's own host with a home of its own, asked as the command line asks it.
+
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, anyhow};
+use localcoder_protocol::{
+    BUILD_ID, ClientKind, ErrorInfo, Generate, GenerateParams, Hello, HelloParams, Nothing,
+    PROTOCOL_VERSION, SamplingParams, Stop, Usage,
+};
+use localcoder_transport::Client;
+
+use crate::{places, process};
+
+/// Tokens of an answer whose cost is measured.
+const ANSWER_TOKENS: u32 = 64;
+
+/// A connection to a running host.
+pub(super) struct HostClient {
+    client: Client,
+    _home: tempfile::TempDir,
+}
+
+impl HostClient {
+    pub(super) fn start() -> Result<Self> {
+        // Short, because a socket lies in it.
+        let home = tempfile::Builder::new().prefix("lcb").tempdir_in("/tmp")?;
+        let mut start = process::command(places::program("localcoder"), home.path());
+        process::read(start.args(["host", "start"]).env("LOCALCODER_HOME", home.path()))?;
+        let stream = UnixStream::connect(home.path().join("runtime/host.sock"))?;
+        let mut client = Client::new(stream.try_clone()?, stream);
+        let params = HelloParams {
+            protocol_version: PROTOCOL_VERSION,
+            build_id: BUILD_ID.to_owned(),
+            pid: std::process::id(),
+            client: ClientKind::Cli,
+            wants_status: false,
+        };
+        client.call::<Hello>(&params, |_, _| {}).map_err(plain)?;
+        Ok(Self { client, _home: home })
+    }
+
+    /// Writes a text; the time from the request to the end, and what the worker counted.
+    pub(super) fn generate(&mut self, model: &Path, number: usize) -> Result<(f64, Usage)> {
+        let params = GenerateParams {
+            request_id: format!("cost-{number}"),
+            prompt: format!("def count_{number}(items):\n    total = 0\n"),
+            system: None,
+            raw: true,
+            max_tokens: Some(ANSWER_TOKENS),
+            stop: Vec::new(),
+            sampling: SamplingParams::default(),
+            model: Some(model.to_str().context("the model's path is not UTF-8")?.to_owned()),
+        };
+        let begun = Instant::now();
+        let answer = self.client.call::<Generate>(&params, |_, _| {}).map_err(plain)?;
+        Ok((begun.elapsed().as_secs_f64() * 1e3, answer.usage))
+    }
+
+    pub(super) fn stop(mut self) -> Result<()> {
+        self.client.call::<Stop>(&Nothing {}, |_, _| {}).map(|_| ()).map_err(plain)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+fn plain(error: ErrorInfo) -> anyhow::Error {
+    anyhow!("{error}")
+}

@@ -1,0 +1,123 @@
+//! What must stay small: the time from a cancel to silence, the memory beside weights and KV
+//! cache, and what a token costs beside the computation.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Bench;
+use super::host::HostClient;
+use super::report::{Row, Target};
+use super::statistics::{Figure, middle, percentile};
+use super::theirs::Settings;
+
+/// Rows of one chunk of a prompt, within which a cancel must take effect.
+const CHUNK_ROWS: u32 = 256;
+/// What may come on top of a chunk, in milliseconds.
+const BESIDE_CHUNK_MS: f64 = 50.0;
+/// What may come on top of a step that writes.
+const BESIDE_STEP_MS: f64 = 20.0;
+const MEMORY_MIB: f64 = 150.0;
+/// Moments of a request at which it is cancelled.
+const MOMENTS: usize = 19;
+const MOMENTS_F64: f64 = 19.0;
+
+/// Cancels at moments spread over whole requests.
+pub(super) fn cancels(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    let chunk_ms = bench.ours.batch_ms(CHUNK_ROWS)?;
+    let step_ms = bench.ours.batch_ms(1)?;
+    let mut cases = bench.long.clone();
+    cases.extend(bench.texts.iter().cloned());
+    let ours = &mut bench.ours;
+    let before = ours.write(&cases[0], true)?.0.tokens;
+    let mut whole_ms = Vec::new();
+    for (number, case) in cases.iter().enumerate() {
+        whole_ms.push(ours.write(&case.unread(number), false)?.0.total_ms);
+    }
+    let (mut reading, mut writing) = (Vec::new(), Vec::new());
+    for number in 0..bench.amount.cancels {
+        let which = number % cases.len();
+        let case = cases[which].unread(MOMENTS + number);
+        let share = f64::from(u32::try_from(number % MOMENTS)?) / MOMENTS_F64;
+        let after = Duration::from_secs_f64(whole_ms[which] * share / 1e3);
+        let Some(cancelled) = ours.cancel(&case, after)? else { continue };
+        let times = if cancelled.was_writing { &mut writing } else { &mut reading };
+        times.push(cancelled.silent_ms);
+    }
+    ensure!(!ours.is_busy()?, "a cancelled generation still runs");
+    ensure!(ours.write(&cases[0], true)?.0.tokens == before, "cancels left something behind");
+    let row = |name: &str, times: &[f64], allowed: f64| {
+        let (p50, p99) = (percentile(times, 0.5), percentile(times, 0.99));
+        let note = format!("p50 {p50:.2} ms, p99 {p99:.2} ms, allowed {allowed:.1} ms");
+        bench.row(name, worst(times, allowed), Target::AtMost(1.0), note)
+    };
+    Ok(vec![
+        row("cancel in the prompt: p99 to what is allowed", &reading, chunk_ms + BESIDE_CHUNK_MS),
+        row("cancel in the answer: p99 to what is allowed", &writing, step_ms + BESIDE_STEP_MS),
+    ])
+}
+
+/// The 99th percentile as a share of what is allowed; from the median to the longest.
+fn worst(times: &[f64], allowed: f64) -> Figure {
+    let share = |part: f64| percentile(times, part) / allowed;
+    Figure { value: share(0.99), low: share(0.5), high: share(1.0), n: times.len() }
+}
+
+/// What a token costs on its way from the worker through the host to a client.
+pub(super) fn own_cost(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    let mut client = HostClient::start()?;
+    let (mut costs, mut shares) = (Vec::new(), Vec::new());
+    for round in 0..bench.amount.cost_rounds {
+        let (total_ms, usage) = client.generate(&bench.model, round)?;
+        let inside_ms = usage.prefill_ms + usage.decode_ms;
+        let tokens = f64::from(usage.generated_tokens.max(1));
+        if round > 0 {
+            costs.push((total_ms - inside_ms) / tokens);
+            shares.push((total_ms - inside_ms) / usage.decode_ms);
+        }
+    }
+    client.stop()?;
+    let name = "cost of a token beside the computation, ms";
+    Ok(vec![
+        bench.row(name, middle(&costs), Target::AtMost(0.3), "worker, host, client"),
+        bench.row("the same as a share of the step", middle(&shares), Target::AtMost(0.01), ""),
+    ])
+}
+
+/// Memory that is neither the model's file nor the KV cache.
+pub(super) fn memory(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    let case = bench.long[0].clone();
+    bench.ours.prepare(&case)?;
+    bench.ours.write(&case, true)?;
+    let pid = bench.ours.pid();
+    let file_mib = mib(fs_err::metadata(&bench.model)?.len());
+    // Of the mapped pages only those beyond the model's own file are memory that is used up.
+    let mapped_mib = (status_mib(pid, "RssFile:")? - file_mib).max(0.0);
+    let own = status_mib(pid, "RssAnon:")? + mapped_mib - mib(bench.ours.kv_bytes());
+    let name = "memory beside weights and KV cache, MiB";
+    let one = |value: f64| Figure { value, low: value, high: value, n: 1 };
+    let mut rows = vec![bench.row(name, one(own), Target::AtMost(MEMORY_MIB), "")];
+    if bench.peer.is_some() {
+        let mut theirs = bench.theirs(&Settings::DEFAULT)?;
+        theirs.write(&case, true)?;
+        let (ours, theirs) = (status_mib(pid, "RssAnon:")?, status_mib(theirs.pid(), "RssAnon:")?);
+        let note = format!(
+            "anonymous memory, KV cache included: ours {ours:.0} MiB, theirs {theirs:.0} MiB"
+        );
+        let name = "memory that is not the file: to llama-server's";
+        rows.push(bench.row(name, one(ours / theirs), Target::AtMost(1.0), note));
+    }
+    Ok(rows)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size for people")]
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / 1048576.0
+}
+
+fn status_mib(pid: u32, name: &str) -> Result<f64> {
+    let status = fs_err::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    kib.map(|kib| kib / 1024.0).context("the system does not tell memory")
+}

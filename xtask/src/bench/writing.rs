@@ -1,0 +1,125 @@
+//! How fast text is written: edits against llama-server with its own kinds of drafts, and text
+//! that repeats nothing against llama-bench.
+
+use anyhow::Result;
+
+use super::Bench;
+use super::cases::Kind;
+use super::contest::{Contestant, Times, in_turns};
+use super::report::{Row, Target};
+use super::statistics::median;
+use super::theirs::{NGRAMS, Settings, Theirs};
+
+/// Tokens that llama-bench writes: as many as an explanation here.
+const NOVEL_TOKENS: u32 = 48;
+
+/// Whole edits on a prompt that all have read: with drafts, without, llama-server as it comes
+/// and with its n-gram settings.
+pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    let cases = bench.edits.clone();
+    let settings: Vec<&Settings> = match bench.peer {
+        Some(_) => std::iter::once(&Settings::DEFAULT).chain(bench.ngrams.clone()).collect(),
+        None => Vec::new(),
+    };
+    let started: Result<Vec<Theirs>> = settings.iter().map(|it| bench.theirs(it)).collect();
+    let mut servers = started?;
+    let ours = &mut bench.ours;
+    let (mut same, mut asked, mut tokens, mut steps) = (0, 0, 0, 0);
+    let times = in_turns(cases.len(), bench.amount.rounds, servers.len() + 2, |side, case| {
+        let case = &cases[case];
+        let mut contestant = match side {
+            0 | 1 => Contestant::Ours { engine: ours, drafts: side == 0 },
+            side => Contestant::Theirs(&mut servers[side - 2]),
+        };
+        contestant.read(case)?;
+        let timing = contestant.write(case)?;
+        if side == 0 {
+            tokens += timing.tokens;
+            steps += timing.steps;
+        } else if side == 2 {
+            asked += 1;
+            same += usize::from(case.tokens == timing.tokens);
+        }
+        Ok(timing.total_ms)
+    })?;
+    let all = |_: usize| true;
+    let a_step = f64::from(tokens) / f64::from(steps.max(1));
+    let name = "edits: to the same engine without drafts";
+    let mut rows = vec![bench.row(
+        name,
+        times.ratio(1, 0, all),
+        Target::None,
+        format!("{a_step:.1} tokens a step"),
+    )];
+    if servers.is_empty() {
+        return Ok(rows);
+    }
+    let lengths: Vec<f64> = cases.iter().map(|case| f64::from(case.tokens)).collect();
+    let note =
+        format!("median {} tokens; {same} of {asked} answers of equal length", median(&lengths));
+    let figure = times.ratio(2, 0, all);
+    rows.push(bench.row("edits: to llama-server", figure, Target::AtLeast(2.2), note));
+    for kind in Kind::ALL {
+        let figure = times.ratio(2, 0, |case| cases[case].kind == kind);
+        if figure.n > 0 {
+            let name = format!("edits, {}: to llama-server", kind.name());
+            rows.push(bench.row(name, figure, kind.target(), ""));
+        }
+    }
+    for (index, settings) in settings.iter().enumerate().skip(1) {
+        let name = their_gain(settings);
+        rows.push(bench.row(name, times.ratio(2, index + 2, all), Target::None, ""));
+    }
+    if let Some(best) = best_of(&times, servers.len()) {
+        let name = "edits: to llama-server with its best n-gram settings";
+        let figure = times.ratio(best, 0, all);
+        rows.push(bench.row(name, figure, Target::AtLeast(1.25), settings[best - 2].name()));
+    }
+    Ok(rows)
+}
+
+/// The side of llama-server whose n-gram settings are the fastest over all cases.
+fn best_of(times: &Times, servers: usize) -> Option<usize> {
+    let gain = |side: usize| times.ratio(2, side, |_| true).value;
+    (3..servers + 2).max_by(|a, b| gain(*a).total_cmp(&gain(*b)))
+}
+
+fn their_gain(settings: &Settings) -> String {
+    format!("llama-server with {}: to its default", settings.name())
+}
+
+/// The n-gram settings that were the fastest in the rows of a smaller model.
+pub(super) fn best_ngrams(rows: &[Row]) -> Vec<&'static Settings> {
+    let gain = |settings: &Settings| {
+        let name = their_gain(settings);
+        rows.iter().find(|row| row.name == name).map_or(0.0, |row| row.figure.value)
+    };
+    NGRAMS.iter().max_by(|a, b| gain(a).total_cmp(&gain(b))).into_iter().collect()
+}
+
+/// Text that repeats nothing, written by us and by llama-bench.
+pub(super) fn novel(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    let Some(peer) = bench.peer else { return Ok(Vec::new()) };
+    let cases = bench.texts.clone();
+    let (ours, model) = (&mut bench.ours, &bench.model);
+    let mut rows = Vec::new();
+    for (repack, target) in [(true, Target::AtLeast(0.98)), (false, Target::None)] {
+        let times = in_turns(cases.len(), 1, 2, |side, case| {
+            let case = &cases[case];
+            if side == 1 {
+                return peer.ms_a_token(model, case.prompt_tokens, NOVEL_TOKENS, repack);
+            }
+            ours.prepare(case)?;
+            let (_, usage) = ours.write(case, false)?;
+            Ok(usage.decode_ms / f64::from(usage.generated_tokens.max(1)))
+        })?;
+        let how = if repack { "as it comes" } else { "without repacking" };
+        let note = format!("ours {:.2} ms a token", times.best(0, 0));
+        let figure = times.ratio(1, 0, |_| true);
+        rows.push((format!("novel text: to llama-bench {how}"), figure, target, note));
+    }
+    Ok(rows
+        .into_iter()
+        .map(|(name, figure, target, note)| bench.row(name, figure, target, note))
+        .collect())
+}
