@@ -485,3 +485,30 @@ fn a_frame_that_is_no_message_gets_an_error_and_the_connection_lives() {
     let stray = Message::Response { id: Id::Number(5), result: Ok(json!(1)) };
     rig.event(Event::ClientMessage(1, stray));
 }
+
+#[test]
+fn what_a_worker_measured_is_told_to_the_next_one_of_this_host_and_of_another() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.explain(1, "a");
+    assert_eq!(rig.calls("loadModel")[0]["measured"]["stepCosts"], json!([]));
+    rig.finish();
+    assert_eq!(rig.kept, None, "it is not written for every answer");
+    rig.kill();
+    rig.pass(1_000);
+    let told = rig.calls("loadModel")[1]["measured"].clone();
+    assert_eq!(told, json!({"repackingPays": true, "stepCosts": [{"rows": 1, "timeUs": 900}]}));
+    rig.pass(30_000);
+    let kept = rig.kept.clone();
+    assert!(kept.is_some());
+
+    let mut next = Rig::with_measurements(kept);
+    next.connect(1);
+    next.explain(1, "a");
+    assert_eq!(next.calls("loadModel")[0]["measured"], told);
+
+    let mut damaged = Rig::with_measurements(Some("{\"version\": 1".to_owned()));
+    damaged.connect(1);
+    damaged.explain(1, "a");
+    assert_eq!(damaged.calls("loadModel")[0]["measured"]["stepCosts"], json!([]));
+}

@@ -83,6 +83,30 @@ pub struct LoadProfile {
     pub kv: KvStorage,
 }
 
+/// What one step of the computation costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepCost {
+    /// Tokens in the step.
+    pub rows: u32,
+    /// Its time in microseconds.
+    pub time_us: u64,
+}
+
+/// What the worker has measured of a model on this machine. The host keeps it for the next
+/// worker; it makes things faster and changes nothing that is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measured {
+    /// Whether weights that are rearranged for the processor's kernels are the faster ones;
+    /// `None` where nobody had to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repacking_pays: Option<bool>,
+    /// Costs of steps that decide how long a draft is worth its cost.
+    #[serde(default)]
+    pub step_costs: Vec<StepCost>,
+}
+
 /// Load a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -91,6 +115,9 @@ pub struct LoadModelParams {
     pub model_ref: String,
     /// How to run it.
     pub profile: LoadProfile,
+    /// What an earlier worker has measured of it.
+    #[serde(default)]
+    pub measured: Measured,
 }
 
 /// What was loaded.
@@ -227,6 +254,8 @@ pub struct WorkerGenerateAnswer {
     pub usage: Usage,
     /// Tokens that the KV cache holds now, for all purposes together.
     pub held_tokens: u32,
+    /// What is known of the model's speed now.
+    pub measured: Measured,
 }
 
 /// A piece of text, always whole characters.

@@ -1,6 +1,8 @@
 //! What is asked: edits and explanations of functions of the Python standard library, laid out
 //! by the product's own code.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, anyhow};
 use localcoder_assist::{Command, Layout, Limits, prepare};
 use localcoder_protocol::{DocumentText, ErrorInfo, LineRange};
@@ -18,6 +20,10 @@ const EDIT_TOKENS: std::ops::RangeInclusive<u32> = 60..=420;
 const CHARACTERS_MIN: usize = 120;
 /// Tokens of an explanation; enough to time, and the demo has little to say.
 const EXPLANATION_TOKENS: u32 = 96;
+/// Explanations and long prompts.
+const COUNT_OF_OTHERS: usize = 4;
+/// Tokens of a long file.
+const LONG_TOKENS: u32 = 1_000;
 /// Lines of a file to begin with.
 const LINES_MIN: usize = 12;
 
@@ -144,32 +150,56 @@ fn in_its_file(record: &Value) -> Result<(DocumentText, LineRange)> {
     Ok((document(part("file")?, text), lines))
 }
 
-/// Edits of different lengths and kinds, each with an answer of [`EDIT_TOKENS`].
-pub(super) fn edits(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
-    let mut by_kind: Vec<Vec<Case>> = Vec::new();
-    let records = records()?;
-    for kind in Kind::ALL {
-        let mut cases = Vec::new();
-        for record in records.iter().filter(|record| Kind::of(record) == kind) {
-            let (document, lines) = in_its_file(record)?;
-            let mut case = lay_out(ours, &document, lines, (kind, Command::rewrite(None)))?;
-            let timing = ours.write(&case, true)?.0;
-            (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
-            if EDIT_TOKENS.contains(&case.tokens) {
-                cases.push(case);
-            }
+/// All prompts. They are chosen with the model that is shipped: the widened ones have its
+/// vocabulary and write what it writes, at a hundred times its cost.
+#[derive(Debug)]
+pub(super) struct Cases {
+    /// Edits with an answer of [`EDIT_TOKENS`], by [`Kind`], each from short to long.
+    by_kind: Vec<Vec<Case>>,
+    /// Explanations.
+    pub(super) texts: Vec<Case>,
+    /// Edits in files that make prompts of about [`LONG_TOKENS`].
+    pub(super) long: Vec<Case>,
+}
+
+impl Cases {
+    pub(super) fn choose(model: &Path) -> Result<Self> {
+        let mut ours = Ours::start(model)?;
+        let mut by_kind = Vec::new();
+        for kind in Kind::ALL {
+            by_kind.push(edits(&mut ours, kind)?);
         }
-        cases.sort_by_key(|case| case.tokens);
-        by_kind.push(cases);
+        let texts = explanations(&mut ours, COUNT_OF_OTHERS)?;
+        let long = long(&mut ours, LONG_TOKENS, COUNT_OF_OTHERS)?;
+        Ok(Self { by_kind, texts, long })
     }
-    // Mostly of the kinds that change something, each spread over all its lengths.
-    let shares = [count * 3 / 8, count / 4, count / 4, count / 8];
-    let chosen = by_kind.iter().zip(shares).flat_map(|(cases, share)| spread(cases, share));
-    Ok(chosen.cloned().collect())
+
+    /// So many edits, mostly of the kinds that change something, each kind spread over all its
+    /// lengths.
+    pub(super) fn edits(&self, count: usize) -> Vec<Case> {
+        let shares = [count * 3 / 8, count / 4, count / 4, count / 8];
+        let chosen = self.by_kind.iter().zip(shares);
+        chosen.flat_map(|(cases, share)| spread(cases, share)).cloned().collect()
+    }
+}
+
+fn edits(ours: &mut Ours, kind: Kind) -> Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    for record in records()?.iter().filter(|record| Kind::of(record) == kind) {
+        let (document, lines) = in_its_file(record)?;
+        let mut case = lay_out(ours, &document, lines, (kind, Command::rewrite(None)))?;
+        let timing = ours.write(&case, true)?.0;
+        (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
+        if EDIT_TOKENS.contains(&case.tokens) {
+            cases.push(case);
+        }
+    }
+    cases.sort_by_key(|case| case.tokens);
+    Ok(cases)
 }
 
 /// Explanations of some of the functions.
-pub(super) fn explanations(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
+fn explanations(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for record in spread(&records()?, count) {
         let (document, lines) = in_its_file(record)?;
@@ -183,7 +213,7 @@ pub(super) fn explanations(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
 }
 
 /// Edits in a file whose prompt has about so many tokens.
-pub(super) fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
+fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
     let mut lines = Vec::new();
     for record in records()? {
         lines.extend(record["good"].as_str().unwrap_or_default().lines().map(str::to_owned));

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::{places, report as terminal};
-use cases::Case;
+use cases::{Case, Cases};
 use models::Shape;
 use ours::Ours;
 use peer::Peer;
@@ -121,6 +121,7 @@ pub(crate) fn run(plan: Plan) -> Result<()> {
     let theirs = peer.as_ref().map(|peer| peer.version);
     let mut setting = Setting { theirs, machine: processor(), ..Setting::default() };
     let shapes: &[Shape] = if plan.quick { &[Shape::Demo, Shape::Small] } else { &Shape::ALL };
+    let cases = terminal::stage("cases", || Cases::choose(&models::shipped()))?;
     let mut rows = Vec::new();
     for shape in shapes {
         let model = models::make(*shape, &folder, peer.as_ref())?;
@@ -129,7 +130,7 @@ pub(crate) fn run(plan: Plan) -> Result<()> {
         } else {
             NGRAMS.iter().collect()
         };
-        let mut bench = prepare(*shape, &model, plan, peer.as_ref(), ngrams)?;
+        let mut bench = prepare(*shape, &model, &cases, plan, peer.as_ref(), ngrams)?;
         setting.ours.clone_from(&bench.ours.llama_build);
         let parts = if *shape == Shape::Demo { DEMO_PARTS } else { PARTS };
         for (name, part) in parts {
@@ -146,18 +147,22 @@ pub(crate) fn run(plan: Plan) -> Result<()> {
 fn prepare<'a>(
     shape: Shape,
     model: &Path,
+    cases: &Cases,
     plan: Plan,
     peer: Option<&'a Peer>,
     ngrams: Vec<&'static Settings>,
 ) -> Result<Bench<'a>> {
     let amount = Amount::of(shape, plan.quick);
-    terminal::stage(&format!("{}: cases", shape.name()), || {
-        let mut ours = Ours::start(model)?;
-        let edits = cases::edits(&mut ours, amount.edits)?;
-        let texts = cases::explanations(&mut ours, amount.texts)?;
-        let long = cases::long(&mut ours, 1_000, amount.long)?;
-        let (shape, model) = (shape.name(), model.to_owned());
-        Ok(Bench { shape, model, amount, ours, peer, ngrams, edits, texts, long })
+    Ok(Bench {
+        shape: shape.name(),
+        model: model.to_owned(),
+        amount,
+        ours: Ours::start(model)?,
+        peer,
+        ngrams,
+        edits: cases.edits(amount.edits),
+        texts: cases.texts.iter().take(amount.texts).cloned().collect(),
+        long: cases.long.iter().take(amount.long).cloned().collect(),
     })
 }
 

@@ -34,10 +34,15 @@ impl Shape {
     }
 }
 
+/// The model that is shipped.
+pub(super) fn shipped() -> PathBuf {
+    places::root().join("models/demo/localcoder-demo.gguf")
+}
+
 /// The file, made where it is not there or made of another demo model. `Q4_K_M` where there is
 /// a peer to quantize it, else `Q8_0`.
 pub(super) fn make(shape: Shape, folder: &Path, peer: Option<&Peer>) -> Result<PathBuf> {
-    let shipped = places::root().join("models/demo/localcoder-demo.gguf");
+    let shipped = shipped();
     if shape == Shape::Demo {
         return Ok(shipped);
     }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, bail};
 use localcoder_protocol::{
     CountTokens, CountTokensParams, ErrorInfo, KvStorage, LoadModel, LoadModelAnswer,
-    LoadModelParams, LoadProfile, Nothing, Notification, Ping, Purpose, Token, UnloadModel, Usage,
-    WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate, WorkerGenerateParams,
-    WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
+    LoadModelParams, LoadProfile, Measured, Nothing, Notification, Ping, Purpose, Token,
+    UnloadModel, Usage, WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate,
+    WorkerGenerateParams, WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::{Client, ClientEvent};
 
@@ -90,7 +90,11 @@ impl Ours {
             gpu_layers: None,
             kv: KvStorage::F16,
         };
-        let params = LoadModelParams { model_ref: self.model.clone(), profile };
+        let params = LoadModelParams {
+            model_ref: self.model.clone(),
+            profile,
+            measured: Measured::default(),
+        };
         self.loaded = Some(self.client.call::<LoadModel>(&params, |_, _| {}).map_err(plain)?);
         Ok(())
     }

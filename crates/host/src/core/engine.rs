@@ -215,8 +215,9 @@ impl Host {
     }
 
     pub(super) fn load_model(&mut self, file: ModelFile, profile: LoadProfile) {
-        let params =
-            LoadModelParams { model_ref: file.path.to_string_lossy().into_owned(), profile };
+        let measured = self.known(&file, &profile);
+        let model_ref = file.path.to_string_lossy().into_owned();
+        let params = LoadModelParams { model_ref, profile, measured };
         self.call_worker::<LoadModel>(Call::Load, &params);
         self.engine.loaded = None;
         self.engine.loading = Some(Loading { file, profile, fraction: 0.0 });

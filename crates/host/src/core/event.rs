@@ -92,6 +92,8 @@ pub enum Effect {
         /// Which worker.
         generation: u64,
     },
+    /// Keep this text for [`super::HostConfig::measurements`] of the next host.
+    KeepMeasurements(String),
     /// End the host after what was sent.
     Exit,
 }

@@ -8,6 +8,7 @@ mod engine;
 mod errors;
 mod event;
 mod job;
+mod knowledge;
 mod requests;
 mod run;
 mod status;
@@ -22,6 +23,7 @@ use clients::Client;
 use engine::Engine;
 pub use event::{ClientId, Effect, Event, WorkerEnding};
 use job::Job;
+use knowledge::Knowledge;
 
 /// Connections at once. Far above any number of windows; a bound all the same.
 pub const CLIENTS_MAX: usize = 64;
@@ -40,6 +42,10 @@ pub struct HostConfig {
     pub idle_exit_ms: u64,
     /// Where seeds of requests without one come from.
     pub seed: u64,
+    /// Names the processor, for what was measured on it.
+    pub machine: String,
+    /// The text of the last [`Effect::KeepMeasurements`], where there is one.
+    pub measurements: Option<String>,
 }
 
 /// The host. See the module.
@@ -55,6 +61,7 @@ pub struct Host {
     queue: VecDeque<Job>,
     active: Option<Job>,
     engine: Engine,
+    knowledge: Knowledge,
     draining: bool,
     exited: bool,
     /// Since when no client is connected.
@@ -70,8 +77,10 @@ impl Host {
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
         let settings = resolve(&[(Layer::File, &config.file_settings)]).settings;
+        let knowledge = Knowledge::new(config.machine.clone(), config.measurements.as_deref());
         Self {
             seed: config.seed,
+            knowledge,
             config,
             now_ms: 0,
             started_ms: None,
@@ -117,6 +126,7 @@ impl Host {
         self.flush_streams();
         self.flush_status();
         self.leave_when_unused();
+        self.keep_knowledge();
         std::mem::take(&mut self.effects)
     }
 
@@ -129,6 +139,7 @@ impl Host {
             self.status_deadline_ms(),
             self.stream_deadline_ms(),
             self.engine.deadline_ms(),
+            self.knowledge_deadline_ms(),
         ]
         .into_iter()
         .flatten()

@@ -291,6 +291,7 @@ impl Host {
 
     fn generated(&mut self, answer: &WorkerGenerateAnswer) {
         self.engine.holds(answer.held_tokens);
+        self.learn(answer.measured.clone());
         if let Some(job) = self.active.as_mut()
             && matches!(job.work, Work::Explain(_))
         {

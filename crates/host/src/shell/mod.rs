@@ -3,6 +3,7 @@
 
 mod listener;
 mod log;
+mod measurements;
 mod worker_process;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use crate::ModelFile;
 use crate::core::{ClientId, Effect, Event, Host, HostConfig};
 use crate::model_file::Inspector;
 use listener::{Acceptance, Listener};
+use measurements::Measurements;
 use worker_process::Workers;
 
 /// Events that may wait for the core. Readers wait for room, so a flood slows its sender only.
@@ -68,6 +70,7 @@ struct Shell {
     inputs: Receiver<Input>,
     clients: HashMap<ClientId, listener::ClientWriter>,
     workers: Workers,
+    measurements: Measurements,
     inspector: Inspector,
 }
 
@@ -77,16 +80,20 @@ impl Shell {
         let exe_dir = program_folder()?;
         let worker = env::path(env::WORKER).unwrap_or_else(|| exe_dir.join("localcoder-worker"));
         let idle = env::text(env::HOST_IDLE_MS).and_then(|text| text.parse().ok());
+        let measurements = Measurements::new(places);
         let config = HostConfig {
             pid: std::process::id(),
             file_settings: read_settings(places),
             idle_exit_ms: idle.unwrap_or(IDLE_EXIT_MS),
             seed: u64::from(std::process::id()) ^ unix_time_ns(),
+            machine: measurements::machine(),
+            measurements: measurements.read(),
         };
         Ok(Self {
             host: Host::new(config),
             started: Instant::now(),
             workers: Workers::new(worker, sender.clone()),
+            measurements,
             inspector: Inspector::new(places::demo_model(&exe_dir), inspected(sender.clone())),
             sender,
             inputs,
@@ -156,6 +163,7 @@ impl Shell {
                     self.workers.send(generation, message);
                 }
                 Effect::KillWorker { generation } => self.workers.kill(generation),
+                Effect::KeepMeasurements(text) => self.measurements.keep(&text),
                 Effect::Exit => exit = true,
             }
         }

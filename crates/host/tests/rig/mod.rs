@@ -22,6 +22,8 @@ pub(crate) struct Rig {
     /// Generations of workers that were killed.
     pub(crate) killed: Vec<u64>,
     pub(crate) exited: bool,
+    /// What the host wanted kept.
+    pub(crate) kept: Option<String>,
     /// Answers greeting, loading and counting by itself.
     pub(crate) cooperative: bool,
     next_id: i64,
@@ -33,8 +35,24 @@ impl Rig {
     }
 
     pub(crate) fn with_settings(settings: Value) -> Self {
+        Self::start(settings, None)
+    }
+
+    /// A host with what an earlier one has kept.
+    pub(crate) fn with_measurements(kept: Option<String>) -> Self {
+        Self::start(json!({}), kept)
+    }
+
+    fn start(settings: Value, measurements: Option<String>) -> Self {
         let Value::Object(file_settings) = settings else { panic!("settings are an object") };
-        let config = HostConfig { pid: 1, file_settings, idle_exit_ms: 60_000, seed: 1 };
+        let config = HostConfig {
+            pid: 1,
+            file_settings,
+            idle_exit_ms: 60_000,
+            seed: 1,
+            machine: "test".to_owned(),
+            measurements,
+        };
         Self {
             host: Host::new(config),
             now_ms: 1_000,
@@ -43,6 +61,7 @@ impl Rig {
             started: Vec::new(),
             killed: Vec::new(),
             exited: false,
+            kept: None,
             cooperative: true,
             next_id: 100,
         }
@@ -67,6 +86,7 @@ impl Rig {
                         events.extend(self.worker_asked(generation, message));
                     }
                     Effect::KillWorker { generation } => self.killed.push(generation),
+                    Effect::KeepMeasurements(text) => self.kept = Some(text),
                     Effect::Exit => self.exited = true,
                 }
             }
@@ -188,6 +208,7 @@ impl Rig {
             "worker": WorkerId { slot: 0, generation },
             "finish": FinishReason::EndOfTurn,
             "heldTokens": 7,
+            "measured": {"repackingPays": true, "stepCosts": [{"rows": 1, "timeUs": 900}]},
             "usage": Usage { generated_tokens: 3, ..Usage::default() },
         });
         self.event(worker_answer(generation, call, Ok(answer)));

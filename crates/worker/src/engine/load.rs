@@ -6,13 +6,15 @@ use std::time::Instant;
 
 use localcoder_protocol::{
     ErrorAction, ErrorCode, ErrorInfo, LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress,
-    LoadProgressParams, Purpose,
+    LoadProgressParams, Measured, Purpose,
 };
 
 use super::file::{FileStamp, damaged, inspect};
 use super::{Engine, Session};
 use crate::generate::{Pace, ROWS_MAX};
-use crate::llama::{Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams};
+use crate::llama::{
+    Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams, repacking_pays,
+};
 use crate::prompt::{CHATML, ChatTemplate, TemplateError};
 
 /// Largest context window there is, in tokens: the product's own limit.
@@ -24,6 +26,8 @@ const BATCH_TOKENS_MAX: u32 = 2048;
 const GPU_BATCH_TOKENS_MAX: u32 = 64;
 /// Up to this size a second thread costs more than it computes.
 const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Smaller models are quick anyway, and to measure would take longer than to load.
+const REPACK_BYTES_MIN: u64 = 256 * 1024 * 1024;
 
 /// What llama.cpp says, and what that means; the first that matches.
 const REASONS: &[(&str, ErrorCode)] = &[
@@ -69,6 +73,15 @@ pub(crate) struct Loaded {
     pub(crate) session: Session,
     /// What its steps cost.
     pub(crate) pace: Pace,
+    /// Where it was measured or told.
+    repacking_pays: Option<bool>,
+}
+
+impl Loaded {
+    /// What is known of its speed, for the next worker.
+    pub(crate) fn measured(&self) -> Measured {
+        Measured { repacking_pays: self.repacking_pays, step_costs: self.pace.costs() }
+    }
 }
 
 impl Engine {
@@ -78,7 +91,8 @@ impl Engine {
         let path = PathBuf::from(&params.model_ref);
         let stamp = inspect(&path)?;
         if let Some(loaded) = &self.loaded
-            && loaded.params == params
+            && loaded.params.model_ref == params.model_ref
+            && loaded.params.profile == params.profile
             && loaded.stamp == stamp
         {
             return Ok(LoadModelAnswer { worker: self.shared.worker(), ..loaded.answer.clone() });
@@ -86,16 +100,22 @@ impl Engine {
         // First: both at once may not fit.
         self.unload();
         let started = Instant::now();
-        let model = Arc::new(self.load_model(&path, params.profile)?);
-        let template = chat_template(&model);
-        if let Err(error) = &template {
-            crate::process::complain(&format!("chats are not possible: {error}"));
-        }
         let gpu = self.gpu(params.profile);
         let threads = match params.profile.threads {
             0 => default_threads(stamp.bytes),
             threads => threads,
         };
+        let known = params.measured.repacking_pays;
+        let repacking_pays = match gpu {
+            None if stamp.bytes >= REPACK_BYTES_MIN => Some(self.repacking_pays(known, threads)),
+            _ => None,
+        };
+        let model =
+            Arc::new(self.load_model(&path, params.profile, repacking_pays == Some(true))?);
+        let template = chat_template(&model);
+        if let Err(error) = &template {
+            crate::process::complain(&format!("chats are not possible: {error}"));
+        }
         let session = self.make_session(&model, params.profile, threads, gpu.is_some())?;
         let answer = LoadModelAnswer {
             worker: self.shared.worker(),
@@ -105,6 +125,7 @@ impl Engine {
             memory: Log::lines().memory(),
             load_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
+        let pace = Pace::known(&params.measured.step_costs);
         self.loaded = Some(Loaded {
             params,
             stamp,
@@ -112,16 +133,30 @@ impl Engine {
             model,
             template,
             session,
-            pace: Pace::default(),
+            pace,
+            repacking_pays,
         });
         self.shared.set_loaded(true);
         Ok(answer)
     }
 
-    fn load_model(&self, path: &Path, profile: LoadProfile) -> Result<Model, ErrorInfo> {
+    /// Whether weights that are rearranged for the processor's kernels are the faster ones;
+    /// measured once, where no earlier worker has.
+    fn repacking_pays(&mut self, known: Option<bool>, threads: u32) -> bool {
+        let backend = self.backend;
+        let measure = || known.unwrap_or_else(|| repacking_pays(backend, threads));
+        *self.repacking_pays.get_or_insert_with(measure)
+    }
+
+    fn load_model(
+        &self,
+        path: &Path,
+        profile: LoadProfile,
+        repack: bool,
+    ) -> Result<Model, ErrorInfo> {
         let shared = &self.shared;
         let mut reported = f32::NEG_INFINITY;
-        let params = ModelParams { gpu_layers: profile.gpu_layers };
+        let params = ModelParams { gpu_layers: profile.gpu_layers, repack };
         let model = Model::load(self.backend, path, params, |fraction| {
             // llama.cpp tells every tensor; a bar has no more than a hundred steps.
             if fraction - reported >= 0.01 || (fraction >= 1.0 && reported < 1.0) {

@@ -36,7 +36,12 @@ pub(crate) enum Job {
 
 /// Does jobs until the server is gone.
 pub(crate) fn run(shared: &Arc<Shared>, jobs: &Receiver<(Id, Job)>) {
-    let mut engine = Engine { backend: Backend::init(), shared: Arc::clone(shared), loaded: None };
+    let mut engine = Engine {
+        backend: Backend::init(),
+        shared: Arc::clone(shared),
+        repacking_pays: None,
+        loaded: None,
+    };
     for (id, job) in jobs {
         Log::begin();
         let answer = engine.answer(id, job);
@@ -47,6 +52,8 @@ pub(crate) fn run(shared: &Arc<Shared>, jobs: &Receiver<(Id, Job)>) {
 struct Engine {
     backend: Backend,
     shared: Arc<Shared>,
+    /// Measured at the first load of a large model.
+    repacking_pays: Option<bool>,
     loaded: Option<Loaded>,
 }
 

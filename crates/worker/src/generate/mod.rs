@@ -76,7 +76,8 @@ pub(crate) fn generate(
     let finish = writer.write()?;
     usage.decode_ms = started.elapsed().as_secs_f64() * 1e3;
     let held_tokens = count(loaded.session.held_tokens());
-    Ok(WorkerGenerateAnswer { worker: shared.worker(), finish, usage, held_tokens })
+    let measured = loaded.measured();
+    Ok(WorkerGenerateAnswer { worker: shared.worker(), finish, usage, held_tokens, measured })
 }
 
 /// A drafter where there is something to draft from and a wrong guess can be taken back.

@@ -5,6 +5,8 @@
 //! on a CPU, where batched kernels begin at eight. So lengths are taken from a short list, and
 //! the one with the most expected tokens a millisecond wins, none included.
 
+use localcoder_protocol::StepCost;
+
 /// Tokens in one step: the last one written, and a draft one shorter.
 const ROWS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 /// Most tokens in one step.
@@ -14,25 +16,55 @@ pub(crate) const ROWS_MAX: usize = ROWS[ROWS.len() - 1];
 const RATIOS: [f64; 6] = [1.0, 1.7, 2.6, 4.1, 4.3, 6.1];
 /// Weight of a new time against the ones before.
 const NEWEST: f64 = 0.2;
-/// A time this many times the known one is a pause of the machine, not a cost.
+/// A time this many times the known one is a pause of the machine, not a cost...
 const PAUSE: f64 = 4.0;
+/// ...unless so many come in a row: then the machine is another one than was measured, or busy
+/// for good.
+const PAUSES_MAX: u32 = 3;
 /// Least gain that a draft is made for; below it the two costs can't be told apart.
 const GAIN_MIN: f64 = 1.05;
 
-/// Times of steps for one model on one device.
+/// Times of steps for one model on one device. The host keeps them for the next worker.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
     /// Milliseconds for each of [`ROWS`].
     measured: [Option<f64>; ROWS.len()],
+    /// Pauses in a row.
+    pauses: u32,
 }
 
 impl Pace {
+    /// What an earlier worker has measured.
+    pub(crate) fn known(costs: &[StepCost]) -> Self {
+        let mut pace = Self::default();
+        for cost in costs {
+            let index = ROWS.iter().position(|rows| u32::try_from(*rows) == Ok(cost.rows));
+            if let Some(index) = index.filter(|_| cost.time_us > 0) {
+                pace.measured[index] = Some(milliseconds(cost.time_us));
+            }
+        }
+        pace
+    }
+
+    /// What was measured, for the next worker.
+    pub(crate) fn costs(&self) -> Vec<StepCost> {
+        let cost = |(rows, ms): (&usize, &Option<f64>)| {
+            Some(StepCost { rows: u32::try_from(*rows).ok()?, time_us: microseconds((*ms)?) })
+        };
+        ROWS.iter().zip(&self.measured).filter_map(cost).collect()
+    }
+
     /// Takes the time of a step.
     pub(super) fn took(&mut self, rows: usize, ms: f64) {
         let Some(index) = ROWS.iter().position(|it| *it == rows) else { return };
+        let pauses = self.pauses;
+        self.pauses = 0;
         self.measured[index] = Some(match self.measured[index] {
             None => ms,
-            Some(known) if ms > PAUSE * known => known,
+            Some(known) if ms > PAUSE * known && pauses < PAUSES_MAX => {
+                self.pauses = pauses + 1;
+                known
+            }
             Some(known) => known + NEWEST * (ms - known),
         });
     }
@@ -64,6 +96,16 @@ impl Pace {
             .and_then(known)
             .unwrap_or(RATIOS[index])
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a time of hours is exact in f64")]
+fn milliseconds(time_us: u64) -> f64 {
+    time_us as f64 / 1e3
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+fn microseconds(ms: f64) -> u64 {
+    (ms * 1e3) as u64
 }
 
 /// Tokens that a step with a draft of `length` writes on average: those that are right up to
@@ -116,5 +158,26 @@ mod tests {
         assert!((pace.cost(0) - 10.0).abs() < 1e-9);
         pace.took(1, 20.0);
         assert!((pace.cost(0) - 12.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_machine_that_stays_slow_is_believed() {
+        let mut pace = Pace::default();
+        pace.took(1, 10.0);
+        (0..40).for_each(|_| pace.took(1, 100.0));
+        assert!(pace.cost(0) > 60.0);
+    }
+
+    #[test]
+    fn what_was_measured_is_known_to_the_next() {
+        let mut pace = Pace::default();
+        pace.took(1, 10.0);
+        pace.took(8, 10.5);
+        let next = Pace::known(&pace.costs());
+        assert_eq!(next.costs(), pace.costs());
+        assert_eq!(next.best_length(100, 0.9), pace.best_length(100, 0.9));
+        // Rows that are none of ours, and times of nothing, are passed over.
+        let odd = [StepCost { rows: 3, time_us: 9 }, StepCost { rows: 1, time_us: 0 }];
+        assert_eq!(Pace::known(&odd).costs(), []);
     }
 }

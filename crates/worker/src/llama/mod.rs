@@ -9,6 +9,7 @@ mod backend;
 mod context;
 mod log;
 mod model;
+mod probe;
 mod sizes;
 
 pub(crate) use backend::{Backend, build_version};
@@ -17,3 +18,4 @@ pub(crate) use context::{Context, ContextParams, DecodeError, Sequence};
 pub(crate) use log::Level;
 pub(crate) use log::{Log, LogLines};
 pub(crate) use model::{LoadError, Model, ModelParams, Token};
+pub(crate) use probe::repacking_pays;

@@ -16,6 +16,8 @@ pub(crate) type Token = sys::llama_token;
 pub(crate) struct ModelParams {
     /// Layers on the GPU; `None` for all.
     pub(crate) gpu_layers: Option<u32>,
+    /// Whether weights on a CPU are rearranged for its kernels, in memory of their own.
+    pub(crate) repack: bool,
 }
 
 /// Why nothing was loaded. The reason is in the log.
@@ -53,9 +55,7 @@ impl Model {
         // SAFETY: returns a plain struct.
         let mut raw = unsafe { sys::llama_model_default_params() };
         raw.n_gpu_layers = params.gpu_layers.map_or(-1, |layers| layers.try_into().unwrap_or(-1));
-        // Repacked weights cost a second copy in memory, slow loads and slow prefill for the
-        // K quantizations on x86; the gain in decode does not pay for it.
-        raw.use_extra_bufts = false;
+        raw.use_extra_bufts = params.repack;
         raw.progress_callback = Some(on_progress);
         raw.progress_callback_user_data = (&raw mut progress).cast();
         // SAFETY: the path is NUL-terminated; `progress` outlives the call, during which alone

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use localcoder_protocol::{
     ChatMessage, ErrorInfo, KvStorage, LoadModel, LoadModelAnswer, LoadModelParams, LoadProfile,
-    Notification, PrefillProgress, PrefillProgressParams, Purpose, Request, Role, Token,
+    Measured, Notification, PrefillProgress, PrefillProgressParams, Purpose, Request, Role, Token,
     TokenParams, WORKER_VERSION, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams,
     WorkerHello, WorkerHelloAnswer, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
@@ -123,7 +123,11 @@ impl Worker {
         path: &Path,
         profile: LoadProfile,
     ) -> Result<LoadModelAnswer, ErrorInfo> {
-        let params = LoadModelParams { model_ref: path.to_str().unwrap().to_owned(), profile };
+        let params = LoadModelParams {
+            model_ref: path.to_str().unwrap().to_owned(),
+            profile,
+            measured: Measured::default(),
+        };
         self.call::<LoadModel>(&params, |_, _| {})
     }
 

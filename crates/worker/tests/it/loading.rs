@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use localcoder_protocol::{
     ErrorCode, KvStorage, LoadModel, LoadModelParams, LoadProfile, LoadProgress,
-    LoadProgressParams, Nothing, Notification, Ping, UnloadModel, WorkerPrompt,
+    LoadProgressParams, Measured, Nothing, Notification, Ping, UnloadModel, WorkerPrompt,
 };
 
 use crate::harness::{PROFILE, WORKER, Worker, chat, model};
@@ -24,8 +24,11 @@ fn patched(folder: &Path, old: &str, new: &str) -> PathBuf {
 fn a_load_tells_its_progress_and_what_it_took() {
     let mut worker = Worker::ready();
     let mut fractions = Vec::new();
-    let params =
-        LoadModelParams { model_ref: model().to_str().unwrap().to_owned(), profile: PROFILE };
+    let params = LoadModelParams {
+        model_ref: model().to_str().unwrap().to_owned(),
+        profile: PROFILE,
+        measured: Measured::default(),
+    };
     let answer = worker
         .call::<LoadModel>(&params, |method, params| {
             assert_eq!(method, LoadProgress::METHOD);
@@ -85,8 +88,11 @@ fn the_window_is_clamped_and_said() {
 fn the_same_load_again_changes_nothing_and_another_replaces_it() {
     let mut worker = Worker::loaded(PROFILE);
     worker.generate(&chat(1, "x = 1")).result.unwrap();
-    let params =
-        LoadModelParams { model_ref: model().to_str().unwrap().to_owned(), profile: PROFILE };
+    let params = LoadModelParams {
+        model_ref: model().to_str().unwrap().to_owned(),
+        profile: PROFILE,
+        measured: Measured::default(),
+    };
     let progress = |_: &str, _| panic!("nothing is loaded anew");
     worker.call::<LoadModel>(&params, progress).unwrap();
     assert!(worker.generate(&chat(2, "x = 1")).answer().usage.cached_tokens > 0);
@@ -106,7 +112,11 @@ fn a_replaced_file_is_loaded_anew() {
     fs::copy(model(), &new).unwrap();
     fs::rename(&new, &path).unwrap();
     let mut steps = 0;
-    let params = LoadModelParams { model_ref: path.to_str().unwrap().into(), profile: PROFILE };
+    let params = LoadModelParams {
+        model_ref: path.to_str().unwrap().into(),
+        profile: PROFILE,
+        measured: Measured::default(),
+    };
     worker.call::<LoadModel>(&params, |_, _| steps += 1).unwrap();
     assert!(steps > 0);
 }

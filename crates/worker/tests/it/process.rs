@@ -1,6 +1,6 @@
 //! How the process lives and ends.
 
-use localcoder_protocol::{LoadModel, LoadModelParams, LoadProfile, WorkerGenerate};
+use localcoder_protocol::{LoadModel, LoadModelParams, LoadProfile, Measured, WorkerGenerate};
 use localcoder_transport::ClientEvent;
 
 use crate::harness::{PROFILE, Worker, chat, long_text, model};
@@ -15,6 +15,7 @@ fn the_end_of_stdin_ends_it_idle_loading_or_generating() {
     loading.start::<LoadModel>(&LoadModelParams {
         model_ref: model().to_str().unwrap().to_owned(),
         profile: PROFILE,
+        measured: Measured::default(),
     });
     loading.hang_up();
     assert_eq!(loading.wait().code(), Some(0));
