@@ -7,6 +7,7 @@
 mod engine;
 mod generate;
 mod llama;
+mod memory;
 mod process;
 mod prompt;
 mod server;

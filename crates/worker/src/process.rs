@@ -63,6 +63,13 @@ pub(crate) fn follow_parent() -> io::Result<()> {
     Ok(())
 }
 
+/// Lets every other thread compute first: the calling thread's work is for later.
+pub(crate) fn give_way() {
+    // On Linux this is the calling thread alone.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, 19);
+}
+
 /// A panic is a mistake of ours after which nothing here can be trusted: it is told to stderr
 /// and the process ends, from whatever thread. The host starts another.
 pub(crate) fn end_on_panic() {

@@ -13,7 +13,7 @@ use super::statistics::{geometric_mean, middle};
 use super::theirs::{Settings, Theirs};
 
 /// Starts of both from nothing, and changes of the model.
-const STARTS: usize = 5;
+const STARTS: usize = 3;
 /// Rows of the batch that a prepared first token may cost.
 const BATCH_ROWS: u32 = 32;
 /// What may come on top of it, in milliseconds.
@@ -21,6 +21,7 @@ const BESIDE_MS: f64 = 10.0;
 
 /// First tokens with the model resident.
 pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    bench.ours.settle()?;
     let cases = bench.long.clone();
     let batch_ms = bench.ours.batch_ms(BATCH_ROWS)?;
     let (mut firsts, mut fresh) = (Vec::new(), Vec::new());
@@ -106,6 +107,7 @@ pub(super) fn switch(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let mut ratios = Vec::new();
     let mut note = String::new();
     for _ in 0..STARTS {
+        bench.ours.settle()?;
         let begun = Instant::now();
         bench.ours.reload()?;
         let own = begun.elapsed().as_secs_f64();

@@ -24,6 +24,7 @@ const MOMENTS_F64: f64 = 19.0;
 
 /// Cancels at moments spread over whole requests.
 pub(super) fn cancels(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    bench.ours.settle()?;
     let chunk_ms = bench.ours.batch_ms(CHUNK_ROWS)?;
     let step_ms = bench.ours.batch_ms(1)?;
     let mut cases = bench.long.clone();
@@ -86,6 +87,7 @@ pub(super) fn own_cost(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
 
 /// Memory that is neither the model's file nor the KV cache.
 pub(super) fn memory(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    bench.ours.settle()?;
     let case = bench.long[0].clone();
     bench.ours.prepare(&case)?;
     bench.ours.write(&case, true)?;

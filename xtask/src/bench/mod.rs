@@ -53,12 +53,14 @@ struct Amount {
 
 impl Amount {
     fn of(shape: Shape, quick: bool) -> Self {
-        let small = Self { edits: 24, texts: 4, long: 4, rounds: 2, cancels: 40, cost_rounds: 6 };
+        let small = Self { edits: 16, texts: 3, long: 3, rounds: 1, cancels: 40, cost_rounds: 6 };
         match (shape, quick) {
             (Shape::Demo, _) => Self { cancels: 1_000, ..small },
             (Shape::Small, false) => small,
-            (Shape::Small, true) => Self { edits: 16, rounds: 1, ..small },
-            (Shape::Large, _) => Self { texts: 3, rounds: 1, cancels: 20, cost_rounds: 3, ..small },
+            (Shape::Small, true) => Self { edits: 8, ..small },
+            (Shape::Large, _) => {
+                Self { edits: 24, texts: 2, long: 2, cancels: 20, cost_rounds: 2, ..small }
+            }
         }
     }
 }

@@ -18,6 +18,11 @@ use crate::places;
 
 /// As the host asks for them.
 const BATCH_TOKENS: u32 = 256;
+/// The worker loads larger models a second time where that pays.
+const SECOND_LOAD_BYTES_MIN: u64 = 256 * 1024 * 1024;
+/// It stands still while something is generated, so it is seldom asked.
+const SETTLE_EVERY: Duration = Duration::from_secs(3);
+const SETTLE_DEADLINE: Duration = Duration::from_secs(180);
 /// A cost is the best of this many.
 const TRIES: usize = 4;
 /// Characters of a text of which a batch is made, for each of its tokens; more than any token has.
@@ -79,6 +84,23 @@ impl Ours {
         ours.llama_build = answer.llama_build;
         ours.load()?;
         Ok(ours)
+    }
+
+    /// Waits until the engine has the weights that it will keep: those that are the faster ones
+    /// are loaded while it answers with the others.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        let bytes = fs_err::metadata(&self.model)?.len();
+        let begun = Instant::now();
+        while bytes >= SECOND_LOAD_BYTES_MIN && begun.elapsed() < SETTLE_DEADLINE {
+            std::thread::sleep(SETTLE_EVERY);
+            let prompt = WorkerPrompt::Raw { text: "a".to_owned() };
+            let params = WorkerGenerateParams { prompt, ..self.plain_params(1) };
+            let answer = self.client.call::<WorkerGenerate>(&params, |_, _| {}).map_err(plain)?;
+            if answer.measured.repacking_pays.is_some() {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// Loads the model, or leaves it where it is loaded.

@@ -16,6 +16,7 @@ const NOVEL_TOKENS: u32 = 48;
 /// Whole edits on a prompt that all have read: with drafts, without, llama-server as it comes
 /// and with its n-gram settings.
 pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    bench.ours.settle()?;
     let cases = bench.edits.clone();
     let settings: Vec<&Settings> = match bench.peer {
         Some(_) => std::iter::once(&Settings::DEFAULT).chain(bench.ngrams.clone()).collect(),
@@ -100,6 +101,7 @@ pub(super) fn best_ngrams(rows: &[Row]) -> Vec<&'static Settings> {
 /// Text that repeats nothing, written by us and by llama-bench.
 pub(super) fn novel(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let Some(peer) = bench.peer else { return Ok(Vec::new()) };
+    bench.ours.settle()?;
     let cases = bench.texts.clone();
     let (ours, model) = (&mut bench.ours, &bench.model);
     let mut rows = Vec::new();

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crossbeam_channel::{Receiver, never};
 use localcoder_protocol::{
     ErrorAction, ErrorCode, ErrorInfo, LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress,
     LoadProgressParams, Measured, Purpose,
 };
 
 use super::file::{FileStamp, damaged, inspect};
+use super::repacking::{Outcome, Repacking};
 use super::{Engine, Session};
 use crate::generate::{Pace, ROWS_MAX};
-use crate::llama::{
-    Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams, repacking_pays,
-};
+use crate::llama::{Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams};
 use crate::prompt::{CHATML, ChatTemplate, TemplateError};
 
 /// Largest context window there is, in tokens: the product's own limit.
@@ -26,8 +26,6 @@ const BATCH_TOKENS_MAX: u32 = 2048;
 const GPU_BATCH_TOKENS_MAX: u32 = 64;
 /// Up to this size a second thread costs more than it computes.
 const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Smaller models are quick anyway, and to measure would take longer than to load.
-const REPACK_BYTES_MIN: u64 = 256 * 1024 * 1024;
 
 /// What llama.cpp says, and what that means; the first that matches.
 const REASONS: &[(&str, ErrorCode)] = &[
@@ -73,14 +71,20 @@ pub(crate) struct Loaded {
     pub(crate) session: Session,
     /// What its steps cost.
     pub(crate) pace: Pace,
-    /// Where it was measured or told.
-    repacking_pays: Option<bool>,
+    /// What is known beside the pace.
+    measured: Measured,
+    /// The same model with faster weights, while it is being loaded.
+    repacking: Option<Repacking>,
 }
 
 impl Loaded {
     /// What is known of its speed, for the next worker.
     pub(crate) fn measured(&self) -> Measured {
-        Measured { repacking_pays: self.repacking_pays, step_costs: self.pace.costs() }
+        if self.repacking.is_some() {
+            // This pace is not that of the weights it will have.
+            return self.measured.clone();
+        }
+        Measured { step_costs: self.pace.costs(), ..self.measured.clone() }
     }
 }
 
@@ -105,13 +109,7 @@ impl Engine {
             0 => default_threads(stamp.bytes),
             threads => threads,
         };
-        let known = params.measured.repacking_pays;
-        let repacking_pays = match gpu {
-            None if stamp.bytes >= REPACK_BYTES_MIN => Some(self.repacking_pays(known, threads)),
-            _ => None,
-        };
-        let model =
-            Arc::new(self.load_model(&path, params.profile, repacking_pays == Some(true))?);
+        let model = Arc::new(self.load_model(&path, params.profile)?);
         let template = chat_template(&model);
         if let Err(error) = &template {
             crate::process::complain(&format!("chats are not possible: {error}"));
@@ -121,11 +119,19 @@ impl Engine {
             worker: self.shared.worker(),
             context_tokens: u32::try_from(session.window()).unwrap_or(u32::MAX),
             threads,
-            device: gpu.unwrap_or_else(|| "CPU".to_owned()),
+            device: gpu.clone().unwrap_or_else(|| "CPU".to_owned()),
             memory: Log::lines().memory(),
             load_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
-        let pace = Pace::known(&params.measured.step_costs);
+        let known = params.measured.repacking_pays;
+        let repacking = match gpu {
+            None => Repacking::start(self.backend, &self.shared, path, stamp.bytes, threads, known),
+            Some(_) => None,
+        };
+        // What was measured is the pace of the weights that are the faster ones.
+        let later = repacking.is_some() && known == Some(true);
+        let pace = if later { Pace::default() } else { Pace::known(&params.measured.step_costs) };
+        let measured = params.measured.clone();
         self.loaded = Some(Loaded {
             params,
             stamp,
@@ -134,29 +140,17 @@ impl Engine {
             template,
             session,
             pace,
-            repacking_pays,
+            measured,
+            repacking,
         });
         self.shared.set_loaded(true);
         Ok(answer)
     }
 
-    /// Whether weights that are rearranged for the processor's kernels are the faster ones;
-    /// measured once, where no earlier worker has.
-    fn repacking_pays(&mut self, known: Option<bool>, threads: u32) -> bool {
-        let backend = self.backend;
-        let measure = || known.unwrap_or_else(|| repacking_pays(backend, threads));
-        *self.repacking_pays.get_or_insert_with(measure)
-    }
-
-    fn load_model(
-        &self,
-        path: &Path,
-        profile: LoadProfile,
-        repack: bool,
-    ) -> Result<Model, ErrorInfo> {
+    fn load_model(&self, path: &Path, profile: LoadProfile) -> Result<Model, ErrorInfo> {
         let shared = &self.shared;
         let mut reported = f32::NEG_INFINITY;
-        let params = ModelParams { gpu_layers: profile.gpu_layers, repack };
+        let params = ModelParams { gpu_layers: profile.gpu_layers, repack: false };
         let model = Model::load(self.backend, path, params, |fraction| {
             // llama.cpp tells every tensor; a bar has no more than a hundred steps.
             if fraction - reported >= 0.01 || (fraction >= 1.0 && reported < 1.0) {
@@ -180,6 +174,33 @@ impl Engine {
             return Err(unsupported(path).with_cause("it is not a model that writes text"));
         }
         Ok(model)
+    }
+
+    /// Where the outcome of a second load comes from, while one runs.
+    pub(super) fn repacked(&self) -> Receiver<Outcome> {
+        let repacking = self.loaded.as_ref().and_then(|loaded| loaded.repacking.as_ref());
+        repacking.map_or_else(never, |repacking| repacking.outcome().clone())
+    }
+
+    /// Goes on with the weights that were loaded beside the others, and with all that was read.
+    pub(super) fn take_over(&mut self, outcome: Outcome) {
+        let Some(mut loaded) = self.loaded.take() else { return };
+        loaded.repacking = None;
+        loaded.measured.repacking_pays = Some(outcome.pays);
+        if let Some(model) = outcome.model.map(Arc::new) {
+            let (profile, threads) = (loaded.params.profile, loaded.answer.threads);
+            match self.make_session(&model, profile, threads, false) {
+                Ok(mut session) => {
+                    session.adopt(&mut loaded.session);
+                    (loaded.session, loaded.model) = (session, model);
+                    loaded.pace = Pace::known(&loaded.measured.step_costs);
+                    crate::process::complain("the faster weights are in use");
+                    crate::memory::forget_mapped(Path::new(&loaded.params.model_ref));
+                }
+                Err(error) => crate::process::complain(&format!("no faster weights: {error}")),
+            }
+        }
+        self.loaded = Some(loaded);
     }
 
     /// Name of the GPU that the profile asks for and this build has.

@@ -3,6 +3,7 @@
 
 mod file;
 mod load;
+mod repacking;
 mod session;
 
 pub(crate) use load::Loaded;
@@ -10,7 +11,7 @@ pub(crate) use session::{Session, SessionError};
 
 use std::sync::Arc;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, select_biased};
 use localcoder_protocol::{
     CountTokens, CountTokensAnswer, CountTokensParams, ErrorCode, ErrorInfo, LoadModel,
     LoadModelParams, Nothing, UnloadModel, WorkerGenerate, WorkerGenerateParams,
@@ -36,24 +37,28 @@ pub(crate) enum Job {
 
 /// Does jobs until the server is gone.
 pub(crate) fn run(shared: &Arc<Shared>, jobs: &Receiver<(Id, Job)>) {
-    let mut engine = Engine {
-        backend: Backend::init(),
-        shared: Arc::clone(shared),
-        repacking_pays: None,
-        loaded: None,
-    };
-    for (id, job) in jobs {
-        Log::begin();
-        let answer = engine.answer(id, job);
-        shared.send(answer);
+    let mut engine = Engine { backend: Backend::init(), shared: Arc::clone(shared), loaded: None };
+    loop {
+        let repacked = engine.repacked();
+        select_biased! {
+            recv(jobs) -> job => {
+                let Ok((id, job)) = job else { return };
+                Log::begin();
+                let answer = engine.answer(id, job);
+                shared.send(answer);
+            }
+            recv(repacked) -> outcome => {
+                if let Ok(outcome) = outcome {
+                    engine.take_over(outcome);
+                }
+            }
+        }
     }
 }
 
 struct Engine {
     backend: Backend,
     shared: Arc<Shared>,
-    /// Measured at the first load of a large model.
-    repacking_pays: Option<bool>,
     loaded: Option<Loaded>,
 }
 

@@ -76,6 +76,19 @@ impl Session {
         (0..self.sequences.len()).map(own).sum()
     }
 
+    /// Takes over what another session on the same model has computed, as far as it fits.
+    pub(crate) fn adopt(&mut self, other: &mut Self) {
+        for sequence in 0..self.sequences.len() {
+            let state = other.context.state(number(sequence));
+            if !other.sequences[sequence].tokens.is_empty()
+                && self.context.restore(number(sequence), &state)
+            {
+                std::mem::swap(&mut self.sequences[sequence], &mut other.sequences[sequence]);
+            }
+        }
+        (self.current, self.clock) = (other.current, other.clock);
+    }
+
     /// Whether no further token fits.
     pub(crate) fn is_full(&self) -> bool {
         self.tokens().len() >= self.window

@@ -177,6 +177,41 @@ impl Context {
         }
     }
 
+    /// What a sequence holds, for [`Context::restore`]. Empty where llama.cpp gives nothing.
+    pub(crate) fn state(&mut self, sequence: Sequence) -> Vec<u8> {
+        // SAFETY: the context lives and has the sequence; the buffer has the size it asked for.
+        unsafe {
+            let size = sys::llama_state_seq_get_size(self.context.as_ptr(), sequence);
+            let mut state = vec![0; size];
+            let written = sys::llama_state_seq_get_data(
+                self.context.as_ptr(),
+                state.as_mut_ptr(),
+                size,
+                sequence,
+            );
+            state.truncate(written);
+            state
+        }
+    }
+
+    /// Puts what a context on the same model held into an empty sequence; false, and nothing in
+    /// it, where it does not fit.
+    pub(crate) fn restore(&mut self, sequence: Sequence, state: &[u8]) -> bool {
+        // SAFETY: the context lives and has the sequence; llama.cpp checks what it reads.
+        let read = unsafe {
+            sys::llama_state_seq_set_data(
+                self.context.as_ptr(),
+                state.as_ptr(),
+                state.len(),
+                sequence,
+            )
+        };
+        if read == 0 {
+            self.truncate(sequence, 0);
+        }
+        read > 0
+    }
+
     /// Empties all sequences.
     pub(crate) fn clear(&mut self) {
         // SAFETY: the context lives.

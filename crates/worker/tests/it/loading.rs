@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use localcoder_protocol::{
     ErrorCode, KvStorage, LoadModel, LoadModelParams, LoadProfile, LoadProgress,
-    LoadProgressParams, Measured, Nothing, Notification, Ping, UnloadModel, WorkerPrompt,
+    LoadProgressParams, Measured, Nothing, Notification, Ping, UnloadModel, WorkerGenerateParams,
+    WorkerPrompt,
 };
 
 use crate::harness::{PROFILE, WORKER, Worker, chat, model};
@@ -212,4 +214,33 @@ fn weights_that_are_not_numbers_are_found_when_they_are_used() {
     assert_eq!(error.code, ErrorCode::GenerateFailed);
     worker.load(model(), PROFILE).unwrap();
     worker.generate(&chat(2, "x = 1")).result.unwrap();
+}
+
+/// The demo model is small and has no weights that would be rearranged; the way is the same.
+#[test]
+fn faster_weights_take_over_without_losing_what_was_read() {
+    let mut worker = Worker::ready();
+    let measured = Measured { repacking_pays: Some(true), step_costs: Vec::new() };
+    let model_ref = model().to_str().unwrap().to_owned();
+    let params = LoadModelParams { model_ref, profile: PROFILE, measured };
+    worker.call::<LoadModel>(&params, |_, _| {}).unwrap();
+    let question = chat(1, "def f(x):\n    return x == None\n");
+    let before = worker.generate(&question);
+    // This pace is not that of the weights that are to come.
+    assert_eq!(before.answer().measured.step_costs, []);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !worker.stderr().contains("the faster weights are in use") {
+        assert!(Instant::now() < deadline, "{}", worker.stderr());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let after = worker.generate(&WorkerGenerateParams { request_id: 2, ..question });
+    assert_eq!(after.text, before.text);
+    let usage = after.answer().usage;
+    assert_eq!(usage.cached_tokens, usage.prompt_tokens - 1, "what was read is still there");
+    assert_ne!(after.answer().measured.step_costs, []);
+    // A load that has not ended does not keep the model from being replaced.
+    worker.call::<UnloadModel>(&Nothing {}, |_, _| {}).unwrap();
+    worker.call::<LoadModel>(&params, |_, _| {}).unwrap();
+    worker.call::<UnloadModel>(&Nothing {}, |_, _| {}).unwrap();
+    worker.load(model(), PROFILE).unwrap();
 }

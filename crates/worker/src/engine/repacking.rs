@@ -1,0 +1,111 @@
+//! Loads the model a second time beside the one that answers, with weights rearranged for the
+//! processor's kernels, where that makes it faster: a 7B answers after one second and has its
+//! full speed a quarter of a minute later, when nobody waits.
+//!
+//! Runs on a thread of low priority that stands still while the engine generates. The engine
+//! takes the model over between two jobs (`mod.rs`).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded};
+
+use crate::llama::{Backend, Model, ModelParams, repacking_pays};
+use crate::process::complain;
+use crate::server::Shared;
+
+/// Smaller models are quick anyway, and to measure would take longer than to load.
+const MODEL_BYTES_MIN: u64 = 256 * 1024 * 1024;
+/// It goes on when nothing was generated for this long: after a start, and between two requests
+/// of a user who waits, the processor is theirs.
+const QUIET: Duration = Duration::from_millis(500);
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Memory that must stay free beside the second copy of the weights.
+const FREE_BYTES_MIN: u64 = 2 * 1024 * 1024 * 1024;
+
+/// What came of it.
+pub(super) struct Outcome {
+    /// Whether it is worth it, for the next worker.
+    pub(super) pays: bool,
+    /// The model, where it is worth it and could be loaded.
+    pub(super) model: Option<Model>,
+}
+
+/// A load that runs. Dropping it ends it.
+pub(super) struct Repacking {
+    outcome: Receiver<Outcome>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Repacking {
+    /// Starts it; `None` for small models that nobody knows more of, where it is known not to
+    /// pay, and where the memory is short.
+    pub(super) fn start(
+        backend: Backend,
+        shared: &Arc<Shared>,
+        path: PathBuf,
+        model_bytes: u64,
+        threads: u32,
+        known: Option<bool>,
+    ) -> Option<Self> {
+        if !known.unwrap_or(model_bytes >= MODEL_BYTES_MIN) {
+            return None;
+        }
+        if crate::memory::free_bytes().is_some_and(|free| free < model_bytes + FREE_BYTES_MIN) {
+            complain("weights stay as they lie in the file: the memory for another copy is short");
+            return None;
+        }
+        let (sender, outcome) = bounded(1);
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let shared = Arc::clone(shared);
+        let work = move || {
+            crate::process::give_way();
+            wait_for_quiet(&shared, &stopped);
+            let pays = known.unwrap_or_else(|| repacking_pays(backend, threads));
+            let params = ModelParams { gpu_layers: Some(0), repack: true };
+            let go_on = |_| {
+                if shared.is_busy() {
+                    wait_for_quiet(&shared, &stopped);
+                }
+                !stopped.load(Ordering::Acquire)
+            };
+            let model = pays.then(|| Model::load(backend, &path, params, go_on).ok()).flatten();
+            // The engine may have another model by now.
+            let _ = sender.send(Outcome { pays, model });
+        };
+        let thread = std::thread::Builder::new().name("repacking".to_owned()).spawn(work).ok()?;
+        Some(Self { outcome, stop, thread: Some(thread) })
+    }
+
+    /// Where the outcome comes from.
+    pub(super) fn outcome(&self) -> &Receiver<Outcome> {
+        &self.outcome
+    }
+}
+
+/// Returns when nothing was generated for a while, or when it is to stop.
+fn wait_for_quiet(shared: &Shared, stopped: &AtomicBool) {
+    let mut since = Instant::now();
+    while since.elapsed() < QUIET && !stopped.load(Ordering::Acquire) {
+        std::thread::sleep(LOOK_EVERY);
+        if shared.is_busy() {
+            since = Instant::now();
+        }
+    }
+}
+
+impl Drop for Repacking {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        // The file may be replaced and the memory is wanted: it ends within one tensor.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
