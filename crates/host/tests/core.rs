@@ -512,3 +512,31 @@ fn what_a_worker_measured_is_told_to_the_next_one_of_this_host_and_of_another() 
     damaged.explain(1, "a");
     assert_eq!(damaged.calls("loadModel")[0]["measured"]["stepCosts"], json!([]));
 }
+
+#[test]
+fn nothing_is_read_ahead_in_stability_mode_or_while_the_system_saves_power() {
+    let prepare = |rig: &mut Rig| {
+        let id = rig.request(1, "prepare", request("p", "def f(x):\n    return x\n", 1, 2));
+        rig.answers(id).first().map(|answer| answer.clone().unwrap())
+    };
+    let unprepared = Some(json!({"prepared": false}));
+
+    let mut careful = Rig::with_settings(json!({"mode": "stability"}));
+    careful.connect(1);
+    let warm = careful.request(1, "warm", json!({}));
+    careful.answer(warm).unwrap();
+    assert_eq!(prepare(&mut careful), unprepared);
+    assert!(careful.calls("generate").is_empty());
+    let profile = &careful.calls("loadModel")[0]["profile"];
+    assert_eq!((&profile["repack"], &profile["batchTokens"]), (&json!(false), &json!(64)));
+
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let warm = rig.request(1, "warm", json!({}));
+    rig.answer(warm).unwrap();
+    rig.event(Event::PowerSaving(true));
+    assert_eq!(prepare(&mut rig), unprepared);
+    rig.event(Event::PowerSaving(false));
+    assert_eq!(prepare(&mut rig), None, "it is being read");
+    assert_eq!(rig.calls("generate").len(), 1);
+}

@@ -17,7 +17,8 @@ mod worker;
 pub use edit::{DocumentText, Edit, Hunk, LineRange};
 pub use error::{ErrorAction, ErrorCode, ErrorInfo};
 pub use hello::{
-    BUILD_ID, ClientKind, Hello, HelloAnswer, HelloParams, PROTOCOL_VERSION, WORKER_VERSION,
+    BUILD_ID, ClientKind, EXCHANGE_FD, Hello, HelloAnswer, HelloParams, PROTOCOL_VERSION,
+    WORKER_ENVIRONMENT, WORKER_VERSION,
 };
 pub use host::*;
 pub use request::{Notification, NotificationMethod, Request, RequestMethod};

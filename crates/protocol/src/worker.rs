@@ -81,6 +81,9 @@ pub struct LoadProfile {
     pub gpu_layers: Option<u32>,
     /// How the KV cache is stored.
     pub kv: KvStorage,
+    /// Whether the weights may be loaded a second time, rearranged for the processor, where that
+    /// is faster. Until then, and without it, they are used as they lie in the file.
+    pub repack: bool,
 }
 
 /// What one step of the computation costs.
@@ -292,6 +295,38 @@ pub struct WorkerCancelParams {
     pub request_id: u64,
 }
 
+/// Write the state of what all prompts of a kind begin with into the exchange file, so that a
+/// later worker need not compute it. Only what is held already is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SavePrefixParams {
+    /// A chat whose last message ends where the user's own text would begin.
+    pub prompt: WorkerPrompt,
+}
+
+/// Take over what an earlier worker wrote with [`SavePrefixParams`]; the host has put it into the
+/// exchange file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestorePrefixParams {
+    /// As when it was saved.
+    pub prompt: WorkerPrompt,
+    /// Length of what is in the exchange file.
+    pub bytes: u64,
+}
+
+/// What came of either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PrefixAnswer {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// Tokens that were saved or restored; 0 where nothing was.
+    pub tokens: u32,
+    /// Length of what is in the exchange file.
+    pub bytes: u64,
+}
+
 /// Count tokens, so that the host can lay out a prompt that fits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -323,6 +358,10 @@ requests! { WORKER_REQUESTS:
     CountTokens = "countTokens", CountTokensParams => CountTokensAnswer, idempotent: true, deadline_ms: Some(30_000);
     /// See [`WorkerGenerateParams`].
     WorkerGenerate = "generate", WorkerGenerateParams => WorkerGenerateAnswer, idempotent: false, deadline_ms: None;
+    /// See [`SavePrefixParams`].
+    SavePrefix = "savePrefix", SavePrefixParams => PrefixAnswer, idempotent: true, deadline_ms: Some(30_000);
+    /// See [`RestorePrefixParams`].
+    RestorePrefix = "restorePrefix", RestorePrefixParams => PrefixAnswer, idempotent: true, deadline_ms: Some(30_000);
     /// See [`WorkerCancelParams`]. Answered at once; `found` says whether it was running.
     WorkerCancel = "cancel", WorkerCancelParams => CancelAnswer, idempotent: true, deadline_ms: Some(5_000);
 }

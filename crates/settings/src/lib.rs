@@ -12,5 +12,5 @@ mod table;
 
 pub use places::Places;
 pub use render::{markdown, vscode_properties};
-pub use resolve::{Acceleration, Layer, Resolved, Settings, resolve};
+pub use resolve::{Acceleration, Layer, Mode, Resolved, Settings, resolve};
 pub use table::{Kind, Setting, TABLE};

@@ -38,6 +38,15 @@ pub enum Acceleration {
     Cpu,
 }
 
+/// How much the engine does to be fast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// As fast as the machine allows.
+    Performance,
+    /// Nothing ahead, nothing twice, small steps.
+    Stability,
+}
+
 /// All settings with a value each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -47,6 +56,8 @@ pub struct Settings {
     pub context_tokens: u32,
     /// Where the model computes.
     pub acceleration: Acceleration,
+    /// How much the engine does to be fast.
+    pub mode: Mode,
     /// 0 is greedy.
     pub temperature: f32,
     /// 0 to 1.
@@ -172,6 +183,10 @@ impl Settings {
                 "gpu" => Acceleration::Gpu,
                 "cpu" => Acceleration::Cpu,
                 _ => Acceleration::Auto,
+            },
+            mode: match text("mode") {
+                "stability" => Mode::Stability,
+                _ => Mode::Performance,
             },
             temperature: number("sampling.temperature"),
             top_p: number("sampling.topP"),

@@ -77,6 +77,26 @@ pub const TABLE: &[Setting] = &[
         doc: "Where the model computes.",
     },
     Setting {
+        key: "mode",
+        kind: Kind::Choice {
+            default: "performance",
+            choices: &[
+                (
+                    "performance",
+                    "As fast as the machine allows: a selection is read before a command is \
+                     called, and weights are rearranged for the processor where that is faster",
+                ),
+                (
+                    "stability",
+                    "As little as possible: nothing is done ahead, weights stay as they lie in \
+                     the file, prompts are read in small steps",
+                ),
+            ],
+        },
+        doc: "How much the engine does to be fast. While the system saves power, nothing is read \
+              ahead in either mode.",
+    },
+    Setting {
         key: "sampling.temperature",
         // 0: an edit is right or wrong, variety does not help it.
         kind: Kind::Number { default: 0.0, min: 0.0, max: 2.0 },

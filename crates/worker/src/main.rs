@@ -35,6 +35,7 @@ fn main() {
 fn run() -> io::Result<()> {
     // Before anything of llama.cpp runs.
     let streams = process::take_streams()?;
+    let exchange = process::take_exchange()?;
     process::follow_parent()?;
     process::restrict()?;
     let (outbox, _writer) = spawn_writer("host", streams.writer);
@@ -44,7 +45,7 @@ fn run() -> io::Result<()> {
     let engine = std::thread::Builder::new()
         .name("engine".to_owned())
         .stack_size(ENGINE_STACK_BYTES)
-        .spawn(move || engine::run(&shared, &queue))?;
+        .spawn(move || engine::run(&shared, &queue, exchange))?;
     // The reader ends the process; the engine only ends with it.
     engine.join().map_err(|_| io::Error::other("the engine ended"))
 }

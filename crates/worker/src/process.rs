@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 
+use localcoder_protocol::EXCHANGE_FD;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// The two ends of the protocol.
@@ -25,6 +26,20 @@ pub(crate) fn take_streams() -> io::Result<Streams> {
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     rustix::stdio::dup2_stdout(io::stderr().as_fd())?;
     Ok(Streams { reader, writer })
+}
+
+/// The file that host and worker exchange states in, where the host gave one.
+#[expect(unsafe_code, reason = "std can't take an inherited descriptor")]
+pub(crate) fn take_exchange() -> io::Result<Option<File>> {
+    let Some(name) = std::env::var_os(EXCHANGE_FD) else { return Ok(None) };
+    let number = name.to_str().and_then(|text| text.parse::<i32>().ok());
+    let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "the exchange is no file");
+    let number = number.filter(|number| *number > 2).ok_or_else(invalid)?;
+    // SAFETY: nothing was opened yet that could have this number, and the host says that it
+    // passed it; it is only looked at until it is known to be a file.
+    let inherited = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    let file = File::from(inherited.try_clone_to_owned()?);
+    if file.metadata()?.is_file() { Ok(Some(file)) } else { Err(invalid()) }
 }
 
 /// Leaves no dump of the user's code behind and gains no rights by running another program.

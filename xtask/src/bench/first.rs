@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::Bench;
 use super::contest::in_turns;
 use super::ours::Ours;
 use super::report::{Row, Target};
-use super::statistics::{geometric_mean, middle};
+use super::statistics::{geometric_mean, median, middle};
 use super::theirs::{Settings, Theirs};
+use super::{Bench, projection};
 
 /// Starts of both from nothing, and changes of the model.
 const STARTS: usize = 3;
@@ -36,7 +36,9 @@ pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         format!("of the cost of a batch of {BATCH_ROWS} ({batch_ms:.1} ms) and {BESIDE_MS} ms");
     let mut rows = vec![
         bench.row("prepared: uncached prompt tokens", middle(&fresh), Target::AtMost(32.0), ""),
-        bench.row("prepared: time to the first token", middle(&firsts), Target::AtMost(1.0), note),
+        bench
+            .row("prepared: time to the first token", middle(&firsts), Target::AtMost(1.0), note)
+            .projected(projection::first_token(median(&fresh))),
     ];
     if bench.peer.is_none() {
         return Ok(rows);
@@ -69,12 +71,16 @@ pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         Target::AtLeast(10.0),
         note,
     ));
-    rows.push(bench.row(
-        "nothing known, model resident: time to the first token, to llama-server's",
-        times.ratio(1, 2, all),
-        Target::None,
-        "",
-    ));
+    rows.push(
+        bench
+            .row(
+                "nothing known, model resident: time to the first token, to llama-server's",
+                times.ratio(1, 2, all),
+                Target::None,
+                "",
+            )
+            .projected(projection::first_token(f64::from(tokens))),
+    );
     Ok(rows)
 }
 
@@ -96,7 +102,8 @@ pub(super) fn start(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let note = format!("ours {:.0} ms, theirs {:.0} ms", times.best(0, 0), times.best(1, 0));
     let figure = times.ratio(0, 1, |_| true);
     let name = "from the start: time to the first token, to llama-server's";
-    Ok(vec![bench.row(name, figure, Target::AtMost(0.55), note)])
+    let projection = projection::start(f64::from(case.prompt_tokens));
+    Ok(vec![bench.row(name, figure, Target::AtMost(0.55), note).projected(projection)])
 }
 
 /// One model out and another of the same size in, against llama-server's start.

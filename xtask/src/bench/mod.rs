@@ -7,12 +7,14 @@
 
 mod cases;
 mod contest;
+mod document;
 mod first;
 mod host;
 mod limits;
 mod models;
 mod ours;
 mod peer;
+mod projection;
 mod report;
 mod statistics;
 mod theirs;
@@ -20,7 +22,7 @@ mod writing;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::{places, report as terminal};
 use cases::{Case, Cases};
@@ -32,12 +34,25 @@ use statistics::Figure;
 use theirs::{NGRAMS, Settings, Theirs};
 
 /// What to measure.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     /// The small shape alone, and fewer cases.
     pub(crate) quick: bool,
     /// Without llama-server: only what the engine gains over itself.
     pub(crate) alone: bool,
+    /// One shape alone; the rows of the others stay as they were measured before.
+    pub(crate) shape: Option<String>,
+}
+
+impl Plan {
+    fn shapes(&self) -> Result<Vec<Shape>> {
+        let all = if self.quick { &Shape::ALL[..2] } else { &Shape::ALL[..] };
+        let Some(name) = &self.shape else { return Ok(all.to_vec()) };
+        let wanted = Shape::ALL.into_iter().find(|shape| shape.name() == name);
+        let names = Shape::ALL.map(Shape::name).join(", ");
+        let wanted = wanted.with_context(|| format!("there is no shape `{name}`, only {names}"))?;
+        Ok(vec![wanted])
+    }
 }
 
 /// How much is measured with a shape.
@@ -53,14 +68,13 @@ struct Amount {
 
 impl Amount {
     fn of(shape: Shape, quick: bool) -> Self {
-        let small = Self { edits: 16, texts: 3, long: 3, rounds: 1, cancels: 40, cost_rounds: 6 };
+        let small = Self { edits: 8, texts: 2, long: 2, rounds: 1, cancels: 40, cost_rounds: 6 };
         match (shape, quick) {
-            (Shape::Demo, _) => Self { cancels: 1_000, ..small },
+            (Shape::Demo, true) => Self { cancels: 200, ..small },
+            (Shape::Demo, false) => Self { cancels: 1_000, ..small },
             (Shape::Small, false) => small,
-            (Shape::Small, true) => Self { edits: 8, ..small },
-            (Shape::Large, _) => {
-                Self { edits: 24, texts: 2, long: 2, cancels: 20, cost_rounds: 2, ..small }
-            }
+            (Shape::Small, true) => Self { cancels: 20, ..small },
+            (Shape::Large, _) => Self { edits: 24, cancels: 20, cost_rounds: 2, ..small },
         }
     }
 }
@@ -92,7 +106,14 @@ impl Bench<'_> {
         target: Target,
         note: impl Into<String>,
     ) -> Row {
-        Row { shape: self.shape, name: name.into(), figure, target, note: note.into() }
+        Row {
+            shape: self.shape.to_owned(),
+            name: name.into(),
+            figure,
+            target,
+            note: note.into(),
+            projection: String::new(),
+        }
     }
 }
 
@@ -116,33 +137,41 @@ const DEMO_PARTS: &[(&str, Part)] =
     &[("cancels", limits::cancels), ("cost beside the steps", limits::own_cost)];
 
 /// Measures, prints the table and writes `target/bench/engine.json`.
-pub(crate) fn run(plan: Plan) -> Result<()> {
+pub(crate) fn run(plan: &Plan) -> Result<()> {
     let folder = places::target().join("bench");
     fs_err::create_dir_all(&folder)?;
     let peer = if plan.alone { None } else { Some(peer::build(&folder)?) };
-    let theirs = peer.as_ref().map(|peer| peer.version);
-    let mut setting = Setting { theirs, machine: processor(), ..Setting::default() };
-    let shapes: &[Shape] = if plan.quick { &[Shape::Demo, Shape::Small] } else { &Shape::ALL };
+    let results = folder.join("engine.json");
+    let shapes = plan.shapes()?;
+    let mut rows = report::others(&results, &shapes);
+    let mut setting = Setting::default();
     let cases = terminal::stage("cases", || Cases::choose(&models::shipped()))?;
-    let mut rows = Vec::new();
     for shape in shapes {
-        let model = models::make(*shape, &folder, peer.as_ref())?;
-        let ngrams = if *shape == Shape::Large {
-            writing::best_ngrams(&rows)
-        } else {
-            NGRAMS.iter().collect()
+        let model = models::make(shape, &folder, peer.as_ref())?;
+        let ngrams = match shape {
+            Shape::Large => writing::best_ngrams(&rows),
+            _ if plan.quick => NGRAMS.iter().take(2).collect(),
+            _ => NGRAMS.iter().collect(),
         };
-        let mut bench = prepare(*shape, &model, &cases, plan, peer.as_ref(), ngrams)?;
-        setting.ours.clone_from(&bench.ours.llama_build);
-        let parts = if *shape == Shape::Demo { DEMO_PARTS } else { PARTS };
+        let mut bench = prepare(shape, &model, &cases, plan, peer.as_ref(), ngrams)?;
+        setting = Setting {
+            ours: bench.ours.llama_build.clone(),
+            theirs: peer.as_ref().map(|peer| peer.version.to_owned()),
+            machine: processor(),
+        };
+        let parts = if shape == Shape::Demo { DEMO_PARTS } else { PARTS };
         for (name, part) in parts {
-            let stage = format!("{}: {name}", shape.name());
-            rows.extend(terminal::stage(&stage, || part(&mut bench))?);
+            let new = terminal::stage(&format!("{}: {name}", shape.name()), || part(&mut bench))?;
+            report::print(&new);
+            rows.extend(new);
+            // What is measured is not lost where a later part fails.
+            report::write(&results, &rows, &setting)?;
         }
-        // What is measured is not lost where a later part fails.
-        report::write(&folder.join("engine.json"), &rows, &setting)?;
     }
-    report::print(&rows, &setting);
+    document::write(&rows, &setting)?;
+    terminal::line("\nall rows:");
+    report::print(&rows);
+    terminal::line(format!("written to {}", results.display()));
     Ok(())
 }
 
@@ -150,7 +179,7 @@ fn prepare<'a>(
     shape: Shape,
     model: &Path,
     cases: &Cases,
-    plan: Plan,
+    plan: &Plan,
     peer: Option<&'a Peer>,
     ngrams: Vec<&'static Settings>,
 ) -> Result<Bench<'a>> {

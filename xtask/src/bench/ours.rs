@@ -8,8 +8,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use localcoder_protocol::{
     CountTokens, CountTokensParams, ErrorInfo, KvStorage, LoadModel, LoadModelAnswer,
     LoadModelParams, LoadProfile, Measured, Nothing, Notification, Ping, Purpose, Token,
-    UnloadModel, Usage, WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate,
-    WorkerGenerateParams, WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
+    UnloadModel, Usage, WORKER_ENVIRONMENT, WORKER_VERSION, WorkerCancel, WorkerCancelParams,
+    WorkerGenerate, WorkerGenerateParams, WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt,
+    WorkerSampling,
 };
 use localcoder_transport::{Client, ClientEvent};
 
@@ -48,8 +49,10 @@ pub(super) struct Timing {
     pub(super) total_ms: f64,
     pub(super) tokens: u32,
     pub(super) prompt_tokens: u32,
-    /// Steps that the tokens took; of llama-server not known.
+    /// Steps that the tokens took, and tokens that were guessed in them; of llama-server not
+    /// known.
     pub(super) steps: u32,
+    pub(super) drafted: u32,
 }
 
 /// A generation that was cancelled.
@@ -64,8 +67,7 @@ pub(super) struct Cancelled {
 impl Ours {
     pub(super) fn start(model: &Path) -> Result<Self> {
         let mut child = Command::new(places::program("localcoder-worker"))
-            .env("OMP_WAIT_POLICY", "passive")
-            .env("GGML_NO_BACKTRACE", "1")
+            .envs(WORKER_ENVIRONMENT.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -111,6 +113,7 @@ impl Ours {
             threads: 0,
             gpu_layers: None,
             kv: KvStorage::F16,
+            repack: true,
         };
         let params = LoadModelParams {
             model_ref: self.model.clone(),
@@ -216,6 +219,7 @@ impl Ours {
             tokens: usage.generated_tokens,
             prompt_tokens: usage.prompt_tokens,
             steps: usage.rounds,
+            drafted: usage.drafted_tokens,
         };
         Ok((timing, usage))
     }

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::models::Shape;
 use super::statistics::Figure;
 use crate::report;
 
@@ -14,7 +15,7 @@ pub(super) struct Setting {
     /// llama.cpp in our worker.
     pub(super) ours: String,
     /// The package that llama-server is from, where it was measured.
-    pub(super) theirs: Option<&'static str>,
+    pub(super) theirs: Option<String>,
     /// The processor.
     pub(super) machine: String,
 }
@@ -31,7 +32,7 @@ pub(super) enum Target {
 }
 
 impl Target {
-    fn is_met(self, value: f64) -> Option<bool> {
+    pub(super) fn is_met(self, value: f64) -> Option<bool> {
         match self {
             Self::AtLeast(least) => Some(value >= least),
             Self::AtMost(most) => Some(value <= most),
@@ -39,7 +40,16 @@ impl Target {
         }
     }
 
-    fn text(self) -> String {
+    fn from_text(text: &str) -> Self {
+        let number = |sign: &str| text.strip_prefix(sign).and_then(|rest| rest.trim().parse().ok());
+        match (number(">="), number("<=")) {
+            (Some(least), _) => Self::AtLeast(least),
+            (_, Some(most)) => Self::AtMost(most),
+            _ => Self::None,
+        }
+    }
+
+    pub(super) fn text(self) -> String {
         match self {
             Self::AtLeast(least) => format!(">= {least}"),
             Self::AtMost(most) => format!("<= {most}"),
@@ -52,24 +62,31 @@ impl Target {
 #[derive(Debug)]
 pub(super) struct Row {
     /// The model it was measured with.
-    pub(super) shape: &'static str,
+    pub(super) shape: String,
     pub(super) name: String,
     pub(super) figure: Figure,
     pub(super) target: Target,
     /// What else there is to know, such as the figures that a ratio is of.
     pub(super) note: String,
+    /// What it would be on an M3 Pro, told from counts and bandwidth; empty where that says
+    /// nothing.
+    pub(super) projection: String,
 }
 
-/// Prints all rows.
-pub(super) fn print(rows: &[Row], setting: &Setting) {
-    let theirs = setting.theirs.unwrap_or("not measured");
-    report::line(format!("ours: {}; llama-server: {theirs}; {}", setting.ours, setting.machine));
+impl Row {
+    pub(super) fn projected(self, projection: String) -> Self {
+        Self { projection, ..self }
+    }
+}
+
+/// Prints rows.
+pub(super) fn print(rows: &[Row]) {
     for row in rows {
         let Figure { value, low, high, n } = row.figure;
         let spread = format!("{value:.3} ({low:.3} to {high:.3}, n {n})");
         let met = row.target.is_met(value).map_or("", |met| if met { "met" } else { "MISSED" });
         let target = format!("{} {met}", row.target.text());
-        let (shape, name, note) = (row.shape, &row.name, &row.note);
+        let (shape, name, note) = (&row.shape, &row.name, &row.note);
         report::line(format!("{shape:5} {name:52} {spread:34} {target:15} {note}"));
     }
 }
@@ -83,14 +100,65 @@ pub(super) fn write(path: &Path, rows: &[Row], setting: &Setting) -> Result<()> 
             json!({
                 "shape": row.shape, "name": row.name, "ratio": value, "low": low, "high": high,
                 "n": n, "target": row.target.text(), "met": row.target.is_met(value),
-                "note": row.note,
+                "note": row.note, "projectionM3Pro": row.projection,
             })
         })
         .collect();
     let all = json!({
         "ours": setting.ours, "theirs": setting.theirs, "machine": setting.machine, "rows": rows,
     });
-    fs_err::write(path, serde_json::to_string_pretty(&all)? + "\n")?;
-    report::line(format!("\nwritten to {}", path.display()));
-    Ok(())
+    Ok(fs_err::write(path, serde_json::to_string_pretty(&all)? + "\n")?)
+}
+
+/// The rows of an earlier run, but those of these shapes; none where there was no run.
+pub(super) fn others(path: &Path, shapes: &[Shape]) -> Vec<Row> {
+    let text = fs_err::read_to_string(path).unwrap_or_default();
+    let all: Value = serde_json::from_str(&text).unwrap_or_default();
+    let rows = all["rows"].as_array().map_or(&[][..], Vec::as_slice);
+    let kept = rows.iter().filter_map(row);
+    kept.filter(|row| shapes.iter().all(|shape| shape.name() != row.shape)).collect()
+}
+
+fn row(value: &Value) -> Option<Row> {
+    let text = |name: &str| value[name].as_str().map(str::to_owned);
+    let number = |name: &str| value[name].as_f64();
+    Some(Row {
+        shape: text("shape")?,
+        name: text("name")?,
+        figure: Figure {
+            value: number("ratio")?,
+            low: number("low")?,
+            high: number("high")?,
+            n: usize::try_from(value["n"].as_u64()?).ok()?,
+        },
+        target: Target::from_text(&text("target")?),
+        note: text("note")?,
+        projection: text("projectionM3Pro").unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_an_earlier_run_come_back_but_those_that_are_measured_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.json");
+        assert!(others(&path, &[]).is_empty());
+        let figure = Figure { value: 2.5, low: 2.0, high: 3.0, n: 7 };
+        let row = |shape: &str| Row {
+            shape: shape.to_owned(),
+            name: "edits".to_owned(),
+            figure,
+            target: Target::AtLeast(2.2),
+            note: "a note".to_owned(),
+            projection: "3.1".to_owned(),
+        };
+        write(&path, &[row("demo"), row("7b")], &Setting::default()).unwrap();
+        let kept = others(&path, &[Shape::Large]);
+        assert_eq!(kept.len(), 1);
+        assert_eq!((kept[0].shape.as_str(), kept[0].figure), ("demo", figure));
+        assert_eq!(kept[0].target.text(), ">= 2.2");
+    }
 }

@@ -32,7 +32,6 @@ impl Settings {
 /// Its drafts from the text before, as they come and with shorter matches and drafts, which suit
 /// edits better.
 pub(super) const NGRAMS: &[Settings] = &[
-    Settings { arguments: &["--spec-type", "ngram-simple"] },
     Settings {
         arguments: &[
             "--spec-type",
@@ -53,6 +52,7 @@ pub(super) const NGRAMS: &[Settings] = &[
             "31",
         ],
     },
+    Settings { arguments: &["--spec-type", "ngram-simple"] },
     Settings { arguments: &["--spec-type", "ngram-mod"] },
     Settings {
         arguments: &[
@@ -175,6 +175,7 @@ impl Theirs {
                     tokens: count("tokens_predicted"),
                     prompt_tokens: count("tokens_evaluated"),
                     steps: 0,
+                    drafted: 0,
                 });
             }
         }

@@ -3,12 +3,12 @@
 
 use anyhow::Result;
 
-use super::Bench;
 use super::cases::Kind;
 use super::contest::{Contestant, Times, in_turns};
 use super::report::{Row, Target};
 use super::statistics::median;
 use super::theirs::{NGRAMS, Settings, Theirs};
+use super::{Bench, projection};
 
 /// Tokens that llama-bench writes: as many as an explanation here.
 const NOVEL_TOKENS: u32 = 48;
@@ -25,7 +25,7 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let started: Result<Vec<Theirs>> = settings.iter().map(|it| bench.theirs(it)).collect();
     let mut servers = started?;
     let ours = &mut bench.ours;
-    let (mut same, mut asked, mut tokens, mut steps) = (0, 0, 0, 0);
+    let (mut same, mut asked, mut tokens, mut steps, mut drafted) = (0, 0, 0, 0, 0);
     let times = in_turns(cases.len(), bench.amount.rounds, servers.len() + 2, |side, case| {
         let case = &cases[case];
         let mut contestant = match side {
@@ -37,6 +37,7 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         if side == 0 {
             tokens += timing.tokens;
             steps += timing.steps;
+            drafted += timing.drafted;
         } else if side == 2 {
             asked += 1;
             same += usize::from(case.tokens == timing.tokens);
@@ -45,6 +46,8 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     })?;
     let all = |_: usize| true;
     let a_step = f64::from(tokens) / f64::from(steps.max(1));
+    let rows_a_step = 1.0 + f64::from(drafted) / f64::from(steps.max(1));
+    let projection = projection::edits(a_step, rows_a_step);
     let name = "edits: to the same engine without drafts";
     let mut rows = vec![bench.row(
         name,
@@ -59,7 +62,11 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let note =
         format!("median {} tokens; {same} of {asked} answers of equal length", median(&lengths));
     let figure = times.ratio(2, 0, all);
-    rows.push(bench.row("edits: to llama-server", figure, Target::AtLeast(2.2), note));
+    rows.push(
+        bench
+            .row("edits: to llama-server", figure, Target::AtLeast(2.2), note)
+            .projected(projection),
+    );
     for kind in Kind::ALL {
         let figure = times.ratio(2, 0, |case| cases[case].kind == kind);
         if figure.n > 0 {

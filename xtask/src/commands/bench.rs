@@ -8,10 +8,14 @@ use crate::bench::{self, Plan};
 use crate::setup::{self, Group};
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let plan = Plan { quick: arguments.switch("--quick"), alone: arguments.switch("--alone") };
+    let plan = Plan {
+        quick: arguments.switch("--quick"),
+        alone: arguments.switch("--alone"),
+        shape: arguments.option("--shape")?,
+    };
     let yes = arguments.switch("--yes");
     arguments.finish()?;
     setup::ensure(&[Group::Engine, Group::Window], yes)?;
     build::programs()?;
-    bench::run(plan)
+    bench::run(&plan)
 }

@@ -57,6 +57,8 @@ pub enum Event {
         /// How.
         ending: WorkerEnding,
     },
+    /// The system begins or ends to save power.
+    PowerSaving(bool),
     /// Time has passed: the deadline of [`super::Host::next_deadline_ms`] was reached.
     Tick,
     /// The system asks the host to end.

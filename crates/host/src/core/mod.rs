@@ -62,6 +62,8 @@ pub struct Host {
     active: Option<Job>,
     engine: Engine,
     knowledge: Knowledge,
+    /// Whether the system saves power.
+    saves_power: bool,
     draining: bool,
     exited: bool,
     /// Since when no client is connected.
@@ -91,6 +93,7 @@ impl Host {
             queue: VecDeque::new(),
             active: None,
             engine: Engine::default(),
+            saves_power: false,
             draining: false,
             exited: false,
             alone_since_ms: None,
@@ -118,6 +121,7 @@ impl Host {
                 self.worker_message(generation, message);
             }
             Event::WorkerEnded { generation, ending } => self.worker_ended(generation, &ending),
+            Event::PowerSaving(saves) => self.saves_power = saves,
             Event::Tick => {}
             Event::Terminate => self.stop(),
         }

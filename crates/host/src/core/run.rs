@@ -10,7 +10,7 @@ use localcoder_protocol::{
     Role, SamplingParams, Stage, TokenParams, WorkerGenerate, WorkerGenerateAnswer,
     WorkerGenerateParams, WorkerPrompt, WorkerSampling,
 };
-use localcoder_settings::Acceleration;
+use localcoder_settings::{Acceleration, Mode};
 use localcoder_transport::Message;
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +24,8 @@ use crate::ModelFile;
 /// Prompt tokens computed in one step. Small enough that a cancel takes effect within one on
 /// backends that can't be interrupted, large enough for the batched kernels.
 const BATCH_TOKENS: u32 = 256;
+/// The same in stability mode: less memory for a step, and pauses for the rest of the machine.
+const CAREFUL_BATCH_TOKENS: u32 = 64;
 /// A client is sent streamed text, and progress, at most this often.
 const TELL_EVERY_MS: u64 = 33;
 /// Tokens of a raw generation that names no limit.
@@ -36,11 +38,16 @@ impl Host {
         if waits {
             self.tell(&job, Stage::Queued, None, "Waiting for another request".to_owned());
         }
-        if job.is_preparation() && (waits || !self.queue.is_empty()) {
+        if job.is_preparation() && (waits || !self.queue.is_empty() || !self.reads_ahead()) {
             self.reply_unprepared(&job);
             return;
         }
         self.queue.push_back(job);
+    }
+
+    /// Whether anything is computed that nobody has asked for yet.
+    fn reads_ahead(&self) -> bool {
+        self.settings.mode == Mode::Performance && !self.saves_power
     }
 
     /// Makes way for what is really wanted.
@@ -135,9 +142,11 @@ impl Host {
     }
 
     fn profile(&self, file: &ModelFile) -> LoadProfile {
+        let careful = self.settings.mode == Mode::Stability;
         LoadProfile {
             context_tokens: self.settings.context_tokens.min(file.info.trained_context_tokens),
-            batch_tokens: BATCH_TOKENS,
+            batch_tokens: if careful { CAREFUL_BATCH_TOKENS } else { BATCH_TOKENS },
+            repack: !careful,
             threads: 0,
             kv: KvStorage::F16,
             gpu_layers: match self.settings.acceleration {

@@ -4,6 +4,7 @@
 mod listener;
 mod log;
 mod measurements;
+mod power;
 mod worker_process;
 
 use std::collections::HashMap;
@@ -103,6 +104,8 @@ impl Shell {
 
     fn run(mut self, listener: &Listener) {
         listener.accept_into(self.sender.clone());
+        let sender = self.sender.clone();
+        power::watch(move |saves| sender.send(Input::Event(Event::PowerSaving(saves))).is_ok());
         let mut event = Event::Tick;
         loop {
             if self.apply(event) {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::{ErrorCode, ErrorInfo, WORKER_ENVIRONMENT};
 use localcoder_transport::{Message, Outbox, spawn_reader, spawn_writer};
 
 use super::Input;
@@ -116,11 +116,7 @@ impl Spawner {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // Spinning threads fall to a tenth of their speed when the machine is busy; libgomp
-            // reads this when it is loaded, so the parent must set it.
-            .env("OMP_WAIT_POLICY", "passive")
-            // On a failed assertion llama.cpp would start a debugger for its backtrace.
-            .env("GGML_NO_BACKTRACE", "1")
+            .envs(WORKER_ENVIRONMENT.iter().copied())
             .spawn()
             .map_err(|error| {
                 ErrorInfo::new(

@@ -7,11 +7,12 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, never};
 use localcoder_protocol::{
     ErrorAction, ErrorCode, ErrorInfo, LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress,
-    LoadProgressParams, Measured, Purpose,
+    LoadProgressParams, Measured,
 };
 
 use super::file::{FileStamp, damaged, inspect};
 use super::repacking::{Outcome, Repacking};
+use super::session::SEQUENCES;
 use super::{Engine, Session};
 use crate::generate::{Pace, ROWS_MAX};
 use crate::llama::{Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams};
@@ -125,8 +126,10 @@ impl Engine {
         };
         let known = params.measured.repacking_pays;
         let repacking = match gpu {
-            None => Repacking::start(self.backend, &self.shared, path, stamp.bytes, threads, known),
-            Some(_) => None,
+            None if params.profile.repack => {
+                Repacking::start(self.backend, &self.shared, path, stamp.bytes, threads, known)
+            }
+            _ => None,
         };
         // What was measured is the pace of the weights that are the faster ones.
         let later = repacking.is_some() && known == Some(true);
@@ -218,7 +221,7 @@ impl Engine {
         let window = window_tokens(profile.context_tokens, model.trained_context_tokens());
         let most = if gpu { GPU_BATCH_TOKENS_MAX } else { BATCH_TOKENS_MAX };
         let batch = profile.batch_tokens.clamp(1, most).min(window);
-        let sequences = u32::try_from(Purpose::ALL.len()).unwrap_or(1);
+        let sequences = u32::try_from(SEQUENCES).unwrap_or(1);
         let outputs = u32::try_from(ROWS_MAX).unwrap_or(1).min(batch);
         let params = ContextParams {
             context_tokens: window,

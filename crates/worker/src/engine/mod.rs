@@ -3,18 +3,21 @@
 
 mod file;
 mod load;
+mod prefix;
 mod repacking;
 mod session;
 
 pub(crate) use load::Loaded;
 pub(crate) use session::{Session, SessionError};
 
+use std::fs::File;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, select_biased};
 use localcoder_protocol::{
     CountTokens, CountTokensAnswer, CountTokensParams, ErrorCode, ErrorInfo, LoadModel,
-    LoadModelParams, Nothing, UnloadModel, WorkerGenerate, WorkerGenerateParams,
+    LoadModelParams, Nothing, RestorePrefix, RestorePrefixParams, SavePrefix, SavePrefixParams,
+    UnloadModel, WorkerGenerate, WorkerGenerateParams,
 };
 use localcoder_transport::{Id, Message};
 
@@ -31,13 +34,18 @@ pub(crate) enum Job {
     Unload,
     /// `countTokens`.
     Count(CountTokensParams),
+    /// `savePrefix`.
+    SavePrefix(SavePrefixParams),
+    /// `restorePrefix`.
+    RestorePrefix(RestorePrefixParams),
     /// `generate`; the server has noted it as running.
     Generate(WorkerGenerateParams),
 }
 
 /// Does jobs until the server is gone.
-pub(crate) fn run(shared: &Arc<Shared>, jobs: &Receiver<(Id, Job)>) {
-    let mut engine = Engine { backend: Backend::init(), shared: Arc::clone(shared), loaded: None };
+pub(crate) fn run(shared: &Arc<Shared>, jobs: &Receiver<(Id, Job)>, exchange: Option<File>) {
+    let (backend, shared) = (Backend::init(), Arc::clone(shared));
+    let mut engine = Engine { backend, shared: Arc::clone(&shared), exchange, loaded: None };
     loop {
         let repacked = engine.repacked();
         select_biased! {
@@ -59,6 +67,8 @@ pub(crate) fn run(shared: &Arc<Shared>, jobs: &Receiver<(Id, Job)>) {
 struct Engine {
     backend: Backend,
     shared: Arc<Shared>,
+    /// What host and worker pass each other that is too large for a message.
+    exchange: Option<File>,
     loaded: Option<Loaded>,
 }
 
@@ -71,6 +81,10 @@ impl Engine {
                 Message::answer::<UnloadModel>(id, Ok(Nothing {}))
             }
             Job::Count(params) => Message::answer::<CountTokens>(id, self.count(&params)),
+            Job::SavePrefix(params) => Message::answer::<SavePrefix>(id, self.save_prefix(&params)),
+            Job::RestorePrefix(params) => {
+                Message::answer::<RestorePrefix>(id, self.restore_prefix(&params))
+            }
             Job::Generate(params) => {
                 let answer = match &mut self.loaded {
                     Some(loaded) => generate(&self.shared, loaded, &params),

@@ -10,6 +10,11 @@ use crate::llama::{Context, DecodeError, Sequence, Token};
 /// own one: the rest of the own sequence is lost by it.
 const SHARE_MIN_TOKENS: usize = 8;
 
+/// A sequence that holds nothing but in the middle of one call.
+const SCRATCH: Sequence = 3;
+/// How many sequences a context has.
+pub(crate) const SEQUENCES: usize = Purpose::ALL.len() + 1;
+
 /// Why tokens were not computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SessionError {
@@ -74,6 +79,34 @@ impl Session {
             held.len() - shared.unwrap_or(0)
         };
         (0..self.sequences.len()).map(own).sum()
+    }
+
+    /// The state of a beginning that some sequence holds, and of nothing after it.
+    pub(crate) fn state_of(&mut self, beginning: &[Token]) -> Option<Vec<u8>> {
+        let holds = |held: &Held| held.tokens.starts_with(beginning);
+        let from = self.sequences.iter().position(holds).filter(|_| self.flexible)?;
+        self.context.share(number(from), SCRATCH, beginning.len());
+        let state = self.context.state(SCRATCH);
+        self.context.truncate(SCRATCH, 0);
+        Some(state).filter(|state| !state.is_empty())
+    }
+
+    /// Begins with the state of a beginning that another session has computed; false, and empty
+    /// as before, where something is held already or the state is not of these tokens.
+    pub(crate) fn begin_with(&mut self, beginning: &[Token], state: &[u8]) -> bool {
+        if self.held_tokens() > 0 || beginning.len() > self.window || !self.flexible {
+            return false;
+        }
+        let sequence = number(0);
+        if !self.context.restore(sequence, state) {
+            return false;
+        }
+        if self.context.filled(sequence) != beginning.len() {
+            self.context.truncate(sequence, 0);
+            return false;
+        }
+        self.sequences[0].tokens = beginning.to_vec();
+        true
     }
 
     /// Takes over what another session on the same model has computed, as far as it fits.

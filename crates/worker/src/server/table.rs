@@ -3,8 +3,8 @@
 
 use localcoder_protocol::{
     BUILD_ID, CancelAnswer, CountTokens, ErrorCode, ErrorInfo, LoadModel, Ping, PingAnswer,
-    Request, UnloadModel, WORKER_VERSION, WorkerCancel, WorkerGenerate, WorkerHello,
-    WorkerHelloAnswer,
+    Request, RestorePrefix, SavePrefix, UnloadModel, WORKER_VERSION, WorkerCancel, WorkerGenerate,
+    WorkerHello, WorkerHelloAnswer,
 };
 use serde_json::Value;
 
@@ -33,6 +33,14 @@ const TABLE: &[(&str, Handler)] = &[
     (
         CountTokens::METHOD,
         Handler::Engine(|_, params| Ok(Job::Count(read::<CountTokens>(params)?))),
+    ),
+    (
+        SavePrefix::METHOD,
+        Handler::Engine(|_, params| Ok(Job::SavePrefix(read::<SavePrefix>(params)?))),
+    ),
+    (
+        RestorePrefix::METHOD,
+        Handler::Engine(|_, params| Ok(Job::RestorePrefix(read::<RestorePrefix>(params)?))),
     ),
     (WorkerGenerate::METHOD, Handler::Engine(generate)),
 ];

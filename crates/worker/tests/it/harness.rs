@@ -27,6 +27,7 @@ pub(crate) const PROFILE: LoadProfile = LoadProfile {
     threads: 0,
     gpu_layers: None,
     kv: KvStorage::F16,
+    repack: true,
 };
 
 /// A copy of the demo model that no training replaces under the tests.

@@ -1,0 +1,130 @@
+//! The state of what all prompts of a kind begin with, to and from the exchange file. The tokens
+//! stand before the state and are compared with those of this model and template: a state of
+//! other tokens is never used.
+
+use std::io;
+use std::os::unix::fs::FileExt as _;
+
+use localcoder_protocol::{
+    ErrorCode, ErrorInfo, PrefixAnswer, RestorePrefixParams, SavePrefixParams, WorkerPrompt,
+};
+
+use super::{Engine, Loaded, no_model};
+use crate::llama::Token;
+use crate::prompt;
+
+/// Begins what is written, with the version of its layout.
+const MAGIC: &[u8; 8] = b"LCPREFX1";
+/// Larger ones are not kept: 1,000 tokens of a 7B are 56 MiB.
+const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Two texts whose tokens have nothing in common: what prompts with either share does not depend
+/// on what the user's text is.
+const USER_TEXTS: [&str; 2] = ["A", "0\n"];
+
+impl Engine {
+    pub(super) fn save_prefix(
+        &mut self,
+        params: &SavePrefixParams,
+    ) -> Result<PrefixAnswer, ErrorInfo> {
+        let loaded = self.loaded.as_mut().ok_or_else(no_model)?;
+        let tokens = common_tokens(loaded, &params.prompt)?;
+        let written = match loaded.session.state_of(&tokens) {
+            Some(state) => encode(&tokens, &state),
+            None => Vec::new(),
+        };
+        if written.is_empty() || written.len() > BYTES_MAX {
+            return Ok(self.prefix_answer(0, 0));
+        }
+        let file = self.exchange.as_ref().ok_or_else(no_exchange)?;
+        file.set_len(0).and_then(|()| file.write_all_at(&written, 0)).map_err(|e| failed(&e))?;
+        Ok(self.prefix_answer(tokens.len(), written.len()))
+    }
+
+    pub(super) fn restore_prefix(
+        &mut self,
+        params: &RestorePrefixParams,
+    ) -> Result<PrefixAnswer, ErrorInfo> {
+        let file = self.exchange.as_ref().ok_or_else(no_exchange)?;
+        let bytes = usize::try_from(params.bytes).unwrap_or(usize::MAX);
+        if bytes > BYTES_MAX {
+            return Ok(self.prefix_answer(0, 0));
+        }
+        let mut written = vec![0; bytes];
+        file.read_exact_at(&mut written, 0).map_err(|error| failed(&error))?;
+        let loaded = self.loaded.as_mut().ok_or_else(no_model)?;
+        let tokens = common_tokens(loaded, &params.prompt)?;
+        let restored = decode(&written, &tokens)
+            .is_some_and(|state| loaded.session.begin_with(&tokens, state));
+        Ok(self.prefix_answer(if restored { tokens.len() } else { 0 }, bytes))
+    }
+
+    fn prefix_answer(&self, tokens: usize, bytes: usize) -> PrefixAnswer {
+        PrefixAnswer {
+            worker: self.shared.worker(),
+            tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
+            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// The tokens that every prompt begins with whose last message begins like that of `prompt`.
+fn common_tokens(loaded: &Loaded, prompt: &WorkerPrompt) -> Result<Vec<Token>, ErrorInfo> {
+    let template = || loaded.template.as_ref().map_err(Clone::clone);
+    let mut all = Vec::new();
+    for text in USER_TEXTS {
+        let mut prompt = prompt.clone();
+        match &mut prompt {
+            WorkerPrompt::Raw { text: beginning } => beginning.push_str(text),
+            WorkerPrompt::Chat { messages, .. } => {
+                if let Some(last) = messages.last_mut() {
+                    last.content.push_str(text);
+                }
+            }
+        }
+        let pieces = prompt::pieces(&prompt, template)?;
+        all.push(prompt::assemble(&*loaded.model, &pieces));
+    }
+    let common = all[0].iter().zip(&all[1]).take_while(|(a, b)| a == b).count();
+    all[0].truncate(common);
+    Ok(all.swap_remove(0))
+}
+
+fn encode(tokens: &[Token], state: &[u8]) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(u32::try_from(tokens.len()).unwrap_or(u32::MAX).to_le_bytes());
+    bytes.extend(tokens.iter().flat_map(|token| token.to_le_bytes()));
+    bytes.extend(state);
+    bytes
+}
+
+/// The state, if it is of exactly these tokens.
+fn decode<'b>(bytes: &'b [u8], tokens: &[Token]) -> Option<&'b [u8]> {
+    let head = encode(tokens, &[]);
+    bytes.strip_prefix(head.as_slice()).filter(|state| !tokens.is_empty() && !state.is_empty())
+}
+
+fn no_exchange() -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::Protocol, "the host gave no file to exchange states in")
+}
+
+fn failed(error: &io::Error) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::Internal, "the file to exchange states in can't be used")
+        .with_cause(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_only_of_the_tokens_that_it_was_written_for() {
+        let bytes = encode(&[1, 2, 3], b"state");
+        assert_eq!(decode(&bytes, &[1, 2, 3]), Some(&b"state"[..]));
+        assert_eq!(decode(&bytes, &[1, 2]), None);
+        assert_eq!(decode(&bytes, &[1, 2, 4]), None);
+        assert_eq!(decode(&bytes, &[1, 2, 3, 4]), None);
+        assert_eq!(decode(&bytes[..20], &[1, 2, 3]), None);
+        assert_eq!(decode(b"", &[1]), None);
+        assert_eq!(decode(&encode(&[], b"state"), &[]), None);
+    }
+}

@@ -1,0 +1,79 @@
+//! `docs/reference/performance.md`: the rows for people, with what was measured where.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+
+use super::report::{Row, Setting};
+use super::statistics::Figure;
+use crate::places;
+
+const HEAD: &str = "# Performance
+
+How fast the engine is beside llama-server, on the same file, with the same prompts, in one run,
+in turns. Written by `cargo xtask bench`; do not edit.
+
+The models are the bundled demo model and the same model *in the shape of* larger ones: its
+weights in the first rows and columns, zeros elsewhere, `Q4_K_M`. They cost what those cost and
+write what the demo writes, so nothing here says anything about the quality of answers. `0.5b` and
+`7b` are the shapes of Qwen2.5-Coder.
+
+Ratios have their direction in their name; in brackets the middle 95 % of their bootstrap over the
+cases, and the number of cases. The column M3 Pro is a **projection** from what was counted here
+and that machine's published memory bandwidth and prefill speed (7B `Q4_K_M`): nothing was
+measured there.
+";
+
+/// Writes the page.
+pub(super) fn write(rows: &[Row], setting: &Setting) -> Result<()> {
+    let path = places::root().join("docs/reference/performance.md");
+    Ok(fs_err::write(path, page(rows, setting))?)
+}
+
+fn page(rows: &[Row], setting: &Setting) -> String {
+    let theirs = setting.theirs.as_deref().unwrap_or("not measured");
+    let mut page = HEAD.to_owned();
+    let _ = writeln!(page, "\n- machine: {}", setting.machine);
+    let _ = writeln!(page, "- engine: {}", setting.ours);
+    let _ = writeln!(page, "- llama-server, llama-bench: of the package {theirs}");
+    let mut shape = "";
+    for row in rows {
+        if row.shape != shape {
+            shape = &row.shape;
+            let _ = writeln!(page, "\n## {shape}\n");
+            page.push_str("| what | measured | wanted | note | M3 Pro (projection) |\n");
+            page.push_str("|---|---|---|---|---|\n");
+        }
+        let Figure { value, low, high, n } = row.figure;
+        let wanted = match row.target.is_met(value) {
+            Some(met) => format!("{}{}", row.target.text(), if met { "" } else { ", **missed**" }),
+            None => String::new(),
+        };
+        let (name, note, projection) = (&row.name, &row.note, &row.projection);
+        let measured = format!("{value:.2} ({low:.2} to {high:.2}, {n})");
+        let _ = writeln!(page, "| {name} | {measured} | {wanted} | {note} | {projection} |");
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::Target;
+    use super::*;
+
+    #[test]
+    fn a_row_is_a_line_and_a_miss_is_told() {
+        let figure = Figure { value: 1.5, low: 1.0, high: 2.0, n: 3 };
+        let row = Row {
+            shape: "7b".to_owned(),
+            name: "edits".to_owned(),
+            figure,
+            target: Target::AtLeast(2.2),
+            note: "of all".to_owned(),
+            projection: "3.9".to_owned(),
+        };
+        let page = page(&[row], &Setting::default());
+        let line = "| edits | 1.50 (1.00 to 2.00, 3) | >= 2.2, **missed** | of all | 3.9 |";
+        assert!(page.contains(line), "{page}");
+    }
+}
