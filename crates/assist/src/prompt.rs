@@ -30,6 +30,14 @@ static PIECES: LazyLock<Pieces> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../prompts.json")).expect("a test reads the same file")
 });
 
+/// What every prompt begins with: the system message, and the head of the user's message up to
+/// the first word that is the user's.
+#[must_use]
+pub fn beginning() -> (&'static str, &'static str) {
+    let head = PIECES.file.split('{').next().unwrap_or_default();
+    (&PIECES.system, head)
+}
+
 /// What the model is asked to do with the selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order<'a> {

@@ -193,6 +193,8 @@ pub(crate) enum HostCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Delete what was kept to start faster: measurements, and states of the product's own words
+    Forget,
     /// Be the host, in the foreground
     #[command(hide = true)]
     Run,
@@ -202,7 +204,7 @@ impl HostOptions {
     fn json(&self) -> bool {
         match self.command {
             HostCommand::Start { json } | HostCommand::Stop { json } => json,
-            HostCommand::Run => false,
+            HostCommand::Forget | HostCommand::Run => false,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::{Duration, Instant};
+
 use localcoder_host::connect;
 use localcoder_protocol::{
     ClientKind, DocumentText, Explain, ExplainParams, Improve, ImproveParams, LineRange, Prepare,
@@ -71,4 +73,35 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
     };
     let explained = client.call::<Explain>(&explain, |_, _| {}).unwrap();
     assert!(unread(explained.usage) <= UNREAD_TOKENS_MAX, "{:?}", explained.usage);
+}
+
+#[test]
+fn a_new_host_begins_with_what_an_earlier_one_has_kept_until_it_is_forgotten() {
+    let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
+    let kept = installation.home().join("cache/prefixes");
+    let improve = |request_id: &str| {
+        let mut client = connected(&installation);
+        let params = ImproveParams {
+            request_id: request_id.to_owned(),
+            document: document(),
+            selection: SELECTION,
+            instruction: None,
+            model: None,
+        };
+        let usage = client.call::<Improve>(&params, |_, _| {}).unwrap().usage;
+        let files = || std::fs::read_dir(&kept).map_or(0, Iterator::count);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while files() == 0 {
+            assert!(Instant::now() < deadline, "nothing is kept");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = installation.run(&["host", "stop"]).ok();
+        usage.cached_tokens
+    };
+    assert_eq!(improve("a"), 0);
+    let begun = improve("b");
+    assert!(begun > 10, "{begun} tokens were there at the start");
+    let _ = installation.run(&["host", "forget"]).ok();
+    assert!(!kept.exists());
+    assert_eq!(improve("c"), 0);
 }

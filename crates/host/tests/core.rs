@@ -540,3 +540,39 @@ fn nothing_is_read_ahead_in_stability_mode_or_while_the_system_saves_power() {
     assert_eq!(prepare(&mut rig), None, "it is being read");
     assert_eq!(rig.calls("generate").len(), 1);
 }
+
+#[test]
+fn what_all_prompts_begin_with_is_kept_after_the_first_answer() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let raw = rig.request(1, "generate", json!({"requestId": "g", "prompt": "a", "raw": true}));
+    rig.finish();
+    rig.answer(raw).unwrap();
+    assert!(rig.calls("savePrefix").is_empty(), "a raw prompt does not begin like the others");
+    rig.explain(1, "a");
+    rig.finish();
+    rig.explain(1, "b");
+    rig.finish();
+    assert_eq!(rig.calls("savePrefix").len(), 1);
+    assert_eq!(rig.calls("restorePrefix").len(), 0);
+    let (key, bytes) = &rig.prefixes_kept[0];
+    assert_eq!((key, *bytes), (&rig.prefixes_found[0], 99));
+    let messages = &rig.calls("savePrefix")[0]["prompt"]["messages"];
+    assert_eq!(messages[1]["content"], "File: ", "nothing of the user's");
+}
+
+#[test]
+fn a_kept_beginning_is_taken_over_before_the_first_request_and_one_of_no_use_is_replaced() {
+    for (tokens, saves) in [(27, 0), (0, 1)] {
+        let mut rig = Rig::new();
+        (rig.prefix_bytes, rig.prefix_tokens) = (Some(5), tokens);
+        rig.connect(1);
+        rig.explain(1, "a");
+        assert_eq!(rig.calls("restorePrefix")[0]["bytes"], 5);
+        assert_eq!(rig.calls("generate").len(), 1);
+        let order = |method: &str| rig.order_of(method);
+        assert!(order("restorePrefix") < order("countTokens"));
+        rig.finish();
+        assert_eq!(rig.calls("savePrefix").len(), saves);
+    }
+}

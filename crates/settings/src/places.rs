@@ -93,6 +93,18 @@ impl Places {
         self.config.join("settings.json")
     }
 
+    /// What was measured of models on this machine.
+    #[must_use]
+    pub fn measurements_file(&self) -> PathBuf {
+        self.cache.join("measurements.json")
+    }
+
+    /// Folder of the kept states of what all prompts begin with.
+    #[must_use]
+    pub fn prefixes(&self) -> PathBuf {
+        self.cache.join("prefixes")
+    }
+
     /// The host's socket.
     #[must_use]
     pub fn host_socket(&self) -> PathBuf {

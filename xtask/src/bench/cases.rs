@@ -24,6 +24,8 @@ const EXPLANATION_TOKENS: u32 = 96;
 const COUNT_OF_OTHERS: usize = 4;
 /// Tokens of a long file.
 const LONG_TOKENS: u32 = 1_000;
+/// Tokens that are written where only the first is measured.
+const FIRST_TOKENS: u32 = 8;
 /// Lines of a file to begin with.
 const LINES_MIN: usize = 12;
 
@@ -232,6 +234,8 @@ fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
         let middle = u32::try_from(used / 2).unwrap_or(1);
         let lines = LineRange { start: middle, end: middle + 8 };
         let mut case = lay_out(ours, &document, lines, (Kind::Mixed, Command::rewrite(None)))?;
+        // Of these only the beginning of an answer is measured.
+        case.layout.max_tokens = FIRST_TOKENS;
         let timing = ours.write(&case, true)?.0;
         (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
         cases.push(case);

@@ -12,6 +12,7 @@ const OPENINGS: &[(&str, &[&str])] =
 /// Files that may hold `unsafe`, as the beginning of their path, and what for.
 const UNSAFE: &[(&str, &str)] = &[
     ("crates/worker/src/llama/", "the safe wrapper round llama.cpp"),
+    ("crates/worker/src/memory.rs", "pages of a mapped file given back"),
     ("crates/worker/src/process.rs", "descriptors and limits of the process"),
     ("crates/desktop/src/platform/linux.rs", "the window ends together with its launcher"),
     ("crates/gguf/tests/hostile.rs", "an allocator that counts"),

@@ -1,4 +1,4 @@
-//! `localcoder host start|stop|run`: the background process that windows and commands share.
+//! `localcoder host start|stop|forget|run`: the background process that windows and commands share.
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ pub(crate) fn run(options: &HostOptions) -> Result<(), ErrorInfo> {
     match options.command {
         HostCommand::Start { json } => start(&places, json),
         HostCommand::Stop { json } => stop(&places, json),
+        HostCommand::Forget => forget(&places),
         HostCommand::Run => shell::run(&places, std::io::stdout()),
     }
 }
@@ -49,6 +50,27 @@ fn stop(places: &Places, json: bool) -> Result<(), ErrorInfo> {
         std::thread::sleep(Duration::from_millis(20));
     }
     report_stop(json, true)
+}
+
+/// What a running host has in memory it keeps again when it ends.
+fn forget(places: &Places) -> Result<(), ErrorInfo> {
+    for path in [places.prefixes(), places.measurements_file()] {
+        let removed =
+            if path.is_dir() { fs_err::remove_dir_all(&path) } else { fs_err::remove_file(&path) };
+        match removed {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(ErrorInfo::new(
+                    ErrorCode::FileAccess,
+                    format!("`{}` could not be deleted", path.display()),
+                )
+                .with_cause(error.to_string())
+                .with_hint("check the permissions of the folder above it"));
+            }
+            _ => {}
+        }
+    }
+    output::note("Deleted. The next start takes a little longer.");
+    Ok(())
 }
 
 fn report_stop(json: bool, ran: bool) -> Result<(), ErrorInfo> {

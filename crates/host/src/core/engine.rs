@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::errors::{self, Doing};
 use super::event::{Effect, WorkerEnding};
+use super::prefix::Prefix;
 use super::{Host, job::Job, job::Step, job::Work};
 use crate::ModelFile;
 
@@ -67,9 +68,11 @@ struct Loading {
 
 /// What an answer of the worker belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Call {
+pub(super) enum Call {
     Hello,
     Load,
+    RestorePrefix,
+    SavePrefix,
     Job,
     Ping,
     Cancel,
@@ -84,6 +87,8 @@ pub(super) struct Engine {
     loading: Option<Loading>,
     calls: BTreeMap<i64, Call>,
     last_call: i64,
+    /// What is known of the state that the loaded model could begin with.
+    pub(super) prefix: Prefix,
     /// The last failure, until something works again.
     pub(super) failed: Option<ErrorInfo>,
     crashes_ms: Vec<u64>,
@@ -173,7 +178,9 @@ impl Engine {
             WorkerState::Starting | WorkerState::Greeting { .. } => {
                 Readiness::Wait { loading: None }
             }
-            WorkerState::Up { .. } if self.stale.is_some() => Readiness::Wait { loading: None },
+            WorkerState::Up { .. } if self.stale.is_some() || self.prefix.is_awaited() => {
+                Readiness::Wait { loading: None }
+            }
             WorkerState::Up { .. } => match (&self.loading, &self.loaded) {
                 (Some(loading), _) => Readiness::Wait { loading: Some(loading.fraction) },
                 (None, Some(loaded)) if loaded.file == *file && loaded.profile == *profile => {
@@ -194,7 +201,7 @@ impl Host {
         self.effects.push(Effect::StartWorker { generation: self.engine.generation });
     }
 
-    fn call_worker<R: Request>(&mut self, call: Call, params: &R::Params) -> i64 {
+    pub(super) fn call_worker<R: Request>(&mut self, call: Call, params: &R::Params) -> i64 {
         self.engine.last_call += 1;
         let id = self.engine.last_call;
         self.engine.calls.insert(id, call);
@@ -220,6 +227,7 @@ impl Host {
         let params = LoadModelParams { model_ref, profile, measured };
         self.call_worker::<LoadModel>(Call::Load, &params);
         self.engine.loaded = None;
+        self.engine.prefix = Prefix::default();
         self.engine.loading = Some(Loading { file, profile, fraction: 0.0 });
     }
 
@@ -272,6 +280,8 @@ impl Host {
         match self.engine.calls.remove(&id) {
             Some(Call::Hello) => self.worker_greeted(result),
             Some(Call::Load) => self.model_loaded(result),
+            Some(Call::RestorePrefix) => self.prefix_restored(result),
+            Some(Call::SavePrefix) => self.prefix_saved(result),
             Some(Call::Job) => self.job_answered(id, result),
             Some(Call::Ping | Call::Cancel) | None => {}
         }
@@ -315,6 +325,7 @@ impl Host {
                     held_tokens: 0,
                     device: answer.device,
                 });
+                self.look_for_prefix();
             }
             Err(error) => {
                 self.engine.failed = Some(error.clone());
@@ -367,6 +378,7 @@ impl Host {
         let had_model = self.engine.loaded.take().is_some();
         self.engine.worker = WorkerState::None;
         self.engine.loading = None;
+        self.engine.prefix = Prefix::default();
         self.engine.calls.clear();
         self.engine.stale = None;
         self.engine.ping_sent_ms = None;

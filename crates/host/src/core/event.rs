@@ -57,6 +57,15 @@ pub enum Event {
         /// How.
         ending: WorkerEnding,
     },
+    /// The state that was looked for is in the worker's exchange file, or there is none.
+    PrefixFound {
+        /// Whose exchange file.
+        generation: u64,
+        /// What was looked for.
+        key: String,
+        /// Its length, where there is one.
+        bytes: Option<u64>,
+    },
     /// The system begins or ends to save power.
     PowerSaving(bool),
     /// Time has passed: the deadline of [`super::Host::next_deadline_ms`] was reached.
@@ -93,6 +102,23 @@ pub enum Effect {
     KillWorker {
         /// Which worker.
         generation: u64,
+    },
+    /// Put the state that was kept under a key into a worker's exchange file; answered by
+    /// [`Event::PrefixFound`].
+    FindPrefix {
+        /// Whose exchange file.
+        generation: u64,
+        /// What it belongs to.
+        key: String,
+    },
+    /// Keep the state that a worker has written into its exchange file.
+    KeepPrefix {
+        /// Whose exchange file.
+        generation: u64,
+        /// What it belongs to.
+        key: String,
+        /// Its length.
+        bytes: u64,
     },
     /// Keep this text for [`super::HostConfig::measurements`] of the next host.
     KeepMeasurements(String),

@@ -9,6 +9,7 @@ mod errors;
 mod event;
 mod job;
 mod knowledge;
+mod prefix;
 mod requests;
 mod run;
 mod status;
@@ -121,6 +122,9 @@ impl Host {
                 self.worker_message(generation, message);
             }
             Event::WorkerEnded { generation, ending } => self.worker_ended(generation, &ending),
+            Event::PrefixFound { generation, key, bytes } => {
+                self.prefix_found(generation, &key, bytes);
+            }
             Event::PowerSaving(saves) => self.saves_power = saves,
             Event::Tick => {}
             Event::Terminate => self.stop(),

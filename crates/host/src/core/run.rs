@@ -313,6 +313,7 @@ impl Host {
         let Some(model) = job.file.as_ref().map(|file| file.info.clone()) else { return };
         let context = job.layout.as_ref().map(|layout| layout.context).unwrap_or_default();
         let (text, usage, finish) = (job.text.clone(), job.usage, answer.finish);
+        let reads_code = !matches!(job.work, Work::Warm | Work::Generate(_));
         match &job.work {
             Work::Warm => {}
             Work::Prepare(_) => self.answer_active(&PrepareAnswer { prepared: true }),
@@ -323,6 +324,9 @@ impl Host {
                 self.answer_active(&ExplainAnswer { text, finish, usage, context, model });
             }
             Work::Improve(_) => self.rewritten(finish),
+        }
+        if reads_code {
+            self.save_prefix();
         }
     }
 

@@ -13,7 +13,7 @@ pub(super) struct Measurements {
 
 impl Measurements {
     pub(super) fn new(places: &Places) -> Self {
-        Self { path: places.cache.join("measurements.json") }
+        Self { path: places.measurements_file() }
     }
 
     /// What was kept.

@@ -5,6 +5,7 @@ mod listener;
 mod log;
 mod measurements;
 mod power;
+mod prefixes;
 mod worker_process;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use crate::core::{ClientId, Effect, Event, Host, HostConfig};
 use crate::model_file::Inspector;
 use listener::{Acceptance, Listener};
 use measurements::Measurements;
+use prefixes::Prefixes;
 use worker_process::Workers;
 
 /// Events that may wait for the core. Readers wait for room, so a flood slows its sender only.
@@ -72,6 +74,7 @@ struct Shell {
     clients: HashMap<ClientId, listener::ClientWriter>,
     workers: Workers,
     measurements: Measurements,
+    prefixes: Prefixes,
     inspector: Inspector,
 }
 
@@ -95,6 +98,7 @@ impl Shell {
             started: Instant::now(),
             workers: Workers::new(worker, sender.clone()),
             measurements,
+            prefixes: Prefixes::new(places),
             inspector: Inspector::new(places::demo_model(&exe_dir), inspected(sender.clone())),
             sender,
             inputs,
@@ -166,11 +170,39 @@ impl Shell {
                     self.workers.send(generation, message);
                 }
                 Effect::KillWorker { generation } => self.workers.kill(generation),
+                Effect::FindPrefix { generation, key } => self.find_prefix(generation, key),
+                Effect::KeepPrefix { generation, key, bytes } => {
+                    self.keep_prefix(generation, key, bytes);
+                }
                 Effect::KeepMeasurements(text) => self.measurements.keep(&text),
                 Effect::Exit => exit = true,
             }
         }
         exit
+    }
+
+    /// On a thread of its own: the disk may be slow. An answer always comes, since jobs wait.
+    fn find_prefix(&self, generation: u64, key: String) {
+        let (prefixes, sender) = (self.prefixes.clone(), self.sender.clone());
+        let exchange = self.workers.exchange(generation);
+        let find = move || {
+            let bytes = exchange.and_then(|exchange| prefixes.find(&key, &exchange));
+            let event = Event::PrefixFound { generation, key, bytes };
+            let _ = sender.send(Input::Event(event));
+        };
+        std::thread::Builder::new()
+            .name("prefix".to_owned())
+            .spawn(find)
+            .expect("the system gives a thread");
+    }
+
+    fn keep_prefix(&self, generation: u64, key: String, bytes: u64) {
+        let prefixes = self.prefixes.clone();
+        let Some(exchange) = self.workers.exchange(generation) else { return };
+        let keep = move || prefixes.keep(&key, &exchange, bytes);
+        if let Err(error) = std::thread::Builder::new().name("prefix".to_owned()).spawn(keep) {
+            tracing::warn!(%error, "what all prompts begin with is not kept");
+        }
     }
 
     /// The reader notices and reports that the client is gone.

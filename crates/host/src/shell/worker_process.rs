@@ -2,15 +2,18 @@
 //! killed, and reported when they end.
 
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use command_fds::{CommandFdExt as _, FdMapping};
 use crossbeam_channel::{Receiver, Sender, bounded};
-use localcoder_protocol::{ErrorCode, ErrorInfo, WORKER_ENVIRONMENT};
+use localcoder_protocol::{EXCHANGE_FD, ErrorCode, ErrorInfo, WORKER_ENVIRONMENT};
 use localcoder_transport::{Message, Outbox, spawn_reader, spawn_writer};
 
 use super::Input;
@@ -18,6 +21,8 @@ use crate::core::{Event, WorkerEnding};
 
 /// The same number on every Unix.
 const SIGKILL: i32 = 9;
+/// The first after the standard ones.
+const WORKER_EXCHANGE_FD: i32 = 3;
 /// Lines of a worker's stderr kept for the report of its end.
 const LAST_LINES: usize = 40;
 
@@ -32,6 +37,8 @@ struct Table {
 struct Running {
     outbox: Outbox,
     child: Shared<Child>,
+    /// Shared with the worker, for what is too large for a message.
+    exchange: Option<File>,
     /// Whether the host wanted its end.
     unwanted: bool,
 }
@@ -70,6 +77,12 @@ impl Workers {
         {
             tracing::warn!(generation, %error, "a message to the worker was lost");
         }
+    }
+
+    /// The file that a running worker shares with the host.
+    pub(super) fn exchange(&self, generation: u64) -> Option<File> {
+        let table = lock(&self.table);
+        table.running.get(&generation)?.exchange.as_ref()?.try_clone().ok()
     }
 
     pub(super) fn kill(&self, generation: u64) {
@@ -112,7 +125,9 @@ impl Spawner {
     }
 
     fn spawn(&self, generation: u64) -> Result<u32, ErrorInfo> {
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        let exchange = share_file(&mut command);
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -136,7 +151,7 @@ impl Spawner {
         let last_lines = collect_lines(generation, stderr);
         let (outbox, _) = spawn_writer("worker", stdin);
         let child = Arc::new(Mutex::new(child));
-        let running = Running { outbox, child: Arc::clone(&child), unwanted: false };
+        let running = Running { outbox, child: Arc::clone(&child), exchange, unwanted: false };
         lock(&self.table).running.insert(generation, running);
         let (sender, table) = (self.sender.clone(), Arc::clone(&self.table));
         spawn_reader("worker", stdout, move |message| {
@@ -159,6 +174,25 @@ impl Spawner {
             sender.send(Input::Event(event)).is_ok()
         });
         Ok(pid)
+    }
+}
+
+/// A file without a name that the worker inherits. Without one there are no kept states.
+fn share_file(command: &mut Command) -> Option<File> {
+    let share = |command: &mut Command| {
+        let file = tempfile::tempfile()?;
+        let parent_fd = OwnedFd::from(file.try_clone()?);
+        let mapping = FdMapping { parent_fd, child_fd: WORKER_EXCHANGE_FD };
+        command.fd_mappings(vec![mapping]).map_err(std::io::Error::other)?;
+        command.env(EXCHANGE_FD, WORKER_EXCHANGE_FD.to_string());
+        Ok::<_, std::io::Error>(file)
+    };
+    match share(command) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            tracing::warn!(%error, "the worker gets no file to exchange states in");
+            None
+        }
     }
 }
 

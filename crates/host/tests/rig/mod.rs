@@ -22,6 +22,12 @@ pub(crate) struct Rig {
     /// Generations of workers that were killed.
     pub(crate) killed: Vec<u64>,
     pub(crate) exited: bool,
+    /// Length of the kept state of what all prompts begin with.
+    pub(crate) prefix_bytes: Option<u64>,
+    /// How many tokens of it the worker takes over.
+    pub(crate) prefix_tokens: u32,
+    pub(crate) prefixes_found: Vec<String>,
+    pub(crate) prefixes_kept: Vec<(String, u64)>,
     /// What the host wanted kept.
     pub(crate) kept: Option<String>,
     /// Answers greeting, loading and counting by itself.
@@ -61,6 +67,10 @@ impl Rig {
             started: Vec::new(),
             killed: Vec::new(),
             exited: false,
+            prefix_bytes: None,
+            prefix_tokens: 27,
+            prefixes_found: Vec::new(),
+            prefixes_kept: Vec::new(),
             kept: None,
             cooperative: true,
             next_id: 100,
@@ -86,6 +96,12 @@ impl Rig {
                         events.extend(self.worker_asked(generation, message));
                     }
                     Effect::KillWorker { generation } => self.killed.push(generation),
+                    Effect::FindPrefix { generation, key } => {
+                        let bytes = self.prefix_bytes;
+                        self.prefixes_found.push(key.clone());
+                        events.push(Event::PrefixFound { generation, key, bytes });
+                    }
+                    Effect::KeepPrefix { key, bytes, .. } => self.prefixes_kept.push((key, bytes)),
                     Effect::KeepMeasurements(text) => self.kept = Some(text),
                     Effect::Exit => self.exited = true,
                 }
@@ -120,6 +136,10 @@ impl Rig {
                     texts.iter().map(|text| text.as_str().unwrap().len() / 3 + 1).collect();
                 Some(json!({"worker": worker, "counts": counts}))
             }
+            "restorePrefix" => {
+                Some(json!({"worker": worker, "tokens": self.prefix_tokens, "bytes": 5}))
+            }
+            "savePrefix" => Some(json!({"worker": worker, "tokens": 27, "bytes": 99})),
             "cancel" => Some(json!({"found": true})),
             "ping" => Some(json!({"worker": worker, "loaded": true, "busy": true})),
             _ => None,
@@ -180,6 +200,11 @@ impl Rig {
     pub(crate) fn calls(&self, method: &str) -> Vec<&Value> {
         let calls = self.worker_calls.iter().filter(|(_, name, _)| name == method);
         calls.map(|(_, _, params)| params).collect()
+    }
+
+    /// When the worker was first called by that name, counted from 0.
+    pub(crate) fn order_of(&self, method: &str) -> Option<usize> {
+        self.worker_calls.iter().position(|(_, name, _)| name == method)
     }
 
     /// The number of the last call of the worker by that name.

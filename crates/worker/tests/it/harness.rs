@@ -1,16 +1,19 @@
 //! Starts a worker and talks to it. Every wait has a deadline.
 
+use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use command_fds::{CommandFdExt as _, FdMapping};
 use localcoder_protocol::{
-    ChatMessage, ErrorInfo, KvStorage, LoadModel, LoadModelAnswer, LoadModelParams, LoadProfile,
-    Measured, Notification, PrefillProgress, PrefillProgressParams, Purpose, Request, Role, Token,
-    TokenParams, WORKER_VERSION, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams,
-    WorkerHello, WorkerHelloAnswer, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
+    ChatMessage, EXCHANGE_FD, ErrorInfo, KvStorage, LoadModel, LoadModelAnswer, LoadModelParams,
+    LoadProfile, Measured, Notification, PrefillProgress, PrefillProgressParams, Purpose, Request,
+    Role, Token, TokenParams, WORKER_ENVIRONMENT, WORKER_VERSION, WorkerGenerate,
+    WorkerGenerateAnswer, WorkerGenerateParams, WorkerHello, WorkerHelloAnswer, WorkerHelloParams,
+    WorkerId, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::{Client, ClientEvent};
 use serde_json::Value;
@@ -46,7 +49,7 @@ pub(crate) fn model() -> &'static Path {
 
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_localcoder-worker"));
-    command.env("OMP_WAIT_POLICY", "passive").env("GGML_NO_BACKTRACE", "1");
+    command.envs(WORKER_ENVIRONMENT.iter().copied());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -87,7 +90,11 @@ impl Generated {
 impl Worker {
     /// Just started.
     pub(crate) fn spawn() -> Self {
-        let mut child = command().spawn().unwrap();
+        Self::start_process(&mut command())
+    }
+
+    fn start_process(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let client = Client::new(child.stdout.take().unwrap(), child.stdin.take().unwrap());
         let stderr = Arc::new(Mutex::new(String::new()));
         let (mut pipe, text) = (child.stderr.take().unwrap(), Arc::clone(&stderr));
@@ -98,6 +105,17 @@ impl Worker {
             }
         });
         Self { child, client: Some(client), stderr }
+    }
+
+    /// With the demo model, and a file to exchange states in.
+    pub(crate) fn with_exchange(file: &File) -> Self {
+        let mut command = command();
+        let parent_fd = file.try_clone().unwrap().into();
+        command.fd_mappings(vec![FdMapping { parent_fd, child_fd: 3 }]).unwrap();
+        let mut worker = Self::start_process(command.env(EXCHANGE_FD, "3"));
+        worker.hello().unwrap();
+        worker.load(model(), PROFILE).unwrap();
+        worker
     }
 
     /// Introduced.

@@ -6,5 +6,6 @@ mod drafting;
 mod generating;
 mod harness;
 mod loading;
+mod prefixes;
 mod process;
 mod protocol;

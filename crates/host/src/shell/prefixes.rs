@@ -1,0 +1,174 @@
+//! Kept states of what all prompts begin with: files of the cache, named by what they belong to,
+//! readable by the user alone, with a digest of their content. Losing one costs a little time.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use localcoder_settings::Places;
+use sha2::{Digest as _, Sha256};
+
+/// A larger one is not kept, as in the worker.
+const BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// All together; those that were used longest ago go first.
+const ALL_BYTES_MAX: u64 = 256 * 1024 * 1024;
+const DIGEST_BYTES: usize = 32;
+
+/// The folder.
+#[derive(Debug, Clone)]
+pub(super) struct Prefixes {
+    folder: PathBuf,
+}
+
+impl Prefixes {
+    pub(super) fn new(places: &Places) -> Self {
+        Self { folder: places.prefixes() }
+    }
+
+    /// Puts the state of a key into the exchange file; its length. One that is damaged is
+    /// removed.
+    pub(super) fn find(&self, key: &str, exchange: &File) -> Option<u64> {
+        let path = self.path(key);
+        let mut bytes = Vec::new();
+        let limit = BYTES_MAX + DIGEST_BYTES as u64;
+        File::open(&path).ok()?.take(limit).read_to_end(&mut bytes).ok()?;
+        let Some((digest, state)) = bytes.split_at_checked(DIGEST_BYTES) else {
+            self.discard(&path, "it is too short");
+            return None;
+        };
+        if digest != Sha256::digest(state).as_slice() {
+            self.discard(&path, "its digest is wrong");
+            return None;
+        }
+        let put = exchange.set_len(0).and_then(|()| exchange.write_all_at(state, 0));
+        if let Err(error) = put {
+            tracing::warn!(%error, "a kept state is not used");
+            return None;
+        }
+        // What was used last stays longest.
+        let _ = File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        u64::try_from(state.len()).ok()
+    }
+
+    /// Keeps what the worker has written into the exchange file.
+    pub(super) fn keep(&self, key: &str, exchange: &File, bytes: u64) {
+        let kept = self.write(key, exchange, bytes);
+        match kept {
+            Ok(()) => tracing::info!(bytes, "what all prompts begin with is kept"),
+            Err(error) => tracing::warn!(%error, "what all prompts begin with is not kept"),
+        }
+        self.make_room();
+    }
+
+    fn write(&self, key: &str, exchange: &File, bytes: u64) -> io::Result<()> {
+        if bytes > BYTES_MAX {
+            return Err(io::Error::other("it is too large"));
+        }
+        let mut state = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
+        exchange.read_exact_at(&mut state, 0)?;
+        fs_err::create_dir_all(&self.folder)?;
+        // A temporary file is the user's alone, and takes its place as a whole or not at all.
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(Sha256::digest(&state).as_slice())?;
+        file.write_all(&state)?;
+        file.persist(self.path(key)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    fn make_room(&self) {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
+            .filter_map(|entry| {
+                let metadata = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+            })
+            .collect();
+        files.sort();
+        let mut all: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+        for (_, bytes, path) in files {
+            if all <= ALL_BYTES_MAX {
+                return;
+            }
+            all -= bytes;
+            self.discard(&path, "there are too many");
+        }
+    }
+
+    fn discard(&self, path: &Path, why: &str) {
+        tracing::info!(path = %path.display(), why, "a kept state is removed");
+        let _ = std::fs::remove_file(path);
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        let digest = Sha256::digest(key.as_bytes());
+        let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        self.folder.join(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Prefixes, File) {
+        let dir = tempfile::tempdir().unwrap();
+        let prefixes = Prefixes { folder: dir.path().join("prefixes") };
+        (dir, prefixes, tempfile::tempfile().unwrap())
+    }
+
+    fn content(exchange: &File, bytes: u64) -> Vec<u8> {
+        let mut content = vec![0; usize::try_from(bytes).unwrap()];
+        exchange.read_exact_at(&mut content, 0).unwrap();
+        content
+    }
+
+    #[test]
+    fn a_state_comes_back_under_its_key_and_no_other() {
+        let (_dir, prefixes, exchange) = store();
+        assert_eq!(prefixes.find("a", &exchange), None);
+        exchange.write_all_at(b"state and more", 0).unwrap();
+        prefixes.keep("a", &exchange, 5);
+        exchange.set_len(0).unwrap();
+        assert_eq!(prefixes.find("b", &exchange), None);
+        assert_eq!(prefixes.find("a", &exchange), Some(5));
+        assert_eq!(content(&exchange, 5), b"state");
+        assert_eq!(exchange.metadata().unwrap().len(), 5, "nothing of before is left");
+        let mode = std::fs::metadata(prefixes.path("a")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_damaged_state_is_removed() {
+        let (_dir, prefixes, exchange) = store();
+        exchange.write_all_at(b"state", 0).unwrap();
+        for damage in [&b""[..], b"short", &[7; 100]] {
+            prefixes.keep("a", &exchange, 5);
+            fs_err::write(prefixes.path("a"), damage).unwrap();
+            assert_eq!(prefixes.find("a", &exchange), None);
+            assert!(!prefixes.path("a").exists());
+        }
+    }
+
+    #[test]
+    fn the_oldest_goes_when_there_are_too_many() {
+        let (_dir, prefixes, exchange) = store();
+        let bytes = 60 * 1024 * 1024;
+        exchange.set_len(bytes).unwrap();
+        for key in ["a", "b", "c", "d", "e"] {
+            prefixes.keep(key, &exchange, bytes);
+            // Times of files written at once may be equal.
+            let age = u64::from(b'z' - key.as_bytes()[0]);
+            let then = SystemTime::now() - std::time::Duration::from_secs(age * 60);
+            let file = File::open(prefixes.path(key)).unwrap();
+            file.set_modified(then).unwrap();
+        }
+        prefixes.make_room();
+        let there = |key: &str| prefixes.path(key).exists();
+        assert!(!there("a") && there("b") && there("e"));
+        assert!(prefixes.write("f", &exchange, BYTES_MAX + 1).is_err());
+    }
+}
