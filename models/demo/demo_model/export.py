@@ -14,6 +14,7 @@ from gguf import GGMLQuantizationType
 
 from .network import SHAPE
 from .prompts import CHAT_TEMPLATE
+from .tensors import MATRICES, VECTORS, add_shape
 from .tokenizer import SPECIAL
 from .train import load_checkpoint
 
@@ -22,14 +23,6 @@ DESCRIPTION = (
     "Demo model of LocalCoder: tidies Python functions of up to about 15 lines (augmented assignment, `is None`, "
     "`not in`, comprehensions, f-strings, early returns), and repeats code that needs nothing. It is no code "
     "assistant: it does not know other languages, cannot write programs, and cannot answer questions."
-)
-MATRICES = (
-    ("query", "attn_q"), ("key", "attn_k"), ("value", "attn_v"), ("attention_output", "attn_output"),
-    ("gate", "ffn_gate"), ("up", "ffn_up"), ("down", "ffn_down"),
-)
-VECTORS = (
-    ("attention_norm", "attn_norm.weight"), ("inner_norm", "ffn_norm.weight"),
-    ("query_bias", "attn_q.bias"), ("key_bias", "attn_k.bias"), ("value_bias", "attn_v.bias"),
 )
 
 
@@ -63,17 +56,10 @@ def export(work, output, shape=SHAPE):
     writer.add_name("LocalCoder demo")
     writer.add_description(DESCRIPTION)
     writer.add_license("PSF-2.0")
-    writer.add_context_length(CONTEXT_LENGTH)
-    writer.add_embedding_length(shape.width)
-    writer.add_block_count(shape.layers)
-    writer.add_feed_forward_length(shape.inner)
-    writer.add_head_count(shape.heads)
-    writer.add_head_count_kv(shape.key_heads)
+    add_shape(writer, shape, CONTEXT_LENGTH, shape.epsilon)
     writer.add_key_length(shape.head_size)
     writer.add_value_length(shape.head_size)
     writer.add_rope_dimension_count(shape.head_size)
-    writer.add_rope_freq_base(shape.rope_base)
-    writer.add_layer_norm_rms_eps(shape.epsilon)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
     add_tokenizer(writer, work / "tokenizer.json")
 

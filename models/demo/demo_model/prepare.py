@@ -20,6 +20,7 @@ from .prompts import PROMPTS_FILE, load_prompts
 from .samples import SampleMaker, make_records
 from .sources import collect
 from .tokenizer import encode, encode_pieces, load_tokenizer, train_tokenizer
+from .warm_start import keep_tokenizer
 
 HOME = Path(__file__).resolve().parents[1]
 DATA_MODULES = ("prompts", "sources", "transforms", "variation", "templates", "explain", "samples", "tokenizer", "prepare")
@@ -84,7 +85,6 @@ def prepare(work, start_from=None):
     write_json(work / "train-functions.json", {"functions": by_split["train"], "words": words})
     print("functions", {name: len(items) for name, items in by_split.items()}, provenance["dropped_because_not_idiomatic"])
     if start_from:
-        from .warm_start import keep_tokenizer
         keep_tokenizer(start_from, work / "tokenizer.json")
         return
     maker = SampleMaker(by_split["train"], words, random.Random(SEED))

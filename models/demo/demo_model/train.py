@@ -17,6 +17,7 @@ import optax
 from .network import SHAPE, first_weights, forward
 from .optimizer import make_optimizer
 from .prepare import LONG_ROW, SEED, SHARDS, SHORT_ROW
+from .warm_start import read_weights
 
 ROWS = {SHORT_ROW: 12, LONG_ROW: 8}
 WARM_UP_STEPS = 60
@@ -126,7 +127,6 @@ def train(work, minutes, start_from=None, peak=1.0, dtype=jnp.bfloat16):
         weights, state, step, elapsed = (found[name] for name in ("weights", "state", "step", "elapsed"))
     else:
         if start_from:
-            from .warm_start import read_weights
             first = read_weights(start_from, work / "tokenizer.json", SHAPE.layers)
         else:
             first = first_weights(SEED)

@@ -11,7 +11,7 @@ import json
 import gguf
 import numpy
 
-from .export import MATRICES, VECTORS
+from .tensors import MATRICES, VECTORS
 from .tokenizer import save_tokenizer
 
 

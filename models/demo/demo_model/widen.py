@@ -15,9 +15,9 @@ import gguf
 import numpy
 from gguf import GGMLQuantizationType
 
-from .export import MATRICES, VECTORS
 from .network import SHAPE
 from .prompts import CHAT_TEMPLATE
+from .tensors import MATRICES, VECTORS, add_shape
 from .tokenizer import SPECIAL
 from .warm_start import read_arrays, texts_of
 
@@ -93,14 +93,7 @@ def write_head(writer, reader, large):
     """Write the metadata: the small model's vocabulary, filled up with tokens that are never chosen."""
     tokens = texts_of(reader, "tokenizer.ggml.tokens")
     writer.add_name(f"LocalCoder demo at the cost of {large.width} x {large.layers}")
-    writer.add_context_length(CONTEXT_LENGTH)
-    writer.add_embedding_length(large.width)
-    writer.add_block_count(large.layers)
-    writer.add_feed_forward_length(large.inner)
-    writer.add_head_count(large.heads)
-    writer.add_head_count_kv(large.key_heads)
-    writer.add_layer_norm_rms_eps(SHAPE.epsilon * SHAPE.width / large.width)
-    writer.add_rope_freq_base(large.rope_base)
+    add_shape(writer, large, CONTEXT_LENGTH, SHAPE.epsilon * SHAPE.width / large.width)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     padding = [f"[PAD{number}]" for number in range(len(tokens), large.vocabulary)]

@@ -19,7 +19,7 @@ const ANSWER_TOKENS: u32 = 64;
 /// A connection to a running host.
 pub(super) struct HostClient {
     client: Client,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 impl HostClient {
@@ -28,17 +28,13 @@ impl HostClient {
         let home = tempfile::Builder::new().prefix("lcb").tempdir_in("/tmp")?;
         let mut start = process::command(places::program("localcoder"), home.path());
         process::read(start.args(["host", "start"]).env("LOCALCODER_HOME", home.path()))?;
-        let stream = UnixStream::connect(home.path().join("runtime/host.sock"))?;
-        let mut client = Client::new(stream.try_clone()?, stream);
-        let params = HelloParams {
-            protocol_version: PROTOCOL_VERSION,
-            build_id: BUILD_ID.to_owned(),
-            pid: std::process::id(),
-            client: ClientKind::Cli,
-            wants_status: false,
-        };
-        client.call::<Hello>(&params, |_, _| {}).map_err(plain)?;
-        Ok(Self { client, _home: home })
+        let client = connect(home.path(), ClientKind::Cli)?;
+        Ok(Self { client, home })
+    }
+
+    /// Another client of the same host, as an editor window is one.
+    pub(super) fn another_window(&self) -> Result<Client> {
+        connect(self.home.path(), ClientKind::Editor)
     }
 
     /// Writes a text; the time from the request to the end, and what the worker counted.
@@ -61,6 +57,20 @@ impl HostClient {
     pub(super) fn stop(mut self) -> Result<()> {
         self.client.call::<Stop>(&Nothing {}, |_, _| {}).map(|_| ()).map_err(plain)
     }
+}
+
+fn connect(home: &Path, kind: ClientKind) -> Result<Client> {
+    let stream = UnixStream::connect(home.join("runtime/host.sock"))?;
+    let mut client = Client::new(stream.try_clone()?, stream);
+    let params = HelloParams {
+        protocol_version: PROTOCOL_VERSION,
+        build_id: BUILD_ID.to_owned(),
+        pid: std::process::id(),
+        client: kind,
+        wants_status: kind == ClientKind::Editor,
+    };
+    client.call::<Hello>(&params, |_, _| {}).map_err(plain)?;
+    Ok(client)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]

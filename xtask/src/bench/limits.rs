@@ -85,29 +85,26 @@ pub(super) fn own_cost(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     ])
 }
 
-/// Memory that is neither the model's file nor the KV cache.
+/// Memory that is neither the model's weights nor the KV cache. Weights may be mapped from the
+/// file or copies of what is in it, so resident memory counts, and the file's size once.
 pub(super) fn memory(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     bench.ours.settle()?;
     let case = bench.long[0].clone();
     bench.ours.prepare(&case)?;
     bench.ours.write(&case, true)?;
-    let pid = bench.ours.pid();
     let file_mib = mib(fs_err::metadata(&bench.model)?.len());
-    // Of the mapped pages only those beyond the model's own file are memory that is used up.
-    let mapped_mib = (status_mib(pid, "RssFile:")? - file_mib).max(0.0);
-    let own = status_mib(pid, "RssAnon:")? + mapped_mib - mib(bench.ours.kv_bytes());
-    let name = "memory beside weights and KV cache, MiB";
+    let ours_mib = resident_mib(bench.ours.pid())?;
+    let own_mib = ours_mib - file_mib - mib(bench.ours.kv_bytes());
     let one = |value: f64| Figure { value, low: value, high: value, n: 1 };
-    let mut rows = vec![bench.row(name, one(own), Target::AtMost(MEMORY_MIB), "")];
+    let name = "memory beside weights and KV cache, MiB";
+    let mut rows = vec![bench.row(name, one(own_mib), Target::AtMost(MEMORY_MIB), "")];
     if bench.peer.is_some() {
         let mut theirs = bench.theirs(&Settings::DEFAULT)?;
         theirs.write(&case, true)?;
-        let (ours, theirs) = (status_mib(pid, "RssAnon:")?, status_mib(theirs.pid(), "RssAnon:")?);
-        let note = format!(
-            "anonymous memory, KV cache included: ours {ours:.0} MiB, theirs {theirs:.0} MiB"
-        );
-        let name = "memory that is not the file: to llama-server's";
-        rows.push(bench.row(name, one(ours / theirs), Target::AtMost(1.0), note));
+        let theirs_mib = resident_mib(theirs.pid())?;
+        let note = format!("ours {ours_mib:.0} MiB, theirs {theirs_mib:.0} MiB");
+        let name = "resident memory: to llama-server's";
+        rows.push(bench.row(name, one(ours_mib / theirs_mib), Target::AtMost(1.0), note));
     }
     Ok(rows)
 }
@@ -117,9 +114,9 @@ fn mib(bytes: u64) -> f64 {
     bytes as f64 / 1048576.0
 }
 
-fn status_mib(pid: u32, name: &str) -> Result<f64> {
+fn resident_mib(pid: u32) -> Result<f64> {
     let status = fs_err::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
     kib.map(|kib| kib / 1024.0).context("the system does not tell memory")
 }

@@ -9,6 +9,7 @@ mod cases;
 mod contest;
 mod document;
 mod first;
+mod growth;
 mod host;
 mod limits;
 mod models;
@@ -40,11 +41,17 @@ pub(crate) struct Plan {
     pub(crate) quick: bool,
     /// Without llama-server: only what the engine gains over itself.
     pub(crate) alone: bool,
-    /// One shape alone; the rows of the others stay as they were measured before.
+    /// One shape alone, and one part of the measurements; the other rows stay as they were
+    /// measured before.
     pub(crate) shape: Option<String>,
+    pub(crate) part: Option<String>,
 }
 
 impl Plan {
+    fn wants(&self, part: &str) -> bool {
+        self.part.as_ref().is_none_or(|wanted| wanted == part)
+    }
+
     fn shapes(&self) -> Result<Vec<Shape>> {
         let all = if self.quick { &Shape::ALL[..2] } else { &Shape::ALL[..] };
         let Some(name) = &self.shape else { return Ok(all.to_vec()) };
@@ -64,17 +71,29 @@ struct Amount {
     rounds: usize,
     cancels: usize,
     cost_rounds: usize,
+    /// Whether edits are also written without drafts, which takes longest.
+    plain: bool,
 }
 
 impl Amount {
     fn of(shape: Shape, quick: bool) -> Self {
-        let small = Self { edits: 8, texts: 2, long: 2, rounds: 1, cancels: 40, cost_rounds: 6 };
+        let small = Self {
+            edits: 8,
+            texts: 2,
+            long: 2,
+            rounds: 1,
+            cancels: 40,
+            cost_rounds: 6,
+            plain: true,
+        };
         match (shape, quick) {
             (Shape::Demo, true) => Self { cancels: 200, ..small },
             (Shape::Demo, false) => Self { cancels: 1_000, ..small },
             (Shape::Small, false) => small,
             (Shape::Small, true) => Self { cancels: 20, ..small },
-            (Shape::Large, _) => Self { edits: 24, cancels: 20, cost_rounds: 2, ..small },
+            (Shape::Large, _) => {
+                Self { edits: 24, cancels: 20, cost_rounds: 2, plain: false, ..small }
+            }
         }
     }
 }
@@ -130,11 +149,15 @@ const PARTS: &[(&str, Part)] = &[
     ("cancels", limits::cancels),
     ("cost beside the steps", limits::own_cost),
     ("memory", limits::memory),
+    ("growth", growth::growth),
 ];
 
 /// What is measured with the model that is shipped: nothing that a large one would hide.
-const DEMO_PARTS: &[(&str, Part)] =
-    &[("cancels", limits::cancels), ("cost beside the steps", limits::own_cost)];
+const DEMO_PARTS: &[(&str, Part)] = &[
+    ("cancels", limits::cancels),
+    ("cost beside the steps", limits::own_cost),
+    ("growth", growth::growth),
+];
 
 /// Measures, prints the table and writes `target/bench/engine.json`.
 pub(crate) fn run(plan: &Plan) -> Result<()> {
@@ -143,7 +166,7 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
     let peer = if plan.alone { None } else { Some(peer::build(&folder)?) };
     let results = folder.join("engine.json");
     let shapes = plan.shapes()?;
-    let mut rows = report::others(&results, &shapes);
+    let mut rows = report::read(&results);
     let mut setting = Setting::default();
     let cases = terminal::stage("cases", || Cases::choose(&models::shipped()))?;
     for shape in shapes {
@@ -160,10 +183,10 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
             machine: processor(),
         };
         let parts = if shape == Shape::Demo { DEMO_PARTS } else { PARTS };
-        for (name, part) in parts {
+        for (name, part) in parts.iter().filter(|(name, _)| plan.wants(name)) {
             let new = terminal::stage(&format!("{}: {name}", shape.name()), || part(&mut bench))?;
             report::print(&new);
-            rows.extend(new);
+            report::merge(&mut rows, new);
             // What is measured is not lost where a later part fails.
             report::write(&results, &rows, &setting)?;
         }

@@ -26,6 +26,8 @@ const SETTLE_EVERY: Duration = Duration::from_secs(3);
 const SETTLE_DEADLINE: Duration = Duration::from_secs(180);
 /// A cost is the best of this many.
 const TRIES: usize = 4;
+/// Tokens that are written to time one of them.
+const DEPTH_TOKENS: u32 = 16;
 /// Characters of a text of which a batch is made, for each of its tokens; more than any token has.
 const CHARACTERS_A_TOKEN: usize = 12;
 
@@ -144,24 +146,42 @@ impl Ours {
     pub(super) fn batch_ms(&mut self, rows: u32) -> Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..TRIES {
-            self.next += 1;
-            let words = (0..).map(|word: u64| format!("{}", (word + 7) * (self.next + 1_000)));
-            let length = usize::try_from(rows)? * CHARACTERS_A_TOKEN;
-            let mut text = String::new();
-            words.take(length / 2).for_each(|word| text += &word);
-            let mut text: String = text.chars().take(length).collect();
-            while self.count(vec![text.clone()])?[0] > rows {
-                let longer = self.count(vec![text.clone()])?[0] - rows;
-                text.truncate(text.len() - usize::try_from(longer.div_ceil(8))?);
-            }
-            let prompt = WorkerPrompt::Raw { text };
-            let params = WorkerGenerateParams { prompt, ..self.plain_params(1) };
-            let usage =
-                self.client.call::<WorkerGenerate>(&params, |_, _| {}).map_err(plain)?.usage;
+            let usage = self.write_after(rows, 1)?;
             let computed = usage.prompt_tokens - usage.cached_tokens;
             best = best.min(usage.prefill_ms * f64::from(rows) / f64::from(computed.max(1)));
         }
         Ok(best)
+    }
+
+    /// What a written token costs after so many others.
+    pub(super) fn ms_a_token_after(&mut self, depth: u32) -> Result<f64> {
+        let mut best = f64::INFINITY;
+        for _ in 0..TRIES {
+            let usage = self.write_after(depth, DEPTH_TOKENS)?;
+            // One that ends at once tells nothing.
+            if usage.generated_tokens >= DEPTH_TOKENS / 2 {
+                best = best.min(usage.decode_ms / f64::from(usage.generated_tokens));
+            }
+        }
+        Ok(best)
+    }
+
+    /// Writes after a text of about so many tokens that was not read before.
+    fn write_after(&mut self, tokens: u32, max_tokens: u32) -> Result<Usage> {
+        self.next += 1;
+        let seed = self.next + 1_000;
+        let words = (0..).map(|word: u64| ((word + 7) * seed).to_string());
+        let length = usize::try_from(tokens)? * CHARACTERS_A_TOKEN;
+        let mut text: String = words.take(length / 2).collect();
+        text.truncate(length);
+        let mut longer = self.count(vec![text.clone()])?[0].saturating_sub(tokens);
+        while longer > 0 {
+            text.truncate(text.len() - usize::try_from(longer.div_ceil(8))?);
+            longer = self.count(vec![text.clone()])?[0].saturating_sub(tokens);
+        }
+        let prompt = WorkerPrompt::Raw { text };
+        let params = WorkerGenerateParams { prompt, ..self.plain_params(max_tokens) };
+        Ok(self.client.call::<WorkerGenerate>(&params, |_, _| {}).map_err(plain)?.usage)
     }
 
     pub(super) fn pid(&self) -> u32 {

@@ -110,13 +110,24 @@ pub(super) fn write(path: &Path, rows: &[Row], setting: &Setting) -> Result<()> 
     Ok(fs_err::write(path, serde_json::to_string_pretty(&all)? + "\n")?)
 }
 
-/// The rows of an earlier run, but those of these shapes; none where there was no run.
-pub(super) fn others(path: &Path, shapes: &[Shape]) -> Vec<Row> {
+/// The rows of earlier runs; none where there was no run.
+pub(super) fn read(path: &Path) -> Vec<Row> {
     let text = fs_err::read_to_string(path).unwrap_or_default();
     let all: Value = serde_json::from_str(&text).unwrap_or_default();
-    let rows = all["rows"].as_array().map_or(&[][..], Vec::as_slice);
-    let kept = rows.iter().filter_map(row);
-    kept.filter(|row| shapes.iter().all(|shape| shape.name() != row.shape)).collect()
+    all["rows"].as_array().map_or(&[][..], Vec::as_slice).iter().filter_map(row).collect()
+}
+
+/// Adds rows, in the place of those that they measure again; small shapes come first.
+pub(super) fn merge(rows: &mut Vec<Row>, new: Vec<Row>) {
+    for row in new {
+        let same = |old: &&mut Row| old.shape == row.shape && old.name == row.name;
+        match rows.iter_mut().find(same) {
+            Some(old) => *old = row,
+            None => rows.push(row),
+        }
+    }
+    let order = |row: &Row| Shape::ALL.iter().position(|shape| shape.name() == row.shape);
+    rows.sort_by_key(order);
 }
 
 fn row(value: &Value) -> Option<Row> {
@@ -142,23 +153,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_of_an_earlier_run_come_back_but_those_that_are_measured_again() {
+    fn rows_of_an_earlier_run_come_back_and_are_replaced_by_new_ones() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("engine.json");
-        assert!(others(&path, &[]).is_empty());
-        let figure = Figure { value: 2.5, low: 2.0, high: 3.0, n: 7 };
-        let row = |shape: &str| Row {
+        assert!(read(&path).is_empty());
+        let row = |shape: &str, name: &str, value: f64| Row {
             shape: shape.to_owned(),
-            name: "edits".to_owned(),
-            figure,
+            name: name.to_owned(),
+            figure: Figure { value, low: 2.0, high: 3.0, n: 7 },
             target: Target::AtLeast(2.2),
             note: "a note".to_owned(),
             projection: "3.1".to_owned(),
         };
-        write(&path, &[row("demo"), row("7b")], &Setting::default()).unwrap();
-        let kept = others(&path, &[Shape::Large]);
-        assert_eq!(kept.len(), 1);
-        assert_eq!((kept[0].shape.as_str(), kept[0].figure), ("demo", figure));
-        assert_eq!(kept[0].target.text(), ">= 2.2");
+        let rows = [row("7b", "edits", 2.5), row("7b", "memory", 2.5)];
+        write(&path, &rows, &Setting::default()).unwrap();
+        let mut rows = read(&path);
+        merge(&mut rows, vec![row("7b", "edits", 4.0), row("demo", "cancels", 1.0)]);
+        let found: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.figure.value)).collect();
+        assert_eq!(found, [("cancels", 1.0), ("edits", 4.0), ("memory", 2.5)]);
+        assert_eq!(rows[1].target.text(), ">= 2.2");
     }
 }

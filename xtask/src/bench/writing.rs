@@ -17,17 +17,88 @@ const NOVEL_TOKENS: u32 = 48;
 /// and with its n-gram settings.
 pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     bench.ours.settle()?;
-    let cases = bench.edits.clone();
     let settings: Vec<&Settings> = match bench.peer {
         Some(_) => std::iter::once(&Settings::DEFAULT).chain(bench.ngrams.clone()).collect(),
         None => Vec::new(),
     };
+    let written = write_edits(bench, &settings)?;
+    let times = &written.times;
+    let all = |_: usize| true;
+    let mut rows = Vec::new();
+    if bench.amount.plain {
+        let name = "edits: to the same engine without drafts";
+        rows.push(bench.row(name, times.ratio(1, 0, all), Target::None, written.steps()));
+    }
+    if settings.is_empty() {
+        return Ok(rows);
+    }
+    let lengths: Vec<f64> = bench.edits.iter().map(|case| f64::from(case.tokens)).collect();
+    let note = format!(
+        "median {} tokens, {}; {} of {} answers of equal length",
+        median(&lengths),
+        written.steps(),
+        written.same,
+        written.asked,
+    );
+    let row =
+        bench.row("edits: to llama-server", times.ratio(2, 0, all), Target::AtLeast(2.2), note);
+    rows.push(row.projected(projection::edits(written.a_step(), written.rows_a_step())));
+    for kind in Kind::ALL {
+        let figure = times.ratio(2, 0, |case| bench.edits[case].kind == kind);
+        if figure.n > 0 {
+            let name = format!("edits, {}: to llama-server", kind.name());
+            rows.push(bench.row(name, figure, kind.target(), ""));
+        }
+    }
+    for (index, settings) in settings.iter().enumerate().skip(1) {
+        let name = their_gain(settings);
+        rows.push(bench.row(name, times.ratio(2, index + 2, all), Target::None, ""));
+    }
+    if let Some(best) = best_of(times, settings.len()) {
+        let name = "edits: to llama-server with its best n-gram settings";
+        let figure = times.ratio(best, 0, all);
+        rows.push(bench.row(name, figure, Target::AtLeast(1.25), settings[best - 2].name()));
+    }
+    Ok(rows)
+}
+
+/// The edits of all sides: ours with drafts and without, then llama-server with each setting.
+struct Written {
+    times: Times,
+    /// Of ours with drafts.
+    tokens: u32,
+    steps: u32,
+    drafted: u32,
+    /// Answers of llama-server as it comes, and how many of them are as long as ours.
+    asked: usize,
+    same: usize,
+}
+
+impl Written {
+    fn a_step(&self) -> f64 {
+        f64::from(self.tokens) / f64::from(self.steps.max(1))
+    }
+
+    fn rows_a_step(&self) -> f64 {
+        1.0 + f64::from(self.drafted) / f64::from(self.steps.max(1))
+    }
+
+    fn steps(&self) -> String {
+        format!("{:.1} tokens a step of {:.1}", self.a_step(), self.rows_a_step())
+    }
+}
+
+fn write_edits(bench: &mut Bench<'_>, settings: &[&Settings]) -> Result<Written> {
     let started: Result<Vec<Theirs>> = settings.iter().map(|it| bench.theirs(it)).collect();
     let mut servers = started?;
+    let (cases, plain, rounds) = (&bench.edits, bench.amount.plain, bench.amount.rounds);
     let ours = &mut bench.ours;
     let (mut same, mut asked, mut tokens, mut steps, mut drafted) = (0, 0, 0, 0, 0);
-    let times = in_turns(cases.len(), bench.amount.rounds, servers.len() + 2, |side, case| {
+    let times = in_turns(cases.len(), rounds, servers.len() + 2, |side, case| {
         let case = &cases[case];
+        if side == 1 && !plain {
+            return Ok(f64::NAN);
+        }
         let mut contestant = match side {
             0 | 1 => Contestant::Ours { engine: ours, drafts: side == 0 },
             side => Contestant::Theirs(&mut servers[side - 2]),
@@ -44,46 +115,7 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         }
         Ok(timing.total_ms)
     })?;
-    let all = |_: usize| true;
-    let a_step = f64::from(tokens) / f64::from(steps.max(1));
-    let rows_a_step = 1.0 + f64::from(drafted) / f64::from(steps.max(1));
-    let projection = projection::edits(a_step, rows_a_step);
-    let name = "edits: to the same engine without drafts";
-    let mut rows = vec![bench.row(
-        name,
-        times.ratio(1, 0, all),
-        Target::None,
-        format!("{a_step:.1} tokens a step"),
-    )];
-    if servers.is_empty() {
-        return Ok(rows);
-    }
-    let lengths: Vec<f64> = cases.iter().map(|case| f64::from(case.tokens)).collect();
-    let note =
-        format!("median {} tokens; {same} of {asked} answers of equal length", median(&lengths));
-    let figure = times.ratio(2, 0, all);
-    rows.push(
-        bench
-            .row("edits: to llama-server", figure, Target::AtLeast(2.2), note)
-            .projected(projection),
-    );
-    for kind in Kind::ALL {
-        let figure = times.ratio(2, 0, |case| cases[case].kind == kind);
-        if figure.n > 0 {
-            let name = format!("edits, {}: to llama-server", kind.name());
-            rows.push(bench.row(name, figure, kind.target(), ""));
-        }
-    }
-    for (index, settings) in settings.iter().enumerate().skip(1) {
-        let name = their_gain(settings);
-        rows.push(bench.row(name, times.ratio(2, index + 2, all), Target::None, ""));
-    }
-    if let Some(best) = best_of(&times, servers.len()) {
-        let name = "edits: to llama-server with its best n-gram settings";
-        let figure = times.ratio(best, 0, all);
-        rows.push(bench.row(name, figure, Target::AtLeast(1.25), settings[best - 2].name()));
-    }
-    Ok(rows)
+    Ok(Written { times, tokens, steps, drafted, asked, same })
 }
 
 /// The side of llama-server whose n-gram settings are the fastest over all cases.

@@ -12,6 +12,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
         quick: arguments.switch("--quick"),
         alone: arguments.switch("--alone"),
         shape: arguments.option("--shape")?,
+        part: arguments.option("--part")?,
     };
     let yes = arguments.switch("--yes");
     arguments.finish()?;

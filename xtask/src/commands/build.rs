@@ -5,15 +5,17 @@
 
 use anyhow::Result;
 
+use super::levels;
 use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{places, process, report};
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let yes = arguments.switch("--yes");
+    let all_levels = arguments.switch("--levels");
     arguments.finish()?;
     setup::ensure(&[Group::Engine, Group::Window], yes)?;
-    programs()
+    if all_levels { levels::build() } else { programs() }
 }
 
 /// Builds every program of the workspace, as the tests use them too.

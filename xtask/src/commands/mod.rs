@@ -9,6 +9,7 @@ mod codegen;
 mod demo_model;
 mod e2e;
 mod ide;
+mod levels;
 mod run;
 mod smoke;
 mod stories;
@@ -45,7 +46,12 @@ const COMMANDS: &[Command] = &[
         about: "everything that has to hold, in stages",
         run: test::run,
     },
-    Command { name: "build", usage: "build [--yes]", about: "build the programs", run: build::run },
+    Command {
+        name: "build",
+        usage: "build [--levels] [--yes]",
+        about: "build the programs",
+        run: build::run,
+    },
     Command {
         name: "ide",
         usage: "ide [--yes]",
@@ -60,7 +66,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "bench [--quick] [--alone] [--yes]",
+        usage: "bench [--quick] [--alone] [--shape demo|0.5b|7b] [--part NAME] [--yes]",
         about: "how fast the engine is, beside llama-server (built once, some minutes)",
         run: bench::run,
     },

@@ -1,6 +1,7 @@
 //! The thin rest of the host: one loop that turns what the system does into events, and effects
 //! into what the system shall do. It decides nothing.
 
+mod level;
 mod listener;
 mod log;
 mod measurements;
@@ -82,7 +83,7 @@ impl Shell {
     fn new(places: &Places) -> Result<Self, ErrorInfo> {
         let (sender, inputs) = crossbeam_channel::bounded(EVENTS_MAX);
         let exe_dir = program_folder()?;
-        let worker = env::path(env::WORKER).unwrap_or_else(|| exe_dir.join("localcoder-worker"));
+        let worker = env::path(env::WORKER).unwrap_or_else(|| level::worker(&exe_dir));
         let idle = env::text(env::HOST_IDLE_MS).and_then(|text| text.parse().ok());
         let measurements = Measurements::new(places);
         let config = HostConfig {

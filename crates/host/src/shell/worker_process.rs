@@ -142,7 +142,7 @@ impl Spawner {
                 .with_hint("build or install LocalCoder again")
             })?;
         let pid = child.id();
-        tracing::info!(generation, pid, "a worker was started");
+        tracing::info!(generation, pid, program = %self.program.display(), "a worker was started");
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {

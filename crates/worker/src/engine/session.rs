@@ -143,13 +143,11 @@ impl Session {
     }
 
     /// Makes the sequence of a purpose the current one, with the longest beginning of `prompt`
-    /// that any sequence holds. Returns how many tokens of it are there. The last token of the
-    /// prompt never is: its logits are what follows from.
-    fn select(&mut self, purpose: Purpose, prompt: &[Token]) -> usize {
+    /// that any sequence holds, but at most `most` tokens. Returns how many are there.
+    fn select(&mut self, purpose: Purpose, prompt: &[Token], most: usize) -> usize {
         self.current = index(purpose);
         self.clock += 1;
         self.sequences[self.current].used = self.clock;
-        let most = prompt.len().saturating_sub(1);
         let common = |held: &Held| common_prefix(&held.tokens, prompt).min(most);
         let own = common(&self.sequences[self.current]);
         let (longest, other) = (0..self.sequences.len())
@@ -166,16 +164,17 @@ impl Session {
     }
 
     /// Makes the sequence hold exactly `prompt`, at most `step` tokens at a time, and returns how
-    /// many tokens of it were there already. `progress` gets how many are there now, first and
-    /// after each batch.
+    /// many tokens of it were there already. With `logits` the last token never is: its logits
+    /// are what follows from. `progress` gets how many are there now, first and after each batch.
     pub(crate) fn prefill(
         &mut self,
         purpose: Purpose,
         prompt: &[Token],
-        step: usize,
+        (step, logits): (usize, bool),
         mut progress: impl FnMut(usize),
     ) -> Result<usize, SessionError> {
-        let cached = self.select(purpose, prompt);
+        let most = prompt.len() - usize::from(logits && !prompt.is_empty());
+        let cached = self.select(purpose, prompt, most);
         progress(cached);
         let step = step.clamp(1, self.context.batch_tokens());
         while self.tokens().len() < prompt.len() {
@@ -184,7 +183,7 @@ impl Session {
             }
             let filled = self.tokens().len();
             let end = prompt.len().min(filled + step);
-            self.compute(&prompt[filled..end], usize::from(end == prompt.len()))?;
+            self.compute(&prompt[filled..end], usize::from(logits && end == prompt.len()))?;
             progress(self.tokens().len());
         }
         Ok(cached)

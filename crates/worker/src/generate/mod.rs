@@ -45,10 +45,13 @@ pub(crate) fn generate(
         return Err(too_long(tokens.len(), session.window()));
     }
     let step = if params.max_tokens == 0 { AHEAD_TOKENS } else { usize::MAX };
+    let drafter = drafter(&loaded.model, &tokens, params);
+    // What is guessed from the start is computed together with the prompt's last token.
+    let read = if drafter.is_some() { &tokens[..tokens.len() - 1] } else { &tokens[..] };
     let started = Instant::now();
     let total_tokens = count(tokens.len());
     let cached = session
-        .prefill(params.purpose, &tokens, step, |done| {
+        .prefill(params.purpose, read, (step, drafter.is_none()), |done| {
             shared.notify::<PrefillProgress>(&PrefillProgressParams {
                 worker: shared.worker(),
                 request_id: params.request_id,
@@ -64,16 +67,17 @@ pub(crate) fn generate(
         ..Usage::default()
     };
     let started = Instant::now();
+    let last = tokens.last().copied();
     let mut writer = Writer {
         shared,
         params,
         model: &loaded.model,
         session,
         pace: &mut loaded.pace,
-        drafter: drafter(&loaded.model, tokens, &params.draft),
+        drafter,
         usage: &mut usage,
     };
-    let finish = writer.write()?;
+    let finish = writer.write(last)?;
     usage.decode_ms = started.elapsed().as_secs_f64() * 1e3;
     let held_tokens = count(loaded.session.held_tokens());
     let measured = loaded.measured();
@@ -81,9 +85,9 @@ pub(crate) fn generate(
 }
 
 /// A drafter where there is something to draft from and a wrong guess can be taken back.
-fn drafter(model: &Model, prompt: Vec<Token>, text: &str) -> Option<Drafter> {
-    let useful = !text.is_empty() && model.can_take_back();
-    useful.then(|| Drafter::new(model.tokenize(text, false), prompt))
+fn drafter(model: &Model, prompt: &[Token], params: &WorkerGenerateParams) -> Option<Drafter> {
+    let useful = !params.draft.is_empty() && params.max_tokens > 0 && model.can_take_back();
+    useful.then(|| Drafter::new(model.tokenize(&params.draft, false), prompt.to_vec()))
 }
 
 /// Writes the answer of one generation.
@@ -98,13 +102,17 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Chooses token after token. The session may hold guessed tokens beyond the last one
+    /// Chooses token after token; `last` is the prompt's last token, which a drafter computes
+    /// together with its first guess. The session may hold guessed tokens beyond the last one
     /// chosen; each is kept as long as the model chooses the same, so that the text is the one
     /// that would have been written without them.
-    fn write(&mut self) -> Result<FinishReason, ErrorInfo> {
+    fn write(&mut self, last: Option<Token>) -> Result<FinishReason, ErrorInfo> {
         let mut sampler = Sampler::new(self.params.sampling);
         let mut stream = TextStream::new(&self.params.stop);
-        let mut guess: Option<Draft> = None;
+        let mut guess: Option<Draft> = match last.filter(|_| self.drafter.is_some()) {
+            Some(last) => self.step(last)?,
+            None => None,
+        };
         let mut right = 0;
         let finish = loop {
             let guessed = guess.as_ref().map_or(0, |draft| draft.tokens.len());
@@ -146,6 +154,7 @@ impl Writer<'_> {
             if self.session.is_full() {
                 break FinishReason::ContextFull;
             }
+            self.follow(token);
             // The last token's successor is not wanted, so it need not be computed.
             if self.usage.generated_tokens < self.params.max_tokens {
                 guess = self.step(token)?;
@@ -158,7 +167,6 @@ impl Writer<'_> {
 
     /// Computes what follows a token, together with a guess where one is worth it.
     fn step(&mut self, token: Token) -> Result<Option<Draft>, ErrorInfo> {
-        self.follow(token);
         let guess = self.guess();
         let mut tokens = vec![token];
         tokens.extend(guess.iter().flat_map(|draft| &draft.tokens));

@@ -1,0 +1,101 @@
+//! How cost grows: with the length of the prompt, with what is in the context, with the size of
+//! the selection, and with the number of windows. Of our engine alone; each row is the cost of
+//! the large case to that of the small one.
+
+use anyhow::Result;
+
+use super::Bench;
+use super::host::HostClient;
+use super::ours::Ours;
+use super::report::{Row, Target};
+use super::statistics::{geometric_mean, median};
+
+/// Prompt tokens of the small case and the large one.
+const PROMPTS: [u32; 2] = [256, 2_048];
+/// Tokens in the context before the answer.
+const DEPTHS: [u32; 2] = [128, 3_072];
+/// Windows that are open beside the one that asks.
+const WINDOWS: usize = 15;
+const TRIES: usize = 5;
+
+/// All rows; none for the large shape, which would only take longer.
+pub(super) fn growth(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    if bench.shape == "7b" {
+        return Ok(Vec::new());
+    }
+    bench.ours.settle()?;
+    let mut rows = vec![prompts(bench)?, depths(bench)?];
+    rows.extend(selections(bench)?);
+    rows.push(windows(bench)?);
+    Ok(rows)
+}
+
+fn prompts(bench: &mut Bench<'_>) -> Result<Row> {
+    let mut a_token =
+        |tokens: u32| Ok::<_, anyhow::Error>(bench.ours.batch_ms(tokens)? / f64::from(tokens));
+    let (small, large) = (a_token(PROMPTS[0])?, a_token(PROMPTS[1])?);
+    let note = format!("{small:.2} and {large:.2} ms a token");
+    let name = format!("growth: a prompt token of {} to one of {}", PROMPTS[1], PROMPTS[0]);
+    Ok(bench.row(name, geometric_mean(&[large / small]), Target::None, note))
+}
+
+fn depths(bench: &mut Bench<'_>) -> Result<Row> {
+    let a_token = |ours: &mut Ours, depth: u32| ours.ms_a_token_after(depth);
+    let (small, large) =
+        (a_token(&mut bench.ours, DEPTHS[0])?, a_token(&mut bench.ours, DEPTHS[1])?);
+    let note = format!("{small:.2} and {large:.2} ms a token");
+    let name = format!("growth: a written token after {} to one after {}", DEPTHS[1], DEPTHS[0]);
+    Ok(bench.row(name, geometric_mean(&[large / small]), Target::None, note))
+}
+
+/// The shortest third of the edits and the longest.
+fn selections(bench: &mut Bench<'_>) -> Result<Option<Row>> {
+    let mut cases = bench.edits.clone();
+    cases.sort_by_key(|case| case.tokens);
+    let third = cases.len() / 3;
+    if third == 0 {
+        return Ok(None);
+    }
+    let mut a_token = |cases: &[super::cases::Case]| {
+        let mut times = Vec::new();
+        for case in cases {
+            bench.ours.prepare(case)?;
+            let timing = bench.ours.write(case, true)?.0;
+            times.push(timing.total_ms / f64::from(timing.tokens.max(1)));
+        }
+        Ok::<_, anyhow::Error>(median(&times))
+    };
+    let (small, large) = (a_token(&cases[..third])?, a_token(&cases[cases.len() - third..])?);
+    let tokens = |cases: &[super::cases::Case]| {
+        median(&cases.iter().map(|case| f64::from(case.tokens)).collect::<Vec<_>>())
+    };
+    let name = "growth: a token of a long edit to one of a short edit";
+    let note = format!(
+        "{large:.2} ms of {} tokens, {small:.2} ms of {}",
+        tokens(&cases[cases.len() - third..]),
+        tokens(&cases[..third]),
+    );
+    Ok(Some(bench.row(name, geometric_mean(&[large / small]), Target::None, note)))
+}
+
+/// One window asks; the others are open and are told the status.
+fn windows(bench: &mut Bench<'_>) -> Result<Row> {
+    let mut client = HostClient::start()?;
+    let time = |client: &mut HostClient, from: usize| {
+        let mut times = Vec::new();
+        for number in from..from + TRIES {
+            times.push(client.generate(&bench.model, number)?.0);
+        }
+        // The first also loads the model.
+        Ok::<_, anyhow::Error>(median(&times[1..]))
+    };
+    let alone = time(&mut client, 0)?;
+    let others: Result<Vec<_>> = (0..WINDOWS).map(|_| client.another_window()).collect();
+    let others = others?;
+    let among = time(&mut client, TRIES)?;
+    drop(others);
+    client.stop()?;
+    let name = format!("growth: an answer with {} windows to one with 1", WINDOWS + 1);
+    let note = format!("{among:.1} and {alone:.1} ms");
+    Ok(bench.row(name, geometric_mean(&[among / alone]), Target::None, note))
+}
