@@ -17,7 +17,6 @@ const CHUNK_ROWS: u32 = 256;
 const BESIDE_CHUNK_MS: f64 = 50.0;
 /// What may come on top of a step that writes.
 const BESIDE_STEP_MS: f64 = 20.0;
-const MEMORY_MIB: f64 = 150.0;
 /// Moments of a request at which it is cancelled.
 const MOMENTS: usize = 19;
 const MOMENTS_F64: f64 = 19.0;
@@ -85,33 +84,24 @@ pub(super) fn own_cost(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     ])
 }
 
-/// Memory that is neither the model's weights nor the KV cache. Weights may be mapped from the
-/// file or copies of what is in it, so resident memory counts, and the file's size once.
+/// Resident memory of both after the same work. What stands beside weights and KV cache can't be
+/// told from it: pages of the file that nothing has read are not resident.
 pub(super) fn memory(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    if bench.peer.is_none() {
+        return Ok(Vec::new());
+    }
     bench.ours.settle()?;
     let case = bench.long[0].clone();
     bench.ours.prepare(&case)?;
     bench.ours.write(&case, true)?;
-    let file_mib = mib(fs_err::metadata(&bench.model)?.len());
-    let ours_mib = resident_mib(bench.ours.pid())?;
-    let own_mib = ours_mib - file_mib - mib(bench.ours.kv_bytes());
-    let one = |value: f64| Figure { value, low: value, high: value, n: 1 };
-    let name = "memory beside weights and KV cache, MiB";
-    let mut rows = vec![bench.row(name, one(own_mib), Target::AtMost(MEMORY_MIB), "")];
-    if bench.peer.is_some() {
-        let mut theirs = bench.theirs(&Settings::DEFAULT)?;
-        theirs.write(&case, true)?;
-        let theirs_mib = resident_mib(theirs.pid())?;
-        let note = format!("ours {ours_mib:.0} MiB, theirs {theirs_mib:.0} MiB");
-        let name = "resident memory: to llama-server's";
-        rows.push(bench.row(name, one(ours_mib / theirs_mib), Target::AtMost(1.0), note));
-    }
-    Ok(rows)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a size for people")]
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / 1048576.0
+    let mut theirs = bench.theirs(&Settings::DEFAULT)?;
+    theirs.write(&case, true)?;
+    let (ours, theirs) = (resident_mib(bench.ours.pid())?, resident_mib(theirs.pid())?);
+    let ratio = ours / theirs;
+    let figure = Figure { value: ratio, low: ratio, high: ratio, n: 1 };
+    let note = format!("ours {ours:.0} MiB, theirs {theirs:.0} MiB");
+    let name = "resident memory: to llama-server's";
+    Ok(vec![bench.row(name, figure, Target::AtMost(1.0), note)])
 }
 
 fn resident_mib(pid: u32) -> Result<f64> {

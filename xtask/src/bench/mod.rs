@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     /// measured before.
     pub(crate) shape: Option<String>,
     pub(crate) part: Option<String>,
+    /// So many edits at most; fewer are sooner done and tell less.
+    pub(crate) edits: Option<usize>,
 }
 
 impl Plan {
@@ -214,7 +216,7 @@ fn prepare<'a>(
         ours: Ours::start(model)?,
         peer,
         ngrams,
-        edits: cases.edits(amount.edits),
+        edits: cases.edits(plan.edits.map_or(amount.edits, |most| most.min(amount.edits))),
         texts: cases.texts.iter().take(amount.texts).cloned().collect(),
         long: cases.long.iter().take(amount.long).cloned().collect(),
     })

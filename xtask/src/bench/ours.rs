@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use localcoder_protocol::{
-    CountTokens, CountTokensParams, ErrorInfo, KvStorage, LoadModel, LoadModelAnswer,
-    LoadModelParams, LoadProfile, Measured, Nothing, Notification, Ping, Purpose, Token,
-    UnloadModel, Usage, WORKER_ENVIRONMENT, WORKER_VERSION, WorkerCancel, WorkerCancelParams,
-    WorkerGenerate, WorkerGenerateParams, WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt,
-    WorkerSampling,
+    CountTokens, CountTokensParams, ErrorInfo, KvStorage, LoadModel, LoadModelParams, LoadProfile,
+    Measured, Nothing, Notification, Ping, Purpose, Token, UnloadModel, Usage, WORKER_ENVIRONMENT,
+    WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate, WorkerGenerateParams,
+    WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::{Client, ClientEvent};
 
@@ -38,7 +37,6 @@ pub(super) struct Ours {
     model: String,
     /// Version of llama.cpp in it.
     pub(super) llama_build: String,
-    loaded: Option<LoadModelAnswer>,
     next: u64,
 }
 
@@ -80,8 +78,7 @@ impl Ours {
         };
         let client = Client::new(stdout, stdin);
         let model = model.to_str().context("the model's path is not UTF-8")?.to_owned();
-        let mut ours =
-            Self { child, client, model, llama_build: String::new(), loaded: None, next: 1 };
+        let mut ours = Self { child, client, model, llama_build: String::new(), next: 1 };
         let worker = WorkerId { slot: 0, generation: 1 };
         let hello = WorkerHelloParams { worker_version: WORKER_VERSION, worker };
         let answer = ours.client.call::<WorkerHello>(&hello, |_, _| {}).map_err(plain)?;
@@ -122,19 +119,13 @@ impl Ours {
             profile,
             measured: Measured::default(),
         };
-        self.loaded = Some(self.client.call::<LoadModel>(&params, |_, _| {}).map_err(plain)?);
-        Ok(())
+        self.client.call::<LoadModel>(&params, |_, _| {}).map(|_| ()).map_err(plain)
     }
 
     /// Gives the model back and loads it again.
     pub(super) fn reload(&mut self) -> Result<()> {
         self.client.call::<UnloadModel>(&Nothing {}, |_, _| {}).map_err(plain)?;
         self.load()
-    }
-
-    /// What the engine says that its KV cache takes.
-    pub(super) fn kv_bytes(&self) -> u64 {
-        self.loaded.as_ref().map_or(0, |loaded| loaded.memory.kv_bytes)
     }
 
     /// Whether a generation runs.

@@ -1,6 +1,6 @@
 //! `bench`: how fast the engine is, beside llama-server.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::build;
 use crate::arguments::Arguments;
@@ -8,11 +8,13 @@ use crate::bench::{self, Plan};
 use crate::setup::{self, Group};
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
+    let edits = arguments.option("--edits")?;
     let plan = Plan {
         quick: arguments.switch("--quick"),
         alone: arguments.switch("--alone"),
         shape: arguments.option("--shape")?,
         part: arguments.option("--part")?,
+        edits: edits.map(|text| text.parse()).transpose().context("`--edits` takes a number")?,
     };
     let yes = arguments.switch("--yes");
     arguments.finish()?;

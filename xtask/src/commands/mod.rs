@@ -66,7 +66,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "bench [--quick] [--alone] [--shape demo|0.5b|7b] [--part NAME] [--yes]",
+        usage: "bench [--quick] [--alone] [--shape demo|0.5b|7b] [--part NAME] [--edits N] [--yes]",
         about: "how fast the engine is, beside llama-server (built once, some minutes)",
         run: bench::run,
     },
