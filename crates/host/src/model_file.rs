@@ -3,7 +3,7 @@
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::Sender;
 use localcoder_gguf::{GgufError, Header};
@@ -21,6 +21,13 @@ pub struct ModelFile {
     pub info: ModelInfo,
     /// When it was written.
     pub modified: Option<SystemTime>,
+}
+
+impl ModelFile {
+    /// When it was written, since 1970: with its path the name of its content in what is kept.
+    pub(crate) fn written(&self) -> Option<Duration> {
+        self.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()
+    }
 }
 
 /// Finds the file that a reference means and checks its header.

@@ -47,8 +47,7 @@ impl Knowledge {
 
     /// The machine, the engine, where it computes, and the file: what a speed depends on.
     fn key(&self, engine: &str, file: &ModelFile, profile: &LoadProfile) -> String {
-        let written = file.modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-        let written = written.map_or(0, |since| since.as_secs());
+        let written = file.written().map_or(0, |since| since.as_secs());
         let (path, layers) = (file.path.display(), profile.gpu_layers);
         format!("{}|{engine}|{layers:?}|{}|{written}|{path}", self.machine, profile.threads)
     }

@@ -44,7 +44,7 @@ impl Host {
         };
         // All that the numbers of a state depend on, and what it says.
         let file = &loaded.file;
-        let written = file.modified.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        let written = file.written();
         let key = format!(
             "{engine}|{:?}|{:?}|{}|{}|{written:?}|{:?}",
             loaded.profile.kv,

@@ -1,7 +1,6 @@
 //! Whether the system saves power: nobody wants a laptop's last hour spent on what may not be
 //! asked for. Looks now and then, since the systems have no common way to be told.
 
-use std::path::Path;
 use std::time::Duration;
 
 /// A user who turns it on expects no change within the second.
@@ -31,12 +30,12 @@ pub(super) fn watch(told: impl Fn(bool) -> bool + Send + 'static) {
 
 #[cfg(target_os = "linux")]
 fn saves_power() -> bool {
-    has_low_power_profile(Path::new("/sys/firmware/acpi/platform_profile"))
+    has_low_power_profile(std::path::Path::new("/sys/firmware/acpi/platform_profile"))
 }
 
 /// What desktops set as "power saver", through the firmware.
-#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "another system's way"))]
-fn has_low_power_profile(path: &Path) -> bool {
+#[cfg(any(target_os = "linux", test))]
+fn has_low_power_profile(path: &std::path::Path) -> bool {
     std::fs::read_to_string(path)
         .is_ok_and(|profile| matches!(profile.trim(), "low-power" | "quiet"))
 }
