@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
 use localcoder_assist::{Command, Layout, Limits, prepare};
-use localcoder_protocol::{DocumentText, ErrorInfo, LineRange};
+use localcoder_protocol::{ChatMessage, DocumentText, ErrorInfo, LineRange, Role, WorkerPrompt};
 use serde_json::Value;
 
 use super::ours::Ours;
@@ -24,6 +24,9 @@ const EXPLANATION_TOKENS: u32 = 96;
 const COUNT_OF_OTHERS: usize = 4;
 /// Tokens of a long file.
 const LONG_TOKENS: u32 = 1_000;
+/// Tokens of a prompt that begins with the product's own words, and how many these are.
+const BEGUN_TOKENS: u32 = 500;
+const BEGINNING_TOKENS: u32 = 300;
 /// Tokens that are written where only the first is measured.
 const FIRST_TOKENS: u32 = 8;
 /// Lines of a file to begin with.
@@ -90,6 +93,15 @@ impl Case {
         case
     }
 
+    /// What it begins with before any word of the user, as a prompt of its own.
+    pub(super) fn beginning(&self) -> WorkerPrompt {
+        let message = |role, content: &str| ChatMessage { role, content: content.to_owned() };
+        WorkerPrompt::Chat {
+            messages: vec![message(Role::System, &self.layout.system), message(Role::User, "")],
+            prefill: String::new(),
+        }
+    }
+
     /// The prompt as text with the template's control tokens written out, as llama-server reads
     /// it. The widened demo has plain ChatML.
     pub(super) fn text(&self) -> String {
@@ -140,10 +152,14 @@ fn lay_out(
     Ok(Case { layout, kind, prompt_tokens: 0, tokens: 0 })
 }
 
-/// A record's code with what stands round it, and the lines of the code.
-fn in_its_file(record: &Value) -> Result<(DocumentText, LineRange)> {
+/// A record's code, with what stands round it or by itself, and the lines of the code.
+fn in_its_file(record: &Value, place: Place) -> Result<(DocumentText, LineRange)> {
     let part = |name: &str| record[name].as_str().context("a record without text");
-    let (before, code, after) = (part("before")?, part("degraded")?, part("after")?);
+    let round = |name: &str| match place {
+        Place::File => part(name),
+        Place::Alone => Ok(""),
+    };
+    let (before, code, after) = (round("before")?, part("degraded")?, round("after")?);
     let head = if before.is_empty() { 0 } else { before.lines().count() + 1 };
     let gap = |text: &str| if text.is_empty() { String::new() } else { format!("{text}\n\n") };
     let text = format!("{}{code}\n\n{after}\n", gap(before));
@@ -152,43 +168,94 @@ fn in_its_file(record: &Value) -> Result<(DocumentText, LineRange)> {
     Ok((document(part("file")?, text), lines))
 }
 
+/// Where the code stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In its own file.
+    File,
+    /// In a file without anything else: a large shape reads some twenty tokens of a prompt a
+    /// second, and what is measured is the writing.
+    Alone,
+}
+
 /// All prompts. They are chosen with the model that is shipped: the widened ones have its
 /// vocabulary and write what it writes, at a hundred times its cost.
 #[derive(Debug)]
 pub(super) struct Cases {
-    /// Edits with an answer of [`EDIT_TOKENS`], by [`Kind`], each from short to long.
-    by_kind: Vec<Vec<Case>>,
+    /// Edits with an answer of [`EDIT_TOKENS`], by [`Kind`], each from short to long: in their
+    /// files, and alone.
+    in_files: Vec<Vec<Case>>,
+    alone: Vec<Vec<Case>>,
     /// Explanations.
     pub(super) texts: Vec<Case>,
     /// Edits in files that make prompts of about [`LONG_TOKENS`].
     pub(super) long: Vec<Case>,
+    /// A prompt of [`BEGUN_TOKENS`] of which [`BEGINNING_TOKENS`] are the product's own.
+    pub(super) begun: Case,
 }
 
 impl Cases {
     pub(super) fn choose(model: &Path) -> Result<Self> {
         let mut ours = Ours::start(model)?;
-        let mut by_kind = Vec::new();
+        let (mut in_files, mut alone) = (Vec::new(), Vec::new());
         for kind in Kind::ALL {
-            by_kind.push(edits(&mut ours, kind)?);
+            in_files.push(edits(&mut ours, kind, Place::File)?);
+            alone.push(edits(&mut ours, kind, Place::Alone)?);
         }
         let texts = explanations(&mut ours, COUNT_OF_OTHERS)?;
         let long = long(&mut ours, LONG_TOKENS, COUNT_OF_OTHERS)?;
-        Ok(Self { by_kind, texts, long })
+        let begun = begun(&mut ours, &long[0])?;
+        Ok(Self { in_files, alone, texts, long, begun })
     }
 
     /// So many edits, mostly of the kinds that change something, each kind spread over all its
     /// lengths.
     pub(super) fn edits(&self, count: usize) -> Vec<Case> {
-        let shares = [count * 3 / 8, count / 4, count / 4, count / 8];
-        let chosen = self.by_kind.iter().zip(shares);
-        chosen.flat_map(|(cases, share)| spread(cases, share)).cloned().collect()
+        chosen(&self.in_files, count, 1)
+    }
+
+    /// The same without the rest of their files, and of the shorter half of each kind.
+    pub(super) fn edits_alone(&self, count: usize) -> Vec<Case> {
+        chosen(&self.alone, count, 2)
     }
 }
 
-fn edits(ours: &mut Ours, kind: Kind) -> Result<Vec<Case>> {
+/// Some of each kind, from the shortest to that which is `1 / part` of the way to the longest.
+fn chosen(by_kind: &[Vec<Case>], count: usize, part: usize) -> Vec<Case> {
+    let shares = [count * 3 / 8, count / 4, count / 4, count / 8];
+    let some = |(cases, share): (&Vec<Case>, usize)| {
+        spread(&cases[..cases.len().div_ceil(part)], share).cloned().collect::<Vec<_>>()
+    };
+    by_kind.iter().zip(shares).flat_map(some).collect()
+}
+
+/// A prompt with a longer beginning than today's, for what a kept state of one is worth.
+fn begun(ours: &mut Ours, long: &Case) -> Result<Case> {
+    let mut case = long.clone();
+    let sentence = case.layout.system.clone();
+    let mut fill = |text: &mut String, more: &mut dyn Iterator<Item = String>, most: u32| {
+        for next in more {
+            let longer = format!("{text}{next}");
+            if ours.count(vec![longer.clone()])?[0] > most {
+                break;
+            }
+            *text = longer;
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    let mut sentences = (1..).map(|number| format!(" {number}. {sentence}"));
+    fill(&mut case.layout.system, &mut sentences, BEGINNING_TOKENS)?;
+    let user = std::mem::take(&mut case.layout.user);
+    let mut lines = user.lines().map(|line| format!("{line}\n"));
+    fill(&mut case.layout.user, &mut lines, BEGUN_TOKENS - BEGINNING_TOKENS)?;
+    case.prompt_tokens = ours.write(&case, false)?.0.prompt_tokens;
+    Ok(case)
+}
+
+fn edits(ours: &mut Ours, kind: Kind, place: Place) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for record in records()?.iter().filter(|record| Kind::of(record) == kind) {
-        let (document, lines) = in_its_file(record)?;
+        let (document, lines) = in_its_file(record, place)?;
         let mut case = lay_out(ours, &document, lines, (kind, Command::rewrite(None)))?;
         let timing = ours.write(&case, true)?.0;
         (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
@@ -204,7 +271,7 @@ fn edits(ours: &mut Ours, kind: Kind) -> Result<Vec<Case>> {
 fn explanations(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for record in spread(&records()?, count) {
-        let (document, lines) = in_its_file(record)?;
+        let (document, lines) = in_its_file(record, Place::File)?;
         let mut case = lay_out(ours, &document, lines, (Kind::Copy, Command::Explain))?;
         case.layout.max_tokens = EXPLANATION_TOKENS;
         let timing = ours.write(&case, false)?.0;

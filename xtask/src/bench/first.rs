@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::contest::in_turns;
-use super::ours::Ours;
+use super::ours::{Ours, Timing};
 use super::report::{Row, Target};
 use super::statistics::{geometric_mean, median, middle};
 use super::theirs::{Settings, Theirs};
@@ -84,26 +84,49 @@ pub(super) fn resident(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// First token from the start of the process, the file in the page cache.
+/// First token of a prompt whose beginning was kept: from the start of the process, the file in
+/// the page cache, and with the model just loaded and nothing else known.
 pub(super) fn start(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     if bench.peer.is_none() {
         return Ok(Vec::new());
     }
-    let case = bench.texts[0].clone();
+    let case = bench.begun.clone();
+    bench.ours.write(&case, true)?;
+    let state = bench.ours.kept(case.beginning())?;
+    let mut kept_tokens = 0;
+    let mut resident = (Vec::new(), Vec::new());
     let times = in_turns(STARTS, 1, 2, |side, _| {
         let begun = Instant::now();
-        let timing = if side == 0 {
-            Ours::start(&bench.model)?.write(&case, true)?.0
-        } else {
-            bench.theirs(&Settings::DEFAULT)?.write(&case, true)?
+        let from_start = |begun: Instant, timing: Timing| {
+            begun.elapsed().as_secs_f64() * 1e3 - timing.total_ms + timing.first_ms
         };
-        Ok(begun.elapsed().as_secs_f64() * 1e3 - timing.total_ms + timing.first_ms)
+        if side == 0 {
+            let mut ours = Ours::start(&bench.model)?;
+            kept_tokens = ours.begin_with(case.beginning(), &state)?;
+            let timing = ours.write(&case, true)?.0;
+            resident.0.push(timing.first_ms);
+            return Ok(from_start(begun, timing));
+        }
+        let mut theirs = bench.theirs(&Settings::DEFAULT)?;
+        let timing = theirs.write(&case, true)?;
+        let time = from_start(begun, timing);
+        resident.1.push(theirs.write(&case, false)?.first_ms);
+        Ok(time)
     })?;
-    let note = format!("ours {:.0} ms, theirs {:.0} ms", times.best(0, 0), times.best(1, 0));
+    let unread = f64::from(case.prompt_tokens - kept_tokens);
+    let of = format!("{} tokens, {kept_tokens} of them kept", case.prompt_tokens);
+    let note = format!("ours {:.0} ms, theirs {:.0} ms; {of}", times.best(0, 0), times.best(1, 0));
     let figure = times.ratio(0, 1, |_| true);
     let name = "from the start: time to the first token, to llama-server's";
-    let projection = projection::start(f64::from(case.prompt_tokens));
-    Ok(vec![bench.row(name, figure, Target::AtMost(0.55), note).projected(projection)])
+    let from_start =
+        bench.row(name, figure, Target::AtMost(0.55), note).projected(projection::start(unread));
+    let ratios: Vec<f64> = resident.0.iter().zip(&resident.1).map(|(a, b)| a / b).collect();
+    let note = format!("ours {:.0} ms, theirs {:.0} ms; {of}", resident.0[0], resident.1[0]);
+    let name = "just loaded: time to the first token, to llama-server's without a cache";
+    let loaded = bench
+        .row(name, geometric_mean(&ratios), Target::AtMost(0.5), note)
+        .projected(projection::first_token(unread));
+    Ok(vec![from_start, loaded])
 }
 
 /// One model out and another of the same size in, against llama-server's start.

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::Bench;
 use super::host::HostClient;
+use super::ours::Ours;
 use super::report::{Row, Target};
 use super::statistics::{Figure, middle, percentile};
 use super::theirs::Settings;
@@ -26,7 +27,8 @@ pub(super) fn cancels(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     bench.ours.settle()?;
     let chunk_ms = bench.ours.batch_ms(CHUNK_ROWS)?;
     let step_ms = bench.ours.batch_ms(1)?;
-    let mut cases = bench.long.clone();
+    // A large shape would read for minutes only to be cancelled.
+    let mut cases = if bench.amount.large { Vec::new() } else { bench.long.clone() };
     cases.extend(bench.texts.iter().cloned());
     let ours = &mut bench.ours;
     let before = ours.write(&cases[0], true)?.0.tokens;
@@ -78,17 +80,19 @@ pub(super) fn own_cost(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     }
     client.stop()?;
     let name = "cost of a token beside the computation, ms";
+    let share = if bench.shape == "demo" { Target::None } else { Target::AtMost(0.01) };
     Ok(vec![
         bench.row(name, middle(&costs), Target::AtMost(0.3), "worker, host, client"),
-        bench.row("the same as a share of the step", middle(&shares), Target::AtMost(0.01), ""),
+        // The demo's steps take less than a millisecond.
+        bench.row("the same as a share of the step", middle(&shares), share, ""),
     ])
 }
 
-/// Resident memory of both after the same work. What stands beside weights and KV cache can't be
-/// told from it: pages of the file that nothing has read are not resident.
+/// Memory of ours beside weights and KV cache, and resident memory of both after the same work.
 pub(super) fn memory(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    let mut rows = vec![beside(bench)?];
     if bench.peer.is_none() {
-        return Ok(Vec::new());
+        return Ok(rows);
     }
     bench.ours.settle()?;
     let case = bench.long[0].clone();
@@ -96,17 +100,37 @@ pub(super) fn memory(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     bench.ours.write(&case, true)?;
     let mut theirs = bench.theirs(&Settings::DEFAULT)?;
     theirs.write(&case, true)?;
-    let (ours, theirs) = (resident_mib(bench.ours.pid())?, resident_mib(theirs.pid())?);
+    let (ours, theirs) = (mib(bench.ours.pid(), RESIDENT)?, mib(theirs.pid(), RESIDENT)?);
     let ratio = ours / theirs;
     let figure = Figure { value: ratio, low: ratio, high: ratio, n: 1 };
     let note = format!("ours {ours:.0} MiB, theirs {theirs:.0} MiB");
     let name = "resident memory: to llama-server's";
-    Ok(vec![bench.row(name, figure, Target::AtMost(1.0), note)])
+    rows.push(bench.row(name, figure, Target::AtMost(1.0), note));
+    Ok(rows)
 }
 
-fn resident_mib(pid: u32) -> Result<f64> {
+/// What is not the file's own pages, less the KV cache: with weights that are read where they
+/// lie, no copy of them is in it.
+fn beside(bench: &Bench<'_>) -> Result<Row> {
+    let mut ours = Ours::start_with(&bench.model, false)?;
+    ours.write(&bench.long[0], true)?;
+    let own = mib(ours.pid(), ANONYMOUS)?;
+    #[expect(clippy::cast_precision_loss, reason = "mebibytes")]
+    let kv = ours.memory.kv_bytes as f64 / 1024.0 / 1024.0;
+    let beside = own - kv;
+    let figure = Figure { value: beside, low: beside, high: beside, n: 1 };
+    let note = format!("all but the file {own:.0} MiB, KV cache {kv:.0} MiB");
+    let name = "memory beside weights and KV cache, MiB";
+    Ok(bench.row(name, figure, Target::AtMost(150.0), note))
+}
+
+/// As the system names them.
+const RESIDENT: &str = "VmRSS:";
+const ANONYMOUS: &str = "RssAnon:";
+
+fn mib(pid: u32, what: &str) -> Result<f64> {
     let status = fs_err::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
     kib.map(|kib| kib / 1024.0).context("the system does not tell memory")
 }

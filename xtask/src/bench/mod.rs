@@ -73,8 +73,8 @@ struct Amount {
     rounds: usize,
     cancels: usize,
     cost_rounds: usize,
-    /// Whether edits are also written without drafts, which takes longest.
-    plain: bool,
+    /// Whether the shape is a large one: what takes longest and tells nothing new is left out.
+    large: bool,
 }
 
 impl Amount {
@@ -86,7 +86,7 @@ impl Amount {
             rounds: 1,
             cancels: 40,
             cost_rounds: 6,
-            plain: true,
+            large: false,
         };
         match (shape, quick) {
             (Shape::Demo, true) => Self { cancels: 200, ..small },
@@ -94,7 +94,7 @@ impl Amount {
             (Shape::Small, false) => small,
             (Shape::Small, true) => Self { cancels: 20, ..small },
             (Shape::Large, _) => {
-                Self { edits: 24, cancels: 20, cost_rounds: 2, plain: false, ..small }
+                Self { edits: 24, long: 1, cancels: 20, cost_rounds: 3, large: true, ..small }
             }
         }
     }
@@ -112,6 +112,7 @@ struct Bench<'a> {
     edits: Vec<Case>,
     texts: Vec<Case>,
     long: Vec<Case>,
+    begun: Case,
 }
 
 impl Bench<'_> {
@@ -209,6 +210,7 @@ fn prepare<'a>(
     ngrams: Vec<&'static Settings>,
 ) -> Result<Bench<'a>> {
     let amount = Amount::of(shape, plan.quick);
+    let edits = plan.edits.map_or(amount.edits, |most| most.min(amount.edits));
     Ok(Bench {
         shape: shape.name(),
         model: model.to_owned(),
@@ -216,9 +218,10 @@ fn prepare<'a>(
         ours: Ours::start(model)?,
         peer,
         ngrams,
-        edits: cases.edits(plan.edits.map_or(amount.edits, |most| most.min(amount.edits))),
+        edits: if amount.large { cases.edits_alone(edits) } else { cases.edits(edits) },
         texts: cases.texts.iter().take(amount.texts).cloned().collect(),
         long: cases.long.iter().take(amount.long).cloned().collect(),
+        begun: cases.begun.clone(),
     })
 }
 

@@ -1,15 +1,20 @@
 //! The engine as its host runs it: the worker over pipes, with every switch in our hand.
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use command_fds::{CommandFdExt as _, FdMapping};
 use localcoder_protocol::{
-    CountTokens, CountTokensParams, ErrorInfo, KvStorage, LoadModel, LoadModelParams, LoadProfile,
-    Measured, Nothing, Notification, Ping, Purpose, Token, UnloadModel, Usage, WORKER_ENVIRONMENT,
-    WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate, WorkerGenerateParams,
-    WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
+    CountTokens, CountTokensParams, EXCHANGE_FD, ErrorInfo, KvStorage, LoadModel, LoadModelParams,
+    LoadProfile, Measured, MemoryUse, Nothing, Notification, Ping, Purpose, RestorePrefix,
+    RestorePrefixParams, SavePrefix, SavePrefixParams, Token, UnloadModel, Usage,
+    WORKER_ENVIRONMENT, WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate,
+    WorkerGenerateParams, WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::{Client, ClientEvent};
 
@@ -30,11 +35,20 @@ const DEPTH_TOKENS: u32 = 16;
 /// Characters of a text of which a batch is made, for each of its tokens; more than any token has.
 const CHARACTERS_A_TOKEN: usize = 12;
 
+/// The first that is free in a program with only its standard streams.
+const WORKER_EXCHANGE_FD: i32 = 3;
+
 /// A running worker with a model.
 pub(super) struct Ours {
     child: Child,
     client: Client,
     model: String,
+    /// Whether the weights may be rearranged.
+    repack: bool,
+    /// What the model took when it was loaded.
+    pub(super) memory: MemoryUse,
+    /// In which states of beginnings come and go.
+    exchange: File,
     /// Version of llama.cpp in it.
     pub(super) llama_build: String,
     next: u64,
@@ -66,8 +80,17 @@ pub(super) struct Cancelled {
 
 impl Ours {
     pub(super) fn start(model: &Path) -> Result<Self> {
-        let mut child = Command::new(places::program("localcoder-worker"))
+        Self::start_with(model, true)
+    }
+
+    pub(super) fn start_with(model: &Path, repack: bool) -> Result<Self> {
+        let exchange = tempfile::tempfile()?;
+        let parent_fd = OwnedFd::from(exchange.try_clone()?);
+        let mut command = Command::new(places::program("localcoder-worker"));
+        command.fd_mappings(vec![FdMapping { parent_fd, child_fd: WORKER_EXCHANGE_FD }])?;
+        let mut child = command
             .envs(WORKER_ENVIRONMENT.iter().copied())
+            .env(EXCHANGE_FD, WORKER_EXCHANGE_FD.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -78,7 +101,16 @@ impl Ours {
         };
         let client = Client::new(stdout, stdin);
         let model = model.to_str().context("the model's path is not UTF-8")?.to_owned();
-        let mut ours = Self { child, client, model, llama_build: String::new(), next: 1 };
+        let mut ours = Self {
+            child,
+            client,
+            model,
+            repack,
+            memory: MemoryUse::NONE,
+            exchange,
+            llama_build: String::new(),
+            next: 1,
+        };
         let worker = WorkerId { slot: 0, generation: 1 };
         let hello = WorkerHelloParams { worker_version: WORKER_VERSION, worker };
         let answer = ours.client.call::<WorkerHello>(&hello, |_, _| {}).map_err(plain)?;
@@ -112,14 +144,34 @@ impl Ours {
             threads: 0,
             gpu_layers: None,
             kv: KvStorage::F16,
-            repack: true,
+            repack: self.repack,
         };
         let params = LoadModelParams {
             model_ref: self.model.clone(),
             profile,
             measured: Measured::default(),
         };
-        self.client.call::<LoadModel>(&params, |_, _| {}).map(|_| ()).map_err(plain)
+        self.memory = self.client.call::<LoadModel>(&params, |_, _| {}).map_err(plain)?.memory;
+        Ok(())
+    }
+
+    /// The state of a beginning that was read, as the host keeps it.
+    pub(super) fn kept(&mut self, prompt: WorkerPrompt) -> Result<Vec<u8>> {
+        let params = SavePrefixParams { prompt };
+        let answer = self.client.call::<SavePrefix>(&params, |_, _| {}).map_err(plain)?;
+        ensure!(answer.tokens > 0, "there is no state to keep");
+        let mut state = vec![0; usize::try_from(answer.bytes)?];
+        self.exchange.read_exact_at(&mut state, 0)?;
+        Ok(state)
+    }
+
+    /// Begins with a state that another has written; how many tokens are in it.
+    pub(super) fn begin_with(&mut self, prompt: WorkerPrompt, state: &[u8]) -> Result<u32> {
+        self.exchange.write_all_at(state, 0)?;
+        let params = RestorePrefixParams { prompt, bytes: u64::try_from(state.len())? };
+        let answer = self.client.call::<RestorePrefix>(&params, |_, _| {}).map_err(plain)?;
+        ensure!(answer.tokens > 0, "the kept state was not taken over");
+        Ok(answer.tokens)
     }
 
     /// Gives the model back and loads it again.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use super::cases::Kind;
 use super::contest::{Contestant, Times, in_turns};
 use super::report::{Row, Target};
-use super::statistics::median;
+use super::statistics::{geometric_mean, median};
 use super::theirs::{NGRAMS, Settings, Theirs};
 use super::{Bench, projection};
 
@@ -25,9 +25,11 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let times = &written.times;
     let all = |_: usize| true;
     let mut rows = Vec::new();
-    if bench.amount.plain {
+    if !bench.amount.large {
         let name = "edits: to the same engine without drafts";
         rows.push(bench.row(name, times.ratio(1, 0, all), Target::None, written.steps()));
+        let name = "prepared edits, from the request: to the same engine without reuse, drafts and kept states";
+        rows.push(bench.row(name, geometric_mean(&written.whole), Target::None, ""));
     }
     if settings.is_empty() {
         return Ok(rows);
@@ -65,6 +67,8 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
 /// The edits of all sides: ours with drafts and without, then llama-server with each setting.
 struct Written {
     times: Times,
+    /// What an edit takes without drafts and with nothing read before, to what it takes with both.
+    whole: Vec<f64>,
     /// Of ours with drafts.
     tokens: u32,
     steps: u32,
@@ -91,12 +95,12 @@ impl Written {
 fn write_edits(bench: &mut Bench<'_>, settings: &[&Settings]) -> Result<Written> {
     let started: Result<Vec<Theirs>> = settings.iter().map(|it| bench.theirs(it)).collect();
     let mut servers = started?;
-    let (cases, plain, rounds) = (&bench.edits, bench.amount.plain, bench.amount.rounds);
+    let (cases, large, rounds) = (&bench.edits, bench.amount.large, bench.amount.rounds);
     let ours = &mut bench.ours;
     let (mut same, mut asked, mut tokens, mut steps, mut drafted) = (0, 0, 0, 0, 0);
     let times = in_turns(cases.len(), rounds, servers.len() + 2, |side, case| {
         let case = &cases[case];
-        if side == 1 && !plain {
+        if side == 1 && large {
             return Ok(f64::NAN);
         }
         let mut contestant = match side {
@@ -115,7 +119,13 @@ fn write_edits(bench: &mut Bench<'_>, settings: &[&Settings]) -> Result<Written>
         }
         Ok(timing.total_ms)
     })?;
-    Ok(Written { times, tokens, steps, drafted, asked, same })
+    let mut whole = Vec::new();
+    for (number, case) in cases.iter().enumerate().filter(|_| !large) {
+        let unread_ms = ours.write(&case.unread(number), false)?.0.total_ms;
+        ours.prepare(case)?;
+        whole.push(unread_ms / ours.write(case, true)?.0.total_ms);
+    }
+    Ok(Written { times, whole, tokens, steps, drafted, asked, same })
 }
 
 /// The side of llama-server whose n-gram settings are the fastest over all cases.

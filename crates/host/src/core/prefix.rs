@@ -44,9 +44,9 @@ impl Host {
         };
         // All that the numbers of a state depend on, and what it says.
         let file = &loaded.file;
-        let written = file.written();
+        let (written, bytes) = (file.written(), file.info.size_bytes);
         let key = format!(
-            "{engine}|{:?}|{:?}|{}|{}|{written:?}|{:?}",
+            "{engine}|{:?}|{:?}|{}|{}|{bytes}|{written:?}|{:?}",
             loaded.profile.kv,
             loaded.profile.gpu_layers,
             loaded.device,

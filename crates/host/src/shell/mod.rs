@@ -197,10 +197,18 @@ impl Shell {
             .expect("the system gives a thread");
     }
 
+    /// Takes the state out of the exchange file at once, and writes it on a thread of its own.
     fn keep_prefix(&self, generation: u64, key: String, bytes: u64) {
         let prefixes = self.prefixes.clone();
         let Some(exchange) = self.workers.exchange(generation) else { return };
-        let keep = move || prefixes.keep(&key, &exchange, bytes);
+        let state = match prefixes::written(&exchange, bytes) {
+            Ok(state) => state,
+            Err(error) => {
+                tracing::warn!(%error, "what all prompts begin with is not kept");
+                return;
+            }
+        };
+        let keep = move || prefixes.keep(&key, &state);
         if let Err(error) = std::thread::Builder::new().name("prefix".to_owned()).spawn(keep) {
             tracing::warn!(%error, "what all prompts begin with is not kept");
         }

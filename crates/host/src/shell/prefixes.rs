@@ -52,27 +52,22 @@ impl Prefixes {
         u64::try_from(state.len()).ok()
     }
 
-    /// Keeps what the worker has written into the exchange file.
-    pub(super) fn keep(&self, key: &str, exchange: &File, bytes: u64) {
-        let kept = self.write(key, exchange, bytes);
+    /// Keeps a state that the worker has written.
+    pub(super) fn keep(&self, key: &str, state: &[u8]) {
+        let kept = self.write(key, state);
         match kept {
-            Ok(()) => tracing::info!(bytes, "what all prompts begin with is kept"),
+            Ok(()) => tracing::info!(bytes = state.len(), "what all prompts begin with is kept"),
             Err(error) => tracing::warn!(%error, "what all prompts begin with is not kept"),
         }
         self.make_room();
     }
 
-    fn write(&self, key: &str, exchange: &File, bytes: u64) -> io::Result<()> {
-        if bytes > BYTES_MAX {
-            return Err(io::Error::other("it is too large"));
-        }
-        let mut state = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
-        exchange.read_exact_at(&mut state, 0)?;
+    fn write(&self, key: &str, state: &[u8]) -> io::Result<()> {
         fs_err::create_dir_all(&self.folder)?;
         // A temporary file is the user's alone, and takes its place as a whole or not at all.
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(Sha256::digest(&state).as_slice())?;
-        file.write_all(&state)?;
+        file.write_all(Sha256::digest(state).as_slice())?;
+        file.write_all(state)?;
         file.persist(self.path(key)).map_err(|error| error.error)?;
         Ok(())
     }
@@ -108,6 +103,17 @@ impl Prefixes {
     }
 }
 
+/// What the worker has just written into the exchange file. To be called before it is asked for
+/// anything else, which could write the state of another model there.
+pub(super) fn written(exchange: &File, bytes: u64) -> io::Result<Vec<u8>> {
+    if bytes > BYTES_MAX {
+        return Err(io::Error::other("it is too large"));
+    }
+    let mut state = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
+    exchange.read_exact_at(&mut state, 0)?;
+    Ok(state)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -131,7 +137,7 @@ mod tests {
         let (_dir, prefixes, exchange) = store();
         assert_eq!(prefixes.find("a", &exchange), None);
         exchange.write_all_at(b"state and more", 0).unwrap();
-        prefixes.keep("a", &exchange, 5);
+        prefixes.keep("a", &written(&exchange, 5).unwrap());
         exchange.set_len(0).unwrap();
         assert_eq!(prefixes.find("b", &exchange), None);
         assert_eq!(prefixes.find("a", &exchange), Some(5));
@@ -144,9 +150,8 @@ mod tests {
     #[test]
     fn a_damaged_state_is_removed() {
         let (_dir, prefixes, exchange) = store();
-        exchange.write_all_at(b"state", 0).unwrap();
         for damage in [&b""[..], b"short", &[7; 100]] {
-            prefixes.keep("a", &exchange, 5);
+            prefixes.keep("a", b"state");
             fs_err::write(prefixes.path("a"), damage).unwrap();
             assert_eq!(prefixes.find("a", &exchange), None);
             assert!(!prefixes.path("a").exists());
@@ -156,10 +161,9 @@ mod tests {
     #[test]
     fn the_oldest_goes_when_there_are_too_many() {
         let (_dir, prefixes, exchange) = store();
-        let bytes = 60 * 1024 * 1024;
-        exchange.set_len(bytes).unwrap();
+        let state = vec![0; 60 * 1024 * 1024];
         for key in ["a", "b", "c", "d", "e"] {
-            prefixes.keep(key, &exchange, bytes);
+            prefixes.keep(key, &state);
             // Times of files written at once may be equal.
             let age = u64::from(b'z' - key.as_bytes()[0]);
             let then = SystemTime::now() - std::time::Duration::from_secs(age * 60);
@@ -169,6 +173,7 @@ mod tests {
         prefixes.make_room();
         let there = |key: &str| prefixes.path(key).exists();
         assert!(!there("a") && there("b") && there("e"));
-        assert!(prefixes.write("f", &exchange, BYTES_MAX + 1).is_err());
+        exchange.set_len(BYTES_MAX + 1).unwrap();
+        assert!(written(&exchange, BYTES_MAX + 1).is_err());
     }
 }
