@@ -29,6 +29,10 @@ const BEGUN_TOKENS: u32 = 500;
 const BEGINNING_TOKENS: u32 = 300;
 /// Tokens that are written where only the first is measured.
 const FIRST_TOKENS: u32 = 8;
+/// What is renamed stands so often and is no keyword of a few letters.
+const NAME_COUNT_MIN: usize = 3;
+const NAME_LENGTH_MIN: usize = 5;
+const OLD_NAME: &str = "former_value";
 /// Lines of a file to begin with.
 const LINES_MIN: usize = 12;
 
@@ -43,10 +47,15 @@ pub(super) enum Kind {
     Mixed,
     /// Nothing to improve: the answer is the code.
     Copy,
+    /// A name is another one wherever it stands. The demo model can't be asked for that, so the
+    /// prompt has the new name already and only the draft has the old one: what is written and
+    /// what is guessed differ as they would.
+    Rename,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 4] = [Self::Delete, Self::Replace, Self::Mixed, Self::Copy];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Delete, Self::Replace, Self::Mixed, Self::Copy, Self::Rename];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -54,11 +63,20 @@ impl Kind {
             Self::Replace => "replace",
             Self::Mixed => "mixed",
             Self::Copy => "nothing to do",
+            Self::Rename => "rename",
         }
     }
 
     pub(super) fn target(self) -> Target {
-        if self == Self::Delete { Target::AtLeast(3.0) } else { Target::None }
+        match self {
+            Self::Delete | Self::Rename => Target::AtLeast(3.0),
+            Self::Replace | Self::Mixed | Self::Copy => Target::None,
+        }
+    }
+
+    /// The records it is made of.
+    fn source(self) -> Self {
+        if self == Self::Rename { Self::Copy } else { self }
     }
 
     fn of(record: &Value) -> Self {
@@ -222,7 +240,7 @@ impl Cases {
 
 /// Some of each kind, from the shortest to that which is `1 / part` of the way to the longest.
 fn chosen(by_kind: &[Vec<Case>], count: usize, part: usize) -> Vec<Case> {
-    let shares = [count * 3 / 8, count / 4, count / 4, count / 8];
+    let shares = [count / 4, count / 4, count / 8, count / 8, count / 4];
     let some = |(cases, share): (&Vec<Case>, usize)| {
         spread(&cases[..cases.len().div_ceil(part)], share).cloned().collect::<Vec<_>>()
     };
@@ -254,9 +272,12 @@ fn begun(ours: &mut Ours, long: &Case) -> Result<Case> {
 
 fn edits(ours: &mut Ours, kind: Kind, place: Place) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
-    for record in records()?.iter().filter(|record| Kind::of(record) == kind) {
+    for record in records()?.iter().filter(|record| Kind::of(record) == kind.source()) {
         let (document, lines) = in_its_file(record, place)?;
         let mut case = lay_out(ours, &document, lines, (kind, Command::rewrite(None)))?;
+        if kind == Kind::Rename && !rename(&mut case.layout.draft) {
+            continue;
+        }
         let timing = ours.write(&case, true)?.0;
         (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
         if EDIT_TOKENS.contains(&case.tokens) {
@@ -265,6 +286,31 @@ fn edits(ours: &mut Ours, kind: Kind, place: Place) -> Result<Vec<Case>> {
     }
     cases.sort_by_key(|case| case.tokens);
     Ok(cases)
+}
+
+/// Gives the name that stands most often in the code another one; whether there is one.
+fn rename(code: &mut String) -> bool {
+    let names = words(code).filter(|word| word.len() >= NAME_LENGTH_MIN);
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    let count = |name: &String| names.iter().filter(|other| *other == name).count();
+    let Some(name) = names.iter().max_by_key(|name| count(name)) else { return false };
+    if count(name) < NAME_COUNT_MIN {
+        return false;
+    }
+    let renamed = code.split_inclusive(|c: char| !is_of_a_word(c)).map(|part| {
+        let word = part.trim_end_matches(|c: char| !is_of_a_word(c));
+        if word == name { format!("{OLD_NAME}{}", &part[word.len()..]) } else { part.to_owned() }
+    });
+    *code = renamed.collect();
+    true
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !is_of_a_word(c)).filter(|word| !word.is_empty())
+}
+
+fn is_of_a_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 /// Explanations of some of the functions.
@@ -315,4 +361,20 @@ fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
 fn spread<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
     let count = count.min(items.len());
     (0..count).map(move |index| &items[index * items.len() / count])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commonest_name_is_renamed_and_nothing_else() {
+        let mut code = "total = 0\nfor item in items:\n    total += item.total\n".to_owned();
+        assert!(rename(&mut code));
+        assert_eq!(
+            code,
+            "former_value = 0\nfor item in items:\n    former_value += item.former_value\n"
+        );
+        assert!(!rename(&mut "return a + b".to_owned()));
+    }
 }

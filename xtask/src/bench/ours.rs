@@ -12,7 +12,7 @@ use command_fds::{CommandFdExt as _, FdMapping};
 use localcoder_protocol::{
     CountTokens, CountTokensParams, EXCHANGE_FD, ErrorInfo, KvStorage, LoadModel, LoadModelParams,
     LoadProfile, Measured, MemoryUse, Nothing, Notification, Ping, Purpose, RestorePrefix,
-    RestorePrefixParams, SavePrefix, SavePrefixParams, Token, UnloadModel, Usage,
+    RestorePrefixParams, SavePrefix, SavePrefixParams, StepCost, Token, UnloadModel, Usage,
     WORKER_ENVIRONMENT, WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate,
     WorkerGenerateParams, WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
@@ -47,6 +47,8 @@ pub(super) struct Ours {
     repack: bool,
     /// What the model took when it was loaded.
     pub(super) memory: MemoryUse,
+    /// What steps cost, as it has measured for its own guesses.
+    measured: Measured,
     /// In which states of beginnings come and go.
     exchange: File,
     /// Version of llama.cpp in it.
@@ -107,6 +109,7 @@ impl Ours {
             model,
             repack,
             memory: MemoryUse::NONE,
+            measured: Measured::default(),
             exchange,
             llama_build: String::new(),
             next: 1,
@@ -183,6 +186,16 @@ impl Ours {
     /// Whether a generation runs.
     pub(super) fn is_busy(&mut self) -> Result<bool> {
         Ok(self.client.call::<Ping>(&Nothing {}, |_, _| {}).map_err(plain)?.busy)
+    }
+
+    /// What steps with guesses cost to one without.
+    pub(super) fn step_ratios(&self) -> String {
+        let costs = &self.measured.step_costs;
+        let Some(one) = costs.iter().find(|cost| cost.rows == 1) else { return String::new() };
+        #[expect(clippy::cast_precision_loss, reason = "microseconds")]
+        let ratio = |cost: &StepCost| cost.time_us as f64 / one.time_us as f64;
+        let all = costs.iter().map(|cost| format!("{}: {:.1}", cost.rows, ratio(cost)));
+        format!("a step of so many to one of 1: {}", all.collect::<Vec<_>>().join(", "))
     }
 
     /// What a batch of so many prompt tokens costs.
@@ -274,7 +287,9 @@ impl Ours {
                 first_ms.get_or_insert_with(|| begun.elapsed().as_secs_f64() * 1e3);
             }
         });
-        let usage = answer.map_err(plain)?.usage;
+        let answer = answer.map_err(plain)?;
+        let usage = answer.usage;
+        self.measured = answer.measured;
         let total_ms = begun.elapsed().as_secs_f64() * 1e3;
         let timing = Timing {
             first_ms: first_ms.unwrap_or(total_ms),

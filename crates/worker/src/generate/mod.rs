@@ -3,6 +3,7 @@
 
 mod draft;
 mod pace;
+mod renaming;
 mod sampler;
 mod stream;
 
