@@ -32,15 +32,18 @@ export class Ide {
 
   /**
    * `trace`: a file for the connections that are made, as strace writes them. `settings`: what
-   * stands in the installation's `settings.json`.
+   * stands in the installation's `settings.json`. `catalog`: its user's own models.
    */
-  constructor({ trace, settings = {} } = {}) {
+  constructor({ trace, settings = {}, catalog } = {}) {
     // Sockets have short paths only, so not under the system's (on macOS long) temporary folder.
     this.home = realpathSync(mkdtempSync("/tmp/lc-e2e-"));
     this.folder = join(this.home, "work", "sample");
     mkdirSync(join(this.home, "work"));
     cpSync(SAMPLE, this.folder, { recursive: true });
     writeFileSync(join(this.home, "settings.json"), JSON.stringify(settings));
+    if (catalog !== undefined) {
+      writeFileSync(join(this.home, "catalog.json"), JSON.stringify(catalog));
+    }
     this.trace = trace;
     this.environment = { ...process.env, LOCALCODER_HOME: this.home };
   }

@@ -10,6 +10,9 @@ export const LOCALCODER = join(ROOT, "target/debug/localcoder");
 /** The sample project, of which every story gets a copy. */
 export const SAMPLE = join(ROOT, "target/ide/sample");
 
+/** The bundled model. */
+export const DEMO_MODEL = join(ROOT, "models/demo/localcoder-demo.gguf");
+
 /** What stories leave behind: one folder per story that failed. */
 export const ARTIFACTS = join(ROOT, "target/e2e");
 

@@ -122,6 +122,37 @@ export class Workbench {
     await this.#pick("F1", `>${title}`, title);
   }
 
+  /** Runs a command that asks for one of several, and takes that one. */
+  async choose(title, entry) {
+    await this.page.keyboard.press("F1");
+    await this.#quickInput().fill(`>${title}`);
+    const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`);
+    await row.first().click();
+    await this.page
+      .locator(`.quick-input-list .monaco-list-row[aria-label^="${entry}"]`)
+      .first()
+      .click();
+    await this.#quickInput().waitFor({ state: "hidden" });
+  }
+
+  /** Waits for a line of the list of models; `label`: how a screen reader begins it. */
+  async model(label) {
+    await this.page.locator(`.pane-body .monaco-list-row[aria-label^="${label}"]`).waitFor();
+  }
+
+  /** Waits for a dialog; gives its text. */
+  async dialog() {
+    return await this.page.locator(".monaco-dialog-box").innerText();
+  }
+
+  /** Answers a dialog. */
+  async answer(button) {
+    await this.page
+      .locator(".monaco-dialog-box")
+      .getByRole("button", { name: button, exact: true })
+      .click();
+  }
+
   /** The entries that the command palette has for a word. */
   async commandsFor(word) {
     await this.page.keyboard.press("F1");

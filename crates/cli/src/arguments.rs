@@ -13,6 +13,7 @@ Examples:
   localcoder explain report.py --lines 10-24
   localcoder improve report.py --lines 10-24 --model ~/models/qwen2.5-coder-7b.gguf
   echo 'Say hello.' | localcoder generate --prompt -
+  localcoder models list                         what there is, and what can be installed
 
 Exit codes: 0 done, 2 wrong arguments, 130 stopped by Ctrl-C; the others stand in
 docs/reference/errors.md. Data goes to stdout, everything else to stderr.";
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Explain(ExplainOptions),
     /// Give the model a prompt of your own
     Generate(GenerateOptions),
+    /// List, install, import and remove models
+    Models(ModelsOptions),
     /// Show what the host and the model are doing
     Status(StatusOptions),
     /// Start or stop the background process that the windows share
@@ -60,6 +63,7 @@ impl Command {
             Self::Improve(options) => options.json,
             Self::Explain(options) => options.json,
             Self::Generate(options) => options.json,
+            Self::Models(options) => options.command.json(),
             Self::Status(options) => options.json,
             Self::Host(options) => options.json(),
         }
@@ -168,9 +172,127 @@ pub(crate) struct StatusOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelOption {
-    /// A GGUF file, or `demo` for the bundled demo model [default: the setting `codeModel`]
-    #[arg(long, value_name = "PATH")]
+    /// An installed model's id, a GGUF file, or `demo` [default: the setting `codeModel`]
+    #[arg(long, value_name = "ID|PATH")]
     pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  localcoder models list
+  localcoder models install qwen2.5-coder-1.5b
+  localcoder models import ~/Downloads/some-model.gguf --id some-model
+  localcoder models use qwen2.5-coder-1.5b
+  localcoder models remove some-model
+
+A model is loaded from the network only by `install`, and only after you have agreed to its
+licence. With `localcoder.airGapped` nothing is.")]
+pub(crate) struct ModelsOptions {
+    #[command(subcommand)]
+    pub(crate) command: ModelsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// Show the installed models and those that can be installed
+    List {
+        /// Print the list as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show all that is known of a model
+    Info {
+        /// Its id
+        id: String,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Load a model of the catalog; one that was stopped is gone on with
+    Install {
+        /// Its id
+        id: String,
+        /// Agree to the licence without being asked; read it first: `localcoder models license ID`
+        #[arg(long)]
+        accept_license: bool,
+        /// Print what was installed as JSON
+        #[arg(long)]
+        json: bool,
+        /// Print what happens as JSON, a line each; the last is what was installed or the error
+        #[arg(long, requires = "accept_license", conflicts_with = "json")]
+        events: bool,
+    },
+    /// Delete what was loaded of a model that is not installed
+    Discard {
+        /// Its id
+        id: String,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the text of a model's licence
+    License {
+        /// Its id
+        id: String,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take in a GGUF file that you have
+    Import {
+        /// The file
+        path: PathBuf,
+        /// What it is to be called [default: made of the file's name]
+        #[arg(long)]
+        id: Option<String>,
+        /// Leave the file where it is instead of copying it
+        #[arg(long)]
+        in_place: bool,
+        /// Print what was imported as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a model and say how much room that makes
+    Remove {
+        /// Its id
+        id: String,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read a model's file and compare its digest
+    Verify {
+        /// Its id
+        id: String,
+        /// Print the outcome as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Improve and explain code with this model from now on
+    Use {
+        /// Its id, a path, or `demo`
+        id: String,
+        /// Print the setting as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl ModelsCommand {
+    fn json(&self) -> bool {
+        match self {
+            Self::List { json }
+            | Self::Info { json, .. }
+            | Self::Discard { json, .. }
+            | Self::License { json, .. }
+            | Self::Import { json, .. }
+            | Self::Remove { json, .. }
+            | Self::Verify { json, .. }
+            | Self::Use { json, .. } => *json,
+            Self::Install { json, events, .. } => *json || *events,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

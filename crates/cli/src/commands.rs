@@ -4,5 +4,6 @@ pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod host;
 pub(crate) mod improve;
+pub(crate) mod models;
 pub(crate) mod open;
 pub(crate) mod status;

@@ -1,5 +1,6 @@
 //! The `localcoder` program: arguments in, one request to the host, text or JSON out, a stable
 //! exit code. It decides nothing that the host could decide; `host run` is the host itself.
+//! Models are installed here, under the store's own locks, whether a host runs or not.
 
 mod arguments;
 mod commands;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         Some(Command::Improve(options)) => commands::improve::run(&options),
         Some(Command::Explain(options)) => commands::explain::run(&options),
         Some(Command::Generate(options)) => commands::generate::run(&options),
+        Some(Command::Models(options)) => commands::models::run(options.command),
         Some(Command::Status(options)) => commands::status::run(&options),
         Some(Command::Host(options)) => commands::host::run(&options),
     };

@@ -23,6 +23,11 @@ pub(crate) fn value(value: &impl Serialize) {
     line(&serde_json::to_string_pretty(value).expect("protocol types serialize"));
 }
 
+/// Writes a value as one line of JSON, for a program that follows.
+pub(crate) fn json_line(value: &impl Serialize) {
+    line(&serde_json::to_string(value).expect("protocol types serialize"));
+}
+
 /// Writes something for the user that is no data.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
@@ -31,7 +36,8 @@ pub(crate) fn note(text: &str) {
 /// Writes an error: for a script on stdout as JSON, for a person on stderr.
 pub(crate) fn error(error: &ErrorInfo, json: bool) {
     if json {
-        value(&json!({ "error": error }));
+        // One line, so that it is one of the events where these are followed.
+        json_line(&json!({ "error": error }));
     } else {
         note(&render(error));
     }

@@ -117,6 +117,10 @@ pub(crate) fn model_reference(model: Option<&str>) -> Result<Option<String>, Err
     match model {
         None => Ok(None),
         Some("demo") => Ok(Some("demo".to_owned())),
+        // An id has no separator in it, and a file of that name here is meant if there is one.
+        Some(id) if !id.contains(['/', '\\']) && !std::path::Path::new(id).exists() => {
+            Ok(Some(id.to_owned()))
+        }
         Some(path) => {
             let path = std::path::absolute(path).map_err(|error| {
                 ErrorInfo::new(ErrorCode::ModelNotFound, format!("`{path}` is no path"))

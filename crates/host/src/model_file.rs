@@ -1,12 +1,11 @@
 //! A model file as it was checked before llama.cpp may see it: found, read as far as its header
 //! goes, and told apart from a file of the same name that was put there later.
 
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::Sender;
-use localcoder_gguf::{GgufError, Header};
+use localcoder_model_store::{Installed, Store, checked_header};
 use localcoder_protocol::{ErrorCode, ErrorInfo, ModelInfo};
 
 /// The reference of the bundled model.
@@ -30,19 +29,45 @@ impl ModelFile {
     }
 }
 
+/// Where references lead.
+#[derive(Debug, Clone)]
+pub(crate) struct Models {
+    /// The bundled model.
+    pub(crate) demo: Option<PathBuf>,
+    /// Folder of the installed ones.
+    pub(crate) installed: PathBuf,
+}
+
+impl Models {
+    /// The file of `demo`, of the id of an installed model, or of a path; and what the store knows
+    /// of it.
+    fn find(&self, reference: &str) -> Result<(PathBuf, Option<Installed>), ErrorInfo> {
+        if reference == DEMO {
+            let demo = self.demo.clone().ok_or_else(|| {
+                ErrorInfo::new(ErrorCode::NoModel, "the bundled demo model is missing")
+                    .with_hint("install LocalCoder again, or name a GGUF file with `--model PATH`")
+            })?;
+            return Ok((demo, None));
+        }
+        // A path has a separator in it: what is sent here is absolute.
+        if reference.contains(['/', '\\']) {
+            return Ok((PathBuf::from(reference), None));
+        }
+        let Some(store) = Store::existing(&self.installed) else {
+            return Err(not_installed(reference));
+        };
+        let model = store.model(reference)?;
+        Ok((store.path_of(reference)?, Some(model)))
+    }
+}
+
 /// Finds the file that a reference means and checks its header.
 ///
 /// # Errors
 /// With the code and the next step for each way in which a file is no usable model.
-pub(crate) fn inspect(reference: &str, demo: Option<&Path>) -> Result<ModelFile, ErrorInfo> {
-    let path = if reference == DEMO {
-        demo.ok_or_else(|| {
-            ErrorInfo::new(ErrorCode::NoModel, "the bundled demo model is missing")
-                .with_hint("install LocalCoder again, or name a GGUF file with `--model PATH`")
-        })?
-    } else {
-        Path::new(reference)
-    };
+pub(crate) fn inspect(reference: &str, models: &Models) -> Result<ModelFile, ErrorInfo> {
+    let (path, installed) = models.find(reference)?;
+    let path = path.as_path();
     let meta = fs_err::metadata(path).map_err(|error| cannot_open(path, &error))?;
     if meta.is_dir() {
         return Err(ErrorInfo::new(
@@ -51,22 +76,33 @@ pub(crate) fn inspect(reference: &str, demo: Option<&Path>) -> Result<ModelFile,
         )
         .with_hint("name the GGUF file in it"));
     }
-    let file = fs_err::File::open(path).map_err(|error| cannot_open(path, &error))?;
-    let header =
-        Header::read(BufReader::new(file), meta.len()).map_err(|error| refuse(path, &error))?;
+    let mut file = std::fs::File::open(path).map_err(|error| cannot_open(path, &error))?;
+    let header = checked_header(path, &mut file)?;
     let info = ModelInfo {
         reference: reference.to_owned(),
-        name: header.name.clone().unwrap_or_else(|| file_stem(path)),
+        name: match &installed {
+            Some(model) => model.name.clone(),
+            None => header.name.clone().unwrap_or_else(|| file_stem(path)),
+        },
         architecture: header.architecture.clone(),
         size_bytes: meta.len(),
         trained_context_tokens: u32::try_from(header.context_length).unwrap_or(u32::MAX),
         demo: reference == DEMO,
+        attribution: installed
+            .and_then(|model| model.license)
+            .map_or_else(Vec::new, |license| license.attribution),
     };
     Ok(ModelFile { path: path.to_owned(), info, modified: meta.modified().ok() })
 }
 
 fn file_stem(path: &Path) -> String {
     path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn not_installed(id: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::ModelNotFound, format!("no model `{id}` is installed")).with_hint(
+        "`localcoder models list` shows what there is; a file is named by its whole path",
+    )
 }
 
 fn cannot_open(path: &Path, error: &std::io::Error) -> ErrorInfo {
@@ -89,7 +125,7 @@ pub(crate) struct Inspector {
 impl Inspector {
     /// `answer` gets every reference with its outcome.
     pub(crate) fn new(
-        demo: Option<PathBuf>,
+        models: Models,
         answer: impl Fn(String, Result<ModelFile, ErrorInfo>) + Send + 'static,
     ) -> Self {
         let (wanted, references) = crossbeam_channel::unbounded::<String>();
@@ -97,7 +133,7 @@ impl Inspector {
             .name("model-inspector".to_owned())
             .spawn(move || {
                 for reference in references {
-                    let result = inspect(&reference, demo.as_deref());
+                    let result = inspect(&reference, &models);
                     answer(reference, result);
                 }
             })
@@ -110,18 +146,4 @@ impl Inspector {
             tracing::error!("the model inspector does not answer");
         }
     }
-}
-
-fn refuse(path: &Path, error: &GgufError) -> ErrorInfo {
-    let (code, what) = match error {
-        GgufError::NotGguf(_) => (ErrorCode::ModelNotGguf, "is no GGUF file"),
-        GgufError::Truncated { .. } | GgufError::Damaged(_) => {
-            (ErrorCode::ModelDamaged, "is damaged")
-        }
-        GgufError::Unsupported(_) => (ErrorCode::ModelUnsupported, "can't be run by this version"),
-        _ => (ErrorCode::ModelNotFound, "can't be read"),
-    };
-    ErrorInfo::new(code, format!("the model `{}` {what}", path.display()))
-        .with_cause(error.to_string())
-        .with_hint(error.hint())
 }

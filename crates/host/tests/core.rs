@@ -289,6 +289,39 @@ fn settings_take_effect() {
 }
 
 #[test]
+fn what_an_editor_has_set_is_known_to_the_next_host() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let configure = |rig: &mut Rig, tokens: u32| {
+        let id = rig.request(1, "configure", json!({"settings": {"contextWindow": tokens}}));
+        assert!(rig.answer(id).is_ok());
+    };
+    configure(&mut rig, 512);
+    configure(&mut rig, 512);
+    configure(&mut rig, 1024);
+    assert_eq!(rig.editor_settings_kept, [r#"{"contextWindow":512}"#, r#"{"contextWindow":1024}"#]);
+
+    let mut next = Rig::with_editor_settings(json!({"contextWindow": 1024}));
+    next.connect(1);
+    next.request(1, "warm", json!({}));
+    assert_eq!(next.calls("loadModel")[0]["profile"]["contextTokens"], 1024);
+    // What the editor says now replaces all of it.
+    configure(&mut next, 512);
+    assert_eq!(next.editor_settings_kept.len(), 1);
+}
+
+#[test]
+fn a_settings_file_that_is_changed_takes_effect_at_once() {
+    let mut rig = Rig::with_settings(json!({"contextWindow": 1024}));
+    rig.connect(1);
+    let id = rig.request(1, "configureFile", json!({"settings": {"codeModel": "other"}}));
+    assert!(rig.answer(id).is_ok());
+    rig.request(1, "warm", json!({}));
+    assert_eq!(rig.calls("loadModel")[0]["modelRef"], "other");
+    assert!(rig.editor_settings_kept.is_empty());
+}
+
+#[test]
 fn an_unused_host_ends_and_a_used_one_stays() {
     let mut rig = Rig::new();
     rig.connect(1);

@@ -95,6 +95,20 @@ codes! {
     GenerateFailed = 32, "generateFailed";
     /// The editor could not be started.
     EditorStart = 40, "editorStart";
+    /// A file could not be loaded from where it lies.
+    DownloadFailed = 50, "downloadFailed";
+    /// A file has another digest than the one it is pinned to.
+    ChecksumMismatch = 51, "checksumMismatch";
+    /// There is not enough room on the disk.
+    DiskFull = 52, "diskFull";
+    /// Nothing is loaded from the network, because `localcoder.airGapped` is on.
+    AirGapped = 53, "airGapped";
+    /// The licence of a model was not agreed to.
+    LicenseNotAccepted = 54, "licenseNotAccepted";
+    /// The model is loaded, so it can't be removed.
+    ModelInUse = 55, "modelInUse";
+    /// The folder of installed models can't be used.
+    ModelStore = 56, "modelStore";
     /// The user stopped it. 128 + SIGINT, as shells expect.
     Cancelled = 130, "cancelled";
 }

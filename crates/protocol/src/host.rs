@@ -47,7 +47,7 @@ pub enum EngineState {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ModelInfo {
-    /// `demo`, or the path that was given.
+    /// `demo`, the id of an installed model, or the path that was given.
     pub reference: String,
     /// Name from the file's own metadata, else the file name.
     pub name: String,
@@ -59,6 +59,9 @@ pub struct ModelInfo {
     pub trained_context_tokens: u32,
     /// Whether this is the bundled demo model, which is no code assistant.
     pub demo: bool,
+    /// What its licence wants shown where it is used.
+    #[serde(default)]
+    pub attribution: Vec<String>,
 }
 
 /// What the host is and does now. Understood by clients of every version.
@@ -132,7 +135,7 @@ pub struct ImproveParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub instruction: Option<String>,
-    /// `demo` or the path of a GGUF; the setting `codeModel` where absent.
+    /// `demo`, an installed model's id or the path of a GGUF; the setting `codeModel` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub model: Option<String>,
@@ -353,6 +356,17 @@ pub struct ConfigureParams {
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
+/// The product's own `settings.json` was changed: all of its values now. Who writes the file tells
+/// a running host, which reads it at its start only.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ConfigureFileParams {
+    /// As they stand in the file.
+    #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown>"))]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
 /// What was wrong with the settings, if anything. Good values are used all the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -416,6 +430,8 @@ requests! { HOST_REQUESTS:
     Stop = "stop", Nothing => Nothing, idempotent: true, deadline_ms: Some(5_000);
     /// See [`ConfigureParams`].
     Configure = "configure", ConfigureParams => ConfigureAnswer, idempotent: true, deadline_ms: Some(5_000);
+    /// See [`ConfigureFileParams`].
+    ConfigureFile = "configureFile", ConfigureFileParams => ConfigureAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`WarmParams`]. Answered when the model is ready.
     Warm = "warm", WarmParams => Nothing, idempotent: true, deadline_ms: None;
     /// See [`PrepareParams`].

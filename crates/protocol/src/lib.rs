@@ -6,6 +6,7 @@
 
 mod edit;
 mod error;
+mod fetch;
 mod hello;
 mod host;
 mod request;
@@ -16,6 +17,7 @@ mod worker;
 
 pub use edit::{DocumentText, Edit, Hunk, LineRange};
 pub use error::{ErrorAction, ErrorCode, ErrorInfo};
+pub use fetch::{FetchEvent, FetchFailure, FetchLimits, FetchRequest, FetchTask, FetchText};
 pub use hello::{
     BUILD_ID, ClientKind, EXCHANGE_FD, Hello, HelloAnswer, HelloParams, PROTOCOL_VERSION,
     WORKER_ENVIRONMENT, WORKER_VERSION,

@@ -57,6 +57,7 @@ fn types() -> String {
         GenerateAnswer,
         CancelParams,
         CancelAnswer,
+        ConfigureFileParams,
         WarmParams,
         LocateEditParams,
         LocateEditAnswer,

@@ -93,10 +93,22 @@ impl Places {
         self.config.join("settings.json")
     }
 
+    /// The user's own catalog of models, which need not be there.
+    #[must_use]
+    pub fn catalog_file(&self) -> PathBuf {
+        self.config.join("catalog.json")
+    }
+
     /// What was measured of models on this machine.
     #[must_use]
     pub fn measurements_file(&self) -> PathBuf {
         self.cache.join("measurements.json")
+    }
+
+    /// What the editor had set last.
+    #[must_use]
+    pub fn editor_settings_file(&self) -> PathBuf {
+        self.cache.join("editor-settings.json")
     }
 
     /// Folder of the kept states of what all prompts begin with.

@@ -20,6 +20,7 @@ pub fn vscode_properties() -> Value {
                 "enum": choices.iter().map(|(word, _)| *word).collect::<Vec<_>>(),
                 "markdownEnumDescriptions": choices.iter().map(|(_, doc)| *doc).collect::<Vec<_>>(),
             }),
+            Kind::Switch { .. } => json!({"type": "boolean"}),
             Kind::Integer { min, max, .. } => {
                 json!({"type": "integer", "minimum": min, "maximum": max})
             }
@@ -51,6 +52,7 @@ pub fn markdown() -> String {
             Kind::Choice { choices, .. } => {
                 choices.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ")
             }
+            Kind::Switch { .. } => "`true`, `false`".to_owned(),
             Kind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
             Kind::Number { min, max, .. } => format!("a number from {min} to {max}"),
         };

@@ -50,7 +50,7 @@ pub enum Mode {
 /// All settings with a value each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// `demo` or a path.
+    /// `demo`, the id of an installed model, or a path.
     pub code_model: String,
     /// In tokens.
     pub context_tokens: u32,
@@ -64,6 +64,8 @@ pub struct Settings {
     pub top_p: f32,
     /// 1 is off.
     pub repeat_penalty: f32,
+    /// Whether nothing may be loaded from the network.
+    pub air_gapped: bool,
 }
 
 /// What [`resolve`] found.
@@ -118,6 +120,7 @@ fn flatten<'a>(prefix: &str, map: &'a Map<String, Value>, out: &mut Vec<(String,
 pub(crate) fn default(kind: Kind) -> Value {
     match kind {
         Kind::Text { default } | Kind::Choice { default, .. } => default.into(),
+        Kind::Switch { default } => default.into(),
         Kind::Integer { default, .. } => default.into(),
         Kind::Number { default, .. } => default.into(),
     }
@@ -135,6 +138,7 @@ fn check(setting: &Setting, value: &Value) -> Result<(), String> {
             let good = choices.iter().any(|(word, _)| value.as_str() == Some(word));
             (good, format!("one of {}", words.join(", ")))
         }
+        Kind::Switch { .. } => (value.is_boolean(), "`true` or `false`".to_owned()),
         Kind::Integer { min, max, .. } => (
             value.as_i64().is_some_and(|number| (min..=max).contains(&number)),
             format!("a whole number from {min} to {max}"),
@@ -191,6 +195,7 @@ impl Settings {
             temperature: number("sampling.temperature"),
             top_p: number("sampling.topP"),
             repeat_penalty: number("sampling.repeatPenalty"),
+            air_gapped: get("airGapped").as_bool().unwrap_or_default(),
         }
     }
 }

@@ -16,6 +16,11 @@ pub enum Kind {
         /// Word and what it means, in the order shown.
         choices: &'static [(&'static str, &'static str)],
     },
+    /// On or off.
+    Switch {
+        /// Used where nothing is set.
+        default: bool,
+    },
     /// A whole number.
     Integer {
         /// Used where nothing is set.
@@ -53,8 +58,8 @@ pub const TABLE: &[Setting] = &[
     Setting {
         key: "codeModel",
         kind: Kind::Text { default: "demo" },
-        doc: "The model that improves and explains code: `demo` for the bundled demo model, or \
-              the absolute path of a GGUF file. The demo model tidies short Python functions and \
+        doc: "The model that improves and explains code: `demo` for the bundled demo model, the \
+              id of an installed model, or the absolute path of a GGUF file. The demo model tidies short Python functions and \
               is no code assistant.",
     },
     Setting {
@@ -113,6 +118,12 @@ pub const TABLE: &[Setting] = &[
         // 1: a penalty fights the verbatim copying that edits are made of.
         kind: Kind::Number { default: 1.0, min: 1.0, max: 2.0 },
         doc: "Makes recently used words less likely; 1 is off, and best for code.",
+    },
+    Setting {
+        key: "airGapped",
+        kind: Kind::Switch { default: false },
+        doc: "Nothing is loaded from the network, not even when you ask for it: the program that \
+              could is never started. Models are imported from files.",
     },
     Setting {
         key: "backend",

@@ -1,5 +1,9 @@
 //! What integration tests share: a private installation with its own host, and the command line
-//! run in it. A dev-dependency only; nothing of it is in the product.
+//! run in it; servers that do everything wrong, and what must come of each. Nothing of it is in
+//! the product.
+
+pub mod downloads;
+pub mod http;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ import * as vscode from "vscode";
 import { registerDemoNotice } from "./features/demo-notice";
 import { registerExplain } from "./features/explain";
 import { registerImprove } from "./features/improve";
+import { registerModels } from "./features/models";
 import { Notifier } from "./features/notify";
 import { registerPrepare } from "./features/prepare";
 import { Previews } from "./features/previews";
@@ -13,6 +14,7 @@ import { Session } from "./features/session";
 import { registerStatus } from "./features/status";
 import { HostConnection } from "./host/connection";
 import { openLink } from "./host/link";
+import { ModelsProgram } from "./host/models";
 import { startHost, stopHost } from "./host/process";
 import { logLine, toErrorInfo } from "./lib/errors";
 import { Running } from "./lib/running";
@@ -55,6 +57,9 @@ export function activate(context: vscode.ExtensionContext): void {
       retry: () => {
         session.retry();
       },
+    }),
+    registerModels(new ModelsProgram(program), notifier, () => {
+      session.retry();
     }),
     registerDemoNotice(context.globalState, host),
     host,

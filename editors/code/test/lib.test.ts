@@ -18,6 +18,7 @@ import { readViewMessage } from "../src/lib/messages";
 import { progressText } from "../src/lib/progress";
 import { Running } from "../src/lib/running";
 import { declaredSettings, userSettings } from "../src/lib/settings";
+import { readInstallEvent, readModels } from "../src/lib/models";
 import { statusView } from "../src/lib/status";
 
 import { hostStatus, HELLO } from "./fake-host";
@@ -127,6 +128,69 @@ test("the memory of the loaded model is in the status bar's tooltip", () => {
   const status = hostStatus({ state: "ready" }, { model: MODEL, memory });
   const view = statusView({ kind: "connected", host: HELLO }, status, false);
   assert.ok(view.details.includes("Memory: 4.8 GB, of these 230.0 MB for the context window"));
+});
+
+test("the list of models says what each is and what can be done with it", () => {
+  const entry = { id: "b", name: "B", bytes: 4.7e9 };
+  const answer = {
+    codeModel: "a",
+    installed: [
+      { model: { id: "a", name: "A", bytes: 1.1e9 }, problem: null, facts: [] },
+      { model: { id: "c", name: "C", bytes: 1e6 }, problem: "its file is gone" },
+    ],
+    available: [
+      { entry, loadedBytes: 0, fitText: "fits this machine", facts: [{ what: "X", text: "y" }] },
+    ],
+    machine: { diskFreeBytes: 9e9 },
+    usedBytes: 1.1e9,
+  };
+  const { installed, available, disk } = readModels(answer, new Map());
+  assert.deepEqual(
+    installed.map(({ id, kind, description }) => [id, kind, description]),
+    [
+      ["demo", "installed", "bundled, no code assistant"],
+      ["a", "inUse", "1.1 GB, in use for code"],
+      ["c", "broken", "1.0 MB, can't be used: its file is gone"],
+    ],
+  );
+  assert.deepEqual(
+    available.map(({ kind, description, facts }) => [kind, description, facts]),
+    [["available", "4.7 GB, fits this machine", ["X: y"]]],
+  );
+  assert.equal(disk, "Models take 1.1 GB; 9.0 GB are free.");
+
+  const begun = readModels(
+    { ...answer, available: [{ entry, loadedBytes: 2e9 }] },
+    new Map([["other", { bytes: 1, totalBytes: 2, bytesPerSecond: 0 }]]),
+  );
+  assert.equal(begun.available[0]?.description, "paused: 2.0 GB of 4.7 GB are loaded");
+  const loading = new Map([["b", { bytes: 2.3e9, totalBytes: 4.7e9, bytesPerSecond: 1e7 }]]);
+  const running = readModels(answer, loading).available[0];
+  assert.equal(running?.kind, "loading");
+  assert.equal(running.description, "2.3 GB of 4.7 GB, 10.0 MB/s, 4 min left");
+  for (const nonsense of [undefined, null, 1, [], { installed: 1, available: [null] }]) {
+    assert.equal(readModels(nonsense, new Map()).installed.length, 1);
+  }
+});
+
+test("a download's events are read, and nonsense is passed over", () => {
+  const line = '{"event":"progress","bytes":5,"totalBytes":10,"bytesPerS":2}';
+  const loading = { bytes: 5, totalBytes: 10, bytesPerSecond: 2 };
+  assert.deepEqual(readInstallEvent(line), { kind: "progress", loading });
+  assert.deepEqual(readInstallEvent('{"event":"waiting","waitMs":9,"reason":"busy"}'), {
+    kind: "note",
+    text: "busy",
+  });
+  for (const nonsense of ["", "{", "null", "7", '{"event":"new"}', '{"installed":{}}']) {
+    assert.deepEqual(readInstallEvent(nonsense), { kind: "other" });
+  }
+});
+
+test("what a model's licence wants shown is in the status bar's tooltip", () => {
+  const model = { ...MODEL, attribution: ["Built with Llama"] };
+  const status = hostStatus({ state: "ready" }, { model });
+  const view = statusView({ kind: "connected", host: HELLO }, status, false);
+  assert.ok(view.details.includes("Built with Llama"));
 });
 
 test("every state of the connection has its words in the status bar", () => {

@@ -21,7 +21,7 @@ const { commands, keybindings, menus, configuration } = manifest.contributes;
 test("keys and menus name commands that are declared and registered", () => {
   const bundle =
     readFileSync(join(root, "src/features/previews.ts"), "utf8") +
-    ["improve", "explain", "status"]
+    ["improve", "explain", "status", "models"]
       .map((it) => readFileSync(join(root, `src/features/${it}.ts`), "utf8"))
       .join("");
   const declared = new Set(commands.map((it) => it.command));
@@ -29,7 +29,11 @@ test("keys and menus name commands that are declared and registered", () => {
     assert.ok(declared.has(command), command);
   }
   for (const command of declared) {
-    assert.ok(bundle.includes(`registerCommand("${command}"`), command);
+    const registered = [`registerCommand("${command}"`, `on("${command}"`];
+    assert.ok(
+      registered.some((it) => bundle.includes(it)),
+      command,
+    );
   }
 });
 

@@ -14,6 +14,7 @@ export const MODEL: ModelInfo = {
   sizeBytes: 4_700_000_000,
   trainedContextTokens: 32_768,
   demo: false,
+  attribution: [],
 };
 
 export const USAGE: Usage = {

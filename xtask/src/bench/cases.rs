@@ -67,6 +67,12 @@ impl Kind {
         }
     }
 
+    pub(super) fn named(name: &str) -> Result<Self> {
+        let names = Self::ALL.map(Self::name).join(", ");
+        let kind = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        kind.with_context(|| format!("there are no edits of the kind `{name}`, only {names}"))
+    }
+
     pub(super) fn target(self) -> Target {
         match self {
             Self::Delete | Self::Rename => Target::AtLeast(3.0),

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use crate::{places, report as terminal};
-use cases::{Case, Cases};
+use cases::{Case, Cases, Kind};
 use models::Shape;
 use ours::Ours;
 use peer::Peer;
@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub(crate) part: Option<String>,
     /// So many edits at most; fewer are sooner done and tell less.
     pub(crate) edits: Option<usize>,
+    /// Edits of one kind alone: its row, and no other of theirs.
+    pub(crate) kind: Option<String>,
 }
 
 impl Plan {
@@ -110,6 +112,8 @@ struct Bench<'a> {
     /// llama-server's drafts that are measured beside its default.
     ngrams: Vec<&'static Settings>,
     edits: Vec<Case>,
+    /// The one kind that is measured, where it is not all.
+    only: Option<Kind>,
     texts: Vec<Case>,
     long: Vec<Case>,
     begun: Case,
@@ -211,6 +215,9 @@ fn prepare<'a>(
 ) -> Result<Bench<'a>> {
     let amount = Amount::of(shape, plan.quick);
     let edits = plan.edits.map_or(amount.edits, |most| most.min(amount.edits));
+    let only = plan.kind.as_deref().map(Kind::named).transpose()?;
+    let mut edits = if amount.large { cases.edits_alone(edits) } else { cases.edits(edits) };
+    edits.retain(|case| only.is_none_or(|only| case.kind == only));
     Ok(Bench {
         shape: shape.name(),
         model: model.to_owned(),
@@ -218,7 +225,8 @@ fn prepare<'a>(
         ours: Ours::start(model)?,
         peer,
         ngrams,
-        edits: if amount.large { cases.edits_alone(edits) } else { cases.edits(edits) },
+        edits,
+        only,
         texts: cases.texts.iter().take(amount.texts).cloned().collect(),
         long: cases.long.iter().take(amount.long).cloned().collect(),
         begun: cases.begun.clone(),

@@ -17,6 +17,9 @@ const NOVEL_TOKENS: u32 = 48;
 /// and with its n-gram settings.
 pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     bench.ours.settle()?;
+    if let Some(kind) = bench.only {
+        return one_kind(bench, kind);
+    }
     let settings: Vec<&Settings> = match bench.peer {
         Some(_) => std::iter::once(&Settings::DEFAULT).chain(bench.ngrams.clone()).collect(),
         None => Vec::new(),
@@ -51,8 +54,7 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     for kind in Kind::ALL {
         let figure = times.ratio(2, 0, |case| bench.edits[case].kind == kind);
         if figure.n > 0 {
-            let name = format!("edits, {}: to llama-server", kind.name());
-            rows.push(bench.row(name, figure, kind.target(), ""));
+            rows.push(bench.row(kind_row(kind), figure, kind.target(), ""));
         }
     }
     for (index, settings) in settings.iter().enumerate().skip(1) {
@@ -65,6 +67,17 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
         rows.push(bench.row(name, figure, Target::AtLeast(1.25), settings[best - 2].name()));
     }
     Ok(rows)
+}
+
+/// One kind against llama-server as it comes.
+fn one_kind(bench: &mut Bench<'_>, kind: Kind) -> Result<Vec<Row>> {
+    let written = write_edits(bench, &[&Settings::DEFAULT])?;
+    let figure = written.times.ratio(2, 0, |_| true);
+    Ok(vec![bench.row(kind_row(kind), figure, kind.target(), written.steps())])
+}
+
+fn kind_row(kind: Kind) -> String {
+    format!("edits, {}: to llama-server", kind.name())
 }
 
 /// The edits of all sides: ours with drafts and without, then llama-server with each setting.

@@ -9,7 +9,9 @@ use crate::setup::{self, Group};
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let edits = arguments.option("--edits")?;
+    let kind = arguments.option("--kind")?;
     let plan = Plan {
+        kind,
         quick: arguments.switch("--quick"),
         alone: arguments.switch("--alone"),
         shape: arguments.option("--shape")?,

@@ -56,6 +56,10 @@ pub(crate) fn generated(root: &Path) -> Result<Vec<Generated>> {
             text: localcoder_settings::markdown(),
         },
         Generated { path: "docs/reference/errors.md".into(), text: errors() },
+        Generated {
+            path: "docs/reference/catalog.schema.json".into(),
+            text: localcoder_model_store::catalog_schema(),
+        },
     ])
 }
 

@@ -8,6 +8,7 @@ mod build;
 mod codegen;
 mod demo_model;
 mod e2e;
+mod faults;
 mod ide;
 mod levels;
 mod run;
@@ -66,9 +67,16 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "bench [--quick] [--alone] [--shape demo|0.5b|7b] [--part NAME] [--edits N] [--yes]",
+        usage: "bench [--quick] [--alone] [--shape demo|0.5b|7b] [--part NAME] [--edits N] \
+                [--kind NAME] [--yes]",
         about: "how fast the engine is, beside llama-server (built once, some minutes)",
         run: bench::run,
+    },
+    Command {
+        name: "faults",
+        usage: "faults downloads [--times N] [--yes]",
+        about: "downloads that go wrong and installations that are killed, N times each",
+        run: faults::run,
     },
     Command {
         name: "codegen",

@@ -1,5 +1,5 @@
 //! Which crate may use which, what native code a program may link, and that nothing of ours
-//! can speak HTTP or TLS.
+//! can speak HTTP or TLS but `localcoder-fetch`.
 //!
 //! The tables are the architecture: a new arrow between crates is a change here first.
 
@@ -25,29 +25,34 @@ const TREE_SITTER: &[&str] = &["tree-sitter"];
 /// The window of the desktop is the system's own web view; these are its bindings.
 const WEB_VIEW: &[&str] = &["atk-1.0", "gdk-3", "gtk-3", "web_kit2"];
 
+/// Arithmetic of TLS, in C and assembler.
+const FETCH: &[&str] = &["ring_core_0_17_14_"];
+
 const ROWS: &[Row] = &[
     Row { name: "protocol", uses: &[], links: &[] },
     Row { name: "transport", uses: &["protocol"], links: &[] },
     Row { name: "gguf", uses: &[], links: &[] },
     Row { name: "assist", uses: &["protocol"], links: TREE_SITTER },
     Row { name: "settings", uses: &["protocol"], links: &[] },
+    Row { name: "model-store", uses: &["protocol", "gguf"], links: &[] },
+    Row { name: "fetch", uses: &["protocol"], links: FETCH },
     Row {
         name: "host",
-        uses: &["protocol", "transport", "gguf", "assist", "settings"],
+        uses: &["protocol", "transport", "gguf", "assist", "settings", "model-store"],
         links: TREE_SITTER,
     },
     Row { name: "worker", uses: &["protocol", "transport"], links: &["llama"] },
     Row { name: "launcher", uses: &["protocol", "transport"], links: &[] },
     Row {
         name: "cli",
-        uses: &["protocol", "transport", "host", "launcher", "settings", "assist"],
+        uses: &["protocol", "transport", "host", "launcher", "settings", "assist", "model-store"],
         links: TREE_SITTER,
     },
     Row { name: "desktop", uses: &["launcher"], links: WEB_VIEW },
     Row { name: "test-support", uses: &["protocol", "transport"], links: &[] },
     Row {
         name: "xtask",
-        uses: &["protocol", "settings", "assist", "transport"],
+        uses: &["protocol", "settings", "assist", "transport", "test-support", "model-store"],
         links: TREE_SITTER,
     },
 ];
@@ -142,18 +147,37 @@ fn links<'a>(packages: &'a [Value], linked: &str) -> Option<&'a str> {
 /// Everything that ends up in the crate's programs here, as `name vVERSION`, with the features
 /// that this crate alone asks for.
 fn closure(repository: &Repository, name: &str) -> Result<BTreeSet<String>> {
+    tree(repository, name, &["--edges", "normal"])
+}
+
+fn tree(repository: &Repository, name: &str, what: &[&str]) -> Result<BTreeSet<String>> {
     let mut cargo = process::cargo(&repository.root);
-    cargo.args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+    cargo.args(["tree", "--locked", "--prefix", "none", "--format", "{p}"]).args(what);
     let tree = process::read(cargo.args(["--package", name]))?;
     let first_two = |line: &str| line.split(' ').take(2).collect::<Vec<_>>().join(" ");
     Ok(tree.lines().filter(|line| !line.is_empty()).map(first_two).collect())
 }
 
-/// No HTTP or TLS anywhere, for any platform, not even to build.
+/// The one program that may.
+const ONLINE: &str = "localcoder-fetch";
+
+/// No HTTP or TLS anywhere else, for any platform, not even to build or to test.
 pub(super) fn network(repository: &Repository) -> Result<Vec<String>> {
-    let names = repository.packages()?.iter().filter_map(|package| package["name"].as_str());
-    Ok(names
-        .filter(|name| NETWORK.contains(name))
-        .map(|name| format!("`{name}` can open connections; find out with `cargo tree -i {name}`"))
-        .collect())
+    let mut complaints = Vec::new();
+    for package in repository.our_packages()? {
+        let name = package["name"].as_str().context("a package without a name")?;
+        if name == ONLINE {
+            continue;
+        }
+        let all = ["--edges", "normal,build,dev", "--target", "all"];
+        for used in tree(repository, name, &all)? {
+            let used = used.split(' ').next().unwrap_or_default();
+            if NETWORK.contains(&used) {
+                complaints.push(format!(
+                    "{name} uses `{used}`, which can open connections: `cargo tree -i {used}`"
+                ));
+            }
+        }
+    }
+    Ok(complaints)
 }

@@ -1,7 +1,11 @@
-//! `localcoder [PATH…]`: opens the IDE and stays until its last window is closed.
+//! `localcoder [PATH…]`: opens the IDE and stays until its last window is closed. The model is
+//! loaded meanwhile, so that it is there when the editor is.
 
+use std::path::Path;
+
+use localcoder_host::connect;
 use localcoder_launcher::{Folders, OpenRequest, Setup};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::{ClientKind, ErrorCode, ErrorInfo, Warm, WarmParams};
 use localcoder_settings::{Places, env, places};
 
 use crate::arguments::OpenOptions;
@@ -20,6 +24,7 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
             ))
     })?;
     let places = Places::resolve()?;
+    load_meanwhile(&places, &program);
     let folders = Folders { editor: places.editor, runtime: places.runtime, logs: places.logs };
     let setup = Setup::assembled(&ide, &program, &folders);
     let request = OpenRequest {
@@ -29,4 +34,14 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
     };
     localcoder_launcher::open(&request, &setup, &|notice| output::note(&notice.to_string()))?;
     Ok(())
+}
+
+/// Starts the host and has it load the model with the settings that the editor had last. What
+/// goes wrong is told by the editor, which asks for the same.
+fn load_meanwhile(places: &Places, program: &Path) {
+    let (places, program) = (places.clone(), program.to_owned());
+    std::thread::spawn(move || {
+        let mut client = connect::connect_or_start(&places, &program, ClientKind::Cli)?;
+        client.call::<Warm>(&WarmParams::default(), |_, _| {})
+    });
 }

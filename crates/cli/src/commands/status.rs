@@ -36,6 +36,9 @@ fn print(status: &HostStatus) {
             ""
         };
         output::line(&format!("Model:   {}{demo}", model.name));
+        for line in &model.attribution {
+            output::line(&format!("         {line}"));
+        }
     }
     if let Some(tokens) = status.context_tokens {
         let held = status.held_tokens.unwrap_or(0);

@@ -104,7 +104,7 @@ pub(super) struct Engine {
 
 /// What stands between a job and the model it wants.
 pub(super) enum Readiness {
-    Ready(Loaded),
+    Ready(Box<Loaded>),
     Wait { loading: Option<f32> },
     StartWorker,
     Load,
@@ -184,7 +184,7 @@ impl Engine {
             WorkerState::Up { .. } => match (&self.loading, &self.loaded) {
                 (Some(loading), _) => Readiness::Wait { loading: Some(loading.fraction) },
                 (None, Some(loaded)) if loaded.file == *file && loaded.profile == *profile => {
-                    Readiness::Ready(loaded.clone())
+                    Readiness::Ready(Box::new(loaded.clone()))
                 }
                 _ => Readiness::Load,
             },

@@ -122,6 +122,8 @@ pub enum Effect {
     },
     /// Keep this text for [`super::HostConfig::measurements`] of the next host.
     KeepMeasurements(String),
+    /// Keep this text for [`super::HostConfig::editor_settings`] of the next host.
+    KeepEditorSettings(String),
     /// End the host after what was sent.
     Exit,
 }

@@ -17,7 +17,7 @@ mod status;
 use std::collections::{BTreeMap, VecDeque};
 
 use localcoder_protocol::HostStatus;
-use localcoder_settings::{Layer, Settings, resolve};
+use localcoder_settings::{Layer, Resolved, Settings, resolve};
 use serde_json::{Map, Value};
 
 use clients::Client;
@@ -39,6 +39,8 @@ pub struct HostConfig {
     pub pid: u32,
     /// Values of `settings.json`.
     pub file_settings: Map<String, Value>,
+    /// What the editor had set last: a model is loaded with it before an editor is there to tell.
+    pub editor_settings: Map<String, Value>,
     /// Milliseconds after which it ends when no client is connected.
     pub idle_exit_ms: u64,
     /// Where seeds of requests without one come from.
@@ -75,11 +77,17 @@ pub struct Host {
     seed: u64,
 }
 
+/// What both layers come to.
+fn layered(file: &Map<String, Value>, editor: &Map<String, Value>) -> Resolved {
+    resolve(&[(Layer::File, file), (Layer::Editor, editor)])
+}
+
 impl Host {
     /// A host that has just been started.
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
-        let settings = resolve(&[(Layer::File, &config.file_settings)]).settings;
+        let editor_settings = config.editor_settings.clone();
+        let settings = layered(&config.file_settings, &editor_settings).settings;
         let knowledge = Knowledge::new(config.machine.clone(), config.measurements.as_deref());
         Self {
             seed: config.seed,
@@ -89,7 +97,7 @@ impl Host {
             started_ms: None,
             effects: Vec::new(),
             clients: BTreeMap::new(),
-            editor_settings: Map::new(),
+            editor_settings,
             settings,
             queue: VecDeque::new(),
             active: None,

@@ -3,17 +3,17 @@
 
 use localcoder_assist::{Command, prepare};
 use localcoder_protocol::{
-    Cancel, CancelAnswer, CancelParams, Configure, ConfigureAnswer, ConfigureParams,
-    DOCUMENT_BYTES_MAX, DocumentText, Drain, ErrorCode, ErrorInfo, Explain, ExplainParams,
-    Generate, GenerateParams, Hello, Improve, ImproveParams, LocateEdit, LocateEditAnswer,
-    LocateEditParams, Nothing, Prepare, PrepareParams, Request, Status, Stop, Warm, WarmParams,
+    Cancel, CancelAnswer, CancelParams, Configure, ConfigureAnswer, ConfigureFile,
+    ConfigureFileParams, ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, ErrorCode,
+    ErrorInfo, Explain, ExplainParams, Generate, GenerateParams, Hello, Improve, ImproveParams,
+    LocateEdit, LocateEditAnswer, LocateEditParams, Nothing, Prepare, PrepareParams, Request,
+    Status, Stop, Warm, WarmParams,
 };
-use localcoder_settings::{Layer, resolve};
 use localcoder_transport::Id;
 use serde_json::Value;
 
 use super::job::{Job, Work};
-use super::{ClientId, Host, QUEUE_MAX, errors};
+use super::{ClientId, Effect, Host, QUEUE_MAX, errors};
 
 type Handler = fn(&mut Host, ClientId, Id, Value);
 
@@ -43,6 +43,9 @@ const HANDLERS: &[(&str, Handler)] = &[
     }),
     (LocateEdit::METHOD, |host, client, id, params| {
         now::<LocateEdit>(host, client, id, params, |_, params| locate_edit(&params));
+    }),
+    (ConfigureFile::METHOD, |host, client, id, params| {
+        now::<ConfigureFile>(host, client, id, params, Host::configure_file);
     }),
     (Warm::METHOD, |host, client, id, params| {
         later::<Warm>(host, client, id, params, |_, params: WarmParams| {
@@ -177,13 +180,27 @@ impl Host {
     }
 
     fn configure(&mut self, params: ConfigureParams) -> Result<ConfigureAnswer, ErrorInfo> {
+        if self.editor_settings != params.settings {
+            let text = Value::Object(params.settings.clone()).to_string();
+            self.effects.push(Effect::KeepEditorSettings(text));
+        }
         self.editor_settings = params.settings;
-        let layers =
-            [(Layer::File, &self.config.file_settings), (Layer::Editor, &self.editor_settings)];
-        let resolved = resolve(&layers);
+        Ok(self.settle_settings())
+    }
+
+    fn configure_file(
+        &mut self,
+        params: ConfigureFileParams,
+    ) -> Result<ConfigureAnswer, ErrorInfo> {
+        self.config.file_settings = params.settings;
+        Ok(self.settle_settings())
+    }
+
+    fn settle_settings(&mut self) -> ConfigureAnswer {
+        let resolved = super::layered(&self.config.file_settings, &self.editor_settings);
         self.settings = resolved.settings;
         self.status_dirty = true;
-        Ok(ConfigureAnswer { errors: resolved.errors })
+        ConfigureAnswer { errors: resolved.errors }
     }
 
     fn cancel(&mut self, client: ClientId, params: &CancelParams) -> CancelAnswer {

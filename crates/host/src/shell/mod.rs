@@ -1,10 +1,11 @@
 //! The thin rest of the host: one loop that turns what the system does into events, and effects
 //! into what the system shall do. It decides nothing.
 
+mod kept_file;
 mod level;
 mod listener;
 mod log;
-mod measurements;
+mod machine;
 mod power;
 mod prefixes;
 mod worker_process;
@@ -21,9 +22,9 @@ use serde_json::{Map, Value, json};
 
 use crate::ModelFile;
 use crate::core::{ClientId, Effect, Event, Host, HostConfig};
-use crate::model_file::Inspector;
+use crate::model_file::{Inspector, Models};
+use kept_file::KeptFile;
 use listener::{Acceptance, Listener};
-use measurements::Measurements;
 use prefixes::Prefixes;
 use worker_process::Workers;
 
@@ -74,7 +75,8 @@ struct Shell {
     inputs: Receiver<Input>,
     clients: HashMap<ClientId, listener::ClientWriter>,
     workers: Workers,
-    measurements: Measurements,
+    measurements: KeptFile,
+    editor_settings: KeptFile,
     prefixes: Prefixes,
     inspector: Inspector,
 }
@@ -85,22 +87,27 @@ impl Shell {
         let exe_dir = program_folder()?;
         let worker = env::path(env::WORKER).unwrap_or_else(|| level::worker(&exe_dir));
         let idle = env::text(env::HOST_IDLE_MS).and_then(|text| text.parse().ok());
-        let measurements = Measurements::new(places);
+        let measurements = KeptFile::new(places.measurements_file());
+        let editor_settings = KeptFile::new(places.editor_settings_file());
         let config = HostConfig {
             pid: std::process::id(),
             file_settings: read_settings(places),
+            editor_settings: object(editor_settings.read()),
             idle_exit_ms: idle.unwrap_or(IDLE_EXIT_MS),
             seed: u64::from(std::process::id()) ^ unix_time_ns(),
-            machine: measurements::machine(),
+            machine: machine::name(),
             measurements: measurements.read(),
         };
+        let models =
+            Models { demo: places::demo_model(&exe_dir), installed: places.models.clone() };
         Ok(Self {
             host: Host::new(config),
             started: Instant::now(),
             workers: Workers::new(worker, sender.clone()),
             measurements,
+            editor_settings,
             prefixes: Prefixes::new(places),
-            inspector: Inspector::new(places::demo_model(&exe_dir), inspected(sender.clone())),
+            inspector: Inspector::new(models, inspected(sender.clone())),
             sender,
             inputs,
             clients: HashMap::new(),
@@ -176,6 +183,7 @@ impl Shell {
                     self.keep_prefix(generation, key, bytes);
                 }
                 Effect::KeepMeasurements(text) => self.measurements.keep(&text),
+                Effect::KeepEditorSettings(text) => self.editor_settings.keep(&text),
                 Effect::Exit => exit = true,
             }
         }
@@ -244,6 +252,11 @@ fn program_folder() -> Result<PathBuf, ErrorInfo> {
             .with_cause(error.to_string())
     })?;
     Ok(exe.parent().map_or_else(PathBuf::new, PathBuf::from))
+}
+
+/// What was kept, or nothing: it is only what was set last.
+fn object(text: Option<String>) -> Map<String, Value> {
+    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 /// The user's `settings.json`; a file that can't be used is logged and counts as empty.

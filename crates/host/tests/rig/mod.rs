@@ -30,6 +30,8 @@ pub(crate) struct Rig {
     pub(crate) prefixes_kept: Vec<(String, u64)>,
     /// What the host wanted kept.
     pub(crate) kept: Option<String>,
+    /// Settings of the editor that it wanted kept, each time.
+    pub(crate) editor_settings_kept: Vec<String>,
     /// Answers greeting, loading and counting by itself.
     pub(crate) cooperative: bool,
     next_id: i64,
@@ -41,19 +43,27 @@ impl Rig {
     }
 
     pub(crate) fn with_settings(settings: Value) -> Self {
-        Self::start(settings, None)
+        Self::start(settings, json!({}), None)
     }
 
     /// A host with what an earlier one has kept.
     pub(crate) fn with_measurements(kept: Option<String>) -> Self {
-        Self::start(json!({}), kept)
+        Self::start(json!({}), json!({}), kept)
     }
 
-    fn start(settings: Value, measurements: Option<String>) -> Self {
-        let Value::Object(file_settings) = settings else { panic!("settings are an object") };
+    /// A host whose editor had set these last.
+    pub(crate) fn with_editor_settings(settings: Value) -> Self {
+        Self::start(json!({}), settings, None)
+    }
+
+    fn start(file: Value, editor: Value, measurements: Option<String>) -> Self {
+        let (Value::Object(file_settings), Value::Object(editor_settings)) = (file, editor) else {
+            panic!("settings are objects");
+        };
         let config = HostConfig {
             pid: 1,
             file_settings,
+            editor_settings,
             idle_exit_ms: 60_000,
             seed: 1,
             machine: "test".to_owned(),
@@ -72,6 +82,7 @@ impl Rig {
             prefixes_found: Vec::new(),
             prefixes_kept: Vec::new(),
             kept: None,
+            editor_settings_kept: Vec::new(),
             cooperative: true,
             next_id: 100,
         }
@@ -103,6 +114,7 @@ impl Rig {
                     }
                     Effect::KeepPrefix { key, bytes, .. } => self.prefixes_kept.push((key, bytes)),
                     Effect::KeepMeasurements(text) => self.kept = Some(text),
+                    Effect::KeepEditorSettings(text) => self.editor_settings_kept.push(text),
                     Effect::Exit => self.exited = true,
                 }
             }
@@ -300,6 +312,7 @@ fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
         size_bytes: 1,
         trained_context_tokens: 2048,
         demo: false,
+        attribution: Vec::new(),
     };
     Ok(ModelFile { path: PathBuf::from(reference), info, modified: None })
 }

@@ -6,7 +6,7 @@
 //! It only proposes; what is written is decided by the model's logits alone (`mod.rs`), so a bad
 //! guess costs time and changes nothing.
 
-use super::renaming::Renamings;
+use super::renaming::{Difference, Renamings, Vocabulary};
 use crate::llama::Token;
 
 /// How far round the place of a difference the code is searched for it, in tokens: a deleted or
@@ -47,8 +47,8 @@ pub(super) struct Draft {
 }
 
 /// Where in the source the text is, and how good the guesses were.
-#[derive(Debug)]
-pub(super) struct Drafter {
+pub(super) struct Drafter<'v> {
+    vocabulary: &'v dyn Vocabulary,
     source: Vec<Token>,
     /// The prompt and what was written after it.
     text: Vec<Token>,
@@ -80,10 +80,15 @@ struct Odds {
     wrong: f64,
 }
 
-impl Drafter {
+impl<'v> Drafter<'v> {
     /// A drafter for a text that follows `prompt` and is expected to resemble `source`.
-    pub(super) fn new(source: Vec<Token>, prompt: Vec<Token>) -> Self {
+    pub(super) fn new(
+        source: Vec<Token>,
+        prompt: Vec<Token>,
+        vocabulary: &'v dyn Vocabulary,
+    ) -> Self {
         Self {
+            vocabulary,
             source,
             text: prompt,
             place: Some(0),
@@ -162,25 +167,36 @@ impl Drafter {
 
     /// Whether the token is the one expected at the place; the place is behind it then.
     fn goes_on(&mut self, place: usize, token: Token) -> bool {
-        let as_it_was = self.source.get(place) == Some(&token);
         let begun = std::mem::take(&mut self.renamed);
-        let Some(renaming) = self.renamings.at(&self.source[place..]) else {
-            self.place = Some(place + usize::from(as_it_was));
-            return as_it_was;
-        };
-        if renaming.to.get(begun) == Some(&token) {
-            if begun + 1 == renaming.to.len() {
-                self.place = Some(place + renaming.from.len());
-            } else {
-                self.renamed = begun + 1;
+        if let Some(passage) = self.renamings.at(&self.source[place..]) {
+            if passage.to.get(begun) == Some(&token) {
+                if begun + 1 == passage.to.len() {
+                    self.place = Some(place + passage.from.len());
+                } else {
+                    self.renamed = begun + 1;
+                }
+                return true;
             }
-            return true;
+            let from = passage.from.clone();
+            self.renamings.forget(&from);
+            if begun > 0 {
+                return false;
+            }
+        } else if self.source.get(place) != Some(&token) {
+            let (before, rest) = self.source.split_at(place);
+            if let Some(rest) = self.renamings.unlearn(before, rest, self.vocabulary) {
+                self.replace_rest(place, rest);
+            }
         }
-        let from = renaming.from.clone();
-        self.renamings.forget(&from);
-        let as_it_was = as_it_was && begun == 0;
+        let as_it_was = self.source.get(place) == Some(&token);
         self.place = Some(place + usize::from(as_it_was));
         as_it_was
+    }
+
+    /// The source from a place on is expected to be written like this.
+    fn replace_rest(&mut self, place: usize, rest: Vec<Token>) {
+        self.source.truncate(place);
+        self.source.extend(rest);
     }
 
     /// When the place is certain again: what stands between it and where the texts parted.
@@ -189,10 +205,15 @@ impl Drafter {
             return;
         };
         let Some(parted) = self.parted.take() else { return };
-        let from = self.source.get(parted.source..place.saturating_sub(self.run));
-        let to = self.text.get(parted.text..self.text.len().saturating_sub(self.run));
-        if let (Some(from), Some(to)) = (from, to) {
-            self.renamings.learn(from, to);
+        let met = place.saturating_sub(self.run);
+        let old = self.source.get(parted.source..met);
+        let new = self.text.get(parted.text..self.text.len().saturating_sub(self.run));
+        let (Some(old), Some(new)) = (old, new) else { return };
+        let (before, after) = (&self.source[..parted.source], &self.source[met..place]);
+        let difference = Difference { before, old, new, after };
+        let rest = self.renamings.learn(difference, &self.source[place..], self.vocabulary);
+        if let Some(rest) = rest {
+            self.replace_rest(place, rest);
         }
     }
 
@@ -229,13 +250,15 @@ fn followed(text: &[Token]) -> Option<&[Token]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::renaming::tests::Characters;
     use super::*;
 
     const SOURCE: [Token; 20] =
         [10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29];
 
-    fn after(source: &[Token], tokens: &[Token]) -> Drafter {
-        let mut drafter = Drafter::new(source.to_vec(), Vec::new());
+    /// Tokens below 32 are of no name, whatever the vocabulary.
+    fn after(source: &[Token], tokens: &[Token]) -> Drafter<'static> {
+        let mut drafter = Drafter::new(source.to_vec(), Vec::new(), &Characters);
         tokens.iter().for_each(|token| drafter.follow(*token));
         drafter
     }
@@ -276,30 +299,29 @@ mod tests {
 
     #[test]
     fn a_lost_place_falls_back_on_what_was_written_before() {
-        let mut drafter = Drafter::new(SOURCE.to_vec(), vec![50, 51, 52, 53, 54, 60]);
+        let mut drafter = Drafter::new(SOURCE.to_vec(), vec![50, 51, 52, 53, 54, 60], &Characters);
         [50, 51, 52].into_iter().for_each(|token| drafter.follow(token));
         let draft = drafter.guess(2).unwrap();
         assert_eq!((draft.tokens, draft.trust), (vec![53, 54], Trust::Lookup));
         assert_eq!(after(&[], &[]).guess(4), None);
     }
 
+    fn written(source: &str, text: &str) -> String {
+        let drafter = after(&Characters.tokens(source), &Characters.tokens(text));
+        drafter.guess(200).map_or_else(String::new, |draft| Characters.text(&draft.tokens))
+    }
+
     #[test]
     fn what_was_renamed_once_is_renamed_in_the_next_draft() {
-        let source = [1, 7, 8, 2, 3, 4, 7, 8, 5, 6, 7, 8, 9];
-        let drafter = after(&source, &[1, 90, 2, 3]);
-        assert_eq!(drafter.guess(20).unwrap().tokens, [4, 90, 5, 6, 90, 9]);
-        // The new name is followed as if it stood in the source.
-        let drafter = after(&source, &[1, 90, 2, 3, 4, 90]);
-        assert_eq!((drafter.guess(2).unwrap().tokens, drafter.place), (vec![5, 6], Some(8)));
+        let source = "n = f(a, n)\ng(n)\nreturn n\n";
+        assert_eq!(written(source, "count = "), "f(a, count)\ng(count)\nreturn count\n");
+        assert_eq!(written(source, "count = f(a, count"), ")\ng(count)\nreturn count\n");
         // Where the old one stays, it is so from then on.
-        let drafter = after(&source, &[1, 90, 2, 3, 4, 7]);
-        assert_eq!(drafter.guess(20).unwrap().tokens, [8, 5, 6, 7, 8, 9]);
-        // A name of more tokens than the old one, in the midst of which a guess begins.
-        let drafter = after(&source, &[1, 90, 91, 92, 2, 3, 4, 90]);
-        assert_eq!(drafter.guess(4).unwrap().tokens, [91, 92, 5, 6]);
-        // One that goes on otherwise is given up.
-        let drafter = after(&source, &[1, 90, 91, 92, 2, 3, 4, 90, 5, 6]);
-        assert_eq!(drafter.guess(20).unwrap().tokens, [7, 8, 9]);
+        assert_eq!(written(source, "count = f(a, n)"), "\ng(n)\nreturn n\n");
+        // What is no name is replaced as it stands.
+        let source = "a == 1 and b == 2 and c == 3\n";
+        assert_eq!(written(source, "a is 1 a"), "nd b is 2 and c is 3\n");
+        assert_eq!(written(source, "a is 1 and b == 2"), " and c == 3\n");
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::llama::{DecodeError, Log, Model, Token};
 use crate::prompt;
 use crate::server::Shared;
 use draft::{Draft, Drafter};
+use renaming::Vocabulary;
 use sampler::Sampler;
 use stream::TextStream;
 
@@ -86,9 +87,24 @@ pub(crate) fn generate(
 }
 
 /// A drafter where there is something to draft from and a wrong guess can be taken back.
-fn drafter(model: &Model, prompt: &[Token], params: &WorkerGenerateParams) -> Option<Drafter> {
+fn drafter<'m>(
+    model: &'m Model,
+    prompt: &[Token],
+    params: &WorkerGenerateParams,
+) -> Option<Drafter<'m>> {
     let useful = !params.draft.is_empty() && params.max_tokens > 0 && model.can_take_back();
-    useful.then(|| Drafter::new(model.tokenize(&params.draft, false), prompt.to_vec()))
+    useful.then(|| Drafter::new(model.tokenize(&params.draft, false), prompt.to_vec(), model))
+}
+
+impl Vocabulary for Model {
+    fn text(&self, tokens: &[Token]) -> String {
+        let bytes: Vec<u8> = tokens.iter().flat_map(|token| self.piece(*token)).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    fn tokens(&self, text: &str) -> Vec<Token> {
+        self.tokenize(text, false)
+    }
 }
 
 /// Writes the answer of one generation.
@@ -98,7 +114,7 @@ struct Writer<'a> {
     model: &'a Model,
     session: &'a mut Session,
     pace: &'a mut Pace,
-    drafter: Option<Drafter>,
+    drafter: Option<Drafter<'a>>,
     usage: &'a mut Usage,
 }
 

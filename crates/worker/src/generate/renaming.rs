@@ -1,50 +1,109 @@
-//! Short passages that an edit has replaced by others: a renamed variable is renamed again where
-//! it stands next, so a draft has the new name there. Of one replacement that was wrong once
-//! nothing is kept.
+//! What an edit has replaced is expected to be replaced again: a renamed variable is renamed
+//! wherever it stands. Names are compared as text, because the same name has other tokens after
+//! a space than after a bracket; what is no name is compared as tokens.
 //!
-//! Tokens alone are compared: what a name is in the language at hand is not asked. Called by the
+//! Only guesses are made of it. A replacement that was wrong once is taken back. Called by the
 //! drafter.
 
 use crate::llama::Token;
 
-/// Longest passage, of either side: a name of several words. With 3 a little is lost, with 10
-/// nothing is gained (edits of the demo model).
+/// Longest passage of tokens, of either side: with 3 a little is lost, with 10 nothing is gained
+/// (edits of the demo model).
 const SPAN_MAX: usize = 6;
-/// More are not kept; the oldest goes. An edit seldom renames as many things.
+/// More are not kept; the oldest goes. An edit seldom replaces as many things.
 const COUNT_MAX: usize = 16;
+/// Tokens before and after a difference that may belong to the same name.
+const AROUND_TOKENS: usize = 8;
+
+/// From tokens to text and back.
+pub(super) trait Vocabulary {
+    /// The text of some tokens.
+    fn text(&self, tokens: &[Token]) -> String;
+    /// The tokens of a text that goes on after another.
+    fn tokens(&self, text: &str) -> Vec<Token>;
+}
+
+/// A name and what it is called now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Name {
+    old: String,
+    new: String,
+}
 
 /// A passage of the source and what is written in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Renaming {
+pub(super) struct Passage {
     pub(super) from: Vec<Token>,
     pub(super) to: Vec<Token>,
 }
 
+/// Where source and text have parted and met again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Difference<'a> {
+    /// Before it; the same in both.
+    pub(super) before: &'a [Token],
+    pub(super) old: &'a [Token],
+    pub(super) new: &'a [Token],
+    /// After it; the same in both.
+    pub(super) after: &'a [Token],
+}
+
 /// All that an answer has shown so far.
 #[derive(Debug, Default)]
-pub(super) struct Renamings(Vec<Renaming>);
+pub(super) struct Renamings {
+    names: Vec<Name>,
+    passages: Vec<Passage>,
+}
 
 impl Renamings {
-    /// The one whose passage begins here in the source.
-    pub(super) fn at(&self, source: &[Token]) -> Option<&Renaming> {
-        self.0.iter().find(|renaming| source.starts_with(&renaming.from))
+    /// Takes a difference. Where it is a new name, the rest of the source with it.
+    pub(super) fn learn(
+        &mut self,
+        difference: Difference<'_>,
+        rest: &[Token],
+        vocabulary: &dyn Vocabulary,
+    ) -> Option<Vec<Token>> {
+        let Some(name) = name_of(difference, vocabulary) else {
+            self.learn_passage(difference.old, difference.new);
+            return None;
+        };
+        let before = vocabulary.text(difference.after);
+        let rest = vocabulary.text(rest);
+        let renamed = replace_word(&before, &rest, &name.old, &name.new);
+        self.names.retain(|known| known.old != name.old);
+        push(&mut self.names, name);
+        (renamed != rest).then(|| vocabulary.tokens(&renamed))
     }
 
-    /// Takes what stood in the source and what was written instead, if it is like a name.
-    pub(super) fn learn(&mut self, from: &[Token], to: &[Token]) {
-        let short = |tokens: &[Token]| (1..=SPAN_MAX).contains(&tokens.len());
-        if !short(from) || !short(to) || from == to {
-            return;
+    /// The model has not gone on as the source does: where it stands in a new name there, the
+    /// rest of the source with the old one.
+    pub(super) fn unlearn(
+        &mut self,
+        before: &[Token],
+        rest: &[Token],
+        vocabulary: &dyn Vocabulary,
+    ) -> Option<Vec<Token>> {
+        if self.names.is_empty() {
+            return None;
         }
-        self.forget(from);
-        if self.0.len() == COUNT_MAX {
-            self.0.remove(0);
-        }
-        self.0.push(Renaming { from: from.to_vec(), to: to.to_vec() });
+        let before = vocabulary.text(&before[before.len().saturating_sub(AROUND_TOKENS)..]);
+        let rest = vocabulary.text(rest);
+        // A token may begin with the space before a name.
+        let word_at = rest.len() - rest.trim_start_matches(|c: char| !is_of_a_name(c)).len();
+        let begun = if word_at == 0 { end_of_a_name(&before) } else { "" };
+        let word = format!("{begun}{}", begin_of_a_name(&rest[word_at..]));
+        let index = self.names.iter().position(|name| name.new == word)?;
+        let name = self.names.remove(index);
+        Some(vocabulary.tokens(&replace_word(&before, &rest, &name.new, &name.old)))
+    }
+
+    /// The passage that begins here in the source.
+    pub(super) fn at(&self, source: &[Token]) -> Option<&Passage> {
+        self.passages.iter().find(|passage| source.starts_with(&passage.from))
     }
 
     pub(super) fn forget(&mut self, from: &[Token]) {
-        self.0.retain(|renaming| renaming.from != from);
+        self.passages.retain(|passage| passage.from != from);
     }
 
     /// The source from a place on as the answer is expected to have it: at most `most` tokens,
@@ -53,9 +112,9 @@ impl Renamings {
         let mut tokens = Vec::new();
         while tokens.len() < most && !source.is_empty() {
             let used = match self.at(source) {
-                Some(renaming) => {
-                    tokens.extend(&renaming.to[done..]);
-                    renaming.from.len()
+                Some(passage) => {
+                    tokens.extend(&passage.to[done..]);
+                    passage.from.len()
                 }
                 None => {
                     tokens.push(source[0]);
@@ -68,50 +127,168 @@ impl Renamings {
         tokens.truncate(most);
         tokens
     }
+
+    fn learn_passage(&mut self, from: &[Token], to: &[Token]) {
+        let short = |tokens: &[Token]| (1..=SPAN_MAX).contains(&tokens.len());
+        if !short(from) || !short(to) || from == to {
+            return;
+        }
+        self.forget(from);
+        push(&mut self.passages, Passage { from: from.to_vec(), to: to.to_vec() });
+    }
+}
+
+fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == COUNT_MAX {
+        list.remove(0);
+    }
+    list.push(item);
+}
+
+/// The names on both sides, whole, where the difference is one of names.
+fn name_of(difference: Difference<'_>, vocabulary: &dyn Vocabulary) -> Option<Name> {
+    let Difference { before, old, new, after } = difference;
+    if old.is_empty() || new.is_empty() {
+        return None;
+    }
+    let before = vocabulary.text(&before[before.len().saturating_sub(AROUND_TOKENS)..]);
+    let after = vocabulary.text(&after[..after.len().min(AROUND_TOKENS)]);
+    let whole = |tokens: &[Token]| {
+        let text = vocabulary.text(tokens);
+        format!("{}{text}{}", end_of_a_name(&before), begin_of_a_name(&after))
+    };
+    let (old, new) = (whole(old), whole(new));
+    let trimmed = |text: &str| text.trim_matches(|c: char| !is_of_a_name(c)).to_owned();
+    let name = Name { old: trimmed(&old), new: trimmed(&new) };
+    let is_name = |text: &str| {
+        text.chars().all(is_of_a_name) && text.starts_with(|c: char| !c.is_ascii_digit())
+    };
+    // What stands round the names must be the same, or more than a name was changed.
+    let same_frame = old.replacen(&name.old, "", 1) == new.replacen(&name.new, "", 1);
+    (name.old != name.new && is_name(&name.old) && is_name(&name.new) && same_frame).then_some(name)
+}
+
+/// Replaces a word wherever it stands alone in `text`, which goes on after `before`.
+fn replace_word(before: &str, text: &str, old: &str, new: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut last = before.chars().next_back();
+    let mut rest = text;
+    while let Some(at) = rest.find(old) {
+        let (skipped, found) = rest.split_at(at);
+        last = skipped.chars().next_back().or(last);
+        let behind = &found[old.len()..];
+        let alone = !last.is_some_and(is_of_a_name) && !behind.starts_with(is_of_a_name);
+        replaced.push_str(skipped);
+        replaced.push_str(if alone { new } else { old });
+        last = old.chars().next_back();
+        rest = behind;
+    }
+    replaced.push_str(rest);
+    replaced
+}
+
+fn is_of_a_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn end_of_a_name(text: &str) -> &str {
+    let kept = text.trim_end_matches(is_of_a_name).len();
+    &text[kept..]
+}
+
+fn begin_of_a_name(text: &str) -> &str {
+    let cut = text.trim_start_matches(is_of_a_name).len();
+    &text[..text.len() - cut]
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn renamings(pairs: &[(&[Token], &[Token])]) -> Renamings {
+    /// A character is a token.
+    pub(crate) struct Characters;
+
+    impl Vocabulary for Characters {
+        fn text(&self, tokens: &[Token]) -> String {
+            tokens.iter().filter_map(|token| char::from_u32(u32::try_from(*token).ok()?)).collect()
+        }
+
+        fn tokens(&self, text: &str) -> Vec<Token> {
+            text.chars().filter_map(|c| Token::try_from(u32::from(c)).ok()).collect()
+        }
+    }
+
+    fn tokens(text: &str) -> Vec<Token> {
+        Characters.tokens(text)
+    }
+
+    /// Learns that in `before|after` one of two passages was replaced by the other.
+    fn learn(
+        renamings: &mut Renamings,
+        [before, old, new, after]: [&str; 4],
+        rest: &str,
+    ) -> Option<String> {
+        let parts = [before, old, new, after].map(tokens);
+        let difference =
+            Difference { before: &parts[0], old: &parts[1], new: &parts[2], after: &parts[3] };
+        let rest = renamings.learn(difference, &tokens(rest), &Characters)?;
+        Some(Characters.text(&rest))
+    }
+
+    #[test]
+    fn a_name_is_renamed_wherever_it_stands_alone() {
         let mut renamings = Renamings::default();
-        pairs.iter().for_each(|(from, to)| renamings.learn(from, to));
-        renamings
+        // Only a part of the name differs in tokens.
+        let rest = learn(
+            &mut renamings,
+            ["x = total", "_a", "_sum", " + 1\n"],
+            "y = (total_a, total_ab, my_total_a)[total_a]\n",
+        );
+        let renamed = "y = (total_sum, total_ab, my_total_a)[total_sum]\n";
+        assert_eq!(rest.as_deref(), Some(renamed));
+        // The model writes the old one after all.
+        let at = renamed.find("total_sum").unwrap();
+        let back = renamings.unlearn(&tokens(&renamed[..at]), &tokens(&renamed[at..]), &Characters);
+        let back = back.map(|back| Characters.text(&back));
+        assert_eq!(back.as_deref(), Some("total_a, total_ab, my_total_a)[total_a]\n"));
+        assert_eq!(renamings.unlearn(&[], &tokens("total_sum"), &Characters), None);
+    }
+
+    #[test]
+    fn what_is_no_name_is_a_passage_of_tokens() {
+        let mut renamings = Renamings::default();
+        assert_eq!(learn(&mut renamings, ["x ", "==", "is", " None"], "y == None"), None);
+        assert_eq!(Characters.text(&renamings.apply(&tokens("y == None"), 0, 20)), "y is None");
+        // A name next to something else that was changed is none.
+        assert_eq!(learn(&mut renamings, ["x = ", "a[0]", "b.c", "\n"], "a"), None);
+        renamings.forget(&tokens("=="));
+        assert_eq!(Characters.text(&renamings.apply(&tokens("y == None"), 0, 20)), "y == None");
     }
 
     #[test]
     fn what_was_replaced_is_replaced_wherever_it_stands() {
-        let renamings = renamings(&[(&[1, 2], &[9]), (&[5], &[7, 8])]);
+        let mut renamings = Renamings::default();
+        renamings.learn_passage(&[1, 2], &[9]);
+        renamings.learn_passage(&[5], &[7, 8]);
         assert_eq!(renamings.apply(&[0, 1, 2, 3, 5, 1], 0, 10), [0, 9, 3, 7, 8, 1]);
         assert_eq!(renamings.apply(&[5, 3], 1, 10), [8, 3]);
         assert_eq!(renamings.apply(&[3, 5, 3], 0, 2), [3, 7]);
+        // The last replacement counts.
+        renamings.learn_passage(&[5], &[6]);
+        assert_eq!(renamings.apply(&[5], 0, 10), [6]);
     }
 
     #[test]
-    fn the_last_replacement_of_a_passage_counts() {
-        let mut renamings = renamings(&[(&[1], &[2]), (&[1], &[3])]);
-        assert_eq!(renamings.apply(&[1], 0, 4), [3]);
-        renamings.forget(&[1]);
-        assert_eq!(renamings.apply(&[1], 0, 4), [1]);
-    }
-
-    #[test]
-    fn what_is_no_name_is_not_learned() {
-        let long = [1; SPAN_MAX + 1];
-        let renamings = renamings(&[(&[], &[2]), (&[1], &[]), (&long, &[2]), (&[3], &[3])]);
-        assert_eq!(renamings.at(&[1, 1, 1, 1, 1, 1, 1]), None);
-        assert_eq!(renamings.at(&[3]), None);
-    }
-
-    #[test]
-    fn there_is_a_bound() {
+    fn there_are_bounds() {
         let mut renamings = Renamings::default();
         for token in 0..100 {
-            renamings.learn(&[token], &[token + 1_000]);
+            renamings.learn_passage(&[token], &[token + 1_000]);
         }
         assert_eq!(renamings.at(&[0]), None);
         assert_eq!(renamings.apply(&[99], 0, 1), [1_099]);
-        assert_eq!(renamings.0.len(), COUNT_MAX);
+        assert_eq!(renamings.passages.len(), COUNT_MAX);
+        let long = [1; SPAN_MAX + 1];
+        renamings.learn_passage(&long, &[2]);
+        assert_eq!(renamings.at(&long), None);
     }
 }

@@ -21,11 +21,11 @@ export function registerDemoNotice(
     await memory.update(SHOWN_KEY, true);
     const choice = await vscode.window.showInformationMessage(
       "LocalCoder is using its small demo model, which tidies short Python functions and can do " +
-        "little else. To use a real model, set the code model to the path of a GGUF file.",
+        "little else. A real model can be installed, or imported from a GGUF file.",
       "Choose a Model",
     );
     if (choice !== undefined) {
-      await vscode.commands.executeCommand("workbench.action.openSettings", "localcoder.codeModel");
+      await vscode.commands.executeCommand("localcoder.models.show");
     }
   };
   return new vscode.Disposable(

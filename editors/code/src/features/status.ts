@@ -84,6 +84,7 @@ async function showMenu(busy: boolean): Promise<void> {
     ...(busy
       ? [{ label: "$(debug-stop) Cancel Running Requests", command: "localcoder.cancel" }]
       : []),
+    { label: "$(package) Show Models", command: "localcoder.models.show" },
     { label: "$(output) Show Log", command: "localcoder.showLog" },
     { label: "$(debug-restart) Restart Engine", command: "localcoder.restartEngine" },
   ];

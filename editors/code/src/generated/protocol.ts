@@ -38,7 +38,7 @@ buildId: string,
  */
 pid: number, };
 
-export type ErrorCode = "internal" | "usage" | "protocol" | "versionMismatch" | "hostUnreachable" | "runtimeFolder" | "draining" | "busy" | "fileNotFound" | "fileAccess" | "notText" | "linesOutOfRange" | "selectionEmpty" | "selectionTooLarge" | "documentTooLarge" | "documentChanged" | "answerUnusable" | "invalidSetting" | "noModel" | "modelNotFound" | "modelNotGguf" | "modelDamaged" | "modelUnsupported" | "modelLoadFailed" | "outOfMemory" | "workerStart" | "workerCrashed" | "generateFailed" | "editorStart" | "cancelled";
+export type ErrorCode = "internal" | "usage" | "protocol" | "versionMismatch" | "hostUnreachable" | "runtimeFolder" | "draining" | "busy" | "fileNotFound" | "fileAccess" | "notText" | "linesOutOfRange" | "selectionEmpty" | "selectionTooLarge" | "documentTooLarge" | "documentChanged" | "answerUnusable" | "invalidSetting" | "noModel" | "modelNotFound" | "modelNotGguf" | "modelDamaged" | "modelUnsupported" | "modelLoadFailed" | "outOfMemory" | "workerStart" | "workerCrashed" | "generateFailed" | "editorStart" | "downloadFailed" | "checksumMismatch" | "diskFull" | "airGapped" | "licenseNotAccepted" | "modelInUse" | "modelStore" | "cancelled";
 
 export type ErrorAction = "retry" | "showLog" | "openSettings" | "reloadWindow";
 
@@ -213,7 +213,7 @@ error: ErrorInfo, };
 
 export type ModelInfo = { 
 /**
- * `demo`, or the path that was given.
+ * `demo`, the id of an installed model, or the path that was given.
  */
 reference: string, 
 /**
@@ -235,7 +235,11 @@ trainedContextTokens: number,
 /**
  * Whether this is the bundled demo model, which is no code assistant.
  */
-demo: boolean, };
+demo: boolean, 
+/**
+ * What its licence wants shown where it is used.
+ */
+attribution: Array<string>, };
 
 export type WorkerStatus = { 
 /**
@@ -343,7 +347,7 @@ selection: LineRange,
  */
 instruction?: string, 
 /**
- * `demo` or the path of a GGUF; the setting `codeModel` where absent.
+ * `demo`, an installed model's id or the path of a GGUF; the setting `codeModel` where absent.
  */
 model?: string, };
 
@@ -507,6 +511,12 @@ export type CancelAnswer = {
  */
 found: boolean, };
 
+export type ConfigureFileParams = { 
+/**
+ * As they stand in the file.
+ */
+settings: Record<string, unknown>, };
+
 export type WarmParams = { 
 /**
  * `demo` or the path of a GGUF; the setting `codeModel` where absent.
@@ -586,6 +596,7 @@ export interface Requests {
   drain: { params: Nothing; answer: Nothing };
   stop: { params: Nothing; answer: Nothing };
   configure: { params: ConfigureParams; answer: ConfigureAnswer };
+  configureFile: { params: ConfigureFileParams; answer: ConfigureAnswer };
   warm: { params: WarmParams; answer: Nothing };
   prepare: { params: PrepareParams; answer: PrepareAnswer };
   improve: { params: ImproveParams; answer: ImproveAnswer };
@@ -633,6 +644,13 @@ export const ERROR_CODES: Record<ErrorCode, number> = {
   workerCrashed: 31,
   generateFailed: 32,
   editorStart: 40,
+  downloadFailed: 50,
+  checksumMismatch: 51,
+  diskFull: 52,
+  airGapped: 53,
+  licenseNotAccepted: 54,
+  modelInUse: 55,
+  modelStore: 56,
   cancelled: 130,
 };
 
@@ -643,6 +661,7 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   drain: 5000,
   stop: 5000,
   configure: 5000,
+  configureFile: 5000,
   warm: null,
   prepare: null,
   improve: null,

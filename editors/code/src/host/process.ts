@@ -9,7 +9,7 @@ import type { ErrorCode, ErrorInfo } from "../generated/protocol";
 import { HostError, isErrorInfo } from "../lib/errors";
 
 /** Longest output that is read, in characters. */
-const OUTPUT_CHARS_MAX = 64 * 1024;
+const OUTPUT_CHARS_MAX = 1024 * 1024;
 
 /** How long the program may take, in milliseconds. */
 const PROGRAM_TIMEOUT_MS = 20_000;
@@ -46,7 +46,12 @@ export async function stopHost(program: string | undefined): Promise<void> {
   await runProgram(program, ["host", "stop"]);
 }
 
-async function runProgram(program: string | undefined, args: readonly string[]): Promise<string> {
+/** Runs the program to its end; what it printed. */
+export async function runProgram(
+  program: string | undefined,
+  args: readonly string[],
+  timeoutMs = PROGRAM_TIMEOUT_MS,
+): Promise<string> {
   if (program === undefined || program === "") {
     throw new HostError({
       code: "hostUnreachable",
@@ -55,7 +60,7 @@ async function runProgram(program: string | undefined, args: readonly string[]):
       hint: "Start the editor with the `localcoder` program.",
     });
   }
-  const { exitCode, stdout, stderr } = await collect(program, args);
+  const { exitCode, stdout, stderr } = await collect(program, args, timeoutMs);
   if (exitCode === 0) {
     return stdout;
   }
@@ -68,7 +73,7 @@ interface Outcome {
   readonly stderr: string;
 }
 
-function collect(program: string, args: readonly string[]): Promise<Outcome> {
+function collect(program: string, args: readonly string[], timeoutMs: number): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "pipe"],
@@ -76,7 +81,7 @@ function collect(program: string, args: readonly string[]): Promise<Outcome> {
     });
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
-    }, PROGRAM_TIMEOUT_MS);
+    }, timeoutMs);
     const output = { stdout: "", stderr: "" };
     for (const name of ["stdout", "stderr"] as const) {
       child[name].setEncoding("utf8");

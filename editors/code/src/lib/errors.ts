@@ -47,6 +47,13 @@ const SEVERITIES: Record<ErrorCode, Severity> = {
   workerCrashed: "error",
   generateFailed: "error",
   editorStart: "error",
+  downloadFailed: "error",
+  checksumMismatch: "error",
+  diskFull: "error",
+  airGapped: "information",
+  licenseNotAccepted: "information",
+  modelInUse: "warning",
+  modelStore: "error",
   cancelled: "silent",
 };
 

@@ -6,6 +6,7 @@ import type { ErrorInfo, HostStatus } from "../generated/protocol";
 import type { HostState } from "../host/connection";
 
 import { renderError } from "./errors";
+import { plain, size } from "./words";
 
 /** Longest name or reason in the status bar, in characters. */
 const LABEL_CHARS_MAX = 40;
@@ -70,9 +71,11 @@ function engineView(status: HostStatus, running: boolean): StatusView {
 function describeHost(status: HostStatus): string[] {
   const details: string[] = [];
   if (status.model !== undefined) {
-    const { name, architecture, sizeBytes, demo } = status.model;
+    const { name, architecture, sizeBytes, demo, attribution } = status.model;
     const kind = demo ? ", demo model" : "";
     details.push(`Model: ${plain(name)} (${plain(architecture)}, ${size(sizeBytes)}${kind})`);
+    // What a licence wants shown where the model is used.
+    details.push(...attribution.map(plain));
   }
   if (status.contextTokens !== undefined) {
     details.push(`Context window: ${status.contextTokens} tokens`);
@@ -107,22 +110,9 @@ function percent(fraction: number): number {
   return Math.round(Math.min(Math.max(fraction, 0), 1) * 100);
 }
 
-function size(bytes: number): string {
-  const [unit, name] = bytes >= 1e9 ? [1e9, "GB"] : [1e6, "MB"];
-  return `${(bytes / unit).toFixed(1)} ${name}`;
-}
-
 function shorten(text: string): string {
   const chars = Array.from(plain(text));
   return chars.length > LABEL_CHARS_MAX
     ? `${chars.slice(0, LABEL_CHARS_MAX - 1).join("")}…`
     : chars.join("");
-}
-
-/** Names come out of model files: no line ends or controls, and no `$(icon)`. */
-function plain(text: string): string {
-  return text
-    .replace(/[\p{Cc}\p{Cf}]+/gu, " ")
-    .replace(/\$\(/gu, "$ (")
-    .trim();
 }

@@ -1,0 +1,168 @@
+//! `models install` and `models license`: what a model is and under which licence, shown before
+//! a byte of it is loaded; then the download.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use localcoder_model_store::{Consent, Entry, Fetcher, Installed, Installing};
+use localcoder_protocol::{ErrorCode, ErrorInfo, FetchEvent};
+use serde_json::json;
+
+use super::terminal::{Meter, bytes, interrupts};
+use super::{Models, list};
+use crate::output;
+use crate::session::program;
+
+pub(super) fn license(models: &Models, id: &str, json: bool) -> Result<(), ErrorInfo> {
+    let entry = models.entry(id)?;
+    let text = text_of(models, entry, &Installing::default())?;
+    if json {
+        output::value(&json!({"id": id, "license": entry.license, "text": text}));
+    } else {
+        output::data(&text);
+    }
+    Ok(())
+}
+
+/// How it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// For people.
+    Text,
+    /// The outcome alone.
+    Json,
+    /// Each event as a line, the outcome last.
+    Events,
+}
+
+pub(super) fn install(
+    models: &Models,
+    id: &str,
+    accepted: bool,
+    told: Told,
+) -> Result<(), ErrorInfo> {
+    let entry = models.entry(id)?;
+    check_network(models, &format!("`{id}` is not loaded"))?;
+    if told != Told::Events {
+        for (what, fact) in list::entry_facts(models, entry) {
+            output::note(&format!("{:14}{fact}", format!("{what}:")));
+        }
+    }
+    let running = Installing::default();
+    let text = text_of(models, entry, &running)?;
+    if !accepted {
+        ask(entry, &text)?;
+    }
+    let model = load(models, entry, &text, &running, told)?;
+    match told {
+        Told::Events => output::json_line(&json!({"installed": model})),
+        Told::Json => output::value(&json!({"installed": model})),
+        Told::Text => {
+            output::line(&format!("`{id}` is installed and verified: {}.", model.name));
+            for line in &entry.license.attribution {
+                output::line(line);
+            }
+            output::line(&format!("`localcoder models use {id}` makes it the model for code."));
+        }
+    }
+    Ok(())
+}
+
+fn load(
+    models: &Models,
+    entry: &Entry,
+    text: &str,
+    running: &Installing,
+    told: Told,
+) -> Result<Installed, ErrorInfo> {
+    let consent = Consent::to(entry, text)?;
+    let stop = running.clone();
+    let stopped = interrupts()?;
+    std::thread::spawn(move || {
+        if stopped.recv().is_ok() {
+            stop.stop();
+        }
+    });
+    let meter = Meter::new("loading");
+    let mut tell = |event| match told {
+        Told::Events => output::json_line(&event),
+        _ => tell(&meter, event),
+    };
+    let result = models.store.install(entry, consent, &fetcher()?, running, &mut tell);
+    meter.clear();
+    result.map_err(|error| match error.code {
+        ErrorCode::Cancelled => {
+            let loaded = bytes(models.store.loaded_bytes(&entry.sha256));
+            let hint = format!("`localcoder models install {}` goes on with it", entry.id);
+            error.with_cause(format!("{loaded} of it are loaded")).with_hint(hint)
+        }
+        _ => error,
+    })
+}
+
+/// With air-gapped mode on, nothing that could is ever started.
+fn check_network(models: &Models, what: &str) -> Result<(), ErrorInfo> {
+    if !models.settings().air_gapped {
+        return Ok(());
+    }
+    Err(ErrorInfo::new(ErrorCode::AirGapped, what.to_owned())
+        .with_cause("`localcoder.airGapped` is on, so nothing is loaded from the network")
+        .with_hint(
+            "load the file on another machine and take it in with `localcoder models import \
+             PATH`, or turn the setting off",
+        ))
+}
+
+fn text_of(models: &Models, entry: &Entry, running: &Installing) -> Result<String, ErrorInfo> {
+    if let Some(text) = models.store.license_text(entry) {
+        return Ok(text);
+    }
+    check_network(models, &format!("the text of the licence of `{}` is not known here", entry.id))?;
+    models.store.load_license(entry, &fetcher()?, running)
+}
+
+fn fetcher() -> Result<Fetcher, ErrorInfo> {
+    let name = format!("localcoder-fetch{}", std::env::consts::EXE_SUFFIX);
+    Ok(Fetcher::new(&program()?.with_file_name(name)))
+}
+
+/// The whole text can be read before the answer; only a clear yes is one.
+fn ask(entry: &Entry, text: &str) -> Result<(), ErrorInfo> {
+    let refused = |why: &str| {
+        let message = format!("`{}` is not installed: {why}", entry.id);
+        ErrorInfo::new(ErrorCode::LicenseNotAccepted, message).with_hint(format!(
+            "read it with `localcoder models license {0}`, then agree with `localcoder models \
+             install {0} --accept-license`",
+            entry.id
+        ))
+    };
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(refused("nobody was there to agree to its licence"));
+    }
+    loop {
+        output::note(&format!("\nDo you agree to the {}? [yes / no / read]", entry.license.name));
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        match answer.trim().to_lowercase().as_str() {
+            "yes" | "y" => return Ok(()),
+            "read" | "r" => output::note(text),
+            "no" | "n" => return Err(refused("you did not agree to its licence")),
+            _ if !matches!(read, Ok(1..)) => return Err(refused("there was no answer")),
+            _ => {}
+        }
+    }
+}
+
+fn tell(meter: &Meter, event: FetchEvent) {
+    match event {
+        FetchEvent::Progress { bytes, total_bytes, bytes_per_s } => {
+            meter.show_with_speed(bytes, total_bytes, bytes_per_s);
+        }
+        FetchEvent::Checking { bytes, total_bytes } => meter.show(bytes, total_bytes),
+        FetchEvent::Waiting { wait_ms, reason } => {
+            let seconds = wait_ms.div_ceil(1_000);
+            meter.note(&format!("{reason}; trying again in {seconds} s"));
+        }
+        FetchEvent::Restarted { reason } => meter.note(&format!("beginning anew: {reason}")),
+        FetchEvent::Text { .. } | FetchEvent::Done | FetchEvent::Failed { .. } => {}
+    }
+}

@@ -1,0 +1,188 @@
+//! `models list` and `models info`: what there is, in a table for people or as JSON.
+
+use localcoder_model_store::{Entry, Installed, Listed, Source};
+use localcoder_protocol::ErrorInfo;
+use serde_json::{Value, json};
+
+use super::Models;
+use super::terminal::bytes;
+use crate::output;
+
+/// For which the memory of a model is told.
+const CONTEXT_TOKENS: u64 = 4096;
+
+pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
+    let installed = models.store.list()?;
+    let others: Vec<&Entry> = models
+        .catalog
+        .models
+        .iter()
+        .filter(|entry| installed.iter().all(|it| it.model.id != entry.id || it.problem.is_some()))
+        .collect();
+    let code_model = models.settings().code_model;
+    if json {
+        let machine = models.store.machine();
+        output::value(&json!({
+            "codeModel": code_model,
+            "installed": installed.iter().map(|it| installed_json(models, it)).collect::<Vec<_>>(),
+            "available": others.iter().map(|entry| entry_json(models, entry)).collect::<Vec<_>>(),
+            "machine": machine,
+            "usedBytes": models.store.used_bytes(),
+        }));
+        return Ok(());
+    }
+    output::line("Installed:");
+    line(code_model == "demo", "demo", "", "the bundled demo model, no code assistant");
+    for Listed { model, problem } in &installed {
+        let text = match problem {
+            Some(problem) => format!("{} (can't be used: {problem})", model.name),
+            None => model.name.clone(),
+        };
+        line(code_model == model.id, &model.id, &bytes(model.bytes), &text);
+    }
+    if !others.is_empty() {
+        output::line("\nCan be installed with `localcoder models install ID`:");
+    }
+    for entry in others {
+        let fit = models.store.machine().fit(entry.memory_bytes(CONTEXT_TOKENS));
+        let begun = models.store.loaded_bytes(&entry.sha256);
+        let begun =
+            if begun > 0 { format!("; {} of it are loaded", bytes(begun)) } else { String::new() };
+        let text = format!("{}, {}; {}{begun}", entry.name, entry.license.name, fit.text());
+        line(false, &entry.id, &bytes(entry.bytes), &text);
+    }
+    let free = models.store.machine().disk_free_bytes;
+    let used = models.store.used_bytes();
+    output::line(&format!(
+        "\nOn disk: {} in `{}`, {} free. `*` is the model for code.",
+        bytes(used),
+        models.store.folder().display(),
+        bytes(free),
+    ));
+    Ok(())
+}
+
+fn line(used: bool, id: &str, size: &str, text: &str) {
+    let mark = if used { '*' } else { ' ' };
+    output::line(&format!("{mark} {id:20} {size:>9}  {text}"));
+}
+
+pub(super) fn info(models: &Models, id: &str, json: bool) -> Result<(), ErrorInfo> {
+    let installed = models.store.list()?.into_iter().find(|listed| listed.model.id == id);
+    let entry = models.catalog.entry(id);
+    if installed.is_none() && entry.is_none() {
+        models.entry(id)?;
+    }
+    if json {
+        output::value(&json!({
+            "installed": installed.as_ref().map(|it| installed_json(models, it)),
+            "catalog": entry.map(|entry| entry_json(models, entry)),
+        }));
+        return Ok(());
+    }
+    if let Some(entry) = entry {
+        facts(&entry_facts(models, entry));
+    }
+    if let Some(Listed { model, problem }) = &installed {
+        if entry.is_some() {
+            output::line("");
+        }
+        facts(&installed_facts(models, model, problem.as_deref()));
+    }
+    Ok(())
+}
+
+/// What is known of a model: a word and a text each, none of them empty.
+type Facts = Vec<(&'static str, String)>;
+
+fn known(mut facts: Facts) -> Facts {
+    facts.retain(|(_, text)| !text.is_empty());
+    facts
+}
+
+fn facts(facts: &Facts) {
+    for (what, text) in facts {
+        output::line(&format!("{:14}{text}", format!("{what}:")));
+    }
+}
+
+/// All that a user has to know before a model is loaded.
+pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Facts {
+    let machine = models.store.machine();
+    let needed = entry.memory_bytes(CONTEXT_TOKENS);
+    let fit = machine.fit(needed);
+    let license = &entry.license;
+    let after = machine.disk_free_bytes.saturating_sub(entry.bytes);
+    let by = entry.quantized_by.as_ref().map(|by| format!(", this file by {by}"));
+    known(vec![
+        ("Model", format!("{} (`{}`)", entry.name, entry.id)),
+        ("What for", entry.summary.clone()),
+        ("Publisher", format!("{}{}", entry.publisher, by.unwrap_or_default())),
+        ("Loaded from", format!("{} ({})", entry.hosts().join(", "), entry.repository)),
+        ("Revision", entry.revision.clone()),
+        ("File", format!("{}, {}", entry.file, bytes(entry.bytes))),
+        ("Disk", format!("{} free, {} after it", bytes(machine.disk_free_bytes), bytes(after))),
+        (
+            "Memory",
+            format!("{} with {CONTEXT_TOKENS} tokens of context: {}", bytes(needed), fit.text()),
+        ),
+        ("SHA-256", entry.sha256.clone()),
+        ("Licence", format!("{}, {}", license.name, license.url)),
+        ("Commercial", if license.commercial { "yes" } else { "no" }.to_owned()),
+        ("Conditions", license.conditions.join(" ")),
+        ("Attribution", license.attribution.join(" ")),
+        ("Policy", license.policy_url.clone().unwrap_or_default()),
+    ])
+}
+
+fn installed_facts(models: &Models, model: &Installed, problem: Option<&str>) -> Facts {
+    let source = match &model.source {
+        Source::Catalog { repository, revision, .. } => format!("{repository} at {revision}"),
+        Source::File { path } => format!("imported from `{}`", path.display()),
+    };
+    let path = models.store.path_of(&model.id);
+    known(vec![
+        ("Installed", format!("{} (`{}`)", model.name, model.id)),
+        ("Can be used", problem.map_or_else(|| "yes".to_owned(), |it| format!("no: {it}"))),
+        ("File", path.map(|path| path.display().to_string()).unwrap_or_default()),
+        ("Size", bytes(model.bytes)),
+        ("From", source),
+        ("Architecture", model.architecture.clone()),
+        ("Quantization", model.quantization.clone()),
+        ("Context", format!("{} tokens", model.context_tokens)),
+        ("SHA-256", model.sha256.clone()),
+        ("Agreed to", model.consent.as_ref().map(|it| it.license_id.clone()).unwrap_or_default()),
+        (
+            "Claimed",
+            model
+                .claimed_license
+                .as_ref()
+                .map(|it| format!("licence `{it}`, not checked"))
+                .unwrap_or_default(),
+        ),
+    ])
+}
+
+fn installed_json(models: &Models, listed: &Listed) -> Value {
+    let Listed { model, problem } = listed;
+    let facts = installed_facts(models, model, problem.as_deref());
+    json!({"model": model, "problem": problem, "facts": facts_json(&facts)})
+}
+
+/// For a list that shows them as they are.
+fn facts_json(facts: &Facts) -> Value {
+    facts.iter().map(|(what, text)| json!({"what": what, "text": text})).collect()
+}
+
+fn entry_json(models: &Models, entry: &Entry) -> Value {
+    let needed = entry.memory_bytes(CONTEXT_TOKENS);
+    let fit = models.store.machine().fit(needed);
+    json!({
+        "entry": entry,
+        "memoryBytes": needed,
+        "fit": fit,
+        "fitText": fit.text(),
+        "facts": facts_json(&entry_facts(models, entry)),
+        "loadedBytes": models.store.loaded_bytes(&entry.sha256),
+    })
+}

@@ -1,0 +1,180 @@
+//! `localcoder models …`: what is installed, what can be, and the way from one to the other.
+
+mod install;
+mod list;
+mod terminal;
+mod use_model;
+
+use std::path::{Path, PathBuf};
+
+use localcoder_host::connect;
+use localcoder_model_store::{Catalog, Entry, ImportMode, Store};
+use localcoder_protocol::{ErrorCode, ErrorInfo, HostStatus, Nothing, Status};
+use localcoder_settings::{Layer, Places, Settings, resolve};
+use serde_json::{Map, Value, json};
+
+use crate::arguments::ModelsCommand;
+use crate::output;
+use terminal::{Meter, bytes};
+
+pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
+    let models = Models::open()?;
+    match command {
+        ModelsCommand::List { json } => list::list(&models, json),
+        ModelsCommand::Info { id, json } => list::info(&models, &id, json),
+        ModelsCommand::License { id, json } => install::license(&models, &id, json),
+        ModelsCommand::Install { id, accept_license, json, events } => {
+            let told = match (json, events) {
+                (_, true) => install::Told::Events,
+                (true, _) => install::Told::Json,
+                _ => install::Told::Text,
+            };
+            install::install(&models, &id, accept_license, told)
+        }
+        ModelsCommand::Discard { id, json } => models.discard(&id, json),
+        ModelsCommand::Import { path, id, in_place, json } => {
+            let mode = if in_place { ImportMode::InPlace } else { ImportMode::Copy };
+            models.import(&path, id.as_deref(), mode, json)
+        }
+        ModelsCommand::Remove { id, json } => models.remove(&id, json),
+        ModelsCommand::Verify { id, json } => models.verify(&id, json),
+        ModelsCommand::Use { id, json } => use_model::run(&models, &id, json),
+    }
+}
+
+/// What all these commands need.
+struct Models {
+    places: Places,
+    catalog: Catalog,
+    store: Store,
+}
+
+impl Models {
+    fn open() -> Result<Self, ErrorInfo> {
+        let places = Places::resolve()?;
+        let catalog = Catalog::with_file(&places.catalog_file())?;
+        let store = Store::open(&places.models)?;
+        Ok(Self { places, catalog, store })
+    }
+
+    fn entry(&self, id: &str) -> Result<&Entry, ErrorInfo> {
+        self.catalog.entry(id).ok_or_else(|| {
+            ErrorInfo::new(ErrorCode::ModelNotFound, format!("the catalog has no model `{id}`"))
+                .with_hint("`localcoder models list` shows what can be installed")
+        })
+    }
+
+    /// The settings in force: of the product's own file and of the editor.
+    fn settings(&self) -> Settings {
+        let file = object(&self.places.settings_file());
+        let editor = object(&self.places.editor_settings_file());
+        resolve(&[(Layer::File, &file), (Layer::Editor, &editor)]).settings
+    }
+
+    fn import(
+        &self,
+        path: &Path,
+        id: Option<&str>,
+        mode: ImportMode,
+        json: bool,
+    ) -> Result<(), ErrorInfo> {
+        let meter = Meter::new("reading");
+        let stopped = terminal::interrupts()?;
+        let model = self.store.import(path, id, mode, &mut |done, total| {
+            meter.show(done, total);
+            stopped.is_empty()
+        });
+        meter.clear();
+        let model = model?;
+        if json {
+            output::value(&json!({"installed": model}));
+            return Ok(());
+        }
+        output::line(&format!(
+            "`{}` is installed: {}, {}.",
+            model.id,
+            model.name,
+            bytes(model.bytes)
+        ));
+        match (&model.license, &model.claimed_license) {
+            (Some(license), _) => output::line(&format!("Licence: {}.", license.name)),
+            (None, Some(claimed)) => output::line(&format!(
+                "Its file says that its licence is `{claimed}`. That was not checked."
+            )),
+            (None, None) => output::line("Its file says nothing of a licence."),
+        }
+        output::line(&format!("`localcoder models use {}` makes it the model for code.", model.id));
+        Ok(())
+    }
+
+    fn remove(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {
+        let model = self.store.model(id)?;
+        if let Some(status) = self.host_status()? {
+            let path = self.store.path_of(id).ok();
+            let is_loaded = status.model.as_ref().is_some_and(|loaded| {
+                loaded.reference == id
+                    || path.is_some_and(|path| *loaded.reference == *path.to_string_lossy())
+            });
+            if is_loaded {
+                let message = format!("`{id}` is loaded");
+                return Err(ErrorInfo::new(ErrorCode::ModelInUse, message)
+                    .with_hint("use another model, or end the host with `localcoder host stop`"));
+            }
+        }
+        let freed = self.store.remove(id)?;
+        if json {
+            output::value(&json!({"removed": id, "freedBytes": freed}));
+        } else if freed > 0 {
+            output::line(&format!("`{id}` is removed; that makes {} of room.", bytes(freed)));
+        } else if let Some(linked) = &model.linked {
+            let path = linked.path.display();
+            output::line(&format!("`{id}` is removed; your file `{path}` is where it was."));
+        } else {
+            output::line(&format!("`{id}` is removed; another model has the same file."));
+        }
+        Ok(())
+    }
+
+    fn discard(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {
+        let entry = self.entry(id)?;
+        let freed = self.store.loaded_bytes(&entry.sha256);
+        self.store.discard_download(&entry.sha256)?;
+        if json {
+            output::value(&json!({"discarded": id, "freedBytes": freed}));
+        } else {
+            output::line(&format!("{} that were loaded of `{id}` are deleted.", bytes(freed)));
+        }
+        Ok(())
+    }
+
+    fn verify(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {
+        let meter = Meter::new("reading");
+        let stopped = terminal::interrupts()?;
+        let outcome = self.store.verify(id, &mut |done, total| {
+            meter.show(done, total);
+            stopped.is_empty()
+        });
+        meter.clear();
+        outcome?;
+        let model = self.store.model(id)?;
+        if json {
+            output::value(&json!({"verified": id, "sha256": model.sha256}));
+        } else {
+            output::line(&format!("`{id}` is what was installed: {}", model.sha256));
+        }
+        Ok(())
+    }
+
+    /// Of a running host.
+    fn host_status(&self) -> Result<Option<HostStatus>, ErrorInfo> {
+        let client = connect::connect_raw(&self.places)?;
+        client.map(|mut client| client.call::<Status>(&Nothing {}, |_, _| {})).transpose()
+    }
+}
+
+/// The values of a settings file; none where there is none or it makes no sense, which the
+/// host has told.
+fn object(path: &PathBuf) -> Map<String, Value> {
+    let text = fs_err::read_to_string(path).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}

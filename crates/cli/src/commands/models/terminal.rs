@@ -1,0 +1,100 @@
+//! Long work on a terminal: a bar with rate and time left; elsewhere a plain line now and then.
+//! Ctrl-C ends it in good order.
+
+use std::cell::Cell;
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded};
+use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressStyle};
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+
+use crate::output;
+
+/// Between two plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+const TEMPLATE: &str = "{msg} [{bar:30}] {decimal_bytes} of {decimal_total_bytes}, \
+                        {decimal_bytes_per_sec}, {eta} left";
+
+/// Bytes for people, in the units of disks.
+pub(super) fn bytes(bytes: u64) -> String {
+    DecimalBytes(bytes).to_string()
+}
+
+/// How far long work is.
+pub(super) struct Meter {
+    what: &'static str,
+    bar: Option<ProgressBar>,
+    told: Cell<Option<Instant>>,
+}
+
+impl Meter {
+    pub(super) fn new(what: &'static str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(0);
+            let style = ProgressStyle::with_template(TEMPLATE);
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_message(what);
+            bar
+        });
+        Self { what, bar, told: Cell::new(None) }
+    }
+
+    pub(super) fn show(&self, done: u64, total: u64) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(total);
+                bar.set_position(done);
+            }
+            None => self.line(|| format!("{} of {}", bytes(done), bytes(total))),
+        }
+    }
+
+    /// With a speed that somebody else has measured.
+    pub(super) fn show_with_speed(&self, done: u64, total: u64, bytes_per_s: u64) {
+        if self.bar.is_some() {
+            return self.show(done, total);
+        }
+        let left = Duration::from_secs((total - done.min(total)) / bytes_per_s.max(1));
+        self.line(|| {
+            let (done, total, speed) = (bytes(done), bytes(total), bytes(bytes_per_s));
+            format!("{done} of {total}, {speed}/s, {} left", HumanDuration(left))
+        });
+    }
+
+    /// Something worth a line of its own.
+    pub(super) fn note(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => output::note(text),
+        }
+    }
+
+    fn line(&self, text: impl FnOnce() -> String) {
+        if self.told.get().is_none_or(|told| told.elapsed() >= LINE_EVERY) {
+            self.told.set(Some(Instant::now()));
+            output::note(&format!("{}: {}", self.what, text()));
+        }
+    }
+
+    /// Takes the bar away, so that data can follow.
+    pub(super) fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Gets a message when Ctrl-C is pressed. The second one ends the program at once.
+pub(super) fn interrupts() -> Result<Receiver<()>, ErrorInfo> {
+    let (sender, receiver) = bounded(1);
+    ctrlc::set_handler(move || {
+        if sender.try_send(()).is_err() {
+            std::process::abort();
+        }
+    })
+    .map_err(|error| {
+        ErrorInfo::new(ErrorCode::Internal, "Ctrl-C can't be handled").with_cause(error.to_string())
+    })?;
+    Ok(receiver)
+}

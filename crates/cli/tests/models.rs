@@ -1,0 +1,172 @@
+//! Models from the command line, with a real server, a real file and the real programs.
+
+#![expect(clippy::unwrap_used, reason = "a test says where it fails")]
+
+use std::path::{Path, PathBuf};
+
+use localcoder_protocol::ErrorCode;
+use localcoder_test_support::Installation;
+use localcoder_test_support::downloads::{Content, sha256};
+use localcoder_test_support::http::{Reply, Server};
+use serde_json::{Value, json};
+
+fn installation() -> Installation {
+    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
+}
+
+fn demo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf")
+}
+
+/// A catalog of the user's own with one model on a server of the test.
+fn offer(installation: &Installation, server: &Server) -> Content {
+    let bytes = std::fs::read(demo()).unwrap();
+    let content = Content { sha256: sha256(&bytes), bytes };
+    let catalog = json!({"version": 1, "models": [{
+        "id": "small", "name": "Small Model", "roles": ["code"], "family": "demo",
+        "publisher": "Somebody", "parameters": 1000, "quantization": "Q8_0",
+        "file": "small.gguf", "bytes": content.bytes.len(), "sha256": content.sha256,
+        "revision": "main", "url": server.url("small.gguf"),
+        "license": {
+            "id": "Apache-2.0", "name": "Apache License 2.0", "commercial": true,
+            "url": "https://example.org/LICENSE", "attribution": ["Built with Small"],
+        },
+        "contextTokens": 2048, "kvBytesPerToken": 1024, "profile": "fast",
+    }]});
+    let config = installation.home();
+    std::fs::create_dir_all(&config).unwrap();
+    std::fs::write(config.join("catalog.json"), catalog.to_string()).unwrap();
+    content
+}
+
+fn serve() -> Server {
+    let bytes = std::fs::read(demo()).unwrap();
+    Server::start(move |asked| Reply::file(asked, &bytes, "\"1\""))
+}
+
+fn ids(list: &Value, what: &str, inner: &str) -> Vec<String> {
+    let models = list[what].as_array().unwrap();
+    models.iter().map(|it| it[inner]["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_model_is_installed_used_and_removed() {
+    let installation = installation();
+    let server = serve();
+    let content = offer(&installation, &server);
+    let list = installation.run(&["models", "list", "--json"]).ok().json();
+    assert!(ids(&list, "available", "entry").contains(&"small".to_owned()));
+    assert!(ids(&list, "available", "entry").contains(&"qwen2.5-coder-7b".to_owned()));
+
+    // Without a clear yes nothing is loaded.
+    let refused = installation.run(&["models", "install", "small"]);
+    let refused = refused.failed(ErrorCode::LicenseNotAccepted);
+    assert!(refused.stderr.contains("Apache License 2.0"), "{}", refused.stderr);
+    assert!(server.asked().is_empty());
+
+    let installed = installation.run(&["models", "install", "small", "--accept-license"]).ok();
+    assert!(installed.stdout.contains("Built with Small"), "{}", installed.stdout);
+    for fact in ["Somebody", &content.sha256, "127.0.0.1", "free", "fits this machine"] {
+        assert!(installed.stderr.contains(fact), "no {fact}: {}", installed.stderr);
+    }
+    let list = installation.run(&["models", "list", "--json"]).ok().json();
+    assert_eq!(ids(&list, "installed", "model"), ["small"]);
+    let _ = installation.run(&["models", "verify", "small"]).ok();
+
+    // It is the model for code from now on, by its id.
+    let _ = installation.run(&["models", "use", "small"]).ok();
+    let answer = installation.run(&[
+        "generate",
+        "--prompt",
+        "def f",
+        "--raw",
+        "--max-tokens",
+        "4",
+        "--json",
+    ]);
+    let _ = answer.ok();
+    let status = installation.status().unwrap();
+    assert_eq!(status["model"]["reference"], "small");
+    assert_eq!(status["model"]["name"], "Small Model");
+    assert_eq!(status["model"]["demo"], false);
+
+    // What is loaded is not removed.
+    let _ = installation.run(&["models", "remove", "small"]).failed(ErrorCode::ModelInUse);
+    let _ = installation.run(&["host", "stop"]).ok();
+    let removed = installation.run(&["models", "remove", "small", "--json"]).ok().json();
+    assert_eq!(removed["freedBytes"], content.bytes.len());
+    let gone = installation.run(&["generate", "--prompt", "x", "--max-tokens", "1"]);
+    let gone = gone.failed(ErrorCode::ModelNotFound);
+    assert!(gone.stderr.contains("models list"), "{}", gone.stderr);
+}
+
+#[test]
+fn a_file_is_imported_and_named() {
+    let installation = installation();
+    let path = demo().display().to_string();
+    let imported = installation.run(&["models", "import", &path, "--id", "mine"]).ok();
+    assert!(imported.stdout.contains("`mine` is installed"), "{}", imported.stdout);
+    let info = installation.run(&["models", "info", "mine", "--json"]).ok().json();
+    assert_eq!(info["installed"]["model"]["id"], "mine");
+    assert_eq!(info["installed"]["problem"], Value::Null);
+    let answer = installation.run(&[
+        "generate",
+        "--prompt",
+        "def f",
+        "--raw",
+        "--max-tokens",
+        "4",
+        "--model",
+        "mine",
+    ]);
+    let _ = answer.ok();
+    let _ = installation.run(&["models", "import", &path, "--id", "mine"]).failed(ErrorCode::Usage);
+    let text = installation.write("notes.gguf", "no model");
+    let refused = installation.run(&["models", "import", &text.display().to_string()]);
+    let _ = refused.failed(ErrorCode::ModelNotGguf);
+}
+
+#[test]
+fn air_gapped_nothing_is_asked_for() {
+    let installation = installation();
+    let server = serve();
+    offer(&installation, &server);
+    std::fs::write(installation.home().join("settings.json"), r#"{"airGapped": true}"#).unwrap();
+    let refused = installation.run(&["models", "install", "small", "--accept-license"]);
+    let refused = refused.failed(ErrorCode::AirGapped);
+    assert!(refused.stderr.contains("models import"), "{}", refused.stderr);
+    // The text of a licence that is not here would have to be loaded, too.
+    let refused = installation.run(&["models", "license", "llama-3-8b"]);
+    let _ = refused.failed(ErrorCode::AirGapped);
+    let shipped = installation.run(&["models", "license", "small"]).ok();
+    assert!(shipped.stdout.contains("Apache License"));
+    assert!(server.asked().is_empty());
+}
+
+#[test]
+fn a_server_that_is_gone_is_told_with_what_to_do() {
+    let installation = installation();
+    let server = Server::start(|_| Reply::status("404 Not Found", &[]));
+    offer(&installation, &server);
+    let refused = installation.run(&["models", "install", "small", "--accept-license"]);
+    let refused = refused.failed(ErrorCode::DownloadFailed);
+    assert!(refused.stderr.contains("404"), "{}", refused.stderr);
+    let unknown = installation.run(&["models", "install", "no-such-model"]);
+    let _ = unknown.failed(ErrorCode::ModelNotFound);
+    let _ = installation.run(&["models", "use", "no-such-model"]).failed(ErrorCode::ModelNotFound);
+}
+
+#[test]
+fn settings_that_can_not_be_read_are_not_written_over() {
+    let installation = installation();
+    let home = installation.home();
+    std::fs::create_dir_all(&home).unwrap();
+    std::fs::write(home.join("settings.json"), "{ // mine").unwrap();
+    let _ = installation.run(&["models", "use", "demo"]).failed(ErrorCode::InvalidSetting);
+    assert_eq!(std::fs::read_to_string(home.join("settings.json")).unwrap(), "{ // mine");
+    std::fs::write(home.join("settings.json"), r#"{"contextWindow": 1024}"#).unwrap();
+    let _ = installation.run(&["models", "use", "demo"]).ok();
+    let settings = std::fs::read_to_string(home.join("settings.json")).unwrap();
+    let settings: Value = serde_json::from_str(&settings).unwrap();
+    assert_eq!(settings, json!({"contextWindow": 1024, "codeModel": "demo"}));
+}

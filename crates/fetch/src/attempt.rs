@@ -1,0 +1,272 @@
+//! One try: ask an address for the rest of the file, follow where it leads, and write what
+//! comes. Whether there is another try is up to the download.
+
+use std::io::{self, Read as _};
+use std::time::{Duration, Instant};
+
+use localcoder_protocol::{FetchEvent, FetchFailure, FetchLimits, FetchRequest};
+use ureq::http::HeaderMap;
+use ureq::http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, LOCATION,
+    RETRY_AFTER,
+};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body};
+use url::Url;
+
+use crate::hosts::Hosts;
+use crate::partial::Partial;
+use crate::response::{Head, Meaning, judge};
+use crate::speed::Speed;
+use crate::trouble::{Remedy, Trouble, disk};
+
+/// Bytes that are read at once.
+const READ_BYTES: usize = 128 * 1024;
+/// Between two reports of progress: often enough for a moving bar.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
+/// Bytes between two looks at the free space.
+const SPACE_EVERY_BYTES: u64 = 64 * 1024 * 1024;
+/// Longest head of an answer.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// An answer whose body was not read.
+pub(crate) type Answer = ureq::http::Response<Body>;
+
+/// What a try needs.
+pub(crate) struct Attempt<'a> {
+    pub(crate) request: &'a FetchRequest,
+    pub(crate) tell: &'a mut dyn FnMut(FetchEvent),
+    /// Told at times; fails where the disk is nearly full.
+    pub(crate) space: &'a dyn Fn(u64) -> Result<(), Trouble>,
+}
+
+/// For all tries: the system's own roots, the proxy of the environment.
+pub(crate) fn agent(limits: &FetchLimits) -> Agent {
+    let connect = Some(Duration::from_millis(limits.connect_ms));
+    let stall = Some(Duration::from_millis(limits.stall_ms));
+    Agent::config_builder()
+        .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_resolve(connect)
+        .timeout_connect(connect)
+        .timeout_send_request(connect)
+        .timeout_recv_response(stall)
+        .timeout_per_read(stall)
+        // A connection that has failed is not used for the next try.
+        .max_idle_connections(0)
+        .max_response_header_size(HEAD_BYTES_MAX)
+        .user_agent(concat!("LocalCoder/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .new_agent()
+}
+
+impl Attempt<'_> {
+    /// Ends with the whole file in `partial`, or with what went wrong.
+    pub(crate) fn run(
+        &mut self,
+        agent: &Agent,
+        url: &str,
+        partial: &mut Partial,
+    ) -> Result<(), Trouble> {
+        let hosts = Hosts(&self.request.hosts);
+        let redirects = self.request.limits.redirects;
+        let answer = follow(&hosts, url, redirects, |to| {
+            let from = (partial.bytes() > 0).then(|| partial.bytes());
+            ask(agent, to, from, partial.etag(without_query(url)))
+        })?;
+        self.take(answer, url, partial)
+    }
+
+    fn take(&mut self, answer: Answer, url: &str, partial: &mut Partial) -> Result<(), Trouble> {
+        let total = self.request.bytes;
+        let head = head(answer.status().as_u16(), answer.headers());
+        let from = match judge(&head, partial.bytes(), total, &self.request.limits)? {
+            Meaning::Complete => return Ok(()),
+            Meaning::From(from) => from,
+        };
+        if from < partial.bytes() {
+            let reason = "the server does not go on where the file ended".to_owned();
+            (self.tell)(FetchEvent::Restarted { reason });
+            partial.cut(from).map_err(|error| disk(&error))?;
+        }
+        let etag = text(answer.headers(), &ETAG);
+        partial.comes_from(without_query(url), etag.as_deref()).map_err(|error| disk(&error))?;
+        self.write(answer.into_body(), partial)
+    }
+
+    fn write(&mut self, body: Body, partial: &mut Partial) -> Result<(), Trouble> {
+        let total = self.request.bytes;
+        let begun = Instant::now();
+        let (first, mut reported, mut looked) = (partial.bytes(), None, partial.bytes());
+        let mut speed = Speed::new(&self.request.limits);
+        let mut body = body.into_reader();
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            let read = match body.read(&mut buffer) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(broken(&error)),
+            };
+            let left = total - partial.bytes();
+            if read == 0 {
+                return match left {
+                    0 => Ok(()),
+                    _ => Err(Trouble::again(
+                        FetchFailure::Unreachable,
+                        format!("the connection ended {left} bytes early"),
+                    )),
+                };
+            }
+            // One byte more than the file has is enough to know.
+            if u64::try_from(read).unwrap_or(u64::MAX) > left {
+                let message = "the server sends more than the file has";
+                return Err(Trouble::new(FetchFailure::WrongFile, Remedy::Elsewhere, message));
+            }
+            partial.append(&buffer[..read]).map_err(|error| disk(&error))?;
+            self.check_magic(partial, read)?;
+            let now = begun.elapsed();
+            let come = partial.bytes() - first;
+            if speed.is_too_slow(now, come) {
+                let message = format!("only {} bytes come a second", speed.bytes_per_s(now, come));
+                return Err(Trouble::again(FetchFailure::TooSlow, message));
+            }
+            if partial.bytes() - looked >= SPACE_EVERY_BYTES {
+                looked = partial.bytes();
+                (self.space)(total - looked)?;
+            }
+            let is_due = reported.is_none_or(|reported| now >= reported + REPORT_EVERY);
+            if is_due || partial.bytes() == total {
+                reported = Some(now);
+                (self.tell)(FetchEvent::Progress {
+                    bytes: partial.bytes(),
+                    total_bytes: total,
+                    bytes_per_s: speed.bytes_per_s(now, come),
+                });
+            }
+        }
+    }
+
+    /// As soon as the first bytes are there: a page about a problem is not loaded to its end.
+    fn check_magic(&self, partial: &Partial, read: usize) -> Result<(), Trouble> {
+        let magic = self.request.magic.as_bytes();
+        let there = usize::try_from(partial.bytes()).unwrap_or(usize::MAX);
+        if there - read >= magic.len() {
+            return Ok(());
+        }
+        let beginning = partial.beginning(magic.len()).map_err(|error| disk(&error))?;
+        if magic.starts_with(&beginning) {
+            return Ok(());
+        }
+        let message = "what came is no file of the kind wanted; a network that asks you to sign \
+                       in does that";
+        Err(Trouble::new(FetchFailure::WrongFile, Remedy::Elsewhere, message))
+    }
+}
+
+/// Asks an address, and where that leads to, until an answer is no redirect.
+pub(crate) fn follow(
+    hosts: &Hosts<'_>,
+    url: &str,
+    redirects: u32,
+    mut ask: impl FnMut(&Url) -> Result<Answer, Trouble>,
+) -> Result<Answer, Trouble> {
+    let mut to = hosts.check(url)?;
+    for _ in 0..=redirects {
+        let answer = ask(&to)?;
+        if !answer.status().is_redirection() {
+            return Ok(answer);
+        }
+        let location = text(answer.headers(), &LOCATION).ok_or_else(|| {
+            let message = "the server leads elsewhere and does not say where";
+            Trouble::new(FetchFailure::Redirect, Remedy::Elsewhere, message)
+        })?;
+        to = hosts.follow(&to, &location)?;
+    }
+    let message = "the server leads from one address to the next without end";
+    Err(Trouble::new(FetchFailure::Redirect, Remedy::Elsewhere, message))
+}
+
+/// Asks for the bytes from `from` on, if they are of this version still; else for all.
+pub(crate) fn ask(
+    agent: &Agent,
+    to: &Url,
+    from: Option<u64>,
+    etag: Option<&str>,
+) -> Result<Answer, Trouble> {
+    let mut request = agent.get(to.as_str()).header("accept-encoding", "identity");
+    if let Some(from) = from {
+        request = request.header("range", format!("bytes={from}-"));
+        // A weak one says that the content is alike, not that its bytes are the same.
+        if let Some(etag) = etag.filter(|etag| !etag.starts_with("W/")) {
+            request = request.header("if-range", etag);
+        }
+    }
+    request.call().map_err(|error| unreached(&error, to))
+}
+
+pub(crate) fn head(status: u16, headers: &HeaderMap) -> Head {
+    Head {
+        status,
+        content_length: text(headers, &CONTENT_LENGTH).and_then(|text| text.trim().parse().ok()),
+        content_range: text(headers, &CONTENT_RANGE),
+        content_type: text(headers, &CONTENT_TYPE),
+        content_encoding: text(headers, &CONTENT_ENCODING),
+        retry_after: text(headers, &RETRY_AFTER),
+    }
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
+pub(crate) fn broken(error: &io::Error) -> Trouble {
+    let message = match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            return Trouble::again(FetchFailure::TooSlow, "no more bytes came");
+        }
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+            "the connection was cut".to_owned()
+        }
+        _ => format!("the connection broke: {error}"),
+    };
+    Trouble::again(FetchFailure::Unreachable, message)
+}
+
+fn unreached(error: &ureq::Error, to: &Url) -> Trouble {
+    let host = to.host_str().unwrap_or_default();
+    let (failure, why) = match error {
+        ureq::Error::HostNotFound => {
+            (FetchFailure::Unreachable, "its name is not known; is there a network?".to_owned())
+        }
+        ureq::Error::Timeout(_) => (FetchFailure::Unreachable, "it does not answer".to_owned()),
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
+            let message = format!("`{host}` can't prove who it is: {error}");
+            return Trouble::new(FetchFailure::Untrusted, Remedy::Elsewhere, message);
+        }
+        ureq::Error::Io(error) if is_about_trust(error) => {
+            let message = format!("`{host}` can't prove who it is: {error}");
+            return Trouble::new(FetchFailure::Untrusted, Remedy::Elsewhere, message);
+        }
+        ureq::Error::ConnectProxyFailed(why) => {
+            let message = format!("the proxy lets nobody through: {why}");
+            return Trouble::new(FetchFailure::Proxy, Remedy::Nothing, message);
+        }
+        ureq::Error::InvalidProxyUrl => {
+            let message = "the environment names a proxy whose address makes no sense";
+            return Trouble::new(FetchFailure::Proxy, Remedy::Nothing, message);
+        }
+        other => (FetchFailure::Unreachable, other.to_string()),
+    };
+    Trouble::again(failure, format!("`{host}` could not be reached: {why}"))
+}
+
+/// Errors of certificates come wrapped in others.
+fn is_about_trust(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData && error.to_string().contains("certificate")
+}

@@ -1,0 +1,243 @@
+//! The whole of a download: from one try to the next, from one address to the next, until the
+//! file is there or nothing helps. What a single answer means is decided in `response.rs`.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use localcoder_protocol::{FetchEvent, FetchFailure, FetchRequest};
+
+use crate::attempt::{Attempt, agent};
+use crate::partial::{Partial, Verdict};
+use crate::trouble::{Failed, Remedy, Trouble, disk};
+
+/// What counts as progress: less than this a try, and a server could keep us busy for ever.
+const PROGRESS_BYTES: u64 = 1024 * 1024;
+/// Of small files so many parts are progress each.
+const PROGRESS_PARTS: u64 = 64;
+/// Digits of a SHA-256.
+const DIGITS: usize = 64;
+
+/// Loads the file, or says why there is none.
+pub(crate) fn download(
+    request: &FetchRequest,
+    tell: &mut dyn FnMut(FetchEvent),
+) -> Result<(), Failed> {
+    check(request)?;
+    let (folder, target) = (Path::new(&request.folder), Path::new(&request.target));
+    let _lock = lock(folder, &request.sha256)?;
+    if target.exists() {
+        return Ok(());
+    }
+    let open = |tell: &mut dyn FnMut(FetchEvent)| {
+        Partial::open(folder, &request.sha256, request.bytes, &mut |bytes, total_bytes| {
+            tell(FetchEvent::Checking { bytes, total_bytes });
+        })
+        .map_err(|error| disk(&error).failed)
+    };
+    let mut partial = open(tell)?;
+    space(request, request.bytes - partial.bytes()).map_err(|trouble| trouble.failed)?;
+    let mut wrong_before = false;
+    loop {
+        Tries::new(request).fill(&mut partial, tell)?;
+        let digest = match partial.finish(&request.sha256, target) {
+            Ok(Verdict::Right) => return Ok(()),
+            Ok(Verdict::Wrong(digest)) => digest,
+            Err(error) => return Err(disk(&error).failed),
+        };
+        partial.discard().map_err(|error| disk(&error).failed)?;
+        let message = format!("its digest is {digest}, and the one wanted is {}", request.sha256);
+        if wrong_before {
+            return Err(Failed::new(FetchFailure::Checksum, message));
+        }
+        wrong_before = true;
+        tell(FetchEvent::Restarted {
+            reason: format!("the file came whole and is wrong: {message}"),
+        });
+        partial = open(tell)?;
+    }
+}
+
+/// A digest is part of file names, so nothing else may be in it.
+fn check(request: &FetchRequest) -> Result<(), Failed> {
+    let invalid = |message: &str| Err(Failed::new(FetchFailure::Invalid, message));
+    let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    if request.sha256.len() != DIGITS || !request.sha256.bytes().all(is_digit) {
+        return invalid("the digest is not 64 lower-case hexadecimal digits");
+    }
+    if request.bytes == 0 || request.urls.is_empty() {
+        return invalid("there is no address, or the file has no length");
+    }
+    Ok(())
+}
+
+/// Held as long as the value lives, and by the system no longer than this process.
+fn lock(folder: &Path, sha256: &str) -> Result<File, Failed> {
+    let path = folder.join(format!("{sha256}.lock"));
+    let failed = |error: std::io::Error| disk(&error).failed;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    let file = file.map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failed::new(FetchFailure::Busy, "another process loads the same file"))
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// Whether the disk has room for so many bytes more.
+fn space(request: &FetchRequest, bytes: u64) -> Result<(), Trouble> {
+    let stat = rustix::fs::statvfs(&request.folder).map_err(|error| disk(&error.into()))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let needed = bytes.saturating_add(request.reserve_bytes);
+    if free >= needed {
+        return Ok(());
+    }
+    let message = format!(
+        "{} more are needed on the disk: {} for the rest of the file, {} that must stay free, and \
+         {} there are",
+        size(needed - free),
+        size(bytes),
+        size(request.reserve_bytes),
+        size(free),
+    );
+    Err(Trouble::new(FetchFailure::NoSpace, Remedy::Nothing, message))
+}
+
+/// Bytes for people, in the units of disks.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes.div_ceil(1_000_000)),
+        _ => format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10),
+    }
+}
+
+/// Tries until the file has all its bytes.
+struct Tries<'a> {
+    request: &'a FetchRequest,
+    /// The address in use.
+    address: usize,
+    /// Addresses in a row that have refused.
+    refusals: usize,
+    /// Tries since the last progress.
+    count: u32,
+    /// Whether the file began anew without progress since.
+    anew: bool,
+    /// Most bytes there ever were.
+    most: u64,
+}
+
+impl<'a> Tries<'a> {
+    fn new(request: &'a FetchRequest) -> Self {
+        Self { request, address: 0, refusals: 0, count: 0, anew: false, most: 0 }
+    }
+
+    fn fill(
+        &mut self,
+        partial: &mut Partial,
+        tell: &mut dyn FnMut(FetchEvent),
+    ) -> Result<(), Failed> {
+        let agent = agent(&self.request.limits);
+        self.most = partial.bytes();
+        while partial.bytes() < self.request.bytes {
+            let url = &self.request.urls[self.address];
+            let space = |bytes| space(self.request, bytes);
+            let mut attempt = Attempt { request: self.request, tell, space: &space };
+            let Err(trouble) = attempt.run(&agent, url, partial) else { continue };
+            if self.has_progressed(partial.bytes()) {
+                (self.count, self.refusals, self.anew) = (0, 0, false);
+            }
+            let wait = self.next(trouble, partial, tell)?;
+            std::thread::sleep(wait);
+        }
+        Ok(())
+    }
+
+    /// Measured against the most there ever was: a server that begins anew each time and breaks
+    /// off each time makes none.
+    fn has_progressed(&mut self, bytes: u64) -> bool {
+        let step = PROGRESS_BYTES.min(self.request.bytes / PROGRESS_PARTS).max(1);
+        let progressed = bytes >= self.most + step;
+        self.most = self.most.max(bytes);
+        progressed
+    }
+
+    /// Decides what is tried next and after how long.
+    fn next(
+        &mut self,
+        trouble: Trouble,
+        partial: &mut Partial,
+        tell: &mut dyn FnMut(FetchEvent),
+    ) -> Result<Duration, Failed> {
+        let Trouble { failed, remedy } = trouble;
+        let asked = match remedy {
+            Remedy::Nothing => return Err(failed),
+            Remedy::Elsewhere => {
+                self.refusals += 1;
+                if self.refusals >= self.request.urls.len() {
+                    self.forget_wrong(&failed, partial)?;
+                    return Err(failed);
+                }
+                self.forget_wrong(&failed, partial)?;
+                self.address = (self.address + 1) % self.request.urls.len();
+                tell(FetchEvent::Waiting { wait_ms: 0, reason: failed.message });
+                return Ok(Duration::ZERO);
+            }
+            Remedy::Anew if self.anew => None,
+            Remedy::Anew => {
+                self.anew = true;
+                partial.cut(0).map_err(|error| disk(&error).failed)?;
+                tell(FetchEvent::Restarted { reason: failed.message });
+                return Ok(Duration::ZERO);
+            }
+            Remedy::Again(asked) => asked,
+        };
+        self.count += 1;
+        if self.count >= self.request.limits.tries {
+            return Err(failed);
+        }
+        // Another address may be in better health.
+        self.address = (self.address + 1) % self.request.urls.len();
+        let wait = asked.unwrap_or_else(|| self.pause());
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        tell(FetchEvent::Waiting { wait_ms, reason: failed.message });
+        Ok(wait)
+    }
+
+    /// What is of another file must not be gone on with.
+    fn forget_wrong(&self, failed: &Failed, partial: &mut Partial) -> Result<(), Failed> {
+        if failed.failure != FetchFailure::WrongFile {
+            return Ok(());
+        }
+        let magic = self.request.magic.as_bytes();
+        let beginning = partial.beginning(magic.len()).map_err(|error| disk(&error).failed)?;
+        if magic.starts_with(&beginning) {
+            return Ok(());
+        }
+        partial.cut(0).map_err(|error| disk(&error).failed)
+    }
+
+    /// Twice as long after each try, and not the same for all who failed at the same moment.
+    fn pause(&self) -> Duration {
+        let limits = &self.request.limits;
+        let doubled = limits.pause_ms.saturating_mul(1 << (self.count - 1).min(16));
+        let most = doubled.min(limits.pause_max_ms);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let share = u64::from(now.subsec_nanos() % 1_000);
+        Duration::from_millis(most / 2 + most / 2 * share / 1_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_for_people() {
+        assert_eq!(size(1), "1 kB");
+        assert_eq!(size(4_500_000), "5 MB");
+        assert_eq!(size(4_683_073_536), "4.6 GB");
+    }
+}

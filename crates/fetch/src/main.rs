@@ -1,0 +1,76 @@
+//! `localcoder-fetch`: one address to one verified file. The only program of the product that
+//! can open a connection off this machine; it knows nothing of models.
+//!
+//! It reads its request from standard input and tells what happens on standard output, both in
+//! lines of JSON (`localcoder_protocol::FetchTask`). The host starts it for one file, and never
+//! in air-gapped mode; ending its standard input ends it.
+
+mod attempt;
+mod download;
+mod hosts;
+mod partial;
+mod response;
+mod speed;
+mod text;
+mod trouble;
+
+use std::io::{BufRead as _, Write as _};
+use std::process::ExitCode;
+
+use localcoder_protocol::{FetchEvent, FetchFailure, FetchTask};
+
+use trouble::Failed;
+
+/// Longest request; an address has a few hundred bytes.
+const REQUEST_BYTES_MAX: u64 = 64 * 1024;
+
+fn main() -> ExitCode {
+    let result = read_task().and_then(|task| {
+        end_with_the_host();
+        match task {
+            FetchTask::File(request) => download::download(&request, &mut tell),
+            FetchTask::Text(request) => {
+                text::load(&request).map(|text| tell(FetchEvent::Text { text }))
+            }
+        }
+    });
+    match result {
+        Ok(()) => {
+            tell(FetchEvent::Done);
+            ExitCode::SUCCESS
+        }
+        Err(Failed { failure, message }) => {
+            tell(FetchEvent::Failed { failure, message });
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read_task() -> Result<FetchTask, Failed> {
+    let mut line = String::new();
+    std::io::Read::take(std::io::stdin().lock(), REQUEST_BYTES_MAX)
+        .read_line(&mut line)
+        .map_err(|error| invalid(&error.to_string()))?;
+    serde_json::from_str(&line).map_err(|error| invalid(&error.to_string()))
+}
+
+fn invalid(why: &str) -> Failed {
+    Failed { failure: FetchFailure::Invalid, message: format!("the request makes no sense: {why}") }
+}
+
+/// What was written so far is on disk, or can be fetched again: nothing is to be cleaned up.
+fn end_with_the_host() {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        std::process::abort();
+    });
+}
+
+/// A host that does not listen any more has ended, and so does this program.
+#[expect(clippy::needless_pass_by_value, reason = "events are handed on, not kept")]
+fn tell(event: FetchEvent) {
+    let mut line = serde_json::to_string(&event).unwrap_or_default();
+    line.push('\n');
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+}

@@ -1,0 +1,343 @@
+//! The unfinished file: written from the front, hashed while it is written, and given its name
+//! only when it is whole and right. It can end at any byte and be gone on with.
+//!
+//! What was written before a crash of the whole system is believed only as far as it had been
+//! told to the disk: a second file says how far that is, and in which run of the system.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// Bytes between two marks. The disk may be one mark behind, so a power cut costs two at most:
+/// the 16 MiB that may be fetched again.
+const MARK_BYTES: u64 = 8 * 1024 * 1024;
+/// Bytes that are read at once.
+const READ_BYTES: usize = 256 * 1024;
+/// Readable by all, writable by nobody: a file of the store does not change.
+const FINISHED_MODE: u32 = 0o444;
+/// Changes with every start of the system.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// What the second file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Mark {
+    /// Bytes that are on the disk for certain.
+    durable_bytes: u64,
+    /// The run of the system in which the file was written.
+    boot: String,
+    /// The address that the bytes are from, without its query, and its version there.
+    url: String,
+    etag: Option<String>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    path: PathBuf,
+    file: File,
+    hasher: Sha256,
+    bytes: u64,
+    mark: Mark,
+    marker: Marker,
+}
+
+/// How a finished file turned out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It has its name.
+    Right,
+    /// The digest it has.
+    Wrong(String),
+}
+
+impl Partial {
+    /// Opens what there is of a file, or begins one. `checking` is told how many of how many
+    /// bytes have been read again.
+    pub(crate) fn open(
+        folder: &Path,
+        sha256: &str,
+        most: u64,
+        checking: &mut dyn FnMut(u64, u64),
+    ) -> io::Result<Self> {
+        let path = folder.join(format!("{sha256}.partial"));
+        // Never through a link that somebody put there.
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
+            .open(&path)?;
+        let marks = folder.join(format!("{sha256}.mark"));
+        let boot = boot_id();
+        let mut mark: Mark = fs_err::read(&marks)
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default();
+        let same_run = !boot.is_empty() && mark.boot == boot;
+        let mut usable = file.metadata()?.len().min(most);
+        if !same_run {
+            usable = usable.min(mark.durable_bytes);
+        }
+        mark.boot = boot;
+        file.set_len(usable)?;
+        let marker = Marker::start(file.try_clone()?, marks);
+        let mut partial = Self { path, file, hasher: Sha256::new(), bytes: 0, mark, marker };
+        partial.read_again(usable, checking)?;
+        Ok(partial)
+    }
+
+    /// Bytes there are.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The version that the bytes are of, if they are from this address.
+    pub(crate) fn etag(&self, url: &str) -> Option<&str> {
+        self.mark.etag.as_deref().filter(|_| self.bytes > 0 && self.mark.url == url)
+    }
+
+    /// From where the next bytes are.
+    pub(crate) fn comes_from(&mut self, url: &str, etag: Option<&str>) -> io::Result<()> {
+        self.mark.url = url.to_owned();
+        self.mark.etag = etag.map(str::to_owned);
+        self.marker.put(self.mark.clone())
+    }
+
+    /// Adds bytes to its end.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        let before = self.bytes / MARK_BYTES;
+        self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if self.bytes / MARK_BYTES > before {
+            self.mark.durable_bytes = self.bytes;
+            self.marker.put(self.mark.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Cuts it to its first bytes.
+    pub(crate) fn cut(&mut self, bytes: u64) -> io::Result<()> {
+        if bytes == self.bytes {
+            return Ok(());
+        }
+        self.mark.durable_bytes = 0;
+        self.marker.put(self.mark.clone())?;
+        self.file.set_len(bytes)?;
+        self.read_again(bytes, &mut |_, _| {})
+    }
+
+    /// Makes the whole file durable, compares its digest and gives it its name.
+    pub(crate) fn finish(&mut self, sha256: &str, target: &Path) -> io::Result<Verdict> {
+        let digest = hex(&self.hasher.clone().finalize());
+        if digest != sha256 {
+            return Ok(Verdict::Wrong(digest));
+        }
+        self.marker.stop()?;
+        self.file.set_permissions(PermissionsExt::from_mode(FINISHED_MODE))?;
+        self.file.sync_all()?;
+        fs_err::rename(&self.path, target)?;
+        sync_folder_of(target)?;
+        let _ = std::fs::remove_file(&self.marker.path);
+        Ok(Verdict::Right)
+    }
+
+    /// Reads the first bytes for their digest, and goes on behind them.
+    fn read_again(&mut self, bytes: u64, told: &mut dyn FnMut(u64, u64)) -> io::Result<()> {
+        self.hasher = Sha256::new();
+        self.bytes = 0;
+        self.file.seek(SeekFrom::Start(0))?;
+        let mut buffer = vec![0; READ_BYTES];
+        while self.bytes < bytes {
+            let wanted = usize::try_from(bytes - self.bytes).unwrap_or(READ_BYTES).min(READ_BYTES);
+            self.file.read_exact(&mut buffer[..wanted])?;
+            self.hasher.update(&buffer[..wanted]);
+            self.bytes += u64::try_from(wanted).unwrap_or(u64::MAX);
+            told(self.bytes, bytes);
+        }
+        Ok(())
+    }
+
+    /// Removes what there is: it is no part of the file wanted.
+    pub(crate) fn discard(mut self) -> io::Result<()> {
+        self.marker.stop()?;
+        let _ = std::fs::remove_file(&self.marker.path);
+        fs_err::remove_file(&self.path)
+    }
+
+    /// What the file begins with, up to `length` bytes.
+    pub(crate) fn beginning(&self, length: usize) -> io::Result<Vec<u8>> {
+        use std::os::unix::fs::FileExt as _;
+        let there = usize::try_from(self.bytes).unwrap_or(usize::MAX).min(length);
+        let mut bytes = vec![0; there];
+        self.file.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
+    }
+}
+
+/// Tells the disk about the bytes so far, and then writes down how many these are; on a thread
+/// of its own, since a disk takes its time.
+#[derive(Debug)]
+struct Marker {
+    path: PathBuf,
+    marks: Option<SyncSender<Mark>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Marker {
+    fn start(file: File, path: PathBuf) -> Self {
+        let (marks, incoming) = sync_channel(0);
+        let to = path.clone();
+        let thread = std::thread::spawn(move || write_marks(&file, &to, &incoming));
+        Self { path, marks: Some(marks), thread: Some(thread) }
+    }
+
+    /// Waits until the mark before is written, so that the disk is never far behind.
+    fn put(&mut self, mark: Mark) -> io::Result<()> {
+        let sent = self.marks.as_ref().is_some_and(|marks| marks.send(mark).is_ok());
+        if sent { Ok(()) } else { self.stop() }
+    }
+
+    /// Ends the thread and says how it went.
+    fn stop(&mut self) -> io::Result<()> {
+        self.marks = None;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(io::Error::other("a thread ended early")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn write_marks(file: &File, path: &Path, marks: &Receiver<Mark>) -> io::Result<()> {
+    for mark in marks {
+        file.sync_data()?;
+        let folder = path.parent().unwrap_or(path);
+        let mut to = tempfile::NamedTempFile::new_in(folder)?;
+        to.write_all(&serde_json::to_vec(&mark)?)?;
+        to.as_file().sync_data()?;
+        to.persist(path).map_err(|error| error.error)?;
+    }
+    Ok(())
+}
+
+/// Without this a new name may be gone after a power cut.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(path))?.sync_all()
+}
+
+fn boot_id() -> String {
+    std::fs::read_to_string(BOOT_ID).map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(folder: &Path, sha256: &str) -> Partial {
+        Partial::open(folder, sha256, 1 << 30, &mut |_, _| {}).unwrap()
+    }
+
+    fn digest(bytes: &[u8]) -> String {
+        hex(&Sha256::digest(bytes))
+    }
+
+    #[test]
+    fn it_goes_on_where_it_ended_and_gets_its_name_when_it_is_right() {
+        let dir = tempfile::tempdir().unwrap();
+        let sha256 = digest(b"hello world");
+        let mut partial = open(dir.path(), &sha256);
+        partial.append(b"hello ").unwrap();
+        drop(partial);
+        let mut partial = open(dir.path(), &sha256);
+        // Without a mark of this run of the system nothing is believed.
+        assert_eq!(partial.bytes(), 0);
+        partial.append(b"hello world").unwrap();
+        let target = dir.path().join("blob");
+        assert_eq!(partial.finish(&sha256, &target).unwrap(), Verdict::Right);
+        assert_eq!(fs_err::read(&target).unwrap(), b"hello world");
+        let mode = fs_err::metadata(&target).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, FINISHED_MODE);
+        assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn what_is_wrong_gets_no_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let sha256 = digest(b"hello world");
+        let mut partial = open(dir.path(), &sha256);
+        partial.append(b"hello wOrld").unwrap();
+        let target = dir.path().join("blob");
+        let verdict = partial.finish(&sha256, &target).unwrap();
+        assert_eq!(verdict, Verdict::Wrong(digest(b"hello wOrld")));
+        assert!(!target.exists());
+        partial.discard().unwrap();
+        assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn in_the_same_run_of_the_system_all_that_was_written_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let bytes = vec![7; 9 * 1024 * 1024];
+        let sha256 = digest(&bytes);
+        let mut partial = open(dir.path(), &sha256);
+        partial.append(&bytes[..8_500_000]).unwrap();
+        partial.append(&bytes[8_500_000..]).unwrap();
+        // The mark is written when the thread has ended.
+        partial.marker.stop().unwrap();
+        drop(partial);
+        let again = open(dir.path(), &sha256);
+        let expected = if boot_id().is_empty() { MARK_BYTES } else { 9 * 1024 * 1024 };
+        assert!(again.bytes() >= expected.min(MARK_BYTES));
+        drop(again);
+        // After another start of the system only what was on the disk for certain.
+        let marks = dir.path().join(format!("{sha256}.mark"));
+        let mut mark: Mark = serde_json::from_slice(&fs_err::read(&marks).unwrap()).unwrap();
+        assert!(mark.durable_bytes >= MARK_BYTES);
+        mark.boot = "another".to_owned();
+        fs_err::write(&marks, serde_json::to_vec(&mark).unwrap()).unwrap();
+        assert_eq!(open(dir.path(), &sha256).bytes(), mark.durable_bytes);
+        // A mark that is torn counts as none.
+        fs_err::write(&marks, b"{\"durable").unwrap();
+        assert_eq!(open(dir.path(), &sha256).bytes(), 0);
+    }
+
+    #[test]
+    fn a_cut_file_has_the_digest_of_what_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let sha256 = digest(b"abcdef");
+        let mut partial = open(dir.path(), &sha256);
+        partial.append(b"abcXXX").unwrap();
+        partial.cut(3).unwrap();
+        partial.append(b"def").unwrap();
+        assert_eq!(partial.beginning(4).unwrap(), b"abcd");
+        let target = dir.path().join("blob");
+        assert_eq!(partial.finish(&sha256, &target).unwrap(), Verdict::Right);
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let elsewhere = dir.path().join("precious");
+        fs_err::write(&elsewhere, b"precious").unwrap();
+        let sha256 = digest(b"x");
+        let link = dir.path().join(format!("{sha256}.partial"));
+        std::os::unix::fs::symlink(&elsewhere, link).unwrap();
+        assert!(Partial::open(dir.path(), &sha256, 10, &mut |_, _| {}).is_err());
+        assert_eq!(fs_err::read(&elsewhere).unwrap(), b"precious");
+    }
+}

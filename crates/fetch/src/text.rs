@@ -1,0 +1,60 @@
+//! A short text for people, such as a licence: no digest pins it, so it is bounded, plain and
+//! read as a whole. Addresses are tried one after the other, each as often as a file's.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use localcoder_protocol::{FetchFailure, FetchText};
+use ureq::Agent;
+
+use crate::attempt::{agent, ask, broken, follow, head};
+use crate::hosts::Hosts;
+use crate::response::check_kind;
+use crate::trouble::{Failed, Remedy, Trouble};
+
+/// Loads it.
+pub(crate) fn load(request: &FetchText) -> Result<String, Failed> {
+    let agent = agent(&request.limits);
+    let mut last = Failed::new(FetchFailure::Invalid, "there is no address");
+    for url in &request.urls {
+        for attempt in 0..request.limits.tries {
+            match attempt_once(request, &agent, url) {
+                Ok(text) => return Ok(text),
+                Err(Trouble { failed, remedy: Remedy::Again(asked) }) => {
+                    last = failed;
+                    let doubled = request.limits.pause_ms << attempt.min(16);
+                    let pause = Duration::from_millis(doubled.min(request.limits.pause_max_ms));
+                    std::thread::sleep(asked.unwrap_or(pause));
+                }
+                Err(trouble) => {
+                    last = trouble.failed;
+                    break;
+                }
+            }
+        }
+    }
+    Err(last)
+}
+
+fn attempt_once(request: &FetchText, agent: &Agent, url: &str) -> Result<String, Trouble> {
+    let hosts = Hosts(&request.hosts);
+    let answer = follow(&hosts, url, request.limits.redirects, |to| ask(agent, to, None, None))?;
+    check_kind(&head(answer.status().as_u16(), answer.headers()), &request.limits)?;
+    let mut bytes = Vec::new();
+    answer
+        .into_body()
+        .into_reader()
+        .take(request.bytes_max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| broken(&error))?;
+    let wrong = |message: &str| {
+        Err(Trouble::new(FetchFailure::WrongFile, Remedy::Elsewhere, message.to_owned()))
+    };
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > request.bytes_max {
+        return wrong("the text is longer than such a text can be");
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) if !text.trim().is_empty() => Ok(text),
+        _ => wrong("what came is no text"),
+    }
+}

@@ -1,0 +1,60 @@
+//! What can go wrong, and whether trying again helps. Decided where it happens; what follows
+//! from it is up to the download.
+
+use std::time::Duration;
+
+use localcoder_protocol::FetchFailure;
+
+/// Why there will be no file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failed {
+    pub(crate) failure: FetchFailure,
+    /// A sentence without its end.
+    pub(crate) message: String,
+}
+
+impl Failed {
+    pub(crate) fn new(failure: FetchFailure, message: impl Into<String>) -> Self {
+        Self { failure, message: message.into() }
+    }
+}
+
+/// What may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// The same again, after a pause; a server may have said how long.
+    Again(Option<Duration>),
+    /// The same from the beginning of the file.
+    Anew,
+    /// Another address of the file.
+    Elsewhere,
+    /// Nothing: the trouble is on this machine.
+    Nothing,
+}
+
+/// What ended one try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) failed: Failed,
+    pub(crate) remedy: Remedy,
+}
+
+impl Trouble {
+    pub(crate) fn new(failure: FetchFailure, remedy: Remedy, message: impl Into<String>) -> Self {
+        Self { failed: Failed::new(failure, message), remedy }
+    }
+
+    pub(crate) fn again(failure: FetchFailure, message: impl Into<String>) -> Self {
+        Self::new(failure, Remedy::Again(None), message)
+    }
+}
+
+/// The disk failed: a full one is another matter than a broken one.
+pub(crate) fn disk(error: &std::io::Error) -> Trouble {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let failure = match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => FetchFailure::NoSpace,
+        _ => FetchFailure::Disk,
+    };
+    Trouble::new(failure, Remedy::Nothing, error.to_string())
+}

@@ -1,0 +1,180 @@
+//! The program against servers that do everything wrong, and against being killed.
+
+#![expect(clippy::unwrap_used, reason = "a test says where it fails")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use localcoder_protocol::{FetchEvent, FetchFailure};
+use localcoder_test_support::downloads::{
+    Content, Fault, Fetch, LOADED_AGAIN_BYTES_MAX, Random, request, trial,
+};
+use localcoder_test_support::http::{Asked, Part, Reply, Server};
+
+fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_localcoder-fetch"))
+}
+
+fn serve(content: &Content) -> Server {
+    let bytes = content.bytes.clone();
+    Server::start(move |asked| Reply::file(asked, &bytes, "\"v1\""))
+}
+
+fn left_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| !name.ends_with(".lock"));
+    names.sort();
+    names
+}
+
+#[test]
+fn every_fault_ends_as_it_must() {
+    let wrong: Vec<String> = Fault::ALL
+        .iter()
+        .flat_map(|fault| (0..3).map(move |seed| (*fault, seed)))
+        .filter_map(|(fault, seed)| {
+            let why = trial(&program(), fault, seed).err()?;
+            Some(format!("{fault:?}, seed {seed}: {why}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn progress_is_told_and_nothing_else_is_left() {
+    let content = Content::random(1, 3_000_000);
+    let server = serve(&content);
+    let dir = tempfile::tempdir().unwrap();
+    let ending = Fetch::start(&program(), &request(dir.path(), &content, vec![server.url("f")]))
+        .follow(|_, _| {});
+    assert_eq!(ending.result(), Some(Ok(())));
+    let last = ending.events.iter().rev().find_map(|event| match event {
+        FetchEvent::Progress { bytes, total_bytes, .. } => Some((*bytes, *total_bytes)),
+        _ => None,
+    });
+    assert_eq!(last, Some((3_000_000, 3_000_000)));
+    assert_eq!(left_in(dir.path()), ["blob"]);
+    let asked = &server.asked()[0];
+    assert_eq!(asked.header("accept-encoding"), Some("identity"));
+    assert!(asked.header("user-agent").unwrap().starts_with("LocalCoder/"));
+    // What is there is not loaded again.
+    let ending = Fetch::start(&program(), &request(dir.path(), &content, vec![server.url("f")]))
+        .follow(|_, _| {});
+    assert_eq!((ending.result(), server.asked().len()), (Some(Ok(())), 1));
+}
+
+#[test]
+fn what_a_kill_leaves_is_gone_on_with() {
+    let content = Content::random(2, 24 * 1024 * 1024);
+    let bytes = content.bytes.clone();
+    let slowly = move |asked: &Asked| {
+        let honest = Reply::file(asked, &bytes, "\"v1\"");
+        let start = asked.range_start().unwrap_or(0);
+        let rest = bytes[start..].to_vec();
+        let slow = Part::Slowly(rest, 256 * 1024, Duration::from_millis(1));
+        Reply { body: vec![slow], ..honest }
+    };
+    let server = Server::start(slowly);
+    let dir = tempfile::tempdir().unwrap();
+    let request = request(dir.path(), &content, vec![server.url("file")]);
+    let mut random = Random(7);
+    let mut kills = 0;
+    let ending = loop {
+        // The later ones are let through.
+        let after = if kills < 6 { random.between(1, 4) } else { usize::MAX };
+        let mut seen = 0;
+        let ending = Fetch::start(&program(), &request).follow(|fetch, event| {
+            seen += usize::from(matches!(event, FetchEvent::Progress { .. }));
+            if seen >= after {
+                fetch.kill();
+            }
+        });
+        if ending.result().is_some() {
+            break ending;
+        }
+        kills += 1;
+        assert!(!Path::new(&request.target).exists(), "an unfinished file has a name");
+    };
+    assert_eq!(ending.result(), Some(Ok(())));
+    assert!(std::fs::read(&request.target).unwrap() == content.bytes);
+    assert!(kills >= 1);
+    let again = server.sent() - content.bytes.len() as u64;
+    assert!(again <= kills * LOADED_AGAIN_BYTES_MAX / 4, "{again} bytes for {kills} kills");
+}
+
+#[test]
+fn it_ends_with_its_host() {
+    let content = Content::random(3, 1_000_000);
+    let bytes = content.bytes.clone();
+    let stalls = move |asked: &Asked| {
+        Reply::file(asked, &bytes, "\"v1\"").until(500_000, Part::Silence(Duration::from_secs(60)))
+    };
+    let server = Server::start(stalls);
+    let dir = tempfile::tempdir().unwrap();
+    let mut request = request(dir.path(), &content, vec![server.url("file")]);
+    request.limits.stall_ms = 60_000;
+    let begun = Instant::now();
+    let ending = Fetch::start(&program(), &request).follow(|fetch, _| fetch.close());
+    assert_eq!(ending.result(), None);
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(left_in(dir.path()).iter().any(|name| name.ends_with(".partial")));
+}
+
+#[test]
+fn two_do_not_load_the_same_file_at_once() {
+    let content = Content::random(4, 1_000_000);
+    let bytes = content.bytes.clone();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Arc::new(std::sync::Mutex::new(wait));
+    let server = Server::start(move |asked| {
+        let _ = wait.lock().unwrap().recv();
+        Reply::file(asked, &bytes, "\"v1\"")
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let mut request = request(dir.path(), &content, vec![server.url("file")]);
+    request.limits.stall_ms = 60_000;
+    let first = Fetch::start(&program(), &request);
+    localcoder_test_support::wait_until("the first has asked", || server.asked().len() == 1);
+    let second = Fetch::start(&program(), &request).follow(|_, _| {});
+    assert_eq!(second.result(), Some(Err(FetchFailure::Busy)));
+    go.send(()).unwrap();
+    assert_eq!(first.follow(|_, _| {}).result(), Some(Ok(())));
+}
+
+#[test]
+fn a_disk_without_room_is_told_before_anything_is_asked() {
+    let content = Content::random(5, 100_000);
+    let server = serve(&content);
+    let dir = tempfile::tempdir().unwrap();
+    let mut request = request(dir.path(), &content, vec![server.url("file")]);
+    request.reserve_bytes = u64::MAX / 2;
+    let ending = Fetch::start(&program(), &request).follow(|_, _| {});
+    assert_eq!(ending.result(), Some(Err(FetchFailure::NoSpace)));
+    assert!(server.asked().is_empty());
+    let Some(FetchEvent::Failed { message, .. }) = ending.events.last() else { panic!() };
+    assert!(message.contains("more are needed on the disk"), "{message}");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let content = Content::random(6, 1_000);
+    let server = serve(&content);
+    let dir = tempfile::tempdir().unwrap();
+    let good = request(dir.path(), &content, vec![server.url("file")]);
+    let refused = |change: &dyn Fn(&mut localcoder_protocol::FetchRequest)| {
+        let mut request = good.clone();
+        change(&mut request);
+        Fetch::start(&program(), &request).follow(|_, _| {}).result().unwrap().unwrap_err()
+    };
+    // A digest is part of a file's name.
+    assert_eq!(refused(&|it| it.sha256 = "../".repeat(21) + "x"), FetchFailure::Invalid);
+    assert_eq!(refused(&|it| it.sha256.make_ascii_uppercase()), FetchFailure::Invalid);
+    assert_eq!(refused(&|it| it.urls.clear()), FetchFailure::Invalid);
+    assert_eq!(refused(&|it| it.bytes = 0), FetchFailure::Invalid);
+    assert_eq!(refused(&|it| it.hosts.clear()), FetchFailure::Redirect);
+    assert_eq!(refused(&|it| it.folder = "/nonexistent".to_owned()), FetchFailure::Disk);
+    assert!(server.asked().is_empty());
+}

@@ -1,0 +1,388 @@
+//! What can be had: one entry for each file, with all that pins it and all that a user has to
+//! know before it is loaded. The product's own is built in; a user may add a file of the same
+//! form. An entry without a digest or a licence is refused, whoever wrote it.
+
+use std::path::Path;
+
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::hash::is_digest;
+
+/// The product's own.
+const SHIPPED: &str = include_str!("../catalog.json");
+/// The form that is understood.
+const VERSION: u32 = 1;
+/// Of an id: it is a file's name.
+const ID_LENGTH_MAX: usize = 64;
+/// Hosts of the shipped entries' addresses, and those they lead to.
+const HUGGING_FACE_HOSTS: &[&str] = &["huggingface.co", ".huggingface.co", ".hf.co"];
+
+/// A catalog file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Catalog {
+    /// The form of the file; 1.
+    pub version: u32,
+    /// Where this file's form is described; not read.
+    #[serde(default, rename = "$schema", skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// One for each file.
+    pub models: Vec<Entry>,
+}
+
+/// A model that can be installed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Entry {
+    /// By which it is called: lower-case letters, digits, `.`, `-` and `_`.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// What it is good for, in a sentence.
+    #[serde(default)]
+    pub summary: String,
+    /// What it is meant for.
+    pub roles: Vec<Role>,
+    /// Models of one family share tokenizer and template.
+    pub family: String,
+    /// Who made the model.
+    pub publisher: String,
+    /// Who made this file of it, if somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantized_by: Option<String>,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Such as `Q4_K_M`.
+    pub quantization: String,
+    /// Name of the file.
+    pub file: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256 in lower-case hexadecimal digits. Another file is never installed for it.
+    pub sha256: String,
+    /// Repository on the model hub, `owner/name`; empty where `url` says all.
+    #[serde(default)]
+    pub repository: String,
+    /// The repository's revision.
+    pub revision: String,
+    /// Address of the file; that of the repository's file at its revision where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Other addresses of the same file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mirrors: Vec<String>,
+    /// Its licence.
+    pub license: LicenseTerms,
+    /// Context length that it was trained for, in tokens.
+    pub context_tokens: u64,
+    /// Bytes of the KV cache for each token of context, as 16-bit floats.
+    pub kv_bytes_per_token: u64,
+    /// The profile that suits it.
+    pub profile: Profile,
+    /// Ids of smaller models to fall back on where memory is short, the best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lighter: Vec<String>,
+}
+
+/// What a model is meant for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// Edits and explanations of code.
+    Code,
+    /// Chat and text.
+    General,
+    /// Text at the cursor.
+    Completion,
+}
+
+/// A profile of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Profile {
+    /// Small and quick.
+    Fast,
+    /// The usual.
+    Balanced,
+    /// 13 to 14 billion weights.
+    Heavy,
+}
+
+/// What a user agrees to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LicenseTerms {
+    /// SPDX id, or the name that the model hub has for it.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Address of its text.
+    pub url: String,
+    /// Digest of the text, where it is known: another text is not agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Whether it allows commercial use.
+    pub commercial: bool,
+    /// Conditions worth knowing before reading all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<String>,
+    /// What must be shown where the model is used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attribution: Vec<String>,
+    /// Address of a policy that it refers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_url: Option<String>,
+}
+
+impl Catalog {
+    /// The product's own.
+    ///
+    /// # Panics
+    /// Never: a test reads it.
+    #[must_use]
+    pub fn shipped() -> Self {
+        Self::parse(SHIPPED).expect("a test reads it")
+    }
+
+    /// The product's own and that of the user, where there is one. Where both have an id, the
+    /// user's counts.
+    ///
+    /// # Errors
+    /// Where the user's file makes no sense: nothing of it is used then.
+    pub fn with_file(path: &Path) -> Result<Self, ErrorInfo> {
+        let mut catalog = Self::shipped();
+        let text = match fs_err::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(catalog),
+            Err(error) => return Err(unusable(path, &error.to_string())),
+        };
+        let more = Self::parse(&text).map_err(|why| unusable(path, &why))?;
+        catalog.models.retain(|entry| more.entry(&entry.id).is_none());
+        catalog.models.extend(more.models);
+        Ok(catalog)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let catalog: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if catalog.version != VERSION {
+            return Err(format!(
+                "its version is {}, and this program knows version {VERSION}",
+                catalog.version
+            ));
+        }
+        for (index, entry) in catalog.models.iter().enumerate() {
+            entry.check().map_err(|why| format!("the entry `{}`: {why}", entry.id))?;
+            if catalog.models[..index].iter().any(|other| other.id == entry.id) {
+                return Err(format!("there are two entries `{}`", entry.id));
+            }
+        }
+        Ok(catalog)
+    }
+
+    /// The entry of an id.
+    #[must_use]
+    pub fn entry(&self, id: &str) -> Option<&Entry> {
+        self.models.iter().find(|entry| entry.id == id)
+    }
+}
+
+/// The form of a catalog file as a JSON schema, for editors and other programs.
+#[must_use]
+pub fn catalog_schema() -> String {
+    let schema = schemars::schema_for!(Catalog);
+    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
+}
+
+impl Entry {
+    fn check(&self) -> Result<(), String> {
+        let named = [
+            ("name", &self.name),
+            ("file", &self.file),
+            ("publisher", &self.publisher),
+            ("quantization", &self.quantization),
+            ("revision", &self.revision),
+            ("license.id", &self.license.id),
+            ("license.name", &self.license.name),
+            ("license.url", &self.license.url),
+        ];
+        if let Some((what, _)) = named.iter().find(|(_, text)| text.trim().is_empty()) {
+            return Err(format!("`{what}` is empty"));
+        }
+        if !is_id(&self.id) {
+            return Err("an id has 1 to 64 lower-case letters, digits, `.`, `-` and `_`, and \
+                        begins with a letter or digit"
+                .to_owned());
+        }
+        if !is_digest(&self.sha256) {
+            return Err("`sha256` is not 64 lower-case hexadecimal digits".to_owned());
+        }
+        if self.bytes == 0 || self.parameters == 0 || self.context_tokens == 0 {
+            return Err("`bytes`, `parameters` and `contextTokens` are above zero".to_owned());
+        }
+        if !std::path::Path::new(&self.file)
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
+        {
+            return Err("`file` is no GGUF".to_owned());
+        }
+        if self.repository.is_empty() && self.url.is_none() {
+            return Err("there is neither `repository` nor `url`".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Addresses of the file, the preferred one first.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        let Self { repository, revision, file, .. } = self;
+        let own = self.url.clone().unwrap_or_else(|| {
+            format!("https://huggingface.co/{repository}/resolve/{revision}/{file}")
+        });
+        std::iter::once(own).chain(self.mirrors.iter().cloned()).collect()
+    }
+
+    /// Hosts that may be asked for the file: those of its addresses, and those that the model
+    /// hub leads to.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<String> {
+        hosts_for(&self.urls())
+    }
+}
+
+/// Hosts of some addresses, and those that the model hub leads to.
+pub(crate) fn hosts_for(urls: &[String]) -> Vec<String> {
+    let mut hosts: Vec<String> = Vec::new();
+    for host in urls.iter().filter_map(|url| host_of(url)) {
+        if host == HUGGING_FACE_HOSTS[0] {
+            hosts.extend(HUGGING_FACE_HOSTS.iter().map(|host| (*host).to_owned()));
+        } else {
+            hosts.push(host.to_owned());
+        }
+    }
+    hosts.dedup();
+    hosts
+}
+
+/// What can be a file's name and is easy to type.
+pub(crate) fn is_id(text: &str) -> bool {
+    let good = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (1..=ID_LENGTH_MAX).contains(&text.len())
+        && text.bytes().next().is_some_and(good)
+        && text.bytes().all(|c| good(c) || b".-_".contains(&c))
+}
+
+/// The host of an address, without a port.
+pub(crate) fn host_of(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    let host = rest.split(['/', '?', '#']).next()?;
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let end = if host.starts_with('[') {
+        host.find(']')? + 1
+    } else {
+        host.find(':').unwrap_or(host.len())
+    };
+    Some(&host[..end])
+}
+
+fn unusable(path: &Path, why: &str) -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorCode::InvalidSetting,
+        format!("your catalog `{}` can't be used", path.display()),
+    )
+    .with_cause(why.to_owned())
+    .with_hint("mend the file, or remove it: the models that LocalCoder knows need none")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::licenses::shipped_text;
+
+    fn changed(change: impl FnOnce(&mut serde_json::Value)) -> Result<Catalog, String> {
+        let mut catalog: serde_json::Value = serde_json::from_str(SHIPPED).unwrap();
+        change(&mut catalog);
+        Catalog::parse(&catalog.to_string())
+    }
+
+    #[test]
+    fn the_defaults_of_the_product_are_there_and_pinned() {
+        let catalog = Catalog::shipped();
+        for id in ["qwen2.5-coder-7b", "llama-3-8b", "qwen2.5-coder-14b"] {
+            assert!(catalog.entry(id).is_some(), "{id}");
+        }
+        for entry in &catalog.models {
+            // A revision pins; where none is known, length and digest do.
+            assert!(entry.revision.len() == 40 || entry.revision == "main", "{}", entry.id);
+            assert!(entry.license.commercial, "{}: not for everybody", entry.id);
+            let known = shipped_text(&entry.license.id).is_some();
+            assert!(known || !entry.license.attribution.is_empty(), "{}", entry.id);
+            assert!(entry.urls()[0].starts_with("https://huggingface.co/"), "{}", entry.id);
+            for lighter in &entry.lighter {
+                let lighter = catalog.entry(lighter).unwrap();
+                assert!(lighter.bytes < entry.bytes && lighter.family == entry.family);
+            }
+        }
+        // Every default has somewhere to go where memory is short, but the one whose family has
+        // nothing smaller.
+        assert!(!catalog.entry("qwen2.5-coder-7b").unwrap().lighter.is_empty());
+    }
+
+    #[test]
+    fn an_entry_that_is_not_pinned_or_has_no_licence_is_refused() {
+        for (field, value) in [
+            ("sha256", "".into()),
+            ("sha256", "../../../etc".into()),
+            ("bytes", 0.into()),
+            ("revision", " ".into()),
+            ("file", "model.safetensors".into()),
+            ("id", "../up".into()),
+            ("id", "UPPER".into()),
+            ("surprise", 1.into()),
+        ] {
+            let result = changed(|catalog| catalog["models"][0][field] = value);
+            assert!(result.is_err(), "{field}");
+        }
+        for field in ["license", "sha256", "bytes", "revision"] {
+            let result = changed(|catalog| {
+                catalog["models"][0].as_object_mut().unwrap().remove(field);
+            });
+            assert!(result.unwrap_err().contains(field), "{field}");
+        }
+        assert!(changed(|catalog| catalog["models"][0]["license"]["id"] = "".into()).is_err());
+        assert!(changed(|catalog| catalog["version"] = 2.into()).is_err());
+        let twice = changed(|catalog| {
+            let first = catalog["models"][0].clone();
+            catalog["models"].as_array_mut().unwrap().push(first);
+        });
+        assert!(twice.unwrap_err().contains("two entries"));
+    }
+
+    #[test]
+    fn a_users_entry_takes_the_place_of_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("catalog.json");
+        assert_eq!(Catalog::with_file(&path).unwrap(), Catalog::shipped());
+        let mut own = Catalog::shipped();
+        own.models.truncate(1);
+        own.models[0].name = "Mine".to_owned();
+        fs_err::write(&path, serde_json::to_vec(&own).unwrap()).unwrap();
+        let catalog = Catalog::with_file(&path).unwrap();
+        assert_eq!(catalog.models.len(), Catalog::shipped().models.len());
+        assert_eq!(catalog.entry(&own.models[0].id).unwrap().name, "Mine");
+        fs_err::write(&path, "{").unwrap();
+        assert_eq!(Catalog::with_file(&path).unwrap_err().code, ErrorCode::InvalidSetting);
+    }
+
+    #[test]
+    fn hosts_are_those_of_the_addresses() {
+        let mut entry = Catalog::shipped().models[0].clone();
+        assert_eq!(entry.hosts(), HUGGING_FACE_HOSTS);
+        entry.url = Some("http://127.0.0.1:8000/x.gguf".to_owned());
+        entry.mirrors = vec!["https://mirror.example.org/x.gguf?a=b".to_owned()];
+        assert_eq!(entry.hosts(), ["127.0.0.1", "mirror.example.org"]);
+        assert_eq!(host_of("https://[::1]:80/a"), Some("[::1]"));
+        assert_eq!(host_of("nonsense"), None);
+    }
+}

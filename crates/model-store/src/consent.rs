@@ -1,0 +1,77 @@
+//! What a user agreed to: which text, when. Kept with the model, and in a list that only grows,
+//! so that it can be shown after the model is gone.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::Entry;
+use crate::hash::hex;
+use crate::manifest::now_s;
+use crate::problem::disk;
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Consent {
+    /// Id of the licence.
+    pub license_id: String,
+    /// Digest of the text that was shown.
+    pub text_sha256: String,
+    /// When, in seconds since 1970.
+    pub at_s: u64,
+    /// Version of the product that asked.
+    pub product_version: String,
+}
+
+/// A line of the list.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    model: &'a str,
+    revision: &'a str,
+    sha256: &'a str,
+    #[serde(flatten)]
+    consent: &'a Consent,
+}
+
+impl Consent {
+    /// The user has been shown this text for the model and agrees.
+    ///
+    /// # Errors
+    /// Where it is another text than the catalog has pinned.
+    pub fn to(entry: &Entry, text: &str) -> Result<Self, ErrorInfo> {
+        let text_sha256 = hex(&Sha256::digest(text.as_bytes()));
+        let pinned = entry.license.sha256.as_ref();
+        if pinned.is_some_and(|pinned| *pinned != text_sha256) {
+            let message = format!("the licence of `{}` is another one than was known", entry.id);
+            return Err(ErrorInfo::new(ErrorCode::LicenseNotAccepted, message)
+                .with_cause(format!("its text has the digest {text_sha256}"))
+                .with_hint("update LocalCoder, which may know the new licence"));
+        }
+        Ok(Self {
+            license_id: entry.license.id.clone(),
+            text_sha256,
+            at_s: now_s(),
+            product_version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    /// Adds it to the list.
+    pub(crate) fn record(&self, list: &Path, entry: &Entry) -> Result<(), ErrorInfo> {
+        let Entry { id, revision, sha256, .. } = entry;
+        let line = Line { model: id, revision, sha256, consent: self };
+        let mut text = serde_json::to_string(&line).unwrap_or_default();
+        text.push('\n');
+        let append = || {
+            let mut file = OpenOptions::new().append(true).create(true).open(list)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        append().map_err(|error| disk(list, &error))
+    }
+}

@@ -1,0 +1,49 @@
+//! The digest of a file, with progress.
+
+use std::fs::File;
+use std::io::Read;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::Progress;
+
+/// Bytes that are read at once: enough that a disk is kept busy.
+pub(crate) const READ_BYTES: usize = 1024 * 1024;
+/// Digits of a digest.
+const DIGITS: usize = 64;
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether a text can be a digest, and so a part of a file's name.
+pub(crate) fn is_digest(text: &str) -> bool {
+    let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    text.len() == DIGITS && text.bytes().all(is_digit)
+}
+
+/// Reads a file to its end and tells its digest; `also` gets all bytes. `None` where it was
+/// cancelled.
+pub(crate) fn digest(
+    file: &mut File,
+    total: u64,
+    progress: &mut Progress<'_>,
+    mut also: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> std::io::Result<Option<String>> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; READ_BYTES];
+    let mut read_bytes = 0;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(Some(hex(&hasher.finalize())));
+        }
+        hasher.update(&buffer[..read]);
+        also(&buffer[..read])?;
+        read_bytes += u64::try_from(read).unwrap_or(u64::MAX);
+        if !progress(read_bytes, total.max(read_bytes)) {
+            return Ok(None);
+        }
+    }
+}

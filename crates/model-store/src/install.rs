@@ -1,0 +1,269 @@
+//! A model of a catalog is loaded by `localcoder-fetch`, checked and taken in. What was loaded
+//! of one that was stopped stays, and the next try goes on with it.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use localcoder_protocol::{
+    ErrorAction, ErrorCode, ErrorInfo, FetchEvent, FetchFailure, FetchLimits, FetchRequest,
+    FetchTask, FetchText,
+};
+
+use crate::catalog::{Entry, hosts_for};
+use crate::consent::Consent;
+use crate::gguf_file::checked_header;
+use crate::manifest::Installed;
+use crate::problem::{cancelled, disk};
+use crate::store::Store;
+
+/// Room that must stay on the disk.
+const RESERVE_BYTES: u64 = 1 << 30;
+/// Longest text of a licence.
+const LICENSE_BYTES_MAX: u64 = 256 * 1024;
+/// What a model's file begins with.
+const MAGIC: &str = "GGUF";
+
+/// The program that loads, and how patient it is.
+#[derive(Debug, Clone)]
+pub struct Fetcher {
+    program: PathBuf,
+    limits: FetchLimits,
+}
+
+/// A download that runs; a clone stops the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Installing(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    child: Option<Child>,
+    stopped: bool,
+}
+
+impl Installing {
+    /// Ends it; what is loaded stays.
+    pub fn stop(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.stopped = true;
+        if let Some(child) = &mut state.child {
+            let _ = child.kill();
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).stopped
+    }
+}
+
+impl Fetcher {
+    /// `program` is `localcoder-fetch`.
+    #[must_use]
+    pub fn new(program: &Path) -> Self {
+        Self { program: program.to_owned(), limits: FetchLimits::default() }
+    }
+
+    /// With other clocks; for tests.
+    #[must_use]
+    pub fn with_limits(mut self, limits: FetchLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    fn run(
+        &self,
+        task: &FetchTask,
+        running: &Installing,
+        told: &mut dyn FnMut(FetchEvent),
+    ) -> Result<(), ErrorInfo> {
+        let stdout = self.start(task, running)?;
+        let mut end = None;
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            match serde_json::from_str(&line) {
+                Ok(event @ (FetchEvent::Done | FetchEvent::Failed { .. })) => end = Some(event),
+                Ok(event) => told(event),
+                Err(error) => return Err(nonsense(&error.to_string())),
+            }
+        }
+        let child = running.0.lock().unwrap_or_else(PoisonError::into_inner).child.take();
+        let status = child.map(|mut child| child.wait());
+        match end {
+            Some(FetchEvent::Done) => Ok(()),
+            Some(FetchEvent::Failed { failure, message }) => Err(explain(failure, message)),
+            _ if running.is_stopped() => Err(cancelled("the download")),
+            _ => Err(nonsense(&format!("it ended with {status:?}"))),
+        }
+    }
+
+    fn start(
+        &self,
+        task: &FetchTask,
+        running: &Installing,
+    ) -> Result<std::process::ChildStdout, ErrorInfo> {
+        let mut state = running.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.stopped {
+            return Err(cancelled("the download"));
+        }
+        let failed = |error: std::io::Error| {
+            let program = self.program.display();
+            ErrorInfo::new(ErrorCode::DownloadFailed, format!("`{program}` could not be started"))
+                .with_cause(error.to_string())
+                .with_hint("build or install LocalCoder again")
+        };
+        let mut child = Command::new(&self.program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let mut line = serde_json::to_vec(task).map_err(|error| nonsense(&error.to_string()))?;
+        line.push(b'\n');
+        if let Some(stdin) = &mut child.stdin {
+            stdin.write_all(&line).map_err(failed)?;
+        }
+        let stdout = child.stdout.take();
+        state.child = Some(child);
+        stdout.ok_or_else(|| nonsense("it has no standard output"))
+    }
+}
+
+impl Store {
+    /// The text of a model's licence; from its publisher where it is not known here, and kept
+    /// then.
+    ///
+    /// # Errors
+    /// Where it can't be loaded.
+    pub fn load_license(
+        &self,
+        entry: &Entry,
+        fetcher: &Fetcher,
+        running: &Installing,
+    ) -> Result<String, ErrorInfo> {
+        if let Some(text) = self.license_text(entry) {
+            return Ok(text);
+        }
+        let urls = vec![entry.license.url.clone()];
+        let task = FetchTask::Text(FetchText {
+            hosts: hosts_for(&urls),
+            urls,
+            bytes_max: LICENSE_BYTES_MAX,
+            limits: fetcher.limits,
+        });
+        let mut text = String::new();
+        fetcher.run(&task, running, &mut |event| {
+            if let FetchEvent::Text { text: whole } = event {
+                text = whole;
+            }
+        })?;
+        // Another text than the pinned one is refused here.
+        Consent::to(entry, &text)?;
+        self.keep_license(entry, &text)?;
+        Ok(text)
+    }
+
+    /// Installs a model of a catalog. `told` gets what happens meanwhile.
+    ///
+    /// # Errors
+    /// Where it can't be loaded, or is no usable model; nothing is installed then, and what was
+    /// loaded is there for the next try.
+    pub fn install(
+        &self,
+        entry: &Entry,
+        consent: Consent,
+        fetcher: &Fetcher,
+        running: &Installing,
+        told: &mut dyn FnMut(FetchEvent),
+    ) -> Result<Installed, ErrorInfo> {
+        if let Ok(path) = self.path_of(&entry.id) {
+            let message = format!("`{}` is installed already", entry.id);
+            return Err(ErrorInfo::new(ErrorCode::Usage, message)
+                .with_cause(format!("its file is `{}`", path.display()))
+                .with_hint(format!("`localcoder models verify {}` checks it", entry.id)));
+        }
+        // Before a byte of it: what was agreed to is known whatever comes.
+        consent.record(&self.consents(), entry)?;
+        let blob = self.blob(&entry.sha256);
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        let task = FetchTask::File(FetchRequest {
+            urls: entry.urls(),
+            hosts: entry.hosts(),
+            folder: path(&self.downloads()),
+            target: path(&blob),
+            bytes: entry.bytes,
+            sha256: entry.sha256.clone(),
+            magic: MAGIC.to_owned(),
+            reserve_bytes: RESERVE_BYTES,
+            limits: fetcher.limits,
+        });
+        fetcher.run(&task, running, told)?;
+        let mut file = File::open(&blob).map_err(|error| disk(&blob, &error))?;
+        let header = checked_header(&blob, &mut file).inspect_err(|_| {
+            // It is the file that the catalog names, and no model: it is of no use to anybody.
+            let _ = std::fs::remove_file(&blob);
+        })?;
+        let model = Installed::of_entry(entry, &header, consent);
+        self.add(&model)?;
+        let _ = std::fs::remove_file(self.downloads().join(format!("{}.lock", entry.sha256)));
+        Ok(model)
+    }
+}
+
+fn nonsense(why: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::DownloadFailed, "the program that loads files ended without a word")
+        .with_cause(why.to_owned())
+        .with_hint("try again; if it happens again, build or install LocalCoder again")
+        .with_action(ErrorAction::Retry)
+}
+
+/// A failure, with what a user can do about it.
+fn explain(failure: FetchFailure, message: String) -> ErrorInfo {
+    let (code, what, hint) = match failure {
+        FetchFailure::NoSpace => (
+            ErrorCode::DiskFull,
+            "there is no room for the model",
+            "make room and try again: what is loaded stays",
+        ),
+        FetchFailure::Disk => (
+            ErrorCode::ModelStore,
+            "the model could not be written",
+            "check the disk and its permissions, then try again",
+        ),
+        FetchFailure::Busy => (
+            ErrorCode::Busy,
+            "the model is being loaded already",
+            "wait for the other download, or end it",
+        ),
+        FetchFailure::Checksum => (
+            ErrorCode::ChecksumMismatch,
+            "the model came twice and was wrong both times",
+            "somebody has changed the file, or something on the way does: try another network",
+        ),
+        FetchFailure::WrongFile => (
+            ErrorCode::DownloadFailed,
+            "what came is not the model",
+            "sign in to your network if it asks for that; else the file is not there any more",
+        ),
+        FetchFailure::Untrusted => (
+            ErrorCode::DownloadFailed,
+            "the connection is not safe",
+            "check the clock, and whether something on your network reads along",
+        ),
+        FetchFailure::Proxy => (
+            ErrorCode::DownloadFailed,
+            "the proxy lets nobody through",
+            "set `https_proxy` to an address with user name and password",
+        ),
+        FetchFailure::Unreachable | FetchFailure::TooSlow | FetchFailure::Server => (
+            ErrorCode::DownloadFailed,
+            "the model could not be loaded",
+            "check the network and try again: what is loaded stays",
+        ),
+        FetchFailure::Refused | FetchFailure::Redirect | FetchFailure::Invalid => (
+            ErrorCode::DownloadFailed,
+            "the model can't be had from there",
+            "update LocalCoder, or load the file by hand and import it",
+        ),
+    };
+    ErrorInfo::new(code, what).with_cause(message).with_hint(hint).with_action(ErrorAction::Retry)
+}

@@ -1,0 +1,32 @@
+//! Models on disk: the catalog of what can be had, and the store of what is there.
+//!
+//! A blob is complete and has its digest in its name, or it is not there; a manifest beside it
+//! says what it is and where it came from. Everything here blocks on the disk, so callers run it
+//! on a thread of its own. It opens no connection: `localcoder-fetch` is asked for that.
+
+mod catalog;
+mod consent;
+mod gguf_file;
+mod hash;
+mod import;
+mod install;
+mod licenses;
+mod machine;
+mod manifest;
+mod problem;
+mod store;
+mod verify;
+
+pub use catalog::{Catalog, Entry, LicenseTerms, Profile, Role, catalog_schema};
+pub use consent::Consent;
+pub use gguf_file::{checked_header, refuse};
+pub use import::ImportMode;
+pub use install::{Fetcher, Installing};
+pub use licenses::shipped_text;
+pub use machine::{Fit, Machine};
+pub use manifest::{Installed, Source};
+pub use store::{Listed, Store};
+
+/// What long work tells meanwhile: how many of how many bytes. Work whose answer is `false` ends
+/// with `cancelled` and leaves nothing behind.
+pub type Progress<'a> = dyn FnMut(u64, u64) -> bool + 'a;

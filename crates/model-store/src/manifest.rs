@@ -1,0 +1,172 @@
+//! What is known of an installed model: one small file each, written as a whole. It pins the
+//! model to the digest of its blob, and says where it came from and what was agreed to.
+
+use std::path::{Path, PathBuf};
+
+use localcoder_gguf::Header;
+use localcoder_protocol::ErrorInfo;
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{LicenseTerms, is_id};
+use crate::consent::Consent;
+use crate::hash::is_digest;
+use crate::problem::disk;
+use crate::{Entry, Role};
+
+/// The form that is understood.
+const VERSION: u32 = 1;
+
+/// An installed model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Installed {
+    version: u32,
+    /// By which it is called.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// Name of the file as it came.
+    pub file: String,
+    /// Length of the file.
+    pub bytes: u64,
+    /// Its digest.
+    pub sha256: String,
+    /// Where it came from.
+    pub source: Source,
+    /// Where it lies, if not in the store: a file of the user that was imported in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked: Option<Linked>,
+    /// What it is meant for; empty where nobody says.
+    #[serde(default)]
+    pub roles: Vec<Role>,
+    /// Architecture, such as `qwen2`.
+    pub architecture: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Such as `Q4_K_M`.
+    pub quantization: String,
+    /// Context length that it was trained for, in tokens.
+    pub context_tokens: u64,
+    /// Its licence, where a catalog says; of an imported file what the file claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<LicenseTerms>,
+    /// What the file claims of its licence; not verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_license: Option<String>,
+    /// What the user agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
+    /// When, in seconds since 1970.
+    pub installed_at_s: u64,
+}
+
+/// Where a model came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
+pub enum Source {
+    /// An entry of a catalog.
+    Catalog {
+        /// The repository.
+        repository: String,
+        /// Its revision.
+        revision: String,
+        /// The address.
+        url: String,
+    },
+    /// A file of the user.
+    File {
+        /// Where it lay.
+        path: PathBuf,
+    },
+}
+
+/// A file of the user, and how it looked when its digest was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Linked {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// When it was written, in nanoseconds since 1970.
+    pub modified_ns: u64,
+}
+
+impl Installed {
+    /// A model with this id and file.
+    pub(crate) fn new(id: &str, header: &Header, bytes: u64, sha256: &str, source: Source) -> Self {
+        Self {
+            version: VERSION,
+            id: id.to_owned(),
+            name: header.name.clone().unwrap_or_else(|| id.to_owned()),
+            file: format!("{id}.gguf"),
+            bytes,
+            sha256: sha256.to_owned(),
+            source,
+            linked: None,
+            roles: Vec::new(),
+            architecture: header.architecture.clone(),
+            parameters: header.parameters,
+            quantization: header.quantization.to_owned(),
+            context_tokens: header.context_length,
+            license: None,
+            claimed_license: header.license.clone(),
+            consent: None,
+            installed_at_s: now_s(),
+        }
+    }
+
+    /// With what the catalog says of it.
+    pub(crate) fn of_entry(entry: &Entry, header: &Header, consent: Consent) -> Self {
+        let source = Source::Catalog {
+            repository: entry.repository.clone(),
+            revision: entry.revision.clone(),
+            url: entry.urls().swap_remove(0),
+        };
+        Self {
+            name: entry.name.clone(),
+            file: entry.file.clone(),
+            roles: entry.roles.clone(),
+            license: Some(entry.license.clone()),
+            consent: Some(consent),
+            ..Self::new(&entry.id, header, entry.bytes, &entry.sha256, source)
+        }
+    }
+
+    /// Reads one; an error says why it is none.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let text = fs_err::read_to_string(path).map_err(|error| error.to_string())?;
+        let installed: Self = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let named_so = path.file_stem().is_some_and(|stem| *stem == *installed.id);
+        if installed.version != VERSION {
+            return Err(format!("it has version {}", installed.version));
+        }
+        if !named_so || !is_id(&installed.id) || !is_digest(&installed.sha256) {
+            return Err("its id or digest makes no sense".to_owned());
+        }
+        Ok(installed)
+    }
+
+    /// Writes it as a whole or not at all.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), ErrorInfo> {
+        let path = folder.join(format!("{}.json", self.id));
+        let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
+        write_whole(&path, text.as_bytes())
+    }
+}
+
+/// Writes a file so that it is there after a power cut, or the one before is.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ErrorInfo> {
+    let folder = path.parent().unwrap_or(path);
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        std::fs::File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| disk(path, &error))
+}
+
+pub(crate) fn now_s() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,260 @@
+//! The folder of installed models: blobs by digest, and a manifest for each model. Changes are
+//! made under a lock between processes; each is one rename, so that a crash leaves the store as
+//! it was or as it was to be.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+
+use crate::catalog::is_id;
+use crate::manifest::{Installed, Linked, write_whole};
+use crate::problem::{disk, unknown};
+use crate::{Entry, Machine, shipped_text};
+
+/// The user's alone: which models somebody has is nobody's business.
+const FOLDER_MODE: u32 = 0o700;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// A model and whether it can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The model.
+    pub model: Installed,
+    /// Why it can't be used, where it can't.
+    pub problem: Option<String>,
+}
+
+impl Store {
+    /// The store in a folder, which is made where it is missing.
+    ///
+    /// # Errors
+    /// Where it can't be made.
+    pub fn open(folder: &Path) -> Result<Self, ErrorInfo> {
+        let store = Self { folder: folder.to_owned() };
+        for name in ["blobs", "downloads", "manifests", "licenses"] {
+            let path = folder.join(name);
+            DirBuilder::new()
+                .recursive(true)
+                .mode(FOLDER_MODE)
+                .create(&path)
+                .map_err(|error| disk(&path, &error))?;
+        }
+        Ok(store)
+    }
+
+    /// The store in a folder, if there is one: reading makes nothing.
+    #[must_use]
+    pub fn existing(folder: &Path) -> Option<Self> {
+        folder.join("manifests").is_dir().then(|| Self { folder: folder.to_owned() })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn downloads(&self) -> PathBuf {
+        self.folder.join("downloads")
+    }
+
+    pub(crate) fn manifests(&self) -> PathBuf {
+        self.folder.join("manifests")
+    }
+
+    pub(crate) fn consents(&self) -> PathBuf {
+        self.folder.join("consents.jsonl")
+    }
+
+    pub(crate) fn blob(&self, sha256: &str) -> PathBuf {
+        self.folder.join("blobs").join(format!("sha256-{sha256}"))
+    }
+
+    /// All models, by name. A manifest that makes no sense is passed over; its blob is not lost.
+    ///
+    /// # Errors
+    /// Where the folder can't be read.
+    pub fn list(&self) -> Result<Vec<Listed>, ErrorInfo> {
+        let folder = self.manifests();
+        let entries = std::fs::read_dir(&folder).map_err(|error| disk(&folder, &error))?;
+        let paths = entries.flatten().map(|entry| entry.path());
+        let mut models: Vec<Listed> = paths
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+            .filter_map(|path| Installed::read(&path).ok())
+            .map(|model| Listed { problem: self.problem(&model), model })
+            .collect();
+        models.sort_by(|a, b| a.model.id.cmp(&b.model.id));
+        Ok(models)
+    }
+
+    /// A model by its id.
+    ///
+    /// # Errors
+    /// Where there is none, or its manifest can't be read.
+    pub fn model(&self, id: &str) -> Result<Installed, ErrorInfo> {
+        let path = self.manifests().join(format!("{id}.json"));
+        if !is_id(id) || !path.exists() {
+            return Err(unknown(id));
+        }
+        Installed::read(&path).map_err(|why| {
+            ErrorInfo::new(ErrorCode::ModelStore, format!("what is known of `{id}` can't be read"))
+                .with_cause(why)
+                .with_hint(format!("remove `{}` and install the model again", path.display()))
+        })
+    }
+
+    /// The file of a model that can be used.
+    ///
+    /// # Errors
+    /// Where it is not installed, or its file is gone or another one.
+    pub fn path_of(&self, id: &str) -> Result<PathBuf, ErrorInfo> {
+        let model = self.model(id)?;
+        match self.problem(&model) {
+            None => Ok(self.file_of(&model)),
+            Some(problem) => {
+                Err(ErrorInfo::new(ErrorCode::ModelDamaged, format!("`{id}` can't be used"))
+                    .with_cause(problem)
+                    .with_hint(format!("install it again with `localcoder models install {id}`")))
+            }
+        }
+    }
+
+    pub(crate) fn file_of(&self, model: &Installed) -> PathBuf {
+        match &model.linked {
+            Some(linked) => linked.path.clone(),
+            None => self.blob(&model.sha256),
+        }
+    }
+
+    /// What a look at the file tells, without reading it.
+    fn problem(&self, model: &Installed) -> Option<String> {
+        let path = self.file_of(model);
+        let Ok(metadata) = std::fs::metadata(&path) else {
+            return Some(format!("its file `{}` is gone", path.display()));
+        };
+        if metadata.len() != model.bytes {
+            return Some(format!(
+                "its file has {} bytes and not the {} that it had",
+                metadata.len(),
+                model.bytes
+            ));
+        }
+        let same =
+            |linked: &Linked| metadata.modified().is_ok_and(|it| ns(it) == linked.modified_ns);
+        let changed = model.linked.as_ref().is_some_and(|linked| !same(linked));
+        changed.then(|| "its file was changed since it was imported".to_owned())
+    }
+
+    /// Takes a model in whose file is in its place.
+    pub(crate) fn add(&self, model: &Installed) -> Result<(), ErrorInfo> {
+        let _lock = self.lock()?;
+        model.write(&self.manifests())
+    }
+
+    /// Removes a model; how many bytes are free then. The file is kept as long as another model
+    /// has it, and a file that lies elsewhere is the user's.
+    ///
+    /// # Errors
+    /// Where there is no such model, or the disk can't be written.
+    pub fn remove(&self, id: &str) -> Result<u64, ErrorInfo> {
+        let _lock = self.lock()?;
+        let model = self.model(id)?;
+        let manifest = self.manifests().join(format!("{id}.json"));
+        fs_err::remove_file(&manifest).map_err(|error| disk(&manifest, &error))?;
+        let shared = self
+            .list()?
+            .iter()
+            .any(|other| other.model.linked.is_none() && other.model.sha256 == model.sha256);
+        if shared || model.linked.is_some() {
+            return Ok(0);
+        }
+        let blob = self.blob(&model.sha256);
+        match std::fs::remove_file(&blob) {
+            Ok(()) => Ok(model.bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(disk(&blob, &error)),
+        }
+    }
+
+    /// Bytes that are loaded of a file that is not whole.
+    #[must_use]
+    pub fn loaded_bytes(&self, sha256: &str) -> u64 {
+        let path = self.downloads().join(format!("{sha256}.partial"));
+        std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+    }
+
+    /// Gives up what was loaded of a file.
+    ///
+    /// # Errors
+    /// Where the disk can't be written.
+    pub fn discard_download(&self, sha256: &str) -> Result<(), ErrorInfo> {
+        for end in ["partial", "mark", "lock"] {
+            let path = self.downloads().join(format!("{sha256}.{end}"));
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(disk(&path, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of all that is in the store, unfinished downloads included.
+    #[must_use]
+    pub fn used_bytes(&self) -> u64 {
+        ["blobs", "downloads"].iter().map(|name| bytes_in(&self.folder.join(name))).sum()
+    }
+
+    /// Memory of this machine and room on the store's disk.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        Machine::here(&self.folder)
+    }
+
+    /// The text of a model's licence, where it is known here: shipped, or kept from before.
+    #[must_use]
+    pub fn license_text(&self, entry: &Entry) -> Option<String> {
+        let kept = || std::fs::read_to_string(self.license_path(entry)).ok();
+        shipped_text(&entry.license.id).map(str::to_owned).or_else(kept)
+    }
+
+    /// Keeps a licence's text beside the models.
+    pub(crate) fn keep_license(&self, entry: &Entry, text: &str) -> Result<(), ErrorInfo> {
+        write_whole(&self.license_path(entry), text.as_bytes())
+    }
+
+    fn license_path(&self, entry: &Entry) -> PathBuf {
+        self.folder.join("licenses").join(format!("{}.txt", entry.id))
+    }
+
+    /// Held for moments only, so it is waited for.
+    pub(crate) fn lock(&self) -> Result<File, ErrorInfo> {
+        let path = self.folder.join("lock");
+        let lock = || {
+            let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        lock().map_err(|error: std::io::Error| disk(&path, &error))
+    }
+}
+
+fn bytes_in(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+}
+
+/// Nanoseconds since 1970.
+pub(crate) fn ns(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,304 @@
+//! The store with real model files, and with the real program that loads.
+
+#![expect(clippy::unwrap_used, reason = "a test says where it fails")]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use localcoder_model_store::{
+    Catalog, Consent, Entry, Fetcher, ImportMode, Installing, Source, Store,
+};
+use localcoder_protocol::{ErrorCode, FetchEvent};
+use localcoder_test_support::downloads::{Content, limits};
+use localcoder_test_support::http::{Asked, Part, Reply, Server};
+
+fn demo() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf")
+}
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("models")).unwrap();
+    (dir, store)
+}
+
+fn import(store: &Store, path: &Path, id: &str, mode: ImportMode) -> Result<String, ErrorCode> {
+    let result = store.import(path, Some(id), mode, &mut |_, _| true);
+    result.map(|model| model.sha256).map_err(|error| error.code)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_imported_model_is_there_and_goes_again() {
+    let (_dir, store) = store();
+    let sha256 = import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    let listed = store.list().unwrap();
+    assert_eq!(listed.len(), 1);
+    let model = &listed[0].model;
+    assert_eq!((model.id.as_str(), &listed[0].problem), ("mine", &None));
+    assert_eq!(model.source, Source::File { path: std::path::absolute(demo()).unwrap() });
+    let blob = store.path_of("mine").unwrap();
+    assert_eq!(blob.file_name().unwrap().to_string_lossy(), format!("sha256-{sha256}"));
+    assert!(std::fs::metadata(&blob).unwrap().permissions().readonly());
+    assert!(std::fs::read(&blob).unwrap() == std::fs::read(demo()).unwrap());
+    store.verify("mine", &mut |_, _| true).unwrap();
+    assert_eq!(store.remove("mine").unwrap(), model.bytes);
+    assert!(store.list().unwrap().is_empty() && !blob.exists());
+    assert_eq!(store.remove("mine").unwrap_err().code, ErrorCode::ModelNotFound);
+}
+
+#[test]
+fn two_models_may_have_one_file() {
+    let (_dir, store) = store();
+    import(&store, &demo(), "one", ImportMode::Copy).unwrap();
+    import(&store, &demo(), "two", ImportMode::Copy).unwrap();
+    assert_eq!(files(&store.folder().join("blobs")).len(), 1);
+    assert_eq!(store.remove("one").unwrap(), 0);
+    assert!(store.path_of("two").is_ok());
+    assert!(store.remove("two").unwrap() > 0);
+    assert!(files(&store.folder().join("blobs")).is_empty());
+}
+
+#[test]
+fn a_file_in_its_place_stays_the_users() {
+    let (dir, store) = store();
+    let path = dir.path().join("My Model.gguf");
+    std::fs::copy(demo(), &path).unwrap();
+    let model = store.import(&path, None, ImportMode::InPlace, &mut |_, _| true).unwrap();
+    assert_eq!(model.id, "my-model");
+    assert_eq!(store.path_of("my-model").unwrap(), path);
+    assert!(files(&store.folder().join("blobs")).is_empty());
+    // One that was written since is another one until it is imported again.
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(5)).unwrap();
+    assert_eq!(store.path_of("my-model").unwrap_err().code, ErrorCode::ModelDamaged);
+    assert!(store.list().unwrap()[0].problem.as_ref().unwrap().contains("changed"));
+    assert_eq!(store.remove("my-model").unwrap(), 0);
+    assert!(path.exists());
+}
+
+#[test]
+fn what_is_no_model_leaves_nothing() {
+    let (dir, store) = store();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let demo_bytes = std::fs::read(demo()).unwrap();
+    for (path, code) in [
+        (write("page.gguf", b"<html>"), ErrorCode::ModelNotGguf),
+        (write("empty.gguf", b""), ErrorCode::ModelNotGguf),
+        (write("half.gguf", &demo_bytes[..demo_bytes.len() / 2]), ErrorCode::ModelDamaged),
+        (dir.path().join("missing.gguf"), ErrorCode::ModelNotFound),
+        (dir.path().to_owned(), ErrorCode::ModelNotGguf),
+    ] {
+        assert_eq!(import(&store, &path, "x", ImportMode::Copy), Err(code), "{path:?}");
+    }
+    for id in ["", "UPPER", "../up", "a/b", "demo"] {
+        assert_eq!(import(&store, &demo(), id, ImportMode::Copy), Err(ErrorCode::Usage), "{id}");
+    }
+    let cancelled = store.import(&demo(), Some("x"), ImportMode::Copy, &mut |_, _| false);
+    assert_eq!(cancelled.unwrap_err().code, ErrorCode::Cancelled);
+    for folder in ["blobs", "downloads", "manifests"] {
+        assert_eq!(files(&store.folder().join(folder)), [""; 0], "{folder}");
+    }
+    import(&store, &demo(), "taken", ImportMode::Copy).unwrap();
+    assert_eq!(import(&store, &demo(), "taken", ImportMode::Copy), Err(ErrorCode::Usage));
+}
+
+#[test]
+fn damage_is_found_and_put_aside() {
+    let (_dir, store) = store();
+    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    let blob = store.path_of("mine").unwrap();
+    let mut bytes = std::fs::read(&blob).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::remove_file(&blob).unwrap();
+    std::fs::write(&blob, &bytes).unwrap();
+    let error = store.verify("mine", &mut |_, _| true).unwrap_err();
+    assert_eq!(error.code, ErrorCode::ChecksumMismatch);
+    let sha256 = store.model("mine").unwrap().sha256;
+    assert!(error.cause.unwrap().contains(&sha256));
+    // Nothing loads it any more, and importing the right file mends it.
+    assert_eq!(store.path_of("mine").unwrap_err().code, ErrorCode::ModelDamaged);
+    store.remove("mine").unwrap();
+    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    store.verify("mine", &mut |_, _| true).unwrap();
+}
+
+#[test]
+fn torn_and_foreign_manifests_are_passed_over() {
+    let (_dir, store) = store();
+    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    let manifests = store.folder().join("manifests");
+    let good = std::fs::read_to_string(manifests.join("mine.json")).unwrap();
+    std::fs::write(manifests.join("torn.json"), &good[..good.len() / 2]).unwrap();
+    std::fs::write(manifests.join("other.json"), &good).unwrap();
+    std::fs::write(manifests.join("empty.json"), "").unwrap();
+    std::fs::write(manifests.join("notes.txt"), "mine").unwrap();
+    let ids: Vec<String> =
+        store.list().unwrap().into_iter().map(|listed| listed.model.id).collect();
+    assert_eq!(ids, ["mine"]);
+    assert_eq!(store.model("torn").unwrap_err().code, ErrorCode::ModelStore);
+    assert_eq!(store.model("../mine").unwrap_err().code, ErrorCode::ModelNotFound);
+}
+
+/// A catalog's entry for some bytes on a server.
+fn entry(content: &Content, server: &Server) -> Entry {
+    let mut entry = Catalog::shipped().entry("qwen2.5-coder-0.5b").unwrap().clone();
+    entry.id = "test-model".to_owned();
+    entry.bytes = content.bytes.len() as u64;
+    entry.sha256.clone_from(&content.sha256);
+    entry.url = Some(server.url("model.gguf"));
+    entry
+}
+
+fn real() -> Content {
+    let bytes = std::fs::read(demo()).unwrap();
+    let sha256 = localcoder_test_support::downloads::sha256(&bytes);
+    Content { bytes, sha256 }
+}
+
+/// Beside the tests' own programs, where all are built.
+fn fetcher() -> Fetcher {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().unwrap().parent().unwrap().join("localcoder-fetch");
+    assert!(program.is_file(), "{} is missing: run `cargo xtask build`", program.display());
+    Fetcher::new(&program).with_limits(limits())
+}
+
+fn consent(store: &Store, entry: &Entry) -> Consent {
+    Consent::to(entry, &store.license_text(entry).unwrap()).unwrap()
+}
+
+#[test]
+fn a_model_of_a_catalog_is_installed_with_its_licence() {
+    let (_dir, store) = store();
+    let content = real();
+    let bytes = content.bytes.clone();
+    let server = Server::start(move |asked| Reply::file(asked, &bytes, "\"1\""));
+    let entry = entry(&content, &server);
+    let consent = consent(&store, &entry);
+    let mut progress = Vec::new();
+    let mut told = |event| {
+        if let FetchEvent::Progress { bytes, .. } = event {
+            progress.push(bytes);
+        }
+    };
+    let running = Installing::default();
+    let model = store.install(&entry, consent.clone(), &fetcher(), &running, &mut told).unwrap();
+    assert_eq!(progress.last(), Some(&entry.bytes));
+    assert_eq!((model.name.as_str(), model.consent), (entry.name.as_str(), Some(consent)));
+    assert_eq!(model.license.unwrap().id, "Apache-2.0");
+    store.verify("test-model", &mut |_, _| true).unwrap();
+    let list = std::fs::read_to_string(store.folder().join("consents.jsonl")).unwrap();
+    assert_eq!(list.lines().count(), 1);
+    assert!(list.contains("\"model\":\"test-model\"") && list.contains("textSha256"), "{list}");
+    assert_eq!(files(&store.folder().join("downloads")), [""; 0]);
+    // What is there is not loaded again.
+    let again =
+        store.install(&entry, model_consent(&store, &entry), &fetcher(), &running, &mut |_| {});
+    assert_eq!(again.unwrap_err().code, ErrorCode::Usage);
+    assert_eq!(server.asked().len(), 1);
+}
+
+fn model_consent(store: &Store, entry: &Entry) -> Consent {
+    consent(store, entry)
+}
+
+#[test]
+fn a_stopped_install_goes_on_where_it_ended() {
+    let (_dir, store) = store();
+    let content = real();
+    let bytes = content.bytes.clone();
+    let half = bytes.len() / 2;
+    let server = Server::start(move |asked: &Asked| {
+        let honest = Reply::file(asked, &bytes, "\"1\"");
+        match asked.number {
+            0 => honest.until(half, Part::Silence(Duration::from_secs(60))),
+            _ => honest,
+        }
+    });
+    let entry = entry(&content, &server);
+    let running = Installing::default();
+    let stop = running.clone();
+    let patient =
+        fetcher().with_limits(localcoder_protocol::FetchLimits { stall_ms: 60_000, ..limits() });
+    let stopped = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let partial = || store.loaded_bytes(&entry.sha256) >= half as u64;
+            localcoder_test_support::wait_until("half of it is there", partial);
+            stop.stop();
+        });
+        store.install(&entry, consent(&store, &entry), &patient, &running, &mut |_| {})
+    });
+    assert_eq!(stopped.unwrap_err().code, ErrorCode::Cancelled);
+    assert!(store.list().unwrap().is_empty());
+    let running = Installing::default();
+    store.install(&entry, consent(&store, &entry), &fetcher(), &running, &mut |_| {}).unwrap();
+    let again = server.sent() - entry.bytes;
+    assert!(again < entry.bytes / 4, "{again} bytes were loaded again");
+    // Giving one up removes what there is of it.
+    store.discard_download(&entry.sha256).unwrap();
+    assert_eq!(store.loaded_bytes(&entry.sha256), 0);
+}
+
+#[test]
+fn what_is_not_the_file_of_the_catalog_is_not_installed() {
+    let (_dir, store) = store();
+    let content = real();
+    let mut wrong = content.bytes.clone();
+    *wrong.last_mut().unwrap() ^= 1;
+    let server = Server::start(move |asked| Reply::file(asked, &wrong, "\"1\""));
+    let pinned = entry(&content, &server);
+    let install = |entry: &Entry| {
+        let consent = consent(&store, entry);
+        store.install(entry, consent, &fetcher(), &Installing::default(), &mut |_| {}).unwrap_err()
+    };
+    let error = install(&pinned);
+    assert_eq!(error.code, ErrorCode::ChecksumMismatch);
+    assert!(error.cause.unwrap().contains(&content.sha256));
+
+    // The right digest, and still no model.
+    let random = Content::random(1, 100_000);
+    let bytes = random.bytes.clone();
+    let server = Server::start(move |asked| Reply::file(asked, &bytes, "\"1\""));
+    let error = install(&entry(&random, &server));
+    assert!(matches!(error.code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported), "{error}");
+    assert!(store.list().unwrap().is_empty());
+    assert_eq!(files(&store.folder().join("blobs")), [""; 0]);
+}
+
+#[test]
+fn a_licence_that_is_not_shipped_is_loaded_first_and_kept() {
+    let (_dir, store) = store();
+    let server = Server::start(|asked| match asked.path.as_str() {
+        "/LICENSE" => Reply::status("200 OK", &["Content-Length: 10", "Content-Type: text/plain"])
+            .with(Part::Bytes(b"Be\nkind.\n\n".to_vec())),
+        _ => Reply::status("404 Not Found", &[]),
+    });
+    let mut entry = entry(&real(), &server);
+    entry.license.id = "kindness".to_owned();
+    entry.license.url = server.url("missing");
+    assert_eq!(store.license_text(&entry), None);
+    let running = Installing::default();
+    let error = store.load_license(&entry, &fetcher(), &running).unwrap_err();
+    assert_eq!(error.code, ErrorCode::DownloadFailed);
+    entry.license.url = server.url("LICENSE");
+    let text = store.load_license(&entry, &fetcher(), &Installing::default()).unwrap();
+    assert_eq!(text, "Be\nkind.\n\n");
+    assert_eq!(store.license_text(&entry), Some(text));
+    // Another text than the one that is pinned is not agreed to.
+    entry.license.sha256 = Some("0".repeat(64));
+    let error = Consent::to(&entry, "Be\nkind.\n\n").unwrap_err();
+    assert_eq!(error.code, ErrorCode::LicenseNotAccepted);
+}

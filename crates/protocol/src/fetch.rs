@@ -1,0 +1,177 @@
+//! What the host and `localcoder-fetch` say to each other: one [`FetchTask`] as a line of JSON
+//! on its standard input, then a [`FetchEvent`] a line on its standard output, of which the last
+//! is `done` or `failed`. When its standard input ends, so does the program: what it has is kept.
+
+use serde::{Deserialize, Serialize};
+
+/// What is to be loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "task")]
+pub enum FetchTask {
+    /// A large file with a known digest.
+    File(FetchRequest),
+    /// A short text without one.
+    Text(FetchText),
+}
+
+/// A text that a person is to read, such as a licence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchText {
+    /// Addresses of the same text, the preferred one first.
+    pub urls: Vec<String>,
+    /// See [`FetchRequest::hosts`].
+    pub hosts: Vec<String>,
+    /// A longer one is refused.
+    pub bytes_max: u64,
+    /// How long it is tried.
+    #[serde(default)]
+    pub limits: FetchLimits,
+}
+
+/// One file that is to be had: from where, as what, and what it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchRequest {
+    /// Addresses of the same file, the preferred one first. `https`, or `http` on this machine.
+    pub urls: Vec<String>,
+    /// Names of hosts that may be asked, redirects included; `.example.org` stands for all of
+    /// its subdomains.
+    pub hosts: Vec<String>,
+    /// Folder of the unfinished file and its lock; on the file system of `target`.
+    pub folder: String,
+    /// Path of the finished file. It is not there before it is whole and verified.
+    pub target: String,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+    /// Its SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// What the file begins with; anything else is somebody's page about a problem.
+    pub magic: String,
+    /// Bytes of the disk that must stay free.
+    pub reserve_bytes: u64,
+    /// How long it is tried.
+    #[serde(default)]
+    pub limits: FetchLimits,
+}
+
+/// When a connection counts as dead, and how often it is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FetchLimits {
+    /// Time to connect, and to the head of an answer.
+    pub connect_ms: u64,
+    /// Longest time without a byte.
+    pub stall_ms: u64,
+    /// Least speed over `slow_window_ms`.
+    pub slow_bytes_per_s: u64,
+    /// Over which the speed is taken.
+    pub slow_window_ms: u64,
+    /// Tries without progress.
+    pub tries: u32,
+    /// Pause before the second try; each further one is twice as long.
+    pub pause_ms: u64,
+    /// Longest pause.
+    pub pause_max_ms: u64,
+    /// Longest pause that a server may ask for.
+    pub retry_after_max_ms: u64,
+    /// Redirects in a row.
+    pub redirects: u32,
+}
+
+impl Default for FetchLimits {
+    /// For the internet.
+    fn default() -> Self {
+        Self {
+            connect_ms: 15_000,
+            stall_ms: 30_000,
+            slow_bytes_per_s: 8 * 1024,
+            slow_window_ms: 60_000,
+            tries: 6,
+            pause_ms: 1_000,
+            pause_max_ms: 32_000,
+            retry_after_max_ms: 300_000,
+            redirects: 5,
+        }
+    }
+}
+
+/// What happens meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "event")]
+pub enum FetchEvent {
+    /// What was there of an earlier try is read again.
+    Checking {
+        /// Bytes read.
+        bytes: u64,
+        /// Bytes there are.
+        total_bytes: u64,
+    },
+    /// Bytes come.
+    Progress {
+        /// Bytes on disk.
+        bytes: u64,
+        /// Length of the file.
+        total_bytes: u64,
+        /// Speed over the last seconds.
+        bytes_per_s: u64,
+    },
+    /// A try failed, and the next comes after a pause.
+    Waiting {
+        /// The pause.
+        wait_ms: u64,
+        /// Why; a sentence without its end.
+        reason: String,
+    },
+    /// What was there could not be used, so it begins anew.
+    Restarted {
+        /// Why; a sentence without its end.
+        reason: String,
+    },
+    /// The text that was wanted.
+    Text {
+        /// All of it.
+        text: String,
+    },
+    /// The file is there, whole and verified.
+    Done,
+    /// It is not, and trying again at once would not help.
+    Failed {
+        /// The kind.
+        failure: FetchFailure,
+        /// What happened; a sentence without its end.
+        message: String,
+    },
+}
+
+/// Kinds of failure, by what can be done about them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FetchFailure {
+    /// The request makes no sense.
+    Invalid,
+    /// Another process loads the same file.
+    Busy,
+    /// There is not enough room on the disk.
+    NoSpace,
+    /// The disk can't be written or read.
+    Disk,
+    /// No server was reached, or the connection broke again and again.
+    Unreachable,
+    /// A server could not prove who it is.
+    Untrusted,
+    /// Bytes come too slowly, or not at all.
+    TooSlow,
+    /// A proxy wants a password.
+    Proxy,
+    /// A server says that the file is not there or not for us.
+    Refused,
+    /// A server is in trouble.
+    Server,
+    /// A redirect leads where nothing may be loaded from.
+    Redirect,
+    /// What the server has is another file, or a page about a problem.
+    WrongFile,
+    /// The whole file came twice and had the wrong digest both times.
+    Checksum,
+}

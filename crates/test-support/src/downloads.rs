@@ -1,0 +1,493 @@
+//! Every way in which a download is known to go wrong, at random points, against the real
+//! `localcoder-fetch`. What must come of each is said beside it: the exact file, or a failure of
+//! the right kind. Used by the tests of `fetch` and by `cargo xtask faults downloads`.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use localcoder_protocol::{FetchEvent, FetchFailure, FetchLimits, FetchRequest, FetchTask};
+use sha2::{Digest as _, Sha256};
+
+use crate::http::{Asked, Part, Reply, Server};
+
+/// A version of the file that a server names.
+const ETAG: &str = "\"v1\"";
+/// What a killed process may have to load again, whatever it had.
+pub const LOADED_AGAIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Most memory the program may ever have.
+pub const MEMORY_KIB_MAX: u64 = 64 * 1024;
+
+/// What is loaded.
+#[derive(Debug, Clone)]
+pub struct Content {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Their digest.
+    pub sha256: String,
+}
+
+impl Content {
+    /// So many random bytes that begin like a model.
+    #[must_use]
+    pub fn random(seed: u64, length: usize) -> Self {
+        let mut random = Random(seed);
+        let mut bytes = b"GGUF".to_vec();
+        while bytes.len() < length {
+            bytes.extend(random.next().to_le_bytes());
+        }
+        bytes.truncate(length);
+        let sha256 = sha256(&bytes);
+        Self { bytes, sha256 }
+    }
+}
+
+/// The digest of some bytes.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Numbers that look random, the same for the same seed.
+#[derive(Debug, Clone)]
+pub struct Random(pub u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// One of the numbers from `low` up to `high`, itself left out.
+    pub fn between(&mut self, low: usize, high: usize) -> usize {
+        let span = (high - low).max(1) as u64;
+        low + usize::try_from(self.next() % span).unwrap_or(0)
+    }
+}
+
+macro_rules! faults {
+    ($($(#[doc = $doc:literal])+ $name:ident;)*) => {
+        /// What a server, or what stands before it, does.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Fault { $($(#[doc = $doc])+ $name,)* }
+
+        impl Fault {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+faults! {
+    /// The range that was asked for is ignored.
+    IgnoresRange;
+    /// The part begins earlier than it was asked for.
+    BeginsEarly;
+    /// The part is of a longer file.
+    WrongTotal;
+    /// The status is 200 and the body a part.
+    PartAsWhole;
+    /// All bytes are there already, and the server is not to be asked.
+    AllThere;
+    /// In the middle of the file the server says that it has no such range.
+    NoSuchRange;
+    /// The server's file is shorter.
+    Shorter;
+    /// More bytes come than the file has.
+    Longer;
+    /// Bytes come without end and without a length.
+    Endless;
+    /// The connection is cut, several times.
+    Reset;
+    /// The connection ends early as if that were all.
+    EndsEarly;
+    /// Nothing comes any more.
+    Stall;
+    /// A byte comes at times.
+    Drip;
+    /// Between two tries the file became another one.
+    Replaced;
+    /// The file is the same and has another version's name.
+    Renamed;
+    /// The body is packed.
+    Packed;
+    /// A redirect leads to itself.
+    RedirectLoop;
+    /// A redirect leads to a host that nobody named.
+    RedirectElsewhere;
+    /// A redirect leads to this machine again, which is allowed.
+    RedirectHere;
+    /// The server does not speak TLS.
+    NoEncryption;
+    /// A page asks to sign in.
+    SignInPage;
+    /// The same, called a file.
+    SignInFile;
+    /// The server is overloaded for a moment.
+    Overloaded;
+    /// It stays so.
+    OverloadedForEver;
+    /// The proxy wants a password.
+    ProxyPassword;
+    /// The file is not there.
+    NotThere;
+    /// The file arrives with a wrong byte, once.
+    DamagedOnce;
+    /// It arrives so every time.
+    DamagedAlways;
+    /// The first address has nothing, the second has it.
+    Mirror;
+    /// Nobody listens.
+    NobodyThere;
+}
+
+/// What must come of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// The exact file.
+    Whole,
+    /// One of these failures, and no file.
+    Fails(&'static [FetchFailure]),
+}
+
+impl Fault {
+    /// What must come of it.
+    #[must_use]
+    pub fn expected(self) -> Expected {
+        match self {
+            Self::WrongTotal
+            | Self::Shorter
+            | Self::Longer
+            | Self::Endless
+            | Self::Packed
+            | Self::SignInPage
+            | Self::SignInFile => Expected::Fails(&[FetchFailure::WrongFile]),
+            Self::RedirectLoop | Self::RedirectElsewhere => {
+                Expected::Fails(&[FetchFailure::Redirect])
+            }
+            Self::NoEncryption => {
+                Expected::Fails(&[FetchFailure::Unreachable, FetchFailure::Untrusted])
+            }
+            Self::NobodyThere => Expected::Fails(&[FetchFailure::Unreachable]),
+            Self::OverloadedForEver => Expected::Fails(&[FetchFailure::Server]),
+            Self::ProxyPassword => Expected::Fails(&[FetchFailure::Proxy]),
+            Self::NotThere => Expected::Fails(&[FetchFailure::Refused]),
+            // The new file may also have another length.
+            Self::Replaced => Expected::Fails(&[FetchFailure::Checksum, FetchFailure::WrongFile]),
+            Self::DamagedAlways => Expected::Fails(&[FetchFailure::Checksum]),
+            _ => Expected::Whole,
+        }
+    }
+
+    /// Whether it befalls a download that is gone on with: then the first answer is cut.
+    fn is_of_a_resumed_one(self) -> bool {
+        matches!(
+            self,
+            Self::IgnoresRange
+                | Self::BeginsEarly
+                | Self::WrongTotal
+                | Self::PartAsWhole
+                | Self::NoSuchRange
+                | Self::Replaced
+                | Self::Renamed
+        )
+    }
+}
+
+/// Clocks that run a hundred times as fast as those of the product.
+#[must_use]
+pub fn limits() -> FetchLimits {
+    FetchLimits {
+        connect_ms: 2_000,
+        stall_ms: 300,
+        slow_bytes_per_s: 8 * 1024,
+        slow_window_ms: 400,
+        pause_ms: 4,
+        pause_max_ms: 60,
+        retry_after_max_ms: 20,
+        ..FetchLimits::default()
+    }
+}
+
+/// A request for this file from these addresses.
+#[must_use]
+pub fn request(folder: &Path, content: &Content, urls: Vec<String>) -> FetchRequest {
+    let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    FetchRequest {
+        urls,
+        hosts: vec!["127.0.0.1".to_owned()],
+        folder: folder.to_string_lossy().into_owned(),
+        target: path("blob"),
+        bytes: content.bytes.len() as u64,
+        sha256: content.sha256.clone(),
+        magic: "GGUF".to_owned(),
+        reserve_bytes: 1,
+        limits: limits(),
+    }
+}
+
+/// One run of the program.
+#[derive(Debug)]
+pub struct Fetch {
+    child: Child,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// All that it told.
+    pub events: Vec<FetchEvent>,
+    /// Most memory it was seen with.
+    pub memory_kib: u64,
+}
+
+impl Ending {
+    /// Whether the file is there, else the failure; `None` where it was killed.
+    #[must_use]
+    pub fn result(&self) -> Option<Result<(), FetchFailure>> {
+        match self.events.last()? {
+            FetchEvent::Done => Some(Ok(())),
+            FetchEvent::Failed { failure, .. } => Some(Err(*failure)),
+            _ => None,
+        }
+    }
+}
+
+impl Fetch {
+    /// Starts it. `program` is the built `localcoder-fetch`.
+    ///
+    /// # Panics
+    /// Where it can't be started.
+    #[must_use]
+    pub fn start(program: &Path, request: &FetchRequest) -> Self {
+        // Without the proxies that a test's machine may have.
+        let mut child = Command::new(program)
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let task = FetchTask::File(request.clone());
+        let mut line = serde_json::to_vec(&task).expect("it is plain data");
+        line.push(b'\n');
+        let stdin = child.stdin.as_mut().expect("it was asked for as a pipe");
+        // One that ends at once need not read it.
+        let _ = stdin.write_all(&line);
+        Self { child }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it at once.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+    }
+
+    /// Ends what it listens to, as a host does that ends.
+    pub fn close(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// Follows it to its end; `told` hears each event.
+    ///
+    /// # Panics
+    /// Where it writes what is no event.
+    pub fn follow(mut self, mut told: impl FnMut(&mut Self, &FetchEvent)) -> Ending {
+        let stdout = self.child.stdout.take().expect("it was asked for as a pipe");
+        let mut ending = Ending { events: Vec::new(), memory_kib: 0 };
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let event: FetchEvent = serde_json::from_str(&line)
+                .unwrap_or_else(|error| panic!("`{line}` is no event: {error}"));
+            ending.memory_kib = ending.memory_kib.max(peak_memory_kib(self.pid()));
+            told(&mut self, &event);
+            ending.events.push(event);
+        }
+        let _ = self.child.wait();
+        ending
+    }
+}
+
+fn peak_memory_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// Runs one trial; what is wrong, where something is.
+///
+/// # Errors
+/// Where what came of it is not what must.
+pub fn trial(program: &Path, fault: Fault, seed: u64) -> Result<Ending, String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut random = Random(seed);
+    let length = random.between(70_000, 1_500_000);
+    let content = Content::random(seed, length);
+    let cut = random.between(1, length);
+    let server = serve(fault, content.clone(), cut, random.clone());
+    let mut request = request(folder.path(), &content, addresses(fault, &server));
+    if fault == Fault::AllThere {
+        put_all_there(folder.path(), &content)?;
+    }
+    if fault == Fault::RedirectElsewhere {
+        // Not even a name server is to be asked for it.
+        request.limits.connect_ms = 1;
+    }
+    let ending = Fetch::start(program, &request).follow(|_, _| {});
+    check(fault.expected(), &ending, &PathBuf::from(&request.target), &content)?;
+    if fault == Fault::AllThere && !server.asked().is_empty() {
+        return Err("the server was asked for what was there".to_owned());
+    }
+    Ok(ending)
+}
+
+fn addresses(fault: Fault, server: &Server) -> Vec<String> {
+    match fault {
+        Fault::NoEncryption => vec![server.url("file").replace("http:", "https:")],
+        Fault::NobodyThere => vec!["http://127.0.0.1:1/file".to_owned()],
+        Fault::Mirror => vec![server.url("missing"), server.url("file")],
+        _ => vec![server.url("file?secret=1")],
+    }
+}
+
+/// As a run leaves it that was killed before the last step.
+fn put_all_there(folder: &Path, content: &Content) -> Result<(), String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let mark = serde_json::json!({"durableBytes": content.bytes.len(), "boot": boot.trim()});
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(folder.join(format!("{}.{name}", content.sha256)), bytes)
+            .map_err(|error| error.to_string())
+    };
+    write("partial", &content.bytes)?;
+    write("mark", mark.to_string().as_bytes())
+}
+
+fn check(
+    expected: Expected,
+    ending: &Ending,
+    target: &Path,
+    content: &Content,
+) -> Result<(), String> {
+    let there = std::fs::read(target).ok();
+    let last = ending.events.last();
+    match (expected, ending.result()) {
+        (Expected::Whole, Some(Ok(()))) => {}
+        (Expected::Fails(failures), Some(Err(failure))) if failures.contains(&failure) => {}
+        _ => return Err(format!("it ended with {last:?}, expected was {expected:?}")),
+    }
+    match (expected, there) {
+        (Expected::Whole, Some(bytes)) if bytes == content.bytes => {}
+        (Expected::Fails(_), None) => {}
+        (_, there) => {
+            return Err(format!("there are {:?} bytes", there.map(|bytes| bytes.len())));
+        }
+    }
+    if let Some(FetchEvent::Failed { message, .. }) = last
+        && (message.len() < 10 || message.contains("secret"))
+    {
+        return Err(format!("its message is `{message}`"));
+    }
+    if ending.memory_kib > MEMORY_KIB_MAX {
+        return Err(format!("it had {} KiB of memory", ending.memory_kib));
+    }
+    Ok(())
+}
+
+fn serve(fault: Fault, content: Content, cut: usize, random: Random) -> Server {
+    Server::start(move |asked| {
+        let honest = Reply::file(asked, &content.bytes, ETAG);
+        let at = asked.range_start().unwrap_or(0);
+        let turn = match (fault.is_of_a_resumed_one(), asked.number) {
+            (true, 0) => return honest.until(cut, Part::Reset),
+            (true, number) => number - 1,
+            (false, number) => number,
+        };
+        answer(fault, turn, asked, honest, (&content.bytes, at, cut, random.clone()))
+    })
+}
+
+fn answer(
+    fault: Fault,
+    turn: usize,
+    asked: &Asked,
+    honest: Reply,
+    (bytes, at, cut, mut random): (&[u8], usize, usize, Random),
+) -> Reply {
+    let total = bytes.len();
+    let part = |status: &str, start: usize, total_said: usize| {
+        let range = format!("Content-Range: bytes {start}-{}/{total_said}", total_said - 1);
+        Reply::status(status, &[&range]).with(Part::Bytes(bytes[start..].to_vec()))
+    };
+    let whole = |body: Vec<u8>| {
+        let length = format!("Content-Length: {}", body.len());
+        Reply::status("200 OK", &[&length]).with(Part::Bytes(body))
+    };
+    let page = b"<html><body>Sign in</body></html>".to_vec();
+    let mut other = bytes.to_vec();
+    other[cut.clamp(4, total - 1)] ^= 1;
+    match (fault, turn) {
+        (Fault::IgnoresRange, 0) => whole(bytes.to_vec()),
+        (Fault::BeginsEarly, 0) => {
+            part("206 Partial Content", at - random.between(0, at + 1), total)
+        }
+        (Fault::WrongTotal, _) => part("206 Partial Content", at, total + 1),
+        (Fault::PartAsWhole, 0) => part("200 OK", at, total),
+        (Fault::NoSuchRange, 0) => Reply::status("416 Range Not Satisfiable", &[]),
+        (Fault::Shorter, _) => whole(bytes[..total - 1].to_vec()),
+        (Fault::Longer, _) => {
+            let more = [bytes, &[0; 100]].concat();
+            Reply::status("200 OK", &[]).with(Part::Bytes(more))
+        }
+        (Fault::Endless, _) => {
+            let more = [bytes, &vec![0; 4 * 1024 * 1024]].concat();
+            Reply::status("200 OK", &[]).with(Part::Bytes(more))
+        }
+        (Fault::Reset, 0..=3) => {
+            let left = total - at;
+            honest.until(random.between(left / 8, left / 2 + 1), Part::Reset)
+        }
+        (Fault::EndsEarly, 0) => honest.until(cut, Part::Bytes(Vec::new())),
+        (Fault::Stall, 0) => honest.until(cut, Part::Silence(Duration::from_secs(20))),
+        (Fault::Drip, 0) => {
+            let drip = Part::Slowly(bytes[cut..].to_vec(), 1, Duration::from_millis(20));
+            honest.until(cut, drip)
+        }
+        (Fault::Replaced, _) => Reply::file(asked, &other, "\"v2\""),
+        (Fault::Renamed, _) => Reply::file(asked, bytes, "\"v2\""),
+        (Fault::Packed, _) => {
+            let mut reply = whole(bytes.to_vec());
+            reply.head.push("Content-Encoding: gzip".to_owned());
+            reply
+        }
+        (Fault::RedirectLoop, _) => Reply::status("302 Found", &["Location: /file?secret=2"]),
+        (Fault::RedirectElsewhere, _) => {
+            Reply::status("302 Found", &["Location: https://user:key@elsewhere.example/?secret=3"])
+        }
+        (Fault::RedirectHere, 0 | 1) => Reply::status("307 Temporary", &["Location: /other"]),
+        (Fault::SignInPage, _) => {
+            let mut reply = whole(page);
+            reply.head.push("Content-Type: text/html".to_owned());
+            reply
+        }
+        (Fault::SignInFile, _) => {
+            let mut body = page;
+            body.resize(total, b' ');
+            whole(body)
+        }
+        (Fault::Overloaded, 0) => Reply::status("503 Busy", &["Retry-After: 1"]),
+        (Fault::Overloaded, 1) => Reply::status("429 Too Many", &[]),
+        (Fault::OverloadedForEver, _) => Reply::status("503 Busy", &["Retry-After: 9999999"]),
+        (Fault::ProxyPassword, _) => Reply::status("407 Proxy", &["Proxy-Authenticate: Basic"]),
+        (Fault::NotThere, _) => Reply::status("404 Not Found", &[]),
+        (Fault::Mirror, _) if asked.path == "/missing" => Reply::status("404 Not Found", &[]),
+        (Fault::DamagedOnce, 0) | (Fault::DamagedAlways, _) => whole(other),
+        _ => honest,
+    }
+}

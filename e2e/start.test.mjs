@@ -1,0 +1,16 @@
+/** The start before any window is there: the model is loaded while the editor is. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Ide } from "./support/ide.mjs";
+
+test("the model is loaded before a window is open", { timeout: 120_000 }, async () => {
+  const ide = new Ide();
+  try {
+    await ide.start();
+    const pid = await ide.readyWorker();
+    assert.ok(pid > 0);
+  } finally {
+    await ide.stop();
+  }
+});

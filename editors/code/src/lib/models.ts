@@ -1,0 +1,176 @@
+/**
+ * What the list of models shows, from what `localcoder models list --json` says. Pure:
+ * `features/models.ts` puts it on the screen.
+ */
+
+import { size } from "./words";
+
+/** What can be done with a model. */
+export type ModelKind = "inUse" | "installed" | "broken" | "available" | "begun" | "loading";
+
+/** A line of the list. */
+export interface ModelRow {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: ModelKind;
+  /** Beside the name: size, and whether it fits. */
+  readonly description: string;
+  /** All that is known, a line each. */
+  readonly facts: readonly string[];
+}
+
+/** The list. */
+export interface ModelList {
+  readonly installed: readonly ModelRow[];
+  readonly available: readonly ModelRow[];
+  /** Disk use in a sentence. */
+  readonly disk: string;
+}
+
+/** A download that runs. */
+export interface Loading {
+  readonly bytes: number;
+  readonly totalBytes: number;
+  readonly bytesPerSecond: number;
+}
+
+/** Reads the list; what makes no sense is left out. `loading`: downloads of this window. */
+export function readModels(value: unknown, loading: ReadonlyMap<string, Loading>): ModelList {
+  const root = record(value);
+  const codeModel = text(root["codeModel"]);
+  const demo: ModelRow = {
+    id: "demo",
+    name: "LocalCoder demo",
+    kind: codeModel === "demo" ? "inUse" : "installed",
+    description: "bundled, no code assistant",
+    facts: ["Tidies short Python functions, so that everything can be tried."],
+  };
+  const installed = list(root["installed"]).map((item) => installedRow(item, codeModel));
+  const available = list(root["available"]).map((item) => availableRow(item, loading));
+  const used = size(number(root["usedBytes"]));
+  const free = size(number(record(root["machine"])["diskFreeBytes"]));
+  return {
+    installed: [demo, ...installed],
+    available,
+    disk: `Models take ${used}; ${free} are free.`,
+  };
+}
+
+function installedRow(item: Record<string, unknown>, codeModel: string): ModelRow {
+  const model = record(item["model"]);
+  const problem = text(item["problem"]);
+  const id = text(model["id"]);
+  const kind = problem !== "" ? "broken" : id === codeModel ? "inUse" : "installed";
+  const state = { broken: `can't be used: ${problem}`, inUse: "in use for code", installed: "" };
+  return {
+    id,
+    name: text(model["name"]),
+    kind,
+    description: joined([size(number(model["bytes"])), state[kind]]),
+    facts: facts(item),
+  };
+}
+
+function availableRow(
+  item: Record<string, unknown>,
+  loading: ReadonlyMap<string, Loading>,
+): ModelRow {
+  const entry = record(item["entry"]);
+  const [id, begun] = [text(entry["id"]), number(item["loadedBytes"])];
+  const running = loading.get(id);
+  const kind = running !== undefined ? "loading" : begun > 0 ? "begun" : "available";
+  const all = size(number(entry["bytes"]));
+  return {
+    id,
+    name: text(entry["name"]),
+    kind,
+    description:
+      running !== undefined
+        ? loadingText(running)
+        : begun > 0
+          ? `paused: ${size(begun)} of ${all} are loaded`
+          : joined([all, text(item["fitText"])]),
+    facts: facts(item),
+  };
+}
+
+/** How far a download is, how fast, and how long it will take. */
+export function loadingText({ bytes, totalBytes, bytesPerSecond }: Loading): string {
+  if (totalBytes === 0) {
+    return "starting…";
+  }
+  const done = `${size(bytes)} of ${size(totalBytes)}`;
+  if (bytesPerSecond === 0) {
+    return done;
+  }
+  return `${done}, ${size(bytesPerSecond)}/s, ${duration((totalBytes - bytes) / bytesPerSecond)} left`;
+}
+
+/** An event of `localcoder models install --events`, as far as it concerns the screen. */
+export type InstallEvent =
+  | { readonly kind: "progress"; readonly loading: Loading }
+  | { readonly kind: "note"; readonly text: string }
+  | { readonly kind: "other" };
+
+/** Reads one line. */
+export function readInstallEvent(line: string): InstallEvent {
+  const event = record(parse(line));
+  switch (event["event"]) {
+    case "progress":
+    case "checking":
+      return {
+        kind: "progress",
+        loading: {
+          bytes: number(event["bytes"]),
+          totalBytes: number(event["totalBytes"]),
+          bytesPerSecond: number(event["bytesPerS"]),
+        },
+      };
+    case "waiting":
+    case "restarted":
+      return { kind: "note", text: text(event["reason"]) };
+    default:
+      return { kind: "other" };
+  }
+}
+
+function duration(seconds: number): string {
+  const minutes = Math.round(seconds / 60);
+  return minutes >= 60
+    ? `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+    : minutes >= 1
+      ? `${minutes} min`
+      : `${Math.max(1, Math.round(seconds))} s`;
+}
+
+function facts(item: Record<string, unknown>): string[] {
+  return list(item["facts"]).map((fact) => `${text(fact["what"])}: ${text(fact["text"])}`);
+}
+
+function joined(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function list(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.map(record) : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function number(value: unknown): number {
+  return typeof value === "number" && Number.isFinite(value) ? value : 0;
+}

@@ -1,0 +1,167 @@
+//! `faults`: what the product must survive, often and at random points, with the real programs.
+//!
+//! `faults downloads` runs every trial of `test-support::downloads` many times over, and kills
+//! an installation at random moments until it is done. A seed names a trial, so one that failed
+//! can be run again. Not part of the tests, which run some of the same trials.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use localcoder_test_support::downloads::{Content, Fault, Random, sha256, trial};
+use localcoder_test_support::http::{Part, Reply, Server};
+use serde_json::{Value, json};
+
+use super::build;
+use crate::arguments::Arguments;
+use crate::setup::{self, Group};
+use crate::{places, report};
+
+/// Trials of each fault.
+const TRIALS: usize = 50;
+/// Moments at which an installation is killed.
+const KILLS: usize = 500;
+/// Trials at once: they wait more than they compute.
+const AT_ONCE: usize = 4;
+/// An installation over loopback takes so long here; some kills come after its end.
+const KILL_WITHIN_MS: usize = 160;
+
+pub(super) fn run(mut arguments: Arguments) -> Result<()> {
+    let times = arguments.option("--times")?;
+    let times =
+        times.map_or(Ok(TRIALS), |text| text.parse()).context("`--times` takes a number")?;
+    let yes = arguments.switch("--yes");
+    let what = arguments.positional();
+    arguments.finish()?;
+    if what.as_deref() != Some("downloads") {
+        bail!("there is only `cargo xtask faults downloads`");
+    }
+    setup::ensure(&[Group::Engine, Group::Window], yes)?;
+    build::programs()?;
+    let begun = Instant::now();
+    let trials = report::stage("downloads that go wrong", || downloads(times))?;
+    let kills = report::stage("installations that are killed", || kills(KILLS * times / TRIALS))?;
+    let result = json!({
+        "trials": trials,
+        "kills": kills,
+        "seconds": begun.elapsed().as_secs(),
+    });
+    let path = places::target().join("faults/downloads.json");
+    crate::files::write(&path, &format!("{result:#}\n"))?;
+    report::line(format!("written to {}", path.display()));
+    Ok(())
+}
+
+/// Every fault so often, each with a seed of its own.
+fn downloads(times: usize) -> Result<Value> {
+    let program = places::program("localcoder-fetch");
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new((0_u64, Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(fault) = Fault::ALL.get(number / times) else { return };
+                    let outcome = trial(&program, *fault, number as u64);
+                    let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+                    match outcome {
+                        Ok(ending) => outcomes.0 = outcomes.0.max(ending.memory_kib),
+                        Err(why) => outcomes.1.push(format!("{fault:?}, seed {number}: {why}")),
+                    }
+                }
+            });
+        }
+    });
+    let (memory_kib, wrong) = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let count = Fault::ALL.len() * times;
+    report::line(format!("{count} trials of {} faults, {} wrong", Fault::ALL.len(), wrong.len()));
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(
+        json!({"faults": Fault::ALL.len(), "trials": count, "wrong": 0, "peakMemoryKib": memory_kib}),
+    )
+}
+
+/// `models install` is killed at a random moment, again and again. After each kill what is listed
+/// must be whole, and after the last the model must be there.
+fn kills(count: usize) -> Result<Value> {
+    let bytes = fs_err::read(places::root().join("models/demo/localcoder-demo.gguf"))?;
+    let content = Content { sha256: sha256(&bytes), bytes };
+    let served = content.bytes.clone();
+    let server = Server::start(move |asked| {
+        let start = asked.range_start().unwrap_or(0);
+        let slow = Part::Slowly(served[start..].to_vec(), 128 * 1024, Duration::from_millis(1));
+        Reply { body: vec![slow], ..Reply::file(asked, &served, "\"1\"") }
+    });
+    let home = tempfile::tempdir()?;
+    fs_err::write(home.path().join("catalog.json"), catalog(&content, &server).to_string())?;
+    let mut random = Random(1);
+    let (mut installed, mut unfinished) = (0, 0);
+    for _ in 0..count {
+        let mut install =
+            localcoder(home.path(), &["models", "install", "small", "--accept-license"]);
+        let mut child = install.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        std::thread::sleep(Duration::from_millis(random.between(1, KILL_WITHIN_MS) as u64));
+        child.kill()?;
+        child.wait()?;
+        if is_listed(home.path())? {
+            read(&mut localcoder(home.path(), &["models", "verify", "small"]))?;
+            read(&mut localcoder(home.path(), &["models", "remove", "small"]))?;
+            installed += 1;
+        } else {
+            unfinished += 1;
+        }
+    }
+    // The fetch of the last one may still be ending, and holds its lock until then.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let install = || localcoder(home.path(), &["models", "install", "small", "--accept-license"]);
+    while read(&mut install()).is_err() {
+        ensure!(Instant::now() < deadline, "after the kills nothing can be installed");
+    }
+    read(&mut localcoder(home.path(), &["models", "verify", "small"]))?;
+    let again = server.sent() / (content.bytes.len() as u64).max(1);
+    report::line(format!("{count} kills: {unfinished} before the end, {installed} after it"));
+    Ok(
+        json!({"kills": count, "beforeTheEnd": unfinished, "afterIt": installed, "filesSent": again}),
+    )
+}
+
+fn is_listed(home: &Path) -> Result<bool> {
+    let list: Value =
+        serde_json::from_str(&read(&mut localcoder(home, &["models", "list", "--json"]))?)?;
+    let installed = list["installed"].as_array().context("a list")?;
+    for model in installed {
+        ensure!(model["problem"].is_null(), "a model that can't be used is listed: {model}");
+    }
+    Ok(!installed.is_empty())
+}
+
+fn localcoder(home: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(places::program("localcoder"));
+    command.args(arguments).env("LOCALCODER_HOME", home).stdin(Stdio::null());
+    command
+}
+
+fn read(command: &mut Command) -> Result<String> {
+    let output = command.output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(output.status.success(), "{command:?}: {said}");
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn catalog(content: &Content, server: &Server) -> Value {
+    json!({"version": 1, "models": [{
+        "id": "small", "name": "Small Model", "roles": ["code"], "family": "demo",
+        "publisher": "Somebody", "parameters": 1000, "quantization": "Q8_0",
+        "file": "small.gguf", "bytes": content.bytes.len(), "sha256": content.sha256,
+        "revision": "main", "url": server.url("small.gguf"),
+        "license": {
+            "id": "Apache-2.0", "name": "Apache License 2.0", "commercial": true,
+            "url": "https://example.org/LICENSE",
+        },
+        "contextTokens": 2048, "kvBytesPerToken": 1024, "profile": "fast",
+    }]})
+}
