@@ -61,13 +61,13 @@ fn a_model_is_installed_used_and_removed() {
     // Without a clear yes nothing is loaded.
     let refused = installation.run(&["models", "install", "small"]);
     let refused = refused.failed(ErrorCode::LicenseNotAccepted);
-    assert!(refused.stderr.contains("Apache License 2.0"), "{}", refused.stderr);
+    assert!(refused.stdout.contains("Apache License 2.0"), "{}", refused.stdout);
     assert!(server.asked().is_empty());
 
     let installed = installation.run(&["models", "install", "small", "--accept-license"]).ok();
     assert!(installed.stdout.contains("Built with Small"), "{}", installed.stdout);
     for fact in ["Somebody", &content.sha256, "127.0.0.1", "free", "fits this machine"] {
-        assert!(installed.stderr.contains(fact), "no {fact}: {}", installed.stderr);
+        assert!(installed.stdout.contains(fact), "no {fact}: {}", installed.stdout);
     }
     let list = installation.run(&["models", "list", "--json"]).ok().json();
     assert_eq!(ids(&list, "installed", "model"), ["small"]);

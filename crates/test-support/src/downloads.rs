@@ -466,11 +466,6 @@ fn answer(
             reply.head.push("Content-Encoding: gzip".to_owned());
             reply
         }
-        (Fault::RedirectLoop, _) => Reply::status("302 Found", &["Location: /file?secret=2"]),
-        (Fault::RedirectElsewhere, _) => {
-            Reply::status("302 Found", &["Location: https://user:key@elsewhere.example/?secret=3"])
-        }
-        (Fault::RedirectHere, 0 | 1) => Reply::status("307 Temporary", &["Location: /other"]),
         (Fault::SignInPage, _) => {
             let mut reply = whole(page);
             reply.head.push("Content-Type: text/html".to_owned());
@@ -481,13 +476,26 @@ fn answer(
             body.resize(total, b' ');
             whole(body)
         }
-        (Fault::Overloaded, 0) => Reply::status("503 Busy", &["Retry-After: 1"]),
-        (Fault::Overloaded, 1) => Reply::status("429 Too Many", &[]),
-        (Fault::OverloadedForEver, _) => Reply::status("503 Busy", &["Retry-After: 9999999"]),
-        (Fault::ProxyPassword, _) => Reply::status("407 Proxy", &["Proxy-Authenticate: Basic"]),
-        (Fault::NotThere, _) => Reply::status("404 Not Found", &[]),
-        (Fault::Mirror, _) if asked.path == "/missing" => Reply::status("404 Not Found", &[]),
         (Fault::DamagedOnce, 0) | (Fault::DamagedAlways, _) => whole(other),
-        _ => honest,
+        _ => refusal(fault, turn, asked).unwrap_or(honest),
     }
+}
+
+/// Answers without a body.
+fn refusal(fault: Fault, turn: usize, asked: &Asked) -> Option<Reply> {
+    let (status, headers) = match (fault, turn) {
+        (Fault::RedirectLoop, _) => ("302 Found", "Location: /file?secret=2"),
+        (Fault::RedirectElsewhere, _) => {
+            ("302 Found", "Location: https://user:key@elsewhere.example/?secret=3")
+        }
+        (Fault::RedirectHere, 0 | 1) => ("307 Temporary", "Location: /other"),
+        (Fault::Overloaded, 0) => ("503 Busy", "Retry-After: 1"),
+        (Fault::Overloaded, 1) => ("429 Too Many", "X-Why: busy"),
+        (Fault::OverloadedForEver, _) => ("503 Busy", "Retry-After: 9999999"),
+        (Fault::ProxyPassword, _) => ("407 Proxy", "Proxy-Authenticate: Basic"),
+        (Fault::NotThere, _) => ("404 Not Found", "X-Why: gone"),
+        (Fault::Mirror, _) if asked.path == "/missing" => ("404 Not Found", "X-Why: gone"),
+        _ => return None,
+    };
+    Some(Reply::status(status, &[headers]))
 }

@@ -28,7 +28,7 @@ type Node = "installed" | "available" | ModelRow;
 
 interface Download {
   loading: Loading;
-  stop(): void;
+  readonly stop: () => void;
 }
 
 /** Adds the view and its commands. `chosen`: another model is in use from now on. */

@@ -57,7 +57,10 @@ export class ModelsProgram {
   }
 
   /** Installs a model whose licence was agreed to. When `stop` is called, what is loaded stays. */
-  install(id: string, told: (event: InstallEvent) => void): { done: Promise<void>; stop(): void } {
+  install(
+    id: string,
+    told: (event: InstallEvent) => void,
+  ): { readonly done: Promise<void>; readonly stop: () => void } {
     const args = ["models", "install", id, "--accept-license", "--events"];
     const child = spawn(this.#program ?? "localcoder", args, {
       stdio: ["ignore", "pipe", "ignore"],
@@ -82,7 +85,12 @@ export class ModelsProgram {
         );
       });
     });
-    return { done, stop: () => child.kill("SIGINT") };
+    return {
+      done,
+      stop: () => {
+        child.kill("SIGINT");
+      },
+    };
   }
 
   async #run(args: readonly string[], timeoutMs?: number): Promise<string> {

@@ -42,10 +42,9 @@ pub(super) fn install(
 ) -> Result<(), ErrorInfo> {
     let entry = models.entry(id)?;
     check_network(models, &format!("`{id}` is not loaded"))?;
-    if told != Told::Events {
-        for (what, fact) in list::entry_facts(models, entry) {
-            output::note(&format!("{:14}{fact}", format!("{what}:")));
-        }
+    if told == Told::Text {
+        list::facts(&list::entry_facts(models, entry));
+        output::line("");
     }
     let running = Installing::default();
     let text = text_of(models, entry, &running)?;

@@ -93,14 +93,14 @@ pub(super) fn info(models: &Models, id: &str, json: bool) -> Result<(), ErrorInf
 }
 
 /// What is known of a model: a word and a text each, none of them empty.
-type Facts = Vec<(&'static str, String)>;
+pub(super) type Facts = Vec<(&'static str, String)>;
 
 fn known(mut facts: Facts) -> Facts {
     facts.retain(|(_, text)| !text.is_empty());
     facts
 }
 
-fn facts(facts: &Facts) {
+pub(super) fn facts(facts: &Facts) {
     for (what, text) in facts {
         output::line(&format!("{:14}{text}", format!("{what}:")));
     }
