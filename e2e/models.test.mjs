@@ -11,7 +11,7 @@ import { KEYS, READY } from "./support/workbench.mjs";
 
 /** Bytes that the server sends at once, and the pause after them, in milliseconds. */
 const PART = 64 * 1024;
-const PAUSE_MS = 60;
+const PAUSE_MS = 150;
 
 const bytes = readFileSync(DEMO_MODEL);
 const offer = { there: true, asked: 0 };

@@ -151,11 +151,16 @@ impl Store {
             limits: fetcher.limits,
         });
         let mut text = String::new();
-        fetcher.run(&task, running, &mut |event| {
-            if let FetchEvent::Text { text: whole } = event {
-                text = whole;
-            }
-        })?;
+        fetcher
+            .run(&task, running, &mut |event| {
+                if let FetchEvent::Text { text: whole } = event {
+                    text = whole;
+                }
+            })
+            .map_err(|mut error| {
+                error.message = format!("the licence of `{}` could not be loaded", entry.id);
+                error
+            })?;
         // Another text than the pinned one is refused here.
         Consent::to(entry, &text)?;
         self.keep_license(entry, &text)?;

@@ -177,6 +177,8 @@ test("a download's events are read, and nonsense is passed over", () => {
   const line = '{"event":"progress","bytes":5,"totalBytes":10,"bytesPerS":2}';
   const loading = { bytes: 5, totalBytes: 10, bytesPerSecond: 2 };
   assert.deepEqual(readInstallEvent(line), { kind: "progress", loading });
+  const checking = line.replace("progress", "checking");
+  assert.deepEqual(readInstallEvent(checking), { kind: "checking", loading });
   assert.deepEqual(readInstallEvent('{"event":"waiting","waitMs":9,"reason":"busy"}'), {
     kind: "note",
     text: "busy",

@@ -27,7 +27,7 @@ const KILLS: usize = 500;
 /// Trials at once: they wait more than they compute.
 const AT_ONCE: usize = 4;
 /// An installation over loopback takes so long here; some kills come after its end.
-const KILL_WITHIN_MS: usize = 160;
+const KILL_WITHIN_MS: usize = 240;
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let times = arguments.option("--times")?;
@@ -93,7 +93,7 @@ fn kills(count: usize) -> Result<Value> {
     let served = content.bytes.clone();
     let server = Server::start(move |asked| {
         let start = asked.range_start().unwrap_or(0);
-        let slow = Part::Slowly(served[start..].to_vec(), 128 * 1024, Duration::from_millis(1));
+        let slow = Part::Slowly(served[start..].to_vec(), 32 * 1024, Duration::from_millis(1));
         Reply { body: vec![slow], ..Reply::file(asked, &served, "\"1\"") }
     });
     let home = tempfile::tempdir()?;

@@ -92,7 +92,8 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   readonly #downloads = new Map<string, Download>();
   readonly onDidChangeTreeData = this.#changed.event;
   readonly #chosen: () => void;
-  #list: ModelList | undefined;
+  /** What was asked for last; an answer that came too late is not shown. */
+  #list: Promise<ModelList> | undefined;
   #tellDisk: (text: string) => void = () => undefined;
 
   constructor(program: ModelsProgram, notifier: Notifier, chosen: () => void) {
@@ -112,8 +113,11 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
 
   async getChildren(node?: Node): Promise<Node[]> {
     try {
-      const list = await this.#read();
-      this.#tellDisk(list.disk);
+      const asked = this.#read();
+      const list = await asked;
+      if (asked === this.#list) {
+        this.#tellDisk(list.disk);
+      }
       if (node === undefined) {
         return list.available.length > 0 ? ["installed", "available"] : ["installed"];
       }
@@ -183,6 +187,9 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
         const { done, stop } = this.#program.install(row.id, (event) => {
           if (event.kind === "note") {
             progress.report({ message: event.text });
+          } else if (event.kind === "checking") {
+            const text = loadingText(event.loading);
+            progress.report({ message: `checking what is there: ${text}` });
           } else if (event.kind === "progress") {
             const percent = (100 * event.loading.bytes) / Math.max(1, event.loading.totalBytes);
             progress.report({
@@ -204,6 +211,8 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
         }
       },
     );
+    // Before the question, which may stand there for long.
+    this.refresh();
     const use = "Use It for Code";
     const picked = await vscode.window.showInformationMessage(
       `${row.name} is installed and verified.`,
@@ -266,9 +275,9 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     this.#changed.dispose();
   }
 
-  async #read(): Promise<ModelList> {
+  #read(): Promise<ModelList> {
     const loading = new Map([...this.#downloads].map(([id, { loading }]) => [id, loading]));
-    this.#list ??= readModels(await this.#program.list(), loading);
+    this.#list ??= this.#program.list().then((list) => readModels(list, loading));
     return this.#list;
   }
 

@@ -109,6 +109,7 @@ export function loadingText({ bytes, totalBytes, bytesPerSecond }: Loading): str
 /** An event of `localcoder models install --events`, as far as it concerns the screen. */
 export type InstallEvent =
   | { readonly kind: "progress"; readonly loading: Loading }
+  | { readonly kind: "checking"; readonly loading: Loading }
   | { readonly kind: "note"; readonly text: string }
   | { readonly kind: "other" };
 
@@ -119,7 +120,7 @@ export function readInstallEvent(line: string): InstallEvent {
     case "progress":
     case "checking":
       return {
-        kind: "progress",
+        kind: event["event"],
         loading: {
           bytes: number(event["bytes"]),
           totalBytes: number(event["totalBytes"]),

@@ -118,7 +118,8 @@ pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Facts {
         ("Model", format!("{} (`{}`)", entry.name, entry.id)),
         ("What for", entry.summary.clone()),
         ("Publisher", format!("{}{}", entry.publisher, by.unwrap_or_default())),
-        ("Loaded from", format!("{} ({})", entry.hosts().join(", "), entry.repository)),
+        ("Loaded from", entry.hosts().iter().map(|it| host(it)).collect::<Vec<_>>().join(", ")),
+        ("Repository", entry.repository.clone()),
         ("Revision", entry.revision.clone()),
         ("File", format!("{}, {}", entry.file, bytes(entry.bytes))),
         ("Disk", format!("{} free, {} after it", bytes(machine.disk_free_bytes), bytes(after))),
@@ -130,9 +131,14 @@ pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Facts {
         ("Licence", format!("{}, {}", license.name, license.url)),
         ("Commercial", if license.commercial { "yes" } else { "no" }.to_owned()),
         ("Conditions", license.conditions.join(" ")),
-        ("Attribution", license.attribution.join(" ")),
+        ("Attribution", license.attribution.join("; ")),
         ("Policy", license.policy_url.clone().unwrap_or_default()),
     ])
+}
+
+/// As people write it that all of a host's subdomains are meant.
+fn host(host: &str) -> String {
+    if host.starts_with('.') { format!("*{host}") } else { host.to_owned() }
 }
 
 fn installed_facts(models: &Models, model: &Installed, problem: Option<&str>) -> Facts {

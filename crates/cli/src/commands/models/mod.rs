@@ -132,6 +132,11 @@ impl Models {
         } else {
             output::line(&format!("`{id}` is removed; another model has the same file."));
         }
+        if self.settings().code_model == id {
+            output::note(&format!(
+                "`{id}` is still the model for code: choose another with `localcoder models use ID`, or `demo`."
+            ));
+        }
         Ok(())
     }
 

@@ -25,7 +25,7 @@ pub(super) fn bytes(bytes: u64) -> String {
 pub(super) struct Meter {
     what: &'static str,
     bar: Option<ProgressBar>,
-    told: Cell<Option<Instant>>,
+    told: Cell<Instant>,
 }
 
 impl Meter {
@@ -37,7 +37,8 @@ impl Meter {
             bar.set_message(what);
             bar
         });
-        Self { what, bar, told: Cell::new(None) }
+        // What is done at once needs no line.
+        Self { what, bar, told: Cell::new(Instant::now()) }
     }
 
     pub(super) fn show(&self, done: u64, total: u64) {
@@ -71,8 +72,8 @@ impl Meter {
     }
 
     fn line(&self, text: impl FnOnce() -> String) {
-        if self.told.get().is_none_or(|told| told.elapsed() >= LINE_EVERY) {
-            self.told.set(Some(Instant::now()));
+        if self.told.get().elapsed() >= LINE_EVERY {
+            self.told.set(Instant::now());
             output::note(&format!("{}: {}", self.what, text()));
         }
     }
