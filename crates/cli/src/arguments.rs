@@ -184,6 +184,7 @@ Examples:
   localcoder models install qwen2.5-coder-1.5b
   localcoder models import ~/Downloads/some-model.gguf --id some-model
   localcoder models use qwen2.5-coder-1.5b
+  localcoder models export some-model --to /media/usb
   localcoder models remove some-model
 
 A model is loaded from the network only by `install`, and only after you have agreed to its
@@ -239,9 +240,9 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Take in a GGUF file that you have
+    /// Take in a GGUF file that you have, or a model that was exported
     Import {
-        /// The file
+        /// The file, or the folder that `export` has made
         path: PathBuf,
         /// What it is to be called [default: made of the file's name]
         #[arg(long)]
@@ -249,7 +250,21 @@ pub(crate) enum ModelsCommand {
         /// Leave the file where it is instead of copying it
         #[arg(long)]
         in_place: bool,
+        /// Agree to the licence of an exported model without being asked
+        #[arg(long)]
+        accept_license: bool,
         /// Print what was imported as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a model as a folder that another machine can import without a network
+    Export {
+        /// Its id
+        id: String,
+        /// Where the folder is made
+        #[arg(long, value_name = "FOLDER", default_value = ".")]
+        to: PathBuf,
+        /// Print the folder's path as JSON
         #[arg(long)]
         json: bool,
     },
@@ -285,6 +300,7 @@ impl ModelsCommand {
             Self::List { json }
             | Self::Info { json, .. }
             | Self::Discard { json, .. }
+            | Self::Export { json, .. }
             | Self::License { json, .. }
             | Self::Import { json, .. }
             | Self::Remove { json, .. }

@@ -73,6 +73,20 @@ fn a_model_is_installed_used_and_removed() {
     assert_eq!(ids(&list, "installed", "model"), ["small"]);
     let _ = installation.run(&["models", "verify", "small"]).ok();
 
+    // It can be carried to a machine without a network, where its licence is agreed to again.
+    let folder = installation.folder().display().to_string();
+    let exported = installation.run(&["models", "export", "small", "--to", &folder, "--json"]);
+    let folder = exported.ok().json()["folder"].as_str().unwrap().to_owned();
+    let other = self::installation();
+    std::fs::create_dir_all(other.home()).unwrap();
+    std::fs::write(other.home().join("settings.json"), r#"{"airGapped": true}"#).unwrap();
+    let refused = other.run(&["models", "import", &folder]);
+    let _ = refused.failed(ErrorCode::LicenseNotAccepted);
+    let carried = other.run(&["models", "import", &folder, "--accept-license", "--json"]);
+    let carried = carried.ok().json();
+    assert_eq!(carried["installed"]["license"]["attribution"][0], "Built with Small");
+    assert_eq!(carried["installed"]["consent"]["licenseId"], "Apache-2.0");
+
     // It is the model for code from now on, by its id.
     let _ = installation.run(&["models", "use", "small"]).ok();
     let answer = installation.run(&[

@@ -9,9 +9,9 @@ use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::Entry;
+use crate::LicenseTerms;
 use crate::hash::hex;
-use crate::manifest::now_s;
+use crate::manifest::{Source, now_s};
 use crate::problem::disk;
 
 /// See the module.
@@ -33,28 +33,28 @@ pub struct Consent {
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
     model: &'a str,
-    revision: &'a str,
     sha256: &'a str,
+    source: &'a Source,
     #[serde(flatten)]
     consent: &'a Consent,
 }
 
 impl Consent {
-    /// The user has been shown this text for the model and agrees.
+    /// The user has been shown this text of a licence and agrees.
     ///
     /// # Errors
     /// Where it is another text than the catalog has pinned.
-    pub fn to(entry: &Entry, text: &str) -> Result<Self, ErrorInfo> {
+    pub fn to(license: &LicenseTerms, text: &str) -> Result<Self, ErrorInfo> {
         let text_sha256 = hex(&Sha256::digest(text.as_bytes()));
-        let pinned = entry.license.sha256.as_ref();
+        let pinned = license.sha256.as_ref();
         if pinned.is_some_and(|pinned| *pinned != text_sha256) {
-            let message = format!("the licence of `{}` is another one than was known", entry.id);
+            let message = format!("the {} is another one than was known", license.name);
             return Err(ErrorInfo::new(ErrorCode::LicenseNotAccepted, message)
                 .with_cause(format!("its text has the digest {text_sha256}"))
                 .with_hint("update LocalCoder, which may know the new licence"));
         }
         Ok(Self {
-            license_id: entry.license.id.clone(),
+            license_id: license.id.clone(),
             text_sha256,
             at_s: now_s(),
             product_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -62,9 +62,13 @@ impl Consent {
     }
 
     /// Adds it to the list.
-    pub(crate) fn record(&self, list: &Path, entry: &Entry) -> Result<(), ErrorInfo> {
-        let Entry { id, revision, sha256, .. } = entry;
-        let line = Line { model: id, revision, sha256, consent: self };
+    pub(crate) fn record(
+        &self,
+        list: &Path,
+        (model, sha256): (&str, &str),
+        source: &Source,
+    ) -> Result<(), ErrorInfo> {
+        let line = Line { model, sha256, source, consent: self };
         let mut text = serde_json::to_string(&line).unwrap_or_default();
         text.push('\n');
         let append = || {

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
+use crate::bundle::check;
 use crate::catalog::is_id;
 use crate::gguf_file::checked_header;
 use crate::hash::digest;
@@ -54,7 +55,7 @@ impl Store {
         let header = checked_header(&path, &mut file)?;
         let bytes = metadata.len();
         let sha256 = match mode {
-            ImportMode::Copy => self.take_in(&path, &mut file, bytes, progress)?,
+            ImportMode::Copy => self.take_in(&path, &mut file, bytes, None, progress)?,
             ImportMode::InPlace => digest(&mut file, bytes, progress, |_| Ok(()))
                 .map_err(|error| no_file(&path, &error))?
                 .ok_or_else(|| cancelled("the import"))?,
@@ -85,20 +86,26 @@ impl Store {
                  `--id`",
             ));
         }
-        if id == "demo" || self.model(&id).is_ok() {
-            let message = format!("there is a model `{id}` already");
-            return Err(ErrorInfo::new(ErrorCode::Usage, message)
-                .with_hint("choose another id with `--id`, or remove that model first"));
-        }
+        self.check_free(&id)?;
         Ok(id)
     }
 
-    /// Puts a copy into the store; its digest.
-    fn take_in(
+    pub(crate) fn check_free(&self, id: &str) -> Result<(), ErrorInfo> {
+        if id != "demo" && self.model(id).is_err() {
+            return Ok(());
+        }
+        let message = format!("there is a model `{id}` already");
+        Err(ErrorInfo::new(ErrorCode::Usage, message)
+            .with_hint("choose another id with `--id`, or remove that model first"))
+    }
+
+    /// Puts a copy into the store; its digest, which must be the one wanted, if one is.
+    pub(crate) fn take_in(
         &self,
         path: &Path,
         file: &mut File,
         bytes: u64,
+        wanted: Option<&str>,
         progress: &mut Progress<'_>,
     ) -> Result<String, ErrorInfo> {
         let downloads = self.downloads();
@@ -124,6 +131,9 @@ impl Store {
         let sha256 = digest
             .map_err(|error| no_file(path, &error))?
             .ok_or_else(|| cancelled("the import"))?;
+        if let Some(wanted) = wanted {
+            check(&path.display().to_string(), &sha256, wanted)?;
+        }
         copy.as_file().set_permissions(PermissionsExt::from_mode(BLOB_MODE)).map_err(failed)?;
         copy.as_file().sync_all().map_err(failed)?;
         let blob = self.blob(&sha256);

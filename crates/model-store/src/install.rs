@@ -15,7 +15,7 @@ use localcoder_protocol::{
 use crate::catalog::{Entry, hosts_for};
 use crate::consent::Consent;
 use crate::gguf_file::checked_header;
-use crate::manifest::Installed;
+use crate::manifest::{Installed, Source};
 use crate::problem::{cancelled, disk};
 use crate::store::Store;
 
@@ -162,8 +162,8 @@ impl Store {
                 error
             })?;
         // Another text than the pinned one is refused here.
-        Consent::to(entry, &text)?;
-        self.keep_license(entry, &text)?;
+        Consent::to(&entry.license, &text)?;
+        self.keep_license(&entry.id, &entry.license, &text)?;
         Ok(text)
     }
 
@@ -187,7 +187,8 @@ impl Store {
                 .with_hint(format!("`localcoder models verify {}` checks it", entry.id)));
         }
         // Before a byte of it: what was agreed to is known whatever comes.
-        consent.record(&self.consents(), entry)?;
+        let source = Source::of_entry(entry);
+        consent.record(&self.consents(), (&entry.id, &entry.sha256), &source)?;
         let blob = self.blob(&entry.sha256);
         let path = |path: &Path| path.to_string_lossy().into_owned();
         let task = FetchTask::File(FetchRequest {

@@ -4,6 +4,7 @@
 //! says what it is and where it came from. Everything here blocks on the disk, so callers run it
 //! on a thread of its own. It opens no connection: `localcoder-fetch` is asked for that.
 
+mod bundle;
 mod catalog;
 mod consent;
 mod gguf_file;
@@ -17,6 +18,7 @@ mod problem;
 mod store;
 mod verify;
 
+pub use bundle::Bundle;
 pub use catalog::{Catalog, Entry, LicenseTerms, Profile, Role, catalog_schema};
 pub use consent::Consent;
 pub use gguf_file::{checked_header, refuse};

@@ -80,6 +80,16 @@ pub enum Source {
     },
 }
 
+impl Source {
+    pub(crate) fn of_entry(entry: &Entry) -> Self {
+        Self::Catalog {
+            repository: entry.repository.clone(),
+            revision: entry.revision.clone(),
+            url: entry.urls().swap_remove(0),
+        }
+    }
+}
+
 /// A file of the user, and how it looked when its digest was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -116,11 +126,7 @@ impl Installed {
 
     /// With what the catalog says of it.
     pub(crate) fn of_entry(entry: &Entry, header: &Header, consent: Consent) -> Self {
-        let source = Source::Catalog {
-            repository: entry.repository.clone(),
-            revision: entry.revision.clone(),
-            url: entry.urls().swap_remove(0),
-        };
+        let source = Source::of_entry(entry);
         Self {
             name: entry.name.clone(),
             file: entry.file.clone(),
@@ -134,22 +140,33 @@ impl Installed {
     /// Reads one; an error says why it is none.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let text = fs_err::read_to_string(path).map_err(|error| error.to_string())?;
-        let installed: Self = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        let named_so = path.file_stem().is_some_and(|stem| *stem == *installed.id);
+        let installed = Self::parse(&text)?;
+        if path.file_stem().is_none_or(|stem| *stem != *installed.id) {
+            return Err("it is of another model".to_owned());
+        }
+        Ok(installed)
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let installed: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if installed.version != VERSION {
             return Err(format!("it has version {}", installed.version));
         }
-        if !named_so || !is_id(&installed.id) || !is_digest(&installed.sha256) {
+        if !is_id(&installed.id) || !is_digest(&installed.sha256) {
             return Err("its id or digest makes no sense".to_owned());
         }
         Ok(installed)
     }
 
+    /// As it stands in a file.
+    pub(crate) fn text(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+
     /// Writes it as a whole or not at all.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), ErrorInfo> {
         let path = folder.join(format!("{}.json", self.id));
-        let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
-        write_whole(&path, text.as_bytes())
+        write_whole(&path, self.text().as_bytes())
     }
 }
 

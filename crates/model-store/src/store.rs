@@ -12,7 +12,7 @@ use localcoder_protocol::{ErrorCode, ErrorInfo};
 use crate::catalog::is_id;
 use crate::manifest::{Installed, Linked, write_whole};
 use crate::problem::{disk, unknown};
-use crate::{Entry, Machine, shipped_text};
+use crate::{Entry, LicenseTerms, Machine, shipped_text};
 
 /// The user's alone: which models somebody has is nobody's business.
 const FOLDER_MODE: u32 = 0o700;
@@ -223,17 +223,34 @@ impl Store {
     /// The text of a model's licence, where it is known here: shipped, or kept from before.
     #[must_use]
     pub fn license_text(&self, entry: &Entry) -> Option<String> {
-        let kept = || std::fs::read_to_string(self.license_path(entry)).ok();
-        shipped_text(&entry.license.id).map(str::to_owned).or_else(kept)
+        self.text_of(&entry.id, &entry.license)
     }
 
-    /// Keeps a licence's text beside the models.
-    pub(crate) fn keep_license(&self, entry: &Entry, text: &str) -> Result<(), ErrorInfo> {
-        write_whole(&self.license_path(entry), text.as_bytes())
+    /// The same of an installed model, where its licence is known.
+    pub(crate) fn kept_license(&self, model: &Installed) -> Option<String> {
+        self.text_of(&model.id, model.license.as_ref()?)
     }
 
-    fn license_path(&self, entry: &Entry) -> PathBuf {
-        self.folder.join("licenses").join(format!("{}.txt", entry.id))
+    fn text_of(&self, id: &str, license: &LicenseTerms) -> Option<String> {
+        let kept = || std::fs::read_to_string(self.license_path(id)).ok();
+        shipped_text(&license.id).map(str::to_owned).or_else(kept)
+    }
+
+    /// Keeps a licence's text beside the models, if it does not come with the product.
+    pub(crate) fn keep_license(
+        &self,
+        id: &str,
+        license: &LicenseTerms,
+        text: &str,
+    ) -> Result<(), ErrorInfo> {
+        if shipped_text(&license.id).is_some() {
+            return Ok(());
+        }
+        write_whole(&self.license_path(id), text.as_bytes())
+    }
+
+    fn license_path(&self, id: &str) -> PathBuf {
+        self.folder.join("licenses").join(format!("{id}.txt"))
     }
 
     /// Held for moments only, so it is waited for.

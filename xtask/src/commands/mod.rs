@@ -9,6 +9,7 @@ mod codegen;
 mod demo_model;
 mod e2e;
 mod faults;
+mod gpu;
 mod ide;
 mod levels;
 mod run;
@@ -77,6 +78,12 @@ const COMMANDS: &[Command] = &[
         usage: "faults downloads [--times N] [--yes]",
         about: "downloads that go wrong and installations that are killed, N times each",
         run: faults::run,
+    },
+    Command {
+        name: "gpu",
+        usage: "gpu [--yes]",
+        about: "build the worker with Vulkan, apart, and test it on the device there is",
+        run: gpu::run,
     },
     Command {
         name: "codegen",

@@ -19,10 +19,12 @@ pub(crate) enum Group {
     Display,
     /// What the tests use besides.
     Tests,
+    /// Building and trying the worker with Vulkan.
+    Vulkan,
 }
 
 impl Group {
-    /// Every group, as the test command asks for them.
+    /// Every group that the test command asks for.
     pub(crate) const ALL: &'static [Self] =
         &[Self::Engine, Self::Ide, Self::Window, Self::Display, Self::Tests];
 }
@@ -81,8 +83,39 @@ const fn need(
     Need { group, what, reason, check, apt: Some(apt), brew: None }
 }
 
+const VULKAN_DRIVER: Check = Check::File(&["/usr/share/vulkan/icd.d/*.json"]);
+const SPIRV_HEADERS: Check = Check::File(&["/usr/include/spirv/unified1/spirv.h"]);
+
 /// Everything, in the order it is shown.
 pub(crate) const NEEDS: &[Need] = &[
+    need(
+        Group::Vulkan,
+        "glslc",
+        "compiles llama.cpp's shaders",
+        Check::Program(&["glslc"]),
+        "glslc",
+    ),
+    need(
+        Group::Vulkan,
+        "Vulkan headers",
+        "llama.cpp is built with them",
+        Check::Library("vulkan"),
+        "libvulkan-dev",
+    ),
+    need(
+        Group::Vulkan,
+        "SPIR-V headers",
+        "llama.cpp is built with them",
+        SPIRV_HEADERS,
+        "spirv-headers",
+    ),
+    need(
+        Group::Vulkan,
+        "a Vulkan driver",
+        "runs the worker; Mesa's computes in software where there is no GPU",
+        VULKAN_DRIVER,
+        "mesa-vulkan-drivers",
+    ),
     Need {
         brew: Some("cmake"),
         ..need(Group::Engine, "cmake", "configures llama.cpp", Check::Program(&["cmake"]), "cmake")

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use localcoder_model_store::{
-    Catalog, Consent, Entry, Fetcher, ImportMode, Installing, Source, Store,
+    Bundle, Catalog, Consent, Entry, Fetcher, ImportMode, Installing, Source, Store,
 };
 use localcoder_protocol::{ErrorCode, FetchEvent};
 use localcoder_test_support::downloads::{Content, limits};
@@ -177,7 +177,7 @@ fn fetcher() -> Fetcher {
 }
 
 fn consent(store: &Store, entry: &Entry) -> Consent {
-    Consent::to(entry, &store.license_text(entry).unwrap()).unwrap()
+    Consent::to(&entry.license, &store.license_text(entry).unwrap()).unwrap()
 }
 
 #[test]
@@ -206,13 +206,9 @@ fn a_model_of_a_catalog_is_installed_with_its_licence() {
     assert_eq!(files(&store.folder().join("downloads")), [""; 0]);
     // What is there is not loaded again.
     let again =
-        store.install(&entry, model_consent(&store, &entry), &fetcher(), &running, &mut |_| {});
+        store.install(&entry, self::consent(&store, &entry), &fetcher(), &running, &mut |_| {});
     assert_eq!(again.unwrap_err().code, ErrorCode::Usage);
     assert_eq!(server.asked().len(), 1);
-}
-
-fn model_consent(store: &Store, entry: &Entry) -> Consent {
-    consent(store, entry)
 }
 
 #[test]
@@ -279,6 +275,36 @@ fn what_is_not_the_file_of_the_catalog_is_not_installed() {
 }
 
 #[test]
+fn a_model_is_carried_to_another_machine_and_checked_there() {
+    let (dir, store) = store();
+    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    let folder = store.export("mine", dir.path(), &mut |_, _| true).unwrap();
+    assert_eq!(folder, dir.path().join("mine.localcoder-model"));
+    assert!(Bundle::is_at(&folder) && !Bundle::is_at(dir.path()));
+    let again = store.export("mine", dir.path(), &mut |_, _| true).unwrap_err();
+    assert_eq!(again.code, ErrorCode::FileAccess);
+
+    let elsewhere = Store::open(&dir.path().join("elsewhere")).unwrap();
+    let bundle = Bundle::read(&folder).unwrap();
+    let model = elsewhere.import_bundle(&bundle, None, &mut |_, _| true).unwrap();
+    assert_eq!((model.id.as_str(), &model.sha256), ("mine", &bundle.model.sha256));
+    elsewhere.verify("mine", &mut |_, _| true).unwrap();
+    elsewhere.remove("mine").unwrap();
+
+    // What was changed on the way is not taken in.
+    let file = folder.join("model.gguf");
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    let error = elsewhere.import_bundle(&bundle, None, &mut |_, _| true).unwrap_err();
+    assert_eq!(error.code, ErrorCode::ChecksumMismatch);
+    assert!(elsewhere.list().unwrap().is_empty());
+    assert_eq!(files(&elsewhere.folder().join("blobs")), [""; 0]);
+    std::fs::write(folder.join("model.json"), "{}").unwrap();
+    assert_eq!(Bundle::read(&folder).unwrap_err().code, ErrorCode::ModelDamaged);
+}
+
+#[test]
 fn a_licence_that_is_not_shipped_is_loaded_first_and_kept() {
     let (_dir, store) = store();
     let server = Server::start(|asked| match asked.path.as_str() {
@@ -299,6 +325,6 @@ fn a_licence_that_is_not_shipped_is_loaded_first_and_kept() {
     assert_eq!(store.license_text(&entry), Some(text));
     // Another text than the one that is pinned is not agreed to.
     entry.license.sha256 = Some("0".repeat(64));
-    let error = Consent::to(&entry, "Be\nkind.\n\n").unwrap_err();
+    let error = Consent::to(&entry.license, "Be\nkind.\n\n").unwrap_err();
     assert_eq!(error.code, ErrorCode::LicenseNotAccepted);
 }

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _};
 
-use localcoder_model_store::{Consent, Entry, Fetcher, Installed, Installing};
+use localcoder_model_store::{Consent, Entry, Fetcher, Installed, Installing, LicenseTerms};
 use localcoder_protocol::{ErrorCode, ErrorInfo, FetchEvent};
 use serde_json::json;
 
@@ -49,7 +49,7 @@ pub(super) fn install(
     let running = Installing::default();
     let text = text_of(models, entry, &running)?;
     if !accepted {
-        ask(entry, &text)?;
+        ask(&entry.id, &entry.license, &text)?;
     }
     let model = load(models, entry, &text, &running, told)?;
     match told {
@@ -73,7 +73,7 @@ fn load(
     running: &Installing,
     told: Told,
 ) -> Result<Installed, ErrorInfo> {
-    let consent = Consent::to(entry, text)?;
+    let consent = Consent::to(&entry.license, text)?;
     let stop = running.clone();
     let stopped = interrupts()?;
     std::thread::spawn(move || {
@@ -125,20 +125,19 @@ fn fetcher() -> Result<Fetcher, ErrorInfo> {
 }
 
 /// The whole text can be read before the answer; only a clear yes is one.
-fn ask(entry: &Entry, text: &str) -> Result<(), ErrorInfo> {
+pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), ErrorInfo> {
     let refused = |why: &str| {
-        let message = format!("`{}` is not installed: {why}", entry.id);
+        let message = format!("`{id}` is not installed: {why}");
         ErrorInfo::new(ErrorCode::LicenseNotAccepted, message).with_hint(format!(
-            "read it with `localcoder models license {0}`, then agree with `localcoder models \
-             install {0} --accept-license`",
-            entry.id
+            "read it ({} or `localcoder models license {id}`), then agree with `--accept-license`",
+            license.url
         ))
     };
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Err(refused("nobody was there to agree to its licence"));
     }
     loop {
-        output::note(&format!("\nDo you agree to the {}? [yes / no / read]", entry.license.name));
+        output::note(&format!("\nDo you agree to the {}? [yes / no / read]", license.name));
         let mut answer = String::new();
         let read = std::io::stdin().lock().read_line(&mut answer);
         match answer.trim().to_lowercase().as_str() {

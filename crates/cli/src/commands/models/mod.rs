@@ -1,5 +1,6 @@
 //! `localcoder models …`: what is installed, what can be, and the way from one to the other.
 
+mod carry;
 mod install;
 mod list;
 mod terminal;
@@ -8,7 +9,7 @@ mod use_model;
 use std::path::{Path, PathBuf};
 
 use localcoder_host::connect;
-use localcoder_model_store::{Catalog, Entry, ImportMode, Store};
+use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Store};
 use localcoder_protocol::{ErrorCode, ErrorInfo, HostStatus, Nothing, Status};
 use localcoder_settings::{Layer, Places, Settings, resolve};
 use serde_json::{Map, Value, json};
@@ -32,10 +33,14 @@ pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
             install::install(&models, &id, accept_license, told)
         }
         ModelsCommand::Discard { id, json } => models.discard(&id, json),
-        ModelsCommand::Import { path, id, in_place, json } => {
+        ModelsCommand::Import { path, accept_license, json, .. } if Bundle::is_at(&path) => {
+            carry::import(&models, &path, accept_license, json)
+        }
+        ModelsCommand::Import { path, id, in_place, json, .. } => {
             let mode = if in_place { ImportMode::InPlace } else { ImportMode::Copy };
             models.import(&path, id.as_deref(), mode, json)
         }
+        ModelsCommand::Export { id, to, json } => carry::export(&models, &id, &to, json),
         ModelsCommand::Remove { id, json } => models.remove(&id, json),
         ModelsCommand::Verify { id, json } => models.verify(&id, json),
         ModelsCommand::Use { id, json } => use_model::run(&models, &id, json),

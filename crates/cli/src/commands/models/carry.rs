@@ -1,0 +1,66 @@
+//! `models export` and the import of what it has made: the way of a model to a machine without a
+//! network. The licence goes with it, and whoever takes it in agrees there.
+
+use std::path::Path;
+
+use localcoder_model_store::{Bundle, Consent};
+use localcoder_protocol::ErrorInfo;
+use serde_json::json;
+
+use super::terminal::{Meter, bytes, interrupts};
+use super::{Models, install};
+use crate::output;
+
+pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result<(), ErrorInfo> {
+    let meter = Meter::new("copying");
+    let stopped = interrupts()?;
+    let folder = models.store.export(id, to, &mut |done, total| {
+        meter.show(done, total);
+        stopped.is_empty()
+    });
+    meter.clear();
+    let folder = folder?;
+    if json {
+        output::value(&json!({"exported": id, "folder": folder}));
+    } else {
+        let folder = folder.display();
+        output::line(&format!("`{id}` is in `{folder}`, with its licence and its digest."));
+        output::line("On the other machine: `localcoder models import FOLDER`.");
+    }
+    Ok(())
+}
+
+pub(super) fn import(
+    models: &Models,
+    folder: &Path,
+    accepted: bool,
+    json: bool,
+) -> Result<(), ErrorInfo> {
+    let bundle = Bundle::read(folder)?;
+    let model = &bundle.model;
+    let consent = match (&model.license, &bundle.license_text) {
+        (Some(license), Some(text)) => {
+            if !accepted {
+                output::line(&format!("{}, {}, {}", model.name, bytes(model.bytes), license.name));
+                install::ask(&model.id, license, text)?;
+            }
+            Some(Consent::to(license, text)?)
+        }
+        _ => None,
+    };
+    let meter = Meter::new("copying");
+    let stopped = interrupts()?;
+    let model = models.store.import_bundle(&bundle, consent, &mut |done, total| {
+        meter.show(done, total);
+        stopped.is_empty()
+    });
+    meter.clear();
+    let model = model?;
+    if json {
+        output::value(&json!({"installed": model}));
+    } else {
+        output::line(&format!("`{}` is installed and verified: {}.", model.id, model.name));
+        output::line(&format!("`localcoder models use {}` makes it the model for code.", model.id));
+    }
+    Ok(())
+}
