@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use localcoder_protocol::ErrorCode;
 use localcoder_test_support::Installation;
-use localcoder_test_support::downloads::{Content, sha256};
+use localcoder_test_support::downloads::{Content, catalog, sha256};
 use localcoder_test_support::http::{Reply, Server};
 use serde_json::{Value, json};
 
@@ -22,17 +22,7 @@ fn demo() -> PathBuf {
 fn offer(installation: &Installation, server: &Server) -> Content {
     let bytes = std::fs::read(demo()).unwrap();
     let content = Content { sha256: sha256(&bytes), bytes };
-    let catalog = json!({"version": 1, "models": [{
-        "id": "small", "name": "Small Model", "roles": ["code"], "family": "demo",
-        "publisher": "Somebody", "parameters": 1000, "quantization": "Q8_0",
-        "file": "small.gguf", "bytes": content.bytes.len(), "sha256": content.sha256,
-        "revision": "main", "url": server.url("small.gguf"),
-        "license": {
-            "id": "Apache-2.0", "name": "Apache License 2.0", "commercial": true,
-            "url": "https://example.org/LICENSE", "attribution": ["Built with Small"],
-        },
-        "contextTokens": 2048, "kvBytesPerToken": 1024, "profile": "fast",
-    }]});
+    let catalog = catalog(&content, &server.url("small.gguf"));
     let config = installation.home();
     std::fs::create_dir_all(&config).unwrap();
     std::fs::write(config.join("catalog.json"), catalog.to_string()).unwrap();

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use localcoder_protocol::{FetchEvent, FetchFailure, FetchLimits, FetchRequest, FetchTask};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::http::{Asked, Part, Reply, Server};
@@ -67,6 +68,22 @@ impl Random {
         let span = (high - low).max(1) as u64;
         low + usize::try_from(self.next() % span).unwrap_or(0)
     }
+}
+
+/// A user's catalog with this file as the model `small`.
+#[must_use]
+pub fn catalog(content: &Content, url: &str) -> Value {
+    json!({"version": 1, "models": [{
+        "id": "small", "name": "Small Model", "roles": ["code"], "family": "demo",
+        "publisher": "Somebody", "parameters": 1000, "quantization": "Q8_0",
+        "file": "small.gguf", "bytes": content.bytes.len(), "sha256": content.sha256,
+        "revision": "main", "url": url,
+        "license": {
+            "id": "Apache-2.0", "name": "Apache License 2.0", "commercial": true,
+            "url": "https://example.org/LICENSE", "attribution": ["Built with Small"],
+        },
+        "contextTokens": 2048, "kvBytesPerToken": 1024, "profile": "fast",
+    }]})
 }
 
 macro_rules! faults {
@@ -360,7 +377,7 @@ fn addresses(fault: Fault, server: &Server) -> Vec<String> {
 /// As a run leaves it that was killed before the last step.
 fn put_all_there(folder: &Path, content: &Content) -> Result<(), String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let mark = serde_json::json!({"durableBytes": content.bytes.len(), "boot": boot.trim()});
+    let mark = json!({"durableBytes": content.bytes.len(), "boot": boot.trim()});
     let write = |name: &str, bytes: &[u8]| {
         std::fs::write(folder.join(format!("{}.{name}", content.sha256)), bytes)
             .map_err(|error| error.to_string())

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use localcoder_test_support::downloads::{Content, Fault, Random, sha256, trial};
+use localcoder_test_support::downloads::{Content, Fault, Random, catalog, sha256, trial};
 use localcoder_test_support::http::{Part, Reply, Server};
 use serde_json::{Value, json};
 
@@ -97,7 +97,10 @@ fn kills(count: usize) -> Result<Value> {
         Reply { body: vec![slow], ..Reply::file(asked, &served, "\"1\"") }
     });
     let home = tempfile::tempdir()?;
-    fs_err::write(home.path().join("catalog.json"), catalog(&content, &server).to_string())?;
+    fs_err::write(
+        home.path().join("catalog.json"),
+        catalog(&content, &server.url("small.gguf")).to_string(),
+    )?;
     let mut random = Random(1);
     let (mut installed, mut unfinished) = (0, 0);
     for _ in 0..count {
@@ -150,18 +153,4 @@ fn read(command: &mut Command) -> Result<String> {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     ensure!(output.status.success(), "{command:?}: {said}");
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-fn catalog(content: &Content, server: &Server) -> Value {
-    json!({"version": 1, "models": [{
-        "id": "small", "name": "Small Model", "roles": ["code"], "family": "demo",
-        "publisher": "Somebody", "parameters": 1000, "quantization": "Q8_0",
-        "file": "small.gguf", "bytes": content.bytes.len(), "sha256": content.sha256,
-        "revision": "main", "url": server.url("small.gguf"),
-        "license": {
-            "id": "Apache-2.0", "name": "Apache License 2.0", "commercial": true,
-            "url": "https://example.org/LICENSE",
-        },
-        "contextTokens": 2048, "kvBytesPerToken": 1024, "profile": "fast",
-    }]})
 }
