@@ -52,7 +52,9 @@ impl Bundle {
                 .with_hint("export it again with `localcoder models export ID`")
         };
         let text = short_text(&folder.join(MANIFEST)).map_err(unusable)?;
-        let model = Installed::parse(&text).map_err(unusable)?;
+        let mut model = Installed::parse(&text).map_err(unusable)?;
+        // Where a file lies on this machine is not for a folder from elsewhere to say.
+        model.linked = None;
         let license_text = short_text(&folder.join(LICENSE)).ok();
         if model.license.is_some() && license_text.is_none() {
             return Err(unusable(format!("the text of its licence, `{LICENSE}`, is not there")));

@@ -300,7 +300,14 @@ fn a_model_is_carried_to_another_machine_and_checked_there() {
     assert_eq!(error.code, ErrorCode::ChecksumMismatch);
     assert!(elsewhere.list().unwrap().is_empty());
     assert_eq!(files(&elsewhere.folder().join("blobs")), [""; 0]);
-    std::fs::write(folder.join("model.json"), "{}").unwrap();
+    // A folder from elsewhere can't name a file of this machine.
+    let manifest = folder.join("model.json");
+    let mut said: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
+    said["linked"] = serde_json::json!({"path": "/etc/passwd", "modifiedNs": 0});
+    std::fs::write(&manifest, said.to_string()).unwrap();
+    assert_eq!(Bundle::read(&folder).unwrap().model.linked, None);
+    std::fs::write(&manifest, "{}").unwrap();
     assert_eq!(Bundle::read(&folder).unwrap_err().code, ErrorCode::ModelDamaged);
 }
 
