@@ -175,12 +175,11 @@ impl<'a> Tries<'a> {
         let asked = match remedy {
             Remedy::Nothing => return Err(failed),
             Remedy::Elsewhere => {
+                self.forget_wrong(&failed, partial)?;
                 self.refusals += 1;
                 if self.refusals >= self.request.urls.len() {
-                    self.forget_wrong(&failed, partial)?;
                     return Err(failed);
                 }
-                self.forget_wrong(&failed, partial)?;
                 self.address = (self.address + 1) % self.request.urls.len();
                 tell(FetchEvent::Waiting { wait_ms: 0, reason: failed.message });
                 return Ok(Duration::ZERO);

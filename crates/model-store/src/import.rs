@@ -15,13 +15,10 @@ use crate::hash::digest;
 use crate::manifest::{Installed, Linked, Source};
 use crate::problem::{cancelled, disk};
 use crate::store::{Store, ns};
-use crate::{Catalog, Progress};
+use crate::{Catalog, Progress, RESERVE_BYTES};
 
 /// Readable by all, writable by nobody: a file of the store does not change.
 const BLOB_MODE: u32 = 0o444;
-/// Room that must stay on the disk.
-const RESERVE_BYTES: u64 = 1 << 30;
-
 /// What becomes of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportMode {

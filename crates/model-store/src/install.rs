@@ -12,6 +12,7 @@ use localcoder_protocol::{
     FetchTask, FetchText,
 };
 
+use crate::RESERVE_BYTES;
 use crate::catalog::{Entry, hosts_for};
 use crate::consent::Consent;
 use crate::gguf_file::checked_header;
@@ -19,8 +20,6 @@ use crate::manifest::{Installed, Source};
 use crate::problem::{cancelled, disk};
 use crate::store::Store;
 
-/// Room that must stay on the disk.
-const RESERVE_BYTES: u64 = 1 << 30;
 /// Longest text of a licence.
 const LICENSE_BYTES_MAX: u64 = 256 * 1024;
 /// What a model's file begins with.

@@ -29,6 +29,9 @@ pub use machine::{Fit, Machine};
 pub use manifest::{Installed, Source};
 pub use store::{Listed, Store};
 
+/// Room that must stay on the disk, whatever is put there.
+const RESERVE_BYTES: u64 = 1 << 30;
+
 /// What long work tells meanwhile: how many of how many bytes. Work whose answer is `false` ends
 /// with `cancelled` and leaves nothing behind.
 pub type Progress<'a> = dyn FnMut(u64, u64) -> bool + 'a;

@@ -59,8 +59,8 @@ pub const TABLE: &[Setting] = &[
         key: "codeModel",
         kind: Kind::Text { default: "demo" },
         doc: "The model that improves and explains code: `demo` for the bundled demo model, the \
-              id of an installed model, or the absolute path of a GGUF file. The demo model tidies short Python functions and \
-              is no code assistant.",
+              id of an installed model, or the absolute path of a GGUF file. The demo model tidies \
+              short Python functions and is no code assistant.",
     },
     Setting {
         key: "contextWindow",

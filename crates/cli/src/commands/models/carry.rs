@@ -7,19 +7,12 @@ use localcoder_model_store::{Bundle, Consent};
 use localcoder_protocol::ErrorInfo;
 use serde_json::json;
 
-use super::terminal::{Meter, bytes, interrupts};
+use super::terminal::{bytes, followed};
 use super::{Models, install};
 use crate::output;
 
 pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result<(), ErrorInfo> {
-    let meter = Meter::new("copying");
-    let stopped = interrupts()?;
-    let folder = models.store.export(id, to, &mut |done, total| {
-        meter.show(done, total);
-        stopped.is_empty()
-    });
-    meter.clear();
-    let folder = folder?;
+    let folder = followed("copying", |progress| models.store.export(id, to, progress))?;
     if json {
         output::value(&json!({"exported": id, "folder": folder}));
     } else {
@@ -48,14 +41,8 @@ pub(super) fn import(
         }
         _ => None,
     };
-    let meter = Meter::new("copying");
-    let stopped = interrupts()?;
-    let model = models.store.import_bundle(&bundle, consent, &mut |done, total| {
-        meter.show(done, total);
-        stopped.is_empty()
-    });
-    meter.clear();
-    let model = model?;
+    let model =
+        followed("copying", |progress| models.store.import_bundle(&bundle, consent, progress))?;
     if json {
         output::value(&json!({"installed": model}));
     } else {

@@ -21,12 +21,11 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
         .collect();
     let code_model = models.settings().code_model;
     if json {
-        let machine = models.store.machine();
         output::value(&json!({
             "codeModel": code_model,
             "installed": installed.iter().map(|it| installed_json(models, it)).collect::<Vec<_>>(),
             "available": others.iter().map(|entry| entry_json(models, entry)).collect::<Vec<_>>(),
-            "machine": machine,
+            "machine": models.machine,
             "usedBytes": models.store.used_bytes(),
         }));
         return Ok(());
@@ -44,14 +43,14 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
         output::line("\nCan be installed with `localcoder models install ID`:");
     }
     for entry in others {
-        let fit = models.store.machine().fit(entry.memory_bytes(CONTEXT_TOKENS));
+        let fit = models.machine.fit(entry.memory_bytes(CONTEXT_TOKENS));
         let begun = models.store.loaded_bytes(&entry.sha256);
         let begun =
             if begun > 0 { format!("; {} of it are loaded", bytes(begun)) } else { String::new() };
         let text = format!("{}, {}; {}{begun}", entry.name, entry.license.name, fit.text());
         line(false, &entry.id, &bytes(entry.bytes), &text);
     }
-    let free = models.store.machine().disk_free_bytes;
+    let free = models.machine.disk_free_bytes;
     let used = models.store.used_bytes();
     output::line(&format!(
         "\nOn disk: {} in `{}`, {} free. `*` is the model for code.",
@@ -108,7 +107,7 @@ pub(super) fn facts(facts: &Facts) {
 
 /// All that a user has to know before a model is loaded.
 pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Facts {
-    let machine = models.store.machine();
+    let machine = &models.machine;
     let needed = entry.memory_bytes(CONTEXT_TOKENS);
     let fit = machine.fit(needed);
     let license = &entry.license;
@@ -182,7 +181,7 @@ fn facts_json(facts: &Facts) -> Value {
 
 fn entry_json(models: &Models, entry: &Entry) -> Value {
     let needed = entry.memory_bytes(CONTEXT_TOKENS);
-    let fit = models.store.machine().fit(needed);
+    let fit = models.machine.fit(needed);
     json!({
         "entry": entry,
         "memoryBytes": needed,

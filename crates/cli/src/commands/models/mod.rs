@@ -9,14 +9,14 @@ mod use_model;
 use std::path::{Path, PathBuf};
 
 use localcoder_host::connect;
-use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Store};
+use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Machine, Store};
 use localcoder_protocol::{ErrorCode, ErrorInfo, HostStatus, Nothing, Status};
 use localcoder_settings::{Layer, Places, Settings, resolve};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::ModelsCommand;
 use crate::output;
-use terminal::{Meter, bytes};
+use terminal::{bytes, followed};
 
 pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
     let models = Models::open()?;
@@ -52,6 +52,8 @@ struct Models {
     places: Places,
     catalog: Catalog,
     store: Store,
+    /// Looked at once: on some systems that starts a program.
+    machine: Machine,
 }
 
 impl Models {
@@ -59,7 +61,8 @@ impl Models {
         let places = Places::resolve()?;
         let catalog = Catalog::with_file(&places.catalog_file())?;
         let store = Store::open(&places.models)?;
-        Ok(Self { places, catalog, store })
+        let machine = store.machine();
+        Ok(Self { places, catalog, store, machine })
     }
 
     fn entry(&self, id: &str) -> Result<&Entry, ErrorInfo> {
@@ -83,14 +86,7 @@ impl Models {
         mode: ImportMode,
         json: bool,
     ) -> Result<(), ErrorInfo> {
-        let meter = Meter::new("reading");
-        let stopped = terminal::interrupts()?;
-        let model = self.store.import(path, id, mode, &mut |done, total| {
-            meter.show(done, total);
-            stopped.is_empty()
-        });
-        meter.clear();
-        let model = model?;
+        let model = followed("reading", |progress| self.store.import(path, id, mode, progress))?;
         if json {
             output::value(&json!({"installed": model}));
             return Ok(());
@@ -158,14 +154,7 @@ impl Models {
     }
 
     fn verify(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {
-        let meter = Meter::new("reading");
-        let stopped = terminal::interrupts()?;
-        let outcome = self.store.verify(id, &mut |done, total| {
-            meter.show(done, total);
-            stopped.is_empty()
-        });
-        meter.clear();
-        outcome?;
+        followed("reading", |progress| self.store.verify(id, progress))?;
         let model = self.store.model(id)?;
         if json {
             output::value(&json!({"verified": id, "sha256": model.sha256}));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressStyle};
+use localcoder_model_store::Progress;
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::output;
@@ -84,6 +85,21 @@ impl Meter {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Does long work with a meter; Ctrl-C ends it.
+pub(super) fn followed<T>(
+    what: &'static str,
+    work: impl FnOnce(&mut Progress<'_>) -> Result<T, ErrorInfo>,
+) -> Result<T, ErrorInfo> {
+    let meter = Meter::new(what);
+    let stopped = interrupts()?;
+    let result = work(&mut |done, total| {
+        meter.show(done, total);
+        stopped.is_empty()
+    });
+    meter.clear();
+    result
 }
 
 /// Gets a message when Ctrl-C is pressed. The second one ends the program at once.
