@@ -6,7 +6,9 @@
 //! It only proposes; what is written is decided by the model's logits alone (`mod.rs`), so a bad
 //! guess costs time and changes nothing.
 
-use super::renaming::{Difference, Renamings, Vocabulary};
+use std::cell::OnceCell;
+
+use super::renaming::{self, Begun, Difference, Renamings, Vocabulary};
 use crate::llama::Token;
 
 /// How far round the place of a difference the code is searched for it, in tokens: a deleted or
@@ -35,6 +37,8 @@ pub(super) enum Trust {
     Weak,
     /// A run of the text before.
     Lookup,
+    /// The rest of a name that was begun, and the code after it.
+    Name,
 }
 
 /// A guess.
@@ -52,6 +56,9 @@ pub(super) struct Drafter<'v> {
     source: Vec<Token>,
     /// The prompt and what was written after it.
     text: Vec<Token>,
+    prompt_tokens: usize,
+    /// Its text, from when it is needed.
+    prompt: OnceCell<String>,
     /// The next token of the source, where the place is known.
     place: Option<usize>,
     /// How many tokens in a row have confirmed the place.
@@ -63,7 +70,7 @@ pub(super) struct Drafter<'v> {
     renamings: Renamings,
     /// Tokens that are written of a replacement at the place.
     renamed: usize,
-    odds: [Odds; 4],
+    odds: [Odds; 5],
 }
 
 /// The first tokens that were not the same.
@@ -90,6 +97,8 @@ impl<'v> Drafter<'v> {
         Self {
             vocabulary,
             source,
+            prompt_tokens: prompt.len(),
+            prompt: OnceCell::new(),
             text: prompt,
             place: Some(0),
             run: SURE_RUN,
@@ -105,6 +114,7 @@ impl<'v> Drafter<'v> {
                 Odds { right: 5.0, wrong: 1.0 },
                 Odds { right: 9.0, wrong: 1.0 },
                 Odds { right: 1.0, wrong: 1.0 },
+                Odds { right: 19.0, wrong: 1.0 },
             ],
         }
     }
@@ -126,12 +136,28 @@ impl<'v> Drafter<'v> {
                 };
                 (self.renamings.apply(&self.source[place..], self.renamed, most), trust)
             }
-            None => {
-                let found = followed(&self.text)?;
-                (found[..found.len().min(most)].to_vec(), Trust::Lookup)
-            }
+            None => match self.completed_name() {
+                Some(mut tokens) => {
+                    tokens.truncate(most);
+                    (tokens, Trust::Name)
+                }
+                None => {
+                    let found = followed(&self.text)?;
+                    (found[..found.len().min(most)].to_vec(), Trust::Lookup)
+                }
+            },
         };
         (!tokens.is_empty()).then_some(Draft { tokens, trust })
+    }
+
+    /// What follows where a name was begun that is not the source's.
+    fn completed_name(&self) -> Option<Vec<Token>> {
+        let parted = self.parted?;
+        let (before, rest) = self.source.split_at_checked(parted.source)?;
+        let written = self.text.get(parted.text..)?;
+        let prompt = || self.vocabulary.text(&self.text[..self.prompt_tokens]);
+        let known = self.prompt.get_or_init(prompt);
+        renaming::complete(known, Begun { before, rest, written }, self.vocabulary)
     }
 
     /// Learns how a guess did: its first `right` tokens were.
@@ -163,6 +189,7 @@ impl<'v> Drafter<'v> {
             }
         }
         self.find_again();
+        self.learn_what_was_replaced();
     }
 
     /// Whether the token is the one expected at the place; the place is behind it then.
@@ -199,21 +226,28 @@ impl<'v> Drafter<'v> {
         self.source.extend(rest);
     }
 
-    /// When the place is certain again: what stands between it and where the texts parted.
+    /// When the place is found again: what stands between it and where the texts parted. A name
+    /// is believed at once, anything else when the place is certain.
     fn learn_what_was_replaced(&mut self) {
-        let Some(place) = self.place.filter(|_| self.run >= SURE_RUN && self.renamed == 0) else {
-            return;
-        };
-        let Some(parted) = self.parted.take() else { return };
+        let Some(place) = self.place.filter(|_| self.renamed == 0) else { return };
+        let Some(parted) = self.parted else { return };
         let met = place.saturating_sub(self.run);
         let old = self.source.get(parted.source..met);
         let new = self.text.get(parted.text..self.text.len().saturating_sub(self.run));
+        if self.run >= SURE_RUN {
+            self.parted = None;
+        }
         let (Some(old), Some(new)) = (old, new) else { return };
         let (before, after) = (&self.source[..parted.source], &self.source[met..place]);
         let difference = Difference { before, old, new, after };
-        let rest = self.renamings.learn(difference, &self.source[place..], self.vocabulary);
-        if let Some(rest) = rest {
-            self.replace_rest(place, rest);
+        let rest = &self.source[place..];
+        if let Some(name) = self.renamings.learn_name(difference, rest, self.vocabulary) {
+            self.parted = None;
+            if let Some(rest) = name {
+                self.replace_rest(place, rest);
+            }
+        } else if self.run >= SURE_RUN {
+            self.renamings.learn_passage(old, new);
         }
     }
 
@@ -322,6 +356,17 @@ mod tests {
         let source = "a == 1 and b == 2 and c == 3\n";
         assert_eq!(written(source, "a is 1 a"), "nd b is 2 and c is 3\n");
         assert_eq!(written(source, "a is 1 and b == 2"), " and c == 3\n");
+    }
+
+    #[test]
+    fn a_name_that_the_prompt_has_is_completed() {
+        let source = Characters.tokens("n = f(a, n)\ng(n)\n");
+        let prompt = Characters.tokens("call it count");
+        let mut drafter = Drafter::new(source, prompt, &Characters);
+        drafter.follow(Characters.tokens("c")[0]);
+        let draft = drafter.guess(200).unwrap();
+        assert_eq!(Characters.text(&draft.tokens), "ount = f(a, count)\ng(count)\n");
+        assert_eq!(draft.trust, Trust::Name);
     }
 
     #[test]

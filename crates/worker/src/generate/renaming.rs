@@ -15,6 +15,9 @@ const COUNT_MAX: usize = 16;
 /// Tokens before and after a difference that may belong to the same name.
 const AROUND_TOKENS: usize = 8;
 
+/// Words that are tried for a name that was begun.
+const CANDIDATES_MAX: usize = 32;
+
 /// From tokens to text and back.
 pub(super) trait Vocabulary {
     /// The text of some tokens.
@@ -48,6 +51,17 @@ pub(super) struct Difference<'a> {
     pub(super) after: &'a [Token],
 }
 
+/// Where source and text have parted and not met again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun<'a> {
+    /// The source before it.
+    pub(super) before: &'a [Token],
+    /// The source after it.
+    pub(super) rest: &'a [Token],
+    /// What was written instead.
+    pub(super) written: &'a [Token],
+}
+
 /// All that an answer has shown so far.
 #[derive(Debug, Default)]
 pub(super) struct Renamings {
@@ -56,23 +70,21 @@ pub(super) struct Renamings {
 }
 
 impl Renamings {
-    /// Takes a difference. Where it is a new name, the rest of the source with it.
-    pub(super) fn learn(
+    /// Takes a difference of names; `None` where it is none. The rest of the source with the new
+    /// name, where the old one stands in it.
+    pub(super) fn learn_name(
         &mut self,
         difference: Difference<'_>,
         rest: &[Token],
         vocabulary: &dyn Vocabulary,
-    ) -> Option<Vec<Token>> {
-        let Some(name) = name_of(difference, vocabulary) else {
-            self.learn_passage(difference.old, difference.new);
-            return None;
-        };
+    ) -> Option<Option<Vec<Token>>> {
+        let name = name_of(difference, vocabulary)?;
         let before = vocabulary.text(difference.after);
         let rest = vocabulary.text(rest);
         let renamed = replace_word(&before, &rest, &name.old, &name.new);
         self.names.retain(|known| known.old != name.old);
         push(&mut self.names, name);
-        (renamed != rest).then(|| vocabulary.tokens(&renamed))
+        Some((renamed != rest).then(|| vocabulary.tokens(&renamed)))
     }
 
     /// The model has not gone on as the source does: where it stands in a new name there, the
@@ -89,7 +101,7 @@ impl Renamings {
         let before = vocabulary.text(&before[before.len().saturating_sub(AROUND_TOKENS)..]);
         let rest = vocabulary.text(rest);
         // A token may begin with the space before a name.
-        let word_at = rest.len() - rest.trim_start_matches(|c: char| !is_of_a_name(c)).len();
+        let word_at = begin_of_no_name(&rest).len();
         let begun = if word_at == 0 { end_of_a_name(&before) } else { "" };
         let word = format!("{begun}{}", begin_of_a_name(&rest[word_at..]));
         let index = self.names.iter().position(|name| name.new == word)?;
@@ -128,7 +140,8 @@ impl Renamings {
         tokens
     }
 
-    fn learn_passage(&mut self, from: &[Token], to: &[Token]) {
+    /// Takes a difference that is none of names.
+    pub(super) fn learn_passage(&mut self, from: &[Token], to: &[Token]) {
         let short = |tokens: &[Token]| (1..=SPAN_MAX).contains(&tokens.len());
         if !short(from) || !short(to) || from == to {
             return;
@@ -187,6 +200,45 @@ fn replace_word(before: &str, text: &str, old: &str, new: &str) -> String {
     replaced
 }
 
+/// Where a name was begun in the place of the source's: the rest of it, if it stands in `known`,
+/// and the rest of the source with it. Of several the last.
+pub(super) fn complete(
+    known: &str,
+    begun: Begun<'_>,
+    vocabulary: &dyn Vocabulary,
+) -> Option<Vec<Token>> {
+    let before = &begun.before[begun.before.len().saturating_sub(AROUND_TOKENS)..];
+    let (before, rest) = (vocabulary.text(before), vocabulary.text(begun.rest));
+    let written = vocabulary.text(begun.written);
+    // A token may begin with the space before a name; both must.
+    let (space, written) = written.split_at(begin_of_no_name(&written).len());
+    let (old_space, rest) = rest.split_at(begin_of_no_name(&rest).len());
+    if space != old_space || begin_of_a_name(written) != written {
+        return None;
+    }
+    let head = if space.is_empty() { end_of_a_name(&before) } else { "" };
+    let (old, behind) = rest.split_at(begin_of_a_name(rest).len());
+    let (old, new) = (format!("{head}{old}"), format!("{head}{written}"));
+    if old.is_empty() || new.is_empty() {
+        return None;
+    }
+    let tokens = |name: &str, behind: &str| {
+        vocabulary.tokens(&format!("{space}{}{behind}", &name[head.len()..]))
+    };
+    let name = words(known)
+        .rev()
+        .filter(|word| word.starts_with(&new) && *word != old)
+        .take(CANDIDATES_MAX)
+        .find(|word| tokens(word, "").starts_with(begun.written))?;
+    let behind = replace_word(&old, behind, &old, name);
+    tokens(name, &behind).strip_prefix(begun.written).map(<[Token]>::to_vec)
+}
+
+/// The words of a text that could be names.
+fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
+    text.split(|c: char| !is_of_a_name(c)).filter(|word| !word.is_empty())
+}
+
 fn is_of_a_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
@@ -198,6 +250,11 @@ fn end_of_a_name(text: &str) -> &str {
 
 fn begin_of_a_name(text: &str) -> &str {
     let cut = text.trim_start_matches(is_of_a_name).len();
+    &text[..text.len() - cut]
+}
+
+fn begin_of_no_name(text: &str) -> &str {
+    let cut = text.trim_start_matches(|c: char| !is_of_a_name(c)).len();
     &text[..text.len() - cut]
 }
 
@@ -231,8 +288,11 @@ pub(super) mod tests {
         let parts = [before, old, new, after].map(tokens);
         let difference =
             Difference { before: &parts[0], old: &parts[1], new: &parts[2], after: &parts[3] };
-        let rest = renamings.learn(difference, &tokens(rest), &Characters)?;
-        Some(Characters.text(&rest))
+        let name = renamings.learn_name(difference, &tokens(rest), &Characters);
+        if name.is_none() {
+            renamings.learn_passage(&parts[1], &parts[2]);
+        }
+        Some(Characters.text(&name??))
     }
 
     #[test]
@@ -276,6 +336,28 @@ pub(super) mod tests {
         // The last replacement counts.
         renamings.learn_passage(&[5], &[6]);
         assert_eq!(renamings.apply(&[5], 0, 10), [6]);
+    }
+
+    #[test]
+    fn a_name_that_was_begun_is_completed_as_it_stands_elsewhere() {
+        let complete = |known: &str, [before, rest, written]: [&str; 3]| {
+            let parts = [before, rest, written].map(tokens);
+            let begun = Begun { before: &parts[0], rest: &parts[1], written: &parts[2] };
+            super::complete(known, begun, &Characters).map(|tokens| Characters.text(&tokens))
+        };
+        let known = "rename n to count, not to counter_2: never";
+        let begun = ["x = ", "n + f(n, nn)\n", "cou"];
+        // The last that begins so; the rest of the source has it too.
+        assert_eq!(complete(known, begun).as_deref(), Some("nter_2 + f(counter_2, nn)\n"));
+        assert_eq!(complete("to count", begun).as_deref(), Some("nt + f(count, nn)\n"));
+        // The name may be whole already, or share its beginning with the old one.
+        assert_eq!(complete("cou", begun).as_deref(), Some(" + f(cou, nn)\n"));
+        let shared = ["x = total_", "a + b\n", "s"];
+        assert_eq!(complete("total_sum", shared).as_deref(), Some("um + b\n"));
+        // No such name, or no name at all.
+        assert_eq!(complete("to number", begun), None);
+        assert_eq!(complete(known, ["x = ", "n + 1\n", "f(c"]), None);
+        assert_eq!(complete(known, ["x = ", "", ""]), None);
     }
 
     #[test]
