@@ -17,6 +17,7 @@ mod indent;
 mod language;
 mod place;
 mod prompt;
+mod renames;
 mod surroundings;
 mod syntax;
 

@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::renames;
+
 /// The pieces in `prompts.json`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,7 +69,7 @@ pub(crate) struct Prompt {
     pub(crate) user: String,
     pub(crate) prefill: String,
     pub(crate) stop: Vec<String>,
-    /// What the answer looks like where nothing is changed.
+    /// What the answer looks like where nothing is changed but the names that were told.
     pub(crate) draft: String,
 }
 
@@ -86,8 +88,16 @@ impl Input<'_> {
             system: PIECES.system.clone(),
             user: self.shared() + &self.order.words(),
             prefill: if explains { String::new() } else { self.section(&PIECES.prefill, "") },
-            draft: if explains { String::new() } else { format!("{}\n{fence}", self.selection) },
+            draft: if explains { String::new() } else { format!("{}\n{fence}", self.expected()) },
             stop: if explains { Vec::new() } else { vec![format!("\n{fence}")] },
+        }
+    }
+
+    /// The code as far as it is known before it is written.
+    fn expected(&self) -> String {
+        match self.order {
+            Order::Instructed(text) => renames::renamed(self.selection, text),
+            Order::Improve | Order::Explain => self.selection.to_owned(),
         }
     }
 

@@ -47,15 +47,17 @@ pub(super) enum Kind {
     Mixed,
     /// Nothing to improve: the answer is the code.
     Copy,
-    /// A name is another one wherever it stands. The demo model can't be asked for that, so the
-    /// prompt has the new name already and only the draft has the old one: what is written and
-    /// what is guessed differ as they would.
+    /// A name is another one wherever it stands, as an instruction has asked. The demo model
+    /// can't be asked, so its prompt has the new name already and only the draft is made from the
+    /// old one and the instruction: what is written and what is guessed differ as they would.
     Rename,
+    /// The same where nobody has asked for it: the draft has the old name.
+    NewName,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Delete, Self::Replace, Self::Mixed, Self::Copy, Self::Rename];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Delete, Self::Replace, Self::Mixed, Self::Copy, Self::Rename, Self::NewName];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -64,6 +66,7 @@ impl Kind {
             Self::Mixed => "mixed",
             Self::Copy => "nothing to do",
             Self::Rename => "rename",
+            Self::NewName => "rename of its own accord",
         }
     }
 
@@ -76,13 +79,18 @@ impl Kind {
     pub(super) fn target(self) -> Target {
         match self {
             Self::Delete | Self::Rename => Target::AtLeast(3.0),
-            Self::Replace | Self::Mixed | Self::Copy => Target::None,
+            Self::Replace | Self::Mixed | Self::Copy | Self::NewName => Target::None,
         }
     }
 
     /// The records it is made of.
     fn source(self) -> Self {
-        if self == Self::Rename { Self::Copy } else { self }
+        if self.renames() { Self::Copy } else { self }
+    }
+
+    /// Whether the prompt has what is to be written, which llama-server's n-grams would copy.
+    pub(super) fn renames(self) -> bool {
+        matches!(self, Self::Rename | Self::NewName)
     }
 
     fn of(record: &Value) -> Self {
@@ -246,7 +254,7 @@ impl Cases {
 
 /// Some of each kind, from the shortest to that which is `1 / part` of the way to the longest.
 fn chosen(by_kind: &[Vec<Case>], count: usize, part: usize) -> Vec<Case> {
-    let shares = [count / 4, count / 4, count / 8, count / 8, count / 4];
+    let shares = [count / 4, count / 4, count / 8, count / 8, count / 8, count / 8];
     let some = |(cases, share): (&Vec<Case>, usize)| {
         spread(&cases[..cases.len().div_ceil(part)], share).cloned().collect::<Vec<_>>()
     };
@@ -281,8 +289,12 @@ fn edits(ours: &mut Ours, kind: Kind, place: Place) -> Result<Vec<Case>> {
     for record in records()?.iter().filter(|record| Kind::of(record) == kind.source()) {
         let (document, lines) = in_its_file(record, place)?;
         let mut case = lay_out(ours, &document, lines, (kind, Command::rewrite(None)))?;
-        if kind == Kind::Rename && !rename(&mut case.layout.draft) {
-            continue;
+        if kind.renames() {
+            let Some(name) = commonest_name(&case.layout.draft) else { continue };
+            let document = DocumentText { text: with_old_name(&document.text, &name), ..document };
+            let instruction = format!("Rename `{OLD_NAME}` to `{name}`.");
+            let command = Command::rewrite((kind == Kind::Rename).then_some(&instruction));
+            case.layout.draft = lay_out(ours, &document, lines, (kind, command))?.layout.draft;
         }
         let timing = ours.write(&case, true)?.0;
         (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
@@ -294,21 +306,21 @@ fn edits(ours: &mut Ours, kind: Kind, place: Place) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Gives the name that stands most often in the code another one; whether there is one.
-fn rename(code: &mut String) -> bool {
-    let names = words(code).filter(|word| word.len() >= NAME_LENGTH_MIN);
-    let names: Vec<String> = names.map(str::to_owned).collect();
-    let count = |name: &String| names.iter().filter(|other| *other == name).count();
-    let Some(name) = names.iter().max_by_key(|name| count(name)) else { return false };
-    if count(name) < NAME_COUNT_MIN {
-        return false;
-    }
+/// The name that stands most often in the code.
+fn commonest_name(code: &str) -> Option<String> {
+    let names: Vec<&str> = words(code).filter(|word| word.len() >= NAME_LENGTH_MIN).collect();
+    let count = |name: &str| names.iter().filter(|other| **other == name).count();
+    let name = names.iter().max_by_key(|name| count(name))?;
+    (count(name) >= NAME_COUNT_MIN).then(|| (*name).to_owned())
+}
+
+/// The code as it was when a name was another one.
+fn with_old_name(code: &str, name: &str) -> String {
     let renamed = code.split_inclusive(|c: char| !is_of_a_word(c)).map(|part| {
         let word = part.trim_end_matches(|c: char| !is_of_a_word(c));
         if word == name { format!("{OLD_NAME}{}", &part[word.len()..]) } else { part.to_owned() }
     });
-    *code = renamed.collect();
-    true
+    renamed.collect()
 }
 
 fn words(code: &str) -> impl Iterator<Item = &str> {
@@ -375,12 +387,12 @@ mod tests {
 
     #[test]
     fn the_commonest_name_is_renamed_and_nothing_else() {
-        let mut code = "total = 0\nfor item in items:\n    total += item.total\n".to_owned();
-        assert!(rename(&mut code));
+        let code = "total = 0\nfor item in items:\n    total += item.total\n";
+        let name = commonest_name(code).unwrap();
         assert_eq!(
-            code,
+            with_old_name(code, &name),
             "former_value = 0\nfor item in items:\n    former_value += item.former_value\n"
         );
-        assert!(!rename(&mut "return a + b".to_owned()));
+        assert_eq!(commonest_name("return a + b"), None);
     }
 }

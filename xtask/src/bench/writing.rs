@@ -27,8 +27,7 @@ pub(super) fn edits(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     let written = write_edits(bench, &settings)?;
     let times = &written.times;
     let all = |_: usize| true;
-    // For a rename the prompt has what is written: llama-server would copy it.
-    let honest = |case: usize| bench.edits[case].kind != Kind::Rename;
+    let honest = |case: usize| !bench.edits[case].kind.renames();
     let mut rows = Vec::new();
     if !bench.amount.large {
         let name = "edits: to the same engine without drafts";
