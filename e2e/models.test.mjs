@@ -107,6 +107,8 @@ story(
     await workbench.status(/^LocalCoder: Small Model$/u);
     await workbench.closeNotifications();
     await workbench.photograph(`${name}-in-use`);
+    await workbench.choose("LocalCoder: Use Model for Everything but Code", "LocalCoder demo");
+    await workbench.model("LocalCoder demo, in use, bundled, no code assistant, in use for everything");
 
     await workbench.openFile("inventory.py");
     await workbench.selectLines(4, 8);

@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Generate(GenerateOptions),
     /// List, install, import and remove models
     Models(ModelsOptions),
+    /// Show and change the settings
+    Config(ConfigOptions),
     /// Show what the host and the model are doing
     Status(StatusOptions),
     /// Start or stop the background process that the windows share
@@ -64,6 +66,7 @@ impl Command {
             Self::Explain(options) => options.json,
             Self::Generate(options) => options.json,
             Self::Models(options) => options.command.json(),
+            Self::Config(options) => options.command.json(),
             Self::Status(options) => options.json,
             Self::Host(options) => options.json(),
         }
@@ -172,7 +175,7 @@ pub(crate) struct StatusOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelOption {
-    /// An installed model's id, a GGUF file, or `demo` [default: the setting `codeModel`]
+    /// An installed model's id, a GGUF file, or `demo` [default: the one that is set]
     #[arg(long, value_name = "ID|PATH")]
     pub(crate) model: Option<String>,
 }
@@ -284,14 +287,26 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Improve and explain code with this model from now on
+    /// Use this model from now on
     Use {
         /// Its id, a path, or `demo`
         id: String,
+        /// For code, which is improved and explained, or for everything else
+        #[arg(long = "for", value_enum, default_value_t = Purpose::Code)]
+        purpose: Purpose,
         /// Print the setting as JSON
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What a model is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Purpose {
+    /// Improving and explaining code
+    Code,
+    /// Everything else
+    General,
 }
 
 impl ModelsCommand {
@@ -307,6 +322,62 @@ impl ModelsCommand {
             | Self::Verify { json, .. }
             | Self::Use { json, .. } => *json,
             Self::Install { json, events, .. } => *json || *events,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  localcoder config list --explain
+  localcoder config set contextWindow 8192
+
+What is set in the editor counts more than what is set here.")]
+pub(crate) struct ConfigOptions {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show all settings
+    List {
+        /// Say where each value comes from
+        #[arg(long)]
+        explain: bool,
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the value of a setting
+    Get {
+        /// Its name
+        key: String,
+        /// Print it as JSON, with where it comes from
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a setting in settings.json
+    Set {
+        /// Its name
+        key: String,
+        /// Its value
+        value: String,
+    },
+    /// Take a setting out of settings.json
+    Unset {
+        /// Its name
+        key: String,
+    },
+    /// Print the form of settings.json as a JSON schema
+    Schema,
+}
+
+impl ConfigCommand {
+    fn json(&self) -> bool {
+        match self {
+            Self::List { json, .. } | Self::Get { json, .. } => *json,
+            Self::Set { .. } | Self::Unset { .. } | Self::Schema => false,
         }
     }
 }

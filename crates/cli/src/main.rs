@@ -6,6 +6,7 @@ mod arguments;
 mod commands;
 mod output;
 mod session;
+mod settings_file;
 mod source;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Some(Command::Explain(options)) => commands::explain::run(&options),
         Some(Command::Generate(options)) => commands::generate::run(&options),
         Some(Command::Models(options)) => commands::models::run(options.command),
+        Some(Command::Config(options)) => commands::config::run(options.command),
         Some(Command::Status(options)) => commands::status::run(&options),
         Some(Command::Host(options)) => commands::host::run(&options),
     };

@@ -174,3 +174,26 @@ fn settings_that_can_not_be_read_are_not_written_over() {
     let settings: Value = serde_json::from_str(&settings).unwrap();
     assert_eq!(settings, json!({"contextWindow": 1024, "codeModel": "demo"}));
 }
+
+#[test]
+fn a_model_is_for_code_or_for_everything_else() {
+    let installation = installation();
+    let _ = installation.run(&["models", "import", demo().to_str().unwrap(), "--id", "mine"]).ok();
+    let used = |what: &str| installation.run(&["models", "list", "--json"]).json()[what].take();
+    assert_eq!((used("codeModel"), used("generalModel")), (json!("demo"), json!("demo")));
+    let said = installation.run(&["models", "use", "mine", "--for", "general"]).ok().stdout;
+    assert_eq!(said, "`mine` is the model for everything but code from now on.\n");
+    assert_eq!((used("codeModel"), used("generalModel")), (json!("demo"), json!("mine")));
+    let list = installation.run(&["models", "list"]).ok().stdout;
+    assert!(list.contains("\n* demo") && list.contains("\n+ mine"), "{list}");
+    // A prompt of one's own goes to the one, code to the other.
+    let prompt = ["generate", "--prompt", "Hello", "--max-tokens", "1", "--json"];
+    assert_eq!(installation.run(&prompt).json()["model"]["reference"], "mine");
+    let _ = installation.write("a.py", "def f(x):\n    y = x\n    return y\n");
+    let explained = installation.run(&["explain", "a.py", "--lines", "1-3", "--json"]).json();
+    assert_eq!(explained["model"]["reference"], "demo");
+    // Nobody knows whose it is.
+    let unknown =
+        installation.run(&["models", "license", "mine"]).failed(ErrorCode::ModelStore).stderr;
+    assert!(unknown.contains("licence of `mine` is not known"), "{unknown}");
+}

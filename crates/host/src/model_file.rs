@@ -9,14 +9,14 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::Sender;
 use localcoder_gguf::Header;
-use localcoder_model_store::{Installed, Store, checked_header};
+use localcoder_model_store::{Installed, Sampling, Store, checked_header};
 use localcoder_protocol::{ErrorCode, ErrorInfo, ModelInfo};
 
 /// The reference of the bundled model.
 const DEMO: &str = "demo";
 
 /// See the module. Two are equal where it is the same content as far as the file system tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ModelFile {
     /// Absolute.
     pub path: PathBuf,
@@ -24,6 +24,10 @@ pub struct ModelFile {
     pub info: ModelInfo,
     /// When it was written.
     pub modified: Option<SystemTime>,
+    /// Its chat template, where that of the file is not to be used.
+    pub chat_template: Option<String>,
+    /// What its maker recommends for answers that are no code.
+    pub sampling: Sampling,
 }
 
 impl ModelFile {
@@ -130,10 +134,17 @@ pub(crate) fn inspect(
         trained_context_tokens: u32::try_from(header.context_length).unwrap_or(u32::MAX),
         demo: reference == DEMO,
         attribution: installed
-            .and_then(|model| model.license)
-            .map_or_else(Vec::new, |license| license.attribution),
+            .as_ref()
+            .and_then(|model| model.license.as_ref())
+            .map_or_else(Vec::new, |license| license.attribution.clone()),
     };
-    Ok(ModelFile { path: path.to_owned(), info, modified: meta.modified().ok() })
+    Ok(ModelFile {
+        path: path.to_owned(),
+        info,
+        modified: meta.modified().ok(),
+        chat_template: installed.as_ref().and_then(|model| model.chat_template.clone()),
+        sampling: installed.and_then(|model| model.sampling).unwrap_or_default(),
+    })
 }
 
 fn file_stem(path: &Path) -> String {

@@ -609,3 +609,37 @@ fn a_kept_beginning_is_taken_over_before_the_first_request_and_one_of_no_use_is_
         assert_eq!(rig.calls("savePrefix").len(), saves);
     }
 }
+
+#[test]
+fn each_purpose_has_its_model_and_its_sampling() {
+    let models = json!({"codeModel": "code", "generalModel": "lively"});
+    let mut rig = Rig::with_settings(models.clone());
+    rig.connect(1);
+    rig.explain(1, "e");
+    rig.finish();
+    assert_eq!(rig.calls("loadModel")[0]["modelRef"], "code");
+    assert_eq!(rig.calls("generate")[0]["sampling"]["temperature"], 0.0);
+    let chat = json!({"requestId": "g", "prompt": "Hello"});
+    rig.request(1, "generate", chat.clone());
+    let load = rig.calls("loadModel")[1].clone();
+    assert_eq!(
+        (&load["modelRef"], &load["chatTemplate"]),
+        (&json!("lively"), &json!("{{ messages }}"))
+    );
+    // What the model's maker recommends, where nobody says otherwise.
+    let temperature = |rig: &Rig, call: usize| {
+        let value = rig.calls("generate")[call]["sampling"]["temperature"].as_f64().unwrap();
+        (value * 10.0).round() / 10.0
+    };
+    assert_eq!(temperature(&rig, 1), 0.7);
+
+    let mut set =
+        Rig::with_settings(json!({"generalModel": "lively", "sampling.temperature": 0.3}));
+    set.connect(1);
+    set.request(1, "generate", chat);
+    assert_eq!(temperature(&set, 0), 0.3);
+    set.finish();
+    let asked = json!({"requestId": "h", "prompt": "Hello", "sampling": {"temperature": 1.2}});
+    set.request(1, "generate", asked);
+    assert_eq!(temperature(&set, 1), 1.2);
+}

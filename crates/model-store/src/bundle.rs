@@ -24,7 +24,7 @@ const LICENSE: &str = "LICENSE.txt";
 const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 
 /// A folder with a model, of which nothing was checked but that it is one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     folder: PathBuf,
     /// What the folder says of it.

@@ -16,6 +16,8 @@ const SHIPPED: &str = include_str!("../catalog.json");
 const VERSION: u32 = 1;
 /// Of an id: it is a file's name.
 const ID_LENGTH_MAX: usize = 64;
+/// As of one in a file.
+const TEMPLATE_BYTES_MAX: usize = 1024 * 1024;
 /// Hosts of the shipped entries' addresses, and those they lead to.
 const HUGGING_FACE_HOSTS: &[&str] = &["huggingface.co", ".huggingface.co", ".hf.co"];
 
@@ -81,6 +83,12 @@ pub struct Entry {
     pub kv_bytes_per_token: u64,
     /// The profile that suits it.
     pub profile: Profile,
+    /// Its chat template in Jinja, where that of the file is missing or wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_template: Option<String>,
+    /// What its maker recommends for answers that are no code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
     /// Ids of smaller models to fall back on where memory is short, the best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lighter: Vec<String>,
@@ -108,6 +116,32 @@ pub enum Profile {
     Balanced,
     /// 13 to 14 billion weights.
     Heavy,
+}
+
+/// How freely a model should choose its words; the settings count more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sampling {
+    /// 0 to 2; 0 always takes the likeliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
+    /// 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f32>,
+    /// 1 to 2; 1 is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat_penalty: Option<f32>,
+}
+
+impl Sampling {
+    fn is_sound(self) -> bool {
+        let within = |value: Option<f32>, low: f32, high: f32| {
+            value.is_none_or(|value| (low..=high).contains(&value))
+        };
+        within(self.temperature, 0.0, 2.0)
+            && within(self.top_p, 0.0, 1.0)
+            && within(self.repeat_penalty, 1.0, 2.0)
+    }
 }
 
 /// What a user agrees to.
@@ -227,6 +261,12 @@ impl Entry {
         {
             return Err("`file` is no GGUF".to_owned());
         }
+        if !self.sampling.unwrap_or_default().is_sound() {
+            return Err("`sampling` has a number that is out of bounds".to_owned());
+        }
+        if self.chat_template.as_ref().is_some_and(|it| it.len() > TEMPLATE_BYTES_MAX) {
+            return Err(format!("`chatTemplate` has more than {TEMPLATE_BYTES_MAX} bytes"));
+        }
         if self.repository.is_empty() && self.url.is_none() {
             return Err("there is neither `repository` nor `url`".to_owned());
         }
@@ -316,7 +356,7 @@ mod tests {
             // A revision pins; where none is known, length and digest do.
             assert!(entry.revision.len() == 40 || entry.revision == "main", "{}", entry.id);
             assert!(entry.license.commercial, "{}: not for everybody", entry.id);
-            let known = shipped_text(&entry.license.id).is_some();
+            let known = shipped_text(&entry.license).is_some();
             assert!(known || !entry.license.attribution.is_empty(), "{}", entry.id);
             assert!(entry.urls()[0].starts_with("https://huggingface.co/"), "{}", entry.id);
             for lighter in &entry.lighter {

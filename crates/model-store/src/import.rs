@@ -66,9 +66,7 @@ impl Store {
         }
         // A file that the catalog knows has its licence and its name from there.
         if let Some(entry) = Catalog::shipped().models.iter().find(|it| it.sha256 == sha256) {
-            model.name.clone_from(&entry.name);
-            model.roles.clone_from(&entry.roles);
-            model.license = Some(entry.license.clone());
+            model.describe(entry);
         }
         self.add(&model)?;
         Ok(model)

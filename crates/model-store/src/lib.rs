@@ -19,7 +19,7 @@ mod store;
 mod verify;
 
 pub use bundle::Bundle;
-pub use catalog::{Catalog, Entry, LicenseTerms, Profile, Role, catalog_schema};
+pub use catalog::{Catalog, Entry, LicenseTerms, Profile, Role, Sampling, catalog_schema};
 pub use consent::Consent;
 pub use gguf_file::{checked_header, refuse};
 pub use import::ImportMode;

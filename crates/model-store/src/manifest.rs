@@ -11,13 +11,13 @@ use crate::catalog::{LicenseTerms, is_id};
 use crate::consent::Consent;
 use crate::hash::is_digest;
 use crate::problem::disk;
-use crate::{Entry, Role};
+use crate::{Entry, Role, Sampling};
 
 /// The form that is understood.
 const VERSION: u32 = 1;
 
 /// An installed model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Installed {
     version: u32,
@@ -53,6 +53,12 @@ pub struct Installed {
     /// What the file claims of its licence; not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_license: Option<String>,
+    /// Its chat template, where a catalog says that the file's is missing or wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_template: Option<String>,
+    /// What its maker recommends for answers that are no code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
     /// What the user agreed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
@@ -119,6 +125,8 @@ impl Installed {
             context_tokens: header.context_length,
             license: None,
             claimed_license: header.license.clone(),
+            chat_template: None,
+            sampling: None,
             consent: None,
             installed_at_s: now_s(),
         }
@@ -127,14 +135,22 @@ impl Installed {
     /// With what the catalog says of it.
     pub(crate) fn of_entry(entry: &Entry, header: &Header, consent: Consent) -> Self {
         let source = Source::of_entry(entry);
-        Self {
-            name: entry.name.clone(),
+        let mut model = Self {
             file: entry.file.clone(),
-            roles: entry.roles.clone(),
-            license: Some(entry.license.clone()),
             consent: Some(consent),
             ..Self::new(&entry.id, header, entry.bytes, &entry.sha256, source)
-        }
+        };
+        model.describe(entry);
+        model
+    }
+
+    /// Takes what a catalog says of this file.
+    pub(crate) fn describe(&mut self, entry: &Entry) {
+        self.name.clone_from(&entry.name);
+        self.roles.clone_from(&entry.roles);
+        self.license = Some(entry.license.clone());
+        self.chat_template.clone_from(&entry.chat_template);
+        self.sampling = entry.sampling;
     }
 
     /// Reads one; an error says why it is none.

@@ -24,7 +24,7 @@ pub struct Store {
 }
 
 /// A model and whether it can be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
     /// The model.
     pub model: Installed,
@@ -227,13 +227,14 @@ impl Store {
     }
 
     /// The same of an installed model, where its licence is known.
-    pub(crate) fn kept_license(&self, model: &Installed) -> Option<String> {
+    #[must_use]
+    pub fn kept_license(&self, model: &Installed) -> Option<String> {
         self.text_of(&model.id, model.license.as_ref()?)
     }
 
     fn text_of(&self, id: &str, license: &LicenseTerms) -> Option<String> {
         let kept = || std::fs::read_to_string(self.license_path(id)).ok();
-        shipped_text(&license.id).map(str::to_owned).or_else(kept)
+        shipped_text(license).or_else(kept)
     }
 
     /// Keeps a licence's text beside the models, if it does not come with the product.
@@ -243,7 +244,7 @@ impl Store {
         license: &LicenseTerms,
         text: &str,
     ) -> Result<(), ErrorInfo> {
-        if shipped_text(&license.id).is_some() {
+        if shipped_text(license).is_some() {
             return Ok(());
         }
         write_whole(&self.license_path(id), text.as_bytes())

@@ -273,7 +273,8 @@ pub struct GenerateParams {
     /// Overrides of the settings.
     #[serde(default)]
     pub sampling: SamplingParams,
-    /// `demo` or the path of a GGUF; the setting `codeModel` where absent.
+    /// `demo`, an installed model's id or the path of a GGUF; the setting `generalModel` where
+    /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub model: Option<String>,

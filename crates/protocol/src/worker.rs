@@ -116,6 +116,9 @@ pub struct Measured {
 pub struct LoadModelParams {
     /// Path of a GGUF whose header the host has already checked.
     pub model_ref: String,
+    /// Its chat template in Jinja; that of the file where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat_template: Option<String>,
     /// How to run it.
     pub profile: LoadProfile,
     /// What an earlier worker has measured of it.

@@ -11,6 +11,8 @@ mod resolve;
 mod table;
 
 pub use places::Places;
-pub use render::{markdown, vscode_properties};
-pub use resolve::{Acceleration, Layer, Mode, Resolved, Settings, resolve};
+pub use render::{json_schema, markdown, vscode_properties};
+pub use resolve::{
+    Acceleration, Layer, Mode, Resolved, Sampling, SamplingSet, Settings, check_value, resolve,
+};
 pub use table::{Kind, Setting, TABLE};

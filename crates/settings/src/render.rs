@@ -8,33 +8,68 @@ use serde_json::{Map, Value, json};
 use crate::resolve::default;
 use crate::{Kind, TABLE};
 
+/// What values a setting takes, as JSON schema has it.
+fn schema_of(kind: Kind) -> Value {
+    let mut schema = match kind {
+        Kind::Text { .. } => json!({"type": "string"}),
+        Kind::Choice { choices, .. } => json!({
+            "type": "string",
+            "enum": choices.iter().map(|(word, _)| *word).collect::<Vec<_>>(),
+        }),
+        Kind::Switch { .. } => json!({"type": "boolean"}),
+        Kind::Integer { min, max, .. } => {
+            json!({"type": "integer", "minimum": min, "maximum": max})
+        }
+        Kind::Number { min, max, .. } => {
+            json!({"type": "number", "minimum": min, "maximum": max})
+        }
+    };
+    schema["default"] = default(kind);
+    schema
+}
+
+/// The form of the product's own settings file as a JSON schema.
+#[must_use]
+pub fn json_schema() -> Value {
+    let mut properties = Map::new();
+    for setting in TABLE {
+        let mut property = schema_of(setting.kind);
+        property["description"] = setting.doc.into();
+        properties.insert(setting.key.to_owned(), property);
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "LocalCoder settings",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    })
+}
+
 /// `contributes.configuration.properties` of the extension.
 #[must_use]
 pub fn vscode_properties() -> Value {
     let mut properties = Map::new();
     for (order, setting) in TABLE.iter().enumerate() {
-        let mut property = match setting.kind {
-            Kind::Text { .. } => json!({"type": "string"}),
-            Kind::Choice { choices, .. } => json!({
-                "type": "string",
-                "enum": choices.iter().map(|(word, _)| *word).collect::<Vec<_>>(),
-                "markdownEnumDescriptions": choices.iter().map(|(_, doc)| *doc).collect::<Vec<_>>(),
-            }),
-            Kind::Switch { .. } => json!({"type": "boolean"}),
-            Kind::Integer { min, max, .. } => {
-                json!({"type": "integer", "minimum": min, "maximum": max})
-            }
-            Kind::Number { min, max, .. } => {
-                json!({"type": "number", "minimum": min, "maximum": max})
-            }
-        };
-        property["default"] = default(setting.kind);
+        let mut property = schema_of(setting.kind);
+        if let Kind::Choice { choices, .. } = setting.kind {
+            let docs: Vec<&str> = choices.iter().map(|(_, doc)| *doc).collect();
+            property["markdownEnumDescriptions"] = docs.into();
+        }
         property["scope"] = "machine".into();
         property["order"] = order.into();
         property["markdownDescription"] = setting.doc.into();
         properties.insert(format!("localcoder.{}", setting.key), property);
     }
     Value::Object(properties)
+}
+
+fn shown(default: &Value) -> String {
+    match default {
+        Value::String(text) if text.is_empty() => "none".to_owned(),
+        Value::String(text) => format!("`{text}`"),
+        other => format!("`{other}`"),
+    }
 }
 
 /// `docs/reference/settings.md`.
@@ -58,10 +93,10 @@ pub fn markdown() -> String {
         };
         let _ = write!(
             out,
-            "\n## `localcoder.{}`\n\n{}\n\nAllowed: {allowed}. Default: `{}`.\n",
+            "\n## `localcoder.{}`\n\n{}\n\nAllowed: {allowed}. Default: {}.\n",
             setting.key,
             setting.doc,
-            default(setting.kind).to_string().trim_matches('"'),
+            shown(&default(setting.kind)),
         );
     }
     out

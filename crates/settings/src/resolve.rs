@@ -18,7 +18,9 @@ pub enum Layer {
 }
 
 impl Layer {
-    fn name(self) -> &'static str {
+    /// For people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Default => "the defaults",
             Self::File => "settings.json",
@@ -47,23 +49,45 @@ pub enum Mode {
     Stability,
 }
 
-/// All settings with a value each.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// `demo`, the id of an installed model, or a path.
-    pub code_model: String,
-    /// In tokens.
-    pub context_tokens: u32,
-    /// Where the model computes.
-    pub acceleration: Acceleration,
-    /// How much the engine does to be fast.
-    pub mode: Mode,
+/// How freely words are chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampling {
     /// 0 is greedy.
     pub temperature: f32,
     /// 0 to 1.
     pub top_p: f32,
     /// 1 is off.
     pub repeat_penalty: f32,
+}
+
+/// What of it some layer has set.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct SamplingSet {
+    /// 0 is greedy.
+    pub temperature: Option<f32>,
+    /// 0 to 1.
+    pub top_p: Option<f32>,
+    /// 1 is off.
+    pub repeat_penalty: Option<f32>,
+}
+
+/// All settings with a value each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// `demo`, the id of an installed model, or a path.
+    pub code_model: String,
+    /// The same for all that is not code; empty where that model does both.
+    pub general_model: String,
+    /// In tokens.
+    pub context_tokens: u32,
+    /// Where the model computes.
+    pub acceleration: Acceleration,
+    /// How much the engine does to be fast.
+    pub mode: Mode,
+    /// How freely words are chosen.
+    pub sampling: Sampling,
+    /// The same, only what was set.
+    pub sampling_set: SamplingSet,
     /// Whether nothing may be loaded from the network.
     pub air_gapped: bool,
 }
@@ -73,6 +97,8 @@ pub struct Settings {
 pub struct Resolved {
     /// The values in force.
     pub settings: Settings,
+    /// The same as they are written, and where each comes from; in the order of the table.
+    pub values: Vec<(&'static str, Value, Layer)>,
     /// One error a value that was not used.
     pub errors: Vec<ErrorInfo>,
 }
@@ -89,6 +115,7 @@ impl Default for Settings {
 pub fn resolve(layers: &[(Layer, &Map<String, Value>)]) -> Resolved {
     let mut errors = Vec::new();
     let mut values: Vec<Value> = TABLE.iter().map(|setting| default(setting.kind)).collect();
+    let mut sources = vec![Layer::Default; TABLE.len()];
     let mut layers = layers.to_vec();
     layers.sort_by_key(|(layer, _)| *layer);
     for (layer, map) in layers {
@@ -98,13 +125,19 @@ pub fn resolve(layers: &[(Layer, &Map<String, Value>)]) -> Resolved {
             match TABLE.iter().position(|setting| setting.key == key) {
                 None => errors.push(unknown(layer, &key)),
                 Some(index) => match check(&TABLE[index], value) {
-                    Ok(()) => values[index] = value.clone(),
+                    Ok(()) => {
+                        values[index] = value.clone();
+                        sources[index] = layer;
+                    }
                     Err(allowed) => errors.push(bad(layer, &key, value, &allowed)),
                 },
             }
         }
     }
-    Resolved { settings: Settings::from_values(&values), errors }
+    let settings = Settings::from_values(&values, &sources);
+    let keys = TABLE.iter().map(|setting| setting.key);
+    let values = keys.zip(values).zip(sources).map(|((key, value), layer)| (key, value, layer));
+    Resolved { settings, values: values.collect(), errors }
 }
 
 fn flatten<'a>(prefix: &str, map: &'a Map<String, Value>, out: &mut Vec<(String, &'a Value)>) {
@@ -129,6 +162,7 @@ pub(crate) fn default(kind: Kind) -> Value {
 /// Says what is allowed where the value is not.
 fn check(setting: &Setting, value: &Value) -> Result<(), String> {
     let (good, allowed) = match setting.kind {
+        Kind::Text { default: "" } => (value.is_string(), "a text, which may be empty".to_owned()),
         Kind::Text { .. } => (
             value.as_str().is_some_and(|text| !text.trim().is_empty()),
             "a text that is not empty".to_owned(),
@@ -151,6 +185,27 @@ fn check(setting: &Setting, value: &Value) -> Result<(), String> {
     if good { Ok(()) } else { Err(allowed) }
 }
 
+/// Whether a setting may have a value.
+///
+/// # Errors
+/// With what is allowed, where it may not; where there is no such setting.
+pub fn check_value(key: &str, value: &Value) -> Result<(), ErrorInfo> {
+    let setting = TABLE
+        .iter()
+        .find(|setting| setting.key == key)
+        .ok_or_else(|| unknown_key(format!("there is no setting `{key}`")))?;
+    check(setting, value).map_err(|allowed| {
+        ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{key}` can't be {value}"))
+            .with_cause(format!("allowed is {allowed}"))
+            .with_hint("nothing was changed")
+    })
+}
+
+fn unknown_key(message: String) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::InvalidSetting, message)
+        .with_hint("`localcoder config list` shows all of them")
+}
+
 fn unknown(layer: Layer, key: &str) -> ErrorInfo {
     ErrorInfo::new(
         ErrorCode::InvalidSetting,
@@ -169,16 +224,25 @@ fn bad(layer: Layer, key: &str, value: &Value, allowed: &str) -> ErrorInfo {
 }
 
 impl Settings {
-    fn from_values(values: &[Value]) -> Self {
-        let get = |key: &str| {
+    /// The model for all that is not code.
+    #[must_use]
+    pub fn for_general(&self) -> &str {
+        if self.general_model.is_empty() { &self.code_model } else { &self.general_model }
+    }
+
+    fn from_values(values: &[Value], sources: &[Layer]) -> Self {
+        let index = |key: &str| {
             let index = TABLE.iter().position(|setting| setting.key == key);
-            &values[index.expect("every field has its row in the table")]
+            index.expect("every field has its row in the table")
         };
+        let get = |key: &str| &values[index(key)];
         let text = |key| get(key).as_str().unwrap_or_default();
         #[expect(clippy::cast_possible_truncation, reason = "sampling needs no double precision")]
         let number = |key| get(key).as_f64().unwrap_or_default() as f32;
+        let number_set = |key| (sources[index(key)] > Layer::Default).then(|| number(key));
         Self {
             code_model: text("codeModel").to_owned(),
+            general_model: text("generalModel").trim().to_owned(),
             context_tokens: get("contextWindow")
                 .as_u64()
                 .and_then(|tokens| u32::try_from(tokens).ok())
@@ -192,9 +256,16 @@ impl Settings {
                 "stability" => Mode::Stability,
                 _ => Mode::Performance,
             },
-            temperature: number("sampling.temperature"),
-            top_p: number("sampling.topP"),
-            repeat_penalty: number("sampling.repeatPenalty"),
+            sampling: Sampling {
+                temperature: number("sampling.temperature"),
+                top_p: number("sampling.topP"),
+                repeat_penalty: number("sampling.repeatPenalty"),
+            },
+            sampling_set: SamplingSet {
+                temperature: number_set("sampling.temperature"),
+                top_p: number_set("sampling.topP"),
+                repeat_penalty: number_set("sampling.repeatPenalty"),
+            },
             air_gapped: get("airGapped").as_bool().unwrap_or_default(),
         }
     }
@@ -226,8 +297,12 @@ mod tests {
         let editor = map(&json!({"contextWindow": 9000, "sampling.topP": 0.5, "colour": "red"}));
         let resolved = resolve(&[(Layer::Editor, &editor), (Layer::File, &file)]);
         assert_eq!(resolved.settings.context_tokens, 2048);
-        assert_eq!(resolved.settings.temperature, 0.5);
-        assert_eq!(resolved.settings.top_p, 0.5);
+        let context = resolved.values.iter().find(|(key, ..)| *key == "contextWindow").unwrap();
+        assert_eq!(context, &("contextWindow", json!(2048), Layer::File));
+        let Settings { sampling, sampling_set, .. } = resolved.settings;
+        assert_eq!((sampling.temperature, sampling.top_p), (0.5, 0.5));
+        assert_eq!((sampling.repeat_penalty, sampling_set.repeat_penalty), (1.0, None));
+        assert_eq!(sampling_set.temperature, Some(0.5));
         let texts: Vec<String> = resolved.errors.iter().map(ToString::to_string).collect();
         assert_eq!(
             texts,
@@ -240,10 +315,31 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_checked_before_it_is_written() {
+        assert_eq!(check_value("contextWindow", &json!(2048)), Ok(()));
+        let bad = check_value("contextWindow", &json!(9000)).unwrap_err();
+        assert_eq!(bad.cause.as_deref(), Some("allowed is a whole number from 512 to 8192"));
+        assert!(check_value("colour", &json!("red")).is_err());
+    }
+
+    #[test]
+    fn the_model_for_code_does_both_unless_there_is_another() {
+        let general = |values: Value| {
+            let resolved = resolve(&[(Layer::File, &map(&values))]);
+            assert_eq!(resolved.errors, []);
+            resolved.settings.for_general().to_owned()
+        };
+        assert_eq!(general(json!({"codeModel": "a"})), "a");
+        assert_eq!(general(json!({"codeModel": "a", "generalModel": " "})), "a");
+        assert_eq!(general(json!({"codeModel": "a", "generalModel": "b"})), "b");
+    }
+
+    #[test]
     fn every_kind_refuses_what_it_should() {
         for (key, value) in [
             ("codeModel", json!("")),
             ("codeModel", json!(3)),
+            ("generalModel", json!(null)),
             ("contextWindow", json!(1.5)),
             ("contextWindow", json!("4096")),
             ("acceleration", json!("tpu")),

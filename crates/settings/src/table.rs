@@ -6,7 +6,7 @@
 pub enum Kind {
     /// Any text.
     Text {
-        /// Used where nothing is set.
+        /// Used where nothing is set. Where it is empty, the setting may be so.
         default: &'static str,
     },
     /// One of a few words.
@@ -63,6 +63,12 @@ pub const TABLE: &[Setting] = &[
               short Python functions and is no code assistant.",
     },
     Setting {
+        key: "generalModel",
+        kind: Kind::Text { default: "" },
+        doc: "The model that answers everything else, such as `localcoder generate`: named like \
+              the one for code, which does both where this is empty.",
+    },
+    Setting {
         key: "contextWindow",
         // The upper end is the product's limit; the lower holds the prompt and a short function.
         kind: Kind::Integer { default: 4096, min: 512, max: 8192 },
@@ -105,7 +111,9 @@ pub const TABLE: &[Setting] = &[
         key: "sampling.temperature",
         // 0: an edit is right or wrong, variety does not help it.
         kind: Kind::Number { default: 0.0, min: 0.0, max: 2.0 },
-        doc: "How freely the model chooses its words; 0 always takes the likeliest.",
+        doc: "How freely the model chooses its words; 0 always takes the likeliest. Where this and \
+              the two below are not set, answers that are no code take what the model's maker \
+              recommends.",
     },
     Setting {
         key: "sampling.topP",

@@ -281,9 +281,23 @@ impl Fetch {
     /// Where it can't be started.
     #[must_use]
     pub fn start(program: &Path, request: &FetchRequest) -> Self {
-        // Without the proxies that a test's machine may have.
+        Self::start_with(program, request, &[])
+    }
+
+    /// The same with these variables in its environment, and no others: a test's machine may
+    /// have proxies.
+    ///
+    /// # Panics
+    /// Where it can't be started.
+    #[must_use]
+    pub fn start_with(
+        program: &Path,
+        request: &FetchRequest,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut child = Command::new(program)
             .env_clear()
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -134,6 +134,7 @@ test("the list of models says what each is and what can be done with it", () => 
   const entry = { id: "b", name: "B", bytes: 4.7e9 };
   const answer = {
     codeModel: "a",
+    generalModel: "demo",
     installed: [
       { model: { id: "a", name: "A", bytes: 1.1e9 }, problem: null, facts: [] },
       { model: { id: "c", name: "C", bytes: 1e6 }, problem: "its file is gone" },
@@ -148,7 +149,7 @@ test("the list of models says what each is and what can be done with it", () => 
   assert.deepEqual(
     installed.map(({ id, kind, description }) => [id, kind, description]),
     [
-      ["demo", "installed", "bundled, no code assistant"],
+      ["demo", "inUse", "bundled, no code assistant, in use for everything but code"],
       ["a", "inUse", "1.1 GB, in use for code"],
       ["c", "broken", "1.0 MB, can't be used: its file is gone"],
     ],
@@ -158,6 +159,17 @@ test("the list of models says what each is and what can be done with it", () => 
     [["available", "4.7 GB, fits this machine", ["X: y"]]],
   );
   assert.equal(disk, "Models take 1.1 GB; 9.0 GB are free.");
+
+  const both = readModels({ ...answer, generalModel: "a" }, new Map()).installed;
+  assert.deepEqual(
+    both.map(({ kind, uses }) => [kind, uses]),
+    [
+      ["installed", []],
+      ["inUse", ["code", "general"]],
+      ["broken", []],
+    ],
+  );
+  assert.equal(both[1]?.description, "1.1 GB, in use");
 
   const begun = readModels(
     { ...answer, available: [{ entry, loadedBytes: 2e9 }] },

@@ -151,6 +151,7 @@ impl Ours {
         };
         let params = LoadModelParams {
             model_ref: self.model.clone(),
+            chat_template: None,
             profile,
             measured: Measured::default(),
         };

@@ -1,7 +1,7 @@
 //! `faults`: what the product must survive, often and at random points, with the real programs.
 //!
 //! `faults downloads` runs every trial of `test-support::downloads` many times over, and kills
-//! an installation at random moments until it is done. A seed names a trial, so one that failed
+//! an installation, or the program that loads for it, at random moments until it is done. A seed names a trial, so one that failed
 //! can be run again. Not part of the tests, which run some of the same trials.
 
 use std::path::Path;
@@ -85,7 +85,8 @@ fn downloads(times: usize) -> Result<Value> {
     )
 }
 
-/// `models install` is killed at a random moment, again and again. After each kill what is listed
+/// `models install`, or its `localcoder-fetch`, is killed at a random moment, again and again.
+/// After each kill what is listed
 /// must be whole, and after the last the model must be there.
 fn kills(count: usize) -> Result<Value> {
     let bytes = fs_err::read(places::root().join("models/demo/localcoder-demo.gguf"))?;
@@ -103,12 +104,18 @@ fn kills(count: usize) -> Result<Value> {
     )?;
     let mut random = Random(1);
     let (mut installed, mut unfinished) = (0, 0);
-    for _ in 0..count {
+    let mut fetches = 0;
+    for number in 0..count {
         let mut install =
             localcoder(home.path(), &["models", "install", "small", "--accept-license"]);
         let mut child = install.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         std::thread::sleep(Duration::from_millis(random.between(1, KILL_WITHIN_MS) as u64));
-        child.kill()?;
+        // In turns; one that is not there yet or any more can't be killed.
+        let fetch = child_of(child.id()).filter(|_| number % 2 == 1);
+        match fetch {
+            Some(fetch) => fetches += usize::from(kill(fetch)),
+            None => child.kill()?,
+        }
         child.wait()?;
         if is_listed(home.path())? {
             read(&mut localcoder(home.path(), &["models", "verify", "small"]))?;
@@ -126,10 +133,28 @@ fn kills(count: usize) -> Result<Value> {
     }
     read(&mut localcoder(home.path(), &["models", "verify", "small"]))?;
     let again = server.sent() / (content.bytes.len() as u64).max(1);
-    report::line(format!("{count} kills: {unfinished} before the end, {installed} after it"));
-    Ok(
-        json!({"kills": count, "beforeTheEnd": unfinished, "afterIt": installed, "filesSent": again}),
-    )
+    report::line(format!(
+        "{count} kills, {fetches} of them of the program that loads: {unfinished} before the end, \
+         {installed} after it"
+    ));
+    Ok(json!({
+        "kills": count,
+        "ofFetch": fetches,
+        "beforeTheEnd": unfinished,
+        "afterIt": installed,
+        "filesSent": again,
+    }))
+}
+
+/// The first process that another has started.
+fn child_of(pid: u32) -> Option<i32> {
+    let children = fs_err::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    children.split_whitespace().next()?.parse().ok()
+}
+
+fn kill(pid: i32) -> bool {
+    let pid = rustix::process::Pid::from_raw(pid);
+    pid.is_some_and(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok())
 }
 
 fn is_listed(home: &Path) -> Result<bool> {

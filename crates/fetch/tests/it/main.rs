@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
+mod encrypted;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use localcoder_protocol::{FetchEvent, FetchFailure};
+use localcoder_test_support::disk::Disk;
 use localcoder_test_support::downloads::{
     Content, Fault, Fetch, LOADED_AGAIN_BYTES_MAX, Random, request, trial,
 };
@@ -156,6 +159,72 @@ fn a_disk_without_room_is_told_before_anything_is_asked() {
     assert!(server.asked().is_empty());
     let Some(FetchEvent::Failed { message, .. }) = ending.events.last() else { panic!() };
     assert!(message.contains("more are needed on the disk"), "{message}");
+}
+
+#[test]
+fn a_disk_that_others_fill_meanwhile_keeps_what_is_there() {
+    let Some(disk) = Disk::new("size=16m") else {
+        eprintln!("not tried: this system lets nobody make a disk");
+        return;
+    };
+    let content = Content::random(8, 12_000_000);
+    let (bytes, path) = (content.bytes.clone(), disk.path().to_owned());
+    let server = Server::start(move |asked| {
+        if asked.number == 0 {
+            // After it was looked whether there is room.
+            let _ = Disk::fill(&path, 9_000_000);
+        }
+        Reply::file(asked, &bytes, "\"v1\"")
+    });
+    let request = request(disk.path(), &content, vec![server.url("file")]);
+    let ending = Fetch::start(&program(), &request).follow(|_, _| {});
+    assert_eq!(ending.result(), Some(Err(FetchFailure::NoSpace)), "{:?}", ending.events);
+    assert!(!Path::new(&request.target).exists());
+    assert_eq!(server.asked().len(), 1, "a full disk is no reason to ask again");
+
+    std::fs::remove_file(disk.path().join("filler")).unwrap();
+    let ending = Fetch::start(&program(), &request).follow(|_, _| {});
+    assert_eq!(ending.result(), Some(Ok(())), "{:?}", ending.events);
+    assert!(std::fs::read(&request.target).unwrap() == content.bytes);
+    // What is known to be on the disk is not loaded again; that is noted from time to time.
+    assert!(server.asked()[1].range_start() > Some(4_000_000), "{:?}", server.asked()[1]);
+}
+
+#[test]
+fn a_disk_that_becomes_read_only_is_told_and_loses_nothing() {
+    let Some(mut disk) = Disk::new("size=8m") else {
+        eprintln!("not tried: this system lets nobody make a disk");
+        return;
+    };
+    let content = Content::random(9, 1_000_000);
+    let bytes = content.bytes.clone();
+    let server = Server::start(move |asked| {
+        let honest = Reply::file(asked, &bytes, "\"v1\"");
+        if asked.number == 0 {
+            honest.until(600_000, Part::Silence(Duration::from_secs(60)))
+        } else {
+            honest
+        }
+    });
+    let mut request = request(disk.path(), &content, vec![server.url("file")]);
+    request.limits.stall_ms = 60_000;
+    let half = Fetch::start(&program(), &request).follow(|fetch, event| {
+        if matches!(event, FetchEvent::Progress { bytes: 1.., .. }) {
+            fetch.kill();
+        }
+    });
+    assert_eq!(half.result(), None);
+
+    disk.set_read_only(true);
+    let ending = Fetch::start(&program(), &request).follow(|_, _| {});
+    assert_eq!(ending.result(), Some(Err(FetchFailure::Disk)), "{:?}", ending.events);
+    let Some(FetchEvent::Failed { message, .. }) = ending.events.last() else { panic!() };
+    assert!(message.to_lowercase().contains("read-only"), "{message}");
+
+    disk.set_read_only(false);
+    let ending = Fetch::start(&program(), &request).follow(|_, _| {});
+    assert_eq!(ending.result(), Some(Ok(())), "{:?}", ending.events);
+    assert!(std::fs::read(&request.target).unwrap() == content.bytes);
 }
 
 #[test]

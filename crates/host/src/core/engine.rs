@@ -224,7 +224,8 @@ impl Host {
     pub(super) fn load_model(&mut self, file: ModelFile, profile: LoadProfile) {
         let measured = self.known(&file, &profile);
         let model_ref = file.path.to_string_lossy().into_owned();
-        let params = LoadModelParams { model_ref, profile, measured };
+        let chat_template = file.chat_template.clone();
+        let params = LoadModelParams { model_ref, chat_template, profile, measured };
         self.call_worker::<LoadModel>(Call::Load, &params);
         self.engine.loaded = None;
         self.engine.prefix = Prefix::default();

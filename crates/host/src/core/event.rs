@@ -34,7 +34,7 @@ pub enum Event {
         /// As asked.
         reference: String,
         /// The checked file.
-        result: Result<ModelFile, ErrorInfo>,
+        result: Box<Result<ModelFile, ErrorInfo>>,
     },
     /// Answer to [`Effect::StartWorker`]: the process runs, or why not.
     WorkerStarted {

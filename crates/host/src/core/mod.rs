@@ -124,7 +124,9 @@ impl Host {
             Event::ClientMessage(client, message) => self.client_message(client, message),
             Event::ClientMalformed(client, reason) => self.client_malformed(client, &reason),
             Event::ClientGone(client) => self.client_gone(client),
-            Event::ModelInspected { reference, result } => self.model_inspected(&reference, result),
+            Event::ModelInspected { reference, result } => {
+                self.model_inspected(&reference, *result);
+            }
             Event::WorkerStarted { generation, result } => self.worker_started(generation, result),
             Event::WorkerMessage { generation, message } => {
                 self.worker_message(generation, message);

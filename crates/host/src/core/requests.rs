@@ -75,9 +75,10 @@ const HANDLERS: &[(&str, Handler)] = &[
         });
     }),
     (Generate::METHOD, |host, client, id, params| {
-        later::<Generate>(host, client, id, params, |_, params: GenerateParams| {
+        later::<Generate>(host, client, id, params, |host, params: GenerateParams| {
             let (request_id, model) = (params.request_id.clone(), params.model.clone());
-            Ok((Some(request_id), model, Work::Generate(Box::new(params))))
+            let model = model.unwrap_or_else(|| host.settings.for_general().to_owned());
+            Ok((Some(request_id), Some(model), Work::Generate(Box::new(params))))
         });
     }),
 ];

@@ -2,6 +2,7 @@
 //! generate, turn the answer into an edit, answer the client.
 
 use localcoder_assist::{Attempt, Layout, Limits, Outcome};
+use localcoder_model_store::Sampling;
 use localcoder_protocol::{ChatMessage, FinishReason};
 use localcoder_protocol::{
     CountTokens, CountTokensAnswer, CountTokensParams, Delta, DeltaParams, ErrorInfo,
@@ -10,7 +11,7 @@ use localcoder_protocol::{
     Role, SamplingParams, Stage, TokenParams, WorkerGenerate, WorkerGenerateAnswer,
     WorkerGenerateParams, WorkerPrompt, WorkerSampling,
 };
-use localcoder_settings::{Acceleration, Mode};
+use localcoder_settings::{Acceleration, Mode, SamplingSet};
 use localcoder_transport::Message;
 use serde::Serialize;
 use serde_json::Value;
@@ -158,6 +159,7 @@ impl Host {
 
     /// The model is loaded: start with the work itself.
     fn begin(&mut self, loaded: &Loaded) {
+        let set = self.settings.sampling_set;
         let Some(job) = self.active.as_mut() else { return };
         self.engine.failed = None;
         match &job.work {
@@ -168,7 +170,8 @@ impl Host {
                 self.set_step(Step::Counting, call);
             }
             Work::Generate(params) => {
-                let (prompt, sampling) = (raw_prompt(params), params.sampling);
+                let prompt = raw_prompt(params);
+                let sampling = sampling_of_an_answer(params.sampling, set, loaded.file.sampling);
                 let max_tokens = params.max_tokens.unwrap_or(RAW_TOKENS).min(loaded.context_tokens);
                 let stop = params.stop.clone();
                 self.generate(prompt, max_tokens, stop, String::new(), sampling);
@@ -241,10 +244,11 @@ impl Host {
         draft: String,
         sampling: SamplingParams,
     ) {
+        let usual = self.settings.sampling;
         let sampling = WorkerSampling {
-            temperature: sampling.temperature.unwrap_or(self.settings.temperature),
-            top_p: sampling.top_p.unwrap_or(self.settings.top_p),
-            repeat_penalty: sampling.repeat_penalty.unwrap_or(self.settings.repeat_penalty),
+            temperature: sampling.temperature.unwrap_or(usual.temperature),
+            top_p: sampling.top_p.unwrap_or(usual.top_p),
+            repeat_penalty: sampling.repeat_penalty.unwrap_or(usual.repeat_penalty),
             seed: match sampling.seed {
                 Some(seed) => seed,
                 None => self.next_seed(),
@@ -453,6 +457,20 @@ impl Host {
 
     fn notify<N: Notification>(&mut self, client: super::ClientId, params: &N::Params) {
         self.effects.push(Effect::Send(client, Message::notification::<N>(params)));
+    }
+}
+
+/// For an answer that is no code: the request's, the user's, the model's own.
+fn sampling_of_an_answer(
+    asked: SamplingParams,
+    set: SamplingSet,
+    model: Sampling,
+) -> SamplingParams {
+    SamplingParams {
+        temperature: asked.temperature.or(set.temperature).or(model.temperature),
+        top_p: asked.top_p.or(set.top_p).or(model.top_p),
+        repeat_penalty: asked.repeat_penalty.or(set.repeat_penalty).or(model.repeat_penalty),
+        seed: asked.seed,
     }
 }
 

@@ -240,7 +240,7 @@ impl Shell {
 /// Turns the inspector's answers into events.
 fn inspected(sender: Sender<Input>) -> impl Fn(String, Result<ModelFile, ErrorInfo>) + Send {
     move |reference, result| {
-        let event = Event::ModelInspected { reference, result };
+        let event = Event::ModelInspected { reference, result: Box::new(result) };
         // The host ends without waiting for a slow disk.
         let _ = sender.send(Input::Event(event));
     }

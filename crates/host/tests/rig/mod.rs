@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use localcoder_host::ModelFile;
 use localcoder_host::core::{ClientId, Effect, Event, Host, HostConfig, WorkerEnding};
+use localcoder_model_store::Sampling;
 use localcoder_protocol::{
     BUILD_ID, ClientKind, ErrorCode, ErrorInfo, FinishReason, HelloParams, ModelInfo,
     PROTOCOL_VERSION, Usage, WORKER_VERSION, WorkerId,
@@ -97,7 +98,7 @@ impl Rig {
                     Effect::Close(_) => {}
                     Effect::InspectModel { reference } => {
                         let result = inspect(&reference);
-                        events.push(Event::ModelInspected { reference, result });
+                        events.push(Event::ModelInspected { reference, result: Box::new(result) });
                     }
                     Effect::StartWorker { generation } => {
                         self.started.push(generation);
@@ -314,5 +315,15 @@ fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
         demo: false,
         attribution: Vec::new(),
     };
-    Ok(ModelFile { path: PathBuf::from(reference), info, modified: None })
+    let sampling = match reference {
+        "lively" => Sampling { temperature: Some(0.7), ..Sampling::default() },
+        _ => Sampling::default(),
+    };
+    Ok(ModelFile {
+        path: PathBuf::from(reference),
+        info,
+        modified: None,
+        chat_template: (reference == "lively").then(|| "{{ messages }}".to_owned()),
+        sampling,
+    })
 }

@@ -9,6 +9,7 @@ use localcoder_model_store::{
     Bundle, Catalog, Consent, Entry, Fetcher, ImportMode, Installing, Source, Store,
 };
 use localcoder_protocol::{ErrorCode, FetchEvent};
+use localcoder_test_support::disk::Disk;
 use localcoder_test_support::downloads::{Content, limits};
 use localcoder_test_support::http::{Asked, Part, Reply, Server};
 
@@ -334,4 +335,54 @@ fn a_licence_that_is_not_shipped_is_loaded_first_and_kept() {
     entry.license.sha256 = Some("0".repeat(64));
     let error = Consent::to(&entry.license, "Be\nkind.\n\n").unwrap_err();
     assert_eq!(error.code, ErrorCode::LicenseNotAccepted);
+}
+
+#[test]
+fn a_disk_that_can_only_be_read_loses_nothing() {
+    let Some(mut disk) = Disk::new("size=2g") else {
+        eprintln!("not tried: this system lets nobody make a disk");
+        return;
+    };
+    let folder = disk.path().join("models");
+    let store = Store::open(&folder).unwrap();
+    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    disk.set_read_only(true);
+    let store = Store::open(&folder).unwrap();
+    assert_eq!(import(&store, &demo(), "other", ImportMode::Copy), Err(ErrorCode::ModelStore));
+    let refused = store.remove("mine").unwrap_err();
+    assert_eq!(refused.code, ErrorCode::ModelStore);
+    assert!(refused.to_string().to_lowercase().contains("read-only"), "{refused}");
+    let listed = store.list().unwrap();
+    assert_eq!((listed.len(), &listed[0].problem), (1, &None));
+    store.verify("mine", &mut |_, _| true).unwrap();
+}
+
+#[test]
+fn a_disk_that_is_full_loses_nothing() {
+    // Room for bytes and none for another file.
+    let Some(disk) = Disk::new("size=2g,nr_inodes=24") else {
+        eprintln!("not tried: this system lets nobody make a disk");
+        return;
+    };
+    let store = Store::open(&disk.path().join("models")).unwrap();
+    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    let mut fillers = Vec::new();
+    let full = (0..24).find(|number| {
+        let path = disk.path().join(format!("filler-{number}"));
+        let made = std::fs::write(&path, "");
+        fillers.extend(made.is_ok().then_some(path));
+        made.is_err()
+    });
+    assert!(full.is_some());
+    assert_eq!(import(&store, &demo(), "other", ImportMode::Copy), Err(ErrorCode::DiskFull));
+    // Only the manifest has no place.
+    std::fs::remove_file(fillers.pop().unwrap()).unwrap();
+    let taken = import(&store, &demo(), "other", ImportMode::Copy);
+    assert!(matches!(taken, Ok(_) | Err(ErrorCode::DiskFull)), "{taken:?}");
+    for listed in store.list().unwrap() {
+        assert_eq!(listed.problem, None, "{}", listed.model.id);
+        store.verify(&listed.model.id, &mut |_, _| true).unwrap();
+    }
+    fillers.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    assert!(store.remove("mine").is_ok());
 }

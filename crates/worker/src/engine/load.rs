@@ -98,6 +98,7 @@ impl Engine {
         if let Some(loaded) = &self.loaded
             && loaded.params.model_ref == params.model_ref
             && loaded.params.profile == params.profile
+            && loaded.params.chat_template == params.chat_template
             && loaded.stamp == stamp
         {
             return Ok(LoadModelAnswer { worker: self.shared.worker(), ..loaded.answer.clone() });
@@ -111,7 +112,7 @@ impl Engine {
             threads => threads,
         };
         let model = Arc::new(self.load_model(&path, params.profile)?);
-        let template = chat_template(&model);
+        let template = chat_template(&model, params.chat_template.clone());
         if let Err(error) = &template {
             crate::process::complain(&format!("chats are not possible: {error}"));
         }
@@ -248,14 +249,15 @@ fn window_tokens(asked: u32, trained: u32) -> u32 {
     if asked == 0 { most } else { asked.min(most) }
 }
 
-/// The file's own template; ChatML where there is none and the vocabulary has its tokens.
-fn chat_template(model: &Model) -> Result<ChatTemplate, ErrorInfo> {
+/// The one that was given, else the file's own; ChatML where there is none and the vocabulary has
+/// its tokens.
+fn chat_template(model: &Model, given: Option<String>) -> Result<ChatTemplate, ErrorInfo> {
     let name = |token: Option<_>| token.map(|it| model.token_name(it)).unwrap_or_default();
     let compile = |source| {
         ChatTemplate::compile(source, name(model.bos()), name(model.eos()))
             .map_err(TemplateError::into_info)
     };
-    if let Some(source) = model.chat_template() {
+    if let Some(source) = given.or_else(|| model.chat_template()) {
         return compile(source);
     }
     match model.tokenize("<|im_start|>", true).as_slice() {

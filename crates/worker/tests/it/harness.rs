@@ -144,6 +144,7 @@ impl Worker {
     ) -> Result<LoadModelAnswer, ErrorInfo> {
         let params = LoadModelParams {
             model_ref: path.to_str().unwrap().to_owned(),
+            chat_template: None,
             profile,
             measured: Measured::default(),
         };

@@ -28,6 +28,7 @@ fn a_load_tells_its_progress_and_what_it_took() {
     let mut fractions = Vec::new();
     let params = LoadModelParams {
         model_ref: model().to_str().unwrap().to_owned(),
+        chat_template: None,
         profile: PROFILE,
         measured: Measured::default(),
     };
@@ -92,6 +93,7 @@ fn the_same_load_again_changes_nothing_and_another_replaces_it() {
     worker.generate(&chat(1, "x = 1")).result.unwrap();
     let params = LoadModelParams {
         model_ref: model().to_str().unwrap().to_owned(),
+        chat_template: None,
         profile: PROFILE,
         measured: Measured::default(),
     };
@@ -116,6 +118,7 @@ fn a_replaced_file_is_loaded_anew() {
     let mut steps = 0;
     let params = LoadModelParams {
         model_ref: path.to_str().unwrap().into(),
+        chat_template: None,
         profile: PROFILE,
         measured: Measured::default(),
     };
@@ -222,7 +225,7 @@ fn faster_weights_take_over_without_losing_what_was_read() {
     let mut worker = Worker::ready();
     let measured = Measured { repacking_pays: Some(true), step_costs: Vec::new() };
     let model_ref = model().to_str().unwrap().to_owned();
-    let params = LoadModelParams { model_ref, profile: PROFILE, measured };
+    let params = LoadModelParams { model_ref, chat_template: None, profile: PROFILE, measured };
     worker.call::<LoadModel>(&params, |_, _| {}).unwrap();
     let question = chat(1, "def f(x):\n    return x == None\n");
     let before = worker.generate(&question);

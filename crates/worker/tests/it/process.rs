@@ -14,6 +14,7 @@ fn the_end_of_stdin_ends_it_idle_loading_or_generating() {
     let mut loading = Worker::ready();
     loading.start::<LoadModel>(&LoadModelParams {
         model_ref: model().to_str().unwrap().to_owned(),
+        chat_template: None,
         profile: PROFILE,
         measured: Measured::default(),
     });

@@ -7,7 +7,7 @@ import * as vscode from "vscode";
 import type { ModelsProgram } from "../host/models";
 import { isCancelled } from "../lib/errors";
 import { loadingText, readModels } from "../lib/models";
-import type { Loading, ModelKind, ModelList, ModelRow } from "../lib/models";
+import type { Loading, ModelKind, ModelList, ModelRow, Use } from "../lib/models";
 import { plain } from "../lib/words";
 
 import type { Notifier } from "./notify";
@@ -23,6 +23,8 @@ const KINDS: Record<ModelKind, readonly [icon: string, words: string]> = {
   begun: ["debug-pause", "paused"],
   loading: ["sync~spin", "loading"],
 };
+
+const SETTINGS: Record<Use, string> = { code: "codeModel", general: "generalModel" };
 
 type Node = "installed" | "available" | ModelRow;
 
@@ -60,7 +62,8 @@ export function registerModels(
     on("localcoder.models.install", (row) => models.install(row)),
     on("localcoder.models.pause", (row) => models.pause(row)),
     on("localcoder.models.discard", (row) => models.discard(row)),
-    on("localcoder.models.use", (row) => models.use(row)),
+    on("localcoder.models.use", (row) => models.use(row, "code")),
+    on("localcoder.models.useForGeneral", (row) => models.use(row, "general")),
     on("localcoder.models.verify", (row) => models.verify(row)),
     on("localcoder.models.remove", (row) => models.remove(row)),
     vscode.commands.registerCommand("localcoder.models.import", () =>
@@ -80,7 +83,8 @@ const CHOICES: Record<string, readonly ModelKind[]> = {
   "localcoder.models.install": ["available", "begun", "broken"],
   "localcoder.models.pause": ["loading"],
   "localcoder.models.discard": ["begun"],
-  "localcoder.models.use": ["installed"],
+  "localcoder.models.use": ["installed", "inUse"],
+  "localcoder.models.useForGeneral": ["installed", "inUse"],
   "localcoder.models.verify": ["installed", "inUse"],
   "localcoder.models.remove": ["installed", "broken"],
 };
@@ -143,7 +147,7 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     item.description = plain(description);
     item.tooltip = [node.name, ...node.facts].map(plain).join("\n");
     item.iconPath = new vscode.ThemeIcon(icon);
-    item.contextValue = node.id === "demo" && node.kind === "installed" ? "demo" : node.kind;
+    item.contextValue = [node.id === "demo" ? "demo" : node.kind, ...node.uses].join(".");
     item.accessibilityInformation = { label: `${plain(node.name)}, ${words}, ${description}` };
     return item;
   }
@@ -219,7 +223,7 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
       use,
     );
     if (picked === use) {
-      await this.use(row);
+      await this.use(row, "code");
     }
   }
 
@@ -232,12 +236,13 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     await this.#program.discard(row.id);
   }
 
-  async use(row: ModelRow): Promise<void> {
-    await this.#program.use(row.id);
+  async use(row: ModelRow, use: Use): Promise<void> {
+    await this.#program.use(row.id, use);
     const configuration = vscode.workspace.getConfiguration("localcoder");
+    const key = SETTINGS[use];
     // The editor's own value counts more than the one just set, so there must be none.
-    if (configuration.inspect("codeModel")?.globalValue !== undefined) {
-      await configuration.update("codeModel", undefined, vscode.ConfigurationTarget.Global);
+    if (configuration.inspect(key)?.globalValue !== undefined) {
+      await configuration.update(key, undefined, vscode.ConfigurationTarget.Global);
     }
     this.#chosen();
   }

@@ -477,7 +477,8 @@ stop: Array<string>,
  */
 sampling: SamplingParams, 
 /**
- * `demo` or the path of a GGUF; the setting `codeModel` where absent.
+ * `demo`, an installed model's id or the path of a GGUF; the setting `generalModel` where
+ * absent.
  */
 model?: string, };
 

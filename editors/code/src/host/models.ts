@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 
 import { HostError, isErrorInfo } from "../lib/errors";
 import { readInstallEvent } from "../lib/models";
-import type { InstallEvent } from "../lib/models";
+import type { InstallEvent, Use } from "../lib/models";
 
 import { runProgram } from "./process";
 
@@ -35,8 +35,8 @@ export class ModelsProgram {
     return typeof text === "string" ? text : "";
   }
 
-  async use(id: string): Promise<void> {
-    await this.#run(["use", id, "--json"]);
+  async use(id: string, use: Use): Promise<void> {
+    await this.#run(["use", id, "--for", use, "--json"]);
   }
 
   async remove(id: string): Promise<void> {

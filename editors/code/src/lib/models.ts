@@ -5,6 +5,9 @@
 
 import { size } from "./words";
 
+/** What a model is used for. */
+export type Use = "code" | "general";
+
 /** What can be done with a model. */
 export type ModelKind = "inUse" | "installed" | "broken" | "available" | "begun" | "loading";
 
@@ -13,6 +16,8 @@ export interface ModelRow {
   readonly id: string;
   readonly name: string;
   readonly kind: ModelKind;
+  /** What it is used for now. */
+  readonly uses: readonly Use[];
   /** Beside the name: size, and whether it fits. */
   readonly description: string;
   /** All that is known, a line each. */
@@ -34,18 +39,25 @@ export interface Loading {
   readonly bytesPerSecond: number;
 }
 
+const USES: Record<Use, string> = { code: "code", general: "everything but code" };
+
 /** Reads the list; what makes no sense is left out. `loading`: downloads of this window. */
 export function readModels(value: unknown, loading: ReadonlyMap<string, Loading>): ModelList {
   const root = record(value);
-  const codeModel = text(root["codeModel"]);
+  const usesOf = (id: string): Use[] => [
+    ...(id === text(root["codeModel"]) ? (["code"] as const) : []),
+    ...(id === text(root["generalModel"]) ? (["general"] as const) : []),
+  ];
+  const demoUses = usesOf("demo");
   const demo: ModelRow = {
     id: "demo",
     name: "LocalCoder demo",
-    kind: codeModel === "demo" ? "inUse" : "installed",
-    description: "bundled, no code assistant",
+    kind: demoUses.length > 0 ? "inUse" : "installed",
+    uses: demoUses,
+    description: joined(["bundled, no code assistant", inUse(demoUses)]),
     facts: ["Tidies short Python functions, so that everything can be tried."],
   };
-  const installed = list(root["installed"]).map((item) => installedRow(item, codeModel));
+  const installed = list(root["installed"]).map((item) => installedRow(item, usesOf));
   const available = list(root["available"]).map((item) => availableRow(item, loading));
   const used = size(number(root["usedBytes"]));
   const free = size(number(record(root["machine"])["diskFreeBytes"]));
@@ -56,17 +68,22 @@ export function readModels(value: unknown, loading: ReadonlyMap<string, Loading>
   };
 }
 
-function installedRow(item: Record<string, unknown>, codeModel: string): ModelRow {
+function installedRow(
+  item: Record<string, unknown>,
+  usesOf: (id: string) => readonly Use[],
+): ModelRow {
   const model = record(item["model"]);
   const problem = text(item["problem"]);
   const id = text(model["id"]);
-  const kind = problem !== "" ? "broken" : id === codeModel ? "inUse" : "installed";
-  const state = { broken: `can't be used: ${problem}`, inUse: "in use for code", installed: "" };
+  const uses = usesOf(id);
+  const kind = problem !== "" ? "broken" : uses.length > 0 ? "inUse" : "installed";
+  const state = kind === "broken" ? `can't be used: ${problem}` : inUse(uses);
   return {
     id,
     name: text(model["name"]),
     kind,
-    description: joined([size(number(model["bytes"])), state[kind]]),
+    uses,
+    description: joined([size(number(model["bytes"])), state]),
     facts: facts(item),
   };
 }
@@ -84,6 +101,7 @@ function availableRow(
     id,
     name: text(entry["name"]),
     kind,
+    uses: [],
     description:
       running !== undefined
         ? loadingText(running)
@@ -92,6 +110,10 @@ function availableRow(
           : joined([all, text(item["fitText"])]),
     facts: facts(item),
   };
+}
+
+function inUse(uses: readonly Use[]): string {
+  return uses.length === 2 ? "in use" : uses.map((use) => `in use for ${USES[use]}`).join("");
 }
 
 /** How far a download is, how fast, and how long it will take. */

@@ -13,14 +13,31 @@ use crate::output;
 use crate::session::program;
 
 pub(super) fn license(models: &Models, id: &str, json: bool) -> Result<(), ErrorInfo> {
-    let entry = models.entry(id)?;
-    let text = text_of(models, entry, &Installing::default())?;
+    let (license, text) = match models.catalog.entry(id) {
+        Some(entry) => (entry.license.clone(), text_of(models, entry, &Installing::default())?),
+        None => of_an_installed(models, id)?,
+    };
     if json {
-        output::value(&json!({"id": id, "license": entry.license, "text": text}));
+        output::value(&json!({"id": id, "license": license, "text": text}));
     } else {
         output::data(&text);
     }
     Ok(())
+}
+
+/// Of a model that no catalog has any more, or never had.
+fn of_an_installed(models: &Models, id: &str) -> Result<(LicenseTerms, String), ErrorInfo> {
+    let model = models.store.model(id)?;
+    let text = models.store.kept_license(&model);
+    model.license.zip(text).ok_or_else(|| {
+        let claimed = match model.claimed_license {
+            Some(claimed) => format!("its file says `{claimed}`, which was not checked"),
+            None => "its file says nothing of one".to_owned(),
+        };
+        ErrorInfo::new(ErrorCode::ModelStore, format!("the licence of `{id}` is not known here"))
+            .with_cause(claimed)
+            .with_hint("ask whoever made the file")
+    })
 }
 
 /// How it is told.

@@ -19,10 +19,12 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
         .iter()
         .filter(|entry| installed.iter().all(|it| it.model.id != entry.id || it.problem.is_some()))
         .collect();
-    let code_model = models.settings().code_model;
+    let settings = models.settings();
+    let (code, general) = (settings.code_model.as_str(), settings.for_general());
     if json {
         output::value(&json!({
-            "codeModel": code_model,
+            "codeModel": code,
+            "generalModel": general,
             "installed": installed.iter().map(|it| installed_json(models, it)).collect::<Vec<_>>(),
             "available": others.iter().map(|entry| entry_json(models, entry)).collect::<Vec<_>>(),
             "machine": models.machine,
@@ -31,13 +33,14 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
         return Ok(());
     }
     output::line("Installed:");
-    line(code_model == "demo", "demo", "", "the bundled demo model, no code assistant");
+    let mark = |id: &str| mark(id == code, id == general);
+    line(mark("demo"), "demo", "", "the bundled demo model, no code assistant");
     for Listed { model, problem } in &installed {
         let text = match problem {
             Some(problem) => format!("{} (can't be used: {problem})", model.name),
             None => model.name.clone(),
         };
-        line(code_model == model.id, &model.id, &bytes(model.bytes), &text);
+        line(mark(&model.id), &model.id, &bytes(model.bytes), &text);
     }
     if !others.is_empty() {
         output::line("\nCan be installed with `localcoder models install ID`:");
@@ -48,21 +51,33 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
         let begun =
             if begun > 0 { format!("; {} of it are loaded", bytes(begun)) } else { String::new() };
         let text = format!("{}, {}; {}{begun}", entry.name, entry.license.name, fit.text());
-        line(false, &entry.id, &bytes(entry.bytes), &text);
+        line(' ', &entry.id, &bytes(entry.bytes), &text);
     }
     let free = models.machine.disk_free_bytes;
     let used = models.store.used_bytes();
     output::line(&format!(
-        "\nOn disk: {} in `{}`, {} free. `*` is the model for code.",
+        "\nOn disk: {} in `{}`, {} free. {}",
         bytes(used),
         models.store.folder().display(),
         bytes(free),
+        if code == general {
+            "`*` is the model in use."
+        } else {
+            "`*` is the model for code, `+` for everything else."
+        },
     ));
     Ok(())
 }
 
-fn line(used: bool, id: &str, size: &str, text: &str) {
-    let mark = if used { '*' } else { ' ' };
+fn mark(code: bool, general: bool) -> char {
+    match (code, general) {
+        (true, _) => '*',
+        (false, true) => '+',
+        (false, false) => ' ',
+    }
+}
+
+fn line(mark: char, id: &str, size: &str, text: &str) {
     output::line(&format!("{mark} {id:20} {size:>9}  {text}"));
 }
 

@@ -6,16 +6,16 @@ mod list;
 mod terminal;
 mod use_model;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use localcoder_host::connect;
 use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Machine, Store};
 use localcoder_protocol::{ErrorCode, ErrorInfo, HostStatus, Nothing, Status};
 use localcoder_settings::{Layer, Places, Settings, resolve};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::arguments::ModelsCommand;
-use crate::output;
+use crate::{output, settings_file};
 use terminal::{bytes, followed};
 
 pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
@@ -43,7 +43,7 @@ pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
         ModelsCommand::Export { id, to, json } => carry::export(&models, &id, &to, json),
         ModelsCommand::Remove { id, json } => models.remove(&id, json),
         ModelsCommand::Verify { id, json } => models.verify(&id, json),
-        ModelsCommand::Use { id, json } => use_model::run(&models, &id, json),
+        ModelsCommand::Use { id, purpose, json } => use_model::run(&models, &id, purpose, json),
     }
 }
 
@@ -74,8 +74,8 @@ impl Models {
 
     /// The settings in force: of the product's own file and of the editor.
     fn settings(&self) -> Settings {
-        let file = object(&self.places.settings_file());
-        let editor = object(&self.places.editor_settings_file());
+        let file = settings_file::object(&self.places.settings_file());
+        let editor = settings_file::object(&self.places.editor_settings_file());
         resolve(&[(Layer::File, &file), (Layer::Editor, &editor)]).settings
     }
 
@@ -133,10 +133,17 @@ impl Models {
         } else {
             output::line(&format!("`{id}` is removed; another model has the same file."));
         }
-        if self.settings().code_model == id {
-            output::note(&format!(
-                "`{id}` is still the model for code: choose another with `localcoder models use ID`, or `demo`."
-            ));
+        let settings = self.settings();
+        for (used, words, option) in [
+            (settings.code_model.as_str(), "for code", ""),
+            (&settings.general_model, "for everything but code", " --for general"),
+        ] {
+            if used == id {
+                output::note(&format!(
+                    "`{id}` is still the model {words}: choose another with `localcoder models use \
+                     ID{option}`, or `demo`."
+                ));
+            }
         }
         Ok(())
     }
@@ -169,11 +176,4 @@ impl Models {
         let client = connect::connect_raw(&self.places)?;
         client.map(|mut client| client.call::<Status>(&Nothing {}, |_, _| {})).transpose()
     }
-}
-
-/// The values of a settings file; none where there is none or it makes no sense, which the
-/// host has told.
-fn object(path: &PathBuf) -> Map<String, Value> {
-    let text = fs_err::read_to_string(path).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
 }

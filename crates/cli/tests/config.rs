@@ -1,0 +1,85 @@
+//! Settings from the command line, and that a running host hears of them.
+
+#![expect(clippy::unwrap_used, reason = "a test says where it fails")]
+
+use localcoder_protocol::ErrorCode;
+use localcoder_test_support::Installation;
+use serde_json::{Value, json};
+
+fn installation() -> Installation {
+    Installation::new(env!("CARGO_BIN_EXE_localcoder"))
+}
+
+fn row(list: &Value, key: &str) -> Value {
+    let rows = list["settings"].as_array().unwrap();
+    rows.iter().find(|row| row["key"] == key).unwrap().clone()
+}
+
+#[test]
+fn a_setting_is_shown_changed_and_taken_back() {
+    let installation = installation();
+    assert_eq!(installation.run(&["config", "get", "contextWindow"]).ok().stdout, "4096\n");
+    let changed = installation.run(&["config", "set", "contextWindow", "2048"]).ok().stdout;
+    assert_eq!(changed, "contextWindow is 2048 (settings.json).\n");
+    let set = installation.run(&["config", "set", "codeModel", "123"]).ok().stdout;
+    assert_eq!(set, "codeModel is 123 (settings.json).\n");
+    let _ = installation.run(&["config", "set", "sampling.temperature", "0.5"]).ok();
+    let list = installation.run(&["config", "list", "--json"]).json();
+    assert_eq!(
+        row(&list, "contextWindow"),
+        json!({"key": "contextWindow", "value": 2048, "from": "settings.json"})
+    );
+    assert_eq!(row(&list, "codeModel")["value"], "123");
+    assert_eq!(row(&list, "mode")["from"], "the defaults");
+    let explained = installation.run(&["config", "list", "--explain"]).ok().stdout;
+    let line = explained.lines().find(|line| line.starts_with("sampling.temperature")).unwrap();
+    assert!(line.contains("0.5") && line.ends_with("settings.json"), "{line}");
+    let back = installation.run(&["config", "unset", "contextWindow"]).ok().stdout;
+    assert_eq!(back, "contextWindow is 4096 (the defaults).\n");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_and_changes_nothing() {
+    let installation = installation();
+    let _ = installation.run(&["config", "set", "contextWindow", "1024"]).ok();
+    let path = installation.home().join("settings.json");
+    let before = std::fs::read_to_string(&path).unwrap();
+    for (key, value) in
+        [("contextWindow", "9000"), ("contextWindow", "many"), ("mode", "fast"), ("colour", "red")]
+    {
+        let arguments = ["config", "set", key, value];
+        let _ = installation.run(&arguments).failed(ErrorCode::InvalidSetting);
+    }
+    let _ = installation.run(&["config", "get", "colour"]).failed(ErrorCode::InvalidSetting);
+    let _ = installation.run(&["config", "unset", "colour"]).failed(ErrorCode::InvalidSetting);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+    // What somebody wrote there by hand is named, and the value below it counts.
+    std::fs::write(&path, r#"{"contextWindow": 9000}"#).unwrap();
+    let list = installation.run(&["config", "list", "--json"]).json();
+    assert_eq!(row(&list, "contextWindow")["value"], 4096);
+    assert_eq!(list["errors"][0]["code"], "invalidSetting");
+}
+
+#[test]
+fn a_running_host_hears_of_it() {
+    let installation = installation();
+    let generate = ["generate", "--prompt", "x = ", "--raw", "--max-tokens", "1", "--json"];
+    let _ = installation.run(&generate).json();
+    let window = |wanted: u64| {
+        installation.wait_for_status("the context window is the one that was set", |status| {
+            status.is_some_and(|status| status["contextTokens"] == wanted)
+        });
+    };
+    window(2048);
+    let _ = installation.run(&["config", "set", "contextWindow", "1024"]).ok();
+    let _ = installation.run(&generate).json();
+    window(1024);
+}
+
+#[test]
+fn the_schema_names_every_setting() {
+    let schema = installation().run(&["config", "schema"]).json();
+    assert_eq!(schema["properties"]["contextWindow"]["maximum"], 8192);
+    assert_eq!(schema["properties"]["generalModel"]["type"], "string");
+    assert_eq!(schema["additionalProperties"], false);
+}

@@ -1,0 +1,88 @@
+//! A disk of a few megabytes that can be full or read-only, in a name space of its own: no test
+//! needs to be root for it. Only on Linux, and where users may make name spaces.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// See the module. It is gone with the value.
+#[derive(Debug)]
+pub struct Disk {
+    /// Lives in the name space; what it is told, it does.
+    shell: Child,
+    said: BufReader<ChildStdout>,
+    /// Where it is mounted, in the name space only.
+    _place: tempfile::TempDir,
+    mounted: String,
+    path: PathBuf,
+}
+
+impl Disk {
+    /// A disk with these options of `tmpfs`, such as `size=4m`; `None` where this system lets
+    /// nobody make one.
+    ///
+    /// # Panics
+    /// Where there is no temporary folder.
+    #[must_use]
+    pub fn new(options: &str) -> Option<Self> {
+        let place = tempfile::tempdir().expect("a temporary folder");
+        let mounted = place.path().to_str()?.to_owned();
+        let mut shell = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "sh"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let said = BufReader::new(shell.stdout.take()?);
+        let path = PathBuf::from(format!("/proc/{}/root{mounted}", shell.id()));
+        let mut disk = Self { shell, said, _place: place, mounted, path };
+        let mount = format!("mount -t tmpfs -o {options} tmpfs '{}'", disk.mounted);
+        disk.order(&mount).then_some(disk)
+    }
+
+    /// Where it can be seen from outside of its name space.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// From now on nothing can be written on it, or everything again.
+    ///
+    /// # Panics
+    /// Where the system does not do it.
+    pub fn set_read_only(&mut self, read_only: bool) {
+        let how = if read_only { "ro" } else { "rw" };
+        let remount = format!("mount -o remount,{how} '{}'", self.mounted);
+        assert!(self.order(&remount), "`{remount}`");
+    }
+
+    /// Fills it but for so many bytes; the file that does so.
+    ///
+    /// # Panics
+    /// Where it can't be written.
+    #[must_use]
+    pub fn fill(path: &Path, leave_bytes: u64) -> PathBuf {
+        let filler = path.join("filler");
+        let stat = rustix::fs::statvfs(path).expect("a disk");
+        let bytes = stat.f_bavail.saturating_mul(stat.f_frsize).saturating_sub(leave_bytes);
+        let zeros = vec![0; usize::try_from(bytes).expect("a small disk")];
+        std::fs::write(&filler, zeros).expect("it fits");
+        filler
+    }
+
+    fn order(&mut self, command: &str) -> bool {
+        let Some(stdin) = self.shell.stdin.as_mut() else { return false };
+        let mut answer = String::new();
+        writeln!(stdin, "{command} && echo done || echo failed").is_ok()
+            && self.said.read_line(&mut answer).is_ok()
+            && answer.trim() == "done"
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}
