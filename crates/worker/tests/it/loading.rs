@@ -247,3 +247,23 @@ fn faster_weights_take_over_without_losing_what_was_read() {
     worker.call::<UnloadModel>(&Nothing {}, |_, _| {}).unwrap();
     worker.load(model(), PROFILE).unwrap();
 }
+
+#[test]
+fn a_chat_template_that_is_given_counts_more_than_the_files() {
+    let mut worker = Worker::ready();
+    let model_ref = model().to_str().unwrap().to_owned();
+    let mut load = |template: Option<&str>| {
+        let chat_template = template.map(str::to_owned);
+        let (model_ref, measured) = (model_ref.clone(), Measured::default());
+        let params = LoadModelParams { model_ref, chat_template, profile: PROFILE, measured };
+        worker.call::<LoadModel>(&params, |_, _| {}).unwrap();
+        let generated = worker.generate(&chat(1, "x = 1"));
+        generated.result.map(|answer| answer.usage.prompt_tokens)
+    };
+    let own = load(None).unwrap();
+    let bare = load(Some("{{ messages[-1]['content'] }}")).unwrap();
+    assert!(bare < own, "{bare} and {own} tokens");
+    let error = load(Some("{% if %}")).unwrap_err();
+    assert_eq!(error.code, ErrorCode::ModelUnsupported);
+    assert_eq!(load(None).unwrap(), own);
+}
