@@ -74,7 +74,7 @@ const catalog = {
 
 story(
   "a model is installed, used and removed",
-  async ({ workbench, name }) => {
+  async ({ ide, workbench, name }) => {
     await workbench.command("LocalCoder: Show Models");
     await workbench.model("Small Model, can be installed");
     await workbench.choose("LocalCoder: Install Model", "Small Model");
@@ -117,12 +117,22 @@ story(
     await workbench.press(KEYS.discard);
     await workbench.noDiff();
 
+    await workbench.closeNotifications();
+    await workbench.chooseAndPick("LocalCoder: Export Model", "Small Model", `${ide.home}/`);
+    await workbench.notification(/Small Model is in .*, with its licence and its digest/u);
+
     await workbench.choose("LocalCoder: Use Model for Code", "LocalCoder demo");
     await workbench.status(READY);
     await workbench.choose("LocalCoder: Remove Model", "Small Model");
     assert.match(await workbench.dialog(), /Remove Small Model/u);
     await workbench.answer("Remove");
     await workbench.model("Small Model, can be installed");
+
+    const exported = `${ide.home}/small.localcoder-model/`;
+    await workbench.commandWithPath("LocalCoder: Import Exported Model", exported);
+    assert.match(await workbench.dialog(), /Import Small Model[^]*Apache License 2\.0/u);
+    await workbench.answer("Agree and Import");
+    await workbench.model("Small Model, installed");
   },
   { ide: { catalog } },
 );

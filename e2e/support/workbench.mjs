@@ -124,15 +124,44 @@ export class Workbench {
 
   /** Runs a command that asks for one of several, and takes that one. */
   async choose(title, entry) {
+    await this.#chooseEntry(title, entry);
+    await this.#quickInput().waitFor({ state: "hidden" });
+  }
+
+  /** The same where the command then asks for a folder. */
+  async chooseAndPick(title, entry, path) {
+    await this.#chooseEntry(title, entry);
+    await this.#pickPath(path);
+  }
+
+  /** Runs a command that asks for a folder. */
+  async commandWithPath(title, path) {
     await this.page.keyboard.press("F1");
     await this.#quickInput().fill(`>${title}`);
-    const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${title}"]`);
-    await row.first().click();
-    await this.page
-      .locator(`.quick-input-list .monaco-list-row[aria-label^="${entry}"]`)
-      .first()
-      .click();
-    await this.#quickInput().waitFor({ state: "hidden" });
+    await this.#row(title).first().click();
+    await this.#pickPath(path);
+  }
+
+  async #pickPath(path) {
+    const input = this.#quickInput();
+    await until("the dialog for files asks", async () => {
+      const value = await input.inputValue().catch(() => "");
+      return value.startsWith("/") || value;
+    });
+    await input.fill(path);
+    await this.page.keyboard.press("Enter");
+    await input.waitFor({ state: "hidden" });
+  }
+
+  #row(label) {
+    return this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${label}"]`);
+  }
+
+  async #chooseEntry(title, entry) {
+    await this.page.keyboard.press("F1");
+    await this.#quickInput().fill(`>${title}`);
+    await this.#row(title).first().click();
+    await this.#row(entry).first().click();
   }
 
   /** Waits for a line of the list of models; `label`: how a screen reader begins it. */

@@ -237,7 +237,7 @@ pub(crate) enum ModelsCommand {
     },
     /// Print the text of a model's licence
     License {
-        /// Its id
+        /// Its id, or the folder that `export` has made
         id: String,
         /// Print it as JSON
         #[arg(long)]

@@ -18,7 +18,7 @@ import { readViewMessage } from "../src/lib/messages";
 import { progressText } from "../src/lib/progress";
 import { Running } from "../src/lib/running";
 import { declaredSettings, userSettings } from "../src/lib/settings";
-import { readInstallEvent, readModels } from "../src/lib/models";
+import { readExported, readInstallEvent, readModels } from "../src/lib/models";
 import { statusView } from "../src/lib/status";
 
 import { hostStatus, HELLO } from "./fake-host";
@@ -183,6 +183,16 @@ test("the list of models says what each is and what can be done with it", () => 
   for (const nonsense of [undefined, null, 1, [], { installed: 1, available: [null] }]) {
     assert.equal(readModels(nonsense, new Map()).installed.length, 1);
   }
+});
+
+test("an exported model says what it is before it is taken in", () => {
+  const answer = { id: "a", name: "A", bytes: 1.1e9, sha256: "ab", license: { name: "L" } };
+  assert.deepEqual(readExported({ ...answer, text: "You may." }), {
+    name: "A",
+    facts: ["Model: a, 1.1 GB", "SHA-256: ab", "Licence: L"],
+    license: "You may.",
+  });
+  assert.deepEqual(readExported(null).facts[2], "Licence: not known");
 });
 
 test("a download's events are read, and nonsense is passed over", () => {

@@ -6,7 +6,7 @@ import * as vscode from "vscode";
 
 import type { ModelsProgram } from "../host/models";
 import { isCancelled } from "../lib/errors";
-import { loadingText, readModels } from "../lib/models";
+import { loadingText, readExported, readModels } from "../lib/models";
 import type { Loading, ModelKind, ModelList, ModelRow, Use } from "../lib/models";
 import { plain } from "../lib/words";
 
@@ -66,6 +66,10 @@ export function registerModels(
     on("localcoder.models.useForGeneral", (row) => models.use(row, "general")),
     on("localcoder.models.verify", (row) => models.verify(row)),
     on("localcoder.models.remove", (row) => models.remove(row)),
+    on("localcoder.models.export", (row) => models.export(row)),
+    vscode.commands.registerCommand("localcoder.models.importExported", () =>
+      models.guarded(() => models.importExported()),
+    ),
     vscode.commands.registerCommand("localcoder.models.import", () =>
       models.guarded(() => models.import()),
     ),
@@ -87,7 +91,15 @@ const CHOICES: Record<string, readonly ModelKind[]> = {
   "localcoder.models.useForGeneral": ["installed", "inUse"],
   "localcoder.models.verify": ["installed", "inUse"],
   "localcoder.models.remove": ["installed", "broken"],
+  "localcoder.models.export": ["installed", "inUse"],
 };
+
+/** These are of models in the store, and the demo is none. */
+const STORED = new Set([
+  "localcoder.models.verify",
+  "localcoder.models.remove",
+  "localcoder.models.export",
+]);
 
 class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   readonly #program: ModelsProgram;
@@ -156,7 +168,9 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   async choose(command: string): Promise<ModelRow | undefined> {
     const list = await this.#read();
     const kinds = CHOICES[command] ?? [];
-    const rows = [...list.installed, ...list.available].filter((row) => kinds.includes(row.kind));
+    const rows = [...list.installed, ...list.available].filter(
+      ({ id, kind }) => kinds.includes(kind) && !(id === "demo" && STORED.has(command)),
+    );
     const items = rows.map((row) => ({ label: row.name, description: row.description, row }));
     const picked = await vscode.window.showQuickPick(items, { placeHolder: "Which model?" });
     return picked?.row;
@@ -176,7 +190,8 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   }
 
   async install(row: ModelRow): Promise<void> {
-    if (!(await this.#agrees(row))) {
+    const license = (): Promise<string> => this.#program.license(row.id);
+    if (!(await this.#agrees("Install", row, license))) {
       return;
     }
     const loading: Loading = { bytes: 0, totalBytes: 0, bytesPerSecond: 0 };
@@ -268,9 +283,46 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
       title: "Import a Model",
     });
     const path = files?.[0]?.fsPath;
-    if (path !== undefined) {
-      await this.#busy("Importing the model", () => this.#program.import(path));
+    if (path === undefined) {
+      return;
     }
+    const [copy, link] = ["Copy It", "Leave It Where It Is"];
+    const how = await vscode.window.showInformationMessage(
+      "Copy the file into the store?",
+      {
+        modal: true,
+        detail:
+          "A copy stays as it is. A file that is left where it is takes no room twice, and its model is gone when it is moved or changed.",
+      },
+      copy,
+      link,
+    );
+    if (how !== undefined) {
+      await this.#busy("Importing the model", () => this.#program.import(path, how === link));
+    }
+  }
+
+  async importExported(): Promise<void> {
+    const folder = await pickFolder("Import an Exported Model", "Import");
+    if (folder === undefined) {
+      return;
+    }
+    const exported = readExported(await this.#program.exported(folder));
+    const license = (): Promise<string> => Promise.resolve(exported.license);
+    if (await this.#agrees("Import", exported, license)) {
+      await this.#busy(`Importing ${exported.name}`, () => this.#program.importExported(folder));
+    }
+  }
+
+  async export(row: ModelRow): Promise<void> {
+    const folder = await pickFolder(`Export ${row.name}`, "Export Here");
+    if (folder === undefined) {
+      return;
+    }
+    await this.#busy(`Exporting ${row.name}`, () => this.#program.export(row.id, folder));
+    void vscode.window.showInformationMessage(
+      `${row.name} is in ${folder}, with its licence and its digest.`,
+    );
   }
 
   dispose(): void {
@@ -287,23 +339,27 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   }
 
   /** Shows what the model is and its licence, and asks. */
-  async #agrees(row: ModelRow): Promise<boolean> {
-    const [agree, read] = ["Agree and Install", "Read the Licence"];
+  async #agrees(
+    what: "Install" | "Import",
+    { name, facts }: { readonly name: string; readonly facts: readonly string[] },
+    license: () => Promise<string>,
+  ): Promise<boolean> {
+    const [agree, read] = [`Agree and ${what}`, "Read the Licence"];
     for (;;) {
       const answer = await vscode.window.showInformationMessage(
-        `Install ${row.name}?`,
-        { modal: true, detail: row.facts.join("\n") },
+        `${what} ${name}?`,
+        { modal: true, detail: facts.join("\n") },
         agree,
         read,
       );
       if (answer !== read) {
         return answer === agree;
       }
-      const content = await this.#program.license(row.id);
+      const content = (await license()) || "Nothing is known of its licence.";
       const document = await vscode.workspace.openTextDocument({ content, language: "plaintext" });
       await vscode.window.showTextDocument(document);
       const decision = await vscode.window.showInformationMessage(
-        `Do you agree to the licence of ${row.name}?`,
+        `Do you agree to the licence of ${name}?`,
         agree,
         "No",
       );
@@ -317,4 +373,14 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
       work,
     );
   }
+}
+
+async function pickFolder(title: string, openLabel: string): Promise<string | undefined> {
+  const folders = await vscode.window.showOpenDialog({
+    canSelectFiles: false,
+    canSelectFolders: true,
+    title,
+    openLabel,
+  });
+  return folders?.[0]?.fsPath;
 }

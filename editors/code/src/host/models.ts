@@ -35,6 +35,20 @@ export class ModelsProgram {
     return typeof text === "string" ? text : "";
   }
 
+  /** What an exported model is, and its licence. */
+  async exported(folder: string): Promise<unknown> {
+    return JSON.parse(await this.#run(["license", folder, "--json"]));
+  }
+
+  /** Takes an exported model in, whose licence was agreed to. */
+  async importExported(folder: string): Promise<void> {
+    await this.#run(["import", folder, "--accept-license", "--json"], READING_TIMEOUT_MS);
+  }
+
+  async export(id: string, to: string): Promise<void> {
+    await this.#run(["export", id, "--to", to, "--json"], READING_TIMEOUT_MS);
+  }
+
   async use(id: string, use: Use): Promise<void> {
     await this.#run(["use", id, "--for", use, "--json"]);
   }
@@ -52,8 +66,9 @@ export class ModelsProgram {
     await this.#run(["verify", id, "--json"], READING_TIMEOUT_MS);
   }
 
-  async import(path: string): Promise<void> {
-    await this.#run(["import", path, "--json"], READING_TIMEOUT_MS);
+  async import(path: string, inPlace: boolean): Promise<void> {
+    const how = inPlace ? ["--in-place"] : [];
+    await this.#run(["import", path, ...how, "--json"], READING_TIMEOUT_MS);
   }
 
   /** Installs a model whose licence was agreed to. When `stop` is called, what is loaded stays. */

@@ -116,6 +116,29 @@ function inUse(uses: readonly Use[]): string {
   return uses.length === 2 ? "in use" : uses.map((use) => `in use for ${USES[use]}`).join("");
 }
 
+/** An exported model, before it is taken in. */
+export interface Exported {
+  readonly name: string;
+  readonly facts: readonly string[];
+  /** Text of its licence; empty where none is known. */
+  readonly license: string;
+}
+
+/** Reads what `localcoder models license FOLDER --json` says. */
+export function readExported(value: unknown): Exported {
+  const root = record(value);
+  const license = text(record(root["license"])["name"]);
+  return {
+    name: text(root["name"]),
+    facts: [
+      `Model: ${text(root["id"])}, ${size(number(root["bytes"]))}`,
+      `SHA-256: ${text(root["sha256"])}`,
+      `Licence: ${license === "" ? "not known" : license}`,
+    ],
+    license: text(root["text"]),
+  };
+}
+
 /** How far a download is, how fast, and how long it will take. */
 export function loadingText({ bytes, totalBytes, bytesPerSecond }: Loading): string {
   if (totalBytes === 0) {

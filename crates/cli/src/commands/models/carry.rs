@@ -23,6 +23,27 @@ pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result
     Ok(())
 }
 
+/// The licence of a model that was exported, before it is imported.
+pub(super) fn license(folder: &Path, json: bool) -> Result<(), ErrorInfo> {
+    let Bundle { model, license_text, .. } = Bundle::read(folder)?;
+    if json {
+        output::value(&json!({
+            "id": model.id,
+            "name": model.name,
+            "bytes": model.bytes,
+            "sha256": model.sha256,
+            "license": model.license,
+            "text": license_text.unwrap_or_default(),
+        }));
+        return Ok(());
+    }
+    match license_text {
+        Some(text) => output::data(&text),
+        None => output::note(&format!("Nothing is known of the licence of `{}`.", model.id)),
+    }
+    Ok(())
+}
+
 pub(super) fn import(
     models: &Models,
     folder: &Path,

@@ -2,17 +2,23 @@
 //! a byte of it is loaded; then the download.
 
 use std::io::{BufRead as _, IsTerminal as _};
+use std::path::Path;
 
-use localcoder_model_store::{Consent, Entry, Fetcher, Installed, Installing, LicenseTerms};
-use localcoder_protocol::{ErrorCode, ErrorInfo, FetchEvent};
+use localcoder_model_store::{
+    Bundle, Consent, Entry, Fetcher, Installed, Installing, LicenseTerms,
+};
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, FetchEvent};
 use serde_json::json;
 
 use super::terminal::{Meter, bytes, interrupts};
-use super::{Models, list};
+use super::{Models, carry, list};
 use crate::output;
 use crate::session::program;
 
 pub(super) fn license(models: &Models, id: &str, json: bool) -> Result<(), ErrorInfo> {
+    if Bundle::is_at(Path::new(id)) {
+        return carry::license(Path::new(id), json);
+    }
     let (license, text) = match models.catalog.entry(id) {
         Some(entry) => (entry.license.clone(), text_of(models, entry, &Installing::default())?),
         None => of_an_installed(models, id)?,
@@ -125,7 +131,8 @@ fn check_network(models: &Models, what: &str) -> Result<(), ErrorInfo> {
         .with_hint(
             "load the file on another machine and take it in with `localcoder models import \
              PATH`, or turn the setting off",
-        ))
+        )
+        .with_action(ErrorAction::OpenSettings))
 }
 
 fn text_of(models: &Models, entry: &Entry, running: &Installing) -> Result<String, ErrorInfo> {
