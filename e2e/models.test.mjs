@@ -118,7 +118,7 @@ story(
     await workbench.noDiff();
 
     await workbench.closeNotifications();
-    await workbench.chooseAndPick("LocalCoder: Export Model", "Small Model", `${ide.home}/`);
+    await workbench.chooseAndPick("LocalCoder: Export Model", "Small Model", `${ide.home}/`, "Export Here");
     await workbench.notification(/Small Model is in .*, with its licence and its digest/u);
 
     await workbench.choose("LocalCoder: Use Model for Code", "LocalCoder demo");
@@ -129,7 +129,7 @@ story(
     await workbench.model("Small Model, can be installed");
 
     const exported = `${ide.home}/small.localcoder-model/`;
-    await workbench.commandWithPath("LocalCoder: Import Exported Model", exported);
+    await workbench.commandWithPath("LocalCoder: Import Exported Model", exported, "Import");
     assert.match(await workbench.dialog(), /Import Small Model[^]*Apache License 2\.0/u);
     await workbench.answer("Agree and Import");
     await workbench.model("Small Model, installed");

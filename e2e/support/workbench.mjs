@@ -129,28 +129,33 @@ export class Workbench {
   }
 
   /** The same where the command then asks for a folder. */
-  async chooseAndPick(title, entry, path) {
+  async chooseAndPick(title, entry, path, button) {
     await this.#chooseEntry(title, entry);
-    await this.#pickPath(path);
+    await this.#pickPath(path, button);
   }
 
   /** Runs a command that asks for a folder. */
-  async commandWithPath(title, path) {
+  async commandWithPath(title, path, button) {
     await this.page.keyboard.press("F1");
     await this.#quickInput().fill(`>${title}`);
     await this.#row(title).first().click();
-    await this.#pickPath(path);
+    await this.#pickPath(path, button);
   }
 
-  async #pickPath(path) {
+  async #pickPath(path, button) {
     const input = this.#quickInput();
     await until("the dialog for files asks", async () => {
       const value = await input.inputValue().catch(() => "");
       return value.startsWith("/") || value;
     });
+    // The first time it only goes there.
     await input.fill(path);
     await this.page.keyboard.press("Enter");
-    await input.waitFor({ state: "hidden" });
+    const take = this.page.locator(".quick-input-widget").getByRole("button", { name: button });
+    await until("the folder is taken", async () => {
+      await take.click({ timeout: 1000 }).catch(() => undefined);
+      return input.isHidden();
+    });
   }
 
   #row(label) {
