@@ -144,17 +144,26 @@ export class Workbench {
 
   async #pickPath(path, button) {
     const input = this.#quickInput();
-    await until("the dialog for files asks", async () => {
-      const value = await input.inputValue().catch(() => "");
-      return value.startsWith("/") || value;
+    const value = () => input.inputValue().catch(() => "");
+    // It lists the folder that it begins with, and puts that one's path into the input once more.
+    await until("the dialog for files lists a folder", async () => {
+      const rows = await this.page.locator(".quick-input-list .monaco-list-row").allInnerTexts();
+      return (await value()).startsWith("/") && rows.some((row) => row.trim() === "..");
     });
-    // The first time it only goes there.
-    await input.fill(path);
-    await this.page.keyboard.press("Enter");
     const take = this.page.locator(".quick-input-widget").getByRole("button", { name: button });
+    let looks = 0;
     await until("the folder is taken", async () => {
-      await take.click({ timeout: 1000 }).catch(() => undefined);
-      return input.isHidden();
+      if (await input.isHidden()) {
+        return true;
+      }
+      if ((await value()) !== path) {
+        looks = 0;
+        await input.fill(path);
+        await this.page.keyboard.press("Enter");
+      } else if (++looks > 2) {
+        await take.click({ timeout: 1000 }).catch(() => undefined);
+      }
+      return false;
     });
   }
 
@@ -197,8 +206,7 @@ export class Workbench {
       const texts = await rows.allInnerTexts();
       return (
         texts.every((text) => text.toLowerCase().includes(word.toLowerCase())) ||
-        texts.some((text) => /no matching|similar commands/iu.test(text)) ||
-        texts
+        texts.some((text) => /no matching|similar commands/iu.test(text))
       );
     });
     const texts = await rows.allInnerTexts();
