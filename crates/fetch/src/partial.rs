@@ -89,7 +89,7 @@ impl Partial {
         }
         mark.boot = boot;
         file.set_len(usable)?;
-        let marker = Marker::start(file.try_clone()?, marks);
+        let marker = Marker::start(file.try_clone()?, marks, mark.durable_bytes);
         let mut partial = Self { path, file, hasher: Sha256::new(), bytes: 0, mark, marker };
         partial.read_again(usable, checking)?;
         Ok(partial)
@@ -194,10 +194,12 @@ struct Marker {
 }
 
 impl Marker {
-    fn start(file: File, path: PathBuf) -> Self {
+    /// `durable_bytes`: what the mark on the disk says.
+    fn start(file: File, path: PathBuf, durable_bytes: u64) -> Self {
         let (marks, incoming) = sync_channel(0);
         let to = path.clone();
-        let thread = std::thread::spawn(move || write_marks(&file, &to, &incoming));
+        let thread =
+            std::thread::spawn(move || write_marks(&file, (&to, durable_bytes), &incoming));
         Self { path, marks: Some(marks), thread: Some(thread) }
     }
 
@@ -218,13 +220,24 @@ impl Marker {
     }
 }
 
-fn write_marks(file: &File, path: &Path, marks: &Receiver<Mark>) -> io::Result<()> {
+fn write_marks(
+    file: &File,
+    (path, mut durable_bytes): (&Path, u64),
+    marks: &Receiver<Mark>,
+) -> io::Result<()> {
     for mark in marks {
-        file.sync_data()?;
+        // One that says nothing new of the disk is there at once, for a run after a kill.
+        let says_more = mark.durable_bytes != durable_bytes;
+        durable_bytes = mark.durable_bytes;
+        if says_more {
+            file.sync_data()?;
+        }
         let folder = path.parent().unwrap_or(path);
         let mut to = tempfile::NamedTempFile::new_in(folder)?;
         to.write_all(&serde_json::to_vec(&mark)?)?;
-        to.as_file().sync_data()?;
+        if says_more {
+            to.as_file().sync_data()?;
+        }
         to.persist(path).map_err(|error| error.error)?;
     }
     Ok(())

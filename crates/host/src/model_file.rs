@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::Sender;
@@ -28,6 +29,8 @@ pub struct ModelFile {
     pub chat_template: Option<String>,
     /// What its maker recommends for answers that are no code.
     pub sampling: Sampling,
+    /// What its header says, where it was read.
+    pub header: Option<Arc<Header>>,
 }
 
 impl ModelFile {
@@ -73,7 +76,7 @@ impl Models {
 /// model, and to read a vocabulary of 150,000 tokens takes 18 ms.
 #[derive(Debug, Default)]
 pub(crate) struct Headers {
-    known: HashMap<PathBuf, (Stamp, Header)>,
+    known: HashMap<PathBuf, (Stamp, Arc<Header>)>,
 }
 
 /// Of files that were asked for; a chat template in a header may take 1 MiB.
@@ -83,7 +86,7 @@ const HEADERS_MAX: usize = 16;
 type Stamp = (u64, u64, (i64, i64), (i64, i64));
 
 impl Headers {
-    fn of(&mut self, path: &Path, file: &mut File) -> Result<&Header, ErrorInfo> {
+    fn of(&mut self, path: &Path, file: &mut File) -> Result<Arc<Header>, ErrorInfo> {
         let meta = file.metadata().map_err(|error| cannot_open(path, &error))?;
         let stamp = (
             meta.len(),
@@ -92,13 +95,13 @@ impl Headers {
             (meta.ctime(), meta.ctime_nsec()),
         );
         if self.known.get(path).is_none_or(|(known, _)| *known != stamp) {
-            let header = checked_header(path, file)?;
+            let header = Arc::new(checked_header(path, file)?);
             if self.known.len() >= HEADERS_MAX {
                 self.known.clear();
             }
             self.known.insert(path.to_owned(), (stamp, header));
         }
-        Ok(&self.known[path].1)
+        Ok(Arc::clone(&self.known[path].1))
     }
 }
 
@@ -144,6 +147,7 @@ pub(crate) fn inspect(
         modified: meta.modified().ok(),
         chat_template: installed.as_ref().and_then(|model| model.chat_template.clone()),
         sampling: installed.and_then(|model| model.sampling).unwrap_or_default(),
+        header: Some(header),
     })
 }
 

@@ -9,7 +9,7 @@ use localcoder_protocol::{DOCUMENT_BYTES_MAX, ErrorCode, ErrorInfo, PROTOCOL_VER
 use localcoder_transport::{Id, Message};
 use serde_json::{Value, json};
 
-use rig::Rig;
+use rig::{Rig, demo_header};
 
 fn request(request_id: &str, text: &str, start: u32, end: u32) -> Value {
     json!({
@@ -642,4 +642,36 @@ fn each_purpose_has_its_model_and_its_sampling() {
     let asked = json!({"requestId": "h", "prompt": "Hello", "sampling": {"temperature": 1.2}});
     set.request(1, "generate", asked);
     assert_eq!(temperature(&set, 1), 1.2);
+}
+
+#[test]
+fn a_model_that_does_not_fit_into_the_free_memory_is_not_loaded() {
+    let mut rig = Rig::with_settings(json!({"codeModel": "measured", "contextWindow": 2048}));
+    rig.connect(1);
+    // Room for its weights and not for the window.
+    rig.free_bytes = Some(demo_header().tensor_bytes + 9_000_000);
+    let id = rig.request(1, "warm", json!({}));
+    let error = rig.answer(id).unwrap_err();
+    assert_eq!(error.code, ErrorCode::OutOfMemory);
+    assert!(error.message.contains("needs") && error.message.contains("MB are free"), "{error}");
+    assert!(
+        error.hint.as_ref().unwrap().contains("`localcoder.contextWindow` to 512"),
+        "{error:?}"
+    );
+    assert!(rig.calls("loadModel").is_empty());
+    // Not even a small window has room.
+    rig.free_bytes = Some(1_000_000);
+    let id = rig.request(1, "warm", json!({}));
+    let hint = rig.answer(id).unwrap_err().hint.unwrap();
+    assert!(hint.contains("a smaller model"), "{hint}");
+    // As much as it needs; then its own memory counts as free.
+    rig.free_bytes = Some(400_000_000);
+    let id = rig.request(1, "warm", json!({}));
+    assert!(rig.answer(id).is_ok());
+    assert_eq!(rig.calls("loadModel").len(), 1);
+    // One that is loaded is used, whatever is left.
+    rig.free_bytes = Some(0);
+    let id = rig.request(1, "warm", json!({}));
+    assert!(rig.answer(id).is_ok());
+    assert_eq!(rig.calls("loadModel").len(), 1);
 }

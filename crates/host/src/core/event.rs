@@ -35,6 +35,8 @@ pub enum Event {
         reference: String,
         /// The checked file.
         result: Box<Result<ModelFile, ErrorInfo>>,
+        /// Memory that could be had at that moment, where the system tells.
+        free_bytes: Option<u64>,
     },
     /// Answer to [`Effect::StartWorker`]: the process runs, or why not.
     WorkerStarted {

@@ -52,6 +52,8 @@ pub(super) struct Job {
     /// The worker call it waits for.
     pub(super) call: Option<i64>,
     pub(super) file: Option<ModelFile>,
+    /// Memory that could be had when the file was looked at.
+    pub(super) free_bytes: Option<u64>,
     pub(super) layout: Option<Layout>,
     pub(super) attempt: Attempt,
     /// Of all attempts together.
@@ -85,6 +87,7 @@ impl Job {
             step: Step::Queued,
             call: None,
             file: None,
+            free_bytes: None,
             layout: None,
             attempt: Attempt::First,
             usage: Usage::default(),

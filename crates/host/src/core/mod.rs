@@ -7,6 +7,7 @@ mod clients;
 mod engine;
 mod errors;
 mod event;
+mod fit;
 mod job;
 mod knowledge;
 mod prefix;
@@ -124,8 +125,8 @@ impl Host {
             Event::ClientMessage(client, message) => self.client_message(client, message),
             Event::ClientMalformed(client, reason) => self.client_malformed(client, &reason),
             Event::ClientGone(client) => self.client_gone(client),
-            Event::ModelInspected { reference, result } => {
-                self.model_inspected(&reference, *result);
+            Event::ModelInspected { reference, result, free_bytes } => {
+                self.model_inspected(&reference, *result, free_bytes);
             }
             Event::WorkerStarted { generation, result } => self.worker_started(generation, result),
             Event::WorkerMessage { generation, message } => {

@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::engine::{Loaded, Readiness};
 use super::event::Effect;
 use super::job::{Job, Step, Work};
-use super::{Host, errors};
+use super::{Host, errors, fit};
 use crate::ModelFile;
 
 /// Prompt tokens computed in one step. Small enough that a cancel takes effect within one on
@@ -94,6 +94,7 @@ impl Host {
         &mut self,
         reference: &str,
         result: Result<ModelFile, ErrorInfo>,
+        free_bytes: Option<u64>,
     ) {
         let Some(job) = self.active.as_mut() else { return };
         if job.step != Step::Inspecting || job.reference.as_deref() != Some(reference) {
@@ -102,6 +103,7 @@ impl Host {
         match result {
             Ok(file) => {
                 job.file = Some(file);
+                job.free_bytes = free_bytes;
                 job.step = Step::NeedsModel;
             }
             Err(error) => {
@@ -128,6 +130,13 @@ impl Host {
                 self.tell_active(Stage::Loading, None, "Starting the engine".to_owned());
             }
             Readiness::Load => {
+                let loaded = self.engine.loaded().map(|loaded| loaded.memory);
+                let free = job.free_bytes.unwrap_or(u64::MAX);
+                if let Err(error) = fit::check(&file, &profile, free, loaded) {
+                    self.engine.failed = Some(error.clone());
+                    self.fail_active(error);
+                    return;
+                }
                 let name = file.info.name.clone();
                 self.load_model(file, profile);
                 self.tell_active(Stage::Loading, Some(0.0), format!("Loading {name}"));

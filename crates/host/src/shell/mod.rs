@@ -6,6 +6,7 @@ mod level;
 mod listener;
 mod log;
 mod machine;
+mod memory;
 mod power;
 mod prefixes;
 mod worker_process;
@@ -240,7 +241,11 @@ impl Shell {
 /// Turns the inspector's answers into events.
 fn inspected(sender: Sender<Input>) -> impl Fn(String, Result<ModelFile, ErrorInfo>) + Send {
     move |reference, result| {
-        let event = Event::ModelInspected { reference, result: Box::new(result) };
+        let event = Event::ModelInspected {
+            reference,
+            result: Box::new(result),
+            free_bytes: memory::free_bytes(),
+        };
         // The host ends without waiting for a slow disk.
         let _ = sender.send(Input::Event(event));
     }

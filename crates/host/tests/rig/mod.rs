@@ -1,7 +1,9 @@
 //! A host in memory with what it did, and a worker that answers as the test says.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use localcoder_gguf::Header;
 use localcoder_host::ModelFile;
 use localcoder_host::core::{ClientId, Effect, Event, Host, HostConfig, WorkerEnding};
 use localcoder_model_store::Sampling;
@@ -35,6 +37,8 @@ pub(crate) struct Rig {
     pub(crate) editor_settings_kept: Vec<String>,
     /// Answers greeting, loading and counting by itself.
     pub(crate) cooperative: bool,
+    /// Memory that the system has left; `None` where it does not tell.
+    pub(crate) free_bytes: Option<u64>,
     next_id: i64,
 }
 
@@ -85,6 +89,7 @@ impl Rig {
             kept: None,
             editor_settings_kept: Vec::new(),
             cooperative: true,
+            free_bytes: None,
             next_id: 100,
         }
     }
@@ -98,7 +103,8 @@ impl Rig {
                     Effect::Close(_) => {}
                     Effect::InspectModel { reference } => {
                         let result = inspect(&reference);
-                        events.push(Event::ModelInspected { reference, result: Box::new(result) });
+                        let (result, free_bytes) = (Box::new(result), self.free_bytes);
+                        events.push(Event::ModelInspected { reference, result, free_bytes });
                     }
                     Effect::StartWorker { generation } => {
                         self.started.push(generation);
@@ -302,6 +308,13 @@ fn worker_answer(generation: u64, id: i64, result: Result<Value, ErrorInfo>) -> 
     Event::WorkerMessage { generation, message }
 }
 
+/// Of the bundled model.
+pub(crate) fn demo_header() -> Header {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
+    let bytes = std::fs::read(path).unwrap();
+    Header::read(bytes.as_slice(), bytes.len() as u64).unwrap()
+}
+
 fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
     if reference == "missing" {
         return Err(ErrorInfo::new(ErrorCode::ModelNotFound, "there is no such model"));
@@ -323,6 +336,7 @@ fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
         path: PathBuf::from(reference),
         info,
         modified: None,
+        header: (reference == "measured").then(|| Arc::new(demo_header())),
         chat_template: (reference == "lively").then(|| "{{ messages }}".to_owned()),
         sampling,
     })

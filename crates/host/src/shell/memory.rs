@@ -1,0 +1,127 @@
+//! Memory that a program could take now: what the system has free, and what the control groups
+//! leave that this process is in. Called when a model is looked at; who may load is decided by
+//! the core.
+
+use std::path::Path;
+
+/// `None` where the system does not tell.
+pub(crate) fn free_bytes() -> Option<u64> {
+    free_in(Path::new("/"))
+}
+
+/// With the system's files under another root; for tests.
+fn free_in(root: &Path) -> Option<u64> {
+    let meminfo = std::fs::read_to_string(root.join("proc/meminfo")).ok()?;
+    let free = number_after(&meminfo, "MemAvailable:")?.saturating_mul(1024);
+    let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
+    let left = groups.lines().filter_map(|line| left_in_groups(root, line)).min();
+    Some(left.map_or(free, |left| left.min(free)))
+}
+
+/// Files of a kind of control groups.
+struct Kind {
+    mounted: &'static str,
+    limit: &'static str,
+    used: &'static str,
+    /// Pages of files count as used and are given back when they are wanted.
+    cached: [&'static str; 2],
+}
+
+const UNIFIED: Kind = Kind {
+    mounted: "sys/fs/cgroup",
+    limit: "memory.max",
+    used: "memory.current",
+    cached: ["active_file ", "inactive_file "],
+};
+const OLD: Kind = Kind {
+    mounted: "sys/fs/cgroup/memory",
+    limit: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    cached: ["total_active_file ", "total_inactive_file "],
+};
+
+/// What the groups of a line of `/proc/self/cgroup` leave: a group, and all above it.
+fn left_in_groups(root: &Path, line: &str) -> Option<u64> {
+    let mut parts = line.splitn(3, ':').skip(1);
+    let kind = match parts.next()? {
+        "" => UNIFIED,
+        controllers if controllers.split(',').any(|it| it == "memory") => OLD,
+        _ => return None,
+    };
+    let top = root.join(kind.mounted);
+    let group = top.join(parts.next()?.trim_start_matches('/'));
+    let all = group.ancestors().take_while(|folder| folder.starts_with(&top));
+    all.filter_map(|folder| left_in_group(folder, &kind)).min()
+}
+
+fn left_in_group(folder: &Path, kind: &Kind) -> Option<u64> {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
+    // A group without a limit says `max`.
+    let limit: u64 = read(kind.limit)?.trim().parse().ok()?;
+    let used: u64 = read(kind.used)?.trim().parse().ok()?;
+    let stat = read("memory.stat").unwrap_or_default();
+    let cached = kind.cached.iter().filter_map(|name| number_after(&stat, name)).sum();
+    Some(limit.saturating_sub(used.saturating_sub(cached)))
+}
+
+/// The number in the line that begins so.
+fn number_after(text: &str, name: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A system whose files have this content.
+    fn system(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, content) in files {
+            let path = root.path().join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, content).unwrap();
+        }
+        root
+    }
+
+    const MEMINFO: (&str, &str) =
+        ("proc/meminfo", "MemTotal: 2000 kB\nMemAvailable:   1000 kB\nCached: 1 kB\n");
+
+    #[test]
+    fn without_groups_it_is_what_the_system_has() {
+        let root = system(&[MEMINFO]);
+        assert_eq!(free_in(root.path()), Some(1_024_000));
+        assert_eq!(free_in(system(&[]).path()), None);
+    }
+
+    #[test]
+    fn the_narrowest_group_counts_and_its_cached_files_do_not() {
+        let root = system(&[
+            MEMINFO,
+            ("proc/self/cgroup", "0::/outer/inner\n"),
+            ("sys/fs/cgroup/outer/memory.max", "500000\n"),
+            ("sys/fs/cgroup/outer/memory.current", "400000\n"),
+            (
+                "sys/fs/cgroup/outer/memory.stat",
+                "anon 1\nactive_file 100000\ninactive_file 50000\n",
+            ),
+            ("sys/fs/cgroup/outer/inner/memory.max", "max\n"),
+            ("sys/fs/cgroup/outer/inner/memory.current", "400000\n"),
+        ]);
+        assert_eq!(free_in(root.path()), Some(250_000));
+    }
+
+    #[test]
+    fn groups_of_the_old_kind_count_too() {
+        let root = system(&[
+            MEMINFO,
+            ("proc/self/cgroup", "7:cpu:/x\n4:memory,other:/box\n0::/\n"),
+            ("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "300000\n"),
+            ("sys/fs/cgroup/memory/box/memory.usage_in_bytes", "100000\n"),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+            ("sys/fs/cgroup/memory/memory.usage_in_bytes", "100000\n"),
+        ]);
+        assert_eq!(free_in(root.path()), Some(200_000));
+    }
+}
