@@ -77,6 +77,13 @@ story(
   async ({ ide, workbench, name }) => {
     await workbench.command("LocalCoder: Show Models");
     await workbench.model("Small Model, can be installed");
+    ide.set("airGapped", "true");
+    await workbench.command("LocalCoder: Refresh Models");
+    await workbench.choose("LocalCoder: Install Model", "Small Model");
+    await workbench.notification(/no model is loaded.*airGapped.*models import/iu);
+    await workbench.closeNotifications();
+    ide.set("airGapped", "false");
+    await workbench.command("LocalCoder: Refresh Models");
     await workbench.choose("LocalCoder: Install Model", "Small Model");
     const facts = await workbench.dialog();
     for (const fact of ["Somebody", "127.0.0.1", "Apache License 2.0", "SHA-256", "Built with"]) {

@@ -2,7 +2,7 @@
  * One private installation of the IDE: its own LOCALCODER_HOME, its own copy of the sample
  * project, the real launcher. Knows processes and files; what is on the page is `workbench.mjs`.
  */
-import { execFile, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import {
   cpSync,
   mkdirSync,
@@ -94,6 +94,11 @@ export class Ide {
       const status = await this.status();
       return status?.engine.state === "ready" && status.worker?.pid;
     });
+  }
+
+  /** Changes a setting from the command line. */
+  set(key, value) {
+    execFileSync(LOCALCODER, ["config", "set", key, value], { env: this.environment });
   }
 
   /** A file of the project as it is on disk. */

@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Models(ModelsOptions),
     /// Show and change the settings
     Config(ConfigOptions),
+    /// Check that everything is in order, and measure the model on this machine
+    Doctor(DoctorOptions),
     /// Show what the host and the model are doing
     Status(StatusOptions),
     /// Start or stop the background process that the windows share
@@ -67,6 +69,7 @@ impl Command {
             Self::Generate(options) => options.json,
             Self::Models(options) => options.command.json(),
             Self::Config(options) => options.command.json(),
+            Self::Doctor(options) => options.json,
             Self::Status(options) => options.json,
             Self::Host(options) => options.json(),
         }
@@ -164,6 +167,13 @@ pub(crate) struct TargetOptions {
     /// First and last line, from 1: 10-24, or 10 for one line
     #[arg(long, value_name = "A-B", value_parser = line_range)]
     pub(crate) lines: LineRange,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One module a command. Each makes one request and prints its answer.
 
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod host;

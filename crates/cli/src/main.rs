@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Some(Command::Generate(options)) => commands::generate::run(&options),
         Some(Command::Models(options)) => commands::models::run(options.command),
         Some(Command::Config(options)) => commands::config::run(options.command),
+        Some(Command::Doctor(options)) => commands::doctor::run(&options),
         Some(Command::Status(options)) => commands::status::run(&options),
         Some(Command::Host(options)) => commands::host::run(&options),
     };

@@ -1,4 +1,4 @@
-//! Settings from the command line, and that a running host hears of them.
+//! Settings from the command line, that a running host hears of them, and the check of all of it.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
@@ -82,4 +82,33 @@ fn the_schema_names_every_setting() {
     assert_eq!(schema["properties"]["contextWindow"]["maximum"], 8192);
     assert_eq!(schema["properties"]["generalModel"]["type"], "string");
     assert_eq!(schema["additionalProperties"], false);
+}
+
+#[test]
+fn the_doctor_finds_a_sound_installation_sound_and_measures_it() {
+    let installation = installation();
+    let found = installation.run(&["doctor"]).ok().stdout;
+    assert_eq!(found.lines().filter(|line| line.starts_with("ok ")).count(), 6, "{found}");
+    assert!(found.contains("LocalCoder demo on CPU reads"), "{found}");
+    let found = installation.run(&["doctor", "--json"]).json();
+    assert_eq!(found["healthy"], true, "{found}");
+}
+
+#[test]
+fn the_doctor_says_what_is_wrong_and_what_to_do() {
+    let installation = installation();
+    let _ = installation.run(&["config", "set", "codeModel", "no-such-model"]).ok();
+    let failed = installation.run(&["doctor"]).failed(ErrorCode::ModelNotFound);
+    assert!(
+        failed.stdout.contains("BAD  Self-test: no model `no-such-model`"),
+        "{}",
+        failed.stdout
+    );
+    assert!(failed.stdout.contains("localcoder models list"), "{}", failed.stdout);
+    std::fs::write(installation.home().join("settings.json"), "{ // mine").unwrap();
+    let found = installation.run(&["doctor", "--json"]).json();
+    let bad = |row: &&Value| row["ok"] == false;
+    let bad: Vec<&Value> = found["findings"].as_array().unwrap().iter().filter(bad).collect();
+    assert_eq!((found["healthy"].as_bool(), bad.len()), (Some(false), 1), "{found}");
+    assert_eq!(bad[0]["error"]["code"], "invalidSetting");
 }

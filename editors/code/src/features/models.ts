@@ -5,7 +5,7 @@
 import * as vscode from "vscode";
 
 import type { ModelsProgram } from "../host/models";
-import { isCancelled } from "../lib/errors";
+import { HostError, isCancelled, isErrorInfo } from "../lib/errors";
 import { loadingText, readExported, readModels } from "../lib/models";
 import type { Loading, ModelKind, ModelList, ModelRow, Use } from "../lib/models";
 import { plain } from "../lib/words";
@@ -190,6 +190,11 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   }
 
   async install(row: ModelRow): Promise<void> {
+    // Before anybody reads a licence for nothing.
+    const { refusal } = await this.#read();
+    if (isErrorInfo(refusal)) {
+      throw new HostError(refusal);
+    }
     const license = (): Promise<string> => this.#program.license(row.id);
     if (!(await this.#agrees("Install", row, license))) {
       return;

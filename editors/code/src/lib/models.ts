@@ -30,6 +30,8 @@ export interface ModelList {
   readonly available: readonly ModelRow[];
   /** Disk use in a sentence. */
   readonly disk: string;
+  /** The error that there would be if one were installed; `undefined` where there would be none. */
+  readonly refusal: unknown;
 }
 
 /** A download that runs. */
@@ -65,6 +67,7 @@ export function readModels(value: unknown, loading: ReadonlyMap<string, Loading>
     installed: [demo, ...installed],
     available,
     disk: `Models take ${used}; ${free} are free.`,
+    refusal: root["refusal"] ?? undefined,
   };
 }
 

@@ -122,7 +122,7 @@ fn load(
 }
 
 /// With air-gapped mode on, nothing that could is ever started.
-fn check_network(models: &Models, what: &str) -> Result<(), ErrorInfo> {
+pub(super) fn check_network(models: &Models, what: &str) -> Result<(), ErrorInfo> {
     if !models.settings().air_gapped {
         return Ok(());
     }

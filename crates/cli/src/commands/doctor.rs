@@ -1,0 +1,198 @@
+//! `localcoder doctor`: whether everything is there and in order, and how fast the model really
+//! is on this machine. It mends nothing; each finding says how to.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use indicatif::DecimalBytes;
+use localcoder_model_store::{Machine, Store};
+use localcoder_protocol::{
+    ErrorCode, ErrorInfo, Generate, GenerateAnswer, GenerateParams, HostStatus, Nothing,
+    SamplingParams, Status,
+};
+use localcoder_settings::{Layer, Places, Settings, resolve};
+use serde_json::{Map, Value, json};
+
+use crate::arguments::DoctorOptions;
+use crate::output;
+use crate::session::{REQUEST_ID, Session, program};
+
+/// Lines of the self-test's prompt, about 16 tokens each: enough to be read in batches.
+const PROMPT_LINES: usize = 24;
+/// Tokens that it writes: two seconds of a large model on a slow machine.
+const ANSWER_TOKENS: u32 = 16;
+/// Below so many written tokens a second an edit takes too long to wait for.
+const SLOW_TOKENS_PER_S: f64 = 10.0;
+/// Less than this on the disk of the models, and nothing can be installed.
+const DISK_FREE_BYTES_MIN: u64 = 2_000_000_000;
+
+/// What was looked at and how it is.
+struct Finding {
+    what: &'static str,
+    result: Result<String, ErrorInfo>,
+}
+
+pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
+    let places = Places::resolve()?;
+    let (settings, of_settings) = settings(&places);
+    let mut findings = vec![
+        Finding { what: "Machine", result: Ok(machine(&Machine::here(&places.models))) },
+        Finding { what: "Programs", result: programs() },
+        Finding { what: "Settings", result: of_settings },
+        Finding { what: "Models", result: models(&places, &settings) },
+        Finding { what: "Disk", result: disk(&Machine::here(&places.models)) },
+    ];
+    findings.push(Finding { what: "Self-test", result: self_test(&settings) });
+    let bad = findings.iter().filter(|finding| finding.result.is_err()).count();
+    if options.json {
+        let rows: Vec<Value> = findings.iter().map(Finding::json).collect();
+        output::value(&json!({"healthy": bad == 0, "findings": rows}));
+        return Ok(());
+    }
+    for finding in &findings {
+        finding.print();
+    }
+    match findings.into_iter().find_map(|finding| finding.result.err()) {
+        None => Ok(()),
+        Some(first) => {
+            let checks = if bad == 1 { "one check" } else { "several checks" };
+            Err(ErrorInfo::new(first.code, format!("{checks} failed"))
+                .with_hint("what to do stands above"))
+        }
+    }
+}
+
+impl Finding {
+    fn json(&self) -> Value {
+        match &self.result {
+            Ok(text) => json!({"what": self.what, "ok": true, "text": text}),
+            Err(error) => json!({"what": self.what, "ok": false, "error": error}),
+        }
+    }
+
+    fn print(&self) {
+        let what = format!("{}:", self.what);
+        match &self.result {
+            Ok(text) => output::line(&format!("ok   {what:11}{text}")),
+            Err(error) => {
+                output::line(&format!("BAD  {what:11}{error}"));
+                if let Some(hint) = &error.hint {
+                    output::line(&format!("                {hint}"));
+                }
+            }
+        }
+    }
+}
+
+fn machine(machine: &Machine) -> String {
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory = DecimalBytes(machine.memory_bytes);
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    format!("{os} on {arch}, {processors} processors, {memory} of memory")
+}
+
+fn programs() -> Result<String, ErrorInfo> {
+    let own = program()?;
+    let missing: Vec<&str> = ["localcoder-worker", "localcoder-fetch"]
+        .into_iter()
+        .filter(|name| !own.with_file_name(name).is_file())
+        .collect();
+    if missing.is_empty() {
+        return Ok(format!("complete, version {}", env!("CARGO_PKG_VERSION")));
+    }
+    let message = format!("{} is not beside `{}`", missing.join(" and "), own.display());
+    Err(ErrorInfo::new(ErrorCode::Internal, message).with_hint("build or install LocalCoder again"))
+}
+
+/// The settings in force, and whether all that was set is.
+fn settings(places: &Places) -> (Settings, Result<String, ErrorInfo>) {
+    let path = places.settings_file();
+    let file = match fs_err::read_to_string(&path) {
+        Ok(text) => serde_json::from_str::<Map<String, Value>>(&text).map_err(|error| {
+            ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{}` is no JSON", path.display()))
+                .with_cause(error.to_string())
+                .with_hint("nothing in it is used until it is mended")
+        }),
+        Err(_) => Ok(Map::new()),
+    };
+    let editor = crate::settings_file::object(&places.editor_settings_file());
+    let known = file.as_ref().cloned().unwrap_or_default();
+    let resolved = resolve(&[(Layer::File, &known), (Layer::Editor, &editor)]);
+    let set = resolved.values.iter().filter(|(.., layer)| *layer > Layer::Default).count();
+    let result = match (file, resolved.errors.into_iter().next()) {
+        (Err(error), _) | (Ok(_), Some(error)) => Err(error),
+        (Ok(_), None) => Ok(format!("{set} set; `localcoder config list --explain` shows them")),
+    };
+    (resolved.settings, result)
+}
+
+fn models(places: &Places, settings: &Settings) -> Result<String, ErrorInfo> {
+    let installed = match Store::existing(&places.models) {
+        Some(store) => store.list()?,
+        None => Vec::new(),
+    };
+    for listed in &installed {
+        if let Some(problem) = &listed.problem {
+            let id = &listed.model.id;
+            let message = format!("`{id}` can't be used: {problem}");
+            return Err(ErrorInfo::new(ErrorCode::ModelDamaged, message)
+                .with_hint(format!("`localcoder models remove {id}`, then install it again")));
+        }
+    }
+    let (code, general) = (&settings.code_model, settings.for_general());
+    Ok(format!("{} installed; `{code}` for code, `{general}` for the rest", installed.len()))
+}
+
+fn disk(machine: &Machine) -> Result<String, ErrorInfo> {
+    let free = DecimalBytes(machine.disk_free_bytes);
+    if machine.disk_free_bytes >= DISK_FREE_BYTES_MIN {
+        return Ok(format!("{free} free for models"));
+    }
+    Err(ErrorInfo::new(ErrorCode::DiskFull, format!("only {free} are free for models"))
+        .with_hint("make room, or remove a model with `localcoder models remove ID`"))
+}
+
+/// Loads the model for code, has it read and write, and measures both.
+fn self_test(settings: &Settings) -> Result<String, ErrorInfo> {
+    let params = GenerateParams {
+        request_id: REQUEST_ID.to_owned(),
+        prompt: prompt(),
+        system: None,
+        raw: true,
+        max_tokens: Some(ANSWER_TOKENS),
+        stop: Vec::new(),
+        sampling: SamplingParams { temperature: Some(0.0), ..SamplingParams::default() },
+        model: Some(settings.code_model.clone()),
+    };
+    let answer = Session::open()?.request::<Generate>(&params, |_| {})?;
+    let device = device().unwrap_or_else(|| "an unknown device".to_owned());
+    Ok(speed(&answer, &device))
+}
+
+fn speed(answer: &GenerateAnswer, device: &str) -> String {
+    let usage = &answer.usage;
+    let per_second = |tokens: u32, ms: f64| f64::from(tokens) * 1e3 / ms.max(1e-3);
+    let read =
+        per_second(usage.prompt_tokens.saturating_sub(usage.cached_tokens), usage.prefill_ms);
+    let written = per_second(usage.generated_tokens, usage.decode_ms);
+    let name = &answer.model.name;
+    let speed = format!("{name} on {device} reads {read:.0} and writes {written:.1} tokens/s");
+    // A model that ends at once has not shown how fast it is.
+    if written >= SLOW_TOKENS_PER_S || usage.generated_tokens < ANSWER_TOKENS / 2 {
+        return speed;
+    }
+    format!("{speed}; that is slow: close other programs, or choose a smaller model")
+}
+
+/// Where the model computes, as the host says.
+fn device() -> Option<String> {
+    let places = Places::resolve().ok()?;
+    let mut client = localcoder_host::connect::connect_raw(&places).ok()??;
+    let status: HostStatus = client.call::<Status>(&Nothing {}, |_, _| {}).ok()?;
+    status.worker.map(|worker| worker.device)
+}
+
+/// Different each time, so that nothing of it was read before.
+fn prompt() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    (0..PROMPT_LINES).map(|line| format!("value_{line} = {now} + {line}\n")).collect()
+}
