@@ -136,9 +136,7 @@ export class Workbench {
 
   /** Runs a command that asks for a folder. */
   async commandWithPath(title, path, button) {
-    await this.page.keyboard.press("F1");
-    await this.#quickInput().fill(`>${title}`);
-    await this.#row(title).first().click();
+    await this.#begin(title);
     await this.#pickPath(path, button);
   }
 
@@ -171,10 +169,15 @@ export class Workbench {
     return this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${label}"]`);
   }
 
-  async #chooseEntry(title, entry) {
+  /** Runs a command that goes on asking. */
+  async #begin(title) {
     await this.page.keyboard.press("F1");
     await this.#quickInput().fill(`>${title}`);
     await this.#row(title).first().click();
+  }
+
+  async #chooseEntry(title, entry) {
+    await this.#begin(title);
     await this.#row(entry).first().click();
   }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use localcoder_host::connect;
 use localcoder_protocol::{ClientKind, ConfigureFile, ConfigureFileParams, ErrorCode, ErrorInfo};
-use localcoder_settings::Places;
+use localcoder_settings::{Layer, Places, Resolved, resolve};
 use serde_json::{Map, Value};
 
 /// Gives a setting a value, or takes it away.
@@ -23,6 +23,13 @@ pub(crate) fn set(places: &Places, key: &str, value: Option<Value>) -> Result<()
         let _ = client.call::<ConfigureFile>(&ConfigureFileParams { settings }, |_, _| {});
     }
     Ok(())
+}
+
+/// The settings in force: of this file and of the editor.
+pub(crate) fn resolved(places: &Places) -> Resolved {
+    let file = object(&places.settings_file());
+    let editor = object(&places.editor_settings_file());
+    resolve(&[(Layer::File, &file), (Layer::Editor, &editor)])
 }
 
 /// The values of a settings file; none where there is none or it makes no sense, which the

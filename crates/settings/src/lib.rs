@@ -13,6 +13,6 @@ mod table;
 pub use places::Places;
 pub use render::{json_schema, markdown, vscode_properties};
 pub use resolve::{
-    Acceleration, Layer, Mode, Resolved, Sampling, SamplingSet, Settings, check_value, resolve,
+    Acceleration, Layer, Mode, Resolved, Sampling, Settings, check_value, no_such_setting, resolve,
 };
 pub use table::{Kind, Setting, TABLE};

@@ -1,7 +1,7 @@
 //! Layers of values to one set of settings. A bad value is named and skipped, and the layer
 //! below it counts.
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::{ErrorCode, ErrorInfo, SamplingParams};
 use serde_json::{Map, Value};
 
 use crate::{Kind, Setting, TABLE};
@@ -60,17 +60,6 @@ pub struct Sampling {
     pub repeat_penalty: f32,
 }
 
-/// What of it some layer has set.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct SamplingSet {
-    /// 0 is greedy.
-    pub temperature: Option<f32>,
-    /// 0 to 1.
-    pub top_p: Option<f32>,
-    /// 1 is off.
-    pub repeat_penalty: Option<f32>,
-}
-
 /// All settings with a value each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -87,7 +76,7 @@ pub struct Settings {
     /// How freely words are chosen.
     pub sampling: Sampling,
     /// The same, only what was set.
-    pub sampling_set: SamplingSet,
+    pub sampling_set: SamplingParams,
     /// Whether nothing may be loaded from the network.
     pub air_gapped: bool,
 }
@@ -190,10 +179,8 @@ fn check(setting: &Setting, value: &Value) -> Result<(), String> {
 /// # Errors
 /// With what is allowed, where it may not; where there is no such setting.
 pub fn check_value(key: &str, value: &Value) -> Result<(), ErrorInfo> {
-    let setting = TABLE
-        .iter()
-        .find(|setting| setting.key == key)
-        .ok_or_else(|| unknown_key(format!("there is no setting `{key}`")))?;
+    let setting =
+        TABLE.iter().find(|setting| setting.key == key).ok_or_else(|| no_such_setting(key))?;
     check(setting, value).map_err(|allowed| {
         ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{key}` can't be {value}"))
             .with_cause(format!("allowed is {allowed}"))
@@ -201,8 +188,10 @@ pub fn check_value(key: &str, value: &Value) -> Result<(), ErrorInfo> {
     })
 }
 
-fn unknown_key(message: String) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::InvalidSetting, message)
+/// That there is no setting of this name.
+#[must_use]
+pub fn no_such_setting(key: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::InvalidSetting, format!("there is no setting `{key}`"))
         .with_hint("`localcoder config list` shows all of them")
 }
 
@@ -261,10 +250,11 @@ impl Settings {
                 top_p: number("sampling.topP"),
                 repeat_penalty: number("sampling.repeatPenalty"),
             },
-            sampling_set: SamplingSet {
+            sampling_set: SamplingParams {
                 temperature: number_set("sampling.temperature"),
                 top_p: number_set("sampling.topP"),
                 repeat_penalty: number_set("sampling.repeatPenalty"),
+                seed: None,
             },
             air_gapped: get("airGapped").as_bool().unwrap_or_default(),
         }

@@ -1,6 +1,6 @@
 //! What integration tests share: a private installation with its own host, and the command line
-//! run in it; servers that do everything wrong, and what must come of each; disks that are full. Nothing of it is in
-//! the product.
+//! run in it; servers that do everything wrong, and what must come of each; disks that are full.
+//! Nothing of it is in the product.
 
 pub mod disk;
 pub mod downloads;

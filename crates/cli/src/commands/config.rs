@@ -1,8 +1,8 @@
 //! `localcoder config …`: the settings, where each value comes from, and changes to the product's
 //! own file.
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
-use localcoder_settings::{Layer, Places, Resolved, check_value, json_schema, resolve};
+use localcoder_protocol::ErrorInfo;
+use localcoder_settings::{Layer, Places, check_value, json_schema, no_such_setting};
 use serde_json::{Value, json};
 
 use crate::arguments::ConfigCommand;
@@ -25,14 +25,8 @@ pub(crate) fn run(command: ConfigCommand) -> Result<(), ErrorInfo> {
     }
 }
 
-fn resolved(places: &Places) -> Resolved {
-    let file = settings_file::object(&places.settings_file());
-    let editor = settings_file::object(&places.editor_settings_file());
-    resolve(&[(Layer::File, &file), (Layer::Editor, &editor)])
-}
-
 fn list(places: &Places, explain: bool, json: bool) -> Result<(), ErrorInfo> {
-    let resolved = resolved(places);
+    let resolved = settings_file::resolved(places);
     if json {
         let rows = resolved
             .values
@@ -57,9 +51,9 @@ fn list(places: &Places, explain: bool, json: bool) -> Result<(), ErrorInfo> {
 }
 
 fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
-    let resolved = resolved(places);
+    let resolved = settings_file::resolved(places);
     let Some((_, value, layer)) = resolved.values.iter().find(|(known, ..)| *known == key) else {
-        return Err(no_such(key));
+        return Err(no_such_setting(key));
     };
     if json {
         output::value(&json!({"key": key, "value": value, "from": layer.name()}));
@@ -70,11 +64,11 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
 }
 
 fn change(places: &Places, key: &str, value: Option<Value>) -> Result<(), ErrorInfo> {
-    if resolved(places).values.iter().all(|(known, ..)| *known != key) {
-        return Err(no_such(key));
+    if settings_file::resolved(places).values.iter().all(|(known, ..)| *known != key) {
+        return Err(no_such_setting(key));
     }
     settings_file::set(places, key, value)?;
-    let now = resolved(places);
+    let now = settings_file::resolved(places);
     for (known, value, layer) in &now.values {
         if *known == key {
             output::line(&format!("{key} is {} ({}).", shown(value), layer.name()));
@@ -95,11 +89,6 @@ fn typed(key: &str, text: &str) -> Result<Value, ErrorInfo> {
     let value = serde_json::from_str(text).unwrap_or(as_text);
     check_value(key, &value)?;
     Ok(value)
-}
-
-fn no_such(key: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::InvalidSetting, format!("there is no setting `{key}`"))
-        .with_hint("`localcoder config list` shows all of them")
 }
 
 fn shown(value: &Value) -> String {

@@ -9,12 +9,12 @@ use localcoder_protocol::{
     ErrorCode, ErrorInfo, Generate, GenerateAnswer, GenerateParams, HostStatus, Nothing,
     SamplingParams, Status,
 };
-use localcoder_settings::{Layer, Places, Settings, resolve};
+use localcoder_settings::{Layer, Places, Settings};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::DoctorOptions;
-use crate::output;
 use crate::session::{REQUEST_ID, Session, program};
+use crate::{output, settings_file};
 
 /// Lines of the self-test's prompt, about 16 tokens each: enough to be read in batches.
 const PROMPT_LINES: usize = 24;
@@ -34,14 +34,16 @@ struct Finding {
 pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
     let places = Places::resolve()?;
     let (settings, of_settings) = settings(&places);
-    let mut findings = vec![
-        Finding { what: "Machine", result: Ok(machine(&Machine::here(&places.models))) },
+    // Looked at once: on some systems that starts a program.
+    let here = Machine::here(&places.models);
+    let findings = vec![
+        Finding { what: "Machine", result: Ok(machine(&here)) },
         Finding { what: "Programs", result: programs() },
         Finding { what: "Settings", result: of_settings },
         Finding { what: "Models", result: models(&places, &settings) },
-        Finding { what: "Disk", result: disk(&Machine::here(&places.models)) },
+        Finding { what: "Disk", result: disk(&here) },
+        Finding { what: "Self-test", result: self_test(&settings) },
     ];
-    findings.push(Finding { what: "Self-test", result: self_test(&settings) });
     let bad = findings.iter().filter(|finding| finding.result.is_err()).count();
     if options.json {
         let rows: Vec<Value> = findings.iter().map(Finding::json).collect();
@@ -106,19 +108,15 @@ fn programs() -> Result<String, ErrorInfo> {
 /// The settings in force, and whether all that was set is.
 fn settings(places: &Places) -> (Settings, Result<String, ErrorInfo>) {
     let path = places.settings_file();
-    let file = match fs_err::read_to_string(&path) {
-        Ok(text) => serde_json::from_str::<Map<String, Value>>(&text).map_err(|error| {
-            ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{}` is no JSON", path.display()))
-                .with_cause(error.to_string())
-                .with_hint("nothing in it is used until it is mended")
-        }),
-        Err(_) => Ok(Map::new()),
-    };
-    let editor = crate::settings_file::object(&places.editor_settings_file());
-    let known = file.as_ref().cloned().unwrap_or_default();
-    let resolved = resolve(&[(Layer::File, &known), (Layer::Editor, &editor)]);
+    let text = fs_err::read_to_string(&path).unwrap_or_else(|_| "{}".to_owned());
+    let readable = serde_json::from_str::<Map<String, Value>>(&text).map_err(|error| {
+        ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{}` is no JSON", path.display()))
+            .with_cause(error.to_string())
+            .with_hint("nothing in it is used until it is mended")
+    });
+    let resolved = settings_file::resolved(places);
     let set = resolved.values.iter().filter(|(.., layer)| *layer > Layer::Default).count();
-    let result = match (file, resolved.errors.into_iter().next()) {
+    let result = match (readable, resolved.errors.into_iter().next()) {
         (Err(error), _) | (Ok(_), Some(error)) => Err(error),
         (Ok(_), None) => Ok(format!("{set} set; `localcoder config list --explain` shows them")),
     };

@@ -11,7 +11,7 @@ use localcoder_protocol::{
     Role, SamplingParams, Stage, TokenParams, WorkerGenerate, WorkerGenerateAnswer,
     WorkerGenerateParams, WorkerPrompt, WorkerSampling,
 };
-use localcoder_settings::{Acceleration, Mode, SamplingSet};
+use localcoder_settings::{Acceleration, Mode};
 use localcoder_transport::Message;
 use serde::Serialize;
 use serde_json::Value;
@@ -472,7 +472,7 @@ impl Host {
 /// For an answer that is no code: the request's, the user's, the model's own.
 fn sampling_of_an_answer(
     asked: SamplingParams,
-    set: SamplingSet,
+    set: SamplingParams,
     model: Sampling,
 ) -> SamplingParams {
     SamplingParams {

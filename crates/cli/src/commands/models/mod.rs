@@ -11,7 +11,7 @@ use std::path::Path;
 use localcoder_host::connect;
 use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Machine, Store};
 use localcoder_protocol::{ErrorCode, ErrorInfo, HostStatus, Nothing, Status};
-use localcoder_settings::{Layer, Places, Settings, resolve};
+use localcoder_settings::{Places, Settings};
 use serde_json::json;
 
 use crate::arguments::ModelsCommand;
@@ -74,9 +74,7 @@ impl Models {
 
     /// The settings in force: of the product's own file and of the editor.
     fn settings(&self) -> Settings {
-        let file = settings_file::object(&self.places.settings_file());
-        let editor = settings_file::object(&self.places.editor_settings_file());
-        resolve(&[(Layer::File, &file), (Layer::Editor, &editor)]).settings
+        settings_file::resolved(&self.places).settings
     }
 
     fn import(
