@@ -247,3 +247,17 @@ fn what_makes_no_sense_is_refused() {
     assert_eq!(refused(&|it| it.folder = "/nonexistent".to_owned()), FetchFailure::Disk);
     assert!(server.asked().is_empty());
 }
+
+#[test]
+fn a_proxy_of_the_environment_is_asked() {
+    let content = Content::random(10, 1_000);
+    let ask = ["Proxy-Authenticate: Basic"];
+    let proxy = Server::start(move |_| Reply::status("407 Proxy Authentication Required", &ask));
+    let dir = tempfile::tempdir().unwrap();
+    let mut request = request(dir.path(), &content, vec!["https://example.org/file".to_owned()]);
+    request.hosts = vec!["example.org".to_owned()];
+    let address = proxy.url("");
+    let ending = Fetch::start_with(&program(), &request, &[("https_proxy", &address)]);
+    assert_eq!(ending.follow(|_, _| {}).result(), Some(Err(FetchFailure::Proxy)));
+    assert_eq!(proxy.asked()[0].path, "example.org:443");
+}
