@@ -101,6 +101,16 @@ export class Ide {
     execFileSync(LOCALCODER, ["config", "set", key, value], { env: this.environment });
   }
 
+  /** What a setting is now, and from where: `{ value, from }`. */
+  async setting(key) {
+    return JSON.parse(await this.localcoder("config", "get", key, "--json"));
+  }
+
+  /** What stands in the installation's `settings.json`. */
+  settings() {
+    return JSON.parse(readFileSync(join(this.home, "settings.json"), "utf8"));
+  }
+
   /** A file of the project as it is on disk. */
   read(name) {
     return readFileSync(join(this.folder, name), "utf8");

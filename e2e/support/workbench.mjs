@@ -80,6 +80,19 @@ export class Workbench {
     return (await this.page.locator(STATUS).getAttribute("aria-label")) ?? "";
   }
 
+  /** What the status bar item says when the mouse rests on it. */
+  async statusDetails() {
+    const shown = async () => {
+      const hovers = await this.page.locator(".workbench-hover").allInnerTexts();
+      return hovers.find((hover) => hover.includes("Host process"));
+    };
+    return await until("the status bar item has a tooltip", async () => {
+      await this.page.mouse.move(640, 400);
+      await this.page.locator(STATUS).hover();
+      return await until("it is shown", shown, { seconds: 3 });
+    });
+  }
+
   /** Opens a file of the project by its name, and puts the focus into it. */
   async openFile(name) {
     await this.#pick(`${MOD}+KeyP`, name, name);
@@ -125,6 +138,27 @@ export class Workbench {
   /** Runs a command that asks for one of several, and takes that one. */
   async choose(title, entry) {
     await this.#chooseEntry(title, entry);
+    await this.#quickInput().waitFor({ state: "hidden" });
+  }
+
+  /** Runs a command that asks for one of several, which goes on in {@link entry}. */
+  async ask(title) {
+    await this.#begin(title);
+  }
+
+  /** Waits for an entry of what is asked; gives all that a screen reader says of it. */
+  async entry(pattern) {
+    return await until(`an entry says ${pattern}`, async () => {
+      const labels = await this.page
+        .locator(".quick-input-list .monaco-list-row")
+        .evaluateAll((rows) => rows.map((row) => row.getAttribute("aria-label") ?? ""));
+      return labels.find((label) => pattern.test(label));
+    });
+  }
+
+  /** Takes the entry that begins so. */
+  async take(entry) {
+    await this.#row(entry).first().click();
     await this.#quickInput().waitFor({ state: "hidden" });
   }
 

@@ -9,6 +9,7 @@ mod commands;
 mod display;
 mod files;
 mod ide;
+mod metal;
 mod node;
 mod places;
 mod process;

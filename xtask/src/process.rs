@@ -9,6 +9,8 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::metal;
+
 /// A command that starts in `folder`.
 pub(crate) fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
@@ -26,6 +28,7 @@ pub(crate) fn cargo(folder: &Path) -> Command {
     {
         command.env_remove(name);
     }
+    command.envs(metal::environment());
     command
 }
 

@@ -59,6 +59,8 @@ pub(crate) struct Plan {
     pub(crate) max_tokens: u32,
     /// Tokens that are left for an answer.
     pub(crate) free_tokens: u32,
+    /// Tokens of these lines.
+    pub(crate) surroundings_tokens: u32,
 }
 
 /// The selection and its answer do not fit the window.
@@ -94,7 +96,7 @@ pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result
     let room =
         free.saturating_sub(reserved).min(surroundings_max(window, limits.trained_context_tokens));
     let (before, after, used) = nearest(counts.before, counts.after, room);
-    Ok(Plan { before, after, max_tokens, free_tokens: free - used })
+    Ok(Plan { before, after, max_tokens, free_tokens: free - used, surroundings_tokens: used })
 }
 
 /// How long the answer may become, and how long it must be able to become.

@@ -244,7 +244,10 @@ impl Task {
             free_tokens: plan.free_tokens,
             context: ContextUse {
                 window_tokens: limits.window_tokens,
+                system_tokens: overhead.saturating_add(command),
+                file_tokens: plan.surroundings_tokens,
                 selection_tokens: selection,
+                answer_tokens_max: plan.max_tokens,
                 before_lines,
                 before_lines_omitted,
                 after_lines,

@@ -10,6 +10,9 @@ use crate::budget::TooLarge;
 use crate::edit::Limits;
 use crate::language::file_name;
 
+/// The largest window that can be set.
+const WINDOW_TOKENS_MAX: u32 = 8192;
+
 pub(crate) fn binary(path: &str) -> ErrorInfo {
     let name = file_name(path);
     ErrorInfo::new(ErrorCode::NotText, format!("`{name}` is not a text file"))
@@ -54,18 +57,31 @@ pub(crate) fn too_large(
         0 => "select fewer lines".to_owned(),
         some => format!("select fewer lines (about {some} fit)"),
     };
-    let larger = if limits.window_tokens < limits.trained_context_tokens {
-        "raise `localcoder.contextWindow`"
-    } else {
-        "use a model with a longer context"
+    let most = limits.trained_context_tokens.min(WINDOW_TOKENS_MAX);
+    let larger = match window_for(needed).filter(|tokens| *tokens <= most) {
+        Some(tokens) => format!("set `localcoder.contextWindow` to {tokens}"),
+        None if most < WINDOW_TOKENS_MAX => "use a model with a longer context".to_owned(),
+        None => return too_large_for_any(message(start, end, file, needed, window), &fewer),
     };
-    let message = format!(
-        "lines {start}-{end} of `{file}` need about {needed} tokens with their answer, and the \
-         context window has {window}"
-    );
-    ErrorInfo::new(ErrorCode::SelectionTooLarge, message)
+    ErrorInfo::new(ErrorCode::SelectionTooLarge, message(start, end, file, needed, window))
         .with_hint(format!("{fewer}, or {larger}"))
         .with_action(ErrorAction::OpenSettings)
+}
+
+fn message(start: u32, end: u32, file: &str, needed: u32, window: u32) -> String {
+    format!(
+        "lines {start}-{end} of `{file}` need about {needed} tokens with their answer, and the \
+         context window has {window}"
+    )
+}
+
+fn too_large_for_any(message: String, fewer: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::SelectionTooLarge, message).with_hint(fewer)
+}
+
+/// The window to set for so many tokens: a round number.
+fn window_for(needed: u32) -> Option<u32> {
+    [1024, 2048, 4096, 6144, WINDOW_TOKENS_MAX].into_iter().find(|window| *window >= needed)
 }
 
 /// An answer that asking again may better.

@@ -14,6 +14,7 @@ Examples:
   localcoder improve report.py --lines 10-24 --model ~/models/qwen2.5-coder-7b.gguf
   echo 'Say hello.' | localcoder generate --prompt -
   localcoder models list                         what there is, and what can be installed
+  localcoder profiles                            which models would fit, with the numbers
 
 Exit codes: 0 done, 2 wrong arguments, 130 stopped by Ctrl-C; the others stand in
 docs/reference/errors.md. Data goes to stdout, everything else to stderr.";
@@ -51,6 +52,8 @@ pub(crate) enum Command {
     Generate(GenerateOptions),
     /// List, install, import and remove models
     Models(ModelsOptions),
+    /// List the profiles with what they need and what is free, or choose one
+    Profiles(ProfilesOptions),
     /// Show and change the settings
     Config(ConfigOptions),
     /// Check that everything is in order, and measure the model on this machine
@@ -68,6 +71,9 @@ impl Command {
             Self::Explain(options) => options.json,
             Self::Generate(options) => options.json,
             Self::Models(options) => options.command.json(),
+            Self::Profiles(options) => {
+                options.command.as_ref().map_or(options.json, |it| it.json())
+            }
             Self::Config(options) => options.command.json(),
             Self::Doctor(options) => options.json,
             Self::Status(options) => options.json,
@@ -188,6 +194,52 @@ pub(crate) struct ModelOption {
     /// An installed model's id, a GGUF file, or `demo` [default: the one that is set]
     #[arg(long, value_name = "ID|PATH")]
     pub(crate) model: Option<String>,
+    /// Another profile, for this command alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  localcoder profiles                            what each needs, what is free, what would fit
+  localcoder profiles use fast
+  localcoder improve report.py --lines 10-24 --profile heavy
+
+A profile says which models are used and how large their context window is. Your own settings
+count more than the profile's: `localcoder config list --explain` shows which are set.")]
+pub(crate) struct ProfilesOptions {
+    #[command(subcommand)]
+    pub(crate) command: Option<ProfilesCommand>,
+    /// Print the list as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfilesCommand {
+    /// Show all profiles (this is what happens anyway)
+    List {
+        /// Print the list as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Use this profile from now on
+    Use {
+        /// Its name
+        name: String,
+        /// Print the outcome as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl ProfilesCommand {
+    fn json(&self) -> bool {
+        match self {
+            Self::List { json } | Self::Use { json, .. } => *json,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -355,6 +407,9 @@ pub(crate) enum ConfigCommand {
         /// Say where each value comes from
         #[arg(long)]
         explain: bool,
+        /// As they would be under another profile
+        #[arg(long, value_name = "NAME")]
+        profile: Option<String>,
         /// Print them as JSON
         #[arg(long)]
         json: bool,

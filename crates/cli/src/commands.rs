@@ -8,4 +8,5 @@ pub(crate) mod host;
 pub(crate) mod improve;
 pub(crate) mod models;
 pub(crate) mod open;
+pub(crate) mod profiles;
 pub(crate) mod status;

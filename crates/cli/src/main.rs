@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Some(Command::Explain(options)) => commands::explain::run(&options),
         Some(Command::Generate(options)) => commands::generate::run(&options),
         Some(Command::Models(options)) => commands::models::run(options.command),
+        Some(Command::Profiles(options)) => commands::profiles::run(&options),
         Some(Command::Config(options)) => commands::config::run(options.command),
         Some(Command::Doctor(options)) => commands::doctor::run(&options),
         Some(Command::Status(options)) => commands::status::run(&options),

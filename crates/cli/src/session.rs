@@ -11,8 +11,9 @@ use localcoder_protocol::{
 };
 use localcoder_settings::Places;
 use localcoder_transport::{Client, ClientEvent};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::arguments::ModelOption;
 use crate::output;
 
 /// The id of the one request a command makes on its connection.
@@ -110,6 +111,12 @@ pub(crate) fn program() -> Result<PathBuf, ErrorInfo> {
         ErrorInfo::new(ErrorCode::Internal, "this program's own place could not be found")
             .with_cause(error.to_string())
     })
+}
+
+/// What the options of a command set for it alone.
+pub(crate) fn overrides(options: &ModelOption) -> Map<String, Value> {
+    let profile = options.profile.iter().map(|name| ("profile".to_owned(), name.as_str().into()));
+    profile.collect()
 }
 
 /// A model reference that means the same in the host's working folder.

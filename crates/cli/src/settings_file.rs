@@ -5,8 +5,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use localcoder_host::connect;
+use localcoder_model_store::Store;
 use localcoder_protocol::{ClientKind, ConfigureFile, ConfigureFileParams, ErrorCode, ErrorInfo};
-use localcoder_settings::{Layer, Places, Resolved, resolve};
+use localcoder_settings::{DEMO, Layer, Places, Resolved, resolve};
 use serde_json::{Map, Value};
 
 /// Gives a setting a value, or takes it away.
@@ -27,9 +28,26 @@ pub(crate) fn set(places: &Places, key: &str, value: Option<Value>) -> Result<()
 
 /// The settings in force: of this file and of the editor.
 pub(crate) fn resolved(places: &Places) -> Resolved {
+    resolved_with(places, &Map::new())
+}
+
+/// The same with options of a command over them.
+pub(crate) fn resolved_with(places: &Places, options: &Map<String, Value>) -> Resolved {
     let file = object(&places.settings_file());
     let editor = object(&places.editor_settings_file());
-    resolve(&[(Layer::File, &file), (Layer::Editor, &editor)])
+    resolve(&[(Layer::File, &file), (Layer::Editor, &editor), (Layer::CommandLine, options)])
+}
+
+/// Of models that would do, the one that is used: the first that is there, else the first.
+pub(crate) fn model_in_use(places: &Places, references: &[String]) -> String {
+    let store = Store::existing(&places.models);
+    let is_there = |reference: &&String| {
+        *reference == DEMO
+            || reference.contains(['/', '\\'])
+            || store.as_ref().is_some_and(|store| store.path_of(reference).is_ok())
+    };
+    let found = references.iter().find(is_there).or(references.first());
+    found.cloned().unwrap_or_default()
 }
 
 /// The values of a settings file; none where there is none or it makes no sense, which the

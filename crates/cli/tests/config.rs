@@ -35,7 +35,7 @@ fn a_setting_is_shown_changed_and_taken_back() {
     let line = explained.lines().find(|line| line.starts_with("sampling.temperature")).unwrap();
     assert!(line.contains("0.5") && line.ends_with("settings.json"), "{line}");
     let back = installation.run(&["config", "unset", "contextWindow"]).ok().stdout;
-    assert_eq!(back, "contextWindow is 4096 (the defaults).\n");
+    assert_eq!(back, "contextWindow is 4096 (the profile balanced).\n");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn the_schema_names_every_setting() {
 fn the_doctor_finds_a_sound_installation_sound_and_measures_it() {
     let installation = installation();
     let found = installation.run(&["doctor"]).ok().stdout;
-    assert_eq!(found.lines().filter(|line| line.starts_with("ok ")).count(), 6, "{found}");
+    assert_eq!(found.lines().filter(|line| line.starts_with("ok ")).count(), 8, "{found}");
     assert!(found.contains("LocalCoder demo on CPU reads"), "{found}");
     let found = installation.run(&["doctor", "--json"]).json();
     assert_eq!(found["healthy"], true, "{found}");

@@ -57,6 +57,7 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
         selection: SELECTION,
         instruction: None,
         model: None,
+        settings: serde_json::Map::new(),
     };
     let improved = client.call::<Improve>(&improve, |_, _| {}).unwrap();
     assert_eq!(improved.attempts, 1);
@@ -70,6 +71,7 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
         document: document(),
         selection: SELECTION,
         model: None,
+        settings: serde_json::Map::new(),
     };
     let explained = client.call::<Explain>(&explain, |_, _| {}).unwrap();
     assert!(unread(explained.usage) <= UNREAD_TOKENS_MAX, "{:?}", explained.usage);
@@ -87,6 +89,7 @@ fn a_new_host_begins_with_what_an_earlier_one_has_kept_until_it_is_forgotten() {
             selection: SELECTION,
             instruction: None,
             model: None,
+            settings: serde_json::Map::new(),
         };
         let usage = client.call::<Improve>(&params, |_, _| {}).unwrap().usage;
         let files = || std::fs::read_dir(&kept).map_or(0, Iterator::count);

@@ -173,33 +173,53 @@ fn cannot_open(path: &Path, error: &std::io::Error) -> ErrorInfo {
     }
 }
 
+/// The first of several that is there. One that is there and can't be used is an error: another in
+/// its place would be a surprise.
+fn inspect_first(
+    references: &[String],
+    models: &Models,
+    headers: &mut Headers,
+) -> Result<ModelFile, ErrorInfo> {
+    let mut missing = None;
+    for reference in references {
+        match inspect(reference, models, headers) {
+            Err(error) if error.code == ErrorCode::ModelNotFound => {
+                missing.get_or_insert(error);
+            }
+            found => return found,
+        }
+    }
+    let nothing = || ErrorInfo::new(ErrorCode::NoModel, "no model is named");
+    Err(missing.unwrap_or_else(nothing))
+}
+
 /// Checks files on a thread of its own: a header can lie on a slow disk.
 pub(crate) struct Inspector {
-    wanted: Sender<String>,
+    wanted: Sender<Vec<String>>,
 }
 
 impl Inspector {
-    /// `answer` gets every reference with its outcome.
+    /// `answer` gets the references as they were asked for, with their outcome.
     pub(crate) fn new(
         models: Models,
-        answer: impl Fn(String, Result<ModelFile, ErrorInfo>) + Send + 'static,
+        answer: impl Fn(Vec<String>, Result<ModelFile, ErrorInfo>) + Send + 'static,
     ) -> Self {
-        let (wanted, references) = crossbeam_channel::unbounded::<String>();
+        let (wanted, asked) = crossbeam_channel::unbounded::<Vec<String>>();
         std::thread::Builder::new()
             .name("model-inspector".to_owned())
             .spawn(move || {
                 let mut headers = Headers::default();
-                for reference in references {
-                    let result = inspect(&reference, &models, &mut headers);
-                    answer(reference, result);
+                for references in asked {
+                    let result = inspect_first(&references, &models, &mut headers);
+                    answer(references, result);
                 }
             })
             .expect("the system gives a thread");
         Self { wanted }
     }
 
-    pub(crate) fn inspect(&self, reference: String) {
-        if self.wanted.send(reference).is_err() {
+    pub(crate) fn inspect(&self, references: Vec<String>) {
+        if self.wanted.send(references).is_err() {
             tracing::error!("the model inspector does not answer");
         }
     }
@@ -228,5 +248,26 @@ mod tests {
         assert_eq!(look().unwrap_err().code, ErrorCode::ModelNotGguf);
         fs_err::write(&path, &bytes).unwrap();
         assert_eq!(look().unwrap().info, first.info);
+    }
+
+    #[test]
+    fn the_first_that_is_there_is_meant_and_a_damaged_one_is_not_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
+        let damaged = folder.path().join("damaged.gguf");
+        fs_err::write(&damaged, "no model").unwrap();
+        let models =
+            Models { demo: Some(PathBuf::from(demo)), installed: folder.path().to_owned() };
+        let mut headers = Headers::default();
+        let mut first = |references: &[&str]| {
+            let references: Vec<String> = references.iter().map(|&it| it.to_owned()).collect();
+            inspect_first(&references, &models, &mut headers)
+        };
+        assert_eq!(first(&["not-installed", "demo"]).unwrap().info.reference, "demo");
+        let damaged = damaged.to_str().unwrap();
+        assert_eq!(first(&[damaged, "demo"]).unwrap_err().code, ErrorCode::ModelNotGguf);
+        let error = first(&["not-installed", "neither"]).unwrap_err();
+        assert!(error.message.contains("`not-installed`"), "{error}");
+        assert_eq!(first(&[]).unwrap_err().code, ErrorCode::NoModel);
     }
 }

@@ -87,6 +87,8 @@ codes! {
     ModelLoadFailed = 25, "modelLoadFailed";
     /// There was not enough memory.
     OutOfMemory = 26, "outOfMemory";
+    /// A model of this size is loaded under a profile that allows it only.
+    ProfileNeeded = 27, "profileNeeded";
     /// The worker could not be started.
     WorkerStart = 30, "workerStart";
     /// The worker ended while it was working.
@@ -126,6 +128,12 @@ pub enum ErrorAction {
     OpenSettings,
     /// Reload the window.
     ReloadWindow,
+    /// Choose another profile.
+    SwitchProfile,
+    /// Choose another model.
+    SwitchModel,
+    /// Change to the profile *fast*.
+    UseFastProfile,
 }
 
 /// An error a person can act on.

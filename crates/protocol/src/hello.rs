@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the client-to-host protocol. Bump when an old peer would misread a message.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Version of the host-to-worker protocol. Both are shipped together, so it must be equal.
-pub const WORKER_VERSION: u32 = 2;
+pub const WORKER_VERSION: u32 = 3;
 
 /// Environment variable with the number of the descriptor that the worker inherits of a file in
 /// which both pass each other what is too large for a message.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{notifications, requests};
 use crate::{
-    ContextUse, DocumentText, Edit, ErrorInfo, FinishReason, Hunk, LineRange, MemoryUse, Usage,
+    ContextUse, DocumentText, Edit, ErrorAction, ErrorInfo, FinishReason, Hunk, LineRange,
+    MemoryUse, Usage,
 };
 
 /// Names one request of one connection, so that its stream can be told apart and it can be
@@ -103,6 +104,164 @@ pub struct HostStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub memory: Option<MemoryUse>,
+    /// How fast the model in use was in its last answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub speed: Option<Speed>,
+    /// Name of the profile in force.
+    #[serde(default)]
+    pub profile: String,
+    /// All models that are loaded, the one in use among them.
+    #[serde(default)]
+    pub residents: Vec<Resident>,
+    /// Memory that could be had when the host looked last, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub free_bytes: Option<u64>,
+    /// Where the worker could compute.
+    #[serde(default)]
+    pub devices: Vec<Device>,
+    /// What is otherwise than was set, and why: a sentence each.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+/// How fast a model reads and writes, over a whole answer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Speed {
+    /// Prompt tokens a second; 0 where there were too few to tell.
+    pub read_tokens_per_s: f64,
+    /// Written tokens a second, guessed ones included.
+    pub written_tokens_per_s: f64,
+}
+
+/// A model in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Resident {
+    /// Which.
+    pub model: ModelInfo,
+    /// Its context window in tokens.
+    pub context_tokens: u32,
+    /// What it takes.
+    pub memory: MemoryUse,
+    /// Where it computes.
+    pub device: String,
+    /// Process id of its worker.
+    pub pid: u32,
+}
+
+/// A processor that a model could run on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Device {
+    /// As the engine names it, such as `Metal` or `CPU`.
+    pub name: String,
+    /// As its maker names it.
+    pub description: String,
+    /// Whether it is a GPU.
+    pub gpu: bool,
+    /// Its memory in bytes; that of the machine where it shares it. 0 where it does not tell.
+    pub memory_bytes: u64,
+}
+
+/// Which models fit into the memory that is free now: those of every profile, and others by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct SurveyParams {
+    /// References of models beside those of the profiles; at most 64.
+    #[serde(default)]
+    pub models: Vec<String>,
+}
+
+/// See [`SurveyParams`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct SurveyAnswer {
+    /// Memory that could be had, in bytes, where the system tells. What is loaded counts as free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub free_bytes: Option<u64>,
+    /// Every profile, the built-in ones first.
+    pub profiles: Vec<ProfileSurvey>,
+    /// The models that were named, in that order, each as the profile in force would run it.
+    pub models: Vec<ModelSurvey>,
+}
+
+/// What choosing a profile would mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ProfileSurvey {
+    /// By which it is chosen.
+    pub name: String,
+    /// In a sentence.
+    pub summary: String,
+    /// Whether it is the one in force.
+    pub in_force: bool,
+    /// Its model for code.
+    pub code: ModelSurvey,
+    /// Its model for everything else, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub general: Option<ModelSurvey>,
+}
+
+/// Whether a model can be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub enum Verdict {
+    /// It is loaded.
+    Loaded,
+    /// There is room for it.
+    Fits,
+    /// There is not, unless other programs are closed or the window is smaller.
+    TooLarge,
+    /// Its profile does not allow a model of its size.
+    NotAllowed,
+    /// It is not there, or can't be used.
+    Unusable,
+    /// The system does not tell its memory.
+    Unknown,
+}
+
+/// A model in numbers and words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ModelSurvey {
+    /// As it was named.
+    pub reference: String,
+    /// For people; the reference where it is not there.
+    pub name: String,
+    /// Whether it can be loaded.
+    pub verdict: Verdict,
+    /// The window that it would have, in tokens; 0 where it is not there.
+    pub context_tokens: u32,
+    /// What it would take with that window, in bytes.
+    pub needed_bytes: u64,
+    /// Whether that was measured at an earlier load; else it is computed from the file's header.
+    pub measured: bool,
+    /// The same in words: what it needs, what is free, and what to do where that is too little.
+    pub text: String,
+}
+
+/// Something that the user may want to change, told once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct SuggestionParams {
+    /// What was seen, and what could be done: whole sentences with their numbers.
+    pub message: String,
+    /// What a button does.
+    pub action: ErrorAction,
 }
 
 /// The worker process.
@@ -121,7 +280,7 @@ pub struct WorkerStatus {
 }
 
 /// Rewrite the selected lines.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ImproveParams {
@@ -139,6 +298,10 @@ pub struct ImproveParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub model: Option<String>,
+    /// Values of settings that count more than what is set, for this request alone.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(skip))]
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A finished rewrite.
@@ -191,7 +354,7 @@ pub struct PrepareAnswer {
 }
 
 /// Explain the selected lines. The answer streams as `delta`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct ExplainParams {
@@ -205,6 +368,10 @@ pub struct ExplainParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub model: Option<String>,
+    /// Values of settings that count more than what is set, for this request alone.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(skip))]
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A finished explanation.
@@ -278,6 +445,10 @@ pub struct GenerateParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub model: Option<String>,
+    /// Values of settings that count more than what is set, for this request alone.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(skip))]
+    pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A finished raw generation.
@@ -318,10 +489,23 @@ pub struct CancelAnswer {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct WarmParams {
-    /// `demo` or the path of a GGUF; the setting `codeModel` where absent.
+    /// `demo` or the path of a GGUF; the model for code where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub model: Option<String>,
+    /// Nobody waits for it: nothing is done where nothing is to be done ahead. One that is loaded
+    /// and was not used for a while is made quick again.
+    #[serde(default)]
+    pub ahead: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct WarmAnswer {
+    /// Whether the model is loaded.
+    pub loaded: bool,
 }
 
 /// Where does this edit belong in the document as it is now?
@@ -434,7 +618,9 @@ requests! { HOST_REQUESTS:
     /// See [`ConfigureFileParams`].
     ConfigureFile = "configureFile", ConfigureFileParams => ConfigureAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`WarmParams`]. Answered when the model is ready.
-    Warm = "warm", WarmParams => Nothing, idempotent: true, deadline_ms: None;
+    Warm = "warm", WarmParams => WarmAnswer, idempotent: true, deadline_ms: None;
+    /// See [`SurveyParams`]. Reads headers of files.
+    Survey = "survey", SurveyParams => SurveyAnswer, idempotent: true, deadline_ms: Some(60_000);
     /// See [`PrepareParams`].
     Prepare = "prepare", PrepareParams => PrepareAnswer, idempotent: true, deadline_ms: None;
     /// See [`ImproveParams`].
@@ -454,6 +640,8 @@ notifications! { HOST_NOTIFICATIONS:
     Progress = "progress", ProgressParams;
     /// See [`DeltaParams`].
     Delta = "delta", DeltaParams;
+    /// See [`SuggestionParams`]. Sent to editors that asked for the status.
+    Suggestion = "suggestion", SuggestionParams;
     /// Sent to clients that asked for it, at most once every 100 ms.
     StatusChanged = "statusChanged", HostStatus;
 }

@@ -72,8 +72,17 @@ impl MemoryUse {
 pub struct ContextUse {
     /// Size of the context window in tokens.
     pub window_tokens: u32,
+    /// Tokens of what the product itself says: system message, headings and command.
+    #[serde(default)]
+    pub system_tokens: u32,
+    /// Tokens of the file's lines before and after the selection that were given to the model.
+    #[serde(default)]
+    pub file_tokens: u32,
     /// Tokens of the selection.
     pub selection_tokens: u32,
+    /// Most tokens that the answer could have.
+    #[serde(default)]
+    pub answer_tokens_max: u32,
     /// Lines of the file before the selection that were given to the model, and those that
     /// were left out.
     pub before_lines: u32,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::request::{notifications, requests};
-use crate::{FinishReason, MemoryUse, Nothing, Usage};
+use crate::{Device, FinishReason, MemoryUse, Nothing, Usage};
 
 /// Which worker this is: the slot it runs in and how many came before it there. An answer that
 /// carries another generation is from a dead worker and is dropped.
@@ -40,6 +40,16 @@ pub struct WorkerHelloAnswer {
     pub llama_build: String,
     /// As named by the host.
     pub worker: WorkerId,
+}
+
+/// Where a worker could compute. Asked once, after the hello: some GPUs take a while to answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DevicesAnswer {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// GPUs first.
+    pub devices: Vec<Device>,
 }
 
 /// An answer that proves the worker's request loop runs.
@@ -353,6 +363,8 @@ requests! { WORKER_REQUESTS:
     WorkerHello = "hello", WorkerHelloParams => WorkerHelloAnswer, idempotent: true, deadline_ms: Some(30_000);
     /// See [`PingAnswer`].
     Ping = "ping", Nothing => PingAnswer, idempotent: true, deadline_ms: Some(10_000);
+    /// See [`DevicesAnswer`].
+    Devices = "devices", Nothing => DevicesAnswer, idempotent: true, deadline_ms: Some(30_000);
     /// See [`LoadModelParams`]. Progress comes as `loadProgress`.
     LoadModel = "loadModel", LoadModelParams => LoadModelAnswer, idempotent: true, deadline_ms: None;
     /// Give the model's memory back.

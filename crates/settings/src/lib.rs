@@ -6,13 +6,15 @@
 
 pub mod env;
 pub mod places;
+mod profiles;
 mod render;
 mod resolve;
 mod table;
+mod values;
 
 pub use places::Places;
+pub use profiles::{DEMO, LARGE_PARAMETERS, Profile, built_in, no_such_profile};
 pub use render::{json_schema, markdown, vscode_properties};
-pub use resolve::{
-    Acceleration, Layer, Mode, Resolved, Sampling, Settings, check_value, no_such_setting, resolve,
-};
+pub use resolve::{Layer, Resolved, check_value, no_such_setting, resolve};
 pub use table::{Kind, Setting, TABLE};
+pub use values::{Acceleration, Mode, Sampling, Settings};

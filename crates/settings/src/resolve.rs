@@ -1,20 +1,27 @@
 //! Layers of values to one set of settings. A bad value is named and skipped, and the layer
 //! below it counts.
 
-use localcoder_protocol::{ErrorCode, ErrorInfo, SamplingParams};
-use serde_json::{Map, Value};
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use serde_json::{Map, Value, json};
 
-use crate::{Kind, Setting, TABLE};
+use crate::values::Settings;
+use crate::{Kind, Profile, Setting, TABLE, no_such_profile, profiles};
 
 /// Where a value comes from, the weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
     /// The table.
     Default,
+    /// The profile that the layers above choose.
+    Profile,
     /// `settings.json` in the product's folder.
     File,
     /// The editor's user settings.
     Editor,
+    /// Options of a command.
+    CommandLine,
+    /// What one request asks for.
+    Request,
 }
 
 impl Layer {
@@ -23,62 +30,13 @@ impl Layer {
     pub fn name(self) -> &'static str {
         match self {
             Self::Default => "the defaults",
+            Self::Profile => "the profile",
             Self::File => "settings.json",
             Self::Editor => "the editor's settings",
+            Self::CommandLine => "the command line",
+            Self::Request => "the request",
         }
     }
-}
-
-/// Where the model computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acceleration {
-    /// Metal on macOS, otherwise what the build has.
-    Auto,
-    /// Every layer on the GPU.
-    Gpu,
-    /// Nothing on the GPU.
-    Cpu,
-}
-
-/// How much the engine does to be fast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// As fast as the machine allows.
-    Performance,
-    /// Nothing ahead, nothing twice, small steps.
-    Stability,
-}
-
-/// How freely words are chosen.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sampling {
-    /// 0 is greedy.
-    pub temperature: f32,
-    /// 0 to 1.
-    pub top_p: f32,
-    /// 1 is off.
-    pub repeat_penalty: f32,
-}
-
-/// All settings with a value each.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// `demo`, the id of an installed model, or a path.
-    pub code_model: String,
-    /// The same for all that is not code; empty where that model does both.
-    pub general_model: String,
-    /// In tokens.
-    pub context_tokens: u32,
-    /// Where the model computes.
-    pub acceleration: Acceleration,
-    /// How much the engine does to be fast.
-    pub mode: Mode,
-    /// How freely words are chosen.
-    pub sampling: Sampling,
-    /// The same, only what was set.
-    pub sampling_set: SamplingParams,
-    /// Whether nothing may be loaded from the network.
-    pub air_gapped: bool,
 }
 
 /// What [`resolve`] found.
@@ -92,19 +50,13 @@ pub struct Resolved {
     pub errors: Vec<ErrorInfo>,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        resolve(&[]).settings
-    }
-}
-
-/// Takes each setting from the strongest layer that has a good value. Keys may be dotted or
-/// nested; unknown keys are errors.
+/// Takes each setting from the strongest layer that has a good value; the profile that comes out
+/// of it fills in what no layer above has set. Keys may be dotted or nested; unknown keys are
+/// errors.
 #[must_use]
 pub fn resolve(layers: &[(Layer, &Map<String, Value>)]) -> Resolved {
     let mut errors = Vec::new();
-    let mut values: Vec<Value> = TABLE.iter().map(|setting| default(setting.kind)).collect();
-    let mut sources = vec![Layer::Default; TABLE.len()];
+    let mut found = Found::defaults();
     let mut layers = layers.to_vec();
     layers.sort_by_key(|(layer, _)| *layer);
     for (layer, map) in layers {
@@ -114,35 +66,113 @@ pub fn resolve(layers: &[(Layer, &Map<String, Value>)]) -> Resolved {
             match TABLE.iter().position(|setting| setting.key == key) {
                 None => errors.push(unknown(layer, &key)),
                 Some(index) => match check(&TABLE[index], value) {
-                    Ok(()) => {
-                        values[index] = value.clone();
-                        sources[index] = layer;
-                    }
+                    Ok(()) if means_nothing(&key, value) => {}
+                    Ok(()) => found.put(index, value.clone(), layer),
                     Err(allowed) => errors.push(bad(layer, &key, value, &allowed)),
                 },
             }
         }
     }
-    let settings = Settings::from_values(&values, &sources);
+    let profiles = profiles::all(found.value("profiles"));
+    let profile = chosen(&mut found, &profiles, &mut errors);
+    found.fill_in(&profile);
+    let settings = Settings::new(&found, profile, profiles);
     let keys = TABLE.iter().map(|setting| setting.key);
-    let values = keys.zip(values).zip(sources).map(|((key, value), layer)| (key, value, layer));
+    let values = keys.zip(found.values).zip(found.sources);
+    let values = values.map(|((key, value), layer)| (key, value, layer));
     Resolved { settings, values: values.collect(), errors }
+}
+
+/// A value for each row of the table, and where it is from.
+pub(crate) struct Found {
+    values: Vec<Value>,
+    sources: Vec<Layer>,
+}
+
+impl Found {
+    fn defaults() -> Self {
+        Self {
+            values: TABLE.iter().map(|setting| default(setting.kind)).collect(),
+            sources: vec![Layer::Default; TABLE.len()],
+        }
+    }
+
+    fn put(&mut self, index: usize, value: Value, layer: Layer) {
+        self.values[index] = value;
+        self.sources[index] = layer;
+    }
+
+    fn index(key: &str) -> usize {
+        let index = TABLE.iter().position(|setting| setting.key == key);
+        index.expect("every field has its row in the table")
+    }
+
+    pub(crate) fn value(&self, key: &str) -> &Value {
+        &self.values[Self::index(key)]
+    }
+
+    pub(crate) fn source(&self, key: &str) -> Layer {
+        self.sources[Self::index(key)]
+    }
+
+    /// What nobody has set is as the profile has it.
+    fn fill_in(&mut self, profile: &Profile) {
+        for (key, value) in [
+            ("codeModel", json!(profile.code_model)),
+            ("generalModel", json!(profile.general_model)),
+            ("contextWindow", json!(profile.context_tokens)),
+        ] {
+            let index = Self::index(key);
+            if self.sources[index] == Layer::Default && !means_nothing(key, &value) {
+                self.put(index, value, Layer::Profile);
+            }
+        }
+    }
+}
+
+/// An empty name of a model is none.
+fn means_nothing(key: &str, value: &Value) -> bool {
+    matches!(key, "codeModel" | "generalModel")
+        && value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
+/// The profile that is set; the usual one where there is none of that name.
+fn chosen(found: &mut Found, profiles: &[Profile], errors: &mut Vec<ErrorInfo>) -> Profile {
+    let named = |name: &str| profiles.iter().find(|profile| profile.name == name).cloned();
+    let name = found.value("profile").as_str().unwrap_or_default().to_owned();
+    if let Some(profile) = named(&name) {
+        return profile;
+    }
+    let index = Found::index("profile");
+    let usual = default(TABLE[index].kind);
+    let mut error = no_such_profile(&name, profiles);
+    let instead = usual.as_str().unwrap_or_default().to_owned();
+    error.message = format!("{} (in {})", error.message, found.sources[index].name());
+    errors.push(error.with_hint(format!("`{instead}` is used until this one is mended")));
+    found.put(index, usual, Layer::Default);
+    named(&instead).expect("the usual profile is built in")
 }
 
 fn flatten<'a>(prefix: &str, map: &'a Map<String, Value>, out: &mut Vec<(String, &'a Value)>) {
     for (key, value) in map {
         let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
-            Value::Object(inner) => flatten(&key, inner, out),
+            Value::Object(inner) if !takes_objects(&key) => flatten(&key, inner, out),
             value => out.push((key, value)),
         }
     }
+}
+
+fn takes_objects(key: &str) -> bool {
+    TABLE.iter().any(|setting| setting.key == key && setting.kind == Kind::Profiles)
 }
 
 pub(crate) fn default(kind: Kind) -> Value {
     match kind {
         Kind::Text { default } | Kind::Choice { default, .. } => default.into(),
         Kind::Switch { default } => default.into(),
+        Kind::OptionalSwitch => Value::Null,
+        Kind::Profiles => json!({}),
         Kind::Integer { default, .. } => default.into(),
         Kind::Number { default, .. } => default.into(),
     }
@@ -151,6 +181,12 @@ pub(crate) fn default(kind: Kind) -> Value {
 /// Says what is allowed where the value is not.
 fn check(setting: &Setting, value: &Value) -> Result<(), String> {
     let (good, allowed) = match setting.kind {
+        // Which there are is known when all layers are.
+        Kind::Choice { .. } if setting.key == "profile" => (
+            value.as_str().is_some_and(|name| !name.is_empty()),
+            "the name of a profile".to_owned(),
+        ),
+        Kind::Profiles => return profiles::check(value),
         Kind::Text { default: "" } => (value.is_string(), "a text, which may be empty".to_owned()),
         Kind::Text { .. } => (
             value.as_str().is_some_and(|text| !text.trim().is_empty()),
@@ -162,6 +198,9 @@ fn check(setting: &Setting, value: &Value) -> Result<(), String> {
             (good, format!("one of {}", words.join(", ")))
         }
         Kind::Switch { .. } => (value.is_boolean(), "`true` or `false`".to_owned()),
+        Kind::OptionalSwitch => {
+            (value.is_boolean() || value.is_null(), "`true`, `false` or `null`".to_owned())
+        }
         Kind::Integer { min, max, .. } => (
             value.as_i64().is_some_and(|number| (min..=max).contains(&number)),
             format!("a whole number from {min} to {max}"),
@@ -212,55 +251,6 @@ fn bad(layer: Layer, key: &str, value: &Value, allowed: &str) -> ErrorInfo {
     .with_hint("the value below it is used until this one is mended")
 }
 
-impl Settings {
-    /// The model for all that is not code.
-    #[must_use]
-    pub fn for_general(&self) -> &str {
-        if self.general_model.is_empty() { &self.code_model } else { &self.general_model }
-    }
-
-    fn from_values(values: &[Value], sources: &[Layer]) -> Self {
-        let index = |key: &str| {
-            let index = TABLE.iter().position(|setting| setting.key == key);
-            index.expect("every field has its row in the table")
-        };
-        let get = |key: &str| &values[index(key)];
-        let text = |key| get(key).as_str().unwrap_or_default();
-        #[expect(clippy::cast_possible_truncation, reason = "sampling needs no double precision")]
-        let number = |key| get(key).as_f64().unwrap_or_default() as f32;
-        let number_set = |key| (sources[index(key)] > Layer::Default).then(|| number(key));
-        Self {
-            code_model: text("codeModel").to_owned(),
-            general_model: text("generalModel").trim().to_owned(),
-            context_tokens: get("contextWindow")
-                .as_u64()
-                .and_then(|tokens| u32::try_from(tokens).ok())
-                .expect("the table bounds it"),
-            acceleration: match text("acceleration") {
-                "gpu" => Acceleration::Gpu,
-                "cpu" => Acceleration::Cpu,
-                _ => Acceleration::Auto,
-            },
-            mode: match text("mode") {
-                "stability" => Mode::Stability,
-                _ => Mode::Performance,
-            },
-            sampling: Sampling {
-                temperature: number("sampling.temperature"),
-                top_p: number("sampling.topP"),
-                repeat_penalty: number("sampling.repeatPenalty"),
-            },
-            sampling_set: SamplingParams {
-                temperature: number_set("sampling.temperature"),
-                top_p: number_set("sampling.topP"),
-                repeat_penalty: number_set("sampling.repeatPenalty"),
-                seed: None,
-            },
-            air_gapped: get("airGapped").as_bool().unwrap_or_default(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,7 +267,7 @@ mod tests {
         }
         let resolved = resolve(&[]);
         assert_eq!(resolved.errors, []);
-        assert_eq!(resolved.settings.code_model, "demo");
+        assert_eq!(resolved.settings.code_models(), ["qwen2.5-coder-7b", "demo"]);
         assert_eq!(resolved.settings.context_tokens, 4096);
     }
 
@@ -313,21 +303,87 @@ mod tests {
     }
 
     #[test]
-    fn the_model_for_code_does_both_unless_there_is_another() {
-        let general = |values: Value| {
+    fn the_profile_fills_in_what_nobody_has_set() {
+        let set = map(&json!({"profile": "heavy", "contextWindow": 2048}));
+        let resolved = resolve(&[(Layer::File, &set)]);
+        assert_eq!(resolved.errors, []);
+        let value = |key: &str| {
+            let (_, value, layer) = resolved.values.iter().find(|(it, ..)| *it == key).unwrap();
+            (value.clone(), *layer)
+        };
+        assert_eq!(value("codeModel"), (json!("qwen2.5-coder-14b"), Layer::Profile));
+        assert_eq!(value("contextWindow"), (json!(2048), Layer::File));
+        assert_eq!(value("generalModel"), (json!(""), Layer::Default));
+        // A command may ask for another one, and a request for other values than that.
+        let command = map(&json!({"profile": "balanced"}));
+        let request = map(&json!({"codeModel": "mine"}));
+        let layers =
+            [(Layer::Request, &request), (Layer::CommandLine, &command), (Layer::File, &set)];
+        let settings = resolve(&layers).settings;
+        assert_eq!(settings.code_models(), ["mine"]);
+        assert_eq!((settings.context_tokens, settings.context_tokens_most), (2048, 2048));
+        assert_eq!(settings.general_models(), ["llama-3-8b", "mine"]);
+    }
+
+    #[test]
+    fn a_profile_that_is_not_there_is_named_and_the_usual_one_is_used() {
+        let own = json!({"mine": {"codeModel": "a", "contextWindowMax": 8192}});
+        let set = map(&json!({"profile": "mine", "profiles": own}));
+        let resolved = resolve(&[(Layer::Editor, &set)]);
+        assert_eq!(resolved.errors, []);
+        assert_eq!(resolved.settings.profile.name, "mine");
+        assert_eq!(resolved.settings.context_tokens_most, 8192);
+        let set = map(&json!({"profile": "none"}));
+        let resolved = resolve(&[(Layer::Editor, &set)]);
+        let error = &resolved.errors[0];
+        assert_eq!(error.message, "there is no profile `none` (in the editor's settings)");
+        assert_eq!(error.hint.as_deref(), Some("`balanced` is used until this one is mended"));
+        assert_eq!(resolved.settings.profile.name, "balanced");
+    }
+
+    #[test]
+    fn which_model_is_asked_follows_from_what_is_set() {
+        let settings = |values: Value| {
             let resolved = resolve(&[(Layer::File, &map(&values))]);
             assert_eq!(resolved.errors, []);
-            resolved.settings.for_general().to_owned()
+            resolved.settings
         };
-        assert_eq!(general(json!({"codeModel": "a"})), "a");
-        assert_eq!(general(json!({"codeModel": "a", "generalModel": " "})), "a");
-        assert_eq!(general(json!({"codeModel": "a", "generalModel": "b"})), "b");
+        let general = |values: Value| settings(values).general_models();
+        assert_eq!(general(json!({"profile": "fast", "codeModel": "a"})), ["a"]);
+        assert_eq!(
+            general(json!({"profile": "fast", "generalModel": " "})),
+            ["qwen2.5-coder-7b", "demo"]
+        );
+        assert_eq!(general(json!({"codeModel": "a", "generalModel": "b"})), ["b"]);
+        assert_eq!(general(json!({"codeModel": "a"})), ["llama-3-8b", "a"]);
+        // An empty name is none.
+        assert_eq!(settings(json!({"codeModel": ""})).code_models(), ["qwen2.5-coder-7b", "demo"]);
+    }
+
+    #[test]
+    fn what_keeps_a_model_loaded() {
+        let keeps = |values: Value| {
+            let settings = resolve(&[(Layer::File, &map(&values))]).settings;
+            settings.idle_unload_ms()
+        };
+        assert_eq!(keeps(json!({})), None);
+        assert_eq!(keeps(json!({"mode": "stability"})), Some(600_000));
+        let other = json!({"mode": "stability", "keepModelLoaded": true});
+        assert_eq!(keeps(other), None, "what is set counts more than the mode");
+        let other = json!({"keepModelLoaded": false, "idleUnloadMinutes": 2});
+        assert_eq!(keeps(other), Some(120_000));
+        assert_eq!(keeps(json!({"keepModelLoaded": null, "idleUnloadMinutes": 2})), None);
     }
 
     #[test]
     fn every_kind_refuses_what_it_should() {
         for (key, value) in [
-            ("codeModel", json!("")),
+            ("profile", json!("")),
+            ("profile", json!("nobody's")),
+            ("profiles", json!({"a": {"codeModel": ""}})),
+            ("keepModelLoaded", json!("yes")),
+            ("idleUnloadMinutes", json!(0)),
+            ("slowTokensPerSecond", json!(-1)),
             ("codeModel", json!(3)),
             ("generalModel", json!(null)),
             ("contextWindow", json!(1.5)),

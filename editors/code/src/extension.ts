@@ -11,11 +11,15 @@ import { Notifier } from "./features/notify";
 import { registerPrepare } from "./features/prepare";
 import { Previews } from "./features/previews";
 import { Session } from "./features/session";
+import { registerSettings } from "./features/settings";
 import { registerStatus } from "./features/status";
+import { registerSuggestions } from "./features/suggestions";
+import { registerSwitch } from "./features/switch";
 import { HostConnection } from "./host/connection";
 import { openLink } from "./host/link";
 import { ModelsProgram } from "./host/models";
 import { startHost, stopHost } from "./host/process";
+import { ProfilesProgram } from "./host/profiles";
 import { logLine, toErrorInfo } from "./lib/errors";
 import { Running } from "./lib/running";
 
@@ -35,6 +39,10 @@ export function activate(context: vscode.ExtensionContext): void {
   const notifier = new Notifier(log);
   const previews = new Previews(host, notifier);
   const session = new Session(context.extension.packageJSON, host, notifier, log);
+  const models = new ModelsProgram(program);
+  const wanted = (): void => {
+    session.retry();
+  };
   const restart = async (): Promise<void> => {
     log.info("Restarting the engine.");
     try {
@@ -52,15 +60,11 @@ export function activate(context: vscode.ExtensionContext): void {
     registerImprove(host, running, previews, notifier),
     registerExplain(context.extensionUri, host, running, notifier, log),
     registerPrepare(host),
-    registerStatus(host, running, busyChanged.event, log, {
-      restart,
-      retry: () => {
-        session.retry();
-      },
-    }),
-    registerModels(new ModelsProgram(program), notifier, () => {
-      session.retry();
-    }),
+    registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted }),
+    registerModels(models, notifier, wanted),
+    registerSwitch(host, models, new ProfilesProgram(program), notifier, wanted),
+    registerSettings(),
+    registerSuggestions(host, notifier),
     registerDemoNotice(context.globalState, host),
     host,
   );

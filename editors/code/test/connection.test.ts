@@ -125,6 +125,21 @@ test("progress and deltas reach the request they belong to and no other", async 
   assert.equal(connection.status?.engine.state, "working");
 });
 
+test("a suggestion reaches whoever listens", async () => {
+  const suggestion = { message: "It is slow.", action: "useFastProfile" } as const;
+  const host = await fakeHost({
+    configure: (_, peer) => {
+      peer.notify("suggestion", suggestion);
+      return { errors: [] };
+    },
+  });
+  const connection = connect(to(host));
+  const heard: unknown[] = [];
+  connection.onSuggestion.on((it) => heard.push(it));
+  await connection.request("configure", { settings: {} });
+  assert.deepEqual(heard, [suggestion]);
+});
+
 test("the host's error arrives whole", async () => {
   const info: ErrorInfo = { code: "selectionTooLarge", message: "too long", hint: "select less" };
   const host = await fakeHost({

@@ -133,6 +133,10 @@ export function hostStatus(
     clients: 1,
     requests: 0,
     engine,
+    profile: "balanced",
+    residents: [],
+    devices: [],
+    notes: [],
     ...more,
   };
 }

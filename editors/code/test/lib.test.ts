@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { ERROR_CODES } from "../src/generated/protocol";
 import type { EngineState, ErrorCode, ErrorInfo } from "../src/generated/protocol";
-import { cutText, omittedText, usageText } from "../src/lib/answer";
+import { contextText, cutText, omittedText, usageText } from "../src/lib/answer";
 import { HostError, isErrorInfo, renderError, toErrorInfo } from "../src/lib/errors";
 import { answered, asked, EXPLANATION_CHARS_MAX, failedWith, grown } from "../src/lib/explanation";
 import {
@@ -88,6 +88,19 @@ test("a suggested retry is offered only where the caller can retry", () => {
   assert.deepEqual(renderError(info, false).buttons, []);
   assert.deepEqual(renderError(info, true).buttons, [{ action: "retry", title: "Retry" }]);
   assert.equal(renderError(info).text, "It broke.");
+});
+
+test("an error that another profile or model would help against offers that", () => {
+  const info: ErrorInfo = { code: "profileNeeded", message: "it is large" };
+  assert.equal(renderError(info).severity, "warning");
+  for (const [action, title] of [
+    ["switchProfile", "Switch Profile…"],
+    ["switchModel", "Switch Model…"],
+    ["useFastProfile", "Use Fast Profile"],
+  ] as const) {
+    assert.deepEqual(renderError({ ...info, action }).buttons, [{ action, title }]);
+    assert.deepEqual(readViewMessage({ type: "act", action }), { type: "act", action });
+  }
 });
 
 test("whatever is thrown becomes an error with a code", () => {
@@ -256,6 +269,10 @@ test("progress is the host's words, else the stage's, with the part that is done
 test("what an answer cost and lacks is told", () => {
   assert.equal(usageText(USAGE), "120 tokens read, 50 written, 25.0 tokens/s");
   assert.equal(usageText({ ...USAGE, decodeMs: 0 }), "120 tokens read, 50 written");
+  assert.equal(
+    contextText(CONTEXT),
+    "Tokens: 40 selected, 210 file, 96 instructions, up to 400 answer, window 4096",
+  );
   assert.equal(omittedText(CONTEXT), undefined);
   assert.equal(
     omittedText({ ...CONTEXT, beforeLinesOmitted: 1, afterLinesOmitted: 20 }),
@@ -277,7 +294,10 @@ test("an explanation goes from asked to done, and keeps what came when it fails"
   assert.deepEqual([growing.phase, growing.text], ["streaming", "It adds."]);
   const done = answered(growing, EXPLANATION);
   assert.deepEqual([done.phase, done.text, done.model], ["done", "It adds.", "Coder 7B"]);
-  assert.deepEqual(done.footnotes, ["120 tokens read, 50 written, 25.0 tokens/s"]);
+  assert.deepEqual(done.footnotes, [
+    "120 tokens read, 50 written, 25.0 tokens/s",
+    contextText(CONTEXT),
+  ]);
   const stopped = failedWith(growing, { code: "cancelled", message: "stopped" });
   assert.deepEqual([stopped.phase, stopped.text, stopped.error], ["cancelled", "It adds.", ""]);
   const failed = failedWith(growing, {

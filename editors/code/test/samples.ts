@@ -4,6 +4,8 @@ import type {
   ExplainAnswer,
   ImproveAnswer,
   ModelInfo,
+  ModelSurvey,
+  SurveyAnswer,
   Usage,
 } from "../src/generated/protocol";
 
@@ -30,7 +32,10 @@ export const USAGE: Usage = {
 
 export const CONTEXT: ContextUse = {
   windowTokens: 4_096,
+  systemTokens: 96,
+  fileTokens: 210,
   selectionTokens: 40,
+  answerTokensMax: 400,
   beforeLines: 3,
   beforeLinesOmitted: 0,
   afterLines: 4,
@@ -55,4 +60,42 @@ export const IMPROVEMENT: ImproveAnswer = {
   usage: USAGE,
   context: CONTEXT,
   model: MODEL,
+};
+
+/** A model that would fit. */
+export const FITTING: ModelSurvey = {
+  reference: "coder",
+  name: "Coder 7B",
+  verdict: "fits",
+  contextTokens: 4_096,
+  neededBytes: 5_000_000_000,
+  measured: false,
+  text: "needs 5.0 GB, 7.1 GB free: fits with 4096 tokens",
+};
+
+/** A profile in force whose models fit, and one whose model is not there. */
+export const SURVEY: SurveyAnswer = {
+  freeBytes: 7_100_000_000,
+  profiles: [
+    {
+      name: "balanced",
+      summary: "A 7B model for code",
+      inForce: true,
+      code: FITTING,
+      general: { ...FITTING, reference: "llama", name: "Llama 8B", measured: true },
+    },
+    {
+      name: "heavy",
+      summary: "A 14B model for everything",
+      inForce: false,
+      code: {
+        ...FITTING,
+        reference: "large",
+        name: "large",
+        verdict: "unusable",
+        text: "no model `large` is installed",
+      },
+    },
+  ],
+  models: [FITTING],
 };

@@ -1,4 +1,5 @@
-//! `docs/reference/performance.md`: the rows for people, with what was measured where.
+//! `docs/reference/performance.md`: the rows for people, with what was measured where. What was
+//! measured on other machines stays.
 
 use std::fmt::Write as _;
 
@@ -22,25 +23,39 @@ Ratios have their direction in their name; in brackets the middle 95 % of their 
 cases, and the number of cases. The column M3 Pro is a **projection** from what was counted here
 and that machine's published memory bandwidth and prefill speed (7B `Q4_K_M`): nothing was
 measured there.
+
+What an edit gains depends on what a step of many tokens costs beside a step of one, so it differs
+from processor to processor: each has a part of its own.
 ";
+/// What begins the part of a machine.
+const PART: &str = "\n## ";
 
 /// Writes the page.
 pub(super) fn write(rows: &[Row], setting: &Setting) -> Result<()> {
     let path = places::root().join("docs/reference/performance.md");
-    Ok(fs_err::write(path, page(rows, setting))?)
+    let before = fs_err::read_to_string(&path).unwrap_or_default();
+    Ok(fs_err::write(path, page(rows, setting, &before))?)
 }
 
-fn page(rows: &[Row], setting: &Setting) -> String {
+/// The page with this machine's part first, and those of others as they were.
+fn page(rows: &[Row], setting: &Setting, before: &str) -> String {
+    let own = format!("{}\n", setting.machine);
+    let others = before.split(PART).skip(1).filter(|other| !other.starts_with(&own));
+    let parts = std::iter::once(part(rows, setting)).chain(others.map(str::to_owned));
+    let parts: Vec<String> = parts.map(|part| format!("{PART}{}\n", part.trim_end())).collect();
+    format!("{HEAD}{}", parts.concat())
+}
+
+fn part(rows: &[Row], setting: &Setting) -> String {
     let theirs = setting.theirs.as_deref().unwrap_or("not measured");
-    let mut page = HEAD.to_owned();
-    let _ = writeln!(page, "\n- machine: {}", setting.machine);
+    let mut page = format!("{}\n\n", setting.machine);
     let _ = writeln!(page, "- engine: {}", setting.ours);
     let _ = writeln!(page, "- llama-server, llama-bench: of the package {theirs}");
     let mut shape = "";
     for row in rows {
         if row.shape != shape {
             shape = &row.shape;
-            let _ = writeln!(page, "\n## {shape}\n");
+            let _ = writeln!(page, "\n### {shape}\n");
             page.push_str("| what | measured | wanted | note | M3 Pro (projection) |\n");
             page.push_str("|---|---|---|---|---|\n");
         }
@@ -72,7 +87,16 @@ mod tests {
             note: "of all".to_owned(),
             projection: "3.9".to_owned(),
         };
-        let page = page(&[row], &Setting::default());
+        let setting = |machine: &str| Setting { machine: machine.to_owned(), ..Setting::default() };
+        let rows = [row];
+        let first = page(&rows, &setting("1 x Old"), "");
+        let both = page(&rows, &setting("2 x New"), &first);
+        let again = page(&rows, &setting("2 x New"), &both);
+        assert_eq!(both, again);
+        let parts: Vec<usize> =
+            ["## 2 x New", "## 1 x Old"].map(|part| both.find(part).unwrap()).to_vec();
+        assert!(parts[0] < parts[1], "{both}");
+        let page = both;
         let line = "| edits | 1.50 (1.00 to 2.00, 3) | >= 2.2, **missed** | of all | 3.9 |";
         assert!(page.contains(line), "{page}");
     }

@@ -48,6 +48,7 @@ impl HostClient {
             stop: Vec::new(),
             sampling: SamplingParams::default(),
             model: Some(model.to_str().context("the model's path is not UTF-8")?.to_owned()),
+            settings: serde_json::Map::new(),
         };
         let begun = Instant::now();
         let answer = self.client.call::<Generate>(&params, |_, _| {}).map_err(plain)?;

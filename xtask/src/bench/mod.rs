@@ -9,6 +9,7 @@ mod cases;
 mod contest;
 mod document;
 mod first;
+mod fit;
 mod growth;
 mod host;
 mod limits;
@@ -156,6 +157,7 @@ const PARTS: &[(&str, Part)] = &[
     ("cancels", limits::cancels),
     ("cost beside the steps", limits::own_cost),
     ("memory", limits::memory),
+    ("estimates", fit::estimates),
     ("growth", growth::growth),
 ];
 
@@ -163,6 +165,7 @@ const PARTS: &[(&str, Part)] = &[
 const DEMO_PARTS: &[(&str, Part)] = &[
     ("cancels", limits::cancels),
     ("cost beside the steps", limits::own_cost),
+    ("estimates", fit::estimates),
     ("growth", growth::growth),
 ];
 

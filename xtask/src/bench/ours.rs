@@ -22,7 +22,9 @@ use super::cases::{Case, WINDOW_TOKENS};
 use crate::places;
 
 /// As the host asks for them.
-const BATCH_TOKENS: u32 = 256;
+pub(super) const BATCH_TOKENS: u32 = 256;
+/// Rows of logits that the worker keeps: its longest draft.
+pub(super) const OUTPUT_TOKENS: u32 = 32;
 /// The worker loads larger models a second time where that pays.
 const SECOND_LOAD_BYTES_MIN: u64 = 256 * 1024 * 1024;
 /// It stands still while something is generated, so it is seldom asked.
@@ -141,13 +143,17 @@ impl Ours {
 
     /// Loads the model, or leaves it where it is loaded.
     fn load(&mut self) -> Result<()> {
+        self.load_with(WINDOW_TOKENS, KvStorage::F16, self.repack).map(|_| ())
+    }
+
+    fn load_with(&mut self, context_tokens: u32, kv: KvStorage, repack: bool) -> Result<u32> {
         let profile = LoadProfile {
-            context_tokens: WINDOW_TOKENS,
+            context_tokens,
             batch_tokens: BATCH_TOKENS,
             threads: 0,
             gpu_layers: None,
-            kv: KvStorage::F16,
-            repack: self.repack,
+            kv,
+            repack,
         };
         let params = LoadModelParams {
             model_ref: self.model.clone(),
@@ -155,8 +161,16 @@ impl Ours {
             profile,
             measured: Measured::default(),
         };
-        self.memory = self.client.call::<LoadModel>(&params, |_, _| {}).map_err(plain)?.memory;
-        Ok(())
+        let answer = self.client.call::<LoadModel>(&params, |_, _| {}).map_err(plain)?;
+        self.memory = answer.memory;
+        Ok(answer.context_tokens)
+    }
+
+    /// Loads the model with another window and KV cache; the window that was made, and what it
+    /// takes.
+    pub(super) fn memory_with(&mut self, window: u32, kv: KvStorage) -> Result<(u32, MemoryUse)> {
+        let context_tokens = self.load_with(window, kv, false)?;
+        Ok((context_tokens, self.memory))
     }
 
     /// The state of a beginning that was read, as the host keeps it.

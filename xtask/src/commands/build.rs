@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::levels;
 use crate::arguments::Arguments;
 use crate::setup::{self, Group};
-use crate::{places, process, report};
+use crate::{metal, places, process, report};
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let yes = arguments.switch("--yes");
@@ -23,6 +23,7 @@ pub(super) fn programs() -> Result<()> {
     report::stage("build", || {
         let mut cargo = process::cargo(&places::root());
         cargo.args(["build", "--locked", "--workspace", "--exclude", "xtask", "--bins"]);
-        process::run(&mut cargo)
+        process::run(&mut cargo)?;
+        metal::place(&places::target().join("debug"))
     })
 }

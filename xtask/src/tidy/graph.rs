@@ -52,7 +52,15 @@ const ROWS: &[Row] = &[
     Row { name: "test-support", uses: &["protocol", "transport"], links: &[] },
     Row {
         name: "xtask",
-        uses: &["protocol", "settings", "assist", "transport", "test-support", "model-store"],
+        uses: &[
+            "protocol",
+            "settings",
+            "assist",
+            "gguf",
+            "transport",
+            "test-support",
+            "model-store",
+        ],
         links: TREE_SITTER,
     },
 ];

@@ -2,8 +2,8 @@
 //! own file.
 
 use localcoder_protocol::ErrorInfo;
-use localcoder_settings::{Layer, Places, check_value, json_schema, no_such_setting};
-use serde_json::{Value, json};
+use localcoder_settings::{Layer, Places, Settings, check_value, json_schema, no_such_setting};
+use serde_json::{Map, Value, json};
 
 use crate::arguments::ConfigCommand;
 use crate::{output, settings_file};
@@ -11,7 +11,10 @@ use crate::{output, settings_file};
 pub(crate) fn run(command: ConfigCommand) -> Result<(), ErrorInfo> {
     let places = Places::resolve()?;
     match command {
-        ConfigCommand::List { explain, json } => list(&places, explain, json),
+        ConfigCommand::List { explain, profile, json } => {
+            let options = profile.map(|name| ("profile".to_owned(), name.into()));
+            list(&places, explain, &options.into_iter().collect(), json)
+        }
         ConfigCommand::Get { key, json } => get(&places, &key, json),
         ConfigCommand::Set { key, value } => {
             let value = typed(&key, &value)?;
@@ -25,19 +28,25 @@ pub(crate) fn run(command: ConfigCommand) -> Result<(), ErrorInfo> {
     }
 }
 
-fn list(places: &Places, explain: bool, json: bool) -> Result<(), ErrorInfo> {
-    let resolved = settings_file::resolved(places);
+fn list(
+    places: &Places,
+    explain: bool,
+    options: &Map<String, Value>,
+    json: bool,
+) -> Result<(), ErrorInfo> {
+    let resolved = settings_file::resolved_with(places, options);
+    let from = |layer: Layer| from(layer, &resolved.settings);
     if json {
         let rows = resolved
             .values
             .iter()
-            .map(|(key, value, layer)| json!({"key": key, "value": value, "from": layer.name()}));
+            .map(|(key, value, layer)| json!({"key": key, "value": value, "from": from(*layer)}));
         let rows: Vec<Value> = rows.collect();
         output::value(&json!({"settings": rows, "errors": resolved.errors}));
         return Ok(());
     }
     for (key, value, layer) in &resolved.values {
-        let from = if explain { layer.name() } else { "" };
+        let from = if explain { from(*layer) } else { String::new() };
         output::line(format!("{key:24} {:24} {from}", shown(value)).trim_end());
     }
     if explain {
@@ -56,7 +65,8 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
         return Err(no_such_setting(key));
     };
     if json {
-        output::value(&json!({"key": key, "value": value, "from": layer.name()}));
+        let from = from(*layer, &resolved.settings);
+        output::value(&json!({"key": key, "value": value, "from": from}));
     } else {
         output::line(&shown(value));
     }
@@ -71,13 +81,22 @@ fn change(places: &Places, key: &str, value: Option<Value>) -> Result<(), ErrorI
     let now = settings_file::resolved(places);
     for (known, value, layer) in &now.values {
         if *known == key {
-            output::line(&format!("{key} is {} ({}).", shown(value), layer.name()));
+            let from = from(*layer, &now.settings);
+            output::line(&format!("{key} is {} ({from}).", shown(value)));
             if *layer == Layer::Editor {
                 output::note("The editor's own setting counts more: change it there.");
             }
         }
     }
     Ok(())
+}
+
+/// Where a value comes from, for people.
+fn from(layer: Layer, settings: &Settings) -> String {
+    match layer {
+        Layer::Profile => format!("{} {}", layer.name(), settings.profile.name),
+        _ => layer.name().to_owned(),
+    }
 }
 
 /// What was typed: a number or a word, as the setting wants it.
@@ -93,6 +112,7 @@ fn typed(key: &str, text: &str) -> Result<Value, ErrorInfo> {
 
 fn shown(value: &Value) -> String {
     match value {
+        Value::String(text) if text.is_empty() => "-".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }

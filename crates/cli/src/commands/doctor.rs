@@ -4,10 +4,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use indicatif::DecimalBytes;
+use localcoder_host::connect;
 use localcoder_model_store::{Machine, Store};
 use localcoder_protocol::{
-    ErrorCode, ErrorInfo, Generate, GenerateAnswer, GenerateParams, HostStatus, Nothing,
-    SamplingParams, Status,
+    ClientKind, Device, ErrorCode, ErrorInfo, Generate, GenerateAnswer, GenerateParams, HostStatus,
+    Nothing, ProfileSurvey, SamplingParams, Status, Survey, SurveyParams,
 };
 use localcoder_settings::{Layer, Places, Settings};
 use serde_json::{Map, Value, json};
@@ -34,6 +35,7 @@ struct Finding {
 pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
     let places = Places::resolve()?;
     let (settings, of_settings) = settings(&places);
+    let used_for_code = settings_file::model_in_use(&places, &settings.code_models());
     // Looked at once: on some systems that starts a program.
     let here = Machine::here(&places.models);
     let findings = vec![
@@ -42,7 +44,9 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
         Finding { what: "Settings", result: of_settings },
         Finding { what: "Models", result: models(&places, &settings) },
         Finding { what: "Disk", result: disk(&here) },
-        Finding { what: "Self-test", result: self_test(&settings) },
+        Finding { what: "Profiles", result: profiles() },
+        Finding { what: "Self-test", result: self_test(&used_for_code) },
+        Finding { what: "Devices", result: devices() },
     ];
     let bad = findings.iter().filter(|finding| finding.result.is_err()).count();
     if options.json {
@@ -136,7 +140,8 @@ fn models(places: &Places, settings: &Settings) -> Result<String, ErrorInfo> {
                 .with_hint(format!("`localcoder models remove {id}`, then install it again")));
         }
     }
-    let (code, general) = (&settings.code_model, settings.for_general());
+    let used = |references: &[String]| settings_file::model_in_use(places, references);
+    let (code, general) = (used(&settings.code_models()), used(&settings.general_models()));
     Ok(format!("{} installed; `{code}` for code, `{general}` for the rest", installed.len()))
 }
 
@@ -150,7 +155,7 @@ fn disk(machine: &Machine) -> Result<String, ErrorInfo> {
 }
 
 /// Loads the model for code, has it read and write, and measures both.
-fn self_test(settings: &Settings) -> Result<String, ErrorInfo> {
+fn self_test(model: &str) -> Result<String, ErrorInfo> {
     let params = GenerateParams {
         request_id: REQUEST_ID.to_owned(),
         prompt: prompt(),
@@ -159,10 +164,12 @@ fn self_test(settings: &Settings) -> Result<String, ErrorInfo> {
         max_tokens: Some(ANSWER_TOKENS),
         stop: Vec::new(),
         sampling: SamplingParams { temperature: Some(0.0), ..SamplingParams::default() },
-        model: Some(settings.code_model.clone()),
+        model: Some(model.to_owned()),
+        settings: Map::new(),
     };
     let answer = Session::open()?.request::<Generate>(&params, |_| {})?;
-    let device = device().unwrap_or_else(|| "an unknown device".to_owned());
+    let worker = status().and_then(|status| status.worker);
+    let device = worker.map_or_else(|| "an unknown device".to_owned(), |worker| worker.device);
     Ok(speed(&answer, &device))
 }
 
@@ -181,12 +188,42 @@ fn speed(answer: &GenerateAnswer, device: &str) -> String {
     format!("{speed}; that is slow: close other programs, or choose a smaller model")
 }
 
-/// Where the model computes, as the host says.
-fn device() -> Option<String> {
+/// What each profile needs and whether that is free.
+fn profiles() -> Result<String, ErrorInfo> {
+    let places = Places::resolve()?;
+    let mut client = connect::connect_or_start(&places, &program()?, ClientKind::Cli)?;
+    let answer = client.call::<Survey>(&SurveyParams::default(), |_, _| {})?;
+    let line = |profile: &ProfileSurvey| {
+        let (name, text) = (&profile.name, &profile.code.text);
+        format!("{name}: {text}")
+    };
+    let lines: Vec<String> = answer.profiles.iter().map(line).collect();
+    Ok(lines.join("\n                "))
+}
+
+/// Where a model could run and where the one that is loaded does.
+fn devices() -> Result<String, ErrorInfo> {
+    let status = status().ok_or_else(|| {
+        ErrorInfo::new(ErrorCode::HostUnreachable, "no host runs")
+            .with_hint("mend what is wrong above first")
+    })?;
+    let device = |device: &Device| match device.description.trim() {
+        "" => device.name.clone(),
+        described => format!("{} ({described})", device.name),
+    };
+    let found: Vec<String> = status.devices.iter().map(device).collect();
+    let mut text = found.join(", ");
+    for note in &status.notes {
+        text.push_str(&format!("; {note}"));
+    }
+    Ok(text)
+}
+
+/// What the host says of itself.
+fn status() -> Option<HostStatus> {
     let places = Places::resolve().ok()?;
-    let mut client = localcoder_host::connect::connect_raw(&places).ok()??;
-    let status: HostStatus = client.call::<Status>(&Nothing {}, |_, _| {}).ok()?;
-    status.worker.map(|worker| worker.device)
+    let mut client = connect::connect_raw(&places).ok()??;
+    client.call::<Status>(&Nothing {}, |_, _| {}).ok()
 }
 
 /// Different each time, so that nothing of it was read before.

@@ -4,7 +4,7 @@ use localcoder_protocol::{ErrorInfo, Explain, ExplainParams, FinishReason};
 
 use crate::arguments::ExplainOptions;
 use crate::output;
-use crate::session::{REQUEST_ID, Session, model_reference};
+use crate::session::{REQUEST_ID, Session, model_reference, overrides};
 use crate::source::SourceFile;
 
 pub(crate) fn run(options: &ExplainOptions) -> Result<(), ErrorInfo> {
@@ -13,6 +13,7 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), ErrorInfo> {
         document: SourceFile::read(&options.target.file)?.document,
         selection: options.target.lines,
         model: model_reference(options.model.model.as_deref())?,
+        settings: overrides(&options.model),
     };
     let stream = |text: &str| {
         if !options.json {

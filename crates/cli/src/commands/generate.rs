@@ -9,7 +9,7 @@ use localcoder_protocol::{
 use crate::arguments::GenerateOptions;
 use crate::commands::explain::end_of_stream;
 use crate::output;
-use crate::session::{REQUEST_ID, Session, model_reference};
+use crate::session::{REQUEST_ID, Session, model_reference, overrides};
 
 pub(crate) fn run(options: &GenerateOptions) -> Result<(), ErrorInfo> {
     let prompt = match options.prompt.as_str() {
@@ -34,6 +34,7 @@ pub(crate) fn run(options: &GenerateOptions) -> Result<(), ErrorInfo> {
             seed: options.seed,
         },
         model: model_reference(options.model.model.as_deref())?,
+        settings: overrides(&options.model),
     };
     let stream = |text: &str| {
         if !options.json {

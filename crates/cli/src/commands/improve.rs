@@ -4,7 +4,7 @@ use localcoder_protocol::{ErrorInfo, Improve, ImproveAnswer, ImproveParams};
 
 use crate::arguments::ImproveOptions;
 use crate::output;
-use crate::session::{REQUEST_ID, Session, model_reference};
+use crate::session::{REQUEST_ID, Session, model_reference, overrides};
 use crate::source::SourceFile;
 
 pub(crate) fn run(options: &ImproveOptions) -> Result<(), ErrorInfo> {
@@ -15,6 +15,7 @@ pub(crate) fn run(options: &ImproveOptions) -> Result<(), ErrorInfo> {
         selection: options.target.lines,
         instruction: options.instruction.clone(),
         model: model_reference(options.model.model.as_deref())?,
+        settings: overrides(&options.model),
     };
     let answer = Session::open()?.request::<Improve>(&params, |_| {})?;
     if options.apply && !answer.unchanged {

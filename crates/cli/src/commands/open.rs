@@ -42,6 +42,6 @@ fn load_meanwhile(places: &Places, program: &Path) {
     let (places, program) = (places.clone(), program.to_owned());
     std::thread::spawn(move || {
         let mut client = connect::connect_or_start(&places, &program, ClientKind::Cli)?;
-        client.call::<Warm>(&WarmParams::default(), |_, _| {})
+        client.call::<Warm>(&WarmParams { model: None, ahead: true }, |_, _| {})
     });
 }

@@ -2,7 +2,7 @@
 
 use indicatif::DecimalBytes;
 use localcoder_host::connect;
-use localcoder_protocol::{EngineState, ErrorInfo, HostStatus, MemoryUse, Nothing, Status};
+use localcoder_protocol::{EngineState, ErrorInfo, HostStatus, MemoryUse, Nothing, Speed, Status};
 use localcoder_settings::Places;
 use serde_json::json;
 
@@ -40,17 +40,43 @@ fn print(status: &HostStatus) {
             output::line(&format!("         {line}"));
         }
     }
+    if !status.profile.is_empty() {
+        output::line(&format!("Profile: {}", status.profile));
+    }
     if let Some(tokens) = status.context_tokens {
         let held = status.held_tokens.unwrap_or(0);
         output::line(&format!("Context: {tokens} tokens, {held} of them held for what comes next"));
     }
     if let Some(memory) = &status.memory {
-        output::line(&format!("Memory:  {}", memory_text(memory)));
+        let free = status.free_bytes.map(|free| format!("; {} free", DecimalBytes(free)));
+        let free = free.unwrap_or_default();
+        output::line(&format!("Memory:  {}{free}", memory_text(memory)));
+    }
+    if let Some(speed) = &status.speed {
+        output::line(&format!("Speed:   {}", speed_text(*speed)));
     }
     if let Some(worker) = &status.worker {
         let (pid, device, build) = (worker.pid, &worker.device, &worker.llama_build);
         output::line(&format!("Worker:  process {pid}, {device}, {build}"));
     }
+    for device in &status.devices {
+        output::line(&format!("Device:  {}, {}", device.name, device.description));
+    }
+    let others = status.residents.iter().filter(|it| Some(&it.model) != status.model.as_ref());
+    for resident in others {
+        let memory = DecimalBytes(resident.memory.total_bytes());
+        output::line(&format!("Also:    {} is loaded, {memory}", resident.model.name));
+    }
+    for note in &status.notes {
+        output::line(&format!("Note:    {note}"));
+    }
+}
+
+/// Of the last answer.
+fn speed_text(speed: Speed) -> String {
+    let Speed { read_tokens_per_s: read, written_tokens_per_s: written } = speed;
+    let read = if read > 0.0 { format!("read {read:.0} and ") } else { String::new() };
+    format!("the last answer {read}wrote {written:.1} tokens/s")
 }
 
 fn memory_text(memory: &MemoryUse) -> String {

@@ -64,6 +64,7 @@ impl Host {
             self.alone_since_ms = Some(self.now_ms);
         }
         self.queue.retain(|job| job.client != Some(client));
+        self.forget_surveys_of(client);
         if self.active.as_ref().is_some_and(|job| job.client == Some(client)) {
             self.abandon_active();
         }

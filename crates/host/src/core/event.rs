@@ -32,8 +32,8 @@ pub enum Event {
     /// Answer to [`Effect::InspectModel`].
     ModelInspected {
         /// As asked.
-        reference: String,
-        /// The checked file.
+        references: Vec<String>,
+        /// The checked file of the first that is there.
         result: Box<Result<ModelFile, ErrorInfo>>,
         /// Memory that could be had at that moment, where the system tells.
         free_bytes: Option<u64>,
@@ -70,6 +70,10 @@ pub enum Event {
     },
     /// The system begins or ends to save power.
     PowerSaving(bool),
+    /// Memory begins or ends to run short.
+    MemoryShort(bool),
+    /// The machine was asleep.
+    Woke,
     /// Time has passed: the deadline of [`super::Host::next_deadline_ms`] was reached.
     Tick,
     /// The system asks the host to end.
@@ -85,8 +89,8 @@ pub enum Effect {
     Close(ClientId),
     /// Check a model file; answered by [`Event::ModelInspected`].
     InspectModel {
-        /// `demo` or a path.
-        reference: String,
+        /// Each `demo`, an installed model's id or a path; the first that is there is meant.
+        references: Vec<String>,
     },
     /// Start a worker process; answered by [`Event::WorkerStarted`].
     StartWorker {

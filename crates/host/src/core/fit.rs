@@ -1,12 +1,11 @@
-//! Whether a model fits into the memory that is free, before it is loaded: in numbers, and with
-//! what would fit instead. Pure; `run` asks before each load.
+//! How much memory a model takes with a window, and whether that is free: in numbers, and in
+//! words with what would fit instead. Pure; `placing` decides by it, `survey` tells it.
 //!
-//! A model that is loaded counts as free, for its worker lets go of it first. What of it lies in
-//! the system's cache counts twice then: rather a load that is slow than one that is refused
-//! without need.
+//! What was measured at an earlier load counts more than the arithmetic on the header.
 
 use localcoder_gguf::{Header, KvType, RunShape};
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, KvStorage, LoadProfile, MemoryUse};
+use localcoder_settings::LARGE_PARAMETERS;
 
 use crate::ModelFile;
 
@@ -15,61 +14,119 @@ const OUTPUT_TOKENS: u32 = 32;
 /// Context windows that are offered instead, the best first.
 const SMALLER_TOKENS: [u32; 4] = [4096, 2048, 1024, 512];
 
-/// Refuses a load for which there is no room. `loaded`: the model that would go.
-pub(super) fn check(
+/// What a model takes with one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needed {
+    pub(super) bytes: u64,
+    /// Whether a worker has said so; else it is computed.
+    pub(super) measured: bool,
+}
+
+/// What it takes; `measured` is what a worker has said of the same file, window and KV cache.
+/// Nothing is known of a file without a header, which only tests have.
+pub(super) fn needed(
     file: &ModelFile,
     profile: &LoadProfile,
-    free_bytes: u64,
-    loaded: Option<MemoryUse>,
-) -> Result<(), ErrorInfo> {
-    let Some(header) = &file.header else { return Ok(()) };
-    let free = free_bytes.saturating_add(loaded.map_or(0, |it| it.total_bytes()));
-    let needed = needed_bytes(header, profile, profile.context_tokens);
-    if needed <= free {
-        return Ok(());
+    measured: Option<MemoryUse>,
+) -> Option<Needed> {
+    let header = file.header.as_ref()?;
+    let estimate = header.estimate(shape(profile));
+    Some(match measured {
+        // The vocabulary is in none of the buffers that a worker measures.
+        Some(memory) => Needed {
+            bytes: memory.total_bytes().saturating_add(estimate.vocabulary_bytes),
+            measured: true,
+        },
+        None => Needed { bytes: estimate.total_bytes(), measured: false },
+    })
+}
+
+fn shape(profile: &LoadProfile) -> RunShape {
+    RunShape {
+        context_tokens: profile.context_tokens,
+        batch_tokens: profile.batch_tokens,
+        output_tokens: OUTPUT_TOKENS,
+        kv: match profile.kv {
+            KvStorage::F16 => KvType::F16,
+            KvStorage::Q8_0 => KvType::Q8_0,
+        },
+        flash_attention: profile.kv == KvStorage::Q8_0,
     }
+}
+
+/// Whether only a profile for large models may load it.
+pub(super) fn is_large(header: &Header) -> bool {
+    header.parameters >= LARGE_PARAMETERS
+}
+
+/// The refusal of a load for which there is no room.
+pub(super) fn too_large(
+    file: &ModelFile,
+    profile: &LoadProfile,
+    needed: u64,
+    free: u64,
+) -> ErrorInfo {
+    let name = &file.info.name;
+    let message = format!("`{name}` needs {} of memory, and {} are free", up(needed), down(free));
+    let error = ErrorInfo::new(ErrorCode::OutOfMemory, message)
+        .with_hint(instead(file, profile, free))
+        .with_action(ErrorAction::SwitchProfile);
+    let Some(header) = &file.header else { return error };
+    let window = profile.context_tokens;
+    let least = header.estimate(RunShape { context_tokens: 0, ..shape(profile) }).total_bytes();
+    error.with_cause(format!(
+        "the model itself takes {}, and a context window of {window} tokens the rest",
+        up(least)
+    ))
+}
+
+/// What to do where there is no room.
+pub(super) fn instead(file: &ModelFile, profile: &LoadProfile, free: u64) -> String {
     let fits = |tokens: &u32| {
-        *tokens < profile.context_tokens && needed_bytes(header, profile, *tokens) <= free
+        *tokens < profile.context_tokens
+            && needed(file, &LoadProfile { context_tokens: *tokens, ..*profile }, None)
+                .is_some_and(|needed| needed.bytes <= free)
     };
-    let hint = match SMALLER_TOKENS.into_iter().find(fits) {
+    match SMALLER_TOKENS.into_iter().find(fits) {
         Some(tokens) => format!(
             "close other programs, or set `localcoder.contextWindow` to {tokens}: with that it fits"
         ),
         None => "close other programs, or choose a smaller model".to_owned(),
-    };
-    let name = &file.info.name;
-    let message = format!("`{name}` needs {} of memory, and {} are free", size(needed), size(free));
-    let window = profile.context_tokens;
-    let least = needed_bytes(header, profile, 0);
-    Err(ErrorInfo::new(ErrorCode::OutOfMemory, message)
-        .with_cause(format!(
-            "the model itself takes {}, and a context window of {window} tokens the rest",
-            size(least)
-        ))
-        .with_hint(hint)
-        .with_action(ErrorAction::OpenSettings))
+    }
 }
 
-fn needed_bytes(header: &Header, profile: &LoadProfile, context_tokens: u32) -> u64 {
-    let kv = match profile.kv {
-        KvStorage::F16 => KvType::F16,
-        KvStorage::Q8_0 => KvType::Q8_0,
-    };
-    let run = RunShape {
-        context_tokens,
-        batch_tokens: profile.batch_tokens,
-        output_tokens: OUTPUT_TOKENS,
-        kv,
-        flash_attention: profile.kv == KvStorage::Q8_0,
-    };
-    header.estimate(run).total_bytes()
+/// The refusal of a large model under a profile that does not allow it.
+pub(super) fn not_allowed(file: &ModelFile, profile: &str) -> ErrorInfo {
+    let parameters = file.header.as_ref().map_or(0, |header| header.parameters);
+    let (billions, tenths) = (parameters / 1_000_000_000, parameters / 100_000_000 % 10);
+    ErrorInfo::new(
+        ErrorCode::ProfileNeeded,
+        format!(
+            "`{}` has {billions}.{tenths} billion parameters, and the profile `{profile}` does \
+             not load models of that size",
+            file.info.name
+        ),
+    )
+    .with_cause("it would leave too little memory for the rest of the machine, unseen")
+    .with_hint("choose the profile `heavy`, which checks the free memory first")
+    .with_action(ErrorAction::SwitchProfile)
 }
 
-fn size(bytes: u64) -> String {
-    let tenths = bytes.div_ceil(100_000_000);
-    match bytes {
-        1_000_000_000.. => format!("{}.{} GB", tenths / 10, tenths % 10),
-        _ => format!("{} MB", bytes.div_ceil(1_000_000)),
+/// A need, rounded so that it looks no smaller than it is.
+pub(super) fn up(bytes: u64) -> String {
+    size(bytes, u64::div_ceil)
+}
+
+/// What is free, rounded so that it looks no larger than it is.
+pub(super) fn down(bytes: u64) -> String {
+    size(bytes, |bytes, unit| bytes / unit)
+}
+
+fn size(bytes: u64, divide: impl Fn(u64, u64) -> u64) -> String {
+    let tenths = divide(bytes, 100_000_000);
+    match tenths {
+        10.. => format!("{}.{} GB", tenths / 10, tenths % 10),
+        _ => format!("{} MB", divide(bytes, 1_000_000)),
     }
 }
 
@@ -78,9 +135,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_told_so_that_nothing_looks_smaller_than_it_is() {
-        assert_eq!(size(4_730_000_001), "4.8 GB");
-        assert_eq!(size(1_000_000_000), "1.0 GB");
-        assert_eq!(size(61_300_000), "62 MB");
+    fn a_need_looks_no_smaller_and_what_is_free_no_larger_than_it_is() {
+        assert_eq!((up(4_730_000_001), down(4_799_000_000)), ("4.8 GB".into(), "4.7 GB".into()));
+        assert_eq!((up(1_000_000_000), down(1_000_000_000)), ("1.0 GB".into(), "1.0 GB".into()));
+        assert_eq!((up(61_300_000), down(61_900_000)), ("62 MB".into(), "61 MB".into()));
     }
 }

@@ -1,10 +1,12 @@
-//! One request that needs the model, from queue to answer.
+//! One request that needs a model, from queue to answer.
 
 use localcoder_assist::{Attempt, Explanation, Layout, Task};
 use localcoder_protocol::{FinishReason, GenerateParams, RequestId, Usage};
+use localcoder_settings::Settings;
 use localcoder_transport::Id;
 
 use super::ClientId;
+use super::slots::SlotId;
 use crate::ModelFile;
 
 /// What is to be done.
@@ -12,6 +14,9 @@ use crate::ModelFile;
 pub(super) enum Work {
     /// Only load the model.
     Warm,
+    /// Only compute a little, so that the next answer comes as soon as it can: what was not used
+    /// for a while is no longer at hand.
+    Rearm,
     /// Only read the code.
     Prepare(Box<Task>),
     /// Rewrite.
@@ -22,10 +27,11 @@ pub(super) enum Work {
     Generate(Box<GenerateParams>),
 }
 
-/// How far it is. Steps only go forward, but for a retry from `Generating` to itself.
+/// How far it is. Steps only go forward, but for a retry from `Generating` to itself, and from
+/// `NeedsModel` to `Queued` where what is free has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Behind others.
+    /// Nothing was done yet.
     Queued,
     /// The model's file is being checked.
     Inspecting,
@@ -45,15 +51,23 @@ pub(super) struct Job {
     /// The call to answer.
     pub(super) id: Id,
     pub(super) request_id: Option<RequestId>,
-    /// `demo` or a path; the setting's where absent.
-    pub(super) reference: Option<String>,
+    /// Models that would do, the best first.
+    pub(super) references: Vec<String>,
+    /// As they were when it was asked for, with its own values.
+    pub(super) settings: Box<Settings>,
     pub(super) work: Work,
+    /// Whether nobody waits for it.
+    pub(super) ahead: bool,
     pub(super) step: Step,
+    /// Where its model is, comes, or is to come.
+    pub(super) slot: Option<SlotId>,
     /// The worker call it waits for.
     pub(super) call: Option<i64>,
     pub(super) file: Option<ModelFile>,
     /// Memory that could be had when the file was looked at.
     pub(super) free_bytes: Option<u64>,
+    /// When that was.
+    pub(super) inspected_ms: u64,
     pub(super) layout: Option<Layout>,
     pub(super) attempt: Attempt,
     /// Of all attempts together.
@@ -75,19 +89,24 @@ impl Job {
         client: Option<ClientId>,
         id: Id,
         request_id: Option<RequestId>,
-        reference: Option<String>,
+        references: Vec<String>,
         work: Work,
+        settings: Settings,
     ) -> Self {
         Self {
             client,
             id,
             request_id,
-            reference,
+            references,
+            settings: Box::new(settings),
             work,
+            ahead: false,
             step: Step::Queued,
+            slot: None,
             call: None,
             file: None,
             free_bytes: None,
+            inspected_ms: 0,
             layout: None,
             attempt: Attempt::First,
             usage: Usage::default(),
@@ -101,7 +120,7 @@ impl Job {
 
     /// Whether it gives way to every other job and is of no interest to a user.
     pub(super) fn is_preparation(&self) -> bool {
-        matches!(self.work, Work::Prepare(_))
+        matches!(self.work, Work::Prepare(_) | Work::Rearm)
     }
 
     /// Whether a client means this job by `request_id`.

@@ -7,25 +7,36 @@ mod clients;
 mod engine;
 mod errors;
 mod event;
+mod fallback;
 mod fit;
 mod job;
 mod knowledge;
+mod placing;
 mod prefix;
 mod requests;
+mod residency;
 mod run;
+mod slots;
+mod speed;
 mod status;
+mod survey;
+mod waiting;
+mod watch;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use localcoder_protocol::HostStatus;
+use localcoder_protocol::{Device, ErrorInfo, HostStatus};
 use localcoder_settings::{Layer, Resolved, Settings, resolve};
 use serde_json::{Map, Value};
 
 use clients::Client;
-use engine::Engine;
 pub use event::{ClientId, Effect, Event, WorkerEnding};
 use job::Job;
 use knowledge::Knowledge;
+use residency::Unloaded;
+use slots::Slots;
+use speed::Speeds;
+use survey::Survey;
 
 /// Connections at once. Far above any number of windows; a bound all the same.
 pub const CLIENTS_MAX: usize = 64;
@@ -63,11 +74,28 @@ pub struct Host {
     editor_settings: Map<String, Value>,
     settings: Settings,
     queue: VecDeque<Job>,
+    /// What is being computed.
     active: Option<Job>,
-    engine: Engine,
+    slots: Slots,
+    /// Where models could be computed, once a worker has told.
+    devices: Vec<Device>,
+    /// How the GPU failed, where it did.
+    gpu_failure: Option<String>,
+    /// The last failure, until something works again.
+    failed: Option<ErrorInfo>,
+    /// Why nothing is loaded any more.
+    unloaded: Option<Unloaded>,
+    /// Memory that could be had when a file was looked at last.
+    free_bytes: Option<u64>,
     knowledge: Knowledge,
+    speeds: Speeds,
+    surveys: Vec<Survey>,
     /// Whether the system saves power.
     saves_power: bool,
+    /// Whether memory runs short.
+    short_of_memory: bool,
+    /// When the last event came, to tell sleep from silence.
+    seen_ms: u64,
     draining: bool,
     exited: bool,
     /// Since when no client is connected.
@@ -92,6 +120,7 @@ impl Host {
         let knowledge = Knowledge::new(config.machine.clone(), config.measurements.as_deref());
         Self {
             seed: config.seed,
+            gpu_failure: knowledge.gpu_failure(),
             knowledge,
             config,
             now_ms: 0,
@@ -102,8 +131,16 @@ impl Host {
             settings,
             queue: VecDeque::new(),
             active: None,
-            engine: Engine::default(),
+            slots: Slots::default(),
+            devices: Vec::new(),
+            failed: None,
+            unloaded: None,
+            free_bytes: None,
+            speeds: Speeds::default(),
+            surveys: Vec::new(),
             saves_power: false,
+            short_of_memory: false,
+            seen_ms: 0,
             draining: false,
             exited: false,
             alone_since_ms: None,
@@ -125,8 +162,8 @@ impl Host {
             Event::ClientMessage(client, message) => self.client_message(client, message),
             Event::ClientMalformed(client, reason) => self.client_malformed(client, &reason),
             Event::ClientGone(client) => self.client_gone(client),
-            Event::ModelInspected { reference, result, free_bytes } => {
-                self.model_inspected(&reference, *result, free_bytes);
+            Event::ModelInspected { references, result, free_bytes } => {
+                self.model_inspected(&references, *result, free_bytes);
             }
             Event::WorkerStarted { generation, result } => self.worker_started(generation, result),
             Event::WorkerMessage { generation, message } => {
@@ -137,11 +174,14 @@ impl Host {
                 self.prefix_found(generation, &key, bytes);
             }
             Event::PowerSaving(saves) => self.saves_power = saves,
+            Event::MemoryShort(short) => self.short_of_memory = short,
+            Event::Woke => self.woke(),
             Event::Tick => {}
             Event::Terminate => self.stop(),
         }
-        self.watch_worker();
+        self.watch_workers();
         self.advance();
+        self.unload_unused();
         self.flush_streams();
         self.flush_status();
         self.leave_when_unused();
@@ -157,7 +197,8 @@ impl Host {
             self.alone_since_ms.map(|since| since + self.config.idle_exit_ms),
             self.status_deadline_ms(),
             self.stream_deadline_ms(),
-            self.engine.deadline_ms(),
+            self.watch_deadline_ms(),
+            self.residency_deadline_ms(),
             self.knowledge_deadline_ms(),
         ]
         .into_iter()
@@ -178,7 +219,7 @@ impl Host {
 
     fn exit(&mut self) {
         self.exited = true;
-        if let Some(generation) = self.engine.running_generation() {
+        for generation in self.slots.iter().filter_map(|(_, engine)| engine.running_generation()) {
             self.effects.push(Effect::KillWorker { generation });
         }
         self.effects.push(Effect::Exit);

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Host;
 use super::engine::Call;
 use super::event::Effect;
+use super::slots::SlotId;
 
 /// How far the loaded model is with it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -38,10 +39,9 @@ impl Prefix {
 
 impl Host {
     /// Looks for the state that belongs to the model that was just loaded.
-    pub(super) fn look_for_prefix(&mut self) {
-        let (Some(loaded), Some((_, engine))) = (self.engine.loaded(), self.engine.worker()) else {
-            return;
-        };
+    pub(super) fn look_for_prefix(&mut self, slot: SlotId) {
+        let place = &self.slots[slot];
+        let (Some(loaded), Some((_, engine))) = (&place.loaded, place.worker()) else { return };
         // All that the numbers of a state depend on, and what it says.
         let file = &loaded.file;
         let (written, bytes) = (file.written(), file.info.size_bytes);
@@ -53,51 +53,49 @@ impl Host {
             file.path.display(),
             prompt(),
         );
-        let generation = self.engine.generation();
+        let generation = place.generation;
         self.effects.push(Effect::FindPrefix { generation, key: key.clone() });
-        self.engine.prefix = Prefix::Looking(key);
+        self.slots[slot].prefix = Prefix::Looking(key);
     }
 
     /// The shell has put it into the exchange file, or there is none.
     pub(super) fn prefix_found(&mut self, generation: u64, key: &str, bytes: Option<u64>) {
-        let looked_for = matches!(&self.engine.prefix, Prefix::Looking(wanted) if wanted == key);
-        if generation != self.engine.generation() || !looked_for {
+        let Some(slot) = self.slots.of_generation(generation) else { return };
+        if !matches!(&self.slots[slot].prefix, Prefix::Looking(wanted) if wanted == key) {
             return;
         }
-        self.engine.prefix = match bytes {
+        self.slots[slot].prefix = match bytes {
             Some(bytes) => {
                 let params = RestorePrefixParams { prompt: prompt(), bytes };
-                self.call_worker::<RestorePrefix>(Call::RestorePrefix, &params);
+                self.call_worker::<RestorePrefix>(slot, Call::RestorePrefix, &params);
                 Prefix::Restoring(key.to_owned())
             }
             None => Prefix::Missing(key.to_owned()),
         };
     }
 
-    pub(super) fn prefix_restored(&mut self, result: Result<Value, ErrorInfo>) {
-        let Prefix::Restoring(key) = std::mem::take(&mut self.engine.prefix) else { return };
+    pub(super) fn prefix_restored(&mut self, slot: SlotId, result: Result<Value, ErrorInfo>) {
+        let Prefix::Restoring(key) = std::mem::take(&mut self.slots[slot].prefix) else { return };
         match tokens(result) {
             Some(PrefixAnswer { tokens: 1.., .. }) => {}
             // It is of another vocabulary or template than was thought: another is kept.
-            _ => self.engine.prefix = Prefix::Missing(key),
+            _ => self.slots[slot].prefix = Prefix::Missing(key),
         }
     }
 
     /// After an answer the beginning is in the cache of the worker: it is kept if there was none.
-    pub(super) fn save_prefix(&mut self) {
-        if let Prefix::Missing(key) = &self.engine.prefix {
-            self.engine.prefix = Prefix::Saving(key.clone());
-            self.call_worker::<SavePrefix>(
-                Call::SavePrefix,
-                &SavePrefixParams { prompt: prompt() },
-            );
+    pub(super) fn save_prefix(&mut self, slot: SlotId) {
+        if let Prefix::Missing(key) = &self.slots[slot].prefix {
+            self.slots[slot].prefix = Prefix::Saving(key.clone());
+            let params = SavePrefixParams { prompt: prompt() };
+            self.call_worker::<SavePrefix>(slot, Call::SavePrefix, &params);
         }
     }
 
-    pub(super) fn prefix_saved(&mut self, result: Result<Value, ErrorInfo>) {
-        let Prefix::Saving(key) = std::mem::take(&mut self.engine.prefix) else { return };
+    pub(super) fn prefix_saved(&mut self, slot: SlotId, result: Result<Value, ErrorInfo>) {
+        let Prefix::Saving(key) = std::mem::take(&mut self.slots[slot].prefix) else { return };
         if let Some(PrefixAnswer { tokens: 1.., bytes, .. }) = tokens(result) {
-            let generation = self.engine.generation();
+            let generation = self.slots[slot].generation;
             self.effects.push(Effect::KeepPrefix { generation, key, bytes });
         }
     }
@@ -108,7 +106,7 @@ fn tokens(result: Result<Value, ErrorInfo>) -> Option<PrefixAnswer> {
     serde_json::from_value(result.ok()?).ok()
 }
 
-fn prompt() -> WorkerPrompt {
+pub(super) fn prompt() -> WorkerPrompt {
     let (system, user) = beginning();
     let message = |role, content: &str| ChatMessage { role, content: content.to_owned() };
     WorkerPrompt::Chat {

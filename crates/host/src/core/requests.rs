@@ -7,10 +7,11 @@ use localcoder_protocol::{
     ConfigureFileParams, ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, ErrorCode,
     ErrorInfo, Explain, ExplainParams, Generate, GenerateParams, Hello, Improve, ImproveParams,
     LocateEdit, LocateEditAnswer, LocateEditParams, Nothing, Prepare, PrepareParams, Request,
-    Status, Stop, Warm, WarmParams,
+    Status, Stop, Survey, Warm, WarmAnswer,
 };
+use localcoder_settings::{Layer, Settings, resolve};
 use localcoder_transport::Id;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::job::{Job, Work};
 use super::{ClientId, Effect, Host, QUEUE_MAX, errors};
@@ -47,38 +48,41 @@ const HANDLERS: &[(&str, Handler)] = &[
     (ConfigureFile::METHOD, |host, client, id, params| {
         now::<ConfigureFile>(host, client, id, params, Host::configure_file);
     }),
-    (Warm::METHOD, |host, client, id, params| {
-        later::<Warm>(host, client, id, params, |_, params: WarmParams| {
-            Ok((None, params.model, Work::Warm))
-        });
+    (Survey::METHOD, |host, client, id, params| match parse::<Survey>(params) {
+        Ok(params) => host.begin_survey(client, id, params),
+        Err(error) => host.reply(client, id, Err(error)),
     }),
+    (Warm::METHOD, warm),
     (Prepare::METHOD, |host, client, id, params| {
-        later::<Prepare>(host, client, id, params, |_, params: PrepareParams| {
+        later::<Prepare>(host, client, id, params, |host, params: PrepareParams| {
             check_document(&params.document)?;
             let task = prepare(&params.document, params.selection, Command::rewrite(None))?;
-            Ok((Some(params.request_id), None, Work::Prepare(Box::new(task))))
+            let work = Work::Prepare(Box::new(task));
+            host.parts(Some(params.request_id), None, Map::new(), work)
         });
     }),
     (Improve::METHOD, |host, client, id, params| {
-        later::<Improve>(host, client, id, params, |_, params: ImproveParams| {
+        later::<Improve>(host, client, id, params, |host, params: ImproveParams| {
             check_document(&params.document)?;
             let command = Command::rewrite(params.instruction.as_deref());
             let task = prepare(&params.document, params.selection, command)?;
-            Ok((Some(params.request_id), params.model, Work::Improve(Box::new(task))))
+            let work = Work::Improve(Box::new(task));
+            host.parts(Some(params.request_id), params.model, params.settings, work)
         });
     }),
     (Explain::METHOD, |host, client, id, params| {
-        later::<Explain>(host, client, id, params, |_, params: ExplainParams| {
+        later::<Explain>(host, client, id, params, |host, params: ExplainParams| {
             check_document(&params.document)?;
             let task = prepare(&params.document, params.selection, Command::Explain)?;
-            Ok((Some(params.request_id), params.model, Work::Explain(Box::new(task))))
+            let work = Work::Explain(Box::new(task));
+            host.parts(Some(params.request_id), params.model, params.settings, work)
         });
     }),
     (Generate::METHOD, |host, client, id, params| {
         later::<Generate>(host, client, id, params, |host, params: GenerateParams| {
             let (request_id, model) = (params.request_id.clone(), params.model.clone());
-            let model = model.unwrap_or_else(|| host.settings.for_general().to_owned());
-            Ok((Some(request_id), Some(model), Work::Generate(Box::new(params))))
+            let settings = params.settings.clone();
+            host.parts(Some(request_id), model, settings, Work::Generate(Box::new(params)))
         });
     }),
 ];
@@ -119,8 +123,37 @@ fn now<R: Request>(
     host.reply(client, id, result);
 }
 
-/// Request id, model and work of a job.
-type JobParts = (Option<String>, Option<String>, Work);
+/// What a job is made of.
+struct JobParts {
+    request_id: Option<String>,
+    /// Models that would do, the best first.
+    references: Vec<String>,
+    settings: Settings,
+    work: Work,
+}
+
+/// A model that is loaded ahead where nothing is done ahead is not.
+fn warm(host: &mut Host, client: ClientId, id: Id, params: Value) {
+    let params = match parse::<Warm>(params) {
+        Ok(params) => params,
+        Err(error) => return host.reply(client, id, Err(error)),
+    };
+    if params.ahead && !host.works_ahead() {
+        let answer = serde_json::to_value(WarmAnswer { loaded: false });
+        return host.reply(client, id, Ok(answer.expect("protocol types serialize")));
+    }
+    let queued = host.check_room().and_then(|()| {
+        let parts = host.parts(None, params.model, Map::new(), Work::Warm)?;
+        let JobParts { references, work, settings, .. } = parts;
+        let mut job = Job::new(Some(client), id.clone(), None, references, work, settings);
+        job.ahead = params.ahead;
+        host.queue_job(job);
+        Ok(())
+    });
+    if let Err(error) = queued {
+        host.reply(client, id, Err(error));
+    }
+}
 
 /// A request that waits for its turn at the model.
 fn later<R: Request>(
@@ -131,9 +164,10 @@ fn later<R: Request>(
     handler: impl FnOnce(&mut Host, R::Params) -> Result<JobParts, ErrorInfo>,
 ) {
     let queued = host.check_room().and_then(|()| parse::<R>(params)).and_then(|params| {
-        let (request_id, model, work) = handler(host, params)?;
+        let JobParts { request_id, references, work, settings } = handler(host, params)?;
         host.check_request_id(client, request_id.as_deref())?;
-        host.queue_job(Job::new(Some(client), id.clone(), request_id, model, work));
+        let job = Job::new(Some(client), id.clone(), request_id, references, work, settings);
+        host.queue_job(job);
         Ok(())
     });
     if let Err(error) = queued {
@@ -154,6 +188,39 @@ fn locate_edit(params: &LocateEditParams) -> Result<LocateEditAnswer, ErrorInfo>
 }
 
 impl Host {
+    /// Which models and settings a request is for: its own, else those of its purpose.
+    fn parts(
+        &self,
+        request_id: Option<String>,
+        model: Option<String>,
+        overrides: Map<String, Value>,
+        work: Work,
+    ) -> Result<JobParts, ErrorInfo> {
+        let settings = self.settings_with(&overrides)?;
+        let references = match (model, &work) {
+            (Some(model), _) => vec![model],
+            (None, Work::Generate(_)) => settings.general_models(),
+            (None, _) => settings.code_models(),
+        };
+        Ok(JobParts { request_id, references, settings, work })
+    }
+
+    /// The settings with the options of a command over them.
+    fn settings_with(&self, overrides: &Map<String, Value>) -> Result<Settings, ErrorInfo> {
+        if overrides.is_empty() {
+            return Ok(self.settings.clone());
+        }
+        let (file, editor) = (&self.config.file_settings, &self.editor_settings);
+        let known = super::layered(file, editor).errors;
+        let layers =
+            [(Layer::File, file), (Layer::Editor, editor), (Layer::CommandLine, overrides)];
+        let resolved = resolve(&layers);
+        match resolved.errors.into_iter().find(|error| !known.contains(error)) {
+            Some(error) => Err(error.with_hint("see `localcoder config list` and `profiles`")),
+            None => Ok(resolved.settings),
+        }
+    }
+
     fn check_room(&self) -> Result<(), ErrorInfo> {
         if self.draining {
             return Err(errors::draining());
@@ -199,7 +266,13 @@ impl Host {
 
     fn settle_settings(&mut self) -> ConfigureAnswer {
         let resolved = super::layered(&self.config.file_settings, &self.editor_settings);
-        self.settings = resolved.settings;
+        let before = std::mem::replace(&mut self.settings, resolved.settings);
+        if before.acceleration != self.settings.acceleration && self.gpu_failure.take().is_some() {
+            self.knowledge_changed();
+        }
+        if before != self.settings {
+            self.follow_settings();
+        }
         self.status_dirty = true;
         ConfigureAnswer { errors: resolved.errors }
     }
@@ -237,6 +310,7 @@ impl Host {
                 self.reply(client, job.id, Err(errors::draining()));
             }
         }
+        self.refuse_surveys(&errors::draining());
     }
 
     pub(super) fn jobs(&self) -> impl Iterator<Item = &Job> {

@@ -1,178 +1,46 @@
-//! The active job's way: check the model's file, get the model ready, lay out the prompt,
-//! generate, turn the answer into an edit, answer the client.
+//! The active job's way once its model is loaded: lay out the prompt, generate, turn the answer
+//! into an edit, answer the client. One at a time, over all models: two would share the processor.
 
 use localcoder_assist::{Attempt, Layout, Limits, Outcome};
 use localcoder_model_store::Sampling;
 use localcoder_protocol::{ChatMessage, FinishReason};
 use localcoder_protocol::{
-    CountTokens, CountTokensAnswer, CountTokensParams, Delta, DeltaParams, ErrorInfo,
-    ExplainAnswer, GenerateAnswer, GenerateParams, ImproveAnswer, KvStorage, LoadProfile,
-    Notification, PrefillProgressParams, PrepareAnswer, Progress, ProgressParams, Purpose, Request,
-    Role, SamplingParams, Stage, TokenParams, WorkerGenerate, WorkerGenerateAnswer,
-    WorkerGenerateParams, WorkerPrompt, WorkerSampling,
+    CountTokens, CountTokensAnswer, CountTokensParams, Delta, DeltaParams, ErrorAction, ErrorCode,
+    ErrorInfo, ExplainAnswer, GenerateAnswer, GenerateParams, ImproveAnswer, Notification,
+    PrefillProgressParams, PrepareAnswer, Progress, ProgressParams, Purpose, Request, Role,
+    SamplingParams, Stage, TokenParams, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams,
+    WorkerPrompt, WorkerSampling,
 };
-use localcoder_settings::{Acceleration, Mode};
+use localcoder_settings::Settings;
 use localcoder_transport::Message;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::engine::{Loaded, Readiness};
+use super::engine::{Call, Loaded};
 use super::event::Effect;
 use super::job::{Job, Step, Work};
-use super::{Host, errors, fit};
-use crate::ModelFile;
+use super::prefix;
+use super::slots::SlotId;
+use super::{Host, errors};
 
-/// Prompt tokens computed in one step. Small enough that a cancel takes effect within one on
-/// backends that can't be interrupted, large enough for the batched kernels.
-const BATCH_TOKENS: u32 = 256;
-/// The same in stability mode: less memory for a step, and pauses for the rest of the machine.
-const CAREFUL_BATCH_TOKENS: u32 = 64;
 /// A client is sent streamed text, and progress, at most this often.
-const TELL_EVERY_MS: u64 = 33;
+pub(super) const TELL_EVERY_MS: u64 = 33;
 /// Tokens of a raw generation that names no limit.
 const RAW_TOKENS: u32 = 512;
 
 impl Host {
-    pub(super) fn queue_job(&mut self, job: Job) {
-        self.drop_preparation();
-        let waits = self.active.is_some();
-        if waits {
-            self.tell(&job, Stage::Queued, None, "Waiting for another request".to_owned());
-        }
-        if job.is_preparation() && (waits || !self.queue.is_empty() || !self.reads_ahead()) {
-            self.reply_unprepared(&job);
-            return;
-        }
-        self.queue.push_back(job);
-    }
-
-    /// Whether anything is computed that nobody has asked for yet.
-    fn reads_ahead(&self) -> bool {
-        self.settings.mode == Mode::Performance && !self.saves_power
-    }
-
-    /// Makes way for what is really wanted.
-    fn drop_preparation(&mut self) {
-        if self.active.as_ref().is_some_and(Job::is_preparation) {
-            self.fail_active(errors::cancelled());
-        }
-        if let Some(index) = self.queue.iter().position(Job::is_preparation)
-            && let Some(job) = self.queue.remove(index)
-        {
-            self.reply_unprepared(&job);
-        }
-    }
-
-    fn reply_unprepared(&mut self, job: &Job) {
-        if let Some(client) = job.client {
-            let answer = serde_json::to_value(PrepareAnswer { prepared: false });
-            self.reply(client, job.id.clone(), Ok(answer.expect("protocol types serialize")));
-        }
-    }
-
-    /// Moves the active job as far as it can go without waiting.
-    pub(super) fn advance(&mut self) {
-        if self.exited {
-            return;
-        }
-        if self.active.is_none()
-            && let Some(mut job) = self.queue.pop_front()
-        {
-            let reference = job.reference.clone();
-            let reference = reference.unwrap_or_else(|| self.settings.code_model.clone());
-            job.reference = Some(reference.clone());
-            job.step = Step::Inspecting;
-            self.active = Some(job);
-            self.effects.push(Effect::InspectModel { reference });
-        }
-        if self.active.as_ref().is_some_and(|job| job.step == Step::NeedsModel) {
-            self.get_model_ready();
-        }
-    }
-
-    pub(super) fn model_inspected(
-        &mut self,
-        reference: &str,
-        result: Result<ModelFile, ErrorInfo>,
-        free_bytes: Option<u64>,
-    ) {
+    /// The active job's model is loaded: start with the work itself.
+    pub(super) fn begin(&mut self, slot: SlotId) {
+        let Some(loaded) = self.slots[slot].loaded.clone() else { return };
         let Some(job) = self.active.as_mut() else { return };
-        if job.step != Step::Inspecting || job.reference.as_deref() != Some(reference) {
-            return;
-        }
-        match result {
-            Ok(file) => {
-                job.file = Some(file);
-                job.free_bytes = free_bytes;
-                job.step = Step::NeedsModel;
-            }
-            Err(error) => {
-                if reference == self.settings.code_model && !job.is_preparation() {
-                    self.engine.failed = Some(error.clone());
-                }
-                self.fail_active(error);
-            }
-        }
-    }
-
-    fn get_model_ready(&mut self) {
-        let Some(job) = self.active.as_ref() else { return };
-        let Some(file) = job.file.clone() else { return };
-        let profile = self.profile(&file);
-        let prepares = job.is_preparation();
-        match self.engine.readiness(&file, &profile) {
-            Readiness::Ready(loaded) => self.begin(&loaded),
-            Readiness::StartWorker | Readiness::Load if prepares => {
-                self.fail_active(errors::cancelled());
-            }
-            Readiness::StartWorker => {
-                self.start_worker();
-                self.tell_active(Stage::Loading, None, "Starting the engine".to_owned());
-            }
-            Readiness::Load => {
-                let loaded = self.engine.loaded().map(|loaded| loaded.memory);
-                let free = job.free_bytes.unwrap_or(u64::MAX);
-                if let Err(error) = fit::check(&file, &profile, free, loaded) {
-                    self.engine.failed = Some(error.clone());
-                    self.fail_active(error);
-                    return;
-                }
-                let name = file.info.name.clone();
-                self.load_model(file, profile);
-                self.tell_active(Stage::Loading, Some(0.0), format!("Loading {name}"));
-            }
-            Readiness::Wait { loading } => {
-                if let Some(fraction) = loading {
-                    self.tell_active_sometimes(Stage::Loading, Some(fraction), || {
-                        format!("Loading {}", file.info.name)
-                    });
-                }
-            }
-        }
-    }
-
-    fn profile(&self, file: &ModelFile) -> LoadProfile {
-        let careful = self.settings.mode == Mode::Stability;
-        LoadProfile {
-            context_tokens: self.settings.context_tokens.min(file.info.trained_context_tokens),
-            batch_tokens: if careful { CAREFUL_BATCH_TOKENS } else { BATCH_TOKENS },
-            repack: !careful,
-            threads: 0,
-            kv: KvStorage::F16,
-            gpu_layers: match self.settings.acceleration {
-                Acceleration::Auto | Acceleration::Gpu => None,
-                Acceleration::Cpu => Some(0),
-            },
-        }
-    }
-
-    /// The model is loaded: start with the work itself.
-    fn begin(&mut self, loaded: &Loaded) {
-        let set = self.settings.sampling_set;
-        let Some(job) = self.active.as_mut() else { return };
-        self.engine.failed = None;
+        self.failed = None;
         match &job.work {
-            Work::Warm => self.answer_active(&localcoder_protocol::Nothing {}),
+            // Answered without being active.
+            Work::Warm => {}
+            Work::Rearm => {
+                let sampling = SamplingParams::default();
+                self.generate(prefix::prompt(), 0, Vec::new(), String::new(), sampling);
+            }
             Work::Prepare(task) | Work::Improve(task) | Work::Explain(task) => {
                 let params = CountTokensParams { texts: task.texts_to_count() };
                 let call = self.call_for_job::<CountTokens>(&params);
@@ -180,12 +48,24 @@ impl Host {
             }
             Work::Generate(params) => {
                 let prompt = raw_prompt(params);
+                let set = job.settings.sampling_set;
                 let sampling = sampling_of_an_answer(params.sampling, set, loaded.file.sampling);
                 let max_tokens = params.max_tokens.unwrap_or(RAW_TOKENS).min(loaded.context_tokens);
                 let stop = params.stop.clone();
                 self.generate(prompt, max_tokens, stop, String::new(), sampling);
             }
         }
+    }
+
+    /// The model that the active job works with.
+    fn active_model(&self) -> Option<&Loaded> {
+        self.slots[self.active.as_ref()?.slot?].loaded.as_ref()
+    }
+
+    /// Calls the worker for the active job.
+    fn call_for_job<R: Request>(&mut self, params: &R::Params) -> i64 {
+        let slot = self.active.as_ref().and_then(|job| job.slot).unwrap_or_default();
+        self.call_worker::<R>(slot, Call::Job, params)
     }
 
     fn set_step(&mut self, step: Step, call: i64) {
@@ -216,7 +96,7 @@ impl Host {
     }
 
     fn counted(&mut self, answer: &CountTokensAnswer) {
-        let Some(loaded) = self.engine.loaded() else { return };
+        let Some(loaded) = self.active_model() else { return };
         let limits = Limits {
             window_tokens: loaded.context_tokens,
             trained_context_tokens: loaded.file.info.trained_context_tokens,
@@ -231,7 +111,10 @@ impl Host {
                 self.generate_layout(Layout { max_tokens: 0, draft: String::new(), ..layout });
             }
             Ok(layout) => self.generate_layout(layout),
-            Err(error) => self.fail_active(error),
+            Err(error) => {
+                let error = with_larger_profile(error, &job.settings);
+                self.fail_active(error);
+            }
         }
     }
 
@@ -253,7 +136,7 @@ impl Host {
         draft: String,
         sampling: SamplingParams,
     ) {
-        let usual = self.settings.sampling;
+        let usual = self.active.as_ref().map_or(self.settings.sampling, |it| it.settings.sampling);
         let sampling = WorkerSampling {
             temperature: sampling.temperature.unwrap_or(usual.temperature),
             top_p: sampling.top_p.unwrap_or(usual.top_p),
@@ -263,9 +146,11 @@ impl Host {
                 None => self.next_seed(),
             },
         };
-        let request_id = self.next_call().unsigned_abs();
+        let request_id = self.slots.next_call().unsigned_abs();
         let purpose = match self.active.as_ref().map(|job| &job.work) {
             Some(Work::Explain(_) | Work::Generate(_)) => Purpose::Answer,
+            // Nothing else is kept there that it could drive out.
+            Some(Work::Rearm) => Purpose::Completion,
             _ => Purpose::Edit,
         };
         let params =
@@ -312,8 +197,11 @@ impl Host {
     }
 
     fn generated(&mut self, answer: &WorkerGenerateAnswer) {
-        self.engine.holds(answer.held_tokens);
-        self.learn(answer.measured.clone());
+        let Some(slot) = self.active.as_ref().and_then(|job| job.slot) else { return };
+        if let Some(loaded) = &mut self.slots[slot].loaded {
+            loaded.held_tokens = answer.held_tokens;
+        }
+        self.learn(slot, answer.measured.clone());
         if let Some(job) = self.active.as_mut()
             && matches!(job.work, Work::Explain(_))
         {
@@ -326,9 +214,12 @@ impl Host {
         let Some(model) = job.file.as_ref().map(|file| file.info.clone()) else { return };
         let context = job.layout.as_ref().map(|layout| layout.context).unwrap_or_default();
         let (text, usage, finish) = (job.text.clone(), job.usage, answer.finish);
-        let reads_code = !matches!(job.work, Work::Warm | Work::Generate(_));
+        let reads_code = !matches!(job.work, Work::Warm | Work::Rearm | Work::Generate(_));
+        let counts = !job.is_preparation() && job.client.is_some();
+        let settings = job.settings.clone();
         match &job.work {
             Work::Warm => {}
+            Work::Rearm => self.answer_active(&localcoder_protocol::Nothing {}),
             Work::Prepare(_) => self.answer_active(&PrepareAnswer { prepared: true }),
             Work::Generate(_) => {
                 self.answer_active(&GenerateAnswer { text, finish, usage, model });
@@ -339,7 +230,11 @@ impl Host {
             Work::Improve(_) => self.rewritten(finish),
         }
         if reads_code {
-            self.save_prefix();
+            self.save_prefix(slot);
+        }
+        // A second attempt at the same goes on counting.
+        if counts && self.active.is_none() {
+            self.note_speed(slot, usage, &settings);
         }
     }
 
@@ -384,14 +279,23 @@ impl Host {
 
     /// Forgets the active job; the worker is told to stop.
     pub(super) fn abandon_active(&mut self) {
-        let Some(job) = self.active.take() else { return };
+        let Some(job) = self.end_active() else { return };
         if let Some(call) = job.call {
             self.cancel_call(call);
         }
     }
 
+    /// No job is active any more; what it worked with was used until now.
+    fn end_active(&mut self) -> Option<Job> {
+        let job = self.active.take()?;
+        if let Some(slot) = job.slot {
+            self.slots[slot].used_ms = self.now_ms;
+        }
+        Some(job)
+    }
+
     pub(super) fn fail_active(&mut self, error: ErrorInfo) {
-        let Some(job) = self.active.take() else { return };
+        let Some(job) = self.end_active() else { return };
         if let Some(call) = job.call {
             self.cancel_call(call);
         }
@@ -403,7 +307,7 @@ impl Host {
     }
 
     fn answer_active(&mut self, answer: &impl Serialize) {
-        let Some(job) = self.active.take() else { return };
+        let Some(job) = self.end_active() else { return };
         if let Some(client) = job.client {
             let value = serde_json::to_value(answer).expect("protocol types serialize");
             self.reply(client, job.id, Ok(value));
@@ -452,7 +356,7 @@ impl Host {
         self.active = Some(job);
     }
 
-    fn tell(&mut self, job: &Job, stage: Stage, fraction: Option<f32>, message: String) {
+    pub(super) fn tell(&mut self, job: &Job, stage: Stage, fraction: Option<f32>, message: String) {
         if job.is_preparation() {
             return;
         }
@@ -467,6 +371,26 @@ impl Host {
     fn notify<N: Notification>(&mut self, client: super::ClientId, params: &N::Params) {
         self.effects.push(Effect::Send(client, Message::notification::<N>(params)));
     }
+}
+
+/// A selection that does not fit may fit under another profile.
+fn with_larger_profile(error: ErrorInfo, settings: &Settings) -> ErrorInfo {
+    if error.code != ErrorCode::SelectionTooLarge {
+        return error;
+    }
+    let larger = |it: &&localcoder_settings::Profile| {
+        it.context_tokens_most > settings.context_tokens_most && it.name != settings.profile.name
+    };
+    // Of equals the first.
+    let others = settings.profiles.iter().rev().filter(larger);
+    let Some(other) = others.max_by_key(|it| it.context_tokens_most) else { return error };
+    let hint = error.hint.clone().unwrap_or_default();
+    error
+        .with_hint(format!(
+            "{hint}, or leave the profile `{}` for `{}`",
+            settings.profile.name, other.name
+        ))
+        .with_action(ErrorAction::SwitchProfile)
 }
 
 /// For an answer that is no code: the request's, the user's, the model's own.

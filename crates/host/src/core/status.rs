@@ -1,20 +1,24 @@
 //! What the host says of itself: to `status`, and to clients that asked to be told of changes.
 
 use localcoder_protocol::{
-    BUILD_ID, EngineState, HostStatus, PROTOCOL_VERSION, StatusChanged, WorkerStatus,
+    BUILD_ID, EngineState, HostStatus, PROTOCOL_VERSION, Resident, StatusChanged, WorkerStatus,
 };
 use localcoder_transport::Message;
 
 use super::Host;
+use super::engine::{Engine, Loaded};
 use super::event::{ClientId, Effect};
 use super::job::{Job, Step};
+use super::slots::{SlotId, Slots};
 
 /// Changes are told at most this often.
 const STATUS_EVERY_MS: u64 = 100;
 
 impl Host {
     pub(super) fn status(&self) -> HostStatus {
-        let loaded = self.engine.loaded();
+        let slot = self.slot_in_use();
+        let engine = &self.slots[slot];
+        let loaded = engine.loaded.as_ref();
         HostStatus {
             protocol_version: PROTOCOL_VERSION,
             build_id: BUILD_ID.to_owned(),
@@ -24,16 +28,79 @@ impl Host {
             requests: u32::try_from(self.wanted_jobs().count()).unwrap_or(u32::MAX),
             engine: self.engine_state(),
             model: loaded.map(|loaded| loaded.file.info.clone()),
-            worker: self.engine.worker().map(|(pid, llama_build)| WorkerStatus {
+            worker: engine.worker().map(|(pid, llama_build)| WorkerStatus {
                 pid,
-                generation: self.engine.generation(),
+                generation: self.slots.generations(),
                 llama_build: llama_build.to_owned(),
                 device: loaded.map_or_else(String::new, |loaded| loaded.device.clone()),
             }),
             context_tokens: loaded.map(|loaded| loaded.context_tokens),
             held_tokens: loaded.map(|loaded| loaded.held_tokens),
             memory: loaded.map(|loaded| loaded.memory),
+            speed: loaded.and_then(|loaded| loaded.speed),
+            profile: self.settings.profile.name.clone(),
+            residents: self.residents(),
+            free_bytes: self.free_bytes,
+            devices: self.devices.clone(),
+            notes: self.notes(loaded),
         }
+    }
+
+    /// The place that a user means: where something is done, else where something comes, else
+    /// what was used last.
+    fn slot_in_use(&self) -> SlotId {
+        let works = self.active.as_ref().and_then(|job| job.slot);
+        let comes = || self.slots.iter().find(|(_, engine)| engine.loading.is_some());
+        works.or_else(|| comes().map(|(slot, _)| slot)).unwrap_or_else(|| {
+            let by_use = |slot: &SlotId| {
+                let engine = &self.slots[*slot];
+                (engine.loaded.is_some(), engine.worker().is_some(), engine.used_ms)
+            };
+            // Of equals the first.
+            Slots::ids().rev().max_by_key(by_use).unwrap_or_default()
+        })
+    }
+
+    fn residents(&self) -> Vec<Resident> {
+        let resident = |engine: &Engine| {
+            let loaded = engine.loaded.as_ref()?;
+            Some(Resident {
+                model: loaded.file.info.clone(),
+                context_tokens: loaded.context_tokens,
+                memory: loaded.memory,
+                device: loaded.device.clone(),
+                pid: engine.worker()?.0,
+            })
+        };
+        self.slots.iter().filter_map(|(_, engine)| resident(engine)).collect()
+    }
+
+    /// What is otherwise than was set.
+    fn notes(&self, loaded: Option<&Loaded>) -> Vec<String> {
+        let mut notes: Vec<String> = self.gpu_note().into_iter().collect();
+        let Some(loaded) = loaded else {
+            notes.extend(self.unloaded.map(|why| format!("the model was {}", why.text())));
+            return notes;
+        };
+        let reference = &loaded.file.info.reference;
+        let (wanted, profile) = (self.settings.code_models(), &self.settings.profile.name);
+        if wanted.iter().skip(1).any(|it| it == reference) {
+            let first = &wanted[0];
+            notes.push(format!(
+                "`{first}` of the profile `{profile}` is not installed, so `{reference}` is used"
+            ));
+        }
+        let (least, most) = (self.settings.context_tokens, self.settings.context_tokens_most);
+        let window = loaded.context_tokens;
+        if window < least {
+            notes
+                .push(format!("the window has {window} tokens: the model was trained for no more"));
+        } else if window < most && window < loaded.file.info.trained_context_tokens {
+            notes.push(format!(
+                "the window has {window} of up to {most} tokens: for more there was no room"
+            ));
+        }
+        notes
     }
 
     /// What users wait for.
@@ -43,16 +110,18 @@ impl Host {
 
     fn engine_state(&self) -> EngineState {
         let step = self.active.as_ref().filter(|job| !job.is_preparation()).map(|job| job.step);
-        if let Some(fraction) = self.engine.loading_fraction() {
+        let engines = || self.slots.iter().map(|(_, engine)| engine);
+        let works = matches!(step, Some(Step::NeedsModel | Step::Counting | Step::Generating));
+        if works {
+            EngineState::Working
+        } else if let Some(fraction) = engines().find_map(Engine::loading_fraction) {
             EngineState::Loading { fraction }
-        } else if self.engine.is_starting() || self.engine.restarts_soon() {
+        } else if engines().any(|engine| engine.is_starting() || engine.restarts_soon()) {
             // After a crash too: its request was told, and all is under way again.
             EngineState::Starting
-        } else if matches!(step, Some(Step::Counting | Step::Generating)) {
-            EngineState::Working
-        } else if let Some(error) = &self.engine.failed {
+        } else if let Some(error) = &self.failed {
             EngineState::Failed { error: error.clone() }
-        } else if self.engine.loaded().is_some() {
+        } else if engines().any(|engine| engine.loaded.is_some()) {
             EngineState::Ready
         } else {
             EngineState::Idle
@@ -66,7 +135,8 @@ impl Host {
     /// Tells what has changed, where it is time.
     pub(super) fn flush_status(&mut self) {
         let status = self.status();
-        let told = HostStatus { uptime_ms: 0, ..status.clone() };
+        // What is free changes all the time and interests only together with the rest.
+        let told = HostStatus { uptime_ms: 0, free_bytes: None, ..status.clone() };
         self.status_dirty |= self.status_told.as_ref() != Some(&told);
         if !self.status_dirty || self.now_ms < self.status_sent_ms + STATUS_EVERY_MS {
             return;

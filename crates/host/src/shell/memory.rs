@@ -5,11 +5,58 @@
 use std::path::Path;
 
 /// `None` where the system does not tell.
+#[cfg(not(target_os = "macos"))]
 pub(crate) fn free_bytes() -> Option<u64> {
     free_in(Path::new("/"))
 }
 
+/// The smaller of what the system could give and of what Metal may hold at once, less what the
+/// window system wants of that.
+#[cfg(target_os = "macos")]
+pub(crate) fn free_bytes() -> Option<u64> {
+    let text = |program: &str, arguments: &[&str]| {
+        let output = std::process::Command::new(program).args(arguments).output().ok()?;
+        String::from_utf8(output.stdout).ok()
+    };
+    let number = |name: &str| text("/usr/sbin/sysctl", &["-n", name])?.trim().parse::<u64>().ok();
+    let free = macos::free(&text("/usr/bin/vm_stat", &[])?)?;
+    let all = number("hw.memsize")?;
+    Some(free.min(macos::metal_limit(all, number("iogpu.wired_limit_mb").unwrap_or(0))))
+}
+
+/// What macOS says, read as numbers; apart from asking it, so that it is tested everywhere.
+#[cfg(any(target_os = "macos", test))]
+mod macos {
+    /// What the window system and other programs hold of the GPU's share.
+    const BESIDE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+    /// Up to this much memory, Metal may hold two thirds of it, above three quarters.
+    const TWO_THIRDS_BYTES_MAX: u64 = 36 * 1024 * 1024 * 1024;
+
+    /// Pages that are free or given up without loss, from `vm_stat`.
+    pub(super) fn free(text: &str) -> Option<u64> {
+        let page: u64 =
+            text.split("page size of ").nth(1)?.split_whitespace().next()?.parse().ok()?;
+        let pages = |name: &str| {
+            let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+            rest.trim().trim_end_matches('.').parse::<u64>().ok()
+        };
+        let all = ["Pages free:", "Pages inactive:", "Pages speculative:", "Pages purgeable:"];
+        Some(all.into_iter().filter_map(pages).sum::<u64>().saturating_mul(page))
+    }
+
+    /// Metal's limit on what is in use at once. `wired_limit_mib`: where somebody has set it.
+    pub(super) fn metal_limit(memory_bytes: u64, wired_limit_mib: u64) -> u64 {
+        let limit = match (wired_limit_mib, memory_bytes) {
+            (0, ..=TWO_THIRDS_BYTES_MAX) => memory_bytes / 3 * 2,
+            (0, _) => memory_bytes / 4 * 3,
+            (set, _) => set.saturating_mul(1024 * 1024),
+        };
+        limit.saturating_sub(BESIDE_BYTES)
+    }
+}
+
 /// With the system's files under another root; for tests.
+#[cfg_attr(target_os = "macos", allow(dead_code, reason = "it has no such files"))]
 fn free_in(root: &Path) -> Option<u64> {
     let meminfo = std::fs::read_to_string(root.join("proc/meminfo")).ok()?;
     let free = number_after(&meminfo, "MemAvailable:")?.saturating_mul(1024);
@@ -93,6 +140,23 @@ mod tests {
         let root = system(&[MEMINFO]);
         assert_eq!(free_in(root.path()), Some(1_024_000));
         assert_eq!(free_in(system(&[]).path()), None);
+    }
+
+    #[test]
+    fn what_macos_says_is_read() {
+        let text = "Mach Virtual Memory Statistics: (page size of 16384 bytes)\n\
+                    Pages free:                               10000.\n\
+                    Pages active:                            400000.\n\
+                    Pages inactive:                           20000.\n\
+                    Pages speculative:                         1000.\n\
+                    Pages purgeable:                            500.\n";
+        assert_eq!(macos::free(text), Some(31_500 * 16_384));
+        assert_eq!(macos::free("nothing"), None);
+        let gib = 1024 * 1024 * 1024;
+        // 12 GiB of 18, less 2 for others.
+        assert_eq!(macos::metal_limit(18 * gib, 0), 10 * gib);
+        assert_eq!(macos::metal_limit(64 * gib, 0), 46 * gib);
+        assert_eq!(macos::metal_limit(18 * gib, 14 * 1024), 12 * gib);
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod machine;
 mod memory;
 mod power;
 mod prefixes;
+mod pressure;
+mod sleep;
 mod worker_process;
 
 use std::collections::HashMap;
@@ -119,6 +121,10 @@ impl Shell {
         listener.accept_into(self.sender.clone());
         let sender = self.sender.clone();
         power::watch(move |saves| sender.send(Input::Event(Event::PowerSaving(saves))).is_ok());
+        let sender = self.sender.clone();
+        pressure::watch(move |short| sender.send(Input::Event(Event::MemoryShort(short))).is_ok());
+        let sender = self.sender.clone();
+        sleep::watch(move || sender.send(Input::Event(Event::Woke)).is_ok());
         let mut event = Event::Tick;
         loop {
             if self.apply(event) {
@@ -173,7 +179,7 @@ impl Shell {
                     }
                 }
                 Effect::Close(client) => self.close(client),
-                Effect::InspectModel { reference } => self.inspector.inspect(reference),
+                Effect::InspectModel { references } => self.inspector.inspect(references),
                 Effect::StartWorker { generation } => self.workers.start(generation),
                 Effect::SendWorker { generation, message } => {
                     self.workers.send(generation, message);
@@ -239,10 +245,10 @@ impl Shell {
 }
 
 /// Turns the inspector's answers into events.
-fn inspected(sender: Sender<Input>) -> impl Fn(String, Result<ModelFile, ErrorInfo>) + Send {
-    move |reference, result| {
+fn inspected(sender: Sender<Input>) -> impl Fn(Vec<String>, Result<ModelFile, ErrorInfo>) + Send {
+    move |references, result| {
         let event = Event::ModelInspected {
-            reference,
+            references,
             result: Box::new(result),
             free_bytes: memory::free_bytes(),
         };

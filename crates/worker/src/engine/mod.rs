@@ -15,9 +15,9 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, select_biased};
 use localcoder_protocol::{
-    CountTokens, CountTokensAnswer, CountTokensParams, ErrorCode, ErrorInfo, LoadModel,
-    LoadModelParams, Nothing, RestorePrefix, RestorePrefixParams, SavePrefix, SavePrefixParams,
-    UnloadModel, WorkerGenerate, WorkerGenerateParams,
+    CountTokens, CountTokensAnswer, CountTokensParams, Device, Devices, DevicesAnswer, ErrorCode,
+    ErrorInfo, LoadModel, LoadModelParams, Nothing, RestorePrefix, RestorePrefixParams, SavePrefix,
+    SavePrefixParams, UnloadModel, WorkerGenerate, WorkerGenerateParams,
 };
 use localcoder_transport::{Id, Message};
 
@@ -28,6 +28,8 @@ use crate::server::Shared;
 /// What the engine is asked to do.
 #[derive(Debug)]
 pub(crate) enum Job {
+    /// `devices`.
+    Devices,
     /// `loadModel`.
     Load(LoadModelParams),
     /// `unloadModel`.
@@ -75,6 +77,7 @@ struct Engine {
 impl Engine {
     fn answer(&mut self, id: Id, job: Job) -> Message {
         match job {
+            Job::Devices => Message::answer::<Devices>(id, Ok(self.devices())),
             Job::Load(params) => Message::answer::<LoadModel>(id, self.load(params)),
             Job::Unload => {
                 self.unload();
@@ -95,6 +98,16 @@ impl Engine {
                 Message::answer::<WorkerGenerate>(id, answer)
             }
         }
+    }
+
+    fn devices(&self) -> DevicesAnswer {
+        let devices = self.backend.devices().into_iter().map(|found| Device {
+            name: found.name,
+            description: found.description,
+            gpu: found.gpu,
+            memory_bytes: found.memory_bytes,
+        });
+        DevicesAnswer { worker: self.shared.worker(), devices: devices.collect() }
     }
 
     fn unload(&mut self) {

@@ -39,6 +39,43 @@ impl Backend {
     }
 }
 
+/// Where a model could run.
+#[derive(Debug)]
+pub(crate) struct FoundDevice {
+    /// Of its backend, such as `Metal`.
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) gpu: bool,
+    pub(crate) memory_bytes: u64,
+}
+
+impl Backend {
+    /// All devices, GPUs first.
+    pub(crate) fn devices(self) -> Vec<FoundDevice> {
+        // SAFETY: as in `gpu`; both numbers are written before the call returns.
+        let mut found: Vec<FoundDevice> = unsafe {
+            (0..sys::ggml_backend_dev_count())
+                .map(|index| {
+                    let device = sys::ggml_backend_dev_get(index);
+                    let kind = sys::ggml_backend_dev_type(device);
+                    let registry = sys::ggml_backend_dev_backend_reg(device);
+                    let (mut free, mut total) = (0, 0);
+                    sys::ggml_backend_dev_memory(device, &raw mut free, &raw mut total);
+                    FoundDevice {
+                        name: static_text(sys::ggml_backend_reg_name(registry)),
+                        description: static_text(sys::ggml_backend_dev_description(device)),
+                        gpu: kind == sys::GGML_BACKEND_DEVICE_TYPE_GPU
+                            || kind == sys::GGML_BACKEND_DEVICE_TYPE_IGPU,
+                        memory_bytes: u64::try_from(total).unwrap_or(u64::MAX),
+                    }
+                })
+                .collect()
+        };
+        found.sort_by_key(|device| !device.gpu);
+        found
+    }
+}
+
 /// Version of the llama.cpp that is linked. Needs no initialisation.
 pub(crate) fn build_version() -> String {
     // SAFETY: both return static strings.

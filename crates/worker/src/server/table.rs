@@ -2,9 +2,9 @@
 //! order of arrival.
 
 use localcoder_protocol::{
-    BUILD_ID, CancelAnswer, CountTokens, ErrorCode, ErrorInfo, LoadModel, Ping, PingAnswer,
-    Request, RestorePrefix, SavePrefix, UnloadModel, WORKER_VERSION, WorkerCancel, WorkerGenerate,
-    WorkerHello, WorkerHelloAnswer,
+    BUILD_ID, CancelAnswer, CountTokens, Devices, ErrorCode, ErrorInfo, LoadModel, Ping,
+    PingAnswer, Request, RestorePrefix, SavePrefix, UnloadModel, WORKER_VERSION, WorkerCancel,
+    WorkerGenerate, WorkerHello, WorkerHelloAnswer,
 };
 use serde_json::Value;
 
@@ -25,6 +25,7 @@ const TABLE: &[(&str, Handler)] = &[
     (WorkerHello::METHOD, Handler::Now(hello)),
     (Ping::METHOD, Handler::Now(ping)),
     (WorkerCancel::METHOD, Handler::Now(cancel)),
+    (Devices::METHOD, Handler::Engine(|_, params| read::<Devices>(params).map(|_| Job::Devices))),
     (LoadModel::METHOD, Handler::Engine(|_, params| Ok(Job::Load(read::<LoadModel>(params)?)))),
     (
         UnloadModel::METHOD,

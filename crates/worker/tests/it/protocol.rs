@@ -1,7 +1,7 @@
 //! Hello, ping, and messages that make no sense.
 
 use localcoder_protocol::{
-    CountTokens, CountTokensParams, ErrorCode, Nothing, Ping, PingAnswer, Request, Role,
+    CountTokens, CountTokensParams, Devices, ErrorCode, Nothing, Ping, PingAnswer, Request, Role,
     UnloadModel, WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate, WorkerHello,
     WorkerHelloParams, WorkerPrompt,
 };
@@ -20,6 +20,16 @@ fn hello_names_the_worker_and_the_engine() {
     assert!(answer.llama_build.starts_with("llama"), "{}", answer.llama_build);
     let ping = worker.call::<Ping>(&Nothing {}, |_, _| {}).unwrap();
     assert_eq!(ping, PingAnswer { worker: WORKER, loaded: false, busy: false });
+}
+
+#[test]
+fn it_tells_where_a_model_could_run() {
+    let mut worker = Worker::ready();
+    let answer = worker.call::<Devices>(&Nothing {}, |_, _| {}).unwrap();
+    let cpu = answer.devices.iter().find(|device| !device.gpu).expect("there is a processor");
+    assert!(!cpu.name.is_empty() && cpu.memory_bytes > 0, "{cpu:?}");
+    let order: Vec<bool> = answer.devices.iter().map(|device| !device.gpu).collect();
+    assert!(order.is_sorted(), "GPUs come first: {:?}", answer.devices);
 }
 
 #[test]

@@ -6,7 +6,7 @@ import * as vscode from "vscode";
 
 import type { ErrorInfo, ImproveAnswer } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
-import { omittedText } from "../lib/answer";
+import { contextText, omittedText, usageText } from "../lib/answer";
 import { toErrorInfo } from "../lib/errors";
 import { lineLabel } from "../lib/lines";
 import { progressText } from "../lib/progress";
@@ -20,8 +20,8 @@ import type { Target } from "./target";
 /** Longest instruction, in characters. */
 const INSTRUCTION_CHARS_MAX = 2_000;
 
-/** How long it is told that the model did not see the whole file, in milliseconds. */
-const OMITTED_SHOWN_MS = 15_000;
+/** How long it is told what the model was given and what not, in milliseconds. */
+const CONTEXT_SHOWN_MS = 15_000;
 
 /** What the commands return to a caller; nothing where there was nothing to work on. */
 export type ImproveOutcome =
@@ -88,6 +88,7 @@ class Improve {
     try {
       const answer = await this.#ask(target, instruction);
       showWarnings(answer);
+      this.#notifier.note(`${usageText(answer.usage)}. ${contextText(answer.context)}.`);
       if (answer.unchanged) {
         const where = lineLabel(target.lines);
         void vscode.window.showInformationMessage(
@@ -153,8 +154,6 @@ function showWarnings(answer: ImproveAnswer): void {
   if (answer.warnings.length > 0) {
     void vscode.window.showWarningMessage(`${answer.model.name}: ${answer.warnings.join(" ")}`);
   }
-  const omitted = omittedText(answer.context);
-  if (omitted !== undefined) {
-    vscode.window.setStatusBarMessage(`$(info) ${omitted}`, OMITTED_SHOWN_MS);
-  }
+  const given = omittedText(answer.context) ?? contextText(answer.context);
+  vscode.window.setStatusBarMessage(`$(info) ${given}`, CONTEXT_SHOWN_MS);
 }

@@ -11,6 +11,7 @@ import type { Loading, ModelKind, ModelList, ModelRow, Use } from "../lib/models
 import { plain } from "../lib/words";
 
 import type { Notifier } from "./notify";
+import { giveUpOwn } from "./settings";
 
 const VIEW = "localcoder.models";
 
@@ -258,12 +259,7 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
 
   async use(row: ModelRow, use: Use): Promise<void> {
     await this.#program.use(row.id, use);
-    const configuration = vscode.workspace.getConfiguration("localcoder");
-    const key = SETTINGS[use];
-    // The editor's own value counts more than the one just set, so there must be none.
-    if (configuration.inspect(key)?.globalValue !== undefined) {
-      await configuration.update(key, undefined, vscode.ConfigurationTarget.Global);
-    }
+    await giveUpOwn(SETTINGS[use]);
     this.#chosen();
   }
 

@@ -38,7 +38,12 @@ export class Notifier {
     });
   }
 
-  /** Does what a button of an error says. */
+  /** Tells the log alone. */
+  note(text: string): void {
+    this.#log.info(text);
+  }
+
+  /** Does what a button of an error or a suggestion says. */
   act(action: ErrorAction, retry?: () => void): void {
     switch (action) {
       case "retry":
@@ -48,10 +53,19 @@ export class Notifier {
         this.#log.show(true);
         break;
       case "openSettings":
-        void vscode.commands.executeCommand("workbench.action.openSettings", "localcoder.");
+        void vscode.commands.executeCommand("localcoder.openSettings");
         break;
       case "reloadWindow":
         void vscode.commands.executeCommand("workbench.action.reloadWindow");
+        break;
+      case "switchProfile":
+        void vscode.commands.executeCommand("localcoder.switchProfile");
+        break;
+      case "switchModel":
+        void vscode.commands.executeCommand("localcoder.switchModel");
+        break;
+      case "useFastProfile":
+        void vscode.commands.executeCommand("localcoder.switchProfile", "fast");
         break;
     }
   }

@@ -1,18 +1,31 @@
 /**
  * What is done with every new connection: the user's settings are sent and the model is got
- * ready. Settings are sent again when they change. Also writes the connection's story to the log.
+ * ready. Settings are sent again when they change, and the model is made quick again when the
+ * user comes back to the window. Also writes the connection's story to the log.
  */
 import * as vscode from "vscode";
 
 import type { ErrorInfo } from "../generated/protocol";
 import type { HostConnection, HostState } from "../host/connection";
 import { HostError, logLine, toErrorInfo } from "../lib/errors";
+import { Pace } from "../lib/pace";
 import { declaredSettings, userSettings } from "../lib/settings";
 
 import type { Notifier } from "./notify";
 
 /** The part of the settings' names that all have. */
 const SECTION = "localcoder";
+
+/**
+ * Who goes back and forth between windows need not have the model made quick each time: it stays
+ * so for some minutes. In milliseconds.
+ */
+const WARM_EVERY_MS = 30_000;
+
+/** `ahead`: nobody waits for it, so the host may leave it. */
+interface Readiness {
+  readonly ahead: boolean;
+}
 
 /** See the module. */
 export class Session implements vscode.Disposable {
@@ -21,6 +34,7 @@ export class Session implements vscode.Disposable {
   readonly #notifier: Notifier;
   readonly #log: vscode.LogOutputChannel;
   readonly #subscriptions: vscode.Disposable[];
+  readonly #onFocus = new Pace(WARM_EVERY_MS);
   /** Complaints about settings that were shown; each is told once. */
   readonly #told = new Set<string>();
 
@@ -37,23 +51,28 @@ export class Session implements vscode.Disposable {
     const unlisten = host.onState.on((state) => {
       log.info(describe(state));
       if (state.kind === "connected") {
-        void this.#prepare();
+        void this.#prepare({ ahead: true });
       }
     });
     this.#subscriptions = [
       new vscode.Disposable(unlisten),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration(SECTION) && host.state.kind === "connected") {
-          void this.#prepare();
+          void this.#prepare({ ahead: true });
+        }
+      }),
+      vscode.window.onDidChangeWindowState(({ focused }) => {
+        if (focused && host.state.kind === "connected" && this.#onFocus.take()) {
+          void this.#warm({ ahead: true });
         }
       }),
     ];
   }
 
-  /** Tries again to get the model ready, and to connect where there is no connection. */
+  /** The user wants the model: gets it ready, and connects where there is no connection. */
   retry(): void {
     if (this.#host.state.kind === "connected") {
-      void this.#prepare();
+      void this.#prepare({ ahead: false });
     } else {
       this.#host.reconnect();
     }
@@ -63,14 +82,27 @@ export class Session implements vscode.Disposable {
     vscode.Disposable.from(...this.#subscriptions).dispose();
   }
 
-  async #prepare(): Promise<void> {
+  async #prepare(how: Readiness): Promise<void> {
     const configuration = vscode.workspace.getConfiguration();
     const settings = userSettings(this.#keys, (key) => configuration.inspect(key));
     try {
       const { errors } = await this.#host.request("configure", { settings });
       this.#tell(errors);
-      await this.#host.request("warm", {});
-      this.#log.info("The model is ready.");
+    } catch (error) {
+      this.#log.warn(`Sending the settings failed: ${logLine(toErrorInfo(error))}`);
+      return;
+    }
+    await this.#warm(how);
+  }
+
+  async #warm({ ahead }: Readiness): Promise<void> {
+    try {
+      const { loaded } = await this.#host.request("warm", { ahead });
+      this.#log.info(
+        loaded
+          ? "The model is ready."
+          : "The model is not loaded ahead now; the first request loads it.",
+      );
     } catch (error) {
       // The status bar tells a failed engine; a popup for what nobody asked would be too much.
       this.#log.warn(`Getting the model ready failed: ${logLine(toErrorInfo(error))}`);

@@ -84,7 +84,10 @@ async function showMenu(busy: boolean): Promise<void> {
     ...(busy
       ? [{ label: "$(debug-stop) Cancel Running Requests", command: "localcoder.cancel" }]
       : []),
+    { label: "$(arrow-swap) Switch Model…", command: "localcoder.switchModel" },
+    { label: "$(dashboard) Switch Profile…", command: "localcoder.switchProfile" },
     { label: "$(package) Show Models", command: "localcoder.models.show" },
+    { label: "$(gear) Open Settings", command: "localcoder.openSettings" },
     { label: "$(output) Show Log", command: "localcoder.showLog" },
     { label: "$(debug-restart) Restart Engine", command: "localcoder.restartEngine" },
   ];

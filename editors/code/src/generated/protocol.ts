@@ -38,9 +38,9 @@ buildId: string,
  */
 pid: number, };
 
-export type ErrorCode = "internal" | "usage" | "protocol" | "versionMismatch" | "hostUnreachable" | "runtimeFolder" | "draining" | "busy" | "fileNotFound" | "fileAccess" | "notText" | "linesOutOfRange" | "selectionEmpty" | "selectionTooLarge" | "documentTooLarge" | "documentChanged" | "answerUnusable" | "invalidSetting" | "noModel" | "modelNotFound" | "modelNotGguf" | "modelDamaged" | "modelUnsupported" | "modelLoadFailed" | "outOfMemory" | "workerStart" | "workerCrashed" | "generateFailed" | "editorStart" | "downloadFailed" | "checksumMismatch" | "diskFull" | "airGapped" | "licenseNotAccepted" | "modelInUse" | "modelStore" | "cancelled";
+export type ErrorCode = "internal" | "usage" | "protocol" | "versionMismatch" | "hostUnreachable" | "runtimeFolder" | "draining" | "busy" | "fileNotFound" | "fileAccess" | "notText" | "linesOutOfRange" | "selectionEmpty" | "selectionTooLarge" | "documentTooLarge" | "documentChanged" | "answerUnusable" | "invalidSetting" | "noModel" | "modelNotFound" | "modelNotGguf" | "modelDamaged" | "modelUnsupported" | "modelLoadFailed" | "outOfMemory" | "profileNeeded" | "workerStart" | "workerCrashed" | "generateFailed" | "editorStart" | "downloadFailed" | "checksumMismatch" | "diskFull" | "airGapped" | "licenseNotAccepted" | "modelInUse" | "modelStore" | "cancelled";
 
-export type ErrorAction = "retry" | "showLog" | "openSettings" | "reloadWindow";
+export type ErrorAction = "retry" | "showLog" | "openSettings" | "reloadWindow" | "switchProfile" | "switchModel" | "useFastProfile";
 
 export type ErrorInfo = { 
 /**
@@ -163,9 +163,21 @@ export type ContextUse = {
  */
 windowTokens: number, 
 /**
+ * Tokens of what the product itself says: system message, headings and command.
+ */
+systemTokens: number, 
+/**
+ * Tokens of the file's lines before and after the selection that were given to the model.
+ */
+fileTokens: number, 
+/**
  * Tokens of the selection.
  */
 selectionTokens: number, 
+/**
+ * Most tokens that the answer could have.
+ */
+answerTokensMax: number, 
 /**
  * Lines of the file before the selection that were given to the model, and those that
  * were left out.
@@ -259,6 +271,56 @@ llamaBuild: string,
  */
 device: string, };
 
+export type Speed = { 
+/**
+ * Prompt tokens a second; 0 where there were too few to tell.
+ */
+readTokensPerS: number, 
+/**
+ * Written tokens a second, guessed ones included.
+ */
+writtenTokensPerS: number, };
+
+export type Resident = { 
+/**
+ * Which.
+ */
+model: ModelInfo, 
+/**
+ * Its context window in tokens.
+ */
+contextTokens: number, 
+/**
+ * What it takes.
+ */
+memory: MemoryUse, 
+/**
+ * Where it computes.
+ */
+device: string, 
+/**
+ * Process id of its worker.
+ */
+pid: number, };
+
+export type Device = { 
+/**
+ * As the engine names it, such as `Metal` or `CPU`.
+ */
+name: string, 
+/**
+ * As its maker names it.
+ */
+description: string, 
+/**
+ * Whether it is a GPU.
+ */
+gpu: boolean, 
+/**
+ * Its memory in bytes; that of the machine where it shares it. 0 where it does not tell.
+ */
+memoryBytes: number, };
+
 export type HostStatus = { 
 /**
  * [`crate::PROTOCOL_VERSION`] of the host.
@@ -307,7 +369,115 @@ heldTokens?: number,
 /**
  * Memory of the loaded model, as measured when it was loaded.
  */
-memory?: MemoryUse, };
+memory?: MemoryUse, 
+/**
+ * How fast the model in use was in its last answer.
+ */
+speed?: Speed, 
+/**
+ * Name of the profile in force.
+ */
+profile: string, 
+/**
+ * All models that are loaded, the one in use among them.
+ */
+residents: Array<Resident>, 
+/**
+ * Memory that could be had when the host looked last, in bytes.
+ */
+freeBytes?: number, 
+/**
+ * Where the worker could compute.
+ */
+devices: Array<Device>, 
+/**
+ * What is otherwise than was set, and why: a sentence each.
+ */
+notes: Array<string>, };
+
+export type SurveyParams = { 
+/**
+ * References of models beside those of the profiles; at most 64.
+ */
+models: Array<string>, };
+
+export type SurveyAnswer = { 
+/**
+ * Memory that could be had, in bytes, where the system tells. What is loaded counts as free.
+ */
+freeBytes?: number, 
+/**
+ * Every profile, the built-in ones first.
+ */
+profiles: Array<ProfileSurvey>, 
+/**
+ * The models that were named, in that order, each as the profile in force would run it.
+ */
+models: Array<ModelSurvey>, };
+
+export type ProfileSurvey = { 
+/**
+ * By which it is chosen.
+ */
+name: string, 
+/**
+ * In a sentence.
+ */
+summary: string, 
+/**
+ * Whether it is the one in force.
+ */
+inForce: boolean, 
+/**
+ * Its model for code.
+ */
+code: ModelSurvey, 
+/**
+ * Its model for everything else, where that is another one.
+ */
+general?: ModelSurvey, };
+
+export type Verdict = "loaded" | "fits" | "tooLarge" | "notAllowed" | "unusable" | "unknown";
+
+export type ModelSurvey = { 
+/**
+ * As it was named.
+ */
+reference: string, 
+/**
+ * For people; the reference where it is not there.
+ */
+name: string, 
+/**
+ * Whether it can be loaded.
+ */
+verdict: Verdict, 
+/**
+ * The window that it would have, in tokens; 0 where it is not there.
+ */
+contextTokens: number, 
+/**
+ * What it would take with that window, in bytes.
+ */
+neededBytes: number, 
+/**
+ * Whether that was measured at an earlier load; else it is computed from the file's header.
+ */
+measured: boolean, 
+/**
+ * The same in words: what it needs, what is free, and what to do where that is too little.
+ */
+text: string, };
+
+export type SuggestionParams = { 
+/**
+ * What was seen, and what could be done: whole sentences with their numbers.
+ */
+message: string, 
+/**
+ * What a button does.
+ */
+action: ErrorAction, };
 
 export type PrepareParams = { 
 /**
@@ -520,9 +690,20 @@ settings: Record<string, unknown>, };
 
 export type WarmParams = { 
 /**
- * `demo` or the path of a GGUF; the setting `codeModel` where absent.
+ * `demo` or the path of a GGUF; the model for code where absent.
  */
-model?: string, };
+model?: string, 
+/**
+ * Nobody waits for it: nothing is done where nothing is to be done ahead. One that is loaded
+ * and was not used for a while is made quick again.
+ */
+ahead: boolean, };
+
+export type WarmAnswer = { 
+/**
+ * Whether the model is loaded.
+ */
+loaded: boolean, };
 
 export type LocateEditParams = { 
 /**
@@ -586,7 +767,7 @@ requestId: string,
  */
 text: string, };
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 export const BUILD_ID = "0.1.0";
 export const DOCUMENT_BYTES_MAX = 1048576;
 
@@ -598,7 +779,8 @@ export interface Requests {
   stop: { params: Nothing; answer: Nothing };
   configure: { params: ConfigureParams; answer: ConfigureAnswer };
   configureFile: { params: ConfigureFileParams; answer: ConfigureAnswer };
-  warm: { params: WarmParams; answer: Nothing };
+  warm: { params: WarmParams; answer: WarmAnswer };
+  survey: { params: SurveyParams; answer: SurveyAnswer };
   prepare: { params: PrepareParams; answer: PrepareAnswer };
   improve: { params: ImproveParams; answer: ImproveAnswer };
   explain: { params: ExplainParams; answer: ExplainAnswer };
@@ -611,6 +793,7 @@ export interface Requests {
 export interface Notifications {
   progress: ProgressParams;
   delta: DeltaParams;
+  suggestion: SuggestionParams;
   statusChanged: HostStatus;
 }
 
@@ -641,6 +824,7 @@ export const ERROR_CODES: Record<ErrorCode, number> = {
   modelUnsupported: 24,
   modelLoadFailed: 25,
   outOfMemory: 26,
+  profileNeeded: 27,
   workerStart: 30,
   workerCrashed: 31,
   generateFailed: 32,
@@ -664,6 +848,7 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   configure: 5000,
   configureFile: 5000,
   warm: null,
+  survey: 60000,
   prepare: null,
   improve: null,
   explain: null,

@@ -11,6 +11,7 @@ import type {
   HostStatus,
   ProgressParams,
   Requests,
+  SuggestionParams,
 } from "../generated/protocol";
 import { REAL_CLOCK, whenAborted } from "../lib/clock";
 import type { Clock } from "../lib/clock";
@@ -54,6 +55,8 @@ export class HostConnection {
   readonly onStatus = new Emitter<HostStatus>();
   /** Every piece of every answer, whoever asked for it. */
   readonly onDelta = new Emitter<DeltaParams>();
+  /** Something that the user may want to change. */
+  readonly onSuggestion = new Emitter<SuggestionParams>();
   readonly #connector: Connector;
   readonly #clock: Clock;
   readonly #listeners = new Map<string, AskOptions>();
@@ -249,6 +252,8 @@ export class HostConnection {
     if (name === "statusChanged") {
       this.#status = params as HostStatus;
       this.onStatus.fire(this.#status);
+    } else if (name === "suggestion") {
+      this.onSuggestion.fire(params as SuggestionParams);
     } else if (name === "progress") {
       const progress = params as ProgressParams;
       this.#listeners.get(progress.requestId)?.onProgress?.(progress);

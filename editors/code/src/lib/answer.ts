@@ -15,6 +15,13 @@ export function usageText(usage: Usage): string {
   return parts.join(", ");
 }
 
+/** What the context window was divided into: so short that a status bar does not cut it. */
+export function contextText(context: ContextUse): string {
+  const { selectionTokens, fileTokens, systemTokens, answerTokensMax, windowTokens } = context;
+  const given = `${selectionTokens} selected, ${fileTokens} file, ${systemTokens} instructions`;
+  return `Tokens: ${given}, up to ${answerTokensMax} answer, window ${windowTokens}`;
+}
+
 /** What of the file the model did not see. */
 export function omittedText(context: ContextUse): string | undefined {
   const omitted: string[] = [];

@@ -5,6 +5,8 @@
 import { ERROR_CODES } from "../generated/protocol";
 import type { ErrorAction, ErrorCode, ErrorInfo } from "../generated/protocol";
 
+import { sentence } from "./words";
+
 /** An {@link ErrorInfo} that can be thrown. */
 export class HostError extends Error {
   constructor(readonly info: ErrorInfo) {
@@ -43,6 +45,7 @@ const SEVERITIES: Record<ErrorCode, Severity> = {
   modelUnsupported: "error",
   modelLoadFailed: "error",
   outOfMemory: "error",
+  profileNeeded: "warning",
   workerStart: "error",
   workerCrashed: "error",
   generateFailed: "error",
@@ -57,11 +60,15 @@ const SEVERITIES: Record<ErrorCode, Severity> = {
   cancelled: "silent",
 };
 
-const ACTION_TITLES: Record<ErrorAction, string> = {
+/** The words on buttons. An ellipsis says that something is asked first. */
+export const ACTION_TITLES: Record<ErrorAction, string> = {
   retry: "Retry",
   showLog: "Show Log",
   openSettings: "Open Settings",
   reloadWindow: "Reload Window",
+  switchProfile: "Switch Profile…",
+  switchModel: "Switch Model…",
+  useFastProfile: "Use Fast Profile",
 };
 
 /** A button under an error. */
@@ -82,7 +89,7 @@ export interface RenderedError {
 export function renderError(info: ErrorInfo, canRetry = false): RenderedError {
   const severity = SEVERITIES[info.code];
   const what = info.cause === undefined ? info.message : `${info.message}: ${info.cause}`;
-  const text = [what, info.hint ?? ""].map(asSentence).filter(Boolean).join(" ");
+  const text = [what, info.hint ?? ""].map(sentence).filter(Boolean).join(" ");
   const actions = new Set<ErrorAction>();
   if (info.action !== undefined && (info.action !== "retry" || canRetry)) {
     actions.add(info.action);
@@ -135,10 +142,4 @@ export function isCancelled(error: unknown): boolean {
 /** The error of a request that the user stopped. */
 export function cancelled(): HostError {
   return new HostError({ code: "cancelled", message: "the request was cancelled" });
-}
-
-function asSentence(text: string): string {
-  const trimmed = text.trim();
-  const sentence = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
-  return sentence === "" || /[.!?…:]$/u.test(sentence) ? sentence : `${sentence}.`;
 }

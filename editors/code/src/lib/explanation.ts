@@ -4,7 +4,7 @@
  */
 import type { ErrorInfo, ExplainAnswer } from "../generated/protocol";
 
-import { cutText, omittedText, usageText } from "./answer";
+import { contextText, cutText, omittedText, usageText } from "./answer";
 import { renderError } from "./errors";
 import type { ErrorButton } from "./errors";
 
@@ -25,7 +25,7 @@ export interface Explanation {
   readonly stage: string;
   /** The Markdown so far. */
   readonly text: string;
-  /** Usage, and what was left out or cut. */
+  /** What was cut or left out, what it cost, and what the model was given. */
   readonly footnotes: readonly string[];
   /** Where it failed: what and what next. */
   readonly error: string;
@@ -62,7 +62,8 @@ export function grown(state: Explanation, delta: string): Explanation {
 
 /** The answer is whole. */
 export function answered(state: Explanation, answer: ExplainAnswer): Explanation {
-  const notes = [cutText(answer.finish), omittedText(answer.context), usageText(answer.usage)];
+  const { finish, context, usage } = answer;
+  const notes = [cutText(finish), omittedText(context), usageText(usage), contextText(context)];
   const text = answer.text.slice(0, EXPLANATION_CHARS_MAX);
   const footnotes = notes.filter((note) => note !== undefined);
   return { ...state, phase: "done", stage: "", text, footnotes, model: answer.model.name };

@@ -24,6 +24,9 @@ const ACTIONS: Record<ErrorAction, true> = {
   showLog: true,
   openSettings: true,
   reloadWindow: true,
+  switchProfile: true,
+  switchModel: true,
+  useFastProfile: true,
 };
 
 /** Reads what the view sent; nothing where it makes no sense. */

@@ -3,7 +3,7 @@
  * `features/models.ts` puts it on the screen.
  */
 
-import { size } from "./words";
+import { joined, size } from "./words";
 
 /** What a model is used for. */
 export type Use = "code" | "general";
@@ -194,10 +194,6 @@ function duration(seconds: number): string {
 
 function facts(item: Record<string, unknown>): string[] {
   return list(item["facts"]).map((fact) => `${text(fact["what"])}: ${text(fact["text"])}`);
-}
-
-function joined(parts: readonly string[]): string {
-  return parts.filter((part) => part !== "").join(", ");
 }
 
 function parse(line: string): unknown {

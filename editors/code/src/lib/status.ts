@@ -2,11 +2,11 @@
  * What the status bar says, for every state of connection and engine. Pure: `features/status.ts`
  * puts it on the screen.
  */
-import type { ErrorInfo, HostStatus } from "../generated/protocol";
+import type { Device, ErrorInfo, HostStatus, MemoryUse, Speed } from "../generated/protocol";
 import type { HostState } from "../host/connection";
 
 import { renderError } from "./errors";
-import { plain, size } from "./words";
+import { joined, plain, sentence, size } from "./words";
 
 /** Longest name or reason in the status bar, in characters. */
 const LABEL_CHARS_MAX = 40;
@@ -69,6 +69,15 @@ function engineView(status: HostStatus, running: boolean): StatusView {
 }
 
 function describeHost(status: HostStatus): string[] {
+  return [
+    ...describeModel(status),
+    ...status.notes.map((note) => plain(sentence(note))),
+    ...describeMachine(status),
+    ...describeProcesses(status),
+  ];
+}
+
+function describeModel(status: HostStatus): string[] {
   const details: string[] = [];
   if (status.model !== undefined) {
     const { name, architecture, sizeBytes, demo, attribution } = status.model;
@@ -77,24 +86,68 @@ function describeHost(status: HostStatus): string[] {
     // What a licence wants shown where the model is used.
     details.push(...attribution.map(plain));
   }
+  if (status.profile !== "") {
+    details.push(`Profile: ${plain(status.profile)}`);
+  }
   if (status.contextTokens !== undefined) {
     details.push(`Context window: ${status.contextTokens} tokens`);
   }
   if (status.memory !== undefined) {
-    const { weightsBytes, kvBytes, computeBytes } = status.memory;
-    const total = size(weightsBytes + kvBytes + computeBytes);
-    details.push(`Memory: ${total}, of these ${size(kvBytes)} for the context window`);
+    const [all, kv] = [total(status.memory), size(status.memory.kvBytes)];
+    details.push(`Memory: ${all}, of these ${kv} for the context window`);
   }
-  if (status.worker !== undefined) {
-    const { device, llamaBuild, pid } = status.worker;
-    details.push(
-      `Device: ${plain(device)}`,
-      `llama.cpp: ${plain(llamaBuild)}`,
-      `Worker process: ${pid}`,
-    );
+  if (status.speed !== undefined) {
+    details.push(`Speed of the last answer: ${speedText(status.speed)}`);
   }
-  details.push(`Host process: ${status.pid}`);
   return details;
+}
+
+/** What the model in use shares the machine with. */
+function describeMachine(status: HostStatus): string[] {
+  const details: string[] = [];
+  if (status.worker !== undefined && status.worker.device !== "") {
+    details.push(`Device: ${plain(status.worker.device)}`);
+  }
+  if (status.devices.length > 0) {
+    details.push(`Devices found: ${status.devices.map(deviceText).join("; ")}`);
+  }
+  for (const { model, contextTokens, memory, device, pid } of status.residents) {
+    if (pid !== status.worker?.pid) {
+      const facts = `${total(memory)}, ${contextTokens} tokens, ${plain(device)}`;
+      details.push(`Loaded too: ${plain(model.name)} (${facts})`);
+    }
+  }
+  if (status.freeBytes !== undefined) {
+    details.push(`Free memory: ${size(status.freeBytes)}`);
+  }
+  return details;
+}
+
+function describeProcesses({ worker, pid }: HostStatus): string[] {
+  const host = `Host process: ${pid}`;
+  return worker === undefined
+    ? [host]
+    : [`llama.cpp: ${plain(worker.llamaBuild)}`, `Worker process: ${worker.pid}`, host];
+}
+
+function deviceText({ name, description, gpu, memoryBytes }: Device): string {
+  const memory = memoryBytes > 0 ? size(memoryBytes) : "";
+  const facts = joined([plain(name), gpu ? "GPU" : "", memory]);
+  return description === "" ? facts : `${plain(description)} (${facts})`;
+}
+
+function speedText({ readTokensPerS, writtenTokensPerS }: Speed): string {
+  const reads = readTokensPerS > 0 ? `reads ${rate(readTokensPerS)}, ` : "";
+  return `${reads}writes ${rate(writtenTokensPerS)} tokens/s`;
+}
+
+/** With two digits: no speed is steadier than that. */
+function rate(perSecond: number): number {
+  return Number(perSecond.toPrecision(2));
+}
+
+function total({ weightsBytes, kvBytes, computeBytes }: MemoryUse): string {
+  return size(weightsBytes + kvBytes + computeBytes);
 }
 
 function spinning(label: string, details: readonly string[]): StatusView {

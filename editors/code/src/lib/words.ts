@@ -8,6 +8,18 @@ export function plain(text: string): string {
     .trim();
 }
 
+/** A clause as a sentence: it begins with a capital letter and has an end. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  const whole = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return whole === "" || /[.!?…:]$/u.test(whole) ? whole : `${whole}.`;
+}
+
+/** What there is of these, with a comma between. */
+export function joined(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(", ");
+}
+
 /** Bytes in the units of disks. */
 export function size(bytes: number): string {
   const [unit, name] = bytes >= 1e9 ? [1e9, "GB"] : bytes >= 1e6 ? [1e6, "MB"] : [1e3, "kB"];

@@ -19,8 +19,8 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
         .iter()
         .filter(|entry| installed.iter().all(|it| it.model.id != entry.id || it.problem.is_some()))
         .collect();
-    let settings = models.settings();
-    let (code, general) = (settings.code_model.as_str(), settings.for_general());
+    let (code, general) = models.in_use();
+    let (code, general) = (code.as_str(), general.as_str());
     if json {
         output::value(&json!({
             "codeModel": code,

@@ -77,6 +77,13 @@ impl Models {
         settings_file::resolved(&self.places).settings
     }
 
+    /// The models in use for code and for everything else.
+    fn in_use(&self) -> (String, String) {
+        let settings = self.settings();
+        let used = |references: &[String]| settings_file::model_in_use(&self.places, references);
+        (used(&settings.code_models()), used(&settings.general_models()))
+    }
+
     fn import(
         &self,
         path: &Path,
@@ -110,9 +117,10 @@ impl Models {
         let model = self.store.model(id)?;
         if let Some(status) = self.host_status()? {
             let path = self.store.path_of(id).ok();
-            let is_loaded = status.model.as_ref().is_some_and(|loaded| {
-                loaded.reference == id
-                    || path.is_some_and(|path| *loaded.reference == *path.to_string_lossy())
+            let is_loaded = status.residents.iter().any(|resident| {
+                let loaded = &resident.model.reference;
+                *loaded == id
+                    || path.as_ref().is_some_and(|path| **loaded == *path.to_string_lossy())
             });
             if is_loaded {
                 let message = format!("`{id}` is loaded");
@@ -131,12 +139,13 @@ impl Models {
         } else {
             output::line(&format!("`{id}` is removed; another model has the same file."));
         }
+        // Of those that the user has named; a profile's model may be missing.
         let settings = self.settings();
-        for (used, words, option) in [
-            (settings.code_model.as_str(), "for code", ""),
-            (&settings.general_model, "for everything but code", " --for general"),
+        for (named, words, option) in [
+            (settings.code_models(), "for code", ""),
+            (settings.general_models(), "for everything but code", " --for general"),
         ] {
-            if used == id {
+            if named == [id] {
                 output::note(&format!(
                     "`{id}` is still the model {words}: choose another with `localcoder models use \
                      ID{option}`, or `demo`."

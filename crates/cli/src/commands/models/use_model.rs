@@ -2,6 +2,7 @@
 //! Other settings in it stay as they are.
 
 use localcoder_protocol::ErrorInfo;
+use localcoder_settings::LARGE_PARAMETERS;
 use serde_json::{Value, json};
 
 use super::Models;
@@ -43,6 +44,12 @@ pub(super) fn run(
         return Ok(());
     }
     output::line(&format!("`{value}` is the model {words} from now on."));
+    if let Some(profile) = needed_profile(models, id) {
+        output::note(&format!(
+            "It is a large one, which the profile `{profile}` does not load: `localcoder profiles \
+             use heavy` chooses one that does."
+        ));
+    }
     if let Some(other) = overridden {
         output::note(&format!(
             "The editor's own setting `localcoder.{key}` is `{other}` and counts more: change it \
@@ -50,4 +57,12 @@ pub(super) fn run(
         ));
     }
     Ok(())
+}
+
+/// The profile in force, where it does not load a model of this size.
+fn needed_profile(models: &Models, id: &str) -> Option<String> {
+    let settings = models.settings();
+    let parameters = models.store.model(id).ok()?.parameters;
+    let refused = parameters >= LARGE_PARAMETERS && !settings.profile.large_models;
+    refused.then_some(settings.profile.name)
 }

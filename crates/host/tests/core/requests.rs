@@ -1,15 +1,11 @@
-//! The host's core in memory: a scripted worker and clients, a clock that the test moves.
-
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod rig;
+//! Requests from their call to their end, and what workers, clients and time do to them.
 
 use localcoder_host::core::{ClientId, Event};
 use localcoder_protocol::{DOCUMENT_BYTES_MAX, ErrorCode, ErrorInfo, PROTOCOL_VERSION, WorkerId};
 use localcoder_transport::{Id, Message};
 use serde_json::{Value, json};
 
-use rig::{Rig, demo_header};
+use crate::rig::{Rig, demo_header};
 
 fn request(request_id: &str, text: &str, start: u32, end: u32) -> Value {
     json!({

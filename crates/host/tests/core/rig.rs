@@ -1,25 +1,35 @@
 //! A host in memory with what it did, and a worker that answers as the test says.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use localcoder_gguf::Header;
+use localcoder_gguf::{Header, KvType, RunShape};
 use localcoder_host::ModelFile;
 use localcoder_host::core::{ClientId, Effect, Event, Host, HostConfig, WorkerEnding};
 use localcoder_model_store::Sampling;
 use localcoder_protocol::{
-    BUILD_ID, ClientKind, ErrorCode, ErrorInfo, FinishReason, HelloParams, ModelInfo,
+    BUILD_ID, ClientKind, ErrorCode, ErrorInfo, FinishReason, HelloParams, MemoryUse, ModelInfo,
     PROTOCOL_VERSION, Usage, WORKER_VERSION, WorkerId,
 };
 use localcoder_transport::{Id, Message};
 use serde_json::{Value, json};
+
+/// What a worker was asked.
+#[derive(Debug, Clone)]
+struct WorkerCall {
+    generation: u64,
+    id: i64,
+    method: String,
+    params: Value,
+}
 
 /// See the module.
 pub(crate) struct Rig {
     host: Host,
     pub(crate) now_ms: u64,
     sent: Vec<(ClientId, Message)>,
-    worker_calls: Vec<(i64, String, Value)>,
+    worker_calls: Vec<WorkerCall>,
     /// Generations of workers that were started.
     pub(crate) started: Vec<u64>,
     /// Generations of workers that were killed.
@@ -37,6 +47,19 @@ pub(crate) struct Rig {
     pub(crate) editor_settings_kept: Vec<String>,
     /// Answers greeting, loading and counting by itself.
     pub(crate) cooperative: bool,
+    /// Generations that the host has cancelled, and those that have ended.
+    cancelled: BTreeSet<i64>,
+    ended: BTreeSet<i64>,
+    /// A call that no worker answers.
+    pub(crate) unanswered: &'static str,
+    /// What the worker could compute on.
+    pub(crate) devices: Value,
+    /// All memory of the machine, where models take some of it.
+    pub(crate) machine_bytes: Option<u64>,
+    /// What is loaded, by generation: reference, and what it takes.
+    pub(crate) loaded: BTreeMap<u64, (String, MemoryUse)>,
+    /// How every load on a GPU ends.
+    pub(crate) load_error: Option<ErrorInfo>,
     /// Memory that the system has left; `None` where it does not tell.
     pub(crate) free_bytes: Option<u64>,
     next_id: i64,
@@ -89,6 +112,15 @@ impl Rig {
             kept: None,
             editor_settings_kept: Vec::new(),
             cooperative: true,
+            cancelled: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            unanswered: "",
+            devices: json!([
+                {"name": "CPU", "description": "a processor", "gpu": false, "memoryBytes": 0},
+            ]),
+            load_error: None,
+            machine_bytes: None,
+            loaded: BTreeMap::new(),
             free_bytes: None,
             next_id: 100,
         }
@@ -101,10 +133,12 @@ impl Rig {
                 match effect {
                     Effect::Send(client, message) => self.sent.push((client, message)),
                     Effect::Close(_) => {}
-                    Effect::InspectModel { reference } => {
-                        let result = inspect(&reference);
-                        let (result, free_bytes) = (Box::new(result), self.free_bytes);
-                        events.push(Event::ModelInspected { reference, result, free_bytes });
+                    Effect::InspectModel { references } => {
+                        let mut found = references.iter().map(|reference| inspect(reference));
+                        let first = found.find(|result| result.is_ok());
+                        let result = Box::new(first.unwrap_or_else(|| inspect(&references[0])));
+                        let free_bytes = self.free_bytes.or_else(|| self.free_of_machine());
+                        events.push(Event::ModelInspected { references, result, free_bytes });
                     }
                     Effect::StartWorker { generation } => {
                         self.started.push(generation);
@@ -133,22 +167,107 @@ impl Rig {
             panic!("the host only calls its worker")
         };
         let answer = self.cooperation(generation, &method, &params);
-        self.worker_calls.push((id, method, params));
+        match method.as_str() {
+            "cancel" => {
+                self.cancelled.insert(params["requestId"].as_i64().unwrap());
+            }
+            "loadModel" if answer.is_some() => {
+                let reference = params["modelRef"].as_str().unwrap().to_owned();
+                self.loaded.insert(generation, (reference, self.loads_as(&params).1));
+                self.check_memory();
+            }
+            "unloadModel" => {
+                self.loaded.remove(&generation);
+            }
+            _ => {}
+        }
+        let refused = self.load_error.clone().filter(|_| {
+            self.cooperative && method == "loadModel" && params["profile"]["gpuLayers"] != 0
+        });
+        if let Some(error) = refused {
+            self.loaded.remove(&generation);
+            self.worker_calls.push(WorkerCall { generation, id, method, params });
+            return Some(worker_answer(generation, id, Err(error)));
+        }
+        self.worker_calls.push(WorkerCall { generation, id, method, params });
         answer.map(|answer| worker_answer(generation, id, Ok(answer)))
+    }
+
+    /// The window that a load makes, and what it takes.
+    fn loads_as(&self, params: &Value) -> (u64, MemoryUse) {
+        let file = inspect(params["modelRef"].as_str().unwrap()).unwrap();
+        let asked = params["profile"]["contextTokens"].as_u64().unwrap();
+        let window = asked.min(u64::from(file.info.trained_context_tokens));
+        let Some(header) = &file.header else {
+            let memory = MemoryUse { weights_bytes: 300, kv_bytes: 200, compute_bytes: 100 };
+            return (window, memory);
+        };
+        let estimate = header.estimate(RunShape {
+            context_tokens: u32::try_from(window).unwrap(),
+            batch_tokens: 256,
+            output_tokens: 32,
+            kv: KvType::F16,
+            flash_attention: false,
+        });
+        let memory = MemoryUse {
+            weights_bytes: estimate.weights_bytes,
+            kv_bytes: estimate.kv_bytes,
+            compute_bytes: estimate.compute_bytes,
+        };
+        (window, memory)
+    }
+
+    fn has_gpu(&self) -> bool {
+        self.devices.as_array().unwrap().iter().any(|device| device["gpu"] == true)
+    }
+
+    /// Pages of files count as free, as systems have it.
+    fn free_of_machine(&self) -> Option<u64> {
+        let taken = self.loaded.values().map(|(_, it)| it.kv_bytes + it.compute_bytes);
+        Some(self.machine_bytes?.saturating_sub(taken.sum()))
+    }
+
+    /// No model is there twice, and all together are no more than there is.
+    fn check_memory(&self) {
+        let mut references: Vec<&String> = self.loaded.values().map(|(it, _)| it).collect();
+        references.sort_unstable();
+        references.dedup();
+        assert_eq!(references.len(), self.loaded.len(), "twice: {:?}", self.loaded);
+        if let Some(all) = self.machine_bytes {
+            let taken: u64 = self.loaded.values().map(|(_, memory)| memory.total_bytes()).sum();
+            assert!(taken <= all, "{taken} of {all}: {:?}", self.loaded);
+        }
+    }
+
+    /// What the host says of itself.
+    pub(crate) fn status(&mut self, client: ClientId) -> Value {
+        let id = self.request(client, "status", json!({}));
+        self.answer(id).unwrap()
+    }
+
+    /// Names of the models that are loaded, in the order of their workers.
+    pub(crate) fn residents(&self) -> Vec<&str> {
+        self.loaded.values().map(|(reference, _)| reference.as_str()).collect()
     }
 
     fn cooperation(&self, generation: u64, method: &str, params: &Value) -> Option<Value> {
         let worker = WorkerId { slot: 0, generation };
         match method {
-            _ if !self.cooperative => None,
+            _ if !self.cooperative || method == self.unanswered => None,
             "hello" => Some(json!({
                 "workerVersion": WORKER_VERSION, "buildId": BUILD_ID, "pid": 500,
                 "llamaBuild": "test", "worker": worker,
             })),
-            "loadModel" => Some(json!({
-                "worker": worker, "contextTokens": 2048, "threads": 1, "device": "CPU", "loadMs": 1,
-                "memory": {"weightsBytes": 3, "kvBytes": 2, "computeBytes": 1},
-            })),
+            "devices" => Some(json!({"worker": worker, "devices": self.devices})),
+            "unloadModel" => Some(json!({})),
+            "loadModel" => {
+                let (context_tokens, memory) = self.loads_as(params);
+                let on_cpu = params["profile"]["gpuLayers"] == 0 || !self.has_gpu();
+                Some(json!({
+                    "worker": worker, "contextTokens": context_tokens, "threads": 1, "loadMs": 1,
+                    "device": if on_cpu { "CPU" } else { "GPU" }, "memory": memory,
+                }))
+            }
             "countTokens" => {
                 let texts = params["texts"].as_array().unwrap();
                 let counts: Vec<usize> =
@@ -217,28 +336,61 @@ impl Rig {
 
     /// Parameters of every call of the worker by that name.
     pub(crate) fn calls(&self, method: &str) -> Vec<&Value> {
-        let calls = self.worker_calls.iter().filter(|(_, name, _)| name == method);
-        calls.map(|(_, _, params)| params).collect()
+        let calls = self.worker_calls.iter().filter(|call| call.method == method);
+        calls.map(|call| &call.params).collect()
     }
 
     /// When the worker was first called by that name, counted from 0.
     pub(crate) fn order_of(&self, method: &str) -> Option<usize> {
-        self.worker_calls.iter().position(|(_, name, _)| name == method)
+        self.worker_calls.iter().position(|call| call.method == method)
     }
 
     /// The number of the last call of the worker by that name.
     pub(crate) fn open_call(&self, method: &str) -> i64 {
-        let call = self.worker_calls.iter().rev().find(|(_, name, _)| name == method);
-        call.unwrap_or_else(|| panic!("the worker was not asked to `{method}`")).0
+        self.last_call(method).id
+    }
+
+    fn last_call(&self, method: &str) -> &WorkerCall {
+        let call = self.worker_calls.iter().rev().find(|call| call.method == method);
+        call.unwrap_or_else(|| panic!("the worker was not asked to `{method}`"))
+    }
+
+    /// Whether a generation runs that was not ended yet.
+    pub(crate) fn is_writing(&self) -> bool {
+        let asked = self.worker_calls.iter().rev().find(|call| call.method == "generate");
+        asked.is_some_and(|call| {
+            !self.ended.contains(&call.id) && !self.cancelled.contains(&call.id)
+        })
+    }
+
+    /// Parameters of the generations that the host has cancelled.
+    pub(crate) fn cancelled_calls(&self) -> Vec<Value> {
+        let calls = self.worker_calls.iter().filter(|call| self.cancelled.contains(&call.id));
+        calls.map(|call| call.params.clone()).collect()
+    }
+
+    /// Workers end what they were told to.
+    pub(crate) fn end_what_was_cancelled(&mut self) {
+        while let Some(call) =
+            self.cancelled.iter().find(|call| !self.ended.contains(call)).copied()
+        {
+            self.end_cancelled(call);
+        }
     }
 
     fn generation(&self) -> u64 {
         *self.started.last().expect("a worker was started")
     }
 
+    /// The worker that was asked for the last text, and the number of that call.
+    fn writing(&self) -> (u64, i64) {
+        let call = self.last_call("generate");
+        (call.generation, call.id)
+    }
+
     /// The worker writes text for the last generation.
     pub(crate) fn write(&mut self, text: &str) {
-        let (generation, call) = (self.generation(), self.open_call("generate"));
+        let (generation, call) = self.writing();
         let worker = WorkerId { slot: 0, generation };
         let params = json!({"worker": worker, "requestId": call, "text": text});
         let message = Message::Notification { method: "token".to_owned(), params };
@@ -247,13 +399,19 @@ impl Rig {
 
     /// The worker ends the last generation.
     pub(crate) fn finish(&mut self) {
-        let (generation, call) = (self.generation(), self.open_call("generate"));
+        self.finish_with(Usage { generated_tokens: 3, ..Usage::default() });
+    }
+
+    /// The same with what it took.
+    pub(crate) fn finish_with(&mut self, usage: Usage) {
+        let (generation, call) = self.writing();
+        self.ended.insert(call);
         let answer = json!({
             "worker": WorkerId { slot: 0, generation },
             "finish": FinishReason::EndOfTurn,
             "heldTokens": 7,
             "measured": {"repackingPays": true, "stepCosts": [{"rows": 1, "timeUs": 900}]},
-            "usage": Usage { generated_tokens: 3, ..Usage::default() },
+            "usage": usage,
         });
         self.event(worker_answer(generation, call, Ok(answer)));
     }
@@ -261,16 +419,24 @@ impl Rig {
     /// The worker answers a call as cancelled.
     pub(crate) fn end_cancelled(&mut self, call: i64) {
         let error = ErrorInfo::new(ErrorCode::Cancelled, "stopped");
-        self.event(worker_answer(self.generation(), call, Err(error)));
+        self.ended.insert(call);
+        let asked = self.worker_calls.iter().find(|asked| asked.id == call);
+        let generation = asked.expect("the worker was asked").generation;
+        self.event(worker_answer(generation, call, Err(error)));
     }
 
-    /// The worker dies.
+    /// The worker that was started last dies.
     pub(crate) fn kill(&mut self) {
+        self.kill_generation(self.generation());
+    }
+
+    pub(crate) fn kill_generation(&mut self, generation: u64) {
+        self.loaded.remove(&generation);
         let ending = WorkerEnding {
             description: "it was killed".to_owned(),
             last_lines: vec!["last words".to_owned()],
         };
-        self.event(Event::WorkerEnded { generation: self.generation(), ending });
+        self.event(Event::WorkerEnded { generation, ending });
     }
 
     /// Lets time pass, ticking whenever the host wants to be woken.
@@ -310,21 +476,40 @@ fn worker_answer(generation: u64, id: i64, result: Result<Value, ErrorInfo>) -> 
 
 /// Of the bundled model.
 pub(crate) fn demo_header() -> Header {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
-    let bytes = std::fs::read(path).unwrap();
-    Header::read(bytes.as_slice(), bytes.len() as u64).unwrap()
+    static HEADER: LazyLock<Header> = LazyLock::new(|| {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
+        let bytes = std::fs::read(path).unwrap();
+        Header::read(bytes.as_slice(), bytes.len() as u64).unwrap()
+    });
+    HEADER.clone()
 }
 
+/// `size-N-NAME`: a model of so many megabytes that takes a window of 8,192 tokens; `large-…`: one
+/// of 14 billion parameters.
 fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
-    if reference == "missing" {
-        return Err(ErrorInfo::new(ErrorCode::ModelNotFound, "there is no such model"));
+    if reference == "missing" || reference.starts_with("qwen") || reference.starts_with("llama") {
+        let text = format!("no model `{reference}` is installed");
+        return Err(ErrorInfo::new(ErrorCode::ModelNotFound, text));
     }
+    let megabytes: Option<u64> =
+        reference.strip_prefix("size-").and_then(|rest| rest.split('-').next()?.parse().ok());
+    let header = match reference {
+        _ if megabytes.is_some() || reference.starts_with("large-") => {
+            let mut header = demo_header();
+            header.tensor_bytes = megabytes.unwrap_or(1) * 1_000_000;
+            if reference.starts_with("large-") {
+                header.parameters = 14_700_000_000;
+            }
+            Some(Arc::new(header))
+        }
+        _ => reference.starts_with("measured").then(|| Arc::new(demo_header())),
+    };
     let info = ModelInfo {
         reference: reference.to_owned(),
         name: reference.to_owned(),
         architecture: "qwen2".to_owned(),
-        size_bytes: 1,
-        trained_context_tokens: 2048,
+        size_bytes: megabytes.unwrap_or(1) * 1_000_000,
+        trained_context_tokens: if megabytes.is_some() { 8192 } else { 2048 },
         demo: false,
         attribution: Vec::new(),
     };
@@ -336,7 +521,7 @@ fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
         path: PathBuf::from(reference),
         info,
         modified: None,
-        header: (reference == "measured").then(|| Arc::new(demo_header())),
+        header,
         chat_template: (reference == "lively").then(|| "{{ messages }}".to_owned()),
         sampling,
     })

@@ -1,0 +1,435 @@
+//! Requests on their way to a model: its file is checked, a place is found for it, it is loaded.
+//! The first that is ready and whose model nobody has taken is worked on; `run` does that.
+//!
+//! A request that waits for a load lets others pass whose model is loaded, but not into a place
+//! that it waits for: so nobody waits for ever.
+
+use localcoder_protocol::{ErrorInfo, KvStorage, LoadProfile, PrepareAnswer, Stage, WarmAnswer};
+use localcoder_settings::{Acceleration, Mode, Settings};
+
+use super::engine::WorkerState;
+use super::event::Effect;
+use super::job::{Job, Step, Work};
+use super::placing::{Held, Place, place};
+use super::slots::{SLOTS, SlotId, Slots};
+use super::{Host, QUEUE_MAX, errors, fit};
+use crate::ModelFile;
+
+/// Prompt tokens computed in one step. Small enough that a cancel takes effect within one on
+/// backends that can't be interrupted, large enough for the batched kernels.
+const BATCH_TOKENS: u32 = 256;
+/// The same in stability mode: less memory for a step, and pauses for the rest of the machine.
+const CAREFUL_BATCH_TOKENS: u32 = 64;
+/// What is free now is another number after this long.
+const LOOK_AGAIN_MS: u64 = 1_000;
+/// Windows between the largest and the smallest that a profile allows.
+const WINDOW_STEP_TOKENS: u32 = 2_048;
+
+/// How a model may be run for a request.
+struct Wanted {
+    file: ModelFile,
+    /// With the smallest window that does.
+    profile: LoadProfile,
+    /// Tokens of the largest window that is of use.
+    most_tokens: u32,
+}
+
+impl Wanted {
+    /// Whether a loaded model will do.
+    fn is(&self, file: &ModelFile, profile: &LoadProfile) -> bool {
+        let window = self.profile.context_tokens..=self.most_tokens;
+        self.file == *file
+            && window.contains(&profile.context_tokens)
+            && LoadProfile { context_tokens: profile.context_tokens, ..self.profile } == *profile
+    }
+
+    /// The profiles that would do, the best first.
+    fn profiles(&self) -> Vec<LoadProfile> {
+        let least = self.profile.context_tokens;
+        let mut windows = vec![self.most_tokens];
+        while windows.last().is_some_and(|window| *window > least) {
+            let smaller = windows.last().map_or(least, |it| it.saturating_sub(WINDOW_STEP_TOKENS));
+            windows.push(smaller.max(least));
+        }
+        windows.into_iter().map(|it| LoadProfile { context_tokens: it, ..self.profile }).collect()
+    }
+}
+
+/// What requests further in front want with the places.
+#[derive(Debug, Default, Clone, Copy)]
+struct InFront {
+    /// A place that one waits for, to load its model there: nobody else may take it.
+    claimed: [bool; SLOTS],
+    /// A place whose model one waits to use: nobody may unload it.
+    used: [bool; SLOTS],
+}
+
+/// Where the model that a request wants is.
+enum Standing {
+    Ready(SlotId),
+    Coming(SlotId, f32),
+    Elsewhere,
+}
+
+impl Host {
+    pub(super) fn queue_job(&mut self, job: Job) {
+        // A model can be loaded beside what is being read; all else wants the processor.
+        if !matches!(job.work, Work::Warm) {
+            self.drop_preparation();
+        }
+        let waits = self.active.is_some();
+        if waits {
+            self.tell(&job, Stage::Queued, None, "Waiting for another request".to_owned());
+        }
+        if job.is_preparation() && (waits || !self.queue.is_empty() || !self.works_ahead()) {
+            self.reply_unprepared(&job);
+            return;
+        }
+        self.queue.push_back(job);
+    }
+
+    /// Whether anything is done that nobody has asked for yet.
+    pub(super) fn works_ahead(&self) -> bool {
+        self.settings.mode == Mode::Performance && !self.saves_power && !self.short_of_memory
+    }
+
+    /// Whether no request is on its way.
+    pub(super) fn nobody_waits(&self) -> bool {
+        self.active.is_none() && self.queue.is_empty()
+    }
+
+    /// Makes way for what is really wanted.
+    pub(super) fn drop_preparation(&mut self) {
+        if self.active.as_ref().is_some_and(Job::is_preparation) {
+            self.fail_active(errors::cancelled());
+        }
+        if let Some(index) = self.queue.iter().position(Job::is_preparation)
+            && let Some(job) = self.queue.remove(index)
+        {
+            self.reply_unprepared(&job);
+        }
+    }
+
+    pub(super) fn reply_unprepared(&mut self, job: &Job) {
+        if let (Some(client), Work::Prepare(_)) = (job.client, &job.work) {
+            let answer = serde_json::to_value(PrepareAnswer { prepared: false });
+            self.reply(client, job.id.clone(), Ok(answer.expect("protocol types serialize")));
+        }
+    }
+
+    /// Moves everything as far as it can go without waiting.
+    pub(super) fn advance(&mut self) {
+        if self.exited {
+            return;
+        }
+        // Each round that does anything may have made room for others; whatever is done leaves an
+        // effect or one request fewer, so it ends.
+        for _ in 0..=2 * QUEUE_MAX {
+            let before = (self.queue.len(), self.effects.len(), self.active.is_some());
+            self.inspect_queued();
+            let mut in_front = InFront::default();
+            let mut index = 0;
+            while index < self.queue.len() {
+                self.advance_queued(index, &mut in_front);
+                index += 1;
+            }
+            if before == (self.queue.len(), self.effects.len(), self.active.is_some()) {
+                return;
+            }
+        }
+    }
+
+    fn inspect_queued(&mut self) {
+        let mut wanted: Vec<Vec<String>> = Vec::new();
+        for job in self.queue.iter_mut().filter(|job| job.step == Step::Queued) {
+            job.step = Step::Inspecting;
+            if !wanted.contains(&job.references) {
+                wanted.push(job.references.clone());
+            }
+        }
+        for references in wanted {
+            self.effects.push(Effect::InspectModel { references });
+        }
+    }
+
+    /// What is free has changed: whoever still waits for a place looks at it again.
+    pub(super) fn look_again(&mut self) {
+        for job in self.queue.iter_mut().filter(|job| job.step == Step::NeedsModel) {
+            job.step = Step::Queued;
+        }
+    }
+
+    pub(super) fn model_inspected(
+        &mut self,
+        references: &[String],
+        result: Result<ModelFile, ErrorInfo>,
+        free_bytes: Option<u64>,
+    ) {
+        self.free_bytes = free_bytes;
+        self.surveyed(references, &result, free_bytes);
+        self.suggest(references, &result);
+        let mut index = 0;
+        while index < self.queue.len() {
+            let job = &mut self.queue[index];
+            if job.step != Step::Inspecting || job.references != references {
+                index += 1;
+                continue;
+            }
+            match &result {
+                Ok(file) => {
+                    job.file = Some(file.clone());
+                    job.free_bytes = free_bytes;
+                    job.inspected_ms = self.now_ms;
+                    job.step = Step::NeedsModel;
+                    index += 1;
+                }
+                Err(error) => {
+                    if references == self.settings.code_models() && !job.is_preparation() {
+                        self.failed = Some(error.clone());
+                    }
+                    self.fail_queued(index, error.clone());
+                }
+            }
+        }
+    }
+
+    fn advance_queued(&mut self, index: usize, in_front: &mut InFront) {
+        let job = &self.queue[index];
+        let (Step::NeedsModel, Some(file)) = (job.step, job.file.clone()) else { return };
+        let wanted = self.wanted(file, &job.settings);
+        match self.standing(&wanted) {
+            Standing::Ready(slot) => self.model_is_ready(index, slot, in_front),
+            Standing::Coming(slot, fraction) => {
+                self.queue[index].slot = Some(slot);
+                let name = &wanted.file.info.name;
+                self.tell_queued(index, Some(fraction), || format!("Loading {name}"));
+            }
+            Standing::Elsewhere if self.queue[index].is_preparation() => {
+                self.fail_queued(index, errors::cancelled());
+            }
+            Standing::Elsewhere if self.is_too_old(index) => {
+                self.queue[index].step = Step::Queued;
+                self.inspect_queued();
+            }
+            Standing::Elsewhere => self.find_place(index, &wanted, in_front),
+        }
+    }
+
+    fn is_too_old(&self, index: usize) -> bool {
+        self.now_ms > self.queue[index].inspected_ms + LOOK_AGAIN_MS
+    }
+
+    fn wanted(&self, file: ModelFile, settings: &Settings) -> Wanted {
+        let careful = settings.mode == Mode::Stability;
+        let trained = file.info.trained_context_tokens;
+        let profile = LoadProfile {
+            context_tokens: settings.context_tokens.min(trained),
+            batch_tokens: if careful { CAREFUL_BATCH_TOKENS } else { BATCH_TOKENS },
+            repack: !careful,
+            threads: 0,
+            kv: KvStorage::F16,
+            gpu_layers: match settings.acceleration {
+                _ if self.gpu_failure.is_some() => Some(0),
+                Acceleration::Auto | Acceleration::Gpu => None,
+                Acceleration::Cpu => Some(0),
+            },
+        };
+        let most_tokens = settings.context_tokens_most.min(trained);
+        Wanted { file, profile, most_tokens }
+    }
+
+    /// How a model would be run, and the largest window that would be of use.
+    pub(super) fn profile_for(&self, file: &ModelFile, settings: &Settings) -> Vec<LoadProfile> {
+        self.wanted(file.clone(), settings).profiles()
+    }
+
+    fn standing(&self, wanted: &Wanted) -> Standing {
+        for (slot, engine) in self.slots.iter() {
+            if let Some(loaded) = &engine.loaded
+                && wanted.is(&loaded.file, &loaded.profile)
+            {
+                return Standing::Ready(slot);
+            }
+            if let Some(loading) = &engine.loading
+                && wanted.is(&loading.file, &loading.profile)
+            {
+                return Standing::Coming(slot, loading.fraction);
+            }
+        }
+        Standing::Elsewhere
+    }
+
+    fn model_is_ready(&mut self, index: usize, slot: SlotId, in_front: &mut InFront) {
+        self.queue[index].slot = Some(slot);
+        if let Work::Warm = self.queue[index].work {
+            self.warmed(index, slot);
+            return;
+        }
+        let engine = &self.slots[slot];
+        let comes = engine.stale.is_some() || engine.prefix.is_awaited();
+        if self.active.is_some() || in_front.claimed[slot] || comes {
+            in_front.used[slot] = true;
+            return;
+        }
+        let Some(job) = self.queue.remove(index) else { return };
+        self.slots[slot].used_ms = self.now_ms;
+        self.active = Some(job);
+        self.begin(slot);
+    }
+
+    fn warmed(&mut self, index: usize, slot: SlotId) {
+        let Some(job) = self.queue.remove(index) else { return };
+        if let Some(client) = job.client {
+            let answer = serde_json::to_value(WarmAnswer { loaded: true });
+            self.reply(client, job.id, Ok(answer.expect("protocol types serialize")));
+        }
+        if job.ahead {
+            self.rearm(slot);
+        }
+    }
+
+    fn find_place(&mut self, index: usize, wanted: &Wanted, in_front: &mut InFront) {
+        self.queue[index].slot = None;
+        let job = &self.queue[index];
+        let profiles = wanted.profiles();
+        if let Some(error) = self.refusal_of_large(&wanted.file, &job.settings) {
+            self.fail_queued(index, error);
+            return;
+        }
+        let needed = |profile: &LoadProfile| {
+            let measured = self.memory_of(&wanted.file, profile);
+            fit::needed(&wanted.file, profile, measured).map_or(0, |needed| needed.bytes)
+        };
+        let needed: Vec<u64> = profiles.iter().map(needed).collect();
+        let mut held = [Held::Nothing; SLOTS];
+        for slot in Slots::ids() {
+            held[slot] = match self.held(slot) {
+                _ if in_front.claimed[slot] => Held::Moving,
+                Held::Model { bytes, mapped_bytes, used_ms, .. } if in_front.used[slot] => {
+                    Held::Model { bytes, mapped_bytes, used_ms, idle: false }
+                }
+                held => held,
+            };
+        }
+        match place(&needed, job.free_bytes, &held, self.slot_of_file(&wanted.file)) {
+            Place::Here { slot, window } => {
+                self.load_into(
+                    index,
+                    self.running_instead_of(slot),
+                    &wanted.file,
+                    profiles[window],
+                );
+            }
+            Place::After(slots) => {
+                for slot in &slots {
+                    self.unload_model(*slot);
+                }
+            }
+            Place::Wait(slots) => {
+                for slot in slots {
+                    in_front.claimed[slot] = true;
+                    let reads_ahead = |job: &Job| job.slot == Some(slot) && job.is_preparation();
+                    if self.active.as_ref().is_some_and(reads_ahead) {
+                        self.fail_active(errors::cancelled());
+                    }
+                }
+            }
+            Place::NoRoom(free) => {
+                let last = profiles.len() - 1;
+                let error = fit::too_large(&wanted.file, &profiles[last], needed[last], free);
+                self.failed = Some(error.clone());
+                self.fail_queued(index, error);
+            }
+        }
+    }
+
+    /// A large model is loaded only where its profile says so.
+    pub(super) fn refusal_of_large(
+        &self,
+        file: &ModelFile,
+        settings: &Settings,
+    ) -> Option<ErrorInfo> {
+        let large = file.header.as_ref().is_some_and(|header| fit::is_large(header));
+        (large && !settings.profile.large_models)
+            .then(|| fit::not_allowed(file, &settings.profile.name))
+    }
+
+    fn held(&self, slot: SlotId) -> Held {
+        let engine = &self.slots[slot];
+        let works = self.active.as_ref().is_some_and(|job| job.slot == Some(slot));
+        match &engine.loaded {
+            _ if engine.loading.is_some() => Held::Moving,
+            None if engine.awaits(&[super::engine::Call::Unload]) => Held::Moving,
+            None => Held::Nothing,
+            Some(loaded) => Held::Model {
+                bytes: loaded.memory.total_bytes(),
+                mapped_bytes: loaded.memory.weights_bytes,
+                used_ms: engine.used_ms,
+                idle: engine.is_idle() && !works,
+            },
+        }
+    }
+
+    fn slot_of_file(&self, file: &ModelFile) -> Option<SlotId> {
+        let holds = |loaded: &super::engine::Loaded| loaded.file.path == file.path;
+        let found = self.slots.iter().find(|(_, engine)| engine.loaded.as_ref().is_some_and(holds));
+        found.map(|(slot, _)| slot)
+    }
+
+    /// An empty place whose worker runs, where this one's does not.
+    fn running_instead_of(&self, slot: SlotId) -> SlotId {
+        let runs = |slot: SlotId| matches!(self.slots[slot].worker, WorkerState::Up { .. });
+        if runs(slot) {
+            return slot;
+        }
+        let other = Slots::ids().find(|it| runs(*it) && self.held(*it) == Held::Nothing);
+        other.unwrap_or(slot)
+    }
+
+    fn load_into(&mut self, index: usize, slot: SlotId, file: &ModelFile, profile: LoadProfile) {
+        self.queue[index].slot = Some(slot);
+        match self.slots[slot].worker {
+            WorkerState::None if self.slots[slot].restart_at_ms.is_some() => {}
+            WorkerState::None => {
+                self.start_worker(slot);
+                self.queue[index].told_ms = None;
+                self.tell_queued(index, None, || "Starting the engine".to_owned());
+            }
+            WorkerState::Starting | WorkerState::Greeting { .. } => {}
+            // Which devices there are decides what a failure means.
+            WorkerState::Up { .. } if self.slots[slot].awaits(&[super::engine::Call::Devices]) => {}
+            WorkerState::Up { .. } if self.slots[slot].stale.is_some() => {}
+            WorkerState::Up { .. } => {
+                self.load_model(slot, file.clone(), profile);
+                self.queue[index].told_ms = None;
+                let name = &file.info.name;
+                self.tell_queued(index, Some(0.0), || format!("Loading {name}"));
+            }
+        }
+    }
+
+    /// A request that did not come to its model ends.
+    pub(super) fn fail_queued(&mut self, index: usize, error: ErrorInfo) {
+        let Some(job) = self.queue.remove(index) else { return };
+        let Some(client) = job.client else { return };
+        match job.work {
+            Work::Prepare(_) | Work::Rearm => self.reply_unprepared(&job),
+            _ => self.reply(client, job.id, Err(error)),
+        }
+    }
+
+    fn tell_queued(
+        &mut self,
+        index: usize,
+        fraction: Option<f32>,
+        message: impl FnOnce() -> String,
+    ) {
+        let now = self.now_ms;
+        let Some(mut job) = self.queue.remove(index) else { return };
+        if job.told_ms.is_none_or(|told| now >= told + super::run::TELL_EVERY_MS) {
+            job.told_ms = Some(now);
+            self.tell(&job, Stage::Loading, fraction, message());
+        }
+        self.queue.insert(index, job);
+    }
+}

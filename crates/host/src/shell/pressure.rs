@@ -1,0 +1,114 @@
+//! Whether memory runs short, so that a model that nobody uses makes way before the system has to
+//! choose. Looks every few seconds: an unprivileged process can't be told on every kernel.
+
+use std::time::Duration;
+
+/// A machine that begins to swap is unusable within seconds.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Calls `told` after each change, from a thread of its own, until it returns false.
+pub(super) fn watch(told: impl Fn(bool) -> bool + Send + 'static) {
+    let watch = move || {
+        let mut was_short = false;
+        loop {
+            let short = is_short(was_short);
+            if short != was_short {
+                tracing::info!(short, "whether memory runs short has changed");
+                was_short = short;
+                if !told(short) {
+                    return;
+                }
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("pressure".to_owned()).spawn(watch) {
+        tracing::warn!(%error, "memory pressure is not watched");
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn is_short(was_short: bool) -> bool {
+    let stalls = stalls(std::path::Path::new("/"));
+    stalls.is_some_and(|percent| stalls_mean_short(percent, was_short))
+}
+
+/// Of the last ten seconds, the percentage in which everything stood still for want of memory, in
+/// the whole system or in the control group that this process is in: the larger one.
+#[cfg(any(target_os = "linux", test))]
+fn stalls(root: &std::path::Path) -> Option<f64> {
+    let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::/"));
+    let of_group =
+        group.map(|group| root.join("sys/fs/cgroup").join(group).join("memory.pressure"));
+    let files = [Some(root.join("proc/pressure/memory")), of_group];
+    let read = |file: std::path::PathBuf| full_avg10(&std::fs::read_to_string(file).ok()?);
+    files.into_iter().flatten().filter_map(read).reduce(f64::max)
+}
+
+#[cfg(any(target_os = "linux", test))]
+fn full_avg10(text: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("full "))?;
+    let value = line.split_whitespace().find_map(|word| word.strip_prefix("avg10="))?;
+    value.parse().ok()
+}
+
+/// Between the two, it stays as it was: a model that comes and goes would make it worse. The upper
+/// one is a fifth of the time at which systemd's killer begins to look (60 % by default).
+#[cfg(any(target_os = "linux", test))]
+fn stalls_mean_short(percent: f64, was_short: bool) -> bool {
+    const BEGINS_PERCENT: f64 = 12.0;
+    const ENDS_PERCENT: f64 = 2.0;
+    percent >= if was_short { ENDS_PERCENT } else { BEGINS_PERCENT }
+}
+
+/// 1 normal, 2 warning, 4 critical.
+#[cfg(target_os = "macos")]
+fn is_short(_: bool) -> bool {
+    let mut sysctl = std::process::Command::new("/usr/sbin/sysctl");
+    let output = sysctl.args(["-n", "kern.memorystatus_vm_pressure_level"]).output();
+    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == "4")
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn is_short(_: bool) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stalls_of_the_system_and_of_the_group_are_read() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        };
+        assert_eq!(stalls(root.path()), None);
+        let pressure = |full: &str| {
+            format!(
+                "some avg10=50.00 avg60=1.00 avg300=0.00 total=9\n\
+                 full avg10={full} avg60=0.10 avg300=0.00 total=3\n"
+            )
+        };
+        write("proc/pressure/memory", &pressure("1.50"));
+        assert_eq!(stalls(root.path()), Some(1.5));
+        write("proc/self/cgroup", "0::/session/editor\n");
+        write("sys/fs/cgroup/session/editor/memory.pressure", &pressure("33.00"));
+        assert_eq!(stalls(root.path()), Some(33.0));
+    }
+
+    #[test]
+    fn it_begins_late_and_ends_later() {
+        let states = [0.0, 5.0, 12.0, 5.0, 2.0, 1.9, 5.0];
+        let mut short = false;
+        let seen = states.map(|percent| {
+            short = stalls_mean_short(percent, short);
+            short
+        });
+        assert_eq!(seen, [false, false, true, true, true, false, false]);
+    }
+}

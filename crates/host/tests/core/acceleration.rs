@@ -1,0 +1,104 @@
+//! A GPU that fails: the CPU takes its place once, it is told, and it stays so until the user says
+//! otherwise.
+
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use serde_json::{Value, json};
+
+use crate::rig::Rig;
+
+fn with_gpu(mut rig: Rig) -> Rig {
+    rig.devices = json!([
+        {"name": "Metal", "description": "Fast GPU", "gpu": true, "memoryBytes": 1},
+        {"name": "CPU", "description": "a processor", "gpu": false, "memoryBytes": 0},
+    ]);
+    rig.connect(1);
+    rig
+}
+
+fn warm(rig: &mut Rig) -> Result<Value, ErrorInfo> {
+    let id = rig.request(1, "warm", json!({}));
+    rig.answer(id)
+}
+
+fn device(rig: &mut Rig) -> Value {
+    rig.status(1)["worker"]["device"].clone()
+}
+
+fn note(rig: &mut Rig) -> String {
+    let notes = rig.status(1)["notes"].clone();
+    notes.as_array().unwrap().iter().map(|note| note.as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_load_that_fails_on_the_gpu_is_done_on_the_cpu_and_told() {
+    let mut rig = with_gpu(Rig::new());
+    rig.load_error = Some(ErrorInfo::new(ErrorCode::ModelLoadFailed, "the GPU said no"));
+    warm(&mut rig).unwrap();
+    assert_eq!(device(&mut rig), "CPU");
+    let told = note(&mut rig);
+    assert!(told.contains("Fast GPU failed") && told.contains("the GPU said no"), "{told}");
+    assert!(told.contains("`localcoder.acceleration`"), "{told}");
+    assert_eq!(rig.calls("loadModel").len(), 2, "once on each");
+
+    // It stays so, for the next host too.
+    rig.load_error = None;
+    warm(&mut rig).unwrap();
+    assert_eq!(rig.calls("loadModel").len(), 2);
+    rig.pass(40_000);
+    let mut next = with_gpu(Rig::with_measurements(rig.kept.clone()));
+    warm(&mut next).unwrap();
+    assert_eq!(next.calls("loadModel")[0]["profile"]["gpuLayers"], 0);
+
+    // Until the user says otherwise.
+    let settings = json!({"acceleration": "gpu"});
+    next.request(1, "configure", json!({"settings": settings}));
+    warm(&mut next).unwrap();
+    assert_eq!(device(&mut next), "GPU");
+    assert!(!note(&mut next).contains("failed"));
+}
+
+#[test]
+fn a_worker_that_dies_loading_on_the_gpu_is_followed_by_one_on_the_cpu() {
+    let mut rig = with_gpu(Rig::new());
+    rig.unanswered = "loadModel";
+    let id = rig.request(1, "warm", json!({}));
+    rig.unanswered = "";
+    rig.kill();
+    rig.pass(1_000);
+    assert_eq!(rig.answer(id).unwrap()["loaded"], true);
+    assert_eq!(device(&mut rig), "CPU");
+}
+
+#[test]
+fn a_bad_file_is_not_the_gpus_fault() {
+    let mut rig = with_gpu(Rig::new());
+    rig.load_error = Some(ErrorInfo::new(ErrorCode::ModelDamaged, "it is cut off"));
+    assert_eq!(warm(&mut rig).unwrap_err().code, ErrorCode::ModelDamaged);
+    assert_eq!(rig.calls("loadModel").len(), 1);
+    assert_eq!(note(&mut rig), "");
+}
+
+#[test]
+fn two_crashes_while_answering_on_the_gpu_are_enough() {
+    let mut rig = with_gpu(Rig::new());
+    for round in 0..2 {
+        let id = rig.explain(1, &format!("r{round}"));
+        rig.kill();
+        assert_eq!(rig.answer(id).unwrap_err().code, ErrorCode::WorkerCrashed);
+        rig.pass(5_000);
+    }
+    let id = rig.explain(1, "last");
+    rig.finish();
+    rig.answer(id).unwrap();
+    assert_eq!(device(&mut rig), "CPU");
+}
+
+#[test]
+fn compatibility_mode_never_asks_the_gpu() {
+    let mut rig = with_gpu(Rig::with_settings(json!({"acceleration": "cpu"})));
+    warm(&mut rig).unwrap();
+    assert_eq!(rig.calls("loadModel")[0]["profile"]["gpuLayers"], 0);
+    assert_eq!(device(&mut rig), "CPU");
+    let devices = rig.status(1)["devices"].clone();
+    assert_eq!(devices[0]["description"], "Fast GPU", "found, and not used");
+}

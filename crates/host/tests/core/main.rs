@@ -1,0 +1,12 @@
+//! The host's core in memory: a scripted worker and clients, a clock that the test moves.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod acceleration;
+mod any_order;
+mod choosing;
+mod requests;
+mod residency;
+mod rig;
+mod slow;
+mod switching;

@@ -1,0 +1,210 @@
+//! Profiles: which models are used and how large their window is, as one word. Three are built
+//! in; the user's own come from the setting `profiles`. Which of the models are installed is not
+//! known here.
+
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Where nothing is installed yet, this one answers.
+pub const DEMO: &str = "demo";
+
+/// From so many parameters on only a profile that says so loads a model: those that are called 13B
+/// have 13.0 billion, those that are called 12B have 12.2.
+pub const LARGE_PARAMETERS: u64 = 12_500_000_000;
+
+/// The built-in ones as the editor lists them: word, and what it means.
+pub(crate) const PROFILE_CHOICES: &[(&str, &str)] = &[
+    ("fast", "A 7B model for everything, 4096 tokens of context"),
+    (
+        "balanced",
+        "A 7B model for code and an 8B model for the rest, 4096 to 8192 tokens of context as \
+         memory allows",
+    ),
+    ("heavy", "A 14B model for everything, 4096 tokens of context; needs about 11 GB of memory"),
+];
+
+/// Longest name of a profile, in bytes: it stands in a status bar.
+const NAME_BYTES_MAX: usize = 32;
+/// More than anybody switches between.
+const OWN_MAX: usize = 32;
+/// The same limits as the setting `contextWindow`.
+const WINDOW_TOKENS: std::ops::RangeInclusive<u32> = 512..=8192;
+/// Where a profile does not say.
+const USUAL_WINDOW_TOKENS: u32 = 4096;
+
+/// A profile. See the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// By which it is chosen.
+    pub name: String,
+    /// In a sentence.
+    pub summary: String,
+    /// The model for code: an installed model's id, a path, or `demo`.
+    pub code_model: String,
+    /// The model for everything else; empty where that one does both.
+    pub general_model: String,
+    /// The context window, in tokens.
+    pub context_tokens: u32,
+    /// The largest that is taken where memory allows.
+    pub context_tokens_most: u32,
+    /// Whether models of 13 billion parameters and more may be loaded.
+    pub large_models: bool,
+}
+
+/// As it stands in the setting.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Own {
+    code_model: String,
+    #[serde(default)]
+    general_model: String,
+    #[serde(default)]
+    context_window: Option<u32>,
+    #[serde(default)]
+    context_window_max: Option<u32>,
+    #[serde(default)]
+    large_models: bool,
+    #[serde(default)]
+    summary: Option<String>,
+}
+
+/// The three that are built in, the lightest first.
+#[must_use]
+pub fn built_in() -> Vec<Profile> {
+    let profile = |index: usize, code: &str, general: &str, most: u32| {
+        let (name, summary) = PROFILE_CHOICES[index];
+        Profile {
+            name: name.to_owned(),
+            summary: summary.to_owned(),
+            code_model: code.to_owned(),
+            general_model: general.to_owned(),
+            context_tokens: USUAL_WINDOW_TOKENS,
+            context_tokens_most: most,
+            large_models: name == "heavy",
+        }
+    };
+    vec![
+        profile(0, "qwen2.5-coder-7b", "", USUAL_WINDOW_TOKENS),
+        profile(1, "qwen2.5-coder-7b", "llama-3-8b", *WINDOW_TOKENS.end()),
+        profile(2, "qwen2.5-coder-14b", "", USUAL_WINDOW_TOKENS),
+    ]
+}
+
+/// The built-in ones and those of a setting that [`check`] allows.
+pub(crate) fn all(setting: &Value) -> Vec<Profile> {
+    let mut all = built_in();
+    for (name, value) in setting.as_object().into_iter().flatten() {
+        let Ok(profile) = own(name, value) else { continue };
+        match all.iter_mut().find(|known| known.name == profile.name) {
+            Some(known) => *known = profile,
+            None => all.push(profile),
+        }
+    }
+    all
+}
+
+/// Says what is wrong with a value of the setting.
+pub(crate) fn check(value: &Value) -> Result<(), String> {
+    let profiles: &Map<String, Value> =
+        value.as_object().ok_or("an object with a profile under each name")?;
+    if profiles.len() > OWN_MAX {
+        return Err(format!("at most {OWN_MAX} profiles"));
+    }
+    profiles.iter().try_for_each(|(name, value)| own(name, value).map(|_| ()))
+}
+
+fn own(name: &str, value: &Value) -> Result<Profile, String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.chars().all(fits) {
+        return Err(format!(
+            "`{name}` as a name: it has 1 to {NAME_BYTES_MAX} small letters, digits and `-`"
+        ));
+    }
+    let own: Own =
+        serde_json::from_value(value.clone()).map_err(|error| format!("in `{name}`: {error}"))?;
+    if own.code_model.trim().is_empty() {
+        return Err(format!("in `{name}`: `codeModel` names a model"));
+    }
+    let least = own.context_window.unwrap_or(USUAL_WINDOW_TOKENS);
+    let most = own.context_window_max.unwrap_or(least);
+    if !WINDOW_TOKENS.contains(&least) || !WINDOW_TOKENS.contains(&most) || most < least {
+        return Err(format!(
+            "in `{name}`: a window of {} to {} tokens, and its maximum is not below it",
+            WINDOW_TOKENS.start(),
+            WINDOW_TOKENS.end()
+        ));
+    }
+    Ok(Profile {
+        name: name.to_owned(),
+        summary: own.summary.unwrap_or_else(|| format!("`{}`, {least} tokens", own.code_model)),
+        code_model: own.code_model,
+        general_model: own.general_model,
+        context_tokens: least,
+        context_tokens_most: most,
+        large_models: own.large_models,
+    })
+}
+
+/// That there is no profile of this name, and which there are.
+#[must_use]
+pub fn no_such_profile(name: &str, profiles: &[Profile]) -> ErrorInfo {
+    let names: Vec<String> = profiles.iter().map(|it| format!("`{}`", it.name)).collect();
+    ErrorInfo::new(ErrorCode::InvalidSetting, format!("there is no profile `{name}`"))
+        .with_cause(format!("there are {}", names.join(", ")))
+        .with_hint("choose one of these, or make it under `localcoder.profiles`")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_built_in_ones_are_those_that_the_editor_lists() {
+        let names: Vec<String> = built_in().into_iter().map(|profile| profile.name).collect();
+        assert_eq!(names, PROFILE_CHOICES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        let large: Vec<bool> = built_in().iter().map(|profile| profile.large_models).collect();
+        assert_eq!(large, [false, false, true]);
+    }
+
+    #[test]
+    fn own_profiles_are_added_or_take_a_built_in_ones_place() {
+        let setting = json!({
+            "tiny": {"codeModel": "demo", "contextWindow": 1024},
+            "fast": {"codeModel": "other", "contextWindowMax": 8192, "summary": "mine"},
+        });
+        assert_eq!(check(&setting), Ok(()));
+        let all = all(&setting);
+        assert_eq!(all.len(), 4);
+        let named = |name: &str| all.iter().find(|profile| profile.name == name).unwrap();
+        assert_eq!(
+            (named("fast").code_model.as_str(), named("fast").summary.as_str()),
+            ("other", "mine")
+        );
+        assert_eq!((named("fast").context_tokens, named("fast").context_tokens_most), (4096, 8192));
+        assert_eq!((named("tiny").context_tokens, named("tiny").context_tokens_most), (1024, 1024));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_said() {
+        for (setting, said) in [
+            (json!([]), "an object"),
+            (json!({"Big": {"codeModel": "a"}}), "small letters"),
+            (json!({"": {"codeModel": "a"}}), "small letters"),
+            (json!({"a": 3}), "in `a`"),
+            (json!({"a": {}}), "codeModel"),
+            (json!({"a": {"codeModel": " "}}), "names a model"),
+            (json!({"a": {"codeModel": "b", "colour": 1}}), "colour"),
+            (json!({"a": {"codeModel": "b", "contextWindow": 9000}}), "512 to 8192"),
+            (
+                json!({"a": {"codeModel": "b", "contextWindow": 4096, "contextWindowMax": 2048}}),
+                "not below it",
+            ),
+        ] {
+            let error = check(&setting).unwrap_err();
+            assert!(error.contains(said), "{setting}: {error}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+/**
+ * The settings editor of a window as its user sees it: a setting is looked for and one of its
+ * values chosen, by mouse and keyboard.
+ */
+import { until } from "./wait.mjs";
+
+const MOD = process.platform === "darwin" ? "Meta" : "Control";
+
+/** See the module. */
+export class SettingsEditor {
+  #workbench;
+  #page;
+
+  constructor(workbench) {
+    this.#workbench = workbench;
+    this.#page = workbench.page;
+  }
+
+  /** Opens it by the product's own command, and waits until it lists our settings. */
+  async open() {
+    await this.#workbench.command("LocalCoder: Open Settings");
+    await this.#setting("profile").waitFor();
+  }
+
+  /** Looks for a setting and chooses one of the words that it may be. */
+  async choose(key, word) {
+    await this.#find(key);
+    const select = this.#setting(key).locator("select");
+    await select.click();
+    const words = this.#page.locator(".monaco-select-box-dropdown-container .option-text");
+    await words.filter({ hasText: new RegExp(`^${word}$`, "u") }).click();
+    await until(`localcoder.${key} is ${word}`, async () => (await select.inputValue()) === word);
+  }
+
+  /** Closes it, whether it stands among the files or lies over them. */
+  async close() {
+    await this.#workbench.command("View: Close Editor");
+    await this.#page.locator(".settings-editor").waitFor({ state: "hidden" });
+  }
+
+  #setting(key) {
+    return this.#page.locator(`.settings-editor [data-key="localcoder.${key}"]`);
+  }
+
+  async #find(key) {
+    await this.#page.locator(".settings-editor .suggest-input-container .monaco-editor").click();
+    await this.#page.keyboard.press(`${MOD}+KeyA`);
+    await this.#page.keyboard.type(`localcoder.${key}`);
+    await this.#setting(key).waitFor();
+  }
+}

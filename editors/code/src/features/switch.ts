@@ -1,0 +1,155 @@
+/**
+ * The pickers of model and profile: they say what each would need and what is free, and change
+ * what is set. Which models there are is asked of the program, what fits of the host; a model that
+ * is chosen is used as the list of models does it.
+ */
+import * as vscode from "vscode";
+
+import type { HostConnection } from "../host/connection";
+import type { ModelsProgram } from "../host/models";
+import type { ProfilesProgram } from "../host/profiles";
+import { isCancelled, toErrorInfo } from "../lib/errors";
+import { readModels } from "../lib/models";
+import {
+  modelEntries,
+  overridesText,
+  profileEntries,
+  readProfileUse,
+  surveyedModels,
+} from "../lib/switch";
+import type { Choice, Surveyed } from "../lib/switch";
+
+import type { Notifier } from "./notify";
+import { pick } from "./picker";
+import { giveUpOwn } from "./settings";
+
+/** How long it is told that another profile is in use, in milliseconds. */
+const CHOSEN_SHOWN_MS = 5_000;
+
+/** Adds the commands. `chosen`: another profile is in use from now on. */
+export function registerSwitch(
+  host: HostConnection,
+  models: ModelsProgram,
+  profiles: ProfilesProgram,
+  notifier: Notifier,
+  chosen: () => void,
+): vscode.Disposable {
+  const switcher = new Switcher(host, models, profiles, notifier, chosen);
+  return vscode.Disposable.from(
+    vscode.commands.registerCommand("localcoder.switchModel", () =>
+      switcher.guarded(() => switcher.model()),
+    ),
+    // With a name, such as a keybinding's, nothing is asked.
+    vscode.commands.registerCommand("localcoder.switchProfile", (name?: unknown) =>
+      switcher.guarded(() =>
+        typeof name === "string" ? switcher.useProfile(name) : switcher.profile(),
+      ),
+    ),
+  );
+}
+
+class Switcher {
+  readonly #host: HostConnection;
+  readonly #models: ModelsProgram;
+  readonly #profiles: ProfilesProgram;
+  readonly #notifier: Notifier;
+  readonly #chosen: () => void;
+
+  constructor(
+    host: HostConnection,
+    models: ModelsProgram,
+    profiles: ProfilesProgram,
+    notifier: Notifier,
+    chosen: () => void,
+  ) {
+    this.#host = host;
+    this.#models = models;
+    this.#profiles = profiles;
+    this.#notifier = notifier;
+    this.#chosen = chosen;
+  }
+
+  /** Tells what goes wrong. */
+  async guarded(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      if (!isCancelled(error)) {
+        this.#notifier.error(error, () => void this.guarded(act));
+      }
+    }
+  }
+
+  async model(): Promise<void> {
+    const words = {
+      title: "Switch Model",
+      placeholder: "Which model is to improve and explain code?",
+    };
+    const choice = await pick(words, async (show) => {
+      const list = readModels(await this.#models.list(), new Map());
+      show(modelEntries(list, { kind: "asking" }));
+      show(modelEntries(list, await this.#survey(surveyedModels(list))));
+    });
+    await this.#do(choice, () => this.model());
+  }
+
+  async profile(): Promise<void> {
+    const words = { title: "Switch Profile", placeholder: "Which profile is to be used?" };
+    const choice = await pick(words, async (show) => {
+      show(profileEntries(await this.#survey([])));
+    });
+    await this.#do(choice, () => this.profile());
+  }
+
+  async useProfile(name: string): Promise<void> {
+    const { overrides } = readProfileUse(await this.#profiles.use(name));
+    await giveUpOwn("profile");
+    this.#chosen();
+    if (overrides.length === 0) {
+      const text = `$(check) The profile ${name} is in use`;
+      vscode.window.setStatusBarMessage(text, CHOSEN_SHOWN_MS);
+      return;
+    }
+    const giveUp = "Use the Profile's";
+    const answer = await vscode.window.showInformationMessage(
+      overridesText(name, overrides),
+      giveUp,
+      "Keep Mine",
+    );
+    if (answer === giveUp) {
+      for (const key of overrides) {
+        await this.#profiles.unset(key);
+        await giveUpOwn(key);
+      }
+      this.#chosen();
+    }
+  }
+
+  async #do(choice: Choice | undefined, again: () => Promise<void>): Promise<void> {
+    switch (choice?.kind) {
+      case "model":
+        await vscode.commands.executeCommand("localcoder.models.use", choice.row);
+        break;
+      case "profile":
+        await this.useProfile(choice.name);
+        break;
+      case "showModels":
+        await vscode.commands.executeCommand("localcoder.models.show");
+        break;
+      case "askAgain":
+        await again();
+        break;
+      case undefined:
+        break;
+    }
+  }
+
+  /** What fits now; that the host can't say it is an answer, too. */
+  async #survey(models: string[]): Promise<Surveyed> {
+    try {
+      return { kind: "answered", answer: await this.#host.request("survey", { models }) };
+    } catch (error) {
+      return { kind: "failed", error: toErrorInfo(error) };
+    }
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * Runs `localcoder profiles use` and `localcoder config unset`: both change the product's own
+ * settings file, of which a running host hears. Which profiles there are, and what fits, is asked
+ * of the host.
+ */
+import { runProgram } from "./process";
+
+/** See the module. */
+export class ProfilesProgram {
+  readonly #program: string | undefined;
+
+  constructor(program: string | undefined) {
+    this.#program = program;
+  }
+
+  /** Uses that profile from now on. What the program says of it, as JSON that was parsed. */
+  async use(name: string): Promise<unknown> {
+    return JSON.parse(await runProgram(this.#program, ["profiles", "use", "--json", "--", name]));
+  }
+
+  /** Takes a value away from the settings, so that the profile's counts. */
+  async unset(key: string): Promise<void> {
+    await runProgram(this.#program, ["config", "unset", "--", key]);
+  }
+}

@@ -1,0 +1,25 @@
+/** Lets something happen at most once in a while, however often there is a reason for it. */
+import { REAL_CLOCK } from "./clock";
+import type { Clock } from "./clock";
+
+/** See the module. */
+export class Pace {
+  readonly #everyMs: number;
+  readonly #clock: Clock;
+  #lastMs = Number.NEGATIVE_INFINITY;
+
+  constructor(everyMs: number, clock: Clock = REAL_CLOCK) {
+    this.#everyMs = everyMs;
+    this.#clock = clock;
+  }
+
+  /** Whether it may happen now; then it counts as done. */
+  take(): boolean {
+    const now = this.#clock.now();
+    const may = now - this.#lastMs >= this.#everyMs;
+    if (may) {
+      this.#lastMs = now;
+    }
+    return may;
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * What the pickers of model and profile list: each with what it needs and what is free, as the
+ * host says it, and which is in use. Pure: `features/switch.ts` shows it and does what is chosen.
+ */
+import type { ErrorInfo, ModelSurvey, ProfileSurvey, SurveyAnswer } from "../generated/protocol";
+
+import { renderError } from "./errors";
+import type { ModelList, ModelRow } from "./models";
+import { plain, sentence } from "./words";
+
+/** Models that the host may be asked for at once; its own limit. */
+const SURVEYED_MAX = 64;
+
+/** What the host has said of what fits. */
+export type Surveyed =
+  | { readonly kind: "asking" }
+  | { readonly kind: "answered"; readonly answer: SurveyAnswer }
+  | { readonly kind: "failed"; readonly error: ErrorInfo };
+
+/** What choosing an entry means. */
+export type Choice =
+  | { readonly kind: "model"; readonly row: ModelRow }
+  | { readonly kind: "profile"; readonly name: string }
+  | { readonly kind: "showModels" }
+  | { readonly kind: "askAgain" };
+
+/** An entry of a picker. */
+export interface Entry {
+  /** By which it is found again when the list is filled in. */
+  readonly key: string;
+  /** A codicon. */
+  readonly icon: string;
+  readonly label: string;
+  /** Beside the label. */
+  readonly description: string;
+  /** In a line below it; empty where there is none. */
+  readonly detail: string;
+  readonly isInUse: boolean;
+  /** Nothing happens where there is none. */
+  readonly choice?: Choice;
+}
+
+/** Stands there until there is anything to list. */
+export const LOOKING: Entry = {
+  key: "looking",
+  icon: "loading~spin",
+  label: "Looking what fits into the free memory…",
+  description: "",
+  detail: "",
+  isInUse: false,
+};
+
+const SHOW_MODELS: Entry = {
+  key: "show",
+  icon: "list-unordered",
+  label: "Show Models…",
+  description: "to install, import and remove them",
+  detail: "",
+  isInUse: false,
+  choice: { kind: "showModels" },
+};
+
+/** The models that can be used now. */
+function usable({ installed }: ModelList): ModelRow[] {
+  return installed.filter(({ kind }) => kind === "installed" || kind === "inUse");
+}
+
+/** For which models the host is to say whether they fit. */
+export function surveyedModels(list: ModelList): string[] {
+  return usable(list)
+    .map(({ id }) => id)
+    .slice(0, SURVEYED_MAX);
+}
+
+/** The entries of the picker of the model for code. */
+export function modelEntries(list: ModelList, surveyed: Surveyed): Entry[] {
+  const models = usable(list).map((row): Entry => {
+    const isInUse = row.uses.includes("code");
+    return {
+      key: `model ${row.id}`,
+      icon: isInUse ? "check" : "package",
+      label: plain(row.name),
+      description: plain(row.description),
+      detail: detailOf(row, surveyed),
+      isInUse,
+      choice: { kind: "model", row },
+    };
+  });
+  return [...failure(surveyed), ...models, SHOW_MODELS];
+}
+
+/** The entries of the picker of the profile. */
+export function profileEntries(surveyed: Surveyed): Entry[] {
+  if (surveyed.kind !== "answered") {
+    return surveyed.kind === "failed" ? failure(surveyed) : [LOOKING];
+  }
+  return surveyed.answer.profiles.map((profile): Entry => {
+    const { name, summary, inForce } = profile;
+    return {
+      key: `profile ${name}`,
+      icon: inForce ? "check" : "dashboard",
+      label: plain(name),
+      description: inForce ? `in use: ${plain(summary)}` : plain(summary),
+      detail: profileText(profile),
+      isInUse: inForce,
+      choice: { kind: "profile", name },
+    };
+  });
+}
+
+function detailOf(row: ModelRow, surveyed: Surveyed): string {
+  switch (surveyed.kind) {
+    case "asking":
+      return LOOKING.label;
+    case "failed":
+      return "";
+    case "answered": {
+      const survey = surveyed.answer.models.find(({ reference }) => reference === row.id);
+      return survey === undefined ? "" : plain(sentence(textOf(survey)));
+    }
+  }
+}
+
+function profileText({ code, general }: ProfileSurvey): string {
+  if (general === undefined) {
+    return plain(sentence(namedText("", code)));
+  }
+  const both = [namedText("for code", code), namedText("for everything else", general)];
+  return plain(both.map(sentence).join(" "));
+}
+
+/** `for code Coder 7B: needs 5.0 GB, 7.1 GB free: fits with 4096 tokens`. */
+function namedText(use: string, survey: ModelSurvey): string {
+  // What is said of a model that can't be used names it.
+  const name = survey.verdict === "unusable" ? "" : survey.name;
+  const head = [use, name].filter((part) => part !== "").join(" ");
+  return head === "" ? textOf(survey) : `${head}: ${textOf(survey)}`;
+}
+
+function textOf({ text, measured }: ModelSurvey): string {
+  return measured ? `${text} (measured)` : text;
+}
+
+/** Says that the host could not be asked, and offers to ask again. */
+function failure(surveyed: Surveyed): Entry[] {
+  if (surveyed.kind !== "failed") {
+    return [];
+  }
+  const { text } = renderError(surveyed.error);
+  return [
+    {
+      key: "again",
+      icon: "refresh",
+      label: "Ask Again",
+      description: "what fits into the free memory could not be found out",
+      detail: plain(text),
+      isInUse: false,
+      choice: { kind: "askAgain" },
+    },
+  ];
+}
+
+/** What `localcoder profiles use --json` says, as far as there is more to do. */
+export interface ProfileUse {
+  /** Names of settings that the user has set and that count more than the profile. */
+  readonly overrides: readonly string[];
+}
+
+/** Reads it; what makes no sense is left out. */
+export function readProfileUse(value: unknown): ProfileUse {
+  const overrides =
+    typeof value === "object" && value !== null && "overrides" in value ? value.overrides : [];
+  const names: unknown[] = Array.isArray(overrides) ? overrides : [];
+  return { overrides: names.filter((name) => typeof name === "string") };
+}
+
+/** Says which settings count more than the profile that was chosen. */
+export function overridesText(profile: string, overrides: readonly string[]): string {
+  const names = overrides.map((name) => `\`localcoder.${name}\``);
+  const last = names.at(-1) ?? "";
+  const all = names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${last}` : last;
+  const subject =
+    names.length > 1 ? `Your settings ${all} count more` : `Your setting ${all} counts more`;
+  return `The profile ${plain(profile)} is in use. ${subject} than the profile.`;
+}

@@ -1,0 +1,52 @@
+//! The arithmetic that says before a load how much memory a model takes, against what the worker
+//! measures: in windows of 2k to 8k tokens, with both kinds of KV cache.
+
+use anyhow::Result;
+use localcoder_gguf::{Header, KvType, RunShape};
+use localcoder_protocol::KvStorage;
+
+use super::Bench;
+use super::ours::{BATCH_TOKENS, OUTPUT_TOKENS};
+use super::report::{Row, Target};
+use super::statistics::{Figure, median};
+
+/// The windows that profiles have, and half of the smallest.
+const WINDOWS_TOKENS: [u32; 3] = [2048, 4096, 8192];
+const KINDS: [(KvStorage, KvType, &str); 2] =
+    [(KvStorage::F16, KvType::F16, "f16"), (KvStorage::Q8_0, KvType::Q8_0, "q8_0")];
+/// How far an estimate may be off, as a share of what is measured.
+const DEVIATION_MAX: f64 = 0.03;
+
+/// The worst of all estimates, and which it was.
+pub(super) fn estimates(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
+    let file = fs_err::File::open(&bench.model)?;
+    let bytes = file.metadata()?.len();
+    let header = Header::read(std::io::BufReader::new(file), bytes)?;
+    let (mut deviations, mut worst) = (Vec::new(), (0.0, String::new()));
+    for window in WINDOWS_TOKENS {
+        for (storage, kv, name) in KINDS {
+            let (context_tokens, measured) = bench.ours.memory_with(window, storage)?;
+            let run = RunShape {
+                context_tokens,
+                batch_tokens: BATCH_TOKENS,
+                output_tokens: OUTPUT_TOKENS,
+                kv,
+                flash_attention: storage == KvStorage::Q8_0,
+            };
+            let estimate = header.estimate(run);
+            // The worker measures buffers; the vocabulary is in none of them.
+            let expected = estimate.total_bytes() - estimate.vocabulary_bytes;
+            #[expect(clippy::cast_precision_loss, reason = "bytes")]
+            let deviation = (expected as f64 / measured.total_bytes() as f64 - 1.0).abs();
+            if deviation >= worst.0 {
+                worst = (deviation, format!("the worst with {context_tokens} tokens, {name}"));
+            }
+            deviations.push(deviation);
+        }
+    }
+    bench.ours.reload()?;
+    let figure =
+        Figure { value: worst.0, low: median(&deviations), high: worst.0, n: deviations.len() };
+    let name = "memory: estimate from the header, off by at most";
+    Ok(vec![bench.row(name, figure, Target::AtMost(DEVIATION_MAX), worst.1)])
+}
