@@ -31,11 +31,16 @@ impl KvType {
 const TOKEN_BYTES: u64 = 300;
 
 // Bytes of intermediate results that a token of a batch needs at once, for each channel of the
-// embedding and of the feed-forward network. Fitted to what llama.cpp reserves for batches of 32
-// to 512 tokens and windows of 256 to 4096, for widths of 256 and 896 (ggml 0.26).
-const CHANNEL_BYTES_IN_ATTENTION: u64 = 28;
-const CHANNEL_BYTES_IN_FEED_FORWARD: u64 = 24;
+// embedding, of keys and values, and of the feed-forward network. Fitted to what llama.cpp reserves
+// (ggml 0.26) for batches of 64 and 256 tokens and windows of 512 to 8192, for widths of 256, 896
+// and 3584: within 1 % of each.
+const CHANNEL_BYTES_IN_ATTENTION: u64 = 24;
+const CHANNEL_BYTES_ELSEWHERE: u64 = 20;
+const KEY_VALUE_CHANNEL_BYTES: u64 = 4;
 const INNER_CHANNEL_BYTES: u64 = 12;
+
+/// Rows of logits that are reserved from the start: one for each sequence of the worker.
+const FIRST_OUTPUT_ROWS: u64 = 4;
 
 /// How a model is going to be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,16 +68,27 @@ pub struct MemoryEstimate {
     pub compute_bytes: u64,
     /// The vocabulary.
     pub vocabulary_bytes: u64,
+    /// What is taken later, when the logits of a whole draft are kept at once.
+    pub later_bytes: u64,
 }
 
 impl MemoryEstimate {
     /// All together.
     #[must_use]
     pub const fn total_bytes(&self) -> u64 {
-        self.weights_bytes
-            .saturating_add(self.kv_bytes)
-            .saturating_add(self.compute_bytes)
-            .saturating_add(self.vocabulary_bytes)
+        self.buffers_bytes().saturating_add(self.beside_bytes())
+    }
+
+    /// What llama.cpp tells of when it loads the model.
+    #[must_use]
+    pub const fn buffers_bytes(&self) -> u64 {
+        self.weights_bytes.saturating_add(self.kv_bytes).saturating_add(self.compute_bytes)
+    }
+
+    /// What it does not tell of.
+    #[must_use]
+    pub const fn beside_bytes(&self) -> u64 {
+        self.vocabulary_bytes.saturating_add(self.later_bytes)
     }
 }
 
@@ -93,7 +109,13 @@ impl Header {
             kv_bytes: self.kv_bytes_per_token(run.kv).saturating_mul(context),
             compute_bytes: self.compute_bytes(run),
             vocabulary_bytes: u64::from(self.vocabulary_size) * TOKEN_BYTES,
+            later_bytes: self
+                .logits_bytes(u64::from(run.output_tokens).saturating_sub(FIRST_OUTPUT_ROWS)),
         }
+    }
+
+    fn logits_bytes(&self, rows: u64) -> u64 {
+        rows.saturating_mul(4).saturating_mul(u64::from(self.vocabulary_size))
     }
 
     /// The largest of the stages of a step: they use the same memory one after the other.
@@ -103,13 +125,18 @@ impl Header {
         // The mask says for each pair of tokens whether one sees the other.
         let mask = if run.flash_attention { 2 * context } else { 4 * context };
         let scores = if run.flash_attention { 0 } else { 4 * context * u64::from(self.head_count) };
-        let attention = mask + scores + CHANNEL_BYTES_IN_ATTENTION * width;
-        let feed_forward = mask
-            + CHANNEL_BYTES_IN_FEED_FORWARD * width
-            + INNER_CHANNEL_BYTES * u64::from(self.feed_forward_length);
-        let logits =
-            (4 * u64::from(run.output_tokens)).saturating_mul(u64::from(self.vocabulary_size));
-        // Logits are computed in one buffer and kept in another.
-        batch.saturating_mul(attention.max(feed_forward)).max(logits).saturating_add(logits)
+        let keys_and_values = KEY_VALUE_CHANNEL_BYTES
+            * u64::from(self.head_count_kv)
+            * (u64::from(self.key_length) + u64::from(self.value_length));
+        let attention = scores + CHANNEL_BYTES_IN_ATTENTION * width;
+        let elsewhere = CHANNEL_BYTES_ELSEWHERE * width;
+        let feed_forward = elsewhere + INNER_CHANNEL_BYTES * u64::from(self.feed_forward_length);
+        let outputs = u64::from(run.output_tokens).min(batch);
+        let logits = batch.saturating_mul(elsewhere).saturating_add(self.logits_bytes(outputs));
+        batch
+            .saturating_mul(attention.max(feed_forward))
+            .max(logits)
+            .saturating_add(batch.saturating_mul(mask + keys_and_values))
+            .saturating_add(self.logits_bytes(FIRST_OUTPUT_ROWS))
     }
 }

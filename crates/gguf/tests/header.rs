@@ -95,8 +95,9 @@ fn memory_is_estimated_from_the_shape() {
     };
     let estimate = header.estimate(run);
     assert_eq!((estimate.weights_bytes, estimate.kv_bytes), (400, 128 * 4096));
-    let rest = estimate.compute_bytes + estimate.vocabulary_bytes;
-    assert_eq!(estimate.total_bytes(), 400 + 128 * 4096 + rest);
+    assert_eq!(estimate.buffers_bytes(), 400 + 128 * 4096 + estimate.compute_bytes);
+    let beside = estimate.vocabulary_bytes + estimate.later_bytes;
+    assert_eq!(estimate.total_bytes(), estimate.buffers_bytes() + beside);
     // The scores of four heads and the mask are most of what is computed in.
     assert!((20 * 4096 * 256..21 * 4096 * 256).contains(&estimate.compute_bytes));
     let flash = header.estimate(RunShape { flash_attention: true, ..run });

@@ -33,9 +33,7 @@ pub(super) fn estimates(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
                 kv,
                 flash_attention: storage == KvStorage::Q8_0,
             };
-            let estimate = header.estimate(run);
-            // The worker measures buffers; the vocabulary is in none of them.
-            let expected = estimate.total_bytes() - estimate.vocabulary_bytes;
+            let expected = header.estimate(run).buffers_bytes();
             #[expect(clippy::cast_precision_loss, reason = "bytes")]
             let deviation = (expected as f64 / measured.total_bytes() as f64 - 1.0).abs();
             if deviation >= worst.0 {

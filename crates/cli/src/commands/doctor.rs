@@ -119,7 +119,7 @@ fn settings(places: &Places) -> (Settings, Result<String, ErrorInfo>) {
             .with_hint("nothing in it is used until it is mended")
     });
     let resolved = settings_file::resolved(places);
-    let set = resolved.values.iter().filter(|(.., layer)| *layer > Layer::Default).count();
+    let set = resolved.values.iter().filter(|(.., layer)| *layer > Layer::Profile).count();
     let result = match (readable, resolved.errors.into_iter().next()) {
         (Err(error), _) | (Ok(_), Some(error)) => Err(error),
         (Ok(_), None) => Ok(format!("{set} set; `localcoder config list --explain` shows them")),

@@ -1,6 +1,8 @@
 //! `localcoder profiles`: which there are, what their models need, what is free; and the choice of
 //! one. The host does the arithmetic; the choice is a value in the product's own settings file.
 
+use indicatif::DecimalBytes;
+use localcoder_model_store::{Catalog, Entry};
 use localcoder_protocol::{ErrorInfo, ModelSurvey, ProfileSurvey, Survey, SurveyParams, Verdict};
 use localcoder_settings::{Layer, Places, no_such_profile};
 use serde_json::{Value, json};
@@ -11,6 +13,9 @@ use crate::{output, settings_file};
 
 /// What a profile says and a setting may say otherwise.
 const OF_PROFILES: [&str; 3] = ["codeModel", "generalModel", "contextWindow"];
+
+/// For which the memory of a model that is not installed is told.
+const CONTEXT_TOKENS: u64 = 4096;
 
 pub(crate) fn run(options: &ProfilesOptions) -> Result<(), ErrorInfo> {
     match &options.command {
@@ -26,6 +31,9 @@ fn list(json: bool) -> Result<(), ErrorInfo> {
         output::value(&answer);
         return Ok(());
     }
+    let places = Places::resolve()?;
+    let catalog = Catalog::with_file(&places.catalog_file())?;
+    let of = |model: &ModelSurvey| of(model, &catalog, answer.free_bytes);
     for ProfileSurvey { name, summary, in_force, code, general } in &answer.profiles {
         let mark = if *in_force { '*' } else { ' ' };
         output::line(&format!("{mark} {name:12} {summary}"));
@@ -34,7 +42,7 @@ fn list(json: bool) -> Result<(), ErrorInfo> {
             output::line(&format!("    the rest   {}", of(general)));
         }
     }
-    let set = set_by_user(&settings_file::resolved(&Places::resolve()?).values);
+    let set = set_by_user(&settings_file::resolved(&places).values);
     if !set.is_empty() {
         output::note(&format!("Set by yourself, and counting more: {}.", set.join(", ")));
     }
@@ -42,12 +50,29 @@ fn list(json: bool) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
-fn of(model: &ModelSurvey) -> String {
+fn of(model: &ModelSurvey, catalog: &Catalog, free_bytes: Option<u64>) -> String {
     let measured = if model.measured { " (measured)" } else { "" };
-    match model.verdict {
-        Verdict::Unusable => model.text.clone(),
+    match (model.verdict, catalog.entry(&model.reference)) {
+        (Verdict::Unusable, Some(entry)) => not_installed(entry, free_bytes),
+        (Verdict::Unusable, None) => model.text.clone(),
         _ => format!("{}: {}{measured}", model.name, model.text),
     }
+}
+
+/// What is known of a model of the catalog before it is there.
+fn not_installed(entry: &Entry, free_bytes: Option<u64>) -> String {
+    let needed = entry.memory_bytes(CONTEXT_TOKENS);
+    let fits = match free_bytes {
+        Some(free) if needed <= free => format!(", {} free: would fit", DecimalBytes(free)),
+        Some(free) => format!(", {} free: would not fit now", DecimalBytes(free)),
+        None => String::new(),
+    };
+    format!(
+        "{} is not installed ({} to load); needs {}{fits}",
+        entry.name,
+        DecimalBytes(entry.bytes),
+        DecimalBytes(needed)
+    )
 }
 
 /// Names of settings that a profile has, too, and that the user has set.

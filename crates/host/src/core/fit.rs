@@ -32,9 +32,8 @@ pub(super) fn needed(
     let header = file.header.as_ref()?;
     let estimate = header.estimate(shape(profile));
     Some(match measured {
-        // The vocabulary is in none of the buffers that a worker measures.
         Some(memory) => Needed {
-            bytes: memory.total_bytes().saturating_add(estimate.vocabulary_bytes),
+            bytes: memory.total_bytes().saturating_add(estimate.beside_bytes()),
             measured: true,
         },
         None => Needed { bytes: estimate.total_bytes(), measured: false },
