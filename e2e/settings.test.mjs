@@ -120,7 +120,7 @@ story(
     await workbench.photograph(name);
     assert.match(refused, /the context window has 512/u);
     assert.match(refused, /Select fewer lines( \(about \d+ fit\))?/u);
-    assert.match(refused, /raise `localcoder\.contextWindow`/u);
+    assert.match(refused, /set `localcoder\.contextWindow` to 1024/u);
     assert.match(refused, /leave the profile `balanced` for `fast`/u);
     assert.deepEqual(await workbench.tabs(), [FILE]);
 

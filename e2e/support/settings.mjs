@@ -34,8 +34,14 @@ export class SettingsEditor {
 
   /** Closes it, whether it stands among the files or lies over them. */
   async close() {
-    await this.#workbench.command("View: Close Editor");
-    await this.#page.locator(".settings-editor").waitFor({ state: "hidden" });
+    // The first key may only close what lies over it, such as a hint.
+    await until("the settings editor is closed", async () => {
+      if (await this.#page.locator(".settings-editor").isHidden()) {
+        return true;
+      }
+      await this.#page.keyboard.press("Escape");
+      return false;
+    });
   }
 
   #setting(key) {

@@ -84,7 +84,8 @@ export class Workbench {
   async statusDetails() {
     const shown = async () => {
       const hovers = await this.page.locator(".workbench-hover").allInnerTexts();
-      return hovers.find((hover) => hover.includes("Host process"));
+      const texts = hovers.map((hover) => hover.replaceAll("\u00a0", " "));
+      return texts.find((hover) => hover.includes("Host process"));
     };
     return await until("the status bar item has a tooltip", async () => {
       await this.page.mouse.move(640, 400);

@@ -378,8 +378,10 @@ fn with_larger_profile(error: ErrorInfo, settings: &Settings) -> ErrorInfo {
     if error.code != ErrorCode::SelectionTooLarge {
         return error;
     }
+    // A window of one's own counts more than any profile's.
+    let is_profiles = settings.context_tokens == settings.profile.context_tokens;
     let larger = |it: &&localcoder_settings::Profile| {
-        it.context_tokens_most > settings.context_tokens_most && it.name != settings.profile.name
+        is_profiles && !it.large_models && it.context_tokens_most > settings.context_tokens_most
     };
     // Of equals the first.
     let others = settings.profiles.iter().rev().filter(larger);
