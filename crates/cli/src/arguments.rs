@@ -72,7 +72,7 @@ impl Command {
             Self::Generate(options) => options.json,
             Self::Models(options) => options.command.json(),
             Self::Profiles(options) => {
-                options.command.as_ref().map_or(options.json, |it| it.json())
+                options.command.as_ref().map_or(options.json, ProfilesCommand::json)
             }
             Self::Config(options) => options.command.json(),
             Self::Doctor(options) => options.json,

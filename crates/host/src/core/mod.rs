@@ -163,7 +163,7 @@ impl Host {
             Event::ClientMalformed(client, reason) => self.client_malformed(client, &reason),
             Event::ClientGone(client) => self.client_gone(client),
             Event::ModelInspected { references, result, free_bytes } => {
-                self.model_inspected(&references, *result, free_bytes);
+                self.model_inspected(&references, &result, free_bytes);
             }
             Event::WorkerStarted { generation, result } => self.worker_started(generation, result),
             Event::WorkerMessage { generation, message } => {

@@ -58,7 +58,7 @@ const HANDLERS: &[(&str, Handler)] = &[
             check_document(&params.document)?;
             let task = prepare(&params.document, params.selection, Command::rewrite(None))?;
             let work = Work::Prepare(Box::new(task));
-            host.parts(Some(params.request_id), None, Map::new(), work)
+            host.parts(Some(params.request_id), None, &Map::new(), work)
         });
     }),
     (Improve::METHOD, |host, client, id, params| {
@@ -67,7 +67,7 @@ const HANDLERS: &[(&str, Handler)] = &[
             let command = Command::rewrite(params.instruction.as_deref());
             let task = prepare(&params.document, params.selection, command)?;
             let work = Work::Improve(Box::new(task));
-            host.parts(Some(params.request_id), params.model, params.settings, work)
+            host.parts(Some(params.request_id), params.model, &params.settings, work)
         });
     }),
     (Explain::METHOD, |host, client, id, params| {
@@ -75,14 +75,14 @@ const HANDLERS: &[(&str, Handler)] = &[
             check_document(&params.document)?;
             let task = prepare(&params.document, params.selection, Command::Explain)?;
             let work = Work::Explain(Box::new(task));
-            host.parts(Some(params.request_id), params.model, params.settings, work)
+            host.parts(Some(params.request_id), params.model, &params.settings, work)
         });
     }),
     (Generate::METHOD, |host, client, id, params| {
         later::<Generate>(host, client, id, params, |host, params: GenerateParams| {
             let (request_id, model) = (params.request_id.clone(), params.model.clone());
             let settings = params.settings.clone();
-            host.parts(Some(request_id), model, settings, Work::Generate(Box::new(params)))
+            host.parts(Some(request_id), model, &settings, Work::Generate(Box::new(params)))
         });
     }),
 ];
@@ -143,7 +143,7 @@ fn warm(host: &mut Host, client: ClientId, id: Id, params: Value) {
         return host.reply(client, id, Ok(answer.expect("protocol types serialize")));
     }
     let queued = host.check_room().and_then(|()| {
-        let parts = host.parts(None, params.model, Map::new(), Work::Warm)?;
+        let parts = host.parts(None, params.model, &Map::new(), Work::Warm)?;
         let JobParts { references, work, settings, .. } = parts;
         let mut job = Job::new(Some(client), id.clone(), None, references, work, settings);
         job.ahead = params.ahead;
@@ -193,10 +193,10 @@ impl Host {
         &self,
         request_id: Option<String>,
         model: Option<String>,
-        overrides: Map<String, Value>,
+        overrides: &Map<String, Value>,
         work: Work,
     ) -> Result<JobParts, ErrorInfo> {
-        let settings = self.settings_with(&overrides)?;
+        let settings = self.settings_with(overrides)?;
         let references = match (model, &work) {
             (Some(model), _) => vec![model],
             (None, Work::Generate(_)) => settings.general_models(),

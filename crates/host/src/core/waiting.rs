@@ -162,12 +162,12 @@ impl Host {
     pub(super) fn model_inspected(
         &mut self,
         references: &[String],
-        result: Result<ModelFile, ErrorInfo>,
+        result: &Result<ModelFile, ErrorInfo>,
         free_bytes: Option<u64>,
     ) {
         self.free_bytes = free_bytes;
-        self.surveyed(references, &result, free_bytes);
-        self.suggest(references, &result);
+        self.surveyed(references, result, free_bytes);
+        self.suggest(references, result);
         let mut index = 0;
         while index < self.queue.len() {
             let job = &mut self.queue[index];
@@ -175,7 +175,7 @@ impl Host {
                 index += 1;
                 continue;
             }
-            match &result {
+            match result {
                 Ok(file) => {
                     job.file = Some(file.clone());
                     job.free_bytes = free_bytes;

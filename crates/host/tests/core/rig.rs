@@ -135,7 +135,7 @@ impl Rig {
                     Effect::Close(_) => {}
                     Effect::InspectModel { references } => {
                         let mut found = references.iter().map(|reference| inspect(reference));
-                        let first = found.find(|result| result.is_ok());
+                        let first = found.find(Result::is_ok);
                         let result = Box::new(first.unwrap_or_else(|| inspect(&references[0])));
                         let free_bytes = self.free_bytes.or_else(|| self.free_of_machine());
                         events.push(Event::ModelInspected { references, result, free_bytes });
