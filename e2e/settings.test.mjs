@@ -82,6 +82,12 @@ story(
       return (await ide.setting("profile")).from === "settings.json";
     });
     assert.deepEqual(await workbench.notifications(), []);
+
+    // A profile whose model is not there is chosen all the same, and that is told.
+    await workbench.choose("LocalCoder: Switch Profile", "heavy");
+    await workbench.notification(/profile heavy is in use\. No model `qwen2\.5-coder-14b` is/u);
+    await workbench.photograph(`${name}-missing`);
+    await underProfile(ide, workbench, "heavy", 2048);
   },
   { ide: { settings: { profiles: PROFILES } } },
 );

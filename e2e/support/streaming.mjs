@@ -1,7 +1,4 @@
-/**
- * Making the demo model slower than it is, which is done in a blink: it is caught in the middle of
- * an answer, or slow all along.
- */
+/** Catching the model in the middle of an answer, although the demo model is done in a blink. */
 import { signal } from "./processes.mjs";
 import { rest, until } from "./wait.mjs";
 import { KEYS } from "./workbench.mjs";
@@ -14,9 +11,6 @@ const STEP_MS = 1;
 
 /** How long it takes until a step's words are on the screen, in milliseconds. */
 const SHOWN_MS = 120;
-
-/** A slow model works and rests in turns, so many milliseconds: some hundred tokens a second. */
-const SLOW_MS = { work: 1, rest: 60 };
 
 /** How many answers may be too short to be caught. */
 const TRIES = 8;
@@ -47,23 +41,4 @@ export async function freezeInMidAnswer(ide, workbench, { file, first, last }) {
     signal(worker, "SIGCONT");
   }
   throw new Error(`${TRIES} answers were too short to be caught in the middle`);
-}
-
-/** Stops the worker process again and again while `tell` runs, so that it is a slow model. */
-export async function slowly(worker, tell) {
-  let told = false;
-  const pauses = (async () => {
-    while (!told) {
-      signal(worker, "SIGSTOP");
-      await rest(SLOW_MS.rest);
-      signal(worker, "SIGCONT");
-      await rest(SLOW_MS.work);
-    }
-  })();
-  try {
-    return await tell();
-  } finally {
-    told = true;
-    await pauses;
-  }
 }

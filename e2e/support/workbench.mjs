@@ -119,16 +119,23 @@ export class Workbench {
       .waitFor();
   }
 
-  /** Puts the cursor before the first character of a line. */
+  /**
+   * Puts the cursor before the first character of a line; once more where something that was still
+   * under way, such as pasted text, has moved it on.
+   */
   async goTo(line) {
-    await this.page.keyboard.press("Control+KeyG");
-    await this.#quickInput().fill(`:${line}:1`);
-    await this.page.keyboard.press("Enter");
-    await this.#quickInput().waitFor({ state: "hidden" });
-    await this.page
+    const there = this.page
       .locator('[id="status.editor.selection"]')
-      .filter({ hasText: `Ln ${line}, Col 1` })
-      .waitFor();
+      .filter({ hasText: `Ln ${line}, Col 1` });
+    await until(`the cursor is in line ${line}`, async () => {
+      await this.#askPalette("Control+KeyG", `:${line}:1`);
+      await this.page.keyboard.press("Enter");
+      await this.#quickInput().waitFor({ state: "hidden" });
+      return await there.waitFor({ timeout: 3_000 }).then(
+        () => true,
+        () => false,
+      );
+    });
   }
 
   /** Runs a command of the command palette by its whole title. */
@@ -206,8 +213,7 @@ export class Workbench {
 
   /** Runs a command that goes on asking. */
   async #begin(title) {
-    await this.page.keyboard.press("F1");
-    await this.#quickInput().fill(`>${title}`);
+    await this.#askPalette("F1", `>${title}`);
     await this.#row(title).first().click();
   }
 
@@ -236,8 +242,7 @@ export class Workbench {
 
   /** The entries that the command palette has for a word. */
   async commandsFor(word) {
-    await this.page.keyboard.press("F1");
-    await this.#quickInput().fill(`>${word}`);
+    await this.#askPalette("F1", `>${word}`);
     // The list is filtered a moment later; a word that nothing has shows that it was.
     const rows = this.page.locator(".quick-input-list .monaco-list-row");
     await until("the palette is filtered", async () => {
@@ -424,9 +429,21 @@ export class Workbench {
     await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
   }
 
+  /** Opens a list and types into it; once more where something that ended just then closed it. */
+  async #askPalette(key, text) {
+    await until(`the palette takes "${text}"`, async () => {
+      await this.page.keyboard.press(key);
+      return await this.#quickInput()
+        .fill(text, { timeout: 3_000 })
+        .then(
+          () => true,
+          () => false,
+        );
+    });
+  }
+
   async #pick(key, text, entry) {
-    await this.page.keyboard.press(key);
-    await this.#quickInput().fill(text);
+    await this.#askPalette(key, text);
     const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${entry}"]`);
     await row.first().click();
     await this.#quickInput().waitFor({ state: "hidden" });

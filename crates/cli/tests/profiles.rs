@@ -87,6 +87,9 @@ fn settings_of_ones_own_count_more_and_are_told() {
     );
     let json = installation.run(&["profiles", "use", "wide", "--json"]).json();
     assert_eq!(json["overrides"], json!(["contextWindow"]));
+    let missing = installation.run(&["profiles", "use", "heavy"]).ok().stderr;
+    assert!(missing.contains("`qwen2.5-coder-14b` is not installed"), "{missing}");
+    assert!(missing.contains("until it is, `demo` is used"), "{missing}");
     let none = installation.run(&["profiles", "use", "none"]).failed(ErrorCode::InvalidSetting);
     assert!(none.stderr.contains("`balanced`"), "{}", none.stderr);
 }

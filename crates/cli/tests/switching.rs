@@ -14,7 +14,7 @@ use localcoder_protocol::{
     WarmParams,
 };
 use localcoder_settings::Places;
-use localcoder_test_support::Installation;
+use localcoder_test_support::{Installation, wait_until};
 use localcoder_transport::Client;
 
 const SWITCHES: usize = 200;
@@ -103,12 +103,15 @@ fn two_hundred_switches_under_load_leave_nothing_behind() {
     let each = begun.elapsed() / u32::try_from(SWITCHES).unwrap();
     done.store(true, Ordering::Relaxed);
     let answers = load.join().unwrap();
+    // Files that are just being looked at are open for a moment.
+    wait_until("no descriptor and no thread is left", || {
+        let now = held(pid);
+        now.1 <= before.1 && now.2 <= before.2
+    });
     let after = held(pid);
     eprintln!("{each:?} a switch beside {answers} answers; {before:?} became {after:?}");
     assert!(answers > 10, "the load was no load: {answers} answers");
     assert!((after.0 - before.0).abs() <= HOST_GROWTH_MAX_KIB, "{before:?} became {after:?}");
-    assert_eq!(after.1, before.1, "descriptors");
-    assert_eq!(after.2, before.2, "threads");
     assert!(children(pid) <= 2, "{} workers", children(pid));
     assert_eq!(
         status(&mut switcher).worker.map(|worker| worker.generation),

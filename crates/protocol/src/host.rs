@@ -508,6 +508,24 @@ pub struct WarmAnswer {
     pub loaded: bool,
 }
 
+/// Give the memory of a model back that nobody uses now, such as one that is to be removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct UnloadParams {
+    /// Its reference, or its file's path.
+    pub model: String,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct UnloadAnswer {
+    /// False where a request uses it, which goes on.
+    pub unloaded: bool,
+}
+
 /// Where does this edit belong in the document as it is now?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -619,6 +637,8 @@ requests! { HOST_REQUESTS:
     ConfigureFile = "configureFile", ConfigureFileParams => ConfigureAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`WarmParams`]. Answered when the model is ready.
     Warm = "warm", WarmParams => WarmAnswer, idempotent: true, deadline_ms: None;
+    /// See [`UnloadParams`].
+    Unload = "unload", UnloadParams => UnloadAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`SurveyParams`]. Reads headers of files.
     Survey = "survey", SurveyParams => SurveyAnswer, idempotent: true, deadline_ms: Some(60_000);
     /// See [`PrepareParams`].

@@ -69,6 +69,8 @@ fn types() -> String {
         ConfigureFileParams,
         WarmParams,
         WarmAnswer,
+        UnloadParams,
+        UnloadAnswer,
         LocateEditParams,
         LocateEditAnswer,
         ConfigureParams,

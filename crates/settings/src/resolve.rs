@@ -254,6 +254,7 @@ fn bad(layer: Layer, key: &str, value: &Value, allowed: &str) -> ErrorInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn map(value: &Value) -> Map<String, Value> {
@@ -373,6 +374,70 @@ mod tests {
         let other = json!({"keepModelLoaded": false, "idleUnloadMinutes": 2});
         assert_eq!(keeps(other), Some(120_000));
         assert_eq!(keeps(json!({"keepModelLoaded": null, "idleUnloadMinutes": 2})), None);
+    }
+
+    /// Values that a layer may have for some settings, good ones and bad ones.
+    fn layer() -> impl Strategy<Value = Map<String, Value>> {
+        let value = |key: &'static str, values: Vec<Value>| {
+            prop::option::of(prop::sample::select(values)).prop_map(move |value| (key, value))
+        };
+        (
+            value("profile", vec![json!("fast"), json!("heavy"), json!("none"), json!(1)]),
+            value("codeModel", vec![json!("a"), json!("/b.gguf"), json!(""), json!(false)]),
+            value("contextWindow", vec![json!(512), json!(8192), json!(8193), json!("1024")]),
+            value("keepModelLoaded", vec![json!(true), json!(false), json!(null), json!(0)]),
+            value("sampling.topP", vec![json!(0.0), json!(1), json!(1.5)]),
+            value("mode", vec![json!("stability"), json!("swift")]),
+        )
+            .prop_map(|(a, b, c, d, e, f)| {
+                let set = [a, b, c, d, e, f];
+                let set = set.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+                set.collect()
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn each_setting_is_the_strongest_good_value_whatever_the_layers(
+            file in layer(), editor in layer(), command in layer(), request in layer(),
+        ) {
+            let layers = [
+                (Layer::File, &file),
+                (Layer::Editor, &editor),
+                (Layer::CommandLine, &command),
+                (Layer::Request, &request),
+            ];
+            let mut shuffled = layers;
+            shuffled.reverse();
+            let resolved = resolve(&shuffled);
+            prop_assert_eq!(&resolved, &resolve(&layers));
+            let mut bad = 0;
+            for (key, value, from) in &resolved.values {
+                let setting = TABLE.iter().find(|setting| setting.key == *key).unwrap();
+                prop_assert_eq!(check(setting, value), Ok(()));
+                let set: Vec<_> =
+                    layers.iter().filter_map(|(layer, map)| Some((*layer, map.get(*key)?))).collect();
+                let good = |value: &Value| check(setting, value).is_ok();
+                bad += set.iter().filter(|(_, value)| !good(value)).count();
+                let counts = |(_, value): &&(Layer, &Value)| {
+                    good(value) && !means_nothing(key, value) && (*key != "profile" || **value != "none")
+                };
+                // A profile that is not there hides the weaker ones: it is named instead.
+                let strongest = set.iter().rev().find(|it| good(it.1) && !means_nothing(key, it.1));
+                match strongest {
+                    Some(it) if counts(&it) => prop_assert_eq!((value, *from), (it.1, it.0)),
+                    Some(_) => {
+                        bad += 1;
+                        prop_assert_eq!((value, *from), (&json!("balanced"), Layer::Default));
+                    }
+                    None => prop_assert!(*from <= Layer::Profile, "{} is from {:?}", key, from),
+                }
+            }
+            // Each value that is not used is named.
+            prop_assert_eq!(resolved.errors.len(), bad);
+            let profile = resolved.values.iter().find(|(key, ..)| *key == "profile").unwrap();
+            prop_assert_eq!(&json!(resolved.settings.profile.name), &profile.1);
+        }
     }
 
     #[test]

@@ -119,7 +119,8 @@ pub const TABLE: &[Setting] = &[
                 (
                     "stability",
                     "As little as possible: nothing is done ahead, weights stay as they lie in \
-                     the file, prompts are read in small steps, and a model that is not used is \
+                     the file, prompts are read in small steps, a quarter of the layers stays off \
+                     a GPU that was not asked for by name, and a model that is not used is \
                      unloaded",
                 ),
             ],
@@ -163,7 +164,7 @@ pub const TABLE: &[Setting] = &[
     Setting {
         key: "slowTokensPerSecond",
         // Slower than people read.
-        kind: Kind::Number { default: 10.0, min: 0.0, max: 1000.0 },
+        kind: Kind::Number { default: 10.0, min: 0.0, max: 10_000.0 },
         doc: "Where a model writes fewer tokens a second than this in five requests in a row, the \
               profile *fast* is suggested, once for each model. 0 suggests nothing.",
     },

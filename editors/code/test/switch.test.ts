@@ -9,6 +9,7 @@ import type { ErrorInfo } from "../src/generated/protocol";
 import { ProfilesProgram } from "../src/host/profiles";
 import { readModels } from "../src/lib/models";
 import {
+  missingText,
   modelEntries,
   overridesText,
   profileEntries,
@@ -101,7 +102,13 @@ test("each profile is shown with its models and what they need", () => {
   );
   const [balanced, heavy] = profileEntries(ANSWERED);
   assert.deepEqual([balanced?.isInUse, heavy?.isInUse], [true, false]);
-  assert.deepEqual(heavy?.choice, { kind: "profile", name: "heavy" });
+  const missing = "no model `large` is installed";
+  assert.deepEqual(balanced?.choice, { kind: "profile", name: "balanced", missing: "" });
+  assert.deepEqual(heavy?.choice, { kind: "profile", name: "heavy", missing });
+  assert.match(
+    missingText("heavy", missing),
+    /^The profile heavy is in use\. No model `large` is installed\. Until it can be used/u,
+  );
 });
 
 test("as long as nothing is known of the profiles, nothing can be chosen", () => {

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use indicatif::DecimalBytes;
 use localcoder_host::connect;
-use localcoder_model_store::{Machine, Store};
+use localcoder_model_store::{Catalog, Machine, Store};
 use localcoder_protocol::{
     ClientKind, Device, ErrorCode, ErrorInfo, Generate, GenerateAnswer, GenerateParams, HostStatus,
     Nothing, ProfileSurvey, SamplingParams, Status, Survey, SurveyParams,
@@ -14,6 +14,7 @@ use localcoder_settings::{Layer, Places, Settings};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::DoctorOptions;
+use crate::commands::profiles;
 use crate::session::{REQUEST_ID, Session, program};
 use crate::{output, settings_file};
 
@@ -44,7 +45,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
         Finding { what: "Settings", result: of_settings },
         Finding { what: "Models", result: models(&places, &settings) },
         Finding { what: "Disk", result: disk(&here) },
-        Finding { what: "Profiles", result: profiles() },
+        Finding { what: "Profiles", result: can_run() },
         Finding { what: "Self-test", result: self_test(&used_for_code) },
         Finding { what: "Devices", result: devices() },
     ];
@@ -189,13 +190,14 @@ fn speed(answer: &GenerateAnswer, device: &str) -> String {
 }
 
 /// What each profile needs and whether that is free.
-fn profiles() -> Result<String, ErrorInfo> {
+fn can_run() -> Result<String, ErrorInfo> {
     let places = Places::resolve()?;
     let mut client = connect::connect_or_start(&places, &program()?, ClientKind::Cli)?;
     let answer = client.call::<Survey>(&SurveyParams::default(), |_, _| {})?;
+    let catalog = Catalog::with_file(&places.catalog_file())?;
     let line = |profile: &ProfileSurvey| {
-        let (name, text) = (&profile.name, &profile.code.text);
-        format!("{name}: {text}")
+        let text = profiles::of(&profile.code, &catalog, answer.free_bytes);
+        format!("{}: {text}", profile.name)
     };
     let lines: Vec<String> = answer.profiles.iter().map(line).collect();
     Ok(lines.join("\n                "))

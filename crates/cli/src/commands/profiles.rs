@@ -1,6 +1,8 @@
 //! `localcoder profiles`: which there are, what their models need, what is free; and the choice of
 //! one. The host does the arithmetic; the choice is a value in the product's own settings file.
 
+use std::collections::BTreeSet;
+
 use indicatif::DecimalBytes;
 use localcoder_model_store::{Catalog, Entry};
 use localcoder_protocol::{ErrorInfo, ModelSurvey, ProfileSurvey, Survey, SurveyParams, Verdict};
@@ -50,7 +52,8 @@ fn list(json: bool) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
-fn of(model: &ModelSurvey, catalog: &Catalog, free_bytes: Option<u64>) -> String {
+/// A model of a profile in words; one that is not installed as the catalog knows it.
+pub(crate) fn of(model: &ModelSurvey, catalog: &Catalog, free_bytes: Option<u64>) -> String {
     let measured = if model.measured { " (measured)" } else { "" };
     match (model.verdict, catalog.entry(&model.reference)) {
         (Verdict::Unusable, Some(entry)) => not_installed(entry, free_bytes),
@@ -105,6 +108,17 @@ fn choose(name: &str, json: bool) -> Result<(), ErrorInfo> {
         output::note(&format!(
             "The editor's own setting `localcoder.profile` is `{other}` and counts more: change \
              it there."
+        ));
+    }
+    let both = [now.settings.code_models(), now.settings.general_models()];
+    let missing = both.into_iter().filter_map(|models| {
+        let used = settings_file::model_in_use(&places, &models);
+        models.into_iter().next().filter(|wanted| *wanted != used).map(|wanted| (wanted, used))
+    });
+    for (wanted, used) in missing.collect::<BTreeSet<_>>() {
+        output::note(&format!(
+            "`{wanted}` is not installed (`localcoder models install {wanted}`); until it is, \
+             `{used}` is used."
         ));
     }
     for key in overrides {

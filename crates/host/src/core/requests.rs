@@ -7,7 +7,7 @@ use localcoder_protocol::{
     ConfigureFileParams, ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, ErrorCode,
     ErrorInfo, Explain, ExplainParams, Generate, GenerateParams, Hello, Improve, ImproveParams,
     LocateEdit, LocateEditAnswer, LocateEditParams, Nothing, Prepare, PrepareParams, Request,
-    Status, Stop, Survey, Warm, WarmAnswer,
+    Status, Stop, Survey, Unload, Warm, WarmAnswer,
 };
 use localcoder_settings::{Layer, Settings, resolve};
 use localcoder_transport::Id;
@@ -51,6 +51,9 @@ const HANDLERS: &[(&str, Handler)] = &[
     (Survey::METHOD, |host, client, id, params| match parse::<Survey>(params) {
         Ok(params) => host.begin_survey(client, id, params),
         Err(error) => host.reply(client, id, Err(error)),
+    }),
+    (Unload::METHOD, |host, client, id, params| {
+        now::<Unload>(host, client, id, params, |host, params| Ok(host.unload(&params.model)));
     }),
     (Warm::METHOD, warm),
     (Prepare::METHOD, |host, client, id, params| {

@@ -2,6 +2,7 @@
 //! when memory runs short, loaded ahead and touched where that is wanted. A model at work is
 //! never taken away.
 
+use localcoder_protocol::UnloadAnswer;
 use localcoder_transport::Id;
 
 use super::Host;
@@ -59,6 +60,23 @@ impl Host {
             self.unload_model(slot);
             self.unloaded = Some(why);
         }
+    }
+
+    /// Somebody wants the memory or the file of a model.
+    pub(super) fn unload(&mut self, model: &str) -> UnloadAnswer {
+        let is_it = |slot: &SlotId| {
+            self.slots[*slot].loaded.as_ref().is_some_and(|loaded| {
+                loaded.file.info.reference == model || loaded.file.path.as_os_str() == model
+            })
+        };
+        let slots: Vec<SlotId> = Slots::ids().filter(is_it).collect();
+        let unloaded = slots.iter().all(|slot| self.is_unused(*slot));
+        if unloaded {
+            for slot in slots {
+                self.unload_model(slot);
+            }
+        }
+        UnloadAnswer { unloaded }
     }
 
     /// The machine was asleep: what was at hand may not be any more.

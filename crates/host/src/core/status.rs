@@ -46,15 +46,23 @@ impl Host {
         }
     }
 
-    /// The place that a user means: where something is done, else where something comes, else
-    /// what was used last.
+    /// The place that a user means: where something is done, else where something comes, else the
+    /// model for code, else what was used last.
     fn slot_in_use(&self) -> SlotId {
         let works = self.active.as_ref().and_then(|job| job.slot);
         let comes = || self.slots.iter().find(|(_, engine)| engine.loading.is_some());
         works.or_else(|| comes().map(|(slot, _)| slot)).unwrap_or_else(|| {
+            let wanted = self.settings.code_models();
+            let is_wanted = |loaded: &Loaded| wanted.contains(&loaded.file.info.reference);
             let by_use = |slot: &SlotId| {
                 let engine = &self.slots[*slot];
-                (engine.loaded.is_some(), engine.worker().is_some(), engine.used_ms)
+                let loaded = engine.loaded.as_ref();
+                (
+                    loaded.is_some_and(is_wanted),
+                    loaded.is_some(),
+                    engine.worker().is_some(),
+                    engine.used_ms,
+                )
             };
             // Of equals the first.
             Slots::ids().rev().max_by_key(by_use).unwrap_or_default()

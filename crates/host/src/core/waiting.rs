@@ -20,6 +20,8 @@ use crate::ModelFile;
 const BATCH_TOKENS: u32 = 256;
 /// The same in stability mode: less memory for a step, and pauses for the rest of the machine.
 const CAREFUL_BATCH_TOKENS: u32 = 64;
+/// In stability mode one layer in so many stays off the GPU.
+const CAREFUL_LAYERS_OFF: u32 = 4;
 /// What is free now is another number after this long.
 const LOOK_AGAIN_MS: u64 = 1_000;
 /// Windows between the largest and the smallest that a profile allows.
@@ -53,6 +55,13 @@ impl Wanted {
         }
         windows.into_iter().map(|it| LoadProfile { context_tokens: it, ..self.profile }).collect()
     }
+}
+
+/// Layers on the GPU in stability mode: what is left off leaves room there for the screen and for
+/// other programs. All where the file does not say how many it has.
+fn careful_layers(file: &ModelFile) -> Option<u32> {
+    let layers = file.header.as_ref()?.block_count;
+    Some((layers - layers / CAREFUL_LAYERS_OFF).max(1))
 }
 
 /// What requests further in front want with the places.
@@ -230,6 +239,7 @@ impl Host {
             kv: KvStorage::F16,
             gpu_layers: match settings.acceleration {
                 _ if self.gpu_failure.is_some() => Some(0),
+                Acceleration::Auto if careful => careful_layers(&file),
                 Acceleration::Auto | Acceleration::Gpu => None,
                 Acceleration::Cpu => Some(0),
             },

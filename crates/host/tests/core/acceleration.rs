@@ -102,3 +102,15 @@ fn compatibility_mode_never_asks_the_gpu() {
     let devices = rig.status(1)["devices"].clone();
     assert_eq!(devices[0]["description"], "Fast GPU", "found, and not used");
 }
+
+#[test]
+fn in_stability_mode_a_gpu_that_was_not_asked_for_is_not_filled() {
+    for (acceleration, layers) in [("auto", json!(3)), ("gpu", Value::Null), ("cpu", json!(0))] {
+        let mut rig = with_gpu(Rig::with_settings(json!({
+            "codeModel": "size-100-a", "mode": "stability", "acceleration": acceleration,
+        })));
+        warm(&mut rig).unwrap();
+        let profile = rig.calls("loadModel")[0]["profile"].clone();
+        assert_eq!(profile["gpuLayers"], layers, "{acceleration}");
+    }
+}

@@ -130,3 +130,19 @@ fn after_sleep_the_model_is_touched() {
     careful.event(Event::Woke);
     assert!(careful.calls("generate").is_empty());
 }
+
+#[test]
+fn a_model_that_is_to_be_removed_is_unloaded_unless_it_is_at_work() {
+    let mut rig = warmed(json!({"codeModel": "a"}));
+    let unload = |rig: &mut Rig, model: &str| {
+        let id = rig.request(1, "unload", json!({"model": model}));
+        rig.answer(id).unwrap()["unloaded"].clone()
+    };
+    assert_eq!(unload(&mut rig, "another"), true, "it is not loaded");
+    let id = rig.explain(1, "a");
+    assert_eq!(unload(&mut rig, "a"), false);
+    rig.finish();
+    rig.answer(id).unwrap();
+    assert_eq!(unload(&mut rig, "a"), true);
+    assert!(rig.residents().is_empty());
+}

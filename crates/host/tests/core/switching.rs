@@ -41,7 +41,9 @@ fn where_both_fit_the_new_one_is_loaded_beside_the_answer() {
     // Back again at once.
     switch(&mut rig, "size-1000-a");
     assert_eq!(rig.calls("loadModel").len(), 2);
-    assert_eq!(rig.status(1)["residents"].as_array().unwrap().len(), 2);
+    let status = rig.status(1);
+    assert_eq!(status["residents"].as_array().unwrap().len(), 2);
+    assert_eq!(status["model"]["reference"], "size-1000-a", "it is the one that is meant now");
 }
 
 #[test]

@@ -11,6 +11,7 @@ import type { ProfilesProgram } from "../host/profiles";
 import { isCancelled, toErrorInfo } from "../lib/errors";
 import { readModels } from "../lib/models";
 import {
+  missingText,
   modelEntries,
   overridesText,
   profileEntries,
@@ -101,10 +102,14 @@ class Switcher {
     await this.#do(choice, () => this.profile());
   }
 
-  async useProfile(name: string): Promise<void> {
+  /** `missing`: what is said of its model where that one can't be used. */
+  async useProfile(name: string, missing = ""): Promise<void> {
     const { overrides } = readProfileUse(await this.#profiles.use(name));
     await giveUpOwn("profile");
     this.#chosen();
+    if (missing !== "") {
+      void this.#tellMissing(missingText(name, missing));
+    }
     if (overrides.length === 0) {
       const text = `$(check) The profile ${name} is in use`;
       vscode.window.setStatusBarMessage(text, CHOSEN_SHOWN_MS);
@@ -125,13 +130,20 @@ class Switcher {
     }
   }
 
+  async #tellMissing(text: string): Promise<void> {
+    const show = "Show Models";
+    if ((await vscode.window.showWarningMessage(text, show)) === show) {
+      await vscode.commands.executeCommand("localcoder.models.show");
+    }
+  }
+
   async #do(choice: Choice | undefined, again: () => Promise<void>): Promise<void> {
     switch (choice?.kind) {
       case "model":
         await vscode.commands.executeCommand("localcoder.models.use", choice.row);
         break;
       case "profile":
-        await this.useProfile(choice.name);
+        await this.useProfile(choice.name, choice.missing);
         break;
       case "showModels":
         await vscode.commands.executeCommand("localcoder.models.show");

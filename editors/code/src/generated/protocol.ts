@@ -705,6 +705,18 @@ export type WarmAnswer = {
  */
 loaded: boolean, };
 
+export type UnloadParams = { 
+/**
+ * Its reference, or its file's path.
+ */
+model: string, };
+
+export type UnloadAnswer = { 
+/**
+ * False where a request uses it, which goes on.
+ */
+unloaded: boolean, };
+
 export type LocateEditParams = { 
 /**
  * The document as it is now.
@@ -780,6 +792,7 @@ export interface Requests {
   configure: { params: ConfigureParams; answer: ConfigureAnswer };
   configureFile: { params: ConfigureFileParams; answer: ConfigureAnswer };
   warm: { params: WarmParams; answer: WarmAnswer };
+  unload: { params: UnloadParams; answer: UnloadAnswer };
   survey: { params: SurveyParams; answer: SurveyAnswer };
   prepare: { params: PrepareParams; answer: PrepareAnswer };
   improve: { params: ImproveParams; answer: ImproveAnswer };
@@ -848,6 +861,7 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   configure: 5000,
   configureFile: 5000,
   warm: null,
+  unload: 5000,
   survey: 60000,
   prepare: null,
   improve: null,

@@ -20,7 +20,12 @@ export type Surveyed =
 /** What choosing an entry means. */
 export type Choice =
   | { readonly kind: "model"; readonly row: ModelRow }
-  | { readonly kind: "profile"; readonly name: string }
+  | {
+      readonly kind: "profile";
+      readonly name: string;
+      /** What is said of its model for code where that one can't be used; empty where it can. */
+      readonly missing: string;
+    }
   | { readonly kind: "showModels" }
   | { readonly kind: "askAgain" };
 
@@ -95,7 +100,7 @@ export function profileEntries(surveyed: Surveyed): Entry[] {
     return surveyed.kind === "failed" ? failure(surveyed) : [LOOKING];
   }
   return surveyed.answer.profiles.map((profile): Entry => {
-    const { name, summary, inForce } = profile;
+    const { name, summary, inForce, code } = profile;
     return {
       key: `profile ${name}`,
       icon: inForce ? "check" : "dashboard",
@@ -103,7 +108,7 @@ export function profileEntries(surveyed: Surveyed): Entry[] {
       description: inForce ? `in use: ${plain(summary)}` : plain(summary),
       detail: profileText(profile),
       isInUse: inForce,
-      choice: { kind: "profile", name },
+      choice: { kind: "profile", name, missing: code.verdict === "unusable" ? code.text : "" },
     };
   });
 }
@@ -158,6 +163,12 @@ function failure(surveyed: Surveyed): Entry[] {
       choice: { kind: "askAgain" },
     },
   ];
+}
+
+/** Says that a profile was chosen whose model is not there. */
+export function missingText(profile: string, missing: string): string {
+  const what = plain(sentence(missing));
+  return `The profile ${plain(profile)} is in use. ${what} Until it can be used, another one answers: the status bar says which.`;
 }
 
 /** What `localcoder profiles use --json` says, as far as there is more to do. */

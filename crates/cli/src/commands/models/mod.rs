@@ -10,7 +10,9 @@ use std::path::Path;
 
 use localcoder_host::connect;
 use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Machine, Store};
-use localcoder_protocol::{ErrorCode, ErrorInfo, HostStatus, Nothing, Status};
+use localcoder_protocol::{
+    ClientKind, ErrorCode, ErrorInfo, HostStatus, Nothing, Resident, Status, Unload, UnloadParams,
+};
 use localcoder_settings::{Places, Settings};
 use serde_json::json;
 
@@ -115,19 +117,7 @@ impl Models {
 
     fn remove(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {
         let model = self.store.model(id)?;
-        if let Some(status) = self.host_status()? {
-            let path = self.store.path_of(id).ok();
-            let is_loaded = status.residents.iter().any(|resident| {
-                let loaded = &resident.model.reference;
-                *loaded == id
-                    || path.as_ref().is_some_and(|path| **loaded == *path.to_string_lossy())
-            });
-            if is_loaded {
-                let message = format!("`{id}` is loaded");
-                return Err(ErrorInfo::new(ErrorCode::ModelInUse, message)
-                    .with_hint("use another model, or end the host with `localcoder host stop`"));
-            }
-        }
+        self.unload(id)?;
         let freed = self.store.remove(id)?;
         if json {
             output::value(&json!({"removed": id, "freedBytes": freed}));
@@ -176,6 +166,28 @@ impl Models {
             output::line(&format!("`{id}` is what was installed: {}", model.sha256));
         }
         Ok(())
+    }
+
+    /// Has a running host let go of a model that is to be removed. One that is chosen for code or
+    /// everything else is to be used, and stays.
+    fn unload(&self, id: &str) -> Result<(), ErrorInfo> {
+        let Some(status) = self.host_status()? else { return Ok(()) };
+        let path = self.store.path_of(id).ok().map(|path| path.to_string_lossy().into_owned());
+        let is_it = |resident: &&Resident| {
+            let reference = &resident.model.reference;
+            reference == id || path.as_ref() == Some(reference)
+        };
+        let Some(loaded) = status.residents.iter().find(is_it) else { return Ok(()) };
+        let params = UnloadParams { model: loaded.model.reference.clone() };
+        let (code, general) = self.in_use();
+        let client = connect::connect(&self.places, ClientKind::Cli)?;
+        if let Some(mut client) = client.filter(|_| id != code && id != general)
+            && client.call::<Unload>(&params, |_, _| {})?.unloaded
+        {
+            return Ok(());
+        }
+        Err(ErrorInfo::new(ErrorCode::ModelInUse, format!("`{id}` is loaded"))
+            .with_hint("use another model, or end the host with `localcoder host stop`"))
     }
 
     /// Of a running host.
