@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::Read as _;
 use std::process::Stdio;
 
 use localcoder_gguf::{Header, KvType, RunShape};
-use localcoder_protocol::ErrorCode;
+use localcoder_host::connect;
+use localcoder_protocol::{ClientKind, ErrorCode, Warm, WarmParams};
+use localcoder_settings::Places;
 use localcoder_test_support::{Installation, wait_for_end, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
@@ -70,15 +73,68 @@ fn a_killed_client_stops_its_generation() {
 }
 
 #[test]
-fn a_killed_worker_is_reported_and_replaced() {
+fn a_worker_that_is_killed_before_anything_was_shown_is_replaced_and_nobody_notices() {
     let installation = installation();
     let Standing { mut client, worker } = Standing::begin(&installation);
+    kill_process(worker, Signal::KILL).unwrap();
+    assert!(wait_for_end(&mut client).success());
+    let status = installation.status().unwrap();
+    assert_ne!(pid(&status["worker"]["pid"]), worker);
+    assert_eq!(status["worker"]["generation"], 2);
+}
+
+/// A generation that stands still after its first words were shown. An answer may be over before;
+/// then another one is tried.
+fn standing_in_mid_answer(installation: &Installation) -> Standing {
+    let _ = installation.run(&["generate", "--prompt", "x", "--max-tokens", "1"]).ok();
+    let worker = pid(&installation.status().unwrap()["worker"]["pid"]);
+    for _ in 0..20 {
+        let rambling = ["generate", "--raw", "--prompt", "def f(", "--temperature", "2"];
+        let mut command = installation.command(&rambling);
+        command.args(["--max-tokens", "1500"]);
+        let mut client = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        client.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        kill_process(worker, Signal::STOP).unwrap();
+        if installation.status().unwrap()["engine"]["state"] == "working" {
+            return Standing { client, worker };
+        }
+        kill_process(worker, Signal::CONT).unwrap();
+        let _ = wait_for_end(&mut client);
+    }
+    panic!("twenty answers were over too soon")
+}
+
+#[test]
+fn a_killed_worker_is_reported_and_replaced() {
+    let installation = installation();
+    let Standing { mut client, worker } = standing_in_mid_answer(&installation);
     kill_process(worker, Signal::KILL).unwrap();
     let status = wait_for_end(&mut client);
     assert_eq!(status.code(), Some(i32::from(ErrorCode::WorkerCrashed.exit_code())));
     let answer = installation.run(&["generate", "--prompt", "Hi", "--max-tokens", "3", "--json"]);
     assert!(answer.ok().json()["usage"]["generatedTokens"].as_u64().unwrap() > 0);
     assert_ne!(pid(&installation.status().unwrap()["worker"]["pid"]), worker);
+}
+
+/// What a host leaves that went down while it loaded the bundled model.
+#[test]
+fn a_load_that_took_everything_down_is_not_repeated_until_somebody_asks() {
+    let installation = installation();
+    let places = Places::under(&installation.home());
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_localcoder")).parent().unwrap();
+    let demo = localcoder_settings::places::demo_model(programs).unwrap();
+    let left = serde_json::json!({"name": "LocalCoder demo", "path": demo});
+    std::fs::create_dir_all(&places.cache).unwrap();
+    std::fs::write(places.loading_file(), left.to_string()).unwrap();
+    let _ = installation.run(&["host", "start"]).ok();
+    let mut client = connect::connect(&places, ClientKind::Other).unwrap().unwrap();
+    let warm = WarmParams { model: None, ahead: true };
+    assert!(!client.call::<Warm>(&warm, |_, _| {}).unwrap().loaded);
+    let note = installation.status().unwrap()["notes"][0].as_str().unwrap().to_owned();
+    assert!(note.contains("the last load of LocalCoder demo never ended"), "{note}");
+    let _ = installation.run(&["generate", "--prompt", "x", "--max-tokens", "1"]).ok();
+    assert!(!places.loading_file().exists(), "this load has ended");
+    assert!(client.call::<Warm>(&warm, |_, _| {}).unwrap().loaded);
 }
 
 #[test]

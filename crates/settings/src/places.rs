@@ -105,6 +105,12 @@ impl Places {
         self.cache.join("measurements.json")
     }
 
+    /// Which model is being loaded; it is there only meanwhile.
+    #[must_use]
+    pub fn loading_file(&self) -> PathBuf {
+        self.cache.join("loading.json")
+    }
+
     /// What the editor had set last.
     #[must_use]
     pub fn editor_settings_file(&self) -> PathBuf {

@@ -155,6 +155,7 @@ impl Host {
     }
 
     pub(super) fn load_model(&mut self, slot: SlotId, file: ModelFile, profile: LoadProfile) {
+        self.load_begins(&file);
         let measured = self.known(slot, &file, &profile);
         let model_ref = file.path.to_string_lossy().into_owned();
         let chat_template = file.chat_template.clone();
@@ -280,6 +281,7 @@ impl Host {
 
     fn model_loaded(&mut self, slot: SlotId, result: Result<Value, ErrorInfo>) {
         let Some(loading) = self.slots[slot].loading.take() else { return };
+        self.load_ended();
         let answer = result.and_then(|value| {
             serde_json::from_value::<LoadModelAnswer>(value)
                 .map_err(|error| errors::worker_nonsense(LoadModel::METHOD, &error))

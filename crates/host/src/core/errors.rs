@@ -45,13 +45,16 @@ pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bo
         Some(line) => format!("{}; its last words: {line}", ending.description),
         None => ending.description.clone(),
     };
-    let hint = if will_restart {
-        "a new worker is being started; try again"
+    let (hint, action) = if will_restart {
+        ("a new worker is being started; try again", ErrorAction::Retry)
     } else {
-        "it ended several times in a row and is not started again by itself; try again, another \
-         model, or `localcoder.acceleration` = `cpu`"
+        (
+            "it ended several times in a row and is not started again by itself: choose a lighter \
+             profile or another model, or set `localcoder.acceleration` to `cpu`",
+            ErrorAction::SwitchProfile,
+        )
     };
-    ErrorInfo::new(code, what).with_cause(cause).with_hint(hint).with_action(ErrorAction::Retry)
+    ErrorInfo::new(code, what).with_cause(cause).with_hint(hint).with_action(action)
 }
 
 pub(super) fn worker_hung(what: &str) -> WorkerEnding {

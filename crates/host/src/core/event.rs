@@ -130,6 +130,10 @@ pub enum Effect {
     KeepMeasurements(String),
     /// Keep this text for [`super::HostConfig::editor_settings`] of the next host.
     KeepEditorSettings(String),
+    /// Keep this text for [`super::HostConfig::unfinished_load`], before anything that follows.
+    LoadBegins(String),
+    /// Forget it: the load has ended, well or not, and this host has seen it.
+    LoadEnded,
     /// End the host after what was sent.
     Exit,
 }

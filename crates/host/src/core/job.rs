@@ -58,6 +58,8 @@ pub(super) struct Job {
     pub(super) work: Work,
     /// Whether nobody waits for it.
     pub(super) ahead: bool,
+    /// Whether a worker has died of it, or while it worked on it.
+    began_again: bool,
     pub(super) step: Step,
     /// Where its model is, comes, or is to come.
     pub(super) slot: Option<SlotId>,
@@ -101,6 +103,7 @@ impl Job {
             settings: Box::new(settings),
             work,
             ahead: false,
+            began_again: false,
             step: Step::Queued,
             slot: None,
             call: None,
@@ -121,6 +124,20 @@ impl Job {
     /// Whether it gives way to every other job and is of no interest to a user.
     pub(super) fn is_preparation(&self) -> bool {
         matches!(self.work, Work::Prepare(_) | Work::Rearm)
+    }
+
+    /// Whether it may be begun again after its worker has died: once, and only where the client
+    /// has seen nothing of an answer.
+    pub(super) fn may_begin_again(&self) -> bool {
+        let shown = self.streams() && !self.text.is_empty();
+        !self.began_again && !shown && !self.is_preparation()
+    }
+
+    /// The same from the beginning.
+    pub(super) fn again(self) -> Self {
+        let Self { client, id, request_id, references, work, settings, ahead, .. } = self;
+        let job = Self::new(client, id, request_id, references, work, *settings);
+        Self { ahead, began_again: true, ..job }
     }
 
     /// Whether a client means this job by `request_id`.

@@ -20,6 +20,7 @@ mod slots;
 mod speed;
 mod status;
 mod survey;
+mod suspect;
 mod waiting;
 mod watch;
 
@@ -37,6 +38,7 @@ use residency::Unloaded;
 use slots::Slots;
 use speed::Speeds;
 use survey::Survey;
+use suspect::Suspect;
 
 /// Connections at once. Far above any number of windows; a bound all the same.
 pub const CLIENTS_MAX: usize = 64;
@@ -61,6 +63,9 @@ pub struct HostConfig {
     pub machine: String,
     /// The text of the last [`Effect::KeepMeasurements`], where there is one.
     pub measurements: Option<String>,
+    /// The text of an [`Effect::LoadBegins`] that no [`Effect::LoadEnded`] followed: that load took
+    /// the host down, or the machine.
+    pub unfinished_load: Option<String>,
 }
 
 /// The host. See the module.
@@ -85,6 +90,8 @@ pub struct Host {
     failed: Option<ErrorInfo>,
     /// Why nothing is loaded any more.
     unloaded: Option<Unloaded>,
+    /// The model whose last load never ended, until it is asked for.
+    suspect: Option<Suspect>,
     /// Memory that could be had when a file was looked at last.
     free_bytes: Option<u64>,
     knowledge: Knowledge,
@@ -121,6 +128,7 @@ impl Host {
         Self {
             seed: config.seed,
             gpu_failure: knowledge.gpu_failure(),
+            suspect: config.unfinished_load.as_deref().and_then(Suspect::read),
             knowledge,
             config,
             now_ms: 0,
@@ -219,6 +227,7 @@ impl Host {
 
     fn exit(&mut self) {
         self.exited = true;
+        self.loads_end();
         for generation in self.slots.iter().filter_map(|(_, engine)| engine.running_generation()) {
             self.effects.push(Effect::KillWorker { generation });
         }

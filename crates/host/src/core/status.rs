@@ -85,7 +85,8 @@ impl Host {
 
     /// What is otherwise than was set.
     fn notes(&self, loaded: Option<&Loaded>) -> Vec<String> {
-        let mut notes: Vec<String> = self.gpu_note().into_iter().collect();
+        let mut notes: Vec<String> =
+            self.gpu_note().into_iter().chain(self.suspect_note()).collect();
         let Some(loaded) = loaded else {
             notes.extend(self.unloaded.map(|why| format!("the model was {}", why.text())));
             return notes;

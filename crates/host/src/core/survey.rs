@@ -138,15 +138,18 @@ impl Host {
         };
         let free = free_bytes.unwrap_or(u64::MAX);
         let best = profiles.iter().find(|profile| needed(profile).bytes <= free);
-        let chosen = best.or(profiles.last()).copied();
+        let loaded = self.loaded_tokens(file, settings);
+        let chosen = match loaded {
+            Some(tokens) => {
+                profiles.first().map(|profile| LoadProfile { context_tokens: tokens, ..*profile })
+            }
+            None => best.or(profiles.last()).copied(),
+        };
         let Some(profile) = chosen else { return nothing };
         let fit::Needed { bytes, measured } = needed(&profile);
-        let is_loaded = self.slots.iter().any(|(_, engine)| {
-            engine.loaded.as_ref().is_some_and(|loaded| loaded.file.path == file.path)
-        });
         let not_allowed = self.refusal_of_large(file, settings);
-        let verdict = match (is_loaded, &not_allowed, free_bytes, best) {
-            (true, ..) => Verdict::Loaded,
+        let verdict = match (loaded, &not_allowed, free_bytes, best) {
+            (Some(_), ..) => Verdict::Loaded,
             (_, Some(_), ..) => Verdict::NotAllowed,
             (_, _, None, _) => Verdict::Unknown,
             (_, _, _, Some(_)) => Verdict::Fits,

@@ -253,6 +253,14 @@ impl Host {
         self.wanted(file.clone(), settings).profiles()
     }
 
+    /// The window with which a model is loaded that would do for these settings.
+    pub(super) fn loaded_tokens(&self, file: &ModelFile, settings: &Settings) -> Option<u32> {
+        match self.standing(&self.wanted(file.clone(), settings)) {
+            Standing::Ready(slot) => Some(self.slots[slot].loaded.as_ref()?.profile.context_tokens),
+            Standing::Coming(..) | Standing::Elsewhere => None,
+        }
+    }
+
     fn standing(&self, wanted: &Wanted) -> Standing {
         for (slot, engine) in self.slots.iter() {
             if let Some(loaded) = &engine.loaded
@@ -302,8 +310,13 @@ impl Host {
         self.queue[index].slot = None;
         let job = &self.queue[index];
         let profiles = wanted.profiles();
+        let (ahead, free_bytes) = (job.ahead, job.free_bytes);
         if let Some(error) = self.refusal_of_large(&wanted.file, &job.settings) {
             self.fail_queued(index, error);
+            return;
+        }
+        if self.is_suspect(&wanted.file, ahead) {
+            self.leave_unloaded(index);
             return;
         }
         let needed = |profile: &LoadProfile| {
@@ -321,7 +334,7 @@ impl Host {
                 held => held,
             };
         }
-        match place(&needed, job.free_bytes, &held, self.slot_of_file(&wanted.file)) {
+        match place(&needed, free_bytes, &held, self.slot_of_file(&wanted.file)) {
             Place::Here { slot, window } => {
                 self.load_into(
                     index,
@@ -350,6 +363,16 @@ impl Host {
                 self.failed = Some(error.clone());
                 self.fail_queued(index, error);
             }
+        }
+    }
+
+    /// A model that was to be loaded ahead is not.
+    fn leave_unloaded(&mut self, index: usize) {
+        if let Some(job) = self.queue.remove(index)
+            && let Some(client) = job.client
+        {
+            let answer = serde_json::to_value(WarmAnswer { loaded: false });
+            self.reply(client, job.id, Ok(answer.expect("protocol types serialize")));
         }
     }
 

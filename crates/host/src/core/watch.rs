@@ -1,7 +1,7 @@
 //! What is done about a worker that is silent, does not stop, or ends: it is asked whether it
 //! lives, killed, and started again a few times. Sleep of the machine is no silence.
 
-use localcoder_protocol::{ErrorInfo, Nothing, Ping};
+use localcoder_protocol::{ErrorInfo, Nothing, Ping, Stage};
 use localcoder_transport::Id;
 
 use super::Host;
@@ -119,13 +119,16 @@ impl Host {
         if self.exited {
             return;
         }
+        if loading.is_some() {
+            self.load_ended();
+        }
         let restart = self.plan_restart(slot);
         let error = errors::worker_ended(doing, killed.as_ref().unwrap_or(ending), restart);
         self.failed = Some(error.clone());
         let ran = loading.as_ref().or(lost.as_ref()).map(|(_, profile)| *profile);
         let on_cpu =
             ran.is_some_and(|profile| self.crash_falls_back(slot, doing, &profile, &error));
-        if works {
+        if works && !(restart && self.begin_again()) {
             self.fail_active(error.clone());
         }
         if !(on_cpu && doing == Doing::Loading) {
@@ -138,6 +141,16 @@ impl Host {
         }
         // Others may want the memory.
         self.look_again();
+    }
+
+    /// Asks the new worker what the old one has not answered, once and only where nothing of an
+    /// answer was shown; whether it does.
+    fn begin_again(&mut self) -> bool {
+        let Some(job) = self.active.take_if(|job| job.may_begin_again()) else { return false };
+        let job = job.again();
+        self.tell(&job, Stage::Retrying, None, "The engine ended; asking a new one".to_owned());
+        self.queue.push_front(job);
+        true
     }
 
     pub(super) fn warm_again(&mut self, reference: String) {

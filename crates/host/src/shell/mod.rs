@@ -80,6 +80,7 @@ struct Shell {
     workers: Workers,
     measurements: KeptFile,
     editor_settings: KeptFile,
+    loading: KeptFile,
     prefixes: Prefixes,
     inspector: Inspector,
 }
@@ -92,6 +93,7 @@ impl Shell {
         let idle = env::text(env::HOST_IDLE_MS).and_then(|text| text.parse().ok());
         let measurements = KeptFile::new(places.measurements_file());
         let editor_settings = KeptFile::new(places.editor_settings_file());
+        let loading = KeptFile::new(places.loading_file());
         let config = HostConfig {
             pid: std::process::id(),
             file_settings: read_settings(places),
@@ -100,6 +102,7 @@ impl Shell {
             seed: u64::from(std::process::id()) ^ unix_time_ns(),
             machine: machine::name(),
             measurements: measurements.read(),
+            unfinished_load: loading.read(),
         };
         let models =
             Models { demo: places::demo_model(&exe_dir), installed: places.models.clone() };
@@ -109,6 +112,7 @@ impl Shell {
             workers: Workers::new(worker, sender.clone()),
             measurements,
             editor_settings,
+            loading,
             prefixes: Prefixes::new(places),
             inspector: Inspector::new(models, inspected(sender.clone())),
             sender,
@@ -191,6 +195,8 @@ impl Shell {
                 }
                 Effect::KeepMeasurements(text) => self.measurements.keep(&text),
                 Effect::KeepEditorSettings(text) => self.editor_settings.keep(&text),
+                Effect::LoadBegins(text) => self.loading.keep_durably(&text),
+                Effect::LoadEnded => self.loading.forget(),
                 Effect::Exit => exit = true,
             }
         }

@@ -83,6 +83,7 @@ fn two_crashes_while_answering_on_the_gpu_are_enough() {
     let mut rig = with_gpu(Rig::new());
     for round in 0..2 {
         let id = rig.explain(1, &format!("r{round}"));
+        rig.write("begun");
         rig.kill();
         assert_eq!(rig.answer(id).unwrap_err().code, ErrorCode::WorkerCrashed);
         rig.pass(5_000);

@@ -5,6 +5,7 @@
 mod acceleration;
 mod any_order;
 mod choosing;
+mod crashes;
 mod requests;
 mod residency;
 mod rig;

@@ -130,6 +130,7 @@ fn what_a_dead_worker_still_says_is_dropped() {
     rig.connect(1);
     rig.explain(1, "a");
     let call = rig.open_call("generate");
+    rig.write("half");
     rig.kill();
     let second = rig.explain(1, "b");
     rig.pass(300);
@@ -149,6 +150,7 @@ fn a_worker_that_keeps_dying_is_not_started_by_itself_for_ever() {
     for round in 0..6 {
         rig.explain(1, &format!("r{round}"));
         rig.pass(5_000);
+        rig.write("begun");
         rig.kill();
     }
     let started = rig.started.len();

@@ -43,6 +43,8 @@ pub(crate) struct Rig {
     pub(crate) prefixes_kept: Vec<(String, u64)>,
     /// What the host wanted kept.
     pub(crate) kept: Option<String>,
+    /// What is noted of a load that has not ended.
+    pub(crate) unfinished_load: Option<String>,
     /// Settings of the editor that it wanted kept, each time.
     pub(crate) editor_settings_kept: Vec<String>,
     /// Answers greeting, loading and counting by itself.
@@ -71,20 +73,30 @@ impl Rig {
     }
 
     pub(crate) fn with_settings(settings: Value) -> Self {
-        Self::start(settings, json!({}), None)
+        Self::start(settings, json!({}), None, None)
+    }
+
+    /// A host after one that went down while it loaded a model.
+    pub(crate) fn after_unfinished_load(settings: Value, text: Option<String>) -> Self {
+        Self::start(settings, json!({}), None, text)
     }
 
     /// A host with what an earlier one has kept.
     pub(crate) fn with_measurements(kept: Option<String>) -> Self {
-        Self::start(json!({}), json!({}), kept)
+        Self::start(json!({}), json!({}), kept, None)
     }
 
     /// A host whose editor had set these last.
     pub(crate) fn with_editor_settings(settings: Value) -> Self {
-        Self::start(json!({}), settings, None)
+        Self::start(json!({}), settings, None, None)
     }
 
-    fn start(file: Value, editor: Value, measurements: Option<String>) -> Self {
+    fn start(
+        file: Value,
+        editor: Value,
+        measurements: Option<String>,
+        unfinished_load: Option<String>,
+    ) -> Self {
         let (Value::Object(file_settings), Value::Object(editor_settings)) = (file, editor) else {
             panic!("settings are objects");
         };
@@ -96,6 +108,7 @@ impl Rig {
             seed: 1,
             machine: "test".to_owned(),
             measurements,
+            unfinished_load,
         };
         Self {
             host: Host::new(config),
@@ -110,6 +123,7 @@ impl Rig {
             prefixes_found: Vec::new(),
             prefixes_kept: Vec::new(),
             kept: None,
+            unfinished_load: None,
             editor_settings_kept: Vec::new(),
             cooperative: true,
             cancelled: BTreeSet::new(),
@@ -156,6 +170,8 @@ impl Rig {
                     Effect::KeepPrefix { key, bytes, .. } => self.prefixes_kept.push((key, bytes)),
                     Effect::KeepMeasurements(text) => self.kept = Some(text),
                     Effect::KeepEditorSettings(text) => self.editor_settings_kept.push(text),
+                    Effect::LoadBegins(text) => self.unfinished_load = Some(text),
+                    Effect::LoadEnded => self.unfinished_load = None,
                     Effect::Exit => self.exited = true,
                 }
             }
