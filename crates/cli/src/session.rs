@@ -13,7 +13,6 @@ use localcoder_settings::Places;
 use localcoder_transport::{Client, ClientEvent};
 use serde_json::{Map, Value};
 
-use crate::arguments::ModelOption;
 use crate::output;
 
 /// The id of the one request a command makes on its connection.
@@ -113,10 +112,9 @@ pub(crate) fn program() -> Result<PathBuf, ErrorInfo> {
     })
 }
 
-/// What the options of a command set for it alone.
-pub(crate) fn overrides(options: &ModelOption) -> Map<String, Value> {
-    let profile = options.profile.iter().map(|name| ("profile".to_owned(), name.as_str().into()));
-    profile.collect()
+/// What `--profile` sets for a command alone.
+pub(crate) fn overrides(profile: Option<&str>) -> Map<String, Value> {
+    profile.iter().map(|name| ("profile".to_owned(), Value::from(*name))).collect()
 }
 
 /// A model reference that means the same in the host's working folder.

@@ -29,7 +29,7 @@ const NAME_BYTES_MAX: usize = 32;
 /// More than anybody switches between.
 const OWN_MAX: usize = 32;
 /// The same limits as the setting `contextWindow`.
-const WINDOW_TOKENS: std::ops::RangeInclusive<u32> = 512..=8192;
+pub(crate) const WINDOW_TOKENS: std::ops::RangeInclusive<u32> = 512..=8192;
 /// Where a profile does not say.
 const USUAL_WINDOW_TOKENS: u32 = 4096;
 

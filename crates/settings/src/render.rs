@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use crate::profiles::WINDOW_TOKENS;
 use crate::resolve::default;
 use crate::{Kind, TABLE};
 
@@ -32,7 +33,11 @@ fn schema_of(kind: Kind) -> Value {
 
 /// Of one's own profiles, as `profiles` checks them.
 fn profiles_schema() -> Value {
-    let window = json!({"type": "integer", "minimum": 512, "maximum": 8192});
+    let window = json!({
+        "type": "integer",
+        "minimum": WINDOW_TOKENS.start(),
+        "maximum": WINDOW_TOKENS.end(),
+    });
     json!({
         "type": "object",
         "additionalProperties": {

@@ -6,14 +6,14 @@ use localcoder_settings::{Layer, Places, Settings, check_value, json_schema, no_
 use serde_json::{Map, Value, json};
 
 use crate::arguments::ConfigCommand;
+use crate::session::overrides;
 use crate::{output, settings_file};
 
 pub(crate) fn run(command: ConfigCommand) -> Result<(), ErrorInfo> {
     let places = Places::resolve()?;
     match command {
         ConfigCommand::List { explain, profile, json } => {
-            let options = profile.map(|name| ("profile".to_owned(), name.into()));
-            list(&places, explain, &options.into_iter().collect(), json)
+            list(&places, explain, &overrides(profile.as_deref()), json)
         }
         ConfigCommand::Get { key, json } => get(&places, &key, json),
         ConfigCommand::Set { key, value } => {

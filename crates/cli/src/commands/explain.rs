@@ -13,7 +13,7 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), ErrorInfo> {
         document: SourceFile::read(&options.target.file)?.document,
         selection: options.target.lines,
         model: model_reference(options.model.model.as_deref())?,
-        settings: overrides(&options.model),
+        settings: overrides(options.model.profile.as_deref()),
     };
     let stream = |text: &str| {
         if !options.json {

@@ -34,7 +34,7 @@ pub(crate) fn run(options: &GenerateOptions) -> Result<(), ErrorInfo> {
             seed: options.seed,
         },
         model: model_reference(options.model.model.as_deref())?,
-        settings: overrides(&options.model),
+        settings: overrides(options.model.profile.as_deref()),
     };
     let stream = |text: &str| {
         if !options.json {

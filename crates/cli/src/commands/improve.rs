@@ -15,7 +15,7 @@ pub(crate) fn run(options: &ImproveOptions) -> Result<(), ErrorInfo> {
         selection: options.target.lines,
         instruction: options.instruction.clone(),
         model: model_reference(options.model.model.as_deref())?,
-        settings: overrides(&options.model),
+        settings: overrides(options.model.profile.as_deref()),
     };
     let answer = Session::open()?.request::<Improve>(&params, |_| {})?;
     if options.apply && !answer.unchanged {

@@ -5,6 +5,7 @@ use localcoder_protocol::{
     PROTOCOL_VERSION, Request, Status, Stop,
 };
 use localcoder_transport::{Id, Message};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::event::{ClientId, Effect};
@@ -88,6 +89,12 @@ impl Host {
             build_id: BUILD_ID.to_owned(),
             pid: self.config.pid,
         })
+    }
+
+    /// An answer that is plain data.
+    pub(super) fn answer(&mut self, client: ClientId, id: Id, answer: &impl Serialize) {
+        let value = serde_json::to_value(answer).expect("protocol types serialize");
+        self.reply(client, id, Ok(value));
     }
 
     pub(super) fn reply(&mut self, client: ClientId, id: Id, result: Result<Value, ErrorInfo>) {

@@ -142,8 +142,7 @@ fn warm(host: &mut Host, client: ClientId, id: Id, params: Value) {
         Err(error) => return host.reply(client, id, Err(error)),
     };
     if params.ahead && !host.works_ahead() {
-        let answer = serde_json::to_value(WarmAnswer { loaded: false });
-        return host.reply(client, id, Ok(answer.expect("protocol types serialize")));
+        return host.answer(client, id, &WarmAnswer { loaded: false });
     }
     let queued = host.check_room().and_then(|()| {
         let parts = host.parts(None, params.model, &Map::new(), Work::Warm)?;

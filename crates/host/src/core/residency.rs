@@ -3,10 +3,9 @@
 //! never taken away.
 
 use localcoder_protocol::UnloadAnswer;
-use localcoder_transport::Id;
 
 use super::Host;
-use super::job::{Job, Work};
+use super::job::Work;
 use super::slots::{SlotId, Slots};
 
 /// A model that was not used for so long is no longer at hand: macOS lets go of what a GPU had
@@ -101,8 +100,7 @@ impl Host {
         let Some(loaded) = &self.slots[slot].loaded else { return };
         if self.nobody_waits() {
             let references = vec![loaded.file.info.reference.clone()];
-            let settings = self.settings.clone();
-            self.queue_job(Job::new(None, Id::Number(0), None, references, Work::Rearm, settings));
+            self.queue_own(references, Work::Rearm);
         }
     }
 
@@ -112,8 +110,7 @@ impl Host {
         let uses = Slots::ids()
             .any(|slot| self.slots[slot].loaded.is_some() || self.slots[slot].loading.is_some());
         if uses && !self.draining {
-            let (references, settings) = (self.settings.code_models(), self.settings.clone());
-            self.queue_job(Job::new(None, Id::Number(0), None, references, Work::Warm, settings));
+            self.queue_own(self.settings.code_models(), Work::Warm);
         }
     }
 }

@@ -309,8 +309,7 @@ impl Host {
     fn answer_active(&mut self, answer: &impl Serialize) {
         let Some(job) = self.end_active() else { return };
         if let Some(client) = job.client {
-            let value = serde_json::to_value(answer).expect("protocol types serialize");
-            self.reply(client, job.id, Ok(value));
+            self.answer(client, job.id, answer);
         }
     }
 

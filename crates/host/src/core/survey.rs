@@ -67,8 +67,7 @@ impl Host {
         let done: Vec<Survey> = self.surveys.extract_if(.., done).collect();
         for survey in done {
             let answer = self.answer_of(&survey);
-            let value = serde_json::to_value(answer).expect("protocol types serialize");
-            self.reply(survey.client, survey.id, Ok(value));
+            self.answer(survey.client, survey.id, &answer);
         }
     }
 
@@ -131,7 +130,7 @@ impl Host {
             Some(Some(Err(error))) => return ModelSurvey { text: error.to_string(), ..nothing },
             _ => return nothing,
         };
-        let profiles = self.profile_for(file, settings);
+        let profiles = self.profiles_for(file, settings);
         let needed = |profile: &LoadProfile| {
             fit::needed(file, profile, self.memory_of(file, profile))
                 .unwrap_or(fit::Needed { bytes: file.info.size_bytes, measured: false })

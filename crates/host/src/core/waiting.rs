@@ -6,8 +6,9 @@
 
 use localcoder_protocol::{ErrorInfo, KvStorage, LoadProfile, PrepareAnswer, Stage, WarmAnswer};
 use localcoder_settings::{Acceleration, Mode, Settings};
+use localcoder_transport::Id;
 
-use super::engine::WorkerState;
+use super::engine::{Call, Loaded, WorkerState};
 use super::event::Effect;
 use super::job::{Job, Step, Work};
 use super::placing::{Held, Place, place};
@@ -97,6 +98,12 @@ impl Host {
         self.queue.push_back(job);
     }
 
+    /// Something that the host itself wants done; nobody is answered.
+    pub(super) fn queue_own(&mut self, references: Vec<String>, work: Work) {
+        let settings = self.settings.clone();
+        self.queue_job(Job::new(None, Id::Number(0), None, references, work, settings));
+    }
+
     /// Whether anything is done that nobody has asked for yet.
     pub(super) fn works_ahead(&self) -> bool {
         self.settings.mode == Mode::Performance && !self.saves_power && !self.short_of_memory
@@ -121,8 +128,7 @@ impl Host {
 
     pub(super) fn reply_unprepared(&mut self, job: &Job) {
         if let (Some(client), Work::Prepare(_)) = (job.client, &job.work) {
-            let answer = serde_json::to_value(PrepareAnswer { prepared: false });
-            self.reply(client, job.id.clone(), Ok(answer.expect("protocol types serialize")));
+            self.answer(client, job.id.clone(), &PrepareAnswer { prepared: false });
         }
     }
 
@@ -248,8 +254,8 @@ impl Host {
         Wanted { file, profile, most_tokens }
     }
 
-    /// How a model would be run, and the largest window that would be of use.
-    pub(super) fn profile_for(&self, file: &ModelFile, settings: &Settings) -> Vec<LoadProfile> {
+    /// How a model could be run, the largest window that would be of use first.
+    pub(super) fn profiles_for(&self, file: &ModelFile, settings: &Settings) -> Vec<LoadProfile> {
         self.wanted(file.clone(), settings).profiles()
     }
 
@@ -296,14 +302,18 @@ impl Host {
     }
 
     fn warmed(&mut self, index: usize, slot: SlotId) {
-        let Some(job) = self.queue.remove(index) else { return };
-        if let Some(client) = job.client {
-            let answer = serde_json::to_value(WarmAnswer { loaded: true });
-            self.reply(client, job.id, Ok(answer.expect("protocol types serialize")));
-        }
-        if job.ahead {
+        if self.end_warm(index, true) {
             self.rearm(slot);
         }
+    }
+
+    /// A request for a model to be loaded ends; whether it was ahead.
+    fn end_warm(&mut self, index: usize, loaded: bool) -> bool {
+        let Some(job) = self.queue.remove(index) else { return false };
+        if let Some(client) = job.client {
+            self.answer(client, job.id, &WarmAnswer { loaded });
+        }
+        job.ahead
     }
 
     fn find_place(&mut self, index: usize, wanted: &Wanted, in_front: &mut InFront) {
@@ -316,7 +326,7 @@ impl Host {
             return;
         }
         if self.is_suspect(&wanted.file, ahead) {
-            self.leave_unloaded(index);
+            self.end_warm(index, false);
             return;
         }
         let needed = |profile: &LoadProfile| {
@@ -366,16 +376,6 @@ impl Host {
         }
     }
 
-    /// A model that was to be loaded ahead is not.
-    fn leave_unloaded(&mut self, index: usize) {
-        if let Some(job) = self.queue.remove(index)
-            && let Some(client) = job.client
-        {
-            let answer = serde_json::to_value(WarmAnswer { loaded: false });
-            self.reply(client, job.id, Ok(answer.expect("protocol types serialize")));
-        }
-    }
-
     /// A large model is loaded only where its profile says so.
     pub(super) fn refusal_of_large(
         &self,
@@ -392,7 +392,7 @@ impl Host {
         let works = self.active.as_ref().is_some_and(|job| job.slot == Some(slot));
         match &engine.loaded {
             _ if engine.loading.is_some() => Held::Moving,
-            None if engine.awaits(&[super::engine::Call::Unload]) => Held::Moving,
+            None if engine.awaits(&[Call::Unload]) => Held::Moving,
             None => Held::Nothing,
             Some(loaded) => Held::Model {
                 bytes: loaded.memory.total_bytes(),
@@ -404,7 +404,7 @@ impl Host {
     }
 
     fn slot_of_file(&self, file: &ModelFile) -> Option<SlotId> {
-        let holds = |loaded: &super::engine::Loaded| loaded.file.path == file.path;
+        let holds = |loaded: &Loaded| loaded.file.path == file.path;
         let found = self.slots.iter().find(|(_, engine)| engine.loaded.as_ref().is_some_and(holds));
         found.map(|(slot, _)| slot)
     }
@@ -430,7 +430,7 @@ impl Host {
             }
             WorkerState::Starting | WorkerState::Greeting { .. } => {}
             // Which devices there are decides what a failure means.
-            WorkerState::Up { .. } if self.slots[slot].awaits(&[super::engine::Call::Devices]) => {}
+            WorkerState::Up { .. } if self.slots[slot].awaits(&[Call::Devices]) => {}
             WorkerState::Up { .. } if self.slots[slot].stale.is_some() => {}
             WorkerState::Up { .. } => {
                 self.load_model(slot, file.clone(), profile);

@@ -2,13 +2,12 @@
 //! lives, killed, and started again a few times. Sleep of the machine is no silence.
 
 use localcoder_protocol::{ErrorInfo, Nothing, Ping, Stage};
-use localcoder_transport::Id;
 
 use super::Host;
 use super::engine::{Call, Engine, WorkerState};
 use super::errors::{self, Doing};
 use super::event::WorkerEnding;
-use super::job::{Job, Work};
+use super::job::Work;
 use super::prefix::Prefix;
 use super::slots::{SlotId, Slots};
 
@@ -137,7 +136,7 @@ impl Host {
         let comes_back = restart && self.nobody_waits() && !self.draining;
         if let Some((file, _)) = lost.filter(|_| comes_back) {
             // The window should say "ready" again without being asked.
-            self.warm_again(file.info.reference);
+            self.queue_own(vec![file.info.reference], Work::Warm);
         }
         // Others may want the memory.
         self.look_again();
@@ -151,11 +150,6 @@ impl Host {
         self.tell(&job, Stage::Retrying, None, "The engine ended; asking a new one".to_owned());
         self.queue.push_front(job);
         true
-    }
-
-    pub(super) fn warm_again(&mut self, reference: String) {
-        let settings = self.settings.clone();
-        self.queue_job(Job::new(None, Id::Number(0), None, vec![reference], Work::Warm, settings));
     }
 
     /// Counts the crash and says whether the worker is started again by itself.
