@@ -5,7 +5,7 @@
 import * as vscode from "vscode";
 
 import type { ModelsProgram } from "../host/models";
-import { HostError, isCancelled, isErrorInfo } from "../lib/errors";
+import { HostError, isErrorInfo } from "../lib/errors";
 import { loadingText, readExported, readModels } from "../lib/models";
 import type { Loading, ModelKind, ModelList, ModelRow, Use } from "../lib/models";
 import { plain } from "../lib/words";
@@ -179,15 +179,8 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
 
   /** Tells what goes wrong, and shows how things are afterwards. */
   async guarded(act: () => Promise<void>): Promise<void> {
-    try {
-      await act();
-    } catch (error) {
-      if (!isCancelled(error)) {
-        this.#notifier.error(error, () => void this.guarded(act));
-      }
-    } finally {
-      this.refresh();
-    }
+    await this.#notifier.guarded(act, () => this.guarded(act));
+    this.refresh();
   }
 
   async install(row: ModelRow): Promise<void> {

@@ -5,7 +5,7 @@
 import * as vscode from "vscode";
 
 import type { ErrorAction } from "../generated/protocol";
-import { logLine, renderError, toErrorInfo } from "../lib/errors";
+import { isCancelled, logLine, renderError, toErrorInfo } from "../lib/errors";
 
 /** See the module. */
 export class Notifier {
@@ -36,6 +36,20 @@ export class Notifier {
         this.act(button.action, retry);
       }
     });
+  }
+
+  /** Does it and shows what goes wrong, unless the user stopped it. `again`: the retry. */
+  async guarded(
+    act: () => Promise<void>,
+    again: () => Promise<void> = () => this.guarded(act),
+  ): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      if (!isCancelled(error)) {
+        this.error(error, () => void again());
+      }
+    }
   }
 
   /** Tells the log alone. */

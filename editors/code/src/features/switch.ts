@@ -8,7 +8,7 @@ import * as vscode from "vscode";
 import type { HostConnection } from "../host/connection";
 import type { ModelsProgram } from "../host/models";
 import type { ProfilesProgram } from "../host/profiles";
-import { isCancelled, toErrorInfo } from "../lib/errors";
+import { toErrorInfo } from "../lib/errors";
 import { readModels } from "../lib/models";
 import {
   missingText,
@@ -35,14 +35,14 @@ export function registerSwitch(
   notifier: Notifier,
   chosen: () => void,
 ): vscode.Disposable {
-  const switcher = new Switcher(host, models, profiles, notifier, chosen);
+  const switcher = new Switcher(host, models, profiles, chosen);
   return vscode.Disposable.from(
     vscode.commands.registerCommand("localcoder.switchModel", () =>
-      switcher.guarded(() => switcher.model()),
+      notifier.guarded(() => switcher.model()),
     ),
     // With a name, such as a keybinding's, nothing is asked.
     vscode.commands.registerCommand("localcoder.switchProfile", (name?: unknown) =>
-      switcher.guarded(() =>
+      notifier.guarded(() =>
         typeof name === "string" ? switcher.useProfile(name) : switcher.profile(),
       ),
     ),
@@ -53,32 +53,18 @@ class Switcher {
   readonly #host: HostConnection;
   readonly #models: ModelsProgram;
   readonly #profiles: ProfilesProgram;
-  readonly #notifier: Notifier;
   readonly #chosen: () => void;
 
   constructor(
     host: HostConnection,
     models: ModelsProgram,
     profiles: ProfilesProgram,
-    notifier: Notifier,
     chosen: () => void,
   ) {
     this.#host = host;
     this.#models = models;
     this.#profiles = profiles;
-    this.#notifier = notifier;
     this.#chosen = chosen;
-  }
-
-  /** Tells what goes wrong. */
-  async guarded(act: () => Promise<void>): Promise<void> {
-    try {
-      await act();
-    } catch (error) {
-      if (!isCancelled(error)) {
-        this.#notifier.error(error, () => void this.guarded(act));
-      }
-    }
   }
 
   async model(): Promise<void> {
