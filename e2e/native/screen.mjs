@@ -116,10 +116,15 @@ export class Screen {
 		await new Promise(resolve => child.once('exit', resolve));
 	}
 
-	/** Saves the whole screen as a PNG. */
+	/** Saves the whole screen as a PNG; again where a window went away while it was taken. */
 	async screenshot(file) {
-		const { stdout } = await run('xwd', ['-root', '-silent'],
+		const take = () => run('xwd', ['-root', '-silent'],
 			{ env: this.env, encoding: 'buffer', maxBuffer: SCREENSHOT_BYTES_MAX });
+		const { stdout } = await until('the screen is photographed', () => take().catch(error => {
+			if (!/BadWindow/u.test(String(error.stderr))) {
+				throw error;
+			}
+		}));
 		mkdirSync(dirname(file), { recursive: true });
 		writeFileSync(file, pngOfXwd(stdout));
 		return file;
