@@ -193,25 +193,60 @@ fn inspect_first(
     Err(missing.unwrap_or_else(nothing))
 }
 
+/// The largest installed model that takes less than `bytes`: of the same kind before any other, so
+/// that another quantization of the same is found first.
+fn smaller(path: &Path, bytes: u64, models: &Models, headers: &mut Headers) -> Option<ModelFile> {
+    let store = Store::existing(&models.installed)?;
+    let installed: Vec<Installed> = store.list().ok()?.into_iter().map(|it| it.model).collect();
+    let is_it = |model: &&Installed| store.path_of(&model.id).is_ok_and(|at| at == path);
+    let own = installed.iter().find(is_it).map(|model| (&model.architecture, model.parameters));
+    let mut smaller: Vec<&Installed> = installed.iter().filter(|it| it.bytes < bytes).collect();
+    smaller.sort_by_key(|model| {
+        let same = own.is_some_and(|own| own == (&model.architecture, model.parameters));
+        let akin = own.is_some_and(|own| *own.0 == model.architecture);
+        (!same, !akin, std::cmp::Reverse(model.bytes))
+    });
+    smaller.iter().find_map(|model| inspect(&model.id, models, headers).ok())
+}
+
+/// What the inspector is asked.
+enum Wanted {
+    First(Vec<String>),
+    Smaller(PathBuf, u64),
+}
+
+/// What it answers, with what it was asked for.
+pub(crate) enum Inspected {
+    /// The first of several that is there.
+    First(Vec<String>, Result<ModelFile, ErrorInfo>),
+    /// One that takes less than another.
+    Smaller(PathBuf, Option<ModelFile>),
+}
+
 /// Checks files on a thread of its own: a header can lie on a slow disk.
 pub(crate) struct Inspector {
-    wanted: Sender<Vec<String>>,
+    wanted: Sender<Wanted>,
 }
 
 impl Inspector {
-    /// `answer` gets the references as they were asked for, with their outcome.
-    pub(crate) fn new(
-        models: Models,
-        answer: impl Fn(Vec<String>, Result<ModelFile, ErrorInfo>) + Send + 'static,
-    ) -> Self {
-        let (wanted, asked) = crossbeam_channel::unbounded::<Vec<String>>();
+    /// `answer` gets each outcome.
+    pub(crate) fn new(models: Models, answer: impl Fn(Inspected) + Send + 'static) -> Self {
+        let (wanted, asked) = crossbeam_channel::unbounded::<Wanted>();
         std::thread::Builder::new()
             .name("model-inspector".to_owned())
             .spawn(move || {
                 let mut headers = Headers::default();
-                for references in asked {
-                    let result = inspect_first(&references, &models, &mut headers);
-                    answer(references, result);
+                for wanted in asked {
+                    answer(match wanted {
+                        Wanted::First(references) => {
+                            let result = inspect_first(&references, &models, &mut headers);
+                            Inspected::First(references, result)
+                        }
+                        Wanted::Smaller(path, bytes) => {
+                            let found = smaller(&path, bytes, &models, &mut headers);
+                            Inspected::Smaller(path, found)
+                        }
+                    });
                 }
             })
             .expect("the system gives a thread");
@@ -219,7 +254,15 @@ impl Inspector {
     }
 
     pub(crate) fn inspect(&self, references: Vec<String>) {
-        if self.wanted.send(references).is_err() {
+        self.ask(Wanted::First(references));
+    }
+
+    pub(crate) fn find_smaller(&self, path: PathBuf, bytes: u64) {
+        self.ask(Wanted::Smaller(path, bytes));
+    }
+
+    fn ask(&self, wanted: Wanted) {
+        if self.wanted.send(wanted).is_err() {
             tracing::error!("the model inspector does not answer");
         }
     }

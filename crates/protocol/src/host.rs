@@ -36,6 +36,9 @@ pub enum EngineState {
     Ready,
     /// Answering.
     Working,
+    /// Something was asked of it and nothing comes, not even a sign of life. It is ended if that
+    /// lasts.
+    Unresponsive,
     /// The last start, load or worker failed; the next request tries again.
     Failed {
         /// What went wrong.

@@ -24,6 +24,8 @@ pub struct WorkerHelloParams {
     pub worker_version: u32,
     /// The name the worker puts into every message.
     pub worker: WorkerId,
+    /// Milliseconds between its heartbeats; see [`HeartbeatParams`].
+    pub heartbeat_ms: u64,
 }
 
 /// The worker's introduction, answered before llama.cpp is asked for anything slow.
@@ -162,6 +164,22 @@ pub struct LoadProgressParams {
     pub worker: WorkerId,
     /// 0 to 1.
     pub fraction: f32,
+}
+
+/// Milliseconds between two heartbeats: six are missing before a user is told that the engine does
+/// not respond.
+pub const HEARTBEAT_MS: u64 = 500;
+
+/// A sign of life, sent at the interval of [`WorkerHelloParams::heartbeat_ms`] while anything that
+/// was asked for is not answered yet, by a thread that does not compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeartbeatParams {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// Goes up with what was computed: parts of a load, nodes of a graph on a CPU, tokens. A worker
+    /// whose beats come and whose number stands still hangs in native code.
+    pub progress: u64,
 }
 
 /// Who says a message.
@@ -384,6 +402,8 @@ requests! { WORKER_REQUESTS:
 notifications! { WORKER_NOTIFICATIONS:
     /// See [`LoadProgressParams`].
     LoadProgress = "loadProgress", LoadProgressParams;
+    /// See [`HeartbeatParams`].
+    Heartbeat = "heartbeat", HeartbeatParams;
     /// See [`PrefillProgressParams`].
     PrefillProgress = "prefillProgress", PrefillProgressParams;
     /// See [`TokenParams`].

@@ -105,6 +105,12 @@ impl Places {
         self.cache.join("measurements.json")
     }
 
+    /// Which workers run, so that a later host can end those that an earlier one has left.
+    #[must_use]
+    pub fn workers_file(&self) -> PathBuf {
+        self.runtime.join("workers.json")
+    }
+
     /// Which model is being loaded; it is there only meanwhile.
     #[must_use]
     pub fn loading_file(&self) -> PathBuf {

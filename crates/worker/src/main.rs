@@ -41,7 +41,7 @@ fn run() -> io::Result<()> {
     let (outbox, _writer) = spawn_writer("host", streams.writer);
     let shared = Arc::new(Shared::new(outbox));
     let (jobs, queue) = bounded(server::JOBS_MAX);
-    server::start(Arc::clone(&shared), streams.reader, jobs);
+    server::start(Arc::clone(&shared), streams.reader, jobs)?;
     let engine = std::thread::Builder::new()
         .name("engine".to_owned())
         .stack_size(ENGINE_STACK_BYTES)

@@ -117,7 +117,11 @@ impl Ours {
             next: 1,
         };
         let worker = WorkerId { slot: 0, generation: 1 };
-        let hello = WorkerHelloParams { worker_version: WORKER_VERSION, worker };
+        let hello = WorkerHelloParams {
+            worker_version: WORKER_VERSION,
+            worker,
+            heartbeat_ms: localcoder_protocol::HEARTBEAT_MS,
+        };
         let answer = ours.client.call::<WorkerHello>(&hello, |_, _| {}).map_err(plain)?;
         ours.llama_build = answer.llama_build;
         ours.load()?;

@@ -95,6 +95,9 @@ fn engine(state: &EngineState) -> String {
         }
         EngineState::Ready => "ready".to_owned(),
         EngineState::Working => "working".to_owned(),
+        EngineState::Unresponsive => {
+            "not responding; it is ended and started again if that lasts".to_owned()
+        }
         EngineState::Failed { error } => match &error.hint {
             Some(hint) => format!("failed: {error}\n         {hint}"),
             None => format!("failed: {error}"),

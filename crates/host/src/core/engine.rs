@@ -4,33 +4,26 @@
 use std::collections::BTreeMap;
 
 use localcoder_protocol::{
-    Device, Devices, DevicesAnswer, ErrorInfo, LoadModel, LoadModelAnswer, LoadModelParams,
-    LoadProfile, LoadProgress, LoadProgressParams, MemoryUse, Nothing, Notification,
-    PrefillProgress, Request, Speed, Token, UnloadModel, WORKER_VERSION, WorkerCancel,
-    WorkerCancelParams, WorkerHello, WorkerHelloAnswer, WorkerHelloParams, WorkerId,
+    Device, Devices, DevicesAnswer, ErrorCode, ErrorInfo, Heartbeat, HeartbeatParams, LoadModel,
+    LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress, LoadProgressParams, MemoryUse,
+    Nothing, Notification, PrefillProgress, Request, Speed, Token, UnloadModel, WORKER_VERSION,
+    WorkerCancel, WorkerCancelParams, WorkerHello, WorkerHelloAnswer, WorkerHelloParams, WorkerId,
 };
 use localcoder_transport::{Id, Message};
 use serde_json::Value;
 
 use super::event::Effect;
+use super::lifecycle::{Lifecycle, Phase};
 use super::prefix::Prefix;
 use super::slots::SlotId;
 use super::{Host, errors};
 use crate::ModelFile;
 
-/// How far the worker process is.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum WorkerState {
-    #[default]
-    None,
-    Starting,
-    Greeting {
-        pid: u32,
-    },
-    Up {
-        pid: u32,
-        llama_build: String,
-    },
+/// What a worker has said of itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Greeting {
+    pub(super) pid: u32,
+    pub(super) llama_build: String,
 }
 
 /// A model in the worker.
@@ -43,6 +36,8 @@ pub(super) struct Loaded {
     /// Tokens in its KV cache after the last answer.
     pub(super) held_tokens: u32,
     pub(super) device: String,
+    /// Whether it is to be loaded otherwise when it is wanted next.
+    pub(super) outdated: bool,
     /// In its last answer.
     pub(super) speed: Option<Speed>,
 }
@@ -64,7 +59,6 @@ pub(super) enum Call {
     RestorePrefix,
     SavePrefix,
     Job,
-    Ping,
     Cancel,
 }
 
@@ -72,7 +66,8 @@ pub(super) enum Call {
 #[derive(Debug, Default)]
 pub(super) struct Engine {
     pub(super) generation: u64,
-    pub(super) worker: WorkerState,
+    pub(super) life: Lifecycle,
+    pub(super) greeting: Option<Greeting>,
     pub(super) loaded: Option<Loaded>,
     pub(super) loading: Option<Loading>,
     pub(super) calls: BTreeMap<i64, Call>,
@@ -80,30 +75,24 @@ pub(super) struct Engine {
     pub(super) prefix: Prefix,
     /// When the model was used last, or loaded.
     pub(super) used_ms: u64,
-    pub(super) crashes_ms: Vec<u64>,
+    /// When it may be started again after a crash.
     pub(super) restart_at_ms: Option<u64>,
-    /// A cancelled call that the worker has not ended yet, and since when.
-    pub(super) stale: Option<(i64, u64)>,
-    pub(super) ping_sent_ms: Option<u64>,
-    pub(super) pinged_ms: u64,
-    /// Why we killed it, where we did.
-    pub(super) killed_because: Option<&'static str>,
+    /// A cancelled call that the worker has not ended yet.
+    pub(super) stale: Option<i64>,
 }
 
 impl Engine {
     pub(super) fn running_generation(&self) -> Option<u64> {
-        (self.worker != WorkerState::None).then_some(self.generation)
+        (self.life.phase() != Phase::Dead).then_some(self.generation)
     }
 
     pub(super) fn worker(&self) -> Option<(u32, &str)> {
-        match &self.worker {
-            WorkerState::Up { pid, llama_build } => Some((*pid, llama_build)),
-            _ => None,
-        }
+        let Greeting { pid, llama_build } = self.greeting.as_ref()?;
+        Some((*pid, llama_build))
     }
 
     pub(super) fn is_starting(&self) -> bool {
-        matches!(self.worker, WorkerState::Starting | WorkerState::Greeting { .. })
+        matches!(self.life.phase(), Phase::Spawning | Phase::Handshake)
     }
 
     pub(super) fn loading_fraction(&self) -> Option<f32> {
@@ -128,9 +117,8 @@ impl Host {
         let generation = self.slots.new_generation();
         let engine = &mut self.slots[slot];
         engine.generation = generation;
-        engine.worker = WorkerState::Starting;
+        engine.life.enter(self.now_ms, Phase::Spawning);
         engine.restart_at_ms = None;
-        engine.killed_because = None;
         self.effects.push(Effect::StartWorker { generation });
     }
 
@@ -141,11 +129,10 @@ impl Host {
         params: &R::Params,
     ) -> i64 {
         let id = self.slots.new_call();
-        let now = self.now_ms;
         let engine = &mut self.slots[slot];
-        if !engine.busy() {
-            // It is asked whether it lives from when it has something to do.
-            engine.pinged_ms = now;
+        engine.life.asked(self.now_ms);
+        if call == Call::Job {
+            engine.life.enter(self.now_ms, Phase::Busy);
         }
         engine.calls.insert(id, call);
         let generation = engine.generation;
@@ -165,6 +152,7 @@ impl Host {
         engine.loaded = None;
         engine.prefix = Prefix::default();
         engine.loading = Some(Loading { file, profile, fraction: 0.0 });
+        engine.life.enter(self.now_ms, Phase::Loading);
     }
 
     /// Gives the memory back. The worker stays: it takes little, and the next load is sooner.
@@ -172,6 +160,7 @@ impl Host {
         let engine = &mut self.slots[slot];
         engine.loaded = None;
         engine.prefix = Prefix::default();
+        engine.life.enter(self.now_ms, Phase::Empty);
         for job in self.queue.iter_mut().filter(|job| job.slot == Some(slot)) {
             job.slot = None;
         }
@@ -181,28 +170,39 @@ impl Host {
     /// Tells the worker to stop a call whose answer nobody waits for any more.
     pub(super) fn cancel_call(&mut self, call: i64) {
         let Some(slot) = self.slots.of_call(call) else { return };
-        if self.slots[slot].calls.get(&call) != Some(&Call::Job) {
+        let engine = &self.slots[slot];
+        // One that is being ended needs no more of it.
+        let computes = engine.life.phase() == Phase::Busy;
+        if !computes || engine.calls.get(&call) != Some(&Call::Job) {
             return;
         }
-        self.slots[slot].stale = Some((call, self.now_ms));
+        self.slots[slot].stale = Some(call);
+        self.slots[slot].life.enter(self.now_ms, Phase::Draining);
         let params = WorkerCancelParams { request_id: call.unsigned_abs() };
         self.call_worker::<WorkerCancel>(slot, Call::Cancel, &params);
     }
 
     pub(super) fn worker_started(&mut self, generation: u64, result: Result<u32, ErrorInfo>) {
-        let Some(slot) = self.slots.of_generation(generation) else { return };
-        if self.slots[slot].worker != WorkerState::Starting {
+        let slot = self.slots.of_generation(generation);
+        let slot = slot.filter(|slot| self.slots[*slot].life.phase() == Phase::Spawning);
+        let Some(slot) = slot else {
+            // It was given up, and came after all.
+            self.effects.push(Effect::KillWorker { generation });
             return;
-        }
+        };
         match result {
-            Ok(pid) => {
-                self.slots[slot].worker = WorkerState::Greeting { pid };
+            Ok(_) => {
+                self.slots[slot].life.enter(self.now_ms, Phase::Handshake);
                 let worker = WorkerId { slot: u32::try_from(slot).unwrap_or(0), generation };
-                let params = WorkerHelloParams { worker_version: WORKER_VERSION, worker };
+                let params = WorkerHelloParams {
+                    worker_version: WORKER_VERSION,
+                    worker,
+                    heartbeat_ms: self.config.heartbeat_ms,
+                };
                 self.call_worker::<WorkerHello>(slot, Call::Hello, &params);
             }
             Err(error) => {
-                self.slots[slot].worker = WorkerState::None;
+                self.slots[slot].life.enter(self.now_ms, Phase::Dead);
                 self.failed = Some(error.clone());
                 self.fail_waiting_for(slot, &error);
             }
@@ -211,8 +211,10 @@ impl Host {
 
     pub(super) fn worker_message(&mut self, generation: u64, message: Message) {
         let Some(slot) = self.slots.of_generation(generation) else { return };
-        // Any message is a sign of life.
-        self.slots[slot].ping_sent_ms = None;
+        if self.slots[slot].life.phase() == Phase::Stopping {
+            return;
+        }
+        self.slots[slot].life.heard(self.now_ms);
         match message {
             Message::Response { id: Id::Number(id), result } => {
                 self.worker_answer(slot, id, result);
@@ -226,10 +228,22 @@ impl Host {
 
     fn worker_answer(&mut self, slot: SlotId, id: i64, result: Result<Value, ErrorInfo>) {
         let engine = &mut self.slots[slot];
-        if engine.stale.is_some_and(|(call, _)| call == id) {
+        let call = engine.calls.remove(&id);
+        if call.is_none() {
+            // Nothing was asked by that number.
+            return;
+        }
+        engine.life.moved(self.now_ms);
+        if engine.calls.is_empty() {
+            engine.life.rests();
+        }
+        if engine.stale == Some(id) {
             engine.stale = None;
         }
-        match engine.calls.remove(&id) {
+        if call == Some(Call::Job) && engine.stale.is_none() {
+            engine.life.enter(self.now_ms, Phase::Ready);
+        }
+        match call {
             Some(Call::Hello) => self.worker_greeted(slot, result),
             Some(Call::Devices) => self.devices_told(result),
             Some(Call::Load) => self.model_loaded(slot, result),
@@ -238,7 +252,7 @@ impl Host {
             Some(Call::Job) => self.job_answered(id, result),
             // What is free now is another number than before.
             Some(Call::Unload) => self.look_again(),
-            Some(Call::Ping | Call::Cancel) | None => {}
+            Some(Call::Cancel) | None => {}
         }
     }
 
@@ -250,8 +264,9 @@ impl Host {
         let failure = match greeting {
             Ok(hello) if hello.worker_version == WORKER_VERSION => {
                 let engine = &mut self.slots[slot];
-                engine.worker = WorkerState::Up { pid: hello.pid, llama_build: hello.llama_build };
-                engine.pinged_ms = self.now_ms;
+                let (pid, llama_build) = (hello.pid, hello.llama_build);
+                engine.greeting = Some(Greeting { pid, llama_build });
+                engine.life.enter(self.now_ms, Phase::Empty);
                 if self.devices.is_empty() {
                     self.call_worker::<Devices>(slot, Call::Devices, &Nothing {});
                 }
@@ -263,7 +278,7 @@ impl Host {
         // Another version stays another version: starting it again would not help.
         self.failed = Some(failure.clone());
         self.fail_waiting_for(slot, &failure);
-        self.kill_worker(slot, "it is of another version");
+        self.end_worker(slot, false, "it is of another version");
     }
 
     fn devices_told(&mut self, result: Result<Value, ErrorInfo>) {
@@ -292,6 +307,7 @@ impl Host {
                 self.unloaded = None;
                 self.note_memory(&loading.file, &loading.profile, answer.memory);
                 let engine = &mut self.slots[slot];
+                engine.life.enter(self.now_ms, Phase::Ready);
                 engine.used_ms = self.now_ms;
                 engine.loaded = Some(Loaded {
                     file: loading.file,
@@ -300,42 +316,60 @@ impl Host {
                     memory: answer.memory,
                     held_tokens: 0,
                     device: answer.device,
+                    outdated: false,
                     speed: None,
                 });
                 self.look_for_prefix(slot);
             }
-            Err(error) if self.falls_back_to_cpu(&loading.profile, &error) => {}
-            Err(error) => {
-                self.failed = Some(error.clone());
-                self.fail_waiting_for(slot, &error);
-            }
+            Err(error) => self.load_failed(slot, &loading, error),
         }
     }
 
+    fn load_failed(&mut self, slot: SlotId, loading: &Loading, error: ErrorInfo) {
+        self.slots[slot].life.enter(self.now_ms, Phase::Empty);
+        if self.falls_back_to_cpu(&loading.profile, &error)
+            || self.loads_with_less(slot, loading, &error)
+        {
+            self.look_again();
+            return;
+        }
+        let error = match error.code {
+            ErrorCode::OutOfMemory => self.out_of_steps(&loading.file, error),
+            _ => error,
+        };
+        self.failed = Some(error.clone());
+        self.fail_waiting_for(slot, &error);
+    }
+
     fn worker_notification(&mut self, slot: SlotId, method: &str, params: Value) {
-        if method == LoadProgress::METHOD {
+        let now = self.now_ms;
+        if method == Heartbeat::METHOD {
+            if let Ok(HeartbeatParams { progress, .. }) = serde_json::from_value(params) {
+                self.slots[slot].life.beat(now, progress);
+            }
+        } else if method == LoadProgress::METHOD {
+            self.slots[slot].life.moved(now);
             let progress = serde_json::from_value::<LoadProgressParams>(params);
             if let (Ok(progress), Some(loading)) = (progress, self.slots[slot].loading.as_mut()) {
                 loading.fraction = progress.fraction.clamp(0.0, 1.0);
             }
         } else if method == PrefillProgress::METHOD {
+            self.slots[slot].life.moved(now);
             if let Ok(progress) = serde_json::from_value(params) {
                 self.prefill_progress(progress);
             }
         } else if method == Token::METHOD
             && let Ok(token) = serde_json::from_value(params)
         {
+            self.slots[slot].life.wrote(now);
             self.token(&token);
         }
     }
 
-    pub(super) fn kill_worker(&mut self, slot: SlotId, because: &'static str) {
-        let engine = &mut self.slots[slot];
-        if engine.killed_because.is_none()
-            && let Some(generation) = engine.running_generation()
-        {
-            engine.killed_because = Some(because);
-            self.effects.push(Effect::KillWorker { generation });
+    /// Ends a worker, at once or by asking first.
+    pub(super) fn end_worker(&mut self, slot: SlotId, at_once: bool, because: &'static str) {
+        if let Some(order) = self.slots[slot].life.end(self.now_ms, at_once, because) {
+            self.follow(slot, order);
         }
     }
 }

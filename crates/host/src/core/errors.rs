@@ -34,6 +34,9 @@ pub(super) enum Doing {
 
 pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bool) -> ErrorInfo {
     let (code, what) = match doing {
+        _ if ran_out_of_memory(ending) => {
+            (ErrorCode::OutOfMemory, "the worker ended because memory ran out")
+        }
         Doing::Nothing => (ErrorCode::WorkerCrashed, "the worker ended unexpectedly"),
         Doing::Starting => (ErrorCode::WorkerStart, "the worker ended while it was starting"),
         Doing::Loading => {
@@ -57,8 +60,47 @@ pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bo
     ErrorInfo::new(code, what).with_cause(cause).with_hint(hint).with_action(action)
 }
 
+/// What programs say that end themselves because the system gave them no memory.
+const OUT_OF_MEMORY: &[&str] = &[
+    "bad_alloc",
+    "memory allocation of",
+    "out of memory",
+    "failed to allocate",
+    "cannot allocate memory",
+    "insufficient memory",
+];
+
+/// Whether a worker ended for want of memory: the system says so, or its last words do.
+fn ran_out_of_memory(ending: &WorkerEnding) -> bool {
+    let says = |line: &String| {
+        let line = line.to_lowercase();
+        OUT_OF_MEMORY.iter().any(|words| line.contains(words))
+    };
+    ending.out_of_memory || ending.last_lines.iter().rev().take(LAST_WORDS).any(says)
+}
+
+/// Lines that still belong to the end.
+const LAST_WORDS: usize = 5;
+
+/// The refusal of a model that has taken its worker down too often.
+pub(super) fn left_alone(name: &str, wait_ms: u64) -> ErrorInfo {
+    let minutes = wait_ms.div_ceil(60_000);
+    let plural = if minutes == 1 { "" } else { "s" };
+    ErrorInfo::new(
+        ErrorCode::WorkerCrashed,
+        format!("`{name}` has ended its worker several times, and is left alone for now"),
+    )
+    .with_cause(format!("it can be tried again as it is in {minutes} minute{plural}"))
+    .with_hint(
+        "choose a lighter profile or another model, or set `localcoder.acceleration` to `cpu`: \
+         each is tried at once",
+    )
+    .with_action(ErrorAction::SwitchProfile)
+}
+
 pub(super) fn worker_hung(what: &str) -> WorkerEnding {
-    WorkerEnding { description: format!("it was ended because {what}"), last_lines: Vec::new() }
+    let description = format!("it was ended because {what}");
+    WorkerEnding { description, ..WorkerEnding::default() }
 }
 
 pub(super) fn worker_version(theirs: u32, ours: u32) -> ErrorInfo {

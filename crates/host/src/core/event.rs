@@ -1,6 +1,8 @@
 //! All that can happen to the host, and all that it can do about it. Both are closed: what is
 //! not here does not happen.
 
+use std::path::PathBuf;
+
 use localcoder_protocol::ErrorInfo;
 use localcoder_transport::Message;
 
@@ -10,12 +12,14 @@ use crate::ModelFile;
 pub type ClientId = u64;
 
 /// How a worker process ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkerEnding {
     /// In words: `killed by signal 9 (SIGKILL)`, `exit code 1`.
     pub description: String,
     /// The last lines it wrote to stderr, the newest last.
     pub last_lines: Vec<String>,
+    /// Whether the system has ended it for want of memory.
+    pub out_of_memory: bool,
 }
 
 /// What happened.
@@ -37,6 +41,13 @@ pub enum Event {
         result: Box<Result<ModelFile, ErrorInfo>>,
         /// Memory that could be had at that moment, where the system tells.
         free_bytes: Option<u64>,
+    },
+    /// Answer to [`Effect::FindSmaller`].
+    SmallerFound {
+        /// As asked.
+        path: PathBuf,
+        /// The largest that is smaller, checked.
+        found: Box<Option<ModelFile>>,
     },
     /// Answer to [`Effect::StartWorker`]: the process runs, or why not.
     WorkerStarted {
@@ -92,6 +103,13 @@ pub enum Effect {
         /// Each `demo`, an installed model's id or a path; the first that is there is meant.
         references: Vec<String>,
     },
+    /// Look for an installed model that takes less; answered by [`Event::SmallerFound`].
+    FindSmaller {
+        /// Less than this one.
+        path: PathBuf,
+        /// Its length.
+        bytes: u64,
+    },
     /// Start a worker process; answered by [`Event::WorkerStarted`].
     StartWorker {
         /// Its name in every later event.
@@ -103,6 +121,16 @@ pub enum Effect {
         generation: u64,
         /// The message.
         message: Message,
+    },
+    /// Close a worker's input, which tells it to end; [`Event::WorkerEnded`] follows.
+    StopWorker {
+        /// Which worker.
+        generation: u64,
+    },
+    /// Tell a worker to end by a signal that it could refuse.
+    TerminateWorker {
+        /// Which worker.
+        generation: u64,
     },
     /// Kill a worker; [`Event::WorkerEnded`] follows.
     KillWorker {

@@ -4,8 +4,9 @@
 use localcoder_protocol::{ErrorCode, ErrorInfo, LoadProfile};
 
 use super::Host;
+use super::budget;
 use super::errors::Doing;
-use super::slots::SlotId;
+use crate::ModelFile;
 
 /// A crash while answering may have other reasons than the GPU; so many within the watch's window
 /// have not.
@@ -14,9 +15,8 @@ const CRASHES_MAX: usize = 2;
 impl Host {
     /// Whether a load that failed is tried again on the CPU.
     pub(super) fn falls_back_to_cpu(&mut self, profile: &LoadProfile, error: &ErrorInfo) -> bool {
-        // A bad file is as bad on a CPU.
-        let may_help = matches!(error.code, ErrorCode::ModelLoadFailed | ErrorCode::OutOfMemory);
-        if !may_help || self.gpu_of(profile).is_none() {
+        // A bad file is as bad on a CPU, and want of memory has a ladder of its own.
+        if error.code != ErrorCode::ModelLoadFailed || self.gpu_of(profile).is_none() {
             return false;
         }
         self.gpu_failed(error);
@@ -26,12 +26,12 @@ impl Host {
     /// The same for a worker that ended.
     pub(super) fn crash_falls_back(
         &mut self,
-        slot: SlotId,
         doing: Doing,
-        profile: &LoadProfile,
+        (file, profile): (&ModelFile, &LoadProfile),
         error: &ErrorInfo,
     ) -> bool {
-        let often = self.slots[slot].crashes_ms.len() >= CRASHES_MAX;
+        let key = budget::key(Some((file, profile)));
+        let often = self.budgets.recent(&key, self.now_ms) >= CRASHES_MAX;
         let may_help = doing == Doing::Loading || (doing == Doing::Answering && often);
         if !may_help || self.gpu_of(profile).is_none() {
             return false;

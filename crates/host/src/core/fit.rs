@@ -58,6 +58,19 @@ pub(super) fn is_large(header: &Header) -> bool {
     header.parameters >= LARGE_PARAMETERS
 }
 
+/// What was lowered because there was no room for more, as half sentences. `batch_tokens`: what the
+/// mode has.
+pub(super) fn lowered(profile: &LoadProfile, batch_tokens: u32) -> Vec<String> {
+    let mut lowered = Vec::new();
+    if profile.batch_tokens < batch_tokens {
+        lowered.push(format!("prompts are read {} tokens at a time", profile.batch_tokens));
+    }
+    if profile.kv == KvStorage::Q8_0 {
+        lowered.push("what was read is kept with 8 bits a value".to_owned());
+    }
+    lowered
+}
+
 /// The refusal of a load for which there is no room.
 pub(super) fn too_large(
     file: &ModelFile,

@@ -140,6 +140,11 @@ impl Job {
         Self { ahead, began_again: true, ..job }
     }
 
+    /// Whether the user named this very model, so that no other will do.
+    pub(super) fn names_its_model(&self) -> bool {
+        self.references.len() == 1
+    }
+
     /// Whether a client means this job by `request_id`.
     pub(super) fn is(&self, client: ClientId, request_id: &str) -> bool {
         self.client == Some(client) && self.request_id.as_deref() == Some(request_id)

@@ -3,6 +3,7 @@
 //!
 //! It never waits: what takes time is an effect whose outcome comes back as an event.
 
+mod budget;
 mod clients;
 mod engine;
 mod errors;
@@ -11,6 +12,8 @@ mod fallback;
 mod fit;
 mod job;
 mod knowledge;
+mod ladder;
+mod lifecycle;
 mod placing;
 mod prefix;
 mod requests;
@@ -30,10 +33,12 @@ use localcoder_protocol::{Device, ErrorInfo, HostStatus};
 use localcoder_settings::{Layer, Resolved, Settings, resolve};
 use serde_json::{Map, Value};
 
+use budget::Budgets;
 use clients::Client;
 pub use event::{ClientId, Effect, Event, WorkerEnding};
 use job::Job;
 use knowledge::Knowledge;
+use ladder::Ladder;
 use residency::Unloaded;
 use slots::Slots;
 use speed::Speeds;
@@ -59,6 +64,8 @@ pub struct HostConfig {
     pub idle_exit_ms: u64,
     /// Where seeds of requests without one come from.
     pub seed: u64,
+    /// How often a worker is to give a sign of life.
+    pub heartbeat_ms: u64,
     /// Names the processor, for what was measured on it.
     pub machine: String,
     /// The text of the last [`Effect::KeepMeasurements`], where there is one.
@@ -82,6 +89,8 @@ pub struct Host {
     /// What is being computed.
     active: Option<Job>,
     slots: Slots,
+    budgets: Budgets,
+    ladder: Ladder,
     /// Where models could be computed, once a worker has told.
     devices: Vec<Device>,
     /// How the GPU failed, where it did.
@@ -104,6 +113,8 @@ pub struct Host {
     /// When the last event came, to tell sleep from silence.
     seen_ms: u64,
     draining: bool,
+    /// Workers are being ended, and then the host ends.
+    leaving: bool,
     exited: bool,
     /// Since when no client is connected.
     alone_since_ms: Option<u64>,
@@ -140,6 +151,8 @@ impl Host {
             queue: VecDeque::new(),
             active: None,
             slots: Slots::default(),
+            budgets: Budgets::default(),
+            ladder: Ladder::default(),
             devices: Vec::new(),
             failed: None,
             unloaded: None,
@@ -150,6 +163,7 @@ impl Host {
             short_of_memory: false,
             seen_ms: 0,
             draining: false,
+            leaving: false,
             exited: false,
             alone_since_ms: None,
             status_dirty: false,
@@ -173,6 +187,7 @@ impl Host {
             Event::ModelInspected { references, result, free_bytes } => {
                 self.model_inspected(&references, &result, free_bytes);
             }
+            Event::SmallerFound { path, found } => self.smaller_found(&path, *found),
             Event::WorkerStarted { generation, result } => self.worker_started(generation, result),
             Event::WorkerMessage { generation, message } => {
                 self.worker_message(generation, message);
@@ -220,18 +235,23 @@ impl Host {
                 .alone_since_ms
                 .is_some_and(|since| self.now_ms >= since + self.config.idle_exit_ms);
         let drained = self.draining && self.active.is_none() && self.queue.is_empty();
-        if (unused || drained) && !self.exited {
-            self.exit();
+        if (unused || drained) && !self.leaving {
+            self.leave();
+        }
+        let runs = |(_, engine): (_, &engine::Engine)| engine.running_generation().is_some();
+        if self.leaving && !self.exited && !self.slots.iter().any(runs) {
+            self.exited = true;
+            self.effects.push(Effect::Exit);
         }
     }
 
-    fn exit(&mut self) {
-        self.exited = true;
+    /// Nothing new is begun; the host ends when its workers have.
+    fn leave(&mut self) {
+        (self.leaving, self.draining) = (true, true);
         self.loads_end();
-        for generation in self.slots.iter().filter_map(|(_, engine)| engine.running_generation()) {
-            self.effects.push(Effect::KillWorker { generation });
+        for slot in slots::Slots::ids() {
+            self.end_worker(slot, false, "LocalCoder ends");
         }
-        self.effects.push(Effect::Exit);
     }
 
     /// The next seed of a splitmix64 sequence: one number a request, the same for the same start.

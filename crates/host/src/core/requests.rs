@@ -177,6 +177,16 @@ fn later<R: Request>(
     }
 }
 
+/// Whether models are chosen, or run, in another way than before.
+fn runs_otherwise(before: &Settings, now: &Settings) -> bool {
+    let of = |it: &Settings| {
+        let models = (it.code_models(), it.general_models());
+        let run = (it.mode, it.acceleration, it.context_tokens, it.context_tokens_most);
+        (it.profile.name.clone(), models, run)
+    };
+    of(before) != of(now)
+}
+
 fn check_document(document: &DocumentText) -> Result<(), ErrorInfo> {
     if document.text.len() <= DOCUMENT_BYTES_MAX {
         return Ok(());
@@ -273,6 +283,11 @@ impl Host {
             self.knowledge_changed();
         }
         if before != self.settings {
+            if runs_otherwise(&before, &self.settings) {
+                // What was lowered or left alone before is tried again.
+                self.forget_what_was_lowered();
+                self.budgets.forget();
+            }
             self.follow_settings();
         }
         self.status_dirty = true;

@@ -16,7 +16,9 @@ use localcoder_transport::Message;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::budget;
 use super::engine::{Call, Loaded};
+use super::errors::Doing;
 use super::event::Effect;
 use super::job::{Job, Step, Work};
 use super::prefix;
@@ -79,7 +81,7 @@ impl Host {
         let Some(job) = self.active.as_mut().filter(|job| job.call == Some(call)) else { return };
         job.call = None;
         match (job.step, result) {
-            (_, Err(error)) => self.fail_active(error),
+            (_, Err(error)) => self.answer_failed(error),
             (Step::Counting, Ok(value)) => match serde_json::from_value(value) {
                 Ok(answer) => self.counted(&answer),
                 Err(error) => {
@@ -93,6 +95,37 @@ impl Host {
                 }
             },
         }
+    }
+
+    /// The worker could not do it. Want of memory may pass with less, and a GPU that writes
+    /// nonsense may have lost its context: both are tried again where nothing was shown.
+    fn answer_failed(&mut self, error: ErrorInfo) {
+        let used = self.active.as_ref().and_then(|job| job.slot);
+        let used = used.and_then(|slot| Some((slot, self.slots[slot].loaded.as_ref()?)));
+        let Some((slot, loaded)) = used else { return self.fail_active(error) };
+        let (file, profile) = (loaded.file.clone(), loaded.profile);
+        let (tried, error) = match error.code {
+            ErrorCode::OutOfMemory if self.answers_with_less(&error, &file, &profile) => {
+                ("Not enough memory; trying again with less", error)
+            }
+            ErrorCode::OutOfMemory => return self.fail_active(self.out_of_steps(&file, error)),
+            ErrorCode::GenerateFailed if self.gpu_of(&profile).is_some() => {
+                let _ = self.budgets.crashed(budget::key(Some((&file, &profile))), self.now_ms);
+                self.crash_falls_back(Doing::Answering, (&file, &profile), &error);
+                ("The GPU failed; trying again", error)
+            }
+            _ => return self.fail_active(error),
+        };
+        match self.active.take_if(|job| job.may_begin_again()) {
+            Some(job) => {
+                let job = job.again();
+                self.tell(&job, Stage::Retrying, None, tried.to_owned());
+                self.queue.push_front(job);
+            }
+            None => self.fail_active(error.with_action(ErrorAction::Retry)),
+        }
+        // What is in its memory can't be trusted, or is too much.
+        self.unload_model(slot);
     }
 
     fn counted(&mut self, answer: &CountTokensAnswer) {
@@ -200,6 +233,9 @@ impl Host {
         let Some(slot) = self.active.as_ref().and_then(|job| job.slot) else { return };
         if let Some(loaded) = &mut self.slots[slot].loaded {
             loaded.held_tokens = answer.held_tokens;
+        }
+        if let Some(loaded) = &self.slots[slot].loaded {
+            self.ladder.works(&loaded.file.path);
         }
         self.learn(slot, answer.measured.clone());
         if let Some(job) = self.active.as_mut()

@@ -8,8 +8,10 @@ use localcoder_transport::Message;
 use super::Host;
 use super::engine::{Engine, Loaded};
 use super::event::{ClientId, Effect};
+use super::fit;
 use super::job::{Job, Step};
 use super::slots::{SlotId, Slots};
+use super::waiting;
 
 /// Changes are told at most this often.
 const STATUS_EVERY_MS: u64 = 100;
@@ -87,6 +89,7 @@ impl Host {
     fn notes(&self, loaded: Option<&Loaded>) -> Vec<String> {
         let mut notes: Vec<String> =
             self.gpu_note().into_iter().chain(self.suspect_note()).collect();
+        notes.extend(self.ladder_notes());
         let Some(loaded) = loaded else {
             notes.extend(self.unloaded.map(|why| format!("the model was {}", why.text())));
             return notes;
@@ -98,6 +101,10 @@ impl Host {
             notes.push(format!(
                 "`{first}` of the profile `{profile}` is not installed, so `{reference}` is used"
             ));
+        }
+        let lowered = fit::lowered(&loaded.profile, waiting::batch_tokens(self.settings.mode));
+        if !lowered.is_empty() && !self.ladder.lowers(&loaded.file.path) {
+            notes.push(format!("for all of it there was no room, so {}", lowered.join(", and ")));
         }
         let (least, most) = (self.settings.context_tokens, self.settings.context_tokens_most);
         let window = loaded.context_tokens;
@@ -121,7 +128,9 @@ impl Host {
         let step = self.active.as_ref().filter(|job| !job.is_preparation()).map(|job| job.step);
         let engines = || self.slots.iter().map(|(_, engine)| engine);
         let works = matches!(step, Some(Step::NeedsModel | Step::Counting | Step::Generating));
-        if works {
+        if engines().any(|engine| engine.life.is_unresponsive(self.now_ms)) {
+            EngineState::Unresponsive
+        } else if works {
             EngineState::Working
         } else if let Some(fraction) = engines().find_map(Engine::loading_fraction) {
             EngineState::Loading { fraction }

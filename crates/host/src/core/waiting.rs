@@ -8,9 +8,12 @@ use localcoder_protocol::{ErrorInfo, KvStorage, LoadProfile, PrepareAnswer, Stag
 use localcoder_settings::{Acceleration, Mode, Settings};
 use localcoder_transport::Id;
 
-use super::engine::{Call, Loaded, WorkerState};
+use super::budget;
+use super::engine::{Call, Loaded};
 use super::event::Effect;
 use super::job::{Job, Step, Work};
+use super::ladder::{Lack, SMALL_BATCH_TOKENS};
+use super::lifecycle::Phase;
 use super::placing::{Held, Place, place};
 use super::slots::{SLOTS, SlotId, Slots};
 use super::{Host, QUEUE_MAX, errors, fit};
@@ -19,8 +22,6 @@ use crate::ModelFile;
 /// Prompt tokens computed in one step. Small enough that a cancel takes effect within one on
 /// backends that can't be interrupted, large enough for the batched kernels.
 const BATCH_TOKENS: u32 = 256;
-/// The same in stability mode: less memory for a step, and pauses for the rest of the machine.
-const CAREFUL_BATCH_TOKENS: u32 = 64;
 /// In stability mode one layer in so many stays off the GPU.
 const CAREFUL_LAYERS_OFF: u32 = 4;
 /// What is free now is another number after this long.
@@ -38,15 +39,21 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// Whether a loaded model will do.
+    /// Whether a loaded model will do: also with less, where there was no room for more.
     fn is(&self, file: &ModelFile, profile: &LoadProfile) -> bool {
-        let window = self.profile.context_tokens..=self.most_tokens;
+        let LoadProfile { context_tokens, batch_tokens, kv, .. } = *profile;
+        let full = &self.profile;
+        let windows = full.context_tokens..=self.most_tokens;
+        let batches = [full.batch_tokens, full.batch_tokens.min(SMALL_BATCH_TOKENS)];
         self.file == *file
-            && window.contains(&profile.context_tokens)
-            && LoadProfile { context_tokens: profile.context_tokens, ..self.profile } == *profile
+            && windows.contains(&context_tokens)
+            && batches.contains(&batch_tokens)
+            && [full.kv, KvStorage::Q8_0].contains(&kv)
+            && LoadProfile { context_tokens, batch_tokens, kv, ..self.profile } == *profile
     }
 
-    /// The profiles that would do, the best first.
+    /// The profiles that would do, the best first: with smaller windows, then with the smallest and
+    /// what else takes less.
     fn profiles(&self) -> Vec<LoadProfile> {
         let least = self.profile.context_tokens;
         let mut windows = vec![self.most_tokens];
@@ -54,7 +61,25 @@ impl Wanted {
             let smaller = windows.last().map_or(least, |it| it.saturating_sub(WINDOW_STEP_TOKENS));
             windows.push(smaller.max(least));
         }
-        windows.into_iter().map(|it| LoadProfile { context_tokens: it, ..self.profile }).collect()
+        let with_window = |context_tokens| LoadProfile { context_tokens, ..self.profile };
+        let mut profiles: Vec<LoadProfile> = windows.into_iter().map(with_window).collect();
+        if self.profile.batch_tokens > SMALL_BATCH_TOKENS {
+            profiles.push(LoadProfile { batch_tokens: SMALL_BATCH_TOKENS, ..self.profile });
+        }
+        if self.profile.kv == KvStorage::F16 {
+            let batch_tokens = self.profile.batch_tokens.min(SMALL_BATCH_TOKENS);
+            profiles.push(LoadProfile { batch_tokens, kv: KvStorage::Q8_0, ..self.profile });
+        }
+        profiles
+    }
+}
+
+/// Tokens that are computed at once.
+pub(super) fn batch_tokens(mode: Mode) -> u32 {
+    match mode {
+        Mode::Performance => BATCH_TOKENS,
+        // Less memory for a step, and pauses for the rest of the machine.
+        Mode::Stability => SMALL_BATCH_TOKENS,
     }
 }
 
@@ -134,7 +159,7 @@ impl Host {
 
     /// Moves everything as far as it can go without waiting.
     pub(super) fn advance(&mut self) {
-        if self.exited {
+        if self.leaving {
             return;
         }
         // Each round that does anything may have made room for others; whatever is done leaves an
@@ -209,8 +234,15 @@ impl Host {
     }
 
     fn advance_queued(&mut self, index: usize, in_front: &mut InFront) {
+        let job = &mut self.queue[index];
+        let (Step::NeedsModel, Some(mut file)) = (job.step, job.file.clone()) else { return };
+        if !job.names_its_model()
+            && let Some(instead) = self.ladder.instead_of(&file.path)
+        {
+            file = instead.clone();
+            job.file = Some(file.clone());
+        }
         let job = &self.queue[index];
-        let (Step::NeedsModel, Some(file)) = (job.step, job.file.clone()) else { return };
         let wanted = self.wanted(file, &job.settings);
         match self.standing(&wanted) {
             Standing::Ready(slot) => self.model_is_ready(index, slot, in_front),
@@ -237,9 +269,9 @@ impl Host {
     fn wanted(&self, file: ModelFile, settings: &Settings) -> Wanted {
         let careful = settings.mode == Mode::Stability;
         let trained = file.info.trained_context_tokens;
-        let profile = LoadProfile {
+        let mut profile = LoadProfile {
             context_tokens: settings.context_tokens.min(trained),
-            batch_tokens: if careful { CAREFUL_BATCH_TOKENS } else { BATCH_TOKENS },
+            batch_tokens: batch_tokens(settings.mode),
             repack: !careful,
             threads: 0,
             kv: KvStorage::F16,
@@ -250,8 +282,14 @@ impl Host {
                 Acceleration::Cpu => Some(0),
             },
         };
-        let most_tokens = settings.context_tokens_most.min(trained);
+        let mut most_tokens = settings.context_tokens_most.min(trained);
+        self.ladder.lower(&file.path, &mut profile, &mut most_tokens);
         Wanted { file, profile, most_tokens }
+    }
+
+    /// How a model is run with the smallest window that does.
+    pub(super) fn smallest_profile(&self, file: &ModelFile, settings: &Settings) -> LoadProfile {
+        self.wanted(file.clone(), settings).profile
     }
 
     /// How a model could be run, the largest window that would be of use first.
@@ -269,8 +307,12 @@ impl Host {
 
     fn standing(&self, wanted: &Wanted) -> Standing {
         for (slot, engine) in self.slots.iter() {
+            if engine.life.phase() == Phase::Stopping {
+                continue;
+            }
             if let Some(loaded) = &engine.loaded
                 && wanted.is(&loaded.file, &loaded.profile)
+                && !loaded.outdated
             {
                 return Standing::Ready(slot);
             }
@@ -329,11 +371,10 @@ impl Host {
             self.end_warm(index, false);
             return;
         }
-        let needed = |profile: &LoadProfile| {
-            let measured = self.memory_of(&wanted.file, profile);
-            fit::needed(&wanted.file, profile, measured).map_or(0, |needed| needed.bytes)
-        };
-        let needed: Vec<u64> = profiles.iter().map(needed).collect();
+        if self.ladder.is_looking(&wanted.file.path) {
+            return;
+        }
+        let needed = self.needed(&wanted.file, &profiles);
         let mut held = [Held::Nothing; SLOTS];
         for slot in Slots::ids() {
             held[slot] = match self.held(slot) {
@@ -346,12 +387,12 @@ impl Host {
         }
         match place(&needed, free_bytes, &held, self.slot_of_file(&wanted.file)) {
             Place::Here { slot, window } => {
-                self.load_into(
-                    index,
-                    self.running_instead_of(slot),
-                    &wanted.file,
-                    profiles[window],
-                );
+                let profile = profiles[window];
+                if let Some(error) = self.left_alone(&wanted.file, &profile) {
+                    self.fail_queued(index, error);
+                    return;
+                }
+                self.load_into(index, self.running_instead_of(slot), &wanted.file, profile);
             }
             Place::After(slots) => {
                 for slot in &slots {
@@ -369,11 +410,60 @@ impl Host {
             }
             Place::NoRoom(free) => {
                 let last = profiles.len() - 1;
-                let error = fit::too_large(&wanted.file, &profiles[last], needed[last], free);
-                self.failed = Some(error.clone());
-                self.fail_queued(index, error);
+                self.no_room(index, wanted, (profiles[last], needed[last], free), in_front);
             }
         }
+    }
+
+    /// Not even with less: another model may do.
+    fn no_room(
+        &mut self,
+        index: usize,
+        wanted: &Wanted,
+        (profile, needed, free): (LoadProfile, u64, u64),
+        in_front: &mut InFront,
+    ) {
+        let job = &self.queue[index];
+        let (settings, named) = (job.settings.clone(), job.names_its_model());
+        let most_tokens = profile.context_tokens;
+        let (file, settings) = (&wanted.file, &*settings);
+        let error = &fit::too_large(file, &profile, needed, free);
+        if self.step_down(&Lack { file, profile, most_tokens, settings, named, error }) {
+            let wanted = self.wanted(file.clone(), settings);
+            self.find_place(index, &wanted, in_front);
+            return;
+        }
+        let error = self.out_of_steps(file, error.clone());
+        self.failed = Some(error.clone());
+        self.fail_queued(index, error);
+    }
+
+    /// The refusal of a load that has taken its worker down too often.
+    fn left_alone(&self, file: &ModelFile, profile: &LoadProfile) -> Option<ErrorInfo> {
+        let until = |key: &str| self.budgets.spent_until(key, self.now_ms);
+        let until = until(&budget::key(Some((file, profile)))).max(until(&budget::key(None)))?;
+        Some(errors::left_alone(&file.info.name, until - self.now_ms))
+    }
+
+    /// What each profile takes. What one was measured to take beyond the arithmetic, the others will
+    /// as well.
+    fn needed(&self, file: &ModelFile, profiles: &[LoadProfile]) -> Vec<u64> {
+        let known = |profile: &LoadProfile| {
+            let measured = self.memory_of(file, profile);
+            fit::needed(file, profile, measured).map_or((0, false), |it| (it.bytes, it.measured))
+        };
+        let computed =
+            |profile: &LoadProfile| fit::needed(file, profile, None).map_or(0, |it| it.bytes);
+        let beyond = |profile: &LoadProfile| {
+            let (bytes, measured) = known(profile);
+            measured.then(|| bytes.saturating_sub(computed(profile)))
+        };
+        let beyond = profiles.iter().filter_map(beyond).max().unwrap_or(0);
+        let needed = |profile: &LoadProfile| match known(profile) {
+            (bytes, true) => bytes,
+            (bytes, false) => bytes.saturating_add(beyond),
+        };
+        profiles.iter().map(needed).collect()
     }
 
     /// A large model is loaded only where its profile says so.
@@ -391,7 +481,7 @@ impl Host {
         let engine = &self.slots[slot];
         let works = self.active.as_ref().is_some_and(|job| job.slot == Some(slot));
         match &engine.loaded {
-            _ if engine.loading.is_some() => Held::Moving,
+            _ if engine.loading.is_some() || engine.life.phase() == Phase::Stopping => Held::Moving,
             None if engine.awaits(&[Call::Unload]) => Held::Moving,
             None => Held::Nothing,
             Some(loaded) => Held::Model {
@@ -411,7 +501,7 @@ impl Host {
 
     /// An empty place whose worker runs, where this one's does not.
     fn running_instead_of(&self, slot: SlotId) -> SlotId {
-        let runs = |slot: SlotId| matches!(self.slots[slot].worker, WorkerState::Up { .. });
+        let runs = |slot: SlotId| self.slots[slot].life.phase() == Phase::Empty;
         if runs(slot) {
             return slot;
         }
@@ -421,23 +511,23 @@ impl Host {
 
     fn load_into(&mut self, index: usize, slot: SlotId, file: &ModelFile, profile: LoadProfile) {
         self.queue[index].slot = Some(slot);
-        match self.slots[slot].worker {
-            WorkerState::None if self.slots[slot].restart_at_ms.is_some() => {}
-            WorkerState::None => {
+        let engine = &self.slots[slot];
+        match engine.life.phase() {
+            Phase::Dead if engine.restart_at_ms.is_some() => {}
+            Phase::Dead => {
                 self.start_worker(slot);
                 self.queue[index].told_ms = None;
                 self.tell_queued(index, None, || "Starting the engine".to_owned());
             }
-            WorkerState::Starting | WorkerState::Greeting { .. } => {}
             // Which devices there are decides what a failure means.
-            WorkerState::Up { .. } if self.slots[slot].awaits(&[Call::Devices]) => {}
-            WorkerState::Up { .. } if self.slots[slot].stale.is_some() => {}
-            WorkerState::Up { .. } => {
+            Phase::Empty if engine.awaits(&[Call::Devices]) => {}
+            Phase::Empty => {
                 self.load_model(slot, file.clone(), profile);
                 self.queue[index].told_ms = None;
                 let name = &file.info.name;
                 self.tell_queued(index, Some(0.0), || format!("Loading {name}"));
             }
+            _ => {}
         }
     }
 

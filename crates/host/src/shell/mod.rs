@@ -7,6 +7,8 @@ mod listener;
 mod log;
 mod machine;
 mod memory;
+mod oom;
+mod orphans;
 mod power;
 mod prefixes;
 mod pressure;
@@ -19,13 +21,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::{ErrorCode, ErrorInfo, HEARTBEAT_MS};
 use localcoder_settings::{Places, env, places};
 use serde_json::{Map, Value, json};
 
-use crate::ModelFile;
 use crate::core::{ClientId, Effect, Event, Host, HostConfig};
-use crate::model_file::{Inspector, Models};
+use crate::model_file::{Inspected, Inspector, Models};
 use kept_file::KeptFile;
 use listener::{Acceptance, Listener};
 use prefixes::Prefixes;
@@ -74,6 +75,8 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
 struct Shell {
     host: Host,
     started: Instant,
+    /// How much faster than the world's its clock runs; 1 but in trials of faults.
+    time_scale: u64,
     sender: Sender<Input>,
     inputs: Receiver<Input>,
     clients: HashMap<ClientId, listener::ClientWriter>,
@@ -91,6 +94,8 @@ impl Shell {
         let exe_dir = program_folder()?;
         let worker = env::path(env::WORKER).unwrap_or_else(|| level::worker(&exe_dir));
         let idle = env::text(env::HOST_IDLE_MS).and_then(|text| text.parse().ok());
+        let time_scale = env::text(env::TIME_SCALE).and_then(|text| text.parse().ok());
+        let time_scale = time_scale.unwrap_or(1).max(1);
         let measurements = KeptFile::new(places.measurements_file());
         let editor_settings = KeptFile::new(places.editor_settings_file());
         let loading = KeptFile::new(places.loading_file());
@@ -100,6 +105,7 @@ impl Shell {
             editor_settings: object(editor_settings.read()),
             idle_exit_ms: idle.unwrap_or(IDLE_EXIT_MS),
             seed: u64::from(std::process::id()) ^ unix_time_ns(),
+            heartbeat_ms: (HEARTBEAT_MS / time_scale).max(1),
             machine: machine::name(),
             measurements: measurements.read(),
             unfinished_load: loading.read(),
@@ -109,7 +115,8 @@ impl Shell {
         Ok(Self {
             host: Host::new(config),
             started: Instant::now(),
-            workers: Workers::new(worker, sender.clone()),
+            time_scale,
+            workers: Workers::new(worker, places.workers_file(), sender.clone()),
             measurements,
             editor_settings,
             loading,
@@ -143,7 +150,7 @@ impl Shell {
         let now = self.now_ms();
         let input = match self.host.next_deadline_ms() {
             Some(due) if due <= now => return Event::Tick,
-            Some(due) => match self.inputs.recv_timeout(Duration::from_millis(due - now)) {
+            Some(due) => match self.inputs.recv_timeout(self.real(due - now)) {
                 Ok(input) => input,
                 Err(_) => return Event::Tick,
             },
@@ -161,7 +168,13 @@ impl Shell {
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).expect("fewer than 500 million years")
+        let elapsed = self.started.elapsed().as_micros() * u128::from(self.time_scale) / 1_000;
+        u64::try_from(elapsed).expect("fewer than 500 million years")
+    }
+
+    /// Milliseconds of its clock as the world has them, rounded up.
+    fn real(&self, ms: u64) -> Duration {
+        Duration::from_micros((ms * 1_000).div_ceil(self.time_scale))
     }
 
     /// Hands the event to the core and does what it wants; returns whether the host ends.
@@ -188,7 +201,10 @@ impl Shell {
                 Effect::SendWorker { generation, message } => {
                     self.workers.send(generation, message);
                 }
+                Effect::StopWorker { generation } => self.workers.stop(generation),
+                Effect::TerminateWorker { generation } => self.workers.terminate(generation),
                 Effect::KillWorker { generation } => self.workers.kill(generation),
+                Effect::FindSmaller { path, bytes } => self.inspector.find_smaller(path, bytes),
                 Effect::FindPrefix { generation, key } => self.find_prefix(generation, key),
                 Effect::KeepPrefix { generation, key, bytes } => {
                     self.keep_prefix(generation, key, bytes);
@@ -251,12 +267,15 @@ impl Shell {
 }
 
 /// Turns the inspector's answers into events.
-fn inspected(sender: Sender<Input>) -> impl Fn(Vec<String>, Result<ModelFile, ErrorInfo>) + Send {
-    move |references, result| {
-        let event = Event::ModelInspected {
-            references,
-            result: Box::new(result),
-            free_bytes: memory::free_bytes(),
+fn inspected(sender: Sender<Input>) -> impl Fn(Inspected) + Send {
+    move |inspected| {
+        let event = match inspected {
+            Inspected::First(references, result) => Event::ModelInspected {
+                references,
+                result: Box::new(result),
+                free_bytes: memory::free_bytes(),
+            },
+            Inspected::Smaller(path, found) => Event::SmallerFound { path, found: Box::new(found) },
         };
         // The host ends without waiting for a slow disk.
         let _ = sender.send(Input::Event(event));

@@ -16,7 +16,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use localcoder_protocol::{EXCHANGE_FD, ErrorCode, ErrorInfo, WORKER_ENVIRONMENT};
 use localcoder_transport::{Message, Outbox, spawn_reader, spawn_writer};
 
-use super::Input;
+use super::orphans::Orphans;
+use super::{Input, oom};
 use crate::core::{Event, WorkerEnding};
 
 /// The same number on every Unix.
@@ -35,7 +36,8 @@ struct Table {
 }
 
 struct Running {
-    outbox: Outbox,
+    /// Dropped to tell it to end: it is the only writer of its input.
+    outbox: Option<Outbox>,
     child: Shared<Child>,
     /// Shared with the worker, for what is too large for a message.
     exchange: Option<File>,
@@ -51,10 +53,12 @@ pub(super) struct Workers {
 
 impl Workers {
     /// A set without processes; `program` is the worker.
-    pub(super) fn new(program: PathBuf, sender: Sender<Input>) -> Self {
+    /// `noted` is where they are noted for a later host.
+    pub(super) fn new(program: PathBuf, noted: PathBuf, sender: Sender<Input>) -> Self {
         let (starts, wanted) = bounded(4);
         let table = Shared::<Table>::default();
-        let spawner = Spawner { program, sender, table: Arc::clone(&table) };
+        let orphans = Orphans::new(noted);
+        let mut spawner = Spawner { program, sender, table: Arc::clone(&table), orphans };
         // A worker is told to die with its parent, and on Linux the parent is the thread that
         // started it: so this thread must never end before the host does.
         std::thread::Builder::new()
@@ -73,7 +77,8 @@ impl Workers {
     pub(super) fn send(&self, generation: u64, message: Message) {
         let table = lock(&self.table);
         if let Some(running) = table.running.get(&generation)
-            && let Err(error) = running.outbox.send(message)
+            && let Some(outbox) = &running.outbox
+            && let Err(error) = outbox.send(message)
         {
             tracing::warn!(generation, %error, "a message to the worker was lost");
         }
@@ -85,14 +90,35 @@ impl Workers {
         table.running.get(&generation)?.exchange.as_ref()?.try_clone().ok()
     }
 
+    /// Closes its input, which tells it to end.
+    pub(super) fn stop(&self, generation: u64) {
+        if let Some(running) = lock(&self.table).running.get_mut(&generation) {
+            running.unwanted = true;
+            running.outbox = None;
+        }
+    }
+
+    pub(super) fn terminate(&self, generation: u64) {
+        self.end(generation, |child| {
+            let pid = rustix::process::Pid::from_child(child);
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        });
+    }
+
     pub(super) fn kill(&self, generation: u64) {
+        self.end(generation, |child| {
+            let _ = child.kill();
+        });
+    }
+
+    fn end(&self, generation: u64, how: impl FnOnce(&mut Child)) {
         let child = lock(&self.table).running.get_mut(&generation).map(|running| {
             running.unwanted = true;
             Arc::clone(&running.child)
         });
         if let Some(child) = child {
             tracing::info!(generation, "the host ends a worker");
-            let _ = lock(&child).kill();
+            how(&mut lock(&child));
         }
     }
 
@@ -111,10 +137,12 @@ struct Spawner {
     program: PathBuf,
     sender: Sender<Input>,
     table: Shared<Table>,
+    orphans: Orphans,
 }
 
 impl Spawner {
-    fn run(&self, wanted: &Receiver<u64>) {
+    fn run(&mut self, wanted: &Receiver<u64>) {
+        self.orphans.end_left();
         for generation in wanted {
             let result = self.spawn(generation);
             let event = Event::WorkerStarted { generation, result };
@@ -124,9 +152,10 @@ impl Spawner {
         }
     }
 
-    fn spawn(&self, generation: u64) -> Result<u32, ErrorInfo> {
+    fn spawn(&mut self, generation: u64) -> Result<u32, ErrorInfo> {
         let mut command = Command::new(&self.program);
         let exchange = share_file(&mut command);
+        let killed_before = oom::kills();
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -142,6 +171,7 @@ impl Spawner {
                 .with_hint("build or install LocalCoder again")
             })?;
         let pid = child.id();
+        self.orphans.started(pid);
         tracing::info!(generation, pid, program = %self.program.display(), "a worker was started");
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
@@ -151,7 +181,8 @@ impl Spawner {
         let last_lines = collect_lines(generation, stderr);
         let (outbox, _) = spawn_writer("worker", stdin);
         let child = Arc::new(Mutex::new(child));
-        let running = Running { outbox, child: Arc::clone(&child), exchange, unwanted: false };
+        let running =
+            Running { outbox: Some(outbox), child: Arc::clone(&child), exchange, unwanted: false };
         lock(&self.table).running.insert(generation, running);
         let (sender, table) = (self.sender.clone(), Arc::clone(&self.table));
         spawn_reader("worker", stdout, move |message| {
@@ -163,9 +194,10 @@ impl Spawner {
                 }
                 None => {
                     let running = lock(&table).running.remove(&generation);
-                    let ending = end(&child, &last_lines);
+                    let mut ending = end(&child, &last_lines);
                     // One that the host ended is no news; its end is told by a signal all the same.
                     if running.is_some_and(|running| !running.unwanted) {
+                        blame_memory(&mut ending, killed_before);
                         tracing::warn!(generation, ending = ending.description, "a worker ended");
                     }
                     Event::WorkerEnded { generation, ending }
@@ -233,22 +265,32 @@ fn end(child: &Shared<Child>, last_lines: &Receiver<Vec<String>>) -> WorkerEndin
     match status {
         // Whoever was killed had no time to say why; what stands there is from before.
         Ok(status) if status.signal() == Some(SIGKILL) => {
-            WorkerEnding { description: describe(status), last_lines: Vec::new() }
+            WorkerEnding { description: KILLED.to_owned(), ..WorkerEnding::default() }
         }
-        Ok(status) => WorkerEnding { description: describe(status), last_lines },
+        Ok(status) => {
+            WorkerEnding { description: describe(status), last_lines, ..WorkerEnding::default() }
+        }
         Err(error) => {
             let description = format!("its exit status is unknown: {error}");
-            WorkerEnding { description, last_lines }
+            WorkerEnding { description, last_lines, ..WorkerEnding::default() }
         }
     }
 }
 
+/// Says so where a killed worker was one of those that the system has ended for want of memory.
+fn blame_memory(ending: &mut WorkerEnding, killed_before: u64) {
+    if ending.description == KILLED && oom::kills() > killed_before {
+        ending.description = "the system ended it because memory ran out".to_owned();
+        ending.out_of_memory = true;
+    }
+}
+
+/// Of one that somebody else killed.
+const KILLED: &str = "it was killed (SIGKILL): by the system for want of memory, or by hand";
+
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
-        (None, Some(SIGKILL)) => {
-            "it was killed (SIGKILL): by the system for want of memory, or by hand".to_owned()
-        }
         (None, Some(6)) => "it stopped itself (SIGABRT) after an error in the engine".to_owned(),
         (None, Some(7)) => {
             "a bus error (SIGBUS): the model file was cut while it was in use".to_owned()

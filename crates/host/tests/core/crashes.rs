@@ -131,6 +131,9 @@ fn a_load_that_ends_badly_or_with_the_host_is_not_held_against_the_model() {
     stopped.unanswered = "loadModel";
     stopped.request(1, "warm", json!({}));
     stopped.request(1, "stop", json!({}));
+    assert_eq!(stopped.killed, [1], "a load can't be asked to end");
+    assert!(!stopped.exited, "the host ends after its workers");
+    stopped.kill();
     assert!(stopped.exited);
     assert_eq!(stopped.unfinished_load, None);
 }

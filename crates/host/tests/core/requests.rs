@@ -156,6 +156,12 @@ fn a_worker_that_keeps_dying_is_not_started_by_itself_for_ever() {
     let started = rig.started.len();
     rig.pass(60_000);
     assert_eq!(rig.started.len(), started, "it waits to be asked");
+    let refused = rig.explain(1, "too soon");
+    let error = rig.answer(refused).unwrap_err();
+    assert_eq!(error.code, ErrorCode::WorkerCrashed);
+    assert!(error.cause.unwrap().contains("minutes") && error.hint.unwrap().contains("lighter"));
+    assert_eq!(rig.started.len(), started, "nor for each who asks");
+    rig.pass(5 * 60_000);
     let asked = rig.explain(1, "asked");
     rig.write("fine");
     rig.finish();
@@ -189,13 +195,37 @@ fn silence_kills_a_worker_but_sleep_is_no_silence() {
     let mut rig = Rig::new();
     rig.connect(1);
     rig.explain(1, "a");
-    rig.cooperative = false;
+    rig.silent = true;
     rig.now_ms += 3_600_000;
     rig.event(Event::Tick);
     rig.pass(1_500);
     assert!(rig.killed.is_empty(), "the machine slept");
-    rig.pass(13_000);
+    assert_eq!(rig.status(1)["engine"]["state"], "working");
+    rig.pass(2_000);
+    assert_eq!(rig.status(1)["engine"]["state"], "unresponsive");
+    rig.pass(9_000);
     assert_eq!(rig.killed, [1]);
+}
+
+#[test]
+fn a_worker_that_lives_and_computes_nothing_is_killed_and_a_slow_one_is_not() {
+    let mut slow = Rig::new();
+    slow.connect(1);
+    let id = slow.explain(1, "a");
+    slow.pass(3_600_000);
+    assert!(slow.killed.is_empty());
+    slow.finish();
+    slow.answer(id).unwrap();
+
+    let mut stalled = Rig::new();
+    stalled.connect(1);
+    stalled.explain(1, "a");
+    stalled.stalled = true;
+    stalled.pass(19_000);
+    assert_eq!(stalled.status(1)["engine"]["state"], "working", "it lives");
+    assert!(stalled.killed.is_empty());
+    stalled.pass(6_000);
+    assert_eq!(stalled.killed, [1]);
 }
 
 #[test]
@@ -647,7 +677,7 @@ fn a_model_that_does_not_fit_into_the_free_memory_is_not_loaded() {
     let mut rig = Rig::with_settings(json!({"codeModel": "measured", "contextWindow": 2048}));
     rig.connect(1);
     // Room for its weights and not for the window.
-    rig.free_bytes = Some(demo_header().tensor_bytes + 9_000_000);
+    rig.free_bytes = Some(demo_header().tensor_bytes + 2_500_000);
     let id = rig.request(1, "warm", json!({}));
     let error = rig.answer(id).unwrap_err();
     assert_eq!(error.code, ErrorCode::OutOfMemory);

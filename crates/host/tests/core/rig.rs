@@ -9,8 +9,8 @@ use localcoder_host::ModelFile;
 use localcoder_host::core::{ClientId, Effect, Event, Host, HostConfig, WorkerEnding};
 use localcoder_model_store::Sampling;
 use localcoder_protocol::{
-    BUILD_ID, ClientKind, ErrorCode, ErrorInfo, FinishReason, HelloParams, MemoryUse, ModelInfo,
-    PROTOCOL_VERSION, Usage, WORKER_VERSION, WorkerId,
+    BUILD_ID, ClientKind, ErrorCode, ErrorInfo, FinishReason, HEARTBEAT_MS, HelloParams, MemoryUse,
+    ModelInfo, PROTOCOL_VERSION, Usage, WORKER_VERSION, WorkerId,
 };
 use localcoder_transport::{Id, Message};
 use serde_json::{Value, json};
@@ -34,6 +34,10 @@ pub(crate) struct Rig {
     pub(crate) started: Vec<u64>,
     /// Generations of workers that were killed.
     pub(crate) killed: Vec<u64>,
+    /// Generations that were asked to end, each time.
+    pub(crate) stopped: Vec<u64>,
+    /// The installed model that takes less than any other.
+    pub(crate) smaller: Option<&'static str>,
     pub(crate) exited: bool,
     /// Length of the kept state of what all prompts begin with.
     pub(crate) prefix_bytes: Option<u64>,
@@ -52,6 +56,13 @@ pub(crate) struct Rig {
     /// Generations that the host has cancelled, and those that have ended.
     cancelled: BTreeSet<i64>,
     ended: BTreeSet<i64>,
+    /// Workers that run.
+    alive: BTreeSet<u64>,
+    /// Whether workers give no sign of life.
+    pub(crate) silent: bool,
+    /// Whether they compute nothing.
+    pub(crate) stalled: bool,
+    progress: u64,
     /// A call that no worker answers.
     pub(crate) unanswered: &'static str,
     /// What the worker could compute on.
@@ -60,6 +71,10 @@ pub(crate) struct Rig {
     pub(crate) machine_bytes: Option<u64>,
     /// What is loaded, by generation: reference, and what it takes.
     pub(crate) loaded: BTreeMap<u64, (String, MemoryUse)>,
+    /// Whether memory suffices for a load, by its parameters.
+    pub(crate) fits: fn(&Value) -> bool,
+    /// Whether no context can be made with a quantized cache.
+    pub(crate) refuses_kv: bool,
     /// How every load on a GPU ends.
     pub(crate) load_error: Option<ErrorInfo>,
     /// Memory that the system has left; `None` where it does not tell.
@@ -106,6 +121,7 @@ impl Rig {
             editor_settings,
             idle_exit_ms: 60_000,
             seed: 1,
+            heartbeat_ms: HEARTBEAT_MS,
             machine: "test".to_owned(),
             measurements,
             unfinished_load,
@@ -117,6 +133,8 @@ impl Rig {
             worker_calls: Vec::new(),
             started: Vec::new(),
             killed: Vec::new(),
+            stopped: Vec::new(),
+            smaller: None,
             exited: false,
             prefix_bytes: None,
             prefix_tokens: 27,
@@ -128,11 +146,17 @@ impl Rig {
             cooperative: true,
             cancelled: BTreeSet::new(),
             ended: BTreeSet::new(),
+            alive: BTreeSet::new(),
+            silent: false,
+            stalled: false,
+            progress: 0,
             unanswered: "",
             devices: json!([
                 {"name": "CPU", "description": "a processor", "gpu": false, "memoryBytes": 0},
             ]),
             load_error: None,
+            fits: |_| true,
+            refuses_kv: false,
             machine_bytes: None,
             loaded: BTreeMap::new(),
             free_bytes: None,
@@ -156,12 +180,26 @@ impl Rig {
                     }
                     Effect::StartWorker { generation } => {
                         self.started.push(generation);
+                        self.alive.insert(generation);
                         events.push(Event::WorkerStarted { generation, result: Ok(500) });
                     }
                     Effect::SendWorker { generation, message } => {
                         events.extend(self.worker_asked(generation, message));
                     }
+                    Effect::StopWorker { generation } | Effect::TerminateWorker { generation } => {
+                        self.stopped.push(generation);
+                        if self.cooperative {
+                            self.loaded.remove(&generation);
+                            self.alive.remove(&generation);
+                            let ending = WorkerEnding::default();
+                            events.push(Event::WorkerEnded { generation, ending });
+                        }
+                    }
                     Effect::KillWorker { generation } => self.killed.push(generation),
+                    Effect::FindSmaller { path, .. } => {
+                        let found = self.smaller.map(|reference| inspect(reference).unwrap());
+                        events.push(Event::SmallerFound { path, found: Box::new(found) });
+                    }
                     Effect::FindPrefix { generation, key } => {
                         let bytes = self.prefix_bytes;
                         self.prefixes_found.push(key.clone());
@@ -197,9 +235,14 @@ impl Rig {
             }
             _ => {}
         }
-        let refused = self.load_error.clone().filter(|_| {
-            self.cooperative && method == "loadModel" && params["profile"]["gpuLayers"] != 0
-        });
+        let loads = self.cooperative && method == "loadModel";
+        let on_gpu = loads && params["profile"]["gpuLayers"] != 0;
+        let too_large = || ErrorInfo::new(ErrorCode::OutOfMemory, "there is not enough memory");
+        let refused = self.load_error.clone().filter(|_| on_gpu);
+        let has_kv = loads && params["profile"]["kv"] == "q8_0";
+        let no_kv = || ErrorInfo::new(ErrorCode::ModelLoadFailed, "no such cache");
+        let refused = refused.or_else(|| (has_kv && self.refuses_kv).then(no_kv));
+        let refused = refused.or_else(|| (loads && !(self.fits)(&params)).then(too_large));
         if let Some(error) = refused {
             self.loaded.remove(&generation);
             self.worker_calls.push(WorkerCall { generation, id, method, params });
@@ -432,6 +475,14 @@ impl Rig {
         self.event(worker_answer(generation, call, Ok(answer)));
     }
 
+    /// The worker ends the last generation with an error.
+    pub(crate) fn fail(&mut self, code: ErrorCode) {
+        let (generation, call) = self.writing();
+        self.ended.insert(call);
+        let error = ErrorInfo::new(code, "the engine says no");
+        self.event(worker_answer(generation, call, Err(error)));
+    }
+
     /// The worker answers a call as cancelled.
     pub(crate) fn end_cancelled(&mut self, call: i64) {
         let error = ErrorInfo::new(ErrorCode::Cancelled, "stopped");
@@ -446,13 +497,44 @@ impl Rig {
         self.kill_generation(self.generation());
     }
 
+    /// The system ends the worker that was started last, because memory runs out.
+    pub(crate) fn kill_for_memory(&mut self) {
+        let generation = self.generation();
+        self.loaded.remove(&generation);
+        self.alive.remove(&generation);
+        let ending = WorkerEnding { out_of_memory: true, ..WorkerEnding::default() };
+        self.event(Event::WorkerEnded { generation, ending });
+    }
+
     pub(crate) fn kill_generation(&mut self, generation: u64) {
         self.loaded.remove(&generation);
+        self.alive.remove(&generation);
         let ending = WorkerEnding {
             description: "it was killed".to_owned(),
             last_lines: vec!["last words".to_owned()],
+            ..WorkerEnding::default()
         };
         self.event(Event::WorkerEnded { generation, ending });
+    }
+
+    /// Every worker that lives and has something to do gives a sign of life.
+    fn beat(&mut self) {
+        if self.silent {
+            return;
+        }
+        self.progress += u64::from(!self.stalled);
+        let open = |call: &&WorkerCall| {
+            let waits = call.method == "generate" || call.method == self.unanswered;
+            waits && !self.ended.contains(&call.id) && self.alive.contains(&call.generation)
+        };
+        let busy: BTreeSet<u64> =
+            self.worker_calls.iter().filter(open).map(|call| call.generation).collect();
+        for generation in busy {
+            let worker = WorkerId { slot: 0, generation };
+            let params = json!({"worker": worker, "progress": self.progress});
+            let message = Message::Notification { method: "heartbeat".to_owned(), params };
+            self.event(Event::WorkerMessage { generation, message });
+        }
     }
 
     /// Lets time pass, ticking whenever the host wants to be woken.
@@ -461,6 +543,7 @@ impl Rig {
         while let Some(due) = self.host.next_deadline_ms().filter(|due| *due < end) {
             assert!(due > self.now_ms, "a deadline in the past would make the host spin");
             self.now_ms = due;
+            self.beat();
             self.event(Event::Tick);
             if self.exited {
                 return;

@@ -155,7 +155,9 @@ impl Engine {
         let shared = &self.shared;
         let mut reported = f32::NEG_INFINITY;
         let params = ModelParams { gpu_layers: profile.gpu_layers, repack: false };
+        let control = shared.control();
         let model = Model::load(self.backend, path, params, |fraction| {
+            control.advance();
             // llama.cpp tells every tensor; a bar has no more than a hundred steps.
             if fraction - reported >= 0.01 || (fraction >= 1.0 && reported < 1.0) {
                 reported = fraction;
@@ -233,7 +235,7 @@ impl Engine {
             kv: profile.kv,
             gpu,
         };
-        let context = Context::new(Arc::clone(model), params, self.shared.cancel_flag())
+        let context = Context::new(Arc::clone(model), params, self.shared.control())
             .map_err(|_| no_context(window, &Log::lines()))?;
         Ok(Session::new(context, window, model.can_take_back()))
     }

@@ -56,6 +56,7 @@ pub(crate) fn run(shared: &Arc<Shared>, jobs: &Receiver<(Id, Job)>, exchange: Op
                 Log::begin();
                 let answer = engine.answer(id, job);
                 shared.send(answer);
+                shared.job_ended();
             }
             recv(repacked) -> outcome => {
                 if let Ok(outcome) = outcome {

@@ -4,12 +4,11 @@
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use llama_cpp_sys_2 as sys;
 use localcoder_protocol::KvStorage;
 
-use super::{Model, Token};
+use super::{Control, Model, Token};
 
 /// One of a context's sequences, counted from 0.
 pub(crate) type Sequence = sys::llama_seq_id;
@@ -63,7 +62,7 @@ pub(crate) struct Context {
     /// Rows of logits that the last decode left.
     rows: usize,
     // Dropped after the context, which reads both.
-    abort: Arc<AtomicBool>,
+    control: Arc<Control>,
     model: Arc<Model>,
 }
 
@@ -71,12 +70,12 @@ pub(crate) struct Context {
 unsafe impl Send for Context {}
 
 impl Context {
-    /// Makes a context. While `abort` is true, nothing is computed: it is asked between the
-    /// nodes of the graph on a CPU.
+    /// Makes a context. While it is to abort, nothing is computed: `control` is asked between the
+    /// nodes of the graph on a CPU, and learns by it that something is.
     pub(crate) fn new(
         model: Arc<Model>,
         params: ContextParams,
-        abort: Arc<AtomicBool>,
+        control: Arc<Control>,
     ) -> Result<Self, ContextError> {
         let threads = i32::try_from(params.threads).unwrap_or(1).max(1);
         // SAFETY: returns a plain struct.
@@ -104,7 +103,7 @@ impl Context {
         };
         (raw.type_k, raw.type_v) = (kind, kind);
         raw.abort_callback = Some(on_abort_asked);
-        raw.abort_callback_data = Arc::as_ptr(&abort).cast_mut().cast();
+        raw.abort_callback_data = Arc::as_ptr(&control).cast_mut().cast();
         // SAFETY: the model is loaded and kept alive by the `Arc`, as is the flag.
         let context = unsafe { sys::llama_init_from_model(model.as_ptr(), raw) };
         let context = NonNull::new(context).ok_or(ContextError)?;
@@ -113,7 +112,7 @@ impl Context {
         let batch = unsafe { sys::llama_n_batch(context.as_ptr()) };
         let batch_tokens = usize::try_from(batch).unwrap_or(1).max(1);
         let outputs = usize::try_from(params.outputs).unwrap_or(1).clamp(1, batch_tokens);
-        Ok(Self { context, batch_tokens, outputs, rows: 0, abort, model })
+        Ok(Self { context, batch_tokens, outputs, rows: 0, control, model })
     }
 
     /// Most tokens in one [`Context::decode`].
@@ -134,7 +133,7 @@ impl Context {
 
     /// Whether what runs should end.
     pub(crate) fn abort_asked(&self) -> bool {
-        self.abort.load(Ordering::Acquire)
+        self.control.abort_asked()
     }
 
     /// How many tokens of a sequence the cache holds.
@@ -293,6 +292,8 @@ impl Drop for Context {
 }
 
 unsafe extern "C" fn on_abort_asked(data: *mut c_void) -> bool {
-    // SAFETY: `Context::new` passes the flag that the context keeps alive.
-    unsafe { &*data.cast::<AtomicBool>() }.load(Ordering::Relaxed)
+    // SAFETY: `Context::new` passes the control that the context keeps alive.
+    let control = unsafe { &*data.cast::<Control>() };
+    control.advance();
+    control.abort_asked()
 }

@@ -7,6 +7,7 @@
 
 mod backend;
 mod context;
+mod control;
 mod log;
 mod model;
 mod probe;
@@ -14,6 +15,7 @@ mod sizes;
 
 pub(crate) use backend::{Backend, build_version};
 pub(crate) use context::{Context, ContextParams, DecodeError, Sequence};
+pub(crate) use control::Control;
 #[cfg(test)]
 pub(crate) use log::Level;
 pub(crate) use log::{Log, LogLines};

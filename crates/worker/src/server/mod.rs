@@ -2,12 +2,13 @@
 //! hands the rest to the engine. Nothing here waits for the engine, so that a ping is answered
 //! and a cancel is seen while llama.cpp computes.
 
+mod heartbeat;
 mod shared;
 mod table;
 
 pub(crate) use shared::Shared;
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use crossbeam_channel::{Sender, TrySendError};
@@ -22,12 +23,13 @@ use table::Handler;
 /// Jobs that may wait for the engine.
 pub(crate) const JOBS_MAX: usize = 16;
 
-/// Starts the thread that reads. It ends the process with the stream, whatever the engine does.
+/// Starts the threads that read and that beat. The reader ends the process with the stream, whatever the engine does.
 pub(crate) fn start(
     shared: Arc<Shared>,
     stream: impl Read + Send + 'static,
     jobs: Sender<(Id, Job)>,
-) {
+) -> io::Result<()> {
+    heartbeat::start(Arc::clone(&shared))?;
     let server = Server { shared, jobs };
     spawn_reader("host", stream, move |message| {
         match message {
@@ -44,6 +46,7 @@ pub(crate) fn start(
         }
         true
     });
+    Ok(())
 }
 
 struct Server {
@@ -86,7 +89,9 @@ impl Server {
     }
 
     fn queue(&self, id: &Id, job: Job) -> Result<(), ErrorInfo> {
+        self.shared.open_jobs().begin();
         self.jobs.try_send((id.clone(), job)).map_err(|error| {
+            self.shared.job_ended();
             if let TrySendError::Full((_, Job::Generate(_)))
             | TrySendError::Disconnected((_, Job::Generate(_))) = error
             {

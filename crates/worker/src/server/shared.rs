@@ -1,12 +1,15 @@
 //! What reader and engine share: the way to the host, the worker's name, and which generation
 //! runs. Every lock is held for a few instructions.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use localcoder_protocol::{ErrorCode, ErrorInfo, Notification, WorkerId};
+use localcoder_protocol::{ErrorCode, ErrorInfo, HEARTBEAT_MS, Notification, WorkerId};
 use localcoder_transport::{Message, Outbox};
 
+use super::heartbeat::OpenJobs;
+use crate::llama::Control;
 use crate::process;
 
 /// See the module.
@@ -15,8 +18,10 @@ pub(crate) struct Shared {
     outbox: Outbox,
     worker: Mutex<Option<WorkerId>>,
     running: Mutex<Option<u64>>,
-    /// Set while the running generation should end. Only ever changed under `running`.
-    cancel: Arc<AtomicBool>,
+    /// Tells the running generation to end, only ever under `running`; and how far it is.
+    control: Arc<Control>,
+    open_jobs: OpenJobs,
+    heartbeat_ms: AtomicU64,
     loaded: AtomicBool,
 }
 
@@ -27,7 +32,9 @@ impl Shared {
             outbox,
             worker: Mutex::new(None),
             running: Mutex::new(None),
-            cancel: Arc::new(AtomicBool::new(false)),
+            control: Arc::default(),
+            open_jobs: OpenJobs::default(),
+            heartbeat_ms: AtomicU64::new(HEARTBEAT_MS),
             loaded: AtomicBool::new(false),
         }
     }
@@ -44,9 +51,30 @@ impl Shared {
         self.send(Message::notification::<N>(params));
     }
 
-    /// Takes the name that the host gives.
-    pub(crate) fn introduce(&self, worker: WorkerId) {
+    /// Sends a message that nobody needs, if there is room for it.
+    pub(super) fn send_if_room(&self, message: Message) {
+        let _ = self.outbox.send(message);
+    }
+
+    /// What was asked of the engine and is not answered.
+    pub(super) fn open_jobs(&self) -> &OpenJobs {
+        &self.open_jobs
+    }
+
+    /// The engine has answered.
+    pub(crate) fn job_ended(&self) {
+        self.open_jobs.end();
+    }
+
+    /// Takes the name that the host gives, and how often it wants to hear of it.
+    pub(crate) fn introduce(&self, worker: WorkerId, heartbeat_ms: u64) {
+        self.heartbeat_ms.store(heartbeat_ms.max(1), Ordering::Release);
         *lock(&self.worker) = Some(worker);
+    }
+
+    /// Time between two signs of life.
+    pub(super) fn heartbeat_interval(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_ms.load(Ordering::Acquire))
     }
 
     /// Whether the host has said hello.
@@ -71,7 +99,7 @@ impl Shared {
             .with_hint("wait for it to end, or cancel it"));
         }
         *running = Some(request_id);
-        self.cancel.store(false, Ordering::Release);
+        self.control.set_abort(false);
         Ok(())
     }
 
@@ -79,7 +107,7 @@ impl Shared {
     pub(crate) fn generation_ended(&self) {
         let mut running = lock(&self.running);
         *running = None;
-        self.cancel.store(false, Ordering::Release);
+        self.control.set_abort(false);
     }
 
     /// Asks a generation to end; false where it is not the one that runs.
@@ -87,14 +115,14 @@ impl Shared {
         let running = lock(&self.running);
         let found = *running == Some(request_id);
         if found {
-            self.cancel.store(true, Ordering::Release);
+            self.control.set_abort(true);
         }
         found
     }
 
-    /// True while the running generation should end.
-    pub(crate) fn cancel_flag(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.cancel)
+    /// What the running computation is told, and tells.
+    pub(crate) fn control(&self) -> Arc<Control> {
+        Arc::clone(&self.control)
     }
 
     /// Whether a generation runs or waits.
@@ -125,15 +153,15 @@ mod tests {
     #[test]
     fn a_cancel_reaches_the_running_generation_only() {
         let shared = Shared::new(Outbox::memory(1).0);
-        let flag = shared.cancel_flag();
+        let control = shared.control();
         assert!(!shared.cancel(1));
         shared.generation_started(1).unwrap();
         assert_eq!(shared.generation_started(2).unwrap_err().code, ErrorCode::Busy);
-        assert!(!shared.cancel(2) && !flag.load(Ordering::Acquire));
-        assert!(shared.cancel(1) && flag.load(Ordering::Acquire));
+        assert!(!shared.cancel(2) && !control.abort_asked());
+        assert!(shared.cancel(1) && control.abort_asked());
         shared.generation_ended();
-        assert!(!shared.cancel(1) && !flag.load(Ordering::Acquire));
+        assert!(!shared.cancel(1) && !control.abort_asked());
         shared.generation_started(2).unwrap();
-        assert!(shared.is_busy() && !flag.load(Ordering::Acquire));
+        assert!(shared.is_busy() && !control.abort_asked());
     }
 }

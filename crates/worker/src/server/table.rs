@@ -87,7 +87,7 @@ fn hello(shared: &Shared, params: Value) -> Result<Value, ErrorInfo> {
         .with_hint("install both from one package, then run `localcoder host stop`"));
     }
     let params = read::<WorkerHello>(params)?;
-    shared.introduce(params.worker);
+    shared.introduce(params.worker, params.heartbeat_ms);
     Ok(write::<WorkerHello>(&WorkerHelloAnswer {
         worker_version: WORKER_VERSION,
         build_id: BUILD_ID.to_owned(),

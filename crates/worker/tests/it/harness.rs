@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt as _, FdMapping};
 use localcoder_protocol::{
-    ChatMessage, EXCHANGE_FD, ErrorInfo, KvStorage, LoadModel, LoadModelAnswer, LoadModelParams,
-    LoadProfile, Measured, Notification, PrefillProgress, PrefillProgressParams, Purpose, Request,
-    Role, Token, TokenParams, WORKER_ENVIRONMENT, WORKER_VERSION, WorkerGenerate,
-    WorkerGenerateAnswer, WorkerGenerateParams, WorkerHello, WorkerHelloAnswer, WorkerHelloParams,
-    WorkerId, WorkerPrompt, WorkerSampling,
+    ChatMessage, EXCHANGE_FD, ErrorInfo, Heartbeat, HeartbeatParams, KvStorage, LoadModel,
+    LoadModelAnswer, LoadModelParams, LoadProfile, Measured, Notification, PrefillProgress,
+    PrefillProgressParams, Purpose, Request, Role, Token, TokenParams, WORKER_ENVIRONMENT,
+    WORKER_VERSION, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams, WorkerHello,
+    WorkerHelloAnswer, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::{Client, ClientEvent};
 use serde_json::Value;
@@ -23,6 +23,9 @@ use tempfile::TempDir;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 pub(crate) const WORKER: WorkerId = WorkerId { slot: 3, generation: 7 };
+
+/// A tenth of what the product has: a test sees some in a short computation.
+pub(crate) const HEARTBEAT_MS: u64 = 50;
 
 pub(crate) const PROFILE: LoadProfile = LoadProfile {
     context_tokens: 2048,
@@ -78,6 +81,8 @@ pub(crate) struct Worker {
 pub(crate) struct Generated {
     pub(crate) text: String,
     pub(crate) progress: Vec<PrefillProgressParams>,
+    /// Progress of each heartbeat.
+    pub(crate) beats: Vec<u64>,
     pub(crate) result: Result<WorkerGenerateAnswer, ErrorInfo>,
 }
 
@@ -133,7 +138,11 @@ impl Worker {
     }
 
     pub(crate) fn hello(&mut self) -> Result<WorkerHelloAnswer, ErrorInfo> {
-        let params = WorkerHelloParams { worker_version: WORKER_VERSION, worker: WORKER };
+        let params = WorkerHelloParams {
+            worker_version: WORKER_VERSION,
+            worker: WORKER,
+            heartbeat_ms: HEARTBEAT_MS,
+        };
         self.call::<WorkerHello>(&params, |_, _| {})
     }
 
@@ -197,7 +206,7 @@ impl Worker {
     }
 
     pub(crate) fn finish_generation(&mut self, id: i64, request_id: u64) -> Generated {
-        let (mut text, mut progress) = (String::new(), Vec::new());
+        let (mut text, mut progress, mut beats) = (String::new(), Vec::new(), Vec::new());
         let result = self.finish::<WorkerGenerate>(id, |method, params| {
             if method == Token::METHOD {
                 let token: TokenParams = serde_json::from_value(params).unwrap();
@@ -208,11 +217,15 @@ impl Worker {
                 let it: PrefillProgressParams = serde_json::from_value(params).unwrap();
                 assert_eq!((it.worker, it.request_id), (WORKER, request_id));
                 progress.push(it);
+            } else if method == Heartbeat::METHOD {
+                let it: HeartbeatParams = serde_json::from_value(params).unwrap();
+                assert_eq!(it.worker, WORKER);
+                beats.push(it.progress);
             } else {
                 panic!("unexpected {method}");
             }
         });
-        Generated { text, progress, result }
+        Generated { text, progress, beats, result }
     }
 
     /// Closes the worker's stdin.

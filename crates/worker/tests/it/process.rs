@@ -1,9 +1,12 @@
 //! How the process lives and ends.
 
-use localcoder_protocol::{LoadModel, LoadModelParams, LoadProfile, Measured, WorkerGenerate};
+use localcoder_protocol::{
+    LoadModel, LoadModelParams, LoadProfile, Measured, WorkerGenerate, WorkerGenerateParams,
+    WorkerSampling,
+};
 use localcoder_transport::ClientEvent;
 
-use crate::harness::{PROFILE, Worker, chat, long_text, model};
+use crate::harness::{PROFILE, Worker, chat, long_text, model, noise};
 
 #[test]
 fn the_end_of_stdin_ends_it_idle_loading_or_generating() {
@@ -98,4 +101,22 @@ mod linux {
         }
         drop(stdin);
     }
+}
+
+/// The longest computation that the demo model has: its whole window, token by token.
+#[test]
+fn it_beats_while_it_computes_and_each_beat_has_seen_more() {
+    let mut worker = Worker::loaded(LoadProfile { batch_tokens: 1, ..PROFILE });
+    let params = WorkerGenerateParams { max_tokens: 1900, ..noise(1, 3) };
+    let mut beats = Vec::new();
+    for seed in 1..40 {
+        let sampling = WorkerSampling { seed, ..params.sampling };
+        let params = WorkerGenerateParams { sampling, ..params.clone() };
+        beats = worker.generate(&params).beats;
+        if beats.len() > 3 {
+            break;
+        }
+    }
+    assert!(beats.len() > 3, "{beats:?}");
+    assert!(beats.windows(2).all(|pair| pair[0] < pair[1]), "{beats:?}");
 }

@@ -8,7 +8,7 @@ use localcoder_protocol::{
 use localcoder_transport::{ClientEvent, Message, read_frame, write_frame};
 use serde_json::{Value, json};
 
-use crate::harness::{PROFILE, WORKER, Worker, chat, command, long_text, wait};
+use crate::harness::{HEARTBEAT_MS, PROFILE, WORKER, Worker, chat, command, long_text, wait};
 
 #[test]
 fn hello_names_the_worker_and_the_engine() {
@@ -35,7 +35,11 @@ fn it_tells_where_a_model_could_run() {
 #[test]
 fn another_version_is_refused_and_the_worker_stays() {
     let mut worker = Worker::spawn();
-    let params = WorkerHelloParams { worker_version: WORKER_VERSION + 1, worker: WORKER };
+    let params = WorkerHelloParams {
+        worker_version: WORKER_VERSION + 1,
+        worker: WORKER,
+        heartbeat_ms: HEARTBEAT_MS,
+    };
     let error = worker.call::<WorkerHello>(&params, |_, _| {}).unwrap_err();
     assert_eq!(error.code, ErrorCode::VersionMismatch);
     assert!(error.message.contains(&WORKER_VERSION.to_string()) && error.hint.is_some());
@@ -96,7 +100,9 @@ impl Raw {
         let mut child = command().stderr(std::process::Stdio::null()).spawn().unwrap();
         let reader = std::io::BufReader::new(child.stdout.take().unwrap());
         let mut raw = Self { child, reader };
-        let hello = json!({"workerVersion": WORKER_VERSION, "worker": WORKER});
+        let hello = json!({
+            "workerVersion": WORKER_VERSION, "worker": WORKER, "heartbeatMs": HEARTBEAT_MS,
+        });
         raw.send(&request(0, "hello", &hello));
         assert!(raw.receive().is_ok());
         raw

@@ -217,7 +217,7 @@ export type EngineState = { "state": "idle" } | { "state": "starting" } | { "sta
 /**
  * 0 to 1.
  */
-fraction: number, } | { "state": "ready" } | { "state": "working" } | { "state": "failed", 
+fraction: number, } | { "state": "ready" } | { "state": "working" } | { "state": "unresponsive" } | { "state": "failed", 
 /**
  * What went wrong.
  */

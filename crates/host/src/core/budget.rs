@@ -1,0 +1,153 @@
+//! How often a model may take its worker down before it is left alone: so many times in a short
+//! time, or again and again over a long one, counted for each way of running it. Old crashes are
+//! forgiven one by one. Pure; `watch` notes crashes, `waiting` asks before a load.
+
+use std::collections::BTreeMap;
+
+use localcoder_protocol::LoadProfile;
+
+use crate::ModelFile;
+
+/// Crashes in [`BURST_MS`] after which a worker is still started again (policy; VS Code's number
+/// for its extension host).
+const BURST_MAX: usize = 3;
+/// See [`BURST_MAX`].
+const BURST_MS: u64 = 5 * 60 * 1_000;
+/// One crash is forgiven in each such time (as Chromium does with its GPU process).
+const FORGIVEN_EVERY_MS: u64 = 60 * 60 * 1_000;
+/// Crashes that were not forgiven after which one that crashes slowly is left alone, too.
+const HELD_MAX: usize = 6;
+/// Waits before the first, second and third start after a crash (policy).
+const BACKOFF_MS: [u64; BURST_MAX] = [250, 1_000, 4_000];
+/// Ways of running models that are remembered; the one that crashed longest ago is forgotten.
+const KEYS_MAX: usize = 32;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Budgets {
+    by_key: BTreeMap<String, Crashes>,
+}
+
+/// Of one way of running a model.
+#[derive(Debug, Default)]
+struct Crashes {
+    /// Those of the last [`BURST_MS`].
+    recent_ms: Vec<u64>,
+    /// Those that were not forgiven.
+    held: usize,
+    /// When one was forgiven last, or when the first of those that are held was.
+    forgiven_ms: u64,
+}
+
+impl Crashes {
+    fn note(&mut self, now_ms: u64) {
+        self.recent_ms.retain(|at| now_ms < at + BURST_MS);
+        self.recent_ms.push(now_ms);
+        let forgiven = self.forgiven(now_ms);
+        self.held -= forgiven;
+        self.forgiven_ms += FORGIVEN_EVERY_MS * forgiven as u64;
+        if self.held == 0 {
+            self.forgiven_ms = now_ms;
+        }
+        self.held += 1;
+    }
+
+    /// How many are to be forgiven by now.
+    fn forgiven(&self, now_ms: u64) -> usize {
+        let times = now_ms.saturating_sub(self.forgiven_ms) / FORGIVEN_EVERY_MS;
+        usize::try_from(times).unwrap_or(usize::MAX).min(self.held)
+    }
+
+    fn spent_until(&self, now_ms: u64) -> Option<u64> {
+        let burst = self.recent_ms.len().checked_sub(BURST_MAX + 1);
+        let burst = burst.map(|at| self.recent_ms[at] + BURST_MS);
+        // So many must be forgiven before one more is allowed.
+        let forgiven = self.held.checked_sub(HELD_MAX).filter(|it| *it > 0);
+        let held = forgiven.map(|it| self.forgiven_ms + FORGIVEN_EVERY_MS * it as u64);
+        burst.into_iter().chain(held).filter(|until| *until > now_ms).max()
+    }
+}
+
+/// What was run, and how; empty for a worker that had no model.
+pub(super) fn key(ran: Option<(&ModelFile, &LoadProfile)>) -> String {
+    let Some((file, profile)) = ran else { return String::new() };
+    let LoadProfile { context_tokens, batch_tokens, gpu_layers, kv, .. } = profile;
+    let path = file.path.display();
+    format!("{context_tokens}|{batch_tokens}|{gpu_layers:?}|{kv:?}|{path}")
+}
+
+impl Budgets {
+    /// Notes a crash; after which wait the worker may be started again, if at all.
+    pub(super) fn crashed(&mut self, key: String, now_ms: u64) -> Option<u64> {
+        if self.by_key.len() >= KEYS_MAX && !self.by_key.contains_key(&key) {
+            let last = |crashes: &Crashes| crashes.recent_ms.last().copied();
+            let oldest = self.by_key.iter().min_by_key(|(_, crashes)| last(crashes));
+            let oldest = oldest.map(|(key, _)| key.clone());
+            oldest.and_then(|key| self.by_key.remove(&key));
+        }
+        let crashes = self.by_key.entry(key).or_default();
+        crashes.note(now_ms);
+        match crashes.spent_until(now_ms) {
+            Some(_) => None,
+            None => BACKOFF_MS.get(crashes.recent_ms.len() - 1).copied(),
+        }
+    }
+
+    /// Crashes of late.
+    pub(super) fn recent(&self, key: &str, now_ms: u64) -> usize {
+        let recent = self.by_key.get(key).map_or(&[][..], |crashes| &crashes.recent_ms);
+        recent.iter().filter(|at| now_ms < **at + BURST_MS).count()
+    }
+
+    /// Until when it is left alone, where it is.
+    pub(super) fn spent_until(&self, key: &str, now_ms: u64) -> Option<u64> {
+        self.by_key.get(key)?.spent_until(now_ms)
+    }
+
+    /// The user has changed something: what was, does not count.
+    pub(super) fn forget(&mut self) {
+        self.by_key.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: u64 = 60_000;
+
+    #[test]
+    fn three_starts_with_growing_waits_then_a_pause() {
+        let mut budgets = Budgets::default();
+        let mut crash = |at| budgets.crashed("a".to_owned(), at);
+        assert_eq!([crash(0), crash(1_000), crash(3_000)], [Some(250), Some(1_000), Some(4_000)]);
+        assert_eq!(crash(9_000), None);
+        assert_eq!(budgets.spent_until("a", 10_000), Some(5 * MINUTE));
+        assert_eq!(budgets.spent_until("a", 5 * MINUTE), None);
+        assert_eq!(budgets.spent_until("b", 10_000), None, "each has its own");
+        assert_eq!(budgets.crashed("a".to_owned(), 5 * MINUTE), None, "one more is one too many");
+        budgets.forget();
+        assert_eq!(budgets.crashed("a".to_owned(), 5 * MINUTE), Some(250));
+    }
+
+    #[test]
+    fn one_that_crashes_now_and_then_is_left_alone_in_the_end_and_forgiven_with_time() {
+        let mut budgets = Budgets::default();
+        let often = (0..10).map(|round| round * 6 * MINUTE);
+        let refused = often.filter(|at| budgets.crashed("a".to_owned(), *at).is_none()).count();
+        assert!(refused > 0, "every six minutes is too often");
+        let mut seldom = Budgets::default();
+        let mut rarely = (0..100).map(|round| round * 65 * MINUTE);
+        assert!(rarely.all(|at| seldom.crashed("a".to_owned(), at).is_some()));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut budgets = Budgets::default();
+        for number in 0..1_000 {
+            let _ = budgets.crashed(number.to_string(), number);
+        }
+        assert_eq!(budgets.by_key.len(), KEYS_MAX);
+        assert_eq!(budgets.recent("999", 999), 1);
+    }
+}

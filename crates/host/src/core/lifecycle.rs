@@ -1,0 +1,412 @@
+//! The life of one worker process as an explicit state machine: in which phase it is, which may
+//! follow, how long each may go on without a sign of life or without progress, and how it is ended.
+//! Free of I/O, the time is passed in. It knows nothing of models and requests; `watch` asks it at
+//! every event and does what it says.
+
+/// Without a sign of life for so long, a user is told (VS Code's limit for its extension host).
+const SILENCE_TOLD_MS: u64 = 3_000;
+/// Without a sign of life for so long, it is killed: twenty heartbeats.
+const SILENCE_MS: u64 = 10_000;
+/// A start that takes so long is told.
+const START_TOLD_MS: u64 = 5_000;
+/// A process that has not said hello by then never will.
+const START_MS: u64 = 30_000;
+/// A load without any progress for so long hangs. Any progress extends it: a slow disk is no hang.
+const LOAD_STALL_MS: u64 = 60_000;
+/// The same for a prompt that is read.
+const PREFILL_STALL_MS: u64 = 20_000;
+/// The same for an answer that is written.
+const DECODE_STALL_MS: u64 = 10_000;
+/// A machine on which steps take long is given so many times the longest one that was seen.
+const STALL_STEPS: u64 = 10;
+/// A cancelled generation must have ended by then.
+const DRAIN_MS: u64 = 10_000;
+/// An end that was asked for, then demanded, then forced: how long each is waited for.
+const STOP_MS: [u64; 3] = [3_000, 2_000, 5_000];
+/// While it is watched, the host looks at least so often: a longer pause was sleep.
+const LOOK_EVERY_MS: u64 = 2_000;
+
+/// Where a worker is in its life.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// No process.
+    #[default]
+    Dead,
+    /// The process is being started.
+    Spawning,
+    /// It runs and has not said who it is.
+    Handshake,
+    /// It runs without a model.
+    Empty,
+    /// It loads one.
+    Loading,
+    /// It has one and nothing to do with it.
+    Ready,
+    /// It computes for a request.
+    Busy,
+    /// It was told to end what it computes and has not.
+    Draining,
+    /// It is being ended.
+    Stopping,
+}
+
+use Phase::{Busy, Dead, Draining, Empty, Handshake, Loading, Ready, Spawning, Stopping};
+
+/// What may follow. Whatever runs may end, by itself or by us.
+const NEXT: &[(Phase, &[Phase])] = &[
+    (Dead, &[Spawning]),
+    (Spawning, &[Handshake, Stopping, Dead]),
+    (Handshake, &[Empty, Stopping, Dead]),
+    (Empty, &[Loading, Stopping, Dead]),
+    (Loading, &[Ready, Empty, Stopping, Dead]),
+    (Ready, &[Busy, Empty, Loading, Stopping, Dead]),
+    (Busy, &[Ready, Draining, Stopping, Dead]),
+    (Draining, &[Ready, Stopping, Dead]),
+    (Stopping, &[Dead]),
+];
+
+/// What is to be done with the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Close its input, which tells it to end.
+    Stop,
+    /// Tell it by a signal.
+    Terminate,
+    /// Take it away.
+    Kill,
+    /// It can't be taken away: go on without it.
+    GiveUp,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Lifecycle {
+    phase: Phase,
+    /// When the phase began; while it stops, when it was told so last.
+    since_ms: u64,
+    /// Whether it was asked for something that it has not answered.
+    watched: bool,
+    /// The last sign of life, or when it was asked.
+    heard_ms: u64,
+    /// The number of the last heartbeat.
+    progress: u64,
+    /// When anything was last computed, or when it was asked.
+    moved_ms: u64,
+    /// Longest time between two signs of progress, of this process.
+    longest_step_ms: u64,
+    /// Whether the request that it computes has begun to be written.
+    writes: bool,
+    /// How far it is being ended, and why.
+    stop: Option<(Order, &'static str)>,
+}
+
+impl Lifecycle {
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Why it is being ended, where it is.
+    pub(super) fn stopped_because(&self) -> Option<&'static str> {
+        self.stop.map(|(_, because)| because)
+    }
+
+    /// Goes on to a phase.
+    pub(super) fn enter(&mut self, now_ms: u64, phase: Phase) {
+        debug_assert!(may_follow(self.phase, phase), "{phase:?} may not follow {:?}", self.phase);
+        if phase == Dead || phase == Spawning {
+            *self = Self::default();
+        }
+        (self.phase, self.since_ms, self.writes) = (phase, now_ms, false);
+    }
+
+    /// It was asked for something. The clocks of silence begin with the first of several.
+    pub(super) fn asked(&mut self, now_ms: u64) {
+        if !self.watched {
+            (self.watched, self.heard_ms, self.moved_ms) = (true, now_ms, now_ms);
+        }
+    }
+
+    /// It has answered all that it was asked.
+    pub(super) fn rests(&mut self) {
+        self.watched = false;
+    }
+
+    /// Any message came.
+    pub(super) fn heard(&mut self, now_ms: u64) {
+        self.heard_ms = now_ms;
+    }
+
+    /// It has computed something.
+    pub(super) fn moved(&mut self, now_ms: u64) {
+        if self.watched {
+            self.longest_step_ms = self.longest_step_ms.max(now_ms.saturating_sub(self.moved_ms));
+        }
+        self.moved_ms = now_ms;
+    }
+
+    /// It has begun to write, or goes on.
+    pub(super) fn wrote(&mut self, now_ms: u64) {
+        self.moved(now_ms);
+        self.writes = true;
+    }
+
+    /// A heartbeat came.
+    pub(super) fn beat(&mut self, now_ms: u64, progress: u64) {
+        if progress != self.progress {
+            self.progress = progress;
+            self.moved(now_ms);
+        }
+    }
+
+    /// Whether a user should know that nothing comes from it.
+    pub(super) fn is_unresponsive(&self, now_ms: u64) -> bool {
+        match self.phase {
+            Spawning | Handshake => now_ms >= self.since_ms + START_TOLD_MS,
+            Dead | Stopping => false,
+            _ => self.watched && now_ms >= self.heard_ms + SILENCE_TOLD_MS,
+        }
+    }
+
+    /// Without progress for so long it hangs.
+    fn stall_ms(&self) -> u64 {
+        let steps = STALL_STEPS * self.longest_step_ms;
+        match self.phase {
+            Busy | Draining if self.writes => steps.max(DECODE_STALL_MS),
+            Busy | Draining => steps.max(PREFILL_STALL_MS),
+            _ => LOAD_STALL_MS,
+        }
+    }
+
+    /// When it is to be looked at next.
+    pub(super) fn deadline_ms(&self, seen_ms: u64) -> Option<u64> {
+        let told = |since: u64, told: u64| since + if seen_ms >= since + told { 0 } else { told };
+        match self.phase {
+            Dead => None,
+            Spawning | Handshake => {
+                let told = told(self.since_ms, START_TOLD_MS);
+                Some(if told > self.since_ms { told } else { self.since_ms + START_MS })
+            }
+            Stopping => Some(self.since_ms + self.stop_wait_ms()),
+            _ if !self.watched => None,
+            _ => {
+                let told = told(self.heard_ms, SILENCE_TOLD_MS);
+                let silent = if told > self.heard_ms { told } else { self.heard_ms + SILENCE_MS };
+                let stalled = self.moved_ms + self.stall_ms();
+                let drained = self.since_ms + DRAIN_MS;
+                let due = silent.min(stalled).min(seen_ms + LOOK_EVERY_MS);
+                Some(if self.phase == Draining { due.min(drained) } else { due })
+            }
+        }
+    }
+
+    /// What is to be done about it now. `slept`: whether the machine, or this process, stood
+    /// still since the last look, so that silence means nothing.
+    pub(super) fn look(&mut self, now_ms: u64, slept: bool) -> Option<Order> {
+        if slept {
+            (self.heard_ms, self.moved_ms) = (now_ms, now_ms);
+            self.since_ms = now_ms;
+        }
+        match self.phase {
+            Dead => None,
+            Stopping => self.escalate(now_ms),
+            Spawning | Handshake => {
+                let late = now_ms >= self.since_ms + START_MS;
+                late.then(|| self.end(now_ms, true, "it did not start within 30 seconds"))?
+            }
+            _ => {
+                let because = self.hangs(now_ms)?;
+                self.end(now_ms, true, because)
+            }
+        }
+    }
+
+    fn hangs(&self, now_ms: u64) -> Option<&'static str> {
+        if self.phase == Draining && now_ms >= self.since_ms + DRAIN_MS {
+            return Some("it did not stop when it was told to");
+        }
+        if !self.watched {
+            return None;
+        }
+        if now_ms >= self.heard_ms + SILENCE_MS {
+            return Some("it gave no sign of life for 10 seconds");
+        }
+        (now_ms >= self.moved_ms + self.stall_ms()).then_some(match self.phase {
+            Loading => "the load made no progress for a minute",
+            Busy | Draining if self.writes => "it lived, but wrote nothing any more",
+            Busy | Draining => "it lived, but read nothing any more",
+            _ => "it lived, but did not answer for a minute",
+        })
+    }
+
+    /// Ends it: at once, or by asking first. Nothing where that is under way.
+    pub(super) fn end(
+        &mut self,
+        now_ms: u64,
+        at_once: bool,
+        because: &'static str,
+    ) -> Option<Order> {
+        if matches!(self.phase, Dead | Stopping) {
+            return None;
+        }
+        // A load can't be asked to end.
+        let order = if at_once || self.phase == Loading { Order::Kill } else { Order::Stop };
+        self.enter(now_ms, Stopping);
+        self.stop = Some((order, because));
+        Some(order)
+    }
+
+    fn stop_wait_ms(&self) -> u64 {
+        match self.stop {
+            Some((Order::Stop, _)) => STOP_MS[0],
+            Some((Order::Terminate, _)) => STOP_MS[1],
+            _ => STOP_MS[2],
+        }
+    }
+
+    fn escalate(&mut self, now_ms: u64) -> Option<Order> {
+        let (order, because) = self.stop?;
+        if now_ms < self.since_ms + self.stop_wait_ms() {
+            return None;
+        }
+        let next = match order {
+            Order::Stop => Order::Terminate,
+            Order::Terminate => Order::Kill,
+            Order::Kill | Order::GiveUp => Order::GiveUp,
+        };
+        (self.since_ms, self.stop) = (now_ms, Some((next, because)));
+        Some(next)
+    }
+}
+
+fn may_follow(before: Phase, after: Phase) -> bool {
+    before == after || NEXT.iter().any(|(phase, next)| *phase == before && next.contains(&after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In a phase since the beginning, with something to do.
+    fn watched(phases: &[Phase]) -> Lifecycle {
+        let mut life = Lifecycle::default();
+        for phase in phases {
+            life.enter(0, *phase);
+        }
+        life.asked(0);
+        life
+    }
+
+    const TO_LOADING: &[Phase] = &[Spawning, Handshake, Empty, Loading];
+    const TO_BUSY: &[Phase] = &[Spawning, Handshake, Empty, Loading, Ready, Busy];
+
+    /// Looks when it wants to be looked at, with a beat every half second whose progress is
+    /// given; returns when it is killed.
+    fn killed_at(
+        life: &mut Lifecycle,
+        beats: Option<fn(u64) -> u64>,
+        until_ms: u64,
+    ) -> Option<u64> {
+        let mut now = 0;
+        while now < until_ms {
+            now += 500;
+            if let Some(progress) = beats {
+                life.heard(now);
+                life.beat(now, progress(now));
+            }
+            if life.deadline_ms(now - 500)? <= now && life.look(now, false) == Some(Order::Kill) {
+                return Some(now);
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn every_phase_can_be_reached_and_left_and_ends_in_death() {
+        for (phase, next) in NEXT {
+            assert!(!next.is_empty());
+            let reached = NEXT.iter().any(|(_, next)| next.contains(phase));
+            assert!(reached, "{phase:?} is never reached");
+            assert!(*phase == Dead || *phase == Stopping || next.contains(&Stopping), "{phase:?}");
+        }
+        assert!(!may_follow(Dead, Ready) && !may_follow(Stopping, Ready));
+    }
+
+    #[test]
+    fn silence_is_told_after_three_seconds_and_kills_after_ten() {
+        for phases in [TO_LOADING, TO_BUSY] {
+            let mut life = watched(phases);
+            assert!(!life.is_unresponsive(2_999) && life.is_unresponsive(3_000));
+            assert_eq!(life.deadline_ms(0), Some(2_000));
+            assert_eq!(life.deadline_ms(2_000), Some(3_000));
+            assert_eq!(killed_at(&mut life, None, 60_000), Some(10_000));
+            assert!(life.stopped_because().is_some_and(|why| why.contains("no sign of life")));
+        }
+    }
+
+    #[test]
+    fn beats_without_progress_are_a_hang_and_any_progress_is_none() {
+        let still: Option<fn(u64) -> u64> = Some(|_| 0);
+        assert_eq!(killed_at(&mut watched(TO_LOADING), still, 120_000), Some(60_000));
+        assert_eq!(killed_at(&mut watched(TO_BUSY), still, 120_000), Some(20_000));
+        let mut writing = watched(TO_BUSY);
+        writing.wrote(0);
+        assert_eq!(killed_at(&mut writing, still, 120_000), Some(10_000));
+        // A step every nine seconds.
+        let slow: Option<fn(u64) -> u64> = Some(|now| now / 9_000);
+        for phases in [TO_LOADING, TO_BUSY] {
+            assert_eq!(killed_at(&mut watched(phases), slow, 3_600_000), None);
+        }
+    }
+
+    #[test]
+    fn a_machine_whose_steps_are_long_is_given_ten_of_them() {
+        let mut life = watched(TO_BUSY);
+        life.heard(4_000);
+        life.moved(4_000);
+        assert_eq!(life.stall_ms(), 40_000);
+    }
+
+    #[test]
+    fn sleep_is_no_silence_and_nothing_is_awaited_of_one_that_rests() {
+        let mut life = watched(TO_BUSY);
+        assert_eq!(life.look(3_600_000, true), None);
+        assert_eq!(life.look(3_609_000, false), None);
+        assert_eq!(life.look(3_610_000, false), Some(Order::Kill));
+        let mut rests = watched(TO_BUSY);
+        rests.enter(1, Ready);
+        rests.rests();
+        assert_eq!(rests.deadline_ms(1), None);
+        assert_eq!(rests.look(3_600_000, false), None);
+        assert!(!rests.is_unresponsive(3_600_000));
+    }
+
+    #[test]
+    fn it_is_asked_then_told_then_killed_then_given_up() {
+        let mut life = watched(TO_BUSY);
+        assert_eq!(life.end(0, false, "enough"), Some(Order::Stop));
+        assert_eq!(life.end(1, true, "again"), None, "it is under way");
+        assert_eq!(life.stopped_because(), Some("enough"));
+        let mut orders = Vec::new();
+        for now in 0..=20_000 {
+            orders.extend(life.look(now, false).map(|order| (now, order)));
+        }
+        let expected = [(3_000, Order::Terminate), (5_000, Order::Kill), (10_000, Order::GiveUp)];
+        assert_eq!(orders[..3], expected);
+        // A load can't be asked.
+        assert_eq!(watched(TO_LOADING).end(0, false, "enough"), Some(Order::Kill));
+    }
+
+    #[test]
+    fn a_start_and_a_cancel_have_their_time() {
+        let mut starting = watched(&[Spawning, Handshake]);
+        assert!(!starting.is_unresponsive(4_999) && starting.is_unresponsive(5_000));
+        assert_eq!(starting.look(29_999, false), None);
+        assert_eq!(starting.look(30_000, false), Some(Order::Kill));
+        let mut draining = watched(TO_BUSY);
+        draining.enter(100, Draining);
+        draining.heard(9_000);
+        draining.moved(9_000);
+        assert_eq!(draining.look(10_099, false), None);
+        assert_eq!(draining.look(10_100, false), Some(Order::Kill));
+    }
+}

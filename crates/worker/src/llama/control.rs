@@ -1,0 +1,34 @@
+//! What a computation and the threads round it tell each other: that it is to end, and that it goes
+//! on. llama.cpp asks between the nodes of a graph, so on a CPU both work within a step; a GPU asks
+//! less often. Everything here is a few instructions and never waits.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    abort: AtomicBool,
+    progress: AtomicU64,
+}
+
+impl Control {
+    /// Asks what runs to end, or takes that back.
+    pub(crate) fn set_abort(&self, abort: bool) {
+        self.abort.store(abort, Ordering::Release);
+    }
+
+    /// Whether what runs is to end.
+    pub(crate) fn abort_asked(&self) -> bool {
+        self.abort.load(Ordering::Acquire)
+    }
+
+    /// Something was computed.
+    pub(crate) fn advance(&self) {
+        self.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that was.
+    pub(crate) fn progress(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
+    }
+}
