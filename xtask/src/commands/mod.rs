@@ -14,6 +14,7 @@ mod ide;
 mod levels;
 mod run;
 mod smoke;
+mod soak;
 mod stories;
 mod test;
 mod tidy;
@@ -78,6 +79,12 @@ const COMMANDS: &[Command] = &[
         usage: "faults downloads [--times N] [--yes]",
         about: "downloads that go wrong and installations that are killed, N times each",
         run: faults::run,
+    },
+    Command {
+        name: "soak",
+        usage: "soak [--minutes N] [--programs FOLDER] [--yes]",
+        about: "requests for two hours on a machine that is kept busy: nothing may be killed",
+        run: soak::run,
     },
     Command {
         name: "gpu",
