@@ -15,7 +15,7 @@ pub(super) const TARGET: &str = "worker";
 const LAST_LINES: usize = 40;
 /// A longer line is cut. llama.cpp's have 500 bytes at most, but a library may print anything.
 const LINE_BYTES_MAX: usize = 2 * 1024;
-/// Lines at once that are logged: loading a large model says some 300.
+/// Lines at once that are logged: loading a model says 130 and more.
 const LINES_AT_ONCE: u32 = 1_000;
 /// One more line may be logged each time this has passed. A flood of the longest lines then
 /// takes minutes to push everything else out of the log.

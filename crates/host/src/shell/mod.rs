@@ -32,6 +32,7 @@ use crate::model_file::{Inspector, Models};
 use journal::Journal;
 use kept_file::KeptFile;
 use listener::{Acceptance, Listener};
+pub use machine::name as machine_name;
 use prefixes::Prefixes;
 use worker_process::Workers;
 
