@@ -176,8 +176,20 @@ pub(crate) struct TargetOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  localcoder doctor
+  localcoder doctor --bundle                     write a report to give to a maintainer
+
+The report is one text file. Nothing is sent: read it first. It has the findings, versions, the
+machine, settings, installed models and the last lines of the logs; no code, no prompts, no
+answers.")]
 pub(crate) struct DoctorOptions {
-    /// Print the findings as JSON
+    /// Write a report that can be given to a maintainer, also where checks fail [default: a new
+    /// file in this folder]
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub(crate) bundle: Option<Option<PathBuf>>,
+    /// Print the findings as JSON, and where the report is
     #[arg(long)]
     pub(crate) json: bool,
 }

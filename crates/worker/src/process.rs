@@ -89,7 +89,10 @@ pub(crate) fn give_way() {
 /// and the process ends, from whatever thread. The host starts another.
 pub(crate) fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
-        complain(&format!("panic: {panic}"));
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        // Words that stand in the source; others may quote the text that was at hand.
+        let words = panic.payload().downcast_ref::<&str>().map_or("", |words| *words);
+        complain(&format!("panic at {place}: {words}"));
         end(101);
     }));
 }

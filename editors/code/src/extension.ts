@@ -10,6 +10,7 @@ import { registerModels } from "./features/models";
 import { Notifier } from "./features/notify";
 import { registerPrepare } from "./features/prepare";
 import { Previews } from "./features/previews";
+import { registerReport } from "./features/report";
 import { Session } from "./features/session";
 import { registerSettings } from "./features/settings";
 import { registerStatus } from "./features/status";
@@ -64,6 +65,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerModels(models, notifier, wanted),
     registerSwitch(host, models, new ProfilesProgram(program), notifier, wanted),
     registerSettings(),
+    registerReport(program, notifier),
     registerSuggestions(host, notifier),
     registerDemoNotice(context.globalState, host),
     host,

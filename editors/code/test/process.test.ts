@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 
 import { startHost } from "../src/host/process";
+import { createReport } from "../src/host/report";
 import { toErrorInfo } from "../src/lib/errors";
 
 const folder = mkdtempSync(join(tmpdir(), "lc-"));
@@ -70,4 +71,23 @@ test("answers that make no sense are refused", async () => {
 test("a missing program is told as such", async () => {
   assert.match((await failure(undefined)).hint ?? "", /localcoder/u);
   assert.match((await failure(join(folder, "nothing"))).message, /could not be run/u);
+});
+
+test("a report is asked for by its folder, and its path is read", async () => {
+  const path = program(
+    `[ "$*" = "doctor --json --bundle /home/ada" ] && echo '{"healthy": false, "report": "/home/ada/r.txt"}'`,
+  );
+  assert.equal(await createReport(path, "/home/ada"), "/home/ada/r.txt");
+});
+
+test("a report that could not be written is told, and so is an answer without its path", async () => {
+  const info = { code: "fileAccess", message: "no report can be written", hint: "elsewhere" };
+  const failing = program(`echo '${JSON.stringify({ error: info })}'; exit 11`);
+  await assert.rejects(createReport(failing, "/"), (error) => {
+    assert.deepEqual(toErrorInfo(error), info);
+    return true;
+  });
+  for (const output of ["", "[]", '{"report": 3}']) {
+    await assert.rejects(createReport(program(`echo '${output}'`), "/"), /makes no sense/u);
+  }
 });

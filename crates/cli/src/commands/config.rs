@@ -92,7 +92,7 @@ fn change(places: &Places, key: &str, value: Option<Value>) -> Result<(), ErrorI
 }
 
 /// Where a value comes from, for people.
-fn from(layer: Layer, settings: &Settings) -> String {
+pub(crate) fn from(layer: Layer, settings: &Settings) -> String {
     match layer {
         Layer::Profile => format!("{} {}", layer.name(), settings.profile.name),
         _ => layer.name().to_owned(),
@@ -110,7 +110,8 @@ fn typed(key: &str, text: &str) -> Result<Value, ErrorInfo> {
     Ok(value)
 }
 
-fn shown(value: &Value) -> String {
+/// A value, for people.
+pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) if text.is_empty() => "-".to_owned(),
         Value::String(text) => text.clone(),

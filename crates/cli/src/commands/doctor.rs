@@ -1,5 +1,8 @@
 //! `localcoder doctor`: whether everything is there and in order, and how fast the model really
-//! is on this machine. It mends nothing; each finding says how to.
+//! is on this machine. It mends nothing; each finding says how to. `report` makes a file of it.
+
+mod redact;
+mod report;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,28 +38,31 @@ struct Finding {
 
 pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
     let places = Places::resolve()?;
-    let (settings, of_settings) = settings(&places);
-    let used_for_code = settings_file::model_in_use(&places, &settings.code_models());
+    // Before the checks, which take a while.
+    let report = options.bundle.as_ref().map(|file| report::target(file.as_deref())).transpose()?;
     // Looked at once: on some systems that starts a program.
     let here = Machine::here(&places.models);
-    let findings = vec![
-        Finding { what: "Machine", result: Ok(machine(&here)) },
-        Finding { what: "Programs", result: programs() },
-        Finding { what: "Settings", result: of_settings },
-        Finding { what: "Models", result: models(&places, &settings) },
-        Finding { what: "Disk", result: disk(&here) },
-        Finding { what: "Profiles", result: can_run() },
-        Finding { what: "Self-test", result: self_test(&used_for_code) },
-        Finding { what: "Devices", result: devices() },
-    ];
+    let findings = findings(&places, &here);
+    if !options.json {
+        let lines = findings.iter().flat_map(Finding::lines);
+        lines.for_each(|line| output::line(&line));
+    }
+    if let Some(path) = &report {
+        report::write(path, &places, &here, &findings, status().as_ref())?;
+        if !options.json {
+            output::line(&format!("\nThe report is `{}`.", path.display()));
+            output::note("Nothing was sent. Read it before you give it to anybody.");
+        }
+    }
     let bad = findings.iter().filter(|finding| finding.result.is_err()).count();
     if options.json {
         let rows: Vec<Value> = findings.iter().map(Finding::json).collect();
-        output::value(&json!({"healthy": bad == 0, "findings": rows}));
+        let mut value = json!({"healthy": bad == 0, "findings": rows});
+        if let Some(path) = report {
+            value["report"] = json!(path);
+        }
+        output::value(&value);
         return Ok(());
-    }
-    for finding in &findings {
-        finding.print();
     }
     match findings.into_iter().find_map(|finding| finding.result.err()) {
         None => Ok(()),
@@ -68,6 +74,21 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
     }
 }
 
+fn findings(places: &Places, here: &Machine) -> Vec<Finding> {
+    let (settings, of_settings) = settings(places);
+    let used_for_code = settings_file::model_in_use(places, &settings.code_models());
+    vec![
+        Finding { what: "Machine", result: Ok(machine(here)) },
+        Finding { what: "Programs", result: programs() },
+        Finding { what: "Settings", result: of_settings },
+        Finding { what: "Models", result: models(places, &settings) },
+        Finding { what: "Disk", result: disk(here) },
+        Finding { what: "Profiles", result: can_run() },
+        Finding { what: "Self-test", result: self_test(&used_for_code) },
+        Finding { what: "Devices", result: devices() },
+    ]
+}
+
 impl Finding {
     fn json(&self) -> Value {
         match &self.result {
@@ -76,15 +97,14 @@ impl Finding {
         }
     }
 
-    fn print(&self) {
+    fn lines(&self) -> Vec<String> {
         let what = format!("{}:", self.what);
         match &self.result {
-            Ok(text) => output::line(&format!("ok   {what:11}{text}")),
+            Ok(text) => vec![format!("ok   {what:11}{text}")],
             Err(error) => {
-                output::line(&format!("BAD  {what:11}{error}"));
-                if let Some(hint) = &error.hint {
-                    output::line(&format!("                {hint}"));
-                }
+                let mut lines = vec![format!("BAD  {what:11}{error}")];
+                lines.extend(error.hint.iter().map(|hint| format!("                {hint}")));
+                lines
             }
         }
     }

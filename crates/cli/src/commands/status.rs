@@ -18,58 +18,61 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), ErrorInfo> {
     match (status, options.json) {
         (status, true) => output::value(&json!({"running": status.is_some(), "status": status})),
         (None, false) => output::line("No host runs. The next command starts one."),
-        (Some(status), false) => print(&status),
+        (Some(status), false) => lines(&status).iter().for_each(|line| output::line(line)),
     }
     Ok(())
 }
 
-fn print(status: &HostStatus) {
+/// A status for people.
+pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
+    let mut lines = Vec::new();
     let HostStatus { build_id, pid, clients, requests, .. } = status;
-    output::line(&format!(
+    lines.push(format!(
         "Host:    build {build_id}, process {pid}, {clients} client(s), {requests} request(s)"
     ));
-    output::line(&format!("Engine:  {}", engine(&status.engine)));
+    lines.push(format!("Engine:  {}", engine(&status.engine)));
     if let Some(model) = &status.model {
         let demo = if model.demo {
             " (demo model: tidies short Python functions, no code assistant)"
         } else {
             ""
         };
-        output::line(&format!("Model:   {}{demo}", model.name));
+        lines.push(format!("Model:   {}{demo}", model.name));
         for line in &model.attribution {
-            output::line(&format!("         {line}"));
+            lines.push(format!("         {line}"));
         }
     }
     if !status.profile.is_empty() {
-        output::line(&format!("Profile: {}", status.profile));
+        lines.push(format!("Profile: {}", status.profile));
     }
     if let Some(tokens) = status.context_tokens {
         let held = status.held_tokens.unwrap_or(0);
-        output::line(&format!("Context: {tokens} tokens, {held} of them held for what comes next"));
+        lines.push(format!("Context: {tokens} tokens, {held} of them held for what comes next"));
     }
     if let Some(memory) = &status.memory {
         let free = status.free_bytes.map(|free| format!("; {} free", DecimalBytes(free)));
         let free = free.unwrap_or_default();
-        output::line(&format!("Memory:  {}{free}", memory_text(memory)));
+        lines.push(format!("Memory:  {}{free}", memory_text(memory)));
     }
     if let Some(speed) = &status.speed {
-        output::line(&format!("Speed:   {}", speed_text(*speed)));
+        lines.push(format!("Speed:   {}", speed_text(*speed)));
     }
     if let Some(worker) = &status.worker {
         let (pid, device, build) = (worker.pid, &worker.device, &worker.llama_build);
-        output::line(&format!("Worker:  process {pid}, {device}, {build}"));
+        lines.push(format!("Worker:  process {pid}, {device}, {build}"));
     }
     for device in &status.devices {
-        output::line(&format!("Device:  {}, {}", device.name, device.description));
+        lines.push(format!("Device:  {}, {}", device.name, device.description));
     }
     let others = status.residents.iter().filter(|it| Some(&it.model) != status.model.as_ref());
     for resident in others {
         let memory = DecimalBytes(resident.memory.total_bytes());
-        output::line(&format!("Also:    {} is loaded, {memory}", resident.model.name));
+        lines.push(format!("Also:    {} is loaded, {memory}", resident.model.name));
     }
     for note in &status.notes {
-        output::line(&format!("Note:    {note}"));
+        lines.push(format!("Note:    {note}"));
     }
+    lines
 }
 
 /// Of the last answer.

@@ -1,29 +1,72 @@
-//! The host's log file. It holds what happened, never what the user wrote.
+//! The host's log. It holds what happened, never what the user wrote or the model answered, and
+//! no path of a document: whoever logs keeps to that, at every level.
+//!
+//! Only our own lines come in. What a library says at its finer levels may quote what passes
+//! through it.
 
 use std::path::Path;
+use std::sync::Mutex;
 
+use localcoder_protocol::{BUILD_ID, PROTOCOL_VERSION, WORKER_VERSION};
 use localcoder_settings::env;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::FilterFn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
-/// A log of this size is set aside at the next start; one older log is kept.
-const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
+use super::log_ring::LogRing;
+use super::{last_lines, machine};
+
+/// A file of this size is set aside. With three older ones the log has 8 MiB: weeks of one user's
+/// work, and still no trouble on a small disk.
+const LOG_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 /// Starts logging to `host.log`. Without a writable folder there is no log, and nothing else
 /// changes: the host must run from a full disk too.
 pub(super) fn start(folder: &Path) {
-    let path = folder.join("host.log");
-    let opened = fs_err::create_dir_all(folder).and_then(|()| {
-        if fs_err::metadata(&path).is_ok_and(|meta| meta.len() > LOG_BYTES_MAX) {
-            fs_err::rename(&path, folder.join("host.log.1"))?;
-        }
-        fs_err::OpenOptions::new().create(true).append(true).open(&path)
-    });
-    let Ok(file) = opened else { return };
     let filter = env::text(env::LOG).unwrap_or_else(|| "info".to_owned());
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_ansi(false)
-        .with_writer(std::sync::Mutex::new(file.into_file()))
+    let ring = LogRing::new(folder.join("host.log"), LOG_BYTES_MAX);
+    let _ = tracing_subscriber::registry()
+        .with(EnvFilter::new(filter))
+        .with(FilterFn::new(|metadata| is_ours(metadata.target())))
+        .with(fmt::layer().with_ansi(false).with_writer(Mutex::new(ring)))
         .try_init();
-    tracing::info!(pid = std::process::id(), "the host starts");
+    tell_panics();
+    tracing::info!(
+        pid = std::process::id(),
+        build = BUILD_ID,
+        protocol = PROTOCOL_VERSION,
+        worker_protocol = WORKER_VERSION,
+        system = std::env::consts::OS,
+        arch = std::env::consts::ARCH,
+        machine = machine::name(),
+        "the host starts"
+    );
+}
+
+fn is_ours(target: &str) -> bool {
+    target == last_lines::TARGET || target.starts_with("localcoder")
+}
+
+/// Where a panic was, since nobody reads a host's stderr. Its message stays out: it may quote a
+/// piece of text that could not be handled.
+fn tell_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current();
+        tracing::error!(place, thread = thread.name(), "a mistake in the host: a thread ended");
+        before(panic);
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_not_heard() {
+        assert!(is_ours(module_path!()) && is_ours("worker"));
+        assert!(!is_ours("serde_json::de") && !is_ours("log"));
+    }
 }

@@ -1,7 +1,9 @@
-//! The name of the machine's processor, for what was measured on it. Called at the start.
+//! The name of the machine's processor, for what was measured on it. Called at the start,
+//! and for a report.
 
 /// Name and number of the processors; the same home may be used on several machines.
-pub(super) fn name() -> String {
+#[must_use]
+pub fn name() -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let name = name.map_or(std::env::consts::ARCH, |(_, name)| name.trim());

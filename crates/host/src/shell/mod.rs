@@ -1,10 +1,13 @@
 //! The thin rest of the host: one loop that turns what the system does into events, and effects
 //! into what the system shall do. It decides nothing.
 
+mod journal;
 mod kept_file;
+mod last_lines;
 mod level;
 mod listener;
 mod log;
+mod log_ring;
 mod machine;
 mod memory;
 mod oom;
@@ -27,8 +30,10 @@ use serde_json::{Map, Value, json};
 
 use crate::core::{ClientId, Effect, Event, Host, HostConfig};
 use crate::model_file::{Inspected, Inspector, Models};
+use journal::Journal;
 use kept_file::KeptFile;
 use listener::{Acceptance, Listener};
+pub use machine::name as machine_name;
 use prefixes::Prefixes;
 use worker_process::Workers;
 
@@ -52,8 +57,12 @@ enum Input {
 /// # Errors
 /// Where another host runs, or the folder, lock or socket can't be used.
 pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
-    log::start(&places.logs);
-    match Listener::bind(places) {
+    let bound = Listener::bind(places);
+    // One that ends at once because another runs must not meddle with the other's log.
+    if !matches!(bound, Ok(None)) {
+        log::start(&places.logs);
+    }
+    match bound {
         Ok(Some(listener)) => {
             let _ = writeln!(ready, "{}", json!({"ready": true}));
             let _ = ready.flush();
@@ -66,6 +75,7 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
             Ok(())
         }
         Err(error) => {
+            tracing::error!(code = error.code.as_str(), %error, "the host can't start");
             let _ = writeln!(ready, "{}", json!({"error": error}));
             Err(error)
         }
@@ -86,6 +96,7 @@ struct Shell {
     loading: KeptFile,
     prefixes: Prefixes,
     inspector: Inspector,
+    journal: Journal,
 }
 
 impl Shell {
@@ -125,6 +136,7 @@ impl Shell {
             sender,
             inputs,
             clients: HashMap::new(),
+            journal: Journal::default(),
         })
     }
 
@@ -183,7 +195,10 @@ impl Shell {
             self.clients.remove(&client);
         }
         let mut exit = false;
-        for effect in self.host.handle(self.now_ms(), event) {
+        let now_ms = self.now_ms();
+        self.journal.happened(now_ms, &event);
+        for effect in self.host.handle(now_ms, event) {
+            self.journal.wanted(now_ms, &effect);
             match effect {
                 Effect::Send(client, message) => {
                     let slow = self

@@ -1,13 +1,12 @@
 //! Worker processes: started from one thread that lives as long as the host, read, written,
 //! killed, and reported when they end.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,15 +16,13 @@ use localcoder_protocol::{EXCHANGE_FD, ErrorCode, ErrorInfo, WORKER_ENVIRONMENT}
 use localcoder_transport::{Message, Outbox, spawn_reader, spawn_writer};
 
 use super::orphans::Orphans;
-use super::{Input, oom};
+use super::{Input, last_lines, oom};
 use crate::core::{Event, WorkerEnding};
 
 /// The same number on every Unix.
 const SIGKILL: i32 = 9;
 /// The first after the standard ones.
 const WORKER_EXCHANGE_FD: i32 = 3;
-/// Lines of a worker's stderr kept for the report of its end.
-const LAST_LINES: usize = 40;
 
 type Shared<T> = Arc<Mutex<T>>;
 
@@ -178,7 +175,7 @@ impl Spawner {
         else {
             unreachable!("all three were asked for as pipes")
         };
-        let last_lines = collect_lines(generation, stderr);
+        let last_lines = last_lines::collect(generation, stderr);
         let (outbox, _) = spawn_writer("worker", stdin);
         let child = Arc::new(Mutex::new(child));
         let running =
@@ -198,7 +195,12 @@ impl Spawner {
                     // One that the host ended is no news; its end is told by a signal all the same.
                     if running.is_some_and(|running| !running.unwanted) {
                         blame_memory(&mut ending, killed_before);
-                        tracing::warn!(generation, ending = ending.description, "a worker ended");
+                        tracing::warn!(
+                            generation,
+                            pid,
+                            ending = ending.description,
+                            "a worker ended"
+                        );
                     }
                     Event::WorkerEnded { generation, ending }
                 }
@@ -226,30 +228,6 @@ fn share_file(command: &mut Command) -> Option<File> {
             None
         }
     }
-}
-
-/// Keeps the last lines and logs them all; sends what was kept when the stream ends.
-fn collect_lines(generation: u64, stderr: ChildStderr) -> Receiver<Vec<String>> {
-    let (sender, receiver) = bounded(1);
-    std::thread::Builder::new()
-        .name("worker-stderr".to_owned())
-        .spawn(move || {
-            let mut lines = VecDeque::new();
-            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-                if line.is_empty() {
-                    continue;
-                }
-                tracing::info!(target: "worker", generation, "{line}");
-                if lines.len() == LAST_LINES {
-                    lines.pop_front();
-                }
-                lines.push_back(line);
-            }
-            let _ = sender.send(lines.into());
-        })
-        .expect("the system gives a thread");
-    receiver
 }
 
 /// A worker that closed its protocol is of no use: it is killed if it still runs. One that was

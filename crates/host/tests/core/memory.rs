@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use crate::rig::Rig;
 
 /// A model that the profile has chosen, with a window that may be smaller.
-fn by_profile(rig_of: Value) -> Rig {
+fn by_profile(more: &Value) -> Rig {
     let mut settings = json!({
         "profile": "own",
         "profiles": {"own": {
             "codeModel": "size-400-a", "contextWindow": 4096, "contextWindowMax": 8192,
         }},
     });
-    for (name, value) in rig_of.as_object().unwrap() {
+    for (name, value) in more.as_object().unwrap() {
         settings[name] = value.clone();
     }
     let mut rig = Rig::with_settings(settings);
@@ -37,7 +37,7 @@ fn warm(rig: &mut Rig) -> Result<Value, ErrorInfo> {
 
 #[test]
 fn each_step_is_tried_once_in_its_order_and_told() {
-    let mut rig = by_profile(json!({}));
+    let mut rig = by_profile(&json!({}));
     rig.fits = |params| params["profile"]["contextTokens"].as_u64() < Some(8192);
     let id = rig.explain(1, "a");
     let tried = profiles(&rig);
@@ -71,7 +71,7 @@ fn each_step_is_tried_once_in_its_order_and_told() {
 #[test]
 fn what_the_user_has_set_is_never_lowered_and_the_end_is_a_clear_choice() {
     let settings = json!({"codeModel": "size-400-a", "contextWindow": 8192});
-    let mut rig = by_profile(settings);
+    let mut rig = by_profile(&settings);
     rig.fits = |_| false;
     rig.smaller = Some("size-100-small");
     for round in 1..=3 {
@@ -89,7 +89,7 @@ fn what_the_user_has_set_is_never_lowered_and_the_end_is_a_clear_choice() {
 
 #[test]
 fn a_smaller_model_takes_the_place_of_one_that_the_profile_has_chosen() {
-    let mut rig = by_profile(json!({"contextWindow": 4096}));
+    let mut rig = by_profile(&json!({"contextWindow": 4096}));
     rig.fits = |params| params["modelRef"] != "size-400-a";
     rig.smaller = Some("size-100-small");
     let id = rig.explain(1, "a");
@@ -104,13 +104,13 @@ fn a_smaller_model_takes_the_place_of_one_that_the_profile_has_chosen() {
     rig.answer(id).unwrap();
     assert_eq!(rig.calls("loadModel").len(), loads);
     // Where not even that fits, it ends after three steps.
-    let mut none = by_profile(json!({"contextWindow": 4096}));
+    let mut none = by_profile(&json!({"contextWindow": 4096}));
     none.fits = |_| false;
     none.smaller = Some("size-100-small");
     assert_eq!(warm(&mut none).unwrap_err().code, ErrorCode::OutOfMemory);
     assert_eq!(none.calls("loadModel").len(), 4);
     // And where there is none, after two.
-    let mut alone = by_profile(json!({"contextWindow": 4096}));
+    let mut alone = by_profile(&json!({"contextWindow": 4096}));
     alone.fits = |_| false;
     assert_eq!(warm(&mut alone).unwrap_err().code, ErrorCode::OutOfMemory);
     assert_eq!(alone.calls("loadModel").len(), 3);
@@ -135,7 +135,7 @@ fn the_cpu_is_the_last_step_and_only_where_the_gpu_was_not_asked_for() {
 
 #[test]
 fn an_answer_that_had_no_memory_is_tried_with_less_where_nothing_was_shown() {
-    let mut rig = by_profile(json!({"contextWindow": 4096}));
+    let mut rig = by_profile(&json!({"contextWindow": 4096}));
     let id = rig.explain(1, "a");
     rig.fail(ErrorCode::OutOfMemory);
     assert_eq!(profiles(&rig).last().unwrap()["batchTokens"], 64);
@@ -152,7 +152,7 @@ fn an_answer_that_had_no_memory_is_tried_with_less_where_nothing_was_shown() {
 
 #[test]
 fn a_worker_that_the_system_ends_for_memory_is_followed_by_one_that_takes_less() {
-    let mut rig = by_profile(json!({"contextWindow": 4096}));
+    let mut rig = by_profile(&json!({"contextWindow": 4096}));
     rig.unanswered = "loadModel";
     let id = rig.request(1, "warm", json!({}));
     rig.kill_for_memory();
@@ -172,7 +172,7 @@ fn a_worker_that_the_system_ends_for_memory_is_followed_by_one_that_takes_less()
 
 #[test]
 fn a_cache_that_a_model_cannot_have_is_not_tried_twice() {
-    let mut rig = by_profile(json!({"contextWindow": 4096}));
+    let mut rig = by_profile(&json!({"contextWindow": 4096}));
     rig.fits = |params| params["profile"]["kv"] == "q8_0";
     rig.load_error = None;
     rig.unanswered = "";
@@ -180,7 +180,7 @@ fn a_cache_that_a_model_cannot_have_is_not_tried_twice() {
     rig.finish();
     rig.answer(id).unwrap();
     // It went; now one whose context can't be made with it.
-    let mut refused = by_profile(json!({"contextWindow": 4096}));
+    let mut refused = by_profile(&json!({"contextWindow": 4096}));
     refused.fits = |_| false;
     refused.refuses_kv = true;
     let error = warm(&mut refused).unwrap_err();

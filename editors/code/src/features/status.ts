@@ -89,6 +89,7 @@ async function showMenu(busy: boolean): Promise<void> {
     { label: "$(package) Show Models", command: "localcoder.models.show" },
     { label: "$(gear) Open Settings", command: "localcoder.openSettings" },
     { label: "$(output) Show Log", command: "localcoder.showLog" },
+    { label: "$(report) Create Report", command: "localcoder.createReport" },
     { label: "$(debug-restart) Restart Engine", command: "localcoder.restartEngine" },
   ];
   const options = { title: "LocalCoder", placeHolder: "What do you want to do?" };

@@ -1,0 +1,223 @@
+//! Writes into the log what the host's core did, from the events and effects that pass the shell:
+//! who connected, what was loaded, how each request ended and what it cost.
+//!
+//! Of a message it takes names, numbers and codes by their fields. Text never goes through here,
+//! and an error of a request is its code alone: its words may name a document.
+
+use std::collections::HashMap;
+
+use localcoder_protocol::{
+    Device, Devices, DevicesAnswer, ErrorInfo, HOST_REQUESTS, Hello, HelloParams, LoadModel,
+    LoadModelAnswer, LoadProfile, Request, Usage, WORKER_REQUESTS, WorkerHello, WorkerHelloAnswer,
+};
+use localcoder_transport::{Id, Message};
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use crate::core::{ClientId, Effect, Event};
+
+/// Requests whose end is awaited. The core bounds those it queues; the rest end at once.
+const AWAITED_MAX: usize = 1024;
+/// A client says what build it is; no name of a build is longer.
+const BUILD_CHARS_MAX: usize = 40;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Journal {
+    /// Of clients, by connection.
+    requests: HashMap<(ClientId, Id), Awaited>,
+    /// Of the host, by worker.
+    calls: HashMap<(u64, Id), Awaited>,
+}
+
+struct Awaited {
+    method: &'static str,
+    since_ms: u64,
+}
+
+impl Journal {
+    /// Before the core hears of it.
+    pub(super) fn happened(&mut self, now_ms: u64, event: &Event) {
+        match event {
+            Event::ClientMessage(client, Message::Request { id, method, params }) => {
+                self.asked(now_ms, *client, id, method, params);
+            }
+            // The reason may quote what was sent.
+            Event::ClientMalformed(client, _) => tracing::warn!(client, "a client sends nonsense"),
+            Event::ClientGone(client) => {
+                tracing::debug!(client, "a client is gone");
+                self.requests.retain(|(of, _), _| of != client);
+            }
+            Event::WorkerStarted { generation, result: Err(error) } => {
+                tracing::error!(generation, %error, "a worker can't be started");
+            }
+            Event::WorkerMessage { generation, message: Message::Response { id, result } } => {
+                if let Some(call) = self.calls.remove(&(*generation, id.clone())) {
+                    answered(call.method, now_ms - call.since_ms, *generation, result);
+                }
+            }
+            Event::WorkerEnded { generation, .. } => self.worker_ended(now_ms, *generation),
+            _ => {}
+        }
+    }
+
+    /// Before the shell does it.
+    pub(super) fn wanted(&mut self, now_ms: u64, effect: &Effect) {
+        match effect {
+            Effect::Send(client, Message::Response { id, result }) => {
+                if let Some(request) = self.requests.remove(&(*client, id.clone())) {
+                    ended(&request, now_ms - request.since_ms, *client, result);
+                }
+            }
+            Effect::SendWorker { generation, message: Message::Request { id, method, params } } => {
+                let Some(method) = method_of(WORKER_REQUESTS, method) else { return };
+                if method == LoadModel::METHOD {
+                    load_begins(*generation, params);
+                }
+                if self.calls.len() < AWAITED_MAX {
+                    let call = Awaited { method, since_ms: now_ms };
+                    self.calls.insert((*generation, id.clone()), call);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn asked(&mut self, now_ms: u64, client: ClientId, id: &Id, method: &str, params: &Value) {
+        if method == Hello::METHOD {
+            hello(client, params);
+        }
+        let Some(method) = method_of(HOST_REQUESTS, method) else { return };
+        tracing::debug!(client, kind = method, "a request begins");
+        if self.requests.len() < AWAITED_MAX {
+            self.requests.insert((client, id.clone()), Awaited { method, since_ms: now_ms });
+        }
+    }
+
+    fn worker_ended(&mut self, now_ms: u64, generation: u64) {
+        for ((of, _), call) in &self.calls {
+            if *of == generation && call.method == LoadModel::METHOD {
+                let ms = now_ms - call.since_ms;
+                tracing::warn!(generation, ms, "a load ended with its worker");
+            }
+        }
+        self.calls.retain(|(of, _), _| *of != generation);
+    }
+}
+
+/// Our own name of a method: what a client calls may be any text.
+fn method_of(
+    table: &'static [localcoder_protocol::RequestMethod],
+    name: &str,
+) -> Option<&'static str> {
+    table.iter().map(|row| row.method).find(|method| *method == name)
+}
+
+fn hello(client: ClientId, params: &Value) {
+    let Ok(params) = HelloParams::deserialize(params) else { return };
+    let HelloParams { protocol_version: protocol, build_id, pid, client: kind, .. } = params;
+    let build: String = build_id.chars().take(BUILD_CHARS_MAX).collect();
+    tracing::info!(client, ?kind, pid, build, protocol, "a client says hello");
+}
+
+/// A request of a client has ended. Those that take the model have no deadline; the others are
+/// many and seldom of interest.
+fn ended(request: &Awaited, ms: u64, client: ClientId, result: &Result<Value, ErrorInfo>) {
+    let kind = request.method;
+    let takes_model =
+        HOST_REQUESTS.iter().any(|row| row.method == kind && row.deadline_ms.is_none());
+    let answer = match result {
+        Ok(answer) => answer,
+        Err(error) => {
+            let outcome = error.code.as_str();
+            tracing::info!(client, kind, outcome, ms, "a request has failed");
+            return;
+        }
+    };
+    if !takes_model {
+        tracing::debug!(client, kind, ms, "a request has ended");
+        return;
+    }
+    let model = answer["model"]["reference"].as_str();
+    let finish = answer["finish"].as_str();
+    let usage = Usage::deserialize(&answer["usage"]).ok();
+    let read = usage.map(|it| it.prompt_tokens);
+    let cached = usage.map(|it| it.cached_tokens);
+    let written = usage.map(|it| it.generated_tokens);
+    let attempts = answer["attempts"].as_u64();
+    tracing::info!(
+        client,
+        kind,
+        outcome = "ok",
+        ms,
+        model,
+        prompt_tokens = read,
+        cached_tokens = cached,
+        written_tokens = written,
+        attempts,
+        finish,
+        "a request has ended"
+    );
+}
+
+fn load_begins(generation: u64, params: &Value) {
+    let Ok(profile) = LoadProfile::deserialize(&params["profile"]) else { return };
+    let LoadProfile { context_tokens, batch_tokens, threads, gpu_layers, kv, repack } = profile;
+    tracing::info!(
+        generation,
+        model = params["modelRef"].as_str(),
+        context_tokens,
+        batch_tokens,
+        threads,
+        gpu_layers,
+        ?kv,
+        repack,
+        "a load begins"
+    );
+}
+
+/// A worker has answered a call of the host.
+fn answered(method: &str, ms: u64, generation: u64, result: &Result<Value, ErrorInfo>) {
+    match result {
+        Err(error) if method == LoadModel::METHOD => {
+            // Its words are of the file and the machine.
+            let (code, cause) = (error.code.as_str(), error.cause.as_deref());
+            tracing::warn!(generation, ms, code, cause, "a load has failed: {}", error.message);
+        }
+        Err(error) => {
+            let code = error.code.as_str();
+            tracing::debug!(generation, kind = method, ms, code, "a call of a worker has failed");
+        }
+        Ok(answer) if method == LoadModel::METHOD => load_ended(generation, ms, answer),
+        Ok(answer) if method == WorkerHello::METHOD => {
+            if let Ok(hello) = WorkerHelloAnswer::deserialize(answer) {
+                let WorkerHelloAnswer { pid, build_id: build, llama_build, .. } = hello;
+                tracing::info!(generation, pid, build, llama_build, ms, "a worker is ready");
+            }
+        }
+        Ok(answer) if method == Devices::METHOD => {
+            let Ok(answer) = DevicesAnswer::deserialize(answer) else { return };
+            for Device { name, description, memory_bytes, .. } in &answer.devices {
+                tracing::info!(generation, name, description, memory_bytes, "a device");
+            }
+        }
+        Ok(_) => {}
+    }
+}
+
+fn load_ended(generation: u64, ms: u64, answer: &Value) {
+    let Ok(answer) = LoadModelAnswer::deserialize(answer) else { return };
+    let LoadModelAnswer { context_tokens, threads, device, memory, load_ms, .. } = answer;
+    tracing::info!(
+        generation,
+        ms,
+        load_ms,
+        device,
+        threads,
+        context_tokens,
+        weights_bytes = memory.weights_bytes,
+        kv_bytes = memory.kv_bytes,
+        compute_bytes = memory.compute_bytes,
+        "a load has ended"
+    );
+}

@@ -1,0 +1,216 @@
+//! A log file that never grows beyond its bound: full, it becomes `.1`, that one `.2`, and the
+//! oldest is gone. Used by `log` alone.
+//!
+//! Nothing here fails: where the disk is full or the folder can't be written, lines are counted
+//! instead, and told once there is room again.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Older files that are kept.
+const OLDER_MAX: usize = 3;
+/// A file that could not be opened is tried again after this: often enough for a maintainer,
+/// seldom enough for a slow network folder.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// A longer line is cut. Ours have some hundred bytes; an error's text comes from elsewhere.
+const LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// See the module. Each call of `write` is one line.
+pub(super) struct LogRing {
+    path: PathBuf,
+    bytes_max: u64,
+    file: Option<File>,
+    /// Length of the file.
+    written: u64,
+    /// When the file could not be opened.
+    failed: Option<Instant>,
+    /// Lines that could not be written since one was.
+    lost: u64,
+}
+
+impl LogRing {
+    /// Goes on with the file where there is one. No file becomes longer than `bytes_max`.
+    pub(super) fn new(path: PathBuf, bytes_max: u64) -> Self {
+        let mut ring = Self { path, bytes_max, file: None, written: 0, failed: None, lost: 0 };
+        ring.open();
+        ring
+    }
+
+    fn open(&mut self) {
+        let options = || OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path);
+        let folder = self.path.parent().unwrap_or(&self.path);
+        match std::fs::create_dir_all(folder).and_then(|()| options()) {
+            Ok(file) => {
+                self.written = file.metadata().map_or(0, |meta| meta.len());
+                (self.file, self.failed) = (Some(file), None);
+            }
+            Err(_) => (self.file, self.failed) = (None, Some(Instant::now())),
+        }
+    }
+
+    fn put(&mut self, line: &[u8]) -> bool {
+        if self.file.is_none() && self.failed.is_none_or(|at| at.elapsed() >= RETRY_AFTER) {
+            self.open();
+        }
+        if self.written + line.len() as u64 > self.bytes_max {
+            self.turn();
+        }
+        let Some(file) = &mut self.file else { return false };
+        // What was written before it failed counts as well.
+        self.written += line.len() as u64;
+        file.write_all(line).is_ok()
+    }
+
+    /// Sets the file aside and begins another. One that can't be set aside is emptied: the bound
+    /// counts more than what stands in it.
+    fn turn(&mut self) {
+        for number in (1..OLDER_MAX).rev() {
+            let _ = std::fs::rename(self.older(number), self.older(number + 1));
+        }
+        match std::fs::rename(&self.path, self.older(1)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let emptied = self.file.as_ref().is_some_and(|file| file.set_len(0).is_ok());
+                if emptied {
+                    self.written = 0;
+                } else {
+                    (self.file, self.failed) = (None, Some(Instant::now()));
+                }
+            }
+            // A file that somebody has deleted is replaced too.
+            _ => self.open(),
+        }
+    }
+
+    fn older(&self, number: usize) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
+    }
+}
+
+impl Write for LogRing {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.lost > 0 {
+            let note = format!("… {} lines could not be written\n", self.lost);
+            if self.put(note.as_bytes()) {
+                self.lost = 0;
+            }
+        }
+        let put = if line.len() <= LINE_BYTES_MAX {
+            self.put(line)
+        } else {
+            self.put(&[&line[..LINE_BYTES_MAX], b"... (cut)\n"].concat())
+        };
+        self.lost += u64::from(!put);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+
+    use super::*;
+
+    fn say(ring: &mut LogRing, line: &str) {
+        ring.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    fn sizes(folder: &Path) -> Vec<(String, u64)> {
+        let entries = fs_err::read_dir(folder).unwrap().map(Result::unwrap);
+        let mut sizes: Vec<_> = entries
+            .map(|it| (it.file_name().into_string().unwrap(), it.metadata().unwrap().len()))
+            .collect();
+        sizes.sort();
+        sizes
+    }
+
+    #[test]
+    fn four_files_bound_the_log_and_the_newest_lines_are_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs/host.log");
+        let mut ring = LogRing::new(path.clone(), 1_000);
+        for number in 0..1_000 {
+            say(&mut ring, &format!("line {number}"));
+        }
+        let sizes = sizes(path.parent().unwrap());
+        let names: Vec<&str> = sizes.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["host.log", "host.log.1", "host.log.2", "host.log.3"]);
+        assert!(sizes.iter().all(|(_, size)| *size <= 1_000), "{sizes:?}");
+        let newest = fs_err::read_to_string(&path).unwrap();
+        assert!(newest.ends_with("line 999\n"), "{newest}");
+        let mode = fs_err::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "what a host did is nobody else's business");
+    }
+
+    #[test]
+    fn a_later_host_goes_on_with_the_file_and_with_its_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("host.log");
+        for number in 0..30 {
+            say(&mut LogRing::new(path.clone(), 100), &format!("host {number} has begun"));
+        }
+        let sizes = sizes(folder.path());
+        assert_eq!(sizes.len(), 4);
+        assert!(sizes.iter().all(|(_, size)| *size <= 100 && *size > 50), "{sizes:?}");
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_made_loses_lines_and_stops_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let blocked = folder.path().join("logs");
+        fs_err::write(&blocked, "no folder").unwrap();
+        let mut ring = LogRing::new(blocked.join("host.log"), 1_000);
+        say(&mut ring, "lost");
+        say(&mut ring, "lost as well");
+        fs_err::remove_file(&blocked).unwrap();
+        ring.failed = None;
+        say(&mut ring, "kept");
+        let text = fs_err::read_to_string(blocked.join("host.log")).unwrap();
+        assert_eq!(text, "… 2 lines could not be written\nkept\n");
+    }
+
+    #[test]
+    fn a_full_disk_loses_lines_and_stops_nobody() {
+        let full = Path::new("/dev/full");
+        if !full.exists() {
+            return;
+        }
+        let mut ring = LogRing::new(full.to_owned(), u64::MAX);
+        for _ in 0..3 {
+            say(&mut ring, "lost");
+        }
+        assert_eq!(ring.lost, 3);
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_set_aside_is_emptied() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("host.log");
+        // A folder that is not empty can't be replaced by a file.
+        fs_err::create_dir_all(folder.path().join("host.log.1/in the way")).unwrap();
+        fs_err::create_dir_all(folder.path().join("host.log.2/in the way")).unwrap();
+        let mut ring = LogRing::new(path.clone(), 100);
+        for number in 0..100 {
+            say(&mut ring, &format!("line {number}"));
+        }
+        let text = fs_err::read_to_string(&path).unwrap();
+        assert!(text.len() <= 100 && text.ends_with("line 99\n"), "{text}");
+    }
+
+    #[test]
+    fn a_line_without_an_end_in_sight_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("host.log");
+        say(&mut LogRing::new(path.clone(), 1 << 20), &"x".repeat(1 << 19));
+        assert!(fs_err::metadata(&path).unwrap().len() < 20_000);
+    }
+}

@@ -1,0 +1,29 @@
+/**
+ * *Create Report*: the program writes it into the home folder, where it is found again, and it is
+ * opened to be read. Nothing is sent.
+ */
+import { homedir } from "node:os";
+
+import * as vscode from "vscode";
+
+import { createReport } from "../host/report";
+
+import type { Notifier } from "./notify";
+
+/** Adds the command. `program`: the path of `localcoder`, where it is known. */
+export function registerReport(program: string | undefined, notifier: Notifier): vscode.Disposable {
+  return vscode.commands.registerCommand("localcoder.createReport", () =>
+    notifier.guarded(async () => {
+      const title = "LocalCoder: checking everything for the report";
+      const path = await vscode.window.withProgress(
+        { location: vscode.ProgressLocation.Notification, title },
+        () => createReport(program, homedir()),
+      );
+      const document = await vscode.workspace.openTextDocument(vscode.Uri.file(path));
+      await vscode.window.showTextDocument(document, { preview: false });
+      void vscode.window.showInformationMessage(
+        `The report is ${path}. Nothing was sent: read it before you give it to anybody.`,
+      );
+    }),
+  );
+}
