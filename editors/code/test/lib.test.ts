@@ -125,6 +125,7 @@ test("every engine state has its words in the status bar", () => {
     [{ state: "loading", fraction: 7 }, "sync~spin", "loading 100 %"],
     [{ state: "ready" }, "check", "Coder 7B"],
     [{ state: "working" }, "sync~spin", "working…"],
+    [{ state: "unresponsive" }, "warning", "not responding"],
     [{ state: "failed", error }, "error", "failed: the model needs 9 GB"],
   ];
   const connected = { kind: "connected", host: HELLO } as const;

@@ -68,6 +68,8 @@ const OUT_OF_MEMORY: &[&str] = &[
     "failed to allocate",
     "cannot allocate memory",
     "insufficient memory",
+    // A thread that can't be started.
+    "resource temporarily unavailable",
 ];
 
 /// Whether a worker ended for want of memory: the system says so, or its last words do.

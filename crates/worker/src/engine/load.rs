@@ -15,7 +15,9 @@ use super::repacking::{Outcome, Repacking};
 use super::session::SEQUENCES;
 use super::{Engine, Session};
 use crate::generate::{Pace, ROWS_MAX};
-use crate::llama::{Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams};
+use crate::llama::{
+    Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams, wants_memory,
+};
 use crate::prompt::{CHATML, ChatTemplate, TemplateError};
 
 /// Largest context window there is, in tokens: the product's own limit.
@@ -28,7 +30,8 @@ const GPU_BATCH_TOKENS_MAX: u32 = 64;
 /// Up to this size a second thread costs more than it computes.
 const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// What llama.cpp says, and what that means; the first that matches.
+/// What llama.cpp says, and what that means; the first that matches. Want of memory comes between
+/// these and [`OTHER_REASONS`], whose words it may have in it.
 const REASONS: &[(&str, ErrorCode)] = &[
     ("not within the file bounds", ErrorCode::ModelDamaged),
     ("exceeds remaining file size", ErrorCode::ModelDamaged),
@@ -41,13 +44,10 @@ const REASONS: &[(&str, ErrorCode)] = &[
     ("cannot be used as main model", ErrorCode::ModelUnsupported),
     ("not implemented", ErrorCode::ModelUnsupported),
     ("invalid ggml type", ErrorCode::ModelUnsupported),
-    ("failed to allocate", ErrorCode::OutOfMemory),
-    ("unable to allocate", ErrorCode::OutOfMemory),
-    ("cannot allocate memory", ErrorCode::OutOfMemory),
-    ("mmap failed", ErrorCode::OutOfMemory),
-    ("out of memory", ErrorCode::OutOfMemory),
-    ("insufficient memory", ErrorCode::OutOfMemory),
-    ("bad_alloc", ErrorCode::OutOfMemory),
+];
+
+/// See [`REASONS`].
+const OTHER_REASONS: &[(&str, ErrorCode)] = &[
     ("gguf", ErrorCode::ModelDamaged),
     ("corrupted", ErrorCode::ModelDamaged),
     ("failed to read", ErrorCode::ModelDamaged),
@@ -331,6 +331,10 @@ fn no_context(window: u32, lines: &LogLines) -> ErrorInfo {
         Some(ErrorCode::OutOfMemory) => {
             out_of_memory(&format!("a context window of {window} tokens"))
         }
+        // It says why, but where the system gives it nothing.
+        None if lines.errors().next().is_none() => {
+            out_of_memory(&format!("a context window of {window} tokens"))
+        }
         _ => ErrorInfo::new(
             ErrorCode::ModelLoadFailed,
             format!("llama.cpp can't make a context window of {window} tokens"),
@@ -350,7 +354,11 @@ fn with_log(error: ErrorInfo, lines: &LogLines) -> ErrorInfo {
 
 fn reason(lines: &LogLines) -> Option<ErrorCode> {
     let said = lines.errors().collect::<Vec<_>>().join("\n").to_lowercase();
-    REASONS.iter().find(|(text, _)| said.contains(text)).map(|(_, code)| *code)
+    let find = |table: &[(&str, ErrorCode)]| {
+        table.iter().find(|(text, _)| said.contains(text)).map(|(_, code)| *code)
+    };
+    let memory = || lines.errors().any(wants_memory).then_some(ErrorCode::OutOfMemory);
+    find(REASONS).or_else(memory).or_else(|| find(OTHER_REASONS))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 
-use crate::llama::{Backend, Model, ModelParams, repacking_pays};
+use crate::llama::{Backend, Log, Model, ModelParams, repacking_pays};
 use crate::process::complain;
 use crate::server::Shared;
 
@@ -66,6 +66,7 @@ impl Repacking {
         let shared = Arc::clone(shared);
         let work = move || {
             crate::process::give_way();
+            Log::set_aside();
             wait_for_quiet(&shared, &stopped);
             let pays = known.unwrap_or_else(|| repacking_pays(backend, threads));
             let params = ModelParams { gpu_layers: Some(0), repack: true };

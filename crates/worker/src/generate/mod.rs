@@ -189,6 +189,10 @@ impl Writer<'_> {
         tokens.extend(guess.iter().flat_map(|draft| &draft.tokens));
         let started = Instant::now();
         self.session.advance(&tokens).map_err(explain)?;
+        // A GPU may go on without memory, and what it has written is nonsense.
+        if Log::out_of_memory() {
+            return Err(out_of_memory());
+        }
         self.pace.took(tokens.len(), started.elapsed().as_secs_f64() * 1e3);
         self.usage.rounds += 1;
         self.usage.drafted_tokens += count(tokens.len() - 1);
@@ -247,15 +251,7 @@ fn explain(error: SessionError) -> ErrorInfo {
         SessionError::Cancelled => {
             ErrorInfo::new(ErrorCode::Cancelled, "the generation was cancelled")
         }
-        SessionError::Decode(DecodeError::OutOfMemory) => {
-            let error = ErrorInfo::new(
-                ErrorCode::OutOfMemory,
-                "there was not enough memory to compute the answer",
-            );
-            with_log(error)
-                .with_hint("close other programs, or choose a smaller model or context window")
-                .with_action(ErrorAction::OpenSettings)
-        }
+        SessionError::Decode(DecodeError::OutOfMemory) => out_of_memory(),
         SessionError::Decode(error) => failed(match error {
             DecodeError::Full => "llama.cpp found no room in its KV cache",
             DecodeError::Invalid => "llama.cpp did not accept the batch",
@@ -264,7 +260,19 @@ fn explain(error: SessionError) -> ErrorInfo {
     }
 }
 
+fn out_of_memory() -> ErrorInfo {
+    let error =
+        ErrorInfo::new(ErrorCode::OutOfMemory, "there was not enough memory to compute the answer");
+    with_log(error)
+        .with_hint("close other programs, or choose a smaller model or context window")
+        .with_action(ErrorAction::OpenSettings)
+}
+
+/// A failure, by what was said with it: a GPU without memory fails in many ways.
 fn failed(message: &str) -> ErrorInfo {
+    if Log::out_of_memory() {
+        return out_of_memory();
+    }
     with_log(ErrorInfo::new(ErrorCode::GenerateFailed, message))
         .with_hint("try again; if it happens again, the model may be damaged: download it anew")
         .with_action(ErrorAction::Retry)

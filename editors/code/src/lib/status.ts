@@ -57,6 +57,15 @@ function engineView(status: HostStatus, running: boolean): StatusView {
       return spinning("starting…", details);
     case "working":
       return spinning("working…", details);
+    case "unresponsive":
+      return {
+        icon: "warning",
+        label: "not responding",
+        details: [
+          "The engine gives no sign of life. It is ended and started again if that lasts.",
+          ...details,
+        ],
+      };
     case "idle":
       return running
         ? spinning("working…", details)
