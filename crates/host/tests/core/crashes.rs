@@ -1,7 +1,7 @@
 //! What is done by itself after a worker, a host or the machine went down: asked again where nothing
 //! was shown, and not loaded again where that took everything down.
 
-use localcoder_protocol::ErrorCode;
+use localcoder_protocol::{ErrorCode, ErrorInfo, WORKER_VERSION};
 use serde_json::json;
 
 use crate::rig::Rig;
@@ -136,4 +136,42 @@ fn a_load_that_ends_badly_or_with_the_host_is_not_held_against_the_model() {
     stopped.kill();
     assert!(stopped.exited);
     assert_eq!(stopped.unfinished_load, None);
+}
+
+#[test]
+fn what_cannot_get_better_is_not_tried_again() {
+    for code in [ErrorCode::ModelDamaged, ErrorCode::ModelUnsupported, ErrorCode::ModelLoadFailed] {
+        let mut rig = Rig::new();
+        rig.connect(1);
+        rig.load_error = Some(ErrorInfo::new(code, "it is of no use"));
+        let id = rig.explain(1, "a");
+        assert_eq!(rig.answer(id).unwrap_err().code, code);
+        rig.pass(3_600_000);
+        assert_eq!((rig.calls("loadModel").len(), rig.started.len()), (1, 1), "{code:?}");
+    }
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.worker_version = WORKER_VERSION + 1;
+    let id = rig.explain(1, "a");
+    assert_eq!(rig.answer(id).unwrap_err().code, ErrorCode::VersionMismatch);
+    assert_eq!(rig.stopped, [1], "it is asked to end");
+    rig.pass(3_600_000);
+    assert_eq!(rig.started, [1]);
+}
+
+#[test]
+fn a_worker_that_is_to_end_is_asked_then_told_then_killed_then_given_up() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let id = rig.request(1, "warm", json!({}));
+    rig.answer(id).unwrap();
+    rig.cooperative = false;
+    rig.request(1, "stop", json!({}));
+    assert_eq!((rig.stopped.len(), rig.killed.len()), (1, 0));
+    rig.pass(3_100);
+    assert_eq!((rig.stopped.len(), rig.killed.len()), (2, 0));
+    rig.pass(2_000);
+    assert_eq!((rig.stopped.len(), rig.killed.len(), rig.exited), (2, 1, false));
+    rig.pass(5_000);
+    assert!(rig.exited, "what can't be killed does not keep the host");
 }

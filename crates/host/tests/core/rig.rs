@@ -77,6 +77,8 @@ pub(crate) struct Rig {
     pub(crate) refuses_kv: bool,
     /// How every load on a GPU ends.
     pub(crate) load_error: Option<ErrorInfo>,
+    /// What the worker says it speaks.
+    pub(crate) worker_version: u32,
     /// Memory that the system has left; `None` where it does not tell.
     pub(crate) free_bytes: Option<u64>,
     next_id: i64,
@@ -159,6 +161,7 @@ impl Rig {
             refuses_kv: false,
             machine_bytes: None,
             loaded: BTreeMap::new(),
+            worker_version: WORKER_VERSION,
             free_bytes: None,
             next_id: 100,
         }
@@ -314,7 +317,7 @@ impl Rig {
         match method {
             _ if !self.cooperative || method == self.unanswered => None,
             "hello" => Some(json!({
-                "workerVersion": WORKER_VERSION, "buildId": BUILD_ID, "pid": 500,
+                "workerVersion": self.worker_version, "buildId": BUILD_ID, "pid": 500,
                 "llamaBuild": "test", "worker": worker,
             })),
             "devices" => Some(json!({"worker": worker, "devices": self.devices})),
