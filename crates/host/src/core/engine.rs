@@ -250,10 +250,18 @@ impl Host {
             Some(Call::RestorePrefix) => self.prefix_restored(slot, result),
             Some(Call::SavePrefix) => self.prefix_saved(slot, result),
             Some(Call::Job) => self.job_answered(id, result),
-            // What is free now is another number than before.
-            Some(Call::Unload) => self.look_again(),
+            Some(Call::Unload) => self.unloaded(slot, &result),
             Some(Call::Cancel) | None => {}
         }
+    }
+
+    fn unloaded(&mut self, slot: SlotId, result: &Result<Value, ErrorInfo>) {
+        if result.is_err() {
+            // Its memory is given to others, so it must be free.
+            self.end_worker(slot, true, "it did not give its memory back");
+        }
+        // What is free now is another number than before.
+        self.look_again();
     }
 
     fn worker_greeted(&mut self, slot: SlotId, result: Result<Value, ErrorInfo>) {
@@ -320,6 +328,8 @@ impl Host {
                     speed: None,
                 });
                 self.look_for_prefix(slot);
+                // Less is free now than those who wait have seen.
+                self.look_again();
             }
             Err(error) => self.load_failed(slot, &loading, error),
         }
@@ -339,6 +349,9 @@ impl Host {
         };
         self.failed = Some(error.clone());
         self.fail_waiting_for(slot, &error);
+        if matches!(error.code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) {
+            self.fail_waiting_with(&loading.file, &error);
+        }
     }
 
     fn worker_notification(&mut self, slot: SlotId, method: &str, params: Value) {
@@ -355,14 +368,18 @@ impl Host {
             }
         } else if method == PrefillProgress::METHOD {
             self.slots[slot].life.moved(now);
-            if let Ok(progress) = serde_json::from_value(params) {
+            if let Ok(progress) = serde_json::from_value(params)
+                && self.is_of_active(slot)
+            {
                 self.prefill_progress(progress);
             }
         } else if method == Token::METHOD
             && let Ok(token) = serde_json::from_value(params)
         {
             self.slots[slot].life.wrote(now);
-            self.token(&token);
+            if self.is_of_active(slot) {
+                self.token(&token);
+            }
         }
     }
 

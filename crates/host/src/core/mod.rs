@@ -234,7 +234,8 @@ impl Host {
             && self
                 .alone_since_ms
                 .is_some_and(|since| self.now_ms >= since + self.config.idle_exit_ms);
-        let drained = self.draining && self.active.is_none() && self.queue.is_empty();
+        let done = self.active.is_none() && self.queue.is_empty() && self.surveys.is_empty();
+        let drained = self.draining && done;
         if (unused || drained) && !self.leaving {
             self.leave();
         }

@@ -224,6 +224,11 @@ impl Host {
         }
     }
 
+    /// Whether a worker's words are for the request that is worked on.
+    pub(super) fn is_of_active(&self, slot: SlotId) -> bool {
+        self.active.as_ref().is_some_and(|job| job.slot == Some(slot))
+    }
+
     fn is_active_call(&self, request_id: u64) -> bool {
         let call = self.active.as_ref().and_then(|job| job.call);
         call.is_some_and(|call| call.unsigned_abs() == request_id)

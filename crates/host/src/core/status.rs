@@ -107,11 +107,11 @@ impl Host {
             notes.push(format!("for all of it there was no room, so {}", lowered.join(", and ")));
         }
         let (least, most) = (self.settings.context_tokens, self.settings.context_tokens_most);
-        let window = loaded.context_tokens;
-        if window < least {
+        let (window, trained) = (loaded.context_tokens, loaded.file.info.trained_context_tokens);
+        if window < least && window >= trained {
             notes
                 .push(format!("the window has {window} tokens: the model was trained for no more"));
-        } else if window < most && window < loaded.file.info.trained_context_tokens {
+        } else if window >= least && window < most && window < trained {
             notes.push(format!(
                 "the window has {window} of up to {most} tokens: for more there was no room"
             ));

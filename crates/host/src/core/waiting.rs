@@ -4,7 +4,9 @@
 //! A request that waits for a load lets others pass whose model is loaded, but not into a place
 //! that it waits for: so nobody waits for ever.
 
-use localcoder_protocol::{ErrorInfo, KvStorage, LoadProfile, PrepareAnswer, Stage, WarmAnswer};
+use localcoder_protocol::{
+    ErrorCode, ErrorInfo, KvStorage, LoadProfile, PrepareAnswer, Stage, WarmAnswer,
+};
 use localcoder_settings::{Acceleration, Mode, Settings};
 use localcoder_transport::Id;
 
@@ -208,6 +210,9 @@ impl Host {
         self.free_bytes = free_bytes;
         self.surveyed(references, result, free_bytes);
         self.suggest(references, result);
+        if let Err(error) = result {
+            self.doubt(references, error);
+        }
         let mut index = 0;
         while index < self.queue.len() {
             let job = &mut self.queue[index];
@@ -230,6 +235,20 @@ impl Host {
                     self.fail_queued(index, error.clone());
                 }
             }
+        }
+    }
+
+    /// A file can't be used: those who have found it good before look again.
+    fn doubt(&mut self, references: &[String], error: &ErrorInfo) {
+        if error.code == ErrorCode::NoModel {
+            return;
+        }
+        let found = |job: &Job| {
+            job.file.as_ref().is_some_and(|file| references.contains(&file.info.reference))
+        };
+        let waiting = self.queue.iter_mut().filter(|job| job.step == Step::NeedsModel);
+        for job in waiting.filter(|job| found(job)) {
+            job.step = Step::Queued;
         }
     }
 

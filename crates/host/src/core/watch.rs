@@ -8,10 +8,11 @@ use super::budget;
 use super::engine::Engine;
 use super::errors::{self, Doing};
 use super::event::{Effect, WorkerEnding};
-use super::job::Work;
+use super::job::{Job, Work};
 use super::lifecycle::{Order, Phase};
 use super::prefix::Prefix;
 use super::slots::{SlotId, Slots};
+use crate::ModelFile;
 
 /// Clock jumps of this size between two events mean that the machine or this process slept, and
 /// silence during sleep is no hang.
@@ -139,6 +140,14 @@ impl Host {
         let jitter = u64::from(self.next_seed()) % (2 * spread + 1);
         self.slots[slot].restart_at_ms = Some(self.now_ms + wait - spread + jitter);
         true
+    }
+
+    /// A file of no use: all who wait for it are told, wherever it would have gone.
+    pub(super) fn fail_waiting_with(&mut self, file: &ModelFile, error: &ErrorInfo) {
+        let waits = |job: &Job| job.file.as_ref() == Some(file);
+        while let Some(index) = self.queue.iter().position(waits) {
+            self.fail_queued(index, error.clone());
+        }
     }
 
     /// A failed start, load or worker: those who wait for it are told.
