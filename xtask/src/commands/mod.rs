@@ -13,6 +13,7 @@ mod gpu;
 mod ide;
 mod levels;
 mod run;
+mod simulate;
 mod smoke;
 mod stories;
 mod test;
@@ -78,6 +79,12 @@ const COMMANDS: &[Command] = &[
         usage: "faults downloads [--times N] [--yes]",
         about: "downloads that go wrong and installations that are killed, N times each",
         run: faults::run,
+    },
+    Command {
+        name: "simulate",
+        usage: "simulate [--seeds N] [--from SEED] [--seed SEED]",
+        about: "the host's core in simulated worlds where everything goes wrong, one each seed",
+        run: simulate::run,
     },
     Command {
         name: "gpu",
