@@ -54,6 +54,7 @@ impl World {
             cancelled_ms: None,
             mark: 0,
             texts: Vec::new(),
+            useless: false,
         };
         let after_ms = if deaf { 0 } else { self.draw_course(generation, &mut call, &params) };
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
@@ -159,10 +160,7 @@ impl World {
         let memory = store::memory_of(model, window, batch, profile["kv"] == "q8_0");
         let on_gpu = self.gpu && profile["gpuLayers"] != 0;
         if let Some(worker) = self.workers.get_mut(&generation) {
-            let written_s = self.store.written_s(model);
-            let resident =
-                Resident { model, written_s, memory, window, on_gpu, loaded: false };
-            worker.resident = Some(resident);
+            worker.resident = Some(Resident { model, memory, window, on_gpu, loaded: false });
         }
         let gpu_faults = [
             (Fault::LoadDiesOnGpu, Ending::Dies),
@@ -205,6 +203,7 @@ impl World {
         call.reads = self.random.below(3);
         call.steps = call.reads + if writes { self.random.between(1, 5) } else { 0 };
         call.pace_ms = self.random.up_to_ms(400);
+        call.useless = self.strikes(Fault::WriteUseless);
         let faults = [
             (Fault::PrefillDies, Ending::Dies),
             (Fault::DecodeDies, Ending::Dies),

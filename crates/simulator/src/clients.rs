@@ -174,10 +174,12 @@ impl World {
             }
         }
         if self.strikes(Fault::FloodOfClients) {
+            let before = self.clients.last;
             for _ in 0..CLIENTS_MAX + 4 {
                 self.connect()?;
             }
-            for client in self.clients.connected().split_off(WINDOWS_MAX) {
+            let came = self.clients.connected().into_iter().filter(|client| *client > before);
+            for client in came.collect::<Vec<_>>() {
                 self.client_vanishes(client)?;
             }
         }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::broken::Held;
 use crate::faults::Fault;
 use crate::happening::Happening;
+use crate::known::KNOWN;
 use crate::marks;
 use crate::worker::{Call, Ending, Method, Worker, answer, notification, token};
 use crate::world::World;
@@ -68,7 +69,7 @@ impl World {
     fn note_end(&mut self, generation: u64, method: Method, ending: Ending) {
         let Some(worker) = self.workers.get_mut(&generation) else { return };
         match (method, ending) {
-            (Method::Hello, Ending::Fine) | (Method::Load, Ending::Nonsense) => {}
+            (Method::Hello, Ending::Fine) => {}
             (Method::Hello, _) => worker.refused = true,
             (Method::Load, Ending::Fine) => {
                 if let Some(resident) = &mut worker.resident {
@@ -77,9 +78,12 @@ impl World {
             }
             (Method::Load, Ending::Fails(code)) => {
                 let model = worker.resident.take().map(|resident| resident.model);
-                self.loads.failed(model, code, &self.store, self.requests.open_count());
+                let changed = worker.lowered_under != self.loads.settings;
+                self.loads.failed(model, code, &self.store, changed);
             }
-            (Method::Unload, Ending::Fine) => worker.resident = None,
+            (Method::Unload, Ending::Fine) | (Method::Load, Ending::Nonsense) => {
+                worker.resident = None;
+            }
             _ => {}
         }
     }
@@ -113,7 +117,12 @@ impl World {
         let (id, newest) = (worker.id(), worker.calls.iter().map(|call| call.id).max());
         // Of its own calls none, before or after: those of others are not its to speak of.
         let wrong = (newest.unwrap_or(1).unsigned_abs() + 3).saturating_sub(said);
-        let own = worker.calls.iter().any(|call| call.id.unsigned_abs() == wrong);
+        let mut calls = match KNOWN.tokens_are_anybodys {
+            true => self.workers.values().flat_map(|worker| &worker.calls).collect::<Vec<_>>(),
+            false => worker.calls.iter().collect(),
+        }
+        .into_iter();
+        let own = calls.any(|call| call.id.unsigned_abs() == wrong);
         if other && !own {
             let text = format!("{} stray ", marks::of_request(u64::MAX));
             self.says(generation, token(id, wrong, &text))?;
@@ -131,8 +140,34 @@ impl World {
         Ok(())
     }
 
-    /// Whoever waits for a call that never ends has waited long enough: see `known`.
-    pub(crate) fn release_stalled(&mut self) {
+    /// Once the weather has cleared up, workers that are frozen and have nothing to do end, and so
+    /// do those that nobody watches; and whoever waits for a call that never ends has waited long
+    /// enough. See `known`.
+    pub(crate) fn release_workers(&mut self) {
+        let unwatched = |worker: &&Worker| {
+            worker.silent && worker.calls.iter().all(|call| is_unwatched(call.method))
+        };
+        let frozen: Vec<u64> =
+            self.workers.values().filter(unwatched).map(|worker| worker.generation).collect();
+        for generation in frozen {
+            self.worker_dies(generation);
+        }
+        for call in self.workers.values_mut().flat_map(|worker| &mut worker.calls) {
+            call.ending = match call.ending {
+                Ending::Silent if is_unwatched(call.method) => Ending::Dies,
+                Ending::Stalls if KNOWN.stalls_are_released => Ending::Fine,
+                Ending::Lost if KNOWN.stalls_are_released && call.method != Method::Hello => {
+                    Ending::Fine
+                }
+                ending => ending,
+            };
+        }
+        if KNOWN.stalls_are_released {
+            self.release_stalled();
+        }
+    }
+
+    fn release_stalled(&mut self) {
         let mut released = Vec::new();
         for (generation, worker) in &mut self.workers {
             for call in worker.calls.iter_mut().filter(|call| call.stalled) {
@@ -151,6 +186,11 @@ impl World {
     }
 }
 
+/// Whether a worker that freezes over it is left alone.
+pub(crate) fn is_unwatched(method: Method) -> bool {
+    matches!(method, Method::Ping | Method::Cancel) || KNOWN.unwatched.contains(&method)
+}
+
 /// What a call says on its way.
 fn progress(worker: WorkerId, call: &Call) -> localcoder_transport::Message {
     match call.method {
@@ -158,6 +198,7 @@ fn progress(worker: WorkerId, call: &Call) -> localcoder_transport::Message {
             // A line of code each, so that it may be an edit, too.
             let (request, own) = (marks::of_request(call.mark), marks::of_call(call.id.unsigned_abs()));
             let line = match call.done - call.reads {
+                _ if call.useless => format!("Sure, {request} {own} "),
                 1 => format!("def {request}(x): # {own}\n"),
                 _ => format!("    return x # {request} {own}\n"),
             };

@@ -50,7 +50,6 @@ pub(crate) enum Ending {
 pub(crate) struct Resident {
     /// Into [`crate::store::SPECS`].
     pub(crate) model: usize,
-    pub(crate) written_s: u64,
     pub(crate) memory: MemoryUse,
     pub(crate) window: u32,
     pub(crate) on_gpu: bool,
@@ -78,6 +77,8 @@ pub(crate) struct Call {
     pub(crate) mark: u64,
     /// How many texts are to be counted.
     pub(crate) texts: Vec<usize>,
+    /// Whether what it writes is no answer to what was asked.
+    pub(crate) useless: bool,
 }
 
 /// See the module.

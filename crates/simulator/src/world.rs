@@ -284,7 +284,7 @@ impl World {
         if std::mem::take(&mut self.short_of_memory) {
             self.deliver(Event::MemoryShort(false))?;
         }
-        self.release_stalled();
+        self.release_workers();
         Ok(())
     }
 
@@ -323,6 +323,7 @@ impl World {
         if self.host.is_none() || self.random.per_mille(700) {
             return Ok(());
         }
+        self.clients.closed = true;
         for client in self.clients.connected() {
             self.client_vanishes(client)?;
         }

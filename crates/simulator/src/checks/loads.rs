@@ -8,6 +8,7 @@ use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde_json::{Map, Value};
 
 use crate::broken::{Held, breach};
+use crate::known::KNOWN;
 use crate::store::{self, SPECS, Store};
 use crate::world::World;
 
@@ -31,9 +32,10 @@ pub(crate) struct Loads {
     found: BTreeMap<&'static str, bool>,
     /// Memory of the machine for models, as it was told last; each with when.
     told_bytes: Vec<(u64, Option<u64>)>,
-    /// Models that can't be loaded as they are, with how many requests were open then.
-    hopeless: BTreeMap<usize, (u64, usize)>,
-    /// Requests since then; see `wanted`.
+    /// Models that can't be loaded as they are: when their file was written, and whether the
+    /// settings changed while it was tried.
+    hopeless: BTreeMap<usize, (u64, bool)>,
+    /// How often the settings were changed.
     pub(crate) settings: u64,
     cpu_was_set: bool,
     careful_was_set: bool,
@@ -50,7 +52,7 @@ impl Loads {
     /// Whatever a client sets may be what a load goes by.
     pub(crate) fn settings_seen(&mut self, method: &str, params: &Value) {
         let Some(settings) = params["settings"].as_object() else { return };
-        self.settings += u64::from(method != "generate");
+        self.settings += u64::from(method.starts_with("configure"));
         self.see(settings);
     }
 
@@ -93,10 +95,10 @@ impl Loads {
         model: Option<usize>,
         code: ErrorCode,
         store: &Store,
-        open: usize,
+        changed: bool,
     ) {
         if let (Some(model), ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) = (model, code) {
-            self.hopeless.insert(model, (store.written_s(model), open));
+            self.hopeless.insert(model, (store.written_s(model), changed));
         }
     }
 }
@@ -125,15 +127,18 @@ impl World {
         let beside: u64 = residents().map(|resident| resident.memory.total_bytes()).sum();
         let told = self.loads.told_bytes.iter().map(|(_, told)| told.unwrap_or(u64::MAX)).max();
         let alone = self.loads.told_bytes.iter().all(|(_, told)| told.is_none());
-        let all = beside + memory.total_bytes();
+        let taken: u64 = residents().map(|it| it.memory.kv_bytes + it.memory.compute_bytes).sum();
+        let forgotten = if KNOWN.free_is_from_before { taken } else { 0 };
+        let all = beside + memory.total_bytes() - forgotten;
         if told.is_some_and(|told| all > told) || (alone && beside > 0) {
             return breach(MEMORY, format!("{all} bytes with `{path}`, and {told:?} were told"));
         }
-        if let Some((written_s, open)) = self.loads.hopeless.get(&model)
+        if let Some((written_s, changed)) = self.loads.hopeless.get(&model)
             && *written_s == self.store.written_s(model)
-            && self.requests.open_count() == 0
+            && self.requests.waiting_for_models() == 0
+            && !(*changed && KNOWN.change_repeats_hopeless_load)
         {
-            return breach(NO_RETRY, format!("`{path}` again, {open} were waiting at the failure"));
+            return breach(NO_RETRY, format!("`{path}` again"));
         }
         let lowered = self.lowered(model, profile, window, batch, is_q8);
         let settings = self.loads.settings;

@@ -118,10 +118,6 @@ impl Requests {
         self.open.iter().filter(waits).count()
     }
 
-    pub(crate) fn open_count(&self) -> usize {
-        self.open.len()
-    }
-
     /// The first that has not ended, in words.
     pub(crate) fn first_open(&self) -> Option<String> {
         let index = *self.open.first()?;
