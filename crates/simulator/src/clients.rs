@@ -300,7 +300,11 @@ impl World {
         let models: Vec<Value> = SPECS.iter().map(|spec| spec.reference.into()).collect();
         set(self, "codeModel", &models);
         set(self, "generalModel", &models);
-        set(self, "contextWindow", &[json!(512), json!(2048), json!(4096), json!(8192), json!(9000)]);
+        set(
+            self,
+            "contextWindow",
+            &[json!(512), json!(2048), json!(4096), json!(8192), json!(9000)],
+        );
         set(self, "mode", &[json!("performance"), json!("stability")]);
         set(self, "acceleration", &[json!("auto"), json!("gpu"), json!("cpu")]);
         set(self, "idleUnloadMinutes", &[json!(1), json!(5), json!(15)]);

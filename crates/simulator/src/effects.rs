@@ -57,9 +57,7 @@ impl World {
                 self.later(ms, Happening::WorkerStarts(generation));
                 Ok(())
             }
-            Effect::SendWorker { generation, message } => {
-                self.worker_is_asked(generation, message)
-            }
+            Effect::SendWorker { generation, message } => self.worker_is_asked(generation, message),
             Effect::KillWorker { generation } => {
                 if !exits {
                     self.check_kill(generation)?;

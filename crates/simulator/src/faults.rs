@@ -13,7 +13,7 @@ macro_rules! faults {
         pub(crate) enum Fault { $($name,)* }
 
         impl Fault {
-            const ALL: &'static [Self] = &[$(Self::$name,)*];
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             pub(crate) const fn words(self) -> &'static str {
                 match self { $(Self::$name => $words,)* }

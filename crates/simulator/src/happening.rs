@@ -99,9 +99,8 @@ impl Agenda {
     /// The world stood still for so long.
     pub(crate) fn delay_all(&mut self, ms: u64) {
         let entries = std::mem::take(&mut self.heap).into_vec();
-        let later = |Reverse(entry): Reverse<Entry>| {
-            Reverse(Entry { at_ms: entry.at_ms + ms, ..entry })
-        };
+        let later =
+            |Reverse(entry): Reverse<Entry>| Reverse(Entry { at_ms: entry.at_ms + ms, ..entry });
         self.heap = entries.into_iter().map(later).collect();
     }
 }

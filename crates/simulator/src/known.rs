@@ -27,8 +27,12 @@ pub(crate) struct Known {
     /// A load that ends leaves what was free before it in the requests that wait; so the next goes
     /// by a number that is too high by what that load took beside its file.
     pub(crate) free_is_from_before: bool,
-    /// A change of the settings during a load that can't succeed queues another of the same file.
-    pub(crate) change_repeats_hopeless_load: bool,
+    /// A load that can't succeed ends the requests that wait for its place; one of the host itself
+    /// that waits for another place tries the same file once more, at once.
+    pub(crate) own_request_repeats_hopeless_load: bool,
+    /// An error that answers `unloadModel` is taken for success: the model is still there, and its
+    /// memory is given to others.
+    pub(crate) unload_error_is_ignored: bool,
 }
 
 /// What is let pass now.
@@ -40,5 +44,6 @@ pub(crate) const KNOWN: Known = Known {
     drain_forgets_surveys: true,
     window_note_is_wrong: true,
     free_is_from_before: true,
-    change_repeats_hopeless_load: true,
+    own_request_repeats_hopeless_load: true,
+    unload_error_is_ignored: true,
 };

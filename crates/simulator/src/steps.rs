@@ -78,9 +78,10 @@ impl World {
             }
             (Method::Load, Ending::Fails(code)) => {
                 let model = worker.resident.take().map(|resident| resident.model);
-                let changed = worker.lowered_under != self.loads.settings;
-                self.loads.failed(model, code, &self.store, changed);
+                self.loads.failed(model, code, &self.store, self.now_ms);
             }
+            (Method::Unload, Ending::Fails(_)) if !KNOWN.unload_error_is_ignored => {}
+            (Method::Unload, Ending::Fails(_)) => worker.resident = None,
             (Method::Unload, Ending::Fine) | (Method::Load, Ending::Nonsense) => {
                 worker.resident = None;
             }
@@ -196,7 +197,8 @@ fn progress(worker: WorkerId, call: &Call) -> localcoder_transport::Message {
     match call.method {
         Method::Generate if call.done > call.reads => {
             // A line of code each, so that it may be an edit, too.
-            let (request, own) = (marks::of_request(call.mark), marks::of_call(call.id.unsigned_abs()));
+            let (request, own) =
+                (marks::of_request(call.mark), marks::of_call(call.id.unsigned_abs()));
             let line = match call.done - call.reads {
                 _ if call.useless => format!("Sure, {request} {own} "),
                 1 => format!("def {request}(x): # {own}\n"),

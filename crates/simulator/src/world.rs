@@ -114,8 +114,7 @@ impl World {
     pub(crate) fn live(mut self) -> (Result<Tally, Broken>, Vec<String>) {
         let result = self.live_on();
         self.tally.simulated_ms = self.now_ms;
-        self.tally.faults =
-            self.weather.struck().filter(|(_, times)| *times > 0).collect();
+        self.tally.faults = self.weather.struck().filter(|(_, times)| *times > 0).collect();
         let lines = self.trace.into_lines();
         match result {
             Ok(()) => (Ok(self.tally), lines),
@@ -177,7 +176,10 @@ impl World {
         self.events_at_once = if ms > self.now_ms { 0 } else { self.events_at_once + 1 };
         self.now_ms = ms;
         if self.events_at_once > EVENTS_AT_ONCE_MAX {
-            return breach("bounds: events at one moment", format!("more than {EVENTS_AT_ONCE_MAX}"));
+            return breach(
+                "bounds: events at one moment",
+                format!("more than {EVENTS_AT_ONCE_MAX}"),
+            );
         }
         if self.tally.events > EVENTS_MAX {
             return breach("bounds: events", format!("more than {EVENTS_MAX} in one world"));
@@ -239,7 +241,10 @@ impl World {
             unfinished_load: self.disk.unfinished_load.clone(),
         };
         self.trace.say(self.now_ms, || {
-            format!("a host starts, with {:?} and {:?}", config.file_settings, config.editor_settings)
+            format!(
+                "a host starts, with {:?} and {:?}",
+                config.file_settings, config.editor_settings
+            )
         });
         self.loads.host_started(&config.file_settings, &config.editor_settings);
         self.supervision = Supervision::default();

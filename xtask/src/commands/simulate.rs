@@ -22,7 +22,8 @@ const MS_A_YEAR: f64 = 365.25 * 24.0 * 3_600_000.0;
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let mut number = |name: &str| -> Result<Option<u64>> {
         let text = arguments.option(name)?;
-        text.map(|text| text.parse().with_context(|| format!("`{name}` takes a number"))).transpose()
+        text.map(|text| text.parse().with_context(|| format!("`{name}` takes a number")))
+            .transpose()
     };
     let (seeds, from, seed) = (number("--seeds")?, number("--from")?, number("--seed")?);
     arguments.finish()?;

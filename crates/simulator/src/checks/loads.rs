@@ -32,9 +32,8 @@ pub(crate) struct Loads {
     found: BTreeMap<&'static str, bool>,
     /// Memory of the machine for models, as it was told last; each with when.
     told_bytes: Vec<(u64, Option<u64>)>,
-    /// Models that can't be loaded as they are: when their file was written, and whether the
-    /// settings changed while it was tried.
-    hopeless: BTreeMap<usize, (u64, bool)>,
+    /// Models that can't be loaded as they are: when their file was written, and when it was tried.
+    hopeless: BTreeMap<usize, (u64, u64)>,
     /// How often the settings were changed.
     pub(crate) settings: u64,
     cpu_was_set: bool,
@@ -95,10 +94,11 @@ impl Loads {
         model: Option<usize>,
         code: ErrorCode,
         store: &Store,
-        changed: bool,
+        now_ms: u64,
     ) {
-        if let (Some(model), ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) = (model, code) {
-            self.hopeless.insert(model, (store.written_s(model), changed));
+        if let (Some(model), ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) = (model, code)
+        {
+            self.hopeless.insert(model, (store.written_s(model), now_ms));
         }
     }
 }
@@ -133,10 +133,12 @@ impl World {
         if told.is_some_and(|told| all > told) || (alone && beside > 0) {
             return breach(MEMORY, format!("{all} bytes with `{path}`, and {told:?} were told"));
         }
-        if let Some((written_s, changed)) = self.loads.hopeless.get(&model)
+        let known =
+            |at: u64| KNOWN.own_request_repeats_hopeless_load && self.now_ms <= at + TOLD_FOR_MS;
+        if let Some((written_s, at)) = self.loads.hopeless.get(&model)
             && *written_s == self.store.written_s(model)
             && self.requests.waiting_for_models() == 0
-            && !(*changed && KNOWN.change_repeats_hopeless_load)
+            && !known(*at)
         {
             return breach(NO_RETRY, format!("`{path}` again"));
         }

@@ -20,12 +20,8 @@ const WORDS: &[(&str, &[&str])] = &[
 
 impl World {
     pub(crate) fn check_status(&mut self, status: &Value) -> Held {
-        let notes: Vec<&str> = status["notes"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let notes: Vec<&str> =
+            status["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let model = status["model"]["reference"].as_str().and_then(store::index_of);
         self.check_residents(status)?;
         let Some(model) = model else { return Ok(()) };

@@ -79,7 +79,10 @@ impl World {
             return breach(SPOKEN_TO, format!("worker {generation}, {method:?}"));
         }
         if worker.killed && matches!(method, Method::Load | Method::Generate | Method::Count) {
-            return breach(SPOKEN_TO, format!("worker {generation} is killed and asked {method:?}"));
+            return breach(
+                SPOKEN_TO,
+                format!("worker {generation} is killed and asked {method:?}"),
+            );
         }
         match method {
             Method::Load => self.check_load(generation, params),
