@@ -9,6 +9,7 @@ use crate::broken::{Held, breach};
 use crate::faults::Fault;
 use crate::happening::Happening;
 use crate::marks;
+use crate::steps::is_unwatched;
 use crate::store::{self, Content, SPECS};
 use crate::worker::{Call, Ending, Method, Resident};
 use crate::world::World;
@@ -38,7 +39,7 @@ impl World {
         };
         self.check_asked(generation, method, &params)?;
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
-        if !worker.has_work() {
+        if worker.calls.iter().all(|call| is_unwatched(call.method)) {
             worker.sign_ms = self.now_ms;
         }
         let deaf = !worker.alive || worker.silent;

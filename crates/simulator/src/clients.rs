@@ -36,6 +36,10 @@ impl Clients {
         self.connected.keys().copied().collect()
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.connected.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.connected.is_empty()
     }
@@ -230,6 +234,11 @@ impl World {
             }),
             _ => json!({}),
         };
+        if streams && self.random.per_mille(120) && !self.cleared_up {
+            let ms = self.random.up_to_ms(5_000);
+            let request_id = request_id.clone();
+            self.later(ms, Happening::ClientCancels { client, request_id });
+        }
         let names = ["improve", "explain", "generate", "warm"].contains(&method);
         if names && self.random.per_mille(250) {
             params["model"] = self.draw_model().into();
@@ -260,7 +269,7 @@ impl World {
             .contains(&method)
         {
             self.supervision.wanted();
-            self.loads.wanted();
+            self.loads.wanted(params["ahead"] == true);
         }
         let id = Id::Number(i64::try_from(number).unwrap_or(0));
         let message = Message::Request { id, method: method.to_owned(), params };

@@ -14,6 +14,8 @@ pub(crate) enum Happening {
     ClientConnects,
     /// A client does something.
     ClientActs(ClientId),
+    /// A client does not want an answer any more.
+    ClientCancels { client: ClientId, request_id: String },
     /// A model file was looked at.
     Inspected(Vec<String>),
     /// The state that a worker could begin with was looked for.

@@ -158,6 +158,7 @@ impl World {
         let result = if fails {
             worker.alive = false;
             worker.told_gone = true;
+            self.supervision.ended += 1;
             Err(ErrorInfo::new(ErrorCode::WorkerStart, "the worker can't be started"))
         } else {
             worker.told_up = true;
@@ -191,7 +192,7 @@ impl World {
             description: "killed by signal 9 (SIGKILL)".to_owned(),
             last_lines: vec!["last words".to_owned()],
         };
-        self.supervision.ends(self.now_ms);
+        self.supervision.ended += 1;
         self.deliver(Event::WorkerEnded { generation, ending })
     }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use localcoder_host::core::{CLIENTS_MAX, Effect, Event, Host, HostConfig};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::broken::{Breach, Broken, Held, Trace, breach};
 use crate::checks::loads::Loads;
@@ -191,6 +191,9 @@ impl World {
         match happening {
             Happening::ClientConnects => self.client_connects(),
             Happening::ClientActs(client) => self.client_acts(client),
+            Happening::ClientCancels { client, request_id } => {
+                self.ask(client, "cancel", None, json!({"requestId": request_id}))
+            }
             Happening::Inspected(references) => self.inspected(references),
             Happening::PrefixLooked { generation, key } => self.prefix_looked(generation, key),
             Happening::WorkerStarts(generation) => self.worker_starts(generation),
@@ -246,7 +249,11 @@ impl World {
                 config.file_settings, config.editor_settings
             )
         });
-        self.loads.host_started(&config.file_settings, &config.editor_settings);
+        self.loads.host_started(
+            &config.file_settings,
+            &config.editor_settings,
+            config.unfinished_load.as_deref(),
+        );
         self.supervision = Supervision::default();
         self.requests.host_started();
         self.host = Some(Host::new(config));

@@ -15,6 +15,7 @@ use crate::world::World;
 const GOOD: &str = "inv 6: only a file that was found good is loaded";
 const MEMORY: &str = "memory: what is loaded is no more than there is";
 const TWICE: &str = "memory: a model is not loaded twice";
+const SUSPECT: &str = "supervision: what took the host down is not loaded ahead";
 const NO_RETRY: &str = "supervision: what can't succeed is not tried again by itself";
 
 /// What is free is known for so long; see `LOOK_AGAIN_MS` of the host.
@@ -28,22 +29,34 @@ const USUAL_WINDOW_TOKENS: u64 = 4_096;
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Loads {
-    /// What each file was found to be last: good, and of when.
-    found: BTreeMap<&'static str, bool>,
+    /// What each file was found to be last: whether good, and when it last was.
+    found: BTreeMap<&'static str, (bool, u64)>,
     /// Memory of the machine for models, as it was told last; each with when.
     told_bytes: Vec<(u64, Option<u64>)>,
     /// Models that can't be loaded as they are: when their file was written, and when it was tried.
     hopeless: BTreeMap<usize, (u64, u64)>,
     /// How often the settings were changed.
     pub(crate) settings: u64,
+    /// The model whose load took the last host down, until anybody asks for more than to load
+    /// something ahead.
+    suspect: Option<usize>,
     cpu_was_set: bool,
     careful_was_set: bool,
     least_window: u64,
 }
 
 impl Loads {
-    pub(crate) fn host_started(&mut self, file: &Map<String, Value>, editor: &Map<String, Value>) {
-        *self = Self { least_window: USUAL_WINDOW_TOKENS, ..Self::default() };
+    pub(crate) fn host_started(
+        &mut self,
+        file: &Map<String, Value>,
+        editor: &Map<String, Value>,
+        unfinished: Option<&str>,
+    ) {
+        let suspect = SPECS.iter().position(|spec| {
+            unfinished
+                .is_some_and(|text| text.contains(&format!("\"path\":\"{}\"", spec.reference)))
+        });
+        *self = Self { least_window: USUAL_WINDOW_TOKENS, suspect, ..Self::default() };
         self.see(file);
         self.see(editor);
     }
@@ -65,8 +78,11 @@ impl Loads {
     }
 
     /// Somebody wants something of a model: then it may be tried again.
-    pub(crate) fn wanted(&mut self) {
+    pub(crate) fn wanted(&mut self, ahead: bool) {
         self.hopeless.clear();
+        if !ahead {
+            self.suspect = None;
+        }
     }
 
     pub(crate) fn inspected(
@@ -84,7 +100,8 @@ impl Loads {
             Err(_) => None,
         };
         if let Some(index) = path.and_then(store::index_of) {
-            self.found.insert(SPECS[index].reference, result.is_ok());
+            let found = self.found.entry(SPECS[index].reference).or_default();
+            *found = (result.is_ok(), if result.is_ok() { now_ms } else { found.1 });
         }
     }
 
@@ -110,8 +127,13 @@ impl World {
         let Some(model) = store::index_of(path) else {
             return breach(GOOD, format!("`{path}` is no model"));
         };
-        if self.loads.found.get(path) != Some(&true) {
+        let (good, at) = self.loads.found.get(path).copied().unwrap_or_default();
+        let older = KNOWN.goes_by_an_older_look && at > 0 && self.now_ms <= at + TOLD_FOR_MS;
+        if !good && !older {
             return breach(GOOD, format!("`{path}` was not found good when it was looked at last"));
+        }
+        if self.loads.suspect == Some(model) {
+            return breach(SUSPECT, format!("`{path}` took the last host down"));
         }
         let others = || self.workers.values().filter(|it| it.alive && it.generation != generation);
         let residents = || others().filter_map(|worker| worker.resident.as_ref());

@@ -32,6 +32,8 @@ pub(crate) struct Asked {
     /// Nobody waits for its answer any more.
     forgotten: bool,
     must_succeed: bool,
+    /// Whether its client has cancelled it.
+    cancelled: bool,
     streamed: String,
 }
 
@@ -50,6 +52,7 @@ impl Asked {
             ended: false,
             forgotten: false,
             must_succeed: false,
+            cancelled: false,
             streamed: String::new(),
         }
     }
@@ -81,6 +84,11 @@ impl Requests {
     pub(crate) fn ask(&mut self, mut asked: Asked) -> u64 {
         let number = self.next_number();
         asked.must_succeed = self.must_succeed == Some(number);
+        if let Some(target) = &asked.target
+            && let Some(index) = self.running(asked.client, target)
+        {
+            self.asked[index].cancelled = true;
+        }
         self.open.push(self.asked.len());
         self.asked.push(asked);
         number
@@ -118,6 +126,15 @@ impl Requests {
         self.open.iter().filter(waits).count()
     }
 
+    /// What `status` tells as the number of requests: those that somebody waits for.
+    pub(crate) fn wanted(&self) -> usize {
+        let waits = |index: &&usize| {
+            let method = self.asked[**index].method;
+            method != "prepare" && FOR_MODELS.contains(&method)
+        };
+        self.open.iter().filter(waits).count()
+    }
+
     /// The first that has not ended, in words.
     pub(crate) fn first_open(&self) -> Option<String> {
         let index = *self.open.first()?;
@@ -135,7 +152,7 @@ impl Requests {
     }
 
     /// The oldest that has not ended: another of the same id is refused at once.
-    fn running(&mut self, client: ClientId, request_id: &str) -> Option<usize> {
+    fn running(&self, client: ClientId, request_id: &str) -> Option<usize> {
         self.open.iter().copied().find(|index| {
             let asked = &self.asked[*index];
             asked.client == client && asked.request_id.as_deref() == Some(request_id)
@@ -264,7 +281,7 @@ impl World {
             Err(what) => return breach(ONCE, what),
         };
         let asked = &self.requests.asked[index];
-        let (method, must_succeed) = (asked.method, asked.must_succeed);
+        let (method, must_succeed, cancelled) = (asked.method, asked.must_succeed, asked.cancelled);
         let ending = match result {
             Ok(_) => "answered",
             Err(error) => error.code.as_str(),
@@ -279,9 +296,22 @@ impl World {
             Err(error) if must_succeed => {
                 breach("of use: a good request is answered once all is well", error.to_string())
             }
+            Err(error) if error.code == ErrorCode::Cancelled && !cancelled => {
+                breach("inv 4: only who cancels is cancelled", format!("`{method}` {number}"))
+            }
+            Err(error) if error.code == ErrorCode::Draining && !self.supervision.may_exit => {
+                breach("exit", format!("`{method}` {number} is told so, and nobody has wanted it"))
+            }
+            Err(error) if is_of_worker(error) && self.supervision.ended == 0 => {
+                breach("inv 4: an error is true", format!("no worker has ended: {error}"))
+            }
             Err(error) => check_error(method, error),
         }
     }
+}
+
+fn is_of_worker(error: &ErrorInfo) -> bool {
+    matches!(error.code, ErrorCode::WorkerCrashed | ErrorCode::WorkerStart)
 }
 
 /// Invariant 4: an error names the next step, where the worker has not told it.

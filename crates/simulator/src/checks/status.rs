@@ -24,6 +24,12 @@ impl World {
             status["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let model = status["model"]["reference"].as_str().and_then(store::index_of);
         self.check_residents(status)?;
+        let numbers = (status["clients"].as_u64(), status["requests"].as_u64());
+        let (clients, requests) = (self.clients.count() as u64, self.requests.wanted() as u64);
+        if numbers != (Some(clients), Some(requests)) {
+            let text = format!("{numbers:?} of {clients} clients and {requests} requests");
+            return breach(TRUE, text);
+        }
         let Some(model) = model else { return Ok(()) };
         let window = status["contextTokens"].as_u64().unwrap_or(0);
         let trained = u64::from(SPECS[model].trained_tokens);

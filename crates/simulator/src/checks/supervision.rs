@@ -34,17 +34,14 @@ pub(crate) struct Supervision {
     last_generation: u64,
     /// Somebody wants the host to end.
     pub(crate) may_exit: bool,
-    crashes: u64,
+    /// Workers that ended, or did not start.
+    pub(crate) ended: u64,
 }
 
 impl Supervision {
     /// Somebody wants something that takes a worker.
     pub(crate) fn wanted(&mut self) {
         self.starts_ms.clear();
-    }
-
-    pub(crate) fn ends(&mut self, _now_ms: u64) {
-        self.crashes += 1;
     }
 }
 
