@@ -203,7 +203,8 @@ impl World {
         let mut request_id = format!("r{number}");
         if self.strikes(Fault::BadRequestId) {
             let taken = self.requests.open_request_id(client);
-            request_id = taken.unwrap_or_else(|| "x".repeat(65 * usize::from(number % 2 == 0)));
+            request_id =
+                taken.unwrap_or_else(|| "x".repeat(65 * usize::from(number.is_multiple_of(2))));
         }
         let (document, selection) = self.draw_document(number);
         let streams = ["improve", "explain", "generate", "prepare"].contains(&method);

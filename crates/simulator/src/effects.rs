@@ -5,6 +5,7 @@ use localcoder_host::core::{Effect, Event};
 
 use crate::broken::{Held, breach};
 use crate::checks::{self, bounds};
+use crate::faults::Fault;
 use crate::happening::Happening;
 use crate::worker::Worker;
 use crate::world::World;
@@ -48,28 +49,9 @@ impl World {
                 self.later(ms, Happening::Inspected(references));
                 Ok(())
             }
-            Effect::StartWorker { generation } => {
-                self.check_start(generation)?;
-                self.tally.workers += 1;
-                let slow = if self.strikes(crate::faults::Fault::Slow) { 12 } else { 1 };
-                self.workers.insert(generation, Worker::new(generation, self.now_ms, slow));
-                let ms = self.random.up_to_ms(100);
-                self.later(ms, Happening::WorkerStarts(generation));
-                Ok(())
-            }
+            Effect::StartWorker { generation } => self.worker_is_started(generation),
             Effect::SendWorker { generation, message } => self.worker_is_asked(generation, message),
-            Effect::KillWorker { generation } => {
-                if !exits {
-                    self.check_kill(generation)?;
-                }
-                let late = self.strikes(crate::faults::Fault::EndingSlow);
-                let ms = self.random.up_to_ms(if late { 9_000 } else { 50 });
-                if let Some(worker) = self.workers.get_mut(&generation) {
-                    worker.killed = true;
-                }
-                self.later(ms, Happening::WorkerDies(generation));
-                Ok(())
-            }
+            Effect::KillWorker { generation } => self.worker_is_killed(generation, exits),
             Effect::FindPrefix { generation, key } => {
                 let ms = self.random.up_to_ms(60);
                 self.later(ms, Happening::PrefixLooked { generation, key });
@@ -97,6 +79,29 @@ impl World {
             }
             Effect::Exit => Ok(()),
         }
+    }
+
+    fn worker_is_killed(&mut self, generation: u64, exits: bool) -> Held {
+        if !exits {
+            self.check_kill(generation)?;
+        }
+        let late = self.strikes(Fault::EndingSlow);
+        let ms = self.random.up_to_ms(if late { 9_000 } else { 50 });
+        if let Some(worker) = self.workers.get_mut(&generation) {
+            worker.killed = true;
+        }
+        self.later(ms, Happening::WorkerDies(generation));
+        Ok(())
+    }
+
+    fn worker_is_started(&mut self, generation: u64) -> Held {
+        self.check_start(generation)?;
+        self.tally.workers += 1;
+        let slow = if self.strikes(Fault::Slow) { 12 } else { 1 };
+        self.workers.insert(generation, Worker::new(generation, self.now_ms, slow));
+        let ms = self.random.up_to_ms(100);
+        self.later(ms, Happening::WorkerStarts(generation));
+        Ok(())
     }
 
     /// A model file was looked at.

@@ -44,7 +44,6 @@ pub fn run(seed: u64) -> Result<Tally, Broken> {
 }
 
 /// The same with all that happened, a line for each event and effect.
-#[must_use]
 pub fn replay(seed: u64) -> (Result<Tally, Broken>, Vec<String>) {
     World::new(seed, Trace::All(Vec::new())).live()
 }
