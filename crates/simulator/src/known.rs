@@ -27,9 +27,12 @@ pub(crate) struct Known {
     /// A load that ends leaves what was free before it in the requests that wait; so the next goes
     /// by a number that is too high by what that load took beside its file.
     pub(crate) free_is_from_before: bool,
-    /// A load that can't succeed ends the requests that wait for its place; one of the host itself
-    /// that waits for another place tries the same file once more, at once.
-    pub(crate) own_request_repeats_hopeless_load: bool,
+    /// A load that can't succeed ends the requests that wait for its place; those of the host
+    /// itself that wait for another place try the same file again, so often.
+    pub(crate) hopeless_loads_repeated: u64,
+    /// When the budget of starts is used up, `plan_restart` leaves no pause: each request that
+    /// waits already starts a worker at once.
+    pub(crate) waiting_requests_start_workers: bool,
     /// An error that answers `unloadModel` is taken for success: the model is still there, and its
     /// memory is given to others.
     pub(crate) unload_error_is_ignored: bool,
@@ -47,7 +50,8 @@ pub(crate) const KNOWN: Known = Known {
     drain_forgets_surveys: true,
     window_note_is_wrong: true,
     free_is_from_before: true,
-    own_request_repeats_hopeless_load: true,
+    hopeless_loads_repeated: 2,
+    waiting_requests_start_workers: true,
     unload_error_is_ignored: true,
     goes_by_an_older_look: true,
 };
