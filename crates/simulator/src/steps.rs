@@ -78,7 +78,7 @@ impl World {
             }
             (Method::Load, Ending::Fails(code)) => {
                 let model = worker.resident.take().map(|resident| resident.model);
-                self.loads.failed(model, code, &self.store, self.now_ms);
+                self.loads.failed(model, code, &self.store);
             }
             (Method::Unload, Ending::Fails(_)) if !KNOWN.unload_error_is_ignored => {}
             (Method::Unload, Ending::Fails(_)) => worker.resident = None,

@@ -33,7 +33,8 @@ pub(crate) struct Loads {
     found: BTreeMap<&'static str, (bool, u64)>,
     /// Memory of the machine for models, as it was told last; each with when.
     told_bytes: Vec<(u64, Option<u64>)>,
-    /// Models that can't be loaded as they are: when their file was written, and when it was tried.
+    /// Models that can't be loaded as they are: when their file was written, and how often that was
+    /// tried unasked.
     hopeless: BTreeMap<usize, (u64, u64)>,
     /// How often the settings were changed.
     pub(crate) settings: u64,
@@ -106,16 +107,12 @@ impl Loads {
     }
 
     /// A load has failed: where it must, nobody tries it again unasked.
-    pub(crate) fn failed(
-        &mut self,
-        model: Option<usize>,
-        code: ErrorCode,
-        store: &Store,
-        now_ms: u64,
-    ) {
+    pub(crate) fn failed(&mut self, model: Option<usize>, code: ErrorCode, store: &Store) {
         if let (Some(model), ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) = (model, code)
         {
-            self.hopeless.insert(model, (store.written_s(model), now_ms));
+            let written_s = store.written_s(model);
+            let known = self.hopeless.entry(model).or_insert((written_s, 0));
+            *known = (written_s, if known.0 == written_s { known.1 } else { 0 });
         }
     }
 }
@@ -155,14 +152,14 @@ impl World {
         if told.is_some_and(|told| all > told) || (alone && beside > 0) {
             return breach(MEMORY, format!("{all} bytes with `{path}`, and {told:?} were told"));
         }
-        let known =
-            |at: u64| KNOWN.own_request_repeats_hopeless_load && self.now_ms <= at + TOLD_FOR_MS;
-        if let Some((written_s, at)) = self.loads.hopeless.get(&model)
+        if let Some((written_s, times)) = self.loads.hopeless.get_mut(&model)
             && *written_s == self.store.written_s(model)
             && self.requests.waiting_for_models() == 0
-            && !known(*at)
         {
-            return breach(NO_RETRY, format!("`{path}` again"));
+            *times += 1;
+            if *times > KNOWN.hopeless_loads_repeated {
+                return breach(NO_RETRY, format!("`{path}` again"));
+            }
         }
         let lowered = self.lowered(model, profile, window, batch, is_q8);
         let settings = self.loads.settings;

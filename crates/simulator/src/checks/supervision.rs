@@ -57,7 +57,11 @@ impl World {
         while starts.front().is_some_and(|at| at + STARTS_WITHIN_MS < now) {
             starts.pop_front();
         }
-        if starts.len() > STARTS_MAX {
+        let waiting = match KNOWN.waiting_requests_start_workers {
+            true => self.requests.waiting_for_models(),
+            false => 0,
+        };
+        if starts.len() > STARTS_MAX + waiting {
             return breach(STARTS, format!("{} within five minutes, unasked", starts.len()));
         }
         let running = self.workers.values().filter(|worker| !worker.told_gone).count();
