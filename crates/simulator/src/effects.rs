@@ -45,7 +45,8 @@ impl World {
             Effect::Send(client, message) => self.client_is_sent(client, message),
             Effect::Close(client) => self.client_is_closed(client),
             Effect::InspectModel { references } => {
-                let ms = self.random.up_to_ms(60);
+                let slow = self.strikes(Fault::DiskSlow);
+                let ms = self.random.up_to_ms(if slow { 20_000 } else { 60 });
                 self.later(ms, Happening::Inspected(references));
                 Ok(())
             }

@@ -28,6 +28,7 @@ macro_rules! faults {
 
 faults! {
     StartFails = "worker: its start fails", 40;
+    EndsFirst = "worker: its end is told before its start", 20;
     HelloDies = "worker: dies before its hello", 40;
     HelloNever = "worker: never says hello", 15;
     HelloNonsense = "worker: its hello is nonsense", 15;
@@ -83,6 +84,8 @@ faults! {
     FileReplaced = "store: a file is replaced", 30;
     FileGone = "store: a file is removed", 20;
     FileDamaged = "store: a file is damaged", 20;
+    DiskSlow = "store: the disk is slow", 20;
+    KeptDamaged = "disk: what was kept is cut off", 100;
     MemoryTaken = "machine: others take memory", 60;
     MemoryShort = "machine: memory runs short", 30;
     PowerSaved = "machine: power is saved", 30;

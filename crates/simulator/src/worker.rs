@@ -153,6 +153,10 @@ impl World {
     /// The process was started, or could not be.
     pub(crate) fn worker_starts(&mut self, generation: u64) -> Held {
         let fails = self.strikes(Fault::StartFails);
+        if !fails && self.strikes(Fault::EndsFirst) {
+            self.worker_dies(generation);
+            self.worker_end_told(generation)?;
+        }
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
         worker.sign_ms = self.now_ms;
         let result = if fails {
@@ -186,7 +190,9 @@ impl World {
 
     pub(crate) fn worker_end_told(&mut self, generation: u64) -> Held {
         let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
-        worker.told_gone = true;
+        if std::mem::replace(&mut worker.told_gone, true) {
+            return Ok(());
+        }
         worker.calls.clear();
         let ending = WorkerEnding {
             description: "killed by signal 9 (SIGKILL)".to_owned(),

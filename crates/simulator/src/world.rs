@@ -227,6 +227,7 @@ impl World {
 
     /// A host begins with what the last has left on disk.
     pub(crate) fn host_starts(&mut self) -> Held {
+        self.cut_off_what_was_kept();
         let object = |text: &String| serde_json::from_str::<Map<String, Value>>(text).ok();
         let config = HostConfig {
             pid: 1,
@@ -266,6 +267,19 @@ impl World {
             self.deliver(Event::MemoryShort(true))?;
         }
         Ok(())
+    }
+
+    /// A power cut may leave a part of a text, or of a character.
+    fn cut_off_what_was_kept(&mut self) {
+        if !self.strikes(Fault::KeptDamaged) {
+            return;
+        }
+        let part = self.random.below(100);
+        let Disk { measurements, editor_settings, unfinished_load, .. } = &mut self.disk;
+        for text in [measurements, editor_settings, unfinished_load].into_iter().flatten() {
+            let bytes = text.len() * usize::try_from(part).unwrap_or(0) / 100;
+            text.truncate(text.floor_char_boundary(bytes));
+        }
     }
 
     /// The host is gone, by itself or not; its workers end with it.
