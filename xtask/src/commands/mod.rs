@@ -13,6 +13,7 @@ mod gpu;
 mod ide;
 mod levels;
 mod run;
+mod simulate;
 mod smoke;
 mod soak;
 mod stories;
@@ -85,6 +86,12 @@ const COMMANDS: &[Command] = &[
         usage: "soak [--minutes N] [--programs FOLDER] [--yes]",
         about: "requests for two hours on a machine that is kept busy: nothing may be killed",
         run: soak::run,
+    },
+    Command {
+        name: "simulate",
+        usage: "simulate [--seeds N] [--from SEED] [--seed SEED]",
+        about: "the host's core in simulated worlds where everything goes wrong, one each seed",
+        run: simulate::run,
     },
     Command {
         name: "gpu",

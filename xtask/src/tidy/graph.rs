@@ -41,6 +41,11 @@ const ROWS: &[Row] = &[
         uses: &["protocol", "transport", "gguf", "assist", "settings", "model-store"],
         links: TREE_SITTER,
     },
+    Row {
+        name: "simulator",
+        uses: &["protocol", "transport", "gguf", "settings", "model-store", "host"],
+        links: TREE_SITTER,
+    },
     Row { name: "worker", uses: &["protocol", "transport"], links: &["llama"] },
     Row { name: "launcher", uses: &["protocol", "transport"], links: &[] },
     Row {
@@ -60,6 +65,7 @@ const ROWS: &[Row] = &[
             "transport",
             "test-support",
             "model-store",
+            "simulator",
         ],
         links: TREE_SITTER,
     },

@@ -331,7 +331,14 @@ impl Host {
                 // Less is free now than those who wait have seen.
                 self.look_again();
             }
-            Err(error) => self.load_failed(slot, &loading, error),
+            Err(error) => {
+                let nonsense = error.code == ErrorCode::Internal;
+                self.load_failed(slot, &loading, error);
+                if nonsense {
+                    // It may hold the model, or not.
+                    self.end_worker(slot, true, "its answer made no sense");
+                }
+            }
         }
     }
 

@@ -21,8 +21,9 @@ const DECODE_STALL_MS: u64 = 10_000;
 const STALL_STEPS: u64 = 10;
 /// A cancelled generation must have ended by then.
 const DRAIN_MS: u64 = 10_000;
-/// An end that was asked for, then demanded, then forced: how long each is waited for.
-const STOP_MS: [u64; 3] = [3_000, 2_000, 5_000];
+/// An end that was asked for, then demanded, then forced: how long each is waited for. A killed
+/// process that is still there waits for a disk or a driver, and has its memory meanwhile.
+const STOP_MS: [u64; 3] = [3_000, 2_000, 30_000];
 /// While it is watched, the host looks at least so often: a longer pause was sleep.
 const LOOK_EVERY_MS: u64 = 2_000;
 
@@ -179,24 +180,22 @@ impl Lifecycle {
 
     /// When it is to be looked at next.
     pub(super) fn deadline_ms(&self, seen_ms: u64) -> Option<u64> {
-        let told = |since: u64, told: u64| since + if seen_ms >= since + told { 0 } else { told };
-        match self.phase {
-            Dead => None,
-            Spawning | Handshake => {
-                let told = told(self.since_ms, START_TOLD_MS);
-                Some(if told > self.since_ms { told } else { self.since_ms + START_MS })
-            }
-            Stopping => Some(self.since_ms + self.stop_wait_ms()),
-            _ if !self.watched => None,
+        // What is told at first and done later.
+        let next = |since: u64, told: u64, done: u64| {
+            since + if seen_ms < since + told { told } else { done }
+        };
+        let due = match self.phase {
+            Dead => return None,
+            Spawning | Handshake => next(self.since_ms, START_TOLD_MS, START_MS),
+            Stopping => self.since_ms + self.stop_wait_ms(),
+            _ if !self.watched => return None,
             _ => {
-                let told = told(self.heard_ms, SILENCE_TOLD_MS);
-                let silent = if told > self.heard_ms { told } else { self.heard_ms + SILENCE_MS };
-                let stalled = self.moved_ms + self.stall_ms();
-                let drained = self.since_ms + DRAIN_MS;
-                let due = silent.min(stalled).min(seen_ms + LOOK_EVERY_MS);
-                Some(if self.phase == Draining { due.min(drained) } else { due })
+                let silent = next(self.heard_ms, SILENCE_TOLD_MS, SILENCE_MS);
+                let due = silent.min(self.moved_ms + self.stall_ms());
+                if self.phase == Draining { due.min(self.since_ms + DRAIN_MS) } else { due }
             }
-        }
+        };
+        Some(due.min(seen_ms + LOOK_EVERY_MS))
     }
 
     /// What is to be done about it now. `slept`: whether the machine, or this process, stood
@@ -387,10 +386,10 @@ mod tests {
         assert_eq!(life.end(1, true, "again"), None, "it is under way");
         assert_eq!(life.stopped_because(), Some("enough"));
         let mut orders = Vec::new();
-        for now in 0..=20_000 {
+        for now in 0..=40_000 {
             orders.extend(life.look(now, false).map(|order| (now, order)));
         }
-        let expected = [(3_000, Order::Terminate), (5_000, Order::Kill), (10_000, Order::GiveUp)];
+        let expected = [(3_000, Order::Terminate), (5_000, Order::Kill), (35_000, Order::GiveUp)];
         assert_eq!(orders[..3], expected);
         // A load can't be asked.
         assert_eq!(watched(TO_LOADING).end(0, false, "enough"), Some(Order::Kill));

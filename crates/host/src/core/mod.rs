@@ -217,7 +217,7 @@ impl Host {
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
         [
-            self.alone_since_ms.map(|since| since + self.config.idle_exit_ms),
+            self.unused_from_ms().filter(|_| !self.leaving),
             self.status_deadline_ms(),
             self.stream_deadline_ms(),
             self.watch_deadline_ms(),
@@ -229,11 +229,14 @@ impl Host {
         .min()
     }
 
+    /// When it has been without clients for long enough.
+    fn unused_from_ms(&self) -> Option<u64> {
+        Some(self.alone_since_ms? + self.config.idle_exit_ms)
+    }
+
     fn leave_when_unused(&mut self) {
         let unused = self.clients.is_empty()
-            && self
-                .alone_since_ms
-                .is_some_and(|since| self.now_ms >= since + self.config.idle_exit_ms);
+            && self.unused_from_ms().is_some_and(|unused| self.now_ms >= unused);
         let done = self.active.is_none() && self.queue.is_empty() && self.surveys.is_empty();
         let drained = self.draining && done;
         if (unused || drained) && !self.leaving {

@@ -230,7 +230,8 @@ impl Host {
     }
 
     fn is_active_call(&self, request_id: u64) -> bool {
-        let call = self.active.as_ref().and_then(|job| job.call);
+        let writes = self.active.as_ref().filter(|job| job.step == Step::Generating);
+        let call = writes.and_then(|job| job.call);
         call.is_some_and(|call| call.unsigned_abs() == request_id)
     }
 

@@ -111,8 +111,10 @@ impl Host {
         if works && !(restart && self.begin_again()) {
             self.fail_active(error.clone());
         }
-        if !(other_way && doing == Doing::Loading) {
-            self.fail_waiting_for(slot, &error);
+        match doing {
+            Doing::Loading if other_way => {}
+            Doing::Starting | Doing::Loading if restart => self.wait_once_more(slot, &error),
+            _ => self.fail_waiting_for(slot, &error),
         }
         let comes_back = restart && self.nobody_waits() && !self.draining;
         if let Some((file, _)) = lost.filter(|_| comes_back) {
@@ -121,6 +123,25 @@ impl Host {
         }
         // Others may want the memory.
         self.look_again();
+    }
+
+    /// Those who wait for a model that did not come wait for the next worker, once.
+    fn wait_once_more(&mut self, slot: SlotId, error: &ErrorInfo) {
+        let mut index = 0;
+        while index < self.queue.len() {
+            let job = &self.queue[index];
+            if job.slot != Some(slot) {
+                index += 1;
+            } else if job.may_begin_again() {
+                let Some(job) = self.queue.remove(index) else { continue };
+                let job = job.again();
+                self.tell(&job, Stage::Retrying, None, "The engine ended; starting it anew".into());
+                self.queue.insert(index, job);
+                index += 1;
+            } else {
+                self.fail_queued(index, error.clone());
+            }
+        }
     }
 
     /// Asks the new worker what the old one has not answered, once and only where nothing of an

@@ -1,0 +1,25 @@
+//! Invariant 2, as far as it is numbers: nothing grows without a limit.
+
+use localcoder_host::core::{Effect, QUEUE_MAX};
+
+use super::requests::Requests;
+use crate::broken::{Held, breach};
+
+/// Of one event.
+const EFFECTS_MAX: usize = 4 * QUEUE_MAX + 64;
+
+pub(crate) fn effects(effects: &[Effect]) -> Held {
+    if effects.len() > EFFECTS_MAX {
+        return breach("bounds: effects of an event", format!("{} of them", effects.len()));
+    }
+    Ok(())
+}
+
+/// One may be worked on, one may be asked again, the rest waits.
+pub(crate) fn waiting(requests: &Requests) -> Held {
+    let waiting = requests.waiting_for_models();
+    if waiting > QUEUE_MAX + 2 {
+        return breach("bounds: waiting requests", format!("{waiting} of them"));
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! Invariants 6 and 8, and memory: what is loaded was found good, is there once, fits together with
+//! the rest, and is what was set or is told to be less.
+
+use std::collections::BTreeMap;
+
+use localcoder_host::ModelFile;
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use serde_json::{Map, Value};
+
+use crate::broken::{Held, breach};
+use crate::store::{self, SPECS, Store};
+use crate::world::World;
+
+const GOOD: &str = "inv 6: only a file that was found good is loaded";
+const MEMORY: &str = "memory: what is loaded is no more than there is";
+const TWICE: &str = "memory: a model is not loaded twice";
+const SUSPECT: &str = "supervision: what took the host down is not loaded ahead";
+const NO_RETRY: &str = "supervision: what can't succeed is not tried again by itself";
+
+/// What is free is known for so long; see `LOOK_AGAIN_MS` of the host.
+const TOLD_FOR_MS: u64 = 1_500;
+/// A prompt is read in steps of so many tokens, and of so many in stability mode.
+const BATCH_TOKENS: u64 = 256;
+const CAREFUL_BATCH_TOKENS: u64 = 64;
+/// Of the built-in profiles.
+const USUAL_WINDOW_TOKENS: u64 = 4_096;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Loads {
+    /// Whether each file was found good when it was looked at last.
+    found: BTreeMap<&'static str, bool>,
+    /// Memory of the machine for models, as it was told last; each with when.
+    told_bytes: Vec<(u64, Option<u64>)>,
+    /// Models that can't be loaded as they are: when their file was written, and how often that was
+    /// tried unasked.
+    hopeless: BTreeMap<usize, (u64, u64)>,
+    /// How often the settings were changed.
+    pub(crate) settings: u64,
+    /// The model whose load took the last host down, until anybody asks for more than to load
+    /// something ahead.
+    suspect: Option<usize>,
+    cpu_was_set: bool,
+    careful_was_set: bool,
+    least_window: u64,
+}
+
+impl Loads {
+    pub(crate) fn host_started(
+        &mut self,
+        file: &Map<String, Value>,
+        editor: &Map<String, Value>,
+        unfinished: Option<&str>,
+    ) {
+        let suspect = SPECS.iter().position(|spec| {
+            unfinished
+                .is_some_and(|text| text.contains(&format!("\"path\":\"{}\"", spec.reference)))
+        });
+        *self = Self { least_window: USUAL_WINDOW_TOKENS, suspect, ..Self::default() };
+        self.see(file);
+        self.see(editor);
+    }
+
+    /// Whatever a client sets may be what a load goes by.
+    pub(crate) fn settings_seen(&mut self, method: &str, params: &Value) {
+        let Some(settings) = params["settings"].as_object() else { return };
+        self.settings += u64::from(method.starts_with("configure"));
+        self.see(settings);
+    }
+
+    fn see(&mut self, settings: &Map<String, Value>) {
+        self.cpu_was_set |= settings.get("acceleration").is_some_and(|it| it == "cpu");
+        self.careful_was_set |= settings.get("mode").is_some_and(|it| it == "stability");
+        let window = settings.get("contextWindow").and_then(Value::as_u64);
+        if let Some(window) = window.filter(|it| (512..=8_192).contains(it)) {
+            self.least_window = self.least_window.min(window);
+        }
+    }
+
+    /// Somebody wants something of a model: then it may be tried again.
+    pub(crate) fn wanted(&mut self, ahead: bool) {
+        self.hopeless.clear();
+        if !ahead {
+            self.suspect = None;
+        }
+    }
+
+    pub(crate) fn inspected(
+        &mut self,
+        now_ms: u64,
+        references: &[String],
+        result: &Result<ModelFile, ErrorInfo>,
+        all_bytes: Option<u64>,
+    ) {
+        self.told_bytes.retain(|(at, _)| at + TOLD_FOR_MS >= now_ms);
+        self.told_bytes.push((now_ms, all_bytes));
+        let path = match result {
+            Ok(file) => file.path.to_str(),
+            Err(_) if references.len() == 1 => references.first().map(String::as_str),
+            Err(_) => None,
+        };
+        if let Some(index) = path.and_then(store::index_of) {
+            self.found.insert(SPECS[index].reference, result.is_ok());
+        }
+    }
+
+    /// A load has failed: where it must, nobody tries it again unasked.
+    pub(crate) fn failed(&mut self, model: Option<usize>, code: ErrorCode, store: &Store) {
+        if let (Some(model), ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) = (model, code)
+        {
+            let written_s = store.written_s(model);
+            let known = self.hopeless.entry(model).or_insert((written_s, 0));
+            *known = (written_s, if known.0 == written_s { known.1 } else { 0 });
+        }
+    }
+}
+
+impl World {
+    /// A worker is told to load a model.
+    pub(crate) fn check_load(&mut self, generation: u64, params: &Value) -> Held {
+        let path = params["modelRef"].as_str().unwrap_or_default();
+        let Some(model) = store::index_of(path) else {
+            return breach(GOOD, format!("`{path}` is no model"));
+        };
+        if !self.loads.found.get(path).copied().unwrap_or_default() {
+            return breach(GOOD, format!("`{path}` was not found good when it was looked at last"));
+        }
+        if self.loads.suspect == Some(model) {
+            return breach(SUSPECT, format!("`{path}` took the last host down"));
+        }
+        let others = || self.workers.values().filter(|it| it.alive && it.generation != generation);
+        let residents = || others().filter_map(|worker| worker.resident.as_ref());
+        if residents().any(|resident| resident.model == model) {
+            return breach(TWICE, format!("`{path}` is loaded already"));
+        }
+        let profile = &params["profile"];
+        let number = |key: &str| profile[key].as_u64().unwrap_or(0);
+        let small = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+        let (window, batch) = (number("contextTokens"), number("batchTokens"));
+        let is_q8 = profile["kv"] == "q8_0";
+        let memory = store::memory_of(model, small(window), small(batch), is_q8);
+        let beside: u64 = residents().map(|resident| resident.memory.total_bytes()).sum();
+        let told = self.loads.told_bytes.iter().map(|(_, told)| told.unwrap_or(u64::MAX)).max();
+        let alone = self.loads.told_bytes.iter().all(|(_, told)| told.is_none());
+        let all = beside + memory.total_bytes();
+        if told.is_some_and(|told| all > told) || (alone && beside > 0) {
+            return breach(MEMORY, format!("{all} bytes with `{path}`, and {told:?} were told"));
+        }
+        if let Some((written_s, times)) = self.loads.hopeless.get_mut(&model)
+            && *written_s == self.store.written_s(model)
+            && self.requests.waiting_for_models() == 0
+        {
+            *times += 1;
+            return breach(NO_RETRY, format!("`{path}` again"));
+        }
+        let lowered = self.lowered(model, profile, window, batch, is_q8);
+        let settings = self.loads.settings;
+        if let Some(worker) = self.workers.get_mut(&generation) {
+            worker.lowered = lowered;
+            worker.lowered_under = settings;
+        }
+        Ok(())
+    }
+
+    /// What is less than any settings have asked for; `checks::status` looks that it is told.
+    fn lowered(
+        &self,
+        model: usize,
+        profile: &Value,
+        window: u64,
+        batch: u64,
+        is_q8: bool,
+    ) -> Vec<&'static str> {
+        let least_window = self.loads.least_window.min(u64::from(SPECS[model].trained_tokens));
+        let least_batch =
+            if self.loads.careful_was_set { CAREFUL_BATCH_TOKENS } else { BATCH_TOKENS };
+        let on_cpu = profile["gpuLayers"] == 0 && self.gpu && !self.loads.cpu_was_set;
+        let lowered = [
+            (window < least_window).then_some("window"),
+            (batch < least_batch).then_some("batch"),
+            is_q8.then_some("cache"),
+            on_cpu.then_some("CPU"),
+        ];
+        lowered.into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,71 @@
+//! Invariant 8: what the host says of itself is true, and tells what is less than was set.
+
+use serde_json::Value;
+
+use crate::broken::{Held, breach};
+use crate::store::{self, SPECS};
+use crate::world::World;
+
+const TRUE: &str = "inv 8: what is told is true";
+const TOLD: &str = "inv 8: what is lowered is told";
+
+/// What was lowered, and words of which one must be in a note then.
+const WORDS: &[(&str, &[&str])] = &[
+    ("window", &["window"]),
+    ("batch", &["smaller steps", "batch", "tokens at a time"]),
+    ("cache", &["cache", "KV", "8 bit"]),
+    ("CPU", &["CPU"]),
+];
+
+impl World {
+    pub(crate) fn check_status(&mut self, status: &Value) -> Held {
+        let notes: Vec<&str> =
+            status["notes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let model = status["model"]["reference"].as_str().and_then(store::index_of);
+        self.check_residents(status)?;
+        let numbers = (status["clients"].as_u64(), status["requests"].as_u64());
+        let (clients, requests) = (self.clients.count() as u64, self.requests.wanted() as u64);
+        if numbers != (Some(clients), Some(requests)) {
+            let text = format!("{numbers:?} of {clients} clients and {requests} requests");
+            return breach(TRUE, text);
+        }
+        let Some(model) = model else { return Ok(()) };
+        let window = status["contextTokens"].as_u64().unwrap_or(0);
+        let trained = u64::from(SPECS[model].trained_tokens);
+        let says_trained = notes.iter().any(|note| note.contains("trained for no more"));
+        if says_trained && window < trained {
+            let text = format!("{window} tokens of {trained}: {notes:?}");
+            return breach(TRUE, text);
+        }
+        let holds = |world: &&crate::worker::Worker| {
+            world.alive && world.resident.is_some_and(|it| it.model == model && it.loaded)
+        };
+        let Some(worker) = self.workers.values().find(holds) else { return Ok(()) };
+        if worker.lowered_under != self.loads.settings {
+            return Ok(());
+        }
+        for what in &worker.lowered {
+            let words = WORDS.iter().find(|(it, _)| it == what).map_or(&[][..], |(_, words)| words);
+            if !words.iter().any(|word| notes.iter().any(|note| note.contains(word))) {
+                return breach(TOLD, format!("{what}, and the notes are {notes:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is said to be loaded is loaded, unless its worker has just ended and nobody was told.
+    fn check_residents(&self, status: &Value) -> Held {
+        for resident in status["residents"].as_array().into_iter().flatten() {
+            let reference = resident["model"]["reference"].as_str().unwrap_or_default();
+            let index = store::index_of(reference);
+            let is_there = |worker: &crate::worker::Worker| {
+                !worker.told_gone
+                    && (!worker.alive || worker.resident.is_some_and(|it| Some(it.model) == index))
+            };
+            if !self.workers.values().any(is_there) {
+                return breach(TRUE, format!("`{reference}` is not loaded"));
+            }
+        }
+        Ok(())
+    }
+}

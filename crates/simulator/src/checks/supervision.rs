@@ -1,0 +1,160 @@
+//! Workers: one that hangs is killed in time, one that works never is, a dead one is not spoken to,
+//! and nobody is started over and over. And the host ends when it should and not else.
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+use crate::broken::{Held, breach};
+use crate::steps::is_unwatched;
+use crate::worker::Method;
+use crate::world::World;
+
+const SPOKEN_TO: &str = "supervision: only a worker that runs is spoken to";
+const FALSE_KILL: &str = "supervision: a worker that works is not killed";
+const SILENCE: &str = "supervision: a worker without a sign of life is killed";
+const STARTS: &str = "supervision: workers are not started over and over";
+
+/// Without a sign of life for so long a worker is killed, and a little later.
+const SILENCE_MS: u64 = 10_000;
+const SLACK_MS: u64 = 1_000;
+/// One that has not said hello has so long.
+const START_MS: u64 = 30_000;
+/// A worker that does not stop is killed after so long; not much sooner.
+const STOPS_WITHIN_MS: u64 = 9_900;
+/// Starts are counted over so long.
+const STARTS_WITHIN_MS: u64 = 5 * 60 * 1_000;
+/// Two places, and four starts that nobody has asked for.
+const STARTS_MAX: usize = 2 + 4;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Supervision {
+    /// When workers were started since somebody wanted something.
+    starts_ms: VecDeque<u64>,
+    last_generation: u64,
+    /// Somebody wants the host to end.
+    pub(crate) may_exit: bool,
+    /// Workers that ended, or did not start.
+    pub(crate) ended: u64,
+}
+
+impl Supervision {
+    /// Somebody wants something that takes a worker.
+    pub(crate) fn wanted(&mut self) {
+        self.starts_ms.clear();
+    }
+}
+
+impl World {
+    pub(crate) fn check_start(&mut self, generation: u64) -> Held {
+        let now = self.now_ms;
+        if generation <= self.supervision.last_generation {
+            return breach(STARTS, format!("generation {generation} was there before"));
+        }
+        self.supervision.last_generation = generation;
+        let starts = &mut self.supervision.starts_ms;
+        starts.push_back(now);
+        while starts.front().is_some_and(|at| at + STARTS_WITHIN_MS < now) {
+            starts.pop_front();
+        }
+        if starts.len() > STARTS_MAX {
+            return breach(STARTS, format!("{} within five minutes, unasked", starts.len()));
+        }
+        let running = self.workers.values().filter(|worker| !worker.told_gone).count();
+        if running >= 2 {
+            return breach("bounds: workers", format!("{running} run already"));
+        }
+        Ok(())
+    }
+
+    /// The host asks a worker something.
+    pub(crate) fn check_asked(&mut self, generation: u64, method: Method, params: &Value) -> Held {
+        let Some(worker) = self.workers.get(&generation) else {
+            return breach(SPOKEN_TO, format!("worker {generation} was never started"));
+        };
+        if !worker.told_up || worker.told_gone {
+            return breach(SPOKEN_TO, format!("worker {generation}, {method:?}"));
+        }
+        if worker.killed && matches!(method, Method::Load | Method::Generate | Method::Count) {
+            return breach(
+                SPOKEN_TO,
+                format!("worker {generation} is killed and asked {method:?}"),
+            );
+        }
+        match method {
+            Method::Load => self.check_load(generation, params),
+            Method::Generate => {
+                let call = params["requestId"].as_i64().unwrap_or(0);
+                let resident = worker.resident.filter(|it| it.loaded || !worker.alive);
+                match resident {
+                    Some(resident) => self.requests.writes(call, resident.model),
+                    None if worker.alive => {
+                        let text = format!("worker {generation} has no model and is to write");
+                        return breach(SPOKEN_TO, text);
+                    }
+                    None => {}
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The host kills a worker, and does not end itself.
+    pub(crate) fn check_kill(&mut self, generation: u64) -> Held {
+        let Some(worker) = self.workers.get(&generation) else {
+            return breach(SPOKEN_TO, format!("worker {generation} is killed and never ran"));
+        };
+        if worker.told_gone {
+            // One that is told to have started after its end, to be sure.
+            return Ok(());
+        }
+        let late = |since: u64| self.now_ms >= since + STOPS_WITHIN_MS;
+        // A load can't be asked to end.
+        if self.supervision.may_exit || self.clients.is_empty() || worker.stopping {
+            return Ok(());
+        }
+        let bad = !worker.alive
+            || worker.refused
+            || worker.is_stalled()
+            || (worker.silent && worker.has_work())
+            || worker.stops_since_ms().is_some_and(late);
+        if bad {
+            return Ok(());
+        }
+        let calls: Vec<Method> = worker.calls.iter().map(|call| call.method).collect();
+        breach(FALSE_KILL, format!("worker {generation}, which works on {calls:?}"))
+    }
+
+    /// Who gives no sign of life has been killed by now.
+    pub(crate) fn check_silence(&self) -> Held {
+        for worker in self.workers.values() {
+            let greets = worker.calls.iter().any(|call| call.method == Method::Hello);
+            let limit = SLACK_MS + if greets { START_MS } else { SILENCE_MS };
+            let since = worker.sign_ms.max(self.woke_ms);
+            let watched = worker.calls.iter().any(|call| !is_unwatched(call.method));
+            let silent = worker.silent && watched && !worker.killed && !worker.told_gone;
+            if silent && self.now_ms > since + limit {
+                let calls: Vec<Method> = worker.calls.iter().map(|call| call.method).collect();
+                let ms = self.now_ms - since;
+                return breach(
+                    SILENCE,
+                    format!("worker {} for {ms} ms, with {calls:?}", worker.generation),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The host ends only when nobody is there, or when somebody wants it, and owes no answer.
+    pub(crate) fn check_exit(&mut self) -> Held {
+        if let Some(open) = self.requests.first_open() {
+            return breach("exit: nobody is left without an answer", open);
+        }
+        if !self.supervision.may_exit && !self.clients.is_empty() {
+            return breach("exit", "the host ends, and nobody has wanted it");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,348 @@
+//! Clients: they connect, say hello well or badly, ask for all there is at any time, cancel, send
+//! nonsense, and vanish. What they are told is checked by `checks::requests`.
+
+use std::collections::BTreeMap;
+
+use localcoder_host::core::{CLIENTS_MAX, ClientId, Event, QUEUE_MAX};
+use localcoder_protocol::{BUILD_ID, PROTOCOL_VERSION};
+use localcoder_transport::{Id, Message};
+use serde_json::{Map, Value, json};
+
+use crate::broken::{Held, breach};
+use crate::checks::requests::Asked;
+use crate::faults::Fault;
+use crate::happening::Happening;
+use crate::marks;
+use crate::store::SPECS;
+use crate::world::World;
+
+/// Windows that are open at once, where nobody overdoes it.
+const WINDOWS_MAX: usize = 6;
+
+/// Whoever is connected.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    /// With whether they said hello well, and whether they want to be told of changes.
+    connected: BTreeMap<ClientId, (bool, bool)>,
+    last: ClientId,
+    /// The host closes these; they are not gone yet.
+    pub(crate) refused: Vec<ClientId>,
+    /// Nobody comes any more.
+    pub(crate) closed: bool,
+}
+
+impl Clients {
+    pub(crate) fn connected(&self) -> Vec<ClientId> {
+        self.connected.keys().copied().collect()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.connected.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.connected.is_empty()
+    }
+
+    pub(crate) fn has(&self, client: ClientId) -> bool {
+        self.connected.contains_key(&client)
+    }
+
+    pub(crate) fn wants_status(&self, client: ClientId) -> bool {
+        self.connected.get(&client).is_some_and(|(greeted, wants)| *greeted && *wants)
+    }
+
+    /// The host is gone; returns how many were connected.
+    pub(crate) fn all_lost(&mut self) -> usize {
+        self.refused.clear();
+        std::mem::take(&mut self.connected).len()
+    }
+}
+
+/// How often clients do what, in parts of the whole.
+const ACTS: &[(u64, &str)] = &[
+    (18, "improve"),
+    (14, "explain"),
+    (16, "generate"),
+    (9, "warm"),
+    (9, "prepare"),
+    (3, "survey"),
+    (3, "unload"),
+    (8, "status"),
+    (4, "configure"),
+    (4, "configureFile"),
+    (11, "cancel"),
+    (1, "locateEdit"),
+];
+
+impl World {
+    pub(crate) fn client_connects(&mut self) -> Held {
+        if self.clients.closed || self.clients.connected.len() >= WINDOWS_MAX {
+            return Ok(());
+        }
+        if self.host.is_none() {
+            self.host_starts()?;
+        }
+        let client = self.connect()?;
+        if !self.strikes(Fault::NoHello) {
+            let other = self.strikes(Fault::OtherVersion);
+            let wants = self.random.per_mille(500);
+            self.says_hello(client, other, wants)?;
+            if !other && self.random.per_mille(300) {
+                let settings = self.draw_settings();
+                self.ask(client, "configure", None, json!({"settings": settings}))?;
+            }
+        }
+        let ms = self.random.up_to_ms(4_000);
+        self.later(ms, Happening::ClientActs(client));
+        Ok(())
+    }
+
+    pub(crate) fn connect(&mut self) -> Result<ClientId, crate::broken::Breach> {
+        self.clients.last += 1;
+        self.tally.clients += 1;
+        let client = self.clients.last;
+        self.clients.connected.insert(client, (false, false));
+        self.deliver(Event::ClientConnected(client))?;
+        Ok(client)
+    }
+
+    pub(crate) fn says_hello(&mut self, client: ClientId, other: bool, wants: bool) -> Held {
+        let params = json!({
+            "protocolVersion": PROTOCOL_VERSION + u32::from(other), "buildId": BUILD_ID, "pid": 7,
+            "client": "editor", "wantsStatus": wants,
+        });
+        if let Some(state) = self.clients.connected.get_mut(&client).filter(|_| !other) {
+            *state = (true, wants);
+        }
+        self.ask(client, "hello", None, params)
+    }
+
+    pub(crate) fn client_acts(&mut self, client: ClientId) -> Held {
+        if !self.clients.has(client) || self.cleared_up {
+            return Ok(());
+        }
+        self.acts_left = self.acts_left.saturating_sub(1);
+        if self.strikes(Fault::Vanishes) {
+            return self.client_vanishes(client);
+        }
+        self.errs(client)?;
+        let mut drawn = self.random.below(ACTS.iter().map(|(weight, _)| weight).sum());
+        let act = ACTS.iter().find(|(weight, _)| {
+            let it = drawn < *weight;
+            drawn = drawn.saturating_sub(*weight);
+            it
+        });
+        let method = act.map_or("status", |(_, method)| *method);
+        self.does(client, method)?;
+        let most = *self.random.pick(&[100, 2_000, 2_000, 30_000, 900_000]);
+        let ms = self.random.up_to_ms(most);
+        self.later(ms, Happening::ClientActs(client));
+        Ok(())
+    }
+
+    pub(crate) fn client_vanishes(&mut self, client: ClientId) -> Held {
+        self.clients.connected.remove(&client);
+        self.requests.forget_client(client);
+        if self.clients.is_empty() && !self.cleared_up {
+            let most = *self.random.pick(&[3_000, 3_000, 200_000]);
+            let ms = self.random.up_to_ms(most);
+            self.later(ms, Happening::ClientConnects);
+        }
+        self.deliver(Event::ClientGone(client))
+    }
+
+    /// What no client should do.
+    fn errs(&mut self, client: ClientId) -> Held {
+        if self.strikes(Fault::Malformed) {
+            self.requests.expect_malformed(client);
+            self.deliver(Event::ClientMalformed(client, "the frame is not JSON".to_owned()))?;
+        }
+        if self.strikes(Fault::UnknownMethod) {
+            self.ask(client, "unknown", None, json!({}))?;
+        }
+        if self.strikes(Fault::BadParams) {
+            self.ask(client, "improve", None, json!({"requestId": 5, "document": []}))?;
+        }
+        if self.strikes(Fault::Answers) {
+            let answer = Message::Response { id: Id::Number(1), result: Ok(json!({})) };
+            self.deliver(Event::ClientMessage(client, answer))?;
+            let params = json!({"requestId": "r1"});
+            let notification = Message::Notification { method: "cancel".to_owned(), params };
+            self.deliver(Event::ClientMessage(client, notification))?;
+        }
+        if self.strikes(Fault::FloodOfRequests) {
+            for _ in 0..QUEUE_MAX + 8 {
+                let method = *self.random.pick(&["warm", "generate"]);
+                self.does(client, method)?;
+            }
+        }
+        if self.strikes(Fault::FloodOfClients) {
+            let before = self.clients.last;
+            for _ in 0..CLIENTS_MAX + 4 {
+                self.connect()?;
+            }
+            let came = self.clients.connected().into_iter().filter(|client| *client > before);
+            for client in came.collect::<Vec<_>>() {
+                self.client_vanishes(client)?;
+            }
+        }
+        if self.strikes(Fault::Drained) {
+            self.supervision.may_exit = true;
+            self.ask(client, "drain", None, json!({}))?;
+        }
+        if self.strikes(Fault::Stopped) {
+            self.supervision.may_exit = true;
+            self.ask(client, "stop", None, json!({}))?;
+        }
+        Ok(())
+    }
+
+    fn does(&mut self, client: ClientId, method: &'static str) -> Held {
+        let number = self.requests.next_number();
+        let mut request_id = format!("r{number}");
+        if self.strikes(Fault::BadRequestId) {
+            let taken = self.requests.open_request_id(client);
+            request_id =
+                taken.unwrap_or_else(|| "x".repeat(65 * usize::from(number.is_multiple_of(2))));
+        }
+        let (document, selection) = self.draw_document(number);
+        let streams = ["improve", "explain", "generate", "prepare"].contains(&method);
+        let mut params = match method {
+            "improve" | "explain" | "prepare" => {
+                json!({"requestId": request_id, "document": document, "selection": selection})
+            }
+            "generate" => {
+                let raw = self.random.per_mille(300);
+                let prompt = format!("Write {}.", marks::of_request(number));
+                json!({"requestId": request_id, "prompt": prompt, "raw": raw})
+            }
+            "warm" => json!({"ahead": self.random.per_mille(500)}),
+            "survey" => json!({"models": [self.draw_model()]}),
+            "unload" => json!({"model": self.draw_model()}),
+            "configure" => json!({"settings": self.draw_settings()}),
+            "configureFile" => {
+                self.disk.file_settings = self.draw_settings();
+                json!({"settings": self.disk.file_settings})
+            }
+            "cancel" => {
+                let open = self.requests.open_request_id(client);
+                json!({"requestId": open.unwrap_or_else(|| "r0".to_owned())})
+            }
+            "locateEdit" => json!({
+                "document": document,
+                "edit": {"range": {"start": 1, "end": 1}, "original": "x\n", "replacement": "y\n"},
+            }),
+            _ => json!({}),
+        };
+        if streams && self.random.per_mille(120) && !self.cleared_up {
+            let ms = self.random.up_to_ms(5_000);
+            let request_id = request_id.clone();
+            self.later(ms, Happening::ClientCancels { client, request_id });
+        }
+        let names = ["improve", "explain", "generate", "warm"].contains(&method);
+        if names && self.random.per_mille(250) {
+            params["model"] = self.draw_model().into();
+        }
+        if names && method != "warm" && self.random.per_mille(120) {
+            params["settings"] = self.draw_settings().into();
+        }
+        self.ask(client, method, streams.then_some(request_id), params)
+    }
+
+    /// Sends a request and notes it.
+    pub(crate) fn ask(
+        &mut self,
+        client: ClientId,
+        method: &'static str,
+        request_id: Option<String>,
+        params: Value,
+    ) -> Held {
+        if !self.clients.has(client) || self.host.is_none() {
+            return Ok(());
+        }
+        self.tally.requests += 1;
+        let target = params["requestId"].as_str().filter(|_| method == "cancel");
+        let asked = Asked::new(client, method, request_id, target.map(str::to_owned));
+        let number = self.requests.ask(asked);
+        self.loads.settings_seen(method, &params);
+        if ["improve", "explain", "generate", "warm", "prepare", "configure", "configureFile"]
+            .contains(&method)
+        {
+            self.supervision.wanted();
+            self.loads.wanted(params["ahead"] == true);
+        }
+        let id = Id::Number(i64::try_from(number).unwrap_or(0));
+        let message = Message::Request { id, method: method.to_owned(), params };
+        self.deliver(Event::ClientMessage(client, message))
+    }
+
+    /// The host closes a connection: it had too many.
+    pub(crate) fn client_is_closed(&mut self, client: ClientId) -> Held {
+        if self.clients.connected.len() <= CLIENTS_MAX {
+            return breach("bounds: clients", "a connection is closed though there is room");
+        }
+        self.clients.connected.remove(&client);
+        self.requests.forget_client(client);
+        Ok(())
+    }
+
+    fn draw_model(&mut self) -> &'static str {
+        self.random.pick(SPECS).reference
+    }
+
+    fn draw_document(&mut self, number: u64) -> (Value, Value) {
+        let mark = marks::of_request(number);
+        let text = format!("import os\n\n\ndef {mark}(x):\n    return x # {mark}\n");
+        let end = self.random.between(4, 6);
+        let path = *self.random.pick(&["a.py", "a.py", "notes.txt"]);
+        (json!({"path": path, "text": text}), json!({"start": 4, "end": end}))
+    }
+
+    pub(crate) fn draw_settings(&mut self) -> Map<String, Value> {
+        let mut settings = Map::new();
+        let mut set = |world: &mut Self, key: &str, values: &[Value]| {
+            if world.random.per_mille(330) {
+                settings.insert(key.to_owned(), world.random.pick(values).clone());
+            }
+        };
+        set(self, "profile", &[json!("fast"), json!("balanced"), json!("heavy"), json!("none")]);
+        let models: Vec<Value> = SPECS.iter().map(|spec| spec.reference.into()).collect();
+        set(self, "codeModel", &models);
+        set(self, "generalModel", &models);
+        set(
+            self,
+            "contextWindow",
+            &[json!(512), json!(2048), json!(4096), json!(8192), json!(9000)],
+        );
+        set(self, "mode", &[json!("performance"), json!("stability")]);
+        set(self, "acceleration", &[json!("auto"), json!("gpu"), json!("cpu")]);
+        set(self, "idleUnloadMinutes", &[json!(1), json!(5), json!(15)]);
+        set(self, "keepModelLoaded", &[json!(true), json!(false), Value::Null]);
+        settings
+    }
+
+    /// After the storm the host still does its work, for whoever asks.
+    pub(crate) fn be_of_use(&mut self) -> Held {
+        if self.random.per_mille(600) {
+            return Ok(());
+        }
+        // What crashed is not held against it for longer than that.
+        let later = self.now_ms + 6 * 60 * 1_000;
+        self.live_until(later)?;
+        if self.host.is_none() {
+            self.host_starts()?;
+        }
+        let client = self.connect()?;
+        self.says_hello(client, false, false)?;
+        self.ask(client, "configureFile", None, json!({"settings": {}}))?;
+        let settings = json!({"codeModel": "small", "acceleration": "cpu", "mode": "stability"});
+        self.ask(client, "configure", None, json!({"settings": settings}))?;
+        let number = self.requests.next_number();
+        let prompt = format!("Write {}.", marks::of_request(number));
+        let params = json!({"requestId": "last", "prompt": prompt, "model": "small"});
+        self.requests.must_succeed(number);
+        self.ask(client, "generate", Some("last".to_owned()), params)?;
+        self.come_to_the_end()
+    }
+}

@@ -1,0 +1,173 @@
+//! The host is given an event, and what it wants done is done in the world: sent, started, killed,
+//! kept. What it may not want is caught on the way.
+
+use std::path::PathBuf;
+
+use localcoder_host::core::{Effect, Event};
+
+use crate::broken::{Held, breach};
+use crate::checks::{self, bounds};
+use crate::faults::Fault;
+use crate::happening::Happening;
+use crate::store::{SPECS, Spec};
+use crate::worker::Worker;
+use crate::world::World;
+
+impl World {
+    /// Gives the host an event, does what it wants, and looks whether all holds.
+    pub(crate) fn deliver(&mut self, event: Event) -> Held {
+        let Some(host) = self.host.as_mut() else { return Ok(()) };
+        self.trace.say(self.now_ms, || format!("{event:?}"));
+        self.tally.events += 1;
+        let is_tick = matches!(event, Event::Tick);
+        let mut effects = host.handle(self.now_ms, event);
+        (self.meddle)(&mut effects);
+        bounds::effects(&effects)?;
+        let exits = effects.contains(&Effect::Exit);
+        let mut said_exit = false;
+        for effect in effects {
+            if !(is_tick && matches!(effect, Effect::Send(..)) && self.clients.is_empty()) {
+                self.trace.say(self.now_ms, || format!("    → {effect:?}"));
+            }
+            if said_exit && !is_kept(&effect) {
+                return breach("exit", format!("after it said so the host wants {effect:?}"));
+            }
+            said_exit |= effect == Effect::Exit;
+            self.apply(effect, exits)?;
+        }
+        if said_exit {
+            self.check_exit()?;
+            self.host_is_gone();
+            return Ok(());
+        }
+        checks::after_event(self)
+    }
+
+    fn apply(&mut self, effect: Effect, exits: bool) -> Held {
+        match effect {
+            Effect::Send(client, message) => self.client_is_sent(client, message),
+            Effect::Close(client) => self.client_is_closed(client),
+            Effect::InspectModel { references } => {
+                let slow = self.strikes(Fault::DiskSlow);
+                let ms = self.random.up_to_ms(if slow { 20_000 } else { 60 });
+                self.later(ms, Happening::Inspected(references));
+                Ok(())
+            }
+            Effect::StartWorker { generation } => self.worker_is_started(generation),
+            Effect::SendWorker { generation, message } => self.worker_is_asked(generation, message),
+            Effect::StopWorker { generation } => self.worker_is_to_end(generation, 1),
+            Effect::TerminateWorker { generation } => self.worker_is_to_end(generation, 0),
+            Effect::KillWorker { generation } => self.worker_is_killed(generation, exits),
+            Effect::FindSmaller { path, bytes } => {
+                let ms = self.random.up_to_ms(60);
+                self.later(ms, Happening::SmallerSought { path, bytes });
+                Ok(())
+            }
+            Effect::FindPrefix { generation, key } => {
+                let ms = self.random.up_to_ms(60);
+                self.later(ms, Happening::PrefixLooked { generation, key });
+                Ok(())
+            }
+            Effect::KeepPrefix { key, .. } => {
+                self.disk.prefixes.insert(key);
+                Ok(())
+            }
+            Effect::KeepMeasurements(text) => {
+                self.disk.measurements = Some(text);
+                Ok(())
+            }
+            Effect::KeepEditorSettings(text) => {
+                self.disk.editor_settings = Some(text);
+                Ok(())
+            }
+            Effect::LoadBegins(text) => {
+                self.disk.unfinished_load = Some(text);
+                Ok(())
+            }
+            Effect::LoadEnded => {
+                self.disk.unfinished_load = None;
+                Ok(())
+            }
+            Effect::Exit => Ok(()),
+        }
+    }
+
+    fn worker_is_killed(&mut self, generation: u64, exits: bool) -> Held {
+        if !exits {
+            self.check_kill(generation)?;
+        }
+        let late = self.strikes(Fault::EndingSlow);
+        let ms = self.random.up_to_ms(if late { 9_000 } else { 50 });
+        if let Some(worker) = self.workers.get_mut(&generation) {
+            worker.killed = true;
+        }
+        self.later(ms, Happening::WorkerDies(generation));
+        Ok(())
+    }
+
+    /// It is told so: a frozen one does not hear it.
+    fn worker_is_to_end(&mut self, generation: u64, ms: u64) -> Held {
+        let Some(worker) = self.workers.get_mut(&generation).filter(|it| !it.told_gone) else {
+            return breach("supervision", format!("worker {generation} is to end and does not run"));
+        };
+        worker.stopping = true;
+        if !worker.silent {
+            self.later(ms, Happening::WorkerDies(generation));
+        }
+        Ok(())
+    }
+
+    fn worker_is_started(&mut self, generation: u64) -> Held {
+        self.check_start(generation)?;
+        self.tally.workers += 1;
+        let slow = if self.strikes(Fault::Slow) { 12 } else { 1 };
+        self.workers.insert(generation, Worker::new(generation, self.now_ms, slow));
+        let ms = self.random.up_to_ms(100);
+        self.later(ms, Happening::WorkerStarts(generation));
+        Ok(())
+    }
+
+    /// A model file was looked at.
+    pub(crate) fn inspected(&mut self, references: Vec<String>) -> Held {
+        let taken: u64 = self
+            .workers
+            .values()
+            .filter_map(|worker| worker.resident.as_ref())
+            .map(|it| it.memory.kv_bytes + it.memory.compute_bytes)
+            .sum();
+        let result = self.store.inspect(&references);
+        let free_bytes = self.store.free_bytes(taken);
+        let all_bytes = free_bytes.map(|free| free + taken);
+        self.loads.inspected(self.now_ms, &references, &result, all_bytes);
+        self.deliver(Event::ModelInspected { references, result: Box::new(result), free_bytes })
+    }
+
+    /// The largest installed model that takes less was looked for.
+    pub(crate) fn smaller_sought(&mut self, path: PathBuf, bytes: u64) -> Held {
+        let mut smaller: Vec<&'static Spec> = SPECS.iter().collect();
+        smaller.retain(|spec| spec.bytes() < bytes);
+        smaller.sort_by_key(|spec| std::cmp::Reverse(spec.bytes()));
+        let all_bytes = self.store.free_bytes(0);
+        let mut found = None;
+        for spec in smaller {
+            let references = [spec.reference.to_owned()];
+            let result = self.store.inspect(&references);
+            self.loads.inspected(self.now_ms, &references, &result, all_bytes);
+            if let Ok(file) = result {
+                found = Some(file);
+                break;
+            }
+        }
+        self.deliver(Event::SmallerFound { path, found: Box::new(found) })
+    }
+
+    pub(crate) fn prefix_looked(&mut self, generation: u64, key: String) -> Held {
+        let bytes = self.disk.prefixes.contains(&key).then_some(99);
+        self.deliver(Event::PrefixFound { generation, key, bytes })
+    }
+}
+
+/// What the host wants kept may come last.
+fn is_kept(effect: &Effect) -> bool {
+    matches!(effect, Effect::KeepMeasurements(_) | Effect::KeepEditorSettings(_))
+}

@@ -1,0 +1,111 @@
+//! What is going to happen in the world and when: a heap by time, and by order where times are
+//! equal.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::path::PathBuf;
+
+use localcoder_host::core::ClientId;
+use localcoder_transport::Message;
+
+/// Something that is going to happen.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    /// A new client; where no host runs it starts one.
+    ClientConnects,
+    /// A client does something.
+    ClientActs(ClientId),
+    /// A client does not want an answer any more.
+    ClientCancels { client: ClientId, request_id: String },
+    /// A model file was looked at.
+    Inspected(Vec<String>),
+    /// A smaller model was looked for.
+    SmallerSought { path: PathBuf, bytes: u64 },
+    /// The state that a worker could begin with was looked for.
+    PrefixLooked { generation: u64, key: String },
+    /// A process was started, or could not be.
+    WorkerStarts(u64),
+    /// A worker goes on with a call.
+    WorkerSteps { generation: u64, call: i64 },
+    /// A worker with something to do tells that it lives.
+    WorkerBeats(u64),
+    /// A worker's process ends.
+    WorkerDies(u64),
+    /// The host is told so.
+    WorkerEndTold(u64),
+    /// A worker says something that belongs to nothing.
+    WorkerSays { generation: u64, message: Box<Message> },
+    /// Something befalls the machine or its files.
+    Weather,
+    /// The system tells that it was asleep.
+    Woke,
+}
+
+impl Happening {
+    /// Whether it ends with the host.
+    fn is_hosts(&self) -> bool {
+        !matches!(self, Self::ClientConnects | Self::Weather)
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    at_ms: u64,
+    order: u64,
+    happening: Happening,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.at_ms, self.order).cmp(&(other.at_ms, other.order))
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Agenda {
+    heap: BinaryHeap<Reverse<Entry>>,
+    order: u64,
+}
+
+impl Agenda {
+    pub(crate) fn add(&mut self, at_ms: u64, happening: Happening) {
+        self.order += 1;
+        self.heap.push(Reverse(Entry { at_ms, order: self.order, happening }));
+    }
+
+    pub(crate) fn next_ms(&self) -> Option<u64> {
+        self.heap.peek().map(|Reverse(entry)| entry.at_ms)
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Happening> {
+        self.heap.pop().map(|Reverse(entry)| entry.happening)
+    }
+
+    /// The host is gone, and with it all that concerned it.
+    pub(crate) fn forget_host(&mut self) {
+        self.heap.retain(|Reverse(entry)| !entry.happening.is_hosts());
+    }
+
+    /// The world stood still for so long.
+    pub(crate) fn delay_all(&mut self, ms: u64) {
+        let entries = std::mem::take(&mut self.heap).into_vec();
+        let later =
+            |Reverse(entry): Reverse<Entry>| Reverse(Entry { at_ms: entry.at_ms + ms, ..entry });
+        self.heap = entries.into_iter().map(later).collect();
+    }
+}

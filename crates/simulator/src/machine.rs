@@ -1,0 +1,98 @@
+//! What befalls the machine: files that change under a loaded model, memory that others take,
+//! pressure, power, sleep, and the end of the host from outside.
+
+use localcoder_host::core::Event;
+use localcoder_protocol::ErrorCode;
+
+use crate::broken::Held;
+use crate::faults::Fault;
+use crate::happening::Happening;
+use crate::store::SPECS;
+use crate::world::World;
+
+impl World {
+    /// The weather changes again some time.
+    pub(crate) fn weather_later(&mut self) {
+        let ms = self.random.up_to_ms(30_000) + 1;
+        self.later(ms, Happening::Weather);
+    }
+
+    pub(crate) fn weather_changes(&mut self) -> Held {
+        if self.cleared_up {
+            return Ok(());
+        }
+        self.weather_later();
+        self.change_files();
+        if self.strikes(Fault::MemoryTaken) {
+            self.store.others_bytes = self.random.below(self.store.total_bytes);
+        }
+        if self.strikes(Fault::MemoryShort) {
+            self.short_of_memory = !self.short_of_memory;
+            self.deliver(Event::MemoryShort(self.short_of_memory))?;
+        }
+        if self.strikes(Fault::PowerSaved) {
+            self.saves_power = !self.saves_power;
+            self.deliver(Event::PowerSaving(self.saves_power))?;
+        }
+        if self.strikes(Fault::Sleep) {
+            self.sleep(true);
+        }
+        if self.strikes(Fault::SleepUnseen) {
+            self.sleep(false);
+        }
+        if self.strikes(Fault::HostStalls) {
+            // The world goes on, and the host finds all of it at once.
+            self.now_ms += self.random.up_to_ms(40_000);
+            self.woke_ms = self.now_ms;
+        }
+        if self.strikes(Fault::Terminated) {
+            return self.end_from_outside(true);
+        }
+        if self.strikes(Fault::HostKilled) {
+            return self.end_from_outside(false);
+        }
+        Ok(())
+    }
+
+    fn end_from_outside(&mut self, asked: bool) -> Held {
+        if self.host.is_none() {
+            return Ok(());
+        }
+        if asked {
+            self.supervision.may_exit = true;
+            return self.deliver(Event::Terminate);
+        }
+        self.host_is_gone();
+        Ok(())
+    }
+
+    fn change_files(&mut self) {
+        let index = usize::try_from(self.random.below(SPECS.len() as u64)).unwrap_or(0);
+        if self.strikes(Fault::FileReplaced) {
+            self.store.replace(index);
+        } else if self.strikes(Fault::FileGone) {
+            self.store.spoil(index, None);
+        } else if self.strikes(Fault::FileDamaged) {
+            let codes = [ErrorCode::ModelDamaged, ErrorCode::ModelNotGguf];
+            let code = *self.random.pick(&codes);
+            self.store.spoil(index, Some(code));
+        }
+    }
+
+    /// Nothing moves meanwhile. On some systems the clock stands still, too.
+    fn sleep(&mut self, clock_runs: bool) {
+        let ms = self.random.up_to_ms(3_600_000);
+        self.trace.say(self.now_ms, || format!("*** the machine sleeps for {ms} ms"));
+        if clock_runs {
+            self.agenda.delay_all(ms);
+            self.now_ms += ms;
+            self.asleep_ms += ms;
+        }
+        self.woke_ms = self.now_ms;
+        if ms >= 20_000 {
+            // It is noticed by looking now and then.
+            let after = self.random.below(5_000);
+            self.later(after, Happening::Woke);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Marks in texts, by which it is seen whose they are: each request's prompt carries the number of
+//! the request, and whatever a worker writes for it carries that and the number of its call.
+
+/// The mark of a request, fit to be a name in code.
+pub(crate) fn of_request(number: u64) -> String {
+    format!("q{number}z")
+}
+
+/// The mark of a worker's call.
+pub(crate) fn of_call(call: u64) -> String {
+    format!("k{call}z")
+}
+
+/// Numbers of all marks in a text that begin with this letter.
+fn all(text: &str, letter: u8) -> impl Iterator<Item = u64> {
+    let bytes = text.as_bytes();
+    (0..bytes.len()).filter(move |at| bytes[*at] == letter).filter_map(move |at| {
+        let alone = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+        let digits = bytes[at + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let ends = bytes.get(at + 1 + digits) == Some(&b'z');
+        let number = text.get(at + 1..at + 1 + digits)?;
+        if alone && ends { number.parse().ok() } else { None }
+    })
+}
+
+/// Which request a prompt is of.
+pub(crate) fn request_in(text: &str) -> Option<u64> {
+    all(text, b'q').next()
+}
+
+/// A mark of another request than this one.
+pub(crate) fn foreign_request(text: &str, own: u64) -> Option<u64> {
+    all(text, b'q').find(|number| *number != own)
+}
+
+/// Calls whose text this is.
+pub(crate) fn calls_in(text: &str) -> Vec<u64> {
+    let mut calls: Vec<u64> = all(text, b'k').collect();
+    calls.sort_unstable();
+    calls.dedup();
+    calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_found_and_told_apart() {
+        let text = format!("def {}(x): # {} q z kz", of_request(17), of_call(4));
+        assert_eq!(request_in(&text), Some(17));
+        assert_eq!(foreign_request(&text, 17), None);
+        assert_eq!(foreign_request(&text, 18), Some(17));
+        assert_eq!(calls_in(&text), [4]);
+    }
+}

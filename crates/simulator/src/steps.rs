@@ -1,0 +1,216 @@
+//! A worker gets on with a call: progress, tokens, and the end that was drawn for it.
+
+use localcoder_protocol::{BUILD_ID, ErrorInfo, WORKER_VERSION, WorkerId};
+use serde_json::{Value, json};
+
+use crate::broken::Held;
+use crate::faults::Fault;
+use crate::happening::Happening;
+use crate::marks;
+use crate::worker::{Call, Ending, Method, Worker, answer, notification, token};
+use crate::world::World;
+
+impl World {
+    pub(crate) fn worker_steps(&mut self, generation: u64, id: i64) -> Held {
+        self.says_stray_things(generation)?;
+        let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        let Some(at) = worker.calls.iter().position(|call| call.id == id) else { return Ok(()) };
+        if !worker.alive || worker.silent || worker.calls[at].stalled {
+            return Ok(());
+        }
+        if worker.calls[at].done >= worker.calls[at].steps {
+            return self.worker_ends_call(generation, at);
+        }
+        worker.calls[at].done += 1;
+        let worker_id = worker.id();
+        let (call, pace_ms) = (&worker.calls[at], worker.calls[at].pace_ms);
+        let message = progress(worker_id, call);
+        self.later(pace_ms + 1, Happening::WorkerSteps { generation, call: id });
+        self.says(generation, message)
+    }
+
+    fn worker_ends_call(&mut self, generation: u64, at: usize) -> Held {
+        let gpu = self.gpu;
+        let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        let (method, ending, id) =
+            (worker.calls[at].method, worker.calls[at].ending, worker.calls[at].id);
+        let result = match ending {
+            Ending::Dies => {
+                self.worker_dies(generation);
+                return Ok(());
+            }
+            Ending::Silent => {
+                self.worker_freezes(generation);
+                return Ok(());
+            }
+            Ending::Stalls => {
+                worker.calls[at].stalled = true;
+                return Ok(());
+            }
+            Ending::Lost if method != Method::Hello => {
+                worker.calls[at].stalled = true;
+                let wrong = answer(id + 1_000, Ok(json!({"worker": worker.id()})));
+                return self.says(generation, wrong);
+            }
+            Ending::Fails(code) => Err(ErrorInfo::new(code, "as the weather has it")),
+            Ending::Nonsense => Ok(json!({"worker": "none", "counts": 7})),
+            Ending::Fine | Ending::Lost => Ok(good_answer(worker, at, gpu)),
+        };
+        self.note_end(generation, method, ending);
+        let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        worker.calls.remove(at);
+        self.says(generation, answer(id, result))?;
+        self.rests_badly(generation);
+        Ok(())
+    }
+
+    /// What the end of a call means for the worker.
+    fn note_end(&mut self, generation: u64, method: Method, ending: Ending) {
+        let Some(worker) = self.workers.get_mut(&generation) else { return };
+        match (method, ending) {
+            (Method::Hello, Ending::Fine) => {}
+            (Method::Hello, _) => worker.refused = true,
+            (Method::Load, Ending::Fine) => {
+                if let Some(resident) = &mut worker.resident {
+                    resident.loaded = true;
+                }
+            }
+            (Method::Load, Ending::Fails(code)) => {
+                let model = worker.resident.take().map(|resident| resident.model);
+                self.loads.failed(model, code, &self.store);
+            }
+            // It has its memory still.
+            (Method::Unload, Ending::Fails(_)) => worker.refused = true,
+            (Method::Unload, Ending::Fine) | (Method::Load, Ending::Nonsense) => {
+                worker.resident = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// A worker that has nothing to do may end or freeze all the same.
+    fn rests_badly(&mut self, generation: u64) {
+        let works = self.workers.get(&generation).is_none_or(Worker::has_work);
+        if works {
+            return;
+        }
+        if self.strikes(Fault::IdleDies) {
+            let ms = self.random.up_to_ms(5_000);
+            self.later(ms, Happening::WorkerDies(generation));
+        } else if self.strikes(Fault::IdleSilent) {
+            self.worker_freezes(generation);
+        }
+    }
+
+    /// What belongs to nothing must change nothing.
+    fn says_stray_things(&mut self, generation: u64) -> Held {
+        let said = self.random.between(1, 6);
+        let (other, nothing) = (self.strikes(Fault::StrayToken), self.strikes(Fault::StrayAnswer));
+        let nonsense = self.strikes(Fault::StrayNonsense);
+        if !(other || nothing || nonsense) {
+            return Ok(());
+        }
+        let Some(worker) = self.workers.get(&generation) else { return Ok(()) };
+        if !worker.alive || worker.silent || !worker.told_up {
+            return Ok(());
+        }
+        let (id, newest) = (worker.id(), worker.calls.iter().map(|call| call.id).max());
+        // Of its own calls none, before or after: those of others are not its to speak of.
+        let wrong = (newest.unwrap_or(1).unsigned_abs() + 3).saturating_sub(said);
+        let own = worker.calls.iter().any(|call| call.id.unsigned_abs() == wrong);
+        if other && !own {
+            let text = format!("{} stray ", marks::of_request(u64::MAX));
+            self.says(generation, token(id, wrong, &text))?;
+        }
+        if nothing && !own {
+            let wrong = i64::try_from(wrong).unwrap_or(0) + 100;
+            self.says(generation, answer(wrong, Ok(json!({}))))?;
+        }
+        if nonsense {
+            let params = json!({"worker": id, "fraction": "much", "text": 5, "requestId": null});
+            for method in ["token", "loadProgress", "prefillProgress", "heartbeat", "unknown"] {
+                self.says(generation, notification(method, params.clone()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a worker that freezes over it is left alone.
+pub(crate) fn is_unwatched(method: Method) -> bool {
+    method == Method::Cancel
+}
+
+/// What a call says on its way.
+fn progress(worker: WorkerId, call: &Call) -> localcoder_transport::Message {
+    match call.method {
+        Method::Generate if call.done > call.reads => {
+            // A line of code each, so that it may be an edit, too.
+            let (request, own) =
+                (marks::of_request(call.mark), marks::of_call(call.id.unsigned_abs()));
+            let line = match call.done - call.reads {
+                _ if call.useless => format!("Sure, {request} {own} "),
+                1 => format!("def {request}(x): # {own}\n"),
+                _ => format!("    return x # {request} {own}\n"),
+            };
+            token(worker, call.id.unsigned_abs(), &line)
+        }
+        Method::Generate => {
+            let params = json!({
+                "worker": worker, "requestId": call.id, "doneTokens": call.done,
+                "totalTokens": call.reads,
+            });
+            notification("prefillProgress", params)
+        }
+        _ => {
+            let params =
+                json!({"worker": worker, "fraction": call.done as f64 / (call.steps + 1) as f64});
+            notification("loadProgress", params)
+        }
+    }
+}
+
+fn good_answer(worker: &Worker, at: usize, gpu: bool) -> Value {
+    let (id, call) = (worker.id(), &worker.calls[at]);
+    match call.method {
+        Method::Hello => json!({
+            // One that is of another version answers well, too.
+            "workerVersion": WORKER_VERSION + u32::from(call.ending == Ending::Lost),
+            "buildId": BUILD_ID, "pid": 500, "llamaBuild": "simulated", "worker": id,
+        }),
+        Method::Devices => {
+            let mut devices = vec![
+                json!({"name": "CPU", "description": "a processor", "gpu": false, "memoryBytes": 0}),
+            ];
+            if gpu {
+                devices.insert(0, json!({
+                    "name": "GPU", "description": "a GPU", "gpu": true, "memoryBytes": 8_000_000_000_u64,
+                }));
+            }
+            json!({"worker": id, "devices": devices})
+        }
+        Method::Load => {
+            let Some(resident) = &worker.resident else { return json!({}) };
+            json!({
+                "worker": id, "contextTokens": resident.window, "threads": 2, "loadMs": 5,
+                "device": if resident.on_gpu { "GPU" } else { "CPU" }, "memory": resident.memory,
+            })
+        }
+        Method::Unload => json!({}),
+        Method::Count => {
+            let counts: Vec<usize> = call.texts.iter().map(|bytes| bytes / 3 + 1).collect();
+            json!({"worker": id, "counts": counts})
+        }
+        Method::Generate => json!({
+            "worker": id, "finish": "endOfTurn", "heldTokens": 7,
+            "measured": {"repackingPays": true, "stepCosts": [{"rows": 1, "timeUs": 900}]},
+            "usage": {
+                "promptTokens": 90, "cachedTokens": 10, "generatedTokens": 20, "prefillMs": 50.0,
+                "decodeMs": 100.0 + (call.id % 7) as f64 * 500.0, "rounds": 9, "draftedTokens": 4,
+                "acceptedTokens": 3,
+            },
+        }),
+        Method::Save | Method::Restore => json!({"worker": id, "tokens": 27, "bytes": 99}),
+        Method::Cancel => json!({"found": true}),
+    }
+}

@@ -1,0 +1,223 @@
+//! The models on disk and the memory of the machine: what is told when a file is looked at, what
+//! a load finds then, and what it takes. Files are damaged, replaced and removed by the weather.
+
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, SystemTime};
+
+use localcoder_gguf::{Header, KvType, RunShape};
+use localcoder_host::ModelFile;
+use localcoder_model_store::Sampling;
+use localcoder_protocol::{ErrorCode, ErrorInfo, MemoryUse, ModelInfo};
+
+use crate::random::Random;
+
+impl Spec {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.megabytes * 1_000_000
+    }
+}
+
+/// A model that may be there.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    pub(crate) reference: &'static str,
+    megabytes: u64,
+    pub(crate) trained_tokens: u32,
+    parameters: u64,
+}
+
+const fn spec(reference: &'static str, megabytes: u64, trained_tokens: u32, millions: u64) -> Spec {
+    Spec { reference, megabytes, trained_tokens, parameters: millions * 1_000_000 }
+}
+
+/// Those that the built-in profiles name, and others: small, large, of a small window.
+pub(crate) const SPECS: &[Spec] = &[
+    spec("demo", 8, 2_048, 4),
+    spec("qwen2.5-coder-7b", 4_700, 32_768, 7_600),
+    spec("llama-3-8b", 4_900, 8_192, 8_000),
+    spec("qwen2.5-coder-14b", 9_000, 32_768, 14_700),
+    spec("small", 500, 8_192, 500),
+    spec("narrow", 900, 1_024, 900),
+    spec("/models/own.gguf", 2_500, 16_384, 3_000),
+];
+
+/// The headers of [`SPECS`]: the demo model's with other sizes.
+static HEADERS: LazyLock<Vec<Arc<Header>>> = LazyLock::new(|| {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
+    let bytes = std::fs::read(path).expect("the demo model is part of the repository");
+    let demo = Header::read(bytes.as_slice(), bytes.len() as u64).expect("the demo model is good");
+    let header = |spec: &Spec| {
+        let mut header = demo.clone();
+        header.tensor_bytes = spec.megabytes * 1_000_000;
+        header.parameters = spec.parameters;
+        header.context_length = u64::from(spec.trained_tokens);
+        // As wide as real ones, so that a window and a batch are worth saving.
+        header.head_count = 28;
+        header.embedding_length = 3_584;
+        header.feed_forward_length = 18_944;
+        Arc::new(header)
+    };
+    SPECS.iter().map(header).collect()
+});
+
+/// What looking at a file tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Good,
+    Missing,
+    /// Its header is no good.
+    Bad(ErrorCode),
+}
+
+/// What only a load finds out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    Fine,
+    Damaged,
+    Unsupported,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Store {
+    states: [State; SPECS.len()],
+    pub(crate) contents: [Content; SPECS.len()],
+    /// Goes up when a file is replaced.
+    written_s: [u64; SPECS.len()],
+    /// Memory of the machine.
+    pub(crate) total_bytes: u64,
+    /// What other programs have of it.
+    pub(crate) others_bytes: u64,
+    /// Whether the system tells what is free.
+    pub(crate) tells_free: bool,
+}
+
+impl Store {
+    pub(crate) fn draw(random: &mut Random) -> Self {
+        let mut states = [State::Good; SPECS.len()];
+        for state in states.iter_mut().skip(1) {
+            if random.per_mille(250) {
+                *state = State::Missing;
+            }
+        }
+        let total_bytes = *random.pick(&[4, 6, 8, 12, 16, 32]) * 1_000_000_000;
+        Self {
+            states,
+            contents: [Content::Fine; SPECS.len()],
+            written_s: [1_000; SPECS.len()],
+            total_bytes,
+            others_bytes: random.below(total_bytes / 2),
+            tells_free: random.per_mille(900),
+        }
+    }
+
+    /// Everything is there, whole, and there is room for each.
+    pub(crate) fn clear_up(&mut self) {
+        for index in 0..SPECS.len() {
+            self.mend(index);
+        }
+        self.total_bytes = self.total_bytes.max(32_000_000_000);
+        self.others_bytes = 0;
+        self.tells_free = true;
+    }
+
+    fn mend(&mut self, index: usize) {
+        if self.states[index] != State::Good || self.contents[index] != Content::Fine {
+            self.replace(index);
+        }
+    }
+
+    /// Another file of the same name.
+    pub(crate) fn replace(&mut self, index: usize) {
+        self.written_s[index] += 60;
+        self.states[index] = State::Good;
+        self.contents[index] = Content::Fine;
+    }
+
+    /// The same file is no good any more, as looking at it tells.
+    pub(crate) fn spoil(&mut self, index: usize, code: Option<ErrorCode>) {
+        self.states[index] = code.map_or(State::Missing, State::Bad);
+    }
+
+    pub(crate) fn written_s(&self, index: usize) -> u64 {
+        self.written_s[index]
+    }
+
+    /// What is free, where `taken` is what models have beside the pages of their files.
+    pub(crate) fn free_bytes(&self, taken: u64) -> Option<u64> {
+        let free = self.total_bytes.saturating_sub(self.others_bytes).saturating_sub(taken);
+        self.tells_free.then_some(free)
+    }
+
+    /// As the host's shell does it: the first that is there is meant, and a bad one is not passed
+    /// over.
+    pub(crate) fn inspect(&self, references: &[String]) -> Result<ModelFile, ErrorInfo> {
+        let mut missing = None;
+        for reference in references {
+            match self.look_at(reference) {
+                Err(error) if error.code == ErrorCode::ModelNotFound => {
+                    missing.get_or_insert(error);
+                }
+                found => return found,
+            }
+        }
+        Err(missing.unwrap_or_else(|| ErrorInfo::new(ErrorCode::NoModel, "no model is named")))
+    }
+
+    fn look_at(&self, reference: &str) -> Result<ModelFile, ErrorInfo> {
+        let index = SPECS.iter().position(|spec| spec.reference == reference);
+        let found = index.map(|index| (index, self.states[index]));
+        match found {
+            None | Some((_, State::Missing)) => Err(ErrorInfo::new(
+                ErrorCode::ModelNotFound,
+                format!("no model `{reference}` is installed"),
+            )),
+            Some((_, State::Bad(code))) => {
+                Err(ErrorInfo::new(code, format!("`{reference}` is no usable model")))
+            }
+            Some((index, State::Good)) => Ok(self.file(index)),
+        }
+    }
+
+    fn file(&self, index: usize) -> ModelFile {
+        let spec = &SPECS[index];
+        ModelFile {
+            path: PathBuf::from(spec.reference),
+            info: ModelInfo {
+                reference: spec.reference.to_owned(),
+                name: spec.reference.to_owned(),
+                architecture: "qwen2".to_owned(),
+                size_bytes: spec.megabytes * 1_000_000,
+                trained_context_tokens: spec.trained_tokens,
+                demo: index == 0,
+                attribution: Vec::new(),
+            },
+            modified: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(self.written_s[index])),
+            chat_template: None,
+            sampling: Sampling::default(),
+            header: Some(Arc::clone(&HEADERS[index])),
+        }
+    }
+}
+
+/// Which of [`SPECS`] a path leads to.
+pub(crate) fn index_of(path: &str) -> Option<usize> {
+    SPECS.iter().position(|spec| spec.reference == path)
+}
+
+/// What a model takes when it is run so.
+pub(crate) fn memory_of(index: usize, window: u32, batch: u32, q8: bool) -> MemoryUse {
+    let estimate = HEADERS[index].estimate(RunShape {
+        context_tokens: window,
+        batch_tokens: batch,
+        output_tokens: 32,
+        kv: if q8 { KvType::Q8_0 } else { KvType::F16 },
+        flash_attention: q8,
+    });
+    MemoryUse {
+        weights_bytes: estimate.weights_bytes,
+        kv_bytes: estimate.kv_bytes,
+        compute_bytes: estimate.compute_bytes,
+    }
+}

@@ -1,0 +1,49 @@
+//! What was simulated, in numbers: how much, how requests ended, and which faults there were, so
+//! that a run can show what it has covered.
+
+use std::collections::BTreeMap;
+
+/// See the module. Of one seed, or of many together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Worlds.
+    pub seeds: u64,
+    /// Events that hosts were given.
+    pub events: u64,
+    /// Time that passed in the worlds.
+    pub simulated_ms: u64,
+    /// Hosts that were started.
+    pub hosts: u64,
+    /// Workers that were started.
+    pub workers: u64,
+    /// Models that were loaded, or were to be.
+    pub loads: u64,
+    /// Clients that connected.
+    pub clients: u64,
+    /// Requests that clients made.
+    pub requests: u64,
+    /// How they ended, by method and ending.
+    pub endings: BTreeMap<(&'static str, &'static str), u64>,
+    /// Faults that struck.
+    pub faults: BTreeMap<&'static str, u64>,
+}
+
+impl Tally {
+    /// Adds what another has counted.
+    pub fn add(&mut self, other: &Self) {
+        self.seeds += other.seeds;
+        self.events += other.events;
+        self.simulated_ms += other.simulated_ms;
+        self.hosts += other.hosts;
+        self.workers += other.workers;
+        self.loads += other.loads;
+        self.clients += other.clients;
+        self.requests += other.requests;
+        for (ending, times) in &other.endings {
+            *self.endings.entry(*ending).or_default() += times;
+        }
+        for (fault, times) in &other.faults {
+            *self.faults.entry(fault).or_default() += times;
+        }
+    }
+}

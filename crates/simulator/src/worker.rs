@@ -1,0 +1,277 @@
+//! A worker's process in the world: started, asked, beating while it has something to do, and in
+//! the end gone. What it does about each call is drawn in `calls`, and done in `steps`.
+
+use localcoder_host::core::{Event, WorkerEnding};
+use localcoder_protocol::{ErrorCode, ErrorInfo, MemoryUse, WorkerId};
+use localcoder_transport::{Id, Message};
+use serde_json::{Value, json};
+
+use crate::broken::Held;
+use crate::faults::Fault;
+use crate::happening::Happening;
+use crate::world::World;
+
+/// A worker that computes tells so this often.
+pub(crate) const BEAT_EVERY_MS: u64 = 500;
+
+/// What a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Hello,
+    Devices,
+    Load,
+    Unload,
+    Count,
+    Generate,
+    Save,
+    Restore,
+    Cancel,
+}
+
+/// How a call ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Fine,
+    Fails(ErrorCode),
+    /// An answer that can't be read.
+    Nonsense,
+    /// The answer carries another number, so nobody gets it.
+    Lost,
+    Dies,
+    /// The process freezes: it neither reads nor writes any more.
+    Silent,
+    /// It never ends, though the process lives.
+    Stalls,
+}
+
+/// What a load is going to make.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resident {
+    /// Into [`crate::store::SPECS`].
+    pub(crate) model: usize,
+    pub(crate) memory: MemoryUse,
+    pub(crate) window: u32,
+    pub(crate) on_gpu: bool,
+    /// Whether it is there already, and not only coming.
+    pub(crate) loaded: bool,
+}
+
+/// A call that is not answered yet.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) id: i64,
+    pub(crate) method: Method,
+    pub(crate) ending: Ending,
+    /// Messages before the end.
+    pub(crate) steps: u64,
+    /// Of these, how many are about reading.
+    pub(crate) reads: u64,
+    pub(crate) done: u64,
+    pub(crate) pace_ms: u64,
+    /// Whether it does not get on; when anybody has waited long enough, it does.
+    pub(crate) stalled: bool,
+    /// Since when it is to stop.
+    pub(crate) cancelled_ms: Option<u64>,
+    /// The request whose mark the prompt has; 0 for none.
+    pub(crate) mark: u64,
+    /// How many texts are to be counted.
+    pub(crate) texts: Vec<usize>,
+    /// Whether what it writes is no answer to what was asked.
+    pub(crate) useless: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) generation: u64,
+    /// Whether the process runs.
+    pub(crate) alive: bool,
+    /// Whether the host was told that it runs.
+    pub(crate) told_up: bool,
+    /// Whether the host was told that it ended.
+    pub(crate) told_gone: bool,
+    pub(crate) killed: bool,
+    /// Whether it was told to end.
+    pub(crate) stopping: bool,
+    /// Whether it is frozen.
+    pub(crate) silent: bool,
+    /// Whether its hello was such that nobody can work with it.
+    pub(crate) refused: bool,
+    pub(crate) beats: bool,
+    progress: u64,
+    pub(crate) slow: u64,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) resident: Option<Resident>,
+    /// What was lowered for the model in it: see `checks::loads`.
+    pub(crate) lowered: Vec<&'static str>,
+    /// The settings that were in force then, by number.
+    pub(crate) lowered_under: u64,
+    /// When the host last heard of it, or gave it something to do after it had nothing.
+    pub(crate) sign_ms: u64,
+}
+
+impl Worker {
+    pub(crate) fn new(generation: u64, now_ms: u64, slow: u64) -> Self {
+        Self {
+            generation,
+            alive: true,
+            told_up: false,
+            told_gone: false,
+            killed: false,
+            stopping: false,
+            silent: false,
+            refused: false,
+            beats: false,
+            progress: 0,
+            slow,
+            calls: Vec::new(),
+            resident: None,
+            lowered: Vec::new(),
+            lowered_under: 0,
+            sign_ms: now_ms,
+        }
+    }
+
+    pub(crate) fn id(&self) -> WorkerId {
+        WorkerId { slot: 0, generation: self.generation }
+    }
+
+    /// Whether it has something to do that takes time.
+    pub(crate) fn has_work(&self) -> bool {
+        self.calls.iter().any(|call| call.method != Method::Cancel)
+    }
+
+    /// Whether it still writes though it was told to stop.
+    pub(crate) fn stops_since_ms(&self) -> Option<u64> {
+        self.calls.iter().filter_map(|call| call.cancelled_ms).min()
+    }
+
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.calls.iter().any(|call| call.stalled)
+    }
+}
+
+impl World {
+    /// The process was started, or could not be.
+    pub(crate) fn worker_starts(&mut self, generation: u64) -> Held {
+        let fails = self.strikes(Fault::StartFails);
+        if !fails && self.strikes(Fault::EndsFirst) {
+            self.worker_dies(generation);
+            self.worker_end_told(generation)?;
+        }
+        let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        worker.sign_ms = self.now_ms;
+        let result = if fails {
+            worker.alive = false;
+            worker.told_gone = true;
+            self.supervision.ended += 1;
+            Err(ErrorInfo::new(ErrorCode::WorkerStart, "the worker can't be started"))
+        } else {
+            worker.told_up = true;
+            Ok(500 + u32::try_from(generation).unwrap_or(0))
+        };
+        self.deliver(Event::WorkerStarted { generation, result })
+    }
+
+    /// The process is gone; the host is told a little later.
+    pub(crate) fn worker_dies(&mut self, generation: u64) {
+        let after_death = self.strikes(Fault::AfterDeath);
+        let Some(worker) = self.workers.get_mut(&generation).filter(|it| it.alive) else { return };
+        self.trace.say(self.now_ms, || format!("*** worker {generation} is gone"));
+        worker.alive = false;
+        worker.resident = None;
+        let said = after_death.then(|| last_words(worker));
+        let ms = self.random.up_to_ms(400);
+        self.later(ms, Happening::WorkerEndTold(generation));
+        for message in said.into_iter().flatten() {
+            let after = ms + self.random.up_to_ms(2_000);
+            let message = Box::new(message);
+            self.later(after, Happening::WorkerSays { generation, message });
+        }
+    }
+
+    pub(crate) fn worker_end_told(&mut self, generation: u64) -> Held {
+        let out_of_memory = self.strikes(Fault::EndedForMemory);
+        let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        if std::mem::replace(&mut worker.told_gone, true) {
+            return Ok(());
+        }
+        worker.calls.clear();
+        let ending = WorkerEnding {
+            description: "killed by signal 9 (SIGKILL)".to_owned(),
+            last_lines: vec!["last words".to_owned()],
+            out_of_memory: out_of_memory && !worker.killed,
+        };
+        self.supervision.ended += 1;
+        self.deliver(Event::WorkerEnded { generation, ending })
+    }
+
+    /// While a worker has something to do it says that it lives, and whether it gets on.
+    pub(crate) fn worker_beats(&mut self, generation: u64) -> Held {
+        let Some(worker) = self.workers.get_mut(&generation) else { return Ok(()) };
+        let works = worker.calls.iter().any(|call| !call.is_lost());
+        if !worker.alive || worker.silent || !works {
+            worker.beats = false;
+            return Ok(());
+        }
+        if !worker.is_stalled() {
+            worker.progress += 1;
+        }
+        let params = json!({"worker": worker.id(), "progress": worker.progress});
+        self.later(BEAT_EVERY_MS, Happening::WorkerBeats(generation));
+        self.says(generation, notification("heartbeat", params))
+    }
+
+    pub(crate) fn begins_to_beat(&mut self, generation: u64) {
+        let Some(worker) = self.workers.get_mut(&generation) else { return };
+        if !std::mem::replace(&mut worker.beats, true) {
+            self.later(BEAT_EVERY_MS, Happening::WorkerBeats(generation));
+        }
+    }
+
+    /// A living worker says something.
+    pub(crate) fn says(&mut self, generation: u64, message: Message) -> Held {
+        if let Some(worker) = self.workers.get_mut(&generation) {
+            worker.sign_ms = self.now_ms;
+        }
+        self.deliver(Event::WorkerMessage { generation, message })
+    }
+
+    /// The process freezes.
+    pub(crate) fn worker_freezes(&mut self, generation: u64) {
+        self.trace.say(self.now_ms, || format!("*** worker {generation} freezes"));
+        if let Some(worker) = self.workers.get_mut(&generation) {
+            worker.silent = true;
+        }
+    }
+}
+
+impl Call {
+    /// Whether it was answered, as the worker sees it.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.ending == Ending::Lost && self.stalled
+    }
+}
+
+/// What may still be in the pipe: an answer and a token of each call that was open.
+fn last_words(worker: &Worker) -> Vec<Message> {
+    let mut words = Vec::new();
+    for call in &worker.calls {
+        let text = format!("{} ", crate::marks::of_request(call.mark));
+        words.push(token(worker.id(), call.id.unsigned_abs(), &text));
+        words.push(answer(call.id, Ok(json!({"worker": worker.id()}))));
+    }
+    words
+}
+
+pub(crate) fn token(worker: WorkerId, request_id: u64, text: &str) -> Message {
+    notification("token", json!({"worker": worker, "requestId": request_id, "text": text}))
+}
+
+pub(crate) fn notification(method: &str, params: Value) -> Message {
+    Message::Notification { method: method.to_owned(), params }
+}
+
+pub(crate) fn answer(id: i64, result: Result<Value, ErrorInfo>) -> Message {
+    Message::Response { id: Id::Number(id), result }
+}

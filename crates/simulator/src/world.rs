@@ -1,0 +1,364 @@
+//! The world of one seed: its clock, what is going to happen, and the host in it. It first lives
+//! for a while in its weather; then the weather clears up, and everything must come to its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use localcoder_host::core::{CLIENTS_MAX, Effect, Event, Host, HostConfig};
+use serde_json::{Map, Value, json};
+
+use crate::broken::{Breach, Broken, Held, Trace, breach};
+use crate::checks::loads::Loads;
+use crate::checks::requests::Requests;
+use crate::checks::supervision::Supervision;
+use crate::clients::Clients;
+use crate::faults::{Fault, Weather};
+use crate::happening::{Agenda, Happening};
+use crate::random::Random;
+use crate::store::Store;
+use crate::tally::Tally;
+use crate::worker::{BEAT_EVERY_MS, Worker};
+
+/// A host without clients ends after so long.
+pub(crate) const IDLE_EXIT_MS: u64 = 60_000;
+/// Events of one world, after which something goes round in circles.
+const EVENTS_MAX: u64 = 60_000;
+/// Events at one moment, likewise.
+const EVENTS_AT_ONCE_MAX: u64 = 1_000;
+/// Once the weather has cleared up, everything has ended after so long.
+const ENDS_WITHIN_MS: u64 = 2 * 60 * 60 * 1_000;
+
+/// What a host leaves to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    pub(crate) measurements: Option<String>,
+    pub(crate) editor_settings: Option<String>,
+    pub(crate) file_settings: Map<String, Value>,
+    pub(crate) unfinished_load: Option<String>,
+    /// Keys of kept states.
+    pub(crate) prefixes: BTreeSet<String>,
+}
+
+/// See the module.
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    pub(crate) random: Random,
+    pub(crate) weather: Weather,
+    pub(crate) tally: Tally,
+    pub(crate) trace: Trace,
+    pub(crate) now_ms: u64,
+    /// How much of it the machine slept.
+    pub(crate) asleep_ms: u64,
+    /// When it woke last, or the host was let go on.
+    pub(crate) woke_ms: u64,
+    pub(crate) agenda: Agenda,
+    pub(crate) host: Option<Host>,
+    pub(crate) disk: Disk,
+    pub(crate) store: Store,
+    pub(crate) clients: Clients,
+    pub(crate) workers: BTreeMap<u64, Worker>,
+    /// Whether the machine has a GPU.
+    pub(crate) gpu: bool,
+    pub(crate) short_of_memory: bool,
+    pub(crate) saves_power: bool,
+    pub(crate) requests: Requests,
+    pub(crate) loads: Loads,
+    pub(crate) supervision: Supervision,
+    /// Whether the weather has cleared up.
+    pub(crate) cleared_up: bool,
+    /// What clients will still do of themselves.
+    pub(crate) acts_left: u64,
+    /// How late the system wakes the host.
+    late_ms: u64,
+    events_at_once: u64,
+    /// Changes what the host does before anybody sees it: so it is tested that it is seen.
+    pub(crate) meddle: fn(&mut Vec<Effect>),
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, trace: Trace) -> Self {
+        let mut random = Random::new(seed);
+        let weather = Weather::draw(&mut random);
+        let store = Store::draw(&mut random);
+        let (gpu, acts_left) = (random.per_mille(400), random.between(2, 26));
+        let late_ms = *random.pick(&[0, 0, 0, 3, 40]);
+        Self {
+            seed,
+            weather,
+            store,
+            random,
+            trace,
+            tally: Tally { seeds: 1, ..Tally::default() },
+            now_ms: 1_000,
+            asleep_ms: 0,
+            woke_ms: 0,
+            agenda: Agenda::default(),
+            host: None,
+            disk: Disk::default(),
+            clients: Clients::default(),
+            workers: BTreeMap::new(),
+            gpu,
+            short_of_memory: false,
+            saves_power: false,
+            requests: Requests::default(),
+            loads: Loads::default(),
+            supervision: Supervision::default(),
+            cleared_up: false,
+            acts_left,
+            late_ms,
+            events_at_once: 0,
+            meddle: |_| {},
+        }
+    }
+
+    /// Lives until everything has come to its end; with what was written down of it.
+    pub(crate) fn live(mut self) -> (Result<Tally, Broken>, Vec<String>) {
+        let result = self.live_on();
+        self.tally.simulated_ms = self.now_ms;
+        self.tally.faults = self.weather.struck().filter(|(_, times)| *times > 0).collect();
+        let lines = self.trace.into_lines();
+        match result {
+            Ok(()) => (Ok(self.tally), lines),
+            Err(Breach { invariant, what }) => {
+                let broken = Broken { seed: self.seed, invariant, what, trace: lines.clone() };
+                (Err(broken), lines)
+            }
+        }
+    }
+
+    fn live_on(&mut self) -> Held {
+        if self.random.per_mille(300) {
+            self.disk.file_settings = self.draw_settings();
+        }
+        for _ in 0..self.random.between(1, 3) {
+            let at = self.now_ms + self.random.below(50);
+            self.agenda.add(at, Happening::ClientConnects);
+        }
+        self.weather_later();
+        while self.acts_left > 0 {
+            self.step()?;
+        }
+        self.clear_up()?;
+        self.come_to_the_end()?;
+        self.be_of_use()?;
+        self.be_left()
+    }
+
+    /// The next that happens: to the host by its own wish, or in the world.
+    pub(crate) fn step(&mut self) -> Held {
+        let deadline = self.host.as_ref().and_then(Host::next_deadline_ms);
+        // As the shell does it: what is due goes before what has come in.
+        let due = deadline.map(|at| at.max(self.now_ms) + self.late_ms);
+        let next = self.agenda.next_ms().map(|at| at.max(self.now_ms));
+        let ticks = match (due, next) {
+            (None, None) => return breach("rest", "nothing is going to happen any more"),
+            (Some(due), Some(next)) => due <= next,
+            (due, None) => due.is_some(),
+            (None, Some(_)) => false,
+        };
+        self.move_to(if ticks { due } else { next }.unwrap_or(self.now_ms))?;
+        if ticks {
+            let told = self.tally.events;
+            self.deliver(Event::Tick)?;
+            let again = self.host.as_ref().and_then(Host::next_deadline_ms);
+            if again.is_some_and(|again| again <= self.now_ms) {
+                let text = format!("a tick at event {told} moves the deadline to {again:?}");
+                return breach("bounds: a deadline in the past", text);
+            }
+            return Ok(());
+        }
+        match self.agenda.take() {
+            Some(happening) => self.happens(happening),
+            None => Ok(()),
+        }
+    }
+
+    fn move_to(&mut self, ms: u64) -> Held {
+        self.events_at_once = if ms > self.now_ms { 0 } else { self.events_at_once + 1 };
+        self.now_ms = ms;
+        if self.events_at_once > EVENTS_AT_ONCE_MAX {
+            return breach(
+                "bounds: events at one moment",
+                format!("more than {EVENTS_AT_ONCE_MAX}"),
+            );
+        }
+        if self.tally.events > EVENTS_MAX {
+            return breach("bounds: events", format!("more than {EVENTS_MAX} in one world"));
+        }
+        Ok(())
+    }
+
+    fn happens(&mut self, happening: Happening) -> Held {
+        match happening {
+            Happening::ClientConnects => self.client_connects(),
+            Happening::ClientActs(client) => self.client_acts(client),
+            Happening::ClientCancels { client, request_id } => {
+                self.ask(client, "cancel", None, json!({"requestId": request_id}))
+            }
+            Happening::Inspected(references) => self.inspected(references),
+            Happening::SmallerSought { path, bytes } => self.smaller_sought(path, bytes),
+            Happening::PrefixLooked { generation, key } => self.prefix_looked(generation, key),
+            Happening::WorkerStarts(generation) => self.worker_starts(generation),
+            Happening::WorkerSteps { generation, call } => self.worker_steps(generation, call),
+            Happening::WorkerBeats(generation) => self.worker_beats(generation),
+            Happening::WorkerDies(generation) => {
+                self.worker_dies(generation);
+                Ok(())
+            }
+            Happening::WorkerEndTold(generation) => self.worker_end_told(generation),
+            Happening::WorkerSays { generation, message } => {
+                self.deliver(Event::WorkerMessage { generation, message: *message })
+            }
+            Happening::Weather => self.weather_changes(),
+            Happening::Woke => self.deliver(Event::Woke),
+        }
+    }
+
+    /// Whether a fault strikes now.
+    pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
+        let strikes = self.weather.strikes(fault, &mut self.random);
+        if strikes {
+            self.trace.say(self.now_ms, || format!("*** {}", fault.words()));
+        }
+        strikes
+    }
+
+    pub(crate) fn later(&mut self, ms: u64, happening: Happening) {
+        self.agenda.add(self.now_ms + ms, happening);
+    }
+
+    /// A host begins with what the last has left on disk.
+    pub(crate) fn host_starts(&mut self) -> Held {
+        self.cut_off_what_was_kept();
+        let object = |text: &String| serde_json::from_str::<Map<String, Value>>(text).ok();
+        let config = HostConfig {
+            pid: 1,
+            file_settings: self.disk.file_settings.clone(),
+            editor_settings: self
+                .disk
+                .editor_settings
+                .as_ref()
+                .and_then(object)
+                .unwrap_or_default(),
+            idle_exit_ms: IDLE_EXIT_MS,
+            seed: self.seed,
+            heartbeat_ms: BEAT_EVERY_MS,
+            machine: "simulated".to_owned(),
+            measurements: self.disk.measurements.clone(),
+            unfinished_load: self.disk.unfinished_load.clone(),
+        };
+        self.trace.say(self.now_ms, || {
+            format!(
+                "a host starts, with {:?} and {:?}",
+                config.file_settings, config.editor_settings
+            )
+        });
+        self.loads.host_started(
+            &config.file_settings,
+            &config.editor_settings,
+            config.unfinished_load.as_deref(),
+        );
+        self.supervision = Supervision::default();
+        self.requests.host_started();
+        self.host = Some(Host::new(config));
+        self.tally.hosts += 1;
+        self.deliver(Event::Tick)?;
+        if self.saves_power {
+            self.deliver(Event::PowerSaving(true))?;
+        }
+        if self.short_of_memory {
+            self.deliver(Event::MemoryShort(true))?;
+        }
+        Ok(())
+    }
+
+    /// A power cut may leave a part of a text, or of a character.
+    fn cut_off_what_was_kept(&mut self) {
+        if !self.strikes(Fault::KeptDamaged) {
+            return;
+        }
+        let part = self.random.below(100);
+        let Disk { measurements, editor_settings, unfinished_load, .. } = &mut self.disk;
+        for text in [measurements, editor_settings, unfinished_load].into_iter().flatten() {
+            let bytes = text.len() * usize::try_from(part).unwrap_or(0) / 100;
+            text.truncate(text.floor_char_boundary(bytes));
+        }
+    }
+
+    /// The host is gone, by itself or not; its workers end with it.
+    pub(crate) fn host_is_gone(&mut self) {
+        self.trace.say(self.now_ms, || "the host is gone".to_owned());
+        self.host = None;
+        self.workers.clear();
+        self.agenda.forget_host();
+        let left = self.clients.all_lost();
+        self.requests.forget_all();
+        // Those who have a window open come back, and start another.
+        let returns = left.min(CLIENTS_MAX / 16);
+        for _ in 0..returns.max(1) {
+            let ms = self.random.up_to_ms(2_000);
+            self.later(ms, Happening::ClientConnects);
+        }
+    }
+
+    fn clear_up(&mut self) -> Held {
+        self.trace.say(self.now_ms, || "--- the weather clears up".to_owned());
+        self.cleared_up = true;
+        self.late_ms = 0;
+        self.weather.clear_up();
+        self.store.clear_up();
+        if std::mem::take(&mut self.saves_power) {
+            self.deliver(Event::PowerSaving(false))?;
+        }
+        if std::mem::take(&mut self.short_of_memory) {
+            self.deliver(Event::MemoryShort(false))?;
+        }
+        Ok(())
+    }
+
+    /// All that was asked is answered.
+    pub(crate) fn come_to_the_end(&mut self) -> Held {
+        let ends_ms = self.now_ms + ENDS_WITHIN_MS;
+        while let Some(open) = self.requests.first_open() {
+            let rests = self.agenda.next_ms().is_none()
+                && self.host.as_ref().is_none_or(|host| host.next_deadline_ms().is_none());
+            if rests || self.now_ms > ends_ms {
+                let why = if rests { "nothing is going to happen" } else { "hours have passed" };
+                return breach("inv 4: every request ends", format!("{open}: {why}"));
+            }
+            self.step()?;
+        }
+        // Whoever would answer twice, or still wants to say something.
+        let until = self.now_ms + 2_000;
+        self.live_until(until)
+    }
+
+    pub(crate) fn live_until(&mut self, ms: u64) -> Held {
+        loop {
+            let deadline = self.host.as_ref().and_then(Host::next_deadline_ms);
+            let next = [deadline, self.agenda.next_ms()].into_iter().flatten().min();
+            if next.is_none_or(|next| next > ms) {
+                break;
+            }
+            self.step()?;
+        }
+        self.now_ms = self.now_ms.max(ms);
+        Ok(())
+    }
+
+    /// The host ends by itself once nobody is connected any more.
+    fn be_left(&mut self) -> Held {
+        if self.host.is_none() || self.random.per_mille(700) {
+            return Ok(());
+        }
+        self.clients.closed = true;
+        for client in self.clients.connected() {
+            self.client_vanishes(client)?;
+        }
+        // Its workers are asked to end, and made to.
+        self.live_until(self.now_ms + IDLE_EXIT_MS + 20_000)?;
+        if self.host.is_some() {
+            return breach("exit", "the host stays though nobody is connected");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! `simulate`: the host's core in simulated worlds, one for each seed, on all processors. What is
+//! simulated and what must hold is in `crates/simulator`; here it is only run, counted and told.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use localcoder_simulator::{Broken, Tally};
+use serde_json::{Value, json};
+
+use crate::arguments::Arguments;
+use crate::{places, report};
+
+/// Seeds where nothing else is said: a few minutes.
+const SEEDS: u64 = 100_000;
+/// Seeds that one thread takes at a time.
+const AT_A_TIME: u64 = 64;
+const TELL_EVERY: Duration = Duration::from_secs(5);
+const MS_A_YEAR: f64 = 365.25 * 24.0 * 3_600_000.0;
+
+pub(super) fn run(mut arguments: Arguments) -> Result<()> {
+    let mut number = |name: &str| -> Result<Option<u64>> {
+        let text = arguments.option(name)?;
+        text.map(|text| text.parse().with_context(|| format!("`{name}` takes a number")))
+            .transpose()
+    };
+    let (seeds, from, seed) = (number("--seeds")?, number("--from")?, number("--seed")?);
+    arguments.finish()?;
+    match seed {
+        Some(seed) => replay(seed),
+        None => simulate(from.unwrap_or(0), seeds.unwrap_or(SEEDS)),
+    }
+}
+
+/// One world, with all that happens in it.
+fn replay(seed: u64) -> Result<()> {
+    let (result, lines) = localcoder_simulator::replay(seed);
+    for line in lines {
+        report::line(line);
+    }
+    match result {
+        Ok(tally) => {
+            report::line(format!("seed {seed} holds: {} events", tally.events));
+            Ok(())
+        }
+        Err(Broken { invariant, what, .. }) => bail!("seed {seed}: {invariant}: {what}"),
+    }
+}
+
+fn simulate(from: u64, seeds: u64) -> Result<()> {
+    let begun = Instant::now();
+    let next = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    let all = Mutex::new((Tally::default(), None::<Broken>));
+    let threads = std::thread::available_parallelism()?.get();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let first = next.fetch_add(AT_A_TIME, Ordering::Relaxed);
+                    if first >= seeds {
+                        return;
+                    }
+                    let some = some(from + first..from + seeds.min(first + AT_A_TIME));
+                    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                    all.0.add(&some.0);
+                    if let Some(broken) = some.1 {
+                        stop.store(true, Ordering::Relaxed);
+                        let first = all.1.as_ref().is_none_or(|known| broken.seed < known.seed);
+                        all.1 = if first { Some(broken) } else { all.1.take() };
+                    }
+                }
+            });
+        }
+        scope.spawn(|| tell(&next, &stop, seeds, begun));
+    });
+    let (tally, broken) = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+    show(&tally, begun.elapsed());
+    let path = places::target().join("faults/simulator.json");
+    let result = in_json(&tally, from, broken.as_ref(), begun.elapsed());
+    crate::files::write(&path, &format!("{result:#}\n"))?;
+    report::line(format!("written to {}", path.display()));
+    match broken {
+        None => Ok(()),
+        Some(broken) => {
+            report::line(broken.to_string());
+            bail!(
+                "seed {}: {}\nagain, with all that happens: cargo xtask simulate --seed {}",
+                broken.seed,
+                broken.invariant,
+                broken.seed
+            )
+        }
+    }
+}
+
+/// Worlds in a row, up to the first that does not hold.
+fn some(seeds: std::ops::Range<u64>) -> (Tally, Option<Broken>) {
+    let mut tally = Tally::default();
+    for seed in seeds {
+        match localcoder_simulator::run(seed) {
+            Ok(one) => tally.add(&one),
+            Err(broken) => return (tally, Some(broken)),
+        }
+    }
+    (tally, None)
+}
+
+/// How far it is, now and then.
+fn tell(next: &AtomicU64, stop: &AtomicBool, seeds: u64, begun: Instant) {
+    let mut told = begun;
+    loop {
+        std::thread::sleep(Duration::from_millis(50));
+        let done = next.load(Ordering::Relaxed);
+        if done >= seeds || stop.load(Ordering::Relaxed) {
+            return;
+        }
+        if told.elapsed() >= TELL_EVERY {
+            told = Instant::now();
+            let rate = done as f64 / begun.elapsed().as_secs_f64();
+            report::line(format!("{done} of {seeds} seeds, {rate:.0} a second"));
+        }
+    }
+}
+
+fn show(tally: &Tally, took: Duration) {
+    let years = tally.simulated_ms as f64 / MS_A_YEAR;
+    report::line(format!(
+        "{} seeds in {}: {} events, {years:.1} simulated years, {} hosts, {} workers, {} loads, \
+         {} clients, {} requests",
+        tally.seeds,
+        report::time(took),
+        tally.events,
+        tally.hosts,
+        tally.workers,
+        tally.loads,
+        tally.clients,
+        tally.requests,
+    ));
+    report::line("how requests ended:");
+    for ((method, ending), times) in &tally.endings {
+        report::line(format!("  {times:>12}  {method}: {ending}"));
+    }
+    report::line("what went wrong in the worlds:");
+    for (fault, times) in &tally.faults {
+        report::line(format!("  {times:>12}  {fault}"));
+    }
+}
+
+fn in_json(tally: &Tally, from: u64, broken: Option<&Broken>, took: Duration) -> Value {
+    let endings = tally.endings.iter();
+    let endings: serde_json::Map<String, Value> = endings
+        .map(|((method, ending), times)| (format!("{method}: {ending}"), json!(times)))
+        .collect();
+    json!({
+        "from": from,
+        "seeds": tally.seeds,
+        "events": tally.events,
+        "simulatedYears": tally.simulated_ms as f64 / MS_A_YEAR,
+        "hosts": tally.hosts,
+        "workers": tally.workers,
+        "loads": tally.loads,
+        "clients": tally.clients,
+        "requests": tally.requests,
+        "endings": endings,
+        "faults": tally.faults,
+        "seconds": took.as_secs(),
+        "broken": broken.map(|it| json!({
+            "seed": it.seed, "invariant": it.invariant, "what": it.what,
+        })),
+    })
+}
