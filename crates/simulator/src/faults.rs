@@ -41,7 +41,7 @@ faults! {
     LoadUnsupported = "load: the model is not supported", 20;
     LoadFails = "load: fails", 40;
     LoadOutOfMemory = "load: out of memory", 50;
-    LoadSilent = "load: silence", 25;
+    LoadSilent = "load: silence", 40;
     LoadStalls = "load: no end, with signs of life", 20;
     LoadNonsense = "load: nonsense is answered", 15;
     LoadLost = "load: the answer has another number", 12;
@@ -62,7 +62,7 @@ faults! {
     WriteLost = "generate: the answer has another number", 10;
     WriteUseless = "generate: the text is of no use", 80;
     CancelDies = "cancel: the worker dies", 40;
-    CancelIgnored = "cancel: the worker does not stop", 40;
+    CancelIgnored = "cancel: the worker does not stop", 80;
     CancelSlow = "cancel: takes seconds", 60;
     UnloadDies = "unload: the worker dies", 40;
     UnloadSilent = "unload: silence", 30;
@@ -79,7 +79,7 @@ faults! {
     StrayAnswer = "worker: answers what nobody asked", 40;
     StrayNonsense = "worker: notifications that make no sense", 40;
     AfterDeath = "worker: messages after its end", 120;
-    EndingSlow = "worker: is gone late after it was killed", 60;
+    EndingSlow = "worker: is gone late after it was killed", 250;
     Slow = "worker: slow", 60;
     FileReplaced = "store: a file is replaced", 30;
     FileGone = "store: a file is removed", 20;
