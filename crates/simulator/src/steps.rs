@@ -81,9 +81,8 @@ impl World {
             }
             // It has its memory still.
             (Method::Unload, Ending::Fails(_)) => worker.refused = true,
-            (Method::Unload, Ending::Fine) | (Method::Load, Ending::Nonsense) => {
-                worker.resident = None;
-            }
+            (Method::Unload, Ending::Fine) => worker.resident = None,
+            (Method::Load, Ending::Nonsense) => worker.refused = true,
             _ => {}
         }
     }

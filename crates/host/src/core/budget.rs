@@ -11,6 +11,8 @@ use crate::ModelFile;
 /// Crashes in [`BURST_MS`] after which a worker is still started again (policy; VS Code's number
 /// for its extension host).
 const BURST_MAX: usize = 3;
+/// The same over all ways: one that crashes whatever is tried is left alone, too.
+const BURST_MAX_OF_ALL: usize = 5;
 /// See [`BURST_MAX`].
 const BURST_MS: u64 = 5 * 60 * 1_000;
 /// One crash is forgiven in each such time (as Chromium does with its GPU process).
@@ -26,6 +28,7 @@ const KEYS_MAX: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Budgets {
     by_key: BTreeMap<String, Crashes>,
+    all: Crashes,
 }
 
 /// Of one way of running a model.
@@ -58,9 +61,14 @@ impl Crashes {
         usize::try_from(times).unwrap_or(usize::MAX).min(self.held)
     }
 
+    /// Until when so many have happened of late that one more is too many.
+    fn burst_until(&self, most: usize) -> Option<u64> {
+        let at = self.recent_ms.len().checked_sub(most + 1)?;
+        Some(self.recent_ms[at] + BURST_MS)
+    }
+
     fn spent_until(&self, now_ms: u64) -> Option<u64> {
-        let burst = self.recent_ms.len().checked_sub(BURST_MAX + 1);
-        let burst = burst.map(|at| self.recent_ms[at] + BURST_MS);
+        let burst = self.burst_until(BURST_MAX);
         // So many must be forgiven before one more is allowed.
         let forgiven = self.held.checked_sub(HELD_MAX).filter(|it| *it > 0);
         let held = forgiven.map(|it| self.forgiven_ms + FORGIVEN_EVERY_MS * it as u64);
@@ -85,11 +93,13 @@ impl Budgets {
             let oldest = oldest.map(|(key, _)| key.clone());
             oldest.and_then(|key| self.by_key.remove(&key));
         }
-        let crashes = self.by_key.entry(key).or_default();
+        self.all.note(now_ms);
+        let crashes = self.by_key.entry(key.clone()).or_default();
         crashes.note(now_ms);
-        match crashes.spent_until(now_ms) {
+        let recent = crashes.recent_ms.len();
+        match self.spent_until(&key, now_ms) {
             Some(_) => None,
-            None => BACKOFF_MS.get(crashes.recent_ms.len() - 1).copied(),
+            None => BACKOFF_MS.get(recent - 1).copied(),
         }
     }
 
@@ -101,12 +111,13 @@ impl Budgets {
 
     /// Until when it is left alone, where it is.
     pub(super) fn spent_until(&self, key: &str, now_ms: u64) -> Option<u64> {
-        self.by_key.get(key)?.spent_until(now_ms)
+        let own = self.by_key.get(key).and_then(|crashes| crashes.spent_until(now_ms));
+        own.max(self.all.burst_until(BURST_MAX_OF_ALL).filter(|until| *until > now_ms))
     }
 
     /// The user has changed something: what was, does not count.
     pub(super) fn forget(&mut self) {
-        self.by_key.clear();
+        *self = Self::default();
     }
 }
 
@@ -139,6 +150,16 @@ mod tests {
         let mut seldom = Budgets::default();
         let mut rarely = (0..100).map(|round| round * 65 * MINUTE);
         assert!(rarely.all(|at| seldom.crashed("a".to_owned(), at).is_some()));
+    }
+
+    #[test]
+    fn one_that_crashes_in_every_way_is_left_alone() {
+        let mut budgets = Budgets::default();
+        let ways = ["a", "b", "c", "d", "e", "f"];
+        let starts = ways.map(|way| budgets.crashed(way.to_owned(), 1).is_some());
+        assert_eq!(starts, [true, true, true, true, true, false]);
+        assert!(budgets.spent_until("another", 2).is_some());
+        assert!(budgets.spent_until("another", 1 + 5 * MINUTE).is_none());
     }
 
     #[test]

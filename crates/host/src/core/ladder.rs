@@ -46,8 +46,8 @@ struct Lowered {
     refused: Vec<Rung>,
     /// How many since the last answer.
     steps: usize,
-    /// The model in its place.
-    instead: Option<ModelFile>,
+    /// The reference and the name of the model in its place.
+    instead: Option<(String, String)>,
     /// Why a smaller one is being looked for, while it is.
     looking: Option<ErrorInfo>,
 }
@@ -91,8 +91,27 @@ impl Ladder {
     }
 
     /// The model that is used in the place of one.
-    pub(super) fn instead_of(&self, path: &Path) -> Option<&ModelFile> {
-        self.by_path.get(path)?.instead.as_ref()
+    pub(super) fn instead_of(&self, path: &Path) -> Option<&str> {
+        self.by_path.get(path)?.instead.as_ref().map(|(reference, _)| reference.as_str())
+    }
+
+    /// Of these models this was the first that is there. Where one that takes its place was asked
+    /// for before it, that one is gone.
+    pub(super) fn found(&mut self, file: &ModelFile, references: &[String]) {
+        let first = references.first();
+        if self.instead_of(&file.path).is_some_and(|it| first.is_some_and(|first| first == it)) {
+            self.lost(references);
+        }
+    }
+
+    /// The first of these can't be used: it takes no other's place any more.
+    pub(super) fn lost(&mut self, references: &[String]) {
+        let Some(first) = references.first() else { return };
+        for lowered in self.by_path.values_mut() {
+            if lowered.instead.take_if(|(reference, _)| reference == first).is_some() {
+                lowered.taken.retain(|rung| *rung != Rung::Smaller);
+            }
+        }
     }
 
     /// Whether a smaller one is being looked for, so that its requests wait.
@@ -182,7 +201,7 @@ impl Host {
                 lowered.taken.push(Rung::Smaller);
                 lowered.steps += 1;
                 let steps = lowered.steps;
-                lowered.instead = Some(found.clone());
+                lowered.instead = Some((found.info.reference.clone(), found.info.name.clone()));
                 // It is part of the same want of memory, and nothing smaller is looked for then.
                 let other = self.ladder.of(&found);
                 other.steps = steps;
@@ -298,8 +317,9 @@ impl Host {
             Rung::Kv => "what was read is kept with 8 bits a value".to_owned(),
             Rung::Window => "the context window is the smallest of the profile".to_owned(),
             Rung::Smaller => {
-                let instead = self.ladder.instead_of(path);
-                let name = instead.map_or("a smaller model", |file| &file.info.name);
+                let lowered = self.ladder.by_path.get(path);
+                let instead = lowered.and_then(|lowered| lowered.instead.as_ref());
+                let name = instead.map_or("a smaller model", |(_, name)| name);
                 format!("`{name}` takes its place")
             }
             Rung::Cpu => "the CPU computes".to_owned(),

@@ -49,6 +49,7 @@ const HANDLERS: &[(&str, Handler)] = &[
         now::<ConfigureFile>(host, client, id, params, Host::configure_file);
     }),
     (Survey::METHOD, |host, client, id, params| match parse::<Survey>(params) {
+        Ok(_) if host.leaving => host.reply(client, id, Err(errors::draining())),
         Ok(params) => host.begin_survey(client, id, params),
         Err(error) => host.reply(client, id, Err(error)),
     }),

@@ -210,8 +210,12 @@ impl Host {
         self.free_bytes = free_bytes;
         self.surveyed(references, result, free_bytes);
         self.suggest(references, result);
-        if let Err(error) = result {
-            self.doubt(references, error);
+        match result {
+            Ok(file) => self.ladder.found(file, references),
+            Err(error) => {
+                self.ladder.lost(references);
+                self.doubt(references, error);
+            }
         }
         let mut index = 0;
         while index < self.queue.len() {
@@ -221,6 +225,15 @@ impl Host {
                 continue;
             }
             match result {
+                Ok(file)
+                    if !job.names_its_model()
+                        && let Some(instead) = self.ladder.instead_of(&file.path) =>
+                {
+                    // It takes its place, if it is still there.
+                    job.references.insert(0, instead.to_owned());
+                    job.step = Step::Queued;
+                    index += 1;
+                }
                 Ok(file) => {
                     job.file = Some(file.clone());
                     job.free_bytes = free_bytes;
@@ -253,15 +266,8 @@ impl Host {
     }
 
     fn advance_queued(&mut self, index: usize, in_front: &mut InFront) {
-        let job = &mut self.queue[index];
-        let (Step::NeedsModel, Some(mut file)) = (job.step, job.file.clone()) else { return };
-        if !job.names_its_model()
-            && let Some(instead) = self.ladder.instead_of(&file.path)
-        {
-            file = instead.clone();
-            job.file = Some(file.clone());
-        }
         let job = &self.queue[index];
+        let (Step::NeedsModel, Some(file)) = (job.step, job.file.clone()) else { return };
         let wanted = self.wanted(file, &job.settings);
         match self.standing(&wanted) {
             Standing::Ready(slot) => self.model_is_ready(index, slot, in_front),

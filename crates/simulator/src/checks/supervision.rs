@@ -134,7 +134,8 @@ impl World {
             let limit = SLACK_MS + if greets { START_MS } else { SILENCE_MS };
             let since = worker.sign_ms.max(self.woke_ms);
             let watched = worker.calls.iter().any(|call| !is_unwatched(call.method));
-            let silent = worker.silent && watched && !worker.killed && !worker.told_gone;
+            let ends = worker.killed || worker.stopping || worker.told_gone;
+            let silent = worker.silent && watched && !ends;
             if silent && self.now_ms > since + limit {
                 let calls: Vec<Method> = worker.calls.iter().map(|call| call.method).collect();
                 let ms = self.now_ms - since;
