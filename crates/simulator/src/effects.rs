@@ -108,7 +108,10 @@ impl World {
     /// It is told so: a frozen one does not hear it.
     fn worker_is_to_end(&mut self, generation: u64, ms: u64) -> Held {
         let Some(worker) = self.workers.get_mut(&generation).filter(|it| !it.told_gone) else {
-            return breach("supervision", format!("worker {generation} is to end and does not run"));
+            return breach(
+                "supervision",
+                format!("worker {generation} is to end and does not run"),
+            );
         };
         worker.stopping = true;
         if !worker.silent {

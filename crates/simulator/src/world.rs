@@ -2,6 +2,7 @@
 //! for a while in its weather; then the weather clears up, and everything must come to its end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use localcoder_host::core::{CLIENTS_MAX, Effect, Event, Host, HostConfig};
 use serde_json::{Map, Value, json};
@@ -112,7 +113,9 @@ impl World {
 
     /// Lives until everything has come to its end; with what was written down of it.
     pub(crate) fn live(mut self) -> (Result<Tally, Broken>, Vec<String>) {
-        let result = self.live_on();
+        // After a panic nothing of it is used but what was written down.
+        let lived = catch_unwind(AssertUnwindSafe(|| self.live_on()));
+        let result = lived.unwrap_or_else(|_| breach("the core does not panic", "it did; see above"));
         self.tally.simulated_ms = self.now_ms;
         self.tally.faults = self.weather.struck().filter(|(_, times)| *times > 0).collect();
         let lines = self.trace.into_lines();

@@ -30,6 +30,7 @@ impl Host {
         }
         self.clients.insert(client, Client::default());
         self.alone_since_ms = None;
+        self.stay();
         self.status_dirty = true;
     }
 

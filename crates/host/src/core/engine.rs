@@ -106,7 +106,8 @@ impl Engine {
     /// Whether nothing is computed in it, and nothing comes or goes.
     pub(super) fn is_idle(&self) -> bool {
         use Call::{Job, Load, RestorePrefix, SavePrefix, Unload};
-        self.stale.is_none()
+        self.life.phase() == Phase::Ready
+            && self.stale.is_none()
             && !self.prefix.is_awaited()
             && !self.awaits(&[Job, Load, Unload, RestorePrefix, SavePrefix])
     }
@@ -357,7 +358,9 @@ impl Host {
         self.failed = Some(error.clone());
         self.fail_waiting_for(slot, &error);
         if matches!(error.code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) {
+            self.ladder.lost(std::slice::from_ref(&loading.file.info.reference));
             self.fail_waiting_with(&loading.file, &error);
+            self.useless = Some(loading.file.clone());
         }
     }
 

@@ -58,14 +58,13 @@ pub(super) fn is_large(header: &Header) -> bool {
     header.parameters >= LARGE_PARAMETERS
 }
 
-/// What was lowered because there was no room for more, as half sentences. `batch_tokens`: what the
-/// mode has.
-pub(super) fn lowered(profile: &LoadProfile, batch_tokens: u32) -> Vec<String> {
+/// What was lowered because there was no room for more, as half sentences.
+pub(super) fn lowered(profile: &LoadProfile, wanted: &LoadProfile) -> Vec<String> {
     let mut lowered = Vec::new();
-    if profile.batch_tokens < batch_tokens {
+    if profile.batch_tokens < wanted.batch_tokens {
         lowered.push(format!("prompts are read {} tokens at a time", profile.batch_tokens));
     }
-    if profile.kv == KvStorage::Q8_0 {
+    if profile.kv != wanted.kv {
         lowered.push("what was read is kept with 8 bits a value".to_owned());
     }
     lowered

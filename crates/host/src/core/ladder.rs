@@ -110,6 +110,7 @@ impl Ladder {
         for lowered in self.by_path.values_mut() {
             if lowered.instead.take_if(|(reference, _)| reference == first).is_some() {
                 lowered.taken.retain(|rung| *rung != Rung::Smaller);
+                lowered.refused.push(Rung::Smaller);
             }
         }
     }
@@ -117,11 +118,6 @@ impl Ladder {
     /// Whether a smaller one is being looked for, so that its requests wait.
     pub(super) fn is_looking(&self, path: &Path) -> bool {
         self.by_path.get(path).is_some_and(|lowered| lowered.looking.is_some())
-    }
-
-    /// Whether anything was lowered for a model after it did not go in full.
-    pub(super) fn lowers(&self, path: &Path) -> bool {
-        self.by_path.get(path).is_some_and(|lowered| !lowered.taken.is_empty())
     }
 
     /// It works: the next lack of memory is another one.

@@ -45,6 +45,8 @@ use speed::Speeds;
 use survey::Survey;
 use suspect::Suspect;
 
+use crate::ModelFile;
+
 /// Connections at once. Far above any number of windows; a bound all the same.
 pub const CLIENTS_MAX: usize = 64;
 
@@ -91,6 +93,8 @@ pub struct Host {
     slots: Slots,
     budgets: Budgets,
     ladder: Ladder,
+    /// The last file that could not be loaded and never will be.
+    useless: Option<ModelFile>,
     /// Where models could be computed, once a worker has told.
     devices: Vec<Device>,
     /// How the GPU failed, where it did.
@@ -153,6 +157,7 @@ impl Host {
             slots: Slots::default(),
             budgets: Budgets::default(),
             ladder: Ladder::default(),
+            useless: None,
             devices: Vec::new(),
             failed: None,
             unloaded: None,
@@ -251,10 +256,17 @@ impl Host {
 
     /// Nothing new is begun; the host ends when its workers have.
     fn leave(&mut self) {
-        (self.leaving, self.draining) = (true, true);
+        self.leaving = true;
         self.loads_end();
         for slot in slots::Slots::ids() {
-            self.end_worker(slot, false, "LocalCoder ends");
+            self.end_worker(slot, false, watch::LEAVES);
+        }
+    }
+
+    /// Somebody came before it had ended for want of users.
+    fn stay(&mut self) {
+        if self.leaving && !self.exited && !self.draining {
+            self.leaving = false;
         }
     }
 

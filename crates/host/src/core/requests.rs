@@ -235,7 +235,7 @@ impl Host {
     }
 
     fn check_room(&self) -> Result<(), ErrorInfo> {
-        if self.draining {
+        if self.draining || self.leaving {
             return Err(errors::draining());
         }
         if self.queue.len() >= QUEUE_MAX {

@@ -1,7 +1,8 @@
 //! What the host says of itself: to `status`, and to clients that asked to be told of changes.
 
 use localcoder_protocol::{
-    BUILD_ID, EngineState, HostStatus, PROTOCOL_VERSION, Resident, StatusChanged, WorkerStatus,
+    BUILD_ID, EngineState, HostStatus, KvStorage, LoadProfile, PROTOCOL_VERSION, Resident,
+    StatusChanged, WorkerStatus,
 };
 use localcoder_transport::Message;
 
@@ -102,8 +103,15 @@ impl Host {
                 "`{first}` of the profile `{profile}` is not installed, so `{reference}` is used"
             ));
         }
-        let lowered = fit::lowered(&loaded.profile, waiting::batch_tokens(self.settings.mode));
-        if !lowered.is_empty() && !self.ladder.lowers(&loaded.file.path) {
+        let mut wanted = LoadProfile {
+            batch_tokens: waiting::batch_tokens(self.settings.mode),
+            kv: KvStorage::F16,
+            ..loaded.profile
+        };
+        // That much is told already.
+        self.ladder.lower(&loaded.file.path, &mut wanted, &mut 0);
+        let lowered = fit::lowered(&loaded.profile, &wanted);
+        if !lowered.is_empty() {
             notes.push(format!("for all of it there was no room, so {}", lowered.join(", and ")));
         }
         let (least, most) = (self.settings.context_tokens, self.settings.context_tokens_most);

@@ -396,6 +396,10 @@ impl Host {
             self.end_warm(index, false);
             return;
         }
+        if self.queue[index].client.is_none() && self.useless.as_ref() == Some(&wanted.file) {
+            self.end_warm(index, false);
+            return;
+        }
         if self.ladder.is_looking(&wanted.file.path) {
             return;
         }

@@ -20,6 +20,9 @@ const SLEEP_MS: u64 = 5_000;
 /// A wait is made longer or shorter by up to so much, so that not all start at once (policy).
 const JITTER_PERCENT: u64 = 20;
 
+/// Why workers are ended when the host is about to: that is no crash.
+pub(super) const LEAVES: &str = "LocalCoder ends";
+
 impl Engine {
     /// A crash was counted and the next start is only waiting for its time.
     pub(super) fn restarts_soon(&self) -> bool {
@@ -75,7 +78,7 @@ impl Host {
             () if engine.greeting.is_none() => Doing::Starting,
             () => Doing::Nothing,
         };
-        let killed = engine.life.stopped_because().map(errors::worker_hung);
+        let because = engine.life.stopped_because();
         let lost = engine.loaded.take().map(|loaded| (loaded.file, loaded.profile));
         let loading = engine.loading.take();
         engine.life.enter(self.now_ms, Phase::Dead);
@@ -86,9 +89,11 @@ impl Host {
         if loading.is_some() {
             self.load_ended();
         }
-        if self.leaving {
+        if self.leaving || because == Some(LEAVES) {
+            self.look_again();
             return;
         }
+        let killed = because.map(errors::worker_hung);
         let ran = loading.as_ref().map(|it| (&it.file, &it.profile));
         let ran = ran.or(lost.as_ref().map(|(file, profile)| (file, profile)));
         let restart = self.plan_restart(slot, budget::key(ran));

@@ -118,7 +118,7 @@ impl World {
         let bad = !worker.alive
             || worker.refused
             || worker.is_stalled()
-            || (worker.silent && worker.has_work())
+            || (worker.silent && !worker.calls.is_empty())
             || worker.stops_since_ms().is_some_and(late);
         if bad {
             return Ok(());
