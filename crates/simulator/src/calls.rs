@@ -155,8 +155,10 @@ impl World {
         let batch = number("batchTokens").unwrap_or(256);
         let memory = store::memory_of(model, window, batch, profile["kv"] == "q8_0");
         let on_gpu = self.gpu && profile["gpuLayers"] != 0;
+        let written_s = self.store.written_s(model);
         if let Some(worker) = self.workers.get_mut(&generation) {
-            worker.resident = Some(Resident { model, memory, window, on_gpu, loaded: false });
+            let resident = Resident { model, memory, window, on_gpu, written_s, loaded: false };
+            worker.resident = Some(resident);
         }
         let gpu_faults = [
             (Fault::LoadDiesOnGpu, Ending::Dies),

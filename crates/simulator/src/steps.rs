@@ -76,8 +76,8 @@ impl World {
                 }
             }
             (Method::Load, Ending::Fails(code)) => {
-                let model = worker.resident.take().map(|resident| resident.model);
-                self.loads.failed(model, code, &self.store);
+                let tried = worker.resident.take().map(|it| (it.model, it.written_s));
+                self.loads.failed(tried, code);
             }
             // It has its memory still.
             (Method::Unload, Ending::Fails(_)) => worker.refused = true,

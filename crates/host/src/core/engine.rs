@@ -16,7 +16,7 @@ use super::event::Effect;
 use super::lifecycle::{Lifecycle, Phase};
 use super::prefix::Prefix;
 use super::slots::SlotId;
-use super::{Host, errors};
+use super::{Host, USELESS_MAX, errors};
 use crate::ModelFile;
 
 /// What a worker has said of itself.
@@ -360,7 +360,10 @@ impl Host {
         if matches!(error.code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) {
             self.ladder.lost(std::slice::from_ref(&loading.file.info.reference));
             self.fail_waiting_with(&loading.file, &error);
-            self.useless = Some(loading.file.clone());
+            self.useless.push_back(loading.file.clone());
+            if self.useless.len() > USELESS_MAX {
+                self.useless.pop_front();
+            }
         }
     }
 

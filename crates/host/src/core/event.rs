@@ -107,7 +107,7 @@ pub enum Effect {
     FindSmaller {
         /// Less than this one.
         path: PathBuf,
-        /// Its length.
+        /// Its length, or what is free where that is less.
         bytes: u64,
     },
     /// Start a worker process; answered by [`Event::WorkerStarted`].

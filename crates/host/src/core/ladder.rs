@@ -178,7 +178,9 @@ impl Host {
         };
         if rung == Rung::Smaller {
             lowered.looking = Some(lack.error.clone());
-            let (path, bytes) = (path.clone(), lack.file.info.size_bytes);
+            // What it takes beside its weights is less, too.
+            let room = self.free_bytes.unwrap_or(u64::MAX);
+            let (path, bytes) = (path.clone(), lack.file.info.size_bytes.min(room));
             self.effects.push(Effect::FindSmaller { path, bytes });
             return true;
         }
@@ -190,6 +192,7 @@ impl Host {
 
     /// A smaller model was looked for.
     pub(super) fn smaller_found(&mut self, path: &Path, found: Option<ModelFile>) {
+        let found = found.filter(|found| !self.useless.contains(found));
         let Some(lowered) = self.ladder.by_path.get_mut(path) else { return };
         let Some(error) = lowered.looking.take() else { return };
         match found {

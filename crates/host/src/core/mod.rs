@@ -53,6 +53,9 @@ pub const CLIENTS_MAX: usize = 64;
 /// Requests waiting at once, over all clients.
 pub const QUEUE_MAX: usize = 64;
 
+/// Files without hope that are remembered; the user has others.
+const USELESS_MAX: usize = 16;
+
 /// What the host is started with.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
@@ -93,8 +96,8 @@ pub struct Host {
     slots: Slots,
     budgets: Budgets,
     ladder: Ladder,
-    /// The last file that could not be loaded and never will be.
-    useless: Option<ModelFile>,
+    /// Files that could not be loaded and never will be.
+    useless: VecDeque<ModelFile>,
     /// Where models could be computed, once a worker has told.
     devices: Vec<Device>,
     /// How the GPU failed, where it did.
@@ -157,7 +160,7 @@ impl Host {
             slots: Slots::default(),
             budgets: Budgets::default(),
             ladder: Ladder::default(),
-            useless: None,
+            useless: VecDeque::new(),
             devices: Vec::new(),
             failed: None,
             unloaded: None,

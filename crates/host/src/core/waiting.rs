@@ -396,7 +396,7 @@ impl Host {
             self.end_warm(index, false);
             return;
         }
-        if self.queue[index].client.is_none() && self.useless.as_ref() == Some(&wanted.file) {
+        if self.queue[index].client.is_none() && self.useless.contains(&wanted.file) {
             self.end_warm(index, false);
             return;
         }

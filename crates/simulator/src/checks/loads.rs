@@ -8,7 +8,7 @@ use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde_json::{Map, Value};
 
 use crate::broken::{Held, breach};
-use crate::store::{self, SPECS, Store};
+use crate::store::{self, SPECS};
 use crate::world::World;
 
 const GOOD: &str = "inv 6: only a file that was found good is loaded";
@@ -105,10 +105,10 @@ impl Loads {
     }
 
     /// A load has failed: where it must, nobody tries it again unasked.
-    pub(crate) fn failed(&mut self, model: Option<usize>, code: ErrorCode, store: &Store) {
-        if let (Some(model), ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) = (model, code)
+    pub(crate) fn failed(&mut self, tried: Option<(usize, u64)>, code: ErrorCode) {
+        if let Some((model, written_s)) = tried
+            && matches!(code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported)
         {
-            let written_s = store.written_s(model);
             let known = self.hopeless.entry(model).or_insert((written_s, 0));
             *known = (written_s, if known.0 == written_s { known.1 } else { 0 });
         }
