@@ -99,6 +99,11 @@ export class Bench {
     await this.workbench.closeNotifications();
   }
 
+  /** Keeps a picture of how a trial ended. */
+  async photograph(name) {
+    await this.workbench.photograph(`faults-${name.replaceAll(/\W+/gu, "-")}`);
+  }
+
   get page() {
     return this.workbench.page;
   }
@@ -127,7 +132,10 @@ export async function onBenches(trials, times, { each, open, trial }) {
       left -= 1;
       const turn = each - left;
       const well = await trials.run((note) => trial(bench, { number, turn, note }));
-      left = well ? left : 0;
+      if (!well) {
+        await bench.photograph?.(`${trials.kind} ${number}`).catch(() => undefined);
+        left = 0;
+      }
     }
   } finally {
     // What is wrong with the end of an IDE that has just failed is no news.

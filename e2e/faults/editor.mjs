@@ -24,7 +24,7 @@ const KINDS = {
   documents: async (times, all) => {
     const kinds = Object.keys(DOCUMENT_KINDS);
     const trials = kinds.map((kind) => new Trials(`documents: ${kind}`, { limited: false }));
-    all.push(...trials);
+    add(all, trials);
     await changeDocuments(trials, times);
   },
 };
@@ -32,9 +32,16 @@ const KINDS = {
 function one(kind, run) {
   return async (times, all) => {
     const trials = new Trials(kind);
-    all.push(trials);
+    add(all, [trials]);
     await run(trials, times);
   };
+}
+
+function add(all, added) {
+  all.push(...added);
+  for (const trials of added) {
+    trials.afterEach = () => keep(all);
+  }
 }
 
 const { values } = parseArgs({
@@ -54,7 +61,7 @@ if (!Number.isInteger(times) || times < 1 || unknown.length > 0) {
   process.exit(2);
 }
 
-/** Written after every kind, so that a run that is stopped leaves what it has. */
+/** Written after every trial, so that a run that is stopped leaves what it has. */
 function keep(all) {
   if (values.out !== undefined) {
     const kinds = Object.fromEntries(all.map((trials) => [trials.kind, trials]));

@@ -14,6 +14,8 @@ export class Trials {
   trials = 0;
   lost = 0;
   failures = [];
+  /** Called after every trial. */
+  afterEach = () => undefined;
   #failed = 0;
   #seconds = [];
   #others = new Map();
@@ -39,13 +41,17 @@ export class Trials {
       process.stderr.write(`${this.kind} ${this.trials}: ${seconds.toFixed(2)} s\n`);
       return true;
     } catch (error) {
+      // What follows the first line is for terminals.
+      const reason = error instanceof Lost ? error.message : error.message.split("\n")[0];
       this.lost += error instanceof Lost ? 1 : 0;
       this.#failed += 1;
       if (this.failures.length < FAILURES_MAX) {
-        this.failures.push({ trial: this.trials, reason: error.message });
+        this.failures.push({ trial: this.trials, reason });
       }
-      process.stderr.write(`${this.kind} ${this.trials}: ${error.message}\n`);
+      process.stderr.write(`${this.kind} ${this.trials}: ${reason}\n`);
       return false;
+    } finally {
+      this.afterEach();
     }
   }
 
