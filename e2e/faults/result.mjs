@@ -1,5 +1,7 @@
 /** What trials came to: counts, times, reasons; as a table and as plain data. */
 
+import { loadavg } from "node:os";
+
 /** Longest time until the text is back and the window works, in seconds. */
 export const LIMIT_S = 10;
 
@@ -32,6 +34,7 @@ export class Trials {
    */
   async run(body) {
     this.trials += 1;
+    this.#note("load", loadavg()[0]);
     try {
       const seconds = await body((name, value) => this.#note(name, value));
       this.#seconds.push(seconds);

@@ -2,9 +2,7 @@
  * The native window's processes are killed: the window program itself, and the process of the web
  * view that runs the page. The launcher, or the program, has to bring the window back with its text.
  */
-import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { promisify } from "node:util";
 
 import { Ide } from "../native/ide.mjs";
 import { Screen } from "../native/screen.mjs";
@@ -12,8 +10,6 @@ import { processesOf } from "../support/processes.mjs";
 import { until } from "../support/wait.mjs";
 import { hasBackup, marker, onBenches, QUIET } from "./bench.mjs";
 import { Lost } from "./result.mjs";
-
-const run = promisify(execFile);
 
 const FILE = "faults.txt";
 /** A place inside the text of the editor, clear of the side bar. */
@@ -61,12 +57,12 @@ async function windowTrial(bench, { number, turn, note }) {
   const { ide, screen } = bench;
   const line = await type(bench, number, note);
   const victim = VICTIMS[turn - 1];
-  const pid = await processNamed(bench, victim);
+  const pid = await ide.descendant(victim);
   const hosts = extensionHosts(ide.home);
   process.kill(pid, "SIGKILL");
   const since = Date.now();
   const seconds = () => (Date.now() - since) / 1000;
-  await until("the killed process is gone", async () => (await processNamed(bench, victim)) !== pid);
+  await until("the killed process is gone", async () => (await ide.descendant(victim)) !== pid);
   bench.window = await until("the window shows the file", async () => {
     const [window] = await screen.windows(FILE.replace(".", "\\."));
     return window;
@@ -123,16 +119,6 @@ async function copied({ screen, window }) {
   const text = await until("it is copied", copying, { seconds: KEYS_S }).catch(() => "");
   await screen.press("ctrl+End");
   return text;
-}
-
-/** The process of that name among the launcher's descendants; nothing where there is none. */
-async function processNamed({ ide }, name) {
-  const { stdout } = await run("ps", ["-eo", "pid=,ppid=,args="]);
-  const all = stdout.split("\n").map((line) => line.trim().split(/\s+/u));
-  const parents = new Map(all.map(([pid, parent]) => [pid, parent]));
-  const isOurs = (pid) => pid === String(ide.launcher.pid) || (parents.has(pid) && isOurs(parents.get(pid)));
-  const found = all.find(([pid, , program]) => program?.endsWith(`/${name}`) && isOurs(pid));
-  return found && Number(found[0]);
 }
 
 function extensionHosts(home) {

@@ -32,10 +32,10 @@ const SERVER_RESTARTS: usize = 3;
 /// How often windows are opened again in that time. Their text may be what crashes them.
 const WINDOW_RESTARTS: usize = 1;
 
-/// How long pages have to load themselves again from a new server, before they are made to. They
-/// begin within a second and keep what is not saved before; a page whose own load was cut off has
-/// no script that could.
-const RELOAD_TIME: Duration = Duration::from_secs(10);
+/// How long pages have until they begin to load themselves again from a new server, before they are
+/// made to. They do within a second or two, and keep what is not saved before; a page whose own load
+/// was cut off has no script that could.
+const RELOAD_TIME: Duration = Duration::from_secs(5);
 
 /// Pages that have to come to the new server.
 struct Reloading {
@@ -331,17 +331,19 @@ impl<'a> Session<'a> {
                 }
                 self.shows(window, url);
             }
-            window::Event::Moved { window, url } => self.shows(window, url),
+            window::Event::Moved { window, url } => {
+                self.has_come(window);
+                self.shows(window, url);
+            }
             window::Event::Closed { window } => {
                 self.windows.remove(&window);
                 self.has_come(window);
             }
-            window::Event::Loaded { window } => self.has_come(window),
             window::Event::Problem { message } => {
                 tracing::warn!(%message, "the window program has a problem");
                 (self.notice)(Notice::Problem(ErrorInfo::new(ErrorCode::EditorStart, message)));
             }
-            window::Event::Browser { .. } => {}
+            window::Event::Loaded { .. } | window::Event::Browser { .. } => {}
         }
     }
 
