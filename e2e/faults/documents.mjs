@@ -160,7 +160,9 @@ function unprotect(path) {
 
 /** Opens a file by mouse: the list of files to go to knows new ones only after a while. */
 async function openFromExplorer(workbench, name) {
-  const row = workbench.page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${name}"]`);
+  const row = workbench.page.locator(
+    `.explorer-folders-view .monaco-list-row[aria-label^="${name}"]`,
+  );
   await row.dblclick();
   await workbench.inFile(name);
 }

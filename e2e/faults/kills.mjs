@@ -107,7 +107,9 @@ async function recovered(bench, typed, since, note) {
   const taken = seconds();
   const text = await bench.text(FILE);
   if (text !== bench.expected) {
-    throw new Lost(`the document is ${JSON.stringify(text)}, not ${JSON.stringify(bench.expected)}`);
+    throw new Lost(
+      `the document is ${JSON.stringify(text)}, not ${JSON.stringify(bench.expected)}`,
+    );
   }
   if (bench.ide.read(FILE) !== bench.saved) {
     throw new Lost("the file on disk was changed");

@@ -81,7 +81,9 @@ async function windowTrial(bench, { number, turn, note }) {
   );
   const taken = seconds();
   if (text !== bench.expected) {
-    throw new Lost(`the document is ${JSON.stringify(text)}, not ${JSON.stringify(bench.expected)}`);
+    throw new Lost(
+      `the document is ${JSON.stringify(text)}, not ${JSON.stringify(bench.expected)}`,
+    );
   }
   if (ide.text(FILE) !== bench.saved) {
     throw new Lost("the file on disk was changed");
