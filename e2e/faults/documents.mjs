@@ -21,7 +21,7 @@ import { linesOf } from "../support/python.mjs";
 import { rest, until } from "../support/wait.mjs";
 import { KEYS } from "../support/workbench.mjs";
 import { Bench, marker, onBenches } from "./bench.mjs";
-import { Lost } from "./result.mjs";
+import { Lost, lost } from "./result.mjs";
 
 const ORIGINAL = readFileSync(join(SAMPLE, "inventory.py"), "utf8");
 /** The function that is improved. */
@@ -131,9 +131,9 @@ async function documentTrial(bench, change, { number }) {
     const wanted = await change(trial);
     await bench.page.bringToFront();
     signal(bench.worker, "SIGCONT");
-    const applied = await outcome(trial);
+    const accepted = await outcome(trial);
     const seconds = (Date.now() - since) / 1000;
-    await check(trial, wanted, applied);
+    await check(trial, wanted, accepted);
     trial.release?.();
     await tidy(trial, wanted);
     return seconds;
@@ -180,59 +180,48 @@ async function begin({ bench, workbench, name }) {
 }
 
 /**
- * Waits for what comes of the request, and accepts it where there is a diff. Whether that went
- * through: the diff is gone then.
+ * Waits for what comes of the request, and accepts it where there is a diff. Whether there was one:
+ * it may still be refused, or be in the editor and not be saved.
  */
 async function outcome({ workbench }) {
   await workbench.noNotification(/^Improving /u);
   const isDiff = async () => (await workbench.tabs()).some((tab) => tab.startsWith("Improve "));
-  const end = await until(
-    "a diff or an error is shown",
-    async () => {
-      if (await isDiff()) {
-        return "diff";
-      }
-      const told = await workbench.notifications();
-      return told.length > 0 && "told";
-    },
-    { seconds: OUTCOME_S },
-  );
-  if (end === "told") {
+  const told = async () => (await workbench.notifications()).length > 0;
+  const shown = async () => (await isDiff()) || (await told());
+  await until("a diff or an error is shown", shown, { seconds: OUTCOME_S });
+  if (!(await isDiff())) {
     return false;
   }
   await workbench.openTab(/^Improve /u);
   await workbench.closeNotifications();
   await workbench.press(KEYS.apply);
-  return await until("the edit is applied or refused", async () => {
-    if (!(await isDiff())) {
-      return "applied";
-    }
-    return (await workbench.notifications()).length > 0 && "refused";
-  }).then((answer) => answer === "applied");
+  const decided = async () => !(await isDiff()) || (await told());
+  await until("the edit is accepted or refused", decided, { seconds: OUTCOME_S });
+  return true;
 }
 
-async function check(trial, wanted, applied) {
+async function check(trial, wanted, accepted) {
   const { workbench, bench, name, path } = trial;
   await workbench.closeNotifications();
   const disk = existsSync(path) ? readFileSync(path, "utf8") : undefined;
   if (wanted.moved !== undefined && readFileSync(wanted.moved, "utf8") !== ORIGINAL) {
     throw new Lost("the renamed file was changed");
   }
-  if (wanted.disk === undefined && disk !== undefined && !applied) {
+  if (wanted.disk === undefined && disk !== undefined && !accepted) {
     throw new Lost(`a file is there again with ${JSON.stringify(disk)}`);
   }
   if (wanted.disk !== undefined) {
-    compare("on disk", disk, wanted.disk, { applied, follows: wanted.saves });
+    compare("on disk", disk, wanted.disk, { accepted, follows: wanted.saves });
   }
   if (wanted.editor !== undefined) {
     await workbench.openTab(name);
     const text = await bench.openText();
-    compare("in the editor", text, wanted.editor, { applied, follows: wanted.follows });
+    compare("in the editor", text, wanted.editor, { accepted, follows: wanted.follows });
   }
 }
 
 /** Fails unless the text is the user's, or that with the accepted edit in its place. */
-function compare(where, text, wanted, { applied, follows }) {
+function compare(where, text, wanted, { accepted, follows }) {
   if (text === wanted) {
     return;
   }
@@ -241,8 +230,8 @@ function compare(where, text, wanted, { applied, follows }) {
   const at = wanted.indexOf(original);
   const [head, tail] = [wanted.slice(0, at), wanted.slice(at + original.length)];
   const isEdited = at >= 0 && text?.startsWith(head) && text.endsWith(tail);
-  if (!applied || follows !== true || !isEdited) {
-    throw new Lost(`the text ${where} is ${JSON.stringify(text)}, not ${JSON.stringify(wanted)}`);
+  if (!accepted || follows !== true || !isEdited) {
+    throw lost(where, text, wanted);
   }
 }
 

@@ -9,7 +9,7 @@ import { signal } from "../support/processes.mjs";
 import { rest, until } from "../support/wait.mjs";
 import { READY } from "../support/workbench.mjs";
 import { Bench, hasBackup, marker, onBenches } from "./bench.mjs";
-import { Lost } from "./result.mjs";
+import { Lost, lost } from "./result.mjs";
 
 const FILE = "faults.txt";
 const SERVER = /server-main\.js/u;
@@ -107,9 +107,7 @@ async function recovered(bench, typed, since, note) {
   const taken = seconds();
   const text = await bench.text(FILE);
   if (text !== bench.expected) {
-    throw new Lost(
-      `the document is ${JSON.stringify(text)}, not ${JSON.stringify(bench.expected)}`,
-    );
+    throw lost("in the editor", text, bench.expected);
   }
   if (bench.ide.read(FILE) !== bench.saved) {
     throw new Lost("the file on disk was changed");

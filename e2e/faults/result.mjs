@@ -8,8 +8,21 @@ export const LIMIT_S = 10;
 /** How many reasons of one kind are kept. */
 const FAILURES_MAX = 20;
 
+/** How much of two texts is shown where they begin to differ, in characters. */
+const SHOWN = 80;
+
 /** A document that is not what its user left. */
 export class Lost extends Error {}
+
+/** The same with the place where the text begins to differ. */
+export function lost(where, text, wanted) {
+  const all = [...wanted];
+  const first = all.findIndex((letter, index) => [...(text ?? "")][index] !== letter);
+  const at = first < 0 ? all.length : first;
+  const shown = (value) => JSON.stringify([...value].slice(at, at + SHOWN).join(""));
+  const now = text === undefined ? "not there" : shown(text);
+  return new Lost(`the text ${where} is from character ${at} on ${now}, not ${shown(wanted)}`);
+}
 
 /** The trials of one kind. */
 export class Trials {

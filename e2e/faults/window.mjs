@@ -9,7 +9,7 @@ import { Screen } from "../native/screen.mjs";
 import { processesOf } from "../support/processes.mjs";
 import { until } from "../support/wait.mjs";
 import { hasBackup, marker, onBenches, QUIET } from "./bench.mjs";
-import { Lost } from "./result.mjs";
+import { Lost, lost } from "./result.mjs";
 
 const FILE = "faults.txt";
 /** A place inside the text of the editor, clear of the side bar. */
@@ -73,7 +73,7 @@ async function windowTrial(bench, { number, turn, note }) {
     text = await copied(bench);
     return text.includes(line);
   }).catch(() => {
-    throw new Lost(`the document is ${JSON.stringify(text)}, without ${line}`);
+    throw lost("in the editor", text, bench.expected);
   });
   note(`textSeconds ${victim}`, seconds());
   await until("the window has an extension host of its own", () =>
@@ -81,9 +81,7 @@ async function windowTrial(bench, { number, turn, note }) {
   );
   const taken = seconds();
   if (text !== bench.expected) {
-    throw new Lost(
-      `the document is ${JSON.stringify(text)}, not ${JSON.stringify(bench.expected)}`,
-    );
+    throw lost("in the editor", text, bench.expected);
   }
   if (ide.text(FILE) !== bench.saved) {
     throw new Lost("the file on disk was changed");
