@@ -16,12 +16,12 @@ export class Lost extends Error {}
 
 /** The same with the place where the text begins to differ. */
 export function lost(where, text, wanted) {
-  const all = [...wanted];
-  const first = all.findIndex((letter, index) => [...(text ?? "")][index] !== letter);
-  const at = first < 0 ? all.length : first;
-  const shown = (value) => JSON.stringify([...value].slice(at, at + SHOWN).join(""));
-  const now = text === undefined ? "not there" : shown(text);
-  return new Lost(`the text ${where} is from character ${at} on ${now}, not ${shown(wanted)}`);
+  const [is, should] = [[...(text ?? "")], [...wanted]];
+  const first = should.findIndex((letter, index) => is[index] !== letter);
+  const at = first < 0 ? should.length : first;
+  const shown = (letters) => JSON.stringify(letters.slice(at, at + SHOWN).join(""));
+  const now = text === undefined ? "not there" : shown(is);
+  return new Lost(`the text ${where} is from character ${at} on ${now}, not ${shown(should)}`);
 }
 
 /** The trials of one kind. */
