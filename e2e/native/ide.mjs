@@ -107,6 +107,16 @@ export class Ide {
 		return found.stdout.trim().split('\n').filter(line => line !== '').map(Number);
 	}
 
+	/** Process id of a program of that name below the launcher; nothing where none runs. */
+	async descendant(name) {
+		const { stdout } = await run('ps', ['-eo', 'pid=,ppid=,args=']);
+		const all = stdout.split('\n').map(line => line.trim().split(/\s+/u));
+		const parents = new Map(all.map(([pid, parent]) => [pid, parent]));
+		const isOurs = pid => pid === String(this.launcher.pid) || (parents.has(pid) && isOurs(parents.get(pid)));
+		const found = all.find(([pid, , program]) => program?.endsWith(`/${name}`) && isOurs(pid));
+		return found && Number(found[0]);
+	}
+
 	/**
 	 * Whether the editor has a backup that holds the text and has not been written for a while: it
 	 * writes one a second after the last key.

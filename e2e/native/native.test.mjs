@@ -161,6 +161,17 @@ describe('unsaved text', () => {
 		await saveInNewWindow(ide, 'window killed');
 	});
 
+	story('survives a kill of the process that runs the page', async ide => {
+		await typeUnsaved(ide, 'page killed');
+		const pid = await ide.descendant('WebKitWebProcess');
+		process.kill(pid, 'SIGKILL');
+		await until('another process runs the page', async () => {
+			const now = await ide.descendant('WebKitWebProcess');
+			return now !== undefined && now !== pid;
+		});
+		await saveInNewWindow(ide, 'page killed');
+	});
+
 	story('survives a kill of the editor server', async ide => {
 		await typeUnsaved(ide, 'server killed');
 		const [pid] = await ide.children('server-main.js');

@@ -7,6 +7,7 @@
 mod address;
 mod budget;
 mod desktop;
+mod health;
 mod instance;
 mod log;
 mod memory;

@@ -1,5 +1,6 @@
 //! The editor server: VS Code's own server, run by the bundled Node.js. Starts it, learns its
-//! port from what it prints, and keeps its output in the log with the token taken out.
+//! port from what it prints, keeps its output in the log with the token taken out, and ends it
+//! where it hangs.
 //!
 //! Whether it is started again after a crash is the session's business.
 
@@ -15,6 +16,7 @@ use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 
 use crate::Setup;
 use crate::address::Token;
+use crate::health;
 use crate::log::{LINE_BYTES_MAX, Log};
 use crate::process::Group;
 
@@ -103,7 +105,9 @@ impl Server {
         match wait_for_port(&port, &group) {
             Ok(port) => {
                 let _ = started.send(());
-                Ok(Self { group, address: SocketAddr::new(wanted.ip(), port) })
+                let address = SocketAddr::new(wanted.ip(), port);
+                kill_when_hung(address, &group, log);
+                Ok(Self { group, address })
             }
             Err(why) => {
                 group.kill();
@@ -118,6 +122,16 @@ impl Server {
     pub(crate) fn stop(&self) {
         self.group.stop(STOP_TIME);
     }
+}
+
+/// A server that hangs is made one that has ended, which the session knows what to do about.
+fn kill_when_hung(address: SocketAddr, group: &Group, log: &Arc<Log>) {
+    let log = Arc::clone(log);
+    health::watch(address, group.clone(), move |group| {
+        tracing::warn!("the editor server hangs");
+        log.line("[the editor server does not answer any more and is killed]");
+        group.kill();
+    });
 }
 
 /// An error that tells where more is to be read.

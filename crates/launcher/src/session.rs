@@ -4,7 +4,7 @@
 //! Every event comes through one channel from the threads that watch the server, the window
 //! program, the socket and the signals, so that nothing here needs a lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -31,6 +31,17 @@ const CRASH_TIME: Duration = Duration::from_secs(300);
 const SERVER_RESTARTS: usize = 3;
 /// How often windows are opened again in that time. Their text may be what crashes them.
 const WINDOW_RESTARTS: usize = 1;
+
+/// How long pages have until they begin to load themselves again from a new server, before they are
+/// made to. They do within a second or two, and keep what is not saved before; a page whose own load
+/// was cut off has no script that could.
+const RELOAD_TIME: Duration = Duration::from_secs(5);
+
+/// Pages that have to come to the new server.
+struct Reloading {
+    by: Instant,
+    missing: BTreeSet<u32>,
+}
 
 /// Everything that can happen. The numbers tell a process from the one it replaced.
 enum Event {
@@ -60,6 +71,8 @@ struct Session<'a> {
     server: Option<Server>,
     server_generation: u32,
     server_crashes: Budget,
+    /// Of the server that was started again last.
+    reloading: Option<Reloading>,
     desktop: Option<Desktop>,
     desktop_generation: u32,
     desktop_crashes: Budget,
@@ -145,6 +158,7 @@ impl<'a> Session<'a> {
             server: None,
             server_generation: 0,
             server_crashes: Budget::new(SERVER_RESTARTS, CRASH_TIME),
+            reloading: None,
             desktop: None,
             desktop_generation: 0,
             desktop_crashes: Budget::new(WINDOW_RESTARTS, CRASH_TIME),
@@ -168,8 +182,25 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// The next event; sees to pages that have not loaded themselves again meanwhile.
+    fn next(&mut self, receiver: &mpsc::Receiver<Event>) -> Option<Event> {
+        if let Some(reloading) = &self.reloading {
+            let time = reloading.by.saturating_duration_since(Instant::now());
+            match receiver.recv_timeout(time) {
+                Ok(event) => return Some(event),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+            self.reloading = None;
+            if let Some(desktop) = &mut self.desktop {
+                desktop.send(&Command::Reload);
+            }
+        }
+        receiver.recv().ok()
+    }
+
     fn handle_all(&mut self, receiver: &mpsc::Receiver<Event>) -> Result<Outcome, ErrorInfo> {
-        while let Ok(event) = receiver.recv() {
+        while let Some(event) = self.next(receiver) {
             match event {
                 Event::ServerEnded { generation, status }
                     if generation == self.server_generation =>
@@ -300,13 +331,28 @@ impl<'a> Session<'a> {
                 }
                 self.shows(window, url);
             }
-            window::Event::Moved { window, url } => self.shows(window, url),
-            window::Event::Closed { window } => drop(self.windows.remove(&window)),
+            window::Event::Moved { window, url } => {
+                self.has_come(window);
+                self.shows(window, url);
+            }
+            window::Event::Closed { window } => {
+                self.windows.remove(&window);
+                self.has_come(window);
+            }
             window::Event::Problem { message } => {
                 tracing::warn!(%message, "the window program has a problem");
                 (self.notice)(Notice::Problem(ErrorInfo::new(ErrorCode::EditorStart, message)));
             }
             window::Event::Loaded { .. } | window::Event::Browser { .. } => {}
+        }
+    }
+
+    /// A window needs no more reloading.
+    fn has_come(&mut self, window: u32) {
+        let Some(reloading) = &mut self.reloading else { return };
+        reloading.missing.remove(&window);
+        if reloading.missing.is_empty() {
+            self.reloading = None;
         }
     }
 
@@ -328,9 +374,9 @@ impl<'a> Session<'a> {
             Ok(()) => {
                 (self.notice)(Notice::ServerRestarted);
                 // The new server does not know the pages of the old one.
-                if let Some(desktop) = &mut self.desktop {
-                    desktop.send(&Command::Reload);
-                }
+                let missing: BTreeSet<u32> = self.windows.keys().copied().collect();
+                let by = Instant::now() + RELOAD_TIME;
+                self.reloading = (!missing.is_empty()).then_some(Reloading { by, missing });
             }
             Err(error) => {
                 let told = error.clone().with_hint(
@@ -349,6 +395,7 @@ impl<'a> Session<'a> {
     fn windows_ended(&mut self, status: ExitStatus) -> Result<(), ErrorInfo> {
         tracing::warn!(%status, "the window program ended");
         self.desktop = None;
+        self.reloading = None;
         let lost: Vec<String> =
             std::mem::take(&mut self.windows).into_values().chain(self.opening.drain(..)).collect();
         let address = self.server.as_ref().map(|server| server.address);

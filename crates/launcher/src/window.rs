@@ -33,8 +33,8 @@ pub enum Command {
         /// The number from [`Event::Opened`].
         window: u32,
     },
-    /// Load every page again, because the editor server is a new one. A page with text that is
-    /// not backed up asks first.
+    /// Load every page again, because the editor server is a new one and a page has not done so by
+    /// itself. A page with text that is not backed up asks first.
     Reload,
     /// Close every window. Unsaved text stays in the editor's backups.
     Quit,

@@ -1,0 +1,123 @@
+//! Whether the editor server still answers. One that hangs does not end, so nothing else would
+//! notice: it is asked for its version now and then, and told to be hung when it stays silent.
+//!
+//! Asks over loopback only and speaks no more HTTP than it needs. What is done about a silence is
+//! decided by whoever starts the watch.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::process::Group;
+
+/// How often it is asked.
+const EVERY: Duration = Duration::from_secs(2);
+/// How long one answer may take. A server that works needs some milliseconds.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
+/// How long it may be silent. A busy machine delays answers, but not that long; a user waits.
+const SILENCE_TIME: Duration = Duration::from_secs(10);
+/// More than this between two questions: the machine slept or we were stopped ourselves.
+const GAP_TIME: Duration = Duration::from_secs(8);
+
+/// The server's silence so far. The time is passed in.
+#[derive(Debug, Default)]
+struct Silence {
+    since: Option<Instant>,
+    last: Option<Instant>,
+}
+
+impl Silence {
+    /// Notes whether a question was answered. Whether the server is hung.
+    fn note(&mut self, now: Instant, answered: bool) -> bool {
+        let gap = self.last.replace(now).is_some_and(|last| now - last > GAP_TIME);
+        if answered || gap {
+            self.since = None;
+        }
+        if answered {
+            return false;
+        }
+        now - *self.since.get_or_insert(now) >= SILENCE_TIME
+    }
+}
+
+/// Watches on a thread of its own until the group has ended; calls `on_hang` once at most.
+pub(crate) fn watch(
+    address: SocketAddr,
+    group: Group,
+    on_hang: impl FnOnce(&Group) + Send + 'static,
+) {
+    let watch = move || {
+        let mut silence = Silence::default();
+        while !group.wait(EVERY) {
+            let answered = answers(address, ANSWER_TIME);
+            if silence.note(Instant::now(), answered) {
+                return on_hang(&group);
+            }
+        }
+    };
+    let spawned = std::thread::Builder::new().name("server-health".to_owned()).spawn(watch);
+    if let Err(error) = spawned {
+        tracing::warn!(%error, "the editor server's health can't be watched");
+    }
+}
+
+/// Whether an HTTP server says anything within the time.
+fn answers(address: SocketAddr, time: Duration) -> bool {
+    let ask = || -> io::Result<usize> {
+        let mut stream = TcpStream::connect_timeout(&address, time)?;
+        stream.set_read_timeout(Some(time))?;
+        stream.set_write_timeout(Some(time))?;
+        write!(stream, "GET /version HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        // Any answer shows that it works.
+        stream.read(&mut [0_u8; 16])
+    };
+    ask().is_ok_and(|bytes| bytes > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Feeds answers, each so many seconds after the start; gives when it was called hung.
+    fn hung_at(answers: &[(u64, bool)]) -> Option<u64> {
+        let start = Instant::now();
+        let mut silence = Silence::default();
+        let at = |s| start + Duration::from_secs(s);
+        answers.iter().find(|&&(s, answered)| silence.note(at(s), answered)).map(|&(s, _)| s)
+    }
+
+    #[test]
+    fn ten_seconds_of_silence_are_a_hang_and_one_answer_forgives() {
+        let silent = [(0, true), (4, false), (8, false), (12, false), (14, false)];
+        assert_eq!(hung_at(&silent), Some(14));
+        let late = [(0, false), (4, false), (8, true), (12, false), (16, false), (20, false)];
+        assert_eq!(hung_at(&late), None);
+    }
+
+    #[test]
+    fn a_sleep_of_the_machine_is_no_silence_of_the_server() {
+        let slept = [(0, true), (4, false), (3_600, false), (3_604, false), (3_608, false)];
+        assert_eq!(hung_at(&slept), None);
+        let hung_after_sleep = [(0, true), (3_600, false), (3_605, false), (3_610, false)];
+        assert_eq!(hung_at(&hung_after_sleep), Some(3_610));
+    }
+
+    #[test]
+    fn a_server_that_takes_connections_and_says_nothing_does_not_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        // The system takes the connection although nobody accepts it, as with a stopped server.
+        assert!(!answers(address, Duration::from_millis(50)));
+        let serving = std::thread::spawn(move || {
+            // The first one is the connection that was given up above.
+            for stream in listener.incoming().take(2) {
+                let _ = stream.unwrap().write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            }
+        });
+        assert!(answers(address, Duration::from_secs(10)));
+        serving.join().unwrap();
+        assert!(!answers(address, Duration::from_secs(1)), "nobody listens any more");
+    }
+}

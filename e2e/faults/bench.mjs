@@ -1,0 +1,146 @@
+/**
+ * One IDE with one window in Chromium, for many trials; and what trials ask of it: the whole text
+ * of a document as the user has it, its backup, whether the extension answers.
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { Browser } from "../support/browser.mjs";
+import { Ide } from "../support/ide.mjs";
+import { processesOf } from "../support/processes.mjs";
+import { until } from "../support/wait.mjs";
+import { KEYS, READY, Workbench } from "../support/workbench.mjs";
+
+const MOD = process.platform === "darwin" ? "Meta" : "Control";
+
+/** Nothing that types by itself, so that a text is what was typed. */
+export const QUIET = {
+  "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
+  "files.autoSave": "off",
+  "window.confirmBeforeClose": "never",
+};
+
+/** The user's own settings of the editor in a private installation. */
+export function writeSettings(home, values) {
+  const folder = join(home, "editor/user/User");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "settings.json"), JSON.stringify(values));
+}
+
+/** Whether one of the editor's backups in a private installation holds the text. */
+export function hasBackup(home, text) {
+  const folder = join(home, "editor/user/User/Backups");
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .some((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8").includes(text));
+}
+
+/** A text that no trial before has typed. */
+export function marker(trial) {
+  return `trial ${trial} ${Math.random().toString(36).slice(2)}`;
+}
+
+/** See the module. */
+export class Bench {
+  static async open() {
+    const bench = new Bench();
+    bench.ide = new Ide();
+    writeSettings(bench.ide.home, QUIET);
+    try {
+      bench.url = await bench.ide.start();
+      bench.browser = await Browser.open();
+      bench.workbench = await bench.window();
+    } catch (error) {
+      await bench.close().catch(() => undefined);
+      throw error;
+    }
+    return bench;
+  }
+
+  /** One more window. */
+  async window() {
+    const workbench = new Workbench(await this.browser.page());
+    await workbench.open(this.url, { first: this.browser.context.pages().length === 1 });
+    return workbench;
+  }
+
+  /** The process of this installation whose command line fits; nothing where there is none. */
+  process(pattern) {
+    return processesOf(this.ide.home).find(({ command }) => pattern.test(command))?.pid;
+  }
+
+  /** The whole text of the file, from the editor itself. */
+  async text(name) {
+    await this.workbench.openFile(name);
+    return await this.openText();
+  }
+
+  /** The same of the file that has the focus, by the clipboard. */
+  async openText() {
+    await this.page.evaluate(() => navigator.clipboard.writeText(""));
+    const copied = await until("the text is copied", async () => {
+      await this.workbench.press(`${MOD}+KeyA`);
+      await this.workbench.press(`${MOD}+KeyC`);
+      return await this.page.evaluate(() => navigator.clipboard.readText());
+    });
+    await this.workbench.press(`${MOD}+End`);
+    return copied;
+  }
+
+  /** Waits until a command of the extension answers; it has to be running for that. */
+  async extensionAnswers() {
+    await this.workbench.status(READY);
+    await until("a command of the extension answers", async () => {
+      await this.workbench.press(KEYS.explain);
+      const told = this.workbench.notification(/Select the code to explain first\./u);
+      return await Promise.race([told, this.page.waitForTimeout(3_000)]);
+    });
+    await this.workbench.closeNotifications();
+  }
+
+  /** Keeps a picture of how a trial ended. */
+  async photograph(name) {
+    await this.workbench.photograph(`faults-${name.replaceAll(/\W+/gu, "-")}`);
+  }
+
+  get page() {
+    return this.workbench.page;
+  }
+
+  async close() {
+    await this.browser?.close();
+    await this.ide.stop();
+  }
+}
+
+/**
+ * Runs trials on one IDE after the other, `each` of them on one; after a failed one on a fresh one.
+ * `open` gives a bench, `trial(bench, number, note)` the seconds.
+ */
+export async function onBenches(trials, times, { each, open, trial }) {
+  let bench;
+  let left = 0;
+  try {
+    for (let number = 1; number <= times; number += 1) {
+      if (left === 0) {
+        await bench?.close();
+        bench = undefined;
+        bench = await open();
+        left = each;
+      }
+      left -= 1;
+      const turn = each - left;
+      const well = await trials.run((note) => trial(bench, { number, turn, note }));
+      if (!well) {
+        await bench.photograph?.(`${trials.kind} ${number}`).catch(() => undefined);
+        left = 0;
+      }
+    }
+  } finally {
+    // What is wrong with the end of an IDE that has just failed is no news.
+    await bench?.close().catch((error) => {
+      process.stderr.write(`${error.message}\n`);
+    });
+  }
+}
