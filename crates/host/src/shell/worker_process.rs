@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use command_fds::{CommandFdExt as _, FdMapping};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use localcoder_protocol::{EXCHANGE_FD, ErrorCode, ErrorInfo, WORKER_ENVIRONMENT};
-use localcoder_transport::{Message, Outbox, spawn_reader, spawn_writer};
+use localcoder_transport::{Message, Outbox, ReadError, spawn_reader, spawn_writer};
 
 use super::orphans::Orphans;
 use super::{Input, oom};
@@ -26,6 +26,10 @@ const SIGKILL: i32 = 9;
 const WORKER_EXCHANGE_FD: i32 = 3;
 /// Lines of a worker's stderr kept for the report of its end.
 const LAST_LINES: usize = 40;
+/// Longest piece of a line; what llama.cpp prints is far shorter.
+const LINE_BYTES_MAX: u64 = 4 * 1024;
+/// What one worker's stderr may add to the log: some dozens of loads.
+const LOGGED_BYTES_MAX: usize = 1024 * 1024;
 
 type Shared<T> = Arc<Mutex<T>>;
 
@@ -185,16 +189,21 @@ impl Spawner {
             Running { outbox: Some(outbox), child: Arc::clone(&child), exchange, unwanted: false };
         lock(&self.table).running.insert(generation, running);
         let (sender, table) = (self.sender.clone(), Arc::clone(&self.table));
+        let mut broken = None;
         spawn_reader("worker", stdout, move |message| {
             let event = match message {
                 Some(Ok(message)) => Event::WorkerMessage { generation, message },
                 Some(Err(error)) => {
                     tracing::error!(generation, %error, "the worker wrote nonsense");
+                    if let ReadError::Frame(error) = error {
+                        broken = Some(error.to_string());
+                    }
                     return true;
                 }
                 None => {
                     let running = lock(&table).running.remove(&generation);
                     let mut ending = end(&child, &last_lines);
+                    blame_protocol(&mut ending, broken.take());
                     // One that the host ended is no news; its end is told by a signal all the same.
                     if running.is_some_and(|running| !running.unwanted) {
                         blame_memory(&mut ending, killed_before);
@@ -235,21 +244,39 @@ fn collect_lines(generation: u64, stderr: ChildStderr) -> Receiver<Vec<String>> 
         .name("worker-stderr".to_owned())
         .spawn(move || {
             let mut lines = VecDeque::new();
-            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-                if line.is_empty() {
-                    continue;
+            let mut logged = 0;
+            for_each_line(BufReader::new(stderr), |line| {
+                if logged < LOGGED_BYTES_MAX {
+                    tracing::info!(target: "worker", generation, "{line}");
+                    logged += line.len();
+                    if logged >= LOGGED_BYTES_MAX {
+                        tracing::warn!(generation, "what this worker says is logged no longer");
+                    }
                 }
-                tracing::info!(target: "worker", generation, "{line}");
                 if lines.len() == LAST_LINES {
                     lines.pop_front();
                 }
                 lines.push_back(line);
-            }
+            });
             let _ = sender.send(lines.into());
         })
         .expect("the system gives a thread");
     receiver
+}
+
+/// Calls for each line that is not empty, until the end. One that is too long comes in pieces.
+fn for_each_line(mut reader: impl BufRead, mut told: impl FnMut(String)) {
+    loop {
+        let mut line = Vec::new();
+        match reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+        if !line.is_empty() {
+            told(line);
+        }
+    }
 }
 
 /// A worker that closed its protocol is of no use: it is killed if it still runs. One that was
@@ -274,6 +301,13 @@ fn end(child: &Shared<Child>, last_lines: &Receiver<Vec<String>>) -> WorkerEndin
             let description = format!("its exit status is unknown: {error}");
             WorkerEnding { description, last_lines, ..WorkerEnding::default() }
         }
+    }
+}
+
+/// Says so where we have killed a worker that did not speak its protocol any more.
+fn blame_protocol(ending: &mut WorkerEnding, broken: Option<String>) {
+    if let Some(broken) = broken.filter(|_| ending.description == KILLED) {
+        ending.description = format!("it was ended because it can't be understood: {broken}");
     }
 }
 
@@ -303,4 +337,29 @@ fn describe(status: ExitStatus) -> String {
 
 fn lock<T>(shared: &Shared<T>) -> std::sync::MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_never_ends_comes_in_pieces() {
+        let longest = usize::try_from(LINE_BYTES_MAX).unwrap();
+        let text = format!("one\n\n{}\r\nlast", "x".repeat(2 * longest + 5));
+        let mut lengths = Vec::new();
+        for_each_line(text.as_bytes(), |line| lengths.push(line.len()));
+        assert_eq!(lengths, [3, longest, longest, 5, 4]);
+    }
+
+    #[test]
+    fn who_can_not_be_understood_was_not_killed_for_memory() {
+        let killed = || WorkerEnding { description: KILLED.to_owned(), ..WorkerEnding::default() };
+        let mut ending = killed();
+        blame_protocol(&mut ending, Some("no colon".to_owned()));
+        assert!(ending.description.contains("no colon"), "{}", ending.description);
+        let mut ending = killed();
+        blame_protocol(&mut ending, None);
+        assert_eq!(ending.description, KILLED);
+    }
 }

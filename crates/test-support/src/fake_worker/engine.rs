@@ -112,8 +112,7 @@ fn load(shared: &Shared, params: &LoadModelParams) -> Result<LoadModelAnswer, Er
     }
     shared.loaded.store(true, Ordering::Release);
     shared.note("loaded");
-    let memory =
-        MemoryUse { weights_bytes: 4 << 20, kv_bytes: 1 << 20, compute_bytes: 1 << 20 };
+    let memory = MemoryUse { weights_bytes: 4 << 20, kv_bytes: 1 << 20, compute_bytes: 1 << 20 };
     Ok(LoadModelAnswer {
         worker,
         context_tokens: params.profile.context_tokens,
@@ -132,7 +131,10 @@ fn generate(shared: &Shared, id: Id, params: Value) {
     shared.answer::<WorkerGenerate>(id, result);
 }
 
-fn write(shared: &Shared, params: &WorkerGenerateParams) -> Result<WorkerGenerateAnswer, ErrorInfo> {
+fn write(
+    shared: &Shared,
+    params: &WorkerGenerateParams,
+) -> Result<WorkerGenerateAnswer, ErrorInfo> {
     let request_id = params.request_id;
     prefill(shared, params)?;
     let pieces = pieces(shared, params);
@@ -191,7 +193,11 @@ fn pieces(shared: &Shared, params: &WorkerGenerateParams) -> Vec<String> {
     let number = params.request_id;
     if !params.draft.is_empty() {
         let ends = params.stop.iter().filter_map(|stop| params.draft.find(stop.as_str())).min();
-        let code = params.draft[..ends.unwrap_or(params.draft.len())].replacen('0', &number.to_string(), 1);
+        let code = params.draft[..ends.unwrap_or(params.draft.len())].replacen(
+            '0',
+            &number.to_string(),
+            1,
+        );
         return code.split_inclusive([' ', '\n']).map(str::to_owned).collect();
     }
     let prompt = match &params.prompt {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use localcoder_protocol::{ErrorCode, ErrorInfo, Token, TokenParams, WorkerId};
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, Token, TokenParams, WorkerId};
 use localcoder_transport::{Id, Message};
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::{Value, json};
@@ -102,6 +102,7 @@ fn load_error(code: &str) -> ErrorInfo {
     ErrorInfo::new(code, "the model could not be loaded")
         .with_cause("an injected failure")
         .with_hint("choose another model")
+        .with_action(ErrorAction::OpenSettings)
 }
 
 /// Half of it in lines, half of it in a single one that never ends.
@@ -122,10 +123,8 @@ fn nonsense(shared: &Shared) {
     for frame in [&b"{"[..], b"[]", b"null", br#"{"jsonrpc":"2.0"}"#, br#"{"jsonrpc":"1.0"}"#] {
         shared.write_frame(frame);
     }
-    let notification = |method: &str, params: Value| Message::Notification {
-        method: method.to_owned(),
-        params,
-    };
+    let notification =
+        |method: &str, params: Value| Message::Notification { method: method.to_owned(), params };
     shared.send(&notification("tokens", json!({"text": 1})));
     shared.send(&notification("token", json!({"text": 1})));
     shared.send(&notification("loadProgress", json!([])));

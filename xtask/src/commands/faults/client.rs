@@ -83,10 +83,7 @@ impl Raw<'_> {
             raw: true,
             max_tokens: self.max_tokens,
             stop: Vec::new(),
-            sampling: SamplingParams {
-                temperature: self.temperature,
-                ..SamplingParams::default()
-            },
+            sampling: SamplingParams { temperature: self.temperature, ..SamplingParams::default() },
             model: self.model.map(str::to_owned),
             settings: Map::new(),
         }

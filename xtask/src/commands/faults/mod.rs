@@ -78,10 +78,14 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let chosen: Vec<Run> = match what.as_str() {
         "downloads" => vec![downloads],
         "editor" => vec![editor],
-        "all" => [downloads as Run, editor].into_iter().chain(KINDS.iter().map(|it| it.1)).collect(),
+        "all" => {
+            [downloads as Run, editor].into_iter().chain(KINDS.iter().map(|it| it.1)).collect()
+        }
         name => match KINDS.iter().find(|(kind, _)| *kind == name) {
             Some((_, run)) => vec![*run],
-            None => bail!("there are `faults downloads`, `worker`, `memory`, `host`, `editor`, `all`"),
+            None => {
+                bail!("there are `faults downloads`, `worker`, `memory`, `host`, `editor`, `all`")
+            }
         },
     };
     if !built {

@@ -155,7 +155,8 @@ pub(super) fn half_frame(number: usize) -> Result<Verdict> {
     if number.is_multiple_of(2) {
         half.write_all(&hello())?;
     }
-    let parts: [&[u8]; 3] = [b"C", b"Content-Length: 100\r\n", b"Content-Length: 100\r\n\r\n{\"a\":"];
+    let parts: [&[u8]; 3] =
+        [b"C", b"Content-Length: 100\r\n", b"Content-Length: 100\r\n\r\n{\"a\":"];
     half.write_all(parts[number % parts.len()])?;
     let begun = Instant::now();
     if !closes(&mut half, HALF_FRAME_WITHIN) {
@@ -193,9 +194,9 @@ pub(super) fn large_before_hello(_: usize) -> Result<Verdict> {
 pub(super) fn slow_reader(_: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let script = Script {
-        per_token_ms: Some(0),
+        per_token_ms: Some(2),
         tokens: Some(1_000_000),
-        token_bytes: Some(64 * 1024),
+        token_bytes: Some(4 * 1024),
         ..Script::default()
     };
     // Deltas come so much more often then.

@@ -91,7 +91,8 @@ pub(super) struct Holds {
 pub(super) fn holds(pid: u32) -> Option<Holds> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let count = |folder: &str| Some(std::fs::read_dir(format!("/proc/{pid}/{folder}")).ok()?.count());
+    let count =
+        |folder: &str| Some(std::fs::read_dir(format!("/proc/{pid}/{folder}")).ok()?.count());
     Some(Holds {
         memory_kib: memory.split_whitespace().next()?.parse().ok()?,
         descriptors: count("fd")?,

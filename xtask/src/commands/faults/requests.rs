@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result};
 use localcoder_protocol::{Cancel, CancelParams, ErrorCode, Generate};
 use localcoder_test_support::downloads::Random;
 
+use super::Amount;
 use super::client::{Caller, Raw};
 use super::processes::{self, Holds};
 use super::report::Row;
 use super::trial::{Ground, Setup, Verdict};
-use super::Amount;
 
 /// Requests at 100 times.
 const REQUESTS_A_TIME: usize = 100;
