@@ -137,10 +137,10 @@ fn write(
 ) -> Result<WorkerGenerateAnswer, ErrorInfo> {
     let request_id = params.request_id;
     prefill(shared, params)?;
-    let pieces = pieces(shared, params);
-    let count = u32::try_from(pieces.len()).unwrap_or(u32::MAX).min(params.max_tokens);
     let pause = Duration::from_millis(shared.plan.per_token_ms.unwrap_or(PER_TOKEN_MS));
-    for (number, text) in (1..=count).zip(pieces) {
+    let mut count = 0;
+    for (number, text) in (1..=params.max_tokens).zip(pieces(shared, params)) {
+        count = number;
         std::thread::sleep(pause);
         check_cancel(shared, request_id)?;
         if number == 1 {
@@ -189,7 +189,7 @@ fn check_cancel(shared: &Shared, request_id: u64) -> Result<(), ErrorInfo> {
 
 /// The answer in tokens: the code with the request's number for its first zero, else the number
 /// and the end of the prompt, and words.
-fn pieces(shared: &Shared, params: &WorkerGenerateParams) -> Vec<String> {
+fn pieces(shared: &Shared, params: &WorkerGenerateParams) -> Box<dyn Iterator<Item = String>> {
     let number = params.request_id;
     if !params.draft.is_empty() {
         let ends = params.stop.iter().filter_map(|stop| params.draft.find(stop.as_str())).min();
@@ -198,7 +198,8 @@ fn pieces(shared: &Shared, params: &WorkerGenerateParams) -> Vec<String> {
             &number.to_string(),
             1,
         );
-        return code.split_inclusive([' ', '\n']).map(str::to_owned).collect();
+        let words: Vec<String> = code.split_inclusive([' ', '\n']).map(str::to_owned).collect();
+        return Box::new(words.into_iter());
     }
     let prompt = match &params.prompt {
         WorkerPrompt::Raw { text } => text.as_str(),
@@ -208,6 +209,8 @@ fn pieces(shared: &Shared, params: &WorkerGenerateParams) -> Vec<String> {
     };
     let last = prompt.split_whitespace().next_back().unwrap_or_default();
     let filling = "z".repeat(shared.plan.token_bytes.unwrap_or(0));
-    let words = (2..shared.plan.tokens.unwrap_or(TOKENS)).map(|word| format!("w{word}{filling} "));
-    [format!("request {number} "), format!("asks {last} ")].into_iter().chain(words).collect()
+    let first = [format!("request {number} "), format!("asks {last} ")];
+    // Made one by one: there may be a million.
+    let words = 2..shared.plan.tokens.unwrap_or(TOKENS);
+    Box::new(first.into_iter().chain(words.map(move |word| format!("w{word}{filling} "))))
 }
