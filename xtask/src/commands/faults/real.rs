@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use localcoder_protocol::{Generate, Warm, WarmParams};
+use localcoder_protocol::Generate;
 use localcoder_test_support::downloads::Random;
 use localcoder_test_support::fake_worker::unix_ns;
 use rustix::process::Signal;
@@ -18,11 +18,15 @@ use crate::places;
 
 /// From the request to the last moment at which a signal is sent: start, load, prompt and the
 /// beginning of an answer are in it.
-const WITHIN_MS: usize = 900;
+const WITHIN_MS: usize = 500;
+/// Clients that ask at once, so that it has something to do for longer.
+const CLIENTS: usize = 3;
 /// So many kills come on one trial of another signal.
 const KILLS_TO_OTHERS: usize = 5;
 /// More would take each other's time.
 const AT_ONCE: usize = 2;
+/// Answers that may be over before their model's file is cut off.
+const ANSWERS_MAX: usize = 20;
 /// A long answer.
 const TOKENS: u32 = 1_500;
 
@@ -65,10 +69,13 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
     let mut random = Random(number as u64);
     let ground = Ground::start(setup())?;
     let watcher = Watcher::start(&ground)?;
-    let mut caller = Caller::greeted(&ground.home(), true)?;
     let model = amount.model.as_deref();
-    let params = long("first", "def f(", model).params();
-    let call = caller.client.start::<Generate>(&params)?;
+    let mut asked = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut caller = Caller::greeted(&ground.home(), true)?;
+        let call = caller.client.start::<Generate>(&long("first", "def f(", model).params())?;
+        asked.push((caller, call));
+    }
     std::thread::sleep(Duration::from_millis(random.between(0, WITHIN_MS) as u64));
     let home = ground.home();
     let there = || !processes::workers(&home).is_empty();
@@ -89,25 +96,28 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
     if gone.is_none() {
         verdict.complain("it lives on");
     }
-    let mut ended = Ended::default();
-    caller.go_on(call, ground.patience(150), &mut ended, |_| false);
-    verdict.ended(&ended);
+    let mut signs_ns = Vec::new();
+    for (caller, call) in &asked {
+        let ended = caller.end_of(*call, ground.patience(150));
+        verdict.ended(&ended);
+        signs_ns.extend(ended.signs_ns);
+    }
     if !processes::runs(victim) {
         let death_ns = if signal == Signal::STOP { gone_ns } else { struck_ns };
         if signal == Signal::STOP {
             verdict.time_between(KILLED, struck_ns, gone_ns);
         }
-        if let Some(shown) = ended.signs_ns.iter().find(|sign| **sign >= struck_ns) {
-            verdict.time_between(SHOWN, death_ns, *shown);
+        if let Some(shown) = signs_ns.into_iter().filter(|sign| *sign >= struck_ns).min() {
+            verdict.time_between(SHOWN, death_ns, shown);
         }
         ready(&home, victim, death_ns, &mut verdict);
     }
-    recovers(&ground, &mut caller, model, &mut verdict);
-    if caller.answered_again(call) {
+    recovers(&ground, &mut asked[0].0, model, &mut verdict);
+    if asked.iter().any(|(caller, call)| caller.answered_again(*call)) {
         verdict.complain("a request was answered twice");
     }
     watcher.finish(&mut verdict);
-    drop(caller);
+    drop(asked);
     ground.finish(&mut verdict);
     Ok(verdict)
 }
@@ -164,12 +174,26 @@ fn cut_off(amount: &Amount) -> Result<Verdict> {
     fs_err::copy(&original, &copy)?;
     let model = copy.to_str().context("the path is not UTF-8")?;
     let mut caller = Caller::greeted(&ground.home(), true)?;
-    let warm = WarmParams { model: Some(model.to_owned()), ahead: false };
-    caller.client.call::<Warm>(&warm, |_, _| {})?;
     let bytes = fs_err::metadata(&copy)?.len();
-    fs_err::OpenOptions::new().write(true).open(&copy)?.set_len(bytes / 4)?;
-    let call = caller.client.start::<Generate>(&long("first", "def f(", Some(model)).params())?;
-    verdict.ended(&caller.end_of(call, ground.patience(150)));
+    let mut struck = false;
+    for number in 0..ANSWERS_MAX {
+        let id = format!("answer-{number}");
+        let call = caller.client.start::<Generate>(&long(&id, "def f(", Some(model)).params())?;
+        let mut ended = Ended::default();
+        caller.go_on(call, ground.patience(60), &mut ended, |text| !text.is_empty());
+        if ended.result.is_none() {
+            fs_err::OpenOptions::new().write(true).open(&copy)?.set_len(bytes / 8)?;
+            struck = true;
+            caller.go_on(call, ground.patience(150), &mut ended, |_| false);
+        }
+        verdict.ended(&ended);
+        if struck {
+            break;
+        }
+    }
+    if !struck {
+        verdict.complain("every answer was over too soon");
+    }
     fs_err::copy(&original, &copy)?;
     recovers(&ground, &mut caller, Some(model), &mut verdict);
     drop(caller);
