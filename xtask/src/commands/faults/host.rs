@@ -163,8 +163,8 @@ fn stale(number: usize) -> Result<Verdict> {
     let places = Places::under(&ground.home());
     fs_err::create_dir_all(&places.runtime)?;
     drop(UnixListener::bind(places.host_socket())?);
-    fs_err::write(places.host_lock(), if number % 2 == 0 { "" } else { "12345\n" })?;
-    if number % 3 == 0 {
+    fs_err::write(places.host_lock(), if number.is_multiple_of(2) { "" } else { "12345\n" })?;
+    if number.is_multiple_of(3) {
         fs_err::write(places.workers_file(), r#"[{"pid":1,"started":"0"}"#)?;
     }
     ground.start_host()?;

@@ -148,8 +148,12 @@ pub(super) fn conclude(what: &str, scale: &str, rows: &[Row], took: Duration) ->
             let _ = write!(complaints, "\n  {complaint}");
         }
     }
+    if !complaints.is_empty() {
+        // Others may come before this one is told as an error.
+        crate::report::line(&complaints);
+    }
     let bad: usize = rows.iter().map(Row::bad).sum();
-    ensure!(bad == 0, "{bad} times something happened that must not:{complaints}");
+    ensure!(bad == 0, "{what}: {bad} times something happened that must not");
     Ok(())
 }
 

@@ -94,14 +94,15 @@ impl Verdict {
         }
     }
 
-    /// An error says what happened, why, and what to do.
+    /// An error says what happened, why, and what to do; that of a file has no button.
     pub(super) fn error(&mut self, error: &ErrorInfo) {
         if error.code == ErrorCode::Cancelled {
             // Whoever asked for it knows why.
             return;
         }
         let ErrorInfo { code, message, cause, hint, action } = error;
-        let whole = !message.is_empty() && cause.is_some() && hint.is_some() && action.is_some();
+        let whole = !message.is_empty() && cause.is_some() && hint.is_some();
+        let whole = whole && (action.is_some() || *code == ErrorCode::ModelDamaged);
         if !whole {
             self.complain(format!("`{}` lacks something: {error:?}", code.as_str()));
         }
@@ -264,8 +265,7 @@ impl Ground {
             let ended = caller.end_of(call, within);
             verdict.ended(&ended);
             match ended.result {
-                Some(Ok(_)) => return,
-                None => return,
+                Some(Ok(_)) | None => return,
                 Some(Err(error)) if Instant::now() > deadline => {
                     return verdict.complain(format!("nothing is answered any more: {error}"));
                 }

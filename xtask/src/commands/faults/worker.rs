@@ -23,6 +23,8 @@ const SCALED_TO_TRUE: usize = 10;
 const SMALL_FLOOD_BYTES: usize = 4_000_000;
 /// A cancel is answered within this.
 const CANCEL_WITHIN: Duration = Duration::from_secs(2);
+/// An idle model can be unloaded within this.
+const UNLOAD_WITHIN: Duration = Duration::from_secs(5);
 
 /// What brings the worker to the moment in question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,22 +101,20 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// All of it.
+/// All of it. What one part finds is no reason not to go on with the next.
 pub(super) fn run(amount: &Amount) -> Result<()> {
+    let scaled = scaled(amount);
+    let by_the_world = if amount.true_times { true_times(amount) } else { Ok(()) };
+    let with_the_real = if amount.real { real::run(amount) } else { Ok(()) };
+    scaled.and(by_the_world).and(with_the_real)
+}
+
+fn scaled(amount: &Amount) -> Result<()> {
     let begun = Instant::now();
     report::heading();
-    let mut rows = Vec::new();
-    for case in chosen(amount) {
-        rows.push(many(case.name, amount.times, AT_ONCE, |number| trial(case, number, SCALE)));
-    }
-    report::conclude("worker", "20 times the world's", &rows, begun.elapsed())?;
-    if amount.true_times {
-        let begun = Instant::now();
-        crate::report::line("by the world's clock:");
-        let rows = true_times(amount);
-        report::conclude("worker-true", "the world's", &rows, begun.elapsed())?;
-    }
-    if amount.real { real::run(amount) } else { Ok(()) }
+    let run = |case: &Case| many(case.name, amount.times, AT_ONCE, |it| trial(case, it, SCALE));
+    let rows: Vec<Row> = chosen(amount).map(run).collect();
+    report::conclude("worker", "20 times the world's", &rows, begun.elapsed())
 }
 
 fn chosen(amount: &Amount) -> impl Iterator<Item = &'static Case> {
@@ -122,7 +122,9 @@ fn chosen(amount: &Amount) -> impl Iterator<Item = &'static Case> {
 }
 
 /// A few of each by the world's clock. Those that wait for most of it go side by side.
-fn true_times(amount: &Amount) -> Vec<Row> {
+fn true_times(amount: &Amount) -> Result<()> {
+    let begun = Instant::now();
+    crate::report::line("by the world's clock:");
     let times = (amount.times / SCALED_TO_TRUE).max(1);
     let (hangs, others): (Vec<_>, Vec<_>) = chosen(amount).partition(|case| case.is == Is::Hang);
     let mut rows: Vec<Row> = others
@@ -136,7 +138,7 @@ fn true_times(amount: &Amount) -> Vec<Row> {
         let threads: Vec<_> = hangs.into_iter().map(|case| scope.spawn(run(case))).collect();
         rows.extend(threads.into_iter().filter_map(|thread| thread.join().ok()));
     });
-    rows
+    report::conclude("worker-true", "the world's", &rows, begun.elapsed())
 }
 
 fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
@@ -163,12 +165,7 @@ fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
     }
     verdict.ended(&ended);
     if case.by == By::Unload {
-        // Its worker dies of it, which is no failure of this request.
-        let model = "demo".to_owned();
-        let unloaded = caller.client.call::<Unload>(&UnloadParams { model }, |_, _| {});
-        if !unloaded.is_ok_and(|answer| answer.unloaded) {
-            verdict.complain("an idle model was not unloaded");
-        }
+        unload(&mut caller, &mut verdict);
     }
     let misdone = || Note::read(&ground.notes()).iter().any(|note| note.misdeed);
     if processes::wait(Duration::from_secs(10), misdone).is_none() {
@@ -209,6 +206,21 @@ fn cancel(
         verdict.complain(format!("a cancel ended as `{word}` after {:?}", begun.elapsed()));
     }
     Ok(())
+}
+
+/// Its worker dies of it, which is no failure of this request. What all prompts begin with may just
+/// be saved, for some milliseconds.
+fn unload(caller: &mut Caller, verdict: &mut Verdict) {
+    let params = UnloadParams { model: "demo".to_owned() };
+    let deadline = Instant::now() + UNLOAD_WITHIN;
+    while Instant::now() < deadline {
+        match caller.client.call::<Unload>(&params, |_, _| {}) {
+            Ok(answer) if answer.unloaded => return,
+            Ok(_) => std::thread::sleep(Duration::from_millis(5)),
+            Err(error) => return verdict.complain(format!("an unload failed: {error}")),
+        }
+    }
+    verdict.complain("an idle model was not unloaded");
 }
 
 /// The worker that does not stop is ended, and another one answers. It would ignore the next
