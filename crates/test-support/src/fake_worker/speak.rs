@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use localcoder_protocol::{
-    BUILD_ID, CancelAnswer, ErrorCode, ErrorInfo, HEARTBEAT_MS, Heartbeat, HeartbeatParams, Ping,
-    PingAnswer, Request, WORKER_VERSION, WorkerCancel, WorkerHello, WorkerHelloAnswer, WorkerId,
+    BUILD_ID, CancelAnswer, ErrorCode, ErrorInfo, Heartbeat, HeartbeatParams, Ping, PingAnswer,
+    Request, WORKER_VERSION, WorkerCancel, WorkerHello, WorkerHelloAnswer, WorkerId,
 };
 use localcoder_transport::{Id, Message, spawn_reader, write_frame};
 use serde_json::Value;
@@ -17,6 +17,9 @@ use serde_json::Value;
 use super::Plan;
 use super::misbehave::{Done, misbehave, quit};
 use super::script::{Moment, Note};
+
+/// The interval of heartbeats before the host has said it.
+const NOT_GREETED: u64 = 0;
 
 /// What the engine is asked.
 pub(super) type Job = (Id, String, Value);
@@ -43,7 +46,7 @@ impl Shared {
         Self {
             plan,
             worker: Mutex::new(WorkerId { slot: 0, generation: 0 }),
-            beat_ms: AtomicU64::new(HEARTBEAT_MS),
+            beat_ms: AtomicU64::new(NOT_GREETED),
             open_jobs: AtomicUsize::new(0),
             progress: AtomicU64::new(0),
             loaded: AtomicBool::new(false),
@@ -127,7 +130,8 @@ pub(super) fn start(shared: &Arc<Shared>, jobs: Sender<Job>) {
 
 fn beat(shared: &Shared) {
     while !shared.silent.load(Ordering::Acquire) {
-        std::thread::sleep(Duration::from_millis(shared.beat_ms.load(Ordering::Acquire).max(1)));
+        let beat_ms = shared.beat_ms.load(Ordering::Acquire);
+        std::thread::sleep(Duration::from_millis(beat_ms.max(1)));
         if shared.open_jobs.load(Ordering::Acquire) > 0 && !shared.silent.load(Ordering::Acquire) {
             let progress = shared.progress.load(Ordering::Acquire);
             let params = HeartbeatParams { worker: shared.worker(), progress };
