@@ -69,7 +69,10 @@ impl World {
         let Some(worker) = self.workers.get_mut(&generation) else { return };
         match (method, ending) {
             (Method::Hello, Ending::Fine) => {}
-            (Method::Hello, _) => worker.refused = true,
+            // Who can't be worked with; or may have its memory still.
+            (Method::Hello, _)
+            | (Method::Unload, Ending::Fails(_))
+            | (Method::Load, Ending::Nonsense) => worker.refused = true,
             (Method::Load, Ending::Fine) => {
                 if let Some(resident) = &mut worker.resident {
                     resident.loaded = true;
@@ -79,10 +82,7 @@ impl World {
                 let tried = worker.resident.take().map(|it| (it.model, it.written_s));
                 self.loads.failed(tried, code);
             }
-            // It has its memory still.
-            (Method::Unload, Ending::Fails(_)) => worker.refused = true,
             (Method::Unload, Ending::Fine) => worker.resident = None,
-            (Method::Load, Ending::Nonsense) => worker.refused = true,
             _ => {}
         }
     }

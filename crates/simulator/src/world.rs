@@ -115,7 +115,8 @@ impl World {
     pub(crate) fn live(mut self) -> (Result<Tally, Broken>, Vec<String>) {
         // After a panic nothing of it is used but what was written down.
         let lived = catch_unwind(AssertUnwindSafe(|| self.live_on()));
-        let result = lived.unwrap_or_else(|_| breach("the core does not panic", "it did; see above"));
+        let result =
+            lived.unwrap_or_else(|_| breach("the core does not panic", "it did; see above"));
         self.tally.simulated_ms = self.now_ms;
         self.tally.faults = self.weather.struck().filter(|(_, times)| *times > 0).collect();
         let lines = self.trace.into_lines();

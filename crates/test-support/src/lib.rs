@@ -1,9 +1,11 @@
 //! What integration tests share: a private installation with its own host, and the command line
-//! run in it; servers that do everything wrong, and what must come of each; disks that are full.
+//! run in it; servers that do everything wrong, and what must come of each; disks that are full; a
+//! worker that misbehaves on command.
 //! Nothing of it is in the product.
 
 pub mod disk;
 pub mod downloads;
+pub mod fake_worker;
 pub mod http;
 
 use std::io::Write as _;

@@ -1,12 +1,17 @@
 //! Threads round a pair of byte streams: one that reads messages, one that writes from a
 //! bounded queue, so that nobody who decides something ever waits for a peer.
 
-use std::io::{BufReader, Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use localcoder_protocol::FRAME_BYTES_MAX;
 
+use crate::timed::TimedStream;
 use crate::{FrameError, Message, MessageError, read_frame, write_frame};
 
 /// Messages that may wait for a slow peer. `reliability`: 256 messages or the peer is too slow.
@@ -111,21 +116,123 @@ pub fn spawn_reader(
         .name(format!("{name}-reader"))
         .spawn(move || {
             let mut stream = BufReader::new(stream);
-            loop {
-                let event = match read_frame(&mut stream, FRAME_BYTES_MAX) {
-                    Ok(None) => None,
-                    Ok(Some(bytes)) => Some(Message::from_bytes(&bytes).map_err(ReadError::from)),
-                    Err(error) => {
-                        on_message(Some(Err(error.into())));
-                        on_message(None);
-                        return;
-                    }
-                };
-                let ended = event.is_none();
-                if !on_message(event) || ended {
-                    return;
-                }
-            }
+            hand_over(|| read_frame(&mut stream, FRAME_BYTES_MAX), &mut on_message);
         })
         .expect("the system gives a thread")
+}
+
+/// The same for a peer that may be anybody: a frame has a time in which it must come whole once it
+/// was begun, and as many bytes as `bytes_max` says then. Between frames there is no limit.
+///
+/// # Panics
+/// Where the system gives no thread.
+pub fn spawn_careful_reader(
+    name: &str,
+    stream: UnixStream,
+    frame_within: Duration,
+    bytes_max: Arc<AtomicUsize>,
+    mut on_message: impl FnMut(Option<Result<Message, ReadError>>) -> bool + Send + 'static,
+) -> JoinHandle<()> {
+    std::thread::Builder::new()
+        .name(format!("{name}-reader"))
+        .spawn(move || {
+            let mut stream = BufReader::new(TimedStream::new(stream, frame_within));
+            let next = || {
+                stream.get_mut().between_frames();
+                if stream.fill_buf()?.is_empty() {
+                    return Ok(None);
+                }
+                stream.get_mut().frame_begins();
+                read_frame(&mut stream, bytes_max.load(Ordering::Acquire))
+            };
+            hand_over(next, &mut on_message);
+        })
+        .expect("the system gives a thread")
+}
+
+/// Hands over what is read until the end of the stream, or until nobody wants more.
+fn hand_over(
+    mut next: impl FnMut() -> Result<Option<Vec<u8>>, FrameError>,
+    on_message: &mut impl FnMut(Option<Result<Message, ReadError>>) -> bool,
+) {
+    loop {
+        let event = match next() {
+            Ok(None) => None,
+            Ok(Some(bytes)) => Some(Message::from_bytes(&bytes).map_err(ReadError::from)),
+            Err(error) => {
+                on_message(Some(Err(error.into())));
+                on_message(None);
+                return;
+            }
+        };
+        let ended = event.is_none();
+        if !on_message(event) || ended {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::write_frame;
+
+    const WITHIN: Duration = Duration::from_millis(200);
+
+    /// What comes out of a careful reader, and the other end.
+    fn reader(bytes_max: usize) -> (UnixStream, Receiver<Option<String>>, Arc<AtomicUsize>) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (sender, said) = bounded(8);
+        let limit = Arc::new(AtomicUsize::new(bytes_max));
+        spawn_careful_reader("test", theirs, WITHIN, Arc::clone(&limit), move |message| {
+            let text = message.map(|it| it.map_or_else(|it| it.to_string(), |_| "ok".to_owned()));
+            sender.send(text).is_ok()
+        });
+        (ours, said, limit)
+    }
+
+    const MESSAGE: &[u8] = br#"{"jsonrpc":"2.0","method":"a"}"#;
+
+    #[test]
+    fn a_frame_that_is_not_finished_ends_the_stream_and_a_pause_between_frames_does_not() {
+        let (mut stream, said, _) = reader(1_000);
+        std::thread::sleep(2 * WITHIN);
+        write_frame(&mut stream, MESSAGE).unwrap();
+        assert_eq!(said.recv().unwrap().unwrap(), "ok");
+        std::thread::sleep(2 * WITHIN);
+        let begun = Instant::now();
+        // Each part comes soon after the other, and the whole never.
+        for byte in b"Content-Length: 30" {
+            let _ = stream.write_all(&[*byte]);
+            std::thread::sleep(WITHIN / 10);
+        }
+        let error = said.recv().unwrap().unwrap();
+        assert!(error.contains("not whole"), "{error}");
+        assert_eq!(said.recv().unwrap(), None);
+        assert!(begun.elapsed() >= WITHIN);
+    }
+
+    #[test]
+    fn a_frame_may_be_as_long_as_the_limit_says_when_it_comes() {
+        let (mut stream, said, limit) = reader(MESSAGE.len() - 1);
+        limit.store(MESSAGE.len(), Ordering::Release);
+        write_frame(&mut stream, MESSAGE).unwrap();
+        assert_eq!(said.recv().unwrap().unwrap(), "ok");
+        limit.store(MESSAGE.len() - 1, Ordering::Release);
+        write_frame(&mut stream, MESSAGE).unwrap();
+        let error = said.recv().unwrap().unwrap();
+        assert!(error.contains("longer than"), "{error}");
+        assert_eq!(said.recv().unwrap(), None);
+    }
+
+    #[test]
+    fn a_closed_stream_is_told_once() {
+        let (stream, said, _) = reader(1_000);
+        drop(stream);
+        assert_eq!(said.recv().unwrap(), None);
+        assert!(said.recv().is_err());
+    }
 }

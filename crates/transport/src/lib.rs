@@ -8,8 +8,12 @@ mod connection;
 mod frame;
 pub mod local;
 mod message;
+mod timed;
 
 pub use client::{Client, ClientEvent};
-pub use connection::{Outbox, OutboxError, QUEUE_MESSAGES, ReadError, spawn_reader, spawn_writer};
+pub use connection::{
+    Outbox, OutboxError, QUEUE_MESSAGES, ReadError, spawn_careful_reader, spawn_reader,
+    spawn_writer,
+};
 pub use frame::{FrameError, HEADER_BYTES_MAX, read_frame, write_frame};
 pub use message::{Id, Message, MessageError};

@@ -77,8 +77,9 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "faults",
-        usage: "faults downloads [--times N] [--yes]",
-        about: "downloads that go wrong and installations that are killed, N times each",
+        usage: "faults downloads|worker|memory|host|editor|all [--times N] [--quick] [--real] \
+                [--model PATH] [--only TEXT] [--no-build] [--yes]",
+        about: "what goes wrong with downloads, workers, memory, hosts and editors, N times each",
         run: faults::run,
     },
     Command {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::{build, demo_model, ide, stories, tidy};
+use super::{build, demo_model, faults, ide, stories, tidy};
 use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{files, node, places, process, report};
@@ -31,6 +31,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "notices", run: notices },
     Stage { name: "stories", run: stories::browser },
     Stage { name: "native", run: stories::native },
+    Stage { name: "faults", run: faults::quick },
 ];
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {

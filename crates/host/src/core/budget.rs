@@ -86,18 +86,18 @@ pub(super) fn key(ran: Option<(&ModelFile, &LoadProfile)>) -> String {
 
 impl Budgets {
     /// Notes a crash; after which wait the worker may be started again, if at all.
-    pub(super) fn crashed(&mut self, key: String, now_ms: u64) -> Option<u64> {
-        if self.by_key.len() >= KEYS_MAX && !self.by_key.contains_key(&key) {
+    pub(super) fn crashed(&mut self, key: &str, now_ms: u64) -> Option<u64> {
+        if self.by_key.len() >= KEYS_MAX && !self.by_key.contains_key(key) {
             let last = |crashes: &Crashes| crashes.recent_ms.last().copied();
             let oldest = self.by_key.iter().min_by_key(|(_, crashes)| last(crashes));
             let oldest = oldest.map(|(key, _)| key.clone());
             oldest.and_then(|key| self.by_key.remove(&key));
         }
         self.all.note(now_ms);
-        let crashes = self.by_key.entry(key.clone()).or_default();
+        let crashes = self.by_key.entry(key.to_owned()).or_default();
         crashes.note(now_ms);
         let recent = crashes.recent_ms.len();
-        match self.spent_until(&key, now_ms) {
+        match self.spent_until(key, now_ms) {
             Some(_) => None,
             None => BACKOFF_MS.get(recent - 1).copied(),
         }
@@ -130,33 +130,33 @@ mod tests {
     #[test]
     fn three_starts_with_growing_waits_then_a_pause() {
         let mut budgets = Budgets::default();
-        let mut crash = |at| budgets.crashed("a".to_owned(), at);
+        let mut crash = |at| budgets.crashed("a", at);
         assert_eq!([crash(0), crash(1_000), crash(3_000)], [Some(250), Some(1_000), Some(4_000)]);
         assert_eq!(crash(9_000), None);
         assert_eq!(budgets.spent_until("a", 10_000), Some(5 * MINUTE));
         assert_eq!(budgets.spent_until("a", 5 * MINUTE), None);
         assert_eq!(budgets.spent_until("b", 10_000), None, "each has its own");
-        assert_eq!(budgets.crashed("a".to_owned(), 5 * MINUTE), None, "one more is one too many");
+        assert_eq!(budgets.crashed("a", 5 * MINUTE), None, "one more is one too many");
         budgets.forget();
-        assert_eq!(budgets.crashed("a".to_owned(), 5 * MINUTE), Some(250));
+        assert_eq!(budgets.crashed("a", 5 * MINUTE), Some(250));
     }
 
     #[test]
     fn one_that_crashes_now_and_then_is_left_alone_in_the_end_and_forgiven_with_time() {
         let mut budgets = Budgets::default();
         let often = (0..10).map(|round| round * 6 * MINUTE);
-        let refused = often.filter(|at| budgets.crashed("a".to_owned(), *at).is_none()).count();
+        let refused = often.filter(|at| budgets.crashed("a", *at).is_none()).count();
         assert!(refused > 0, "every six minutes is too often");
         let mut seldom = Budgets::default();
         let mut rarely = (0..100).map(|round| round * 65 * MINUTE);
-        assert!(rarely.all(|at| seldom.crashed("a".to_owned(), at).is_some()));
+        assert!(rarely.all(|at| seldom.crashed("a", at).is_some()));
     }
 
     #[test]
     fn one_that_crashes_in_every_way_is_left_alone() {
         let mut budgets = Budgets::default();
         let ways = ["a", "b", "c", "d", "e", "f"];
-        let starts = ways.map(|way| budgets.crashed(way.to_owned(), 1).is_some());
+        let starts = ways.map(|way| budgets.crashed(way, 1).is_some());
         assert_eq!(starts, [true, true, true, true, true, false]);
         assert!(budgets.spent_until("another", 2).is_some());
         assert!(budgets.spent_until("another", 1 + 5 * MINUTE).is_none());
@@ -166,7 +166,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let mut budgets = Budgets::default();
         for number in 0..1_000 {
-            let _ = budgets.crashed(number.to_string(), number);
+            let _ = budgets.crashed(&number.to_string(), number);
         }
         assert_eq!(budgets.by_key.len(), KEYS_MAX);
         assert_eq!(budgets.recent("999", 999), 1);

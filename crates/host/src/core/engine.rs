@@ -221,7 +221,11 @@ impl Host {
                 self.worker_answer(slot, id, result);
             }
             Message::Notification { method, params } => {
-                self.worker_notification(slot, &method, params);
+                // All of them carry the worker's name; another's is not for what runs now.
+                let named = params.pointer("/worker/generation").and_then(Value::as_u64);
+                if named == Some(generation) {
+                    self.worker_notification(slot, &method, params);
+                }
             }
             Message::Response { .. } | Message::Request { .. } => {}
         }

@@ -110,11 +110,14 @@ pub(super) fn worker_version(theirs: u32, ours: u32) -> ErrorInfo {
         ErrorCode::VersionMismatch,
         format!("`localcoder-worker` speaks version {theirs}, this host speaks {ours}"),
     )
+    .with_cause("the two programs are of different builds")
     .with_hint("install both programs from the same package")
+    .with_action(ErrorAction::ShowLog)
 }
 
 pub(super) fn worker_nonsense(method: &str, error: &serde_json::Error) -> ErrorInfo {
     ErrorInfo::new(ErrorCode::Internal, format!("the worker's answer to `{method}` makes no sense"))
         .with_cause(error.to_string())
         .with_hint("install both programs from the same package")
+        .with_action(ErrorAction::ShowLog)
 }

@@ -110,7 +110,7 @@ impl Host {
             }
             ErrorCode::OutOfMemory => return self.fail_active(self.out_of_steps(&file, error)),
             ErrorCode::GenerateFailed if self.gpu_of(&profile).is_some() => {
-                let _ = self.budgets.crashed(budget::key(Some((&file, &profile))), self.now_ms);
+                let _ = self.budgets.crashed(&budget::key(Some((&file, &profile))), self.now_ms);
                 self.crash_falls_back(Doing::Answering, (&file, &profile), &error);
                 ("The GPU failed; trying again", error)
             }

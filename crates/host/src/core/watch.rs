@@ -96,7 +96,7 @@ impl Host {
         let killed = because.map(errors::worker_hung);
         let ran = loading.as_ref().map(|it| (&it.file, &it.profile));
         let ran = ran.or(lost.as_ref().map(|(file, profile)| (file, profile)));
-        let restart = self.plan_restart(slot, budget::key(ran));
+        let restart = self.plan_restart(slot, &budget::key(ran));
         let ending = killed.as_ref().unwrap_or(ending);
         let error = errors::worker_ended(doing, ending, restart);
         self.failed = Some(error.clone());
@@ -160,7 +160,7 @@ impl Host {
     }
 
     /// Counts the crash and says whether the worker is started again by itself.
-    fn plan_restart(&mut self, slot: SlotId, key: String) -> bool {
+    fn plan_restart(&mut self, slot: SlotId, key: &str) -> bool {
         let Some(wait) = self.budgets.crashed(key, self.now_ms) else { return false };
         let spread = wait * JITTER_PERCENT / 100;
         let jitter = u64::from(self.next_seed()) % (2 * spread + 1);

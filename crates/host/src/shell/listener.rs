@@ -2,16 +2,24 @@
 //! a writer thread a client.
 
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use localcoder_protocol::ErrorInfo;
+use localcoder_protocol::{ErrorInfo, FRAME_BYTES_MAX, Hello, Request as _};
 use localcoder_settings::Places;
 use localcoder_transport::local::{OnlyListener, private_folder};
-use localcoder_transport::{Outbox, spawn_reader, spawn_writer};
+use localcoder_transport::{Message, Outbox, spawn_careful_reader, spawn_writer};
 
 use super::Input;
 use crate::core::{ClientId, Event};
+
+/// A frame that was begun must be whole by then: our own clients write one in milliseconds.
+const FRAME_WITHIN: Duration = Duration::from_secs(10);
+/// Longest frame of a client that has not said hello; a hello has some hundred bytes.
+const STRANGERS_BYTES_MAX: usize = 64 * 1024;
 
 /// The host's socket.
 pub(super) struct Listener {
@@ -36,7 +44,7 @@ impl Listener {
                 for stream in socket.incoming() {
                     let Ok(stream) = stream else {
                         // Out of descriptors, most likely: it passes, and must not spin.
-                        std::thread::sleep(std::time::Duration::from_millis(100));
+                        std::thread::sleep(Duration::from_millis(100));
                         continue;
                     };
                     if !is_this_user(&stream) {
@@ -78,9 +86,17 @@ impl Acceptance {
         let reading = stream.try_clone().expect("a socket can be duplicated");
         let closing = stream.try_clone().expect("a socket can be duplicated");
         let (outbox, thread) = spawn_writer(&format!("client-{client}"), stream);
-        spawn_reader(&format!("client-{client}"), reading, move |message| {
+        let bytes_max = Arc::new(AtomicUsize::new(STRANGERS_BYTES_MAX));
+        let limit = Arc::clone(&bytes_max);
+        let name = format!("client-{client}");
+        spawn_careful_reader(&name, reading, FRAME_WITHIN, bytes_max, move |message| {
             let event = match message {
-                Some(Ok(message)) => Event::ClientMessage(client, message),
+                Some(Ok(message)) => {
+                    if is_hello(&message) {
+                        limit.store(FRAME_BYTES_MAX, Ordering::Release);
+                    }
+                    Event::ClientMessage(client, message)
+                }
                 Some(Err(error)) => Event::ClientMalformed(client, error.to_string()),
                 None => Event::ClientGone(client),
             };
@@ -88,6 +104,11 @@ impl Acceptance {
         });
         ClientWriter { outbox, thread, stream: closing }
     }
+}
+
+/// Whether the core will have heard of who it is by the time the next frame comes.
+fn is_hello(message: &Message) -> bool {
+    matches!(message, Message::Request { method, .. } if method == Hello::METHOD)
 }
 
 /// The way back to a client.
@@ -106,7 +127,7 @@ impl ClientWriter {
     /// Closes after what is queued has been written, or after a second: a client that does not
     /// read must not keep the host alive.
     pub(super) fn finish(self) {
-        let _ = self.stream.set_write_timeout(Some(std::time::Duration::from_secs(1)));
+        let _ = self.stream.set_write_timeout(Some(Duration::from_secs(1)));
         drop(self.outbox);
         let _ = self.thread.join();
         let _ = self.stream.shutdown(std::net::Shutdown::Both);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use command_fds::{CommandFdExt as _, FdMapping};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use localcoder_protocol::{EXCHANGE_FD, ErrorCode, ErrorInfo, WORKER_ENVIRONMENT};
-use localcoder_transport::{Message, Outbox, spawn_reader, spawn_writer};
+use localcoder_transport::{Message, Outbox, ReadError, spawn_reader, spawn_writer};
 
 use super::orphans::Orphans;
 use super::{Input, last_lines, oom};
@@ -182,16 +182,21 @@ impl Spawner {
             Running { outbox: Some(outbox), child: Arc::clone(&child), exchange, unwanted: false };
         lock(&self.table).running.insert(generation, running);
         let (sender, table) = (self.sender.clone(), Arc::clone(&self.table));
+        let mut broken = None;
         spawn_reader("worker", stdout, move |message| {
             let event = match message {
                 Some(Ok(message)) => Event::WorkerMessage { generation, message },
                 Some(Err(error)) => {
                     tracing::error!(generation, %error, "the worker wrote nonsense");
+                    if let ReadError::Frame(error) = error {
+                        broken = Some(error.to_string());
+                    }
                     return true;
                 }
                 None => {
                     let running = lock(&table).running.remove(&generation);
                     let mut ending = end(&child, &last_lines);
+                    blame_protocol(&mut ending, broken.take());
                     // One that the host ended is no news; its end is told by a signal all the same.
                     if running.is_some_and(|running| !running.unwanted) {
                         blame_memory(&mut ending, killed_before);
@@ -255,6 +260,13 @@ fn end(child: &Shared<Child>, last_lines: &Receiver<Vec<String>>) -> WorkerEndin
     }
 }
 
+/// Says so where we have killed a worker that did not speak its protocol any more.
+fn blame_protocol(ending: &mut WorkerEnding, broken: Option<String>) {
+    if let Some(broken) = broken.filter(|_| ending.description == KILLED) {
+        ending.description = format!("it was ended because it can't be understood: {broken}");
+    }
+}
+
 /// Says so where a killed worker was one of those that the system has ended for want of memory.
 fn blame_memory(ending: &mut WorkerEnding, killed_before: u64) {
     if ending.description == KILLED && oom::kills() > killed_before {
@@ -281,4 +293,20 @@ fn describe(status: ExitStatus) -> String {
 
 fn lock<T>(shared: &Shared<T>) -> std::sync::MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_can_not_be_understood_was_not_killed_for_memory() {
+        let killed = || WorkerEnding { description: KILLED.to_owned(), ..WorkerEnding::default() };
+        let mut ending = killed();
+        blame_protocol(&mut ending, Some("no colon".to_owned()));
+        assert!(ending.description.contains("no colon"), "{}", ending.description);
+        let mut ending = killed();
+        blame_protocol(&mut ending, None);
+        assert_eq!(ending.description, KILLED);
+    }
 }

@@ -1,8 +1,7 @@
-//! `faults`: what the product must survive, often and at random points, with the real programs.
-//!
-//! `faults downloads` runs every trial of `test-support::downloads` many times over, and kills
-//! an installation, or the program that loads for it, at random moments until it is done. A seed names a trial, so one that failed
-//! can be run again. Not part of the tests, which run some of the same trials.
+//! `faults downloads` runs every trial of `test-support::downloads` many times over, and kills an
+//! installation, or the program that loads for it, at random moments until it is done. A seed names
+//! a trial, so one that failed can be run again. Not part of the tests, which run some of the same
+//! trials.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,17 +9,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use localcoder_test_support::downloads::{Content, Fault, Random, catalog, sha256, trial};
 use localcoder_test_support::http::{Part, Reply, Server};
 use serde_json::{Value, json};
 
-use super::build;
-use crate::arguments::Arguments;
-use crate::setup::{self, Group};
 use crate::{places, report};
 
-/// Trials of each fault.
+/// Trials of each fault on which [`KILLS`] kills come.
 const TRIALS: usize = 50;
 /// Moments at which an installation is killed.
 const KILLS: usize = 500;
@@ -29,18 +25,9 @@ const AT_ONCE: usize = 4;
 /// An installation over loopback takes so long here; some kills come after its end.
 const KILL_WITHIN_MS: usize = 240;
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let times = arguments.option("--times")?;
-    let times =
-        times.map_or(Ok(TRIALS), |text| text.parse()).context("`--times` takes a number")?;
-    let yes = arguments.switch("--yes");
-    let what = arguments.positional();
-    arguments.finish()?;
-    if what.as_deref() != Some("downloads") {
-        bail!("there is only `cargo xtask faults downloads`");
-    }
-    setup::ensure(&[Group::Engine, Group::Window], yes)?;
-    build::programs()?;
+/// Every fault `times` times, and kills in proportion.
+pub(super) fn run(times: usize) -> Result<()> {
+    let times = times.max(1);
     let begun = Instant::now();
     let trials = report::stage("downloads that go wrong", || downloads(times))?;
     let kills = report::stage("installations that are killed", || kills(KILLS * times / TRIALS))?;

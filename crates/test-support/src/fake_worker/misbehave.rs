@@ -1,0 +1,147 @@
+//! What a fake worker can do wrong. Most of it does not return. Called by the engine when a moment
+//! of the script is reached.
+
+use std::io::Write as _;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, Token, TokenParams, WorkerId};
+use localcoder_transport::{Id, Message};
+use rustix::process::{Signal, getpid, kill_process};
+use serde_json::{Value, json};
+
+use super::speak::Shared;
+
+/// What a flood of standard error has unless the script says otherwise.
+const FLOOD_BYTES: usize = 100_000_000;
+
+/// What came of a deed that returned.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// It goes on as if nothing had been.
+    GoOn,
+    /// What is being done ends with this error.
+    Refuse(ErrorInfo),
+    /// The hello is answered as another version.
+    WrongVersion,
+}
+
+/// Does it. `request_id` is the generation that runs, where one does.
+pub(super) fn misbehave(shared: &Shared, deed: &str, request_id: u64) -> Done {
+    let (name, value) = deed.split_once(':').unwrap_or((deed, ""));
+    match name {
+        "signal" => die_by(value),
+        "exit" => quit(value.parse().unwrap_or(1)),
+        "stop" => {
+            let _ = kill_process(getpid(), Signal::STOP);
+        }
+        "silent" => {
+            shared.silent.store(true, Ordering::Release);
+            stand_still();
+        }
+        "stall" => stand_still(),
+        "oomLine" => {
+            complain(b"terminate called after throwing an instance of 'std::bad_alloc'\n");
+            die_by("ABRT");
+        }
+        "oomError" => {
+            let error = ErrorInfo::new(ErrorCode::OutOfMemory, "there was not enough memory")
+                .with_cause("an injected failure to allocate")
+                .with_hint("close other programs");
+            return Done::Refuse(error);
+        }
+        "loadError" => return Done::Refuse(load_error(value)),
+        "garbage" => {
+            shared.write_raw(b"ggml: this is no frame\n\0\xff\xfe{\n");
+            stand_still();
+        }
+        "nonsense" => nonsense(shared),
+        "flood" => flood(shared.plan.flood_bytes.unwrap_or(FLOOD_BYTES)),
+        "wrongVersion" => return Done::WrongVersion,
+        "lateToken" => late_tokens(shared, request_id),
+        "ignoreCancel" => shared.ignores_cancel.store(true, Ordering::Release),
+        _ => complain(format!("`{deed}` can't be done\n").as_bytes()),
+    }
+    Done::GoOn
+}
+
+/// Again and again: the first signal may only take the standard library's own handler away.
+fn die_by(name: &str) -> ! {
+    let signal = match name {
+        "SEGV" => Signal::SEGV,
+        "ABRT" => Signal::ABORT,
+        "BUS" => Signal::BUS,
+        "ILL" => Signal::ILL,
+        "FPE" => Signal::FPE,
+        _ => Signal::KILL,
+    };
+    loop {
+        let _ = kill_process(getpid(), signal);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// At once, as `_exit` would: nothing of this program has to be ended in order.
+#[expect(clippy::exit, reason = "this is the deed")]
+pub(super) fn quit(code: i32) -> ! {
+    std::process::exit(code)
+}
+
+fn stand_still() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+fn complain(bytes: &[u8]) {
+    let _ = std::io::stderr().write_all(bytes);
+}
+
+fn load_error(code: &str) -> ErrorInfo {
+    let code = serde_json::from_value(Value::from(code)).unwrap_or(ErrorCode::ModelLoadFailed);
+    ErrorInfo::new(code, "the model could not be loaded")
+        .with_cause("an injected failure")
+        .with_hint("choose another model")
+        .with_action(ErrorAction::OpenSettings)
+}
+
+/// Half of it in lines, half of it in a single one that never ends.
+fn flood(bytes: usize) {
+    let line = [b"x".repeat(127), b"\n".to_vec()].concat().repeat(512);
+    for _ in 0..bytes / 2 / line.len() {
+        complain(&line);
+    }
+    let unbroken = b"y".repeat(line.len());
+    for _ in 0..bytes / 2 / unbroken.len() {
+        complain(&unbroken);
+    }
+    complain(b"\n");
+}
+
+/// Whole frames, and whole messages, that mean nothing.
+fn nonsense(shared: &Shared) {
+    for frame in [&b"{"[..], b"[]", b"null", br#"{"jsonrpc":"2.0"}"#, br#"{"jsonrpc":"1.0"}"#] {
+        shared.write_frame(frame);
+    }
+    let notification =
+        |method: &str, params: Value| Message::Notification { method: method.to_owned(), params };
+    shared.send(&notification("tokens", json!({"text": 1})));
+    shared.send(&notification("token", json!({"text": 1})));
+    shared.send(&notification("loadProgress", json!([])));
+    shared.send(&notification("heartbeat", json!({"progress": -1})));
+    shared.send(&Message::Response { id: Id::Number(i64::MAX), result: Ok(json!("STRAY")) });
+    shared.send(&Message::Response { id: Id::Text("x".to_owned()), result: Ok(json!(1)) });
+    let request = Message::Request { id: Id::Number(1), method: "stop".into(), params: json!({}) };
+    shared.send(&request);
+}
+
+/// Tokens of another request, and of this one from a worker that was here before.
+fn late_tokens(shared: &Shared, request_id: u64) {
+    let worker = shared.worker();
+    let before = WorkerId { generation: worker.generation.wrapping_sub(1), ..worker };
+    let named = [(worker, request_id + 1_000), (worker, request_id - 1), (before, request_id)];
+    for (worker, request_id) in named {
+        let params = TokenParams { worker, request_id, text: "STRAY".to_owned() };
+        shared.send(&Message::notification::<Token>(&params));
+    }
+}

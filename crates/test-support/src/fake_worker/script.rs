@@ -1,0 +1,225 @@
+//! What a fake worker is told to do wrong, when and how often; and the notes that it leaves of what
+//! it did, so that a trial knows the moments. Read by the fake worker, written by trials.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// Environment variable with a [`Script`], or a list of them, as JSON.
+pub const SCRIPT: &str = "LOCALCODER_FAKE_WORKER";
+/// Environment variable with a limit on the address space in bytes, under which the program of
+/// [`REAL_WORKER`] is run in the place of this one.
+pub const LIMIT_AS: &str = "LOCALCODER_FAKE_LIMIT_AS";
+/// Environment variable with the `cgroup.procs` file of a control group that the program of
+/// [`REAL_WORKER`] is run in.
+pub const GROUP: &str = "LOCALCODER_FAKE_GROUP";
+/// Environment variable with the real worker's program.
+pub const REAL_WORKER: &str = "LOCALCODER_REAL_WORKER";
+
+/// In which moment of a worker's life.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Moment {
+    /// Before it has read anything.
+    Spawn,
+    /// In the place of the answer to the hello.
+    Handshake,
+    /// When a load is so far, 0 to 1.
+    Load(f32),
+    /// In the place of counted tokens.
+    Count,
+    /// In the middle of a prompt.
+    Prefill,
+    /// In the place of the first token.
+    FirstToken,
+    /// After so many tokens were written.
+    Token(u32),
+    /// In the place of the answer to an unload.
+    Unload,
+    /// A little after an answer.
+    Idle,
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no moment of a worker's life");
+        let (name, value) = text.split_once(':').unwrap_or((text, ""));
+        Ok(match name {
+            "spawn" => Self::Spawn,
+            "handshake" => Self::Handshake,
+            "load" => Self::Load(value.parse().map_err(|_| wrong())?),
+            "count" => Self::Count,
+            "prefill" => Self::Prefill,
+            "firstToken" => Self::FirstToken,
+            "token" => Self::Token(value.parse().map_err(|_| wrong())?),
+            "unload" => Self::Unload,
+            "idle" => Self::Idle,
+            _ => return Err(wrong()),
+        })
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spawn => f.write_str("spawn"),
+            Self::Handshake => f.write_str("handshake"),
+            Self::Load(fraction) => write!(f, "load:{fraction}"),
+            Self::Count => f.write_str("count"),
+            Self::Prefill => f.write_str("prefill"),
+            Self::FirstToken => f.write_str("firstToken"),
+            Self::Token(number) => write!(f, "token:{number}"),
+            Self::Unload => f.write_str("unload"),
+            Self::Idle => f.write_str("idle"),
+        }
+    }
+}
+
+impl TryFrom<String> for Moment {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Moment> for String {
+    fn from(moment: Moment) -> Self {
+        moment.to_string()
+    }
+}
+
+/// What is done then: `signal:NAME`, `exit:N`, `stop`, `silent`, `stall`, `oomError`, `oomLine`,
+/// `loadError:CODE`, `garbage`, `nonsense`, `flood`, `wrongVersion`, `lateToken` or `ignoreCancel`.
+/// See `misbehave` beside this file for what each means.
+pub type Deed = String;
+
+/// One line of what is to go wrong, and how it behaves otherwise. Of values that several lines name
+/// the last counts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Script {
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Moment>,
+    /// What.
+    #[serde(rename = "do", skip_serializing_if = "Option::is_none")]
+    pub deed: Option<Deed>,
+    /// How often, over all workers that share `counter`; always where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<usize>,
+    /// The file in which [`Note`]s are left and counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counter: Option<PathBuf>,
+    /// Time for one token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_token_ms: Option<u64>,
+    /// Time for a load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_ms: Option<u64>,
+    /// Tokens of an answer that repeats no code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u32>,
+    /// Bytes of a token beside its words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_bytes: Option<usize>,
+    /// Bytes that `flood` writes; 100 MB where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flood_bytes: Option<usize>,
+}
+
+impl Script {
+    /// `deed` at `at`, `times` times, noted in `counter`.
+    #[must_use]
+    pub fn new(at: Moment, deed: &str, times: usize, counter: &Path) -> Self {
+        Self {
+            at: Some(at),
+            deed: Some(deed.to_owned()),
+            times: Some(times),
+            counter: Some(counter.to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+/// Something that a fake worker did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// `spawn`, `hello`, `load`, `loaded`, `answer`, `cancel`, or a deed.
+    pub word: String,
+    /// Whether it is a deed.
+    pub misdeed: bool,
+    /// Who did it.
+    pub pid: u32,
+    /// When, in nanoseconds of the calendar.
+    pub unix_ns: u128,
+}
+
+impl Note {
+    /// All that were left so far.
+    #[must_use]
+    pub fn read(path: &Path) -> Vec<Self> {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines().filter_map(Self::parse).collect()
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (kind, word, pid, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        Some(Self {
+            word: word.to_owned(),
+            misdeed: kind == "misdeed",
+            pid: pid.parse().ok()?,
+            unix_ns: time.parse().ok()?,
+        })
+    }
+
+    /// Leaves one. One write, so that those of two processes do not mix.
+    pub(super) fn leave(path: &Path, misdeed: bool, word: &str) {
+        let kind = if misdeed { "misdeed" } else { "deed" };
+        let line = format!("{kind} {word} {} {}\n", std::process::id(), unix_ns());
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+}
+
+/// Now, on the clock of [`Note::unix_ns`].
+#[must_use]
+pub fn unix_ns() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_read_as_they_are_written() {
+        let text = r#"{"at":"load:0.5","do":"signal:SEGV","times":2,"perTokenMs":3}"#;
+        let script: Script = serde_json::from_str(text).unwrap();
+        assert_eq!(script.at, Some(Moment::Load(0.5)));
+        assert_eq!(serde_json::to_string(&script).unwrap(), text);
+        for wrong in [r#"{"at":"lunch"}"#, r#"{"at":"token:x"}"#, r#"{"when":"spawn"}"#] {
+            assert!(serde_json::from_str::<Script>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn notes_are_read_as_they_were_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes");
+        Note::leave(&path, false, "hello");
+        Note::leave(&path, true, "signal:KILL");
+        let notes = Note::read(&path);
+        let said: Vec<_> = notes.iter().map(|note| (note.word.as_str(), note.misdeed)).collect();
+        assert_eq!(said, [("hello", false), ("signal:KILL", true)]);
+        assert!(notes[0].unix_ns <= notes[1].unix_ns);
+        assert_eq!(notes[0].pid, std::process::id());
+    }
+}

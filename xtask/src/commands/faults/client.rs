@@ -1,0 +1,237 @@
+//! A client of a host as the trials need it: it says when it heard of a fault, how often a request
+//! was answered, and closes its connection when it is dropped. It knows no fault.
+
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+use localcoder_protocol::{
+    BUILD_ID, ClientKind, Delta, DocumentText, ErrorInfo, Explain, ExplainParams, Generate,
+    GenerateParams, Hello, HelloAnswer, HelloParams, HostStatus, Improve, ImproveParams, LineRange,
+    Nothing, Notification as _, PROTOCOL_VERSION, Progress, SamplingParams, Status, StatusChanged,
+};
+use localcoder_settings::Places;
+use localcoder_test_support::fake_worker::unix_ns;
+use localcoder_transport::{Client, ClientEvent};
+use serde_json::{Map, Value};
+
+/// A connection.
+pub(super) struct Caller {
+    pub(super) client: Client,
+    stream: UnixStream,
+}
+
+/// How a request ended, and what was seen on its way.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// `None` where it did not end in time.
+    pub(super) result: Option<Result<Value, ErrorInfo>>,
+    /// Streamed text.
+    pub(super) text: String,
+    /// Moments at which a user could see that something is wrong: an error, a second try, a state.
+    pub(super) signs_ns: Vec<u128>,
+    /// Whether the connection was lost.
+    pub(super) lost: bool,
+}
+
+impl Ended {
+    /// In a word: `answer`, or the error's code.
+    pub(super) fn word(&self) -> String {
+        match &self.result {
+            None if self.lost => "connection lost".to_owned(),
+            None => "no end".to_owned(),
+            Some(Ok(_)) => "answer".to_owned(),
+            Some(Err(error)) => error.code.as_str().to_owned(),
+        }
+    }
+}
+
+/// Which request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Improve,
+    Explain,
+    Generate,
+}
+
+impl Kind {
+    /// One after the other.
+    pub(super) fn of(number: usize) -> Self {
+        [Self::Generate, Self::Explain, Self::Improve][number % 3]
+    }
+}
+
+/// Prompt, length and model of a raw generation.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Raw<'a> {
+    pub(super) id: &'a str,
+    pub(super) prompt: &'a str,
+    pub(super) max_tokens: Option<u32>,
+    pub(super) temperature: Option<f32>,
+    pub(super) model: Option<&'a str>,
+}
+
+impl Raw<'_> {
+    pub(super) fn params(&self) -> GenerateParams {
+        GenerateParams {
+            request_id: self.id.to_owned(),
+            prompt: self.prompt.to_owned(),
+            system: None,
+            raw: true,
+            max_tokens: self.max_tokens,
+            stop: Vec::new(),
+            sampling: SamplingParams { temperature: self.temperature, ..SamplingParams::default() },
+            model: self.model.map(str::to_owned),
+            settings: Map::new(),
+        }
+    }
+}
+
+impl Caller {
+    /// Connects, and says nothing yet.
+    pub(super) fn connect(home: &Path) -> io::Result<Self> {
+        let stream = UnixStream::connect(Places::under(home).host_socket())?;
+        let client = Client::new(stream.try_clone()?, stream.try_clone()?);
+        Ok(Self { client, stream })
+    }
+
+    /// Connects and says hello.
+    pub(super) fn greeted(home: &Path, wants_status: bool) -> Result<Self> {
+        let mut caller = Self::connect(home)?;
+        caller.hello(PROTOCOL_VERSION, wants_status).map_err(|error| anyhow!("hello: {error}"))?;
+        Ok(caller)
+    }
+
+    pub(super) fn hello(
+        &mut self,
+        protocol_version: u32,
+        wants_status: bool,
+    ) -> Result<HelloAnswer, ErrorInfo> {
+        let params = HelloParams {
+            protocol_version,
+            build_id: BUILD_ID.to_owned(),
+            pid: std::process::id(),
+            client: ClientKind::Other,
+            wants_status,
+        };
+        self.client.call::<Hello>(&params, |_, _| {})
+    }
+
+    pub(super) fn status(&mut self) -> Result<HostStatus, ErrorInfo> {
+        self.client.call::<Status>(&Nothing {}, |_, _| {})
+    }
+
+    /// Starts a request on the document; its number.
+    pub(super) fn ask(&mut self, kind: Kind, id: &str, document: &str) -> Result<i64> {
+        let document = DocumentText {
+            path: "trial.py".to_owned(),
+            language_id: None,
+            text: document.to_owned(),
+        };
+        let (request_id, selection) = (id.to_owned(), LineRange { start: 1, end: 2 });
+        let started = match kind {
+            Kind::Improve => self.client.start::<Improve>(&ImproveParams {
+                request_id,
+                document,
+                selection,
+                instruction: None,
+                model: None,
+                settings: Map::new(),
+            }),
+            Kind::Explain => self.client.start::<Explain>(&ExplainParams {
+                request_id,
+                document,
+                selection,
+                model: None,
+                settings: Map::new(),
+            }),
+            Kind::Generate => {
+                let raw = Raw { id, prompt: "def f(", ..Raw::default() };
+                self.client.start::<Generate>(&raw.params())
+            }
+        };
+        started.map_err(|error| anyhow!("{error}"))
+    }
+
+    /// Waits for the end of a request.
+    pub(super) fn end_of(&self, call: i64, within: Duration) -> Ended {
+        let mut ended = Ended::default();
+        self.go_on(call, within, &mut ended, |_| false);
+        ended
+    }
+
+    /// Goes on with a request until it ends, or until `enough` of its text came.
+    pub(super) fn go_on(
+        &self,
+        call: i64,
+        within: Duration,
+        ended: &mut Ended,
+        enough: impl Fn(&str) -> bool,
+    ) {
+        let deadline = Instant::now() + within;
+        while let Ok(event) = self.client.events().recv_deadline(deadline) {
+            match event {
+                ClientEvent::Answer(answered, result) if answered == call => {
+                    if result.is_err() {
+                        ended.signs_ns.push(unix_ns());
+                    }
+                    ended.result = Some(result);
+                    return;
+                }
+                ClientEvent::Answer(..) => {}
+                ClientEvent::Notification(method, params) => {
+                    note(&method, &params, ended);
+                    if enough(&ended.text) {
+                        return;
+                    }
+                }
+                ClientEvent::Closed => {
+                    ended.lost = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether a request that has ended was answered once more.
+    pub(super) fn answered_again(&self, call: i64) -> bool {
+        let is_it = |event: ClientEvent| matches!(event, ClientEvent::Answer(id, _) if id == call);
+        self.client.events().try_iter().any(is_it)
+    }
+}
+
+fn note(method: &str, params: &Value, ended: &mut Ended) {
+    if method == Delta::METHOD {
+        ended.text.push_str(params["text"].as_str().unwrap_or_default());
+    }
+    let shows = (method == Progress::METHOD && params["stage"] == "retrying")
+        || (method == StatusChanged::METHOD && params["engine"]["state"] == "failed");
+    if shows {
+        ended.signs_ns.push(unix_ns());
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// Connects as the command line does: to the host that runs, else to one that it starts.
+pub(super) fn reconnect(
+    home: &Path,
+    mut start: impl FnMut() -> Result<()>,
+    within: Duration,
+) -> Result<Caller> {
+    let deadline = Instant::now() + within;
+    loop {
+        match Caller::greeted(home, false) {
+            Ok(caller) => return Ok(caller),
+            Err(error) if Instant::now() > deadline => bail!("no host within {within:?}: {error}"),
+            Err(_) => start()?,
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The host's own faults: killed while it answers, started by many at once, stopped for a while,
+//! and left behind by a dead one. `peers` has clients that misbehave, `requests` what ten thousand
+//! requests leave.
+
+use std::os::unix::net::UnixListener;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use localcoder_protocol::{Cancel, CancelParams, ErrorCode, Generate};
+use localcoder_settings::Places;
+use localcoder_test_support::downloads::Random;
+use localcoder_test_support::fake_worker::Script;
+use rustix::process::Signal;
+
+use super::client::{Caller, Ended, Kind, Raw, reconnect};
+use super::report;
+use super::trial::{DOCUMENT, Ground, LEFT_WITHIN, SCALE, Setup, Verdict, many};
+use super::{Amount, peers, processes, racers, requests};
+
+/// Clients of a host that is killed.
+const CLIENTS: usize = 4;
+/// After a kill, so long until all are on a new host.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
+/// Back on a host.
+const BACK: &str = "back";
+/// The worker of a dead host is gone.
+const WORKER_GONE: &str = "workerGone";
+/// A host that was stopped for so long was asleep.
+const STOPPED_S: u64 = 15;
+/// Requests of a race with cancels.
+const RACES: usize = 20;
+
+type Trial = fn(usize) -> Result<Verdict>;
+
+const CASES: &[(&str, usize, Trial)] = &[
+    ("kill -9 of the host with 4 clients", 2, killed),
+    ("socket and lock of a dead host", 2, stale),
+    ("cancels at random moments", 2, cancels),
+    ("the host stands still for a while", 2, stopped),
+    ("a client of another version", 2, peers::versions),
+    ("frames that are none", 2, peers::malformed),
+    ("half a frame", 8, peers::half_frame),
+    ("large frames before the hello", 2, peers::large_before_hello),
+    ("a client that does not read", 2, peers::slow_reader),
+    ("a client that is killed", 2, peers::killed_client),
+    ("more connections than there may be", 2, peers::too_many),
+];
+
+pub(super) fn run(amount: &Amount) -> Result<()> {
+    let begun = Instant::now();
+    report::heading();
+    let mut rows = Vec::new();
+    for (name, at_once, trial) in CASES.iter().filter(|case| amount.wants(case.0)) {
+        rows.push(many(name, amount.times, *at_once, trial));
+    }
+    if amount.wants("racers") {
+        rows.push(racers::run(amount));
+    }
+    if amount.wants("clock by the world's") && amount.true_times {
+        let times = (amount.times / 10).max(1);
+        let name = "stands still, clock by the world's";
+        rows.push(many(name, times, times, |_| stand_still(1)));
+    }
+    if amount.wants("requests") {
+        rows.push(requests::run(amount)?);
+    }
+    report::conclude("host", "20 times the world's, or as told", &rows, begun.elapsed())
+}
+
+/// A fake worker that writes for a long time.
+pub(super) fn slow(per_token_ms: u64, tokens: u32) -> Setup {
+    let script =
+        Script { per_token_ms: Some(per_token_ms), tokens: Some(tokens), ..Script::default() };
+    Setup { scale: 1, scripts: vec![script], ..Setup::default() }
+}
+
+/// Starts an answer and waits for its first words.
+pub(super) fn begin(caller: &mut Caller, id: &str, within: Duration) -> Result<(i64, Ended)> {
+    let call = caller.ask(Kind::Generate, id, DOCUMENT)?;
+    let mut ended = Ended::default();
+    caller.go_on(call, within, &mut ended, |text| !text.is_empty());
+    ensure!(ended.result.is_none() && !ended.lost, "the answer was over: {}", ended.word());
+    Ok((call, ended))
+}
+
+/// All clients lose their connection, and find one new host; the old one's worker is gone.
+fn killed(_: usize) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let mut ground = Ground::start(slow(10, 1_000_000))?;
+    let home = ground.home();
+    let mut callers = Vec::new();
+    for number in 0..CLIENTS {
+        let mut caller = Caller::greeted(&home, false)?;
+        let call = if number == 0 {
+            begin(&mut caller, "first", ground.patience(30))?.0
+        } else {
+            caller.ask(Kind::of(number), "other", DOCUMENT)?
+        };
+        callers.push((caller, call));
+    }
+    let old = callers[0].0.status().map_err(|error| anyhow!("{error}"))?;
+    let workers = processes::workers(&home);
+    let begun = Instant::now();
+    ground.kill_host();
+    let ground = &ground;
+    let threads = callers.into_iter().map(|(caller, call)| {
+        move || -> Result<(Ended, Caller, Duration)> {
+            let ended = caller.end_of(call, BACK_WITHIN);
+            let start = || {
+                let mut command = ground.command(&["host", "start", "--json"]);
+                command.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+                Ok(())
+            };
+            let caller = reconnect(&ground.home(), start, BACK_WITHIN)?;
+            Ok((ended, caller, begun.elapsed()))
+        }
+    });
+    let backs: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = threads.map(|thread| scope.spawn(thread)).collect();
+        threads.into_iter().map(|it| it.join().expect("nothing panics in it")).collect()
+    });
+    let gone = processes::wait(LEFT_WITHIN, || !workers.iter().any(|pid| processes::runs(*pid)));
+    match gone {
+        Some(_) => verdict.time(WORKER_GONE, begun.elapsed().min(LEFT_WITHIN)),
+        None => verdict.orphans += workers.len(),
+    }
+    let mut hosts = Vec::new();
+    for back in backs {
+        let (ended, mut caller, took) = back?;
+        verdict.time(BACK, took);
+        if !ended.lost {
+            verdict.complain(format!("a request to a killed host ended as `{}`", ended.word()));
+        }
+        hosts.push(caller.status().map_err(|error| anyhow!("{error}"))?.pid);
+    }
+    hosts.dedup();
+    if hosts.len() != 1 || hosts[0] == old.pid {
+        verdict.complain(format!("not one new host but {hosts:?}"));
+    }
+    finish(ground, verdict)
+}
+
+/// Ends a ground that others may still look at.
+fn finish(ground: &Ground, mut verdict: Verdict) -> Result<Verdict> {
+    let mut stop = ground.command(&["host", "stop"]);
+    let stopped = stop.stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    let home = ground.home();
+    if !stopped.success() {
+        verdict.complain("`localcoder host stop` failed");
+    }
+    if processes::wait(LEFT_WITHIN, || processes::of(&home).is_empty()).is_none() {
+        verdict.orphans += processes::of(&home).len();
+        verdict.complaints.push(format!("left after the end: {:?}", processes::of(&home)));
+    }
+    Ok(verdict)
+}
+
+/// What a host leaves that had no time to clear away is no obstacle.
+fn stale(number: usize) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let mut ground = Ground::new(slow(1, 4))?;
+    let places = Places::under(&ground.home());
+    fs_err::create_dir_all(&places.runtime)?;
+    drop(UnixListener::bind(places.host_socket())?);
+    fs_err::write(places.host_lock(), if number.is_multiple_of(2) { "" } else { "12345\n" })?;
+    if number.is_multiple_of(3) {
+        fs_err::write(places.workers_file(), r#"[{"pid":1,"started":"0"}"#)?;
+    }
+    ground.start_host()?;
+    let mut caller = Caller::greeted(&ground.home(), false)?;
+    ground.recovers(&mut caller, &mut verdict, ground.patience(30));
+    drop(caller);
+    ground.finish(&mut verdict);
+    Ok(verdict)
+}
+
+/// Requests that are cancelled at any moment end exactly once, and the worker lives.
+fn cancels(number: usize) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let ground = Ground::start(slow(1, 20))?;
+    let mut caller = Caller::greeted(&ground.home(), false)?;
+    ground.recovers(&mut caller, &mut verdict, ground.patience(30));
+    let workers = processes::workers(&ground.home());
+    let mut random = Random(number as u64);
+    for race in 0..RACES {
+        let id = format!("race-{race}");
+        let raw = Raw { id: &id, prompt: "x", ..Raw::default() };
+        let call = caller.client.start::<Generate>(&raw.params())?;
+        std::thread::sleep(Duration::from_micros(random.between(0, 40_000) as u64));
+        caller.client.start::<Cancel>(&CancelParams { request_id: id.clone() })?;
+        let ended = caller.end_of(call, ground.patience(30));
+        verdict.ended(&ended);
+        let is_end = match &ended.result {
+            Some(Err(error)) => error.code == ErrorCode::Cancelled,
+            Some(Ok(_)) => true,
+            None => false,
+        };
+        if !is_end {
+            verdict.complain(format!("a cancelled request ended as `{}`", ended.word()));
+        }
+        if caller.answered_again(call) {
+            verdict.complain("a cancelled request was answered twice");
+        }
+    }
+    ground.recovers(&mut caller, &mut verdict, ground.patience(30));
+    if processes::workers(&ground.home()) != workers {
+        verdict.complain("a cancel has ended the worker");
+    }
+    drop(caller);
+    ground.finish(&mut verdict);
+    Ok(verdict)
+}
+
+fn stopped(_: usize) -> Result<Verdict> {
+    stand_still(SCALE)
+}
+
+/// The host stands still as on a machine that sleeps, in the middle of an answer: that is no
+/// silence of the worker, and the answer comes whole.
+fn stand_still(scale: u64) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let time = Duration::from_millis(STOPPED_S * 1_000 / scale);
+    // It writes for longer than the host stands still.
+    let tokens = u32::try_from(time.as_millis() / 10 + 100).context("a short time")?;
+    let ground = Ground::start(Setup { scale, ..slow(10, tokens) })?;
+    let mut caller = Caller::greeted(&ground.home(), false)?;
+    let (call, mut ended) = begin(&mut caller, "first", ground.patience(30))?;
+    let workers = processes::workers(&ground.home());
+    processes::signal(ground.host_pid(), Signal::STOP);
+    std::thread::sleep(time);
+    processes::signal(ground.host_pid(), Signal::CONT);
+    caller.go_on(call, time * 4 + ground.patience(60), &mut ended, |_| false);
+    verdict.ended(&ended);
+    if !matches!(ended.result, Some(Ok(_))) {
+        verdict.complain(format!("the answer ended as `{}`", ended.word()));
+    }
+    if processes::workers(&ground.home()) != workers {
+        verdict.complain("the worker was ended");
+    }
+    drop(caller);
+    ground.finish(&mut verdict);
+    Ok(verdict)
+}

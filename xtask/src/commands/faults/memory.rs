@@ -1,0 +1,299 @@
+//! Memory that does not suffice: told by the engine, said in a worker's last words, refused by the
+//! system at a limit, or taken away by its killer. Each request ends with a lighter answer or with
+//! an error that says what to do, after a few loads and never more. Memory pressure can't be made
+//! without hurting the machine; the host's own tests are about it.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use localcoder_protocol::{ErrorCode, Generate, Progress};
+use localcoder_test_support::fake_worker::{GROUP, LIMIT_AS, Moment, Note, REAL_WORKER, Script};
+
+use super::client::{Caller, Ended, Kind, Raw};
+use super::report::{self, Row};
+use super::trial::{DOCUMENT, Ground, SCALE, Setup, Verdict, Watcher, many};
+use super::{Amount, processes};
+use crate::places;
+
+/// Trials at once.
+const AT_ONCE: usize = 3;
+/// Loads of one request: as it was wanted, and three steps down.
+const LOADS_MAX: usize = 4;
+/// For ever, as far as a request goes.
+const ALWAYS: usize = 1_000;
+/// Limits on the address space, from far too small to a bit above what suffices.
+const LIMITS: usize = 200;
+/// Half of what the trials with the real worker are, in the tests.
+const QUICK_LIMITS: usize = 8;
+/// The smallest limit; not even a program without a model starts below.
+const LEAST_BYTES: u64 = 8 << 20;
+/// Surely enough for the demo model.
+const ENOUGH_BYTES: u64 = 8 << 30;
+/// The limit that suffices is found to within so much.
+const STEP_BYTES: u64 = 4 << 20;
+/// Limits of a control group under which the demo model's worker is killed at several moments.
+const GROUP_BYTES: std::ops::Range<usize> = (3 << 20)..(24 << 20);
+/// So many of a hundred requests have to end as they must.
+const SHARE_PERCENT: usize = 99;
+
+/// Where, what, and how often.
+const CASES: &[(&str, &str, &str, usize)] = &[
+    ("an error of the load, once", "load:0.5", "oomError", 1),
+    ("an error of the load, twice", "load:0.5", "oomError", 2),
+    ("an error of the load, three times", "load:0.5", "oomError", 3),
+    ("an error of every load", "load:0.5", "oomError", ALWAYS),
+    ("last words in the load, once", "load:0.9", "oomLine", 1),
+    ("last words in the load, twice", "load:0.9", "oomLine", 2),
+    ("last words in the load, three times", "load:0.9", "oomLine", 3),
+    ("last words in every load", "load:0.9", "oomLine", ALWAYS),
+    ("an error of the prompt, once", "prefill", "oomError", 1),
+    ("an error of every prompt", "prefill", "oomError", ALWAYS),
+    ("last words in the prompt, once", "prefill", "oomLine", 1),
+    ("last words in every prompt", "prefill", "oomLine", ALWAYS),
+    ("an error in the answer", "token:4", "oomError", 1),
+    ("last words in the answer", "token:4", "oomLine", 1),
+    ("last words at every start", "spawn", "oomLine", ALWAYS),
+];
+
+pub(super) fn run(amount: &Amount) -> Result<()> {
+    let begun = Instant::now();
+    report::heading();
+    let mut rows: Vec<Row> = CASES
+        .iter()
+        .filter(|case| amount.wants(case.0))
+        .map(|case| many(case.0, amount.times, AT_ONCE, |number| scripted(*case, number)))
+        .collect();
+    if amount.wants("limits") {
+        rows.push(limits(amount)?);
+    }
+    if amount.wants("control group") {
+        match Group::new(0) {
+            Ok(_) => rows.push(groups(amount)),
+            Err(why) => crate::report::line(format!("no control group can be made here: {why:#}")),
+        }
+    }
+    report::conclude("memory", "20 times the world's", &rows, begun.elapsed())
+}
+
+fn scripted((name, at, deed, times): (&str, &str, &str, usize), number: usize) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let at: Moment = at.parse().map_err(|why: String| anyhow::anyhow!(why))?;
+    let script = Script {
+        at: Some(at),
+        deed: Some(deed.to_owned()),
+        times: Some(times),
+        ..Script::default()
+    };
+    let ground = Ground::start(Setup { scale: SCALE, scripts: vec![script], ..Setup::default() })?;
+    let watcher = Watcher::start(&ground)?;
+    let mut caller = Caller::greeted(&ground.home(), true)?;
+    let within = ground.patience(150);
+    let call = caller.ask(Kind::of(number), "first", DOCUMENT)?;
+    let ended = caller.end_of(call, within);
+    verdict.ended(&ended);
+    check_loads(&ground, 0, &mut verdict);
+    let is_end = matches!(&ended.result, Some(Ok(_)))
+        || matches!(&ended.result, Some(Err(it)) if it.code == ErrorCode::OutOfMemory);
+    if !is_end {
+        verdict.complain(format!("it ended as `{}`", ended.word()));
+    }
+    if times < ALWAYS {
+        ground.recovers(&mut caller, &mut verdict, within);
+        let notes = caller.status().map(|status| status.notes).unwrap_or_default();
+        if !notes.iter().any(|note| is_about_memory(note)) {
+            verdict.complain(format!("that less is used is not told after {name}: {notes:?}"));
+        }
+    } else {
+        // The next request may try again, and must end too.
+        let before = Note::read(&ground.notes()).len();
+        let call = caller.ask(Kind::of(number), "second", DOCUMENT)?;
+        verdict.ended(&caller.end_of(call, within));
+        check_loads(&ground, before, &mut verdict);
+    }
+    watcher.finish(&mut verdict);
+    drop(caller);
+    ground.finish(&mut verdict);
+    Ok(verdict)
+}
+
+/// What the status says where less is used than was wanted.
+fn is_about_memory(note: &str) -> bool {
+    note.contains("memory did not suffice") || note.contains("there was no room")
+}
+
+/// Of one request: the notes after the first `before`.
+fn check_loads(ground: &Ground, before: usize, verdict: &mut Verdict) {
+    let notes = Note::read(&ground.notes());
+    let loads = notes.iter().skip(before).filter(|note| note.word == "load").count();
+    if loads > LOADS_MAX {
+        verdict.complain(format!("a request took {loads} loads"));
+    }
+}
+
+fn limited(variable: &str, value: String) -> Setup {
+    let real = places::program("localcoder-worker").display().to_string();
+    let variables = vec![(REAL_WORKER.to_owned(), real), (variable.to_owned(), value)];
+    Setup { scale: SCALE, variables, ..Setup::default() }
+}
+
+/// How a request ended under a limit: whether in full.
+struct Outcome {
+    full: bool,
+    ended: Ended,
+}
+
+/// One request to the real worker under a limit.
+fn under(setup: Setup, verdict: &mut Verdict) -> Result<Outcome> {
+    let ground = Ground::start(setup)?;
+    let mut caller = Caller::greeted(&ground.home(), false)?;
+    let raw = Raw { id: "a", prompt: "def f(", max_tokens: Some(16), ..Raw::default() };
+    let call = caller.client.start::<Generate>(&raw.params())?;
+    let (ended, steps) = counting(&caller, call, ground.patience(150));
+    verdict.ended(&ended);
+    if steps >= LOADS_MAX {
+        verdict.complain(format!("it was tried again {steps} times"));
+    }
+    let status = caller.status()?;
+    let lighter = status.notes.iter().any(|note| is_about_memory(note));
+    let full = matches!(ended.result, Some(Ok(_))) && !lighter && steps == 0;
+    check_end(&ended, lighter, full, verdict);
+    drop(caller);
+    ground.finish(verdict);
+    Ok(Outcome { full, ended })
+}
+
+/// The end of a request, and how often it was told that it is tried again.
+fn counting(caller: &Caller, call: i64, within: Duration) -> (Ended, usize) {
+    use localcoder_protocol::Notification as _;
+    use localcoder_transport::ClientEvent;
+
+    let (mut ended, mut steps) = (Ended::default(), 0);
+    let deadline = Instant::now() + within;
+    while let Ok(event) = caller.client.events().recv_deadline(deadline) {
+        match event {
+            ClientEvent::Answer(id, result) if id == call => {
+                ended.result = Some(result);
+                break;
+            }
+            ClientEvent::Notification(method, params) if method == Progress::METHOD => {
+                steps += usize::from(params["stage"] == "retrying");
+            }
+            ClientEvent::Closed => {
+                ended.lost = true;
+                break;
+            }
+            ClientEvent::Answer(..) | ClientEvent::Notification(..) => {}
+        }
+    }
+    (ended, steps)
+}
+
+/// In full, lighter and told, or an error that is about a worker or its memory.
+fn check_end(ended: &Ended, lighter: bool, full: bool, verdict: &mut Verdict) {
+    use ErrorCode::{GenerateFailed, ModelLoadFailed, OutOfMemory, WorkerCrashed, WorkerStart};
+    match &ended.result {
+        Some(Ok(_)) if !full && !lighter => {
+            verdict.complain("a lighter answer, and nothing tells it");
+        }
+        Some(Err(error)) => {
+            let expected =
+                [OutOfMemory, WorkerStart, WorkerCrashed, ModelLoadFailed, GenerateFailed];
+            if !expected.contains(&error.code) {
+                verdict.complain(format!("it ended as `{}`", error.code.as_str()));
+            }
+        }
+        Some(Ok(_)) | None => {}
+    }
+}
+
+/// The real worker with less and less address space.
+fn limits(amount: &Amount) -> Result<Row> {
+    let enough = smallest()?;
+    let count = if amount.quick { QUICK_LIMITS } else { LIMITS };
+    let most = enough + enough / 8;
+    let row = many("limits on the address space", count, AT_ONCE, |number| {
+        let mut verdict = Verdict::default();
+        let share = (most - LEAST_BYTES) / (count.max(2) - 1) as u64;
+        let bytes = LEAST_BYTES + share * number as u64;
+        let outcome = under(limited(LIMIT_AS, bytes.to_string()), &mut verdict)?;
+        if outcome.full {
+            *verdict.endings.entry("in full".to_owned()).or_default() += 1;
+        }
+        for complaint in &mut verdict.complaints {
+            complaint.push_str(&format!(" ({} MiB, {})", bytes >> 20, outcome.ended.word()));
+        }
+        Ok(verdict)
+    });
+    let (good, share) = (row.good(count), row.good(count) * 100 / count);
+    ensure!(share >= SHARE_PERCENT || amount.quick, "only {good} of {count} ended as they must");
+    Ok(row.with_note(format!(
+        "in full from {} MiB on; {good} of {count} ended as they must ({share} %)",
+        enough >> 20
+    )))
+}
+
+/// The smallest limit under which the demo model answers in full.
+fn smallest() -> Result<u64> {
+    let answers = |bytes: u64| {
+        let mut verdict = Verdict::default();
+        under(limited(LIMIT_AS, bytes.to_string()), &mut verdict).is_ok_and(|it| it.full)
+    };
+    ensure!(answers(ENOUGH_BYTES), "the demo model does not answer under any limit");
+    let (mut low, mut high) = (LEAST_BYTES, ENOUGH_BYTES);
+    while high - low > STEP_BYTES {
+        let middle = low + (high - low) / 2;
+        if answers(middle) { high = middle } else { low = middle }
+    }
+    Ok(high)
+}
+
+/// The system's killer takes the worker away.
+fn groups(amount: &Amount) -> Row {
+    many("killed by a control group", amount.times, 1, |number| {
+        let mut verdict = Verdict::default();
+        let span = GROUP_BYTES.len();
+        let bytes = GROUP_BYTES.start + span * number / amount.times.max(1);
+        let group = Group::new(bytes as u64)?;
+        let procs = group.folder.join("cgroup.procs").display().to_string();
+        let outcome = under(limited(GROUP, procs), &mut verdict)?;
+        for complaint in &mut verdict.complaints {
+            complaint.push_str(&format!(" ({} KiB, {})", bytes >> 10, outcome.ended.word()));
+        }
+        Ok(verdict)
+    })
+}
+
+/// A control group with a limit on memory, where one can be made.
+struct Group {
+    folder: PathBuf,
+}
+
+impl Group {
+    /// Without a limit where `bytes` is 0.
+    fn new(bytes: u64) -> Result<Self> {
+        let old = PathBuf::from("/sys/fs/cgroup/memory");
+        let (root, file) = match old.is_dir() {
+            true => (old, "memory.limit_in_bytes"),
+            false => (PathBuf::from("/sys/fs/cgroup"), "memory.max"),
+        };
+        let folder = root.join(format!("localcoder-faults-{}", std::process::id()));
+        // One that was left is empty, or the trial before has not ended.
+        let _ = std::fs::remove_dir(&folder);
+        fs_err::create_dir(&folder)?;
+        let group = Self { folder };
+        if bytes > 0 {
+            fs_err::write(group.folder.join(file), bytes.to_string())
+                .context("the group takes no limit")?;
+        }
+        Ok(group)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Its processes have ended, and the system notices a little later.
+        let gone = || std::fs::remove_dir(&self.folder).is_ok();
+        processes::wait(Duration::from_secs(2), gone);
+    }
+}

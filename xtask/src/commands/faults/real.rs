@@ -1,0 +1,202 @@
+//! The real worker with a real model, killed from outside at moments that nobody has chosen, and
+//! with its file cut off under it. Called by `worker` with `--real`.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use localcoder_protocol::Generate;
+use localcoder_test_support::downloads::Random;
+use localcoder_test_support::fake_worker::unix_ns;
+use rustix::process::Signal;
+
+use super::client::{Caller, Ended, Raw};
+use super::report;
+use super::trial::{Ground, KILLED, READY, SCALE, SHOWN, Setup, Verdict, Watcher, many};
+use super::{Amount, processes};
+use crate::places;
+
+/// From the request to the last moment at which a signal is sent: start, load, prompt and the
+/// beginning of an answer are in it.
+const WITHIN_MS: usize = 500;
+/// Clients that ask at once, so that it has something to do for longer.
+const CLIENTS: usize = 3;
+/// So many kills come on one trial of another signal.
+const KILLS_TO_OTHERS: usize = 5;
+/// More would take each other's time.
+const AT_ONCE: usize = 2;
+/// Answers that may be over before their model's file is cut off.
+const ANSWERS_MAX: usize = 20;
+/// A long answer.
+const TOKENS: u32 = 1_500;
+
+const SIGNALS: &[(&str, Signal)] = &[
+    ("SIGKILL from outside", Signal::KILL),
+    ("SIGSEGV from outside", Signal::SEGV),
+    ("SIGABRT from outside", Signal::ABORT),
+    ("SIGBUS from outside", Signal::BUS),
+    ("SIGSTOP from outside", Signal::STOP),
+];
+
+pub(super) fn run(amount: &Amount) -> Result<()> {
+    let begun = Instant::now();
+    crate::report::line("the real worker:");
+    let mut rows = Vec::new();
+    for (name, signal) in SIGNALS.iter().filter(|(name, _)| amount.wants(name)) {
+        let few = (amount.times / KILLS_TO_OTHERS).max(1);
+        let times = if *signal == Signal::KILL { amount.times } else { few };
+        rows.push(many(name, times, AT_ONCE, |number| killed(amount, *signal, number)));
+    }
+    let name = "its file is cut off in use";
+    if amount.wants(name) {
+        let times = (amount.times / KILLS_TO_OTHERS).max(1);
+        rows.push(many(name, times, AT_ONCE, |_| cut_off(amount)));
+    }
+    report::conclude("worker-real", "20 times the world's", &rows, begun.elapsed())
+}
+
+fn setup() -> Setup {
+    Setup { scale: SCALE, real: true, ..Setup::default() }
+}
+
+/// Prompts that differ, so that nothing of one is known to the next.
+fn long<'a>(id: &'a str, prompt: &'a str, model: Option<&'a str>) -> Raw<'a> {
+    Raw { id, prompt, max_tokens: Some(TOKENS), temperature: Some(2.0), model }
+}
+
+fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let mut random = Random(number as u64);
+    let ground = Ground::start(setup())?;
+    let watcher = Watcher::start(&ground)?;
+    let model = amount.model.as_deref();
+    let mut asked = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut caller = Caller::greeted(&ground.home(), true)?;
+        let call = caller.client.start::<Generate>(&long("first", "def f(", model).params())?;
+        asked.push((caller, call));
+    }
+    std::thread::sleep(Duration::from_millis(random.between(0, WITHIN_MS) as u64));
+    let home = ground.home();
+    let there = || !processes::workers(&home).is_empty();
+    processes::wait(ground.patience(30), there).context("no worker was started")?;
+    let victim = *processes::workers(&home).first().context("the worker has ended by itself")?;
+    let struck_ns = unix_ns();
+    // The first signal may only take the standard library's own handler away.
+    let gone = processes::wait(ground.patience(60), || {
+        if signal == Signal::STOP {
+            processes::signal(victim, signal);
+        } else if processes::runs(victim) {
+            processes::signal(victim, signal);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        !processes::runs(victim) || rests(&home)
+    });
+    let gone_ns = unix_ns();
+    if gone.is_none() {
+        verdict.complain("it lives on");
+    }
+    let mut signs_ns = Vec::new();
+    for (caller, call) in &asked {
+        let ended = caller.end_of(*call, ground.patience(150));
+        verdict.ended(&ended);
+        signs_ns.extend(ended.signs_ns);
+    }
+    if !processes::runs(victim) {
+        let death_ns = if signal == Signal::STOP { gone_ns } else { struck_ns };
+        if signal == Signal::STOP {
+            verdict.time_between(KILLED, struck_ns, gone_ns);
+        }
+        if let Some(shown) = signs_ns.into_iter().filter(|sign| *sign >= struck_ns).min() {
+            verdict.time_between(SHOWN, death_ns, shown);
+        }
+        ready(&home, victim, death_ns, &mut verdict);
+    }
+    recovers(&ground, &mut asked[0].0, model, &mut verdict);
+    if asked.iter().any(|(caller, call)| caller.answered_again(*call)) {
+        verdict.complain("a request was answered twice");
+    }
+    watcher.finish(&mut verdict);
+    drop(asked);
+    ground.finish(&mut verdict);
+    Ok(verdict)
+}
+
+/// Whether nothing is asked of the worker, so that standing still is no hang.
+fn rests(home: &Path) -> bool {
+    let status = Caller::connect(home).ok().and_then(|mut caller| caller.status().ok());
+    status.is_some_and(|status| status.requests == 0)
+}
+
+/// Waits until another worker has the model, where one comes by itself.
+fn ready(home: &Path, victim: u32, death_ns: u128, verdict: &mut Verdict) {
+    let Ok(mut caller) = Caller::connect(home) else { return };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < deadline {
+        let Ok(status) = caller.status() else { return };
+        if status.residents.iter().any(|resident| resident.pid != victim) {
+            return verdict.time_between(READY, death_ns, unix_ns());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Asks for something short until it is answered.
+fn recovers(ground: &Ground, caller: &mut Caller, model: Option<&str>, verdict: &mut Verdict) {
+    // One that stands still and was asked nothing is found by the next request.
+    let within = ground.patience(60);
+    let deadline = Instant::now() + within;
+    loop {
+        let raw = Raw { id: "after", prompt: "x", max_tokens: Some(4), model, temperature: None };
+        let Ok(call) = caller.client.start::<Generate>(&raw.params()) else {
+            return verdict.complain("the connection was lost");
+        };
+        let ended = caller.end_of(call, within);
+        verdict.ended(&ended);
+        match ended.result {
+            Some(Ok(_)) | None => return,
+            Some(Err(error)) if Instant::now() > deadline => {
+                return verdict.complain(format!("nothing is answered any more: {error}"));
+            }
+            Some(Err(_)) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+/// Its pages are read again after the cut, which ends the worker; with the file whole again all
+/// goes on.
+fn cut_off(amount: &Amount) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    let ground = Ground::start(setup())?;
+    let demo = places::root().join("models/demo/localcoder-demo.gguf");
+    let original = amount.model.as_ref().map_or(demo, Into::into);
+    let copy = ground.folder().join("copy.gguf");
+    fs_err::copy(&original, &copy)?;
+    let model = copy.to_str().context("the path is not UTF-8")?;
+    let mut caller = Caller::greeted(&ground.home(), true)?;
+    let bytes = fs_err::metadata(&copy)?.len();
+    let mut struck = false;
+    for number in 0..ANSWERS_MAX {
+        let id = format!("answer-{number}");
+        let call = caller.client.start::<Generate>(&long(&id, "def f(", Some(model)).params())?;
+        let mut ended = Ended::default();
+        caller.go_on(call, ground.patience(60), &mut ended, |text| !text.is_empty());
+        if ended.result.is_none() {
+            fs_err::OpenOptions::new().write(true).open(&copy)?.set_len(bytes / 8)?;
+            struck = true;
+            caller.go_on(call, ground.patience(150), &mut ended, |_| false);
+        }
+        verdict.ended(&ended);
+        if struck {
+            break;
+        }
+    }
+    if !struck {
+        verdict.complain("every answer was over too soon");
+    }
+    fs_err::copy(&original, &copy)?;
+    recovers(&ground, &mut caller, Some(model), &mut verdict);
+    drop(caller);
+    ground.finish(&mut verdict);
+    Ok(verdict)
+}
