@@ -65,7 +65,12 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
     if amount.wants("requests") {
         rows.push(requests::run(amount)?);
     }
-    report::conclude("host", "20 times the world's, or as told", &rows, begun.elapsed())
+    report::conclude(
+        &amount.file("host"),
+        "20 times the world's, or as told",
+        &rows,
+        begun.elapsed(),
+    )
 }
 
 /// A fake worker that writes for a long time.

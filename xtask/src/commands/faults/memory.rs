@@ -73,7 +73,7 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
             Err(why) => crate::report::line(format!("no control group can be made here: {why:#}")),
         }
     }
-    report::conclude("memory", "20 times the world's", &rows, begun.elapsed())
+    report::conclude(&amount.file("memory"), "20 times the world's", &rows, begun.elapsed())
 }
 
 fn scripted((name, at, deed, times): (&str, &str, &str, usize), number: usize) -> Result<Verdict> {

@@ -52,7 +52,7 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
         let times = (amount.times / KILLS_TO_OTHERS).max(1);
         rows.push(many(name, times, AT_ONCE, |_| cut_off(amount)));
     }
-    report::conclude("worker-real", "20 times the world's", &rows, begun.elapsed())
+    report::conclude(&amount.file("worker-real"), "20 times the world's", &rows, begun.elapsed())
 }
 
 fn setup() -> Setup {

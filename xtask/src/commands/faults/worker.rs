@@ -103,7 +103,7 @@ const CASES: &[Case] = &[
 
 /// All of it. What one part finds is no reason not to go on with the next.
 pub(super) fn run(amount: &Amount) -> Result<()> {
-    let scaled = scaled(amount);
+    let scaled = if amount.scaled { scaled(amount) } else { Ok(()) };
     let by_the_world = if amount.true_times { true_times(amount) } else { Ok(()) };
     let with_the_real = if amount.real { real::run(amount) } else { Ok(()) };
     scaled.and(by_the_world).and(with_the_real)
@@ -114,7 +114,7 @@ fn scaled(amount: &Amount) -> Result<()> {
     report::heading();
     let run = |case: &Case| many(case.name, amount.times, AT_ONCE, |it| trial(case, it, SCALE));
     let rows: Vec<Row> = chosen(amount).map(run).collect();
-    report::conclude("worker", "20 times the world's", &rows, begun.elapsed())
+    report::conclude(&amount.file("worker"), "20 times the world's", &rows, begun.elapsed())
 }
 
 fn chosen(amount: &Amount) -> impl Iterator<Item = &'static Case> {
@@ -138,7 +138,7 @@ fn true_times(amount: &Amount) -> Result<()> {
         let threads: Vec<_> = hangs.into_iter().map(|case| scope.spawn(run(case))).collect();
         rows.extend(threads.into_iter().filter_map(|thread| thread.join().ok()));
     });
-    report::conclude("worker-true", "the world's", &rows, begun.elapsed())
+    report::conclude(&amount.file("worker-true"), "the world's", &rows, begun.elapsed())
 }
 
 fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
