@@ -15,7 +15,8 @@ use rustix::process::Signal;
 
 use super::client::{Caller, Ended, Kind, Raw, reconnect};
 use super::report;
-use super::trial::{DOCUMENT, Ground, LEFT_WITHIN, SCALE, Setup, Verdict, many};
+use super::trial::{DOCUMENT, Ground, LEFT_WITHIN, SCALE, Setup, many};
+use super::verdict::Verdict;
 use super::{Amount, peers, processes, racers, requests};
 
 /// Clients of a host that is killed.

@@ -12,7 +12,9 @@ use localcoder_test_support::fake_worker::{GROUP, LIMIT_AS, Moment, Note, REAL_W
 
 use super::client::{Caller, Ended, Kind, Raw};
 use super::report::{self, Row};
-use super::trial::{DOCUMENT, Ground, SCALE, Setup, Verdict, Watcher, many};
+use super::trial::{DOCUMENT, Ground, SCALE, Setup, many};
+use super::verdict::Verdict;
+use super::watcher::Watcher;
 use super::{Amount, processes};
 use crate::places;
 

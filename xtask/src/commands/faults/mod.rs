@@ -15,6 +15,8 @@ mod real;
 mod report;
 mod requests;
 mod trial;
+mod verdict;
+mod watcher;
 mod worker;
 
 use anyhow::{Context as _, Result, bail};

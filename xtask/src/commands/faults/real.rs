@@ -12,7 +12,9 @@ use rustix::process::Signal;
 
 use super::client::{Caller, Ended, Raw};
 use super::report;
-use super::trial::{Ground, KILLED, READY, SCALE, SHOWN, Setup, Verdict, Watcher, many};
+use super::trial::{Ground, SCALE, Setup, many};
+use super::verdict::{KILLED, READY, SHOWN, Verdict};
+use super::watcher::Watcher;
 use super::{Amount, processes};
 use crate::places;
 

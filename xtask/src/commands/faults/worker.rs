@@ -10,7 +10,9 @@ use localcoder_test_support::fake_worker::{Moment, Note, Script};
 
 use super::client::{Caller, Ended, Kind};
 use super::report::{self, Row};
-use super::trial::{DOCUMENT, Ground, KILLED, READY, SCALE, SHOWN, Setup, Verdict, Watcher, many};
+use super::trial::{DOCUMENT, Ground, SCALE, Setup, many};
+use super::verdict::{KILLED, READY, SHOWN, Verdict};
+use super::watcher::Watcher;
 use super::{Amount, processes, real};
 
 /// Trials at once, by a clock that is not the world's: more would take each other's time.
