@@ -147,7 +147,8 @@ fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let at: Moment = case.at.parse().map_err(|why: String| anyhow!(why))?;
     let slow = Script {
-        per_token_ms: Some(2),
+        // An answer that is cancelled must last until its worker is ended.
+        per_token_ms: Some(if case.by == By::Cancel { 10 * SCALE / scale } else { 2 }),
         tokens: Some(if case.by == By::Cancel { 1_000_000 } else { 12 }),
         flood_bytes: (scale > 1).then_some(SMALL_FLOOD_BYTES),
         ..Script::default()
