@@ -78,7 +78,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "faults",
         usage: "faults downloads|worker|memory|host|editor|all [--times N] [--quick] [--real] \
-                [--model PATH] [--only TEXT] [--no-build] [--yes]",
+                [--world-clock] [--model PATH] [--only TEXT] [--no-build] [--yes]",
         about: "what goes wrong with downloads, workers, memory, hosts and editors, N times each",
         run: faults::run,
     },

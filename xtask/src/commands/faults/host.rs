@@ -15,7 +15,8 @@ use rustix::process::Signal;
 
 use super::client::{Caller, Ended, Kind, Raw, reconnect};
 use super::report;
-use super::trial::{DOCUMENT, Ground, LEFT_WITHIN, SCALE, Setup, Verdict, many};
+use super::trial::{DOCUMENT, Ground, LEFT_WITHIN, SCALE, Setup, many};
+use super::verdict::Verdict;
 use super::{Amount, peers, processes, racers, requests};
 
 /// Clients of a host that is killed.
@@ -65,7 +66,12 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
     if amount.wants("requests") {
         rows.push(requests::run(amount)?);
     }
-    report::conclude("host", "20 times the world's, or as told", &rows, begun.elapsed())
+    report::conclude(
+        &amount.file("host"),
+        "20 times the world's, or as told",
+        &rows,
+        begun.elapsed(),
+    )
 }
 
 /// A fake worker that writes for a long time.

@@ -12,7 +12,9 @@ use localcoder_test_support::fake_worker::{GROUP, LIMIT_AS, Moment, Note, REAL_W
 
 use super::client::{Caller, Ended, Kind, Raw};
 use super::report::{self, Row};
-use super::trial::{DOCUMENT, Ground, SCALE, Setup, Verdict, Watcher, many};
+use super::trial::{DOCUMENT, Ground, SCALE, Setup, many};
+use super::verdict::Verdict;
+use super::watcher::Watcher;
 use super::{Amount, processes};
 use crate::places;
 
@@ -73,7 +75,7 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
             Err(why) => crate::report::line(format!("no control group can be made here: {why:#}")),
         }
     }
-    report::conclude("memory", "20 times the world's", &rows, begun.elapsed())
+    report::conclude(&amount.file("memory"), "20 times the world's", &rows, begun.elapsed())
 }
 
 fn scripted((name, at, deed, times): (&str, &str, &str, usize), number: usize) -> Result<Verdict> {

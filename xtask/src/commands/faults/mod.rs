@@ -15,6 +15,8 @@ mod real;
 mod report;
 mod requests;
 mod trial;
+mod verdict;
+mod watcher;
 mod worker;
 
 use anyhow::{Context as _, Result, bail};
@@ -30,7 +32,9 @@ struct Amount {
     times: usize,
     /// Only what shows that all is as before.
     quick: bool,
-    /// Also by the world's clock.
+    /// By the clock that runs faster.
+    scaled: bool,
+    /// By the world's clock, a tenth as often.
     true_times: bool,
     /// Also with the real worker.
     real: bool,
@@ -43,6 +47,13 @@ struct Amount {
 impl Amount {
     fn wants(&self, name: &str) -> bool {
         self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
+
+    /// Under which name the outcome is kept: a part is not taken for the whole.
+    fn file(&self, what: &str) -> String {
+        let quick = if self.quick { "-quick" } else { "" };
+        let part = if self.only.is_some() { "-part" } else { "" };
+        format!("{what}{quick}{part}")
     }
 }
 
@@ -63,9 +74,11 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let times = arguments.option("--times")?;
     let times = times.map(|text| text.parse()).transpose().context("`--times` takes a number")?;
     let quick = arguments.switch("--quick");
+    let by_the_world = arguments.switch("--world-clock");
     let amount = Amount {
         times: times.unwrap_or(if quick { QUICK_TIMES } else { TIMES }),
         quick,
+        scaled: !by_the_world,
         true_times: !quick,
         real: arguments.switch("--real"),
         model: arguments.option("--model")?,
@@ -104,6 +117,7 @@ pub(super) fn quick() -> Result<()> {
     let amount = Amount {
         times: QUICK_TIMES,
         quick: true,
+        scaled: true,
         true_times: false,
         real: false,
         model: None,

@@ -19,7 +19,8 @@ use localcoder_transport::{Message, write_frame};
 use super::client::{Caller, Raw};
 use super::host::{begin, slow};
 use super::processes;
-use super::trial::{Ground, Setup, Verdict};
+use super::trial::{Ground, Setup};
+use super::verdict::Verdict;
 
 /// A frame that was begun must be whole by then, and some.
 const HALF_FRAME_WITHIN: Duration = Duration::from_secs(13);

@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::client::Caller;
 use super::host::slow;
 use super::report::Row;
-use super::trial::{Ground, LEFT_WITHIN, Verdict, many};
+use super::trial::{Ground, LEFT_WITHIN, many};
+use super::verdict::Verdict;
 use super::{Amount, processes};
 
 /// Processes that start the host at once.

@@ -12,7 +12,9 @@ use rustix::process::Signal;
 
 use super::client::{Caller, Ended, Raw};
 use super::report;
-use super::trial::{Ground, KILLED, READY, SCALE, SHOWN, Setup, Verdict, Watcher, many};
+use super::trial::{Ground, SCALE, Setup, many};
+use super::verdict::{KILLED, READY, SHOWN, Verdict};
+use super::watcher::Watcher;
 use super::{Amount, processes};
 use crate::places;
 
@@ -52,7 +54,7 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
         let times = (amount.times / KILLS_TO_OTHERS).max(1);
         rows.push(many(name, times, AT_ONCE, |_| cut_off(amount)));
     }
-    report::conclude("worker-real", "20 times the world's", &rows, begun.elapsed())
+    report::conclude(&amount.file("worker-real"), "20 times the world's", &rows, begun.elapsed())
 }
 
 fn setup() -> Setup {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use super::trial::{KILLED, READY, SHOWN, Verdict};
+use super::verdict::{KILLED, READY, SHOWN, Verdict};
 use crate::{files, places};
 
 /// Complaints that are shown and kept of a kind.

@@ -11,7 +11,8 @@ use super::Amount;
 use super::client::{Caller, Raw};
 use super::processes::{self, Holds};
 use super::report::Row;
-use super::trial::{Ground, Setup, Verdict};
+use super::trial::{Ground, Setup};
+use super::verdict::Verdict;
 
 /// Requests at 100 times.
 const REQUESTS_A_TIME: usize = 100;

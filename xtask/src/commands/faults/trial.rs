@@ -1,128 +1,29 @@
-//! What every trial needs: an installation with a host of its own, a watcher that asks for its
-//! status all the time, and a verdict that counts what must never happen. The faults themselves
-//! are in the files beside this one.
+//! What every trial needs: an installation with a host of its own that is looked over at its end,
+//! and a way to do many. The faults themselves are in the files beside this one, and so are the
+//! watcher and the verdict of a trial.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
 use localcoder_settings::env;
-use localcoder_test_support::fake_worker::{Note, SCRIPT, Script, unix_ns};
+use localcoder_test_support::fake_worker::{SCRIPT, Script};
 
-use super::client::{Caller, Ended, Kind};
+use super::client::{Caller, Kind};
+use super::verdict::Verdict;
 use super::{processes, report};
 use crate::places;
 
-/// A status must come within this, whatever the engine does.
-const STATUS_WITHIN: Duration = Duration::from_secs(1);
-/// How often it is asked for.
-const STATUS_EVERY: Duration = Duration::from_millis(20);
 /// So long after a host's end nothing of it may be left.
 pub(super) const LEFT_WITHIN: Duration = Duration::from_secs(2);
 /// So much faster pass the deadlines of most trials.
 pub(super) const SCALE: u64 = 20;
 /// The document that requests are about. The fake worker writes a number for the zero.
 pub(super) const DOCUMENT: &str = "count = 0\ntotal = count + 1\nprint(total)\n";
-
-/// What must never happen, and what was measured.
-#[derive(Debug, Default)]
-pub(super) struct Verdict {
-    /// Documents or answers that are not what they must be.
-    pub(super) changed: usize,
-    pub(super) host_deaths: usize,
-    pub(super) no_end: usize,
-    pub(super) orphans: usize,
-    /// Everything else.
-    pub(super) wrong: usize,
-    pub(super) complaints: Vec<String>,
-    /// How its requests ended.
-    pub(super) endings: BTreeMap<String, usize>,
-    /// Times in milliseconds, by what they are of.
-    pub(super) times: BTreeMap<&'static str, Vec<f64>>,
-}
-
-/// From a death to its being told.
-pub(super) const SHOWN: &str = "shown";
-/// From a death to the next worker with a model.
-pub(super) const READY: &str = "ready";
-/// From a hang to its end.
-pub(super) const KILLED: &str = "killed";
-
-impl Verdict {
-    pub(super) fn complain(&mut self, text: impl Into<String>) {
-        self.wrong += 1;
-        self.complaints.push(text.into());
-    }
-
-    pub(super) fn time(&mut self, of: &'static str, time: Duration) {
-        self.times.entry(of).or_default().push(time.as_secs_f64() * 1e3);
-    }
-
-    /// The time between two moments of the calendar; none where they are the other way round.
-    pub(super) fn time_between(&mut self, of: &'static str, from_ns: u128, to_ns: u128) {
-        let nanos = to_ns.saturating_sub(from_ns);
-        self.time(of, Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)));
-    }
-
-    /// Notes how a request ended, and whether its error says all that it must.
-    pub(super) fn ended(&mut self, ended: &Ended) {
-        *self.endings.entry(ended.word()).or_default() += 1;
-        match &ended.result {
-            None => {
-                self.no_end += 1;
-                self.complaints.push(format!("a request has not ended: {}", ended.word()));
-            }
-            Some(Err(error)) => self.error(error),
-            Some(Ok(answer)) => self.text(&answer.to_string()),
-        }
-        self.text(&ended.text);
-    }
-
-    /// What belongs to another request must not be in an answer.
-    fn text(&mut self, text: &str) {
-        if text.contains("STRAY") {
-            self.changed += 1;
-            self.complaints.push("an answer holds words of another one".to_owned());
-        }
-    }
-
-    /// An error says what happened, why, and what to do; that of a file has no button.
-    pub(super) fn error(&mut self, error: &ErrorInfo) {
-        if error.code == ErrorCode::Cancelled {
-            // Whoever asked for it knows why.
-            return;
-        }
-        let ErrorInfo { code, message, cause, hint, action } = error;
-        let whole = !message.is_empty() && cause.is_some() && hint.is_some();
-        let whole = whole && (action.is_some() || *code == ErrorCode::ModelDamaged);
-        if !whole {
-            self.complain(format!("`{}` lacks something: {error:?}", code.as_str()));
-        }
-    }
-
-    pub(super) fn add(&mut self, other: Self) {
-        self.changed += other.changed;
-        self.host_deaths += other.host_deaths;
-        self.no_end += other.no_end;
-        self.orphans += other.orphans;
-        self.wrong += other.wrong;
-        self.complaints.extend(other.complaints);
-        for (word, count) in other.endings {
-            *self.endings.entry(word).or_default() += count;
-        }
-        for (of, times) in other.times {
-            self.times.entry(of).or_default().extend(times);
-        }
-    }
-}
 
 /// How the host of a trial is started.
 #[derive(Debug, Clone, Default)]
@@ -281,63 +182,6 @@ impl Drop for Ground {
         for (pid, _) in processes::of(&self.home()) {
             processes::signal(pid, rustix::process::Signal::KILL);
         }
-    }
-}
-
-/// Asks for the status all the time, and sees when a process ends.
-pub(super) struct Watcher {
-    ended: Arc<AtomicBool>,
-    thread: JoinHandle<Watched>,
-}
-
-/// What a watcher saw.
-#[derive(Debug, Default)]
-pub(super) struct Watched {
-    slowest: Duration,
-    wrong: Option<String>,
-    /// When the process of the first misdeed was gone.
-    pub(super) gone_ns: Option<u128>,
-}
-
-impl Watcher {
-    pub(super) fn start(ground: &Ground) -> Result<Self> {
-        let mut caller = Caller::connect(&ground.home())?;
-        let (notes, pid) = (ground.notes(), ground.host_pid());
-        let ended = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&ended);
-        let thread = std::thread::spawn(move || {
-            let mut watched = Watched::default();
-            while !told.load(Ordering::Acquire) && watched.wrong.is_none() {
-                let begun = Instant::now();
-                match caller.status() {
-                    Ok(status) if status.pid == pid => {}
-                    Ok(status) => watched.wrong = Some(format!("the host is {}", status.pid)),
-                    Err(error) => watched.wrong = Some(format!("no status: {error}")),
-                }
-                watched.slowest = watched.slowest.max(begun.elapsed());
-                if watched.gone_ns.is_none()
-                    && let Some(note) = Note::read(&notes).iter().find(|note| note.misdeed)
-                    && !processes::runs(note.pid)
-                {
-                    watched.gone_ns = Some(unix_ns());
-                }
-                std::thread::sleep(STATUS_EVERY);
-            }
-            watched
-        });
-        Ok(Self { ended, thread })
-    }
-
-    pub(super) fn finish(self, verdict: &mut Verdict) -> Watched {
-        self.ended.store(true, Ordering::Release);
-        let mut watched = self.thread.join().unwrap_or_default();
-        if let Some(wrong) = watched.wrong.take() {
-            verdict.complain(wrong);
-        }
-        if watched.slowest > STATUS_WITHIN {
-            verdict.complain(format!("a status took {:?}", watched.slowest));
-        }
-        watched
     }
 }
 

@@ -10,7 +10,9 @@ use localcoder_test_support::fake_worker::{Moment, Note, Script};
 
 use super::client::{Caller, Ended, Kind};
 use super::report::{self, Row};
-use super::trial::{DOCUMENT, Ground, KILLED, READY, SCALE, SHOWN, Setup, Verdict, Watcher, many};
+use super::trial::{DOCUMENT, Ground, SCALE, Setup, many};
+use super::verdict::{KILLED, READY, SHOWN, Verdict};
+use super::watcher::Watcher;
 use super::{Amount, processes, real};
 
 /// Trials at once, by a clock that is not the world's: more would take each other's time.
@@ -103,7 +105,7 @@ const CASES: &[Case] = &[
 
 /// All of it. What one part finds is no reason not to go on with the next.
 pub(super) fn run(amount: &Amount) -> Result<()> {
-    let scaled = scaled(amount);
+    let scaled = if amount.scaled { scaled(amount) } else { Ok(()) };
     let by_the_world = if amount.true_times { true_times(amount) } else { Ok(()) };
     let with_the_real = if amount.real { real::run(amount) } else { Ok(()) };
     scaled.and(by_the_world).and(with_the_real)
@@ -114,7 +116,7 @@ fn scaled(amount: &Amount) -> Result<()> {
     report::heading();
     let run = |case: &Case| many(case.name, amount.times, AT_ONCE, |it| trial(case, it, SCALE));
     let rows: Vec<Row> = chosen(amount).map(run).collect();
-    report::conclude("worker", "20 times the world's", &rows, begun.elapsed())
+    report::conclude(&amount.file("worker"), "20 times the world's", &rows, begun.elapsed())
 }
 
 fn chosen(amount: &Amount) -> impl Iterator<Item = &'static Case> {
@@ -138,14 +140,15 @@ fn true_times(amount: &Amount) -> Result<()> {
         let threads: Vec<_> = hangs.into_iter().map(|case| scope.spawn(run(case))).collect();
         rows.extend(threads.into_iter().filter_map(|thread| thread.join().ok()));
     });
-    report::conclude("worker-true", "the world's", &rows, begun.elapsed())
+    report::conclude(&amount.file("worker-true"), "the world's", &rows, begun.elapsed())
 }
 
 fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let at: Moment = case.at.parse().map_err(|why: String| anyhow!(why))?;
     let slow = Script {
-        per_token_ms: Some(2),
+        // An answer that is cancelled must last until its worker is ended.
+        per_token_ms: Some(if case.by == By::Cancel { 10 * SCALE / scale } else { 2 }),
         tokens: Some(if case.by == By::Cancel { 1_000_000 } else { 12 }),
         flood_bytes: (scale > 1).then_some(SMALL_FLOOD_BYTES),
         ..Script::default()

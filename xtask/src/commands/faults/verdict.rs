@@ -1,0 +1,101 @@
+//! What is counted and measured in trials: what must never happen, how requests ended, and times.
+//! Verdicts of trials add up; `report` shows them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+
+use super::client::Ended;
+
+/// What must never happen, and what was measured.
+#[derive(Debug, Default)]
+pub(super) struct Verdict {
+    /// Documents or answers that are not what they must be.
+    pub(super) changed: usize,
+    pub(super) host_deaths: usize,
+    pub(super) no_end: usize,
+    pub(super) orphans: usize,
+    /// Everything else.
+    pub(super) wrong: usize,
+    pub(super) complaints: Vec<String>,
+    /// How its requests ended.
+    pub(super) endings: BTreeMap<String, usize>,
+    /// Times in milliseconds, by what they are of.
+    pub(super) times: BTreeMap<&'static str, Vec<f64>>,
+}
+
+/// From a death to its being told.
+pub(super) const SHOWN: &str = "shown";
+/// From a death to the next worker with a model.
+pub(super) const READY: &str = "ready";
+/// From a hang to its end.
+pub(super) const KILLED: &str = "killed";
+
+impl Verdict {
+    pub(super) fn complain(&mut self, text: impl Into<String>) {
+        self.wrong += 1;
+        self.complaints.push(text.into());
+    }
+
+    pub(super) fn time(&mut self, of: &'static str, time: Duration) {
+        self.times.entry(of).or_default().push(time.as_secs_f64() * 1e3);
+    }
+
+    /// The time between two moments of the calendar; none where they are the other way round.
+    pub(super) fn time_between(&mut self, of: &'static str, from_ns: u128, to_ns: u128) {
+        let nanos = to_ns.saturating_sub(from_ns);
+        self.time(of, Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)));
+    }
+
+    /// Notes how a request ended, and whether its error says all that it must.
+    pub(super) fn ended(&mut self, ended: &Ended) {
+        *self.endings.entry(ended.word()).or_default() += 1;
+        match &ended.result {
+            None => {
+                self.no_end += 1;
+                self.complaints.push(format!("a request has not ended: {}", ended.word()));
+            }
+            Some(Err(error)) => self.error(error),
+            Some(Ok(answer)) => self.text(&answer.to_string()),
+        }
+        self.text(&ended.text);
+    }
+
+    /// What belongs to another request must not be in an answer.
+    fn text(&mut self, text: &str) {
+        if text.contains("STRAY") {
+            self.changed += 1;
+            self.complaints.push("an answer holds words of another one".to_owned());
+        }
+    }
+
+    /// An error says what happened, why, and what to do; that of a file has no button.
+    pub(super) fn error(&mut self, error: &ErrorInfo) {
+        if error.code == ErrorCode::Cancelled {
+            // Whoever asked for it knows why.
+            return;
+        }
+        let ErrorInfo { code, message, cause, hint, action } = error;
+        let whole = !message.is_empty() && cause.is_some() && hint.is_some();
+        let whole = whole && (action.is_some() || *code == ErrorCode::ModelDamaged);
+        if !whole {
+            self.complain(format!("`{}` lacks something: {error:?}", code.as_str()));
+        }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.changed += other.changed;
+        self.host_deaths += other.host_deaths;
+        self.no_end += other.no_end;
+        self.orphans += other.orphans;
+        self.wrong += other.wrong;
+        self.complaints.extend(other.complaints);
+        for (word, count) in other.endings {
+            *self.endings.entry(word).or_default() += count;
+        }
+        for (of, times) in other.times {
+            self.times.entry(of).or_default().extend(times);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Asks a host for its status all through a trial: it must always answer, and be the same host. Also
+//! sees when a worker that has misbehaved is gone. Started by trials.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use localcoder_test_support::fake_worker::{Note, unix_ns};
+
+use super::client::Caller;
+use super::processes;
+use super::trial::Ground;
+use super::verdict::Verdict;
+
+/// A status must come within this, whatever the engine does.
+const STATUS_WITHIN: Duration = Duration::from_secs(1);
+/// How often it is asked for.
+const STATUS_EVERY: Duration = Duration::from_millis(20);
+
+/// Asks for the status all the time, and sees when a process ends.
+pub(super) struct Watcher {
+    ended: Arc<AtomicBool>,
+    thread: JoinHandle<Watched>,
+}
+
+/// What a watcher saw.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    slowest: Duration,
+    wrong: Option<String>,
+    /// When the process of the first misdeed was gone.
+    pub(super) gone_ns: Option<u128>,
+}
+
+impl Watcher {
+    pub(super) fn start(ground: &Ground) -> Result<Self> {
+        let mut caller = Caller::connect(&ground.home())?;
+        let (notes, pid) = (ground.notes(), ground.host_pid());
+        let ended = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&ended);
+        let thread = std::thread::spawn(move || {
+            let mut watched = Watched::default();
+            while !told.load(Ordering::Acquire) && watched.wrong.is_none() {
+                let begun = Instant::now();
+                match caller.status() {
+                    Ok(status) if status.pid == pid => {}
+                    Ok(status) => watched.wrong = Some(format!("the host is {}", status.pid)),
+                    Err(error) => watched.wrong = Some(format!("no status: {error}")),
+                }
+                watched.slowest = watched.slowest.max(begun.elapsed());
+                if watched.gone_ns.is_none()
+                    && let Some(note) = Note::read(&notes).iter().find(|note| note.misdeed)
+                    && !processes::runs(note.pid)
+                {
+                    watched.gone_ns = Some(unix_ns());
+                }
+                std::thread::sleep(STATUS_EVERY);
+            }
+            watched
+        });
+        Ok(Self { ended, thread })
+    }
+
+    pub(super) fn finish(self, verdict: &mut Verdict) -> Watched {
+        self.ended.store(true, Ordering::Release);
+        let mut watched = self.thread.join().unwrap_or_default();
+        if let Some(wrong) = watched.wrong.take() {
+            verdict.complain(wrong);
+        }
+        if watched.slowest > STATUS_WITHIN {
+            verdict.complain(format!("a status took {:?}", watched.slowest));
+        }
+        watched
+    }
+}
