@@ -12,7 +12,7 @@ use localcoder_protocol::{
 use localcoder_transport::{Id, Message};
 use serde_json::Value;
 
-use super::event::Effect;
+use super::event::{Effect, WorkerEnding};
 use super::lifecycle::{Lifecycle, Phase};
 use super::prefix::Prefix;
 use super::slots::SlotId;
@@ -185,10 +185,13 @@ impl Host {
 
     pub(super) fn worker_started(&mut self, generation: u64, result: Result<u32, ErrorInfo>) {
         let slot = self.slots.of_generation(generation);
-        let slot = slot.filter(|slot| self.slots[*slot].life.phase() == Phase::Spawning);
-        let Some(slot) = slot else {
-            // It was given up, and came after all.
-            self.effects.push(Effect::KillWorker { generation });
+        let starts = slot.filter(|slot| self.slots[*slot].life.phase() == Phase::Spawning);
+        let Some(slot) = starts else {
+            match result {
+                // It is not wanted any more, and came after all.
+                Ok(_) => self.effects.push(Effect::KillWorker { generation }),
+                Err(_) => self.worker_ended(generation, &WorkerEnding::default()),
+            }
             return;
         };
         match result {
