@@ -106,7 +106,12 @@ fn a_server_that_dies_is_started_again_at_its_address_until_it_dies_too_often() 
             (run.output().matches("was started again").count() == restarts).then_some(())
         });
         if restarts < 3 {
-            fake.say(r#"{"event":"moved","window":1,"url":"http://127.1.1.1:4711/?folder=/a"}"#);
+            let folder = format!("/come/{restarts}");
+            let url = format!("http://127.1.1.1:4711/?folder={folder}");
+            fake.say(&format!(r#"{{"event":"moved","window":1,"url":"{url}"}}"#));
+            until("the event is handled", || {
+                fake.read("editor/launcher.json").filter(|memory| memory.contains(&folder))
+            });
         }
     }
     until("a page that does not load itself again is made to", || {
