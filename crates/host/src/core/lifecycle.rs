@@ -198,13 +198,14 @@ impl Lifecycle {
         Some(due.min(seen_ms + LOOK_EVERY_MS))
     }
 
-    /// What is to be done about it now. `slept`: whether the machine, or this process, stood
-    /// still since the last look, so that silence means nothing.
-    pub(super) fn look(&mut self, now_ms: u64, slept: bool) -> Option<Order> {
-        if slept {
-            (self.heard_ms, self.moved_ms) = (now_ms, now_ms);
-            self.since_ms = now_ms;
-        }
+    /// The machine, or this process, stood still until now: silence means nothing, and no step was
+    /// that long. To be told before anything that came after it.
+    pub(super) fn slept(&mut self, now_ms: u64) {
+        (self.heard_ms, self.moved_ms, self.since_ms) = (now_ms, now_ms, now_ms);
+    }
+
+    /// What is to be done about it now.
+    pub(super) fn look(&mut self, now_ms: u64) -> Option<Order> {
         match self.phase {
             Dead => None,
             Stopping => self.escalate(now_ms),
@@ -312,7 +313,7 @@ mod tests {
                 life.heard(now);
                 life.beat(now, progress(now));
             }
-            if life.deadline_ms(now - 500)? <= now && life.look(now, false) == Some(Order::Kill) {
+            if life.deadline_ms(now - 500)? <= now && life.look(now) == Some(Order::Kill) {
                 return Some(now);
             }
         }
@@ -368,14 +369,17 @@ mod tests {
     #[test]
     fn sleep_is_no_silence_and_nothing_is_awaited_of_one_that_rests() {
         let mut life = watched(TO_BUSY);
-        assert_eq!(life.look(3_600_000, true), None);
-        assert_eq!(life.look(3_609_000, false), None);
-        assert_eq!(life.look(3_610_000, false), Some(Order::Kill));
+        life.slept(3_600_000);
+        life.moved(3_600_000);
+        assert_eq!(life.look(3_600_000), None);
+        assert_eq!(life.stall_ms(), PREFILL_STALL_MS, "no step was that long");
+        assert_eq!(life.look(3_609_000), None);
+        assert_eq!(life.look(3_610_000), Some(Order::Kill));
         let mut rests = watched(TO_BUSY);
         rests.enter(1, Ready);
         rests.rests();
         assert_eq!(rests.deadline_ms(1), None);
-        assert_eq!(rests.look(3_600_000, false), None);
+        assert_eq!(rests.look(3_600_000), None);
         assert!(!rests.is_unresponsive(3_600_000));
     }
 
@@ -387,7 +391,7 @@ mod tests {
         assert_eq!(life.stopped_because(), Some("enough"));
         let mut orders = Vec::new();
         for now in 0..=40_000 {
-            orders.extend(life.look(now, false).map(|order| (now, order)));
+            orders.extend(life.look(now).map(|order| (now, order)));
         }
         let expected = [(3_000, Order::Terminate), (5_000, Order::Kill), (35_000, Order::GiveUp)];
         assert_eq!(orders[..3], expected);
@@ -399,13 +403,13 @@ mod tests {
     fn a_start_and_a_cancel_have_their_time() {
         let mut starting = watched(&[Spawning, Handshake]);
         assert!(!starting.is_unresponsive(4_999) && starting.is_unresponsive(5_000));
-        assert_eq!(starting.look(29_999, false), None);
-        assert_eq!(starting.look(30_000, false), Some(Order::Kill));
+        assert_eq!(starting.look(29_999), None);
+        assert_eq!(starting.look(30_000), Some(Order::Kill));
         let mut draining = watched(TO_BUSY);
         draining.enter(100, Draining);
         draining.heard(9_000);
         draining.moved(9_000);
-        assert_eq!(draining.look(10_099, false), None);
-        assert_eq!(draining.look(10_100, false), Some(Order::Kill));
+        assert_eq!(draining.look(10_099), None);
+        assert_eq!(draining.look(10_100), Some(Order::Kill));
     }
 }

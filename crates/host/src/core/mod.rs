@@ -187,6 +187,7 @@ impl Host {
         if self.clients.is_empty() {
             self.alone_since_ms.get_or_insert(self.now_ms);
         }
+        self.notice_sleep();
         match event {
             Event::ClientConnected(client) => self.client_connected(client),
             Event::ClientMessage(client, message) => self.client_message(client, message),

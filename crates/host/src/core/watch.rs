@@ -39,14 +39,22 @@ impl Host {
         self.slots.iter().filter_map(|(_, engine)| engine.deadline_ms(self.seen_ms)).min()
     }
 
-    /// Called at every event: restarts that are due, hangs.
-    pub(super) fn watch_workers(&mut self) {
-        let slept = self.now_ms - self.seen_ms > SLEEP_MS;
+    /// Called before every event: what it brings may have waited while the machine slept.
+    pub(super) fn notice_sleep(&mut self) {
+        if self.now_ms - self.seen_ms > SLEEP_MS {
+            for slot in Slots::ids() {
+                self.slots[slot].life.slept(self.now_ms);
+            }
+        }
         self.seen_ms = self.now_ms;
+    }
+
+    /// Called after every event: restarts that are due, hangs.
+    pub(super) fn watch_workers(&mut self) {
         for slot in Slots::ids() {
             let engine = &mut self.slots[slot];
             engine.restart_at_ms = engine.restart_at_ms.filter(|at| *at > self.now_ms);
-            if let Some(order) = engine.life.look(self.now_ms, slept) {
+            if let Some(order) = engine.life.look(self.now_ms) {
                 self.follow(slot, order);
             }
         }

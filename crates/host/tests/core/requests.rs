@@ -208,6 +208,25 @@ fn silence_kills_a_worker_but_sleep_is_no_silence() {
 }
 
 #[test]
+fn an_answer_that_comes_after_sleep_makes_no_step_long() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    rig.unanswered = "loadModel";
+    let id = rig.explain(1, "a");
+    // The first thing after hours of sleep: the load has ended.
+    rig.now_ms += 3 * 3_600_000;
+    rig.unanswered = "";
+    rig.answer_load();
+    rig.stalled = true;
+    rig.pass(19_000);
+    assert!(rig.killed.is_empty());
+    rig.pass(6_000);
+    assert_eq!(rig.killed, [1], "that hangs as it would without the sleep");
+    rig.kill();
+    assert!(rig.answers(id).is_empty(), "it is asked again");
+}
+
+#[test]
 fn a_worker_that_lives_and_computes_nothing_is_killed_and_a_slow_one_is_not() {
     let mut slow = Rig::new();
     slow.connect(1);

@@ -478,6 +478,14 @@ impl Rig {
         self.event(worker_answer(generation, call, Ok(answer)));
     }
 
+    /// The worker answers the load that it was asked for last.
+    pub(crate) fn answer_load(&mut self) {
+        let WorkerCall { generation, id, method, params } = self.last_call("loadModel").clone();
+        let answer = self.cooperation(generation, &method, &params).unwrap();
+        self.ended.insert(id);
+        self.event(worker_answer(generation, id, Ok(answer)));
+    }
+
     /// The worker ends the last generation with an error.
     pub(crate) fn fail(&mut self, code: ErrorCode) {
         let (generation, call) = self.writing();
