@@ -151,26 +151,28 @@ fn under(setup: Setup, verdict: &mut Verdict) -> Result<Outcome> {
     let mut caller = Caller::greeted(&ground.home(), false)?;
     let raw = Raw { id: "a", prompt: "def f(", max_tokens: Some(16), ..Raw::default() };
     let call = caller.client.start::<Generate>(&raw.params())?;
-    let (ended, steps) = counting(&caller, call, ground.patience(150));
+    let (ended, told) = watched(&caller, call, ground.patience(150));
     verdict.ended(&ended);
-    if steps >= LOADS_MAX {
-        verdict.complain(format!("it was tried again {steps} times"));
+    if told.len() >= LOADS_MAX {
+        verdict.complain(format!("it was tried again {} times", told.len()));
     }
+    // One that is asked again because its worker crashed is asked in full.
+    let lowered = told.iter().any(|message| message.starts_with("Not enough memory"));
     let status = caller.status()?;
     let lighter = status.notes.iter().any(|note| is_about_memory(note));
-    let full = matches!(ended.result, Some(Ok(_))) && !lighter && steps == 0;
+    let full = matches!(ended.result, Some(Ok(_))) && !lighter && !lowered;
     check_end(&ended, lighter, full, verdict);
     drop(caller);
     ground.finish(verdict);
     Ok(Outcome { full, ended })
 }
 
-/// The end of a request, and how often it was told that it is tried again.
-fn counting(caller: &Caller, call: i64, within: Duration) -> (Ended, usize) {
+/// The end of a request, and what was told each time that it is tried again.
+fn watched(caller: &Caller, call: i64, within: Duration) -> (Ended, Vec<String>) {
     use localcoder_protocol::Notification as _;
     use localcoder_transport::ClientEvent;
 
-    let (mut ended, mut steps) = (Ended::default(), 0);
+    let (mut ended, mut told) = (Ended::default(), Vec::new());
     let deadline = Instant::now() + within;
     while let Ok(event) = caller.client.events().recv_deadline(deadline) {
         match event {
@@ -179,7 +181,9 @@ fn counting(caller: &Caller, call: i64, within: Duration) -> (Ended, usize) {
                 break;
             }
             ClientEvent::Notification(method, params) if method == Progress::METHOD => {
-                steps += usize::from(params["stage"] == "retrying");
+                if params["stage"] == "retrying" {
+                    told.extend(params["message"].as_str().map(str::to_owned));
+                }
             }
             ClientEvent::Closed => {
                 ended.lost = true;
@@ -188,7 +192,7 @@ fn counting(caller: &Caller, call: i64, within: Duration) -> (Ended, usize) {
             ClientEvent::Answer(..) | ClientEvent::Notification(..) => {}
         }
     }
-    (ended, steps)
+    (ended, told)
 }
 
 /// In full, lighter and told, or an error that is about a worker or its memory.
