@@ -100,7 +100,6 @@ function kill(bench, pattern) {
 /** Waits until the window shows the text and works; gives the seconds since the kill. */
 async function recovered(bench, typed, since, note) {
   const seconds = () => (Date.now() - since) / 1000;
-  await bench.workbench.inFile(FILE).catch(() => undefined);
   await bench.workbench.shows(new RegExp(typed, "u"));
   note("textSeconds", seconds());
   await bench.extensionAnswers();
