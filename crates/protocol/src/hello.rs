@@ -13,6 +13,10 @@ pub const WORKER_VERSION: u32 = 4;
 /// which both pass each other what is too large for a message.
 pub const EXCHANGE_FD: &str = "LOCALCODER_EXCHANGE_FD";
 
+/// Environment variable that turns off the worker's own kernels where it is `off`: to tell a fault
+/// of theirs from one of llama.cpp's, and to measure what they are worth.
+pub const KERNELS: &str = "LOCALCODER_KERNELS";
+
 /// What a worker is started with; libraries read it as they are loaded, so the parent must set it.
 ///
 /// Threads that wait spin for some microseconds and then sleep. Measured on two virtual cores,

@@ -19,7 +19,7 @@ pub use edit::{DocumentText, Edit, Hunk, LineRange};
 pub use error::{ErrorAction, ErrorCode, ErrorInfo};
 pub use fetch::{FetchEvent, FetchFailure, FetchLimits, FetchRequest, FetchTask, FetchText};
 pub use hello::{
-    BUILD_ID, ClientKind, EXCHANGE_FD, Hello, HelloAnswer, HelloParams, PROTOCOL_VERSION,
+    BUILD_ID, ClientKind, EXCHANGE_FD, Hello, HelloAnswer, HelloParams, KERNELS, PROTOCOL_VERSION,
     WORKER_ENVIRONMENT, WORKER_VERSION,
 };
 pub use host::*;

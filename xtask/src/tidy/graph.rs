@@ -28,6 +28,9 @@ const WEB_VIEW: &[&str] = &["atk-1.0", "gdk-3", "gtk-3", "web_kit2"];
 /// Arithmetic of TLS, in C and assembler.
 const FETCH: &[&str] = &["ring_core_0_17_14_"];
 
+/// llama.cpp, and the mark of the one copy of a pool of threads, which is no library.
+const WORKER: &[&str] = &["llama", "rayon-core"];
+
 const ROWS: &[Row] = &[
     Row { name: "protocol", uses: &[], links: &[] },
     Row { name: "transport", uses: &["protocol"], links: &[] },
@@ -46,7 +49,8 @@ const ROWS: &[Row] = &[
         uses: &["protocol", "transport", "gguf", "settings", "model-store", "host"],
         links: TREE_SITTER,
     },
-    Row { name: "worker", uses: &["protocol", "transport"], links: &["llama"] },
+    Row { name: "kernels", uses: &[], links: &[] },
+    Row { name: "worker", uses: &["kernels", "protocol", "transport"], links: WORKER },
     Row { name: "launcher", uses: &["protocol", "transport"], links: &[] },
     Row {
         name: "cli",

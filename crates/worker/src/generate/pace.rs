@@ -2,7 +2,7 @@
 //! how long a draft is worth its cost.
 //!
 //! A step of one token reads all the weights; further tokens cost little on a GPU and in jumps
-//! on a CPU, where batched kernels begin at eight. So lengths are taken from a short list, and
+//! on a CPU, where kernels take so many at once. So lengths are taken from a short list, and
 //! the one with the most expected tokens a millisecond wins, none included.
 
 use localcoder_protocol::StepCost;
@@ -13,7 +13,7 @@ const ROWS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 pub(crate) const ROWS_MAX: usize = ROWS[ROWS.len() - 1];
 /// Cost of these to the cost of one, until it is known: measured with a 7B Q4_K_M on two cores
 /// of an AVX-512 machine.
-const RATIOS: [f64; 6] = [1.0, 1.7, 2.6, 4.1, 4.3, 6.1];
+const RATIOS: [f64; 6] = [1.0, 1.6, 2.1, 2.4, 3.5, 6.1];
 /// Weight of a new time against the ones before.
 const NEWEST: f64 = 0.2;
 /// A time this many times the known one is a pause of the machine, not a cost...

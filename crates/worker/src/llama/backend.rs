@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char};
 
 use llama_cpp_sys_2 as sys;
 
-use super::log;
+use super::{kernels, log};
 
 /// Proof that llama.cpp is initialised; everything else asks for one.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,7 @@ impl Backend {
             sys::ggml_set_abort_callback(Some(on_abort));
             sys::llama_backend_init();
         }
+        kernels::register();
         Self(())
     }
 
@@ -55,8 +56,12 @@ impl Backend {
         // SAFETY: as in `gpu`; both numbers are written before the call returns.
         let mut found: Vec<FoundDevice> = unsafe {
             (0..sys::ggml_backend_dev_count())
-                .map(|index| {
-                    let device = sys::ggml_backend_dev_get(index);
+                .map(|index| sys::ggml_backend_dev_get(index))
+                // Helps the CPU and has no memory of its own.
+                .filter(|device| {
+                    sys::ggml_backend_dev_type(*device) != sys::GGML_BACKEND_DEVICE_TYPE_ACCEL
+                })
+                .map(|device| {
                     let kind = sys::ggml_backend_dev_type(device);
                     let registry = sys::ggml_backend_dev_backend_reg(device);
                     let (mut free, mut total) = (0, 0);
@@ -76,16 +81,18 @@ impl Backend {
     }
 }
 
-/// Version of the llama.cpp that is linked. Needs no initialisation.
+/// Version of the llama.cpp that is linked, and whether our own kernels help it: what a speed and
+/// the last digits of a number depend on. Needs no initialisation.
 pub(crate) fn build_version() -> String {
     // SAFETY: both return static strings.
     let (llama, ggml) =
         unsafe { (static_text(sys::llama_version()), static_text(sys::ggml_version())) };
+    let kernels = if kernels::are_used() { ", LocalCoder kernels" } else { "" };
     if llama.is_empty() {
         // The version of the bindings is pinned in the workspace's Cargo.toml.
-        return "llama-cpp-sys-2 0.1.161".to_owned();
+        return format!("llama-cpp-sys-2 0.1.161{kernels}");
     }
-    format!("llama.cpp {llama} (ggml {ggml})")
+    format!("llama.cpp {llama} (ggml {ggml}){kernels}")
 }
 
 /// Copies a static C string of llama.cpp; empty for null.

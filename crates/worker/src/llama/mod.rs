@@ -8,6 +8,7 @@
 mod backend;
 mod context;
 mod control;
+mod kernels;
 mod log;
 mod model;
 mod probe;

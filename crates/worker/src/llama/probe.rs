@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use llama_cpp_sys_2 as sys;
 
-use super::Backend;
+use super::{Backend, kernels};
 
 /// Numbers of tokens that are computed at once: a step without a draft, one with, and a part of
 /// a prompt.
@@ -54,7 +54,9 @@ fn usual(seconds: &[f64; ROWS.len()]) -> f64 {
 
 /// Matrices in one kind of memory.
 struct Probe {
-    backend: Handle<sys::ggml_backend>,
+    /// Those that may compute with them, the first that can is the one that would.
+    backends: Vec<Handle<sys::ggml_backend>>,
+    kind: sys::ggml_backend_buffer_type_t,
     weights: Handle<sys::ggml_context>,
     _buffer: Handle<sys::ggml_backend_buffer>,
 }
@@ -65,8 +67,11 @@ impl Probe {
         // SAFETY: each pointer is checked before it is used and freed by its handle; the data has
         // the size of the tensor that it is copied to.
         unsafe {
+            let threads = i32::try_from(threads).ok()?;
             let backend = Handle::new(sys::ggml_backend_cpu_init(), sys::ggml_backend_free)?;
-            sys::ggml_backend_cpu_set_n_threads(backend.get(), i32::try_from(threads).ok()?);
+            sys::ggml_backend_cpu_set_n_threads(backend.get(), threads);
+            let ours = Handle::new(kernels::backend(threads), sys::ggml_backend_free);
+            let backends = ours.into_iter().chain([backend]).collect();
             let weights = context()?;
             let tensors = [(); MATRICES]
                 .map(|()| sys::ggml_new_tensor_2d(weights.get(), sys::GGML_TYPE_Q4_K, SIZE, SIZE));
@@ -76,7 +81,7 @@ impl Probe {
                 let data = vec![0u8; sys::ggml_nbytes(tensor)];
                 sys::ggml_backend_tensor_set(tensor, data.as_ptr().cast(), 0, data.len());
             }
-            Some(Self { backend, weights, _buffer: buffer })
+            Some(Self { backends, kind, weights, _buffer: buffer })
         }
     }
 
@@ -87,13 +92,17 @@ impl Probe {
             let context = context()?;
             let input = sys::ggml_new_tensor_2d(context.get(), sys::GGML_TYPE_F32, SIZE, rows);
             let graph = sys::ggml_new_graph(context.get());
-            let device = sys::ggml_backend_get_device(self.backend.get());
-            let mut matrix = sys::ggml_get_first_tensor(self.weights.get());
+            let first = sys::ggml_get_first_tensor(self.weights.get());
+            let product = sys::ggml_mul_mat(context.get(), first, input);
+            let takes = |backend: &&Handle<sys::ggml_backend>| {
+                let device = sys::ggml_backend_get_device(backend.get());
+                sys::ggml_backend_dev_supports_buft(device, self.kind)
+                    && sys::ggml_backend_dev_supports_op(device, product)
+            };
+            let backend = self.backends.iter().find(takes)?;
+            let mut matrix = first;
             while !matrix.is_null() {
                 let product = sys::ggml_mul_mat(context.get(), matrix, input);
-                if !sys::ggml_backend_dev_supports_op(device, product) {
-                    return None;
-                }
                 sys::ggml_build_forward_expand(graph, product);
                 matrix = sys::ggml_get_next_tensor(self.weights.get(), matrix);
             }
@@ -101,7 +110,7 @@ impl Probe {
             let _buffer = Handle::new(buffer, sys::ggml_backend_buffer_free)?;
             sys::ggml_backend_tensor_memset(input, 0, 0, sys::ggml_nbytes(input));
             let begun = Instant::now();
-            let status = sys::ggml_backend_graph_compute(self.backend.get(), graph);
+            let status = sys::ggml_backend_graph_compute(backend.get(), graph);
             (status == sys::GGML_STATUS_SUCCESS).then(|| begun.elapsed().as_secs_f64())
         }
     }

@@ -1,0 +1,89 @@
+//! The product of a tile of weights with one block of a group of columns: what nearly all of the
+//! time goes into. A register has four values of 16 columns, or more of fewer columns.
+
+use std::arch::x86_64::{
+    __m512i, _mm_loadu_si128, _mm512_add_epi32, _mm512_broadcast_i32x4, _mm512_cvtepi32_ps,
+    _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_mul_ps, _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_set1_epi64,
+    _mm512_set1_ps, _mm512_setzero_si512, _mm512_storeu_ps, _mm512_sub_epi32,
+};
+
+use crate::BLOCK;
+use crate::codes::{LANES, REGISTER_BYTES, scales_at, sums_at};
+use crate::tile::{ROWS, Tile};
+
+/// Adds to `sums`, the lanes of each of the eight rows. `SUBBLOCK` is the number of weights that
+/// share a scale, 32 of `Q4_K` and 16 of `Q6_K`; `WIDTH` the number of columns.
+///
+/// # Safety
+/// The processor has the features; a block of a group of this width lies at `codes`, and `sums`
+/// has room for the lanes of all rows.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(crate) unsafe fn dot<const SUBBLOCK: usize, const WIDTH: usize>(
+    tile: &Tile,
+    codes: *const u8,
+    sums: *mut f32,
+) {
+    let lanes = LANES / WIDTH;
+    let registers = SUBBLOCK / 4 / lanes;
+    // SAFETY: the caller's promise; the indices stay below the sizes of the tile.
+    unsafe {
+        let mut total = [_mm512_setzero_si512(); ROWS];
+        for subblock in 0..BLOCK / SUBBLOCK {
+            let mut products = [_mm512_setzero_si512(); ROWS];
+            for register in subblock * registers..(subblock + 1) * registers {
+                let columns = _mm512_loadu_si512(codes.add(register * REGISTER_BYTES).cast());
+                for (product, weights) in products.iter_mut().zip(&tile.weights) {
+                    let weights = spread::<WIDTH>(weights.as_ptr().add(register * lanes * 4));
+                    *product = _mm512_dpbusd_epi32(*product, weights, columns);
+                }
+            }
+            for ((total, product), scales) in total.iter_mut().zip(products).zip(&tile.scales) {
+                let scale = _mm512_set1_epi32(*scales.get_unchecked(subblock));
+                *total = _mm512_add_epi32(*total, _mm512_mullo_epi32(product, scale));
+            }
+        }
+        let mut offsets = [_mm512_setzero_si512(); ROWS];
+        for register in 0..BLOCK / 32 / lanes {
+            let at = codes.add(sums_at(WIDTH) + register * REGISTER_BYTES);
+            let columns = _mm512_loadu_si512(at.cast());
+            for (sum, offsets) in offsets.iter_mut().zip(&tile.offsets) {
+                let offsets = spread::<WIDTH>(offsets.as_ptr().add(register * lanes).cast());
+                *sum = _mm512_dpwssd_epi32(*sum, offsets, columns);
+            }
+        }
+        let columns = _mm512_loadu_ps(codes.add(scales_at(WIDTH)).cast());
+        for row in 0..ROWS {
+            let at = sums.add(row * LANES);
+            let sum = _mm512_loadu_ps(at);
+            let scale = _mm512_mul_ps(_mm512_set1_ps(tile.scale[row]), columns);
+            let sum = if SUBBLOCK == 32 {
+                let sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total[row]), scale, sum);
+                let minimum = _mm512_mul_ps(_mm512_set1_ps(tile.minimum[row]), columns);
+                _mm512_fnmadd_ps(_mm512_cvtepi32_ps(offsets[row]), minimum, sum)
+            } else {
+                // The difference is exact; each alone may be too large for a float.
+                let difference = _mm512_sub_epi32(total[row], offsets[row]);
+                _mm512_fmadd_ps(_mm512_cvtepi32_ps(difference), scale, sum)
+            };
+            _mm512_storeu_ps(at, sum);
+        }
+    }
+}
+
+/// What the lanes of one column are multiplied with, for each column.
+///
+/// # Safety
+/// The processor has the features; so many lanes lie there.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn spread<const WIDTH: usize>(at: *const u8) -> __m512i {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match WIDTH {
+            4 => _mm512_broadcast_i32x4(_mm_loadu_si128(at.cast())),
+            8 => _mm512_set1_epi64(at.cast::<i64>().read_unaligned()),
+            _ => _mm512_set1_epi32(at.cast::<i32>().read_unaligned()),
+        }
+    }
+}

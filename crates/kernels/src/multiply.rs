@@ -1,0 +1,183 @@
+//! Rows of a matrix with all columns: goes along the rows eight at a time.
+
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use crate::codes::{Codes, Group, LANES};
+use crate::tile::{ROWS, Tile};
+use crate::{BLOCK, Format, dot};
+
+/// A matrix as it lies in a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<'a> {
+    format: Format,
+    data: &'a [u8],
+    rows: usize,
+    blocks: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// `None` where the data has not the size of so many rows of so many blocks of 256 weights.
+    #[must_use]
+    pub fn new(format: Format, data: &'a [u8], rows: usize, blocks: usize) -> Option<Self> {
+        let bytes = rows.checked_mul(blocks)?.checked_mul(format.block_bytes())?;
+        (data.len() == bytes && rows > 0).then_some(Self { format, data, rows, blocks })
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn block(&self, row: usize, block: usize) -> *const u8 {
+        self.data.as_ptr().wrapping_add((row * self.blocks + block) * self.format.block_bytes())
+    }
+}
+
+/// Where the products go: column after column, each with as many values as the matrix has rows.
+/// Threads write different rows of it at the same time.
+#[derive(Debug, Clone, Copy)]
+pub struct Output<'a> {
+    values: *mut f32,
+    rows: usize,
+    columns: usize,
+    of: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: it is written only through `multiply`, whose caller answers for the rows.
+unsafe impl Send for Output<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Output<'_> {}
+
+impl<'a> Output<'a> {
+    /// Takes all columns of so many rows.
+    ///
+    /// # Panics
+    /// Where they are not whole.
+    #[must_use]
+    pub fn new(values: &'a mut [f32], rows: usize) -> Self {
+        assert_eq!(values.len() % rows, 0, "whole columns");
+        let columns = values.len() / rows;
+        Self { values: values.as_mut_ptr(), rows, columns, of: PhantomData }
+    }
+}
+
+/// What a thread needs beside; kept between products.
+#[derive(Debug)]
+pub struct Scratch {
+    tile: Box<Tile>,
+    sums: Vec<f32>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { tile: Box::new(Tile::new()), sums: Vec::new() }
+    }
+}
+
+/// Multiplies these rows of the matrix with all columns.
+///
+/// # Safety
+/// The processor has what [`crate::available`] asks for, and no other thread has any of these
+/// rows of the output at this time.
+///
+/// # Panics
+/// Where the sizes don't match.
+pub unsafe fn multiply(
+    matrix: &Matrix<'_>,
+    rows: Range<usize>,
+    codes: &Codes,
+    output: Output<'_>,
+    scratch: &mut Scratch,
+) {
+    assert!(rows.end <= matrix.rows && matrix.rows == output.rows, "rows of the matrix");
+    assert_eq!(codes.blocks(), matrix.blocks, "length of a row");
+    assert_eq!(codes.columns(), output.columns, "number of columns");
+    let Some(last) = rows.end.checked_sub(1) else { return };
+    for first in rows.clone().step_by(ROWS) {
+        // The last ones are computed more than once, where they are not eight.
+        let together = std::array::from_fn(|row| (first + row).min(last));
+        // SAFETY: the features are the caller's promise.
+        unsafe { sum_up(matrix, together, codes, scratch) };
+        let count = ROWS.min(rows.end - first);
+        // SAFETY: these rows are within, and the caller's alone.
+        unsafe { store(first, count, codes, output, &scratch.sums) };
+    }
+}
+
+/// The sums of eight rows for all columns.
+///
+/// # Safety
+/// The processor has the features; the rows are within the matrix.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
+unsafe fn sum_up(
+    matrix: &Matrix<'_>,
+    rows: [usize; ROWS],
+    codes: &Codes,
+    Scratch { tile, sums }: &mut Scratch,
+) {
+    sums.clear();
+    sums.resize(codes.groups().len() * ROWS * LANES, 0.0);
+    let ahead = matrix.block(rows[ROWS - 1] + 1, 0);
+    let step = ROWS * matrix.format.block_bytes();
+    for block in 0..matrix.blocks {
+        fetch(ahead.wrapping_add(block * step), step);
+        // SAFETY: the blocks are within the matrix.
+        unsafe { tile.take(matrix.format, rows.map(|row| matrix.block(row, block))) };
+        for (index, group) in codes.groups().iter().enumerate() {
+            let columns = codes.block(*group, block);
+            let sums = sums[index * ROWS * LANES..].as_mut_ptr();
+            // SAFETY: the group has a block of its width here, and the sums have room.
+            unsafe { dot_of(matrix.format, group.width)(tile, columns, sums) };
+        }
+    }
+}
+
+/// The product for a format and a number of columns.
+fn dot_of(format: Format, width: usize) -> unsafe fn(&Tile, *const u8, *mut f32) {
+    match (format, width) {
+        (Format::Q4K, 4) => dot::dot::<32, 4>,
+        (Format::Q4K, 8) => dot::dot::<32, 8>,
+        (Format::Q4K, _) => dot::dot::<32, 16>,
+        (Format::Q6K, 4) => dot::dot::<16, 4>,
+        (Format::Q6K, 8) => dot::dot::<16, 8>,
+        (Format::Q6K, _) => dot::dot::<16, 16>,
+    }
+}
+
+/// Lets the processor bring what the next eight rows need. It may point anywhere.
+#[inline]
+fn fetch(start: *const u8, bytes: usize) {
+    for line in (0..bytes).step_by(64) {
+        // SAFETY: a hint does not fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line).cast()) };
+    }
+}
+
+/// Puts the sums of `count` rows from `first` on where they belong.
+///
+/// # Safety
+/// The rows are within the output and nobody else's.
+unsafe fn store(first: usize, count: usize, codes: &Codes, output: Output<'_>, sums: &[f32]) {
+    for (index, group) in codes.groups().iter().enumerate() {
+        let sums = &sums[index * ROWS * LANES..][..ROWS * LANES];
+        for column in 0..group.columns {
+            let start = (group.first + column) * output.rows + first;
+            for row in 0..count {
+                let sum = sum_of(*group, column, &sums[row * LANES..][..LANES]);
+                // SAFETY: the caller's promise.
+                unsafe { output.values.add(start + row).write(sum) };
+            }
+        }
+    }
+}
+
+/// A column's lanes together.
+fn sum_of(group: Group, column: usize, lanes: &[f32]) -> f32 {
+    let each = LANES / group.width;
+    lanes[column * each..][..each].iter().sum()
+}
+
+const _: () = assert!(BLOCK == 256, "the kernels are written for it");

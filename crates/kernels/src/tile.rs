@@ -1,0 +1,150 @@
+//! The weights: a block of each of eight rows, spread out from its four or six bits to bytes.
+//! Small enough to stay in the first cache while all columns use it.
+
+use std::arch::x86_64::{
+    __m256i, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_set_epi64x,
+    _mm256_and_si256, _mm256_cvtepi8_epi16, _mm256_cvtepu8_epi32, _mm256_loadu_si256,
+    _mm256_mullo_epi16, _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_set1_epi32, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_si256,
+    _mm512_cvtepi8_epi32, _mm512_storeu_si512,
+};
+
+use crate::{BLOCK, Format};
+
+/// Rows that are multiplied together: with two registers for each, and what they share, these
+/// are as many as the processor has registers for without waiting for a product.
+pub(crate) const ROWS: usize = 8;
+
+/// A block of each of eight rows.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Tile {
+    /// Without their sign: `Q6_K` is 32 too high.
+    pub(crate) weights: [[u8; BLOCK]; ROWS],
+    /// Of each 32 weights, or of each 16.
+    pub(crate) scales: [[i32; 16]; ROWS],
+    /// What the sums of 16 columns' values are multiplied with, two in each: the minimum twice,
+    /// or 32 times the scales.
+    pub(crate) offsets: [[i32; 8]; ROWS],
+    pub(crate) scale: [f32; ROWS],
+    /// Of the offsets; for `Q4_K` alone.
+    pub(crate) minimum: [f32; ROWS],
+}
+
+impl Tile {
+    pub(crate) const fn new() -> Self {
+        Self {
+            weights: [[0; BLOCK]; ROWS],
+            scales: [[0; 16]; ROWS],
+            offsets: [[0; 8]; ROWS],
+            scale: [0.0; ROWS],
+            minimum: [0.0; ROWS],
+        }
+    }
+
+    /// Takes the blocks that lie at the pointers.
+    ///
+    /// # Safety
+    /// The processor has the features; a block of the format lies at each pointer.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
+    pub(crate) unsafe fn take(&mut self, format: Format, blocks: [*const u8; ROWS]) {
+        for (row, block) in blocks.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe {
+                match format {
+                    Format::Q4K => self.take_q4_k(row, block),
+                    Format::Q6K => self.take_q6_k(row, block),
+                }
+            }
+        }
+    }
+
+    /// `d`, `dmin` (halves), 12 bytes of scales and minima of six bits, 128 bytes of weights:
+    /// of each 32 bytes the low halves are 32 weights, the high halves the next 32.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+    unsafe fn take_q4_k(&mut self, row: usize, block: *const u8) {
+        // SAFETY: 144 bytes lie at `block`; the places written are of the sizes written.
+        unsafe {
+            self.scale[row] = half(block);
+            self.minimum[row] = half(block.add(2));
+            let packed = block.add(4).cast::<[u32; 3]>().read_unaligned();
+            let (scales, minima) = scales_and_minima(packed);
+            let bytes =
+                |low: u32, high: u32| _mm_set_epi64x(0, (i64::from(high) << 32) | i64::from(low));
+            let scales = _mm256_cvtepu8_epi32(bytes(scales[0], scales[1]));
+            _mm256_storeu_si256(self.scales[row].as_mut_ptr().cast(), scales);
+            let minima = _mm256_cvtepu8_epi32(bytes(minima[0], minima[1]));
+            let twice = _mm256_mullo_epi32(minima, _mm256_set1_epi32(0x1_0001));
+            _mm256_storeu_si256(self.offsets[row].as_mut_ptr().cast(), twice);
+            let weights = self.weights[row].as_mut_ptr();
+            let four_bits = _mm256_set1_epi8(0x0f);
+            for part in 0..4 {
+                let both = _mm256_loadu_si256(block.add(16 + 32 * part).cast());
+                let low = _mm256_and_si256(both, four_bits);
+                let high = _mm256_and_si256(_mm256_srli_epi16(both, 4), four_bits);
+                _mm256_storeu_si256(weights.add(64 * part).cast(), low);
+                _mm256_storeu_si256(weights.add(64 * part + 32).cast(), high);
+            }
+        }
+    }
+
+    /// 128 bytes of low four bits, 64 bytes of high two bits, 16 scales of a byte, `d` (half).
+    /// Of each 128 weights the four quarters of 32 share the 32 bytes of high bits, and the
+    /// third and fourth have the high halves of the bytes of the first and second.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+    unsafe fn take_q6_k(&mut self, row: usize, block: *const u8) {
+        // SAFETY: 210 bytes lie at `block`; the places written are of the sizes written.
+        unsafe {
+            self.scale[row] = half(block.add(208));
+            let scales = _mm_loadu_si128(block.add(192).cast());
+            let wide = _mm512_cvtepi8_epi32(scales);
+            _mm512_storeu_si512(self.scales[row].as_mut_ptr().cast(), wide);
+            let shifted = _mm256_mullo_epi16(_mm256_cvtepi8_epi16(scales), _mm256_set1_epi16(32));
+            _mm256_storeu_si256(self.offsets[row].as_mut_ptr().cast(), shifted);
+            let weights = self.weights[row].as_mut_ptr();
+            let (four_bits, two_bits) = (_mm256_set1_epi8(0x0f), _mm256_set1_epi8(0x30));
+            for half in 0..2 {
+                let low = |part: usize| _mm256_loadu_si256(block.add(64 * half + 32 * part).cast());
+                let high = _mm256_loadu_si256(block.add(128 + 32 * half).cast());
+                let (first, second) = (low(0), low(1));
+                let quarters: [(__m256i, __m256i); 4] = [
+                    (first, _mm256_slli_epi16(high, 4)),
+                    (second, _mm256_slli_epi16(high, 2)),
+                    (_mm256_srli_epi16(first, 4), high),
+                    (_mm256_srli_epi16(second, 4), _mm256_srli_epi16(high, 2)),
+                ];
+                for (index, (low, high)) in quarters.into_iter().enumerate() {
+                    let (low, high) =
+                        (_mm256_and_si256(low, four_bits), _mm256_and_si256(high, two_bits));
+                    let to = weights.add(128 * half + 32 * index);
+                    _mm256_storeu_si256(to.cast(), _mm256_or_si256(low, high));
+                }
+            }
+        }
+    }
+}
+
+/// Eight scales and eight minima of six bits in twelve bytes: the low six bits of the first four
+/// of each in bytes of their own, and the others' low four bits together, with their high two
+/// in what is left of the first eight bytes.
+fn scales_and_minima([first, second, third]: [u32; 3]) -> ([u32; 2], [u32; 2]) {
+    const SIX: u32 = 0x3f3f_3f3f;
+    const FOUR: u32 = 0x0f0f_0f0f;
+    const TWO: u32 = 0x0303_0303;
+    let high = |word: u32| ((word >> 6) & TWO) << 4;
+    (
+        [first & SIX, (third & FOUR) | high(first)],
+        [second & SIX, ((third >> 4) & FOUR) | high(second)],
+    )
+}
+
+/// A number of 16 bits.
+///
+/// # Safety
+/// Two bytes lie there.
+#[target_feature(enable = "f16c")]
+unsafe fn half(at: *const u8) -> f32 {
+    // SAFETY: the caller's promise.
+    let bits = unsafe { at.cast::<u16>().read_unaligned() };
+    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
+}
