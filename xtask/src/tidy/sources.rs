@@ -11,6 +11,7 @@ const OPENINGS: &[(&str, &[&str])] =
 
 /// Files that may hold `unsafe`, as the beginning of their path, and what for.
 const UNSAFE: &[(&str, &str)] = &[
+    ("crates/kernels/src/", "instructions of the processor, and rows that many threads write"),
     ("crates/worker/src/llama/", "the safe wrapper round llama.cpp"),
     ("crates/worker/src/memory.rs", "pages of a mapped file given back"),
     ("crates/worker/src/process.rs", "descriptors and limits of the process"),
