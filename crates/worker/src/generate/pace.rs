@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_short_rest_is_drafted_whole() {
         let pace = Pace::default();
-        assert_eq!(pace.best_length(9, 0.99), 9);
+        assert_eq!(pace.best_length(13, 0.99), 13);
         assert_eq!(pace.best_length(1, 0.99), 1);
     }
 
