@@ -24,6 +24,9 @@ export const KEYS = {
 /** What stands in the status bar when the engine has its demo model ready. */
 export const READY = /^LocalCoder: LocalCoder demo$/u;
 
+/** How often the button of a dialog for files is tried: it takes the first or second click. */
+const LOOKS_MAX = 10;
+
 /** See the module. */
 export class Workbench {
   constructor(page) {
@@ -200,7 +203,11 @@ export class Workbench {
         looks = 0;
         await input.fill(path);
         await this.page.keyboard.press("Enter");
-      } else if (++looks > 2) {
+      } else if (++looks > LOOKS_MAX) {
+        // It has stopped listening to its button: another folder, and this one again.
+        await input.fill("/");
+        await this.page.keyboard.press("Enter");
+      } else if (looks > 2) {
         await take.click({ timeout: 1000 }).catch(() => undefined);
       }
       return false;
