@@ -1,5 +1,5 @@
 //! The columns: rounded to eight bits, as llama.cpp rounds them (`Q8_K`), and laid out so that
-//! one instruction takes four values of each of 8 or 16 columns.
+//! one instruction takes four values of each of 16 columns, or more of each of fewer.
 
 use std::arch::x86_64::{
     __m512i, _mm_storeu_si128, _mm512_cvtepi32_epi8, _mm512_cvtps_epi32, _mm512_loadu_ps,

@@ -77,7 +77,7 @@ fn matrix(format: Format, rows: usize, blocks: usize, bytes: &mut impl FnMut() -
         let halves: &[usize] = if format == Format::Q4K { &[0, 2] } else { &[208] };
         for at in halves {
             // Between 2^-11 and 2^-7, of either sign.
-            block[at + 1] = (block[at + 1] & 0x8f) | 0x10 | (block[at + 1] & 0x03);
+            block[at + 1] = (block[at + 1] & 0x8f) | 0x10;
         }
         data.extend(block);
     }

@@ -182,7 +182,7 @@ fn watched(caller: &Caller, call: i64, within: Duration) -> (Ended, Vec<String>)
             }
             ClientEvent::Notification(method, params) if method == Progress::METHOD => {
                 if params["stage"] == "retrying" {
-                    told.extend(params["message"].as_str().map(str::to_owned));
+                    told.push(params["message"].as_str().unwrap_or_default().to_owned());
                 }
             }
             ClientEvent::Closed => {
