@@ -7,106 +7,132 @@ use std::arch::x86_64::{
     _mm512_reduce_max_ps, _mm512_reduce_min_ps, _mm512_set1_epi32, _mm512_set1_ps,
     _mm512_setzero_ps,
 };
+use std::marker::PhantomData;
+use std::ops::Range;
 
 use crate::BLOCK;
 
-/// Numbers of columns that are computed together. A register has 16 lanes: where there are fewer
-/// columns, each has several, for values that follow each other.
-pub(crate) const WIDTHS: [usize; 3] = [4, 8, 16];
+/// So many columns are each on their own: row after row, nothing is spread out in memory.
+pub(crate) const FEW: usize = 4;
+/// Numbers of columns that are computed together otherwise. A register has 16 lanes: where there
+/// are fewer columns, each has several, for values that follow each other.
+const WIDTHS: [usize; 3] = [4, 8, 16];
 /// The most of them.
-pub(crate) const WIDEST: usize = 16;
+const WIDEST: usize = 16;
 /// Lanes of a register, and its size in bytes.
 pub(crate) const LANES: usize = 16;
 pub(crate) const REGISTER_BYTES: usize = 64;
 /// Sums of 16 values in a block.
 const SUMS: usize = BLOCK / 16;
 
-/// Columns, ready to be multiplied with. Keeps its memory when it is filled again.
-#[derive(Debug, Default)]
-pub struct Codes {
-    lines: Vec<Line>,
-    groups: Vec<Group>,
+/// Columns of one product, in memory that its threads share.
+#[derive(Debug, Clone, Copy)]
+pub struct Codes<'a> {
+    start: *mut u8,
     blocks: usize,
+    columns: usize,
+    of: PhantomData<&'a mut [u8]>,
 }
 
-#[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-struct Line(#[expect(dead_code, reason = "read through a pointer")] [u8; 64]);
+// SAFETY: it is written only through `fill`, whose caller answers for the blocks.
+unsafe impl Send for Codes<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Codes<'_> {}
 
 /// Columns that are computed together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Group {
     pub(crate) first: usize,
     pub(crate) columns: usize,
-    /// One of [`WIDTHS`]; those after `columns` hold anything.
+    /// 1 or one of [`WIDTHS`]; those after `columns` hold anything.
     pub(crate) width: usize,
     start: usize,
 }
 
-impl Codes {
-    /// Takes the columns.
-    ///
-    /// # Safety
-    /// The processor has what [`crate::available`] asks for.
+impl<'a> Codes<'a> {
+    /// Memory for so many columns of so many blocks of 256 values, wherever it begins.
+    #[must_use]
+    pub fn bytes(blocks: usize, columns: usize) -> usize {
+        let groups: usize = groups(blocks, columns).map(|group| block_bytes(group.width)).sum();
+        groups * blocks + REGISTER_BYTES
+    }
+
+    /// Over memory that is to hold them, or holds them already.
     ///
     /// # Panics
-    /// Where a column is not `blocks` blocks long.
-    pub unsafe fn fill<'a>(
-        &mut self,
-        blocks: usize,
-        columns: impl ExactSizeIterator<Item = &'a [f32]>,
-    ) {
-        self.arrange(blocks, columns.len());
-        for (index, column) in columns.enumerate() {
-            assert_eq!(column.len(), blocks * BLOCK, "length of a column");
-            let group = self.groups[index / WIDEST];
-            for (block, values) in column.as_chunks::<BLOCK>().0.iter().enumerate() {
-                let place = Place { width: group.width, column: index - group.first };
-                let start = self.start(group, block);
-                // SAFETY: the features are the caller's promise; `arrange` has made room for
-                // each block of the group.
-                unsafe { place.write(values, start) };
-            }
+    /// Where the memory is too small.
+    #[must_use]
+    pub fn over(memory: &'a mut [u8], blocks: usize, columns: usize) -> Self {
+        assert!(memory.len() >= Self::bytes(blocks, columns), "memory for the columns");
+        // SAFETY: a slice may be written, and the sizes were compared.
+        unsafe { Self::over_shared(memory.as_mut_ptr(), blocks, columns) }
+    }
+
+    /// The same for threads that share the memory.
+    ///
+    /// # Safety
+    /// [`Self::bytes`] bytes from here on are used by nothing else for as long as `'a`.
+    #[must_use]
+    pub unsafe fn over_shared(memory: *mut u8, blocks: usize, columns: usize) -> Self {
+        let start = memory.wrapping_add(memory.align_offset(REGISTER_BYTES));
+        Self { start, blocks, columns, of: PhantomData }
+    }
+
+    /// Takes these blocks of a column.
+    ///
+    /// # Safety
+    /// The processor has what [`crate::available`] asks for, and no other thread has these blocks
+    /// at this time.
+    ///
+    /// # Panics
+    /// Where there is no such column, or it is shorter.
+    pub unsafe fn fill(&self, column: usize, values: &[f32], blocks: Range<usize>) {
+        assert!(column < self.columns && blocks.end <= self.blocks, "room for the column");
+        let group = group(self.blocks, self.columns, column / width(self.columns));
+        let place = Place { width: group.width, column: column - group.first };
+        for (block, values) in blocks.clone().zip(&values.as_chunks::<BLOCK>().0[blocks]) {
+            // SAFETY: the features are the caller's promise, and the block is within the memory.
+            unsafe { place.write(values, self.block(group, block).cast_mut()) };
         }
     }
 
     pub(crate) fn columns(&self) -> usize {
-        self.groups.iter().map(|group| group.columns).sum()
+        self.columns
     }
 
     pub(crate) fn blocks(&self) -> usize {
         self.blocks
     }
 
-    pub(crate) fn groups(&self) -> &[Group] {
-        &self.groups
+    pub(crate) fn groups(&self) -> impl ExactSizeIterator<Item = Group> + use<> {
+        groups(self.blocks, self.columns)
     }
 
     /// A block of a group: the codes, then the sums, then the scales.
     pub(crate) fn block(&self, group: Group, block: usize) -> *const u8 {
-        self.lines.as_ptr().cast::<u8>().wrapping_add(offset(group, block))
-    }
-
-    fn start(&mut self, group: Group, block: usize) -> *mut u8 {
-        self.lines.as_mut_ptr().cast::<u8>().wrapping_add(offset(group, block))
-    }
-
-    fn arrange(&mut self, blocks: usize, columns: usize) {
-        self.blocks = blocks;
-        self.groups.clear();
-        let mut bytes = 0;
-        for first in (0..columns).step_by(WIDEST) {
-            let columns = (columns - first).min(WIDEST);
-            let width = WIDTHS.into_iter().find(|width| *width >= columns).unwrap_or(WIDEST);
-            self.groups.push(Group { first, columns, width, start: bytes });
-            bytes += block_bytes(width) * blocks;
-        }
-        self.lines.resize(bytes.div_ceil(size_of::<Line>()), Line([0; 64]));
+        self.start.wrapping_add(group.start + block * block_bytes(group.width))
     }
 }
 
-fn offset(group: Group, block: usize) -> usize {
-    group.start + block * block_bytes(group.width)
+/// Columns of a full group.
+fn width(columns: usize) -> usize {
+    if columns <= FEW { 1 } else { WIDEST }
+}
+
+fn groups(blocks: usize, columns: usize) -> impl ExactSizeIterator<Item = Group> {
+    (0..columns.div_ceil(width(columns))).map(move |index| group(blocks, columns, index))
+}
+
+fn group(blocks: usize, columns: usize, index: usize) -> Group {
+    let full = width(columns);
+    let first = index * full;
+    let start = index * block_bytes(full) * blocks;
+    let columns = (columns - first).min(full);
+    let width = match full {
+        1 => 1,
+        _ => WIDTHS.into_iter().find(|width| *width >= columns).unwrap_or(WIDEST),
+    };
+    Group { first, columns, width, start }
 }
 
 /// Offsets within a block of a group of so many columns: first the codes, four in a lane, then
@@ -119,10 +145,10 @@ pub(crate) const fn scales_at(width: usize) -> usize {
     sums_at(width) + width * SUMS * size_of::<i16>()
 }
 
-const fn block_bytes(width: usize) -> usize {
-    scales_at(width) + REGISTER_BYTES
+/// A whole number of registers.
+pub(crate) const fn block_bytes(width: usize) -> usize {
+    (scales_at(width) + REGISTER_BYTES).next_multiple_of(REGISTER_BYTES)
 }
-
 /// Of a column among those beside it.
 #[derive(Clone, Copy)]
 struct Place {
@@ -174,7 +200,7 @@ impl Place {
     unsafe fn scatter<T: Copy>(self, values: &[T], start: *mut u8) {
         const { assert!(size_of::<T>() == 4, "the size of a lane") };
         let lanes = LANES / self.width;
-        for (register, values) in values.chunks_exact(lanes).enumerate() {
+        for (register, values) in values.chunks(lanes).enumerate() {
             let at = register * LANES + self.column * lanes;
             for (lane, value) in values.iter().enumerate() {
                 // SAFETY: the caller's promise.

@@ -13,6 +13,8 @@ mod codes;
 #[cfg(target_arch = "x86_64")]
 mod dot;
 #[cfg(target_arch = "x86_64")]
+mod few;
+#[cfg(target_arch = "x86_64")]
 mod multiply;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests;

@@ -1,4 +1,5 @@
-//! Rows of a matrix with all columns: goes along the rows eight at a time.
+//! Rows of a matrix with all columns: one row after the other for a few columns, eight together
+//! for more.
 
 use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::marker::PhantomData;
@@ -6,7 +7,7 @@ use std::ops::Range;
 
 use crate::codes::{Codes, Group, LANES};
 use crate::tile::{ROWS, Tile};
-use crate::{BLOCK, Format, dot};
+use crate::{BLOCK, Format, dot, few};
 
 /// A matrix as it lies in a file.
 #[derive(Debug, Clone, Copy)]
@@ -57,10 +58,19 @@ impl<'a> Output<'a> {
     /// # Panics
     /// Where they are not whole.
     #[must_use]
-    pub fn new(values: &'a mut [f32], rows: usize) -> Self {
+    pub fn over(values: &'a mut [f32], rows: usize) -> Self {
         assert_eq!(values.len() % rows, 0, "whole columns");
-        let columns = values.len() / rows;
-        Self { values: values.as_mut_ptr(), rows, columns, of: PhantomData }
+        // SAFETY: a slice may be written, and has so many values.
+        unsafe { Self::over_shared(values.as_mut_ptr(), rows, values.len() / rows) }
+    }
+
+    /// The same for threads that share the memory.
+    ///
+    /// # Safety
+    /// So many values from here on are used by nothing else for as long as `'a`.
+    #[must_use]
+    pub unsafe fn over_shared(values: *mut f32, rows: usize, columns: usize) -> Self {
+        Self { values, rows, columns, of: PhantomData }
     }
 }
 
@@ -80,21 +90,73 @@ impl Default for Scratch {
 /// Multiplies these rows of the matrix with all columns.
 ///
 /// # Safety
-/// The processor has what [`crate::available`] asks for, and no other thread has any of these
-/// rows of the output at this time.
+/// The processor has what [`crate::available`] asks for, all blocks of the codes are filled, and
+/// no other thread has any of these rows of the output at this time.
 ///
 /// # Panics
 /// Where the sizes don't match.
 pub unsafe fn multiply(
     matrix: &Matrix<'_>,
     rows: Range<usize>,
-    codes: &Codes,
+    codes: &Codes<'_>,
     output: Output<'_>,
     scratch: &mut Scratch,
 ) {
     assert!(rows.end <= matrix.rows && matrix.rows == output.rows, "rows of the matrix");
     assert_eq!(codes.blocks(), matrix.blocks, "length of a row");
     assert_eq!(codes.columns(), output.columns, "number of columns");
+    // SAFETY: the caller's promises, and the sizes were compared.
+    unsafe {
+        match (matrix.format, codes.columns()) {
+            (Format::Q4K, 1) => each_row::<false, 1>(matrix, rows, codes, output),
+            (Format::Q4K, 2) => each_row::<false, 2>(matrix, rows, codes, output),
+            (Format::Q4K, 3) => each_row::<false, 3>(matrix, rows, codes, output),
+            (Format::Q4K, 4) => each_row::<false, 4>(matrix, rows, codes, output),
+            (Format::Q6K, 1) => each_row::<true, 1>(matrix, rows, codes, output),
+            (Format::Q6K, 2) => each_row::<true, 2>(matrix, rows, codes, output),
+            (Format::Q6K, 3) => each_row::<true, 3>(matrix, rows, codes, output),
+            (Format::Q6K, 4) => each_row::<true, 4>(matrix, rows, codes, output),
+            _ => eight_rows(matrix, rows, codes, output, scratch),
+        }
+    }
+}
+
+/// One row after the other, for a few columns.
+///
+/// # Safety
+/// As [`multiply`]; the sizes match, and there are `COLUMNS` groups of one.
+unsafe fn each_row<const SIX: bool, const COLUMNS: usize>(
+    matrix: &Matrix<'_>,
+    rows: Range<usize>,
+    codes: &Codes<'_>,
+    output: Output<'_>,
+) {
+    let mut columns = [std::ptr::null(); COLUMNS];
+    for (column, group) in columns.iter_mut().zip(codes.groups()) {
+        *column = codes.block(group, 0);
+    }
+    for row in rows {
+        // SAFETY: the row is within the matrix, and the caller's alone in the output.
+        unsafe {
+            let products = few::dot::<SIX, COLUMNS>(matrix.block(row, 0), matrix.blocks, columns);
+            for (column, product) in products.into_iter().enumerate() {
+                output.values.add(column * output.rows + row).write(product);
+            }
+        }
+    }
+}
+
+/// Eight rows together, for more columns.
+///
+/// # Safety
+/// As [`multiply`]; the sizes match.
+unsafe fn eight_rows(
+    matrix: &Matrix<'_>,
+    rows: Range<usize>,
+    codes: &Codes<'_>,
+    output: Output<'_>,
+    scratch: &mut Scratch,
+) {
     let Some(last) = rows.end.checked_sub(1) else { return };
     for first in rows.clone().step_by(ROWS) {
         // The last ones are computed more than once, where they are not eight.
@@ -115,7 +177,7 @@ pub unsafe fn multiply(
 unsafe fn sum_up(
     matrix: &Matrix<'_>,
     rows: [usize; ROWS],
-    codes: &Codes,
+    codes: &Codes<'_>,
     Scratch { tile, sums }: &mut Scratch,
 ) {
     sums.clear();
@@ -126,8 +188,8 @@ unsafe fn sum_up(
         fetch(ahead.wrapping_add(block * step), step);
         // SAFETY: the blocks are within the matrix.
         unsafe { tile.take(matrix.format, rows.map(|row| matrix.block(row, block))) };
-        for (index, group) in codes.groups().iter().enumerate() {
-            let columns = codes.block(*group, block);
+        for (index, group) in codes.groups().enumerate() {
+            let columns = codes.block(group, block);
             let sums = sums[index * ROWS * LANES..].as_mut_ptr();
             // SAFETY: the group has a block of its width here, and the sums have room.
             unsafe { dot_of(matrix.format, group.width)(tile, columns, sums) };
@@ -160,13 +222,13 @@ fn fetch(start: *const u8, bytes: usize) {
 ///
 /// # Safety
 /// The rows are within the output and nobody else's.
-unsafe fn store(first: usize, count: usize, codes: &Codes, output: Output<'_>, sums: &[f32]) {
-    for (index, group) in codes.groups().iter().enumerate() {
+unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_>, sums: &[f32]) {
+    for (index, group) in codes.groups().enumerate() {
         let sums = &sums[index * ROWS * LANES..][..ROWS * LANES];
         for column in 0..group.columns {
             let start = (group.first + column) * output.rows + first;
             for row in 0..count {
-                let sum = sum_of(*group, column, &sums[row * LANES..][..LANES]);
+                let sum = sum_of(group, column, &sums[row * LANES..][..LANES]);
                 // SAFETY: the caller's promise.
                 unsafe { output.values.add(start + row).write(sum) };
             }

@@ -102,16 +102,19 @@ fn check(format: Format, rows: usize, blocks: usize, columns: usize, seed: u64) 
         .map(|_| (0..blocks * BLOCK).map(|_| f32::from(bytes()) / 32.0 - 4.0).collect())
         .collect();
     let weights = spread(format, &data);
-    let mut codes = Codes::default();
-    // Something else was there before.
-    let other = vec![1.0; 3 * BLOCK];
-    // SAFETY: the tests ask whether the processor has the instructions.
-    unsafe { codes.fill(3, [other.as_slice(); 20].into_iter()) };
-    // SAFETY: as above.
-    unsafe { codes.fill(blocks, input.iter().map(Vec::as_slice)) };
+    // Something else was there before, and the memory begins anywhere.
+    let mut memory = vec![0xff; 1 + Codes::bytes(blocks, columns)];
+    let codes = Codes::over(&mut memory[1..], blocks, columns);
+    let middle = blocks / 2;
+    for (column, values) in input.iter().enumerate() {
+        for part in [middle..blocks, 0..middle] {
+            // SAFETY: the tests ask whether the processor has the instructions.
+            unsafe { codes.fill(column, values, part) };
+        }
+    }
     let matrix = Matrix::new(format, &data, rows, blocks).expect("the data has the size");
     let mut values = vec![f32::NAN; rows * columns];
-    let output = Output::new(&mut values, rows);
+    let output = Output::over(&mut values, rows);
     let mut scratch = Scratch::default();
     let middle = rows / 3;
     for part in [0..middle, middle..rows] {
@@ -151,13 +154,14 @@ fn a_column_of_zeros_gives_zeros() {
         return;
     }
     let data = matrix(Format::Q4K, 8, 1, &mut random(3));
-    let mut codes = Codes::default();
+    let mut memory = vec![0xff; Codes::bytes(1, 1)];
+    let codes = Codes::over(&mut memory, 1, 1);
     let mut values = vec![f32::NAN; 8];
     // SAFETY: the processor was asked.
     unsafe {
-        codes.fill(1, [[0.0; BLOCK].as_slice()].into_iter());
+        codes.fill(0, &[0.0; BLOCK], 0..1);
         let matrix = Matrix::new(Format::Q4K, &data, 8, 1).unwrap();
-        multiply(&matrix, 0..8, &codes, Output::new(&mut values, 8), &mut Scratch::default());
+        multiply(&matrix, 0..8, &codes, Output::over(&mut values, 8), &mut Scratch::default());
     }
     assert_eq!(values, [0.0; 8]);
 }

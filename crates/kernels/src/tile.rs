@@ -127,7 +127,8 @@ impl Tile {
 /// Eight scales and eight minima of six bits in twelve bytes: the low six bits of the first four
 /// of each in bytes of their own, and the others' low four bits together, with their high two
 /// in what is left of the first eight bytes.
-fn scales_and_minima([first, second, third]: [u32; 3]) -> ([u32; 2], [u32; 2]) {
+#[inline]
+pub(crate) fn scales_and_minima([first, second, third]: [u32; 3]) -> ([u32; 2], [u32; 2]) {
     const SIX: u32 = 0x3f3f_3f3f;
     const FOUR: u32 = 0x0f0f_0f0f;
     const TWO: u32 = 0x0303_0303;
@@ -142,8 +143,9 @@ fn scales_and_minima([first, second, third]: [u32; 3]) -> ([u32; 2], [u32; 2]) {
 ///
 /// # Safety
 /// Two bytes lie there.
+#[inline]
 #[target_feature(enable = "f16c")]
-unsafe fn half(at: *const u8) -> f32 {
+pub(crate) unsafe fn half(at: *const u8) -> f32 {
     // SAFETY: the caller's promise.
     let bits = unsafe { at.cast::<u16>().read_unaligned() };
     _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))

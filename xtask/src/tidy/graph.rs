@@ -28,8 +28,8 @@ const WEB_VIEW: &[&str] = &["atk-1.0", "gdk-3", "gtk-3", "web_kit2"];
 /// Arithmetic of TLS, in C and assembler.
 const FETCH: &[&str] = &["ring_core_0_17_14_"];
 
-/// llama.cpp, and the mark of the one copy of a pool of threads, which is no library.
-const WORKER: &[&str] = &["llama", "rayon-core"];
+/// llama.cpp.
+const WORKER: &[&str] = &["llama"];
 
 const ROWS: &[Row] = &[
     Row { name: "protocol", uses: &[], links: &[] },

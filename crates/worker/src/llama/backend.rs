@@ -19,7 +19,7 @@ impl Backend {
             sys::ggml_set_abort_callback(Some(on_abort));
             sys::llama_backend_init();
         }
-        kernels::register();
+        kernels::install();
         Self(())
     }
 

@@ -10,6 +10,7 @@ mod context;
 mod control;
 mod kernels;
 mod log;
+mod memory_kinds;
 mod model;
 mod probe;
 mod sizes;

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use llama_cpp_sys_2 as sys;
 
-use super::{Backend, kernels};
+use super::{Backend, memory_kinds};
 
 /// Numbers of tokens that are computed at once: a step without a draft, one with, and a part of
 /// a prompt.
@@ -30,7 +30,7 @@ const GAIN_MIN: f64 = 1.08;
 /// Whether repacked weights are the faster ones here. Takes about a fifth of a second; false
 /// where this build or processor has none.
 pub(crate) fn repacking_pays(_: Backend, threads: u32) -> bool {
-    let as_it_lies = Probe::new(plain(), threads);
+    let as_it_lies = Probe::new(memory_kinds::plain(), threads);
     let repacked = repacking().and_then(|kind| Probe::new(kind, threads));
     let (Some(as_it_lies), Some(repacked)) = (as_it_lies, repacked) else { return false };
     let mut best = [[f64::INFINITY; ROWS.len()]; 2];
@@ -54,9 +54,7 @@ fn usual(seconds: &[f64; ROWS.len()]) -> f64 {
 
 /// Matrices in one kind of memory.
 struct Probe {
-    /// Those that may compute with them, the first that can is the one that would.
-    backends: Vec<Handle<sys::ggml_backend>>,
-    kind: sys::ggml_backend_buffer_type_t,
+    backend: Handle<sys::ggml_backend>,
     weights: Handle<sys::ggml_context>,
     _buffer: Handle<sys::ggml_backend_buffer>,
 }
@@ -67,11 +65,8 @@ impl Probe {
         // SAFETY: each pointer is checked before it is used and freed by its handle; the data has
         // the size of the tensor that it is copied to.
         unsafe {
-            let threads = i32::try_from(threads).ok()?;
             let backend = Handle::new(sys::ggml_backend_cpu_init(), sys::ggml_backend_free)?;
-            sys::ggml_backend_cpu_set_n_threads(backend.get(), threads);
-            let ours = Handle::new(kernels::backend(threads), sys::ggml_backend_free);
-            let backends = ours.into_iter().chain([backend]).collect();
+            sys::ggml_backend_cpu_set_n_threads(backend.get(), i32::try_from(threads).ok()?);
             let weights = context()?;
             let tensors = [(); MATRICES]
                 .map(|()| sys::ggml_new_tensor_2d(weights.get(), sys::GGML_TYPE_Q4_K, SIZE, SIZE));
@@ -81,7 +76,7 @@ impl Probe {
                 let data = vec![0u8; sys::ggml_nbytes(tensor)];
                 sys::ggml_backend_tensor_set(tensor, data.as_ptr().cast(), 0, data.len());
             }
-            Some(Self { backends, kind, weights, _buffer: buffer })
+            Some(Self { backend, weights, _buffer: buffer })
         }
     }
 
@@ -92,25 +87,22 @@ impl Probe {
             let context = context()?;
             let input = sys::ggml_new_tensor_2d(context.get(), sys::GGML_TYPE_F32, SIZE, rows);
             let graph = sys::ggml_new_graph(context.get());
-            let first = sys::ggml_get_first_tensor(self.weights.get());
-            let product = sys::ggml_mul_mat(context.get(), first, input);
-            let takes = |backend: &&Handle<sys::ggml_backend>| {
-                let device = sys::ggml_backend_get_device(backend.get());
-                sys::ggml_backend_dev_supports_buft(device, self.kind)
-                    && sys::ggml_backend_dev_supports_op(device, product)
-            };
-            let backend = self.backends.iter().find(takes)?;
-            let mut matrix = first;
+            let device = sys::ggml_backend_get_device(self.backend.get());
+            let mut matrix = sys::ggml_get_first_tensor(self.weights.get());
             while !matrix.is_null() {
                 let product = sys::ggml_mul_mat(context.get(), matrix, input);
+                if !sys::ggml_backend_dev_supports_op(device, product) {
+                    return None;
+                }
                 sys::ggml_build_forward_expand(graph, product);
                 matrix = sys::ggml_get_next_tensor(self.weights.get(), matrix);
             }
-            let buffer = sys::ggml_backend_alloc_ctx_tensors_from_buft(context.get(), plain());
+            let buffer =
+                sys::ggml_backend_alloc_ctx_tensors_from_buft(context.get(), memory_kinds::plain());
             let _buffer = Handle::new(buffer, sys::ggml_backend_buffer_free)?;
             sys::ggml_backend_tensor_memset(input, 0, 0, sys::ggml_nbytes(input));
             let begun = Instant::now();
-            let status = sys::ggml_backend_graph_compute(backend.get(), graph);
+            let status = sys::ggml_backend_graph_compute(self.backend.get(), graph);
             (status == sys::GGML_STATUS_SUCCESS).then(|| begun.elapsed().as_secs_f64())
         }
     }
@@ -150,35 +142,11 @@ fn context() -> Option<Handle<sys::ggml_context>> {
     }
 }
 
-fn plain() -> sys::ggml_backend_buffer_type_t {
-    // SAFETY: returns a static.
-    unsafe { sys::ggml_backend_cpu_buffer_type() }
-}
-
-/// The kind of memory that llama.cpp would put the matrices into: the first of its extra ones
-/// that takes them.
+/// The kind of memory that llama.cpp would put the matrices into: the first of those that takes
+/// them.
 fn repacking() -> Option<sys::ggml_backend_buffer_type_t> {
-    type ExtraKinds =
-        unsafe extern "C" fn(sys::ggml_backend_dev_t) -> *mut sys::ggml_backend_buffer_type_t;
-    // SAFETY: the registry is static; the function of that name has that type (ggml-backend.h),
-    // and what it returns ends with a null.
-    unsafe {
-        let device = sys::ggml_backend_dev_by_type(sys::GGML_BACKEND_DEVICE_TYPE_CPU);
-        let registry =
-            NonNull::new(sys::ggml_backend_dev_backend_reg(NonNull::new(device)?.as_ptr()))?;
-        let name = c"ggml_backend_dev_get_extra_bufts";
-        let address = sys::ggml_backend_reg_get_proc_address(registry.as_ptr(), name.as_ptr());
-        let list: ExtraKinds = std::mem::transmute(NonNull::new(address)?.as_ptr());
-        let mut kinds = NonNull::new(list(device))?.as_ptr();
-        while let Some(kind) = NonNull::new(*kinds) {
-            let takes = Probe::new(kind.as_ptr(), 1).and_then(|probe| probe.seconds(1)).is_some();
-            if takes {
-                return Some(kind.as_ptr());
-            }
-            kinds = kinds.add(1);
-        }
-        None
-    }
+    let takes = |kind: &_| Probe::new(*kind, 1).and_then(|probe| probe.seconds(1)).is_some();
+    memory_kinds::rearranging().into_iter().find(takes)
 }
 
 #[cfg(test)]
@@ -188,7 +156,7 @@ mod tests {
     #[test]
     fn it_measures_on_this_processor() {
         let backend = Backend::init();
-        let probe = Probe::new(plain(), 1).unwrap();
+        let probe = Probe::new(memory_kinds::plain(), 1).unwrap();
         assert!(probe.seconds(1).unwrap() > 0.0);
         // Whatever it says, it comes to an end.
         let _ = repacking_pays(backend, 1);

@@ -1,13 +1,26 @@
-//! One product of a graph: whether it is one of ours, and its computation by a team.
+//! One product of a graph: whether it is one of ours, and a thread's part of its computation.
+
+use std::cell::RefCell;
 
 use llama_cpp_sys_2 as sys;
-use localcoder_kernels::{BLOCK, Format, Matrix, Output, multiply};
-
-use super::team::Team;
+use localcoder_kernels::{BLOCK, Codes, Format, Matrix, Output, Scratch, multiply};
 
 /// Rows that a thread takes at once: enough to be worth taking, and few enough that no thread
 /// waits long for another that was held up.
-const ROWS: usize = 64;
+const ROWS_MAX: usize = 64;
+/// So many are multiplied together.
+const ROWS_MIN: usize = 8;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// A thread among those that compute a product together.
+#[derive(Clone, Copy)]
+pub(super) struct Part {
+    pub(super) index: usize,
+    pub(super) count: usize,
+}
 
 /// A quantized matrix times columns of floats.
 pub(super) struct Product<'a> {
@@ -34,7 +47,8 @@ impl<'a> Product<'a> {
         product.is_plain().then_some(product)
     }
 
-    /// Two dimensions, whole blocks, and all of it one after the other.
+    /// Two dimensions, whole blocks, and all of it one after the other in ggml's own layout: not
+    /// where llama.cpp has rearranged it.
     fn is_plain(&self) -> bool {
         let float = size_of::<f32>();
         let flat = |tensor: &sys::ggml_tensor| tensor.ne[2] == 1 && tensor.ne[3] == 1;
@@ -52,53 +66,89 @@ impl<'a> Product<'a> {
             && self.columns.nb[1] >= length * float
             && self.result.nb[0] == float
             && self.result.nb[1] == rows * float
+            && is_in_own_layout(self.matrix)
     }
 
     fn length(&self) -> usize {
         usize::try_from(self.matrix.ne[0]).unwrap_or(0)
     }
 
+    fn blocks(&self) -> usize {
+        self.length() / BLOCK
+    }
+
     fn rows(&self) -> usize {
         usize::try_from(self.matrix.ne[1]).unwrap_or(0)
     }
 
-    pub(super) fn weights(&self) -> i64 {
-        self.matrix.ne[0] * self.matrix.ne[1]
+    fn count(&self) -> usize {
+        usize::try_from(self.columns.ne[1]).unwrap_or(0)
     }
 
-    pub(super) fn columns(&self) -> i64 {
-        self.columns.ne[1]
+    /// Memory that its threads share.
+    pub(super) fn work_bytes(&self) -> usize {
+        Codes::bytes(self.blocks(), self.count())
     }
 
-    /// Computes it.
+    /// Rounds this thread's part of the columns.
     ///
     /// # Safety
-    /// The tensors have their data in this process's memory, and nobody else has the result's;
-    /// the processor has the instructions.
-    pub(super) unsafe fn compute(&self, team: &mut Team) {
-        let (rows, blocks) = (self.rows(), self.length() / BLOCK);
-        let count = usize::try_from(self.columns()).unwrap_or(0);
+    /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes lie at
+    /// `work`, every thread has another part, and the processor has the instructions.
+    pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
+        let blocks = self.blocks();
+        // Each thread has some blocks of all columns: there may be fewer columns than threads.
+        let own = blocks * part.index / part.count..blocks * (part.index + 1) / part.count;
+        // SAFETY: the caller's promise; each column is as long as a row.
+        unsafe {
+            let codes = Codes::over_shared(work, blocks, self.count());
+            for column in 0..self.count() {
+                let start = self.columns.data.cast::<u8>().add(column * self.columns.nb[1]);
+                let values = std::slice::from_raw_parts(start.cast(), self.length());
+                codes.fill(column, values, own.clone());
+            }
+        }
+    }
+
+    /// Multiplies the rows of one part after the other: this thread's own first, then those that
+    /// `next` numbers.
+    ///
+    /// # Safety
+    /// As for [`Self::round`], which all threads have ended; `next` gives every number from the
+    /// count of threads on to one thread only, and nobody else has the result.
+    pub(super) unsafe fn multiply(
+        &self,
+        work: *mut u8,
+        part: Part,
+        next: impl Fn() -> Option<usize>,
+    ) {
+        let (rows, blocks, count) = (self.rows(), self.blocks(), self.count());
         // SAFETY: the tensors have the sizes that `is_plain` has looked at.
-        let (weights, values) = unsafe {
-            let bytes = rows * self.matrix.nb[1];
-            let values = std::slice::from_raw_parts_mut(self.result.data.cast(), rows * count);
-            (std::slice::from_raw_parts(self.matrix.data.cast::<u8>(), bytes), values)
+        let (weights, codes, output) = unsafe {
+            let weights = self.matrix.data.cast::<u8>();
+            let weights = std::slice::from_raw_parts(weights, rows * self.matrix.nb[1]);
+            let codes = Codes::over_shared(work, blocks, count);
+            (weights, codes, Output::over_shared(self.result.data.cast(), rows, count))
         };
         let Some(matrix) = Matrix::new(self.format, weights, rows, blocks) else { return };
-        let output = Output::new(values, rows);
-        let columns = (0..count).map(|index| {
-            // SAFETY: as above; each column is as long as a row.
-            unsafe {
-                let start = self.columns.data.cast::<u8>().add(index * self.columns.nb[1]);
-                std::slice::from_raw_parts(start.cast::<f32>(), blocks * BLOCK)
+        let together = (rows / (4 * part.count)).next_multiple_of(ROWS_MIN);
+        let together = together.clamp(ROWS_MIN, ROWS_MAX);
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut index = Some(part.index);
+            while let Some(first) = index.map(|index| index * together).filter(|it| *it < rows) {
+                let range = first..rows.min(first + together);
+                // SAFETY: each part is given to one thread.
+                unsafe { multiply(&matrix, range, &codes, output, scratch) };
+                index = next();
             }
         });
-        // SAFETY: the processor has the instructions.
-        unsafe { team.codes.fill(blocks, columns) };
-        team.share(rows.div_ceil(ROWS), |codes, part, scratch| {
-            let part = part * ROWS..rows.min((part + 1) * ROWS);
-            // SAFETY: each part is given to one thread.
-            unsafe { multiply(&matrix, part, codes, output, scratch) };
-        });
     }
+}
+
+/// Whether the memory is the process's, and has what the file has.
+fn is_in_own_layout(tensor: &sys::ggml_tensor) -> bool {
+    // Without a buffer it is the memory of a context.
+    tensor.buffer.is_null()
+        // SAFETY: a buffer that is not null lives as long as its tensors.
+        || unsafe { sys::ggml_backend_buffer_is_host(tensor.buffer) }
 }

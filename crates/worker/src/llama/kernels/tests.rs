@@ -1,16 +1,18 @@
-//! Our products beside those of llama.cpp's own CPU backend, through ggml's interface.
+//! Our products beside llama.cpp's own, both through ggml's interface and its CPU backend.
 
 use std::ptr;
+use std::sync::atomic::Ordering;
 
 use llama_cpp_sys_2 as sys;
 
-use super::{device, product::Product};
+use super::hook::COMPUTED;
 use crate::llama::Backend;
 
 const LENGTH: usize = 1024;
 const ROWS: usize = 1100;
 
-/// A graph of one product, with memory of its own.
+/// A graph of one product, with memory of its own. With a second layer of columns, the same as
+/// the first, it is none of ours.
 struct Graph {
     context: *mut sys::ggml_context,
     graph: *mut sys::ggml_cgraph,
@@ -18,7 +20,7 @@ struct Graph {
 }
 
 impl Graph {
-    fn new(kind: sys::ggml_type, weights: &[f32], columns: &[f32]) -> Self {
+    fn new(kind: sys::ggml_type, weights: &[f32], columns: &[f32], layers: usize) -> Self {
         let count = columns.len() / LENGTH;
         let params = sys::ggml_init_params {
             mem_size: 64 << 20,
@@ -39,9 +41,15 @@ impl Graph {
                 ptr::null(),
             );
             assert_eq!(written, sys::ggml_nbytes(matrix));
+            let (length, columns_of_layer) = (LENGTH as i64, count as i64);
+            let layers_of_input = layers as i64;
+            let float = sys::GGML_TYPE_F32;
             let input =
-                sys::ggml_new_tensor_2d(context, sys::GGML_TYPE_F32, LENGTH as i64, count as i64);
-            ptr::copy_nonoverlapping(columns.as_ptr(), (*input).data.cast(), columns.len());
+                sys::ggml_new_tensor_3d(context, float, length, columns_of_layer, layers_of_input);
+            for layer in 0..layers {
+                let to = (*input).data.cast::<f32>().add(layer * columns.len());
+                ptr::copy_nonoverlapping(columns.as_ptr(), to, columns.len());
+            }
             let product = sys::ggml_mul_mat(context, matrix, input);
             let graph = sys::ggml_new_graph(context);
             sys::ggml_build_forward_expand(graph, product);
@@ -77,21 +85,21 @@ fn numbers(count: usize, pace: f32) -> Vec<f32> {
 #[test]
 fn products_are_those_of_llama_cpp() {
     let _ = Backend::init();
-    if !localcoder_kernels::available() {
+    if !super::are_used() {
         return;
     }
-    device::register();
     // SAFETY: freed below.
-    let theirs = unsafe { sys::ggml_backend_cpu_init() };
+    let backend = unsafe { sys::ggml_backend_cpu_init() };
     for (threads, kind) in [(1, sys::GGML_TYPE_Q4_K), (3, sys::GGML_TYPE_Q6_K)] {
-        let ours = super::backend(threads);
+        // SAFETY: nothing computes with it now.
+        unsafe { sys::ggml_backend_cpu_set_n_threads(backend, threads) };
         let weights = numbers(LENGTH * ROWS, 0.37);
         for count in [1, 2, 7, 16, 33, 70] {
             let columns = numbers(LENGTH * count, 0.11);
-            let graph = Graph::new(kind, &weights, &columns);
-            // SAFETY: the node was just made.
-            assert!(unsafe { Product::of(&*graph.product) }.is_some());
-            let (ours, theirs) = (graph.compute(ours), graph.compute(theirs));
+            let before = COMPUTED.load(Ordering::Relaxed);
+            let ours = Graph::new(kind, &weights, &columns, 1).compute(backend);
+            assert!(COMPUTED.load(Ordering::Relaxed) > before, "{count} columns are not ours");
+            let theirs = Graph::new(kind, &weights, &columns, 2).compute(backend);
             let largest = theirs.iter().fold(0.0f32, |most, value| most.max(value.abs()));
             for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
                 assert!(
@@ -100,9 +108,7 @@ fn products_are_those_of_llama_cpp() {
                 );
             }
         }
-        // SAFETY: made above, used by nothing any more.
-        unsafe { sys::ggml_backend_free(ours) };
     }
-    // SAFETY: as above.
-    unsafe { sys::ggml_backend_free(theirs) };
+    // SAFETY: made above, used by nothing any more.
+    unsafe { sys::ggml_backend_free(backend) };
 }

@@ -1,0 +1,207 @@
+//! The products of one row with a few columns, each on its own: what a step without a draft, or
+//! with a short one, consists of. It waits for memory, so a row's weights are spread out in
+//! registers alone and used for all columns there.
+
+use std::arch::x86_64::{
+    __m256i, __m512i, _MM_HINT_T0, _mm_cvtsi64_si128, _mm_loadu_si128, _mm_prefetch,
+    _mm_unpacklo_epi8, _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
+    _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi16, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_slli_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_broadcast_i64x4,
+    _mm512_castsi256_si512, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
+    _mm512_fmadd_ps, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_maskz_permutexvar_epi16,
+    _mm512_or_si512, _mm512_reduce_add_ps, _mm512_set1_epi8, _mm512_set1_epi64, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_sllv_epi16,
+    _mm512_srli_epi16, _mm512_srlv_epi16, _mm512_sub_epi32, _mm512_zextps256_ps512,
+    _mm512_zextsi256_si512,
+};
+
+use crate::codes::{REGISTER_BYTES, block_bytes, scales_at, sums_at};
+use crate::tile::{half, scales_and_minima};
+use crate::{BLOCK, Format};
+
+/// How far ahead of the arithmetic memory is asked for: the processor's own foresight ends with
+/// a page of 4 KiB.
+const AHEAD_BYTES: usize = 2048;
+/// Registers of weights in a block, in the order of the columns' values.
+const PARTS: usize = BLOCK / REGISTER_BYTES;
+
+/// A block of a row, spread out.
+struct Spread {
+    /// Without their sign: `Q6_K` is 32 too high.
+    weights: [__m512i; PARTS],
+    /// The weights' scales, one in the lower half of each lane.
+    scales: [__m512i; PARTS],
+    /// What the sums of 16 values are multiplied with: minima, or the scales again.
+    offsets: __m256i,
+    scale: f32,
+    /// Of the offsets; for `Q4_K` alone.
+    minimum: f32,
+}
+
+/// The products of the row that begins at `row` with columns of as many blocks; `SIX` for `Q6_K`.
+///
+/// # Safety
+/// The processor has the features; so many blocks of the format lie at `row`, and so many of a
+/// group of one column at each of the others.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
+pub(crate) unsafe fn dot<const SIX: bool, const COLUMNS: usize>(
+    row: *const u8,
+    blocks: usize,
+    columns: [*const u8; COLUMNS],
+) -> [f32; COLUMNS] {
+    let bytes = if SIX { Format::Q6K } else { Format::Q4K }.block_bytes();
+    let mut sums = [_mm512_setzero_ps(); COLUMNS];
+    let mut minima = [_mm256_setzero_ps(); COLUMNS];
+    for index in 0..blocks {
+        let block = row.wrapping_add(index * bytes);
+        for line in (0..bytes).step_by(64) {
+            // A hint does not fault, wherever it points.
+            _mm_prefetch::<_MM_HINT_T0>(block.wrapping_add(AHEAD_BYTES + line).cast());
+        }
+        // SAFETY: a block lies there.
+        let spread = unsafe { if SIX { q6_k(block) } else { q4_k(block) } };
+        for column in 0..COLUMNS {
+            // SAFETY: as many blocks lie there as of the row.
+            unsafe {
+                let codes = columns[column].add(index * block_bytes(1));
+                let mut total = _mm512_setzero_si512();
+                for part in 0..PARTS {
+                    let values = _mm512_loadu_si512(codes.add(part * REGISTER_BYTES).cast());
+                    let four =
+                        _mm512_dpbusd_epi32(_mm512_setzero_si512(), spread.weights[part], values);
+                    // Four products together have 16 bits at most: the lower half is all of it.
+                    total = _mm512_dpwssd_epi32(total, four, spread.scales[part]);
+                }
+                let sums_of_values = _mm256_loadu_si256(codes.add(sums_at(1)).cast());
+                let offsets = _mm256_madd_epi16(spread.offsets, sums_of_values);
+                let scale = codes.add(scales_at(1)).cast::<f32>().read();
+                if SIX {
+                    // 32 times; the difference is exact.
+                    let offsets = _mm512_zextsi256_si512(_mm256_slli_epi32(offsets, 5));
+                    total = _mm512_sub_epi32(total, offsets);
+                } else {
+                    let minimum = _mm256_set1_ps(spread.minimum * scale);
+                    let offsets = _mm256_cvtepi32_ps(offsets);
+                    minima[column] = _mm256_fnmadd_ps(offsets, minimum, minima[column]);
+                }
+                let scale = _mm512_set1_ps(spread.scale * scale);
+                sums[column] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), scale, sums[column]);
+            }
+        }
+    }
+    std::array::from_fn(|column| {
+        let minima = _mm512_zextps256_ps512(minima[column]);
+        _mm512_reduce_add_ps(_mm512_add_ps(sums[column], minima))
+    })
+}
+
+/// # Safety
+/// The processor has the features; a block of `Q4_K` lies there.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+unsafe fn q4_k(block: *const u8) -> Spread {
+    // SAFETY: 144 bytes lie there: two halves, 12 bytes of scales and minima, 128 of weights.
+    unsafe {
+        let packed = block.add(4).cast::<[u32; 3]>().read_unaligned();
+        let (scales, minima) = scales_and_minima(packed);
+        let scales = _mm512_set1_epi64(together(scales));
+        let minima = _mm_cvtsi64_si128(together(minima));
+        Spread {
+            weights: std::array::from_fn(|part| {
+                // The lower halves are 32 weights, the upper ones the next 32.
+                let both = _mm256_loadu_si256(block.add(16 + 32 * part).cast());
+                let shifted = _mm512_srlv_epi16(_mm512_broadcast_i64x4(both), halves(0, 4));
+                _mm512_and_si512(shifted, _mm512_set1_epi8(0x0f))
+            }),
+            scales: std::array::from_fn(|part| {
+                _mm512_shuffle_epi8(scales, Q4_K_SCALES.register(part))
+            }),
+            offsets: _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(minima, minima)),
+            scale: half(block),
+            minimum: half(block.add(2)),
+        }
+    }
+}
+
+/// # Safety
+/// The processor has the features; a block of `Q6_K` lies there.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+unsafe fn q6_k(block: *const u8) -> Spread {
+    // SAFETY: 210 bytes lie there: 128 of low bits, 64 of high bits, 16 scales, and a half.
+    unsafe {
+        let scales = _mm256_cvtepi8_epi16(_mm_loadu_si128(block.add(192).cast()));
+        let mut weights = [_mm512_setzero_si512(); PARTS];
+        let (four_bits, two_bits) = (_mm512_set1_epi8(0x0f), _mm512_set1_epi8(0x30));
+        for (index, weights) in weights.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+            let low = _mm512_loadu_si512(block.add(64 * index).cast());
+            let high = _mm256_loadu_si256(block.add(128 + 32 * index).cast());
+            let high = _mm512_broadcast_i64x4(high);
+            let of_first = _mm512_and_si512(_mm512_sllv_epi16(high, halves(4, 2)), two_bits);
+            let of_second = _mm512_and_si512(_mm512_srlv_epi16(high, halves(0, 2)), two_bits);
+            let second = _mm512_and_si512(_mm512_srli_epi16(low, 4), four_bits);
+            weights[0] = _mm512_or_si512(_mm512_and_si512(low, four_bits), of_first);
+            weights[1] = _mm512_or_si512(second, of_second);
+        }
+        Spread {
+            weights,
+            scales: std::array::from_fn(|part| {
+                let indices = Q6_K_SCALES.register(part);
+                let scales = _mm512_castsi256_si512(scales);
+                _mm512_maskz_permutexvar_epi16(0x5555_5555, indices, scales)
+            }),
+            offsets: scales,
+            scale: half(block.add(208)),
+            minimum: 0.0,
+        }
+    }
+}
+
+fn together([low, high]: [u32; 2]) -> i64 {
+    ((u64::from(high) << 32) | u64::from(low)).cast_signed()
+}
+
+/// One number for the lower half of a register and one for the upper.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn halves(lower: i16, upper: i16) -> __m512i {
+    _mm512_inserti64x4::<1>(
+        _mm512_castsi256_si512(_mm256_set1_epi16(lower)),
+        _mm256_set1_epi16(upper),
+    )
+}
+
+/// Which scale each lane gets, as indices for an instruction that shuffles.
+#[repr(align(64))]
+struct Indices([[u8; REGISTER_BYTES]; PARTS]);
+
+impl Indices {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn register(&self, part: usize) -> __m512i {
+        // SAFETY: it has the size of a register.
+        unsafe { _mm512_loadu_si512(self.0[part].as_ptr().cast()) }
+    }
+}
+
+/// Of eight bytes, for each 32 weights (eight lanes); 0x80 gives zero.
+static Q4_K_SCALES: Indices = {
+    let mut indices = [[0x80; REGISTER_BYTES]; PARTS];
+    let mut lane = 0;
+    while lane < PARTS * 16 {
+        indices[lane / 16][lane % 16 * 4] = (lane / 8) as u8;
+        lane += 1;
+    }
+    Indices(indices)
+};
+
+/// Of 16 numbers of 16 bits, for each 16 weights (four lanes); the upper half of a lane is masked.
+static Q6_K_SCALES: Indices = {
+    let mut indices = [[0; REGISTER_BYTES]; PARTS];
+    let mut lane = 0;
+    while lane < PARTS * 16 {
+        indices[lane / 16][lane % 16 * 4] = (lane / 4) as u8;
+        lane += 1;
+    }
+    Indices(indices)
+};

@@ -1,0 +1,10 @@
+//! Compiles the one piece of C++ by which our kernels get into ggml's CPU backend: a list of
+//! classes of its own can't be reached otherwise.
+
+fn main() {
+    const HOOK: &str = "src/llama/kernels/hook.cpp";
+    println!("cargo::rerun-if-changed={HOOK}");
+    if std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64") {
+        cc::Build::new().cpp(true).std("c++17").file(HOOK).compile("localcoder_hook");
+    }
+}

@@ -1,0 +1,85 @@
+//! The way into ggml's CPU backend: which nodes of a graph it leaves to us, and the call from
+//! each of its threads for one. `hook.cpp` has the other half.
+
+use std::ffi::{c_int, c_void};
+use std::sync::Once;
+
+use llama_cpp_sys_2 as sys;
+
+use super::product::{Part, Product};
+use crate::llama::memory_kinds;
+
+/// `localcoder_hook` of `hook.cpp`.
+#[repr(C)]
+struct Hook {
+    takes: unsafe extern "C" fn(*const sys::ggml_tensor) -> bool,
+    work_bytes: unsafe extern "C" fn(*const sys::ggml_tensor) -> usize,
+    compute: unsafe extern "C" fn(*const ComputeParams, *const sys::ggml_tensor),
+}
+
+/// `ggml_compute_params` of `ggml-cpu-impl.h`.
+#[repr(C)]
+struct ComputeParams {
+    thread: c_int,
+    threads: c_int,
+    work_bytes: usize,
+    work: *mut c_void,
+    pool: *mut c_void,
+    reference: bool,
+}
+
+unsafe extern "C" {
+    fn localcoder_install(hook: *const Hook);
+    /// Waits for all threads of the pool.
+    fn ggml_barrier(pool: *mut c_void);
+    /// A number that the pool's threads share.
+    fn ggml_threadpool_chunk_set(pool: *mut c_void, value: c_int);
+    /// Returns what it was.
+    fn ggml_threadpool_chunk_add(pool: *mut c_void, value: c_int) -> c_int;
+}
+
+/// Calls for a product, of all threads.
+#[cfg(test)]
+pub(super) static COMPUTED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+/// Once for each process, before a model is loaded: ggml's list has no lock.
+pub(super) fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // llama.cpp takes a copy of the list when it is first asked for kinds of memory: ours is
+        // not to be in it.
+        let _ = memory_kinds::rearranging();
+        let hook = Hook { takes, work_bytes, compute };
+        // SAFETY: llama.cpp is initialised, and nothing computes yet.
+        unsafe { localcoder_install(&raw const hook) };
+    });
+}
+
+unsafe extern "C" fn takes(node: *const sys::ggml_tensor) -> bool {
+    // SAFETY: ggml passes a node of a graph.
+    unsafe { (*node).op == sys::GGML_OP_MUL_MAT && Product::of(&*node).is_some() }
+}
+
+unsafe extern "C" fn work_bytes(node: *const sys::ggml_tensor) -> usize {
+    // SAFETY: as above.
+    unsafe { Product::of(&*node) }.map_or(0, |product| product.work_bytes())
+}
+
+unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggml_tensor) {
+    // SAFETY: ggml passes what it has planned with `work_bytes`, and every thread of the pool
+    // calls this for the same node.
+    unsafe {
+        let (params, Some(product)) = (&*params, Product::of(&*node)) else { return };
+        #[cfg(test)]
+        COMPUTED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let count = usize::try_from(params.threads).unwrap_or(1);
+        let part = Part { index: usize::try_from(params.thread).unwrap_or(0), count };
+        if part.index == 0 {
+            ggml_threadpool_chunk_set(params.pool, params.threads);
+        }
+        product.round(params.work.cast(), part);
+        ggml_barrier(params.pool);
+        let next = || usize::try_from(ggml_threadpool_chunk_add(params.pool, 1)).ok();
+        product.multiply(params.work.cast(), part, next);
+    }
+}
