@@ -18,7 +18,7 @@ pub(crate) const FEW: usize = 4;
 /// are fewer columns, each has several, for values that follow each other.
 const WIDTHS: [usize; 3] = [4, 8, 16];
 /// The most of them.
-const WIDEST: usize = 16;
+pub(crate) const WIDEST: usize = 16;
 /// Lanes of a register, and its size in bytes.
 pub(crate) const LANES: usize = 16;
 pub(crate) const REGISTER_BYTES: usize = 64;
@@ -53,8 +53,8 @@ impl<'a> Codes<'a> {
     /// Memory for so many columns of so many blocks of 256 values, wherever it begins.
     #[must_use]
     pub fn bytes(blocks: usize, columns: usize) -> usize {
-        let groups: usize = groups(blocks, columns).map(|group| block_bytes(group.width)).sum();
-        groups * blocks + REGISTER_BYTES
+        let last = group(blocks, columns, groups(columns).saturating_sub(1));
+        last.start + blocks * block_bytes(last.width) + REGISTER_BYTES
     }
 
     /// Over memory that is to hold them, or holds them already.
@@ -88,7 +88,7 @@ impl<'a> Codes<'a> {
     /// Where there is no such column, or it is shorter.
     pub unsafe fn fill(&self, column: usize, values: &[f32], blocks: Range<usize>) {
         assert!(column < self.columns && blocks.end <= self.blocks, "room for the column");
-        let group = group(self.blocks, self.columns, column / width(self.columns));
+        let group = self.group(column / width(self.columns));
         let place = Place { width: group.width, column: column - group.first };
         for (block, values) in blocks.clone().zip(&values.as_chunks::<BLOCK>().0[blocks]) {
             // SAFETY: the features are the caller's promise, and the block is within the memory.
@@ -104,11 +104,16 @@ impl<'a> Codes<'a> {
         self.blocks
     }
 
-    pub(crate) fn groups(&self) -> impl ExactSizeIterator<Item = Group> + use<> {
-        groups(self.blocks, self.columns)
+    /// Number of groups.
+    pub(crate) fn groups(&self) -> usize {
+        groups(self.columns)
     }
 
-    /// A block of a group: the codes, then the sums, then the scales.
+    pub(crate) fn group(&self, index: usize) -> Group {
+        group(self.blocks, self.columns, index)
+    }
+
+    /// A block of a group: the codes, then their sums, then the scales.
     pub(crate) fn block(&self, group: Group, block: usize) -> *const u8 {
         self.start.wrapping_add(group.start + block * block_bytes(group.width))
     }
@@ -119,15 +124,15 @@ fn width(columns: usize) -> usize {
     if columns <= FEW { 1 } else { WIDEST }
 }
 
-fn groups(blocks: usize, columns: usize) -> impl ExactSizeIterator<Item = Group> {
-    (0..columns.div_ceil(width(columns))).map(move |index| group(blocks, columns, index))
+fn groups(columns: usize) -> usize {
+    columns.div_ceil(width(columns))
 }
 
 fn group(blocks: usize, columns: usize, index: usize) -> Group {
     let full = width(columns);
     let first = index * full;
     let start = index * block_bytes(full) * blocks;
-    let columns = (columns - first).min(full);
+    let columns = columns.saturating_sub(first).min(full);
     let width = match full {
         1 => 1,
         _ => WIDTHS.into_iter().find(|width| *width >= columns).unwrap_or(WIDEST),
@@ -136,13 +141,17 @@ fn group(blocks: usize, columns: usize, index: usize) -> Group {
 }
 
 /// Offsets within a block of a group of so many columns: first the codes, four in a lane, then
-/// the sums of 16, two in a lane, then the scale of each lane.
+/// the sums of 16, two in a lane, the sums of 32, two in a lane, and the scale of each lane.
 pub(crate) const fn sums_at(width: usize) -> usize {
     width * BLOCK
 }
 
-pub(crate) const fn scales_at(width: usize) -> usize {
+pub(crate) const fn wide_sums_at(width: usize) -> usize {
     sums_at(width) + width * SUMS * size_of::<i16>()
+}
+
+pub(crate) const fn scales_at(width: usize) -> usize {
+    wide_sums_at(width) + width * SUMS / 2 * size_of::<i16>()
 }
 
 /// A whole number of registers.
@@ -189,6 +198,8 @@ impl Place {
         unsafe {
             self.scatter(codes.as_chunks::<4>().0, start);
             self.scatter(sums.as_chunks::<2>().0, start.add(sums_at(self.width)));
+            let wide: [i16; SUMS / 2] = std::array::from_fn(|at| sums[2 * at] + sums[2 * at + 1]);
+            self.scatter(wide.as_chunks::<2>().0, start.add(wide_sums_at(self.width)));
             let at = start.add(scales_at(self.width)).cast::<f32>().add(self.column * lanes);
             for lane in 0..lanes {
                 at.add(lane).write(scale);

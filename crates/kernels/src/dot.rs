@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 };
 
 use crate::BLOCK;
-use crate::codes::{LANES, REGISTER_BYTES, scales_at, sums_at};
+use crate::codes::{LANES, REGISTER_BYTES, scales_at, sums_at, wide_sums_at};
 use crate::tile::{ROWS, Tile};
 
 /// Adds to `sums`, the lanes of each of the eight rows. `SUBBLOCK` is the number of weights that
@@ -44,8 +44,9 @@ pub(crate) unsafe fn dot<const SUBBLOCK: usize, const WIDTH: usize>(
             }
         }
         let mut offsets = [_mm512_setzero_si512(); ROWS];
-        for register in 0..BLOCK / 32 / lanes {
-            let at = codes.add(sums_at(WIDTH) + register * REGISTER_BYTES);
+        let sums_of_columns = if SUBBLOCK == 32 { wide_sums_at(WIDTH) } else { sums_at(WIDTH) };
+        for register in 0..BLOCK / SUBBLOCK / 2 / lanes {
+            let at = codes.add(sums_of_columns + register * REGISTER_BYTES);
             let columns = _mm512_loadu_si512(at.cast());
             for (sum, offsets) in offsets.iter_mut().zip(&tile.offsets) {
                 let offsets = spread::<WIDTH>(offsets.as_ptr().add(register * lanes).cast());

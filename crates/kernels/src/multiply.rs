@@ -1,11 +1,14 @@
 //! Rows of a matrix with all columns: one row after the other for a few columns, eight together
 //! for more.
 
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+use std::arch::x86_64::{
+    _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_loadu_ps, _mm512_maskz_compress_ps,
+    _mm512_permute_ps, _mm512_storeu_ps,
+};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::codes::{Codes, Group, LANES};
+use crate::codes::{Codes, LANES, WIDEST};
 use crate::tile::{ROWS, Tile};
 use crate::{BLOCK, Format, dot, few};
 
@@ -132,8 +135,8 @@ unsafe fn each_row<const SIX: bool, const COLUMNS: usize>(
     output: Output<'_>,
 ) {
     let mut columns = [std::ptr::null(); COLUMNS];
-    for (column, group) in columns.iter_mut().zip(codes.groups()) {
-        *column = codes.block(group, 0);
+    for (index, column) in columns.iter_mut().enumerate() {
+        *column = codes.block(codes.group(index), 0);
     }
     for row in rows {
         // SAFETY: the row is within the matrix, and the caller's alone in the output.
@@ -181,18 +184,18 @@ unsafe fn sum_up(
     Scratch { tile, sums }: &mut Scratch,
 ) {
     sums.clear();
-    sums.resize(codes.groups().len() * ROWS * LANES, 0.0);
+    sums.resize(codes.groups() * ROWS * LANES, 0.0);
     let ahead = matrix.block(rows[ROWS - 1] + 1, 0);
     let step = ROWS * matrix.format.block_bytes();
     for block in 0..matrix.blocks {
         fetch(ahead.wrapping_add(block * step), step);
         // SAFETY: the blocks are within the matrix.
         unsafe { tile.take(matrix.format, rows.map(|row| matrix.block(row, block))) };
-        for (index, group) in codes.groups().enumerate() {
+        for (index, sums) in sums.as_chunks_mut::<{ ROWS * LANES }>().0.iter_mut().enumerate() {
+            let group = codes.group(index);
             let columns = codes.block(group, block);
-            let sums = sums[index * ROWS * LANES..].as_mut_ptr();
             // SAFETY: the group has a block of its width here, and the sums have room.
-            unsafe { dot_of(matrix.format, group.width)(tile, columns, sums) };
+            unsafe { dot_of(matrix.format, group.width)(tile, columns, sums.as_mut_ptr()) };
         }
     }
 }
@@ -214,32 +217,53 @@ fn dot_of(format: Format, width: usize) -> unsafe fn(&Tile, *const u8, *mut f32)
 fn fetch(start: *const u8, bytes: usize) {
     for line in (0..bytes).step_by(64) {
         // SAFETY: a hint does not fault.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(line).cast()) };
     }
 }
 
 /// Puts the sums of `count` rows from `first` on where they belong.
 ///
 /// # Safety
-/// The rows are within the output and nobody else's.
+/// The processor has the features; the rows are within the output and nobody else's.
+#[target_feature(enable = "avx512f")]
 unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_>, sums: &[f32]) {
-    for (index, group) in codes.groups().enumerate() {
-        let sums = &sums[index * ROWS * LANES..][..ROWS * LANES];
+    for (index, lanes) in sums.as_chunks::<{ ROWS * LANES }>().0.iter().enumerate() {
+        let group = codes.group(index);
+        let mut rows = [[0.0; WIDEST]; ROWS];
+        for (row, lanes) in rows.iter_mut().zip(lanes.as_chunks::<LANES>().0) {
+            *row = fold(lanes, group.width);
+        }
         for column in 0..group.columns {
             let start = (group.first + column) * output.rows + first;
-            for row in 0..count {
-                let sum = sum_of(group, column, &sums[row * LANES..][..LANES]);
+            for (row, values) in rows.iter().enumerate().take(count) {
                 // SAFETY: the caller's promise.
-                unsafe { output.values.add(start + row).write(sum) };
+                unsafe { output.values.add(start + row).write(values[column]) };
             }
         }
     }
 }
 
-/// A column's lanes together.
-fn sum_of(group: Group, column: usize, lanes: &[f32]) -> f32 {
-    let each = LANES / group.width;
-    lanes[column * each..][..each].iter().sum()
+/// Each column's lanes together.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fold(lanes: &[f32; LANES], width: usize) -> [f32; WIDEST] {
+    let mut columns = [0.0; WIDEST];
+    // SAFETY: both have the size that is read or written.
+    unsafe {
+        let lanes = _mm512_loadu_ps(lanes.as_ptr());
+        let pairs = || _mm512_add_ps(lanes, _mm512_permute_ps::<0b1011_0001>(lanes));
+        let folded = match width {
+            4 => {
+                let pairs = pairs();
+                let fours = _mm512_add_ps(pairs, _mm512_permute_ps::<0b0100_1110>(pairs));
+                _mm512_maskz_compress_ps(0x1111, fours)
+            }
+            8 => _mm512_maskz_compress_ps(0x5555, pairs()),
+            _ => lanes,
+        };
+        _mm512_storeu_ps(columns.as_mut_ptr(), folded);
+    }
+    columns
 }
 
 const _: () = assert!(BLOCK == 256, "the kernels are written for it");

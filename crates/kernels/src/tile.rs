@@ -2,11 +2,11 @@
 //! Small enough to stay in the first cache while all columns use it.
 
 use std::arch::x86_64::{
-    __m256i, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm_set_epi64x,
-    _mm256_and_si256, _mm256_cvtepi8_epi16, _mm256_cvtepu8_epi32, _mm256_loadu_si256,
-    _mm256_mullo_epi16, _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
-    _mm256_set1_epi32, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_si256,
-    _mm512_cvtepi8_epi32, _mm512_storeu_si512,
+    __m256i, _mm_cvtepu8_epi16, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128,
+    _mm_set_epi64x, _mm_storeu_si128, _mm256_and_si256, _mm256_cvtepi8_epi16, _mm256_cvtepu8_epi32,
+    _mm256_loadu_si256, _mm256_mullo_epi16, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_si256, _mm512_cvtepi8_epi32,
+    _mm512_storeu_si512,
 };
 
 use crate::{BLOCK, Format};
@@ -23,8 +23,8 @@ pub(crate) struct Tile {
     pub(crate) weights: [[u8; BLOCK]; ROWS],
     /// Of each 32 weights, or of each 16.
     pub(crate) scales: [[i32; 16]; ROWS],
-    /// What the sums of 16 columns' values are multiplied with, two in each: the minimum twice,
-    /// or 32 times the scales.
+    /// What the sums of a column's values are multiplied with, two in each: the minima, or 32 times
+    /// the scales.
     pub(crate) offsets: [[i32; 8]; ROWS],
     pub(crate) scale: [f32; ROWS],
     /// Of the offsets; for `Q4_K` alone.
@@ -73,9 +73,8 @@ impl Tile {
                 |low: u32, high: u32| _mm_set_epi64x(0, (i64::from(high) << 32) | i64::from(low));
             let scales = _mm256_cvtepu8_epi32(bytes(scales[0], scales[1]));
             _mm256_storeu_si256(self.scales[row].as_mut_ptr().cast(), scales);
-            let minima = _mm256_cvtepu8_epi32(bytes(minima[0], minima[1]));
-            let twice = _mm256_mullo_epi32(minima, _mm256_set1_epi32(0x1_0001));
-            _mm256_storeu_si256(self.offsets[row].as_mut_ptr().cast(), twice);
+            let minima = _mm_cvtepu8_epi16(bytes(minima[0], minima[1]));
+            _mm_storeu_si128(self.offsets[row].as_mut_ptr().cast(), minima);
             let weights = self.weights[row].as_mut_ptr();
             let four_bits = _mm256_set1_epi8(0x0f);
             for part in 0..4 {
