@@ -2,43 +2,14 @@
 //! for more.
 
 use std::arch::x86_64::{
-    _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_loadu_ps, _mm512_maskz_compress_ps,
-    _mm512_permute_ps, _mm512_storeu_ps,
+    _mm512_add_ps, _mm512_loadu_ps, _mm512_maskz_compress_ps, _mm512_permute_ps, _mm512_storeu_ps,
 };
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::codes::{Codes, LANES, WIDEST};
-use crate::tile::{ROWS, Tile};
-use crate::{BLOCK, Format, dot, few};
-
-/// A matrix as it lies in a file.
-#[derive(Debug, Clone, Copy)]
-pub struct Matrix<'a> {
-    format: Format,
-    data: &'a [u8],
-    rows: usize,
-    blocks: usize,
-}
-
-impl<'a> Matrix<'a> {
-    /// `None` where the data has not the size of so many rows of so many blocks of 256 weights.
-    #[must_use]
-    pub fn new(format: Format, data: &'a [u8], rows: usize, blocks: usize) -> Option<Self> {
-        let bytes = rows.checked_mul(blocks)?.checked_mul(format.block_bytes())?;
-        (data.len() == bytes && rows > 0).then_some(Self { format, data, rows, blocks })
-    }
-
-    /// Number of rows.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    fn block(&self, row: usize, block: usize) -> *const u8 {
-        self.data.as_ptr().wrapping_add((row * self.blocks + block) * self.format.block_bytes())
-    }
-}
+use crate::codes::{Codes, FEW, LANES, WIDEST};
+use crate::matrix::{Matrix, ROWS};
+use crate::{Family, Format, k_quants, legacy_quants};
 
 /// Where the products go: column after column, each with as many values as the matrix has rows.
 /// Threads write different rows of it at the same time.
@@ -78,16 +49,9 @@ impl<'a> Output<'a> {
 }
 
 /// What a thread needs beside; kept between products.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Scratch {
-    tile: Box<Tile>,
     sums: Vec<f32>,
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self { tile: Box::new(Tile::new()), sums: Vec::new() }
-    }
 }
 
 /// Multiplies these rows of the matrix with all columns.
@@ -105,30 +69,53 @@ pub unsafe fn multiply(
     output: Output<'_>,
     scratch: &mut Scratch,
 ) {
-    assert!(rows.end <= matrix.rows && matrix.rows == output.rows, "rows of the matrix");
-    assert_eq!(codes.blocks(), matrix.blocks, "length of a row");
+    assert!(rows.end <= matrix.rows() && matrix.rows() == output.rows, "rows of the matrix");
+    assert!(codes.are_for(matrix.format(), matrix.length()), "columns for this matrix");
     assert_eq!(codes.columns(), output.columns, "number of columns");
     // SAFETY: the caller's promises, and the sizes were compared.
     unsafe {
-        match (matrix.format, codes.columns()) {
-            (Format::Q4K, 1) => each_row::<false, 1>(matrix, rows, codes, output),
-            (Format::Q4K, 2) => each_row::<false, 2>(matrix, rows, codes, output),
-            (Format::Q4K, 3) => each_row::<false, 3>(matrix, rows, codes, output),
-            (Format::Q4K, 4) => each_row::<false, 4>(matrix, rows, codes, output),
-            (Format::Q6K, 1) => each_row::<true, 1>(matrix, rows, codes, output),
-            (Format::Q6K, 2) => each_row::<true, 2>(matrix, rows, codes, output),
-            (Format::Q6K, 3) => each_row::<true, 3>(matrix, rows, codes, output),
-            (Format::Q6K, 4) => each_row::<true, 4>(matrix, rows, codes, output),
-            _ => eight_rows(matrix, rows, codes, output, scratch),
+        if codes.columns() > FEW {
+            return eight_rows(matrix, rows, codes, output, scratch);
+        }
+        match matrix.format() {
+            Format::Q4K => few_columns::<{ Format::Q4K as u8 }>(matrix, rows, codes, output),
+            Format::Q5K => few_columns::<{ Format::Q5K as u8 }>(matrix, rows, codes, output),
+            Format::Q6K => few_columns::<{ Format::Q6K as u8 }>(matrix, rows, codes, output),
+            Format::Q4_0 => few_columns::<{ Format::Q4_0 as u8 }>(matrix, rows, codes, output),
+            Format::Q5_0 => few_columns::<{ Format::Q5_0 as u8 }>(matrix, rows, codes, output),
+            Format::Q8_0 => few_columns::<{ Format::Q8_0 as u8 }>(matrix, rows, codes, output),
         }
     }
 }
 
-/// One row after the other, for a few columns.
+/// One row after the other, by the number of columns.
+///
+/// # Safety
+/// As [`multiply`]; the sizes match.
+unsafe fn few_columns<const FORMAT: u8>(
+    matrix: &Matrix<'_>,
+    rows: Range<usize>,
+    codes: &Codes<'_>,
+    output: Output<'_>,
+) {
+    const { assert!(FEW == 4, "a case for each") };
+    // SAFETY: the caller's promises; there are as many groups.
+    unsafe {
+        match codes.columns() {
+            1 => each_row::<FORMAT, 1>(matrix, rows, codes, output),
+            2 => each_row::<FORMAT, 2>(matrix, rows, codes, output),
+            3 => each_row::<FORMAT, 3>(matrix, rows, codes, output),
+            4 => each_row::<FORMAT, 4>(matrix, rows, codes, output),
+            _ => {}
+        }
+    }
+}
+
+/// One row after the other, for so many columns.
 ///
 /// # Safety
 /// As [`multiply`]; the sizes match, and there are `COLUMNS` groups of one.
-unsafe fn each_row<const SIX: bool, const COLUMNS: usize>(
+unsafe fn each_row<const FORMAT: u8, const COLUMNS: usize>(
     matrix: &Matrix<'_>,
     rows: Range<usize>,
     codes: &Codes<'_>,
@@ -136,12 +123,16 @@ unsafe fn each_row<const SIX: bool, const COLUMNS: usize>(
 ) {
     let mut columns = [std::ptr::null(); COLUMNS];
     for (index, column) in columns.iter_mut().enumerate() {
-        *column = codes.block(codes.group(index), 0);
+        *column = codes.chunk(codes.group(index), 0);
     }
     for row in rows {
         // SAFETY: the row is within the matrix, and the caller's alone in the output.
         unsafe {
-            let products = few::dot::<SIX, COLUMNS>(matrix.block(row, 0), matrix.blocks, columns);
+            let (start, blocks) = (matrix.chunk(row, 0), matrix.blocks());
+            let products = match Format::of(FORMAT).family() {
+                Family::K => k_quants::dot_few::<FORMAT, COLUMNS>(start, blocks, columns),
+                Family::Legacy => legacy_quants::dot_few::<FORMAT, COLUMNS>(start, blocks, columns),
+            };
             for (column, product) in products.into_iter().enumerate() {
                 output.values.add(column * output.rows + row).write(product);
             }
@@ -164,60 +155,19 @@ unsafe fn eight_rows(
     for first in rows.clone().step_by(ROWS) {
         // The last ones are computed more than once, where they are not eight.
         let together = std::array::from_fn(|row| (first + row).min(last));
+        scratch.sums.clear();
+        scratch.sums.resize(codes.groups() * ROWS * LANES, 0.0);
+        let sums = &mut scratch.sums;
         // SAFETY: the features are the caller's promise.
-        unsafe { sum_up(matrix, together, codes, scratch) };
+        unsafe {
+            match matrix.format().family() {
+                Family::K => k_quants::sum_up(matrix, together, codes, sums),
+                Family::Legacy => legacy_quants::sum_up(matrix, together, codes, sums),
+            }
+        }
         let count = ROWS.min(rows.end - first);
         // SAFETY: these rows are within, and the caller's alone.
         unsafe { store(first, count, codes, output, &scratch.sums) };
-    }
-}
-
-/// The sums of eight rows for all columns.
-///
-/// # Safety
-/// The processor has the features; the rows are within the matrix.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
-unsafe fn sum_up(
-    matrix: &Matrix<'_>,
-    rows: [usize; ROWS],
-    codes: &Codes<'_>,
-    Scratch { tile, sums }: &mut Scratch,
-) {
-    sums.clear();
-    sums.resize(codes.groups() * ROWS * LANES, 0.0);
-    let ahead = matrix.block(rows[ROWS - 1] + 1, 0);
-    let step = ROWS * matrix.format.block_bytes();
-    for block in 0..matrix.blocks {
-        fetch(ahead.wrapping_add(block * step), step);
-        // SAFETY: the blocks are within the matrix.
-        unsafe { tile.take(matrix.format, rows.map(|row| matrix.block(row, block))) };
-        for (index, sums) in sums.as_chunks_mut::<{ ROWS * LANES }>().0.iter_mut().enumerate() {
-            let group = codes.group(index);
-            let columns = codes.block(group, block);
-            // SAFETY: the group has a block of its width here, and the sums have room.
-            unsafe { dot_of(matrix.format, group.width)(tile, columns, sums.as_mut_ptr()) };
-        }
-    }
-}
-
-/// The product for a format and a number of columns.
-fn dot_of(format: Format, width: usize) -> unsafe fn(&Tile, *const u8, *mut f32) {
-    match (format, width) {
-        (Format::Q4K, 4) => dot::dot::<32, 4>,
-        (Format::Q4K, 8) => dot::dot::<32, 8>,
-        (Format::Q4K, _) => dot::dot::<32, 16>,
-        (Format::Q6K, 4) => dot::dot::<16, 4>,
-        (Format::Q6K, 8) => dot::dot::<16, 8>,
-        (Format::Q6K, _) => dot::dot::<16, 16>,
-    }
-}
-
-/// Lets the processor bring what the next eight rows need. It may point anywhere.
-#[inline]
-fn fetch(start: *const u8, bytes: usize) {
-    for line in (0..bytes).step_by(64) {
-        // SAFETY: a hint does not fault.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(line).cast()) };
     }
 }
 
@@ -265,5 +215,3 @@ fn fold(lanes: &[f32; LANES], width: usize) -> [f32; WIDEST] {
     }
     columns
 }
-
-const _: () = assert!(BLOCK == 256, "the kernels are written for it");

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::{BLOCK, Codes, Format, Matrix, Output, Scratch, multiply};
+use crate::{CHUNK, Codes, Family, Format, Matrix, Output, Scratch, multiply};
 
 /// What a matrix is, in numbers.
 fn spread(format: Format, data: &[u8]) -> Vec<f32> {
@@ -10,15 +10,54 @@ fn spread(format: Format, data: &[u8]) -> Vec<f32> {
 }
 
 fn weights(format: Format, block: &[u8]) -> Vec<f32> {
-    match format {
-        Format::Q4K => (0..BLOCK).map(|index| q4_k(block, index)).collect(),
-        Format::Q6K => (0..BLOCK).map(|index| q6_k(block, index)).collect(),
-    }
+    let weight = match format {
+        Format::Q4K => q4_k,
+        Format::Q5K => q5_k,
+        Format::Q6K => q6_k,
+        Format::Q4_0 => q4_0,
+        Format::Q5_0 => q5_0,
+        Format::Q8_0 => q8_0,
+    };
+    (0..format.block_weights()).map(|index| weight(block, index)).collect()
+}
+
+fn q4_0(block: &[u8], index: usize) -> f32 {
+    number(&block[0..2]) * (f32::from(half_of(&block[2..18], index)) - 8.0)
+}
+
+fn q5_0(block: &[u8], index: usize) -> f32 {
+    let fifth = (block[2 + index / 8] >> (index % 8)) & 1;
+    let weight = half_of(&block[6..22], index) | (fifth << 4);
+    number(&block[0..2]) * (f32::from(weight) - 16.0)
+}
+
+fn q8_0(block: &[u8], index: usize) -> f32 {
+    number(&block[0..2]) * f32::from(block[2 + index].cast_signed())
+}
+
+/// Of 16 bytes: the low halves, then the high ones.
+fn half_of(bytes: &[u8], index: usize) -> u8 {
+    if index < 16 { bytes[index] & 15 } else { bytes[index - 16] >> 4 }
 }
 
 fn q4_k(block: &[u8], index: usize) -> f32 {
-    let (packed, nibbles) = (&block[4..16], &block[16..144]);
+    of_head(block, index / 32, four_bits(&block[16..144], index))
+}
+
+fn q5_k(block: &[u8], index: usize) -> f32 {
+    let fifth = (block[16 + index % 32] >> (index / 32)) & 1;
+    of_head(block, index / 32, four_bits(&block[48..176], index) | (fifth << 4))
+}
+
+fn four_bits(nibbles: &[u8], index: usize) -> u8 {
     let sub = index / 32;
+    let byte = nibbles[sub / 2 * 32 + index % 32];
+    if sub.is_multiple_of(2) { byte & 15 } else { byte >> 4 }
+}
+
+/// A weight of a sub-block, by the scales and minima of its block.
+fn of_head(block: &[u8], sub: usize, weight: u8) -> f32 {
+    let packed = &block[4..16];
     let (scale, minimum) = if sub < 4 {
         (packed[sub] & 63, packed[sub + 4] & 63)
     } else {
@@ -27,8 +66,6 @@ fn q4_k(block: &[u8], index: usize) -> f32 {
             (packed[sub + 4] >> 4) | ((packed[sub] >> 6) << 4),
         )
     };
-    let byte = nibbles[sub / 2 * 32 + index % 32];
-    let weight = if sub.is_multiple_of(2) { byte & 15 } else { byte >> 4 };
     number(&block[0..2]) * f32::from(scale) * f32::from(weight)
         - number(&block[2..4]) * f32::from(minimum)
 }
@@ -53,28 +90,47 @@ fn number(bytes: &[u8]) -> f32 {
 }
 
 /// A column after it was rounded to eight bits.
-fn rounded(column: &[f32]) -> Vec<f32> {
-    let round = |block: &[f32]| {
-        let furthest = block
-            .iter()
-            .copied()
-            .fold(0.0f32, |most, value| if value.abs() > most.abs() { value } else { most });
-        if furthest == 0.0 {
-            return vec![0.0; block.len()];
-        }
-        let to_codes = -127.0 / furthest;
-        let code = |value: &f32| (to_codes * value).round_ties_even().min(127.0) / to_codes;
-        block.iter().map(code).collect()
-    };
-    column.chunks(BLOCK).flat_map(round).collect()
+fn rounded(format: Format, column: &[f32]) -> Vec<f32> {
+    match format.family() {
+        Family::K => column.chunks(256).flat_map(with_one_scale).collect(),
+        Family::Legacy => column.chunks(32).flat_map(with_a_short_scale).collect(),
+    }
+}
+
+fn with_one_scale(values: &[f32]) -> Vec<f32> {
+    let furthest = values
+        .iter()
+        .copied()
+        .fold(0.0f32, |most, value| if value.abs() > most.abs() { value } else { most });
+    if furthest == 0.0 {
+        return vec![0.0; values.len()];
+    }
+    let to_codes = -127.0 / furthest;
+    let code = |value: &f32| (to_codes * value).round_ties_even().min(127.0) / to_codes;
+    values.iter().map(code).collect()
+}
+
+/// The scale has eleven bits.
+fn with_a_short_scale(values: &[f32]) -> Vec<f32> {
+    let most = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    if most == 0.0 {
+        return vec![0.0; values.len()];
+    }
+    let unit = 2f32.powi((most / 127.0).log2().floor() as i32 - 10);
+    let scale = (most / 127.0 / unit).round_ties_even() * unit;
+    values.iter().map(|value| (value * (127.0 / most)).round_ties_even() * scale).collect()
 }
 
 /// Bytes that make a matrix with scales of a size that occurs.
-fn matrix(format: Format, rows: usize, blocks: usize, bytes: &mut impl FnMut() -> u8) -> Vec<u8> {
+fn matrix(format: Format, rows: usize, length: usize, bytes: &mut impl FnMut() -> u8) -> Vec<u8> {
     let mut data = Vec::new();
-    for _ in 0..rows * blocks {
+    for _ in 0..rows * length / format.block_weights() {
         let mut block: Vec<u8> = (0..format.block_bytes()).map(|_| bytes()).collect();
-        let halves: &[usize] = if format == Format::Q4K { &[0, 2] } else { &[208] };
+        let halves: &[usize] = match format {
+            Format::Q4K | Format::Q5K => &[0, 2],
+            Format::Q6K => &[208],
+            _ => &[0],
+        };
         for at in halves {
             // Between 2^-11 and 2^-7, of either sign.
             block[at + 1] = (block[at + 1] & 0x8f) | 0x10;
@@ -96,23 +152,24 @@ fn random(seed: u64) -> impl FnMut() -> u8 {
 }
 
 fn check(format: Format, rows: usize, blocks: usize, columns: usize, seed: u64) {
+    let length = blocks * format.block_weights();
     let mut bytes = random(seed);
-    let data = matrix(format, rows, blocks, &mut bytes);
+    let data = matrix(format, rows, length, &mut bytes);
     let input: Vec<Vec<f32>> = (0..columns)
-        .map(|_| (0..blocks * BLOCK).map(|_| f32::from(bytes()) / 32.0 - 4.0).collect())
+        .map(|_| (0..length).map(|_| f32::from(bytes()) / 32.0 - 4.0).collect())
         .collect();
     let weights = spread(format, &data);
     // Something else was there before, and the memory begins anywhere.
-    let mut memory = vec![0xff; 1 + Codes::bytes(blocks, columns)];
-    let codes = Codes::over(&mut memory[1..], blocks, columns);
-    let middle = blocks / 2;
+    let mut memory = vec![0xff; 1 + Codes::bytes(format, length, columns)];
+    let codes = Codes::over(&mut memory[1..], format, length, columns);
+    let middle = codes.chunks() / 2;
     for (column, values) in input.iter().enumerate() {
-        for part in [middle..blocks, 0..middle] {
+        for part in [middle..codes.chunks(), 0..middle] {
             // SAFETY: the tests ask whether the processor has the instructions.
             unsafe { codes.fill(column, values, part) };
         }
     }
-    let matrix = Matrix::new(format, &data, rows, blocks).expect("the data has the size");
+    let matrix = Matrix::new(format, &data, rows, length).expect("the data has the size");
     let mut values = vec![f32::NAN; rows * columns];
     let output = Output::over(&mut values, rows);
     let mut scratch = Scratch::default();
@@ -122,9 +179,9 @@ fn check(format: Format, rows: usize, blocks: usize, columns: usize, seed: u64) 
         unsafe { multiply(&matrix, part, &codes, output, &mut scratch) };
     }
     for (column, input) in input.iter().enumerate() {
-        let input = rounded(input);
+        let input = rounded(format, input);
         for row in 0..rows {
-            let weights = &weights[row * blocks * BLOCK..][..blocks * BLOCK];
+            let weights = &weights[row * length..][..length];
             let parts = || weights.iter().zip(&input).map(|(a, b)| f64::from(*a) * f64::from(*b));
             let (wanted, size): (f64, f64) = (parts().sum(), parts().map(f64::abs).sum());
             let got = f64::from(values[column * rows + row]);
@@ -141,9 +198,9 @@ fn every_number_of_columns_gets_the_product() {
     if !crate::available() {
         return;
     }
-    for format in [Format::Q4K, Format::Q6K] {
+    for format in Format::ALL {
         for columns in 1..=40 {
-            check(format, 24, 2, columns, 7 + columns as u64);
+            check(format, 24, 2 * CHUNK / format.block_weights(), columns, 7 + columns as u64);
         }
     }
 }
@@ -153,39 +210,50 @@ fn a_column_of_zeros_gives_zeros() {
     if !crate::available() {
         return;
     }
-    let data = matrix(Format::Q4K, 8, 1, &mut random(3));
-    let mut memory = vec![0xff; Codes::bytes(1, 1)];
-    let codes = Codes::over(&mut memory, 1, 1);
-    let mut values = vec![f32::NAN; 8];
-    // SAFETY: the processor was asked.
-    unsafe {
-        codes.fill(0, &[0.0; BLOCK], 0..1);
-        let matrix = Matrix::new(Format::Q4K, &data, 8, 1).unwrap();
-        multiply(&matrix, 0..8, &codes, Output::over(&mut values, 8), &mut Scratch::default());
+    for format in Format::ALL {
+        let data = matrix(format, 8, CHUNK, &mut random(3));
+        let mut memory = vec![0xff; Codes::bytes(format, CHUNK, 1)];
+        let codes = Codes::over(&mut memory, format, CHUNK, 1);
+        let mut values = vec![f32::NAN; 8];
+        // SAFETY: the processor was asked.
+        unsafe {
+            codes.fill(0, &[0.0; CHUNK], 0..1);
+            let matrix = Matrix::new(format, &data, 8, CHUNK).unwrap();
+            multiply(&matrix, 0..8, &codes, Output::over(&mut values, 8), &mut Scratch::default());
+        }
+        assert_eq!(values, [0.0; 8], "{format:?}");
     }
-    assert_eq!(values, [0.0; 8]);
 }
 
 #[test]
 fn a_matrix_has_the_size_that_is_said() {
     let data = vec![0; 2 * 3 * Format::Q6K.block_bytes()];
-    assert!(Matrix::new(Format::Q6K, &data, 2, 3).is_some());
-    assert!(Matrix::new(Format::Q6K, &data, 3, 3).is_none());
-    assert!(Matrix::new(Format::Q4K, &data, 2, 3).is_none());
-    assert!(Matrix::new(Format::Q4K, &[], 0, 3).is_none());
-    assert!(Matrix::new(Format::Q4K, &data, usize::MAX, 3).is_none());
+    assert!(Matrix::new(Format::Q6K, &data, 2, 3 * CHUNK).is_some());
+    assert!(Matrix::new(Format::Q6K, &data, 3, 3 * CHUNK).is_none());
+    assert!(Matrix::new(Format::Q6K, &data, 2, 3 * CHUNK + 32).is_none());
+    assert!(Matrix::new(Format::Q4K, &data, 2, 3 * CHUNK).is_none());
+    assert!(Matrix::new(Format::Q4K, &[], 0, 3 * CHUNK).is_none());
+    assert!(Matrix::new(Format::Q4K, &data, usize::MAX, 3 * CHUNK).is_none());
+    assert!(Matrix::new(Format::Q8_0, &data[..2 * 5 * 34], 2, 5 * 32).is_some());
+}
+
+#[test]
+fn formats_have_their_numbers() {
+    for (number, format) in (0..).zip(Format::ALL) {
+        assert_eq!((format as u8, Format::of(number)), (number, format));
+    }
 }
 
 proptest! {
     #[test]
     fn all_sizes_get_the_product(
         rows in 1usize..40,
-        blocks in 1usize..5,
+        blocks in 1usize..20,
         columns in 1usize..36,
-        six in any::<bool>(),
+        format in prop::sample::select(&Format::ALL[..]),
         seed in any::<u64>(),
     ) {
         prop_assume!(crate::available());
-        check(if six { Format::Q6K } else { Format::Q4K }, rows, blocks, columns, seed);
+        check(format, rows, blocks, columns, seed);
     }
 }

@@ -68,7 +68,7 @@ impl Repacking {
             crate::process::give_way();
             Log::set_aside();
             wait_for_quiet(&shared, &stopped);
-            let pays = known.unwrap_or_else(|| repacking_pays(backend, threads));
+            let pays = known.unwrap_or_else(|| repacking_pays(backend, &path, threads));
             let params = ModelParams { gpu_layers: Some(0), repack: true };
             let go_on = |_| {
                 if shared.is_busy() {

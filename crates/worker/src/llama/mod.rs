@@ -14,6 +14,7 @@ mod memory_kinds;
 mod model;
 mod probe;
 mod sizes;
+mod weights;
 
 pub(crate) use backend::{Backend, build_version};
 pub(crate) use context::{Context, ContextParams, DecodeError, Sequence};

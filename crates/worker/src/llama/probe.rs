@@ -3,14 +3,15 @@
 //!
 //! Neither is better everywhere. A 7B `Q4_K_M` on two cores, repacked to as it lies: on a Zen 5
 //! 1.1 times the decode speed and 0.55 times the prefill speed, on a Sapphire Rapids 1.7 and 0.6.
-//! So it is measured where it runs, on a few matrices, before the first load.
+//! So it is measured where it runs, on a few matrices of the type that the model's have.
 
+use std::path::Path;
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
 use llama_cpp_sys_2 as sys;
 
-use super::{Backend, memory_kinds};
+use super::{Backend, memory_kinds, weights};
 
 /// Numbers of tokens that are computed at once: a step without a draft, one with, and a part of
 /// a prompt.
@@ -27,11 +28,12 @@ const TRIES: usize = 3;
 /// Repacked weights must be this much faster in all to be worth their copy.
 const GAIN_MIN: f64 = 1.08;
 
-/// Whether repacked weights are the faster ones here. Takes about a fifth of a second; false
-/// where this build or processor has none.
-pub(crate) fn repacking_pays(_: Backend, threads: u32) -> bool {
-    let as_it_lies = Probe::new(memory_kinds::plain(), threads);
-    let repacked = repacking().and_then(|kind| Probe::new(kind, threads));
+/// Whether repacked weights are the faster ones here for a model's. Takes about a fifth of a
+/// second; false where this build or processor has none for their type.
+pub(crate) fn repacking_pays(_: Backend, model: &Path, threads: u32) -> bool {
+    let Some(weights) = weights::usual_type(model) else { return false };
+    let as_it_lies = Probe::new(memory_kinds::plain(), weights, threads);
+    let repacked = repacking(weights).and_then(|kind| Probe::new(kind, weights, threads));
     let (Some(as_it_lies), Some(repacked)) = (as_it_lies, repacked) else { return false };
     let mut best = [[f64::INFINITY; ROWS.len()]; 2];
     for _ in 0..TRIES {
@@ -61,7 +63,11 @@ struct Probe {
 
 impl Probe {
     /// Fills matrices with zeros: the time does not depend on what is in them.
-    fn new(kind: sys::ggml_backend_buffer_type_t, threads: u32) -> Option<Self> {
+    fn new(
+        kind: sys::ggml_backend_buffer_type_t,
+        weights_type: sys::ggml_type,
+        threads: u32,
+    ) -> Option<Self> {
         // SAFETY: each pointer is checked before it is used and freed by its handle; the data has
         // the size of the tensor that it is copied to.
         unsafe {
@@ -69,9 +75,17 @@ impl Probe {
             sys::ggml_backend_cpu_set_n_threads(backend.get(), i32::try_from(threads).ok()?);
             let weights = context()?;
             let tensors = [(); MATRICES]
-                .map(|()| sys::ggml_new_tensor_2d(weights.get(), sys::GGML_TYPE_Q4_K, SIZE, SIZE));
+                .map(|()| sys::ggml_new_tensor_2d(weights.get(), weights_type, SIZE, SIZE));
             let buffer = sys::ggml_backend_alloc_ctx_tensors_from_buft(weights.get(), kind);
             let buffer = Handle::new(buffer, sys::ggml_backend_buffer_free)?;
+            // Memory that has no layout for this type takes no data of it either.
+            let column = context()?;
+            let input = sys::ggml_new_tensor_2d(column.get(), sys::GGML_TYPE_F32, SIZE, 1);
+            let product = sys::ggml_mul_mat(column.get(), tensors[0], input);
+            let device = sys::ggml_backend_get_device(backend.get());
+            if !sys::ggml_backend_dev_supports_op(device, product) {
+                return None;
+            }
             for tensor in tensors {
                 let data = vec![0u8; sys::ggml_nbytes(tensor)];
                 sys::ggml_backend_tensor_set(tensor, data.as_ptr().cast(), 0, data.len());
@@ -87,13 +101,9 @@ impl Probe {
             let context = context()?;
             let input = sys::ggml_new_tensor_2d(context.get(), sys::GGML_TYPE_F32, SIZE, rows);
             let graph = sys::ggml_new_graph(context.get());
-            let device = sys::ggml_backend_get_device(self.backend.get());
             let mut matrix = sys::ggml_get_first_tensor(self.weights.get());
             while !matrix.is_null() {
                 let product = sys::ggml_mul_mat(context.get(), matrix, input);
-                if !sys::ggml_backend_dev_supports_op(device, product) {
-                    return None;
-                }
                 sys::ggml_build_forward_expand(graph, product);
                 matrix = sys::ggml_get_next_tensor(self.weights.get(), matrix);
             }
@@ -144,8 +154,8 @@ fn context() -> Option<Handle<sys::ggml_context>> {
 
 /// The kind of memory that llama.cpp would put the matrices into: the first of those that takes
 /// them.
-fn repacking() -> Option<sys::ggml_backend_buffer_type_t> {
-    let takes = |kind: &_| Probe::new(*kind, 1).and_then(|probe| probe.seconds(1)).is_some();
+fn repacking(weights: sys::ggml_type) -> Option<sys::ggml_backend_buffer_type_t> {
+    let takes = |kind: &_| Probe::new(*kind, weights, 1).is_some();
     memory_kinds::rearranging().into_iter().find(takes)
 }
 
@@ -156,10 +166,14 @@ mod tests {
     #[test]
     fn it_measures_on_this_processor() {
         let backend = Backend::init();
-        let probe = Probe::new(memory_kinds::plain(), 1).unwrap();
-        assert!(probe.seconds(1).unwrap() > 0.0);
+        for weights in [sys::GGML_TYPE_Q4_K, sys::GGML_TYPE_Q8_0] {
+            let probe = Probe::new(memory_kinds::plain(), weights, 1).unwrap();
+            assert!(probe.seconds(1).unwrap() > 0.0);
+        }
+        let demo =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf");
         // Whatever it says, it comes to an end.
-        let _ = repacking_pays(backend, 1);
+        let _ = repacking_pays(backend, &demo, 1);
     }
 
     #[test]

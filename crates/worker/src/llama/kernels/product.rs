@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use llama_cpp_sys_2 as sys;
-use localcoder_kernels::{BLOCK, Codes, Format, Matrix, Output, Scratch, multiply};
+use localcoder_kernels::{Codes, Format, Matrix, Output, Scratch, multiply};
 
 /// Rows that a thread takes at once: enough to be worth taking, and few enough that no thread
 /// waits long for another that was held up.
@@ -40,7 +40,11 @@ impl<'a> Product<'a> {
         let (matrix, columns) = unsafe { (node.src[0].as_ref()?, node.src[1].as_ref()?) };
         let format = match matrix.type_ {
             sys::GGML_TYPE_Q4_K => Format::Q4K,
+            sys::GGML_TYPE_Q5_K => Format::Q5K,
             sys::GGML_TYPE_Q6_K => Format::Q6K,
+            sys::GGML_TYPE_Q4_0 => Format::Q4_0,
+            sys::GGML_TYPE_Q5_0 => Format::Q5_0,
+            sys::GGML_TYPE_Q8_0 => Format::Q8_0,
             _ => return None,
         };
         let product = Self { format, matrix, columns, result: node };
@@ -53,14 +57,14 @@ impl<'a> Product<'a> {
         let float = size_of::<f32>();
         let flat = |tensor: &sys::ggml_tensor| tensor.ne[2] == 1 && tensor.ne[3] == 1;
         let (length, rows) = (self.length(), self.rows());
-        length.is_multiple_of(BLOCK)
+        length.is_multiple_of(self.format.block_weights())
             && flat(self.matrix)
             && flat(self.columns)
             && self.columns.type_ == sys::GGML_TYPE_F32
             && self.result.type_ == sys::GGML_TYPE_F32
             && self.columns.ne[0] == self.matrix.ne[0]
             && self.matrix.nb[0] == self.format.block_bytes()
-            && self.matrix.nb[1] == length / BLOCK * self.format.block_bytes()
+            && self.matrix.nb[1] == length / self.format.block_weights() * self.format.block_bytes()
             && self.columns.nb[0] == float
             && self.columns.nb[1].is_multiple_of(float)
             && self.columns.nb[1] >= length * float
@@ -73,10 +77,6 @@ impl<'a> Product<'a> {
         usize::try_from(self.matrix.ne[0]).unwrap_or(0)
     }
 
-    fn blocks(&self) -> usize {
-        self.length() / BLOCK
-    }
-
     fn rows(&self) -> usize {
         usize::try_from(self.matrix.ne[1]).unwrap_or(0)
     }
@@ -87,7 +87,7 @@ impl<'a> Product<'a> {
 
     /// Memory that its threads share.
     pub(super) fn work_bytes(&self) -> usize {
-        Codes::bytes(self.blocks(), self.count())
+        Codes::bytes(self.format, self.length(), self.count())
     }
 
     /// Rounds this thread's part of the columns.
@@ -96,12 +96,12 @@ impl<'a> Product<'a> {
     /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes lie at
     /// `work`, every thread has another part, and the processor has the instructions.
     pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
-        let blocks = self.blocks();
-        // Each thread has some blocks of all columns: there may be fewer columns than threads.
-        let own = blocks * part.index / part.count..blocks * (part.index + 1) / part.count;
         // SAFETY: the caller's promise; each column is as long as a row.
         unsafe {
-            let codes = Codes::over_shared(work, blocks, self.count());
+            let codes = Codes::over_shared(work, self.format, self.length(), self.count());
+            let chunks = codes.chunks();
+            // Each thread has some of all columns: there may be fewer columns than threads.
+            let own = chunks * part.index / part.count..chunks * (part.index + 1) / part.count;
             for column in 0..self.count() {
                 let start = self.columns.data.cast::<u8>().add(column * self.columns.nb[1]);
                 let values = std::slice::from_raw_parts(start.cast(), self.length());
@@ -122,15 +122,15 @@ impl<'a> Product<'a> {
         part: Part,
         next: impl Fn() -> Option<usize>,
     ) {
-        let (rows, blocks, count) = (self.rows(), self.blocks(), self.count());
+        let (rows, length, count) = (self.rows(), self.length(), self.count());
         // SAFETY: the tensors have the sizes that `is_plain` has looked at.
         let (weights, codes, output) = unsafe {
             let weights = self.matrix.data.cast::<u8>();
             let weights = std::slice::from_raw_parts(weights, rows * self.matrix.nb[1]);
-            let codes = Codes::over_shared(work, blocks, count);
+            let codes = Codes::over_shared(work, self.format, length, count);
             (weights, codes, Output::over_shared(self.result.data.cast(), rows, count))
         };
-        let Some(matrix) = Matrix::new(self.format, weights, rows, blocks) else { return };
+        let Some(matrix) = Matrix::new(self.format, weights, rows, length) else { return };
         let together = (rows / (4 * part.count)).next_multiple_of(ROWS_MIN);
         let together = together.clamp(ROWS_MIN, ROWS_MAX);
         SCRATCH.with_borrow_mut(|scratch| {

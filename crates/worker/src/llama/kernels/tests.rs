@@ -90,7 +90,15 @@ fn products_are_those_of_llama_cpp() {
     }
     // SAFETY: freed below.
     let backend = unsafe { sys::ggml_backend_cpu_init() };
-    for (threads, kind) in [(1, sys::GGML_TYPE_Q4_K), (3, sys::GGML_TYPE_Q6_K)] {
+    let kinds = [
+        sys::GGML_TYPE_Q4_K,
+        sys::GGML_TYPE_Q5_K,
+        sys::GGML_TYPE_Q6_K,
+        sys::GGML_TYPE_Q4_0,
+        sys::GGML_TYPE_Q5_0,
+        sys::GGML_TYPE_Q8_0,
+    ];
+    for (threads, kind) in (1..).zip(kinds) {
         // SAFETY: nothing computes with it now.
         unsafe { sys::ggml_backend_cpu_set_n_threads(backend, threads) };
         let weights = numbers(LENGTH * ROWS, 0.37);

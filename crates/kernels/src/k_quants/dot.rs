@@ -2,24 +2,26 @@
 //! time goes into. A register has four values of 16 columns, or more of fewer columns.
 
 use std::arch::x86_64::{
-    __m512i, _mm_loadu_si128, _mm512_add_epi32, _mm512_broadcast_i32x4, _mm512_cvtepi32_ps,
-    _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps,
-    _mm512_loadu_si512, _mm512_mul_ps, _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_set1_epi64,
-    _mm512_set1_ps, _mm512_setzero_si512, _mm512_storeu_ps, _mm512_sub_epi32,
+    _mm512_add_epi32, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
+    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps,
+    _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_storeu_ps,
+    _mm512_sub_epi32,
 };
 
-use crate::BLOCK;
-use crate::codes::{LANES, REGISTER_BYTES, scales_at, sums_at, wide_sums_at};
-use crate::tile::{ROWS, Tile};
+use super::codes::{scales_at, sums_at, wide_sums_at};
+use super::tile::Tile;
+use crate::CHUNK;
+use crate::codes::{LANES, REGISTER_BYTES, spread};
+use crate::matrix::ROWS;
 
 /// Adds to `sums`, the lanes of each of the eight rows. `SUBBLOCK` is the number of weights that
-/// share a scale, 32 of `Q4_K` and 16 of `Q6_K`; `WIDTH` the number of columns.
+/// share a scale, 16 of `Q6_K` and 32 of the others; `WIDTH` the number of columns.
 ///
 /// # Safety
 /// The processor has the features; a block of a group of this width lies at `codes`, and `sums`
 /// has room for the lanes of all rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(crate) unsafe fn dot<const SUBBLOCK: usize, const WIDTH: usize>(
+pub(super) unsafe fn dot<const SUBBLOCK: usize, const WIDTH: usize>(
     tile: &Tile,
     codes: *const u8,
     sums: *mut f32,
@@ -29,7 +31,7 @@ pub(crate) unsafe fn dot<const SUBBLOCK: usize, const WIDTH: usize>(
     // SAFETY: the caller's promise; the indices stay below the sizes of the tile.
     unsafe {
         let mut total = [_mm512_setzero_si512(); ROWS];
-        for subblock in 0..BLOCK / SUBBLOCK {
+        for subblock in 0..CHUNK / SUBBLOCK {
             let mut products = [_mm512_setzero_si512(); ROWS];
             for register in subblock * registers..(subblock + 1) * registers {
                 let columns = _mm512_loadu_si512(codes.add(register * REGISTER_BYTES).cast());
@@ -45,7 +47,7 @@ pub(crate) unsafe fn dot<const SUBBLOCK: usize, const WIDTH: usize>(
         }
         let mut offsets = [_mm512_setzero_si512(); ROWS];
         let sums_of_columns = if SUBBLOCK == 32 { wide_sums_at(WIDTH) } else { sums_at(WIDTH) };
-        for register in 0..BLOCK / SUBBLOCK / 2 / lanes {
+        for register in 0..CHUNK / SUBBLOCK / 2 / lanes {
             let at = codes.add(sums_of_columns + register * REGISTER_BYTES);
             let columns = _mm512_loadu_si512(at.cast());
             for (sum, offsets) in offsets.iter_mut().zip(&tile.offsets) {
@@ -68,23 +70,6 @@ pub(crate) unsafe fn dot<const SUBBLOCK: usize, const WIDTH: usize>(
                 _mm512_fmadd_ps(_mm512_cvtepi32_ps(difference), scale, sum)
             };
             _mm512_storeu_ps(at, sum);
-        }
-    }
-}
-
-/// What the lanes of one column are multiplied with, for each column.
-///
-/// # Safety
-/// The processor has the features; so many lanes lie there.
-#[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn spread<const WIDTH: usize>(at: *const u8) -> __m512i {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match WIDTH {
-            4 => _mm512_broadcast_i32x4(_mm_loadu_si128(at.cast())),
-            8 => _mm512_set1_epi64(at.cast::<i64>().read_unaligned()),
-            _ => _mm512_set1_epi32(at.cast::<i32>().read_unaligned()),
         }
     }
 }

@@ -1,40 +1,37 @@
-//! The weights: a block of each of eight rows, spread out from its four or six bits to bytes.
+//! The weights: a block of each of eight rows, spread out from its few bits to bytes.
 //! Small enough to stay in the first cache while all columns use it.
 
 use std::arch::x86_64::{
     __m256i, _mm_cvtepu8_epi16, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128,
     _mm_set_epi64x, _mm_storeu_si128, _mm256_and_si256, _mm256_cvtepi8_epi16, _mm256_cvtepu8_epi32,
-    _mm256_loadu_si256, _mm256_mullo_epi16, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
-    _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_si256, _mm512_cvtepi8_epi32,
-    _mm512_storeu_si512,
+    _mm256_loadu_si256, _mm256_mask_add_epi8, _mm256_mullo_epi16, _mm256_or_si256,
+    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_si256,
+    _mm256_test_epi8_mask, _mm512_cvtepi8_epi32, _mm512_storeu_si512,
 };
 
-use crate::{BLOCK, Format};
-
-/// Rows that are multiplied together: with two registers for each, and what they share, these
-/// are as many as the processor has registers for without waiting for a product.
-pub(crate) const ROWS: usize = 8;
+use crate::matrix::ROWS;
+use crate::{CHUNK, Format};
 
 /// A block of each of eight rows.
 #[derive(Debug)]
 #[repr(C, align(64))]
-pub(crate) struct Tile {
+pub(super) struct Tile {
     /// Without their sign: `Q6_K` is 32 too high.
-    pub(crate) weights: [[u8; BLOCK]; ROWS],
+    pub(super) weights: [[u8; CHUNK]; ROWS],
     /// Of each 32 weights, or of each 16.
-    pub(crate) scales: [[i32; 16]; ROWS],
+    pub(super) scales: [[i32; 16]; ROWS],
     /// What the sums of a column's values are multiplied with, two in each: the minima, or 32 times
     /// the scales.
-    pub(crate) offsets: [[i32; 8]; ROWS],
-    pub(crate) scale: [f32; ROWS],
-    /// Of the offsets; for `Q4_K` alone.
-    pub(crate) minimum: [f32; ROWS],
+    pub(super) offsets: [[i32; 8]; ROWS],
+    pub(super) scale: [f32; ROWS],
+    /// Of the offsets; not for `Q6_K`.
+    pub(super) minimum: [f32; ROWS],
 }
 
 impl Tile {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
-            weights: [[0; BLOCK]; ROWS],
+            weights: [[0; CHUNK]; ROWS],
             scales: [[0; 16]; ROWS],
             offsets: [[0; 8]; ROWS],
             scale: [0.0; ROWS],
@@ -47,13 +44,14 @@ impl Tile {
     /// # Safety
     /// The processor has the features; a block of the format lies at each pointer.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
-    pub(crate) unsafe fn take(&mut self, format: Format, blocks: [*const u8; ROWS]) {
+    pub(super) unsafe fn take(&mut self, format: Format, blocks: [*const u8; ROWS]) {
         for (row, block) in blocks.into_iter().enumerate() {
             // SAFETY: the caller's promise.
             unsafe {
                 match format {
                     Format::Q4K => self.take_q4_k(row, block),
-                    Format::Q6K => self.take_q6_k(row, block),
+                    Format::Q5K => self.take_q5_k(row, block),
+                    _ => self.take_q6_k(row, block),
                 }
             }
         }
@@ -63,7 +61,38 @@ impl Tile {
     /// of each 32 bytes the low halves are 32 weights, the high halves the next 32.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
     unsafe fn take_q4_k(&mut self, row: usize, block: *const u8) {
-        // SAFETY: 144 bytes lie at `block`; the places written are of the sizes written.
+        // SAFETY: 144 bytes lie at `block`.
+        unsafe {
+            self.take_head(row, block);
+            self.take_four_bits(row, block.add(16));
+        }
+    }
+
+    /// As `Q4_K`, with 32 bytes before the weights: the first bit of each is the fifth of the
+    /// first 32 weights, and so on.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+    unsafe fn take_q5_k(&mut self, row: usize, block: *const u8) {
+        // SAFETY: 176 bytes lie at `block`; 32 weights lie in each eighth of the row.
+        unsafe {
+            self.take_head(row, block);
+            self.take_four_bits(row, block.add(48));
+            let fifth = _mm256_loadu_si256(block.add(16).cast());
+            for part in 0..8 {
+                let set =
+                    _mm256_test_epi8_mask(fifth, _mm256_set1_epi8((1u8 << part).cast_signed()));
+                let at = self.weights[row].as_mut_ptr().add(32 * part).cast();
+                let weights = _mm256_loadu_si256(at);
+                let weights = _mm256_mask_add_epi8(weights, set, weights, _mm256_set1_epi8(16));
+                _mm256_storeu_si256(at, weights);
+            }
+        }
+    }
+
+    /// The scales and minima of `Q4_K` and `Q5_K`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+    unsafe fn take_head(&mut self, row: usize, block: *const u8) {
+        // SAFETY: 16 bytes lie at `block`; the places written are of the sizes written.
         unsafe {
             self.scale[row] = half(block);
             self.minimum[row] = half(block.add(2));
@@ -75,10 +104,18 @@ impl Tile {
             _mm256_storeu_si256(self.scales[row].as_mut_ptr().cast(), scales);
             let minima = _mm_cvtepu8_epi16(bytes(minima[0], minima[1]));
             _mm_storeu_si128(self.offsets[row].as_mut_ptr().cast(), minima);
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+    unsafe fn take_four_bits(&mut self, row: usize, packed: *const u8) {
+        // SAFETY: 128 bytes lie at `packed`; a row has room for twice as many.
+        unsafe {
             let weights = self.weights[row].as_mut_ptr();
             let four_bits = _mm256_set1_epi8(0x0f);
             for part in 0..4 {
-                let both = _mm256_loadu_si256(block.add(16 + 32 * part).cast());
+                let both = _mm256_loadu_si256(packed.add(32 * part).cast());
                 let low = _mm256_and_si256(both, four_bits);
                 let high = _mm256_and_si256(_mm256_srli_epi16(both, 4), four_bits);
                 _mm256_storeu_si256(weights.add(64 * part).cast(), low);
@@ -127,7 +164,7 @@ impl Tile {
 /// of each in bytes of their own, and the others' low four bits together, with their high two
 /// in what is left of the first eight bytes.
 #[inline]
-pub(crate) fn scales_and_minima([first, second, third]: [u32; 3]) -> ([u32; 2], [u32; 2]) {
+pub(super) fn scales_and_minima([first, second, third]: [u32; 3]) -> ([u32; 2], [u32; 2]) {
     const SIX: u32 = 0x3f3f_3f3f;
     const FOUR: u32 = 0x0f0f_0f0f;
     const TWO: u32 = 0x0303_0303;
@@ -144,7 +181,7 @@ pub(crate) fn scales_and_minima([first, second, third]: [u32; 3]) -> ([u32; 2], 
 /// Two bytes lie there.
 #[inline]
 #[target_feature(enable = "f16c")]
-pub(crate) unsafe fn half(at: *const u8) -> f32 {
+pub(super) unsafe fn half(at: *const u8) -> f32 {
     // SAFETY: the caller's promise.
     let bits = unsafe { at.cast::<u16>().read_unaligned() };
     _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))

@@ -8,22 +8,23 @@ use std::arch::x86_64::{
     _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi16, _mm256_set1_ps,
     _mm256_setzero_ps, _mm256_slli_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_broadcast_i64x4,
     _mm512_castsi256_si512, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
-    _mm512_fmadd_ps, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_maskz_permutexvar_epi16,
-    _mm512_or_si512, _mm512_reduce_add_ps, _mm512_set1_epi8, _mm512_set1_epi64, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_sllv_epi16,
-    _mm512_srli_epi16, _mm512_srlv_epi16, _mm512_sub_epi32, _mm512_zextps256_ps512,
-    _mm512_zextsi256_si512,
+    _mm512_fmadd_ps, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_mask_add_epi8,
+    _mm512_maskz_permutexvar_epi16, _mm512_or_si512, _mm512_reduce_add_ps, _mm512_set1_epi8,
+    _mm512_set1_epi64, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
+    _mm512_shuffle_epi8, _mm512_sllv_epi16, _mm512_srli_epi16, _mm512_srlv_epi16, _mm512_sub_epi32,
+    _mm512_test_epi8_mask, _mm512_zextps256_ps512, _mm512_zextsi256_si512,
 };
 
-use crate::codes::{REGISTER_BYTES, block_bytes, scales_at, sums_at};
-use crate::tile::{half, scales_and_minima};
-use crate::{BLOCK, Format};
+use super::codes::{chunk_bytes, scales_at, sums_at};
+use super::tile::{half, scales_and_minima};
+use crate::codes::REGISTER_BYTES;
+use crate::{CHUNK, Format};
 
 /// How far ahead of the arithmetic memory is asked for: the processor's own foresight ends with
 /// a page of 4 KiB.
 const AHEAD_BYTES: usize = 2048;
 /// Registers of weights in a block, in the order of the columns' values.
-const PARTS: usize = BLOCK / REGISTER_BYTES;
+const PARTS: usize = CHUNK / REGISTER_BYTES;
 
 /// A block of a row, spread out.
 struct Spread {
@@ -34,22 +35,23 @@ struct Spread {
     /// What the sums of 16 values are multiplied with: minima, or the scales again.
     offsets: __m256i,
     scale: f32,
-    /// Of the offsets; for `Q4_K` alone.
+    /// Of the offsets; not for `Q6_K`.
     minimum: f32,
 }
 
-/// The products of the row that begins at `row` with columns of as many blocks; `SIX` for `Q6_K`.
+/// The products of the row that begins at `row` with columns of as many blocks; `FORMAT` is a
+/// [`Format`].
 ///
 /// # Safety
 /// The processor has the features; so many blocks of the format lie at `row`, and so many of a
 /// group of one column at each of the others.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
-pub(crate) unsafe fn dot<const SIX: bool, const COLUMNS: usize>(
+pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,
     blocks: usize,
     columns: [*const u8; COLUMNS],
 ) -> [f32; COLUMNS] {
-    let bytes = if SIX { Format::Q6K } else { Format::Q4K }.block_bytes();
+    let bytes = Format::of(FORMAT).block_bytes();
     let mut sums = [_mm512_setzero_ps(); COLUMNS];
     let mut minima = [_mm256_setzero_ps(); COLUMNS];
     for index in 0..blocks {
@@ -59,11 +61,17 @@ pub(crate) unsafe fn dot<const SIX: bool, const COLUMNS: usize>(
             _mm_prefetch::<_MM_HINT_T0>(block.wrapping_add(AHEAD_BYTES + line).cast());
         }
         // SAFETY: a block lies there.
-        let spread = unsafe { if SIX { q6_k(block) } else { q4_k(block) } };
+        let spread = unsafe {
+            match Format::of(FORMAT) {
+                Format::Q4K => q4_k(block),
+                Format::Q5K => q5_k(block),
+                _ => q6_k(block),
+            }
+        };
         for column in 0..COLUMNS {
             // SAFETY: as many blocks lie there as of the row.
             unsafe {
-                let codes = columns[column].add(index * block_bytes(1));
+                let codes = columns[column].add(index * chunk_bytes(1));
                 let mut total = _mm512_setzero_si512();
                 for part in 0..PARTS {
                     let values = _mm512_loadu_si512(codes.add(part * REGISTER_BYTES).cast());
@@ -75,7 +83,7 @@ pub(crate) unsafe fn dot<const SIX: bool, const COLUMNS: usize>(
                 let sums_of_values = _mm256_loadu_si256(codes.add(sums_at(1)).cast());
                 let offsets = _mm256_madd_epi16(spread.offsets, sums_of_values);
                 let scale = codes.add(scales_at(1)).cast::<f32>().read();
-                if SIX {
+                if matches!(Format::of(FORMAT), Format::Q6K) {
                     // 32 times; the difference is exact.
                     let offsets = _mm512_zextsi256_si512(_mm256_slli_epi32(offsets, 5));
                     total = _mm512_sub_epi32(total, offsets);
@@ -101,15 +109,26 @@ pub(crate) unsafe fn dot<const SIX: bool, const COLUMNS: usize>(
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
 unsafe fn q4_k(block: *const u8) -> Spread {
     // SAFETY: 144 bytes lie there: two halves, 12 bytes of scales and minima, 128 of weights.
+    unsafe { of_four_bits(block, block.add(16)) }
+}
+
+/// What the head of a block of `Q4_K` or `Q5_K` says, with the four bits of each weight.
+///
+/// # Safety
+/// The processor has the features; 16 bytes of a head lie there, and 128 of weights.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+unsafe fn of_four_bits(head: *const u8, weights: *const u8) -> Spread {
+    // SAFETY: the caller's promise.
     unsafe {
-        let packed = block.add(4).cast::<[u32; 3]>().read_unaligned();
+        let packed = head.add(4).cast::<[u32; 3]>().read_unaligned();
         let (scales, minima) = scales_and_minima(packed);
         let scales = _mm512_set1_epi64(together(scales));
         let minima = _mm_cvtsi64_si128(together(minima));
         Spread {
             weights: std::array::from_fn(|part| {
                 // The lower halves are 32 weights, the upper ones the next 32.
-                let both = _mm256_loadu_si256(block.add(16 + 32 * part).cast());
+                let both = _mm256_loadu_si256(weights.add(32 * part).cast());
                 let shifted = _mm512_srlv_epi16(_mm512_broadcast_i64x4(both), halves(0, 4));
                 _mm512_and_si512(shifted, _mm512_set1_epi8(0x0f))
             }),
@@ -117,9 +136,29 @@ unsafe fn q4_k(block: *const u8) -> Spread {
                 _mm512_shuffle_epi8(scales, Q4_K_SCALES.register(part))
             }),
             offsets: _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(minima, minima)),
-            scale: half(block),
-            minimum: half(block.add(2)),
+            scale: half(head),
+            minimum: half(head.add(2)),
         }
+    }
+}
+
+/// # Safety
+/// The processor has the features; a block of `Q5_K` lies there.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+unsafe fn q5_k(block: *const u8) -> Spread {
+    // SAFETY: 176 bytes lie there: as of `Q4_K`, with 32 bytes of fifth bits before the weights.
+    unsafe {
+        let high = _mm512_broadcast_i64x4(_mm256_loadu_si256(block.add(16).cast()));
+        let mut spread = of_four_bits(block, block.add(48));
+        for (part, weights) in spread.weights.iter_mut().enumerate() {
+            // Each bit of these bytes belongs to 32 weights.
+            let bit = 1i16 << (2 * part);
+            let bits = halves(bit * 0x101, (bit * 2) * 0x101);
+            let set = _mm512_test_epi8_mask(high, bits);
+            *weights = _mm512_mask_add_epi8(*weights, set, *weights, _mm512_set1_epi8(16));
+        }
+        spread
     }
 }
 

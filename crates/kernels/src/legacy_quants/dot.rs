@@ -1,0 +1,55 @@
+//! The product of a tile of weights with one chunk of a group of columns. A register has four
+//! values of 16 columns, or more of fewer columns.
+
+use std::arch::x86_64::{
+    _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps,
+};
+
+use super::BLOCK;
+use super::codes::{beginnings_at, scales_at};
+use super::tile::Tile;
+use crate::codes::{LANES, REGISTER_BYTES, spread};
+use crate::matrix::ROWS;
+
+/// Adds so many blocks to `sums`, the lanes of each of the eight rows; `WIDTH` is the number of
+/// columns.
+///
+/// # Safety
+/// The processor has the features; a chunk of a group of this width lies at `codes`, `sums` has
+/// room for the lanes of all rows, and a chunk has as many blocks.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+pub(super) unsafe fn dot<const WIDTH: usize>(
+    tile: &Tile,
+    count: usize,
+    codes: *const u8,
+    sums: *mut f32,
+) {
+    let lanes = LANES / WIDTH;
+    let registers = BLOCK / 4 / lanes;
+    // SAFETY: the caller's promise; the indices stay below the sizes of the tile.
+    unsafe {
+        let mut totals: [_; ROWS] =
+            std::array::from_fn(|row| _mm512_loadu_ps(sums.add(row * LANES)));
+        for block in 0..count {
+            let at = codes.add(block * REGISTER_BYTES);
+            let mut products = [_mm512_loadu_si512(at.add(beginnings_at(WIDTH)).cast()); ROWS];
+            for register in block * registers..(block + 1) * registers {
+                let columns = _mm512_loadu_si512(codes.add(register * REGISTER_BYTES).cast());
+                for (product, weights) in products.iter_mut().zip(&tile.weights) {
+                    let weights = spread::<WIDTH>(weights.as_ptr().add(register * lanes * 4));
+                    *product = _mm512_dpbusd_epi32(*product, weights, columns);
+                }
+            }
+            let columns = _mm512_loadu_ps(at.add(scales_at(WIDTH)).cast());
+            for ((total, product), scales) in totals.iter_mut().zip(products).zip(&tile.scales) {
+                let scale = _mm512_set1_ps(*scales.get_unchecked(block));
+                let scale = _mm512_mul_ps(scale, columns);
+                *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), scale, *total);
+            }
+        }
+        for (row, total) in totals.into_iter().enumerate() {
+            _mm512_storeu_ps(sums.add(row * LANES), total);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A matrix as it lies in a file, and how its rows are gone through.
+
+use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+
+use crate::{CHUNK, Format};
+
+/// Rows that are multiplied together with many columns: with two registers for each, and what
+/// they share, these are as many as the processor has registers for without waiting for a
+/// product.
+pub(crate) const ROWS: usize = 8;
+
+/// A matrix as it lies in a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<'a> {
+    format: Format,
+    data: &'a [u8],
+    rows: usize,
+    length: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// `None` where the data has not the size of so many rows of so many weights, or where these
+    /// are no whole blocks.
+    #[must_use]
+    pub fn new(format: Format, data: &'a [u8], rows: usize, length: usize) -> Option<Self> {
+        let blocks = length / format.block_weights();
+        let bytes = rows.checked_mul(blocks)?.checked_mul(format.block_bytes())?;
+        let whole = length.is_multiple_of(format.block_weights()) && data.len() == bytes;
+        (whole && bytes > 0).then_some(Self { format, data, rows, length })
+    }
+
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Blocks of a row.
+    pub(crate) fn blocks(&self) -> usize {
+        self.length / self.format.block_weights()
+    }
+
+    /// Where a chunk of a row begins. It may be after the end.
+    pub(crate) fn chunk(&self, row: usize, chunk: usize) -> *const u8 {
+        let block = row * self.blocks() + chunk * (CHUNK / self.format.block_weights());
+        self.data.as_ptr().wrapping_add(block * self.format.block_bytes())
+    }
+}
+
+/// Lets the processor bring what is needed later, as near as the second cache: the first is full
+/// of what is needed now. It may point anywhere.
+#[inline]
+pub(crate) fn fetch(start: *const u8, bytes: usize) {
+    for line in (0..bytes).step_by(64) {
+        // SAFETY: a hint does not fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(line).cast()) };
+    }
+}
