@@ -7,7 +7,7 @@
 export const PATIENCE_S = 60;
 
 /** How often is looked, in milliseconds. */
-const LOOK_EVERY_MS = 50;
+export const LOOK_EVERY_MS = 50;
 
 /** Rests that long. For the loops in here and what has a rhythm of its own; not to wait. */
 export function rest(ms) {

@@ -6,7 +6,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { SCREENSHOTS } from "./places.mjs";
-import { PATIENCE_S, until } from "./wait.mjs";
+import { LOOK_EVERY_MS, PATIENCE_S, rest, until } from "./wait.mjs";
 
 const STATUS = '[id="localcoder.localcoder.localcoder.status"]';
 const MOD = process.platform === "darwin" ? "Meta" : "Control";
@@ -24,8 +24,8 @@ export const KEYS = {
 /** What stands in the status bar when the engine has its demo model ready. */
 export const READY = /^LocalCoder: LocalCoder demo$/u;
 
-/** How often the button of a dialog for files is tried: it takes the first or second click. */
-const LOOKS_MAX = 10;
+/** How long a dialog for files is tried, in seconds: it takes one or two. */
+const DIALOG_S = 10;
 
 /** See the module. */
 export class Workbench {
@@ -175,43 +175,59 @@ export class Workbench {
 
   /** The same where the command then asks for a folder. */
   async chooseAndPick(title, entry, path, button) {
-    await this.#chooseEntry(title, entry);
-    await this.#pickPath(path, button);
+    await this.#pickPath(() => this.#chooseEntry(title, entry), path, button);
   }
 
   /** Runs a command that asks for a folder. */
   async commandWithPath(title, path, button) {
-    await this.#begin(title);
-    await this.#pickPath(path, button);
+    await this.#pickPath(() => this.#begin(title), path, button);
   }
 
-  async #pickPath(path, button) {
+  /**
+   * The editor's dialog for files can end in a state in which it takes nothing any more: when it
+   * is answered while it lists a folder. Then it is closed and the command is called again.
+   */
+  async #pickPath(begin, path, button) {
+    let value;
+    await until("the folder is taken", async () => {
+      await begin();
+      const seen = await this.#answerPath(path, button);
+      value = seen.value;
+      return seen.taken;
+    }).catch((error) => {
+      throw new Error(`${error.message}; the dialog for files shows ${value}, not ${path}`);
+    });
+  }
+
+  async #answerPath(path, button) {
     const input = this.#quickInput();
-    const value = () => input.inputValue().catch(() => "");
+    const value = () => input.inputValue({ timeout: 1000 }).catch(() => "");
     // It lists the folder that it begins with, and puts that one's path into the input once more.
     await until("the dialog for files lists a folder", async () => {
       const rows = await this.page.locator(".quick-input-list .monaco-list-row").allInnerTexts();
       return (await value()).startsWith("/") && rows.some((row) => row.trim() === "..");
     });
     const take = this.page.locator(".quick-input-widget").getByRole("button", { name: button });
+    const deadline = Date.now() + DIALOG_S * 1000;
     let looks = 0;
-    await until("the folder is taken", async () => {
+    while (Date.now() < deadline) {
       if (await input.isHidden()) {
-        return true;
+        return { taken: true };
       }
       if ((await value()) !== path) {
         looks = 0;
-        await input.fill(path);
-        await this.page.keyboard.press("Enter");
-      } else if (++looks > LOOKS_MAX) {
-        // It has stopped listening to its button: another folder, and this one again.
-        await input.fill("/");
-        await this.page.keyboard.press("Enter");
-      } else if (looks > 2) {
+        await input.fill(path, { timeout: 1000 }).catch(() => undefined);
+      } else if (++looks > 2) {
+        // The first entry may be taken instead, which is another folder: then from the beginning.
         await take.click({ timeout: 1000 }).catch(() => undefined);
+        looks = 0;
       }
-      return false;
-    });
+      await rest(LOOK_EVERY_MS);
+    }
+    const shown = await value();
+    await this.page.keyboard.press("Escape");
+    await input.waitFor({ state: "hidden" });
+    return { taken: false, value: shown };
   }
 
   #row(label) {
