@@ -105,11 +105,15 @@ impl Partial {
         self.mark.etag.as_deref().filter(|_| self.bytes > 0 && self.mark.url == url)
     }
 
-    /// From where the next bytes are.
+    /// From where the next bytes are. It is written down when this returns: without it none of
+    /// them could be gone on with.
     pub(crate) fn comes_from(&mut self, url: &str, etag: Option<&str>) -> io::Result<()> {
         self.mark.url = url.to_owned();
         self.mark.etag = etag.map(str::to_owned);
-        self.marker.put(self.mark.clone())
+        let (done, written) = sync_channel(1);
+        self.marker.put(Order { mark: self.mark.clone(), done: Some(done) })?;
+        // An end without a word is a failure, which the thread tells.
+        written.recv().or_else(|_| self.marker.stop())
     }
 
     /// Adds bytes to its end.
@@ -120,7 +124,7 @@ impl Partial {
         self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if self.bytes / MARK_BYTES > before {
             self.mark.durable_bytes = self.bytes;
-            self.marker.put(self.mark.clone())?;
+            self.marker.put(Order { mark: self.mark.clone(), done: None })?;
         }
         Ok(())
     }
@@ -131,7 +135,7 @@ impl Partial {
             return Ok(());
         }
         self.mark.durable_bytes = 0;
-        self.marker.put(self.mark.clone())?;
+        self.marker.put(Order { mark: self.mark.clone(), done: None })?;
         self.file.set_len(bytes)?;
         self.read_again(bytes, &mut |_, _| {})
     }
@@ -184,28 +188,34 @@ impl Partial {
     }
 }
 
+/// A mark to write, and whom to tell that it is written.
+#[derive(Debug)]
+struct Order {
+    mark: Mark,
+    done: Option<SyncSender<()>>,
+}
+
 /// Tells the disk about the bytes so far, and then writes down how many these are; on a thread
 /// of its own, since a disk takes its time.
 #[derive(Debug)]
 struct Marker {
     path: PathBuf,
-    marks: Option<SyncSender<Mark>>,
+    marks: Option<SyncSender<Order>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Marker {
     /// `durable_bytes`: what the mark on the disk says.
     fn start(file: File, path: PathBuf, durable_bytes: u64) -> Self {
-        let (marks, incoming) = sync_channel(0);
+        let (marks, orders) = sync_channel(0);
         let to = path.clone();
-        let thread =
-            std::thread::spawn(move || write_marks(&file, (&to, durable_bytes), &incoming));
+        let thread = std::thread::spawn(move || write_marks(&file, (&to, durable_bytes), &orders));
         Self { path, marks: Some(marks), thread: Some(thread) }
     }
 
     /// Waits until the mark before is written, so that the disk is never far behind.
-    fn put(&mut self, mark: Mark) -> io::Result<()> {
-        let sent = self.marks.as_ref().is_some_and(|marks| marks.send(mark).is_ok());
+    fn put(&mut self, order: Order) -> io::Result<()> {
+        let sent = self.marks.as_ref().is_some_and(|marks| marks.send(order).is_ok());
         if sent { Ok(()) } else { self.stop() }
     }
 
@@ -223,9 +233,9 @@ impl Marker {
 fn write_marks(
     file: &File,
     (path, mut durable_bytes): (&Path, u64),
-    marks: &Receiver<Mark>,
+    orders: &Receiver<Order>,
 ) -> io::Result<()> {
-    for mark in marks {
+    for Order { mark, done } in orders {
         // One that says nothing new of the disk is there at once, for a run after a kill.
         let says_more = mark.durable_bytes != durable_bytes;
         durable_bytes = mark.durable_bytes;
@@ -239,6 +249,10 @@ fn write_marks(
             to.as_file().sync_data()?;
         }
         to.persist(path).map_err(|error| error.error)?;
+        if let Some(done) = done {
+            // Nobody may wait any more.
+            let _ = done.send(());
+        }
     }
     Ok(())
 }
@@ -286,6 +300,20 @@ mod tests {
         let mode = fs_err::metadata(&target).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, FINISHED_MODE);
         assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_kill_at_once_costs_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let sha256 = digest(b"hello world");
+        let mut killed = open(dir.path(), &sha256);
+        killed.comes_from("https://a.example/b", Some("\"1\"")).unwrap();
+        killed.append(b"hello ").unwrap();
+        // It is not dropped first: after a kill nothing ends in order.
+        let next = open(dir.path(), &sha256);
+        let expected = if boot_id().is_empty() { (0, None) } else { (6, Some("\"1\"")) };
+        assert_eq!((next.bytes(), next.etag("https://a.example/b")), expected);
+        drop(killed);
     }
 
     #[test]
