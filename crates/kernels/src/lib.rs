@@ -19,6 +19,8 @@ mod legacy_quants;
 mod matrix;
 #[cfg(target_arch = "x86_64")]
 mod multiply;
+#[cfg(target_arch = "x86_64")]
+mod rows;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests;
 

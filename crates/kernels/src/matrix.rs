@@ -1,6 +1,8 @@
 //! A matrix as it lies in a file, and how its rows are gone through.
 
-use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+use std::arch::x86_64::{
+    _MM_HINT_T0, _MM_HINT_T1, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_prefetch,
+};
 
 use crate::{CHUNK, Format};
 
@@ -8,6 +10,10 @@ use crate::{CHUNK, Format};
 /// they share, these are as many as the processor has registers for without waiting for a
 /// product.
 pub(crate) const ROWS: usize = 8;
+/// How far ahead of the arithmetic a row is asked for: the processor's own foresight ends with a
+/// page of 4 KiB. Measured on a Zen 4: 1 to 4 KiB are alike, without it three columns and more
+/// take a tenth to a quarter longer.
+const AHEAD_BYTES: usize = 2048;
 
 /// A matrix as it lies in a file.
 #[derive(Debug, Clone, Copy)]
@@ -48,11 +54,37 @@ impl<'a> Matrix<'a> {
         self.length / self.format.block_weights()
     }
 
+    /// Size of a whole chunk of a row.
+    pub(crate) fn chunk_bytes(&self) -> usize {
+        CHUNK / self.format.block_weights() * self.format.block_bytes()
+    }
+
     /// Where a chunk of a row begins. It may be after the end.
     pub(crate) fn chunk(&self, row: usize, chunk: usize) -> *const u8 {
-        let block = row * self.blocks() + chunk * (CHUNK / self.format.block_weights());
-        self.data.as_ptr().wrapping_add(block * self.format.block_bytes())
+        let row = row * self.blocks() * self.format.block_bytes();
+        self.data.as_ptr().wrapping_add(row + chunk * self.chunk_bytes())
     }
+}
+
+/// Lets the processor bring what comes soon after so many bytes of a row. It may point anywhere.
+#[inline]
+pub(crate) fn fetch_ahead(start: *const u8, bytes: usize) {
+    for line in (0..bytes).step_by(64) {
+        // SAFETY: a hint does not fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(AHEAD_BYTES + line).cast()) };
+    }
+}
+
+/// A number of 16 bits.
+///
+/// # Safety
+/// The processor has the feature; two bytes lie there.
+#[inline]
+#[target_feature(enable = "f16c")]
+pub(crate) unsafe fn half(at: *const u8) -> f32 {
+    // SAFETY: the caller's promise.
+    let bits = unsafe { at.cast::<u16>().read_unaligned() };
+    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
 }
 
 /// Lets the processor bring what is needed later, as near as the second cache: the first is full

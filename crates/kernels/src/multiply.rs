@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use crate::codes::{Codes, FEW, LANES, WIDEST};
 use crate::matrix::{Matrix, ROWS};
+use crate::rows::sum_up;
 use crate::{Family, Format, k_quants, legacy_quants};
 
 /// Where the products go: column after column, each with as many values as the matrix has rows.
@@ -161,8 +162,8 @@ unsafe fn eight_rows(
         // SAFETY: the features are the caller's promise.
         unsafe {
             match matrix.format().family() {
-                Family::K => k_quants::sum_up(matrix, together, codes, sums),
-                Family::Legacy => legacy_quants::sum_up(matrix, together, codes, sums),
+                Family::K => sum_up::<k_quants::Tile>(matrix, together, codes, sums),
+                Family::Legacy => sum_up::<legacy_quants::Tile>(matrix, together, codes, sums),
             }
         }
         let count = ROWS.min(rows.end - first);

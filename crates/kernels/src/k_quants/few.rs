@@ -3,26 +3,24 @@
 //! registers alone and used for all columns there.
 
 use std::arch::x86_64::{
-    __m256i, __m512i, _MM_HINT_T0, _mm_cvtsi64_si128, _mm_loadu_si128, _mm_prefetch,
-    _mm_unpacklo_epi8, _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
-    _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_set1_epi16, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_slli_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_broadcast_i64x4,
-    _mm512_castsi256_si512, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
-    _mm512_fmadd_ps, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_mask_add_epi8,
-    _mm512_maskz_permutexvar_epi16, _mm512_or_si512, _mm512_reduce_add_ps, _mm512_set1_epi8,
-    _mm512_set1_epi64, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
-    _mm512_shuffle_epi8, _mm512_sllv_epi16, _mm512_srli_epi16, _mm512_srlv_epi16, _mm512_sub_epi32,
-    _mm512_test_epi8_mask, _mm512_zextps256_ps512, _mm512_zextsi256_si512,
+    __m256i, __m512i, _mm_cvtsi64_si128, _mm_loadu_si128, _mm_unpacklo_epi8, _mm256_cvtepi8_epi16,
+    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16, _mm256_fnmadd_ps, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32,
+    _mm512_add_ps, _mm512_and_si512, _mm512_broadcast_i64x4, _mm512_castsi256_si512,
+    _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_fmadd_ps,
+    _mm512_inserti64x4, _mm512_loadu_si512, _mm512_mask_add_epi8, _mm512_maskz_permutexvar_epi16,
+    _mm512_or_si512, _mm512_reduce_add_ps, _mm512_set1_epi8, _mm512_set1_epi64, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_sllv_epi16,
+    _mm512_srli_epi16, _mm512_srlv_epi16, _mm512_sub_epi32, _mm512_test_epi8_mask,
+    _mm512_zextps256_ps512, _mm512_zextsi256_si512,
 };
 
 use super::codes::{chunk_bytes, scales_at, sums_at};
-use super::tile::{half, scales_and_minima};
-use crate::codes::REGISTER_BYTES;
+use super::tile::scales_and_minima;
+use crate::codes::{LANES, REGISTER_BYTES};
+use crate::matrix::{fetch_ahead, half};
 use crate::{CHUNK, Format};
 
-/// How far ahead of the arithmetic memory is asked for: the processor's own foresight ends with
-/// a page of 4 KiB.
-const AHEAD_BYTES: usize = 2048;
 /// Registers of weights in a block, in the order of the columns' values.
 const PARTS: usize = CHUNK / REGISTER_BYTES;
 
@@ -56,10 +54,7 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     let mut minima = [_mm256_setzero_ps(); COLUMNS];
     for index in 0..blocks {
         let block = row.wrapping_add(index * bytes);
-        for line in (0..bytes).step_by(64) {
-            // A hint does not fault, wherever it points.
-            _mm_prefetch::<_MM_HINT_T0>(block.wrapping_add(AHEAD_BYTES + line).cast());
-        }
+        fetch_ahead(block, bytes);
         // SAFETY: a block lies there.
         let spread = unsafe {
             match Format::of(FORMAT) {
@@ -215,6 +210,17 @@ fn halves(lower: i16, upper: i16) -> __m512i {
 struct Indices([[u8; REGISTER_BYTES]; PARTS]);
 
 impl Indices {
+    /// Each scale is that of so many lanes; `rest` is at the other bytes of a lane.
+    const fn of(lanes: usize, rest: u8) -> Self {
+        let mut indices = [[rest; REGISTER_BYTES]; PARTS];
+        let mut lane = 0;
+        while lane < PARTS * LANES {
+            indices[lane / LANES][lane % LANES * 4] = (lane / lanes) as u8;
+            lane += 1;
+        }
+        Self(indices)
+    }
+
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn register(&self, part: usize) -> __m512i {
@@ -224,23 +230,7 @@ impl Indices {
 }
 
 /// Of eight bytes, for each 32 weights (eight lanes); 0x80 gives zero.
-static Q4_K_SCALES: Indices = {
-    let mut indices = [[0x80; REGISTER_BYTES]; PARTS];
-    let mut lane = 0;
-    while lane < PARTS * 16 {
-        indices[lane / 16][lane % 16 * 4] = (lane / 8) as u8;
-        lane += 1;
-    }
-    Indices(indices)
-};
+static Q4_K_SCALES: Indices = Indices::of(8, 0x80);
 
 /// Of 16 numbers of 16 bits, for each 16 weights (four lanes); the upper half of a lane is masked.
-static Q6_K_SCALES: Indices = {
-    let mut indices = [[0; REGISTER_BYTES]; PARTS];
-    let mut lane = 0;
-    while lane < PARTS * 16 {
-        indices[lane / 16][lane % 16 * 4] = (lane / 4) as u8;
-        lane += 1;
-    }
-    Indices(indices)
-};
+static Q6_K_SCALES: Indices = Indices::of(4, 0);

@@ -4,9 +4,8 @@
 mod codes;
 mod dot;
 mod few;
-mod rows;
 mod tile;
 
 pub(crate) use codes::{chunk_bytes, round};
 pub(crate) use few::dot as dot_few;
-pub(crate) use rows::sum_up;
+pub(crate) use tile::Tile;

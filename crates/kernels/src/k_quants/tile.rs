@@ -2,20 +2,21 @@
 //! Small enough to stay in the first cache while all columns use it.
 
 use std::arch::x86_64::{
-    __m256i, _mm_cvtepu8_epi16, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128,
-    _mm_set_epi64x, _mm_storeu_si128, _mm256_and_si256, _mm256_cvtepi8_epi16, _mm256_cvtepu8_epi32,
-    _mm256_loadu_si256, _mm256_mask_add_epi8, _mm256_mullo_epi16, _mm256_or_si256,
-    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_si256,
-    _mm256_test_epi8_mask, _mm512_cvtepi8_epi32, _mm512_storeu_si512,
+    __m256i, _mm_cvtepu8_epi16, _mm_loadu_si128, _mm_set_epi64x, _mm_storeu_si128,
+    _mm256_and_si256, _mm256_cvtepi8_epi16, _mm256_cvtepu8_epi32, _mm256_loadu_si256,
+    _mm256_mask_add_epi8, _mm256_mullo_epi16, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_si256, _mm256_test_epi8_mask,
+    _mm512_cvtepi8_epi32, _mm512_storeu_si512,
 };
 
-use crate::matrix::ROWS;
-use crate::{CHUNK, Format};
+use super::dot::dot;
+use crate::matrix::{Matrix, ROWS, half};
+use crate::{CHUNK, Format, rows};
 
 /// A block of each of eight rows.
 #[derive(Debug)]
 #[repr(C, align(64))]
-pub(super) struct Tile {
+pub(crate) struct Tile {
     /// Without their sign: `Q6_K` is 32 too high.
     pub(super) weights: [[u8; CHUNK]; ROWS],
     /// Of each 32 weights, or of each 16.
@@ -28,8 +29,8 @@ pub(super) struct Tile {
     pub(super) minimum: [f32; ROWS],
 }
 
-impl Tile {
-    pub(super) const fn new() -> Self {
+impl rows::Tile for Tile {
+    fn new() -> Self {
         Self {
             weights: [[0; CHUNK]; ROWS],
             scales: [[0; 16]; ROWS],
@@ -39,12 +40,33 @@ impl Tile {
         }
     }
 
+    unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize) {
+        // SAFETY: the caller's promise; a chunk is a block.
+        unsafe { self.take_blocks(matrix.format(), rows.map(|row| matrix.chunk(row, chunk))) };
+    }
+
+    unsafe fn dot(&self, format: Format, width: usize, columns: *const u8, sums: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match (format, width) {
+                (Format::Q6K, 4) => dot::<16, 4>(self, columns, sums),
+                (Format::Q6K, 8) => dot::<16, 8>(self, columns, sums),
+                (Format::Q6K, _) => dot::<16, 16>(self, columns, sums),
+                (_, 4) => dot::<32, 4>(self, columns, sums),
+                (_, 8) => dot::<32, 8>(self, columns, sums),
+                (_, _) => dot::<32, 16>(self, columns, sums),
+            }
+        }
+    }
+}
+
+impl Tile {
     /// Takes the blocks that lie at the pointers.
     ///
     /// # Safety
     /// The processor has the features; a block of the format lies at each pointer.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
-    pub(super) unsafe fn take(&mut self, format: Format, blocks: [*const u8; ROWS]) {
+    unsafe fn take_blocks(&mut self, format: Format, blocks: [*const u8; ROWS]) {
         for (row, block) in blocks.into_iter().enumerate() {
             // SAFETY: the caller's promise.
             unsafe {
@@ -173,16 +195,4 @@ pub(super) fn scales_and_minima([first, second, third]: [u32; 3]) -> ([u32; 2], 
         [first & SIX, (third & FOUR) | high(first)],
         [second & SIX, ((third >> 4) & FOUR) | high(second)],
     )
-}
-
-/// A number of 16 bits.
-///
-/// # Safety
-/// Two bytes lie there.
-#[inline]
-#[target_feature(enable = "f16c")]
-pub(super) unsafe fn half(at: *const u8) -> f32 {
-    // SAFETY: the caller's promise.
-    let bits = unsafe { at.cast::<u16>().read_unaligned() };
-    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
 }

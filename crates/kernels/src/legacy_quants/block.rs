@@ -1,9 +1,8 @@
 //! One block, spread out from its few bits to bytes.
 
 use std::arch::x86_64::{
-    __m256i, _mm_cvtph_ps, _mm_cvtsi32_si128, _mm_cvtss_f32, _mm_loadu_si128, _mm256_and_si256,
-    _mm256_broadcastsi128_si256, _mm256_loadu_si256, _mm256_mask_add_epi8, _mm256_set_epi64x,
-    _mm256_set1_epi8, _mm256_srlv_epi64, _mm256_xor_si256,
+    __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_loadu_si256,
+    _mm256_mask_add_epi8, _mm256_set_epi64x, _mm256_set1_epi8, _mm256_srlv_epi64, _mm256_xor_si256,
 };
 
 use crate::Format;
@@ -44,16 +43,4 @@ unsafe fn four_bits(packed: *const u8) -> __m256i {
     let both = _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(packed.cast()) });
     let shifted = _mm256_srlv_epi64(both, _mm256_set_epi64x(4, 4, 0, 0));
     _mm256_and_si256(shifted, _mm256_set1_epi8(0x0f))
-}
-
-/// Its scale.
-///
-/// # Safety
-/// The processor has the features; two bytes lie there.
-#[inline]
-#[target_feature(enable = "f16c")]
-pub(super) unsafe fn scale(block: *const u8) -> f32 {
-    // SAFETY: the caller's promise.
-    let bits = unsafe { block.cast::<u16>().read_unaligned() };
-    _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(bits))))
 }

@@ -12,26 +12,21 @@ use super::tile::Tile;
 use crate::codes::{LANES, REGISTER_BYTES, spread};
 use crate::matrix::ROWS;
 
-/// Adds so many blocks to `sums`, the lanes of each of the eight rows; `WIDTH` is the number of
+/// Adds the products to `sums`, the lanes of each of the eight rows; `WIDTH` is the number of
 /// columns.
 ///
 /// # Safety
-/// The processor has the features; a chunk of a group of this width lies at `codes`, `sums` has
-/// room for the lanes of all rows, and a chunk has as many blocks.
+/// The processor has the features; a chunk of a group of this width lies at `codes`, and
+/// `sums` has room for the lanes of all rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) unsafe fn dot<const WIDTH: usize>(
-    tile: &Tile,
-    count: usize,
-    codes: *const u8,
-    sums: *mut f32,
-) {
+pub(super) unsafe fn dot<const WIDTH: usize>(tile: &Tile, codes: *const u8, sums: *mut f32) {
     let lanes = LANES / WIDTH;
     let registers = BLOCK / 4 / lanes;
     // SAFETY: the caller's promise; the indices stay below the sizes of the tile.
     unsafe {
         let mut totals: [_; ROWS] =
             std::array::from_fn(|row| _mm512_loadu_ps(sums.add(row * LANES)));
-        for block in 0..count {
+        for block in 0..tile.blocks {
             let at = codes.add(block * REGISTER_BYTES);
             let mut products = [_mm512_loadu_si512(at.add(beginnings_at(WIDTH)).cast()); ROWS];
             for register in block * registers..(block + 1) * registers {

@@ -2,23 +2,21 @@
 //! registers alone and used for all columns there.
 
 use std::arch::x86_64::{
-    __m256, __m512i, _MM_HINT_T0, _mm_prefetch, _mm_set_epi16, _mm256_cvtepi32_ps, _mm256_cvtph_ps,
-    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_setzero_ps,
-    _mm512_add_ps, _mm512_castps256_ps512, _mm512_castsi256_si512, _mm512_cvtepi32_ps,
-    _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_inserti64x4, _mm512_loadu_si512,
-    _mm512_permutexvar_ps, _mm512_reduce_add_ps, _mm512_setzero_ps, _mm512_setzero_si512,
-    _mm512_zextps256_ps512,
+    __m256, __m512i, _mm_set_epi16, _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_setzero_ps, _mm512_add_ps,
+    _mm512_castps256_ps512, _mm512_castsi256_si512, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
+    _mm512_fmadd_ps, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_permutexvar_ps,
+    _mm512_reduce_add_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_zextps256_ps512,
 };
 
 use super::codes::{beginnings_at, chunk_bytes, scales_at};
 use super::{BLOCKS, block};
 use crate::Format;
 use crate::codes::REGISTER_BYTES;
+use crate::matrix::fetch_ahead;
 
 /// Of `Q8_0`.
 const BLOCK_BYTES_MAX: usize = 34;
-/// As for the k-quants.
-const AHEAD_BYTES: usize = 2048;
 /// Registers of weights in a chunk, two blocks in each.
 const PARTS: usize = BLOCKS / 2;
 
@@ -47,10 +45,7 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     let mut offsets = [_mm256_setzero_ps(); COLUMNS];
     for chunk in 0..blocks.div_ceil(BLOCKS) {
         let mut start = row.wrapping_add(chunk * bytes);
-        for line in (0..bytes).step_by(64) {
-            // A hint does not fault, wherever it points.
-            _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(AHEAD_BYTES + line).cast());
-        }
+        fetch_ahead(start, bytes);
         let missing = ((chunk + 1) * BLOCKS).saturating_sub(blocks);
         // SAFETY: a chunk lies there, or what is left of one, which blocks of zeros fill up; and
         // one of each column.

@@ -3,52 +3,68 @@
 
 use std::arch::x86_64::_mm256_storeu_si256;
 
+use super::dot::dot;
 use super::{BLOCK, BLOCKS, block};
-use crate::matrix::ROWS;
-use crate::{CHUNK, Format};
+use crate::matrix::{Matrix, ROWS, half};
+use crate::{CHUNK, Format, rows};
 
 /// A chunk of each of eight rows.
 #[repr(C, align(64))]
-pub(super) struct Tile {
+pub(crate) struct Tile {
     /// Without their sign.
     pub(super) weights: [[u8; CHUNK]; ROWS],
     /// Of each block.
     pub(super) scales: [[f32; BLOCKS]; ROWS],
+    /// Blocks that were taken: fewer at the end of a row.
+    pub(super) blocks: usize,
 }
 
-impl Tile {
-    pub(super) const fn new() -> Self {
-        Self { weights: [[0; CHUNK]; ROWS], scales: [[0.0; BLOCKS]; ROWS] }
+impl rows::Tile for Tile {
+    fn new() -> Self {
+        Self { weights: [[0; CHUNK]; ROWS], scales: [[0.0; BLOCKS]; ROWS], blocks: 0 }
     }
 
-    /// Takes so many blocks of each of the rows.
-    ///
-    /// # Safety
-    /// The processor has the features; so many blocks of the format lie at each pointer.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
-    pub(super) unsafe fn take(&mut self, format: Format, rows: [*const u8; ROWS], count: usize) {
-        // SAFETY: the caller's promise.
+    unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize) {
+        self.blocks = BLOCKS.min(matrix.blocks() - chunk * BLOCKS);
+        let rows = rows.map(|row| matrix.chunk(row, chunk));
+        // SAFETY: the caller's promise; so many blocks are left.
         unsafe {
-            match format {
-                Format::Q4_0 => self.take_blocks::<{ Format::Q4_0 as u8 }>(rows, count),
-                Format::Q5_0 => self.take_blocks::<{ Format::Q5_0 as u8 }>(rows, count),
-                _ => self.take_blocks::<{ Format::Q8_0 as u8 }>(rows, count),
+            match matrix.format() {
+                Format::Q4_0 => self.take_blocks::<{ Format::Q4_0 as u8 }>(rows),
+                Format::Q5_0 => self.take_blocks::<{ Format::Q5_0 as u8 }>(rows),
+                _ => self.take_blocks::<{ Format::Q8_0 as u8 }>(rows),
             }
         }
     }
 
-    #[inline]
+    unsafe fn dot(&self, _: Format, width: usize, columns: *const u8, sums: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match width {
+                4 => dot::<4>(self, columns, sums),
+                8 => dot::<8>(self, columns, sums),
+                _ => dot::<16>(self, columns, sums),
+            }
+        }
+    }
+}
+
+impl Tile {
+    /// Takes as many blocks of each of the rows as `blocks` says.
+    ///
+    /// # Safety
+    /// The processor has the features; so many blocks of the format lie at each pointer.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
-    unsafe fn take_blocks<const FORMAT: u8>(&mut self, rows: [*const u8; ROWS], count: usize) {
+    unsafe fn take_blocks<const FORMAT: u8>(&mut self, rows: [*const u8; ROWS]) {
         for (row, start) in rows.into_iter().enumerate() {
             let weights = self.weights[row].as_chunks_mut::<BLOCK>().0.iter_mut();
             for (index, (weights, scale)) in
-                weights.zip(&mut self.scales[row]).enumerate().take(count)
+                weights.zip(&mut self.scales[row]).enumerate().take(self.blocks)
             {
                 // SAFETY: the block is below the count; the weights are 32.
                 unsafe {
                     let start = start.add(index * Format::of(FORMAT).block_bytes());
-                    *scale = block::scale(start);
+                    *scale = half(start);
                     let spread = block::weights::<FORMAT>(start);
                     _mm256_storeu_si256(weights.as_mut_ptr().cast(), spread);
                 }

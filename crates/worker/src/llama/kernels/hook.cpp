@@ -4,7 +4,6 @@
 // among its installed headers), as of the version that the workspace pins. hook.rs calls this.
 
 #include <cstddef>
-#include <cstdint>
 #include <vector>
 
 struct ggml_tensor;

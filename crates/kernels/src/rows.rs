@@ -1,0 +1,50 @@
+//! Eight rows together with all columns: what they have in common whatever their format is.
+
+use crate::Format;
+use crate::codes::{Codes, LANES};
+use crate::matrix::{Matrix, ROWS, fetch};
+
+/// A chunk of each of eight rows, spread out to bytes.
+pub(crate) trait Tile {
+    fn new() -> Self;
+
+    /// Takes the chunk of these rows.
+    ///
+    /// # Safety
+    /// The processor has the features; the rows and the chunk are within the matrix.
+    unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize);
+
+    /// Adds the products with a group of so many columns to `sums`, the lanes of each of the rows.
+    ///
+    /// # Safety
+    /// The processor has the features; a chunk of a group of this width lies at `columns`, and
+    /// `sums` has room for the lanes of all rows.
+    unsafe fn dot(&self, format: Format, width: usize, columns: *const u8, sums: *mut f32);
+}
+
+/// Adds the products of eight rows to `sums`, which has room for the lanes of each row of each
+/// group.
+///
+/// # Safety
+/// The processor has the features; the rows are within the matrix, and the codes were made for it.
+pub(crate) unsafe fn sum_up<T: Tile>(
+    matrix: &Matrix<'_>,
+    rows: [usize; ROWS],
+    codes: &Codes<'_>,
+    sums: &mut [f32],
+) {
+    let mut tile = T::new();
+    let ahead = matrix.chunk(rows[ROWS - 1] + 1, 0);
+    let step = ROWS * matrix.chunk_bytes();
+    for chunk in 0..codes.chunks() {
+        fetch(ahead.wrapping_add(chunk * step), step);
+        // SAFETY: the caller's promise.
+        unsafe { tile.take(matrix, rows, chunk) };
+        for (index, sums) in sums.as_chunks_mut::<{ ROWS * LANES }>().0.iter_mut().enumerate() {
+            let group = codes.group(index);
+            let columns = codes.chunk(group, chunk);
+            // SAFETY: the group has a chunk of its width here, and the sums have room.
+            unsafe { tile.dot(matrix.format(), group.width, columns, sums.as_mut_ptr()) };
+        }
+    }
+}
