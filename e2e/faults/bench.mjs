@@ -61,7 +61,8 @@ export class Bench {
   /** One more window. */
   async window() {
     const workbench = new Workbench(await this.browser.page());
-    await workbench.open(this.url, { first: this.browser.context.pages().length === 1 });
+    const first = this.browser.context.pages().length === 1;
+    await workbench.open(first ? this.url : await this.ide.address(), { first });
     return workbench;
   }
 

@@ -19,10 +19,14 @@ const NOISE = [
 const OURS = /localcoder\.localcoder|\[LocalCoder\]|extensions\/localcoder\//u;
 
 /**
- * Addresses of an extension's own files, in a webview. They are names only: the editor's service
+ * Addresses of an extension's own files, in a webview. They are names only: the webview's service
  * worker answers them out of the editor server. Where one is not answered so it counts as foreign.
  */
-const WEBVIEW_FILE = /^https:\/\/vscode-remote\+127[^/]*\.vscode-resource\.vscode-cdn\.net\//u;
+const WEBVIEW_FILE =
+  /^https:\/\/(vscode-remote\+localcoder|file\+)\.vscode-resource\.localcoder\.localhost\//u;
+
+/** The editor itself, and below it its webviews. */
+const OWN_HOST = /^([0-9a-v]{52}\.)?[0-9a-f]{32}\.localhost$/u;
 
 /** One browser with a fresh profile. */
 export class Browser {
@@ -97,7 +101,7 @@ export class Browser {
   #check(address) {
     const { protocol, hostname } = new URL(address);
     const isNetwork = ["http:", "https:", "ws:", "wss:"].includes(protocol);
-    if (isNetwork && !/^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/u.test(hostname)) {
+    if (isNetwork && !OWN_HOST.test(hostname)) {
       this.foreign.push(address);
     }
   }

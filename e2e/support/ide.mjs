@@ -17,9 +17,13 @@ import { promisify } from "node:util";
 
 import { LOCALCODER, SAMPLE } from "./places.mjs";
 import { processesOf, signal } from "./processes.mjs";
+import { CALLS } from "./trace.mjs";
 import { until } from "./wait.mjs";
 
 const run = promisify(execFile);
+
+/** What the launcher tells. */
+const ADDRESS = /http:\/\/[0-9a-f]{32}\.localhost:\S+/u;
 
 /** How long processes get to end by themselves, in seconds. */
 const END_S = 30;
@@ -48,12 +52,19 @@ export class Ide {
     this.environment = { ...process.env, LOCALCODER_HOME: this.home };
   }
 
-  /** Starts the launcher; gives the address of the window. */
+  /** Sets the editor's own user settings, before a start. */
+  editorSettings(values) {
+    const folder = join(this.home, "editor/user/User");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "settings.json"), JSON.stringify(values));
+  }
+
+  /** Starts the launcher; gives an address that opens the window once. */
   async start() {
     const command = [LOCALCODER, "--browser", this.folder];
     if (this.trace !== undefined) {
       // -D: the launcher is our child, the tracer is not in between.
-      const options = ["-D", "-f", "-qq", "--seccomp-bpf", "-e", "trace=connect", "-o", this.trace];
+      const options = ["-D", "-f", "-qq", "--seccomp-bpf", "-e", `trace=${CALLS}`, "-o", this.trace];
       command.unshift("strace", ...options);
     }
     const [program, ...words] = command;
@@ -74,8 +85,14 @@ export class Ide {
       if (failure !== undefined || this.#launcher.exitCode !== null) {
         throw failure ?? new Error(`it ended:\n${this.output}`);
       }
-      return /http:\/\/127\.\S+/u.exec(this.output)?.[0];
+      return ADDRESS.exec(this.output)?.[0];
     });
+  }
+
+  /** Another address, for one more browser or window. */
+  async address() {
+    const { stderr } = await run(LOCALCODER, ["--browser", this.folder], { env: this.environment });
+    return ADDRESS.exec(stderr)[0];
   }
 
   /** `localcoder` in this installation. */
@@ -123,6 +140,13 @@ export class Ide {
     } catch {
       return "";
     }
+  }
+
+  /** Ends the launcher as a user would; another {@link start} may follow. */
+  async end() {
+    signal(this.#launcher.pid, "SIGTERM");
+    await until("the launcher ends", () => this.#ended, { seconds: END_S });
+    this.output = "";
   }
 
   /**

@@ -18,7 +18,8 @@ const STORY_MS = 300_000;
 
 /**
  * Declares a story. `tell` gets `ide` (processes and files), `workbench` (a window that is ready),
- * `another()` (one more window of the same IDE) and `name` (for its picture).
+ * `another()` (one more window of the same IDE), `browser`, `url` (the address that opened the
+ * window) and `name` (for its picture).
  */
 export function story(title, tell, { ide: options = {} } = {}) {
   const name = title.toLowerCase().replaceAll(/[^a-z0-9]+/gu, "-");
@@ -33,10 +34,11 @@ export function story(title, tell, { ide: options = {} } = {}) {
       browser = await Browser.open();
       const another = async () => {
         const workbench = new Workbench(await browser.page());
-        await workbench.open(url, { first: browser.context.pages().length === 1 });
+        const first = browser.context.pages().length === 1;
+        await workbench.open(first ? url : await ide.address(), { first });
         return workbench;
       };
-      await tell({ ide, workbench: await another(), another, name });
+      await tell({ ide, browser, url, workbench: await another(), another, name });
       assert.deepEqual(browser.foreign, [], "requests that leave this machine");
       assert.deepEqual(browser.ours, [], "console errors of our extension");
     } catch (error) {
@@ -75,5 +77,5 @@ async function keep(folder, ide, browser) {
 }
 
 function redact(text) {
-  return text.replaceAll(/tkn=[0-9a-f]+/gu, "tkn=[token]");
+  return text.replaceAll(/ticket=[0-9a-f]+/gu, "ticket=[ticket]");
 }

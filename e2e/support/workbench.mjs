@@ -103,6 +103,26 @@ export class Workbench {
     await this.inFile(name);
   }
 
+  /** Opens a file that is shown as a preview. */
+  async openPreview(name) {
+    await this.#pick(`${MOD}+KeyP`, name, name);
+    await this.#activeTab(new RegExp(name.replaceAll(".", "\\."), "u"));
+  }
+
+  /** Opens a notebook, and waits until its cells are there. */
+  async openNotebook(name) {
+    await this.#pick(`${MOD}+KeyP`, name, name);
+    await this.#activeTab(new RegExp(name.replaceAll(".", "\\."), "u"));
+    await this.page.locator(".notebook-editor .monaco-list-row").first().waitFor();
+  }
+
+  /** What `find` finds in the frame of the webview that was shown last. */
+  webview(find) {
+    return find(
+      this.page.frameLocator("iframe.webview >> nth=-1").frameLocator("iframe#active-frame"),
+    );
+  }
+
   /** Waits until the focus is in the text of that file. */
   async inFile(name) {
     await this.#activeTab(name);

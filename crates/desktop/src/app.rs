@@ -14,7 +14,7 @@ use tao::window::{Icon, Window, WindowBuilder, WindowId};
 use wry::WebContext;
 
 use crate::geometry::Geometry;
-use crate::link::{Link, judge, origin, without_token};
+use crate::link::{Link, judge, origin, without_ticket};
 use crate::page::{self, Page, PageEvent, Teller};
 use crate::{icon, platform, report};
 
@@ -53,6 +53,7 @@ struct PageWindow {
 struct App {
     data: PathBuf,
     origin: String,
+    refusing: String,
     proxy: EventLoopProxy<Message>,
     context: WebContext,
     icon: Option<Icon>,
@@ -66,11 +67,20 @@ struct App {
 /// and passes the launcher's commands on.
 pub(crate) fn run(
     data: &Path,
-    origin: String,
+    (origin, refusing): (String, String),
     listen: impl FnOnce(&dyn Fn(Command)) + Send + 'static,
 ) -> anyhow::Result<()> {
     platform::end_with_parent();
     localcoder_launcher::private_folder(data).context("the window's data folder is no good")?;
+    // The pages of another run had other addresses; what they kept can't be asked for any more, and
+    // is kept by the launcher.
+    let pages = data.join("pages");
+    match fs_err::remove_dir_all(&pages) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            report::problem(format!("data of earlier pages can't be removed: {error}"));
+        }
+        _ => {}
+    }
     let event_loop = EventLoopBuilder::<Message>::with_user_event().build();
     let proxy = event_loop.create_proxy();
     let commands = proxy.clone();
@@ -81,8 +91,9 @@ pub(crate) fn run(
     let mut app = App {
         data: data.to_owned(),
         origin,
+        refusing,
         proxy,
-        context: WebContext::new(Some(data.to_owned())),
+        context: WebContext::new(Some(pages)),
         icon,
         geometry: Geometry::load(data),
         windows: BTreeMap::new(),
@@ -139,12 +150,12 @@ impl App {
         match self.build(number, url, target) {
             Ok(page) => {
                 self.windows.insert(number, page);
-                report::event(&Report::Opened { window: number, url: without_token(url) });
+                report::event(&Report::Opened { window: number, url: without_ticket(url) });
             }
             Err(error) => {
                 report::problem(format!("a window can't be opened: {error:#}"));
                 // So that the launcher does not wait for it.
-                report::event(&Report::Opened { window: number, url: without_token(url) });
+                report::event(&Report::Opened { window: number, url: without_ticket(url) });
                 report::event(&Report::Closed { window: number });
             }
         }
@@ -160,7 +171,9 @@ impl App {
         let builder = self.geometry.apply(builder, self.windows.len());
         let window = builder.build(target).context("the system gave no window")?;
         let teller = Teller { window: number, proxy: self.proxy.clone() };
-        let page = page::build(&window, &mut self.context, &teller, &self.origin, url)?;
+        let page = page::build(&window, &mut self.context, &teller, &self.origin)?;
+        platform::refuse_all_but(&page.view, &self.origin, &self.refusing);
+        page.view.load_url(url).context("the page can't be loaded")?;
         Ok(PageWindow { page: Rc::new(page), window, teller, crashes: 0 })
     }
 
@@ -187,7 +200,7 @@ impl App {
                 page.window.set_title(if title.is_empty() { TITLE } else { &title });
             }
             PageEvent::Moved(url) => {
-                report::event(&Report::Moved { window: number, url: without_token(&url) });
+                report::event(&Report::Moved { window: number, url: without_ticket(&url) });
             }
             PageEvent::Loaded => {
                 let zoom = ZOOM_STEP.powi(self.geometry.zoom);
@@ -244,7 +257,8 @@ impl App {
 }
 
 fn browse(url: &str) {
-    match open::that_detached(url) {
+    // The browser is the user's own program, and so are the files that it makes.
+    match localcoder_launcher::with_users_umask(|| open::that_detached(url)) {
         Ok(()) => report::event(&Report::Browser { origin: origin(url).to_owned() }),
         Err(error) => {
             report::problem(format!("`{}` can't be opened in a browser: {error}", origin(url)));

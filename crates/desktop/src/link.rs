@@ -33,17 +33,29 @@ pub(crate) fn judge(url: &str, editor: &str) -> Link {
     }
 }
 
-/// Whether a frame inside a page may show an address. Previews are made of such frames; they can
-/// show no other site.
+/// Whether a frame inside a page may show an address. Previews are made of such frames, each on a
+/// host below the editor's; they can show no other site.
 pub(crate) fn may_show(url: &str, editor: &str) -> bool {
     let inner = ["about:", "blob:", "data:"].iter().any(|scheme| url.starts_with(scheme));
-    inner || judge(url, editor) == Link::Editor
+    inner || judge(url, editor) == Link::Editor || is_below(origin(url), editor)
 }
 
-/// The address without the token, for the launcher.
-pub(crate) fn without_token(url: &str) -> String {
+/// Whether an origin is that of a host below the editor's, with the same port.
+fn is_below(origin: &str, editor: &str) -> bool {
+    let parts = |origin: &str| {
+        let (scheme, authority) = origin.split_once("://")?;
+        Some((scheme.to_ascii_lowercase(), authority.to_ascii_lowercase()))
+    };
+    let (Some((scheme, authority)), Some((ours, editor))) = (parts(origin), parts(editor)) else {
+        return false;
+    };
+    scheme == ours && authority.strip_suffix(&editor).is_some_and(|name| name.ends_with('.'))
+}
+
+/// The address without the ticket, for the launcher.
+pub(crate) fn without_ticket(url: &str) -> String {
     let Some((page, query)) = url.split_once('?') else { return url.to_owned() };
-    let kept: Vec<&str> = query.split('&').filter(|part| !part.starts_with("tkn=")).collect();
+    let kept: Vec<&str> = query.split('&').filter(|part| !part.starts_with("ticket=")).collect();
     if kept.is_empty() { page.to_owned() } else { format!("{page}?{}", kept.join("&")) }
 }
 
@@ -80,13 +92,22 @@ mod tests {
         assert!(may_show("about:srcdoc", EDITOR));
         assert!(may_show("blob:http://127.9.8.7:80/1", EDITOR));
         assert!(may_show("http://127.9.8.7:80/frame", EDITOR));
-        assert!(!may_show("https://example.org", EDITOR));
+        assert!(may_show("http://x.127.9.8.7:80/frame", EDITOR));
+        for url in [
+            "https://example.org",
+            "http://x127.9.8.7:80/",
+            "https://x.127.9.8.7:80/",
+            "http://x.127.9.8.7:8080/",
+            "http://x.127.9.8.7:80@example.org/",
+        ] {
+            assert!(!may_show(url, EDITOR), "{url}");
+        }
     }
 
     #[test]
-    fn the_launcher_is_told_no_token() {
-        assert_eq!(without_token("http://a/?tkn=1&folder=/b"), "http://a/?folder=/b");
-        assert_eq!(without_token("http://a/?tkn=1"), "http://a/");
-        assert_eq!(without_token("http://a/"), "http://a/");
+    fn the_launcher_is_told_no_ticket() {
+        assert_eq!(without_ticket("http://a/open?ticket=1&folder=/b"), "http://a/open?folder=/b");
+        assert_eq!(without_ticket("http://a/open?ticket=1"), "http://a/open");
+        assert_eq!(without_ticket("http://a/"), "http://a/");
     }
 }

@@ -22,6 +22,8 @@ use anyhow::{Context, bail};
 use localcoder_launcher::window::{Command, LINE_BYTES_MAX};
 
 fn main() -> ExitCode {
+    // Before anything is made: what the pages keep is the user's alone.
+    localcoder_launcher::close_umask();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -38,10 +40,10 @@ fn run() -> anyhow::Result<()> {
     }
     // Only this function and the thread below read it, one after the other.
     let first = read_command(&mut stdin.lock())?.context("nothing was said on standard input")?;
-    let Command::Start { data, origin } = first else {
+    let Command::Start { data, origin, proxy } = first else {
         bail!("the first command must be `start`");
     };
-    app::run(&data, origin, move |deliver| {
+    app::run(&data, (origin, proxy), move |deliver| {
         let mut stdin = stdin.lock();
         while let Ok(Some(command)) = read_command(&mut stdin) {
             deliver(command);

@@ -76,13 +76,12 @@ impl Page {
     }
 }
 
-/// Builds the view of a page and begins to load it.
+/// Builds the view of a page, which is empty still.
 pub(crate) fn build(
     window: &Window,
     context: &mut WebContext,
     teller: &Teller,
     origin: &str,
-    url: &str,
 ) -> anyhow::Result<Page> {
     let key = secret()?;
     let scripts = [include_str!("page.js"), platform::CLIPBOARD_SCRIPT].concat();
@@ -92,7 +91,6 @@ pub(crate) fn build(
     let opened = origin.to_owned();
     let [titles, loads, asks, says, navigates] = [(); 5].map(|()| teller.clone());
     let builder = WebViewBuilder::new_with_web_context(context)
-        .with_url(url)
         .with_devtools(false)
         .with_clipboard(true)
         .with_initialization_script_for_main_only(script, true)

@@ -1,63 +1,13 @@
-//! The editor's address: which loopback address and port, the token, and the URL of a folder or
-//! file. No I/O here but random bytes; who starts the server or opens the URL is elsewhere.
+//! What a window shows, as the query of its URL, and back. The rest of the URL is the front's.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
-/// A 256-bit secret that opens the editor. It has no `Debug`, so that no log can print it.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Token(String);
-
-impl Token {
-    /// A new one from the system's random numbers.
-    ///
-    /// # Errors
-    /// Where the system has none to give.
-    pub(crate) fn random() -> Result<Self, ErrorInfo> {
-        let mut bytes = [0_u8; 32];
-        fill_random(&mut bytes)?;
-        Ok(Self(bytes.iter().fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a String takes everything");
-            text
-        })))
-    }
-
-    /// The secret itself. Only for the token file and the URL of a window.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// A line with the secret taken out of it.
-    pub(crate) fn redact(&self, line: &str) -> String {
-        line.replace(&self.0, "[token]")
-    }
-}
-
-fn fill_random(bytes: &mut [u8]) -> Result<(), ErrorInfo> {
-    getrandom::fill(bytes).map_err(|error| {
-        ErrorInfo::new(ErrorCode::Internal, "the system gave no random numbers")
-            .with_cause(error.to_string())
-    })
-}
-
-/// A loopback address of our own. On Linux all of 127.0.0.0/8 is there, and cookies and page
-/// storage of other local servers, which are mostly on 127.0.0.1, are not shared with it.
-///
-/// # Errors
-/// Where the system has no random numbers.
-pub(crate) fn random_loopback() -> Result<IpAddr, ErrorInfo> {
-    if !cfg!(target_os = "linux") {
-        return Ok(Ipv4Addr::LOCALHOST.into());
-    }
-    let mut bytes = [0_u8; 3];
-    fill_random(&mut bytes)?;
-    // 1 to 254 in each place: neither 127.0.0.x, which others use, nor an end of the network.
-    let [a, b, c] = bytes.map(|byte| 1 + byte % 254);
-    Ok(Ipv4Addr::new(127, a, b, c).into())
-}
+/// The name by which the page knows this machine's files. It is the same in every run, as what is
+/// kept about a folder is kept by it; an edit in `ide/overlay/overlay.json` says it to the page.
+const AUTHORITY: &str = "localcoder";
 
 /// What a window shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +62,8 @@ impl Target {
         Ok(targets)
     }
 
-    /// Path and query of the window's URL, without the token.
-    fn query(&self, server: SocketAddr) -> String {
+    /// The query of the window's URL.
+    pub(crate) fn query(&self) -> String {
         match self {
             Self::Empty => "ew=true".to_owned(),
             Self::Folder(folder) => format!("folder={}", percent_encode(folder)),
@@ -122,7 +72,7 @@ impl Target {
                     .iter()
                     .map(|file| {
                         let path = percent_encode(file);
-                        ["openFile".to_owned(), format!("vscode-remote://{server}{path}")]
+                        ["openFile".to_owned(), format!("vscode-remote://{AUTHORITY}{path}")]
                     })
                     .collect();
                 let payload = serde_json::to_string(&opens).expect("strings are always JSON");
@@ -143,23 +93,12 @@ fn utf8(path: &Path) -> Result<String, ErrorInfo> {
     })
 }
 
-/// `http://ADDRESS:PORT`.
-pub(crate) fn origin(server: SocketAddr) -> String {
-    format!("http://{server}")
-}
-
-/// The URL that opens a window, with the token in it.
-pub(crate) fn url_of(server: SocketAddr, token: &Token, target: &Target) -> String {
-    format!("{}/?tkn={}&{}", origin(server), token.reveal(), target.query(server))
-}
-
-/// Puts a fresh server and its token in place of those of a URL that a window once had.
-pub(crate) fn revive(url: &str, server: SocketAddr, token: &Token) -> String {
+/// What a window showed, from the URL that it had.
+pub(crate) fn query_of(url: &str) -> String {
     let (_, query) = url.split_once('?').unwrap_or((url, ""));
-    let kept = query.split('&').filter(|part| !part.is_empty() && !part.starts_with("tkn="));
+    let kept = query.split('&').filter(|part| !part.is_empty() && !part.starts_with("ticket="));
     let kept: Vec<&str> = kept.collect();
-    let rest = if kept.is_empty() { "ew=true".to_owned() } else { kept.join("&") };
-    format!("{}/?tkn={}&{rest}", origin(server), token.reveal())
+    if kept.is_empty() { Target::Empty.query() } else { kept.join("&") }
 }
 
 /// The folder that a window's URL names, decoded.
@@ -209,17 +148,14 @@ fn percent_decode(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn server() -> SocketAddr {
-        "127.9.8.7:4000".parse().unwrap()
-    }
-
     #[test]
     fn a_folder_with_odd_characters_comes_back_from_its_url() {
-        let token = Token::random().unwrap();
         for folder in ["/plain", "/a b/c&d=e?f#g%41", "/größe/日本", "/100%"] {
-            let url = url_of(server(), &token, &Target::Folder(folder.to_owned()));
+            let url = format!("http://a/?{}", Target::Folder(folder.to_owned()).query());
             assert_eq!(folder_of(&url).as_deref(), Some(folder), "{url}");
         }
+        let by_the_page = "http://a/?folder=vscode-remote%3A%2F%2Flocalcoder%2Fa";
+        assert_eq!(folder_of(by_the_page).as_deref(), Some("/a"));
     }
 
     #[test]
@@ -230,12 +166,12 @@ mod tests {
         fs_err::write(&b, "").unwrap();
         let targets = Target::of_paths(&[&a, &b]).unwrap();
         assert_eq!(targets.len(), 1);
-        let url = url_of(server(), &Token::random().unwrap(), &targets[0]);
+        let url = format!("http://a/?{}", targets[0].query());
         assert_eq!(folder_of(&url).as_deref(), dir.path().to_str());
         let payload = percent_decode(url.split_once("&payload=").unwrap().1).unwrap();
         let payload: Vec<[String; 2]> = serde_json::from_str(&payload).unwrap();
         assert_eq!(payload[0][0], "openFile");
-        assert!(payload[1][1].starts_with("vscode-remote://127.9.8.7:4000/"));
+        assert!(payload[1][1].starts_with("vscode-remote://localcoder/"));
         assert!(payload[1][1].ends_with("/b%20c.txt"));
     }
 
@@ -247,31 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn a_revived_url_has_the_new_token_and_the_old_folder() {
-        let (old, new) = (Token::random().unwrap(), Token::random().unwrap());
-        let url = url_of(server(), &old, &Target::Folder("/a".to_owned()));
-        let other = "127.1.1.1:5".parse().unwrap();
-        let revived = revive(&url, other, &new);
-        assert!(revived.starts_with("http://127.1.1.1:5/?"));
-        assert!(revived.contains(new.reveal()) && !revived.contains(old.reveal()));
-        assert_eq!(folder_of(&revived).as_deref(), Some("/a"));
-    }
-
-    #[test]
-    fn a_token_is_256_bits_and_never_in_a_redacted_line() {
-        let token = Token::random().unwrap();
-        assert_eq!(token.reveal().len(), 64);
-        let line = format!("Web UI available at http://localhost:1?tkn={}", token.reveal());
-        assert!(!token.redact(&line).contains(token.reveal()));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_address_is_loopback_and_not_the_common_one() {
-        for _ in 0..100 {
-            let address = random_loopback().unwrap();
-            assert!(address.is_loopback());
-            assert_ne!(address, Ipv4Addr::LOCALHOST);
+    fn a_window_shows_the_same_again_without_the_ticket_it_came_with() {
+        for (url, query) in [
+            ("http://a/open?ticket=1&folder=/a", "folder=/a"),
+            ("http://a/2/?folder=/a&payload=b", "folder=/a&payload=b"),
+            ("http://a/open?ticket=1", "ew=true"),
+            ("http://a/", "ew=true"),
+        ] {
+            assert_eq!(query_of(url), query, "{url}");
         }
     }
 }

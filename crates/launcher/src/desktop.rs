@@ -9,8 +9,9 @@ use std::time::Duration;
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::Setup;
+use crate::private::restore_umask;
 use crate::process::Group;
-use crate::server::PROXIES;
+use crate::environment::PROXIES;
 use crate::window::{Command, Event, LINE_BYTES_MAX};
 
 /// How long windows may take to close: a page is asked before.
@@ -28,11 +29,11 @@ pub(crate) struct Desktop {
 }
 
 impl Desktop {
-    /// Starts it for one origin. `on_event` is called for each event and `on_end` once, after
+    /// Starts it for the front's origin. `on_event` is called for each event and `on_end` once, after
     /// the last of them, from threads of their own.
     pub(crate) fn start(
         setup: &Setup,
-        origin: String,
+        (origin, proxy): (String, String),
         on_event: impl Fn(Event) + Send + 'static,
         on_end: impl FnOnce(ExitStatus) + Send + 'static,
     ) -> Result<Self, ErrorInfo> {
@@ -45,6 +46,8 @@ impl Desktop {
         for (name, value) in software_rendering() {
             program.env(name, value);
         }
+        // It closes its own at once, and opens the user's browser with this one.
+        restore_umask(&mut program);
         let (reading, read_out) = mpsc::channel::<()>();
         let spawned = Group::spawn(
             program,
@@ -67,7 +70,7 @@ impl Desktop {
             .with_cause(error.to_string())
         })?;
         let mut desktop = Self { group, stdin };
-        desktop.send(&Command::Start { data: setup.editor.join("window"), origin });
+        desktop.send(&Command::Start { data: setup.editor.join("window"), origin, proxy });
         Ok(desktop)
     }
 
@@ -181,7 +184,7 @@ mod tests {
         let ends = sender.clone();
         let desktop = Desktop::start(
             &setup,
-            "http://127.0.0.1".to_owned(),
+            ("http://a.localhost".to_owned(), "http://127.0.0.1".to_owned()),
             move |_| sender.send("event").unwrap_or_default(),
             move |_| ends.send("end").unwrap_or_default(),
         )

@@ -1,11 +1,13 @@
 //! Whether the editor server still answers. One that hangs does not end, so nothing else would
 //! notice: it is asked for its version now and then, and told to be hung when it stays silent.
 //!
-//! Asks over loopback only and speaks no more HTTP than it needs. What is done about a silence is
-//! decided by whoever starts the watch.
+//! Asks on the server's own socket, so that nobody else's connections are between the question and
+//! the answer, and speaks no more HTTP than it needs. What is done about a silence is decided by
+//! whoever starts the watch.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::process::Group;
@@ -42,14 +44,14 @@ impl Silence {
 
 /// Watches on a thread of its own until the group has ended; calls `on_hang` once at most.
 pub(crate) fn watch(
-    address: SocketAddr,
+    socket: PathBuf,
     group: Group,
     on_hang: impl FnOnce(&Group) + Send + 'static,
 ) {
     let watch = move || {
         let mut silence = Silence::default();
         while !group.wait(EVERY) {
-            let answered = answers(address, ANSWER_TIME);
+            let answered = answers(&socket, ANSWER_TIME);
             if silence.note(Instant::now(), answered) {
                 return on_hang(&group);
             }
@@ -62,21 +64,32 @@ pub(crate) fn watch(
 }
 
 /// Whether an HTTP server says anything within the time.
-fn answers(address: SocketAddr, time: Duration) -> bool {
+fn answers(socket: &Path, time: Duration) -> bool {
     let ask = || -> io::Result<usize> {
-        let mut stream = TcpStream::connect_timeout(&address, time)?;
+        let mut stream = connect(socket)?;
         stream.set_read_timeout(Some(time))?;
         stream.set_write_timeout(Some(time))?;
-        write!(stream, "GET /version HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        stream.write_all(b"GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         // Any answer shows that it works.
         stream.read(&mut [0_u8; 16])
     };
     ask().is_ok_and(|bytes| bytes > 0)
 }
 
+/// Connects without waiting: where a hung server's queue is full, it would be for ever.
+fn connect(socket: &Path) -> io::Result<UnixStream> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let stream = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&stream, &SocketAddrUnix::new(socket)?)?;
+    let stream = UnixStream::from(stream);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::os::unix::net::UnixListener;
 
     use super::*;
 
@@ -106,18 +119,19 @@ mod tests {
 
     #[test]
     fn a_server_that_takes_connections_and_says_nothing_does_not_answer() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("socket");
+        let listener = UnixListener::bind(&socket).unwrap();
         // The system takes the connection although nobody accepts it, as with a stopped server.
-        assert!(!answers(address, Duration::from_millis(50)));
+        assert!(!answers(&socket, Duration::from_millis(50)));
         let serving = std::thread::spawn(move || {
             // The first one is the connection that was given up above.
             for stream in listener.incoming().take(2) {
                 let _ = stream.unwrap().write_all(b"HTTP/1.1 200 OK\r\n\r\n");
             }
         });
-        assert!(answers(address, Duration::from_secs(10)));
+        assert!(answers(&socket, Duration::from_secs(10)));
         serving.join().unwrap();
-        assert!(!answers(address, Duration::from_secs(1)), "nobody listens any more");
+        assert!(!answers(&socket, Duration::from_secs(1)), "nobody listens any more");
     }
 }

@@ -7,10 +7,13 @@
 mod address;
 mod budget;
 mod desktop;
+mod environment;
+mod front;
 mod health;
 mod instance;
 mod log;
 mod memory;
+mod offline;
 mod private;
 mod process;
 mod server;
@@ -22,6 +25,7 @@ use std::path::{Path, PathBuf};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 pub use localcoder_transport::local::private_folder;
+pub use localcoder_transport::private::{close_umask, with_users_umask};
 
 /// What to open.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +44,7 @@ pub struct OpenRequest {
 pub struct Setup {
     /// Server data, user data, extensions and window data; made where missing.
     pub editor: PathBuf,
-    /// Lock, socket and token; made private to the user.
+    /// Lock and sockets; made private to the user.
     pub runtime: PathBuf,
     /// `editor-server.log` goes here.
     pub logs: PathBuf,
@@ -106,7 +110,7 @@ pub enum Notice {
     Opening,
     /// No window could be shown, or none was wanted: the address for a browser.
     Address {
-        /// With the token in it, so it is for the user's eyes only.
+        /// Opens one session, so it is for the user's eyes only.
         url: String,
         /// Why there is no window.
         reason: String,
@@ -132,8 +136,9 @@ impl std::fmt::Display for Notice {
             ),
             Self::Address { url, reason } => write!(
                 f,
-                "{reason} Open this address in a browser on this machine. It holds your private \
-                 token, so don't share it:\n\n  {url}\n\nPress Ctrl-C to end the IDE."
+                "{reason} Open this address in a browser on this machine. It works once, for \
+                 whoever opens it first, so don't share it:\n\n  {url}\n\nPress Ctrl-C to end the \
+                 IDE."
             ),
             Self::HandedOver { message } => f.write_str(message),
             Self::ServerRestarted => {

@@ -1,11 +1,21 @@
-//! Files that no other user can read: the token. Private folders are `transport`'s. Called by
-//! the session.
+//! What is this user's alone: files that no other user can read, and sockets of the editor. What
+//! is the user's own world is not, and keeps the umask that the user had. Folders are `transport`'s.
+//! Called by the session.
 
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use fs_err::os::unix::fs::OpenOptionsExt;
 use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_transport::local::private_folder;
+use localcoder_transport::private::users_umask;
+pub(crate) use localcoder_transport::private::{PrivateFolders, check};
+
+/// Folder of sockets that the editor's processes make for each other, in the runtime folder.
+const IPC: &str = "ipc";
 
 /// Writes a file that only the user can read, in place of one that was there.
 ///
@@ -28,10 +38,100 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ErrorInfo> 
     })
 }
 
+/// The command has the umask that this program was started with: what is saved in a project and
+/// built in a terminal must not become another kind of file because the IDE was used for it.
+#[expect(unsafe_code, reason = "std can't set a child's umask")]
+pub(crate) fn restore_umask(command: &mut Command) {
+    let mask = users_umask();
+    let set = move || {
+        rustix::process::umask(mask);
+        Ok(())
+    };
+    // SAFETY: the closure makes one system call; it allocates nothing and takes no lock.
+    unsafe { command.pre_exec(set) };
+}
+
+/// The private folder for sockets of the editor's processes, without those that processes have
+/// left behind that were killed. Only for who holds the launcher's lock: nobody else's editor
+/// lives then.
+///
+/// # Errors
+/// Where it is not private or can't be emptied.
+pub(crate) fn empty_ipc(runtime: &Path) -> Result<PathBuf, ErrorInfo> {
+    let folder = runtime.join(IPC);
+    private_folder(&folder)?;
+    let empty = || -> std::io::Result<()> {
+        for entry in fs_err::read_dir(&folder)? {
+            let entry = entry?;
+            // Nothing else is made there, so what else there is was put there by somebody.
+            if entry.file_type()?.is_socket() {
+                fs_err::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    empty().map_err(|error| {
+        let message = format!("sockets in `{}` can't be removed", folder.display());
+        ErrorInfo::new(ErrorCode::RuntimeFolder, message)
+            .with_cause(error.to_string())
+            .with_hint("remove the folder, or set LOCALCODER_HOME to another one")
+    })?;
+    Ok(folder)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixListener;
+
+    fn mode(path: &Path) -> u32 {
+        fs_err::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn sockets_left_behind_are_removed_and_the_folder_is_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let ipc = dir.path().join("ipc");
+        fs_err::create_dir(&ipc).unwrap();
+        fs_err::set_permissions(&ipc, PermissionsExt::from_mode(0o777)).unwrap();
+        drop(UnixListener::bind(ipc.join("left.sock")).unwrap());
+        fs_err::write(ipc.join("file"), "").unwrap();
+        assert_eq!(empty_ipc(dir.path()).unwrap(), ipc);
+        assert_eq!(mode(&ipc), 0o700);
+        assert!(!ipc.join("left.sock").exists() && ipc.join("file").exists());
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_sockets_folder_is_refused() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        drop(UnixListener::bind(other.path().join("kept.sock")).unwrap());
+        std::os::unix::fs::symlink(other.path(), dir.path().join("ipc")).unwrap();
+        assert_eq!(empty_ipc(dir.path()).unwrap_err().code, ErrorCode::RuntimeFolder);
+        assert!(other.path().join("kept.sock").exists());
+    }
+
+    /// A umask belongs to the whole process, so another one is asked.
+    #[test]
+    fn what_is_the_users_own_has_the_users_umask() {
+        const INSIDE: &str = "UMASK_TEST";
+        if std::env::var_os(INSIDE).is_some() {
+            localcoder_transport::private::close_umask();
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", "umask"]);
+            shell.status().unwrap();
+            restore_umask(&mut shell);
+            shell.status().unwrap();
+            return;
+        }
+        let name = "private::tests::what_is_the_users_own_has_the_users_umask";
+        let mut again = Command::new("/bin/sh");
+        again.args(["-c", r#"umask 013; exec "$0" --exact "$1" --nocapture"#]);
+        again.arg(std::env::current_exe().unwrap()).arg(name).env(INSIDE, "1");
+        let output = again.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("0077\n0013\n"), "{text}");
+    }
 
     #[test]
     fn a_private_file_replaces_an_open_one() {
@@ -40,6 +140,6 @@ mod tests {
         fs_err::write(&path, "old and longer").unwrap();
         write_private(&path, b"new").unwrap();
         assert_eq!(fs_err::read(&path).unwrap(), b"new");
-        assert_eq!(fs_err::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(mode(&path), 0o600);
     }
 }

@@ -1,12 +1,11 @@
-//! The editor server: VS Code's own server, run by the bundled Node.js. Starts it, learns its
-//! port from what it prints, keeps its output in the log with the token taken out, and ends it
-//! where it hangs.
+//! The editor server: VS Code's own server, run by the bundled Node.js. Starts it on a Unix socket
+//! in the private runtime folder, keeps its output in the log, and ends it where it hangs.
 //!
-//! Whether it is started again after a crash is the session's business.
+//! It asks nobody for a token: whoever gets to its socket has come through the front, or is a
+//! process of this user. Whether it is started again after a crash is the session's business.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -14,11 +13,9 @@ use std::time::{Duration, Instant};
 
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 
-use crate::Setup;
-use crate::address::Token;
-use crate::health;
 use crate::log::{LINE_BYTES_MAX, Log};
 use crate::process::Group;
+use crate::{Setup, environment, front, health};
 
 /// A cold start on a loaded machine with a slow disk takes some seconds.
 const START_TIME: Duration = Duration::from_secs(30);
@@ -27,73 +24,38 @@ const STOP_TIME: Duration = Duration::from_secs(3);
 /// How long a window that went away keeps its extension host. Long enough for a reload; without
 /// it the server waits for three hours, and the model's memory with it.
 const ABSENT_SECONDS: &str = "60";
-/// Printed once the socket listens, with the port that the system chose.
+/// Printed once the socket listens.
 const LISTENING: &str = "Extension host agent listening on ";
 /// Printed where it can't listen; the server stays alive then, doing nothing.
 const NOT_LISTENING: &str = "Error: listen ";
-/// Variables that must not reach the server: another VS Code's, where we are started from its
-/// terminal; what makes Node.js load code; and proxies, as nothing in the IDE calls out.
-const REMOVED_PREFIXES: [&str; 2] = ["VSCODE_", "ELECTRON_"];
-const REMOVED: &str = "NODE_OPTIONS";
-pub(crate) const PROXIES: [&str; 8] = [
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "ftp_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "FTP_PROXY",
-];
 
 /// A server that listens.
 #[derive(Debug)]
 pub(crate) struct Server {
     group: Group,
-    pub(crate) address: SocketAddr,
 }
 
 impl Server {
-    /// Starts the server at `wanted` (port 0: any) and waits until it listens. `on_end` is called
-    /// when it ends, whether told to or not; not where this returns an error. Where the port is
-    /// taken by another program, any other one will do as well.
+    /// Starts the server and waits until it listens. `on_end` is called when it ends, whether told
+    /// to or not; not where this returns an error.
     pub(crate) fn start(
         setup: &Setup,
-        wanted: SocketAddr,
-        token: &Token,
-        log: &Arc<Log>,
-        on_end: impl FnOnce(ExitStatus) + Clone + Send + 'static,
-    ) -> Result<Self, ErrorInfo> {
-        let taken = |error: &ErrorInfo| {
-            error.cause.as_ref().is_some_and(|cause| cause.contains("EADDRINUSE"))
-        };
-        match Self::start_once(setup, wanted, token, log, on_end.clone()) {
-            Err(error) if wanted.port() != 0 && taken(&error) => {
-                let any = SocketAddr::new(wanted.ip(), 0);
-                Self::start_once(setup, any, token, log, on_end)
-            }
-            started => started,
-        }
-    }
-
-    fn start_once(
-        setup: &Setup,
-        wanted: SocketAddr,
-        token: &Token,
         log: &Arc<Log>,
         on_end: impl FnOnce(ExitStatus) + Send + 'static,
     ) -> Result<Self, ErrorInfo> {
-        let command = command(setup, wanted)?;
-        let (sender, port) = mpsc::channel();
-        let (kept, redacting) = (Arc::clone(log), token.clone());
+        let socket = front::server_socket(&setup.runtime);
+        clear(&socket)?;
+        let command = command(setup, &socket)?;
+        let (sender, listens) = mpsc::channel();
+        let kept = Arc::clone(log);
         // Dropped where the start fails, so that its end is then nobody's news.
         let (started, is_started) = mpsc::sync_channel::<()>(1);
         let spawned = Group::spawn(
             command,
             move |child| {
                 let (out, err) = (child.stdout.take(), child.stderr.take());
-                spawn_reader(out, Arc::clone(&kept), redacting.clone(), sender.clone());
-                spawn_reader(err, kept, redacting, sender);
+                spawn_reader(out, Arc::clone(&kept), sender.clone());
+                spawn_reader(err, kept, sender);
             },
             move |status| {
                 if is_started.recv().is_ok() {
@@ -102,12 +64,11 @@ impl Server {
             },
         );
         let (group, ()) = spawned.map_err(|error| failed(log, error.to_string()))?;
-        match wait_for_port(&port, &group) {
-            Ok(port) => {
+        match wait_until_it_listens(&listens, &group) {
+            Ok(()) => {
                 let _ = started.send(());
-                let address = SocketAddr::new(wanted.ip(), port);
-                kill_when_hung(address, &group, log);
-                Ok(Self { group, address })
+                kill_when_hung(socket, &group, log);
+                Ok(Self { group })
             }
             Err(why) => {
                 group.kill();
@@ -124,10 +85,22 @@ impl Server {
     }
 }
 
+/// Takes away the socket of a server that is gone, where a new one would find it taken.
+fn clear(socket: &Path) -> Result<(), ErrorInfo> {
+    match fs_err::remove_file(socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ErrorInfo::new(
+            ErrorCode::RuntimeFolder,
+            format!("`{}` can't be taken away", socket.display()),
+        )
+        .with_cause(error.to_string())),
+        _ => Ok(()),
+    }
+}
+
 /// A server that hangs is made one that has ended, which the session knows what to do about.
-fn kill_when_hung(address: SocketAddr, group: &Group, log: &Arc<Log>) {
+fn kill_when_hung(socket: PathBuf, group: &Group, log: &Arc<Log>) {
     let log = Arc::clone(log);
-    health::watch(address, group.clone(), move |group| {
+    health::watch(socket, group.clone(), move |group| {
         tracing::warn!("the editor server hangs");
         log.line("[the editor server does not answer any more and is killed]");
         group.kill();
@@ -142,12 +115,7 @@ pub(crate) fn failed(log: &Log, cause: impl Into<String>) -> ErrorInfo {
         .with_action(ErrorAction::ShowLog)
 }
 
-/// Where the server reads its token from.
-pub(crate) fn token_file(setup: &Setup) -> PathBuf {
-    setup.runtime.join("ide.token")
-}
-
-fn command(setup: &Setup, wanted: SocketAddr) -> Result<Command, ErrorInfo> {
+fn command(setup: &Setup, socket: &Path) -> Result<Command, ErrorInfo> {
     for file in [&setup.node, &setup.server_main] {
         if !file.is_file() {
             let message = format!("the editor is not complete: `{}` is missing", file.display());
@@ -159,9 +127,9 @@ fn command(setup: &Setup, wanted: SocketAddr) -> Result<Command, ErrorInfo> {
     let mut command = Command::new(&setup.node);
     command
         .arg(&setup.server_main)
-        .args(["--host", &wanted.ip().to_string(), "--port", &wanted.port().to_string()])
-        .arg("--connection-token-file")
-        .arg(token_file(setup))
+        .arg("--socket-path")
+        .arg(socket)
+        .arg("--without-connection-token")
         .args(["--accept-server-license-terms", "--telemetry-level", "off"])
         .args(["--reconnection-grace-time", ABSENT_SECONDS])
         .arg("--server-data-dir")
@@ -173,13 +141,7 @@ fn command(setup: &Setup, wanted: SocketAddr) -> Result<Command, ErrorInfo> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        let foreign = REMOVED_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
-        if foreign || text == REMOVED || PROXIES.contains(&text.as_ref()) {
-            command.env_remove(&name);
-        }
-    }
+    environment::clean(&mut command);
     command.env("LOCALCODER_BIN", &setup.localcoder);
     if let Some(home) = &setup.home {
         command.env("LOCALCODER_HOME", home);
@@ -187,26 +149,22 @@ fn command(setup: &Setup, wanted: SocketAddr) -> Result<Command, ErrorInfo> {
     Ok(command)
 }
 
-/// Copies a stream to the log line by line, and the port to whoever waits for it.
+/// Copies a stream to the log line by line, and tells whoever waits that the server listens.
 fn spawn_reader(
     stream: Option<impl Read + Send + 'static>,
     log: Arc<Log>,
-    token: Token,
-    port: mpsc::Sender<Result<u16, String>>,
+    listens: mpsc::Sender<Result<(), String>>,
 ) {
     let Some(stream) = stream else { return };
     let read = move || {
         let mut reader = BufReader::new(stream);
         while let Ok(Some(line)) = read_line(&mut reader) {
-            let line = token.redact(&line);
             log.line(&line);
-            // Nobody listens any more once the server has started.
-            if let Some(number) = line.strip_prefix(LISTENING)
-                && let Ok(number) = number.trim().parse()
-            {
-                let _ = port.send(Ok(number));
+            // Nobody waits any more once the server has started.
+            if line.starts_with(LISTENING) {
+                let _ = listens.send(Ok(()));
             } else if line.contains(NOT_LISTENING) {
-                let _ = port.send(Err(line));
+                let _ = listens.send(Err(line));
             }
         }
     };
@@ -225,11 +183,14 @@ fn read_line(reader: &mut impl BufRead) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).trim_end().to_owned()))
 }
 
-fn wait_for_port(port: &mpsc::Receiver<Result<u16, String>>, group: &Group) -> Result<u16, String> {
+fn wait_until_it_listens(
+    listens: &mpsc::Receiver<Result<(), String>>,
+    group: &Group,
+) -> Result<(), String> {
     let deadline = Instant::now() + START_TIME;
     loop {
-        match port.recv_timeout(Duration::from_millis(100)) {
-            Ok(port) => return port,
+        match listens.recv_timeout(Duration::from_millis(100)) {
+            Ok(told) => return told,
             Err(mpsc::RecvTimeoutError::Timeout) if Instant::now() > deadline => {
                 return Err(format!("it did not listen within {} s", START_TIME.as_secs()));
             }

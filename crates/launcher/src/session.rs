@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::address::{Target, Token, folder_of, origin, revive, url_of};
+use crate::address::{Target, folder_of, query_of};
 use crate::budget::Budget;
 use crate::desktop::Desktop;
+use crate::front::{self, Front};
 use crate::instance::{Ask, Asked, Instance};
 use crate::log::Log;
 use crate::memory::Memory;
-use crate::private::write_private;
 use crate::private_folder;
-use crate::server::{Server, failed, token_file};
+use crate::server::{Server, failed};
 use crate::window::{self, Command};
 use crate::{Notice, Outcome, Setup};
 
@@ -64,7 +64,7 @@ struct Session<'a> {
     setup: &'a Setup,
     notice: &'a (dyn Fn(Notice) + Sync),
     events: mpsc::Sender<Event>,
-    token: Token,
+    front: Front,
     log: Arc<Log>,
     memory: Memory,
     /// `None` after it failed too often.
@@ -146,15 +146,16 @@ impl<'a> Session<'a> {
             })?;
         }
         private_folder(&setup.editor.join("window"))?;
-        let token = Token::random()?;
-        write_private(&token_file(setup), token.reveal().as_bytes())?;
+        let log = Arc::new(Log::open(setup.logs.join("editor-server.log")));
+        let server = front::server_socket(&setup.runtime);
+        let front = Front::open(server, setup.editor.join("state"), &log)?;
         Ok(Self {
             setup,
             notice,
             events,
-            token,
-            log: Arc::new(Log::open(setup.logs.join("editor-server.log"))),
-            memory: Memory::load(&setup.editor)?,
+            front,
+            log,
+            memory: Memory::load(&setup.editor),
             server: None,
             server_generation: 0,
             server_crashes: Budget::new(SERVER_RESTARTS, CRASH_TIME),
@@ -173,12 +174,7 @@ impl<'a> Session<'a> {
         self.server_generation += 1;
         let (generation, events) = (self.server_generation, self.events.clone());
         let on_end = move |status| drop(events.send(Event::ServerEnded { generation, status }));
-        let server =
-            Server::start(self.setup, self.memory.server(), &self.token, &self.log, on_end)?;
-        if server.address != self.memory.server() {
-            self.memory.keep_server(server.address);
-        }
-        self.server = Some(server);
+        self.server = Some(Server::start(self.setup, &self.log, on_end)?);
         Ok(())
     }
 
@@ -248,17 +244,18 @@ impl<'a> Session<'a> {
         if targets.is_empty() {
             targets.push(self.last_or_empty());
         }
-        let address = self.server.as_ref().map(|server| server.address);
-        let address = address.ok_or_else(|| failed(&self.log, "it ended too often"))?;
+        if self.server.is_none() {
+            return Err(failed(&self.log, "it ended too often"));
+        }
         if let Some(reason) = self.why_no_window(ask.browser) {
             self.in_browser = true;
-            let url = url_of(address, &self.token, &targets[0]);
+            let url = self.front.address(&targets[0].query())?;
             return Ok(Done::Address(Notice::Address { url, reason: reason.to_owned() }));
         }
         for target in &targets {
             match self.window_of(target) {
                 Some(window) if !ask.new_window => self.send(&Command::Focus { window })?,
-                _ => self.open_window(url_of(address, &self.token, target))?,
+                _ => self.open_window(&target.query())?,
             }
         }
         Ok(Done::Windows)
@@ -301,7 +298,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn open_window(&mut self, url: String) -> Result<(), ErrorInfo> {
+    fn open_window(&mut self, query: &str) -> Result<(), ErrorInfo> {
+        let url = self.front.address(query)?;
         self.send(&Command::Open { url: url.clone() })?;
         self.opening.push(url);
         Ok(())
@@ -311,10 +309,9 @@ impl<'a> Session<'a> {
         self.desktop_generation += 1;
         let generation = self.desktop_generation;
         let (events, ends) = (self.events.clone(), self.events.clone());
-        let origin = origin(self.memory.server());
         let desktop = Desktop::start(
             self.setup,
-            origin,
+            (self.front.origin(), self.front.refusing_proxy()),
             move |event| drop(events.send(Event::Window { generation, event })),
             move |status| drop(ends.send(Event::WindowsEnded { generation, status })),
         )?;
@@ -398,12 +395,9 @@ impl<'a> Session<'a> {
         self.reloading = None;
         let lost: Vec<String> =
             std::mem::take(&mut self.windows).into_values().chain(self.opening.drain(..)).collect();
-        let address = self.server.as_ref().map(|server| server.address);
-        if let Some(address) = address
-            && self.desktop_crashes.spend(Instant::now())
-        {
+        if self.server.is_some() && self.desktop_crashes.spend(Instant::now()) {
             for url in lost {
-                self.open_window(revive(&url, address, &self.token))?;
+                self.open_window(&query_of(&url))?;
             }
             (self.notice)(Notice::WindowsReopened);
             return Ok(());
@@ -429,16 +423,11 @@ impl<'a> Session<'a> {
         if let Some(server) = self.server.take() {
             server.stop();
         }
-        // Useless without its server, but a secret all the same.
-        let _ = fs_err::remove_file(token_file(self.setup));
+        let _ = fs_err::remove_file(front::server_socket(&self.setup.runtime));
     }
 }
 
-/// Whether two URLs differ in nothing but the token.
+/// Whether two URLs show the same, whatever they are opened with.
 fn same_page(a: &str, b: &str) -> bool {
-    let strip = |url: &str| -> Vec<String> {
-        let parts = url.split(['?', '&']);
-        parts.filter(|part| !part.starts_with("tkn=")).map(str::to_owned).collect()
-    };
-    strip(a) == strip(b)
+    query_of(a) == query_of(b)
 }

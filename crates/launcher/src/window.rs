@@ -1,7 +1,7 @@
 //! The messages between the launcher and `localcoder-desktop`: one JSON object a line, commands
 //! on the program's standard input and events on its standard output.
 //!
-//! Addresses travel here and nowhere else, because they hold the token: a command line or an
+//! Addresses travel here and nowhere else, because they hold a ticket: a command line or an
 //! environment can be read by other users. Both programs are shipped together, so there is no
 //! version in it.
 
@@ -20,8 +20,11 @@ pub enum Command {
     Start {
         /// Folder for cookies, page storage and the windows' size; private to the user.
         data: PathBuf,
-        /// `http://ADDRESS:PORT`: the only origin that is shown in a window.
+        /// `http://HOST:PORT`: the only origin that is shown in a window. Frames may show those of
+        /// hosts below it, too.
         origin: String,
+        /// The proxy for everything else. It refuses, so that nothing is even looked up.
+        proxy: String,
     },
     /// Open a new window.
     Open {
@@ -48,14 +51,14 @@ pub enum Event {
     Opened {
         /// Its number; not used again.
         window: u32,
-        /// Where it began, without the token.
+        /// Where it began, without the ticket.
         url: String,
     },
     /// A window shows another address, such as another folder.
     Moved {
         /// Its number.
         window: u32,
-        /// Where it is now, without the token.
+        /// Where it is now, without the ticket.
         url: String,
     },
     /// A page has been loaded.

@@ -11,29 +11,47 @@ use std::time::Duration;
 use support::{Fake, alive, until};
 
 #[test]
-fn the_token_is_on_no_command_line_and_in_no_environment_or_log() {
+fn the_ticket_is_on_no_command_line_and_in_no_environment_or_log() {
     let fake = Fake::new();
     let run = fake.open(&["project"]);
     let url = fake.opened_url(0);
-    let token = url.split_once("tkn=").unwrap().1.split('&').next().unwrap().to_owned();
-    assert_eq!(token.len(), 64);
-    assert!(url.starts_with("http://127.") && !url.starts_with("http://127.0.0."), "{url}");
+    let ticket = url.split_once("ticket=").unwrap().1.split('&').next().unwrap().to_owned();
+    assert_eq!(ticket.len(), 64);
+    assert!(url.contains(".localhost:") && !url.contains("//localhost"), "{url}");
     assert!(url.ends_with(&format!("&folder={}", fake.project().display())), "{url}");
+    let host = url.split("//").nth(1).unwrap().split('.').next().unwrap().to_owned();
     for pid in [run.pid(), fake.pid("server"), fake.pid("desktop")] {
         for file in ["cmdline", "environ"] {
             let bytes = std::fs::read(format!("/proc/{pid}/{file}")).unwrap();
-            assert!(!String::from_utf8_lossy(&bytes).contains(&token), "{file} of {pid}");
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains(&ticket) && !text.contains(&host), "{file} of {pid}");
         }
     }
-    let log = until("the log has the server's address", || {
-        fake.read("logs/editor-server.log").filter(|log| log.contains("Web UI"))
+    let log = until("the log has the server's words", || {
+        fake.read("logs/editor-server.log").filter(|log| log.contains("listening on"))
     });
-    assert!(log.contains("[token]") && !log.contains(&token), "{log}");
-    assert!(!run.output().contains(&token));
+    assert!(!log.contains(&ticket) && !log.contains(&host), "{log}");
+    assert!(!run.output().contains(&ticket));
     assert_eq!(fake.mode("runtime"), 0o700);
-    assert_eq!(fake.mode("runtime/ide.token"), 0o600);
     assert_eq!(fake.mode("runtime/ide.sock"), 0o600);
     assert_eq!(fake.mode("editor/window"), 0o700);
+}
+
+#[test]
+fn the_server_listens_in_the_private_folder_and_nowhere_else() {
+    let fake = Fake::new();
+    let _run = fake.open(&["project"]);
+    let first = fake.opened_url(0);
+    let arguments = fake.read("server.args").unwrap();
+    let socket = fake.home().join("runtime/web.sock");
+    assert!(arguments.contains(&format!("--socket-path {}", socket.display())), "{arguments}");
+    assert!(!arguments.contains("--port") && !arguments.contains("--host"), "{arguments}");
+    // A run has nothing in common with the one before, that anybody could wait for it with.
+    drop(_run);
+    let _next = fake.open(&["project"]);
+    let next = fake.opened_url(1);
+    let origin = |url: &str| url.split('/').nth(2).unwrap().to_owned();
+    assert_ne!(origin(&first).split(':').next(), origin(&next).split(':').next());
 }
 
 #[test]
@@ -46,6 +64,9 @@ fn the_server_gets_the_products_variables_and_none_of_another_editor_or_proxy() 
     assert!(has("LOCALCODER_BIN=/"), "{environment}");
     assert!(has(&format!("LOCALCODER_HOME={}", fake.home().display())));
     for name in ["VSCODE_IPC_HOOK=", "ELECTRON_RUN_AS_NODE=", "NODE_OPTIONS=", "http_proxy="] {
+        assert!(!has(name), "{name}");
+    }
+    for name in ["EXTENSIONS_GALLERY=", "CS_TELEMETRY_URL="] {
         assert!(!has(name), "{name}");
     }
     let desktop = fake.read("desktop.env").unwrap();
@@ -62,7 +83,7 @@ fn closing_the_last_window_ends_the_server_and_the_launcher() {
     assert_eq!(run.wait(), Some(0));
     assert!(run.output().contains("Closed"), "{}", run.output());
     until("the server and its child are gone", || (!alive(server) && !alive(child)).then_some(()));
-    assert!(fake.read("runtime/ide.token").is_none(), "the token file is removed");
+    assert!(fake.read("runtime/web.sock").is_none(), "its socket is removed");
 }
 
 #[test]
@@ -94,11 +115,11 @@ fn a_path_that_is_not_there_starts_nothing() {
 }
 
 #[test]
-fn a_server_that_dies_is_started_again_at_its_address_until_it_dies_too_often() {
+fn a_server_that_dies_is_started_again_behind_the_same_front_until_it_dies_too_often() {
     let fake = Fake::new();
     let mut run = fake.open(&["project"]);
-    fake.opened_url(0);
-    let address = fake.read("server.args").unwrap();
+    let url = fake.opened_url(0);
+    let origin = url.split("/open").next().unwrap().to_owned();
     let mut last = 0;
     for restarts in 1..=3 {
         last = fake.kill("server", last);
@@ -107,7 +128,7 @@ fn a_server_that_dies_is_started_again_at_its_address_until_it_dies_too_often() 
         });
         if restarts < 3 {
             let folder = format!("/come/{restarts}");
-            let url = format!("http://127.1.1.1:4711/?folder={folder}");
+            let url = format!("{origin}/0123/?folder={folder}");
             fake.say(&format!(r#"{{"event":"moved","window":1,"url":"{url}"}}"#));
             until("the event is handled", || {
                 fake.read("editor/launcher.json").filter(|memory| memory.contains(&folder))
@@ -119,9 +140,10 @@ fn a_server_that_dies_is_started_again_at_its_address_until_it_dies_too_often() 
     });
     let commands = fake.read("commands").unwrap();
     assert_eq!(commands.matches(r#"{"command":"reload"}"#).count(), 1, "only that one");
-    let again = fake.read("server.args").unwrap();
-    assert!(address.contains("--port 0") && again.contains("--port 4711"), "{again}");
-    assert_eq!(host(&address), host(&again));
+    let mut next = fake.open(&["other"]);
+    assert_eq!(next.wait(), Some(0), "{}", next.output());
+    assert!(fake.opened_url(1).starts_with(&origin), "{}", fake.opened_url(1));
+    fake.say(r#"{"event":"closed","window":2}"#);
     fake.kill("server", last);
     until("it is told", || run.output().contains("4 times in 5 minutes").then_some(()));
     assert!(alive(run.pid()), "the windows stay for unsaved text to be copied");
@@ -129,16 +151,12 @@ fn a_server_that_dies_is_started_again_at_its_address_until_it_dies_too_often() 
     assert_eq!(run.wait(), Some(40), "{}", run.output());
 }
 
-fn host(arguments: &str) -> &str {
-    arguments.split_once("--host ").unwrap().1.split(' ').next().unwrap()
-}
-
 #[test]
 fn windows_that_die_are_opened_again_once() {
     let fake = Fake::new();
     let mut run = fake.open(&["project"]);
     fake.opened_url(0);
-    fake.say(r#"{"event":"moved","window":1,"url":"http://127.1.1.1:4711/?folder=/moved/to"}"#);
+    fake.say(r#"{"event":"moved","window":1,"url":"http://a.localhost:1/2/?folder=/moved/to"}"#);
     until("the event is handled", || {
         fake.read("editor/launcher.json").filter(|memory| memory.contains("/moved/to"))
     });
@@ -187,28 +205,14 @@ fn a_server_that_does_not_start_is_an_error_with_its_last_words() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_changed() {
-    let fake = Fake::new();
-    fake.write("editor/launcher.json", r#"{"address":"127.3.3.3","port":4712}"#);
-    fake.server(
-        "case \"$*\" in *'--port 4712'*) echo 'Error: listen EADDRINUSE: address already in use' \
-         >&2; sleep 600;; esac; echo 'Extension host agent listening on 4713'; sleep 600",
-    );
-    let _run = fake.open(&["project"]);
-    assert!(fake.opened_url(0).starts_with("http://127.3.3.3:4713/"));
-    let memory = fake.read("editor/launcher.json").unwrap();
-    assert!(memory.contains("4713"), "{memory}");
-}
-
-#[test]
 fn without_a_display_the_address_is_told_and_the_server_runs_until_ctrl_c() {
     let fake = Fake::new();
     let mut run = fake.open_without_display(&["project"]);
     let output = until("the address is told", || {
         let output = run.output();
-        output.contains("http://127.").then_some(output)
+        output.contains(".localhost:").then_some(output)
     });
-    assert!(output.contains("no display") && output.contains("tkn="), "{output}");
+    assert!(output.contains("no display") && output.contains("/open?ticket="), "{output}");
     // Another start gets the address too.
     let mut second = fake.open(&["--browser", "other"]);
     assert_eq!(second.wait(), Some(0));

@@ -1,7 +1,7 @@
 // What a page does when the editor server that it talked to is gone. The launcher starts another
 // one, which knows nothing of this page, so the page has to be loaded again. What the user has
-// typed lives in the page only, until it is backed up; what is not yet, is kept in the page's own
-// storage over the reload and put among the backups before the editor looks for them.
+// typed lives in the page only, until it is backed up; what is not yet, is kept by the launcher
+// (state.js) over the reload and put among the backups before the editor looks for them.
 //
 // The places in the bundle that call this are edits in overlay.json.
 (function () {
@@ -15,37 +15,20 @@
 	const SERVER_MS = 20_000;
 	const ASK_EVERY_MS = 200;
 	const ANSWER_MS = 2_000;
-	// The page loads even where its storage is stuck.
+	// The page loads even where the launcher does not answer.
 	const STORAGE_MS = 3_000;
 
 	const rest = ms => new Promise(resolve => setTimeout(resolve, ms));
-	const done = request => new Promise((resolve, reject) => {
-		request.onsuccess = () => resolve(request.result);
-		request.onerror = () => reject(request.error);
-	});
 	const within = (ms, promise) => Promise.race([
 		promise,
-		rest(ms).then(() => { throw new Error('the storage of the page does not answer'); }),
+		rest(ms).then(() => { throw new Error('what the page keeps does not answer'); }),
 	]);
 
 	let opened;
-	const database = () => opened ??= (() => {
-		const request = indexedDB.open(DATABASE, 1);
-		request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: 'path' });
-		return done(request);
-	})();
+	const database = () => opened ??= globalThis.localcoderState.open(DATABASE);
 
 	/** Runs one transaction to its end. */
-	async function stored(mode, body) {
-		const transaction = (await database()).transaction(STORE, mode);
-		const ended = new Promise((resolve, reject) => {
-			transaction.oncomplete = resolve;
-			transaction.onabort = () => reject(transaction.error);
-		});
-		const result = body(transaction.objectStore(STORE));
-		await ended;
-		return result?.result;
-	}
+	const stored = async (mode, body) => (await database()).runInTransaction(STORE, mode, body);
 
 	/** The bytes of what the editor writes: a buffer, something to read or a stream. */
 	async function bytesOf(content) {
@@ -81,8 +64,8 @@
 			return;
 		}
 		const writeFile = async (resource, content) => {
-			const record = { path: resource.path, bytes: await bytesOf(content) };
-			await stored('readwrite', store => { store.put(record); });
+			const bytes = await bytesOf(content);
+			await stored('readwrite', store => store.put(bytes, resource.path));
 		};
 		const resolve = () => Promise.reject(new Error('nothing is backed up here'));
 		for (const copy of tracker.workingCopyService.modifiedWorkingCopies) {
@@ -108,7 +91,7 @@
 		const until = Date.now() + SERVER_MS;
 		do {
 			try {
-				const answer = await fetch('/version', { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) });
+				const answer = await fetch('version', { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) });
 				if (answer.ok) {
 					return true;
 				}
@@ -140,7 +123,7 @@
 			away = false;
 			kept.clear();
 			await keeping;
-			await stored('readwrite', store => { store.clear(); }).catch(() => undefined);
+			await stored('readwrite', store => store.clear()).catch(() => undefined);
 		},
 		/** No server knows this page any more. Whether it can be loaded again now. */
 		async ready() {
@@ -157,10 +140,11 @@
 		/** Puts what was kept among the backups of a window. `wrap` makes the editor's buffer. */
 		async putBack(home, fileService, wrap) {
 			const restore = async () => {
-				const records = await stored('readonly', store => store.getAll()) ?? [];
-				for (const { path, bytes } of records.filter(record => record.path.startsWith(`${home.path}/`))) {
+				const paths = await stored('readonly', store => store.getAllKeys());
+				for (const path of paths.filter(path => path.startsWith(`${home.path}/`))) {
+					const bytes = await stored('readonly', store => store.get(path));
 					await fileService.writeFile(home.with({ path }), wrap(bytes), { atomic: { postfix: '.part' } });
-					await stored('readwrite', store => { store.delete(path); });
+					await stored('readwrite', store => store.delete(path));
 				}
 			};
 			await within(STORAGE_MS, restore()).catch(error => {

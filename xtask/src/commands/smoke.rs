@@ -112,7 +112,7 @@ impl Session {
         let address = loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = self.lines.recv_timeout(left).context("the IDE told no address")?;
-            report::line(format!("   {}", without_token(&line)));
+            report::line(format!("   {}", without_ticket(&line)));
             if let Some(at) = line.find("http://") {
                 break line[at..].trim().to_owned();
             }
@@ -136,7 +136,7 @@ impl Session {
         let deadline = Instant::now() + REPORT_DEADLINE;
         loop {
             for line in self.lines.try_iter() {
-                report::line(format!("   {}", without_token(&line)));
+                report::line(format!("   {}", without_ticket(&line)));
             }
             // A report that is not whole yet is not JSON yet.
             if let Ok(text) = std::fs::read_to_string(&self.report)
@@ -201,7 +201,7 @@ fn show_end(path: &Path) {
     }
     report::line(format!("── end of {}", path.display()));
     for line in &lines[lines.len().saturating_sub(20)..] {
-        report::line(without_token(line));
+        report::line(without_ticket(line));
     }
 }
 
@@ -217,10 +217,10 @@ fn forward(stream: Option<impl Read + Send + 'static>, sender: mpsc::Sender<Stri
     });
 }
 
-/// A line fit to be shown: the private token of an address is taken out.
-fn without_token(line: &str) -> String {
-    let Some(at) = line.find("tkn=") else { return line.to_owned() };
-    let (start, rest) = line.split_at(at + 4);
+/// A line fit to be shown: the ticket of an address is taken out.
+fn without_ticket(line: &str) -> String {
+    let Some(at) = line.find("ticket=") else { return line.to_owned() };
+    let (start, rest) = line.split_at(at + "ticket=".len());
     let end = rest.find(['&', ' ', '"']).unwrap_or(rest.len());
     format!("{start}…{}", &rest[end..])
 }
@@ -271,9 +271,9 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_not_shown() {
-        let shown = without_token("open http://127.0.0.1:1/?tkn=secret&folder=/x now");
-        assert_eq!(shown, "open http://127.0.0.1:1/?tkn=…&folder=/x now");
+    fn tickets_are_not_shown() {
+        let shown = without_ticket("open http://a.localhost:1/open?ticket=secret&folder=/x now");
+        assert_eq!(shown, "open http://a.localhost:1/open?ticket=…&folder=/x now");
     }
 
     #[test]

@@ -5,8 +5,9 @@ use gtk::prelude::*;
 use tao::platform::unix::WindowExtUnix;
 use tao::window::Window;
 use webkit2gtk::{
-    NavigationPolicyDecision, NavigationPolicyDecisionExt, PermissionRequestExt, PolicyDecisionExt,
-    PolicyDecisionType, SettingsExt, URIRequestExt, WebViewExt,
+    NavigationPolicyDecision, NavigationPolicyDecisionExt, NetworkProxyMode, NetworkProxySettings,
+    PermissionRequestExt, PolicyDecisionExt, PolicyDecisionType, SettingsExt, URIRequestExt,
+    WebContextExt, WebViewExt, WebsiteDataManagerExt,
 };
 use wry::{
     NewWindowFeatures, NewWindowResponse, WebView, WebViewBuilder, WebViewBuilderExtUnix,
@@ -35,6 +36,19 @@ pub(crate) fn write_clipboard(text: &str) {
 pub(crate) fn build(builder: WebViewBuilder<'_>, window: &Window) -> wry::Result<WebView> {
     let container = window.default_vbox().ok_or(wry::Error::InitScriptError)?;
     builder.build_gtk(container)
+}
+
+/// Has WebKit ask a proxy for everything that is not the editor's; it refuses, so that nothing is
+/// looked up or connected to, whatever a page tries. Before the first page is loaded.
+pub(crate) fn refuse_all_but(view: &WebView, origin: &str, proxy: &str) {
+    let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    // Stands for the hosts below it, too: those of webviews.
+    let mut settings = NetworkProxySettings::new(Some(proxy), &[host]);
+    let manager = view.webview().context().and_then(|context| context.website_data_manager());
+    if let Some(manager) = manager {
+        manager.set_network_proxy_settings(NetworkProxyMode::Custom, Some(&mut settings));
+    }
 }
 
 /// Tells of what the builder has no handler for.

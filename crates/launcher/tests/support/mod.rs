@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 /// Writes its pids, arguments and environment down, says what VS Code's server says, and stays.
 const SERVER: &str = r#"
 sleep 600 & echo $! > "$FAKE/server-child.pid"
-port=4711
-echo "Extension host agent listening on $port"
-while [ "$1" != --connection-token-file ]; do shift; done
-echo "Web UI available at http://localhost:$port?tkn=$(cat "$2")"
+while [ "$1" != --socket-path ]; do shift; done
+: > "$2"
+echo "Extension host agent listening on $2"
 sleep 600"#;
 
 /// Writes commands down, reports each window it is asked for, and says what the test wants.
@@ -28,7 +27,7 @@ while read -r line; do
   case "$line" in
     *'"open"'*)
       window=$((window + 1))
-      url=$(echo "$line" | sed 's/.*"url":"//; s/".*//; s/tkn=[0-9a-f]*&//')
+      url=$(echo "$line" | sed 's/.*"url":"//; s/".*//; s/ticket=[0-9a-f]*&//')
       echo "{\"event\":\"opened\",\"window\":$window,\"url\":\"$url\"}" ;;
   esac
   echo "$line" >> "$FAKE/commands"
@@ -123,6 +122,8 @@ impl Fake {
             .env("VSCODE_IPC_HOOK", "/another/editor")
             .env("ELECTRON_RUN_AS_NODE", "1")
             .env("NODE_OPTIONS", "--require /some/where.js")
+            .env("EXTENSIONS_GALLERY", r#"{"serviceUrl":"https://example.org"}"#)
+            .env("CS_TELEMETRY_URL", "https://example.org")
             .env("http_proxy", "http://proxy.invalid:1")
             .stdin(Stdio::null())
             .stdout(output.reopen().unwrap())

@@ -1,0 +1,59 @@
+//! What the editor server and the window program must not find in their environment, however they
+//! are started. Everything else is the user's and stays: terminals in the editor inherit it.
+
+use std::process::Command;
+
+/// Of another VS Code, where we are started from its terminal, and of code-server.
+const PREFIXES: [&str; 3] = ["VSCODE_", "ELECTRON_", "CS_"];
+
+/// Single ones.
+const NAMES: [&str; 3] = [
+    // Makes Node.js load code.
+    "NODE_OPTIONS",
+    // Would be taken for the address of an extension gallery.
+    "EXTENSIONS_GALLERY",
+    // Changes what the server's own program loads.
+    "NODE_REPL_EXTERNAL_MODULE",
+];
+
+/// Nothing in the IDE calls out; WebKit would send even the loopback address to a proxy.
+pub(crate) const PROXIES: [&str; 8] = [
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "ftp_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "FTP_PROXY",
+];
+
+/// Takes them out.
+pub(crate) fn clean(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if is_foreign(&name.to_string_lossy()) {
+            command.env_remove(&name);
+        }
+    }
+}
+
+fn is_foreign(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || NAMES.contains(&name)
+        || PROXIES.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_redirects_the_editor_goes_and_what_is_the_users_stays() {
+        for name in ["EXTENSIONS_GALLERY", "CS_TELEMETRY_URL", "VSCODE_PROXY_URI", "https_proxy"] {
+            assert!(is_foreign(name), "{name}");
+        }
+        for name in ["PATH", "NODE_PATH", "TMPDIR", "XDG_RUNTIME_DIR", "NO_PROXY", "CSX"] {
+            assert!(!is_foreign(name), "{name}");
+        }
+    }
+}

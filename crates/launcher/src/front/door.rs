@@ -1,0 +1,187 @@
+//! Who is in: the run's random names, the tickets that open a session once, and the sessions. No
+//! I/O but random bytes. What a request must look like is `gate`'s business.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+
+/// Tickets that nobody has used yet, and sessions; the oldest go. Each window uses one of each.
+const KEPT_MAX: usize = 64;
+/// How long an address may lie about before it is used, as when it is pasted into a browser.
+const TICKET_TIME: Duration = Duration::from_secs(15 * 60);
+
+/// Name of the session's cookie.
+pub(super) const COOKIE: &str = "localcoder-session";
+
+/// Random bytes as hexadecimal digits. It has no `Debug`, so that no log can print it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Secret(String);
+
+impl Secret {
+    /// # Errors
+    /// Where the system has no random numbers.
+    pub(super) fn random(bytes: usize) -> Result<Self, ErrorInfo> {
+        use std::fmt::Write as _;
+        let mut buffer = vec![0_u8; bytes];
+        getrandom::fill(&mut buffer).map_err(|error| {
+            ErrorInfo::new(ErrorCode::Internal, "the system gave no random numbers")
+                .with_cause(error.to_string())
+        })?;
+        Ok(Self(buffer.iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a String takes everything");
+            text
+        })))
+    }
+
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// In a time that does not depend on where the texts begin to differ.
+    pub(super) fn is(&self, text: &str) -> bool {
+        let (ours, theirs) = (self.0.as_bytes(), text.as_bytes());
+        ours.len() == theirs.len()
+            && ours.iter().zip(theirs).fold(0, |seen, (a, b)| seen | (a ^ b)) == 0
+    }
+}
+
+struct Ticket {
+    secret: Secret,
+    until: Instant,
+}
+
+/// See the module.
+pub(super) struct Door {
+    /// `HOST:PORT` of the editor, with a random name under `localhost`: browsers look such names
+    /// up nowhere. Cookies and page storage of other local servers are not shared with it, and
+    /// what a page of an earlier run has left behind belongs to another name.
+    authority: String,
+    /// First part of every path of the editor. A cookie goes to all ports of its host, but only to
+    /// this path, which nobody else knows.
+    path: Secret,
+    /// The same for the frames of webviews, which must not know the editor's.
+    frames: Secret,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    tickets: VecDeque<Ticket>,
+    sessions: VecDeque<Secret>,
+}
+
+impl Door {
+    /// # Errors
+    /// Where the system has no random numbers.
+    pub(super) fn new(host: &Secret, port: u16) -> Result<Self, ErrorInfo> {
+        Ok(Self {
+            authority: format!("{}.localhost:{port}", host.reveal()),
+            path: Secret::random(16)?,
+            frames: Secret::random(16)?,
+            state: Mutex::default(),
+        })
+    }
+
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    pub(super) fn path(&self) -> &Secret {
+        &self.path
+    }
+
+    pub(super) fn frames(&self) -> &Secret {
+        &self.frames
+    }
+
+    /// A new ticket; it opens one session.
+    ///
+    /// # Errors
+    /// Where the system has no random numbers.
+    pub(super) fn issue(&self, now: Instant) -> Result<Secret, ErrorInfo> {
+        let secret = Secret::random(32)?;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.tickets.push_back(Ticket { secret: secret.clone(), until: now + TICKET_TIME });
+        if state.tickets.len() > KEPT_MAX {
+            state.tickets.pop_front();
+        }
+        Ok(secret)
+    }
+
+    /// Takes a ticket for a new session. `None` where there is no such ticket (any more).
+    ///
+    /// # Errors
+    /// Where the system has no random numbers.
+    pub(super) fn exchange(&self, ticket: &str, now: Instant) -> Result<Option<Secret>, ErrorInfo> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.tickets.retain(|ticket| ticket.until > now);
+        let Some(index) = state.tickets.iter().position(|it| it.secret.is(ticket)) else {
+            return Ok(None);
+        };
+        let session = Secret::random(32)?;
+        state.tickets.remove(index);
+        state.sessions.push_back(session.clone());
+        if state.sessions.len() > KEPT_MAX {
+            state.sessions.pop_front();
+        }
+        Ok(Some(session))
+    }
+
+    /// Whether a `Cookie` header names a session that is open.
+    pub(super) fn knows(&self, cookies: &str) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        cookie::Cookie::split_parse(cookies)
+            .filter_map(Result::ok)
+            // There may be another of the name: a subdomain can set one for us.
+            .filter(|cookie| cookie.name() == COOKIE)
+            .any(|cookie| state.sessions.iter().any(|session| session.is(cookie.value())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn door() -> Door {
+        Door::new(&Secret::random(16).unwrap(), 4711).unwrap()
+    }
+
+    #[test]
+    fn a_ticket_opens_one_session_and_only_once() {
+        let (door, now) = (door(), Instant::now());
+        let ticket = door.issue(now).unwrap();
+        assert_eq!(ticket.reveal().len(), 64);
+        let session = door.exchange(ticket.reveal(), now).unwrap().unwrap();
+        assert!(door.exchange(ticket.reveal(), now).unwrap().is_none());
+        assert!(door.knows(&format!("a=b; {COOKIE}={}", session.reveal())));
+        for cookies in ["", "a=b", &format!("{COOKIE}={}", ticket.reveal()), COOKIE] {
+            assert!(!door.knows(cookies), "{cookies}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_that_lies_about_goes_stale() {
+        let (door, now) = (door(), Instant::now());
+        let ticket = door.issue(now).unwrap();
+        assert!(door.exchange(ticket.reveal(), now + TICKET_TIME).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_cookie_that_somebody_else_has_set_beside_ours_keeps_nobody_out() {
+        let (door, now) = (door(), Instant::now());
+        let ticket = door.issue(now).unwrap();
+        let session = door.exchange(ticket.reveal(), now).unwrap().unwrap();
+        let cookies = format!("{COOKIE}=planted; {COOKIE}={}", session.reveal());
+        assert!(door.knows(&cookies));
+    }
+
+    #[test]
+    fn no_two_runs_have_a_name_in_common() {
+        let (one, other) = (door(), door());
+        assert_ne!(one.authority(), other.authority());
+        assert!(!one.path().is(other.path().reveal()));
+        assert!(!one.path().is(one.frames().reveal()));
+    }
+}

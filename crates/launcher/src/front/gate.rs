@@ -1,0 +1,361 @@
+//! What a request must look like to be passed on: host, token, origin, method and path. Pure; the
+//! front asks it before anything reaches the editor server, and answers nothing where it says so.
+
+use std::time::Instant;
+
+use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::http::request::Parts;
+use hyper::{Method, Uri};
+
+use super::door::Door;
+
+/// The only files of the editor server that a webview's own origin has.
+const FRAME_FILES: [&str; 3] = ["index.html", "fake.html", "service-worker.js"];
+/// Length of the name that VS Code gives a webview's origin: a SHA-256 to the base 32.
+const FRAME_NAME_BYTES: usize = 52;
+/// What the page asks the editor server for, beside its numbered folder of files. Not in it: what
+/// keeps the server from ending, and what it would fetch from an extension gallery.
+const SERVER_PATHS: [&str; 4] = ["/", "/version", "/vscode-remote-resource", "/callback"];
+
+/// A request that is passed on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// A ticket to be exchanged, and the rest of the query.
+    Open {
+        /// As it was sent.
+        ticket: String,
+        /// What the window shows.
+        query: String,
+    },
+    /// For the editor server: path and query.
+    Server(String),
+    /// The same, and the connection becomes a WebSocket.
+    Socket(String),
+    /// What the page keeps, read or written, under this name.
+    State(String),
+    /// A file for the frame of a webview.
+    Frame(&'static str),
+}
+
+/// A request that is not.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The connection is closed without a word: it is not for us, or not from whom it should be.
+    Silent,
+    /// A browser loads addresses ahead that its user may never open; that must not use a ticket up.
+    Ahead,
+    /// It knows the address and has no session.
+    NoSession,
+    /// It is let in and asks for what there is not.
+    NotThere,
+}
+
+/// Judges a request by its head.
+pub(super) fn judge(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
+    // A proxy would be asked like that; the native window's own requests end here.
+    if request.uri.authority().is_some() || request.method == Method::CONNECT {
+        return Err(Refusal::Silent);
+    }
+    let host = only(&request.headers, header::HOST).ok_or(Refusal::Silent)?;
+    if host == door.authority() {
+        return editor(request, door);
+    }
+    let name = host.strip_suffix(door.authority()).and_then(|name| name.strip_suffix('.'));
+    match name {
+        Some(name) if is_frame_name(name) => frame(request, door, host),
+        _ => Err(Refusal::Silent),
+    }
+}
+
+fn editor(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
+    let (path, query) = (request.uri.path(), request.uri.query().unwrap_or_default());
+    let site = only(&request.headers, SEC_FETCH_SITE);
+    let origin = Origin::of(&request.headers, door.authority());
+    if path == "/open" {
+        return open(request, query, origin);
+    }
+    let (first, rest) = split(path).ok_or(Refusal::Silent)?;
+    if !door.path().is(first) || origin == Origin::Other {
+        return Err(Refusal::Silent);
+    }
+    let cookies = only(&request.headers, header::COOKIE).unwrap_or_default();
+    if !door.knows(cookies) {
+        return Err(Refusal::NoSession);
+    }
+    // Absent in older browsers; a page of another site has no cookie there either.
+    if !matches!(site, None | Some("same-origin" | "none")) {
+        return Err(Refusal::Silent);
+    }
+    if let Some(name) = rest.strip_prefix("/-/state/") {
+        let method = [Method::GET, Method::POST].contains(&request.method);
+        let allowed = method && is_state_name(name);
+        return if allowed { Ok(Pass::State(name.to_owned())) } else { Err(Refusal::NotThere) };
+    }
+    let known = SERVER_PATHS.contains(&rest) || is_server_folder(rest);
+    if ![Method::GET, Method::HEAD].contains(&request.method) || !known {
+        return Err(Refusal::NotThere);
+    }
+    let passed = with_query(rest, &request.uri);
+    if !request.headers.contains_key(header::UPGRADE) {
+        return Ok(Pass::Server(passed));
+    }
+    // Browsers name the page that opens a WebSocket, always.
+    if origin != Origin::Own { Err(Refusal::Silent) } else { Ok(Pass::Socket(passed)) }
+}
+
+fn open(request: &Parts, query: &str, origin: Origin) -> Result<Pass, Refusal> {
+    let purpose = only(&request.headers, SEC_PURPOSE).or(only(&request.headers, PURPOSE));
+    if purpose.is_some_and(|purpose| purpose.contains("prefetch")) {
+        return Err(Refusal::Ahead);
+    }
+    if request.method != Method::GET || origin != Origin::None {
+        return Err(Refusal::Silent);
+    }
+    let mut parts: Vec<&str> = query.split('&').collect();
+    let index = parts.iter().position(|part| part.starts_with("ticket="));
+    let ticket = parts.remove(index.ok_or(Refusal::Silent)?);
+    Ok(Pass::Open { ticket: ticket["ticket=".len()..].to_owned(), query: parts.join("&") })
+}
+
+fn frame(request: &Parts, door: &Door, host: &str) -> Result<Pass, Refusal> {
+    let (first, rest) = split(request.uri.path()).ok_or(Refusal::Silent)?;
+    let site = only(&request.headers, SEC_FETCH_SITE);
+    let good = door.frames().is(first)
+        && Origin::of(&request.headers, host) != Origin::Other
+        && [Method::GET, Method::HEAD].contains(&request.method)
+        && matches!(site, None | Some("same-origin" | "same-site"));
+    let file = FRAME_FILES.iter().find(|file| rest.strip_prefix('/') == Some(file));
+    file.filter(|_| good).map(|file| Pass::Frame(file)).ok_or(Refusal::Silent)
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_PURPOSE: HeaderName = HeaderName::from_static("sec-purpose");
+const PURPOSE: HeaderName = HeaderName::from_static("purpose");
+
+/// Whose page sends a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// It does not say.
+    None,
+    /// One of this host and port.
+    Own,
+    /// Any other.
+    Other,
+}
+
+impl Origin {
+    fn of(headers: &HeaderMap, authority: &str) -> Self {
+        if !headers.contains_key(header::ORIGIN) {
+            return Self::None;
+        }
+        let named = only(headers, header::ORIGIN);
+        let own = named.and_then(|named| named.strip_prefix("http://")) == Some(authority);
+        if own { Self::Own } else { Self::Other }
+    }
+}
+
+/// The value of a header that is there once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// `/first/rest` in its first part and `/rest`.
+fn split(path: &str) -> Option<(&str, &str)> {
+    let path = path.strip_prefix('/')?;
+    Some(path.split_at(path.find('/')?))
+}
+
+fn with_query(path: &str, uri: &Uri) -> String {
+    uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"))
+}
+
+/// `/stable-COMMIT`, and what is below it.
+fn is_server_folder(path: &str) -> bool {
+    let first = path.get(1..).unwrap_or_default().split('/').next().unwrap_or_default();
+    let Some((quality, commit)) = first.split_once('-') else { return false };
+    !quality.is_empty()
+        && quality.bytes().all(|byte| byte.is_ascii_lowercase())
+        && !commit.is_empty()
+        && commit.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_frame_name(name: &str) -> bool {
+    name.len() == FRAME_NAME_BYTES && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'v'))
+}
+
+fn is_state_name(name: &str) -> bool {
+    (1..=80).contains(&name.len())
+        && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'-'))
+}
+
+/// Exchanges a ticket that [`judge`] has found; `None` where it opens nothing.
+pub(super) fn exchange(door: &Door, ticket: &str) -> Option<super::door::Secret> {
+    door.exchange(ticket, Instant::now()).ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::super::door::{COOKIE, Secret};
+    use super::*;
+
+    struct Case {
+        door: Door,
+        cookie: String,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let door = Door::new(&Secret::random(16).unwrap(), 4711).unwrap();
+            let ticket = door.issue(Instant::now()).unwrap();
+            let session = door.exchange(ticket.reveal(), Instant::now()).unwrap().unwrap();
+            let cookie = format!("{COOKIE}={}", session.reveal());
+            Self { door, cookie }
+        }
+
+        fn path(&self, rest: &str) -> String {
+            format!("/{}{rest}", self.door.path().reveal())
+        }
+
+        fn origin(&self) -> String {
+            format!("http://{}", self.door.authority())
+        }
+
+        /// Judges a request that would pass, with some headers changed; an empty one is left out.
+        fn ask(&self, method: &str, uri: &str, changed: &[(&str, &str)]) -> Result<Pass, Refusal> {
+            let mut headers = vec![
+                ("host", self.door.authority().to_owned()),
+                ("cookie", self.cookie.clone()),
+                ("sec-fetch-site", "same-origin".to_owned()),
+            ];
+            for (name, value) in changed {
+                headers.retain(|(other, _)| other != name);
+                if !value.is_empty() {
+                    headers.push((name, (*value).to_owned()));
+                }
+            }
+            let mut request = Request::builder().method(method).uri(uri);
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            judge(&request.body(()).unwrap().into_parts().0, &self.door)
+        }
+    }
+
+    #[test]
+    fn the_pages_own_requests_pass() {
+        let case = Case::new();
+        for path in
+            ["/", "/?folder=/a", "/version", "/stable-53c2f3/static/out/a.js", "/stable-53c2f3"]
+        {
+            let passed = case.ask("GET", &case.path(path), &[]);
+            assert_eq!(passed, Ok(Pass::Server(path.to_owned())));
+        }
+        let typed = case.ask("GET", &case.path("/"), &[("sec-fetch-site", "none")]);
+        assert_eq!(typed, Ok(Pass::Server("/".to_owned())));
+        let old_browser = case.ask("GET", &case.path("/"), &[("sec-fetch-site", "")]);
+        assert_eq!(old_browser, Ok(Pass::Server("/".to_owned())));
+        let socket = [("upgrade", "websocket"), ("origin", &*case.origin())];
+        let passed = case.ask("GET", &case.path("/stable-1?a=b"), &socket);
+        assert_eq!(passed, Ok(Pass::Socket("/stable-1?a=b".to_owned())));
+        let state = case.ask("POST", &case.path("/-/state/global"), &[("origin", &case.origin())]);
+        assert_eq!(state, Ok(Pass::State("global".to_owned())));
+    }
+
+    #[test]
+    fn another_host_origin_or_site_gets_no_answer() {
+        let case = Case::new();
+        let uri = case.path("/");
+        let port = case.door.authority().replace("4711", "4712");
+        let below = format!("x.{}", case.door.authority());
+        for host in ["127.0.0.1:4711", "localhost:4711", &port, &below, ""] {
+            assert_eq!(case.ask("GET", &uri, &[("host", host)]), Err(Refusal::Silent), "{host}");
+        }
+        let webview = format!("http://{}.{}", "0".repeat(52), case.door.authority());
+        for origin in ["null", "http://example.org", &format!("http://{port}"), &webview] {
+            let refused = case.ask("GET", &uri, &[("origin", origin)]);
+            assert_eq!(refused, Err(Refusal::Silent), "{origin}");
+        }
+        for site in ["cross-site", "same-site"] {
+            let refused = case.ask("GET", &uri, &[("sec-fetch-site", site)]);
+            assert_eq!(refused, Err(Refusal::Silent), "{site}");
+        }
+    }
+
+    #[test]
+    fn a_websocket_needs_the_session_and_the_page_that_opens_it() {
+        let case = Case::new();
+        let (uri, own) = (case.path("/stable-1"), case.origin());
+        let upgrade = ("upgrade", "websocket");
+        assert_eq!(case.ask("GET", &uri, &[upgrade]), Err(Refusal::Silent));
+        let foreign = [upgrade, ("origin", "http://example.org")];
+        assert_eq!(case.ask("GET", &uri, &foreign), Err(Refusal::Silent));
+        let none = [upgrade, ("origin", &*own), ("cookie", "")];
+        assert_eq!(case.ask("GET", &uri, &none), Err(Refusal::NoSession));
+    }
+
+    #[test]
+    fn without_the_path_there_is_no_answer_and_without_the_session_a_hint_only() {
+        let case = Case::new();
+        for path in ["/", "/version", "/?tkn=1", "/open", "/0123456789abcdef0123456789abcdef/"] {
+            assert_eq!(case.ask("GET", path, &[]), Err(Refusal::Silent), "{path}");
+        }
+        let refused = case.ask("GET", &case.path("/"), &[("cookie", "")]);
+        assert_eq!(refused, Err(Refusal::NoSession));
+    }
+
+    #[test]
+    fn only_what_the_page_needs_of_the_server_is_there() {
+        let case = Case::new();
+        for path in ["/delay-shutdown", "/web-extension-resource/x", "/..", "/-", "/proxy/80/"] {
+            assert_eq!(case.ask("GET", &case.path(path), &[]), Err(Refusal::NotThere), "{path}");
+        }
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
+            assert_eq!(case.ask(method, &case.path("/"), &[]), Err(Refusal::NotThere), "{method}");
+        }
+        for name in ["", "../x", "A", &"x".repeat(81)] {
+            let uri = case.path(&format!("/-/state/{name}"));
+            assert_eq!(case.ask("GET", &uri, &[]), Err(Refusal::NotThere), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_is_read_wherever_it_stands_and_not_used_up_ahead() {
+        let case = Case::new();
+        let bare = [("cookie", ""), ("sec-fetch-site", "cross-site")];
+        let passed = case.ask("GET", "/open?a=b&ticket=12&c=d", &bare);
+        assert_eq!(passed, Ok(Pass::Open { ticket: "12".to_owned(), query: "a=b&c=d".to_owned() }));
+        let ahead = [("sec-purpose", "prefetch;prerender")];
+        assert_eq!(case.ask("GET", "/open?ticket=12", &ahead), Err(Refusal::Ahead));
+        assert_eq!(case.ask("POST", "/open?ticket=12", &bare), Err(Refusal::Silent));
+    }
+
+    #[test]
+    fn a_webview_gets_its_three_files_and_nothing_of_the_editor() {
+        let case = Case::new();
+        let host = format!("{}.{}", "0v".repeat(26), case.door.authority());
+        let of = |path: &str| {
+            let site = ("sec-fetch-site", "same-site");
+            case.ask("GET", path, &[("host", &host), site, ("cookie", "")])
+        };
+        let frames = case.door.frames().reveal();
+        assert_eq!(of(&format!("/{frames}/index.html?id=1")), Ok(Pass::Frame("index.html")));
+        for path in [&format!("/{frames}/"), &format!("/{frames}/../a"), &case.path("/"), "/"] {
+            assert_eq!(of(path), Err(Refusal::Silent), "{path}");
+        }
+        let editor = case.ask("GET", &format!("/{frames}/index.html"), &[]);
+        assert_eq!(editor, Err(Refusal::Silent), "the editor's own origin has no frames");
+    }
+
+    #[test]
+    fn what_is_meant_for_a_proxy_ends_here() {
+        let case = Case::new();
+        let uri = format!("http://{}{}", case.door.authority(), case.path("/"));
+        assert_eq!(case.ask("GET", &uri, &[]), Err(Refusal::Silent));
+        assert_eq!(case.ask("CONNECT", "example.org:443", &[]), Err(Refusal::Silent));
+        assert_eq!(case.ask("GET", "http://example.org/", &[]), Err(Refusal::Silent));
+    }
+}

@@ -1,0 +1,129 @@
+//! How many connections there may be, and which one goes where another comes. Those that are in
+//! stay; of those that are not, the oldest goes, because one of ours says who it is at once.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Connections that have not shown a session yet. A browser opens six at once for each window.
+pub(super) const WAITING_MAX: usize = 64;
+/// Connections that have. A window has two, six more while it loads, and some for each webview;
+/// each costs two of the 1,024 descriptors that systems commonly allow.
+pub(super) const IN_MAX: usize = 320;
+
+/// The connections of a front.
+#[derive(Default)]
+pub(super) struct Connections {
+    waiting: Mutex<VecDeque<Arc<Connection>>>,
+    inside: AtomicUsize,
+}
+
+/// One of them.
+#[derive(Default)]
+pub(super) struct Connection {
+    entered: AtomicBool,
+    go: Notify,
+}
+
+impl Connections {
+    /// A new one that has not shown anything yet; the longest waiting may have to go for it.
+    pub(super) fn add(self: &Arc<Self>) -> Guest {
+        let connection = Arc::<Connection>::default();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push_back(Arc::clone(&connection));
+        if waiting.len() > WAITING_MAX
+            && let Some(oldest) = waiting.pop_front()
+        {
+            oldest.go.notify_one();
+        }
+        drop(waiting);
+        Guest { all: Arc::clone(self), connection }
+    }
+
+    fn forget(&self, connection: &Arc<Connection>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|other| !Arc::ptr_eq(other, connection));
+    }
+}
+
+/// Counts for as long as it lives.
+pub(super) struct Guest {
+    all: Arc<Connections>,
+    connection: Arc<Connection>,
+}
+
+impl Guest {
+    /// It has shown that it may come in. Whether there is room.
+    pub(super) fn enter(&self) -> bool {
+        if self.connection.entered.load(Ordering::Relaxed) {
+            return true;
+        }
+        if self.all.inside.fetch_add(1, Ordering::Relaxed) >= IN_MAX {
+            self.all.inside.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        self.connection.entered.store(true, Ordering::Relaxed);
+        self.all.forget(&self.connection);
+        true
+    }
+
+    pub(super) fn is_in(&self) -> bool {
+        self.connection.entered.load(Ordering::Relaxed)
+    }
+
+    /// Until it has to go.
+    pub(super) async fn told_to_go(&self) {
+        self.connection.go.notified().await;
+        // It may have come in at this very moment, and then stays.
+        if self.is_in() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if self.is_in() {
+            self.all.inside.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            self.all.forget(&self.connection);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn goes(guest: &Guest) -> bool {
+        let mut told = pin!(guest.told_to_go());
+        told.as_mut().poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(())
+    }
+
+    #[test]
+    fn the_longest_waiting_goes_and_who_is_in_stays() {
+        let all = Arc::<Connections>::default();
+        let inside = all.add();
+        assert!(inside.enter());
+        let waiting: Vec<Guest> = (0..WAITING_MAX + 2).map(|_| all.add()).collect();
+        assert!(goes(&waiting[0]) && goes(&waiting[1]));
+        assert!(!goes(&waiting[2]) && !goes(&inside));
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_and_a_place_is_given_back() {
+        let all = Arc::<Connections>::default();
+        let mut guests: Vec<Guest> = (0..IN_MAX).map(|_| all.add()).collect();
+        assert!(guests.iter().all(Guest::enter));
+        let one_more = all.add();
+        assert!(!one_more.enter() && !one_more.is_in());
+        guests.pop();
+        assert!(one_more.enter());
+    }
+}

@@ -1,0 +1,142 @@
+//! What a page may load, show and connect to: one content security policy for the editor's own
+//! pages and one for the frames of webviews, put on every answer whatever the editor server says.
+//! Pictures, fonts and connections are the page's own or data; nothing comes from elsewhere.
+
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::door::Door;
+
+/// Addresses of an extension's files in a webview. They are names only, answered by the webview's
+/// service worker; as a name under `localhost` they would lead nowhere else. Edits in
+/// `ide/overlay/overlay.json` put it in place of a public host.
+const FRAME_FILES: &str = "https://*.vscode-resource.localcoder.localhost";
+
+/// The scripts of a file that the editor server serves without a word about it: one of its own,
+/// such as a worker, or a page that says in itself which scripts are its own.
+const SHIPPED_SCRIPTS: &str = "'self' 'unsafe-inline' 'unsafe-eval' blob: data:";
+/// For a file of the user's that is looked at by its address: it may do nothing at all.
+const NOTHING: &str = "default-src 'none'; sandbox";
+
+/// What the editor server's own policy is taken for: the scripts that it put into its page. `None`
+/// where it allows none.
+fn scripts_of(headers: &HeaderMap) -> Option<&str> {
+    let Some(policy) = headers.get(header::CONTENT_SECURITY_POLICY) else {
+        return Some(SHIPPED_SCRIPTS);
+    };
+    let mut parts = policy.to_str().ok()?.split(';').map(str::trim);
+    parts.find_map(|part| part.strip_prefix("script-src "))
+}
+
+/// Both policies, and the headers that go with them.
+pub(super) struct Policy {
+    editor: String,
+    frame: HeaderValue,
+}
+
+impl Policy {
+    pub(super) fn new(door: &Door) -> Self {
+        let authority = door.authority();
+        let editor = format!(
+            "default-src 'none'; img-src 'self' data: blob:; media-src 'self' data: blob:; \
+             font-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; \
+             connect-src 'self' ws://{authority} data: blob:; \
+             frame-src 'self' data: blob: http://*.{authority}; \
+             worker-src 'self' data: blob:; manifest-src 'self'; object-src 'none'; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'self'; script-src "
+        );
+        let from = |own: &str| format!("{own} data: blob: {FRAME_FILES}");
+        let (own, code) = (from("'self'"), from("'self' 'unsafe-inline' 'unsafe-eval'"));
+        let frame = format!(
+            "default-src 'none'; script-src {code}; style-src {code}; img-src {own}; \
+             media-src {own}; font-src {own}; connect-src {own}; worker-src 'self' data: blob:; \
+             frame-src 'self' data: blob:; object-src 'none'; base-uri 'self' {FRAME_FILES}; \
+             form-action 'none'; frame-ancestors 'self' http://{authority}"
+        );
+        let frame = HeaderValue::try_from(frame).expect("it is plain text");
+        Self { editor, frame }
+    }
+
+    /// For an answer of the editor server to its own page.
+    pub(super) fn put_on_editor(&self, headers: &mut HeaderMap) {
+        let policy = scripts_of(headers)
+            .and_then(|scripts| HeaderValue::try_from(format!("{}{scripts}", self.editor)).ok());
+        put(headers, policy.unwrap_or(HeaderValue::from_static(NOTHING)));
+    }
+
+    /// For a file of a webview's frame.
+    pub(super) fn put_on_frame(&self, headers: &mut HeaderMap) {
+        put(headers, self.frame.clone());
+    }
+}
+
+/// For an answer of the front itself.
+pub(super) fn put_on_own(headers: &mut HeaderMap) {
+    put(headers, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+fn put(headers: &mut HeaderMap, policy: HeaderValue) {
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    for (name, value) in OTHERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+}
+
+const OTHERS: [(&str, &str); 4] = [
+    // The path of the session must not be told to anybody.
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    // A host that is looked up has been told something.
+    ("x-dns-prefetch-control", "off"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), usb=(), serial=(), hid=()"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::door::Secret;
+    use super::*;
+
+    fn policy() -> (String, Policy) {
+        let door = Door::new(&Secret::random(16).unwrap(), 4711).unwrap();
+        (door.authority().to_owned(), Policy::new(&door))
+    }
+
+    fn directive<'a>(policy: &'a str, name: &str) -> Vec<&'a str> {
+        let found = policy.split(';').map(str::trim).find(|part| part.starts_with(name));
+        found.unwrap().split(' ').skip(1).collect()
+    }
+
+    #[test]
+    fn the_pages_scripts_stay_and_every_other_word_of_the_server_is_replaced() {
+        let (authority, policy) = policy();
+        let mut headers = HeaderMap::new();
+        let theirs = "default-src 'self'; img-src https: data:; script-src 'self' 'nonce-1' ;";
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(theirs));
+        policy.put_on_editor(&mut headers);
+        let text = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert_eq!(directive(text, "script-src"), ["'self'", "'nonce-1'"]);
+        assert_eq!(directive(text, "img-src"), ["'self'", "data:", "blob:"]);
+        let socket = format!("ws://{authority}");
+        assert_eq!(directive(text, "connect-src"), ["'self'", &socket, "data:", "blob:"]);
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+    }
+
+    #[test]
+    fn no_policy_names_a_scheme_or_host_of_the_network() {
+        let (authority, policy) = policy();
+        let mut headers = HeaderMap::new();
+        policy.put_on_editor(&mut headers);
+        let editor = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+        let users_file = HeaderValue::from_static("default-src 'none'; sandbox");
+        headers.insert(header::CONTENT_SECURITY_POLICY, users_file);
+        policy.put_on_editor(&mut headers);
+        assert_eq!(headers[header::CONTENT_SECURITY_POLICY], "default-src 'none'; sandbox");
+        policy.put_on_frame(&mut headers);
+        let frame = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        for word in [&editor, frame].into_iter().flat_map(|text| text.split([' ', ';'])) {
+            let own = word.ends_with(&authority) || word == FRAME_FILES;
+            let network = ["http", "ws", "*", "ftp"].iter().any(|it| word.starts_with(it));
+            assert!(own || !network, "{word}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+/**
+ * Stories of a stranger's folder: whatever it holds, nothing gets out, neither in Restricted Mode
+ * nor where the folder is trusted; and its notebooks and previews work all the same.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { Browser } from "./support/browser.mjs";
+import { makeHostile } from "./support/hostile.mjs";
+import { Ide } from "./support/ide.mjs";
+import { ARTIFACTS, SCREENSHOTS } from "./support/places.mjs";
+import { Listener } from "./support/stranger.mjs";
+import { offLoopback } from "./support/trace.mjs";
+import { until } from "./support/wait.mjs";
+import { Workbench } from "./support/workbench.mjs";
+
+/** The user's own settings; all folders are trusted where trust is off. */
+const SETTINGS = {
+  restricted: {},
+  trusted: { "security.workspace.trust.enabled": false },
+};
+
+for (const [name, settings] of Object.entries(SETTINGS)) {
+  test(`a hostile folder that is ${name} gets nothing out`, { timeout: 300_000 }, async () => {
+    mkdirSync(ARTIFACTS, { recursive: true });
+    const trace = join(ARTIFACTS, `hostile-${name}.txt`);
+    const ide = new Ide({ trace });
+    ide.editorSettings(settings);
+    const listener = await Listener.open();
+    makeHostile(ide.folder, listener.port);
+    const browser = await Browser.open();
+    try {
+      const workbench = new Workbench(await browser.page());
+      await workbench.open(await ide.start(), { first: true });
+      await preview(workbench);
+      await hover(workbench);
+      await schemas(workbench);
+      await notebook(workbench, name);
+      mkdirSync(SCREENSHOTS, { recursive: true });
+      await workbench.photograph(`hostile-${name}`);
+      assert.deepEqual(listener.heard, [], "what reached another program");
+      assert.deepEqual(browser.foreign, [], "requests that would leave this machine");
+      assert.deepEqual(offLoopback(readFileSync(trace, "utf8"), listener.port), []);
+    } finally {
+      await browser.close();
+      await listener.close();
+      await ide.stop();
+    }
+  });
+}
+
+/** The folder's settings have Markdown files opened as previews. */
+async function preview(workbench) {
+  await workbench.openPreview("PICTURES.md");
+  const page = workbench.webview((frame) => frame.locator("h1", { hasText: "Pictures" }));
+  await page.waitFor();
+}
+
+async function hover(workbench) {
+  await workbench.openFile("package.json");
+  await workbench.shows(/left-pad/u);
+  const word = workbench.page.locator(".view-line span", { hasText: "left-pad" }).last();
+  await word.hover();
+  // What it says of a package, without having asked a registry.
+  await workbench.page.locator(".monaco-hover-content").first().waitFor();
+  await workbench.page.mouse.move(640, 700);
+}
+
+async function schemas(workbench) {
+  await workbench.openFile("data.json");
+  await workbench.shows(/schema/u);
+  // The language server has looked at the file once it knows its symbols.
+  await workbench.page.locator(".breadcrumbs-control").waitFor();
+  await until("the file's symbols are there", async () => {
+    await workbench.press("Control+Shift+KeyO");
+    const rows = await workbench.page
+      .locator(".quick-input-list .monaco-list-row")
+      .allInnerTexts();
+    await workbench.press("Escape");
+    return rows.some((row) => row.includes("$schema"));
+  });
+}
+
+/** In a trusted folder its scripts run: they say what they could do. */
+async function notebook(workbench, name) {
+  await workbench.openNotebook("leak.ipynb");
+  if (name === "restricted") {
+    return;
+  }
+  const tried = await until("the notebook's scripts have tried everything", async () => {
+    const text = await workbench
+      .webview((frame) => frame.locator("#tried"))
+      .innerText({ timeout: 2_000 });
+    return text !== "not yet" && JSON.parse(text);
+  });
+  for (const [what, outcome] of Object.entries(tried)) {
+    const harmless =
+      outcome.startsWith("refused") ||
+      ["own cookie"].includes(what) ||
+      // These give no error where the policy forbids them.
+      ["beacon", "window", "top", "form", "itself"].includes(what) ||
+      outcome === "true";
+    assert.ok(harmless, `${what}: ${outcome}`);
+  }
+  assert.equal(tried["own cookie"], "nothing");
+}

@@ -1,0 +1,79 @@
+/**
+ * What others on the machine can do: another user's processes, and another program's web server.
+ * The tests of it need the superuser's rights, to become somebody else.
+ */
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { createServer } from "node:http";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+/** `nobody`: a user that owns no file and no process of the IDE. */
+const NOBODY = "65534";
+/** As many sockets as a user may open who wants to do harm. */
+const DESCRIPTORS = 60_000;
+
+function asNobody(script, words) {
+  assert.equal(process.getuid?.(), 0, "run this as the superuser: it becomes another user");
+  const become = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];
+  const node = [process.execPath, "-e", script, ...words.map(String)];
+  return ["prlimit", [`--nofile=${DESCRIPTORS}`, "setpriv", ...become, ...node]];
+}
+
+/** Runs a script of Node.js as another user; gives what it prints. */
+export async function stranger(script, ...words) {
+  const [program, list] = asNobody(script, words);
+  return (await run(program, list, { cwd: "/", maxBuffer: 1 << 24 })).stdout.trim();
+}
+
+/** The same, and goes on at once: `{ ended }` is a promise of what it prints. */
+export function strangerRuns(script, ...words) {
+  const [program, list] = asNobody(script, words);
+  const child = spawn(program, list, { cwd: "/", stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (data) => {
+    output += data;
+  });
+  const ended = new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("exit", (code) =>
+      code === 0 ? resolve(output.trim()) : reject(new Error(`it ended with ${code}: ${output}`)),
+    );
+  });
+  return { child, ended };
+}
+
+/** A web server of another program, which keeps all that it is asked. */
+export class Listener {
+  /** Each request: `{ method, url, headers }`. */
+  heard = [];
+  #server;
+
+  /** `answer(request)` gives `{ type, body }`. */
+  static async open({ port = 0, host = "127.0.0.1", answer } = {}) {
+    const listener = new Listener();
+    const page = answer ?? (() => ({ type: "text/plain", body: "here" }));
+    listener.#server = createServer((request, response) => {
+      const { method, url, headers } = request;
+      listener.heard.push({ method, url, headers });
+      const { type, body } = page(request);
+      response.writeHead(200, { "content-type": type, "access-control-allow-origin": "*" });
+      response.end(body);
+    });
+    await new Promise((resolve, reject) => {
+      listener.#server.on("error", reject);
+      listener.#server.listen(port, host, resolve);
+    });
+    return listener;
+  }
+
+  get port() {
+    return this.#server.address().port;
+  }
+
+  close() {
+    this.#server.closeAllConnections();
+    return new Promise((resolve) => this.#server.close(resolve));
+  }
+}
