@@ -17,6 +17,8 @@ const UNSAFE: &[(&str, &str)] = &[
     ("crates/worker/src/process.rs", "descriptors and limits of the process"),
     ("crates/desktop/src/platform/linux.rs", "the window ends together with its launcher"),
     ("crates/gguf/tests/hostile.rs", "an allocator that counts"),
+    ("crates/launcher/src/offline", "a program without network, and trials from inside of it"),
+    ("crates/launcher/src/private.rs", "the umask of a child"),
     ("crates/launcher/src/process.rs", "signals to a process group"),
     ("crates/launcher/tests/support/mod.rs", "signals to a process"),
 ];

@@ -1,0 +1,281 @@
+//! The two methods of Linux, and how they are tried: a network namespace, and a seccomp filter.
+//! Called by the module above; it decides nothing about which program is confined.
+//!
+//! What runs between fork and exec may allocate nothing and take no lock, since another thread may
+//! have held the allocator's lock when the process was forked. So all that it needs is prepared.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, c_int};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+
+use super::Confinement;
+
+/// Families of sockets that stay where there is a namespace: it holds the others of these, or
+/// they are Unix sockets. Above all `AF_VSOCK`, which reaches the machine round a virtual one, is
+/// the same in every namespace.
+const IN_NAMESPACE: &[c_int] = &[libc::AF_UNIX, libc::AF_NETLINK, libc::AF_INET, libc::AF_INET6];
+/// Those that stay where there is none. Netlink talks to the kernel alone; Node.js lists the
+/// machine's addresses with it.
+const IN_FILTER: &[c_int] = &[libc::AF_UNIX, libc::AF_NETLINK];
+
+/// Calls that make a socket of a family.
+const MAKING: &[libc::c_long] = &[libc::SYS_socket, libc::SYS_socketpair];
+/// Calls that get one, or do what the filter forbids, without it: a ring makes and uses sockets
+/// with no further system call; a descriptor can be taken out of another process; and who may
+/// (root) could go back to the machine's own network.
+const ROUND: &[libc::c_long] = &[libc::SYS_io_uring_setup, libc::SYS_pidfd_getfd, libc::SYS_setns];
+
+/// The same calls by x86-64's third ABI, which the filter can't tell by the architecture. A kernel
+/// without it has no call of this number.
+#[cfg(target_arch = "x86_64")]
+const OTHER_ABIS: &[libc::c_long] = &[0, 0x4000_0000];
+#[cfg(not(target_arch = "x86_64"))]
+const OTHER_ABIS: &[libc::c_long] = &[0];
+
+/// How many descriptors a process can have: the kernel's own limit, unless an administrator raised
+/// it.
+const DESCRIPTORS_MAX: c_int = 1 << 20;
+
+/// All that is needed between fork and exec.
+#[derive(Debug)]
+struct Prepared {
+    /// Whether to make a namespace.
+    namespace: bool,
+    filter: BpfProgram,
+    /// Maps of the user namespace, in which this user is who it is outside.
+    uid_map: String,
+    gid_map: String,
+}
+
+impl Prepared {
+    fn new(confinement: &Confinement) -> io::Result<Self> {
+        let namespace = *confinement == Confinement::Namespace;
+        let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+        Ok(Self {
+            namespace,
+            filter: filter(if namespace { IN_NAMESPACE } else { IN_FILTER })?,
+            uid_map: format!("{uid} {uid} 1\n"),
+            gid_map: format!("{gid} {gid} 1\n"),
+        })
+    }
+
+    /// Confines the calling process. Async-signal-safe.
+    fn confine(&self) -> io::Result<()> {
+        close_on_exec()?;
+        if self.namespace {
+            self.enter_namespace()?;
+            raise_loopback()?;
+        }
+        // It first renounces new rights, without which only root may set a filter. Nothing of this
+        // allocates: on success not at all, and an error is a number.
+        seccompiler::apply_filter(&self.filter).map_err(|error| match error {
+            seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error) => error,
+            _ => io::ErrorKind::InvalidInput.into(),
+        })
+    }
+
+    /// As root at once; else with a user namespace, whose owner may make it.
+    fn enter_namespace(&self) -> io::Result<()> {
+        match unshare(libc::CLONE_NEWNET) {
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
+            result => return result,
+        }
+        unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET)?;
+        // Without this the kernel takes no map of groups from who is not root. Groups that the
+        // user has besides keep their rights on files.
+        write_to(c"/proc/self/setgroups", b"deny")?;
+        write_to(c"/proc/self/uid_map", self.uid_map.as_bytes())?;
+        write_to(c"/proc/self/gid_map", self.gid_map.as_bytes())
+    }
+}
+
+/// Lets sockets of these families be made and no others, by no way. Calls of another architecture,
+/// which have other numbers, end the program: 32-bit programs don't run.
+fn filter(families: &[c_int]) -> io::Result<BpfProgram> {
+    let other = |error: seccompiler::BackendError| io::Error::other(error.to_string());
+    let differs = |family: &c_int| {
+        // The kernel, too, looks at the lower half of the argument only.
+        let (index, length) = (0, SeccompCmpArgLen::Dword);
+        SeccompCondition::new(index, length, SeccompCmpOp::Ne, u64::from(family.unsigned_abs()))
+    };
+    let all = families.iter().map(differs).collect::<Result<Vec<_>, _>>().map_err(other)?;
+    let rule = SeccompRule::new(all).map_err(other)?;
+    let mut rules = BTreeMap::new();
+    for abi in OTHER_ABIS {
+        rules.extend(MAKING.iter().map(|call| (call | abi, vec![rule.clone()])));
+        rules.extend(ROUND.iter().map(|call| (call | abi, Vec::new())));
+    }
+    let forbidden = SeccompAction::Errno(libc::EACCES.unsigned_abs());
+    let target = std::env::consts::ARCH.try_into().map_err(other)?;
+    SeccompFilter::new(rules, SeccompAction::Allow, forbidden, target)
+        .and_then(TryInto::try_into)
+        .map_err(other)
+}
+
+pub(super) fn apply(confinement: &Confinement, command: &mut Command) -> io::Result<()> {
+    let prepared = Prepared::new(confinement)?;
+    before_exec(command, move || prepared.confine());
+    Ok(())
+}
+
+/// `what` must be async-signal-safe.
+#[expect(unsafe_code, reason = "std calls what it is given between fork and exec")]
+fn before_exec(command: &mut Command, what: impl Fn() -> io::Result<()> + Send + Sync + 'static) {
+    // SAFETY: both callers pass `Prepared::confine` and system calls: they allocate nothing and
+    // take no lock.
+    unsafe { command.pre_exec(what) };
+}
+
+pub(super) fn probe() -> Confinement {
+    let mut why = Vec::new();
+    for (confinement, what) in [
+        (Confinement::Namespace, "a network of its own"),
+        (Confinement::Filter, "a filter of system calls"),
+    ] {
+        match attempt(&confinement) {
+            Ok(()) => return confinement,
+            Err(error) => why.push(format!("{what} can't be had ({error})")),
+        }
+    }
+    Confinement::None { why: why.join(", and ") }
+}
+
+/// Confines a child and lets it see whether that holds. It never becomes another program.
+fn attempt(confinement: &Confinement) -> io::Result<()> {
+    let prepared = Prepared::new(confinement)?;
+    let mut child = Command::new("/");
+    child.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    before_exec(&mut child, move || {
+        prepared.confine()?;
+        holds(prepared.namespace)?;
+        end()
+    });
+    // An error of the closure comes from here, with its number.
+    let status = child.spawn()?.wait()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("the trial: {status}"))) }
+}
+
+/// Whether the calling process is confined, and loopback works where it is to. Async-signal-safe.
+fn holds(namespace: bool) -> io::Result<()> {
+    let broken = || io::Error::from_raw_os_error(libc::ENOTRECOVERABLE);
+    let forbidden = |family| match socket(family) {
+        Err(error) if error.raw_os_error() == Some(libc::EACCES) => Ok(()),
+        _ => Err(broken()),
+    };
+    forbidden(libc::AF_VSOCK)?;
+    drop(socket(libc::AF_UNIX)?);
+    if !namespace {
+        return forbidden(libc::AF_INET);
+    }
+    // Nothing is sent: for datagrams, to connect is to look for the way there. The first is an
+    // address that RFC 5737 sets aside for examples.
+    if connect([192, 0, 2, 1]).is_ok() {
+        return Err(broken());
+    }
+    connect([127, 0, 0, 1])
+}
+
+/// Marks everything above standard error, so that no connection gets into the program.
+#[expect(unsafe_code, reason = "std has no call for it")]
+fn close_on_exec() -> io::Result<()> {
+    let (first, last, flags) = (3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+    // SAFETY: takes numbers and touches no memory. Nothing is closed yet.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
+    if result == 0 {
+        return Ok(());
+    }
+    // Kernels before 5.11, and sandboxes that don't know the call.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let end = limit.and_then(|limit| c_int::try_from(limit).ok()).unwrap_or(DESCRIPTORS_MAX);
+    for descriptor in 3..end.min(DESCRIPTORS_MAX) {
+        // SAFETY: takes numbers; a descriptor that is not open is an error that changes nothing.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+    Ok(())
+}
+
+#[expect(unsafe_code, reason = "std has no call for it")]
+fn unshare(flags: c_int) -> io::Result<()> {
+    // SAFETY: it concerns this process alone, which has one thread between fork and exec.
+    number(unsafe { libc::unshare(flags) }).map(drop)
+}
+
+/// A socket that closes itself.
+#[derive(Debug)]
+struct Socket(c_int);
+
+impl Drop for Socket {
+    #[expect(unsafe_code, reason = "the descriptor was made by a call that std does not have")]
+    fn drop(&mut self) {
+        // SAFETY: it is ours, and nobody else's.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+#[expect(unsafe_code, reason = "std makes no socket that is not bound or connected")]
+fn socket(family: c_int) -> io::Result<Socket> {
+    // SAFETY: takes numbers and touches no memory.
+    number(unsafe { libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) }).map(Socket)
+}
+
+#[expect(unsafe_code, reason = "std binds before it connects")]
+fn connect(address: [u8; 4]) -> io::Result<()> {
+    let socket = socket(libc::AF_INET)?;
+    let address = libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        // Discard. Nothing is sent there.
+        sin_port: 9_u16.to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address) },
+        sin_zero: [0; 8],
+    };
+    let size = size_of::<libc::sockaddr_in>() as libc::socklen_t;
+    // SAFETY: the address is read, and lives as long as the call.
+    number(unsafe { libc::connect(socket.0, (&raw const address).cast(), size) }).map(drop)
+}
+
+/// A new namespace has a loopback device that is down, on which debuggers can't be reached.
+#[expect(unsafe_code, reason = "std has no call for it")]
+fn raise_loopback() -> io::Result<()> {
+    let socket = socket(libc::AF_INET)?;
+    // SAFETY: the structure is plain data, for which zeroes are valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = from.cast_signed() as libc::c_char;
+    }
+    // SAFETY: both calls get a structure of the kind that they expect, which lives as long as the
+    // call; the first has written the flags that are changed.
+    unsafe {
+        number(libc::ioctl(socket.0, libc::SIOCGIFFLAGS as _, &raw mut request))?;
+        request.ifr_ifru.ifru_flags |= libc::IFF_UP as libc::c_short;
+        number(libc::ioctl(socket.0, libc::SIOCSIFFLAGS as _, &raw mut request)).map(drop)
+    }
+}
+
+/// Without std's file, as its errors may allocate.
+#[expect(unsafe_code, reason = "std's own may allocate")]
+fn write_to(path: &CStr, bytes: &[u8]) -> io::Result<()> {
+    // SAFETY: the path ends with a zero and is read only.
+    let file = number(unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) })?;
+    // It closes itself as well.
+    let file = Socket(file);
+    // SAFETY: as many bytes are read as there are.
+    let written = unsafe { libc::write(file.0, bytes.as_ptr().cast(), bytes.len()) };
+    if written < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn number(result: c_int) -> io::Result<c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+#[expect(unsafe_code, reason = "std's exit runs what belongs to the parent")]
+fn end() -> ! {
+    // SAFETY: takes a number and does not return.
+    unsafe { libc::_exit(0) }
+}
