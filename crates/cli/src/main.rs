@@ -16,6 +16,8 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 
 fn main() -> ExitCode {
+    // Before anything is made: logs, sockets and copies of the user's text are the user's alone.
+    localcoder_transport::private::close_umask();
     let arguments = Arguments::parse();
     let json = arguments.command.as_ref().is_some_and(Command::json);
     let result = match arguments.command {

@@ -25,6 +25,9 @@ use trouble::Failed;
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
 
 fn main() -> ExitCode {
+    // Before anything is made: which models somebody has is nobody else's business. The other
+    // programs have this from `localcoder_transport::private`, which is not for this one.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let result = read_task().and_then(|task| {
         end_with_the_host();
         match task {

@@ -19,8 +19,8 @@ use sha2::{Digest as _, Sha256};
 const MARK_BYTES: u64 = 8 * 1024 * 1024;
 /// Bytes that are read at once.
 const READ_BYTES: usize = 256 * 1024;
-/// Readable by all, writable by nobody: a file of the store does not change.
-const FINISHED_MODE: u32 = 0o444;
+/// Readable by its user, writable by nobody: a file of the store does not change.
+const FINISHED_MODE: u32 = 0o400;
 /// Changes with every start of the system.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 

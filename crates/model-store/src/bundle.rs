@@ -3,7 +3,6 @@
 
 use std::fs::{DirBuilder, File};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
@@ -85,7 +84,7 @@ impl Store {
         let model = self.model(id)?;
         let source = self.path_of(id)?;
         let folder = to.join(format!("{id}.localcoder-model"));
-        DirBuilder::new().mode(0o755).create(&folder).map_err(|error| match error.kind() {
+        DirBuilder::new().create(&folder).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => {
                 let message = format!("`{}` is there already", folder.display());
                 ErrorInfo::new(ErrorCode::FileAccess, message)

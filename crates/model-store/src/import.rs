@@ -17,8 +17,8 @@ use crate::problem::{cancelled, disk};
 use crate::store::{Store, ns};
 use crate::{Catalog, Progress, RESERVE_BYTES};
 
-/// Readable by all, writable by nobody: a file of the store does not change.
-const BLOB_MODE: u32 = 0o444;
+/// Readable by its user, writable by nobody: a file of the store does not change.
+const BLOB_MODE: u32 = 0o400;
 /// What becomes of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportMode {

@@ -186,11 +186,13 @@ impl Installed {
     }
 }
 
-/// Writes a file so that it is there after a power cut, or the one before is.
+/// Writes a file so that it is there after a power cut, or the one before is. Who may read it is
+/// the umask's to say: nobody else in the store, whoever the user lets in what is exported.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ErrorInfo> {
     let folder = path.parent().unwrap_or(path);
     let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
         std::io::Write::write_all(&mut file, bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;

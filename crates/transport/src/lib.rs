@@ -8,6 +8,7 @@ mod connection;
 mod frame;
 pub mod local;
 mod message;
+pub mod private;
 mod timed;
 
 pub use client::{Client, ClientEvent};

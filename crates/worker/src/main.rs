@@ -25,6 +25,8 @@ use server::Shared;
 const ENGINE_STACK_BYTES: usize = 64 * 1024 * 1024;
 
 fn main() {
+    // Before anything is made: it writes nothing, and what a library might is the user's alone.
+    localcoder_transport::private::close_umask();
     process::end_on_panic();
     if let Err(error) = run() {
         process::complain(&format!("can't start: {error}"));

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 use localcoder_protocol::{ErrorCode, ErrorInfo, HEARTBEAT_MS};
 use localcoder_settings::{Places, env, places};
+use localcoder_transport::private::{self, PrivateFolders};
 use serde_json::{Map, Value, json};
 
 use crate::core::{ClientId, Effect, Event, Host, HostConfig};
@@ -57,6 +58,14 @@ enum Input {
 /// # Errors
 /// Where another host runs, or the folder, lock or socket can't be used.
 pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
+    let closed = match private::check(&private_folders(places)) {
+        Ok(closed) => closed,
+        Err(error) => {
+            // Without a log: its folder may be the one that is another user's.
+            let _ = writeln!(ready, "{}", json!({"error": error}));
+            return Err(error);
+        }
+    };
     let bound = Listener::bind(places);
     // One that ends at once because another runs must not meddle with the other's log.
     if !matches!(bound, Ok(None)) {
@@ -64,6 +73,9 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
     }
     match bound {
         Ok(Some(listener)) => {
+            for line in closed {
+                tracing::warn!("{line}");
+            }
             let _ = writeln!(ready, "{}", json!({"ready": true}));
             let _ = ready.flush();
             drop(ready);
@@ -79,6 +91,18 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
             let _ = writeln!(ready, "{}", json!({"error": error}));
             Err(error)
         }
+    }
+}
+
+fn private_folders(places: &Places) -> PrivateFolders<'_> {
+    PrivateFolders {
+        data: &places.data,
+        config: &places.config,
+        cache: &places.cache,
+        logs: &places.logs,
+        runtime: &places.runtime,
+        models: &places.models,
+        editor: &places.editor,
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use localcoder_model_store::{Bundle, Consent};
 use localcoder_protocol::ErrorInfo;
+use localcoder_transport::private::with_users_umask;
 use serde_json::json;
 
 use super::terminal::{bytes, followed};
@@ -12,7 +13,9 @@ use super::{Models, install};
 use crate::output;
 
 pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result<(), ErrorInfo> {
-    let folder = followed("copying", |progress| models.store.export(id, to, progress))?;
+    // A folder of the user's, for whomever the user lets read it.
+    let export = || followed("copying", |progress| models.store.export(id, to, progress));
+    let folder = with_users_umask(export)?;
     if json {
         output::value(&json!({"exported": id, "folder": folder}));
     } else {

@@ -1,0 +1,276 @@
+//! What keeps our files to one user: a umask for all that our programs make, and a check of the
+//! folders that are there already. Sockets and the folder they lie in are [`crate::local`]'s.
+//!
+//! It looks at a folder itself and not at what lies below: nobody else gets there through a folder
+//! that is closed. Called at the start of every program, and by the host and the launcher before
+//! they write anything.
+
+use std::fs::File;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{geteuid, umask};
+
+/// The umask that this program was started with.
+static USERS_UMASK: AtomicU32 = AtomicU32::new(0o077);
+
+/// From now on this program makes files and sockets that are its user's alone, whatever the shell
+/// says that it was started from. For the first line of `main`, where there is one thread.
+pub fn close_umask() {
+    USERS_UMASK.store(umask(Mode::from_raw_mode(0o077)).as_raw_mode(), Ordering::Relaxed);
+}
+
+/// The umask that the user had chosen: for programs that are the user's own world, as terminals.
+#[must_use]
+pub fn users_umask() -> Mode {
+    Mode::from_raw_mode(USERS_UMASK.load(Ordering::Relaxed))
+}
+
+/// Does something with the user's umask: what it makes is the user's document and none of our
+/// files, or another program that it starts. Other threads have it meanwhile, too.
+pub fn with_users_umask<T>(what: impl FnOnce() -> T) -> T {
+    let ours = umask(users_umask());
+    let result = what();
+    umask(ours);
+    result
+}
+
+/// The folders of an installation. None of them has to be there.
+#[derive(Debug, Clone, Copy)]
+pub struct PrivateFolders<'a> {
+    /// `LOCALCODER_HOME`, or the user's data folder.
+    pub data: &'a Path,
+    /// Settings and the user's own catalog.
+    pub config: &'a Path,
+    /// What can be made again.
+    pub cache: &'a Path,
+    /// Logs.
+    pub logs: &'a Path,
+    /// Sockets and locks.
+    pub runtime: &'a Path,
+    /// Installed models.
+    pub models: &'a Path,
+    /// The editor's own data.
+    pub editor: &'a Path,
+}
+
+/// Folders of the editor's data: its server, the user's settings and state of it, extensions, and
+/// what the window keeps.
+const EDITOR_FOLDERS: [&str; 4] = ["server", "user", "extensions", "window"];
+
+/// What other users may do in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    /// Nothing: it holds the user's text, or programs that run with the user's rights.
+    Nothing,
+    /// Look: it holds nothing that is secret, and may lie where the user shares it.
+    Look,
+}
+
+/// Makes sure that each folder which is there belongs to this user, and closes those that are open
+/// to others; a line for the log on each of these.
+///
+/// # Errors
+/// Where one belongs to another user, or is a link that does or leads to one that does: whoever
+/// owns it can put programs and settings into it at any time.
+pub fn check(folders: &PrivateFolders<'_>) -> Result<Vec<String>, ErrorInfo> {
+    use ErrorCode::{FileAccess, ModelStore, RuntimeFolder};
+    let below = EDITOR_FOLDERS.map(|name| folders.editor.join(name));
+    let all = [
+        (folders.data, Others::Look, FileAccess),
+        (folders.config, Others::Look, FileAccess),
+        (folders.models, Others::Look, ModelStore),
+        (folders.cache, Others::Nothing, FileAccess),
+        (folders.logs, Others::Nothing, FileAccess),
+        (folders.runtime, Others::Nothing, RuntimeFolder),
+        (folders.editor, Others::Nothing, FileAccess),
+    ];
+    let below = below.iter().map(|path| (path.as_path(), Others::Nothing, FileAccess));
+    let mut closed = Vec::new();
+    for (path, others, code) in all.into_iter().chain(below) {
+        closed.extend(close(path, others).map_err(|why| refuse(path, code, why))?);
+    }
+    Ok(closed)
+}
+
+fn refuse(path: &Path, code: ErrorCode, why: String) -> ErrorInfo {
+    let path = path.display();
+    ErrorInfo::new(code, format!("the folder `{path}` can't be used for private files"))
+        .with_cause(why)
+        .with_hint("make it a folder of your own, or set LOCALCODER_HOME to another one")
+}
+
+/// Checks and closes one folder; what was done, or why it can't be used.
+fn close(path: &Path, others: Others) -> Result<Option<String>, String> {
+    let link = match std::fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    // A user may keep models on another disk by a link, which then is the user's as well.
+    belongs(&link, if link.is_symlink() { "it is a link that" } else { "it" })?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    // Open, so that what is looked at is what is closed.
+    let folder = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(folder) => File::from(folder),
+        Err(rustix::io::Errno::NOENT) => return Err("it is a link to nothing".to_owned()),
+        Err(rustix::io::Errno::NOTDIR) => return Err("it is no folder".to_owned()),
+        Err(error) => {
+            // One of somebody else's may be closed to us; then that is the reason to tell.
+            if let Ok(meta) = std::fs::metadata(path) {
+                belongs(&meta, "it is a link to a folder that")?;
+            }
+            return Err(format!("it can't be opened: {error}"));
+        }
+    };
+    let meta = folder.metadata().map_err(|error| error.to_string())?;
+    belongs(&meta, "it is a link to a folder that")?;
+    let open = match others {
+        Others::Nothing => 0o077,
+        Others::Look => 0o022,
+    };
+    let mode = meta.mode() & 0o7777;
+    if mode & open == 0 {
+        return Ok(None);
+    }
+    let closed = std::fs::Permissions::from_mode(mode & !open);
+    folder.set_permissions(closed).map_err(|error| format!("it can't be closed: {error}"))?;
+    let (path, now) = (path.display(), mode & !open);
+    Ok(Some(format!("`{path}` was open to other users and was closed ({mode:03o} to {now:03o})")))
+}
+
+fn belongs(meta: &std::fs::Metadata, what: &str) -> Result<(), String> {
+    if meta.uid() == geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(format!("{what} belongs to another user (number {})", meta.uid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{chown, lchown, symlink};
+    use std::path::PathBuf;
+
+    /// Some other user.
+    const STRANGER: u32 = 65534;
+
+    struct Home(tempfile::TempDir);
+
+    impl Home {
+        fn new() -> Self {
+            let home = Self(tempfile::tempdir().unwrap());
+            for name in ["cache", "logs", "runtime", "models", "editor/user", "editor/extensions"] {
+                std::fs::create_dir_all(home.path(name)).unwrap();
+                home.open(name, 0o777);
+            }
+            home
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn open(&self, name: &str, mode: u32) {
+            std::fs::set_permissions(self.path(name), PermissionsExt::from_mode(mode)).unwrap();
+        }
+
+        fn mode(&self, name: &str) -> u32 {
+            std::fs::metadata(self.path(name)).unwrap().mode() & 0o777
+        }
+
+        fn check(&self) -> Result<Vec<String>, ErrorInfo> {
+            check(&PrivateFolders {
+                data: self.0.path(),
+                config: self.0.path(),
+                cache: &self.path("cache"),
+                logs: &self.path("logs"),
+                runtime: &self.path("runtime"),
+                models: &self.path("models"),
+                editor: &self.path("editor"),
+            })
+        }
+    }
+
+    #[test]
+    fn what_is_open_to_others_is_closed_and_told_once() {
+        let home = Home::new();
+        home.open("", 0o777);
+        home.open("editor", 0o755);
+        let told = home.check().unwrap();
+        assert_eq!(told.len(), 8, "{told:?}");
+        assert!(told[0].contains("777 to 755"), "{told:?}");
+        for name in ["cache", "logs", "runtime", "editor", "editor/user", "editor/extensions"] {
+            assert_eq!(home.mode(name), 0o700, "{name}");
+        }
+        assert_eq!((home.mode(""), home.mode("models")), (0o755, 0o755));
+        assert_eq!(home.check().unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_made() {
+        let home = Home(tempfile::tempdir().unwrap());
+        assert_eq!(home.check().unwrap(), Vec::<String>::new());
+        assert_eq!(std::fs::read_dir(home.path("")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_link_of_ones_own_leads_to_the_folder_that_is_checked() {
+        let (home, elsewhere) = (Home::new(), tempfile::tempdir().unwrap());
+        let disk = elsewhere.path().join("disk");
+        std::fs::create_dir(&disk).unwrap();
+        std::fs::set_permissions(&disk, PermissionsExt::from_mode(0o777)).unwrap();
+        std::fs::remove_dir(home.path("models")).unwrap();
+        symlink(&disk, home.path("models")).unwrap();
+        assert!(home.check().unwrap().iter().any(|line| line.contains("models")));
+        assert_eq!(std::fs::metadata(&disk).unwrap().mode() & 0o777, 0o755);
+        std::fs::remove_dir(&disk).unwrap();
+        let error = home.check().unwrap_err();
+        assert_eq!(error.cause.as_deref(), Some("it is a link to nothing"));
+        std::fs::write(&disk, "").unwrap();
+        assert_eq!(home.check().unwrap_err().cause.as_deref(), Some("it is no folder"));
+    }
+
+    /// Only root can give something away, so elsewhere there is nothing to try this with.
+    #[test]
+    fn what_belongs_to_another_user_is_refused_with_its_name() {
+        if !geteuid().is_root() {
+            return;
+        }
+        for (name, code) in [
+            ("editor", ErrorCode::FileAccess),
+            ("runtime", ErrorCode::RuntimeFolder),
+            ("models", ErrorCode::ModelStore),
+            ("editor/extensions", ErrorCode::FileAccess),
+        ] {
+            let home = Home::new();
+            chown(home.path(name), Some(STRANGER), None).unwrap();
+            let error = home.check().unwrap_err();
+            assert_eq!(error.code, code);
+            assert!(error.message.contains(&format!("{name}` can't be used")), "{error}");
+            assert!(error.cause.unwrap().contains("belongs to another user (number 65534)"));
+            assert!(error.hint.unwrap().contains("LOCALCODER_HOME"));
+        }
+    }
+
+    #[test]
+    fn a_link_of_another_users_or_to_another_users_folder_is_refused() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let (home, elsewhere) = (Home::new(), tempfile::tempdir().unwrap());
+        std::fs::remove_dir(home.path("logs")).unwrap();
+        symlink(elsewhere.path(), home.path("logs")).unwrap();
+        assert!(home.check().is_ok());
+        lchown(home.path("logs"), Some(STRANGER), None).unwrap();
+        let cause = home.check().unwrap_err().cause.unwrap();
+        assert!(cause.starts_with("it is a link that belongs"), "{cause}");
+        lchown(home.path("logs"), Some(0), None).unwrap();
+        chown(elsewhere.path(), Some(STRANGER), None).unwrap();
+        let cause = home.check().unwrap_err().cause.unwrap();
+        assert!(cause.starts_with("it is a link to a folder that belongs"), "{cause}");
+    }
+}
