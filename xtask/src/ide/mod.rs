@@ -4,6 +4,7 @@
 //! It does not build the extension or the Rust programs, and it fetches nothing but the locked
 //! npm packages, once. Called by `cargo xtask ide` and by the commands that need the result.
 
+mod addresses;
 mod extension;
 pub(crate) mod licences;
 mod manifest;
@@ -19,6 +20,7 @@ mod strings;
 mod tests;
 mod toolchain;
 mod tree;
+mod user_settings;
 
 use std::path::{Path, PathBuf};
 

@@ -12,11 +12,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::addresses::Addresses;
 use super::removed::Removed;
 use super::shim::Shim;
 use super::sources::Sources;
 use super::strings::Strings;
 use super::tree;
+use super::user_settings::UserSettings;
 
 /// `overlay.json`.
 #[derive(Deserialize)]
@@ -58,7 +60,10 @@ pub(super) fn build(root: &Path, folder: &Path, sources: &Sources) -> Result<()>
     tree::link(&sources.modules, &vscode.join("node_modules"))?;
     tree::link(&sources.extension_modules, &vscode.join("extensions/node_modules"))?;
     Removed::read(&overlay)?.apply(&vscode)?;
-    apply(&overlay, &vscode, &super::manifest::product_version(root)?)
+    apply(&overlay, &vscode, &super::manifest::product_version(root)?)?;
+    // After the edits, which are written down in the base's own words.
+    UserSettings::read(&overlay)?.apply(&vscode)?;
+    Addresses::read(&overlay)?.apply(&vscode)
 }
 
 /// Lays the overlay over a pruned tree.

@@ -1,0 +1,378 @@
+//! Settings that can cause a connection are the user's: a folder can't set them.
+//!
+//! `user-settings.json` lists them, and the workbench's registry is made to treat each as one of the
+//! application: what a folder or a workspace file says of it is then ignored, by the page and by the
+//! extension host, which gets its values from the page. Fails where a listed setting is gone, and
+//! where a setting of the base speaks of the network and nobody has looked at it. Called by the
+//! overlay.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use fs_err as fs;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::overlay::{read_json, replace_once};
+use super::tree;
+
+/// A setting's declaration is a few hundred bytes; a list of proxies or of languages some thousand.
+const DECLARATION_BYTES_MAX: usize = 32 * 1024;
+/// Names in minified code have one to three letters.
+const MINIFIED_NAME_BYTES_MAX: usize = 3;
+
+/// `user-settings.json`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct UserSettings {
+    /// The file with the registry, and the core's own settings.
+    file: String,
+    /// What stands where the registry decides a setting's scope, and what is put there; `@USERS@`
+    /// becomes a function of the setting's name.
+    find: String,
+    put: String,
+    #[expect(dead_code, reason = "for the reader of the file; must be there")]
+    reason: String,
+    /// Beginnings of words of which one in a setting's name or description means: look at it.
+    words: Vec<String>,
+    /// Whole families, by the beginning of their names.
+    families: Vec<Family>,
+    /// Single settings.
+    users: Vec<Keys>,
+    /// Settings that speak of the network, or of something called so, and may stay a folder's.
+    harmless: Vec<Keys>,
+}
+
+/// Settings whose names begin alike.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Family {
+    prefix: String,
+    #[expect(dead_code, reason = "for the reader of the file; must be there")]
+    reason: String,
+}
+
+/// Settings of which the same is to be said.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    keys: Vec<String>,
+    #[expect(dead_code, reason = "for the reader of the file; must be there")]
+    reason: String,
+}
+
+/// A setting that the base declares.
+#[derive(Debug)]
+pub(super) struct Setting {
+    text: String,
+    /// Whether it is the application's already.
+    application: bool,
+}
+
+type Settings = BTreeMap<String, Setting>;
+
+impl UserSettings {
+    /// Reads the list.
+    pub(super) fn read(overlay: &Path) -> Result<Self> {
+        read_json(&overlay.join("user-settings.json"))
+    }
+
+    /// Changes the registry, after a look at all that is declared.
+    pub(super) fn apply(&self, vscode: &Path) -> Result<()> {
+        let path = vscode.join(&self.file);
+        let code = fs::read_to_string(&path)?;
+        let texts: Vec<String> = read_json(&vscode.join("out/nls.messages.json"))?;
+        let mut settings = of_the_core(&code, &texts);
+        of_extensions(vscode, &mut settings)?;
+        let problems = self.problems(&settings, &code);
+        if !problems.is_empty() {
+            bail!("user-settings.json:\n  {}", problems.join("\n  "));
+        }
+        let put = self.put.replace("@USERS@", &self.function()?);
+        tree::write(&path, replace_once(&code, &self.find, &put)?)
+    }
+
+    /// What of the list and the declared settings does not fit together.
+    pub(super) fn problems(&self, settings: &Settings, code: &str) -> Vec<String> {
+        let mut problems = Vec::new();
+        let users: BTreeSet<&str> = keys(&self.users).collect();
+        let harmless: BTreeSet<&str> = keys(&self.harmless).collect();
+        for key in users.iter().chain(&harmless) {
+            // Some names are constants elsewhere in the code.
+            if !settings.contains_key(*key) && !code.contains(&format!("\"{key}\"")) {
+                problems.push(format!("`{key}` is gone"));
+            }
+        }
+        for key in users.intersection(&harmless) {
+            problems.push(format!("`{key}` is in both lists"));
+        }
+        for family in &self.families {
+            if !settings.keys().any(|key| key.starts_with(&family.prefix)) {
+                problems.push(format!("no setting begins with `{}`", family.prefix));
+            }
+        }
+        for (key, setting) in settings {
+            let known = setting.application
+                || users.contains(key.as_str())
+                || harmless.contains(key.as_str())
+                || self.families.iter().any(|family| key.starts_with(&family.prefix));
+            if known {
+                continue;
+            }
+            if let Some(word) = self.word_in(&format!("{key} {}", setting.text)) {
+                let text = &setting.text;
+                problems.push(format!("`{key}` says `{word}` and was not looked at: {text}"));
+            }
+        }
+        problems
+    }
+
+    /// The first word of a text that makes one look at it. Addresses of documentation don't count.
+    fn word_in(&self, text: &str) -> Option<String> {
+        let words = text.split_whitespace().map(|part| {
+            let part = part.split("](").next().unwrap_or(part);
+            part.split("http://").next().unwrap_or(part).split("https://").next().unwrap_or(part)
+        });
+        words
+            .flat_map(split_words)
+            .find(|word| self.words.iter().any(|beginning| word.starts_with(beginning.as_str())))
+    }
+
+    /// A function of JavaScript: whether a setting is the user's.
+    fn function(&self) -> Result<String> {
+        let keys = serde_json::to_string(&keys(&self.users).collect::<Vec<_>>())?;
+        let families =
+            serde_json::to_string(&self.families.iter().map(|f| &f.prefix).collect::<Vec<_>>())?;
+        Ok(format!("(k=>{keys}.includes(k)||{families}.some(f=>k.startsWith(f)))"))
+    }
+}
+
+fn keys(lists: &[Keys]) -> impl Iterator<Item = &str> {
+    lists.iter().flat_map(|list| &list.keys).map(String::as_str)
+}
+
+/// The words of a text in lower case; `resourceRequest` has two.
+fn split_words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut small = false;
+    for c in text.chars() {
+        if !c.is_alphanumeric() || (small && c.is_uppercase()) {
+            words.push(String::new());
+        }
+        if c.is_alphanumeric() {
+            words.last_mut().expect("never empty").extend(c.to_lowercase());
+        }
+        small = c.is_lowercase();
+    }
+    words
+}
+
+/// The settings in the manifests of the base's extensions.
+fn of_extensions(vscode: &Path, settings: &mut Settings) -> Result<()> {
+    for path in tree::matching(vscode, "extensions/*/package.json")? {
+        let manifest: Value = read_json(&path)?;
+        let texts_path = path.with_file_name("package.nls.json");
+        let texts: Value = if texts_path.is_file() { read_json(&texts_path)? } else { Value::Null };
+        let blocks = &manifest["contributes"]["configuration"];
+        let blocks = blocks.as_array().map_or(std::slice::from_ref(blocks), Vec::as_slice);
+        for (key, value) in
+            blocks.iter().filter_map(|block| block["properties"].as_object()).flatten()
+        {
+            let text = ["description", "markdownDescription"]
+                .iter()
+                .filter_map(|name| value[*name].as_str())
+                .map(|text| translated(text, &texts))
+                .chain(value["tags"].as_array().into_iter().flatten().map(Value::to_string))
+                .collect::<Vec<_>>()
+                .join(" ");
+            let application = value["scope"] == "application";
+            settings.insert(key.clone(), Setting { text, application });
+        }
+    }
+    Ok(())
+}
+
+/// A manifest's text, where it is the name of one between percent signs.
+fn translated(text: &str, texts: &Value) -> String {
+    let name = text.trim_matches('%');
+    let found = &texts[name];
+    found.as_str().or(found["message"].as_str()).unwrap_or(text).to_owned()
+}
+
+/// The settings that the workbench's own code declares by a written-out name.
+pub(super) fn of_the_core(code: &str, texts: &[String]) -> Settings {
+    let mut settings = Settings::new();
+    for (at, _) in code.match_indices("\":{") {
+        let Some(start) = code[..at].rfind('"') else { continue };
+        let key = &code[start + 1..at];
+        let is_name = key.contains('.')
+            && key.starts_with(|c: char| c.is_ascii_alphabetic())
+            && key.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+        if !is_name {
+            continue;
+        }
+        let Some(declaration) = object(&code[at + 2..]) else { continue };
+        let says = |name: &str| declaration.contains(&format!("{name}:"));
+        if !(says("type") || says("$ref") || says("anyOf") || says("enum")) {
+            continue;
+        }
+        // Something else that has a type, as the parameter of a command.
+        if !(says("escription") || says("default") || says("scope")) {
+            continue;
+        }
+        let application = declaration.contains("scope:1,") || declaration.contains("scope:1}");
+        let setting = Setting { text: description(declaration, texts), application };
+        settings.insert(key.to_owned(), setting);
+    }
+    settings
+}
+
+/// The object literal that a text begins with.
+fn object(text: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, byte) in text.bytes().enumerate().take(DECLARATION_BYTES_MAX) {
+        if let Some(end) = quote {
+            if escaped {
+                escaped = false;
+            } else if byte == b'\\' {
+                escaped = true;
+            } else if byte == end {
+                quote = None;
+            }
+            continue;
+        }
+        match byte {
+            b'"' | b'\'' | b'`' => quote = Some(byte),
+            b'{' => depth += 1,
+            b'}' if depth == 1 => return text.get(..=at),
+            b'}' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The descriptions in a declaration: written out, or as `d(123,…)` in the list of texts.
+fn description(declaration: &str, texts: &[String]) -> String {
+    let mut found = Vec::new();
+    for (at, part) in declaration.match_indices("escription:") {
+        let rest = &declaration[at + part.len()..];
+        if let Some(literal) = rest.strip_prefix('"') {
+            found.push(literal.split('"').next().unwrap_or(literal));
+        } else if let Some((_, number)) =
+            rest.split_once('(').filter(|(name, _)| name.len() <= MINIFIED_NAME_BYTES_MAX)
+        {
+            let digits = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(0);
+            let text = number[..digits].parse().ok().and_then(|at: usize| texts.get(at));
+            found.extend(text.map(String::as_str));
+        }
+    }
+    found.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn list(users: &[&str], harmless: &[&str]) -> UserSettings {
+        let value = json!({
+            "file": "workbench.js",
+            "find": "scope=s",
+            "put": "scope=@USERS@(k)?1:s",
+            "reason": "r",
+            "words": ["download", "http"],
+            "families": [{"prefix": "chat.", "reason": "r"}],
+            "users": [{"keys": users, "reason": "r"}],
+            "harmless": [{"keys": harmless, "reason": "r"}],
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn base(code: &str, manifest: &Value) -> tempfile::TempDir {
+        let place = tempfile::tempdir().unwrap();
+        for folder in ["out", "extensions/one"] {
+            fs::create_dir_all(place.path().join(folder)).unwrap();
+        }
+        fs::write(place.path().join("workbench.js"), code).unwrap();
+        fs::write(place.path().join("out/nls.messages.json"), r#"["Loads { things","Downloads"]"#)
+            .unwrap();
+        let manifest = json!({ "contributes": { "configuration": manifest } });
+        fs::write(place.path().join("extensions/one/package.json"), manifest.to_string()).unwrap();
+        let texts = r#"{"speaks": {"message": "Whether a schema is downloaded"}}"#;
+        fs::write(place.path().join("extensions/one/package.nls.json"), texts).unwrap();
+        place
+    }
+
+    /// One of the core and one of an extension speak of the network, one is the application's.
+    fn usual() -> tempfile::TempDir {
+        base(
+            r#"r({"a.b":{type:"string",description:d(1,null)},"a.c":{type:"x",description:d(0,null)},
+               "a.d":{type:"x",scope:1,description:d(1,null)},"chat.x":{type:"x",default:"http"}});scope=s"#,
+            &json!([{"properties": {
+                "one.speaks": {"type": "boolean", "description": "%speaks%"},
+                "one.documented": {"markdownDescription": "See [this](https://download.example)."},
+            }}]),
+        )
+    }
+
+    #[test]
+    fn the_registry_asks_whether_a_setting_is_the_users() {
+        let place = usual();
+        list(&["a.b"], &["one.speaks"]).apply(place.path()).unwrap();
+        let code = fs::read_to_string(place.path().join("workbench.js")).unwrap();
+        let asks = r#"scope=(k=>["a.b"].includes(k)||["chat."].some(f=>k.startsWith(f)))(k)?1:s"#;
+        assert!(code.ends_with(asks), "{code}");
+    }
+
+    #[test]
+    fn a_setting_that_speaks_of_the_network_and_is_in_no_list_fails() {
+        let error = list(&[], &[]).apply(usual().path()).unwrap_err().to_string();
+        for part in ["`a.b` says `downloads`", "`one.speaks` says `downloaded`"] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        for part in ["a.c", "a.d", "chat.x", "one.documented"] {
+            assert!(!error.contains(part), "{part} in {error}");
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_gone_or_in_both_lists_fails() {
+        let list = list(&["a.b", "a.gone"], &["one.speaks", "a.b"]);
+        let error = list.apply(usual().path()).unwrap_err().to_string();
+        assert!(
+            error.contains("`a.gone` is gone") && error.contains("`a.b` is in both"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn names_are_read_as_words() {
+        assert_eq!(split_words("resourceRequestURI x"), ["resource", "request", "uri", "x"]);
+        let list = list(&[], &[]);
+        assert_eq!(list.word_in("autoDownload.on"), Some("download".to_owned()));
+        assert_eq!(list.word_in("see [it](https://download.example/http), undownloaded"), None);
+    }
+
+    #[test]
+    fn the_assembled_editors_settings_were_all_looked_at() {
+        let root = crate::places::root();
+        let vscode = root.join("target/ide/vscode");
+        if !vscode.is_dir() {
+            return;
+        }
+        let list = UserSettings::read(&root.join("ide/overlay")).unwrap();
+        let code = fs::read_to_string(vscode.join(&list.file)).unwrap();
+        let texts: Vec<String> = read_json(&vscode.join("out/nls.messages.json")).unwrap();
+        let mut settings = of_the_core(&code, &texts);
+        of_extensions(&vscode, &mut settings).unwrap();
+        // Our own are made from a table of ours, and are known by their name.
+        settings.retain(|key, _| !key.starts_with("localcoder."));
+        assert!(settings.len() > 1500, "only {} settings were found", settings.len());
+        assert_eq!(list.problems(&settings, &code), Vec::<String>::new());
+    }
+}
