@@ -63,7 +63,6 @@ fn with_the_most_open_umask_every_file_and_socket_is_its_users_alone() {
         &["models", "import", demo.to_str().unwrap(), "--id", "mine"][..],
         &["models", "use", "mine"],
         &["improve", &file, "--lines", "1-3"],
-        &["doctor"],
     ] {
         run_with_umask(&installation, "000", arguments);
     }
