@@ -32,6 +32,8 @@ const OWN_HOST = /^([0-9a-v]{52}\.)?[0-9a-f]{32}\.localhost$/u;
 export class Browser {
   /** Addresses of requests that would leave this machine. */
   foreign = [];
+  /** Hosts with ports that a story goes to by itself. */
+  visited = new Set();
   /** Errors that our extension caused. */
   ours = [];
   /** All lines that pages wrote. */
@@ -99,9 +101,9 @@ export class Browser {
   }
 
   #check(address) {
-    const { protocol, hostname } = new URL(address);
+    const { protocol, hostname, host } = new URL(address);
     const isNetwork = ["http:", "https:", "ws:", "wss:"].includes(protocol);
-    if (isNetwork && !OWN_HOST.test(hostname)) {
+    if (isNetwork && !OWN_HOST.test(hostname) && !this.visited.has(host)) {
       this.foreign.push(address);
     }
   }

@@ -11,14 +11,11 @@ const run = promisify(execFile);
 
 /** `nobody`: a user that owns no file and no process of the IDE. */
 const NOBODY = "65534";
-/** As many sockets as a user may open who wants to do harm. */
-const DESCRIPTORS = 60_000;
 
 function asNobody(script, words) {
   assert.equal(process.getuid?.(), 0, "run this as the superuser: it becomes another user");
   const become = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];
-  const node = [process.execPath, "-e", script, ...words.map(String)];
-  return ["prlimit", [`--nofile=${DESCRIPTORS}`, "setpriv", ...become, ...node]];
+  return ["setpriv", [...become, process.execPath, "-e", script, ...words.map(String)]];
 }
 
 /** Runs a script of Node.js as another user; gives what it prints. */

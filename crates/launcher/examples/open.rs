@@ -1,7 +1,7 @@
 //! Opens the IDE without the command line's own arguments: for trying the launcher, and for its
 //! tests, which need a process to send signals to.
 //!
-//! `open --home DIR --ide DIR [--desktop PROGRAM] [--browser] [--new-window] [PATH…]`
+//! `open --home DIR --ide DIR [--desktop PROGRAM] [--browser] [--new-window] [--air-gapped] [PATH…]`
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
 
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use localcoder_launcher::{Folders, OpenRequest, Outcome, Setup, open};
 fn main() -> ExitCode {
     let mut request = OpenRequest::default();
     let (mut home, mut ide, mut desktop) = (PathBuf::new(), PathBuf::new(), None);
+    let mut air_gapped = false;
     let mut arguments = std::env::args_os().skip(1);
     let value = |arguments: &mut std::iter::Skip<std::env::ArgsOs>| {
         PathBuf::from(arguments.next().expect("the option has a value"))
@@ -23,10 +24,11 @@ fn main() -> ExitCode {
             Some("--desktop") => desktop = Some(value(&mut arguments)),
             Some("--browser") => request.browser = true,
             Some("--new-window") => request.new_window = true,
+            Some("--air-gapped") => air_gapped = true,
             _ => request.paths.push(argument.into()),
         }
     }
-    match run(&request, &home, &ide, desktop) {
+    match run(&request, &home, &ide, desktop, air_gapped) {
         Ok(outcome) => {
             println!("{outcome:?}");
             ExitCode::SUCCESS
@@ -43,6 +45,7 @@ fn run(
     home: &Path,
     ide: &Path,
     desktop: Option<PathBuf>,
+    air_gapped: bool,
 ) -> Result<Outcome, localcoder_protocol::ErrorInfo> {
     let folders = Folders {
         editor: home.join("editor"),
@@ -54,6 +57,7 @@ fn run(
     let programs = here.ancestors().nth(2).expect("an example lies in two folders");
     let mut setup = Setup::assembled(ide, &programs.join("localcoder"), &folders);
     setup.home = Some(home.to_owned());
+    setup.air_gapped = air_gapped;
     if let Some(desktop) = desktop {
         setup.desktop = desktop;
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::Setup;
+use crate::environment::PROXIES;
 use crate::private::restore_umask;
 use crate::process::Group;
-use crate::environment::PROXIES;
 use crate::window::{Command, Event, LINE_BYTES_MAX};
 
 /// How long windows may take to close: a page is asked before.
@@ -179,6 +179,7 @@ mod tests {
             localcoder: folder(),
             desktop: program,
             display: true,
+            air_gapped: false,
         };
         let (sender, receiver) = mpsc::channel();
         let ends = sender.clone();

@@ -43,11 +43,7 @@ impl Silence {
 }
 
 /// Watches on a thread of its own until the group has ended; calls `on_hang` once at most.
-pub(crate) fn watch(
-    socket: PathBuf,
-    group: Group,
-    on_hang: impl FnOnce(&Group) + Send + 'static,
-) {
+pub(crate) fn watch(socket: PathBuf, group: Group, on_hang: impl FnOnce(&Group) + Send + 'static) {
     let watch = move || {
         let mut silence = Silence::default();
         while !group.wait(EVERY) {
@@ -69,7 +65,8 @@ fn answers(socket: &Path, time: Duration) -> bool {
         let mut stream = connect(socket)?;
         stream.set_read_timeout(Some(time))?;
         stream.set_write_timeout(Some(time))?;
-        stream.write_all(b"GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        stream
+            .write_all(b"GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         // Any answer shows that it works.
         stream.read(&mut [0_u8; 16])
     };

@@ -60,6 +60,8 @@ pub struct Setup {
     pub desktop: PathBuf,
     /// Whether windows can be shown; see [`has_display`].
     pub display: bool,
+    /// Start the editor server, and so its extensions and terminals, without network.
+    pub air_gapped: bool,
 }
 
 impl Setup {
@@ -77,6 +79,7 @@ impl Setup {
             localcoder: localcoder.to_owned(),
             desktop: localcoder.with_file_name(format!("localcoder-desktop{suffix}")),
             display: has_display(),
+            air_gapped: false,
         }
     }
 }
@@ -120,6 +123,8 @@ pub enum Notice {
         /// What it did.
         message: String,
     },
+    /// The IDE is air-gapped: how far that reaches here, as sentences.
+    AirGapped(String),
     /// The editor server ended by itself and was started again.
     ServerRestarted,
     /// The window program ended by itself; its windows were opened again.
@@ -140,7 +145,7 @@ impl std::fmt::Display for Notice {
                  whoever opens it first, so don't share it:\n\n  {url}\n\nPress Ctrl-C to end the \
                  IDE."
             ),
-            Self::HandedOver { message } => f.write_str(message),
+            Self::HandedOver { message } | Self::AirGapped(message) => f.write_str(message),
             Self::ServerRestarted => {
                 f.write_str("The editor server ended unexpectedly and was started again.")
             }

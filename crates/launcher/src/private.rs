@@ -1,41 +1,18 @@
-//! What is this user's alone: files that no other user can read, and sockets of the editor. What
-//! is the user's own world is not, and keeps the umask that the user had. Folders are `transport`'s.
-//! Called by the session.
+//! What is this user's alone: the sockets of the editor's processes. What is the user's own world is
+//! not, and keeps the umask that the user had. Other folders are `transport`'s. Called by the session.
 
-use std::io::Write;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fs_err::os::unix::fs::OpenOptionsExt;
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use localcoder_transport::local::private_folder;
 use localcoder_transport::private::users_umask;
-pub(crate) use localcoder_transport::private::{PrivateFolders, check};
 
-/// Folder of sockets that the editor's processes make for each other, in the runtime folder.
-const IPC: &str = "ipc";
-
-/// Writes a file that only the user can read, in place of one that was there.
-///
-/// # Errors
-/// Where it can't be written.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ErrorInfo> {
-    let write = || -> std::io::Result<()> {
-        // A file that was there might be open to others, or be open in another process.
-        match fs_err::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = fs_err::OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        options.open(path)?.write_all(bytes)
-    };
-    write().map_err(|error| {
-        ErrorInfo::new(ErrorCode::FileAccess, format!("`{}` can't be written", path.display()))
-            .with_cause(error.to_string())
-    })
+/// The private folder for sockets that the editor's processes make for each other.
+pub(crate) fn ipc_folder(runtime: &Path) -> PathBuf {
+    runtime.join("ipc")
 }
 
 /// The command has the umask that this program was started with: what is saved in a project and
@@ -51,14 +28,13 @@ pub(crate) fn restore_umask(command: &mut Command) {
     unsafe { command.pre_exec(set) };
 }
 
-/// The private folder for sockets of the editor's processes, without those that processes have
-/// left behind that were killed. Only for who holds the launcher's lock: nobody else's editor
+/// Makes that folder, or takes out of it what processes have left behind that were killed. Only for who holds the launcher's lock: nobody else's editor
 /// lives then.
 ///
 /// # Errors
 /// Where it is not private or can't be emptied.
-pub(crate) fn empty_ipc(runtime: &Path) -> Result<PathBuf, ErrorInfo> {
-    let folder = runtime.join(IPC);
+pub(crate) fn empty_ipc(runtime: &Path) -> Result<(), ErrorInfo> {
+    let folder = ipc_folder(runtime);
     private_folder(&folder)?;
     let empty = || -> std::io::Result<()> {
         for entry in fs_err::read_dir(&folder)? {
@@ -75,8 +51,7 @@ pub(crate) fn empty_ipc(runtime: &Path) -> Result<PathBuf, ErrorInfo> {
         ErrorInfo::new(ErrorCode::RuntimeFolder, message)
             .with_cause(error.to_string())
             .with_hint("remove the folder, or set LOCALCODER_HOME to another one")
-    })?;
-    Ok(folder)
+    })
 }
 
 #[cfg(test)]
@@ -97,7 +72,7 @@ mod tests {
         fs_err::set_permissions(&ipc, PermissionsExt::from_mode(0o777)).unwrap();
         drop(UnixListener::bind(ipc.join("left.sock")).unwrap());
         fs_err::write(ipc.join("file"), "").unwrap();
-        assert_eq!(empty_ipc(dir.path()).unwrap(), ipc);
+        empty_ipc(dir.path()).unwrap();
         assert_eq!(mode(&ipc), 0o700);
         assert!(!ipc.join("left.sock").exists() && ipc.join("file").exists());
     }
@@ -131,15 +106,5 @@ mod tests {
         let output = again.output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains("0077\n0013\n"), "{text}");
-    }
-
-    #[test]
-    fn a_private_file_replaces_an_open_one() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("token");
-        fs_err::write(&path, "old and longer").unwrap();
-        write_private(&path, b"new").unwrap();
-        assert_eq!(fs_err::read(&path).unwrap(), b"new");
-        assert_eq!(mode(&path), 0o600);
     }
 }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 
 use crate::log::{LINE_BYTES_MAX, Log};
+use crate::offline::Confinement;
+use crate::private::{ipc_folder, restore_umask};
 use crate::process::Group;
 use crate::{Setup, environment, front, health};
 
@@ -40,12 +42,17 @@ impl Server {
     /// to or not; not where this returns an error.
     pub(crate) fn start(
         setup: &Setup,
+        confinement: Option<&Confinement>,
         log: &Arc<Log>,
         on_end: impl FnOnce(ExitStatus) + Send + 'static,
     ) -> Result<Self, ErrorInfo> {
         let socket = front::server_socket(&setup.runtime);
         clear(&socket)?;
-        let command = command(setup, &socket)?;
+        let mut command = command(setup, &socket)?;
+        if let Some(confinement) = confinement {
+            confinement.apply(&mut command).map_err(|error| failed(log, error.to_string()))?;
+        }
+        restore_umask(&mut command);
         let (sender, listens) = mpsc::channel();
         let kept = Arc::clone(log);
         // Dropped where the start fails, so that its end is then nobody's news.
@@ -143,6 +150,8 @@ fn command(setup: &Setup, socket: &Path) -> Result<Command, ErrorInfo> {
         .stderr(Stdio::piped());
     environment::clean(&mut command);
     command.env("LOCALCODER_BIN", &setup.localcoder);
+    // Edits in `ide/overlay/overlay.json` have the base make its sockets there.
+    command.env("LOCALCODER_IPC_DIR", ipc_folder(&setup.runtime));
     if let Some(home) = &setup.home {
         command.env("LOCALCODER_HOME", home);
     }

@@ -20,6 +20,8 @@ use crate::front::{self, Front};
 use crate::instance::{Ask, Asked, Instance};
 use crate::log::Log;
 use crate::memory::Memory;
+use crate::offline::{self, Confinement};
+use crate::private::empty_ipc;
 use crate::private_folder;
 use crate::server::{Server, failed};
 use crate::window::{self, Command};
@@ -67,6 +69,8 @@ struct Session<'a> {
     front: Front,
     log: Arc<Log>,
     memory: Memory,
+    /// What keeps the server from the network, where it is to be kept from it.
+    confinement: Option<Confinement>,
     /// `None` after it failed too often.
     server: Option<Server>,
     server_generation: u32,
@@ -146,6 +150,11 @@ impl<'a> Session<'a> {
             })?;
         }
         private_folder(&setup.editor.join("window"))?;
+        empty_ipc(&setup.runtime)?;
+        let confinement = setup.air_gapped.then(offline::probe);
+        if let Some(confinement) = &confinement {
+            notice(Notice::AirGapped(confinement.to_string()));
+        }
         let log = Arc::new(Log::open(setup.logs.join("editor-server.log")));
         let server = front::server_socket(&setup.runtime);
         let front = Front::open(server, setup.editor.join("state"), &log)?;
@@ -156,6 +165,7 @@ impl<'a> Session<'a> {
             front,
             log,
             memory: Memory::load(&setup.editor),
+            confinement,
             server: None,
             server_generation: 0,
             server_crashes: Budget::new(SERVER_RESTARTS, CRASH_TIME),
@@ -174,7 +184,8 @@ impl<'a> Session<'a> {
         self.server_generation += 1;
         let (generation, events) = (self.server_generation, self.events.clone());
         let on_end = move |status| drop(events.send(Event::ServerEnded { generation, status }));
-        self.server = Some(Server::start(self.setup, &self.log, on_end)?);
+        self.server =
+            Some(Server::start(self.setup, self.confinement.as_ref(), &self.log, on_end)?);
         Ok(())
     }
 

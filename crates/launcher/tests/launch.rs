@@ -232,3 +232,25 @@ fn without_a_path_the_folder_that_was_open_last_is_opened() {
     let _again = fake.open(&[]);
     assert!(fake.opened_url(1).ends_with("/project"), "{}", fake.opened_url(1));
 }
+
+#[test]
+fn an_air_gapped_editor_has_no_network_and_says_so() {
+    let fake = Fake::new();
+    // An address of this machine other than loopback would do as well; a route is what is missing.
+    fake.server(
+        "while [ \"$1\" != --socket-path ]; do shift; done; : > \"$2\"\n\
+         ls /sys/class/net > \"$FAKE/interfaces\" 2>/dev/null\n\
+         cat /proc/self/net/dev > \"$FAKE/devices\"\n\
+         grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status > \"$FAKE/status\"\n\
+         echo \"Extension host agent listening on $2\"; sleep 600",
+    );
+    let run = fake.open(&["--air-gapped", "project"]);
+    fake.opened_url(0);
+    let devices = fake.read("devices").unwrap();
+    let status = fake.read("status").unwrap();
+    let only_loopback = devices.lines().skip(2).all(|line| line.trim_start().starts_with("lo:"));
+    let filtered = status.contains("Seccomp:\t2");
+    assert!(only_loopback || filtered, "{devices}{status}");
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    assert!(run.output().contains("have no network"), "{}", run.output());
+}

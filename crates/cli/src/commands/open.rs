@@ -4,9 +4,10 @@
 use std::path::Path;
 
 use localcoder_host::connect;
+use localcoder_host::shell::check_folders;
 use localcoder_launcher::{Folders, OpenRequest, Setup};
 use localcoder_protocol::{ClientKind, ErrorCode, ErrorInfo, Warm, WarmParams};
-use localcoder_settings::{Places, env, places};
+use localcoder_settings::{Places, air_gap, env, places};
 
 use crate::arguments::OpenOptions;
 use crate::output;
@@ -24,9 +25,14 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
             ))
     })?;
     let places = Places::resolve()?;
+    for line in check_folders(&places)? {
+        output::note(&line);
+    }
+    let air_gap = air_gap(&places);
     load_meanwhile(&places, &program);
     let folders = Folders { editor: places.editor, runtime: places.runtime, logs: places.logs };
-    let setup = Setup::assembled(&ide, &program, &folders);
+    let mut setup = Setup::assembled(&ide, &program, &folders);
+    setup.air_gapped = air_gap.is_on();
     let request = OpenRequest {
         paths: options.paths.clone(),
         browser: options.browser,

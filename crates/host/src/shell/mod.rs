@@ -25,9 +25,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use localcoder_protocol::{ErrorCode, ErrorInfo, HEARTBEAT_MS};
-use localcoder_settings::{Places, env, places};
+use localcoder_settings::{Places, SettingsFiles, env, places};
 use localcoder_transport::private::{self, PrivateFolders};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::core::{ClientId, Effect, Event, Host, HostConfig};
 use crate::model_file::{Inspected, Inspector, Models};
@@ -58,7 +58,7 @@ enum Input {
 /// # Errors
 /// Where another host runs, or the folder, lock or socket can't be used.
 pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
-    let closed = match private::check(&private_folders(places)) {
+    let closed = match check_folders(places) {
         Ok(closed) => closed,
         Err(error) => {
             // Without a log: its folder may be the one that is another user's.
@@ -94,8 +94,13 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
     }
 }
 
-fn private_folders(places: &Places) -> PrivateFolders<'_> {
-    PrivateFolders {
+/// Makes sure that the installation's folders are this user's, and closes those that are open to
+/// others; a line for the log on each of these.
+///
+/// # Errors
+/// Where one is another user's.
+pub fn check_folders(places: &Places) -> Result<Vec<String>, ErrorInfo> {
+    private::check(&PrivateFolders {
         data: &places.data,
         config: &places.config,
         cache: &places.cache,
@@ -103,7 +108,7 @@ fn private_folders(places: &Places) -> PrivateFolders<'_> {
         runtime: &places.runtime,
         models: &places.models,
         editor: &places.editor,
-    }
+    })
 }
 
 struct Shell {
@@ -134,10 +139,11 @@ impl Shell {
         let measurements = KeptFile::new(places.measurements_file());
         let editor_settings = KeptFile::new(places.editor_settings_file());
         let loading = KeptFile::new(places.loading_file());
+        let settings = read_settings(places);
         let config = HostConfig {
             pid: std::process::id(),
-            file_settings: read_settings(places),
-            editor_settings: object(editor_settings.read()),
+            file_settings: settings.file,
+            editor_settings: settings.editor,
             idle_exit_ms: idle.unwrap_or(IDLE_EXIT_MS),
             seed: u64::from(std::process::id()) ^ unix_time_ns(),
             heartbeat_ms: (HEARTBEAT_MS / time_scale).max(1),
@@ -329,34 +335,13 @@ fn program_folder() -> Result<PathBuf, ErrorInfo> {
     Ok(exe.parent().map_or_else(PathBuf::new, PathBuf::from))
 }
 
-/// What was kept, or nothing: it is only what was set last.
-fn object(text: Option<String>) -> Map<String, Value> {
-    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
-}
-
-/// The user's `settings.json`; a file that can't be used is logged and counts as empty.
-fn read_settings(places: &Places) -> Map<String, Value> {
-    let path = places.settings_file();
-    let text = match fs_err::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) => {
-            if error.kind() != std::io::ErrorKind::NotFound {
-                tracing::warn!(%error, "settings.json is not used");
-            }
-            return Map::new();
-        }
-    };
-    match serde_json::from_str::<Value>(&text) {
-        Ok(Value::Object(map)) => map,
-        Ok(_) => {
-            tracing::warn!(path = %path.display(), "settings.json is not used: it is no object");
-            Map::new()
-        }
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "settings.json is not used");
-            Map::new()
-        }
+/// The settings on disk. What can't be read is logged here and told by the core.
+fn read_settings(places: &Places) -> SettingsFiles {
+    let files = SettingsFiles::read(places);
+    for problem in files.problems() {
+        tracing::warn!(error = %problem, "a settings file is not used");
     }
+    files
 }
 
 fn unix_time_ns() -> u64 {

@@ -47,6 +47,9 @@ const CHANGE_TIME: Duration = Duration::from_secs(30);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// A port that is free on IPv4 may be taken on IPv6; another one is tried so often.
 const PORT_TRIES: usize = 16;
+/// Connections that wait to be accepted; the system's own bound is 4,096 as a rule. Where it is
+/// reached, the system drops whoever comes, who tries again after a second.
+const BACKLOG: i32 = 4096;
 /// How long accepting rests when the system has no descriptor left for one more.
 const REST_TIME: Duration = Duration::from_millis(50);
 
@@ -73,6 +76,10 @@ impl Front {
     /// Where there is no port or no random number to be had.
     pub(crate) fn open(server: PathBuf, kept: PathBuf, log: &Arc<Log>) -> Result<Self, ErrorInfo> {
         let (listeners, port) = listen().map_err(trouble)?;
+        // The standard library has asked for 128.
+        for listener in &listeners {
+            rustix::net::listen(listener, BACKLOG).map_err(trouble)?;
+        }
         let door = Arc::new(Door::new(&Secret::random(16)?, port)?);
         let shared = Arc::new(Shared {
             policy: Policy::new(&door),

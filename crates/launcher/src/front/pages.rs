@@ -25,8 +25,7 @@ pub(super) fn open(door: &Door, session: Option<&Secret>, query: &str) -> Respon
     };
     let target = format!("/{}/?{query}", door.path().reveal());
     let refresh = format!(r#"<meta http-equiv="refresh" content="0;url={}">"#, escape(&target));
-    let mut answer =
-        page(StatusCode::OK, "LocalCoder IDE", "It opens in a moment.", &refresh);
+    let mut answer = page(StatusCode::OK, "LocalCoder IDE", "It opens in a moment.", &refresh);
     let cookie = format!(
         "{COOKIE}={}; Path=/{}/; HttpOnly; SameSite=Strict",
         session.reveal(),

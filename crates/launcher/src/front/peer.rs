@@ -73,11 +73,7 @@ mod linux {
     }
 
     /// State and user of the socket at the other end; `None` where there is none any more.
-    fn owner(
-        socket: &Socket,
-        peer: SocketAddr,
-        here: SocketAddr,
-    ) -> io::Result<Option<(u8, u32)>> {
+    fn owner(socket: &Socket, peer: SocketAddr, here: SocketAddr) -> io::Result<Option<(u8, u32)>> {
         let family = if peer.is_ipv4() { AF_INET } else { AF_INET6 };
         let request = InetRequest {
             family,
@@ -95,8 +91,7 @@ mod linux {
         };
         let mut header = NetlinkHeader::default();
         header.flags = NLM_F_REQUEST;
-        let mut message =
-            NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
+        let mut message = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
         message.finalize();
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);

@@ -144,9 +144,7 @@ fn who_is_not_in_gets_no_answer_and_nothing_reaches_the_server() {
         format!("GET /version HTTP/1.1\r\nHost: {host}\r\n\r\n"),
         format!("GET {base}/ HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n\r\n"),
         format!("GET {base}/ HTTP/1.1\r\nCookie: {cookie}\r\n\r\n"),
-        format!(
-            "GET {base}/ HTTP/1.1\r\nHost: {host}\r\nOrigin: null\r\nCookie: {cookie}\r\n\r\n"
-        ),
+        format!("GET {base}/ HTTP/1.1\r\nHost: {host}\r\nOrigin: null\r\nCookie: {cookie}\r\n\r\n"),
         format!("GET {base}/ HTTP/1.1\r\nHost: {host}\r\n{upgrade}Cookie: {cookie}\r\n\r\n"),
         "CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n".to_owned(),
         "GET http://example.org/ HTTP/1.1\r\nHost: example.org\r\n\r\n".to_owned(),

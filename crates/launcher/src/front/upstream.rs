@@ -117,9 +117,8 @@ impl Upstream {
             let (Ok(client), Ok(server)) = (client.await, server.await) else { return };
             let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
             // Either end going away ends both; there is nobody to tell.
-            let _ =
-                copy_bidirectional_with_sizes(&mut client, &mut server, COPY_BYTES, COPY_BYTES)
-                    .await;
+            let _ = copy_bidirectional_with_sizes(&mut client, &mut server, COPY_BYTES, COPY_BYTES)
+                .await;
         });
         let (mut parts, _) = answer.into_parts();
         parts.headers = chosen(&parts.headers, &TOLD_UPGRADE);
@@ -131,8 +130,9 @@ impl Upstream {
         let host = header::HeaderValue::from_static("localhost");
         request.headers_mut().insert(header::HOST, host);
         let stream = UnixStream::connect(&self.socket).await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(Error::other)?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(Error::other)?;
         tokio::spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
                 tracing::debug!(%error, "a connection to the editor server broke");
