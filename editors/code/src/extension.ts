@@ -22,10 +22,16 @@ import { ModelsProgram } from "./host/models";
 import { startHost, stopHost } from "./host/process";
 import { ProfilesProgram } from "./host/profiles";
 import { logLine, toErrorInfo } from "./lib/errors";
+import { withoutRemotePictures } from "./lib/pictures";
 import { Running } from "./lib/running";
 
-/** Called by the editor once it has started. */
-export function activate(context: vscode.ExtensionContext): void {
+/** What other extensions get of this one: a part of the Markdown preview. */
+interface Exports {
+  extendMarkdownIt: typeof withoutRemotePictures;
+}
+
+/** Called by the editor once it has started, or by the first Markdown preview before that. */
+export function activate(context: vscode.ExtensionContext): Exports {
   const program = process.env["LOCALCODER_BIN"];
   const log = vscode.window.createOutputChannel("LocalCoder", { log: true });
   const host = new HostConnection(async (onNotification) => {
@@ -74,4 +80,5 @@ export function activate(context: vscode.ExtensionContext): void {
   if (process.env["LOCALCODER_SMOKE_REPORT"] !== undefined) {
     void import("./smoke").then(({ runSmoke }) => runSmoke(host));
   }
+  return { extendMarkdownIt: withoutRemotePictures };
 }
