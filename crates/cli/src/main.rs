@@ -20,6 +20,16 @@ fn main() -> ExitCode {
     localcoder_transport::private::close_umask();
     let arguments = Arguments::parse();
     let json = arguments.command.as_ref().is_some_and(Command::json);
+    // The last two tell it themselves, a host reads its settings when it starts, and the editor
+    // stays for hours.
+    let tells_at_the_end = match &arguments.command {
+        None => {
+            settings_file::tell_problems(None);
+            false
+        }
+        Some(Command::Host(_) | Command::Config(_) | Command::Doctor(_)) => false,
+        Some(_) => true,
+    };
     let result = match arguments.command {
         None => commands::open::run(&arguments.open),
         Some(Command::Improve(options)) => commands::improve::run(&options),
@@ -32,11 +42,11 @@ fn main() -> ExitCode {
         Some(Command::Status(options)) => commands::status::run(&options),
         Some(Command::Host(options)) => commands::host::run(&options),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::error(&error, json);
-            ExitCode::from(error.code.exit_code())
-        }
+    if let Err(error) = &result {
+        output::error(error, json);
     }
+    if tells_at_the_end {
+        settings_file::tell_problems(result.as_ref().err());
+    }
+    result.map_or_else(|error| ExitCode::from(error.code.exit_code()), |()| ExitCode::SUCCESS)
 }

@@ -1,24 +1,33 @@
 //! The product's own settings file, changed a value at a time: what else is in it stays, and a
 //! running host hears of it.
 
-use std::io::Write as _;
-use std::path::Path;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 
 use localcoder_host::connect;
 use localcoder_model_store::Store;
 use localcoder_protocol::{ClientKind, ConfigureFile, ConfigureFileParams, ErrorCode, ErrorInfo};
-use localcoder_settings::{DEMO, Layer, Places, Resolved, resolve};
+use localcoder_settings::{
+    DEMO, Places, Resolved, SettingsFiles, edited, no_json, parse, read_text,
+};
 use serde_json::{Map, Value};
 
+use crate::output;
+
+/// Links in a row; as many as the system follows.
+const LINKS_MAX: usize = 40;
+/// What a file that is made has in it.
+const EMPTY: &str = "{}\n";
+
 /// Gives a setting a value, or takes it away.
-pub(crate) fn set(places: &Places, key: &str, value: Option<Value>) -> Result<(), ErrorInfo> {
+pub(crate) fn set(places: &Places, key: &str, value: Option<&Value>) -> Result<(), ErrorInfo> {
     let path = places.settings_file();
-    let mut settings = read(&path)?;
-    remove(&mut settings, key);
-    if let Some(value) = value {
-        settings.insert(key.to_owned(), value);
-    }
-    write(&path, &settings)?;
+    let hint = "mend the file, then try again: nothing in it was changed";
+    let unusable = |why: String| no_json(&path, &why).with_hint(hint);
+    let before = read_text(&path).map_err(|error| error.with_hint(hint))?;
+    let text = edited(before.as_deref().unwrap_or(EMPTY), key, value).map_err(unusable)?;
+    let settings = parse(&text).map_err(unusable)?;
+    write(&path, &text)?;
     // A host that can't be told reads the file when it starts anew.
     if let Ok(Some(mut client)) = connect::connect(places, ClientKind::Cli) {
         let _ = client.call::<ConfigureFile>(&ConfigureFileParams { settings }, |_, _| {});
@@ -33,9 +42,22 @@ pub(crate) fn resolved(places: &Places) -> Resolved {
 
 /// The same with options of a command over them.
 pub(crate) fn resolved_with(places: &Places, options: &Map<String, Value>) -> Resolved {
-    let file = object(&places.settings_file());
-    let editor = object(&places.editor_settings_file());
-    resolve(&[(Layer::File, &file), (Layer::Editor, &editor), (Layer::CommandLine, options)])
+    SettingsFiles::read(places).resolve_with(options)
+}
+
+/// Says which settings file can't be read: whatever a command did then, it did without what is set
+/// there. What its error says already is not said again.
+pub(crate) fn tell_problems(error: Option<&ErrorInfo>) {
+    let Ok(places) = Places::resolve() else { return };
+    let error = error.map(ToString::to_string).unwrap_or_default();
+    let files = SettingsFiles::read(&places);
+    files.problems().filter(|problem| !error.contains(&problem.message)).for_each(tell);
+}
+
+/// Something about a setting that is not used, and what to do.
+pub(crate) fn tell(problem: &ErrorInfo) {
+    let hint = problem.hint.as_ref().map(|hint| format!("\n  hint: {hint}"));
+    output::note(&format!("warning: {problem}{}", hint.unwrap_or_default()));
 }
 
 /// Of models that would do, the one that is used: the first that is there, else the first.
@@ -50,71 +72,73 @@ pub(crate) fn model_in_use(places: &Places, references: &[String]) -> String {
     found.cloned().unwrap_or_default()
 }
 
-/// The values of a settings file; none where there is none or it makes no sense, which the
-/// host has told.
-pub(crate) fn object(path: &Path) -> Map<String, Value> {
-    let text = fs_err::read_to_string(path).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
+/// Replaces the file as a whole or not at all.
+fn write(path: &Path, text: &str) -> Result<(), ErrorInfo> {
+    let target = behind_links(path);
+    replace(&target, text).map_err(|error| unwritable(&target, &error))
 }
 
-/// Removes a key however it is written: `a.b`, or `b` in an object `a`.
-fn remove(map: &mut Map<String, Value>, key: &str) {
-    map.remove(key);
-    for (at, _) in key.match_indices('.') {
-        let (outer, inner) = (&key[..at], &key[at + 1..]);
-        if let Some(Value::Object(nested)) = map.get_mut(outer) {
-            remove(nested, inner);
-            if nested.is_empty() {
-                map.remove(outer);
-            }
-        }
+/// A link stays one, and the file that it leads to is replaced: people keep such files elsewhere.
+fn behind_links(path: &Path) -> PathBuf {
+    let mut at = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let Ok(next) = at.read_link() else { break };
+        at = at.parent().map_or_else(|| next.clone(), |folder| folder.join(&next));
     }
+    at
 }
 
-/// A file that can't be read as it is must not be written over.
-fn read(path: &Path) -> Result<Map<String, Value>, ErrorInfo> {
-    let unusable = |why: String| {
-        ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{}` can't be changed", path.display()))
-            .with_cause(why)
-            .with_hint("mend the file, then try again: nothing in it was changed")
-    };
-    match fs_err::read_to_string(path) {
-        Ok(text) => serde_json::from_str(&text).map_err(|error| unusable(error.to_string())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Map::new()),
-        Err(error) => Err(unusable(error.to_string())),
+fn replace(target: &Path, text: &str) -> std::io::Result<()> {
+    let folder = target.parent().unwrap_or(target);
+    fs_err::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    if let Ok(about) = target.metadata() {
+        file.as_file().set_permissions(about.permissions())?;
     }
+    // Else a power cut could leave an empty file, which is none that says anything.
+    file.as_file().sync_all()?;
+    file.persist(target).map_err(|error| error.error)?;
+    Ok(())
 }
 
-fn write(path: &Path, settings: &Map<String, Value>) -> Result<(), ErrorInfo> {
-    let write = || {
-        let folder = path.parent().unwrap_or(path);
-        fs_err::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(serde_json::to_string_pretty(settings)?.as_bytes())?;
-        file.write_all(b"\n")?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok::<_, std::io::Error>(())
+/// What is to be done depends on why.
+fn unwritable(target: &Path, error: &std::io::Error) -> ErrorInfo {
+    let folder = target.parent().map_or_else(PathBuf::new, Path::to_owned);
+    let folder = folder.display();
+    let (code, hint) = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (
+            ErrorCode::DiskFull,
+            format!("make room on the disk of `{folder}`, then try again: the file is as it was"),
+        ),
+        ErrorKind::ReadOnlyFilesystem => (
+            ErrorCode::FileAccess,
+            format!("`{folder}` lies on a disk that can only be read: change the file elsewhere"),
+        ),
+        _ => (ErrorCode::FileAccess, format!("check the permissions of `{folder}`")),
     };
-    write().map_err(|error| {
-        ErrorInfo::new(ErrorCode::FileAccess, format!("`{}` can't be written", path.display()))
-            .with_cause(error.to_string())
-            .with_hint("check its permissions")
-    })
+    ErrorInfo::new(code, format!("`{}` can't be written", target.display()))
+        .with_cause(error.to_string())
+        .with_hint(hint)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
-    fn a_key_is_found_however_it_is_written() {
-        let file = json!({"a.b": 1, "a": {"b": 2, "c": 3}, "d": {"e": {"f": 4}}});
-        let mut map = file.as_object().unwrap().clone();
-        remove(&mut map, "a.b");
-        remove(&mut map, "d.e.f");
-        remove(&mut map, "missing.key");
-        assert_eq!(Value::Object(map), json!({"a": {"c": 3}}));
+    fn a_full_disk_is_not_taken_for_a_lack_of_rights() {
+        let path = Path::new("/h/settings.json");
+        for (kind, code, said) in [
+            (ErrorKind::StorageFull, ErrorCode::DiskFull, "make room"),
+            (ErrorKind::QuotaExceeded, ErrorCode::DiskFull, "make room"),
+            (ErrorKind::ReadOnlyFilesystem, ErrorCode::FileAccess, "can only be read"),
+            (ErrorKind::PermissionDenied, ErrorCode::FileAccess, "permissions of `/h`"),
+        ] {
+            let error = unwritable(path, &kind.into());
+            assert_eq!(error.code, code, "{kind:?}");
+            let hint = error.hint.unwrap();
+            assert!(hint.contains(said), "{kind:?}: {hint}");
+        }
     }
 }

@@ -2,8 +2,9 @@
 //! can open a connection off this machine; it knows nothing of models.
 //!
 //! It reads its request from standard input and tells what happens on standard output, both in
-//! lines of JSON (`localcoder_protocol::FetchTask`). The host starts it for one file, and never
-//! in air-gapped mode; ending its standard input ends it.
+//! lines of JSON (`localcoder_protocol::FetchOrder`). The command line starts it for one file, and
+//! never in air-gapped mode; a request that does not say that the network is allowed is refused.
+//! Ending its standard input ends it.
 
 mod attempt;
 mod download;
@@ -17,7 +18,9 @@ mod trouble;
 use std::io::{BufRead as _, Write as _};
 use std::process::ExitCode;
 
-use localcoder_protocol::{FetchEvent, FetchFailure, FetchTask};
+use localcoder_protocol::{
+    FetchEvent, FetchFailure, FetchNetwork, FetchOrder, FetchPermission, FetchTask,
+};
 
 use trouble::Failed;
 
@@ -54,7 +57,15 @@ fn read_task() -> Result<FetchTask, Failed> {
     std::io::Read::take(std::io::stdin().lock(), REQUEST_BYTES_MAX)
         .read_line(&mut line)
         .map_err(|error| invalid(&error.to_string()))?;
-    serde_json::from_str(&line).map_err(|error| invalid(&error.to_string()))
+    let permission: FetchPermission =
+        serde_json::from_str(&line).map_err(|error| invalid(&error.to_string()))?;
+    if permission.network != FetchNetwork::Allowed {
+        let message = "the request does not say that the settings allow to load from the network";
+        return Err(Failed::new(FetchFailure::AirGapped, message));
+    }
+    let order: FetchOrder =
+        serde_json::from_str(&line).map_err(|error| invalid(&error.to_string()))?;
+    Ok(order.task)
 }
 
 fn invalid(why: &str) -> Failed {

@@ -8,9 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use localcoder_protocol::{
-    ErrorAction, ErrorCode, ErrorInfo, FetchEvent, FetchFailure, FetchLimits, FetchRequest,
-    FetchTask, FetchText,
+    ErrorAction, ErrorCode, ErrorInfo, FetchEvent, FetchFailure, FetchLimits, FetchNetwork,
+    FetchOrder, FetchRequest, FetchTask, FetchText,
 };
+use localcoder_settings::NetworkAllowed;
 
 use crate::RESERVE_BYTES;
 use crate::catalog::{Entry, hosts_for};
@@ -58,9 +59,10 @@ impl Installing {
 }
 
 impl Fetcher {
-    /// `program` is `localcoder-fetch`.
+    /// `program` is `localcoder-fetch`. There is none without the permission: what is asked of the
+    /// program says that the settings allow it, and this is where that is known from.
     #[must_use]
-    pub fn new(program: &Path) -> Self {
+    pub fn new(program: &Path, _: NetworkAllowed) -> Self {
         Self { program: program.to_owned(), limits: FetchLimits::default() }
     }
 
@@ -73,7 +75,7 @@ impl Fetcher {
 
     fn run(
         &self,
-        task: &FetchTask,
+        task: FetchTask,
         running: &Installing,
         told: &mut dyn FnMut(FetchEvent),
     ) -> Result<(), ErrorInfo> {
@@ -98,7 +100,7 @@ impl Fetcher {
 
     fn start(
         &self,
-        task: &FetchTask,
+        task: FetchTask,
         running: &Installing,
     ) -> Result<std::process::ChildStdout, ErrorInfo> {
         let mut state = running.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,7 +118,8 @@ impl Fetcher {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(failed)?;
-        let mut line = serde_json::to_vec(task).map_err(|error| nonsense(&error.to_string()))?;
+        let order = FetchOrder { network: FetchNetwork::Allowed, task };
+        let mut line = serde_json::to_vec(&order).map_err(|error| nonsense(&error.to_string()))?;
         line.push(b'\n');
         if let Some(stdin) = &mut child.stdin {
             stdin.write_all(&line).map_err(failed)?;
@@ -151,7 +154,7 @@ impl Store {
         });
         let mut text = String::new();
         fetcher
-            .run(&task, running, &mut |event| {
+            .run(task, running, &mut |event| {
                 if let FetchEvent::Text { text: whole } = event {
                     text = whole;
                 }
@@ -201,7 +204,7 @@ impl Store {
             reserve_bytes: RESERVE_BYTES,
             limits: fetcher.limits,
         });
-        fetcher.run(&task, running, told)?;
+        fetcher.run(task, running, told)?;
         let mut file = File::open(&blob).map_err(|error| disk(&blob, &error))?;
         let header = checked_header(&blob, &mut file).inspect_err(|_| {
             // It is the file that the catalog names, and no model: it is of no use to anybody.
@@ -224,6 +227,11 @@ fn nonsense(why: &str) -> ErrorInfo {
 /// A failure, with what a user can do about it.
 fn explain(failure: FetchFailure, message: String) -> ErrorInfo {
     let (code, what, hint) = match failure {
+        FetchFailure::AirGapped => (
+            ErrorCode::AirGapped,
+            "nothing is loaded from the network",
+            "build or install LocalCoder again: its programs do not fit together",
+        ),
         FetchFailure::NoSpace => (
             ErrorCode::DiskFull,
             "there is no room for the model",

@@ -1,8 +1,49 @@
-//! What the host and `localcoder-fetch` say to each other: one [`FetchTask`] as a line of JSON
-//! on its standard input, then a [`FetchEvent`] a line on its standard output, of which the last
-//! is `done` or `failed`. When its standard input ends, so does the program: what it has is kept.
+//! What the command line and `localcoder-fetch` say to each other: one [`FetchOrder`] as a line of
+//! JSON on its standard input, then a [`FetchEvent`] a line on its standard output, of which the
+//! last is `done` or `failed`. When its standard input ends, so does the program: what it has is
+//! kept.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What is to be done, and that it may be. An order that does not say so in plain words is refused
+/// before anything is opened: the program can't know the user's settings, and whoever forgets to
+/// look at them must not get through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchOrder {
+    /// Whether the settings allow it.
+    pub network: FetchNetwork,
+    /// What is to be loaded.
+    #[serde(flatten)]
+    pub task: FetchTask,
+}
+
+/// The part of a [`FetchOrder`] that is read first: an order of which nothing else can be
+/// understood is refused for the same reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct FetchPermission {
+    /// See [`FetchOrder::network`].
+    #[serde(default)]
+    pub network: FetchNetwork,
+}
+
+/// Whether the settings of the user allow to open a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", from = "Value")]
+pub enum FetchNetwork {
+    /// They were read, and they do.
+    Allowed,
+    /// Nobody has said so.
+    #[default]
+    Refused,
+}
+
+impl From<Value> for FetchNetwork {
+    /// Whatever is not the one word is a refusal.
+    fn from(said: Value) -> Self {
+        if said == "allowed" { Self::Allowed } else { Self::Refused }
+    }
+}
 
 /// What is to be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +189,8 @@ pub enum FetchEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FetchFailure {
+    /// Nobody has said that the settings allow it, so nothing was opened.
+    AirGapped,
     /// The request makes no sense.
     Invalid,
     /// Another process loads the same file.
@@ -174,4 +217,38 @@ pub enum FetchFailure {
     WrongFile,
     /// The whole file came twice and had the wrong digest both times.
     Checksum,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_the_one_word_is_a_permission() {
+        let network =
+            |order: Value| serde_json::from_value::<FetchPermission>(order).unwrap().network;
+        let written = serde_json::to_value(FetchNetwork::Allowed).unwrap();
+        assert_eq!(network(json!({"network": written, "task": "file"})), FetchNetwork::Allowed);
+        for said in [json!(true), json!(1), json!(null), json!("Allowed"), json!("refused")] {
+            assert_eq!(network(json!({"network": said})), FetchNetwork::Refused, "{said}");
+        }
+        assert_eq!(network(json!({"task": "file"})), FetchNetwork::Refused);
+        let refused = serde_json::to_value(FetchNetwork::Refused).unwrap();
+        assert_eq!(network(json!({"network": refused})), FetchNetwork::Refused);
+    }
+
+    #[test]
+    fn an_order_is_read_as_it_is_written() {
+        let task = FetchTask::Text(FetchText {
+            urls: vec!["https://example.org/licence".to_owned()],
+            hosts: vec!["example.org".to_owned()],
+            bytes_max: 1,
+            limits: FetchLimits::default(),
+        });
+        let order = FetchOrder { network: FetchNetwork::Allowed, task };
+        let line = serde_json::to_string(&order).unwrap();
+        assert_eq!(serde_json::from_str::<FetchOrder>(&line).unwrap(), order, "{line}");
+    }
 }

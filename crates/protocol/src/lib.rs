@@ -17,7 +17,10 @@ mod worker;
 
 pub use edit::{DocumentText, Edit, Hunk, LineRange};
 pub use error::{ErrorAction, ErrorCode, ErrorInfo};
-pub use fetch::{FetchEvent, FetchFailure, FetchLimits, FetchRequest, FetchTask, FetchText};
+pub use fetch::{
+    FetchEvent, FetchFailure, FetchLimits, FetchNetwork, FetchOrder, FetchPermission, FetchRequest,
+    FetchTask, FetchText,
+};
 pub use hello::{
     BUILD_ID, ClientKind, EXCHANGE_FD, Hello, HelloAnswer, HelloParams, KERNELS, PROTOCOL_VERSION,
     WORKER_ENVIRONMENT, WORKER_VERSION,

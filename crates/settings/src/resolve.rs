@@ -1,11 +1,18 @@
 //! Layers of values to one set of settings. A bad value is named and skipped, and the layer
-//! below it counts.
+//! below it counts. What the settings say about the network is the exception: there a bad value, or
+//! a layer that can't be read, counts as a refusal, whatever the other layers say.
+
+use std::collections::BTreeMap;
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde_json::{Map, Value, json};
 
+use crate::air_gap::{self, AIR_GAPPED, AirGap};
 use crate::values::Settings;
-use crate::{Kind, Profile, Setting, TABLE, no_such_profile, profiles};
+use crate::{Contents, Kind, Profile, Setting, TABLE, no_such_profile, profiles};
+
+/// What the editor's names of settings begin with; in a file of ours it may be left out.
+pub(crate) const PREFIX: &str = "localcoder.";
 
 /// Where a value comes from, the weakest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,33 +53,36 @@ pub struct Resolved {
     pub settings: Settings,
     /// The same as they are written, and where each comes from; in the order of the table.
     pub values: Vec<(&'static str, Value, Layer)>,
-    /// One error a value that was not used.
+    /// Whether anything may be loaded from the network.
+    pub air_gap: AirGap,
+    /// One error a value that was not used, and one a layer that could not be read.
     pub errors: Vec<ErrorInfo>,
+    /// Of these the ones about layers: nothing in them is used.
+    pub unread: Vec<ErrorInfo>,
 }
 
 /// Takes each setting from the strongest layer that has a good value; the profile that comes out
-/// of it fills in what no layer above has set. Keys may be dotted or nested; unknown keys are
-/// errors.
+/// of it fills in what no layer above has set. Keys may be dotted or nested, in full or without the
+/// product's name; unknown keys are errors.
 #[must_use]
-pub fn resolve(layers: &[(Layer, &Map<String, Value>)]) -> Resolved {
-    let mut errors = Vec::new();
+pub fn resolve(layers: &[(Layer, &Contents)]) -> Resolved {
     let mut found = Found::defaults();
     let mut layers = layers.to_vec();
     layers.sort_by_key(|(layer, _)| *layer);
-    for (layer, map) in layers {
-        let mut flat = Vec::new();
-        flatten("", map, &mut flat);
-        for (key, value) in flat {
-            match TABLE.iter().position(|setting| setting.key == key) {
-                None => errors.push(unknown(layer, &key)),
-                Some(index) => match check(&TABLE[index], value) {
-                    Ok(()) if means_nothing(&key, value) => {}
-                    Ok(()) => found.put(index, value.clone(), layer),
-                    Err(allowed) => errors.push(bad(layer, &key, value, &allowed)),
-                },
-            }
+    let unread = layers.iter().filter_map(|(_, contents)| contents.problem.clone()).collect();
+    let mut wrong: Vec<Wrong> =
+        layers.into_iter().flat_map(|(layer, contents)| found.take(layer, contents)).collect();
+    // Where one alone is told, it is one of those that close the air gap.
+    wrong.sort_by_key(|it| !it.closes);
+    let at = Found::index(AIR_GAPPED);
+    let air_gap = match wrong.first().filter(|it| it.closes) {
+        Some(Wrong { layer, error, .. }) => {
+            found.put(at, true.into(), *layer);
+            AirGap::closed_by(error)
         }
-    }
+        None => AirGap::set(found.values[at] != Value::Bool(false), found.sources[at]),
+    };
+    let mut errors = wrong.into_iter().map(|it| it.error).collect();
     let profiles = profiles::all(found.value("profiles"));
     let profile = chosen(&mut found, &profiles, &mut errors);
     found.fill_in(&profile);
@@ -80,7 +90,15 @@ pub fn resolve(layers: &[(Layer, &Map<String, Value>)]) -> Resolved {
     let keys = TABLE.iter().map(|setting| setting.key);
     let values = keys.zip(found.values).zip(found.sources);
     let values = values.map(|((key, value), layer)| (key, value, layer));
-    Resolved { settings, values: values.collect(), errors }
+    Resolved { settings, values: values.collect(), air_gap, errors, unread }
+}
+
+/// Something that was not used.
+struct Wrong {
+    layer: Layer,
+    error: ErrorInfo,
+    /// Whether nobody knows for it what was meant about the network.
+    closes: bool,
 }
 
 /// A value for each row of the table, and where it is from.
@@ -97,14 +115,42 @@ impl Found {
         }
     }
 
+    /// Takes what is good in a layer, and says what is not.
+    fn take(&mut self, layer: Layer, contents: &Contents) -> Vec<Wrong> {
+        let mut wrong = Vec::new();
+        let mut add = |error, closes| wrong.push(Wrong { layer, error, closes });
+        if let Some(problem) = &contents.problem {
+            add(problem.clone(), true);
+        }
+        let mut flat = Vec::new();
+        flatten("", &contents.values, &mut flat);
+        let mut seen = BTreeMap::new();
+        for (key, value) in flat {
+            let key = own(&key);
+            let Some(index) = index_of(key) else {
+                add(unknown(layer, key), air_gap::is_meant_by(key));
+                continue;
+            };
+            let closes = key == AIR_GAPPED;
+            if seen.insert(index, value).is_some_and(|before| before != value) {
+                add(twice(layer, key), closes);
+            }
+            match check(&TABLE[index], value) {
+                Ok(()) if means_nothing(key, value) => {}
+                Ok(()) => self.put(index, value.clone(), layer),
+                Err(allowed) => add(bad(layer, key, value, &allowed), closes),
+            }
+        }
+        wrong
+    }
+
     fn put(&mut self, index: usize, value: Value, layer: Layer) {
         self.values[index] = value;
         self.sources[index] = layer;
     }
 
     fn index(key: &str) -> usize {
-        let index = TABLE.iter().position(|setting| setting.key == key);
-        index.expect("every field has its row in the table")
+        index_of(key).expect("every field has its row in the table")
     }
 
     pub(crate) fn value(&self, key: &str) -> &Value {
@@ -153,18 +199,26 @@ fn chosen(found: &mut Found, profiles: &[Profile], errors: &mut Vec<ErrorInfo>) 
     named(&instead).expect("the usual profile is built in")
 }
 
+/// The row of a setting.
+fn index_of(key: &str) -> Option<usize> {
+    TABLE.iter().position(|setting| setting.key == key)
+}
+
+/// A key without the product's name.
+fn own(key: &str) -> &str {
+    key.strip_prefix(PREFIX).unwrap_or(key)
+}
+
+/// The keys of nested objects, dotted. What stands under the name of a setting is its value, also
+/// where that is an object and should not be.
 fn flatten<'a>(prefix: &str, map: &'a Map<String, Value>, out: &mut Vec<(String, &'a Value)>) {
     for (key, value) in map {
         let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
-            Value::Object(inner) if !takes_objects(&key) => flatten(&key, inner, out),
+            Value::Object(inner) if index_of(own(&key)).is_none() => flatten(&key, inner, out),
             value => out.push((key, value)),
         }
     }
-}
-
-fn takes_objects(key: &str) -> bool {
-    TABLE.iter().any(|setting| setting.key == key && setting.kind == Kind::Profiles)
 }
 
 pub(crate) fn default(kind: Kind) -> Value {
@@ -243,12 +297,30 @@ fn unknown(layer: Layer, key: &str) -> ErrorInfo {
 }
 
 fn bad(layer: Layer, key: &str, value: &Value, allowed: &str) -> ErrorInfo {
+    let hint = match (key, layer) {
+        (AIR_GAPPED, Layer::Editor) => {
+            "it counts as on until it is mended in the editor's settings"
+        }
+        (AIR_GAPPED, _) => {
+            "it counts as on until it is mended: `localcoder config set airGapped true`, or `false`"
+        }
+        _ => "the value below it is used until this one is mended",
+    };
     ErrorInfo::new(
         ErrorCode::InvalidSetting,
         format!("`localcoder.{key}` can't be {value} (in {})", layer.name()),
     )
     .with_cause(format!("allowed is {allowed}"))
-    .with_hint("the value below it is used until this one is mended")
+    .with_hint(hint)
+}
+
+/// One key in full and the same without the product's name, or nested.
+fn twice(layer: Layer, key: &str) -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorCode::InvalidSetting,
+        format!("`localcoder.{key}` stands twice (in {}), with different values", layer.name()),
+    )
+    .with_hint(format!("`localcoder config set {key} VALUE` leaves one of them"))
 }
 
 #[cfg(test)]
@@ -257,8 +329,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn map(value: &Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
+    fn map(value: &Value) -> Contents {
+        value.as_object().unwrap().clone().into()
     }
 
     #[test]
@@ -377,7 +449,7 @@ mod tests {
     }
 
     /// Values that a layer may have for some settings, good ones and bad ones.
-    fn layer() -> impl Strategy<Value = Map<String, Value>> {
+    fn layer() -> impl Strategy<Value = Contents> {
         let value = |key: &'static str, values: Vec<Value>| {
             prop::option::of(prop::sample::select(values)).prop_map(move |value| (key, value))
         };
@@ -392,7 +464,7 @@ mod tests {
             .prop_map(|(a, b, c, d, e, f)| {
                 let set = [a, b, c, d, e, f];
                 let set = set.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
-                set.collect()
+                set.collect::<Map<String, Value>>().into()
             })
     }
 
@@ -416,7 +488,7 @@ mod tests {
                 let setting = TABLE.iter().find(|setting| setting.key == *key).unwrap();
                 prop_assert_eq!(check(setting, value), Ok(()));
                 let set: Vec<_> =
-                    layers.iter().filter_map(|(layer, map)| Some((*layer, map.get(*key)?))).collect();
+                    layers.iter().filter_map(|(layer, map)| Some((*layer, map.values.get(*key)?))).collect();
                 let good = |value: &Value| check(setting, value).is_ok();
                 bad += set.iter().filter(|(_, value)| !good(value)).count();
                 let counts = |(_, value): &&(Layer, &Value)| {

@@ -180,7 +180,11 @@ pub const TABLE: &[Setting] = &[
         key: "airGapped",
         kind: Kind::Switch { default: false },
         doc: "Nothing is loaded from the network, not even when you ask for it: the program that \
-              could is never started. Models are imported from files.",
+              could is never started. Models are imported from files. Where the settings can't \
+              tell, it is on: when the product's `settings.json` or the kept copy of the editor's \
+              settings is there and can't be read, or when this value is neither `true` nor \
+              `false` in any of them, whatever the others say. `localcoder config get airGapped` \
+              says what is in force and why.",
     },
     Setting {
         key: "backend",

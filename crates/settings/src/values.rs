@@ -58,8 +58,6 @@ pub struct Settings {
     pub sampling_set: SamplingParams,
     /// Below it a model counts as slow; 0 for none.
     pub slow_tokens_per_s: f64,
-    /// Whether nothing may be loaded from the network.
-    pub air_gapped: bool,
     code_model: Wanted,
     general_model: Wanted,
     keep_model_loaded: Option<bool>,
@@ -166,7 +164,6 @@ impl Settings {
                 seed: None,
             },
             slow_tokens_per_s: number("slowTokensPerSecond"),
-            air_gapped: found.value("airGapped").as_bool().unwrap_or_default(),
             code_model: wanted("codeModel"),
             general_model: wanted("generalModel"),
             keep_model_loaded: found.value("keepModelLoaded").as_bool(),

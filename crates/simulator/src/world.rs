@@ -236,13 +236,14 @@ impl World {
         let object = |text: &String| serde_json::from_str::<Map<String, Value>>(text).ok();
         let config = HostConfig {
             pid: 1,
-            file_settings: self.disk.file_settings.clone(),
+            file_settings: self.disk.file_settings.clone().into(),
             editor_settings: self
                 .disk
                 .editor_settings
                 .as_ref()
                 .and_then(object)
-                .unwrap_or_default(),
+                .unwrap_or_default()
+                .into(),
             idle_exit_ms: IDLE_EXIT_MS,
             seed: self.seed,
             heartbeat_ms: BEAT_EVERY_MS,
@@ -253,12 +254,12 @@ impl World {
         self.trace.say(self.now_ms, || {
             format!(
                 "a host starts, with {:?} and {:?}",
-                config.file_settings, config.editor_settings
+                config.file_settings.values, config.editor_settings.values
             )
         });
         self.loads.host_started(
-            &config.file_settings,
-            &config.editor_settings,
+            &config.file_settings.values,
+            &config.editor_settings.values,
             config.unfinished_load.as_deref(),
         );
         self.supervision = Supervision::default();

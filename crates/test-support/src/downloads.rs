@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use localcoder_protocol::{FetchEvent, FetchFailure, FetchLimits, FetchRequest, FetchTask};
+use localcoder_protocol::{
+    FetchEvent, FetchFailure, FetchLimits, FetchNetwork, FetchOrder, FetchRequest, FetchTask,
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -295,6 +297,18 @@ impl Fetch {
         request: &FetchRequest,
         environment: &[(&str, &str)],
     ) -> Self {
+        let task = FetchTask::File(request.clone());
+        let order = FetchOrder { network: FetchNetwork::Allowed, task };
+        let line = serde_json::to_string(&order).expect("it is plain data");
+        Self::start_saying(program, &line, environment)
+    }
+
+    /// The same with any line as its request.
+    ///
+    /// # Panics
+    /// Where it can't be started.
+    #[must_use]
+    pub fn start_saying(program: &Path, line: &str, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(program)
             .env_clear()
             .envs(environment.iter().copied())
@@ -302,12 +316,9 @@ impl Fetch {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let task = FetchTask::File(request.clone());
-        let mut line = serde_json::to_vec(&task).expect("it is plain data");
-        line.push(b'\n');
         let stdin = child.stdin.as_mut().expect("it was asked for as a pipe");
         // One that ends at once need not read it.
-        let _ = stdin.write_all(&line);
+        let _ = stdin.write_all(format!("{line}\n").as_bytes());
         Self { child }
     }
 

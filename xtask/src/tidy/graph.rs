@@ -37,7 +37,8 @@ const ROWS: &[Row] = &[
     Row { name: "gguf", uses: &[], links: &[] },
     Row { name: "assist", uses: &["protocol"], links: TREE_SITTER },
     Row { name: "settings", uses: &["protocol"], links: &[] },
-    Row { name: "model-store", uses: &["protocol", "gguf"], links: &[] },
+    // The settings decide whether it may load anything.
+    Row { name: "model-store", uses: &["protocol", "gguf", "settings"], links: &[] },
     Row { name: "fetch", uses: &["protocol"], links: FETCH },
     Row {
         name: "host",

@@ -2,7 +2,9 @@
 //! own file.
 
 use localcoder_protocol::ErrorInfo;
-use localcoder_settings::{Layer, Places, Settings, check_value, json_schema, no_such_setting};
+use localcoder_settings::{
+    AIR_GAPPED, AirGap, Layer, Places, Settings, check_value, json_schema, no_such_setting,
+};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::ConfigCommand;
@@ -18,7 +20,7 @@ pub(crate) fn run(command: ConfigCommand) -> Result<(), ErrorInfo> {
         ConfigCommand::Get { key, json } => get(&places, &key, json),
         ConfigCommand::Set { key, value } => {
             let value = typed(&key, &value)?;
-            change(&places, &key, Some(value))
+            change(&places, &key, Some(&value))
         }
         ConfigCommand::Unset { key } => change(&places, &key, None),
         ConfigCommand::Schema => {
@@ -53,9 +55,7 @@ fn list(
         let file = places.settings_file();
         output::note(&format!("settings.json is `{}`.", file.display()));
     }
-    for error in &resolved.errors {
-        output::note(&error.to_string());
-    }
+    resolved.errors.iter().for_each(settings_file::tell);
     Ok(())
 }
 
@@ -64,25 +64,41 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
     let Some((_, value, layer)) = resolved.values.iter().find(|(known, ..)| *known == key) else {
         return Err(no_such_setting(key));
     };
+    // That is a promise: where it comes from is part of the answer.
+    let reason = resolved.air_gap.reason().filter(|_| key == AIR_GAPPED);
     if json {
         let from = from(*layer, &resolved.settings);
-        output::value(&json!({"key": key, "value": value, "from": from}));
+        let mut answer = json!({"key": key, "value": value, "from": from});
+        if let Some(reason) = reason {
+            answer["reason"] = reason.into();
+        }
+        output::value(&answer);
     } else {
         output::line(&shown(value));
+    }
+    match &resolved.air_gap {
+        AirGap::On { reason, hint } if key == AIR_GAPPED => {
+            output::note(&format!("{reason}\n  hint: {hint}"));
+        }
+        _ => resolved.unread.iter().for_each(settings_file::tell),
     }
     Ok(())
 }
 
-fn change(places: &Places, key: &str, value: Option<Value>) -> Result<(), ErrorInfo> {
+fn change(places: &Places, key: &str, value: Option<&Value>) -> Result<(), ErrorInfo> {
     if settings_file::resolved(places).values.iter().all(|(known, ..)| *known != key) {
         return Err(no_such_setting(key));
     }
     settings_file::set(places, key, value)?;
     let now = settings_file::resolved(places);
+    now.unread.iter().for_each(settings_file::tell);
     for (known, value, layer) in &now.values {
         if *known == key {
             let from = from(*layer, &now.settings);
             output::line(&format!("{key} is {} ({from}).", shown(value)));
+            if let Some(reason) = now.air_gap.reason().filter(|_| key == AIR_GAPPED) {
+                output::note(&format!("{reason}."));
+            }
             if *layer == Layer::Editor {
                 output::note("The editor's own setting counts more: change it there.");
             }

@@ -132,18 +132,11 @@ fn programs() -> Result<String, ErrorInfo> {
 
 /// The settings in force, and whether all that was set is.
 fn settings(places: &Places) -> (Settings, Result<String, ErrorInfo>) {
-    let path = places.settings_file();
-    let text = fs_err::read_to_string(&path).unwrap_or_else(|_| "{}".to_owned());
-    let readable = serde_json::from_str::<Map<String, Value>>(&text).map_err(|error| {
-        ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{}` is no JSON", path.display()))
-            .with_cause(error.to_string())
-            .with_hint("nothing in it is used until it is mended")
-    });
     let resolved = settings_file::resolved(places);
     let set = resolved.values.iter().filter(|(.., layer)| *layer > Layer::Profile).count();
-    let result = match (readable, resolved.errors.into_iter().next()) {
-        (Err(error), _) | (Ok(_), Some(error)) => Err(error),
-        (Ok(_), None) => Ok(format!("{set} set; `localcoder config list --explain` shows them")),
+    let result = match resolved.errors.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(format!("{set} set; `localcoder config list --explain` shows them")),
     };
     (resolved.settings, result)
 }

@@ -92,7 +92,7 @@ fn choose(name: &str, json: bool) -> Result<(), ErrorInfo> {
     let Some(profile) = profiles.iter().find(|profile| profile.name == name) else {
         return Err(no_such_profile(name, &profiles));
     };
-    settings_file::set(&places, "profile", Some(name.into()))?;
+    settings_file::set(&places, "profile", Some(&name.into()))?;
     let now = settings_file::resolved(&places);
     let in_force = now.settings.profile.name.clone();
     let overridden = (in_force != name).then_some(in_force);

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use localcoder_protocol::{FetchEvent, FetchFailure};
+use localcoder_protocol::{FetchEvent, FetchFailure, FetchTask};
 use localcoder_test_support::disk::Disk;
 use localcoder_test_support::downloads::{
     Content, Fault, Fetch, LOADED_AGAIN_BYTES_MAX, Random, request, trial,
 };
 use localcoder_test_support::http::{Asked, Part, Reply, Server};
+use serde_json::{Value, json};
 
 fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_localcoder-fetch"))
@@ -246,6 +247,35 @@ fn what_makes_no_sense_is_refused() {
     assert_eq!(refused(&|it| it.hosts.clear()), FetchFailure::Redirect);
     assert_eq!(refused(&|it| it.folder = "/nonexistent".to_owned()), FetchFailure::Disk);
     assert!(server.asked().is_empty());
+}
+
+/// The same request with something else, or nothing, where the permission stands.
+#[test]
+fn a_request_that_does_not_say_that_the_network_is_allowed_opens_nothing() {
+    let content = Content::random(11, 1_000);
+    let server = serve(&content);
+    let dir = tempfile::tempdir().unwrap();
+    let request = request(dir.path(), &content, vec![server.url("file")]);
+    let file = serde_json::to_value(FetchTask::File(request)).unwrap();
+    let text = json!({
+        "task": "text", "urls": [server.url("text")], "hosts": ["127.0.0.1"], "bytesMax": 100_000,
+    });
+    let end = |task: &Value, network: Option<Value>| {
+        let mut order = task.clone();
+        network.into_iter().for_each(|network| order["network"] = network);
+        let ending = Fetch::start_saying(&program(), &order.to_string(), &[]).follow(|_, _| {});
+        ending.result().unwrap()
+    };
+    for task in [&file, &text, &json!({}), &json!({"task": "unheard of"})] {
+        for said in [None, Some(json!(true)), Some(json!(null)), Some(json!("refused"))] {
+            assert_eq!(end(task, said.clone()), Err(FetchFailure::AirGapped), "{task}: {said:?}");
+        }
+    }
+    assert!(server.asked().is_empty());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "not even a lock is there");
+    // With it, the same requests are.
+    assert_eq!(end(&file, Some(json!("allowed"))), Ok(()));
+    assert_eq!(server.asked().len(), 1);
 }
 
 #[test]

@@ -30,8 +30,7 @@ mod watch;
 use std::collections::{BTreeMap, VecDeque};
 
 use localcoder_protocol::{Device, ErrorInfo, HostStatus};
-use localcoder_settings::{Layer, Resolved, Settings, resolve};
-use serde_json::{Map, Value};
+use localcoder_settings::{Contents, Layer, Resolved, Settings, resolve};
 
 use budget::Budgets;
 use clients::Client;
@@ -61,10 +60,10 @@ const USELESS_MAX: usize = 16;
 pub struct HostConfig {
     /// Its process id, for `status`.
     pub pid: u32,
-    /// Values of `settings.json`.
-    pub file_settings: Map<String, Value>,
+    /// What `settings.json` says.
+    pub file_settings: Contents,
     /// What the editor had set last: a model is loaded with it before an editor is there to tell.
-    pub editor_settings: Map<String, Value>,
+    pub editor_settings: Contents,
     /// Milliseconds after which it ends when no client is connected.
     pub idle_exit_ms: u64,
     /// Where seeds of requests without one come from.
@@ -88,7 +87,7 @@ pub struct Host {
     started_ms: Option<u64>,
     effects: Vec<Effect>,
     clients: BTreeMap<ClientId, Client>,
-    editor_settings: Map<String, Value>,
+    editor_settings: Contents,
     settings: Settings,
     queue: VecDeque<Job>,
     /// What is being computed.
@@ -132,7 +131,7 @@ pub struct Host {
 }
 
 /// What both layers come to.
-fn layered(file: &Map<String, Value>, editor: &Map<String, Value>) -> Resolved {
+fn layered(file: &Contents, editor: &Contents) -> Resolved {
     resolve(&[(Layer::File, file), (Layer::Editor, editor)])
 }
 

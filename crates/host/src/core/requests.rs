@@ -9,7 +9,7 @@ use localcoder_protocol::{
     LocateEdit, LocateEditAnswer, LocateEditParams, Nothing, Prepare, PrepareParams, Request,
     Status, Stop, Survey, Unload, Warm, WarmAnswer,
 };
-use localcoder_settings::{Layer, Settings, resolve};
+use localcoder_settings::{Contents, Layer, Settings, resolve};
 use localcoder_transport::Id;
 use serde_json::{Map, Value};
 
@@ -225,8 +225,9 @@ impl Host {
         }
         let (file, editor) = (&self.config.file_settings, &self.editor_settings);
         let known = super::layered(file, editor).errors;
+        let overrides = Contents::from(overrides.clone());
         let layers =
-            [(Layer::File, file), (Layer::Editor, editor), (Layer::CommandLine, overrides)];
+            [(Layer::File, file), (Layer::Editor, editor), (Layer::CommandLine, &overrides)];
         let resolved = resolve(&layers);
         match resolved.errors.into_iter().find(|error| !known.contains(error)) {
             Some(error) => Err(error.with_hint("see `localcoder config list` and `profiles`")),
@@ -261,11 +262,13 @@ impl Host {
     }
 
     fn configure(&mut self, params: ConfigureParams) -> Result<ConfigureAnswer, ErrorInfo> {
-        if self.editor_settings != params.settings {
-            let text = Value::Object(params.settings.clone()).to_string();
+        let settings = Contents::from(params.settings);
+        // What could not be read of the last ones is written anew, too.
+        if self.editor_settings != settings {
+            let text = Value::Object(settings.values.clone()).to_string();
             self.effects.push(Effect::KeepEditorSettings(text));
         }
-        self.editor_settings = params.settings;
+        self.editor_settings = settings;
         Ok(self.settle_settings())
     }
 
@@ -273,7 +276,7 @@ impl Host {
         &mut self,
         params: ConfigureFileParams,
     ) -> Result<ConfigureAnswer, ErrorInfo> {
-        self.config.file_settings = params.settings;
+        self.config.file_settings = params.settings.into();
         Ok(self.settle_settings())
     }
 

@@ -86,10 +86,18 @@ impl Host {
         self.slots.iter().filter_map(|(_, engine)| resident(engine)).collect()
     }
 
+    /// Settings that could not be read when they were needed.
+    fn unread_settings(&self) -> impl Iterator<Item = String> {
+        let files = [&self.config.file_settings, &self.editor_settings];
+        files.into_iter().filter_map(|contents| contents.problem.as_ref()).map(|problem| {
+            format!("{problem}: nothing in it is used, and `localcoder.airGapped` counts as on")
+        })
+    }
+
     /// What is otherwise than was set.
     fn notes(&self, loaded: Option<&Loaded>) -> Vec<String> {
-        let mut notes: Vec<String> =
-            self.gpu_note().into_iter().chain(self.suspect_note()).collect();
+        let mut notes: Vec<String> = self.unread_settings().collect();
+        notes.extend(self.gpu_note().into_iter().chain(self.suspect_note()));
         notes.extend(self.ladder_notes());
         let Some(loaded) = loaded else {
             notes.extend(self.unloaded.map(|why| format!("the model was {}", why.text())));

@@ -119,8 +119,8 @@ impl Rig {
         };
         let config = HostConfig {
             pid: 1,
-            file_settings,
-            editor_settings,
+            file_settings: file_settings.into(),
+            editor_settings: editor_settings.into(),
             idle_exit_ms: 60_000,
             seed: 1,
             heartbeat_ms: HEARTBEAT_MS,

@@ -9,6 +9,7 @@ use localcoder_model_store::{
     Bundle, Catalog, Consent, Entry, Fetcher, ImportMode, Installing, Source, Store,
 };
 use localcoder_protocol::{ErrorCode, FetchEvent};
+use localcoder_settings::{NetworkAllowed, resolve};
 use localcoder_test_support::disk::Disk;
 use localcoder_test_support::downloads::{Content, limits};
 use localcoder_test_support::http::{Asked, Part, Reply, Server};
@@ -169,12 +170,17 @@ fn real() -> Content {
     Content { bytes, sha256 }
 }
 
+/// Of settings that say nothing.
+fn allowed() -> NetworkAllowed {
+    resolve(&[]).air_gap.permission("nothing is loaded").unwrap()
+}
+
 /// Beside the tests' own programs, where all are built.
 fn fetcher() -> Fetcher {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().unwrap().parent().unwrap().join("localcoder-fetch");
     assert!(program.is_file(), "{} is missing: run `cargo xtask build`", program.display());
-    Fetcher::new(&program).with_limits(limits())
+    Fetcher::new(&program, allowed()).with_limits(limits())
 }
 
 fn consent(store: &Store, entry: &Entry) -> Consent {

@@ -7,7 +7,7 @@ use std::path::Path;
 use localcoder_model_store::{
     Bundle, Consent, Entry, Fetcher, Installed, Installing, LicenseTerms,
 };
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, FetchEvent};
+use localcoder_protocol::{ErrorCode, ErrorInfo, FetchEvent};
 use serde_json::json;
 
 use super::terminal::{Meter, bytes, interrupts};
@@ -64,7 +64,8 @@ pub(super) fn install(
     told: Told,
 ) -> Result<(), ErrorInfo> {
     let entry = models.entry(id)?;
-    check_network(models, &format!("`{id}` is not loaded"))?;
+    // Before anybody reads a licence for nothing.
+    models.network(&format!("`{id}` is not loaded"))?;
     if told == Told::Text {
         list::facts(&list::entry_facts(models, entry));
         output::line("");
@@ -109,7 +110,8 @@ fn load(
         Told::Events => output::json_line(&event),
         _ => tell(&meter, event),
     };
-    let result = models.store.install(entry, consent, &fetcher()?, running, &mut tell);
+    let fetcher = fetcher(models, &format!("`{}` is not loaded", entry.id))?;
+    let result = models.store.install(entry, consent, &fetcher, running, &mut tell);
     meter.clear();
     result.map_err(|error| match error.code {
         ErrorCode::Cancelled => {
@@ -121,31 +123,20 @@ fn load(
     })
 }
 
-/// With air-gapped mode on, nothing that could is ever started.
-pub(super) fn check_network(models: &Models, what: &str) -> Result<(), ErrorInfo> {
-    if !models.settings().air_gapped {
-        return Ok(());
-    }
-    Err(ErrorInfo::new(ErrorCode::AirGapped, what.to_owned())
-        .with_cause("`localcoder.airGapped` is on, so nothing is loaded from the network")
-        .with_hint(
-            "load the file on another machine and take it in with `localcoder models import \
-             PATH`, or turn the setting off",
-        )
-        .with_action(ErrorAction::OpenSettings))
-}
-
 fn text_of(models: &Models, entry: &Entry, running: &Installing) -> Result<String, ErrorInfo> {
     if let Some(text) = models.store.license_text(entry) {
         return Ok(text);
     }
-    check_network(models, &format!("the text of the licence of `{}` is not known here", entry.id))?;
-    models.store.load_license(entry, &fetcher()?, running)
+    let what = format!("the text of the licence of `{}` is not known here", entry.id);
+    models.store.load_license(entry, &fetcher(models, &what)?, running)
 }
 
-fn fetcher() -> Result<Fetcher, ErrorInfo> {
+/// With air-gapped mode on, the program that could open a connection is never started. The settings
+/// are read anew each time: a question may have stood there for hours.
+fn fetcher(models: &Models, what: &str) -> Result<Fetcher, ErrorInfo> {
+    let allowed = models.network(what)?;
     let name = format!("localcoder-fetch{}", std::env::consts::EXE_SUFFIX);
-    Ok(Fetcher::new(&program()?.with_file_name(name)))
+    Ok(Fetcher::new(&program()?.with_file_name(name), allowed))
 }
 
 /// The whole text can be read before the answer; only a clear yes is one.

@@ -4,8 +4,8 @@ use localcoder_model_store::{Entry, Installed, Listed, Source};
 use localcoder_protocol::ErrorInfo;
 use serde_json::{Value, json};
 
+use super::Models;
 use super::terminal::bytes;
-use super::{Models, install};
 use crate::output;
 
 /// For which the memory of a model is told.
@@ -30,7 +30,7 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
             "machine": models.machine,
             "usedBytes": models.store.used_bytes(),
             // Why nothing can be loaded from the network, where that is so.
-            "refusal": install::check_network(models, "no model is loaded").err(),
+            "refusal": models.network("no model is loaded").err(),
         }));
         return Ok(());
     }

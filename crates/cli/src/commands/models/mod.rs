@@ -13,7 +13,7 @@ use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Machine, Store}
 use localcoder_protocol::{
     ClientKind, ErrorCode, ErrorInfo, HostStatus, Nothing, Resident, Status, Unload, UnloadParams,
 };
-use localcoder_settings::{Places, Settings};
+use localcoder_settings::{NetworkAllowed, Places, Settings, air_gap};
 use serde_json::json;
 
 use crate::arguments::ModelsCommand;
@@ -77,6 +77,12 @@ impl Models {
     /// The settings in force: of the product's own file and of the editor.
     fn settings(&self) -> Settings {
         settings_file::resolved(&self.places).settings
+    }
+
+    /// That something may be loaded from the network; `what` says what does not happen where it
+    /// may not.
+    fn network(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
+        air_gap(&self.places).permission(what)
     }
 
     /// The models in use for code and for everything else.

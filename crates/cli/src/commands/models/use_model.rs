@@ -2,8 +2,8 @@
 //! Other settings in it stay as they are.
 
 use localcoder_protocol::ErrorInfo;
-use localcoder_settings::LARGE_PARAMETERS;
-use serde_json::{Value, json};
+use localcoder_settings::{LARGE_PARAMETERS, Layer};
+use serde_json::json;
 
 use super::Models;
 use crate::arguments::Purpose;
@@ -36,9 +36,10 @@ pub(super) fn run(
         models.store.path_of(id)?;
         id.to_owned()
     };
-    settings_file::set(&models.places, key, Some(value.clone().into()))?;
-    let editor = settings_file::object(&models.places.editor_settings_file());
-    let overridden = editor.get(key).and_then(Value::as_str).filter(|set| *set != value);
+    settings_file::set(&models.places, key, Some(&value.clone().into()))?;
+    let now = settings_file::resolved(&models.places).values;
+    let of_editor = now.iter().find(|(set, _, layer)| *set == key && *layer == Layer::Editor);
+    let overridden = of_editor.and_then(|(_, set, _)| set.as_str()).filter(|set| *set != value);
     if json {
         output::value(&json!({key: value, "overriddenBy": overridden}));
         return Ok(());

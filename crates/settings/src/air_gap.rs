@@ -1,0 +1,237 @@
+//! Whether anything may be loaded from the network. It fails closed: where the settings can't tell
+//! for certain, the air gap is on.
+//!
+//! [`NetworkAllowed`] is made here alone, from settings that were resolved, and whoever starts a
+//! program that could open a connection is asked for one. So nobody can forget to look.
+
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
+
+use crate::{Layer, Places, SettingsFiles};
+
+/// The setting that this is about.
+pub const AIR_GAPPED: &str = "airGapped";
+
+/// That the settings allow to load from the network. Only [`AirGap`] has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NetworkAllowed(());
+
+/// What the settings say about the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AirGap {
+    /// What the user asks for may be loaded.
+    Off(NetworkAllowed),
+    /// Nothing is.
+    On {
+        /// Why: a sentence without its end, which names the file or the value.
+        reason: String,
+        /// How that is changed.
+        hint: String,
+    },
+}
+
+impl AirGap {
+    /// Every layer could be read, and each value was one that is allowed.
+    pub(crate) fn set(on: bool, layer: Layer) -> Self {
+        if !on {
+            return Self::Off(NetworkAllowed(()));
+        }
+        let hint = match layer {
+            Layer::Editor => "turn it off in the editor's settings",
+            _ => "turn it off with `localcoder config set airGapped false`",
+        };
+        let reason = format!("`localcoder.{AIR_GAPPED}` is on (in {})", layer.name());
+        Self::On { reason, hint: hint.to_owned() }
+    }
+
+    /// Something is wrong with the settings, so that nobody knows what was meant.
+    pub(crate) fn closed_by(error: &ErrorInfo) -> Self {
+        Self::On {
+            reason: format!("`localcoder.{AIR_GAPPED}` counts as on: {error}"),
+            hint: error.hint.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Whether nothing may be loaded.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        matches!(self, Self::On { .. })
+    }
+
+    /// Why it is on.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Off(_) => None,
+            Self::On { reason, .. } => Some(reason),
+        }
+    }
+
+    /// The permission to load from the network.
+    ///
+    /// # Errors
+    /// Where the air gap is on. `what` says what does not happen for it.
+    pub fn permission(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
+        match self {
+            Self::Off(allowed) => Ok(*allowed),
+            Self::On { reason, hint } => Err(ErrorInfo::new(ErrorCode::AirGapped, what)
+                .with_cause(format!("{reason}, so nothing is loaded from the network"))
+                .with_hint(format!(
+                    "load the file on another machine and take it in with `localcoder models \
+                     import PATH`; or {hint}"
+                ))
+                .with_action(ErrorAction::OpenSettings)),
+        }
+    }
+}
+
+/// What the settings on disk say about the network, for who needs nothing else of them.
+#[must_use]
+pub fn air_gap(places: &Places) -> AirGap {
+    SettingsFiles::read(places).resolve().air_gap
+}
+
+/// Whether an unknown name is this setting's, written wrong.
+pub(crate) fn is_meant_by(key: &str) -> bool {
+    let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+    letters.eq_ignore_ascii_case(AIR_GAPPED)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A place with this in the product's own file and in the one that the editor's settings are
+    /// kept in.
+    fn home(file: Option<&[u8]>, editor: Option<&[u8]>) -> (tempfile::TempDir, Places) {
+        let home = tempfile::tempdir().unwrap();
+        let places = Places::under(home.path());
+        let write = |path: &Path, bytes: Option<&[u8]>| {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            bytes.iter().for_each(|bytes| std::fs::write(path, bytes).unwrap());
+        };
+        write(&places.settings_file(), file);
+        write(&places.editor_settings_file(), editor);
+        (home, places)
+    }
+
+    #[test]
+    fn only_a_plain_no_is_one() {
+        // As VS Code writes it: read, and what is meant counts.
+        let said: [(&str, bool); 16] = [
+            ("{}", false),
+            (r#"{"airGapped": false}"#, false),
+            (r#"{"airGapped": true}"#, true),
+            ("// mine\n{\"airGapped\": true /* yes */}", true),
+            ("// mine\n{\"airGapped\": false}", false),
+            (r#"{"airGapped": true,}"#, true),
+            (r#"{"airGapped": false,}"#, false),
+            ("\u{feff}{\"airGapped\": true}", true),
+            ("\u{feff}{\"airGapped\": false}", false),
+            (r#"{"localcoder.airGapped": true}"#, true),
+            (r#"{"localcoder.airGapped": false}"#, false),
+            (r#"{"localcoder": {"airGapped": true}}"#, true),
+            // Nobody knows what was meant.
+            (r#"{"airGapped": false, "localcoder.airGapped": true}"#, true),
+            (r#"{"localcoder.airGapped": false, "airGapped": true}"#, true),
+            (r#"{"airgapped": true}"#, true),
+            (r#"{"air-gapped": false}"#, true),
+        ];
+        for (text, on) in said {
+            let (_home, places) = home(Some(text.as_bytes()), None);
+            assert_eq!(air_gap(&places).is_on(), on, "{text} in the product's file");
+            let (_home, places) = home(None, Some(text.as_bytes()));
+            assert_eq!(air_gap(&places).is_on(), on, "{text} of the editor");
+        }
+        // The editor's settings count more, whatever they say.
+        let (yes, no) = (r#"{"airGapped": true}"#.as_bytes(), r#"{"airGapped": false}"#.as_bytes());
+        for (file, editor, on) in [(yes, no, false), (no, yes, true)] {
+            let (_home, places) = home(Some(file), Some(editor));
+            assert_eq!(air_gap(&places).is_on(), on);
+        }
+        let (_home, places) = home(None, None);
+        assert_eq!(air_gap(&places).reason(), None, "nothing is set");
+    }
+
+    #[test]
+    fn a_value_that_is_no_yes_and_no_no_closes_and_is_named() {
+        for value in ["\"true\"", "\"false\"", "1", "0", "null", "[]", "{}", "{\"on\":true}"] {
+            let text = format!("{{\"airGapped\": {value}}}");
+            let (_home, places) = home(Some(text.as_bytes()), None);
+            let AirGap::On { reason, hint } = air_gap(&places) else { panic!("{text}") };
+            let named = format!("`localcoder.airGapped` can't be {value} (in settings.json)");
+            assert!(reason.contains(&named), "{text}: {reason}");
+            assert!(hint.contains("config set airGapped"), "{text}: {hint}");
+            // The editor's own good value does not mend it, nor does the other way round.
+            let (_home, places) = home(Some(text.as_bytes()), Some(b"{\"airGapped\": false}"));
+            assert!(air_gap(&places).is_on(), "{text} below a `false`");
+            let (_home, places) = home(Some(b"{\"airGapped\": false}"), Some(text.as_bytes()));
+            assert!(air_gap(&places).is_on(), "{text} above a `false`");
+        }
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_parsed_closes_and_is_named() {
+        let wrong: [&[u8]; 9] = [
+            b"{",
+            b"",
+            b" \n",
+            b"// nothing but this\n",
+            b"[]",
+            b"true",
+            b"{\"airGapped\": false} x",
+            b"{\"contextWindow\": 2048 \"airGapped\": false}",
+            b"{\"airGapped\": false, \"codeModel\": \"\xff\"}",
+        ];
+        for bytes in wrong {
+            let text = String::from_utf8_lossy(bytes);
+            let (_home, places) = home(Some(bytes), None);
+            let AirGap::On { reason, hint } = air_gap(&places) else { panic!("{text}") };
+            let path = places.settings_file().display().to_string();
+            assert!(reason.contains(&path) && !hint.is_empty(), "{text}: {reason}: {hint}");
+            let (_home, places) = home(Some(b"{\"airGapped\": false}"), Some(bytes));
+            let path = places.editor_settings_file().display().to_string();
+            let reason = air_gap(&places).reason().map(str::to_owned).unwrap();
+            assert!(reason.contains(&path), "{text}: {reason}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_there_and_can_not_be_read_closes() {
+        let (_home, places) = home(None, None);
+        let path = places.settings_file();
+        let closed = |what: &str| {
+            let reason = air_gap(&places).reason().map(str::to_owned).expect(what);
+            assert!(reason.contains(&path.display().to_string()), "{what}: {reason}");
+        };
+        std::fs::create_dir(&path).unwrap();
+        closed("a folder");
+        std::fs::remove_dir(&path).unwrap();
+        std::os::unix::fs::symlink("/nonexistent/settings.json", &path).unwrap();
+        closed("a link to nothing");
+        std::fs::remove_file(&path).unwrap();
+        // One that is read would hang, such as a pipe.
+        let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        closed("no regular file");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, " ".repeat(5 << 20)).unwrap();
+        closed("a file without end");
+        std::fs::remove_file(&path).unwrap();
+        assert!(!air_gap(&places).is_on());
+    }
+
+    #[test]
+    fn the_permission_is_refused_with_the_reason_and_the_way_out() {
+        let (_home, places) = home(Some(b"{ // half"), None);
+        let error = air_gap(&places).permission("`small` is not loaded").unwrap_err();
+        assert_eq!(error.code, ErrorCode::AirGapped);
+        let cause = error.cause.unwrap();
+        assert!(cause.contains("settings.json` is no JSON"), "{cause}");
+        let hint = error.hint.unwrap();
+        assert!(hint.contains("mend the file") && hint.contains("models import"), "{hint}");
+        let (_home, places) = home(None, None);
+        assert!(air_gap(&places).permission("").is_ok());
+    }
+}

@@ -1,0 +1,194 @@
+//! A settings file, read as VS Code writes it: comments, trailing commas and a byte order mark are
+//! no mistakes. The only reader that there is, so that all programs see the same settings.
+//!
+//! A file that is not there says nothing. One that is there and can't be read is a problem that is
+//! kept with what was read, since it must not look like one that says nothing.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+
+use jsonc_parser::{ParseOptions, parse_to_serde_value};
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use serde_json::{Map, Value};
+
+use crate::{Layer, Places, Resolved, resolve};
+
+/// A longer one is no settings file; the largest of VS Code have some ten thousand bytes.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Some editors begin a file with it.
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// What a layer says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Contents {
+    /// Its values, by key.
+    pub values: Map<String, Value>,
+    /// Why it can't be read, where it is there and can't.
+    pub problem: Option<ErrorInfo>,
+}
+
+impl From<Map<String, Value>> for Contents {
+    fn from(values: Map<String, Value>) -> Self {
+        Self { values, problem: None }
+    }
+}
+
+/// What lies on disk: the product's own file, and what the editor had set last.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SettingsFiles {
+    /// `settings.json` in the product's folder.
+    pub file: Contents,
+    /// The editor's user settings.
+    pub editor: Contents,
+}
+
+impl SettingsFiles {
+    /// Reads both.
+    #[must_use]
+    pub fn read(places: &Places) -> Self {
+        let read = |path: &Path, mend: &str| {
+            let values = read_text(path).and_then(|text| match text {
+                None => Ok(Map::new()),
+                Some(text) => parse(&text).map_err(|why| no_json(path, &why)),
+            });
+            match values {
+                Ok(values) => Contents::from(values),
+                Err(error) => {
+                    let hint = format!(
+                        "{mend}: until then nothing in it is used, and `localcoder.airGapped` \
+                         counts as on"
+                    );
+                    Contents { values: Map::new(), problem: Some(error.with_hint(hint)) }
+                }
+            }
+        };
+        Self {
+            file: read(&places.settings_file(), "mend the file, or delete it"),
+            editor: read(
+                &places.editor_settings_file(),
+                "open the editor, which writes the file anew, or delete it",
+            ),
+        }
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn resolve(&self) -> Resolved {
+        self.resolve_with(&Map::new())
+    }
+
+    /// The same with options of a command over them.
+    #[must_use]
+    pub fn resolve_with(&self, options: &Map<String, Value>) -> Resolved {
+        let options = Contents::from(options.clone());
+        resolve(&[
+            (Layer::File, &self.file),
+            (Layer::Editor, &self.editor),
+            (Layer::CommandLine, &options),
+        ])
+    }
+
+    /// What could not be read, for whoever is to be told.
+    pub fn problems(&self) -> impl Iterator<Item = &ErrorInfo> {
+        self.file.problem.iter().chain(&self.editor.problem)
+    }
+}
+
+/// The values in the text of a settings file.
+///
+/// # Errors
+/// With what is wrong and where, where it is no object of JSON with comments.
+pub fn parse(text: &str) -> Result<Map<String, Value>, String> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    match parse_to_serde_value(text, &dialect()).map_err(|error| error.to_string())? {
+        Value::Object(values) => Ok(values),
+        // Also an empty one: a machine that lost its power leaves such files.
+        _ => Err("there is no object, `{ … }`, in it".to_owned()),
+    }
+}
+
+/// What VS Code writes and no more: a text that it would only guess at is no settings file.
+pub(crate) fn dialect() -> ParseOptions {
+    ParseOptions {
+        allow_comments: true,
+        allow_trailing_commas: true,
+        allow_loose_object_property_names: false,
+        allow_missing_commas: false,
+        allow_single_quoted_strings: false,
+        allow_hexadecimal_numbers: false,
+        allow_unary_plus_numbers: false,
+        allow_bare_decimal_point_numbers: false,
+        allow_non_finite_numbers: false,
+        allow_extended_string_escapes: false,
+    }
+}
+
+/// The text of a settings file; `None` where there is no file.
+///
+/// # Errors
+/// Where there is one, and it can't be read or is no text.
+pub fn read_text(path: &Path) -> Result<Option<String>, ErrorInfo> {
+    let failed = |why: String| {
+        let message = format!("`{}` can't be read", path.display());
+        ErrorInfo::new(ErrorCode::InvalidSetting, message).with_cause(why)
+    };
+    // Looked at before it is opened: opening a pipe waits for its other end.
+    let about = match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
+            return Err(failed("it is a link to a file that is not there".to_owned()));
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error.to_string())),
+        Ok(about) => about,
+    };
+    if !about.is_file() {
+        return Err(failed("it is no regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let read = File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|error| failed(error.to_string()))?;
+    if read as u64 > FILE_BYTES_MAX {
+        return Err(failed(format!("it has more than {FILE_BYTES_MAX} bytes")));
+    }
+    String::from_utf8(bytes).map(Some).map_err(|_| failed("it is not UTF-8".to_owned()))
+}
+
+/// That a file was read and makes no sense.
+#[must_use]
+pub fn no_json(path: &Path, why: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{}` is no JSON", path.display()))
+        .with_cause(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_as_the_editor_writes_it() {
+        let text =
+            "\u{feff}// mine\r\n{\r\n  \"a.b\": 1, /* two */\r\n  \"c\": [-1.5, {},],\r\n}\r\n";
+        assert_eq!(Value::Object(parse(text).unwrap()), json!({"a.b": 1, "c": [-1.5, {}]}));
+        // Where a key stands twice the last counts, as there.
+        assert_eq!(parse(r#"{"a": 1, "a": 2}"#).unwrap()["a"], 2);
+        assert_eq!(parse("{}").unwrap(), Map::new());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let why = |text: &str| parse(text).unwrap_err();
+        assert_eq!(why("{\n  \"a\": 1 \"b\": 2\n}"), "Expected comma on line 2 column 9");
+        for text in
+            ["{", "{a: 1}", "{'a': 1}", "{\"a\": 0x1}", "{\"a\": +1}", "{\"a\": NaN}", "{} {}"]
+        {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        for text in ["", " // \n", "null", "[]"] {
+            assert_eq!(why(text), "there is no object, `{ … }`, in it", "{text}");
+        }
+    }
+}
