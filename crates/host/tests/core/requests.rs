@@ -358,6 +358,29 @@ fn what_an_editor_has_set_is_known_to_the_next_host() {
 }
 
 #[test]
+fn settings_that_could_not_be_read_are_told_until_they_are_set_anew() {
+    let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`kept.json` is no JSON");
+    let mut rig = Rig::with_unread_editor_settings(problem.clone());
+    rig.connect(1);
+    let notes = |rig: &mut Rig| {
+        let status = rig.request(1, "status", json!({}));
+        rig.answer(status).as_ref().unwrap()["notes"].clone()
+    };
+    let told = notes(&mut rig);
+    let note = told[0].as_str().unwrap();
+    assert!(note.contains("`kept.json` is no JSON") && note.contains("airGapped"), "{note}");
+    // Who asks for something else does not mend it, and is told of it.
+    let id = rig.request(1, "configureFile", json!({"settings": {"contextWindow": 1024}}));
+    assert_eq!(rig.answer(id).as_ref().unwrap()["errors"][0]["message"], json!(problem.message));
+    assert_eq!(notes(&mut rig), told);
+    // Also where the editor has set nothing: the damaged text must not be read again.
+    let id = rig.request(1, "configure", json!({"settings": {}}));
+    assert!(rig.answer(id).is_ok());
+    assert_eq!(notes(&mut rig), json!([]));
+    assert_eq!(rig.editor_settings_kept, ["{}"]);
+}
+
+#[test]
 fn a_settings_file_that_is_changed_takes_effect_at_once() {
     let mut rig = Rig::with_settings(json!({"contextWindow": 1024}));
     rig.connect(1);

@@ -12,6 +12,7 @@ use localcoder_protocol::{
     BUILD_ID, ClientKind, ErrorCode, ErrorInfo, FinishReason, HEARTBEAT_MS, HelloParams, MemoryUse,
     ModelInfo, PROTOCOL_VERSION, Usage, WORKER_VERSION, WorkerId,
 };
+use localcoder_settings::Contents;
 use localcoder_transport::{Id, Message};
 use serde_json::{Value, json};
 
@@ -108,19 +109,34 @@ impl Rig {
         Self::start(json!({}), settings, None, None)
     }
 
+    /// A host that could not read what the editor had set last.
+    pub(crate) fn with_unread_editor_settings(problem: ErrorInfo) -> Self {
+        let editor = Contents { problem: Some(problem), ..Contents::default() };
+        Self::start_with(Contents::default(), editor, None, None)
+    }
+
     fn start(
         file: Value,
         editor: Value,
         measurements: Option<String>,
         unfinished_load: Option<String>,
     ) -> Self {
-        let (Value::Object(file_settings), Value::Object(editor_settings)) = (file, editor) else {
+        let (Value::Object(file), Value::Object(editor)) = (file, editor) else {
             panic!("settings are objects");
         };
+        Self::start_with(file.into(), editor.into(), measurements, unfinished_load)
+    }
+
+    fn start_with(
+        file_settings: Contents,
+        editor_settings: Contents,
+        measurements: Option<String>,
+        unfinished_load: Option<String>,
+    ) -> Self {
         let config = HostConfig {
             pid: 1,
-            file_settings: file_settings.into(),
-            editor_settings: editor_settings.into(),
+            file_settings,
+            editor_settings,
             idle_exit_ms: 60_000,
             seed: 1,
             heartbeat_ms: HEARTBEAT_MS,
