@@ -71,7 +71,12 @@ export class Browser {
       }
     });
     browser.context.on("requestfailed", (request) => {
-      browser.#check(request.url());
+      // What the page's policy refuses is announced, and never sent.
+      if (request.failure()?.errorText === "csp") {
+        browser.foreign = browser.foreign.filter((address) => address !== request.url());
+      } else {
+        browser.#check(request.url());
+      }
     });
     return browser;
   }

