@@ -6,6 +6,7 @@ import { execFile, spawn } from 'node:child_process';
 import { cpSync, createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { CALLS } from '../support/trace.mjs';
 import { until } from './screen.mjs';
 
 const run = promisify(execFile);
@@ -41,10 +42,15 @@ export class Ide {
 		return readFileSync(this.file(name), 'utf8');
 	}
 
-	/** Starts `localcoder` with paths and waits for a window with this title. */
-	async start(paths, title) {
+	/**
+	 * Starts `localcoder` with paths and waits for a window with this title. `trace`: a file for what
+	 * all its processes send, as strace writes it.
+	 */
+	async start(paths, title, { trace } = {}) {
 		this.log = createWriteStream(join(evidence, 'localcoder.log'), { flags: 'a' });
-		this.launcher = spawn(join(programs, 'localcoder'), paths, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+		const tracer = trace === undefined ? [] : ['strace', '-D', '-f', '-qq', '--seccomp-bpf', '-e', `trace=${CALLS}`, '-o', trace];
+		const [program, ...words] = [...tracer, join(programs, 'localcoder'), ...paths];
+		this.launcher = spawn(program, words, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
 		this.launcher.stdout.pipe(this.log, { end: false });
 		this.launcher.stderr.pipe(this.log, { end: false });
 		this.ended = new Promise(resolve => this.launcher.once('exit', (code, signal) => resolve({ code, signal })));

@@ -5,10 +5,13 @@
  * Needs the built programs, the assembled IDE, Xvfb, openbox, xdotool, xclip and xwd.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Ide } from './ide.mjs';
+import { makeHostile } from '../support/hostile.mjs';
+import { Listener } from '../support/stranger.mjs';
+import { offLoopback } from '../support/trace.mjs';
+import { evidence, Ide } from './ide.mjs';
 import { Screen, until } from './screen.mjs';
 
 /** A place inside the text of the editor, clear of the side bar and of the diff's middle. */
@@ -126,6 +129,39 @@ story('a link opens in the browser of the system', async ide => {
 	assert.equal(opened().trim().split('\n')[0], 'https://localcoder.invalid/page');
 	assert.equal(await screen.title(window).then(title => title.startsWith('main.py')), true, 'the window stays where it is');
 });
+
+// What WebKit's own processes do counts, too: pages of its network process, names that it looks up.
+for (const [name, trust] of [['restricted', {}], ['trusted', { 'security.workspace.trust.enabled': false }]]) {
+	story(`a hostile folder that is ${name} gets nothing out`, async ide => {
+		const trace = join(evidence, `hostile-${name}.txt`);
+		const listener = await Listener.open();
+		try {
+			ide.settings({ 'window.confirmBeforeClose': 'never', ...trust });
+			makeHostile(ide.project, listener.port);
+			const window = await ide.start([ide.file('PICTURES.md')], 'PICTURES\\.md', { trace });
+			await ide.modelReady();
+			await ide.screenshot(`hostile-${name}-preview`);
+			for (const file of ['package.json', 'leak.ipynb']) {
+				await ide.untilKeysWork(`${file} is shown`, async () => {
+					await screen.focus(window);
+					await screen.press('Escape', 'ctrl+p');
+					await screen.type(file);
+					await screen.press('Return');
+				}, async () => (await screen.title(window)).includes(file));
+			}
+			if (name === 'trusted') {
+				await until('the notebook has tried everything', async () => (await screen.pointsOf(1, 254, 127)) > 1000);
+			}
+			await ide.screenshot(`hostile-${name}`);
+			assert.deepEqual(listener.heard, [], 'what reached another program');
+			const traced = readFileSync(trace, 'utf8');
+			assert.ok(/WebKit|host\.sock/u.test(traced), 'it was traced');
+			assert.deepEqual(offLoopback(traced, listener.port), []);
+		} finally {
+			await listener.close();
+		}
+	});
+}
 
 describe('unsaved text', () => {
 	/** Types into a file without saving, until the editor has a backup of it. */

@@ -116,8 +116,27 @@ export class Screen {
 		await new Promise(resolve => child.once('exit', resolve));
 	}
 
-	/** Saves the whole screen as a PNG; again where a window went away while it was taken. */
+	/** Saves the whole screen as a PNG. */
 	async screenshot(file) {
+		mkdirSync(dirname(file), { recursive: true });
+		writeFileSync(file, pngOfXwd(await this.#dump()));
+		return file;
+	}
+
+	/** How many points of the screen have a colour, given as its three bytes. */
+	async pointsOf(...colour) {
+		const { width, height, at } = pointsOfXwd(await this.#dump());
+		let found = 0;
+		for (let y = 0; y < height; y++) {
+			for (let x = 0; x < width; x++) {
+				found += at(x, y).every((byte, index) => byte === colour[index]) ? 1 : 0;
+			}
+		}
+		return found;
+	}
+
+	/** The whole screen; taken again where a window went away meanwhile. */
+	async #dump() {
 		const take = () => run('xwd', ['-root', '-silent'],
 			{ env: this.env, encoding: 'buffer', maxBuffer: SCREENSHOT_BYTES_MAX });
 		const { stdout } = await until('the screen is photographed', () => take().catch(error => {
@@ -125,14 +144,12 @@ export class Screen {
 				throw error;
 			}
 		}));
-		mkdirSync(dirname(file), { recursive: true });
-		writeFileSync(file, pngOfXwd(stdout));
-		return file;
+		return stdout;
 	}
 }
 
-/** Turns a 24-bit XWD dump into a PNG. */
-function pngOfXwd(dump) {
+/** Size of an XWD dump, and a function for the red, green and blue of a point. */
+function pointsOfXwd(dump) {
 	const field = index => dump.readUInt32BE(index * 4);
 	const [headerSize, width, height, byteOrder] = [field(0), field(4), field(5), field(7)];
 	const [bytesPerPixel, bytesPerLine, colours] = [field(11) / 8, field(12), field(19)];
@@ -141,14 +158,23 @@ function pngOfXwd(dump) {
 	}
 	const pixels = headerSize + colours * 12;
 	const [red, green, blue] = byteOrder === 0 ? [2, 1, 0] : [bytesPerPixel - 3, bytesPerPixel - 2, bytesPerPixel - 1];
+	const at = (x, y) => {
+		const from = pixels + y * bytesPerLine + x * bytesPerPixel;
+		return [dump[from + red], dump[from + green], dump[from + blue]];
+	};
+	return { width, height, at };
+}
+
+/** Turns a 24-bit XWD dump into a PNG. */
+function pngOfXwd(dump) {
+	const { width, height, at } = pointsOfXwd(dump);
 	const lines = Buffer.alloc(height * (1 + width * 3));
 	let to = 0;
 	for (let y = 0; y < height; y++) {
 		to++;
-		for (let from = pixels + y * bytesPerLine, end = from + width * bytesPerPixel; from < end; from += bytesPerPixel) {
-			lines[to++] = dump[from + red];
-			lines[to++] = dump[from + green];
-			lines[to++] = dump[from + blue];
+		for (let x = 0; x < width; x++) {
+			lines.set(at(x, y), to);
+			to += 3;
 		}
 	}
 	const header = Buffer.alloc(13);

