@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { makeHostile } from '../support/hostile.mjs';
+import { makeHostile, SEEN } from '../support/hostile.mjs';
 import { Listener } from '../support/stranger.mjs';
 import { offLoopback } from '../support/trace.mjs';
 import { evidence, Ide } from './ide.mjs';
@@ -138,19 +138,20 @@ for (const [name, trust] of [['restricted', {}], ['trusted', { 'security.workspa
 		try {
 			ide.settings({ 'window.confirmBeforeClose': 'never', ...trust });
 			makeHostile(ide.project, listener.port);
-			const window = await ide.start([ide.file('PICTURES.md')], 'PICTURES\\.md', { trace });
-			await ide.modelReady();
+			const window = await ide.start([ide.file('package.json')], 'package\\.json', { trace });
+			const open = file => ide.untilKeysWork(`${file} is shown`, async () => {
+				await screen.focus(window);
+				await screen.press('Escape', 'ctrl+p');
+				await screen.type(file);
+				await screen.press('Return');
+			}, async () => (await screen.title(window)).includes(file));
+			// The folder's settings show it as a preview.
+			await open('PICTURES.md');
+			await until('the preview is shown', async () => (await screen.pointsOf(...SEEN.preview)) > 1000);
 			await ide.screenshot(`hostile-${name}-preview`);
-			for (const file of ['package.json', 'leak.ipynb']) {
-				await ide.untilKeysWork(`${file} is shown`, async () => {
-					await screen.focus(window);
-					await screen.press('Escape', 'ctrl+p');
-					await screen.type(file);
-					await screen.press('Return');
-				}, async () => (await screen.title(window)).includes(file));
-			}
+			await open('leak.ipynb');
 			if (name === 'trusted') {
-				await until('the notebook has tried everything', async () => (await screen.pointsOf(1, 254, 127)) > 1000);
+				await until('the notebook has tried everything', async () => (await screen.pointsOf(...SEEN.notebook)) > 1000);
 			}
 			await ide.screenshot(`hostile-${name}`);
 			assert.deepEqual(listener.heard, [], 'what reached another program');

@@ -5,9 +5,34 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { crc32, deflateSync } from "node:zlib";
 
 /** Names for what a listener can't stand in for; nobody has them. */
 const NOWHERE = "leak.localcoder-test.invalid";
+
+/** Colours by which who can only look at the screen sees that a page is shown. */
+export const SEEN = { preview: [254, 1, 127], notebook: [1, 254, 127] };
+
+/** A picture of one point, as an address. */
+function pointOf(colour) {
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
+    const framed = Buffer.alloc(body.length + 8);
+    framed.writeUInt32BE(data.length, 0);
+    body.copy(framed, 4);
+    framed.writeUInt32BE(crc32(body), body.length + 4);
+    return framed;
+  };
+  const header = Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0]);
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  const parts = [
+    signature,
+    chunk("IHDR", header),
+    chunk("IDAT", deflateSync(Buffer.from([0, ...colour]))),
+    chunk("IEND", Buffer.alloc(0)),
+  ];
+  return `data:image/png;base64,${Buffer.concat(parts).toString("base64")}`;
+}
 
 /** Writes it into `folder`; `port` is the listener's. */
 export function makeHostile(folder, port) {
@@ -45,6 +70,7 @@ export function makeHostile(folder, port) {
     "PICTURES.md",
     [
       "# Pictures",
+      `<img src="${pointOf(SEEN.preview)}" width="200" height="100">`,
       `![a plain one](${elsewhere}/markdown.png)`,
       `![nowhere](https://${NOWHERE}/markdown.png)`,
       `<img src="${elsewhere}/html.png">`,
@@ -65,7 +91,7 @@ function notebook(elsewhere) {
     <link rel="stylesheet" href="${elsewhere}/notebook.css">
     <iframe src="${elsewhere}/notebook.html"></iframe>
     <p id="tried">not yet</p>
-    <script>(${attack})(${JSON.stringify(elsewhere)});</script>`;
+    <script>(${attack})(${JSON.stringify(elsewhere)}, ${JSON.stringify(SEEN.notebook)});</script>`;
   return {
     nbformat: 4,
     nbformat_minor: 5,
@@ -90,7 +116,7 @@ function notebook(elsewhere) {
 }
 
 /** Runs in the notebook's page: tries everything, and writes down what came of it. */
-async function attack(elsewhere) {
+async function attack(elsewhere, colour) {
   const tried = {};
   const attempt = async (name, body) => {
     try {
@@ -136,7 +162,7 @@ async function attack(elsewhere) {
   const shown = document.getElementById("tried");
   shown.textContent = JSON.stringify(tried);
   // For who can only look at the screen.
-  shown.style = "background: rgb(1, 254, 127); height: 300px; overflow: hidden";
+  shown.style = `background: rgb(${colour}); height: 300px; overflow: hidden`;
 }
 
 /** What the notebook's page does last, as it is gone then: it goes elsewhere with what it knows. */
