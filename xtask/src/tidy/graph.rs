@@ -153,6 +153,13 @@ pub(super) fn native_libraries(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
+/// All features of all that is in a crate's programs, as text.
+fn features(repository: &Repository, name: &str) -> Result<String> {
+    let mut cargo = process::cargo(&repository.root);
+    cargo.args(["tree", "--locked", "--prefix", "none", "--edges", "normal"]);
+    process::read(cargo.args(["--format", "{p} {f}", "--package", name]))
+}
+
 /// Keys that only pass on a configuration and bring no library.
 const NOT_NATIVE: &[&str] = &["rayon-core", "tree-sitter-language"];
 
@@ -180,6 +187,18 @@ fn tree(repository: &Repository, name: &str, what: &[&str]) -> Result<BTreeSet<S
 /// The one program that may.
 const ONLINE: &str = "localcoder-fetch";
 
+/// The launcher's front speaks HTTP to who comes to it, and to the editor server over a Unix
+/// socket; so do the programs that the launcher is in. Without a connector these two open no
+/// connection, and [`super::sources::listens_only`] sees to it that nobody else does for them.
+const LISTENING: &[(&str, &[&str])] = &[
+    ("localcoder-launcher", SPEAKS),
+    ("localcoder-cli", SPEAKS),
+    ("localcoder-desktop", SPEAKS),
+];
+const SPEAKS: &[&str] = &["hyper", "hyper-util"];
+/// What would make a connector of `hyper-util`.
+const CONNECTOR: &str = "client-legacy";
+
 /// No HTTP or TLS anywhere else, for any platform, not even to build or to test.
 pub(super) fn network(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
@@ -189,9 +208,14 @@ pub(super) fn network(repository: &Repository) -> Result<Vec<String>> {
             continue;
         }
         let all = ["--edges", "normal,build,dev", "--target", "all"];
+        let listening = LISTENING.iter().find(|(listed, _)| *listed == name);
+        let may = |used: &str| listening.is_some_and(|(_, speaks)| speaks.contains(&used));
+        if listening.is_some() && features(repository, name)?.contains(CONNECTOR) {
+            complaints.push(format!("{name} has `{CONNECTOR}` of hyper-util, which connects"));
+        }
         for used in tree(repository, name, &all)? {
             let used = used.split(' ').next().unwrap_or_default();
-            if NETWORK.contains(&used) {
+            if NETWORK.contains(&used) && !may(used) {
                 complaints.push(format!(
                     "{name} uses `{used}`, which can open connections: `cargo tree -i {used}`"
                 ));

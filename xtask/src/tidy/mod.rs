@@ -29,6 +29,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { name: "crate graph", check: graph::uses },
     Rule { name: "native libraries", check: graph::native_libraries },
     Rule { name: "no network crates", check: graph::network },
+    Rule { name: "the front only listens", check: sources::listens_only },
     Rule { name: "licences of crates", check: licences::crates },
     Rule { name: "licences of npm packages", check: licences::npm },
     Rule { name: "module documentation", check: sources::module_docs },

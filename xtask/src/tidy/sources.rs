@@ -130,6 +130,28 @@ pub(super) fn unsafe_code(repository: &Repository) -> Result<Vec<String>> {
         .collect())
 }
 
+/// What opens a connection to an address. The launcher's own code must not name them: its front only
+/// listens, and what it connects to are Unix sockets.
+const CONNECTS: &[&str] =
+    &["TcpStream::connect", "TcpSocket", "UdpSocket", "lookup_host", "ToSocketAddrs"];
+
+/// The launcher opens no connection to anywhere. Its tests come to the front as others do.
+pub(super) fn listens_only(repository: &Repository) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for file in repository.written("rs") {
+        let is_test = file.path.ends_with("/tests.rs");
+        if is_test || !file.path.starts_with("crates/launcher/src/") {
+            continue;
+        }
+        let program = file.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let program = program.split("#[cfg(all(test,").next().unwrap_or_default();
+        for word in CONNECTS.iter().filter(|word| program.contains(**word)) {
+            complaints.push(format!("{} names `{word}`, and only listens", file.path));
+        }
+    }
+    Ok(complaints)
+}
+
 /// No I/O and no clock where invariants promise that there is none. Tests may read fixtures.
 pub(super) fn pure(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
