@@ -3,17 +3,24 @@
 
 use std::process::Command;
 
-/// Of another VS Code, where we are started from its terminal, and of code-server.
-const PREFIXES: [&str; 3] = ["VSCODE_", "ELECTRON_", "CS_"];
+/// Of another VS Code, where we are started from its terminal, and of code-server. The base looks for
+/// most of them as well where it reads the login shell; an edit in `ide/overlay/overlay.json` takes
+/// them out there.
+const PREFIXES: [&str; 4] = ["VSCODE_", "ELECTRON_", "CS_", "CODE_SERVER_"];
 
 /// Single ones.
-const NAMES: [&str; 3] = [
-    // Makes Node.js load code.
+const NAMES: [&str; 7] = [
+    // Both make Node.js load code.
     "NODE_OPTIONS",
+    "NODE_REPL_EXTERNAL_MODULE",
     // Would be taken for the address of an extension gallery.
     "EXTENSIONS_GALLERY",
-    // Changes what the server's own program loads.
-    "NODE_REPL_EXTERNAL_MODULE",
+    // Where native modules are looked for.
+    "NODE_BINDINGS_ARROW",
+    "NODE_BINDINGS_COMPILED_DIR",
+    // The debugger would be handed over to another program, or listen on a TCP port.
+    "JS_DEBUG_USE_COMPANION",
+    "JS_DEBUG_USE_LOCAL_DAP_PORT",
 ];
 
 /// Nothing in the IDE calls out; WebKit would send even the loopback address to a proxy.

@@ -138,6 +138,8 @@ fn command(setup: &Setup, socket: &Path) -> Result<Command, ErrorInfo> {
         .arg(socket)
         .arg("--without-connection-token")
         .args(["--accept-server-license-terms", "--telemetry-level", "off"])
+        // It would name a program for terminals that is not shipped.
+        .arg("--without-browser-env-var")
         .args(["--reconnection-grace-time", ABSENT_SECONDS])
         .arg("--server-data-dir")
         .arg(setup.editor.join("server"))
