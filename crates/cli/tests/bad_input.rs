@@ -155,6 +155,8 @@ fn a_home_that_is_not_writable() {
     let output = if rustix::process::geteuid().is_root() {
         let copy = installation.folder().join("localcoder");
         copy_program(program, &copy);
+        // Theirs, so that what is wrong with it is that they can't write.
+        std::os::unix::fs::chown(&home, Some(65534), Some(65534)).unwrap();
         std::process::Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
             .arg(copy)
