@@ -56,29 +56,39 @@ export class Browser {
         "--disable-sync",
       ],
     });
-    browser.context = await browser.chromium.newContext({
+    await browser.#begin();
+    return browser;
+  }
+
+  /** Closes all pages; the next ones are in a fresh profile, which has kept nothing of them. */
+  async forget() {
+    await this.context.close();
+    await this.#begin();
+  }
+
+  async #begin() {
+    this.context = await this.chromium.newContext({
       viewport: { width: 1280, height: 800 },
       permissions: ["clipboard-read", "clipboard-write"],
     });
-    browser.context.on("request", (request) => {
+    this.context.on("request", (request) => {
       if (!WEBVIEW_FILE.test(request.url())) {
-        browser.#check(request.url());
+        this.#check(request.url());
       }
     });
-    browser.context.on("response", (response) => {
+    this.context.on("response", (response) => {
       if (!response.fromServiceWorker()) {
-        browser.#check(response.url());
+        this.#check(response.url());
       }
     });
-    browser.context.on("requestfailed", (request) => {
+    this.context.on("requestfailed", (request) => {
       // What the page's policy refuses is announced, and never sent.
       if (request.failure()?.errorText === "csp") {
-        browser.foreign = browser.foreign.filter((address) => address !== request.url());
+        this.foreign = this.foreign.filter((address) => address !== request.url());
       } else {
-        browser.#check(request.url());
+        this.#check(request.url());
       }
     });
-    return browser;
   }
 
   /** A new page. */

@@ -64,7 +64,16 @@ export class Ide {
     const command = [LOCALCODER, "--browser", this.folder];
     if (this.trace !== undefined) {
       // -D: the launcher is our child, the tracer is not in between.
-      const options = ["-D", "-f", "-qq", "--seccomp-bpf", "-e", `trace=${CALLS}`, "-o", this.trace];
+      const options = [
+        "-D",
+        "-f",
+        "-qq",
+        "--seccomp-bpf",
+        "-e",
+        `trace=${CALLS}`,
+        "-o",
+        this.trace,
+      ];
       command.unshift("strace", ...options);
     }
     const [program, ...words] = command;
@@ -72,7 +81,10 @@ export class Ide {
       env: this.environment,
       stdio: ["ignore", "pipe", "pipe"],
     });
+    // What an earlier launcher told is another address.
+    let told = "";
     const collect = (data) => {
+      told += data;
       this.output += data;
     };
     this.#launcher.stdout.on("data", collect);
@@ -83,9 +95,9 @@ export class Ide {
     });
     return await until("the launcher tells its address", () => {
       if (failure !== undefined || this.#launcher.exitCode !== null) {
-        throw failure ?? new Error(`it ended:\n${this.output}`);
+        throw failure ?? new Error(`it ended:\n${told}`);
       }
-      return ADDRESS.exec(this.output)?.[0];
+      return ADDRESS.exec(told)?.[0];
     });
   }
 
@@ -142,11 +154,10 @@ export class Ide {
     }
   }
 
-  /** Ends the launcher as a user would; another {@link start} may follow. */
-  async end() {
-    signal(this.#launcher.pid, "SIGTERM");
+  /** Ends the launcher, as a user would or with another signal; {@link start} may follow. */
+  async end(by = "SIGTERM") {
+    signal(this.#launcher.pid, by);
     await until("the launcher ends", () => this.#ended, { seconds: END_S });
-    this.output = "";
   }
 
   /**

@@ -357,6 +357,34 @@ export class Workbench {
     await this.#activeTab(name);
   }
 
+  /** Waits until a part of the window, such as `sidebar`, is `visible` or `hidden`. */
+  async part(name, state) {
+    await this.page.locator(`.monaco-workbench .part.${name}`).waitFor({ state });
+  }
+
+  /** Opens the workbench's editor of trust, and waits until it says that of the folder. */
+  async openTrust(pattern) {
+    await this.command("Workspaces: Manage Workspace Trust");
+    await this.trustSays(pattern);
+  }
+
+  /** Waits until that editor says so. */
+  async trustSays(pattern) {
+    const title = this.#trustEditor().locator(".workspace-trust-title");
+    await until(`of the folder's trust is said ${pattern}`, async () =>
+      pattern.test(await title.innerText({ timeout: 1_000 })),
+    );
+  }
+
+  /** Trusts the folder, in that editor. */
+  async trustFolder() {
+    await this.#trustEditor().getByRole("button", { name: "Trust", exact: true }).click();
+  }
+
+  #trustEditor() {
+    return this.page.locator(".workspace-trust-editor");
+  }
+
   /** All words of a part of the window, also those that only a screen reader hears. */
   async words(part) {
     return await this.page.locator(`.part.${part}`).evaluate((element) => {

@@ -1,0 +1,143 @@
+/**
+ * Stories of what a page keeps: it is there in the next run, although the page has another address
+ * then and the browser has kept nothing.
+ */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+import { story } from "./support/story.mjs";
+import { until } from "./support/wait.mjs";
+import { Workbench } from "./support/workbench.mjs";
+
+const FILE = "inventory.py";
+const RESTRICTED = /Restricted Mode/u;
+const TRUSTED = /You trust this folder/u;
+
+/** Under which names the workbench keeps whether a part of the window is hidden. */
+const KEYS_OF = {
+  sidebar: "workbench.sideBar.hidden",
+  panel: "workbench.panel.hidden",
+  auxiliarybar: "workbench.auxiliaryBar.hidden",
+};
+
+/** Where the launcher keeps it. */
+function folderOf(ide) {
+  return join(ide.home, "editor/state");
+}
+
+/** What is kept under that name now, in whichever database; nothing where nothing is. */
+function kept(ide, name) {
+  for (const file of readdirSync(folderOf(ide)).filter((file) => file.endsWith(".json"))) {
+    const stores = JSON.parse(readFileSync(join(folderOf(ide), file), "utf8"));
+    for (const values of Object.values(stores)) {
+      if (Object.hasOwn(values, name)) {
+        // The first letter says what kind of value it is.
+        return values[name].slice(1);
+      }
+    }
+  }
+}
+
+/** Waits until the page has given that away: the workbench does it every few seconds. */
+async function untilKept(ide, name, fits) {
+  await until(`${name} is kept`, () => fits(kept(ide, name) ?? ""));
+}
+
+/** Ends the run; gives a window of the next one, in a browser that has kept nothing. */
+async function nextRun({ ide, browser }, before) {
+  const { hostname } = new URL(before.page.url());
+  await browser.forget();
+  await ide.end();
+  const url = await ide.start();
+  assert.notEqual(new URL(url).hostname, hostname);
+  const workbench = new Workbench(await browser.page());
+  await workbench.open(url, { first: false });
+  return workbench;
+}
+
+story("the layout is that of the run before, and the page itself keeps nothing", async (tools) => {
+  const { ide, workbench, name } = tools;
+  await workbench.openFile(FILE);
+  await workbench.part("sidebar", "visible");
+  await workbench.command("View: Toggle Primary Side Bar Visibility");
+  await workbench.part("sidebar", "hidden");
+  await untilKept(ide, KEYS_OF.sidebar, (value) => value === "true");
+  await untilKept(ide, "memento/workbench.parts.editor", (value) => value.includes(FILE));
+  // As the workbench does, which reads from it while it starts.
+  await workbench.page.evaluate(() => {
+    localStorage.setItem("story.stays", "größe");
+    localStorage.setItem("story.goes", "gone");
+    localStorage.removeItem("story.goes");
+  });
+  await untilKept(ide, "story.stays", (value) => value === "größe");
+  await until("what was removed is not kept", () => kept(ide, "story.goes") === undefined);
+  assert.deepEqual(await databases(workbench), []);
+
+  const next = await nextRun(tools, workbench);
+  await next.inFile(FILE);
+  assert.deepEqual(await next.tabs(), [FILE]);
+  await next.part("sidebar", "hidden");
+  await next.photograph(name);
+  const stored = (key) => next.page.evaluate((item) => localStorage.getItem(item), key);
+  assert.equal(await stored("story.stays"), "größe");
+  assert.equal(await stored("story.goes"), null);
+  assert.deepEqual(await databases(next), []);
+
+  assert.equal(modeOf(folderOf(ide)), "700");
+  const files = readdirSync(folderOf(ide));
+  assert.ok(files.length > 1, files.join(", "));
+  for (const file of files) {
+    assert.equal(modeOf(join(folderOf(ide), file)), "600", file);
+  }
+});
+
+/** What the browser keeps for the page. */
+async function databases(workbench) {
+  return await workbench.page.evaluate(() => indexedDB.databases());
+}
+
+function modeOf(path) {
+  return (statSync(path).mode & 0o777).toString(8);
+}
+
+story("a folder that was trusted is trusted in the next run", async (tools) => {
+  const { ide, workbench, name } = tools;
+  await workbench.openTrust(RESTRICTED);
+  await workbench.trustFolder();
+  await workbench.trustSays(TRUSTED);
+  await untilKept(ide, "content.trust.model.key", (value) => value.includes(ide.folder));
+
+  const next = await nextRun(tools, workbench);
+  await next.openTrust(TRUSTED);
+  await next.photograph(name);
+});
+
+story("two windows at once don't undo what the other one keeps", async (tools) => {
+  const { ide, workbench, another, name } = tools;
+  // Later the first window does not write by itself what its user has not chosen.
+  await untilKept(ide, KEYS_OF.sidebar, (value) => value === "false");
+  await untilKept(ide, KEYS_OF.panel, (value) => value === "true");
+  await untilKept(ide, KEYS_OF.auxiliarybar, (value) => value === "true");
+  const other = await another();
+  // In turn, as a window that wrote all that it knows would undo what came before.
+  await toggle(ide, workbench, "Primary Side Bar", { part: "sidebar", hidden: true });
+  await toggle(ide, other, "Panel", { part: "panel", hidden: false });
+  await toggle(ide, workbench, "Secondary Side Bar", { part: "auxiliarybar", hidden: false });
+  await other.part("sidebar", "visible");
+  await workbench.part("panel", "hidden");
+
+  const next = await nextRun(tools, workbench);
+  await next.part("sidebar", "hidden");
+  await next.part("panel", "visible");
+  await next.part("auxiliarybar", "visible");
+  await next.photograph(name);
+});
+
+/** Shows or hides a part of the window; that is kept before this returns. */
+async function toggle(ide, window, title, { part, hidden }) {
+  await window.page.bringToFront();
+  await window.command(`View: Toggle ${title} Visibility`);
+  await window.part(part, hidden ? "hidden" : "visible");
+  await untilKept(ide, KEYS_OF[part], (value) => value === String(hidden));
+}
