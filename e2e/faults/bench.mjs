@@ -58,11 +58,12 @@ export class Bench {
     return bench;
   }
 
-  /** One more window. */
-  async window() {
+  /** One more window, at an address that was told or at another. */
+  async window(address) {
     const workbench = new Workbench(await this.browser.page());
     const first = this.browser.context.pages().length === 1;
-    await workbench.open(first ? this.url : await this.ide.address(), { first });
+    const url = address ?? (first ? this.url : await this.ide.address());
+    await workbench.open(url, { first });
     return workbench;
   }
 

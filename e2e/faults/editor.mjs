@@ -12,7 +12,7 @@ import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 
 import { changeDocuments, DOCUMENT_KINDS } from "./documents.mjs";
-import { killExtensionHost, killServer } from "./kills.mjs";
+import { endLauncher, killExtensionHost, killServer } from "./kills.mjs";
 import { table, Trials } from "./result.mjs";
 import { killWindow } from "./window.mjs";
 
@@ -21,6 +21,7 @@ const KINDS = {
   server: one("server", killServer),
   "extension-host": one("extension-host", killExtensionHost),
   window: one("window", killWindow),
+  launcher: one("launcher", endLauncher),
   documents: async (times, all) => {
     const kinds = Object.keys(DOCUMENT_KINDS);
     const trials = kinds.map((kind) => new Trials(`documents: ${kind}`, { limited: false }));

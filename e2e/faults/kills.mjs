@@ -1,11 +1,13 @@
 /**
  * The editor server and its extension host are killed while a document holds unsaved text. The
  * window has to be there again by itself, with the text byte for byte and an extension that works.
+ * Then the launcher, which is asked or killed: nothing of the editor may outlive it, and a new
+ * window of the next run, at another address, has to have the same.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { signal } from "../support/processes.mjs";
+import { processesOf, signal } from "../support/processes.mjs";
 import { rest, until } from "../support/wait.mjs";
 import { READY } from "../support/workbench.mjs";
 import { Bench, hasBackup, marker, onBenches } from "./bench.mjs";
@@ -14,6 +16,8 @@ import { Lost, lost } from "./result.mjs";
 const FILE = "faults.txt";
 const SERVER = /server-main\.js/u;
 const EXTENSION_HOST = /--type=extensionHost/u;
+/** What may live on without a launcher: the next one uses it. */
+const ENGINE = /localcoder host run|localcoder-worker/u;
 
 /** The launcher starts a server again three times in five minutes. */
 const SERVER_KILLS = 3;
@@ -21,8 +25,18 @@ const SERVER_KILLS = 3;
 const EXTENSION_HOST_KILLS = 2;
 /** How many kills of extension hosts one IDE gets, over several loads of its page. */
 const EXTENSION_HOST_TRIALS = 10;
-/** A kill comes up to so long after the last key: before, amid and after the backup. */
-const KILL_WITHIN_MS = 500;
+/** A kill comes so long after the last key: before, amid and after the backup. */
+const KILL_MS = [0, 500];
+/**
+ * The same for the launcher, which takes along all that could still write: what was on the screen
+ * for a shorter time is not promised.
+ */
+const LAUNCHER_KILL_MS = [200, 700];
+
+/** In which ways a launcher ends, in turn. */
+const ENDS = ["SIGKILL", "SIGTERM"];
+/** How many ends of launchers one installation gets. */
+const LAUNCHER_TRIALS = 10;
 
 /** Kills the editor server. */
 export async function killServer(trials, times) {
@@ -33,6 +47,11 @@ export async function killServer(trials, times) {
 export async function killExtensionHost(trials, times) {
   const each = EXTENSION_HOST_TRIALS;
   await onBenches(trials, times, { each, open, trial: extensionHostTrial });
+}
+
+/** Ends the launcher, in turn with and without asking it. */
+export async function endLauncher(trials, times) {
+  await onBenches(trials, times, { each: LAUNCHER_TRIALS, open, trial: launcherTrial });
 }
 
 async function open() {
@@ -72,18 +91,43 @@ async function extensionHostTrial(bench, { number, turn, note }) {
   return await recovered(bench, typed, since, note);
 }
 
-/** Adds a line to the document and leaves it unsaved. */
-async function type(bench, number) {
+async function launcherTrial(bench, { number, note }) {
+  const by = ENDS[(number - 1) % ENDS.length];
+  const typed = await type(bench, number, LAUNCHER_KILL_MS);
+  const [before, left] = [new URL(bench.page.url()), bench.page];
+  const ended = Date.now();
+  await bench.ide.end(by);
+  await until("nothing of the editor is left", () =>
+    processesOf(bench.ide.home).every(({ command }) => ENGINE.test(command)),
+  );
+  note(`goneSeconds ${by}`, (Date.now() - ended) / 1000);
+  const since = Date.now();
+  // The page of the run that ended stays where it is meanwhile, as a user would leave it.
+  bench.workbench = await bench.window(await bench.ide.start());
+  const now = new URL(bench.page.url());
+  if (now.hostname === before.hostname || now.pathname === before.pathname) {
+    throw new Error(`the address is the earlier one: ${now.href}`);
+  }
+  // A browser does not give a new page's keys to the text before its user goes there.
+  await bench.workbench.openTab(FILE);
+  const taken = await recovered(bench, typed, since, note);
+  await left.close();
+  return taken;
+}
+
+/** Adds a line to the document and leaves it unsaved, so many milliseconds after the last key. */
+async function type(bench, number, [least, most] = KILL_MS) {
   const line = marker(number);
   await bench.workbench.openFile(FILE);
   await bench.workbench.press("Escape");
   await bench.workbench.press(process.platform === "darwin" ? "Meta+ArrowDown" : "Control+End");
   await bench.workbench.type(line);
   await bench.workbench.press("Enter");
+  const since = Date.now();
   await bench.workbench.shows(new RegExp(line, "u"));
   bench.expected += `${line}\n`;
   bench.last = line;
-  await rest(Math.random() * KILL_WITHIN_MS);
+  await rest(least + Math.random() * (most - least) - (Date.now() - since));
   return line;
 }
 
@@ -100,16 +144,23 @@ function kill(bench, pattern) {
 /** Waits until the window shows the text and works; gives the seconds since the kill. */
 async function recovered(bench, typed, since, note) {
   const seconds = () => (Date.now() - since) / 1000;
-  await bench.workbench.shows(new RegExp(typed, "u"));
+  await bench.workbench.shows(new RegExp(typed, "u")).catch(async (error) => {
+    // A window that works and shows another text has lost it; of another one that is not known.
+    compare(await bench.text(FILE).catch(() => bench.expected), bench.expected);
+    throw error;
+  });
   note("textSeconds", seconds());
   await bench.extensionAnswers();
   const taken = seconds();
-  const text = await bench.text(FILE);
-  if (text !== bench.expected) {
-    throw lost("in the editor", text, bench.expected);
-  }
+  compare(await bench.text(FILE), bench.expected);
   if (bench.ide.read(FILE) !== bench.saved) {
     throw new Lost("the file on disk was changed");
   }
   return taken;
+}
+
+function compare(text, expected) {
+  if (text !== expected) {
+    throw lost("in the editor", text, expected);
+  }
 }
