@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { ARTIFACTS } from "./support/places.mjs";
+import { processesOf } from "./support/processes.mjs";
 import { story } from "./support/story.mjs";
 import { offLoopback } from "./support/trace.mjs";
 import { KEYS, READY } from "./support/workbench.mjs";
@@ -43,6 +44,32 @@ if (process.platform === "linux") {
       assert.fail("strace is not installed, so connections can't be seen: apt-get install strace");
     }
   });
+  story(
+    "an air-gapped IDE improves code, and its extensions have no network",
+    async ({ ide, workbench }) => {
+      assert.match(ide.output, /have no network/u);
+      await workbench.openFile("inventory.py");
+      await workbench.selectLines(4, 8);
+      await workbench.press(KEYS.improve);
+      await workbench.diff("inventory.py");
+      await workbench.press(KEYS.apply);
+      await workbench.noDiff();
+      const editor = processesOf(ide.home).filter(({ command }) =>
+        /server-main\.js|--type=extensionHost|--type=ptyHost/u.test(command),
+      );
+      assert.ok(editor.length >= 2, "server and extension host run");
+      for (const { pid, command } of editor) {
+        const about = (name) => readFileSync(`/proc/${pid}/${name}`, "utf8");
+        const interfaces = about("net/dev").split("\n").slice(2).filter(Boolean);
+        const onlyLoopback = interfaces.every((line) => line.trim().startsWith("lo:"));
+        // Where the system allows no namespace, a filter of system calls stands in for it.
+        const filtered = /^Seccomp:\t2$/mu.test(about("status"));
+        assert.ok(filtered, command);
+        assert.ok(onlyLoopback || !/reach each other at 127/u.test(ide.output), command);
+      }
+    },
+    { ide: { settings: { airGapped: true } } },
+  );
   story(
     "an improvement makes no connection off this machine",
     async ({ workbench, name }) => {

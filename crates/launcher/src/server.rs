@@ -152,6 +152,8 @@ fn command(setup: &Setup, socket: &Path) -> Result<Command, ErrorInfo> {
         .stderr(Stdio::piped());
     environment::clean(&mut command);
     command.env("LOCALCODER_BIN", &setup.localcoder);
+    // The extension tells of a change that this server does not have.
+    command.env("LOCALCODER_AIR_GAPPED", if setup.air_gapped { "1" } else { "0" });
     // Edits in `ide/overlay/overlay.json` have the base make its sockets there.
     command.env("LOCALCODER_IPC_DIR", ipc_folder(&setup.runtime));
     if let Some(home) = &setup.home {

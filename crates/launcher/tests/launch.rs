@@ -253,4 +253,5 @@ fn an_air_gapped_editor_has_no_network_and_says_so() {
     assert!(only_loopback || filtered, "{devices}{status}");
     assert!(status.contains("NoNewPrivs:\t1"), "{status}");
     assert!(run.output().contains("have no network"), "{}", run.output());
+    assert!(fake.read("server.env").unwrap().contains("LOCALCODER_AIR_GAPPED=1"));
 }

@@ -3,6 +3,7 @@
  */
 import * as vscode from "vscode";
 
+import { registerAirGap } from "./features/air-gap";
 import { registerDemoNotice } from "./features/demo-notice";
 import { registerExplain } from "./features/explain";
 import { registerImprove } from "./features/improve";
@@ -71,6 +72,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
     registerModels(models, notifier, wanted),
     registerSwitch(host, models, new ProfilesProgram(program), notifier, wanted),
     registerSettings(),
+    registerAirGap(process.env["LOCALCODER_AIR_GAPPED"]),
     registerReport(program, notifier),
     registerSuggestions(host, notifier),
     registerDemoNotice(context.globalState, host),

@@ -190,11 +190,8 @@ const ONLINE: &str = "localcoder-fetch";
 /// The launcher's front speaks HTTP to who comes to it, and to the editor server over a Unix
 /// socket; so do the programs that the launcher is in. Without a connector these two open no
 /// connection, and [`super::sources::listens_only`] sees to it that nobody else does for them.
-const LISTENING: &[(&str, &[&str])] = &[
-    ("localcoder-launcher", SPEAKS),
-    ("localcoder-cli", SPEAKS),
-    ("localcoder-desktop", SPEAKS),
-];
+const LISTENING: &[(&str, &[&str])] =
+    &[("localcoder-launcher", SPEAKS), ("localcoder-cli", SPEAKS), ("localcoder-desktop", SPEAKS)];
 const SPEAKS: &[&str] = &["hyper", "hyper-util"];
 /// What would make a connector of `hyper-util`.
 const CONNECTOR: &str = "client-legacy";

@@ -29,6 +29,9 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
         output::note(&line);
     }
     let air_gap = air_gap(&places);
+    if let Some(reason) = air_gap.reason() {
+        output::note(&format!("{reason}."));
+    }
     load_meanwhile(&places, &program);
     let folders = Folders { editor: places.editor, runtime: places.runtime, logs: places.logs };
     let mut setup = Setup::assembled(&ide, &program, &folders);

@@ -1,0 +1,22 @@
+/**
+ * Says that a change of `localcoder.airGapped` reaches the editor itself, its extensions and its
+ * terminals only when the IDE is started again: a running program's network can't be taken away.
+ * What LocalCoder itself loads is decided by the host's side, at once.
+ */
+import * as vscode from "vscode";
+
+import { airGapNotice } from "../lib/air-gap";
+
+/** See the module. `started`: what the launcher has started the editor server with. */
+export function registerAirGap(started: string | undefined): vscode.Disposable {
+  return vscode.workspace.onDidChangeConfiguration((event) => {
+    if (!event.affectsConfiguration("localcoder.airGapped")) {
+      return;
+    }
+    const wanted = vscode.workspace.getConfiguration("localcoder").get<boolean>("airGapped");
+    const notice = airGapNotice(wanted === true, started);
+    if (notice !== undefined) {
+      void vscode.window.showInformationMessage(notice);
+    }
+  });
+}
