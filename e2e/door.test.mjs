@@ -3,12 +3,13 @@
  * another site in the same browser, a page that was left behind from an earlier run.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { Browser } from "./support/browser.mjs";
 import { Ide } from "./support/ide.mjs";
-import { processesOf } from "./support/processes.mjs";
+import { processesOf, socketsOf } from "./support/processes.mjs";
 import { story } from "./support/story.mjs";
 import { Listener, stranger, strangerRuns } from "./support/stranger.mjs";
 import { until } from "./support/wait.mjs";
@@ -173,6 +174,30 @@ story("another user reads nothing of the IDE", async ({ ide, workbench }) => {
   const host = new URL(workbench.page.url()).host;
   assert.equal(JSON.parse(await stranger(ask, port, pathname, host)), "");
 });
+
+story(
+  "a wide umask opens nothing of the IDE, and the user's own files keep it",
+  async ({ ide, workbench }) => {
+    await workbench.openFile("inventory.py");
+    // The base makes sockets in the runtime folder of the session or in the temporary one, if it may.
+    const sockets = socketsOf(ide.home);
+    assert.ok(sockets.some((path) => path.includes("/runtime/ipc/")), sockets.join(", "));
+    const elsewhere = sockets.filter((path) => !path.startsWith(`${ide.home}/runtime/`));
+    assert.deepEqual(elsewhere, []);
+    for (const name of ["runtime", "runtime/ipc", "editor", "editor/state", "editor/user", "logs"]) {
+      const mode = statSync(join(ide.home, name)).mode & 0o777;
+      assert.equal(mode, 0o700, name);
+    }
+    await workbench.command("File: New Untitled Text File");
+    await workbench.type("mine");
+    await workbench.commandWithPath("File: Save As...", join(ide.folder, "mine.txt"), "OK");
+    const mode = await until("it is saved", () => {
+      return existsSync(join(ide.folder, "mine.txt")) && statSync(join(ide.folder, "mine.txt")).mode;
+    });
+    assert.equal(mode & 0o777, 0o666, "a file of the project is made as the user's umask has it");
+  },
+  { ide: { umask: "000" } },
+);
 
 story("no other port and no history has what opens the editor", async (tools) => {
   const { workbench, browser, url } = tools;

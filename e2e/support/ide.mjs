@@ -36,9 +36,11 @@ export class Ide {
 
   /**
    * `trace`: a file for the connections that are made, as strace writes them. `settings`: what
-   * stands in the installation's `settings.json`. `catalog`: its user's own models.
+   * stands in the installation's `settings.json`. `catalog`: its user's own models. `umask`: what the
+   * shell has that it is started from.
    */
-  constructor({ trace, settings = {}, catalog } = {}) {
+  constructor({ trace, settings = {}, catalog, umask } = {}) {
+    this.umask = umask;
     // Sockets have short paths only, so not under the system's (on macOS long) temporary folder.
     this.home = realpathSync(mkdtempSync("/tmp/lc-e2e-"));
     this.folder = join(this.home, "work", "sample");
@@ -75,6 +77,9 @@ export class Ide {
         this.trace,
       ];
       command.unshift("strace", ...options);
+    }
+    if (this.umask !== undefined) {
+      command.unshift("sh", "-c", `umask ${this.umask}; exec "$@"`, "sh");
     }
     const [program, ...words] = command;
     this.#launcher = spawn(program, words, {

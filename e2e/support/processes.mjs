@@ -3,7 +3,7 @@
  * that finds also what was left behind by a parent that is gone.
  */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** Process ids and commands that belong to `home`, without zombies. */
 export function processesOf(home) {
@@ -40,6 +40,25 @@ function fromPs(mark) {
     .map((line) => /^\s*(\d+)\s+(\S+)\s+(.*)$/u.exec(line))
     .filter((match) => match !== null && !match[2].startsWith("Z"))
     .map((match) => ({ pid: Number(match[1]), command: match[3].split(" LOCALCODER_HOME=")[0] }));
+}
+
+/** Paths of the Unix sockets on which the processes of `home` listen. */
+export function socketsOf(home) {
+  const own = new Set();
+  for (const { pid } of processesOf(home)) {
+    for (const number of readdirSync(`/proc/${pid}/fd`)) {
+      try {
+        own.add(/^socket:\[(\d+)\]$/u.exec(readlinkSync(`/proc/${pid}/fd/${number}`))?.[1]);
+      } catch {
+        // It was closed meanwhile.
+      }
+    }
+  }
+  const listening = readFileSync("/proc/net/unix", "utf8").split("\n").slice(1);
+  return listening
+    .map((line) => line.trim().split(/\s+/u))
+    .filter(([, , , flags, , , inode]) => flags === "00010000" && own.has(inode))
+    .map(([, , , , , , , path]) => path);
 }
 
 /** Sends a signal; a process that is gone already is fine. */
