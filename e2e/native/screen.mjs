@@ -6,7 +6,7 @@ import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { crc32, deflateSync } from 'node:zlib';
+import { png } from '../support/png.mjs';
 
 const run = promisify(execFile);
 const SCREENSHOT_BYTES_MAX = 64 * 1024 * 1024;
@@ -119,7 +119,8 @@ export class Screen {
 	/** Saves the whole screen as a PNG. */
 	async screenshot(file) {
 		mkdirSync(dirname(file), { recursive: true });
-		writeFileSync(file, pngOfXwd(await this.#dump()));
+		const { width, height, at } = pointsOfXwd(await this.#dump());
+		writeFileSync(file, png(width, height, at));
 		return file;
 	}
 
@@ -163,33 +164,4 @@ function pointsOfXwd(dump) {
 		return [dump[from + red], dump[from + green], dump[from + blue]];
 	};
 	return { width, height, at };
-}
-
-/** Turns a 24-bit XWD dump into a PNG. */
-function pngOfXwd(dump) {
-	const { width, height, at } = pointsOfXwd(dump);
-	const lines = Buffer.alloc(height * (1 + width * 3));
-	let to = 0;
-	for (let y = 0; y < height; y++) {
-		to++;
-		for (let x = 0; x < width; x++) {
-			lines.set(at(x, y), to);
-			to += 3;
-		}
-	}
-	const header = Buffer.alloc(13);
-	header.writeUInt32BE(width, 0);
-	header.writeUInt32BE(height, 4);
-	header.set([8, 2, 0, 0, 0], 8);
-	const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-	return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', deflateSync(lines)), chunk('IEND', Buffer.alloc(0))]);
-}
-
-function chunk(type, data) {
-	const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-	const framed = Buffer.alloc(body.length + 8);
-	framed.writeUInt32BE(data.length, 0);
-	body.copy(framed, 4);
-	framed.writeUInt32BE(crc32(body), body.length + 4);
-	return framed;
 }

@@ -5,7 +5,8 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { crc32, deflateSync } from "node:zlib";
+
+import { png } from "./png.mjs";
 
 /** Names for what a listener can't stand in for; nobody has them. */
 const NOWHERE = "leak.localcoder-test.invalid";
@@ -15,23 +16,7 @@ export const SEEN = { preview: [254, 1, 127], notebook: [1, 254, 127] };
 
 /** A picture of one point, as an address. */
 function pointOf(colour) {
-  const chunk = (type, data) => {
-    const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
-    const framed = Buffer.alloc(body.length + 8);
-    framed.writeUInt32BE(data.length, 0);
-    body.copy(framed, 4);
-    framed.writeUInt32BE(crc32(body), body.length + 4);
-    return framed;
-  };
-  const header = Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0]);
-  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  const parts = [
-    signature,
-    chunk("IHDR", header),
-    chunk("IDAT", deflateSync(Buffer.from([0, ...colour]))),
-    chunk("IEND", Buffer.alloc(0)),
-  ];
-  return `data:image/png;base64,${Buffer.concat(parts).toString("base64")}`;
+  return `data:image/png;base64,${png(1, 1, () => colour).toString("base64")}`;
 }
 
 /** Writes it into `folder`; `port` is the listener's. */
