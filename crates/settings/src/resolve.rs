@@ -298,12 +298,8 @@ fn unknown(layer: Layer, key: &str) -> ErrorInfo {
 
 fn bad(layer: Layer, key: &str, value: &Value, allowed: &str) -> ErrorInfo {
     let hint = match (key, layer) {
-        (AIR_GAPPED, Layer::Editor) => {
-            "it counts as on until it is mended in the editor's settings"
-        }
-        (AIR_GAPPED, _) => {
-            "it counts as on until it is mended: `localcoder config set airGapped true`, or `false`"
-        }
+        (AIR_GAPPED, Layer::Editor) => "mend it in the editor's settings",
+        (AIR_GAPPED, _) => "mend it with `localcoder config set airGapped true`, or `false`",
         _ => "the value below it is used until this one is mended",
     };
     ErrorInfo::new(
