@@ -302,11 +302,12 @@ fn bad(layer: Layer, key: &str, value: &Value, allowed: &str) -> ErrorInfo {
         (AIR_GAPPED, _) => "mend it with `localcoder config set airGapped true`, or `false`",
         _ => "the value below it is used until this one is mended",
     };
+    let otherwise = if key == AIR_GAPPED { "; anything else counts as on" } else { "" };
     ErrorInfo::new(
         ErrorCode::InvalidSetting,
         format!("`localcoder.{key}` can't be {value} (in {})", layer.name()),
     )
-    .with_cause(format!("allowed is {allowed}"))
+    .with_cause(format!("allowed is {allowed}{otherwise}"))
     .with_hint(hint)
 }
 
