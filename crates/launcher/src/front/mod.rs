@@ -87,7 +87,7 @@ impl Front {
             upstream: Upstream::new(server),
             state: State::new(kept),
             connections: Arc::default(),
-            peers: Peers::open(),
+            peers: Peers::open(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
         });
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(trouble)?;

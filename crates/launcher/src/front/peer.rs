@@ -41,11 +41,17 @@ mod linux {
     }
 
     impl Peers {
-        pub(crate) fn open() -> Self {
+        /// `listening`: where this process listens. A kernel that was built without this service
+        /// says that there is no such connection, as it does of one that is gone; so it is asked
+        /// for something that is there.
+        pub(crate) fn open(listening: SocketAddr) -> Self {
             let open = || -> io::Result<Socket> {
                 let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
                 socket.bind_auto()?;
                 socket.connect(&netlink_sys::SocketAddr::new(0, 0))?;
+                let nobody = if listening.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+                let nobody = nobody.parse().map_err(io::Error::other)?;
+                owner(&socket, listening, nobody)?.ok_or(io::ErrorKind::Unsupported)?;
                 Ok(socket)
             };
             let socket = open();
@@ -121,7 +127,7 @@ pub(crate) struct Peers;
 
 #[cfg(not(target_os = "linux"))]
 impl Peers {
-    pub(crate) fn open() -> Self {
+    pub(crate) fn open(_listening: SocketAddr) -> Self {
         Self
     }
 
@@ -137,14 +143,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn where_the_system_does_not_tell_nobody_is_taken_for_another_user() {
+        // Nobody listens there, which is what a kernel without the service says of everything.
+        let peers = Peers::open("127.0.0.1:1".parse().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = listener.local_addr().unwrap();
+        let _stream = TcpStream::connect(here).unwrap();
+        assert_eq!(peers.of(listener.accept().unwrap().1, here), Peer::Unknown);
+    }
+
+    #[test]
     fn a_connection_of_our_own_is_ours_and_one_that_is_gone_is_not() {
-        let peers = Peers::open();
         for address in ["127.0.0.1:0", "[::1]:0"] {
             // A machine may have no IPv6.
             let Ok(listener) = TcpListener::bind(address) else { continue };
             let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (_kept, peer) = listener.accept().unwrap();
             let here = listener.local_addr().unwrap();
+            let peers = Peers::open(here);
             assert_eq!(peers.of(peer, here), Peer::Ours, "{address}");
             drop(stream);
             assert_eq!(peers.of(peer, here), Peer::Foreign, "{address}");
