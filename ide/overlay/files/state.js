@@ -156,19 +156,42 @@
 			localStorage.setItem(key, decode(text));
 		}
 		const { setItem, removeItem } = Storage.prototype;
-		const tell = change => send(LOCAL, { store: 'items', ...change }).catch(error => console.error(error));
+		// By key, what is still to be sent; nothing where the value was removed.
+		let changes = new Map();
+		let sending = false;
+		const sendChanges = async () => {
+			const sent = [...changes];
+			changes = new Map();
+			const put = Object.fromEntries(sent.filter(([, text]) => text !== undefined));
+			const gone = sent.filter(([, text]) => text === undefined).map(([key]) => key);
+			await send(LOCAL, { store: 'items', put, delete: gone }).catch(error => console.error(error));
+		};
+		// One after the other: of two at once the later change could be made first.
+		const tell = async (key, text) => {
+			changes.set(key, text);
+			if (sending) {
+				return;
+			}
+			sending = true;
+			while (changes.size > 0) {
+				await sendChanges();
+			}
+			sending = false;
+		};
+		// A page that goes away waits for nothing any more.
+		addEventListener('pagehide', () => changes.size > 0 && sendChanges());
 		Storage.prototype.setItem = function (key, value) {
 			const changed = this === localStorage && !MESSAGES.test(key) && this.getItem(key) !== String(value);
 			setItem.call(this, key, value);
 			if (changed) {
-				tell({ put: { [key]: encode(String(value)) } });
+				tell(key, encode(String(value)));
 			}
 		};
 		Storage.prototype.removeItem = function (key) {
 			const changed = this === localStorage && !MESSAGES.test(key) && this.getItem(key) !== null;
 			removeItem.call(this, key);
 			if (changed) {
-				tell({ delete: [key] });
+				tell(key, undefined);
 			}
 		};
 	}
