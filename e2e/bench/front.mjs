@@ -5,7 +5,7 @@
  *
  *     node bench/front.mjs --times 10 --against OTHER/target/debug/localcoder
  */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -50,7 +50,7 @@ async function measure(program) {
     await browser.close();
     launcher.kill("SIGTERM");
     await new Promise((resolve) => launcher.once("exit", resolve));
-    spawn(program, ["host", "stop"], { env: { ...process.env, LOCALCODER_HOME: home } });
+    execFileSync(program, ["host", "stop"], { env: { ...process.env, LOCALCODER_HOME: home }, stdio: "ignore" });
     rmSync(home, { recursive: true, force: true, maxRetries: 5 });
   }
 }
