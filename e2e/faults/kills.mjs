@@ -14,6 +14,8 @@ import { Bench, hasBackup, marker, onBenches } from "./bench.mjs";
 import { Lost, lost } from "./result.mjs";
 
 const FILE = "faults.txt";
+/** Goes to the end of the text, with nothing selected. */
+const END = process.platform === "darwin" ? "Meta+ArrowDown" : "Control+End";
 const SERVER = /server-main\.js/u;
 const EXTENSION_HOST = /--type=extensionHost/u;
 /** What may live on without a launcher: the next one uses it. */
@@ -28,8 +30,8 @@ const EXTENSION_HOST_TRIALS = 10;
 /** A kill comes so long after the last key: before, amid and after the backup. */
 const KILL_MS = [0, 500];
 /**
- * The same for the launcher, which takes along all that could still write: what was on the screen
- * for a shorter time is not promised.
+ * The same for the launcher, which takes along all that could still write. So the backup has to be
+ * there by then; how long it took is noted, as it depends on how busy the machine is.
  */
 const LAUNCHER_KILL_MS = [200, 700];
 
@@ -65,7 +67,7 @@ async function open() {
 }
 
 async function serverTrial(bench, { number, note }) {
-  const typed = await type(bench, number);
+  const typed = await typeAndRest(bench, number);
   const page = await bench.page.evaluate(() => performance.timeOrigin);
   const since = kill(bench, SERVER);
   await until("the page is a new one", async () => {
@@ -81,7 +83,7 @@ async function extensionHostTrial(bench, { number, turn, note }) {
     await bench.page.reload();
     await bench.workbench.status(READY);
   }
-  const typed = await type(bench, number);
+  const typed = await typeAndRest(bench, number);
   const before = bench.process(EXTENSION_HOST);
   const since = kill(bench, EXTENSION_HOST);
   await until("another extension host runs", () => {
@@ -93,7 +95,12 @@ async function extensionHostTrial(bench, { number, turn, note }) {
 
 async function launcherTrial(bench, { number, note }) {
   const by = ENDS[(number - 1) % ENDS.length];
-  const typed = await type(bench, number, LAUNCHER_KILL_MS);
+  const { line: typed, since: typedAt } = await type(bench, number);
+  const backup = async () => {
+    await until("the text is backed up", () => hasBackup(bench.ide.home, bench.expected));
+    note("backupSeconds", (Date.now() - typedAt) / 1000);
+  };
+  await Promise.all([backup(), moment(typedAt, LAUNCHER_KILL_MS)]);
   const [before, left] = [new URL(bench.page.url()), bench.page];
   const ended = Date.now();
   await bench.ide.end(by);
@@ -108,27 +115,40 @@ async function launcherTrial(bench, { number, note }) {
   if (now.hostname === before.hostname || now.pathname === before.pathname) {
     throw new Error(`the address is the earlier one: ${now.href}`);
   }
-  // A browser does not give a new page's keys to the text before its user goes there.
-  await bench.workbench.openTab(FILE);
+  // A browser does not give a new page's keys to the text before its user goes there, and what was
+  // selected is selected again. Where nothing was open any more, what is missing is told below.
+  await bench.workbench.openFile(FILE);
+  await bench.workbench.press(END);
   const taken = await recovered(bench, typed, since, note);
   await left.close();
   return taken;
 }
 
-/** Adds a line to the document and leaves it unsaved, so many milliseconds after the last key. */
-async function type(bench, number, [least, most] = KILL_MS) {
+/** Adds a line to the document and leaves it unsaved, until it is time to kill. */
+async function typeAndRest(bench, number) {
+  const { line, since } = await type(bench, number);
+  await moment(since, KILL_MS);
+  return line;
+}
+
+/** Adds a line to the document and leaves it unsaved; gives it, and the time of the last key. */
+async function type(bench, number) {
   const line = marker(number);
   await bench.workbench.openFile(FILE);
   await bench.workbench.press("Escape");
-  await bench.workbench.press(process.platform === "darwin" ? "Meta+ArrowDown" : "Control+End");
+  await bench.workbench.press(END);
   await bench.workbench.type(line);
   await bench.workbench.press("Enter");
   const since = Date.now();
   await bench.workbench.shows(new RegExp(line, "u"));
   bench.expected += `${line}\n`;
   bench.last = line;
+  return { line, since };
+}
+
+/** Rests until a random moment between the two, in milliseconds since then. */
+async function moment(since, [least, most]) {
   await rest(least + Math.random() * (most - least) - (Date.now() - since));
-  return line;
 }
 
 /** Kills the process; gives the time. */
