@@ -1,8 +1,6 @@
 //! What a request must look like to be passed on: host, token, origin, method and path. Pure; the
 //! front asks it before anything reaches the editor server, and answers nothing where it says so.
 
-use std::time::Instant;
-
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Method, Uri};
@@ -190,13 +188,10 @@ fn is_state_name(name: &str) -> bool {
         && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'-'))
 }
 
-/// Exchanges a ticket that [`judge`] has found; `None` where it opens nothing.
-pub(super) fn exchange(door: &Door, ticket: &str) -> Option<super::door::Secret> {
-    door.exchange(ticket, Instant::now()).ok().flatten()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use hyper::Request;
 
     use super::super::door::{COOKIE, Secret};

@@ -235,29 +235,21 @@ async fn answer(
         Err(Refusal::Silent) => return Err(io::ErrorKind::PermissionDenied.into()),
         Err(refusal) => return Ok(pages::refuse(&refusal)),
     };
-    if let Pass::Open { ticket, query } = pass {
-        let session = gate::exchange(&shared.door, &ticket);
-        return Ok(pages::open(&shared.door, session.as_ref(), &query));
-    }
-    if !guest.enter() {
-        return Ok(pages::full());
-    }
+    let is_frame = matches!(pass, Pass::Frame(_));
     let answered = match pass {
+        Pass::Open { ticket, query } => {
+            let session =
+                shared.door.exchange(&ticket, Instant::now()).map_err(io::Error::other)?;
+            return Ok(pages::open(&shared.door, session.as_ref(), &query));
+        }
+        _ if !guest.enter() => return Ok(pages::full()),
+        Pass::State(name) => return keep(&head.method, &name, body, shared).await,
         Pass::Server(path) => shared.upstream.get(&head.method, &path, &head.headers).await,
         Pass::Socket(path) => shared.upstream.upgrade(&path, &head.headers, client, guest).await,
-        Pass::State(name) => return keep(&head.method, &name, body, shared).await,
         Pass::Frame(file) => {
             let path = format!("/static/out/vs/workbench/contrib/webview/browser/pre/{file}");
-            let answer = shared.upstream.get(&head.method, &path, &head.headers).await;
-            return Ok(answer.map_or_else(
-                |_| pages::no_server(),
-                |mut answer| {
-                    shared.policy.put_on_frame(answer.headers_mut());
-                    answer
-                },
-            ));
+            shared.upstream.get(&head.method, &path, &head.headers).await
         }
-        Pass::Open { .. } => return Err(io::Error::other("handled above")),
     };
     let mut answer = match answered {
         Ok(answer) => answer,
@@ -266,7 +258,9 @@ async fn answer(
             return Ok(pages::no_server());
         }
     };
-    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+    if is_frame {
+        shared.policy.put_on_frame(answer.headers_mut());
+    } else if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         shared.policy.put_on_editor(answer.headers_mut());
     }
     Ok(answer)
