@@ -67,7 +67,9 @@ pub struct PingAnswer {
 }
 
 /// How the KV cache is stored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum KvStorage {
     /// 16-bit floats.

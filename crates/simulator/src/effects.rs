@@ -26,7 +26,8 @@ impl World {
         let exits = effects.contains(&Effect::Exit);
         let mut said_exit = false;
         for effect in effects {
-            if !(is_tick && matches!(effect, Effect::Send(..)) && self.clients.is_empty()) {
+            let is_sent = matches!(effect, Effect::Reply { .. } | Effect::Notify(..));
+            if !(is_tick && is_sent && self.clients.is_empty()) {
                 self.trace.say(self.now_ms, || format!("    → {effect:?}"));
             }
             if said_exit && !is_kept(&effect) {
@@ -45,7 +46,10 @@ impl World {
 
     fn apply(&mut self, effect: Effect, exits: bool) -> Held {
         match effect {
-            Effect::Send(client, message) => self.client_is_sent(client, message),
+            Effect::Reply { .. } | Effect::Notify(..) => match effect.message() {
+                Some((client, message)) => self.client_is_sent(client, message),
+                None => Ok(()),
+            },
             Effect::Close(client) => self.client_is_closed(client),
             Effect::InspectModel { references } => {
                 let slow = self.strikes(Fault::DiskSlow);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use localcoder_host::core::Effect;
+use localcoder_host::core::{Effect, Notice, Reply};
 use localcoder_transport::Message;
 
 use crate::broken::{Broken, Trace};
@@ -51,16 +51,19 @@ fn caught(meddle: fn(&mut Vec<Effect>)) -> Broken {
 }
 
 fn is_answer(effect: &Effect) -> bool {
-    matches!(effect, Effect::Send(_, Message::Response { result: Ok(_), .. }))
+    matches!(effect, Effect::Reply { result: Ok(_), .. })
 }
 
 fn is_delta(effect: &Effect) -> bool {
-    matches!(effect, Effect::Send(_, Message::Notification { method, .. }) if method == "delta")
+    matches!(effect, Effect::Notify(_, Notice::Delta(_)))
 }
 
 fn copy(effect: &Effect) -> Option<Effect> {
     match effect {
-        Effect::Send(client, message) => Some(Effect::Send(*client, message.clone())),
+        Effect::Reply { client, id, result } => {
+            Some(Effect::Reply { client: *client, id: id.clone(), result: result.clone() })
+        }
+        Effect::Notify(client, notice) => Some(Effect::Notify(*client, notice.clone())),
         Effect::SendWorker { generation, message } => {
             Some(Effect::SendWorker { generation: *generation, message: message.clone() })
         }
@@ -102,7 +105,7 @@ fn a_lost_or_doubled_piece_of_text_is_caught() {
 fn text_that_goes_to_somebody_else_is_caught() {
     let broken = caught(|effects| {
         for effect in effects.iter_mut().filter(|effect| is_delta(effect)) {
-            if let Effect::Send(client, _) = effect {
+            if let Effect::Notify(client, _) = effect {
                 *client += 1;
             }
         }
@@ -160,11 +163,7 @@ fn a_smaller_window_that_nobody_is_told_of_is_caught() {
                         *window = 300.into();
                     }
                 }
-                Effect::Send(_, Message::Response { result: Ok(answer), .. })
-                    if answer.get("notes").is_some() =>
-                {
-                    answer["notes"] = serde_json::json!([]);
-                }
+                Effect::Reply { result: Ok(Reply::Status(status)), .. } => status.notes.clear(),
                 _ => {}
             }
         }

@@ -1,6 +1,8 @@
 //! Texts of the errors that the host itself finds. What the worker or `assist` finds comes with
 //! its own.
 
+use std::fmt::Display;
+
 use localcoder_protocol::{DOCUMENT_BYTES_MAX, ErrorAction, ErrorCode, ErrorInfo};
 
 use super::event::WorkerEnding;
@@ -100,8 +102,8 @@ pub(super) fn left_alone(name: &str, wait_ms: u64) -> ErrorInfo {
     .with_action(ErrorAction::SwitchProfile)
 }
 
-pub(super) fn worker_hung(what: &str) -> WorkerEnding {
-    let description = format!("it was ended because {what}");
+pub(super) fn worker_hung(reason: impl Display) -> WorkerEnding {
+    let description = format!("it was ended because {reason}");
     WorkerEnding { description, ..WorkerEnding::default() }
 }
 
@@ -115,8 +117,8 @@ pub(super) fn worker_version(theirs: u32, ours: u32) -> ErrorInfo {
     .with_action(ErrorAction::ShowLog)
 }
 
-pub(super) fn worker_nonsense(method: &str, error: &serde_json::Error) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::Internal, format!("the worker's answer to `{method}` makes no sense"))
+pub(super) fn malformed_worker_answer(method: &str, error: &serde_json::Error) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::Internal, format!("the worker's answer to `{method}` can't be read"))
         .with_cause(error.to_string())
         .with_hint("install both programs from the same package")
         .with_action(ErrorAction::ShowLog)

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use localcoder_protocol::ErrorInfo;
-use localcoder_transport::Message;
+use localcoder_transport::{Id, Message};
 
+use super::reply::{Notice, Reply};
 use crate::ModelFile;
 
 /// Names a connection for the host's lifetime.
@@ -94,8 +95,17 @@ pub enum Event {
 /// What the shell must do, in order.
 #[derive(Debug, PartialEq)]
 pub enum Effect {
-    /// Send a message to a client; one that does not keep up is disconnected by the shell.
-    Send(ClientId, Message),
+    /// Answer a client's request; one that does not keep up is disconnected by the shell.
+    Reply {
+        /// Which client.
+        client: ClientId,
+        /// Its number of the request.
+        id: Id,
+        /// The answer.
+        result: Result<Reply, ErrorInfo>,
+    },
+    /// Tell a client something that it did not ask for.
+    Notify(ClientId, Notice),
     /// Close a connection after what was sent to it.
     Close(ClientId),
     /// Check a model file; answered by [`Event::ModelInspected`].
@@ -164,4 +174,19 @@ pub enum Effect {
     LoadEnded,
     /// End the host after what was sent.
     Exit,
+}
+
+impl Effect {
+    /// What goes to a client, where anything does.
+    #[must_use]
+    pub fn message(&self) -> Option<(ClientId, Message)> {
+        match self {
+            Self::Reply { client, id, result } => {
+                let result = result.as_ref().map(Reply::to_value).map_err(Clone::clone);
+                Some((*client, Message::Response { id: id.clone(), result }))
+            }
+            Self::Notify(client, notice) => Some((*client, notice.to_message())),
+            _ => None,
+        }
+    }
 }

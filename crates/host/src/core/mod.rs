@@ -2,58 +2,47 @@
 //! the same events give the same effects, so the whole host is tested in memory.
 //!
 //! It never waits: what takes time is an effect whose outcome comes back as an event.
+//!
+//! Four machines do the work, each with fields of its own, and none calls another: what happens in
+//! the `pool` of workers becomes outcomes for the `schedule`, which tells `jobs` what has come and
+//! says what is to be done, and what clients are sent of it goes through `sessions`. Here the values
+//! are carried from one to the next.
 
-mod budget;
-mod clients;
-mod engine;
+mod configuration;
 mod errors;
 mod event;
-mod fallback;
-mod fit;
-mod job;
-mod knowledge;
-mod ladder;
-mod lifecycle;
-mod placing;
-mod prefix;
+mod jobs;
+mod life;
+mod pool;
+mod random;
+mod reply;
 mod requests;
-mod residency;
-mod run;
-mod slots;
-mod speed;
-mod status;
-mod survey;
+mod schedule;
+mod sessions;
 mod suspect;
-mod waiting;
-mod watch;
 
-use std::collections::{BTreeMap, VecDeque};
+use localcoder_protocol::{
+    BUILD_ID, CancelAnswer, ConfigureAnswer, ErrorInfo, HostStatus, PROTOCOL_VERSION, WarmAnswer,
+    WarmParams, WorkerStatus,
+};
+use localcoder_settings::Contents;
+use localcoder_transport::Message;
 
-use localcoder_protocol::{Device, ErrorInfo, HostStatus};
-use localcoder_settings::{Contents, Layer, Resolved, Settings, resolve};
-
-use budget::Budgets;
-use clients::Client;
+use configuration::Configuration;
 pub use event::{ClientId, Effect, Event, WorkerEnding};
-use job::Job;
-use knowledge::Knowledge;
-use ladder::Ladder;
-use residency::Unloaded;
-use slots::Slots;
-use speed::Speeds;
-use survey::Survey;
-use suspect::Suspect;
+use jobs::Job;
+use life::Life;
+use pool::{Outcome, Pool, SlotId};
+pub use reply::{Notice, Reply};
+use requests::{Asked, Work, locate_edit};
+pub use schedule::QUEUE_MAX;
+use schedule::{Action, Asker, Context, Schedule, ScheduleStatus, Ticket};
+pub use sessions::CLIENTS_MAX;
+use sessions::Sessions;
 
-use crate::ModelFile;
-
-/// Connections at once. Far above any number of windows; a bound all the same.
-pub const CLIENTS_MAX: usize = 64;
-
-/// Requests waiting at once, over all clients.
-pub const QUEUE_MAX: usize = 64;
-
-/// Files without hope that are remembered; the user has others.
-const USELESS_MAX: usize = 16;
+/// Decisions after one event: each request may be moved a few times, so it is never reached. A
+/// fault in the schedule must not become a host that does nothing else.
+const DECISIONS_MAX: usize = 16 * QUEUE_MAX;
 
 /// What the host is started with.
 #[derive(Debug, Clone)]
@@ -82,141 +71,83 @@ pub struct HostConfig {
 /// The host. See the module.
 #[derive(Debug)]
 pub struct Host {
-    config: HostConfig,
     now_ms: u64,
-    started_ms: Option<u64>,
+    life: Life,
+    configuration: Configuration,
+    pool: Pool,
+    schedule: Schedule,
+    sessions: Sessions,
     effects: Vec<Effect>,
-    clients: BTreeMap<ClientId, Client>,
-    editor_settings: Contents,
-    settings: Settings,
-    queue: VecDeque<Job>,
-    /// What is being computed.
-    active: Option<Job>,
-    slots: Slots,
-    budgets: Budgets,
-    ladder: Ladder,
-    /// Files that could not be loaded and never will be.
-    useless: VecDeque<ModelFile>,
-    /// Where models could be computed, once a worker has told.
-    devices: Vec<Device>,
-    /// How the GPU failed, where it did.
-    gpu_failure: Option<String>,
-    /// The last failure, until something works again.
-    failed: Option<ErrorInfo>,
-    /// Why nothing is loaded any more.
-    unloaded: Option<Unloaded>,
-    /// The model whose last load never ended, until it is asked for.
-    suspect: Option<Suspect>,
-    /// Memory that could be had when a file was looked at last.
-    free_bytes: Option<u64>,
-    knowledge: Knowledge,
-    speeds: Speeds,
-    surveys: Vec<Survey>,
-    /// Whether the system saves power.
-    saves_power: bool,
-    /// Whether memory runs short.
-    short_of_memory: bool,
-    /// When the last event came, to tell sleep from silence.
-    seen_ms: u64,
-    draining: bool,
-    /// Workers are being ended, and then the host ends.
-    leaving: bool,
-    exited: bool,
-    /// Since when no client is connected.
-    alone_since_ms: Option<u64>,
-    status_dirty: bool,
-    status_sent_ms: u64,
-    status_told: Option<HostStatus>,
-    seed: u64,
-}
-
-/// What both layers come to.
-fn layered(file: &Contents, editor: &Contents) -> Resolved {
-    resolve(&[(Layer::File, file), (Layer::Editor, editor)])
 }
 
 impl Host {
     /// A host that has just been started.
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
-        let editor_settings = config.editor_settings.clone();
-        let settings = layered(&config.file_settings, &editor_settings).settings;
-        let knowledge = Knowledge::new(config.machine.clone(), config.measurements.as_deref());
+        let HostConfig { machine, measurements, unfinished_load, seed, .. } = config;
         Self {
-            seed: config.seed,
-            gpu_failure: knowledge.gpu_failure(),
-            suspect: config.unfinished_load.as_deref().and_then(Suspect::read),
-            knowledge,
-            config,
             now_ms: 0,
-            started_ms: None,
+            life: Life::new(config.pid, config.idle_exit_ms),
+            configuration: Configuration::new(config.file_settings, config.editor_settings),
+            // Another sequence than that of the requests.
+            pool: Pool::new(config.heartbeat_ms, !seed),
+            schedule: Schedule::new(
+                machine,
+                measurements.as_deref(),
+                unfinished_load.as_deref(),
+                seed,
+            ),
+            sessions: Sessions::default(),
             effects: Vec::new(),
-            clients: BTreeMap::new(),
-            editor_settings,
-            settings,
-            queue: VecDeque::new(),
-            active: None,
-            slots: Slots::default(),
-            budgets: Budgets::default(),
-            ladder: Ladder::default(),
-            useless: VecDeque::new(),
-            devices: Vec::new(),
-            failed: None,
-            unloaded: None,
-            free_bytes: None,
-            speeds: Speeds::default(),
-            surveys: Vec::new(),
-            saves_power: false,
-            short_of_memory: false,
-            seen_ms: 0,
-            draining: false,
-            leaving: false,
-            exited: false,
-            alone_since_ms: None,
-            status_dirty: false,
-            status_sent_ms: 0,
-            status_told: None,
         }
     }
 
     /// Takes one event at a time that never runs backwards; returns what to do, in order.
     pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
         self.now_ms = self.now_ms.max(now_ms);
-        self.started_ms.get_or_insert(self.now_ms);
-        if self.clients.is_empty() {
-            self.alone_since_ms.get_or_insert(self.now_ms);
+        let now = self.now_ms;
+        if self.life.begin(now) {
+            self.sessions.begin(now);
         }
-        self.notice_sleep();
+        self.pool.notice_time(now);
         match event {
             Event::ClientConnected(client) => self.client_connected(client),
             Event::ClientMessage(client, message) => self.client_message(client, message),
-            Event::ClientMalformed(client, reason) => self.client_malformed(client, &reason),
-            Event::ClientGone(client) => self.client_gone(client),
+            Event::ClientMalformed(client, reason) => {
+                self.sessions.malformed(client, &reason, &mut self.effects);
+            }
+            Event::ClientGone(client) => {
+                if self.sessions.disconnect(now, client) {
+                    self.ask(|schedule, _, out| schedule.client_gone(client, out));
+                }
+            }
             Event::ModelInspected { references, result, free_bytes } => {
-                self.model_inspected(&references, &result, free_bytes);
+                self.sessions.status_changed();
+                self.ask(|schedule, cx, out| {
+                    schedule.model_inspected(&references, &result, free_bytes, cx, out);
+                });
             }
-            Event::SmallerFound { path, found } => self.smaller_found(&path, *found),
-            Event::WorkerStarted { generation, result } => self.worker_started(generation, result),
-            Event::WorkerMessage { generation, message } => {
-                self.worker_message(generation, message);
+            Event::SmallerFound { path, found } => {
+                self.sessions.status_changed();
+                self.ask(|schedule, cx, out| schedule.smaller_found(&path, *found, cx, out));
             }
-            Event::WorkerEnded { generation, ending } => self.worker_ended(generation, &ending),
-            Event::PrefixFound { generation, key, bytes } => {
-                self.prefix_found(generation, &key, bytes);
-            }
-            Event::PowerSaving(saves) => self.saves_power = saves,
-            Event::MemoryShort(short) => self.short_of_memory = short,
-            Event::Woke => self.woke(),
-            Event::Tick => {}
+            Event::PowerSaving(saves) => self.schedule.set_power_saving(saves),
+            Event::MemoryShort(short) => self.schedule.set_memory_short(short),
+            Event::Woke => self.ask(Schedule::woke),
             Event::Terminate => self.stop(),
+            Event::Tick => {}
+            Event::WorkerStarted { .. }
+            | Event::WorkerMessage { .. }
+            | Event::WorkerEnded { .. }
+            | Event::PrefixFound { .. } => self.worker_event(event),
         }
-        self.watch_workers();
-        self.advance();
-        self.unload_unused();
-        self.flush_streams();
-        self.flush_status();
+        self.follow_time();
+        self.plan();
+        self.sessions.flush(now, &mut self.effects);
+        self.tell_status();
         self.leave_when_unused();
-        self.keep_knowledge();
+        let kept = self.schedule.take_kept(now, self.life.has_exited());
+        self.effects.extend(kept.map(Effect::KeepMeasurements));
         std::mem::take(&mut self.effects)
     }
 
@@ -224,61 +155,313 @@ impl Host {
     /// awaited.
     #[must_use]
     pub fn next_deadline_ms(&self) -> Option<u64> {
+        let alone = self.sessions.alone_since_ms().filter(|_| !self.life.is_leaving());
+        let (settings, pool) = (self.configuration.settings(), self.pool.view(self.now_ms));
         [
-            self.unused_from_ms().filter(|_| !self.leaving),
-            self.status_deadline_ms(),
-            self.stream_deadline_ms(),
-            self.watch_deadline_ms(),
-            self.residency_deadline_ms(),
-            self.knowledge_deadline_ms(),
+            self.life.unused_from_ms(alone),
+            self.sessions.deadline_ms(self.now_ms),
+            self.pool.deadline_ms(),
+            self.schedule.deadline_ms(settings, pool),
         ]
         .into_iter()
         .flatten()
         .min()
     }
 
-    /// When it has been without clients for long enough.
-    fn unused_from_ms(&self) -> Option<u64> {
-        Some(self.alone_since_ms? + self.config.idle_exit_ms)
+    fn worker_event(&mut self, event: Event) {
+        let (pool, now, effects) = (&mut self.pool, self.now_ms, &mut self.effects);
+        let outcome = match event {
+            Event::WorkerStarted { generation, result } => {
+                pool.worker_started(now, generation, result, effects)
+            }
+            Event::WorkerMessage { generation, message } => {
+                pool.worker_message(now, generation, message, effects)
+            }
+            Event::WorkerEnded { generation, ending } => {
+                pool.worker_ended(now, generation, &ending, effects)
+            }
+            Event::PrefixFound { generation, key, bytes } => {
+                pool.prefix_found(now, (generation, &key), bytes, effects)
+            }
+            _ => None,
+        };
+        if let Some((slot, outcome)) = outcome {
+            self.outcome(slot, outcome);
+        }
+    }
+
+    /// What has become due by itself.
+    fn follow_time(&mut self) {
+        let now = self.now_ms;
+        if self.pool.deadline_ms().is_some_and(|due| due <= now) {
+            self.sessions.status_changed();
+            for (slot, outcome) in self.pool.look(now, &mut self.effects) {
+                self.outcome(slot, outcome);
+            }
+        }
+        let (settings, pool) = (self.configuration.settings(), self.pool.view(now));
+        if self.schedule.deadline_ms(settings, pool).is_some_and(|due| due <= now) {
+            self.schedule.touch();
+        }
+    }
+
+    /// Tells the schedule what has come of the pool's work. A piece of text changes nothing else.
+    fn outcome(&mut self, slot: SlotId, outcome: Outcome) {
+        if !matches!(outcome, Outcome::Text(_) | Outcome::PrefillProgress(_)) {
+            self.sessions.status_changed();
+        }
+        self.ask(|schedule, cx, out| match outcome {
+            Outcome::Text(text) => schedule.text(slot, &text, cx, out),
+            Outcome::PrefillProgress(fraction) => schedule.prefill_progress(slot, fraction, out),
+            Outcome::LoadProgress(fraction) => schedule.load_progress(slot, fraction, out),
+            Outcome::Settled => schedule.touch(),
+            Outcome::StartFailed(error) => schedule.start_failed(slot, &error, out),
+            Outcome::Loaded { file, profile, memory } => {
+                schedule.loaded((&file, &profile), memory, cx);
+            }
+            Outcome::LoadFailed { loading, error } => {
+                schedule.load_failed(slot, &loading, error, cx, out);
+            }
+            Outcome::Unloaded | Outcome::Left => schedule.unloaded(),
+            Outcome::Counted(counts) => schedule.counted(slot, &counts, cx, out),
+            Outcome::Generated(answer) => schedule.generated(slot, &answer, cx, out),
+            Outcome::Failed(error) => schedule.answer_failed(slot, error, cx, out),
+            Outcome::Died(died) => schedule.died(slot, *died, cx, out),
+        });
+    }
+
+    /// Asks the schedule something and does what it wants.
+    fn ask<T>(
+        &mut self,
+        ask: impl FnOnce(&mut Schedule, &Context<'_>, &mut Vec<Action>) -> T,
+    ) -> T {
+        let cx = Context {
+            now_ms: self.now_ms,
+            settings: self.configuration.settings(),
+            pool: self.pool.view(self.now_ms),
+            draining: self.life.is_draining(),
+            has_clients: self.sessions.count() > 0,
+            is_watched: self.sessions.is_watched(),
+        };
+        let mut actions = Vec::new();
+        let result = ask(&mut self.schedule, &cx, &mut actions);
+        for action in actions {
+            self.carry_out(action);
+        }
+        result
+    }
+
+    /// Gives turns until nobody can have one.
+    fn plan(&mut self) {
+        if self.life.is_leaving() {
+            return;
+        }
+        for _ in 0..DECISIONS_MAX {
+            if !self.ask(Schedule::plan) {
+                return;
+            }
+            self.sessions.status_changed();
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        let (now, effects) = (self.now_ms, &mut self.effects);
+        match action {
+            Action::Start(slot) => self.pool.start(now, slot, effects),
+            Action::Load(load) => self.pool.load(now, *load, effects),
+            Action::Unload(slot) => self.pool.unload(now, slot, effects),
+            Action::Ask(slot, question) => self.pool.ask(now, slot, question, effects),
+            Action::Cancel(slot) => self.pool.cancel(now, slot, effects),
+            Action::Release(slot) => self.pool.release(now, slot),
+            Action::SavePrefix(slot) => self.pool.save_prefix(now, slot, effects),
+            Action::CountCrash(file, profile) => self.pool.count_crash(now, &file, &profile),
+            Action::Outdate(paths) => self.pool.outdate(&paths),
+            Action::ForgetCrashes => self.pool.forget_crashes(),
+            Action::Inspect(references) => effects.push(Effect::InspectModel { references }),
+            Action::FindSmaller { path, bytes } => {
+                effects.push(Effect::FindSmaller { path, bytes });
+            }
+            Action::Report(report) => self.sessions.report(now, *report, effects),
+            Action::Stream(asker, text) => self.sessions.delta(now, asker, &text, effects),
+            Action::Restarted(asker) => self.sessions.restarted(&asker),
+            Action::Reply(asker, result) => {
+                self.sessions.status_changed();
+                self.sessions.finish(asker, result, effects);
+            }
+            Action::Suggest(params) => self.sessions.suggest(&params, effects),
+        }
+    }
+
+    fn client_connected(&mut self, client: ClientId) {
+        let taken = self.sessions.connect(client, &mut self.effects);
+        if taken && self.life.stay() {
+            self.pool.stay();
+            self.schedule.touch();
+        }
+    }
+
+    fn client_message(&mut self, client: ClientId, message: Message) {
+        let Message::Request { id, method, params } = message else {
+            // Clients have no answers to give, and notifications of later versions are skipped.
+            return;
+        };
+        let Some(admitted) = self.sessions.admit(client, &method) else { return };
+        let asker = Asker { client, id, request_id: None };
+        let asked = admitted.and_then(|()| requests::request(&method, params));
+        let answer = asked.and_then(|asked| self.asked(asker.clone(), asked));
+        if let Some(result) = answer.transpose() {
+            self.sessions.reply(client, asker.id, result, &mut self.effects);
+        }
+    }
+
+    /// Does what a client asks. Returns the answer where there is one at once.
+    fn asked(&mut self, asker: Asker, asked: Asked) -> Result<Option<Reply>, ErrorInfo> {
+        let client = asker.client;
+        Ok(Some(match asked {
+            Asked::Hello(params) => {
+                Reply::Hello(self.sessions.hello(client, &params, self.life.pid())?)
+            }
+            Asked::Status => Reply::Status(Box::new(self.status())),
+            Asked::Drain => {
+                self.life.drain();
+                Reply::Nothing
+            }
+            Asked::Stop => {
+                self.stop();
+                Reply::Nothing
+            }
+            Asked::Configure(params) => {
+                let kept = self.configuration.set_editor(params.settings);
+                self.effects.extend(kept.map(Effect::KeepEditorSettings));
+                Reply::Configure(self.settle_settings())
+            }
+            Asked::ConfigureFile(params) => {
+                self.configuration.set_file(params.settings);
+                Reply::Configure(self.settle_settings())
+            }
+            Asked::Cancel(params) => {
+                let id = params.request_id;
+                let found = self.ask(|schedule, _, out| schedule.cancel(client, &id, out));
+                Reply::Cancel(CancelAnswer { found })
+            }
+            Asked::LocateEdit(params) => Reply::LocateEdit(locate_edit(&params)?),
+            Asked::Unload(params) => {
+                Reply::Unload(self.ask(|schedule, cx, out| schedule.unload(&params.model, cx, out)))
+            }
+            Asked::Survey(_) if self.life.is_leaving() => return Err(errors::draining()),
+            Asked::Survey(params) => {
+                self.ask(|schedule, cx, out| schedule.survey(asker, params, cx, out));
+                return Ok(None);
+            }
+            Asked::Warm(params) => return self.warm(asker, params),
+            Asked::Work(work) => {
+                self.work(asker, *work)?;
+                return Ok(None);
+            }
+        }))
+    }
+
+    /// A model that is to be loaded ahead where nothing is done ahead is not loaded.
+    fn warm(&mut self, asker: Asker, params: WarmParams) -> Result<Option<Reply>, ErrorInfo> {
+        let settings = self.configuration.settings();
+        if params.ahead && !self.schedule.works_ahead(settings) {
+            return Ok(Some(Reply::Warm(WarmAnswer { loaded: false })));
+        }
+        self.check_room()?;
+        let references = params.model.map_or_else(|| settings.code_models(), |model| vec![model]);
+        let ticket = Ticket::new(Some(asker), references, Job::Warm, settings.clone());
+        self.queue(ticket.ahead(params.ahead));
+        Ok(None)
+    }
+
+    /// A request that waits for its turn at the model: its own, else that of its purpose.
+    fn work(&mut self, asker: Asker, work: Work) -> Result<(), ErrorInfo> {
+        self.check_room()?;
+        let Work { request_id, model, overrides, kind } = work;
+        let settings = self.configuration.with(&overrides)?;
+        self.schedule.check_request_id(asker.client, &request_id)?;
+        let references = match model {
+            Some(model) => vec![model],
+            None if kind.is_of_code() => settings.code_models(),
+            None => settings.general_models(),
+        };
+        let asker = Asker { request_id: Some(request_id), ..asker };
+        let job = kind.job(&settings);
+        self.queue(Ticket::new(Some(asker), references, job, settings));
+        Ok(())
+    }
+
+    fn queue(&mut self, ticket: Ticket) {
+        self.sessions.status_changed();
+        self.ask(|schedule, cx, out| schedule.queue(ticket, cx, out));
+    }
+
+    fn check_room(&self) -> Result<(), ErrorInfo> {
+        if !self.life.takes_work() {
+            return Err(errors::draining());
+        }
+        self.schedule.check_room()
+    }
+
+    fn settle_settings(&mut self) -> ConfigureAnswer {
+        let (before, answer) = self.configuration.settle();
+        self.ask(|schedule, cx, out| schedule.settings_changed(&before, cx, out));
+        self.sessions.status_due();
+        answer
+    }
+
+    /// Ends now: every running request is told so.
+    fn stop(&mut self) {
+        self.life.drain();
+        self.ask(|schedule, _, out| schedule.stop(&errors::draining(), out));
     }
 
     fn leave_when_unused(&mut self) {
-        let unused = self.clients.is_empty()
-            && self.unused_from_ms().is_some_and(|unused| self.now_ms >= unused);
-        let done = self.active.is_none() && self.queue.is_empty() && self.surveys.is_empty();
-        let drained = self.draining && done;
-        if (unused || drained) && !self.leaving {
-            self.leave();
+        let alone = self.sessions.alone_since_ms();
+        if self.life.leave(self.now_ms, alone, self.schedule.is_done()) {
+            self.pool.leave(self.now_ms, &mut self.effects);
         }
-        let runs = |(_, engine): (_, &engine::Engine)| engine.running_generation().is_some();
-        if self.leaving && !self.exited && !self.slots.iter().any(runs) {
-            self.exited = true;
+        if self.life.exit(self.pool.runs()) {
             self.effects.push(Effect::Exit);
         }
     }
 
-    /// Nothing new is begun; the host ends when its workers have.
-    fn leave(&mut self) {
-        self.leaving = true;
-        self.loads_end();
-        for slot in slots::Slots::ids() {
-            self.end_worker(slot, false, watch::LEAVES);
+    fn status(&mut self) -> HostStatus {
+        let status = self.ask(|schedule, cx, _| schedule.status(cx));
+        let ScheduleStatus { requests, engine, slot, model, device, .. } = status;
+        let pool = self.pool.view(self.now_ms);
+        let settings = self.configuration.settings();
+        HostStatus {
+            protocol_version: PROTOCOL_VERSION,
+            build_id: BUILD_ID.to_owned(),
+            pid: self.life.pid(),
+            uptime_ms: self.life.uptime_ms(self.now_ms),
+            clients: u32::try_from(self.sessions.count()).unwrap_or(u32::MAX),
+            requests,
+            engine,
+            model,
+            worker: pool.engine(slot).worker().map(|(pid, llama_build)| WorkerStatus {
+                pid,
+                generation: self.pool.generations(),
+                llama_build: llama_build.to_owned(),
+                device,
+            }),
+            context_tokens: status.context_tokens,
+            held_tokens: status.held_tokens,
+            memory: status.memory,
+            speed: status.speed,
+            profile: settings.profile.name.clone(),
+            residents: status.residents,
+            free_bytes: status.free_bytes,
+            devices: pool.devices().to_vec(),
+            notes: self.configuration.notes().chain(status.notes).collect(),
         }
     }
 
-    /// Somebody came before it had ended for want of users.
-    fn stay(&mut self) {
-        if self.leaving && !self.exited && !self.draining {
-            self.leaving = false;
+    fn tell_status(&mut self) {
+        if self.sessions.wants_status() {
+            let status = self.status();
+            self.sessions.tell_status(self.now_ms, &status, &mut self.effects);
         }
-    }
-
-    /// The next seed of a splitmix64 sequence: one number a request, the same for the same start.
-    fn next_seed(&mut self) -> u32 {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.seed;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed >> 32) as u32
     }
 }

@@ -4,9 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Host;
-use super::event::Effect;
-use super::slots::Slots;
 use crate::ModelFile;
 
 /// The model whose load never ended.
@@ -17,7 +14,7 @@ pub(super) struct Suspect {
 }
 
 impl Suspect {
-    fn of(file: &ModelFile) -> Self {
+    pub(super) fn of(file: &ModelFile) -> Self {
         Self { name: file.info.name.clone(), path: file.path.display().to_string() }
     }
 
@@ -25,43 +22,18 @@ impl Suspect {
     pub(super) fn read(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
-}
 
-impl Host {
-    /// Before a load.
-    pub(super) fn load_begins(&mut self, file: &ModelFile) {
-        let text = serde_json::to_string(&Suspect::of(file)).expect("plain data is always JSON");
-        self.effects.push(Effect::LoadBegins(text));
-    }
-
-    /// The host has seen how the load ended.
-    pub(super) fn load_ended(&mut self) {
-        self.effects.push(Effect::LoadEnded);
-    }
-
-    /// Loads that are still under way end with the host.
-    pub(super) fn loads_end(&mut self) {
-        if Slots::ids().any(|slot| self.slots[slot].loading.is_some()) {
-            self.load_ended();
-        }
-    }
-
-    /// Whether a model is not loaded ahead because its last load never ended. One that is asked
-    /// for is loaded, and no suspect any more.
-    pub(super) fn is_suspect(&mut self, file: &ModelFile, ahead: bool) -> bool {
-        let is_it = self.suspect.as_ref().is_some_and(|suspect| *suspect == Suspect::of(file));
-        if is_it && !ahead {
-            self.suspect = None;
-        }
-        is_it && ahead
+    /// As it is kept while the load goes on.
+    pub(super) fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("plain data is always JSON")
     }
 
     /// What is shown of it.
-    pub(super) fn suspect_note(&self) -> Option<String> {
-        let name = &self.suspect.as_ref()?.name;
-        Some(format!(
-            "the last load of {name} never ended, because LocalCoder or the machine went down: it \
-             is not loaded ahead; ask for it, or choose a lighter profile"
-        ))
+    pub(super) fn note(&self) -> String {
+        format!(
+            "the last load of {} never ended, because LocalCoder or the machine went down: it is \
+             not loaded ahead; ask for it, or choose a lighter profile",
+            self.name
+        )
     }
 }

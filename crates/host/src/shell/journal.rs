@@ -8,13 +8,13 @@ use std::collections::HashMap;
 
 use localcoder_protocol::{
     Device, Devices, DevicesAnswer, ErrorInfo, HOST_REQUESTS, Hello, HelloParams, LoadModel,
-    LoadModelAnswer, LoadProfile, Request, Usage, WORKER_REQUESTS, WorkerHello, WorkerHelloAnswer,
+    LoadModelAnswer, LoadProfile, Request, WORKER_REQUESTS, WorkerHello, WorkerHelloAnswer,
 };
 use localcoder_transport::{Id, Message};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::core::{ClientId, Effect, Event};
+use crate::core::{ClientId, Effect, Event, Reply};
 
 /// Requests whose end is awaited. The core bounds those it queues; the rest end at once.
 const AWAITED_MAX: usize = 1024;
@@ -64,7 +64,7 @@ impl Journal {
     /// Before the shell does it.
     pub(super) fn wanted(&mut self, now_ms: u64, effect: &Effect) {
         match effect {
-            Effect::Send(client, Message::Response { id, result }) => {
+            Effect::Reply { client, id, result } => {
                 if let Some(request) = self.requests.remove(&(*client, id.clone())) {
                     ended(&request, now_ms - request.since_ms, *client, result);
                 }
@@ -120,42 +120,42 @@ fn hello(client: ClientId, params: &Value) {
     tracing::info!(client, ?kind, pid, build, protocol, "a client says hello");
 }
 
-/// A request of a client has ended. Those that take the model have no deadline; the others are
-/// many and seldom of interest.
-fn ended(request: &Awaited, ms: u64, client: ClientId, result: &Result<Value, ErrorInfo>) {
+/// A request of a client has ended. Of those that a model answered the cost is told; the others
+/// are many and seldom of interest.
+fn ended(request: &Awaited, ms: u64, client: ClientId, result: &Result<Reply, ErrorInfo>) {
     let kind = request.method;
-    let takes_model =
-        HOST_REQUESTS.iter().any(|row| row.method == kind && row.deadline_ms.is_none());
-    let answer = match result {
-        Ok(answer) => answer,
+    let reply = match result {
+        Ok(reply) => reply,
         Err(error) => {
             let outcome = error.code.as_str();
             tracing::info!(client, kind, outcome, ms, "a request has failed");
             return;
         }
     };
-    if !takes_model {
-        tracing::debug!(client, kind, ms, "a request has ended");
-        return;
-    }
-    let model = answer["model"]["reference"].as_str();
-    let finish = answer["finish"].as_str();
-    let usage = Usage::deserialize(&answer["usage"]).ok();
-    let read = usage.map(|it| it.prompt_tokens);
-    let cached = usage.map(|it| it.cached_tokens);
-    let written = usage.map(|it| it.generated_tokens);
-    let attempts = answer["attempts"].as_u64();
+    let (model, usage, finish, attempts) = match reply {
+        Reply::Improve(answer) => (&answer.model, answer.usage, None, Some(answer.attempts)),
+        Reply::Explain(answer) => (&answer.model, answer.usage, Some(answer.finish), None),
+        Reply::Generate(answer) => (&answer.model, answer.usage, Some(answer.finish), None),
+        Reply::Warm(_) | Reply::Prepare(_) => {
+            tracing::info!(client, kind, outcome = "ok", ms, "a request has ended");
+            return;
+        }
+        _ => {
+            tracing::debug!(client, kind, ms, "a request has ended");
+            return;
+        }
+    };
     tracing::info!(
         client,
         kind,
         outcome = "ok",
         ms,
-        model,
-        prompt_tokens = read,
-        cached_tokens = cached,
-        written_tokens = written,
+        model = model.reference,
+        prompt_tokens = usage.prompt_tokens,
+        cached_tokens = usage.cached_tokens,
+        written_tokens = usage.generated_tokens,
         attempts,
-        finish,
+        finish = finish.map(tracing::field::debug),
         "a request has ended"
     );
 }

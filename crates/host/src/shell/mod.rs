@@ -230,16 +230,7 @@ impl Shell {
         for effect in self.host.handle(now_ms, event) {
             self.journal.wanted(now_ms, &effect);
             match effect {
-                Effect::Send(client, message) => {
-                    let slow = self
-                        .clients
-                        .get(&client)
-                        .is_some_and(|writer| writer.outbox.send(message).is_err());
-                    if slow {
-                        tracing::warn!(client, "disconnected: it does not read");
-                        self.close(client);
-                    }
-                }
+                Effect::Reply { .. } | Effect::Notify(..) => self.send(&effect),
                 Effect::Close(client) => self.close(client),
                 Effect::InspectModel { references } => self.inspector.inspect(references),
                 Effect::StartWorker { generation } => self.workers.start(generation),
@@ -262,6 +253,16 @@ impl Shell {
             }
         }
         exit
+    }
+
+    fn send(&mut self, effect: &Effect) {
+        let Some((client, message)) = effect.message() else { return };
+        let slow =
+            self.clients.get(&client).is_some_and(|writer| writer.outbox.send(message).is_err());
+        if slow {
+            tracing::warn!(client, "disconnected: it does not read");
+            self.close(client);
+        }
     }
 
     /// On a thread of its own: the disk may be slow. An answer always comes, since jobs wait.

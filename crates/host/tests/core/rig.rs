@@ -185,10 +185,13 @@ impl Rig {
 
     pub(crate) fn event(&mut self, event: Event) {
         let mut events = vec![event];
+        let mut rounds = 0;
         while !events.is_empty() {
+            rounds += 1;
+            assert!(rounds < 10_000, "the host and its world answer one another without an end");
             for effect in self.host.handle(self.now_ms, events.remove(0)) {
                 match effect {
-                    Effect::Send(client, message) => self.sent.push((client, message)),
+                    Effect::Reply { .. } | Effect::Notify(..) => self.sent.extend(effect.message()),
                     Effect::Close(_) => {}
                     Effect::InspectModel { references } => {
                         let mut found = references.iter().map(|reference| inspect(reference));

@@ -3,13 +3,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use localcoder_protocol::{ErrorAction, ErrorInfo, Speed, Suggestion, SuggestionParams, Usage};
+use localcoder_protocol::{ErrorAction, ErrorInfo, Speed, SuggestionParams, Usage};
 use localcoder_settings::Settings;
-use localcoder_transport::Message;
 
-use super::Host;
-use super::event::Effect;
-use super::slots::SlotId;
 use crate::ModelFile;
 
 /// So many requests in a row have to be slow.
@@ -24,6 +20,8 @@ const FAST: &str = "fast";
 pub(super) struct Speeds {
     /// Written tokens a second of the last answers, by model.
     recent: BTreeMap<String, VecDeque<f64>>,
+    /// Of the last answer, by model.
+    last: BTreeMap<String, Speed>,
     /// What is to be suggested once the fast model's file was looked at.
     pending: Option<Pending>,
 }
@@ -37,28 +35,48 @@ struct Pending {
     fast: String,
 }
 
-impl Host {
-    /// Notes what an answer took.
-    pub(super) fn note_speed(&mut self, slot: SlotId, usage: Usage, settings: &Settings) {
-        let Some(loaded) = &mut self.slots[slot].loaded else { return };
+/// What is to be suggested, and of which model.
+pub(super) struct Suggested {
+    pub(super) model: String,
+    pub(super) params: SuggestionParams,
+}
+
+impl Speeds {
+    /// Of the last answer of a model, since it was loaded.
+    pub(super) fn last(&self, file: &ModelFile) -> Option<Speed> {
+        self.last.get(&key(file)).copied()
+    }
+
+    /// A model was loaded: how fast it is now is not known.
+    pub(super) fn forget(&mut self, file: &ModelFile) {
+        self.last.remove(&key(file));
+    }
+
+    /// Notes what an answer took. Returns a model that is to be looked at, where the profile of
+    /// it may be suggested; `may_suggest` by the key of the slow one.
+    pub(super) fn note(
+        &mut self,
+        file: &ModelFile,
+        usage: Usage,
+        settings: &Settings,
+        may_suggest: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         if usage.generated_tokens < TOKENS_MIN {
-            return;
+            return None;
         }
         let per_second = |tokens: u32, ms: f64| f64::from(tokens) * 1e3 / ms.max(1e-3);
         let read = usage.prompt_tokens.saturating_sub(usage.cached_tokens);
         let written = per_second(usage.generated_tokens, usage.decode_ms);
-        loaded.speed = Some(Speed {
+        let key = key(file);
+        let speed = Speed {
             read_tokens_per_s: match read {
                 TOKENS_MIN.. => per_second(read, usage.prefill_ms),
                 _ => 0.0,
             },
             written_tokens_per_s: written,
-        });
-        let info = &loaded.file.info;
-        let key = loaded.file.path.display().to_string();
-        let slow = (key.clone(), info.name.clone(), info.size_bytes);
-        let reference = info.reference.clone();
-        let recent = self.speeds.recent.entry(key).or_default();
+        };
+        self.last.insert(key.clone(), speed);
+        let recent = self.recent.entry(key.clone()).or_default();
         recent.push_back(written);
         if recent.len() > REQUESTS {
             recent.pop_front();
@@ -67,28 +85,29 @@ impl Host {
         sorted.sort_by(f64::total_cmp);
         let threshold = settings.slow_tokens_per_s;
         let is_slow = sorted.len() == REQUESTS && sorted.iter().all(|it| *it < threshold);
-        if !is_slow || self.was_suggested(&slow.0) || !self.anybody_watches() {
-            return;
+        if !is_slow || !may_suggest(&key) {
+            return None;
         }
-        let profile = settings.profiles.iter().find(|profile| profile.name == FAST);
-        let Some(fast) = profile.map(|profile| profile.code_model.clone()) else { return };
-        if fast == reference || settings.profile.name == FAST {
-            return;
+        let profile = settings.profiles.iter().find(|profile| profile.name == FAST)?;
+        let fast = profile.code_model.clone();
+        if fast == file.info.reference || settings.profile.name == FAST {
+            return None;
         }
+        let slow = (key, file.info.name.clone(), file.info.size_bytes);
         let tokens_per_s = sorted[REQUESTS / 2];
-        self.effects.push(Effect::InspectModel { references: vec![fast.clone()] });
-        self.speeds.pending = Some(Pending { slow, tokens_per_s, threshold, fast });
+        self.pending = Some(Pending { slow, tokens_per_s, threshold, fast: fast.clone() });
+        Some(fast)
     }
 
-    fn anybody_watches(&self) -> bool {
-        self.clients.values().any(|client| client.wants_status)
-    }
-
-    /// The fast model's file was looked at: tells what would be gained.
-    pub(super) fn suggest(&mut self, references: &[String], found: &Result<ModelFile, ErrorInfo>) {
+    /// A file was looked at. Where it is that of the fast model, what would be gained.
+    pub(super) fn suggest(
+        &mut self,
+        references: &[String],
+        found: &Result<ModelFile, ErrorInfo>,
+    ) -> Option<Suggested> {
         let is_it = |pending: &mut Pending| references == [pending.fast.clone()];
-        let Some(pending) = self.speeds.pending.take_if(is_it) else { return };
-        let Pending { slow: (key, name, bytes), tokens_per_s, threshold, fast } = pending;
+        let Pending { slow: (model, name, bytes), tokens_per_s, threshold, fast } =
+            self.pending.take_if(is_it)?;
         let seen = format!(
             "{name} writes {tokens_per_s:.1} tokens a second here; below {threshold} an answer \
              takes long to wait for."
@@ -108,17 +127,16 @@ impl Host {
                 }
             }
             // It would be no faster.
-            Ok(_) => return,
+            Ok(_) => return None,
             Err(_) => SuggestionParams {
                 message: format!("{seen} The profile fast uses `{fast}`, which is not installed."),
                 action: ErrorAction::SwitchModel,
             },
         };
-        self.mark_suggested(key);
-        let watching = self.clients.iter().filter(|(_, client)| client.wants_status);
-        for client in watching.map(|(id, _)| *id).collect::<Vec<_>>() {
-            let message = Message::notification::<Suggestion>(&params);
-            self.effects.push(Effect::Send(client, message));
-        }
+        Some(Suggested { model, params })
     }
+}
+
+fn key(file: &ModelFile) -> String {
+    file.path.display().to_string()
 }

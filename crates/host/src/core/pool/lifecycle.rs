@@ -1,7 +1,9 @@
 //! The life of one worker process as an explicit state machine: in which phase it is, which may
 //! follow, how long each may go on without a sign of life or without progress, and how it is ended.
-//! Free of I/O, the time is passed in. It knows nothing of models and requests; `watch` asks it at
-//! every event and does what it says.
+//! Free of I/O, the time is passed in. It knows nothing of models and requests; the pool asks it
+//! when its deadline has come and does what it says.
+
+use std::fmt::{self, Display, Formatter};
 
 /// Without a sign of life for so long, a user is told (VS Code's limit for its extension host).
 const SILENCE_TOLD_MS: u64 = 3_000;
@@ -29,7 +31,7 @@ const LOOK_EVERY_MS: u64 = 2_000;
 
 /// Where a worker is in its life.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(in crate::core) enum Phase {
     /// No process.
     #[default]
     Dead,
@@ -68,7 +70,7 @@ const NEXT: &[(Phase, &[Phase])] = &[
 
 /// What is to be done with the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum Signal {
     /// Close its input, which tells it to end.
     Stop,
     /// Tell it by a signal.
@@ -77,6 +79,52 @@ pub(super) enum Order {
     Kill,
     /// It can't be taken away: go on without it.
     GiveUp,
+}
+
+/// Why a worker is ended by the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndReason {
+    /// The host ends: that is no crash.
+    HostLeaves,
+    /// An unload failed.
+    MemoryKept,
+    /// Its hello named another version.
+    OtherVersion,
+    /// Its answer to a load could not be read.
+    MalformedAnswer,
+    /// No hello came.
+    NotStarted,
+    /// A cancelled generation did not end.
+    NotCancelled,
+    /// No heartbeat came.
+    Silent,
+    /// A load stood still.
+    LoadStalled,
+    /// A prompt stood still.
+    PrefillStalled,
+    /// An answer stood still.
+    DecodeStalled,
+    /// Anything else that was asked was not answered.
+    NotAnswered,
+}
+
+/// As it ends the sentence "it was ended because …".
+impl Display for EndReason {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HostLeaves => "LocalCoder ends",
+            Self::MemoryKept => "it did not give its memory back",
+            Self::OtherVersion => "it is of another version",
+            Self::MalformedAnswer => "its answer could not be read",
+            Self::NotStarted => "it did not start within 30 seconds",
+            Self::NotCancelled => "it did not stop when it was told to",
+            Self::Silent => "it gave no sign of life for 10 seconds",
+            Self::LoadStalled => "the load made no progress for a minute",
+            Self::PrefillStalled => "it lived, but read nothing any more",
+            Self::DecodeStalled => "it lived, but wrote nothing any more",
+            Self::NotAnswered => "it lived, but did not answer for a minute",
+        })
+    }
 }
 
 /// See the module.
@@ -98,7 +146,7 @@ pub(super) struct Lifecycle {
     /// Whether the request that it computes has begun to be written.
     writes: bool,
     /// How far it is being ended, and why.
-    stop: Option<(Order, &'static str)>,
+    stop: Option<(Signal, EndReason)>,
 }
 
 impl Lifecycle {
@@ -107,8 +155,8 @@ impl Lifecycle {
     }
 
     /// Why it is being ended, where it is.
-    pub(super) fn stopped_because(&self) -> Option<&'static str> {
-        self.stop.map(|(_, because)| because)
+    pub(super) fn end_reason(&self) -> Option<EndReason> {
+        self.stop.map(|(_, reason)| reason)
     }
 
     /// Goes on to a phase.
@@ -121,24 +169,24 @@ impl Lifecycle {
     }
 
     /// It was asked for something. The clocks of silence begin with the first of several.
-    pub(super) fn asked(&mut self, now_ms: u64) {
+    pub(super) fn record_request(&mut self, now_ms: u64) {
         if !self.watched {
             (self.watched, self.heard_ms, self.moved_ms) = (true, now_ms, now_ms);
         }
     }
 
     /// It has answered all that it was asked.
-    pub(super) fn rests(&mut self) {
+    pub(super) fn record_idle(&mut self) {
         self.watched = false;
     }
 
     /// Any message came.
-    pub(super) fn heard(&mut self, now_ms: u64) {
+    pub(super) fn record_message(&mut self, now_ms: u64) {
         self.heard_ms = now_ms;
     }
 
     /// It has computed something.
-    pub(super) fn moved(&mut self, now_ms: u64) {
+    pub(super) fn record_progress(&mut self, now_ms: u64) {
         if self.watched {
             self.longest_step_ms = self.longest_step_ms.max(now_ms.saturating_sub(self.moved_ms));
         }
@@ -146,16 +194,16 @@ impl Lifecycle {
     }
 
     /// It has begun to write, or goes on.
-    pub(super) fn wrote(&mut self, now_ms: u64) {
-        self.moved(now_ms);
+    pub(super) fn record_token(&mut self, now_ms: u64) {
+        self.record_progress(now_ms);
         self.writes = true;
     }
 
     /// A heartbeat came.
-    pub(super) fn beat(&mut self, now_ms: u64, progress: u64) {
+    pub(super) fn record_heartbeat(&mut self, now_ms: u64, progress: u64) {
         if progress != self.progress {
             self.progress = progress;
-            self.moved(now_ms);
+            self.record_progress(now_ms);
         }
     }
 
@@ -205,75 +253,70 @@ impl Lifecycle {
     }
 
     /// What is to be done about it now.
-    pub(super) fn look(&mut self, now_ms: u64) -> Option<Order> {
+    pub(super) fn look(&mut self, now_ms: u64) -> Option<Signal> {
         match self.phase {
             Dead => None,
             Stopping => self.escalate(now_ms),
             Spawning | Handshake => {
                 let late = now_ms >= self.since_ms + START_MS;
-                late.then(|| self.end(now_ms, true, "it did not start within 30 seconds"))?
+                late.then(|| self.end(now_ms, true, EndReason::NotStarted))?
             }
             _ => {
-                let because = self.hangs(now_ms)?;
-                self.end(now_ms, true, because)
+                let reason = self.hangs(now_ms)?;
+                self.end(now_ms, true, reason)
             }
         }
     }
 
-    fn hangs(&self, now_ms: u64) -> Option<&'static str> {
+    fn hangs(&self, now_ms: u64) -> Option<EndReason> {
         if self.phase == Draining && now_ms >= self.since_ms + DRAIN_MS {
-            return Some("it did not stop when it was told to");
+            return Some(EndReason::NotCancelled);
         }
         if !self.watched {
             return None;
         }
         if now_ms >= self.heard_ms + SILENCE_MS {
-            return Some("it gave no sign of life for 10 seconds");
+            return Some(EndReason::Silent);
         }
         (now_ms >= self.moved_ms + self.stall_ms()).then_some(match self.phase {
-            Loading => "the load made no progress for a minute",
-            Busy | Draining if self.writes => "it lived, but wrote nothing any more",
-            Busy | Draining => "it lived, but read nothing any more",
-            _ => "it lived, but did not answer for a minute",
+            Loading => EndReason::LoadStalled,
+            Busy | Draining if self.writes => EndReason::DecodeStalled,
+            Busy | Draining => EndReason::PrefillStalled,
+            _ => EndReason::NotAnswered,
         })
     }
 
     /// Ends it: at once, or by asking first. Nothing where that is under way.
-    pub(super) fn end(
-        &mut self,
-        now_ms: u64,
-        at_once: bool,
-        because: &'static str,
-    ) -> Option<Order> {
+    pub(super) fn end(&mut self, now_ms: u64, at_once: bool, reason: EndReason) -> Option<Signal> {
         if matches!(self.phase, Dead | Stopping) {
             return None;
         }
         // A load can't be asked to end.
-        let order = if at_once || self.phase == Loading { Order::Kill } else { Order::Stop };
+        let signal = if at_once || self.phase == Loading { Signal::Kill } else { Signal::Stop };
         self.enter(now_ms, Stopping);
-        self.stop = Some((order, because));
-        Some(order)
+        self.stop = Some((signal, reason));
+        Some(signal)
     }
 
     fn stop_wait_ms(&self) -> u64 {
         match self.stop {
-            Some((Order::Stop, _)) => STOP_MS[0],
-            Some((Order::Terminate, _)) => STOP_MS[1],
+            Some((Signal::Stop, _)) => STOP_MS[0],
+            Some((Signal::Terminate, _)) => STOP_MS[1],
             _ => STOP_MS[2],
         }
     }
 
-    fn escalate(&mut self, now_ms: u64) -> Option<Order> {
-        let (order, because) = self.stop?;
+    fn escalate(&mut self, now_ms: u64) -> Option<Signal> {
+        let (signal, reason) = self.stop?;
         if now_ms < self.since_ms + self.stop_wait_ms() {
             return None;
         }
-        let next = match order {
-            Order::Stop => Order::Terminate,
-            Order::Terminate => Order::Kill,
-            Order::Kill | Order::GiveUp => Order::GiveUp,
+        let next = match signal {
+            Signal::Stop => Signal::Terminate,
+            Signal::Terminate => Signal::Kill,
+            Signal::Kill | Signal::GiveUp => Signal::GiveUp,
         };
-        (self.since_ms, self.stop) = (now_ms, Some((next, because)));
+        (self.since_ms, self.stop) = (now_ms, Some((next, reason)));
         Some(next)
     }
 }
@@ -292,7 +335,7 @@ mod tests {
         for phase in phases {
             life.enter(0, *phase);
         }
-        life.asked(0);
+        life.record_request(0);
         life
     }
 
@@ -310,10 +353,10 @@ mod tests {
         while now < until_ms {
             now += 500;
             if let Some(progress) = beats {
-                life.heard(now);
-                life.beat(now, progress(now));
+                life.record_message(now);
+                life.record_heartbeat(now, progress(now));
             }
-            if life.deadline_ms(now - 500)? <= now && life.look(now) == Some(Order::Kill) {
+            if life.deadline_ms(now - 500)? <= now && life.look(now) == Some(Signal::Kill) {
                 return Some(now);
             }
         }
@@ -339,7 +382,7 @@ mod tests {
             assert_eq!(life.deadline_ms(0), Some(2_000));
             assert_eq!(life.deadline_ms(2_000), Some(3_000));
             assert_eq!(killed_at(&mut life, None, 60_000), Some(10_000));
-            assert!(life.stopped_because().is_some_and(|why| why.contains("no sign of life")));
+            assert!(life.end_reason() == Some(EndReason::Silent));
         }
     }
 
@@ -349,7 +392,7 @@ mod tests {
         assert_eq!(killed_at(&mut watched(TO_LOADING), still, 120_000), Some(60_000));
         assert_eq!(killed_at(&mut watched(TO_BUSY), still, 120_000), Some(20_000));
         let mut writing = watched(TO_BUSY);
-        writing.wrote(0);
+        writing.record_token(0);
         assert_eq!(killed_at(&mut writing, still, 120_000), Some(10_000));
         // A step every nine seconds.
         let slow: Option<fn(u64) -> u64> = Some(|now| now / 9_000);
@@ -361,8 +404,8 @@ mod tests {
     #[test]
     fn a_machine_whose_steps_are_long_is_given_ten_of_them() {
         let mut life = watched(TO_BUSY);
-        life.heard(4_000);
-        life.moved(4_000);
+        life.record_message(4_000);
+        life.record_progress(4_000);
         assert_eq!(life.stall_ms(), 40_000);
     }
 
@@ -370,14 +413,14 @@ mod tests {
     fn sleep_is_no_silence_and_nothing_is_awaited_of_one_that_rests() {
         let mut life = watched(TO_BUSY);
         life.slept(3_600_000);
-        life.moved(3_600_000);
+        life.record_progress(3_600_000);
         assert_eq!(life.look(3_600_000), None);
         assert_eq!(life.stall_ms(), PREFILL_STALL_MS, "no step was that long");
         assert_eq!(life.look(3_609_000), None);
-        assert_eq!(life.look(3_610_000), Some(Order::Kill));
+        assert_eq!(life.look(3_610_000), Some(Signal::Kill));
         let mut rests = watched(TO_BUSY);
         rests.enter(1, Ready);
-        rests.rests();
+        rests.record_idle();
         assert_eq!(rests.deadline_ms(1), None);
         assert_eq!(rests.look(3_600_000), None);
         assert!(!rests.is_unresponsive(3_600_000));
@@ -386,17 +429,18 @@ mod tests {
     #[test]
     fn it_is_asked_then_told_then_killed_then_given_up() {
         let mut life = watched(TO_BUSY);
-        assert_eq!(life.end(0, false, "enough"), Some(Order::Stop));
-        assert_eq!(life.end(1, true, "again"), None, "it is under way");
-        assert_eq!(life.stopped_because(), Some("enough"));
-        let mut orders = Vec::new();
+        assert_eq!(life.end(0, false, EndReason::MemoryKept), Some(Signal::Stop));
+        assert_eq!(life.end(1, true, EndReason::Silent), None, "it is under way");
+        assert_eq!(life.end_reason(), Some(EndReason::MemoryKept));
+        let mut signals = Vec::new();
         for now in 0..=40_000 {
-            orders.extend(life.look(now).map(|order| (now, order)));
+            signals.extend(life.look(now).map(|signal| (now, signal)));
         }
-        let expected = [(3_000, Order::Terminate), (5_000, Order::Kill), (35_000, Order::GiveUp)];
-        assert_eq!(orders[..3], expected);
+        let expected =
+            [(3_000, Signal::Terminate), (5_000, Signal::Kill), (35_000, Signal::GiveUp)];
+        assert_eq!(signals[..3], expected);
         // A load can't be asked.
-        assert_eq!(watched(TO_LOADING).end(0, false, "enough"), Some(Order::Kill));
+        assert_eq!(watched(TO_LOADING).end(0, false, EndReason::MemoryKept), Some(Signal::Kill));
     }
 
     #[test]
@@ -404,12 +448,12 @@ mod tests {
         let mut starting = watched(&[Spawning, Handshake]);
         assert!(!starting.is_unresponsive(4_999) && starting.is_unresponsive(5_000));
         assert_eq!(starting.look(29_999), None);
-        assert_eq!(starting.look(30_000), Some(Order::Kill));
+        assert_eq!(starting.look(30_000), Some(Signal::Kill));
         let mut draining = watched(TO_BUSY);
         draining.enter(100, Draining);
-        draining.heard(9_000);
-        draining.moved(9_000);
+        draining.record_message(9_000);
+        draining.record_progress(9_000);
         assert_eq!(draining.look(10_099), None);
-        assert_eq!(draining.look(10_100), Some(Order::Kill));
+        assert_eq!(draining.look(10_100), Some(Signal::Kill));
     }
 }

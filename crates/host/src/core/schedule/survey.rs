@@ -1,5 +1,5 @@
 //! Which models fit now: those of every profile, and others by name, in numbers and in words.
-//! For those who choose; a load decides for itself, in `waiting`.
+//! For those who choose; the schedule decides for itself.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,12 @@ use localcoder_protocol::{
     Verdict,
 };
 use localcoder_settings::{Profile, Settings};
-use localcoder_transport::Id;
 
-use super::event::{ClientId, Effect};
-use super::{Host, fit};
+use super::action::Asker;
+use super::fit;
+use super::wanted::{Fitting, refusal_of_large};
 use crate::ModelFile;
+use crate::core::event::ClientId;
 
 /// Models that may be asked for at once.
 const MODELS_MAX: usize = 64;
@@ -20,101 +21,105 @@ const MODELS_MAX: usize = 64;
 /// A survey whose files are being looked at.
 #[derive(Debug)]
 pub(super) struct Survey {
-    client: ClientId,
-    id: Id,
+    asker: Asker,
     models: Vec<String>,
     /// What was found of each reference.
     found: BTreeMap<String, Option<Result<ModelFile, ErrorInfo>>>,
     free_bytes: Option<u64>,
 }
 
-impl Host {
-    pub(super) fn begin_survey(&mut self, client: ClientId, id: Id, params: SurveyParams) {
+/// All that are under way.
+#[derive(Debug, Default)]
+pub(super) struct Surveys(Vec<Survey>);
+
+impl Surveys {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Begins one; the references whose files are to be looked at, each by itself.
+    pub(super) fn begin(
+        &mut self,
+        asker: Asker,
+        params: SurveyParams,
+        settings: &Settings,
+    ) -> Result<Vec<String>, ErrorInfo> {
         if params.models.len() > MODELS_MAX {
             let text = format!("at most {MODELS_MAX} models can be asked for at once");
-            self.reply(client, id, Err(ErrorInfo::new(ErrorCode::Protocol, text)));
-            return;
+            return Err(ErrorInfo::new(ErrorCode::Protocol, text));
         }
-        let of_profiles = self
-            .settings
+        let of_profiles = settings
             .profiles
             .iter()
             .flat_map(|profile| [profile.code_model.clone(), profile.general_model.clone()]);
         let wanted = of_profiles.chain(params.models.iter().cloned()).filter(|it| !it.is_empty());
         let found: BTreeMap<_, _> = wanted.map(|reference| (reference, None)).collect();
-        for reference in found.keys() {
-            self.effects.push(Effect::InspectModel { references: vec![reference.clone()] });
-        }
-        let models = params.models;
-        self.surveys.push(Survey { client, id, models, found, free_bytes: None });
+        let references = found.keys().cloned().collect();
+        self.0.push(Survey { asker, models: params.models, found, free_bytes: None });
+        Ok(references)
     }
 
-    /// A file was looked at; it may be what a survey waits for.
-    pub(super) fn surveyed(
+    /// A file was looked at; the surveys that waited for nothing else.
+    pub(super) fn inspected(
         &mut self,
         references: &[String],
         result: &Result<ModelFile, ErrorInfo>,
         free_bytes: Option<u64>,
-    ) {
-        let [reference] = references else { return };
-        for survey in &mut self.surveys {
+    ) -> Vec<Survey> {
+        let [reference] = references else { return Vec::new() };
+        for survey in &mut self.0 {
             if let Some(found) = survey.found.get_mut(reference) {
                 *found = Some(result.clone());
                 survey.free_bytes = free_bytes;
             }
         }
         let done = |survey: &mut Survey| survey.found.values().all(Option::is_some);
-        let done: Vec<Survey> = self.surveys.extract_if(.., done).collect();
-        for survey in done {
-            let answer = self.answer_of(&survey);
-            self.answer(survey.client, survey.id, &answer);
-        }
+        self.0.extract_if(.., done).collect()
     }
 
-    pub(super) fn forget_surveys_of(&mut self, client: ClientId) {
-        self.surveys.retain(|survey| survey.client != client);
+    pub(super) fn forget_client(&mut self, client: ClientId) {
+        self.0.retain(|survey| survey.asker.client != client);
     }
 
-    /// The host ends.
-    pub(super) fn refuse_surveys(&mut self, error: &ErrorInfo) {
-        for survey in std::mem::take(&mut self.surveys) {
-            self.reply(survey.client, survey.id, Err(error.clone()));
-        }
+    /// The host ends: those who wait.
+    pub(super) fn take_askers(&mut self) -> Vec<Asker> {
+        std::mem::take(&mut self.0).into_iter().map(|survey| survey.asker).collect()
     }
+}
 
-    fn answer_of(&self, survey: &Survey) -> SurveyAnswer {
+impl Survey {
+    pub(super) fn answer(self, settings: &Settings, fitting: Fitting<'_>) -> (Asker, SurveyAnswer) {
         // What is loaded would make way; its file's pages count as free already.
-        let held: u64 = self
-            .slots
-            .iter()
-            .filter_map(|(_, engine)| engine.loaded.as_ref())
+        let held: u64 = fitting
+            .pool
+            .engines()
+            .filter_map(|(_, engine)| engine.loaded())
             .map(|loaded| loaded.memory.kv_bytes + loaded.memory.compute_bytes)
             .sum();
-        let free_bytes = survey.free_bytes.map(|free| free.saturating_add(held));
+        let free_bytes = self.free_bytes.map(|free| free.saturating_add(held));
         let of = |reference: &str, profile: &Profile| {
-            self.survey_of(reference, &survey.found, &self.settings.under(profile), free_bytes)
+            self.survey_of(reference, &settings.under(profile), free_bytes, fitting)
         };
-        let profiles = self.settings.profiles.iter().map(|profile| ProfileSurvey {
+        let profiles = settings.profiles.iter().map(|profile| ProfileSurvey {
             name: profile.name.clone(),
             summary: profile.summary.clone(),
-            in_force: profile.name == self.settings.profile.name,
+            in_force: profile.name == settings.profile.name,
             code: of(&profile.code_model, profile),
             general: (!profile.general_model.is_empty())
                 .then(|| of(&profile.general_model, profile)),
         });
-        let models = survey
-            .models
-            .iter()
-            .map(|it| self.survey_of(it, &survey.found, &self.settings, free_bytes));
-        SurveyAnswer { free_bytes, profiles: profiles.collect(), models: models.collect() }
+        let models = self.models.iter().map(|it| self.survey_of(it, settings, free_bytes, fitting));
+        let (profiles, models) = (profiles.collect(), models.collect());
+        let answer = SurveyAnswer { free_bytes, profiles, models };
+        (self.asker, answer)
     }
 
     fn survey_of(
         &self,
         reference: &str,
-        found: &BTreeMap<String, Option<Result<ModelFile, ErrorInfo>>>,
         settings: &Settings,
         free_bytes: Option<u64>,
+        fitting: Fitting<'_>,
     ) -> ModelSurvey {
         let nothing = ModelSurvey {
             reference: reference.to_owned(),
@@ -125,19 +130,19 @@ impl Host {
             measured: false,
             text: String::new(),
         };
-        let file = match found.get(reference) {
+        let file = match self.found.get(reference) {
             Some(Some(Ok(file))) => file,
             Some(Some(Err(error))) => return ModelSurvey { text: error.to_string(), ..nothing },
             _ => return nothing,
         };
-        let profiles = self.profiles_for(file, settings);
+        let profiles = fitting.wanted(file.clone(), settings).profiles();
         let needed = |profile: &LoadProfile| {
-            fit::needed(file, profile, self.memory_of(file, profile))
+            fit::needed(file, profile, fitting.knowledge.memory_of(file, profile))
                 .unwrap_or(fit::Needed { bytes: file.info.size_bytes, measured: false })
         };
         let free = free_bytes.unwrap_or(u64::MAX);
         let best = profiles.iter().find(|profile| needed(profile).bytes <= free);
-        let loaded = self.loaded_tokens(file, settings);
+        let loaded = fitting.loaded_tokens(file, settings);
         let chosen = match loaded {
             Some(tokens) => {
                 profiles.first().map(|profile| LoadProfile { context_tokens: tokens, ..*profile })
@@ -146,8 +151,7 @@ impl Host {
         };
         let Some(profile) = chosen else { return nothing };
         let fit::Needed { bytes, measured } = needed(&profile);
-        let not_allowed = self.refusal_of_large(file, settings);
-        let verdict = match (loaded, &not_allowed, free_bytes, best) {
+        let verdict = match (loaded, refusal_of_large(file, settings), free_bytes, best) {
             (Some(_), ..) => Verdict::Loaded,
             (_, Some(_), ..) => Verdict::NotAllowed,
             (_, _, None, _) => Verdict::Unknown,

@@ -6,14 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, KvStorage, LoadProfile, Stage};
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, KvStorage, LoadProfile};
 use localcoder_settings::{Acceleration, Settings};
 
-use super::Host;
-use super::engine::Loading;
-use super::event::Effect;
-use super::job::{Job, Step};
-use super::slots::{SlotId, Slots};
 use crate::ModelFile;
 
 /// Steps without a working answer between (policy).
@@ -60,7 +55,7 @@ pub(super) struct Ladder {
 
 impl Ladder {
     /// The settings have changed: all is tried in full again. Returns the files.
-    fn forget(&mut self) -> Vec<PathBuf> {
+    pub(super) fn forget(&mut self) -> Vec<PathBuf> {
         std::mem::take(&mut self.by_path).into_keys().collect()
     }
 
@@ -126,187 +121,71 @@ impl Ladder {
             lowered.steps = 0;
         }
     }
-}
 
-/// For what memory did not suffice.
-pub(super) struct Lack<'a> {
-    pub(super) file: &'a ModelFile,
-    /// As it was tried.
-    pub(super) profile: LoadProfile,
-    /// The largest window that would be of use.
-    pub(super) most_tokens: u32,
-    pub(super) settings: &'a Settings,
-    /// Whether the user named this very model.
-    pub(super) named: bool,
-    pub(super) error: &'a ErrorInfo,
-}
-
-impl Host {
-    /// Everything is tried in full again, also what is loaded with less now.
-    pub(super) fn forget_what_was_lowered(&mut self) {
-        let paths = self.ladder.forget();
-        for slot in Slots::ids() {
-            let loaded = self.slots[slot].loaded.as_mut();
-            if let Some(loaded) = loaded.filter(|loaded| paths.contains(&loaded.file.path)) {
-                loaded.outdated = true;
-            }
-        }
-    }
-
-    /// Lowers one thing more; whether there was one. Where a smaller model is to be looked for, its
+    /// Lowers one thing more, where there is one. Where a smaller model is to be looked for, its
     /// requests wait until it is found.
-    pub(super) fn step_down(&mut self, lack: &Lack<'_>) -> bool {
+    pub(super) fn step_down(&mut self, lack: &Lack<'_>) -> StepDown {
         let path = &lack.file.path;
-        let on_gpu = self.gpu_of(&lack.profile).is_some();
-        let lowered = self.ladder.of(lack.file);
+        let lowered = self.of(lack.file);
         if lowered.looking.is_some() {
-            return true;
+            return StepDown::Looking;
         }
         if lowered.steps >= STEPS_MAX {
-            return false;
+            return StepDown::Nothing;
         }
         let applies = |rung: &Rung| match rung {
             Rung::Batch => lack.profile.batch_tokens > SMALL_BATCH_TOKENS,
             Rung::Kv => lack.profile.kv == KvStorage::F16,
-            Rung::Window => lack.most_tokens > lack.settings.context_tokens,
+            // A larger window than the settings ask for at least was our own choice.
+            Rung::Window => lack.profile.context_tokens > lack.settings.context_tokens,
             Rung::Smaller => !lack.named && !lack.file.info.demo,
-            Rung::Cpu => on_gpu && lack.settings.acceleration == Acceleration::Auto,
+            Rung::Cpu => lack.on_gpu && lack.settings.acceleration == Acceleration::Auto,
         };
         let open = |rung: &Rung| !lowered.taken.contains(rung) && !lowered.refused.contains(rung);
         let Some(rung) = RUNGS.into_iter().find(|rung| open(rung) && applies(rung)) else {
-            return false;
+            return StepDown::Nothing;
         };
         if rung == Rung::Smaller {
             lowered.looking = Some(lack.error.clone());
             // What it takes beside its weights is less, too.
-            let room = self.free_bytes.unwrap_or(u64::MAX);
-            let (path, bytes) = (path.clone(), lack.file.info.size_bytes.min(room));
-            self.effects.push(Effect::FindSmaller { path, bytes });
-            return true;
+            let room = lack.free_bytes.unwrap_or(u64::MAX);
+            let bytes = lack.file.info.size_bytes.min(room);
+            return StepDown::Seek { path: path.clone(), bytes };
         }
         lowered.taken.push(rung);
         lowered.steps += 1;
-        self.tell_lowered(path, rung);
-        true
+        StepDown::Lowered { how: self.describe(path, rung) }
     }
 
     /// A smaller model was looked for.
-    pub(super) fn smaller_found(&mut self, path: &Path, found: Option<ModelFile>) {
-        let found = found.filter(|found| !self.useless.contains(found));
-        let Some(lowered) = self.ladder.by_path.get_mut(path) else { return };
-        let Some(error) = lowered.looking.take() else { return };
-        match found {
-            Some(found) => {
-                lowered.taken.push(Rung::Smaller);
-                lowered.steps += 1;
-                let steps = lowered.steps;
-                lowered.instead = Some((found.info.reference.clone(), found.info.name.clone()));
-                // It is part of the same want of memory, and nothing smaller is looked for then.
-                let other = self.ladder.of(&found);
-                other.steps = steps;
-                other.refused.push(Rung::Smaller);
-                self.tell_lowered(path, Rung::Smaller);
-            }
-            None => {
-                lowered.refused.push(Rung::Smaller);
-                self.none_is_smaller(path, &error);
-            }
-        }
-        self.look_again();
-    }
-
-    /// There is one step fewer: the next, or the end for all who wait for it.
-    fn none_is_smaller(&mut self, path: &Path, error: &ErrorInfo) {
-        let waits = |job: &Job| job.file.as_ref().is_some_and(|file| file.path == path);
-        let Some(job) = self.queue.iter().find(|job| waits(job)) else { return };
-        let (Some(file), settings) = (job.file.clone(), job.settings.clone()) else { return };
-        let profile = self.smallest_profile(&file, &settings);
-        let (most_tokens, named) = (profile.context_tokens, job.names_its_model());
-        let lack = Lack { file: &file, profile, most_tokens, settings: &settings, named, error };
-        if self.step_down(&lack) {
-            return;
-        }
-        let error = self.out_of_steps(&file, error.clone());
-        self.failed = Some(error.clone());
-        while let Some(index) = self.queue.iter().position(waits) {
-            self.fail_queued(index, error.clone());
-        }
+    pub(super) fn smaller_found(&mut self, path: &Path, found: Option<&ModelFile>) -> Sought {
+        let Some(lowered) = self.by_path.get_mut(path) else { return Sought::Unasked };
+        let Some(error) = lowered.looking.take() else { return Sought::Unasked };
+        let Some(found) = found else {
+            lowered.refused.push(Rung::Smaller);
+            return Sought::NoneSmaller(error);
+        };
+        lowered.taken.push(Rung::Smaller);
+        lowered.steps += 1;
+        let steps = lowered.steps;
+        lowered.instead = Some((found.info.reference.clone(), found.info.name.clone()));
+        // It is part of the same want of memory, and nothing smaller is looked for then.
+        let other = self.of(found);
+        other.steps = steps;
+        other.refused.push(Rung::Smaller);
+        Sought::Found { how: self.describe(path, Rung::Smaller) }
     }
 
     /// Whether a load failed because of the last step, which is then taken back for good: not every
     /// model can have a quantized cache.
     pub(super) fn takes_back_kv(&mut self, file: &ModelFile, profile: &LoadProfile) -> bool {
-        if profile.kv == KvStorage::F16 || !self.ladder.took(&file.path, Rung::Kv) {
+        if profile.kv == KvStorage::F16 || !self.took(&file.path, Rung::Kv) {
             return false;
         }
-        let lowered = self.ladder.of(file);
+        let lowered = self.of(file);
         lowered.taken.retain(|rung| *rung != Rung::Kv);
         lowered.refused.push(Rung::Kv);
         true
-    }
-
-    /// Whether a load that failed is tried again with less.
-    pub(super) fn loads_with_less(
-        &mut self,
-        slot: SlotId,
-        loading: &Loading,
-        error: &ErrorInfo,
-    ) -> bool {
-        let Loading { file, profile, .. } = loading;
-        if error.code == ErrorCode::ModelLoadFailed {
-            return self.takes_back_kv(file, profile);
-        }
-        let waits = self.queue.iter().find(|job| job.slot == Some(slot));
-        let Some(job) = waits.filter(|_| error.code == ErrorCode::OutOfMemory) else {
-            return false;
-        };
-        let (settings, named) = (job.settings.clone(), job.names_its_model());
-        self.has_less(file, *profile, &settings, named, error)
-    }
-
-    /// The same for an answer: the model is loaded with less before the next one.
-    pub(super) fn answers_with_less(
-        &mut self,
-        error: &ErrorInfo,
-        file: &ModelFile,
-        profile: &LoadProfile,
-    ) -> bool {
-        let Some(job) = self.active.as_ref().filter(|_| error.code == ErrorCode::OutOfMemory)
-        else {
-            return false;
-        };
-        let (settings, named) = (job.settings.clone(), job.names_its_model());
-        self.has_less(file, *profile, &settings, named, error)
-    }
-
-    fn has_less(
-        &mut self,
-        file: &ModelFile,
-        profile: LoadProfile,
-        settings: &Settings,
-        named: bool,
-        error: &ErrorInfo,
-    ) -> bool {
-        // A larger window than the settings ask for at least was our own choice.
-        let most_tokens = profile.context_tokens;
-        self.step_down(&Lack { file, profile, most_tokens, settings, named, error })
-    }
-
-    fn tell_lowered(&mut self, path: &Path, rung: Rung) {
-        let how = self.describe(path, rung);
-        let waits = |job: &&Job| {
-            let file = job.file.as_ref();
-            job.step != Step::Queued && file.is_some_and(|file| file.path == path)
-        };
-        let waiting: Vec<usize> =
-            (0..self.queue.len()).filter(|index| waits(&&self.queue[*index])).collect();
-        for index in waiting {
-            let Some(mut job) = self.queue.remove(index) else { continue };
-            job.told_ms = Some(self.now_ms);
-            let message = format!("Not enough memory; trying again, and {how}");
-            self.tell(&job, Stage::Retrying, None, message);
-            self.queue.insert(index, job);
-        }
     }
 
     /// What a step means, as half a sentence.
@@ -316,7 +195,7 @@ impl Host {
             Rung::Kv => "what was read is kept with 8 bits a value".to_owned(),
             Rung::Window => "the context window is the smallest of the profile".to_owned(),
             Rung::Smaller => {
-                let lowered = self.ladder.by_path.get(path);
+                let lowered = self.by_path.get(path);
                 let instead = lowered.and_then(|lowered| lowered.instead.as_ref());
                 let name = instead.map_or("a smaller model", |(_, name)| name);
                 format!("`{name}` takes its place")
@@ -326,8 +205,8 @@ impl Host {
     }
 
     /// What is shown of all that was lowered.
-    pub(super) fn ladder_notes(&self) -> Vec<String> {
-        let lowered = self.ladder.by_path.iter().filter(|(_, lowered)| !lowered.taken.is_empty());
+    pub(super) fn notes(&self) -> Vec<String> {
+        let lowered = self.by_path.iter().filter(|(_, lowered)| !lowered.taken.is_empty());
         let note = |(path, lowered): (&PathBuf, &Lowered)| {
             let name = &lowered.name;
             let how: Vec<String> =
@@ -343,7 +222,7 @@ impl Host {
 
     /// The end of the ladder, in words.
     pub(super) fn out_of_steps(&self, file: &ModelFile, error: ErrorInfo) -> ErrorInfo {
-        let lowered = self.ladder.by_path.get(&file.path);
+        let lowered = self.by_path.get(&file.path);
         let taken = lowered.map_or(&[][..], |lowered| &lowered.taken);
         let error = ErrorInfo { code: ErrorCode::OutOfMemory, ..error };
         let error = match error.action {
@@ -360,4 +239,42 @@ impl Host {
             how.join(", "),
         ))
     }
+}
+
+/// For what memory did not suffice.
+pub(super) struct Lack<'a> {
+    pub(super) file: &'a ModelFile,
+    /// As it was tried.
+    pub(super) profile: LoadProfile,
+    pub(super) on_gpu: bool,
+    pub(super) settings: &'a Settings,
+    /// Whether the user named this very model.
+    pub(super) named: bool,
+    /// Memory that can be had, where the system tells.
+    pub(super) free_bytes: Option<u64>,
+    pub(super) error: &'a ErrorInfo,
+}
+
+/// What a lack of memory leads to.
+#[derive(Debug, PartialEq)]
+pub(super) enum StepDown {
+    /// Nothing is left to be tried.
+    Nothing,
+    /// A smaller model is being looked for already.
+    Looking,
+    /// One that is smaller is to be looked for.
+    Seek { path: PathBuf, bytes: u64 },
+    /// It is tried with less; in half a sentence.
+    Lowered { how: String },
+}
+
+/// What came of the search for a smaller model.
+#[derive(Debug, PartialEq)]
+pub(super) enum Sought {
+    /// Nobody wants to know any more.
+    Unasked,
+    /// It takes the other's place; in half a sentence.
+    Found { how: String },
+    /// There is none; what it was wanted for.
+    NoneSmaller(ErrorInfo),
 }

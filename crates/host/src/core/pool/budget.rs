@@ -1,10 +1,11 @@
 //! How often a model may take its worker down before it is left alone: so many times in a short
 //! time, or again and again over a long one, counted for each way of running it. Old crashes are
-//! forgiven one by one. Pure; `watch` notes crashes, `waiting` asks before a load.
+//! forgiven one by one. Pure; the pool notes crashes, the schedule asks before a load.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use localcoder_protocol::LoadProfile;
+use localcoder_protocol::{KvStorage, LoadProfile};
 
 use crate::ModelFile;
 
@@ -22,12 +23,12 @@ const HELD_MAX: usize = 6;
 /// Waits before the first, second and third start after a crash (policy).
 const BACKOFF_MS: [u64; BURST_MAX] = [250, 1_000, 4_000];
 /// Ways of running models that are remembered; the one that crashed longest ago is forgotten.
-const KEYS_MAX: usize = 32;
+const RUNS_MAX: usize = 32;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Budgets {
-    by_key: BTreeMap<String, Crashes>,
+    by_run: BTreeMap<Run, Crashes>,
     all: Crashes,
 }
 
@@ -76,42 +77,45 @@ impl Crashes {
     }
 }
 
-/// What was run, and how; empty for a worker that had no model.
-pub(super) fn key(ran: Option<(&ModelFile, &LoadProfile)>) -> String {
-    let Some((file, profile)) = ran else { return String::new() };
-    let LoadProfile { context_tokens, batch_tokens, gpu_layers, kv, .. } = profile;
-    let path = file.path.display();
-    format!("{context_tokens}|{batch_tokens}|{gpu_layers:?}|{kv:?}|{path}")
+/// What was run, and how: all that a crash may depend on. The default is a worker without a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Run(Option<(PathBuf, u32, u32, Option<u32>, KvStorage)>);
+
+impl Run {
+    pub(super) fn of(file: &ModelFile, profile: &LoadProfile) -> Self {
+        let LoadProfile { context_tokens, batch_tokens, gpu_layers, kv, .. } = *profile;
+        Self(Some((file.path.clone(), context_tokens, batch_tokens, gpu_layers, kv)))
+    }
 }
 
 impl Budgets {
     /// Notes a crash; after which wait the worker may be started again, if at all.
-    pub(super) fn crashed(&mut self, key: &str, now_ms: u64) -> Option<u64> {
-        if self.by_key.len() >= KEYS_MAX && !self.by_key.contains_key(key) {
+    pub(super) fn crashed(&mut self, run: &Run, now_ms: u64) -> Option<u64> {
+        if self.by_run.len() >= RUNS_MAX && !self.by_run.contains_key(run) {
             let last = |crashes: &Crashes| crashes.recent_ms.last().copied();
-            let oldest = self.by_key.iter().min_by_key(|(_, crashes)| last(crashes));
-            let oldest = oldest.map(|(key, _)| key.clone());
-            oldest.and_then(|key| self.by_key.remove(&key));
+            let oldest = self.by_run.iter().min_by_key(|(_, crashes)| last(crashes));
+            let oldest = oldest.map(|(run, _)| run.clone());
+            oldest.and_then(|run| self.by_run.remove(&run));
         }
         self.all.note(now_ms);
-        let crashes = self.by_key.entry(key.to_owned()).or_default();
+        let crashes = self.by_run.entry(run.clone()).or_default();
         crashes.note(now_ms);
         let recent = crashes.recent_ms.len();
-        match self.spent_until(key, now_ms) {
+        match self.spent_until(run, now_ms) {
             Some(_) => None,
             None => BACKOFF_MS.get(recent - 1).copied(),
         }
     }
 
     /// Crashes of late.
-    pub(super) fn recent(&self, key: &str, now_ms: u64) -> usize {
-        let recent = self.by_key.get(key).map_or(&[][..], |crashes| &crashes.recent_ms);
+    pub(super) fn recent(&self, run: &Run, now_ms: u64) -> usize {
+        let recent = self.by_run.get(run).map_or(&[][..], |crashes| &crashes.recent_ms);
         recent.iter().filter(|at| now_ms < **at + BURST_MS).count()
     }
 
     /// Until when it is left alone, where it is.
-    pub(super) fn spent_until(&self, key: &str, now_ms: u64) -> Option<u64> {
-        let own = self.by_key.get(key).and_then(|crashes| crashes.spent_until(now_ms));
+    pub(super) fn spent_until(&self, run: &Run, now_ms: u64) -> Option<u64> {
+        let own = self.by_run.get(run).and_then(|crashes| crashes.spent_until(now_ms));
         own.max(self.all.burst_until(BURST_MAX_OF_ALL).filter(|until| *until > now_ms))
     }
 
@@ -127,48 +131,52 @@ mod tests {
 
     const MINUTE: u64 = 60_000;
 
+    fn run(name: &str) -> Run {
+        Run(Some((PathBuf::from(name), 4096, 256, None, KvStorage::F16)))
+    }
+
     #[test]
     fn three_starts_with_growing_waits_then_a_pause() {
         let mut budgets = Budgets::default();
-        let mut crash = |at| budgets.crashed("a", at);
+        let mut crash = |at| budgets.crashed(&run("a"), at);
         assert_eq!([crash(0), crash(1_000), crash(3_000)], [Some(250), Some(1_000), Some(4_000)]);
         assert_eq!(crash(9_000), None);
-        assert_eq!(budgets.spent_until("a", 10_000), Some(5 * MINUTE));
-        assert_eq!(budgets.spent_until("a", 5 * MINUTE), None);
-        assert_eq!(budgets.spent_until("b", 10_000), None, "each has its own");
-        assert_eq!(budgets.crashed("a", 5 * MINUTE), None, "one more is one too many");
+        assert_eq!(budgets.spent_until(&run("a"), 10_000), Some(5 * MINUTE));
+        assert_eq!(budgets.spent_until(&run("a"), 5 * MINUTE), None);
+        assert_eq!(budgets.spent_until(&run("b"), 10_000), None, "each has its own");
+        assert_eq!(budgets.crashed(&run("a"), 5 * MINUTE), None, "one more is one too many");
         budgets.forget();
-        assert_eq!(budgets.crashed("a", 5 * MINUTE), Some(250));
+        assert_eq!(budgets.crashed(&run("a"), 5 * MINUTE), Some(250));
     }
 
     #[test]
     fn one_that_crashes_now_and_then_is_left_alone_in_the_end_and_forgiven_with_time() {
         let mut budgets = Budgets::default();
         let often = (0..10).map(|round| round * 6 * MINUTE);
-        let refused = often.filter(|at| budgets.crashed("a", *at).is_none()).count();
+        let refused = often.filter(|at| budgets.crashed(&run("a"), *at).is_none()).count();
         assert!(refused > 0, "every six minutes is too often");
         let mut seldom = Budgets::default();
         let mut rarely = (0..100).map(|round| round * 65 * MINUTE);
-        assert!(rarely.all(|at| seldom.crashed("a", at).is_some()));
+        assert!(rarely.all(|at| seldom.crashed(&run("a"), at).is_some()));
     }
 
     #[test]
     fn one_that_crashes_in_every_way_is_left_alone() {
         let mut budgets = Budgets::default();
         let ways = ["a", "b", "c", "d", "e", "f"];
-        let starts = ways.map(|way| budgets.crashed(way, 1).is_some());
+        let starts = ways.map(|way| budgets.crashed(&run(way), 1).is_some());
         assert_eq!(starts, [true, true, true, true, true, false]);
-        assert!(budgets.spent_until("another", 2).is_some());
-        assert!(budgets.spent_until("another", 1 + 5 * MINUTE).is_none());
+        assert!(budgets.spent_until(&run("another"), 2).is_some());
+        assert!(budgets.spent_until(&run("another"), 1 + 5 * MINUTE).is_none());
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let mut budgets = Budgets::default();
         for number in 0..1_000 {
-            let _ = budgets.crashed(&number.to_string(), number);
+            let _ = budgets.crashed(&run(&number.to_string()), number);
         }
-        assert_eq!(budgets.by_key.len(), KEYS_MAX);
-        assert_eq!(budgets.recent("999", 999), 1);
+        assert_eq!(budgets.by_run.len(), RUNS_MAX);
+        assert_eq!(budgets.recent(&run("999"), 999), 1);
     }
 }

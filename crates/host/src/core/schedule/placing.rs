@@ -3,7 +3,7 @@
 //!
 //! It never takes away a model that is at work, and never plans for more memory than there is.
 
-use super::slots::{SLOTS, SlotId};
+use crate::core::pool::{SLOTS, SlotId};
 
 /// Of the free memory, what a second model may take: the rest is for the editor and for what is
 /// opened later (Ollama's rule, too).

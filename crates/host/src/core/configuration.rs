@@ -1,0 +1,77 @@
+//! The settings as they come from the file and the editor, and what both come to.
+
+use localcoder_protocol::{ConfigureAnswer, ErrorInfo};
+use localcoder_settings::{Contents, Layer, Resolved, Settings, resolve};
+use serde_json::{Map, Value};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Configuration {
+    file: Contents,
+    editor: Contents,
+    settings: Settings,
+}
+
+impl Configuration {
+    pub(super) fn new(file: Contents, editor: Contents) -> Self {
+        let settings = layered(&file, &editor).settings;
+        Self { file, editor, settings }
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Takes what the editor has set. Returns it as text where it is to be kept.
+    pub(super) fn set_editor(&mut self, settings: Map<String, Value>) -> Option<String> {
+        let settings = Contents::from(settings);
+        // What could not be read of the last ones is written anew, too.
+        let changed = self.editor != settings;
+        let text = changed.then(|| Value::Object(settings.values.clone()).to_string());
+        self.editor = settings;
+        text
+    }
+
+    pub(super) fn set_file(&mut self, settings: Map<String, Value>) {
+        self.file = settings.into();
+    }
+
+    /// Puts what was set into force; what was in force before, and what was wrong.
+    pub(super) fn settle(&mut self) -> (Settings, ConfigureAnswer) {
+        let resolved = layered(&self.file, &self.editor);
+        let before = std::mem::replace(&mut self.settings, resolved.settings);
+        (before, ConfigureAnswer { errors: resolved.errors })
+    }
+
+    /// The settings with the options of a command over them.
+    pub(super) fn with(&self, overrides: &Map<String, Value>) -> Result<Settings, ErrorInfo> {
+        if overrides.is_empty() {
+            return Ok(self.settings.clone());
+        }
+        let known = layered(&self.file, &self.editor).errors;
+        let overrides = Contents::from(overrides.clone());
+        let layers = [
+            (Layer::File, &self.file),
+            (Layer::Editor, &self.editor),
+            (Layer::CommandLine, &overrides),
+        ];
+        let resolved = resolve(&layers);
+        match resolved.errors.into_iter().find(|error| !known.contains(error)) {
+            Some(error) => Err(error.with_hint("see `localcoder config list` and `profiles`")),
+            None => Ok(resolved.settings),
+        }
+    }
+
+    /// Settings that could not be read when they were needed, for the status.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        let files = [&self.file, &self.editor];
+        files.into_iter().filter_map(|contents| contents.problem.as_ref()).map(|problem| {
+            format!("{problem}: nothing in it is used, and `localcoder.airGapped` counts as on")
+        })
+    }
+}
+
+/// What both layers come to.
+fn layered(file: &Contents, editor: &Contents) -> Resolved {
+    resolve(&[(Layer::File, file), (Layer::Editor, editor)])
+}

@@ -1,0 +1,105 @@
+//! The selected code is rewritten: asked for once, and once more where the answer was of no use.
+
+use localcoder_assist::{Attempt, Layout, Outcome, Task};
+use localcoder_protocol::{
+    ErrorCode, ErrorInfo, FinishReason, ImproveAnswer, Purpose, Usage, WorkerGenerateAnswer,
+};
+
+use super::{Answer, Input, ModelView, Step, add_usage, layout_call};
+use crate::core::reply::Reply;
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::core) struct EditJob {
+    task: Box<Task>,
+    layout: Option<Layout>,
+    attempt: Attempt,
+    /// What the model has written in this attempt, and how many lines that are so far.
+    text: String,
+    line_breaks: usize,
+    /// The answer of the first attempt, where it was doubtful.
+    first: Option<(String, FinishReason)>,
+    usage: Usage,
+}
+
+impl EditJob {
+    pub(super) fn new(task: Task) -> Self {
+        Self {
+            task: Box::new(task),
+            layout: None,
+            attempt: Attempt::First,
+            text: String::new(),
+            line_breaks: 0,
+            first: None,
+            usage: Usage::default(),
+        }
+    }
+
+    pub(super) fn again(self) -> Self {
+        Self::new(*self.task)
+    }
+
+    pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
+        match input {
+            Input::Ready => Step::Count(self.task.texts_to_count()),
+            Input::Counted(counts) => match self.task.layout(counts, model.limits()) {
+                Ok(layout) => {
+                    let call = layout_call(&layout, Purpose::Edit);
+                    self.layout = Some(layout);
+                    Step::Generate(call)
+                }
+                Err(error) => Step::Fail(error),
+            },
+            Input::Text(text) => {
+                self.text.push_str(text);
+                self.line_breaks += text.matches('\n').count();
+                let open = usize::from(!self.text.ends_with('\n'));
+                Step::Lines((self.line_breaks + open).max(1))
+            }
+            Input::Generated(written) => self.finish(model, written),
+        }
+    }
+
+    fn finish(&mut self, model: ModelView<'_>, written: &WorkerGenerateAnswer) -> Step {
+        add_usage(&mut self.usage, written.usage);
+        let Some(layout) = &self.layout else {
+            let text = "an edit was written before it was asked for";
+            return Step::Fail(ErrorInfo::new(ErrorCode::Internal, text));
+        };
+        let finish = written.finish;
+        let mut outcome = self.task.finish(&self.text, finish, self.attempt);
+        if let (Outcome::Refused(_), Some((text, finish))) = (&outcome, &self.first)
+            && let done @ Outcome::Done(_) = self.task.finish(text, *finish, Attempt::Last)
+        {
+            // Asking again made it worse: the first answer is shown with its warnings.
+            outcome = done;
+        }
+        match outcome {
+            Outcome::Done(done) => {
+                let answer = ImproveAnswer {
+                    edit: done.edit,
+                    unchanged: done.unchanged,
+                    hunks: done.hunks,
+                    diff: done.diff,
+                    warnings: done.warnings,
+                    attempts: if self.attempt == Attempt::First { 1 } else { 2 },
+                    usage: self.usage,
+                    context: layout.context,
+                    model: model.info(),
+                };
+                let reply = Reply::Improve(Box::new(answer));
+                Step::Answer(Box::new(Answer { rest: String::new(), reply, usage: self.usage }))
+            }
+            Outcome::Retry { reason } => {
+                let layout = self.task.retry_layout(layout, &reason);
+                self.attempt = Attempt::Last;
+                self.first = Some((std::mem::take(&mut self.text), finish));
+                self.line_breaks = 0;
+                let call = layout_call(&layout, Purpose::Edit);
+                self.layout = Some(layout);
+                Step::Retry { call, reason }
+            }
+            Outcome::Refused(error) => Step::Fail(error),
+        }
+    }
+}

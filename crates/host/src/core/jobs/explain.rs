@@ -1,0 +1,70 @@
+//! A text about the selected code, streamed as it is written.
+
+use localcoder_assist::{Explanation, Task};
+use localcoder_protocol::{ContextUse, ExplainAnswer, Purpose, WorkerGenerateAnswer};
+
+use super::{Answer, Input, ModelView, Step, layout_call};
+use crate::core::reply::Reply;
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::core) struct ExplainJob {
+    task: Box<Task>,
+    context: ContextUse,
+    /// Keeps thoughts and control tokens out of what is shown.
+    filter: Explanation,
+    /// What is fit to be shown.
+    text: String,
+}
+
+impl ExplainJob {
+    pub(super) fn new(task: Task) -> Self {
+        Self {
+            task: Box::new(task),
+            context: ContextUse::default(),
+            filter: Explanation::default(),
+            text: String::new(),
+        }
+    }
+
+    pub(super) fn again(self) -> Self {
+        Self::new(*self.task)
+    }
+
+    pub(super) fn has_shown(&self) -> bool {
+        !self.text.is_empty()
+    }
+
+    pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
+        match input {
+            Input::Ready => Step::Count(self.task.texts_to_count()),
+            Input::Counted(counts) => match self.task.layout(counts, model.limits()) {
+                Ok(layout) => {
+                    self.context = layout.context;
+                    Step::Generate(layout_call(&layout, Purpose::Answer))
+                }
+                Err(error) => Step::Fail(error),
+            },
+            Input::Text(text) => {
+                let text = self.filter.push(text);
+                self.text.push_str(&text);
+                Step::Stream(text)
+            }
+            Input::Generated(written) => self.answer(model, written),
+        }
+    }
+
+    fn answer(&mut self, model: ModelView<'_>, written: &WorkerGenerateAnswer) -> Step {
+        let rest = std::mem::take(&mut self.filter).finish();
+        self.text.push_str(&rest);
+        let answer = ExplainAnswer {
+            text: std::mem::take(&mut self.text),
+            finish: written.finish,
+            usage: written.usage,
+            context: self.context,
+            model: model.info(),
+        };
+        let reply = Reply::Explain(Box::new(answer));
+        Step::Answer(Box::new(Answer { rest, reply, usage: written.usage }))
+    }
+}

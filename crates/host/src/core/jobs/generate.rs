@@ -1,0 +1,94 @@
+//! A text for a client's own prompt, streamed as it is written.
+
+use localcoder_model_store::Sampling;
+use localcoder_protocol::{
+    ChatMessage, GenerateAnswer, GenerateParams, Purpose, Role, SamplingParams,
+    WorkerGenerateAnswer, WorkerPrompt,
+};
+
+use super::{Answer, Input, ModelView, Step};
+use crate::core::pool::GenerateCall;
+use crate::core::reply::Reply;
+
+/// Tokens of a text for which no limit is named.
+const TOKENS_MAX: u32 = 512;
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::core) struct GenerateJob {
+    params: Box<GenerateParams>,
+    set: SamplingParams,
+    text: String,
+}
+
+impl GenerateJob {
+    pub(super) fn new(params: GenerateParams, set: SamplingParams) -> Self {
+        Self { params: Box::new(params), set, text: String::new() }
+    }
+
+    pub(super) fn again(self) -> Self {
+        Self { text: String::new(), ..self }
+    }
+
+    pub(super) fn has_shown(&self) -> bool {
+        !self.text.is_empty()
+    }
+
+    pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
+        match input {
+            Input::Ready => Step::Generate(Box::new(self.call(model))),
+            Input::Counted(_) => Step::Wait,
+            Input::Text(text) => {
+                self.text.push_str(text);
+                Step::Stream(text.to_owned())
+            }
+            Input::Generated(written) => self.answer(model, written),
+        }
+    }
+
+    fn call(&self, model: ModelView<'_>) -> GenerateCall {
+        let params = &self.params;
+        GenerateCall {
+            purpose: Purpose::Answer,
+            prompt: prompt(params),
+            sampling: sampling(params.sampling, self.set, model.file.sampling),
+            max_tokens: params.max_tokens.unwrap_or(TOKENS_MAX).min(model.context_tokens),
+            stop: params.stop.clone(),
+            draft: String::new(),
+        }
+    }
+
+    fn answer(&mut self, model: ModelView<'_>, written: &WorkerGenerateAnswer) -> Step {
+        let answer = GenerateAnswer {
+            text: std::mem::take(&mut self.text),
+            finish: written.finish,
+            usage: written.usage,
+            model: model.info(),
+        };
+        let reply = Reply::Generate(Box::new(answer));
+        Step::Answer(Box::new(Answer { rest: String::new(), reply, usage: written.usage }))
+    }
+}
+
+/// The request's, the user's, the model's own.
+fn sampling(asked: SamplingParams, set: SamplingParams, model: Sampling) -> SamplingParams {
+    SamplingParams {
+        temperature: asked.temperature.or(set.temperature).or(model.temperature),
+        top_p: asked.top_p.or(set.top_p).or(model.top_p),
+        repeat_penalty: asked.repeat_penalty.or(set.repeat_penalty).or(model.repeat_penalty),
+        seed: asked.seed,
+    }
+}
+
+fn prompt(params: &GenerateParams) -> WorkerPrompt {
+    if params.raw {
+        return WorkerPrompt::Raw { text: params.prompt.clone() };
+    }
+    let system = params.system.iter().map(|text| (Role::System, text));
+    let user = std::iter::once((Role::User, &params.prompt));
+    let messages = system
+        .chain(user)
+        .map(|(role, text)| ChatMessage { role, content: text.clone() })
+        .collect();
+    WorkerPrompt::Chat { messages, prefill: String::new() }
+}

@@ -1,0 +1,33 @@
+//! A model that was not used for a while is touched: it reads what all prompts begin with.
+
+use localcoder_protocol::{Purpose, SamplingParams, Usage};
+
+use super::{Answer, Input, Step};
+use crate::core::pool::{GenerateCall, beginning};
+use crate::core::reply::Reply;
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::core) struct KeepWarmJob;
+
+impl KeepWarmJob {
+    pub(super) fn step(&mut self, input: Input<'_>) -> Step {
+        match input {
+            Input::Ready => Step::Generate(Box::new(GenerateCall {
+                // Nothing else is kept there that it could drive out.
+                purpose: Purpose::Completion,
+                prompt: beginning(),
+                sampling: SamplingParams::default(),
+                max_tokens: 0,
+                stop: Vec::new(),
+                draft: String::new(),
+            })),
+            Input::Counted(_) | Input::Text(_) => Step::Wait,
+            Input::Generated(_) => Step::Answer(Box::new(Answer {
+                rest: String::new(),
+                reply: Reply::Nothing,
+                usage: Usage::default(),
+            })),
+        }
+    }
+}

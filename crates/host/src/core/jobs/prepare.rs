@@ -1,0 +1,38 @@
+//! The selected code is read ahead of a command on it.
+
+use localcoder_assist::{Layout, Task};
+use localcoder_protocol::{PrepareAnswer, Purpose, Usage};
+
+use super::{Answer, Input, ModelView, Step, layout_call};
+use crate::core::reply::Reply;
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::core) struct PrepareJob {
+    task: Box<Task>,
+}
+
+impl PrepareJob {
+    pub(super) fn new(task: Task) -> Self {
+        Self { task: Box::new(task) }
+    }
+
+    pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
+        match input {
+            Input::Ready => Step::Count(self.task.texts_to_count()),
+            Input::Counted(counts) => match self.task.layout(counts, model.limits()) {
+                Ok(layout) => {
+                    let only_read = Layout { max_tokens: 0, draft: String::new(), ..layout };
+                    Step::Generate(layout_call(&only_read, Purpose::Edit))
+                }
+                Err(error) => Step::Fail(error),
+            },
+            Input::Text(_) => Step::Wait,
+            Input::Generated(_) => Step::Answer(Box::new(Answer {
+                rest: String::new(),
+                reply: Reply::Prepare(PrepareAnswer { prepared: true }),
+                usage: Usage::default(),
+            })),
+        }
+    }
+}

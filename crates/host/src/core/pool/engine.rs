@@ -1,0 +1,160 @@
+//! One place of the pool: a worker and the model in it. What is read of it from outside is read
+//! here; what changes it is the pool's alone.
+
+use std::collections::BTreeMap;
+
+use localcoder_protocol::{LoadProfile, MemoryUse};
+
+use super::lifecycle::{Lifecycle, Phase};
+use super::prefix::Prefix;
+use crate::ModelFile;
+
+/// What a worker has said of itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Greeting {
+    pub(super) pid: u32,
+    pub(super) llama_build: String,
+}
+
+/// A model in a worker.
+#[derive(Debug, Clone)]
+pub(in crate::core) struct Loaded {
+    pub(in crate::core) file: ModelFile,
+    pub(in crate::core) profile: LoadProfile,
+    pub(in crate::core) context_tokens: u32,
+    pub(in crate::core) memory: MemoryUse,
+    /// Tokens in its KV cache after the last answer.
+    pub(in crate::core) held_tokens: u32,
+    pub(in crate::core) device: String,
+    /// Whether it is to be loaded otherwise when it is wanted next.
+    pub(in crate::core) outdated: bool,
+}
+
+/// A model that is being loaded.
+#[derive(Debug, Clone)]
+pub(in crate::core) struct Loading {
+    pub(in crate::core) file: ModelFile,
+    pub(in crate::core) profile: LoadProfile,
+    /// 0 to 1.
+    pub(in crate::core) fraction: f32,
+}
+
+/// What an answer of the worker belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call {
+    Hello,
+    Devices,
+    Load,
+    Unload,
+    RestorePrefix,
+    SavePrefix,
+    /// For the request that is worked on.
+    Count,
+    /// The same.
+    Generate,
+    Cancel,
+}
+
+impl Call {
+    pub(super) fn is_for_a_job(self) -> bool {
+        matches!(self, Self::Count | Self::Generate)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(in crate::core) struct Engine {
+    pub(super) generation: u64,
+    pub(super) life: Lifecycle,
+    pub(super) greeting: Option<Greeting>,
+    pub(super) loaded: Option<Loaded>,
+    pub(super) loading: Option<Loading>,
+    pub(super) calls: BTreeMap<i64, Call>,
+    /// What is known of the state that the loaded model could begin with.
+    pub(super) prefix: Prefix,
+    /// When the model was used last, or loaded.
+    pub(super) used_ms: u64,
+    /// When it may be started again after a crash.
+    pub(super) restart_at_ms: Option<u64>,
+    /// The call of the request that is worked on.
+    pub(super) current: Option<i64>,
+    /// A cancelled call that the worker has not ended yet.
+    pub(super) cancelled: Option<i64>,
+}
+
+impl Engine {
+    pub(in crate::core) fn phase(&self) -> Phase {
+        self.life.phase()
+    }
+
+    pub(in crate::core) fn loaded(&self) -> Option<&Loaded> {
+        self.loaded.as_ref()
+    }
+
+    pub(in crate::core) fn loading(&self) -> Option<&Loading> {
+        self.loading.as_ref()
+    }
+
+    /// Process id and version of llama.cpp of a worker that has said hello.
+    pub(in crate::core) fn worker(&self) -> Option<(u32, &str)> {
+        let Greeting { pid, llama_build } = self.greeting.as_ref()?;
+        Some((*pid, llama_build))
+    }
+
+    /// When the model was used last, or loaded.
+    pub(in crate::core) fn used_ms(&self) -> u64 {
+        self.used_ms
+    }
+
+    pub(in crate::core) fn is_running(&self) -> bool {
+        self.life.phase() != Phase::Dead
+    }
+
+    pub(in crate::core) fn is_starting(&self) -> bool {
+        matches!(self.life.phase(), Phase::Spawning | Phase::Handshake)
+    }
+
+    /// A crash was counted and the next start is only waiting for its time.
+    pub(in crate::core) fn restarts_soon(&self) -> bool {
+        self.life.phase() == Phase::Dead && self.restart_at_ms.is_some()
+    }
+
+    pub(in crate::core) fn is_unresponsive(&self, now_ms: u64) -> bool {
+        self.life.is_unresponsive(now_ms)
+    }
+
+    /// Whether a request has to wait though the model is ready: for the end of a cancelled one, or
+    /// for the beginning that is taken over.
+    pub(in crate::core) fn settles(&self) -> bool {
+        self.cancelled.is_some() || self.prefix.is_awaited()
+    }
+
+    /// Whether the devices were asked for and not told: they decide what a failed load means.
+    pub(in crate::core) fn awaits_devices(&self) -> bool {
+        self.awaits(&[Call::Devices])
+    }
+
+    pub(in crate::core) fn is_unloading(&self) -> bool {
+        self.awaits(&[Call::Unload])
+    }
+
+    /// Whether nothing is computed in it, and nothing comes or goes.
+    pub(in crate::core) fn is_idle(&self) -> bool {
+        use Call::{Count, Generate, Load, RestorePrefix, SavePrefix, Unload};
+        self.life.phase() == Phase::Ready
+            && !self.settles()
+            && !self.awaits(&[Count, Generate, Load, Unload, RestorePrefix, SavePrefix])
+    }
+
+    fn awaits(&self, wanted: &[Call]) -> bool {
+        self.calls.values().any(|call| wanted.contains(call))
+    }
+
+    pub(super) fn running_generation(&self) -> Option<u64> {
+        self.is_running().then_some(self.generation)
+    }
+
+    pub(super) fn deadline_ms(&self, seen_ms: u64) -> Option<u64> {
+        self.life.deadline_ms(seen_ms).into_iter().chain(self.restart_at_ms).min()
+    }
+}

@@ -1,0 +1,93 @@
+//! What clients are sent, as typed values. The shell makes messages of them.
+
+use localcoder_protocol::{
+    CancelAnswer, ConfigureAnswer, Delta, DeltaParams, ExplainAnswer, GenerateAnswer, HelloAnswer,
+    HostStatus, ImproveAnswer, LocateEditAnswer, Nothing, PrepareAnswer, Progress, ProgressParams,
+    StatusChanged, Suggestion, SuggestionParams, SurveyAnswer, UnloadAnswer, WarmAnswer,
+};
+use localcoder_transport::Message;
+use serde::Serialize;
+use serde_json::Value;
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// To `drain` and `stop`.
+    Nothing,
+    /// To `hello`.
+    Hello(HelloAnswer),
+    /// To `status`.
+    Status(Box<HostStatus>),
+    /// To `configure` and `configureFile`.
+    Configure(ConfigureAnswer),
+    /// To `cancel`.
+    Cancel(CancelAnswer),
+    /// To `locateEdit`.
+    LocateEdit(LocateEditAnswer),
+    /// To `survey`.
+    Survey(SurveyAnswer),
+    /// To `unload`.
+    Unload(UnloadAnswer),
+    /// To `warm`.
+    Warm(WarmAnswer),
+    /// To `prepare`.
+    Prepare(PrepareAnswer),
+    /// To `improve`.
+    Improve(Box<ImproveAnswer>),
+    /// To `explain`.
+    Explain(Box<ExplainAnswer>),
+    /// To `generate`.
+    Generate(Box<GenerateAnswer>),
+}
+
+impl Reply {
+    /// As it goes over the wire.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Nothing => json(&Nothing {}),
+            Self::Hello(answer) => json(answer),
+            Self::Status(answer) => json(answer),
+            Self::Configure(answer) => json(answer),
+            Self::Cancel(answer) => json(answer),
+            Self::LocateEdit(answer) => json(answer),
+            Self::Survey(answer) => json(answer),
+            Self::Unload(answer) => json(answer),
+            Self::Warm(answer) => json(answer),
+            Self::Prepare(answer) => json(answer),
+            Self::Improve(answer) => json(answer),
+            Self::Explain(answer) => json(answer),
+            Self::Generate(answer) => json(answer),
+        }
+    }
+}
+
+fn json(answer: &impl Serialize) -> Value {
+    serde_json::to_value(answer).expect("protocol types serialize")
+}
+
+/// What a client is told without having asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Notice {
+    /// How far a request is.
+    Progress(ProgressParams),
+    /// A piece of a streamed answer.
+    Delta(DeltaParams),
+    /// Something that the user may want to change.
+    Suggestion(SuggestionParams),
+    /// What the host is and does now.
+    Status(Box<HostStatus>),
+}
+
+impl Notice {
+    /// As it goes over the wire.
+    #[must_use]
+    pub fn to_message(&self) -> Message {
+        match self {
+            Self::Progress(params) => Message::notification::<Progress>(params),
+            Self::Delta(params) => Message::notification::<Delta>(params),
+            Self::Suggestion(params) => Message::notification::<Suggestion>(params),
+            Self::Status(status) => Message::notification::<StatusChanged>(status),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the schedule wants done, as values. The host carries them out in their order: some are
+//! for the pool, some for clients, some for the shell.
+
+use std::path::PathBuf;
+
+use localcoder_protocol::{ErrorInfo, LoadProfile, RequestId, Stage, SuggestionParams};
+use localcoder_transport::Id;
+
+use crate::ModelFile;
+use crate::core::event::ClientId;
+use crate::core::pool::{Load, Question, SlotId};
+use crate::core::reply::Reply;
+
+/// Whom to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::core) struct Asker {
+    pub(in crate::core) client: ClientId,
+    /// Its number of the request.
+    pub(in crate::core) id: Id,
+    /// Its name of the request, where it has one.
+    pub(in crate::core) request_id: Option<RequestId>,
+}
+
+/// How far a request is.
+#[derive(Debug)]
+pub(in crate::core) struct Report {
+    pub(in crate::core) asker: Asker,
+    pub(in crate::core) stage: Stage,
+    /// 0 to 1 within the stage, where known.
+    pub(in crate::core) fraction: Option<f32>,
+    pub(in crate::core) message: String,
+    /// Whether it may be left out where something was told a moment ago.
+    pub(in crate::core) throttled: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::core) enum Action {
+    /// Start the worker of a place.
+    Start(SlotId),
+    /// Load a model.
+    Load(Box<Load>),
+    /// Give a model's memory back.
+    Unload(SlotId),
+    /// Ask the model for the request that is worked on.
+    Ask(SlotId, Question),
+    /// Stop what it was asked.
+    Cancel(SlotId),
+    /// Its model is used no more.
+    Release(SlotId),
+    /// Keep the state of what all prompts begin with.
+    SavePrefix(SlotId),
+    /// Count a failure as a crash of what ran so.
+    CountCrash(Box<ModelFile>, LoadProfile),
+    /// Load these files otherwise when they are wanted next.
+    Outdate(Vec<PathBuf>),
+    /// Forget earlier crashes.
+    ForgetCrashes,
+    /// Look at the first of these models that is there.
+    Inspect(Vec<String>),
+    /// Look for an installed model that takes less.
+    FindSmaller { path: PathBuf, bytes: u64 },
+    /// Tell a client how far its request is.
+    Report(Box<Report>),
+    /// Send a client a piece of its answer.
+    Stream(Asker, String),
+    /// The request begins again: what was told of it does not count.
+    Restarted(Asker),
+    /// The end of a request.
+    Reply(Asker, Result<Reply, ErrorInfo>),
+    /// Tell editors that something may be changed.
+    Suggest(SuggestionParams),
+}

@@ -1,0 +1,173 @@
+//! What workers have measured of each model on this machine, so that the next one need not; that
+//! its GPU failed; and for which models something was suggested. It is kept in a file of the
+//! cache: losing it costs a little speed until it is measured again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use localcoder_protocol::{LoadProfile, Measured, MemoryUse};
+use serde::{Deserialize, Serialize};
+
+use crate::ModelFile;
+
+/// Models that are remembered; more than anybody has installed.
+const MODELS_MAX: usize = 32;
+/// It is written at most this often: it changes a little with every answer.
+const KEEP_EVERY_MS: u64 = 30_000;
+/// Another version of the file is not read.
+const VERSION: u32 = 2;
+/// Windows and KV caches for which a model's memory is remembered, over all models.
+const MEMORIES_MAX: usize = 128;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Knowledge {
+    /// Whose processor it was measured on.
+    machine: String,
+    kept: Kept,
+    changed_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+    version: u32,
+    models: BTreeMap<String, Measured>,
+    memories: BTreeMap<String, MemoryUse>,
+    /// Models for which another profile was suggested.
+    suggested: BTreeSet<String>,
+    /// The machine whose GPU failed, and how.
+    gpu_failure: Option<(String, String)>,
+}
+
+impl Knowledge {
+    /// From the text that was kept; none where it can't be read.
+    pub(super) fn new(machine: String, kept: Option<&str>) -> Self {
+        let kept = kept.and_then(|text| serde_json::from_str::<Kept>(text).ok());
+        let mut kept = kept.filter(|kept| kept.version == VERSION).unwrap_or_default();
+        while kept.models.len() > MODELS_MAX {
+            kept.models.pop_first();
+        }
+        while kept.memories.len() > MEMORIES_MAX {
+            kept.memories.pop_first();
+        }
+        Self { machine, kept, changed_ms: None }
+    }
+
+    /// How the GPU of this machine failed, for an earlier host.
+    pub(super) fn gpu_failure(&self) -> Option<String> {
+        let (machine, failure) = self.kept.gpu_failure.clone()?;
+        (machine == self.machine).then_some(failure)
+    }
+
+    /// What is known of a model that is to be loaded into a worker with this engine.
+    pub(super) fn measured(
+        &self,
+        engine: &str,
+        file: &ModelFile,
+        profile: &LoadProfile,
+    ) -> Measured {
+        self.kept.models.get(&self.key(engine, file, profile)).cloned().unwrap_or_default()
+    }
+
+    /// Notes what a worker has measured of a loaded model.
+    pub(super) fn learn(
+        &mut self,
+        now_ms: u64,
+        (engine, file, profile): (&str, &ModelFile, &LoadProfile),
+        measured: Measured,
+    ) {
+        let key = self.key(engine, file, profile);
+        if insert_bounded(&mut self.kept.models, key, measured, MODELS_MAX) {
+            self.changed(now_ms);
+        }
+    }
+
+    /// What a worker has said that a load takes.
+    pub(super) fn memory_of(&self, file: &ModelFile, profile: &LoadProfile) -> Option<MemoryUse> {
+        self.kept.memories.get(&memory_key(file, profile)).copied()
+    }
+
+    /// Notes what a load took.
+    pub(super) fn note_memory(
+        &mut self,
+        now_ms: u64,
+        (file, profile): (&ModelFile, &LoadProfile),
+        memory: MemoryUse,
+    ) {
+        let key = memory_key(file, profile);
+        if insert_bounded(&mut self.kept.memories, key, memory, MEMORIES_MAX) {
+            self.changed(now_ms);
+        }
+    }
+
+    pub(super) fn was_suggested(&self, model: &str) -> bool {
+        self.kept.suggested.contains(model)
+    }
+
+    pub(super) fn mark_suggested(&mut self, now_ms: u64, model: String) {
+        let suggested = &mut self.kept.suggested;
+        suggested.insert(model);
+        if suggested.len() > MODELS_MAX {
+            suggested.pop_first();
+        }
+        self.changed(now_ms);
+    }
+
+    /// Notes how the GPU of this machine failed, or that it counts as good again.
+    pub(super) fn set_gpu_failure(&mut self, now_ms: u64, failure: Option<String>) {
+        self.kept.gpu_failure = failure.map(|failure| (self.machine.clone(), failure));
+        self.changed(now_ms);
+    }
+
+    fn changed(&mut self, now_ms: u64) {
+        self.changed_ms.get_or_insert(now_ms);
+    }
+
+    pub(super) fn deadline_ms(&self) -> Option<u64> {
+        self.changed_ms.map(|changed| changed + KEEP_EVERY_MS)
+    }
+
+    /// What is to be kept, where there is anything new and it is time, or the end.
+    pub(super) fn take_kept(&mut self, now_ms: u64, ends: bool) -> Option<String> {
+        let due = self.deadline_ms()?;
+        if due > now_ms && !ends {
+            return None;
+        }
+        self.changed_ms = None;
+        let kept = Kept { version: VERSION, ..self.kept.clone() };
+        Some(serde_json::to_string_pretty(&kept).expect("plain data is always JSON"))
+    }
+
+    /// The machine, the engine, where it computes, and the file: what a speed depends on.
+    fn key(&self, engine: &str, file: &ModelFile, profile: &LoadProfile) -> String {
+        let written = file.written().map_or(0, |since| since.as_secs());
+        let (path, layers) = (file.path.display(), profile.gpu_layers);
+        format!("{}|{engine}|{layers:?}|{}|{written}|{path}", self.machine, profile.threads)
+    }
+}
+
+/// The file, and all of the profile that memory depends on.
+fn memory_key(file: &ModelFile, profile: &LoadProfile) -> String {
+    let written = file.written().map_or(0, |since| since.as_secs());
+    let LoadProfile { context_tokens, batch_tokens, kv, gpu_layers, .. } = profile;
+    let path = file.path.display();
+    format!("{kv:?}|{context_tokens}|{batch_tokens}|{gpu_layers:?}|{written}|{path}")
+}
+
+/// Sets a value of a map that may have so many, and returns whether that is a change. The first
+/// makes room.
+fn insert_bounded<T: PartialEq>(
+    map: &mut BTreeMap<String, T>,
+    key: String,
+    value: T,
+    most: usize,
+) -> bool {
+    if map.get(&key) == Some(&value) {
+        return false;
+    }
+    if map.len() >= most && !map.contains_key(&key) {
+        map.pop_first();
+    }
+    map.insert(key, value);
+    true
+}

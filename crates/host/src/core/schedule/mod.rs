@@ -1,0 +1,458 @@
+//! Which request has its turn at which model: the queue, the one that is worked on, and all that
+//! decides where a model goes and how it is run. It reads the pool and says what is to be done as
+//! [`Action`]s; what came of them it is told by the host.
+//!
+//! The parts build on one another: this file ends and reports requests, `recover` decides what
+//! follows a failure, `run` works on the request whose turn it is, `plan` gives the turns.
+
+mod action;
+mod fit;
+mod knowledge;
+mod ladder;
+mod placing;
+mod plan;
+mod recover;
+mod residency;
+mod resolutions;
+mod run;
+mod speed;
+mod status;
+mod survey;
+mod ticket;
+mod wanted;
+
+use std::collections::VecDeque;
+
+use localcoder_protocol::{
+    ErrorCode, ErrorInfo, PrepareAnswer, Stage, SurveyParams, UnloadAnswer, WarmAnswer,
+};
+use localcoder_settings::Settings;
+
+use super::errors;
+use super::event::ClientId;
+use super::jobs::Job;
+use super::pool::{PoolView, SlotId};
+use super::random::Random;
+use super::reply::Reply;
+use super::suspect::Suspect;
+use crate::ModelFile;
+pub(super) use action::{Action, Asker, Report};
+use knowledge::Knowledge;
+use ladder::Ladder;
+use residency::Residency;
+use resolutions::Resolutions;
+use speed::Speeds;
+pub(super) use status::ScheduleStatus;
+use survey::Surveys;
+use ticket::Step;
+pub(super) use ticket::Ticket;
+use wanted::Fitting;
+
+/// Requests waiting at once, over all clients.
+pub const QUEUE_MAX: usize = 64;
+
+/// Files without hope that are remembered; the user has others.
+const USELESS_MAX: usize = 16;
+
+/// What the schedule reads and does not own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) now_ms: u64,
+    pub(super) settings: &'a Settings,
+    pub(super) pool: PoolView<'a>,
+    /// Whether the host takes no new work.
+    pub(super) draining: bool,
+    /// Whether anybody is connected.
+    pub(super) has_clients: bool,
+    /// Whether anybody wants to be told what changes.
+    pub(super) is_watched: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    queue: VecDeque<Ticket>,
+    /// What is being computed.
+    active: Option<Ticket>,
+    resolutions: Resolutions,
+    ladder: Ladder,
+    /// Files that could not be loaded and never will be.
+    useless: VecDeque<ModelFile>,
+    /// How the GPU failed, where it did.
+    gpu_failure: Option<String>,
+    /// The last failure, until something works again.
+    failed: Option<ErrorInfo>,
+    /// The model whose last load never ended, until it is asked for.
+    suspect: Option<Suspect>,
+    /// Memory that could be had when a file was looked at last.
+    free_bytes: Option<u64>,
+    residency: Residency,
+    knowledge: Knowledge,
+    speeds: Speeds,
+    surveys: Surveys,
+    seeds: Random,
+    /// Whether anything has changed that could give somebody a turn.
+    changed: bool,
+}
+
+impl Schedule {
+    /// `measurements` and `unfinished_load` as an earlier host has kept them.
+    pub(super) fn new(
+        machine: String,
+        measurements: Option<&str>,
+        unfinished_load: Option<&str>,
+        seed: u64,
+    ) -> Self {
+        let knowledge = Knowledge::new(machine, measurements);
+        Self {
+            queue: VecDeque::new(),
+            active: None,
+            resolutions: Resolutions::default(),
+            ladder: Ladder::default(),
+            useless: VecDeque::new(),
+            gpu_failure: knowledge.gpu_failure(),
+            failed: None,
+            suspect: unfinished_load.and_then(Suspect::read),
+            free_bytes: None,
+            residency: Residency::default(),
+            knowledge,
+            speeds: Speeds::default(),
+            surveys: Surveys::default(),
+            seeds: Random::new(seed),
+            changed: false,
+        }
+    }
+
+    fn fitting<'a>(&'a self, cx: &Context<'a>) -> Fitting<'a> {
+        Fitting {
+            ladder: &self.ladder,
+            knowledge: &self.knowledge,
+            gpu_failed: self.gpu_failure.is_some(),
+            pool: cx.pool,
+        }
+    }
+
+    /// Whether anything is done that nobody has asked for yet.
+    pub(super) fn works_ahead(&self, settings: &Settings) -> bool {
+        self.residency.works_ahead(settings)
+    }
+
+    /// Whether nothing is to be done for anybody.
+    pub(super) fn is_done(&self) -> bool {
+        self.nobody_waits() && self.surveys.is_empty()
+    }
+
+    fn nobody_waits(&self) -> bool {
+        self.active.is_none() && self.queue.is_empty()
+    }
+
+    fn tickets(&self) -> impl Iterator<Item = &Ticket> {
+        self.active.iter().chain(&self.queue)
+    }
+
+    /// When a model is to be unloaded, or something is to be kept.
+    pub(super) fn deadline_ms(&self, settings: &Settings, pool: PoolView<'_>) -> Option<u64> {
+        let unload = self.residency.deadline_ms(settings, pool, |slot| self.wants(slot));
+        unload.into_iter().chain(self.knowledge.deadline_ms()).min()
+    }
+
+    /// Whether a request is on its way to the model of a place.
+    fn wants(&self, slot: SlotId) -> bool {
+        self.tickets().any(|ticket| ticket.slot == Some(slot))
+    }
+
+    /// Something has changed that could give somebody a turn.
+    pub(super) fn touch(&mut self) {
+        self.changed = true;
+    }
+
+    /// What is to be kept for the next host, where it is time, or the end.
+    pub(super) fn take_kept(&mut self, now_ms: u64, ends: bool) -> Option<String> {
+        self.knowledge.take_kept(now_ms, ends)
+    }
+
+    /// Refuses one more where there is no room for it.
+    pub(super) fn check_room(&self) -> Result<(), ErrorInfo> {
+        if self.queue.len() < QUEUE_MAX {
+            return Ok(());
+        }
+        let text = format!("{QUEUE_MAX} requests are waiting already");
+        Err(ErrorInfo::new(ErrorCode::Busy, text).with_hint("wait for them, or cancel some"))
+    }
+
+    /// Refuses a name that the client's own running requests could not be told apart by.
+    pub(super) fn check_request_id(&self, client: ClientId, id: &str) -> Result<(), ErrorInfo> {
+        if id.is_empty() || id.len() > 64 {
+            return Err(ErrorInfo::new(ErrorCode::Protocol, "a `requestId` has 1 to 64 bytes"));
+        }
+        if self.tickets().any(|ticket| ticket.is(client, id)) {
+            let text = format!("the request `{id}` is running already");
+            return Err(ErrorInfo::new(ErrorCode::Protocol, text));
+        }
+        Ok(())
+    }
+
+    /// Takes a request.
+    pub(super) fn queue(&mut self, ticket: Ticket, cx: &Context<'_>, out: &mut Vec<Action>) {
+        self.changed = true;
+        // A model can be loaded beside what is being read; all else wants the processor.
+        if !ticket.job.is_warm() {
+            self.drop_preparation(out);
+        }
+        let waits = self.active.is_some();
+        if waits {
+            ticket.report(Stage::Queued, "Waiting for another request".to_owned(), out);
+        }
+        let only_ahead = ticket.job.is_ahead_of_need();
+        if only_ahead && (waits || !self.queue.is_empty() || !self.works_ahead(cx.settings)) {
+            refuse(ticket, errors::cancelled(), out);
+            return;
+        }
+        self.queue.push_back(ticket);
+    }
+
+    /// Something that the host itself wants done; nobody is answered.
+    fn queue_own(
+        &mut self,
+        references: Vec<String>,
+        job: Job,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        self.queue(Ticket::new(None, references, job, cx.settings.clone()), cx, out);
+    }
+
+    /// Makes way for what is really wanted.
+    fn drop_preparation(&mut self, out: &mut Vec<Action>) {
+        if self.active.as_ref().is_some_and(|ticket| ticket.job.is_ahead_of_need()) {
+            self.fail_active(errors::cancelled(), out);
+        }
+        if let Some(index) = self.queue.iter().position(|it| it.job.is_ahead_of_need()) {
+            self.fail_queued(index, errors::cancelled(), out);
+        }
+    }
+
+    /// Takes a question about which models fit.
+    pub(super) fn survey(
+        &mut self,
+        asker: Asker,
+        params: SurveyParams,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        match self.surveys.begin(asker.clone(), params, cx.settings) {
+            Ok(references) => {
+                let looks = references.into_iter().map(|it| Action::Inspect(vec![it]));
+                out.extend(looks);
+            }
+            Err(error) => out.push(Action::Reply(asker, Err(error))),
+        }
+    }
+
+    /// Ends a request of a client; whether there was one.
+    pub(super) fn cancel(
+        &mut self,
+        client: ClientId,
+        request_id: &str,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        self.changed = true;
+        let is_it = |ticket: &Ticket| ticket.is(client, request_id);
+        let ticket = if self.active.as_ref().is_some_and(is_it) {
+            self.end_active(out)
+        } else {
+            let index = self.queue.iter().position(is_it);
+            index.and_then(|index| self.queue.remove(index))
+        };
+        let asker = ticket.and_then(|ticket| ticket.asker);
+        let found = asker.is_some();
+        out.extend(asker.map(|asker| Action::Reply(asker, Err(errors::cancelled()))));
+        found
+    }
+
+    /// A client is gone: nobody wants what it has asked for.
+    pub(super) fn client_gone(&mut self, client: ClientId, out: &mut Vec<Action>) {
+        self.changed = true;
+        self.queue.retain(|ticket| !ticket.is_of(client));
+        self.surveys.forget_client(client);
+        if self.active.as_ref().is_some_and(|ticket| ticket.is_of(client)) {
+            self.end_active(out);
+        }
+    }
+
+    /// Everything that is on its way ends with this error.
+    pub(super) fn stop(&mut self, error: &ErrorInfo, out: &mut Vec<Action>) {
+        self.changed = true;
+        self.fail_active(error.clone(), out);
+        let waiting = self.queue.drain(..).filter_map(|ticket| ticket.asker);
+        let askers = waiting.chain(self.surveys.take_askers());
+        out.extend(askers.map(|asker| Action::Reply(asker, Err(error.clone()))));
+    }
+
+    pub(super) fn set_power_saving(&mut self, saves: bool) {
+        self.residency.saves_power = saves;
+        self.changed = true;
+    }
+
+    pub(super) fn set_memory_short(&mut self, short: bool) {
+        self.residency.short_of_memory = short;
+        self.changed = true;
+    }
+
+    /// Somebody wants the memory or the file of a model.
+    pub(super) fn unload(
+        &mut self,
+        model: &str,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) -> UnloadAnswer {
+        let is_it =
+            |file: &ModelFile| file.info.reference == model || file.path.as_os_str() == model;
+        let found: Vec<_> = cx
+            .pool
+            .engines()
+            .filter(|(_, engine)| engine.loaded().is_some_and(|loaded| is_it(&loaded.file)))
+            .collect();
+        let unused = |slot: SlotId| residency::is_unused(cx.pool.engine(slot)) && !self.wants(slot);
+        let unloaded = found.iter().all(|(slot, _)| unused(*slot));
+        if unloaded {
+            for (slot, _) in found {
+                self.unload_slot(slot, out);
+            }
+        }
+        UnloadAnswer { unloaded }
+    }
+
+    fn unload_slot(&mut self, slot: SlotId, out: &mut Vec<Action>) {
+        for ticket in self.queue.iter_mut().filter(|ticket| ticket.slot == Some(slot)) {
+            ticket.slot = None;
+        }
+        self.changed = true;
+        out.push(Action::Unload(slot));
+    }
+
+    /// The machine was asleep: what was at hand may not be any more.
+    pub(super) fn woke(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
+        if !self.works_ahead(cx.settings) || !cx.has_clients {
+            return;
+        }
+        let loaded = cx.pool.engines().filter(|(_, engine)| engine.loaded().is_some());
+        if let Some((slot, _)) = loaded.max_by_key(|(_, engine)| engine.used_ms()) {
+            self.keep_warm(slot, cx, out);
+        }
+    }
+
+    /// A model that somebody is about to use is made quick.
+    fn keep_warm(&mut self, slot: SlotId, cx: &Context<'_>, out: &mut Vec<Action>) {
+        let Some(loaded) = cx.pool.engine(slot).loaded() else { return };
+        if self.nobody_waits() {
+            let references = vec![loaded.file.info.reference.clone()];
+            self.queue_own(references, Job::keep_warm(), cx, out);
+        }
+    }
+
+    /// The settings have changed. What was lowered or left alone before is tried again where models
+    /// run otherwise now, and the model that is wanted is loaded while the other still answers,
+    /// where one was loaded at all.
+    pub(super) fn settings_changed(
+        &mut self,
+        before: &Settings,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        self.changed = true;
+        let now = cx.settings;
+        if before.acceleration != now.acceleration && self.gpu_failure.take().is_some() {
+            self.knowledge.set_gpu_failure(cx.now_ms, None);
+        }
+        if before == now {
+            return;
+        }
+        if runs_otherwise(before, now) {
+            out.push(Action::Outdate(self.ladder.forget()));
+            out.push(Action::ForgetCrashes);
+        }
+        let uses = |(_, engine): (SlotId, &super::pool::Engine)| {
+            engine.loaded().is_some() || engine.loading().is_some()
+        };
+        if cx.pool.engines().any(uses) && !cx.draining {
+            self.queue_own(now.code_models(), Job::Warm, cx, out);
+        }
+    }
+
+    /// What is free has changed: whoever still waits for a place looks at it again.
+    fn look_again(&mut self) {
+        self.changed = true;
+        // Whose file is being looked at will see what is free then.
+        let known = |ticket: &&mut Ticket| ticket.step == Step::Placing && !ticket.unverified;
+        for ticket in self.queue.iter_mut().filter(known) {
+            ticket.step = Step::Queued;
+        }
+    }
+
+    /// No request is worked on any more; what it worked with was used until now. Whatever its
+    /// worker still computes for it is stopped.
+    fn end_active(&mut self, out: &mut Vec<Action>) -> Option<Ticket> {
+        let ticket = self.active.take()?;
+        self.changed = true;
+        if let Some(slot) = ticket.slot {
+            out.push(Action::Cancel(slot));
+            out.push(Action::Release(slot));
+        }
+        Some(ticket)
+    }
+
+    fn fail_active(&mut self, error: ErrorInfo, out: &mut Vec<Action>) {
+        if let Some(ticket) = self.end_active(out) {
+            refuse(ticket, error, out);
+        }
+    }
+
+    /// A request that did not come to its model ends.
+    fn fail_queued(&mut self, index: usize, error: ErrorInfo, out: &mut Vec<Action>) {
+        self.changed = true;
+        if let Some(ticket) = self.queue.remove(index) {
+            refuse(ticket, error, out);
+        }
+    }
+
+    /// All that wait and are meant end.
+    fn fail_waiting(
+        &mut self,
+        is_meant: impl Fn(&Ticket) -> bool,
+        error: &ErrorInfo,
+        out: &mut Vec<Action>,
+    ) {
+        while let Some(index) = self.queue.iter().position(&is_meant) {
+            self.fail_queued(index, error.clone(), out);
+        }
+    }
+
+    /// A request for a model to be loaded ends.
+    fn end_warm(&mut self, index: usize, loaded: bool, out: &mut Vec<Action>) {
+        self.changed = true;
+        let asker = self.queue.remove(index).and_then(|ticket| ticket.asker);
+        let reply = Ok(Reply::Warm(WarmAnswer { loaded }));
+        out.extend(asker.map(|asker| Action::Reply(asker, reply)));
+    }
+}
+
+/// A request ends without an answer. One that was only made ahead says so and is no error.
+fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
+    let Some(asker) = ticket.asker else { return };
+    let result = match ticket.job {
+        Job::Prepare(_) => Ok(Reply::Prepare(PrepareAnswer { prepared: false })),
+        _ => Err(error),
+    };
+    out.push(Action::Reply(asker, result));
+}
+
+/// Whether models are chosen, or run, in another way than before.
+fn runs_otherwise(before: &Settings, now: &Settings) -> bool {
+    let of = |it: &Settings| {
+        let models = (it.code_models(), it.general_models());
+        let run = (it.mode, it.acceleration, it.context_tokens, it.context_tokens_most);
+        (it.profile.name.clone(), models, run)
+    };
+    of(before) != of(now)
+}

@@ -1,0 +1,491 @@
+//! Who has a turn: requests on their way to a model. Its file is checked, a place is found for it,
+//! it is loaded; the first whose model is ready and that nobody is before is worked on.
+//!
+//! A request that waits for a load lets others pass whose model is loaded, but not into a place
+//! that it waits for: so nobody waits for ever.
+
+use localcoder_protocol::{ErrorCode, ErrorInfo, LoadProfile, Stage};
+
+use super::action::Action;
+use super::placing::{Held, Place, place};
+use super::ticket::{Step, Ticket};
+use super::wanted::{Standing, Wanted, refusal_of_large};
+use super::{Context, Schedule, errors, fit, residency};
+use crate::ModelFile;
+use crate::core::pool::{Load, Phase, PoolView, SLOTS, SlotId};
+use crate::core::reply::Reply;
+use crate::core::suspect::Suspect;
+
+/// What is free now is another number after this long.
+const LOOK_AGAIN_MS: u64 = 1_000;
+
+/// What requests further in front want with the places.
+#[derive(Debug, Default, Clone, Copy)]
+struct InFront {
+    /// A place that one waits for, to load its model there: nobody else may take it.
+    claimed: [bool; SLOTS],
+    /// A place whose model one waits to use: nobody may unload it.
+    used: [bool; SLOTS],
+}
+
+/// Whether something was decided, after which the pool is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Waits,
+    Decided,
+}
+
+impl Schedule {
+    /// Decides one thing, where there is anything to be decided; whether there was. To be asked
+    /// again after what it wanted was done, for that may have made room for others.
+    pub(in crate::core) fn plan(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) -> bool {
+        if !std::mem::take(&mut self.changed) {
+            return false;
+        }
+        self.inspect_queued(cx, out);
+        let mut in_front = InFront::default();
+        let mut index = 0;
+        while index < self.queue.len() {
+            if self.consider(index, &mut in_front, cx, out) == Turn::Decided {
+                self.changed = true;
+                return true;
+            }
+            index += 1;
+        }
+        let wants = |slot| self.wants(slot);
+        let unneeded = self.residency.unneeded(cx.now_ms, cx.settings, cx.pool, wants);
+        let Some((slot, why)) = unneeded else { return false };
+        self.unload_slot(slot, out);
+        self.residency.unloaded = Some(why);
+        true
+    }
+
+    /// Has the files looked at of those that have just come. One whose model is loaded goes on with
+    /// it meanwhile.
+    fn inspect_queued(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
+        let mut wanted: Vec<Vec<String>> = Vec::new();
+        for index in 0..self.queue.len() {
+            if self.queue[index].step != Step::Queued {
+                continue;
+            }
+            let trusted = self.trusted(index, cx);
+            let ticket = &mut self.queue[index];
+            ticket.unverified = trusted.is_some();
+            ticket.step = if trusted.is_some() { Step::Placing } else { Step::Inspecting };
+            ticket.inspected_ms = None;
+            ticket.file = trusted.or(ticket.file.take());
+            if !wanted.contains(&ticket.references) {
+                wanted.push(ticket.references.clone());
+            }
+        }
+        out.extend(wanted.into_iter().map(Action::Inspect));
+    }
+
+    /// The loaded model that a request means, as far as is known. A request for a model to be loaded
+    /// waits for the file to be looked at: it is how a change of it comes to be noticed.
+    fn trusted(&mut self, index: usize, cx: &Context<'_>) -> Option<ModelFile> {
+        let ticket = &mut self.queue[index];
+        if ticket.job.is_warm() {
+            return None;
+        }
+        let mut file = self.resolutions.of(&ticket.references)?;
+        if let Some(instead) = self.ladder.instead_of(&file.path).filter(|_| !ticket.named) {
+            ticket.references.insert(0, instead.to_owned());
+            file = self.resolutions.of(&ticket.references)?;
+        }
+        let (file, settings) = (file.clone(), ticket.settings.clone());
+        let fitting = self.fitting(cx);
+        let standing = fitting.standing(&fitting.wanted(file.clone(), &settings));
+        matches!(standing, Standing::Ready(_)).then_some(file)
+    }
+
+    /// A file was looked at.
+    pub(in crate::core) fn model_inspected(
+        &mut self,
+        references: &[String],
+        result: &Result<ModelFile, ErrorInfo>,
+        free_bytes: Option<u64>,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        self.changed = true;
+        self.free_bytes = free_bytes;
+        self.resolutions.set(references, result.as_ref().ok());
+        for survey in self.surveys.inspected(references, result, free_bytes) {
+            let (asker, answer) = survey.answer(cx.settings, self.fitting(cx));
+            out.push(Action::Reply(asker, Ok(Reply::Survey(answer))));
+        }
+        if let Some(suggested) = self.speeds.suggest(references, result) {
+            self.knowledge.mark_suggested(cx.now_ms, suggested.model);
+            out.push(Action::Suggest(suggested.params));
+        }
+        match result {
+            Ok(file) => self.ladder.found(file, references),
+            Err(error) => {
+                self.ladder.lost(references);
+                self.doubt(references, error);
+            }
+        }
+        self.verify_active(references, result, cx, out);
+        let mut index = 0;
+        while index < self.queue.len() {
+            let ticket = &self.queue[index];
+            let looks = ticket.step == Step::Inspecting || ticket.unverified;
+            if looks && ticket.references == references {
+                match result {
+                    Ok(file) => self.file_found(index, file, free_bytes, cx),
+                    Err(error) => {
+                        self.note_missing(references, index, error, cx);
+                        self.fail_queued(index, error.clone(), out);
+                        continue;
+                    }
+                }
+            }
+            index += 1;
+        }
+    }
+
+    fn file_found(
+        &mut self,
+        index: usize,
+        file: &ModelFile,
+        free_bytes: Option<u64>,
+        cx: &Context<'_>,
+    ) {
+        let ticket = &mut self.queue[index];
+        ticket.unverified = false;
+        match self.ladder.instead_of(&file.path).filter(|_| !ticket.named) {
+            Some(instead) => {
+                // It takes its place, if it is still there.
+                ticket.references.insert(0, instead.to_owned());
+                ticket.step = Step::Queued;
+            }
+            None => {
+                ticket.file = Some(file.clone());
+                ticket.free_bytes = free_bytes;
+                ticket.inspected_ms = Some(cx.now_ms);
+                ticket.step = Step::Placing;
+            }
+        }
+    }
+
+    fn note_missing(
+        &mut self,
+        references: &[String],
+        index: usize,
+        error: &ErrorInfo,
+        cx: &Context<'_>,
+    ) {
+        let only_ahead = self.queue[index].job.is_ahead_of_need();
+        if references == cx.settings.code_models() && !only_ahead {
+            self.failed = Some(error.clone());
+        }
+    }
+
+    /// The file of the request that is worked on was taken on trust and is not what it was thought
+    /// to be: it begins again with the right one, unless a part of its answer was shown.
+    fn verify_active(
+        &mut self,
+        references: &[String],
+        result: &Result<ModelFile, ErrorInfo>,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let unverified = |it: &&mut Ticket| it.unverified && it.references == references;
+        let Some(ticket) = self.active.as_mut().filter(unverified) else { return };
+        ticket.unverified = false;
+        let replaced = |file: &ModelFile| {
+            !ticket.is_for(file) || (!ticket.named && self.ladder.instead_of(&file.path).is_some())
+        };
+        let stays = ticket.job.has_shown() || result.as_ref().is_ok_and(|file| !replaced(file));
+        if stays {
+            return;
+        }
+        if let Err(error) = result {
+            if references == cx.settings.code_models() && ticket.is_wanted() {
+                self.failed = Some(error.clone());
+            }
+            self.fail_active(error.clone(), out);
+        } else if ticket.job.is_ahead_of_need() {
+            self.fail_active(errors::cancelled(), out);
+        } else if let Some(ticket) = self.end_active(out) {
+            out.extend(ticket.asker.clone().map(Action::Restarted));
+            self.queue.push_front(ticket.afresh());
+        }
+    }
+
+    /// A file can't be used: those who have found it good before look again.
+    fn doubt(&mut self, references: &[String], error: &ErrorInfo) {
+        if error.code == ErrorCode::NoModel {
+            return;
+        }
+        let found = |ticket: &Ticket| {
+            ticket.file.as_ref().is_some_and(|file| references.contains(&file.info.reference))
+        };
+        let waiting = self.queue.iter_mut().filter(|ticket| ticket.step == Step::Placing);
+        for ticket in waiting.filter(|ticket| found(ticket) && !ticket.unverified) {
+            ticket.step = Step::Queued;
+        }
+    }
+
+    fn consider(
+        &mut self,
+        index: usize,
+        in_front: &mut InFront,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) -> Turn {
+        let ticket = &self.queue[index];
+        let (Step::Placing, Some(file)) = (ticket.step, ticket.file.clone()) else {
+            return Turn::Waits;
+        };
+        let fitting = self.fitting(cx);
+        let wanted = fitting.wanted(file, &ticket.settings);
+        match fitting.standing(&wanted) {
+            Standing::Ready(slot) => self.model_is_ready(index, slot, in_front, cx, out),
+            Standing::Coming(slot, fraction) => {
+                let ticket = &mut self.queue[index];
+                if ticket.slot.replace(slot) != Some(slot) {
+                    let message = format!("Loading {}", wanted.file.info.name);
+                    ticket.report_fraction(Stage::Loading, Some(fraction), message, true, out);
+                }
+                Turn::Waits
+            }
+            Standing::Elsewhere if ticket.job.is_ahead_of_need() => {
+                self.fail_queued(index, errors::cancelled(), out);
+                Turn::Decided
+            }
+            Standing::Elsewhere if ticket.unverified => {
+                // Its model is gone meanwhile. The file is being looked at already, and answers
+                // that overtake one another would have requests take places from each other.
+                let ticket = &mut self.queue[index];
+                (ticket.step, ticket.unverified) = (Step::Inspecting, false);
+                Turn::Waits
+            }
+            Standing::Elsewhere if is_too_old(ticket, cx.now_ms) => {
+                let ticket = &mut self.queue[index];
+                ticket.step = Step::Queued;
+                self.inspect_queued(cx, out);
+                Turn::Waits
+            }
+            Standing::Elsewhere => self.find_place(index, &wanted, in_front, cx, out),
+        }
+    }
+
+    fn model_is_ready(
+        &mut self,
+        index: usize,
+        slot: SlotId,
+        in_front: &mut InFront,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) -> Turn {
+        let ticket = &mut self.queue[index];
+        ticket.slot = Some(slot);
+        let engine = cx.pool.engine(slot);
+        if ticket.job.is_warm() {
+            let ahead = ticket.ahead;
+            self.end_warm(index, true, out);
+            if ahead && residency::is_cold(engine, cx.now_ms) && self.works_ahead(cx.settings) {
+                self.keep_warm(slot, cx, out);
+            }
+            return Turn::Decided;
+        }
+        if self.active.is_some() || in_front.claimed[slot] || engine.settles() {
+            in_front.used[slot] = true;
+            return Turn::Waits;
+        }
+        self.active = self.queue.remove(index);
+        self.begin(cx, out);
+        Turn::Decided
+    }
+
+    fn find_place(
+        &mut self,
+        index: usize,
+        wanted: &Wanted,
+        in_front: &mut InFront,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) -> Turn {
+        let ticket = &mut self.queue[index];
+        ticket.slot = None;
+        let (ahead, own) = (ticket.ahead, ticket.asker.is_none());
+        let (free_bytes, settings, named) =
+            (ticket.free_bytes, ticket.settings.clone(), ticket.named);
+        let file = &wanted.file;
+        if let Some(error) = refusal_of_large(file, &settings) {
+            self.fail_queued(index, error, out);
+            return Turn::Decided;
+        }
+        if self.is_suspect(file, ahead) || (own && self.useless.contains(file)) {
+            self.end_warm(index, false, out);
+            return Turn::Decided;
+        }
+        let mut profiles = wanted.profiles();
+        // Each round lowers something, of which there is little.
+        loop {
+            if self.ladder.is_looking(&file.path) {
+                return Turn::Waits;
+            }
+            let needed = self.fitting(cx).needed(file, &profiles);
+            let held = self.held(in_front, cx.pool);
+            match place(&needed, free_bytes, &held, slot_of_file(file, cx.pool)) {
+                Place::Here { slot, window } => {
+                    let profile = profiles[window];
+                    return self.load_into(index, slot, (file, profile), cx, out);
+                }
+                Place::After(slots) => {
+                    for slot in slots {
+                        self.unload_slot(slot, out);
+                    }
+                    return Turn::Decided;
+                }
+                Place::Wait(slots) => return self.wait_for(&slots, in_front, out),
+                Place::NoRoom(free) => {
+                    let last = profiles.len() - 1;
+                    let profile = profiles[last];
+                    let error = fit::too_large(file, &profile, needed[last], free);
+                    let (ran, wants) = ((file, &profile), (&*settings, named));
+                    if !self.lower(ran, wants, &error, cx, out) {
+                        let error = self.ladder.out_of_steps(file, error);
+                        self.failed = Some(error.clone());
+                        self.fail_queued(index, error, out);
+                        return Turn::Decided;
+                    }
+                    profiles = self.fitting(cx).wanted(file.clone(), &settings).profiles();
+                }
+            }
+        }
+    }
+
+    /// These places are to be had later, and are given to nobody else until then.
+    fn wait_for(
+        &mut self,
+        slots: &[SlotId],
+        in_front: &mut InFront,
+        out: &mut Vec<Action>,
+    ) -> Turn {
+        for slot in slots {
+            in_front.claimed[*slot] = true;
+        }
+        let reads_ahead = |ticket: &Ticket| {
+            ticket.job.is_ahead_of_need() && ticket.slot.is_some_and(|slot| slots.contains(&slot))
+        };
+        if self.active.as_ref().is_some_and(reads_ahead) {
+            self.fail_active(errors::cancelled(), out);
+            return Turn::Decided;
+        }
+        Turn::Waits
+    }
+
+    /// What is in each place, for one that is behind others.
+    fn held(&self, in_front: &InFront, pool: PoolView<'_>) -> [Held; SLOTS] {
+        std::array::from_fn(|slot| match self.held_in(slot, pool) {
+            _ if in_front.claimed[slot] => Held::Moving,
+            Held::Model { bytes, mapped_bytes, used_ms, .. } if in_front.used[slot] => {
+                Held::Model { bytes, mapped_bytes, used_ms, idle: false }
+            }
+            held => held,
+        })
+    }
+
+    fn held_in(&self, slot: SlotId, pool: PoolView<'_>) -> Held {
+        let engine = pool.engine(slot);
+        let works = self.active.as_ref().is_some_and(|ticket| ticket.slot == Some(slot));
+        match engine.loaded() {
+            _ if engine.loading().is_some() || engine.phase() == Phase::Stopping => Held::Moving,
+            None if engine.is_unloading() => Held::Moving,
+            None => Held::Nothing,
+            Some(loaded) => Held::Model {
+                bytes: loaded.memory.total_bytes(),
+                mapped_bytes: loaded.memory.weights_bytes,
+                used_ms: engine.used_ms(),
+                idle: engine.is_idle() && !works,
+            },
+        }
+    }
+
+    /// Whether a model is not loaded ahead because its last load never ended. One that is asked
+    /// for is loaded, and no suspect any more.
+    fn is_suspect(&mut self, file: &ModelFile, ahead: bool) -> bool {
+        let is_it = self.suspect.as_ref().is_some_and(|suspect| *suspect == Suspect::of(file));
+        if is_it && !ahead {
+            self.suspect = None;
+        }
+        is_it && ahead
+    }
+
+    /// Loads a model into an empty place; where none of the workers runs, one is started first.
+    fn load_into(
+        &mut self,
+        index: usize,
+        slot: SlotId,
+        (file, profile): (&ModelFile, LoadProfile),
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) -> Turn {
+        if let Some(until) = cx.pool.left_alone_until(file, &profile) {
+            let error = errors::left_alone(&file.info.name, until - cx.now_ms);
+            self.fail_queued(index, error, out);
+            return Turn::Decided;
+        }
+        let slot = self.running_instead_of(slot, cx.pool);
+        let ticket = &mut self.queue[index];
+        ticket.slot = Some(slot);
+        let engine = cx.pool.engine(slot);
+        match engine.phase() {
+            Phase::Dead if !engine.restarts_soon() => {
+                ticket.report(Stage::Loading, "Starting the engine".to_owned(), out);
+                out.push(Action::Start(slot));
+                Turn::Decided
+            }
+            // Which devices there are decides what a failure means.
+            Phase::Empty if !engine.awaits_devices() => {
+                let build = engine.worker().map_or("", |(_, llama_build)| llama_build);
+                let measured = self.knowledge.measured(build, file, &profile);
+                let message = format!("Loading {}", file.info.name);
+                ticket.report_fraction(Stage::Loading, Some(0.0), message, false, out);
+                let load = Load { slot, file: file.clone(), profile, measured };
+                out.push(Action::Load(Box::new(load)));
+                Turn::Decided
+            }
+            _ => Turn::Waits,
+        }
+    }
+
+    /// An empty place whose worker runs, where this one's does not.
+    fn running_instead_of(&self, slot: SlotId, pool: PoolView<'_>) -> SlotId {
+        let runs = |slot: SlotId| pool.engine(slot).phase() == Phase::Empty;
+        if runs(slot) {
+            return slot;
+        }
+        let other = (0..SLOTS).find(|it| runs(*it) && self.held_in(*it, pool) == Held::Nothing);
+        other.unwrap_or(slot)
+    }
+
+    /// How far a load is, for those who wait for it.
+    pub(in crate::core) fn load_progress(
+        &self,
+        slot: SlotId,
+        fraction: f32,
+        out: &mut Vec<Action>,
+    ) {
+        for ticket in self.queue.iter().filter(|ticket| ticket.slot == Some(slot)) {
+            let Some(file) = &ticket.file else { continue };
+            let message = format!("Loading {}", file.info.name);
+            ticket.report_fraction(Stage::Loading, Some(fraction), message, true, out);
+        }
+    }
+}
+
+fn is_too_old(ticket: &Ticket, now_ms: u64) -> bool {
+    ticket.inspected_ms.is_none_or(|at| now_ms > at + LOOK_AGAIN_MS)
+}
+
+fn slot_of_file(file: &ModelFile, pool: PoolView<'_>) -> Option<SlotId> {
+    let holds = |path: &ModelFile| path.path == file.path;
+    let mut engines = pool.engines();
+    let found = engines.find(|(_, engine)| engine.loaded().is_some_and(|it| holds(&it.file)));
+    found.map(|(slot, _)| slot)
+}

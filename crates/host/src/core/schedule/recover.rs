@@ -1,0 +1,311 @@
+//! What follows when something fails: another worker, less memory, the CPU, a smaller model, or
+//! the end for those who wait.
+
+use std::path::Path;
+
+use localcoder_protocol::{ErrorCode, ErrorInfo, LoadProfile, MemoryUse, Stage};
+use localcoder_settings::Settings;
+
+use super::action::Action;
+use super::ladder::{Lack, Sought, StepDown};
+use super::ticket::{Step, Ticket};
+use super::{Context, Schedule, USELESS_MAX};
+use crate::ModelFile;
+use crate::core::errors::Doing;
+use crate::core::jobs::Job;
+use crate::core::pool::{Died, Loading, SlotId};
+
+/// A crash while answering may have other reasons than the GPU; so many within the watch's window
+/// have not.
+const GPU_CRASHES_MAX: usize = 2;
+
+impl Schedule {
+    /// A worker could not be started, or can't be used.
+    pub(in crate::core) fn start_failed(
+        &mut self,
+        slot: SlotId,
+        error: &ErrorInfo,
+        out: &mut Vec<Action>,
+    ) {
+        self.changed = true;
+        self.failed = Some(error.clone());
+        self.fail_waiting(|ticket| ticket.slot == Some(slot), error, out);
+    }
+
+    /// A model is loaded.
+    pub(in crate::core) fn loaded(
+        &mut self,
+        (file, profile): (&ModelFile, &LoadProfile),
+        memory: MemoryUse,
+        cx: &Context<'_>,
+    ) {
+        self.failed = None;
+        self.residency.unloaded = None;
+        self.knowledge.note_memory(cx.now_ms, (file, profile), memory);
+        self.speeds.forget(file);
+        // Less is free now than those who wait have seen.
+        self.look_again();
+    }
+
+    /// What is free now is another number than before.
+    pub(in crate::core) fn unloaded(&mut self) {
+        self.look_again();
+    }
+
+    /// A model could not be loaded.
+    pub(in crate::core) fn load_failed(
+        &mut self,
+        slot: SlotId,
+        loading: &Loading,
+        error: ErrorInfo,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let file = &loading.file;
+        if self.load_falls_back_to_cpu(&loading.profile, &error, cx)
+            || self.loads_with_less(slot, loading, &error, cx, out)
+        {
+            self.look_again();
+            return;
+        }
+        self.changed = true;
+        let error = match error.code {
+            ErrorCode::OutOfMemory => self.ladder.out_of_steps(file, error),
+            _ => error,
+        };
+        self.failed = Some(error.clone());
+        self.fail_waiting(|ticket| ticket.slot == Some(slot), &error, out);
+        if matches!(error.code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported) {
+            self.ladder.lost(std::slice::from_ref(&file.info.reference));
+            // All who wait for it are told, wherever it would have gone.
+            self.fail_waiting(|ticket| ticket.is_for(file), &error, out);
+            self.useless.push_back(file.clone());
+            if self.useless.len() > USELESS_MAX {
+                self.useless.pop_front();
+            }
+        }
+    }
+
+    /// A worker has ended.
+    pub(in crate::core) fn died(
+        &mut self,
+        slot: SlotId,
+        died: Died,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let Died { doing, lost, loading, error, restarts, recent_crashes } = died;
+        self.failed = Some(error.clone());
+        // With less, or elsewhere, it may go well at once.
+        let other_way = match (&loading, &lost) {
+            _ if !restarts => false,
+            (Some(loading), _) => {
+                self.loads_with_less(slot, loading, &error, cx, out)
+                    || self.crash_falls_back(doing, recent_crashes, &loading.profile, &error, cx)
+            }
+            (None, Some((file, profile))) => {
+                self.answers_with_less(&error, file, profile, cx, out)
+                    || self.crash_falls_back(doing, recent_crashes, profile, &error, cx)
+            }
+            (None, None) => false,
+        };
+        if self.active.as_ref().is_some_and(|ticket| ticket.slot == Some(slot)) {
+            let tells = "The engine ended; asking a new one";
+            if !(restarts && self.begin_again(tells, out)) {
+                self.fail_active(error.clone(), out);
+            }
+        }
+        match doing {
+            Doing::Loading if other_way => {}
+            Doing::Starting | Doing::Loading if restarts => {
+                self.wait_once_more(slot, &error, out);
+            }
+            _ => self.fail_waiting(|ticket| ticket.slot == Some(slot), &error, out),
+        }
+        let comes_back = restarts && self.nobody_waits() && !cx.draining;
+        if let Some((file, _)) = lost.filter(|_| comes_back) {
+            // The window should say "ready" again without being asked.
+            self.queue_own(vec![file.info.reference], Job::Warm, cx, out);
+        }
+        // Others may want the memory.
+        self.look_again();
+    }
+
+    /// Those who wait for a model that did not come wait for the next worker, once.
+    fn wait_once_more(&mut self, slot: SlotId, error: &ErrorInfo, out: &mut Vec<Action>) {
+        let waits = |ticket: &Ticket| ticket.slot == Some(slot);
+        self.fail_waiting(|ticket| waits(ticket) && !ticket.may_begin_again(), error, out);
+        while let Some(index) = self.queue.iter().position(waits) {
+            let Some(ticket) = self.queue.remove(index) else { return };
+            let ticket = restart(ticket, "The engine ended; starting it anew", out);
+            self.queue.insert(index, ticket);
+        }
+    }
+
+    /// The request that is worked on begins again, once and only where nothing of an answer was
+    /// shown; whether it does.
+    pub(super) fn begin_again(&mut self, tells: &str, out: &mut Vec<Action>) -> bool {
+        let Some(ticket) = self.active.take_if(|ticket| ticket.may_begin_again()) else {
+            return false;
+        };
+        let ticket = restart(ticket, tells, out);
+        self.queue.push_front(ticket);
+        true
+    }
+
+    /// Whether a load that failed is tried again on the CPU.
+    fn load_falls_back_to_cpu(
+        &mut self,
+        profile: &LoadProfile,
+        error: &ErrorInfo,
+        cx: &Context<'_>,
+    ) -> bool {
+        // A bad file is as bad on a CPU, and want of memory has a ladder of its own.
+        if error.code != ErrorCode::ModelLoadFailed || cx.pool.gpu_of(profile).is_none() {
+            return false;
+        }
+        self.gpu_failed(error, cx);
+        true
+    }
+
+    /// The same for a worker that has ended, or a GPU that wrote nonsense.
+    pub(super) fn crash_falls_back(
+        &mut self,
+        doing: Doing,
+        recent_crashes: usize,
+        profile: &LoadProfile,
+        error: &ErrorInfo,
+        cx: &Context<'_>,
+    ) -> bool {
+        let often = recent_crashes >= GPU_CRASHES_MAX;
+        let may_help = doing == Doing::Loading || (doing == Doing::Answering && often);
+        if !may_help || cx.pool.gpu_of(profile).is_none() {
+            return false;
+        }
+        self.gpu_failed(error, cx);
+        true
+    }
+
+    /// The CPU takes its place: once, visibly, and until the user says otherwise by changing
+    /// `localcoder.acceleration`, also for the next host.
+    fn gpu_failed(&mut self, error: &ErrorInfo, cx: &Context<'_>) {
+        self.gpu_failure = Some(error.to_string());
+        self.failed = None;
+        self.knowledge.set_gpu_failure(cx.now_ms, self.gpu_failure.clone());
+        self.look_again();
+    }
+
+    /// Whether a load that failed is tried again with less.
+    fn loads_with_less(
+        &mut self,
+        slot: SlotId,
+        loading: &Loading,
+        error: &ErrorInfo,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let Loading { file, profile, .. } = loading;
+        if error.code == ErrorCode::ModelLoadFailed {
+            return self.ladder.takes_back_kv(file, profile);
+        }
+        let waits = self.queue.iter().find(|ticket| ticket.slot == Some(slot));
+        let Some(ticket) = waits.filter(|_| error.code == ErrorCode::OutOfMemory) else {
+            return false;
+        };
+        let (settings, named) = (ticket.settings.clone(), ticket.named);
+        self.lower((file, profile), (&settings, named), error, cx, out)
+    }
+
+    /// The same for an answer: the model is loaded with less before the next one.
+    pub(super) fn answers_with_less(
+        &mut self,
+        error: &ErrorInfo,
+        file: &ModelFile,
+        profile: &LoadProfile,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let active = self.active.as_ref().filter(|_| error.code == ErrorCode::OutOfMemory);
+        let Some(ticket) = active else { return false };
+        let (settings, named) = (ticket.settings.clone(), ticket.named);
+        self.lower((file, profile), (&settings, named), error, cx, out)
+    }
+
+    /// Lowers one thing more for a model for which memory did not suffice; whether there was one.
+    pub(super) fn lower(
+        &mut self,
+        (file, profile): (&ModelFile, &LoadProfile),
+        (settings, named): (&Settings, bool),
+        error: &ErrorInfo,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let on_gpu = cx.pool.gpu_of(profile).is_some();
+        let (profile, free_bytes) = (*profile, self.free_bytes);
+        let lack = Lack { file, profile, on_gpu, settings, named, free_bytes, error };
+        match self.ladder.step_down(&lack) {
+            StepDown::Nothing => return false,
+            StepDown::Looking => {}
+            StepDown::Seek { path, bytes } => out.push(Action::FindSmaller { path, bytes }),
+            StepDown::Lowered { how } => self.tell_lowered(&file.path, &how, out),
+        }
+        true
+    }
+
+    /// A smaller model was looked for.
+    pub(in crate::core) fn smaller_found(
+        &mut self,
+        path: &Path,
+        found: Option<ModelFile>,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let found = found.filter(|found| !self.useless.contains(found));
+        match self.ladder.smaller_found(path, found.as_ref()) {
+            Sought::Unasked => return,
+            Sought::Found { how } => self.tell_lowered(path, &how, out),
+            Sought::NoneSmaller(error) => self.none_is_smaller(path, &error, cx, out),
+        }
+        self.look_again();
+    }
+
+    /// There is one step fewer: the next, or the end for all who wait for it.
+    fn none_is_smaller(
+        &mut self,
+        path: &Path,
+        error: &ErrorInfo,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let waits = |ticket: &Ticket| ticket.file.as_ref().is_some_and(|file| file.path == path);
+        let Some(ticket) = self.queue.iter().find(|ticket| waits(ticket)) else { return };
+        let (Some(file), settings) = (ticket.file.clone(), ticket.settings.clone()) else { return };
+        let named = ticket.named;
+        let profile = self.fitting(cx).wanted(file.clone(), &settings).profile;
+        if self.lower((&file, &profile), (&settings, named), error, cx, out) {
+            return;
+        }
+        let error = self.ladder.out_of_steps(&file, error.clone());
+        self.failed = Some(error.clone());
+        self.fail_waiting(waits, &error, out);
+    }
+
+    fn tell_lowered(&self, path: &Path, how: &str, out: &mut Vec<Action>) {
+        let waits = |ticket: &&Ticket| {
+            let file = ticket.file.as_ref();
+            ticket.step != Step::Queued && file.is_some_and(|file| file.path == path)
+        };
+        for ticket in self.queue.iter().filter(waits) {
+            let message = format!("Not enough memory; trying again, and {how}");
+            ticket.report(Stage::Retrying, message, out);
+        }
+    }
+}
+
+/// The same from the beginning, and its client is told why.
+fn restart(ticket: Ticket, tells: &str, out: &mut Vec<Action>) -> Ticket {
+    let ticket = ticket.again();
+    out.extend(ticket.asker.clone().map(Action::Restarted));
+    ticket.report(Stage::Retrying, tells.to_owned(), out);
+    ticket
+}

@@ -1,0 +1,30 @@
+//! What references were found to mean when they were looked at last. A request for a model that is
+//! loaded goes on with it at once, and its file is looked at meanwhile.
+
+use std::collections::BTreeMap;
+
+use crate::ModelFile;
+
+/// Lists of references that are remembered; a user has a few.
+const RESOLUTIONS_MAX: usize = 16;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Resolutions(BTreeMap<Vec<String>, ModelFile>);
+
+impl Resolutions {
+    pub(super) fn of(&self, references: &[String]) -> Option<&ModelFile> {
+        self.0.get(references)
+    }
+
+    pub(super) fn set(&mut self, references: &[String], file: Option<&ModelFile>) {
+        let Some(file) = file else {
+            self.0.remove(references);
+            return;
+        };
+        if self.0.len() >= RESOLUTIONS_MAX && !self.0.contains_key(references) {
+            self.0.pop_first();
+        }
+        self.0.insert(references.to_vec(), file.clone());
+    }
+}

@@ -1,0 +1,217 @@
+//! The request whose turn it is: its job is told what has come and says what it wants. One at a
+//! time, over all models: two would share the processor.
+
+use localcoder_protocol::{
+    ErrorAction, ErrorCode, ErrorInfo, SamplingParams, Stage, Usage, WorkerGenerateAnswer,
+    WorkerSampling,
+};
+use localcoder_settings::Settings;
+
+use super::action::Action;
+use super::{Context, Schedule};
+use crate::core::errors::Doing;
+use crate::core::jobs::{Answer, Input, ModelView, Step};
+use crate::core::pool::{GenerateCall, Question, SlotId};
+
+const READS: &str = "Reading the code";
+
+impl Schedule {
+    /// Its model is loaded: the work itself begins.
+    pub(super) fn begin(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
+        self.failed = None;
+        self.step(Input::Ready, cx, out);
+    }
+
+    /// Whether what comes from a place is for the request that is worked on.
+    fn is_active_in(&self, slot: SlotId) -> bool {
+        self.active.as_ref().is_some_and(|ticket| ticket.slot == Some(slot))
+    }
+
+    /// Tokens that it has asked to be counted.
+    pub(in crate::core) fn counted(
+        &mut self,
+        slot: SlotId,
+        counts: &[u32],
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        if self.is_active_in(slot) {
+            self.step(Input::Counted(counts), cx, out);
+        }
+    }
+
+    /// A piece of its text.
+    pub(in crate::core) fn text(
+        &mut self,
+        slot: SlotId,
+        text: &str,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        if self.is_active_in(slot) {
+            self.step(Input::Text(text), cx, out);
+        }
+    }
+
+    /// How much of its prompt was read, 0 to 1.
+    pub(in crate::core) fn prefill_progress(
+        &self,
+        slot: SlotId,
+        fraction: f32,
+        out: &mut Vec<Action>,
+    ) {
+        if let Some(ticket) = self.active.as_ref().filter(|ticket| ticket.slot == Some(slot)) {
+            let message = READS.to_owned();
+            ticket.report_fraction(Stage::Prefill, Some(fraction), message, true, out);
+        }
+    }
+
+    /// Its text has ended.
+    pub(in crate::core) fn generated(
+        &mut self,
+        slot: SlotId,
+        answer: &WorkerGenerateAnswer,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let engine = cx.pool.engine(slot);
+        let (Some(loaded), Some((_, llama_build))) = (engine.loaded(), engine.worker()) else {
+            return;
+        };
+        self.ladder.works(&loaded.file.path);
+        let ran = (llama_build, &loaded.file, &loaded.profile);
+        self.knowledge.learn(cx.now_ms, ran, answer.measured.clone());
+        let Some(ticket) = self.active.as_ref().filter(|_| self.is_active_in(slot)) else { return };
+        let reads_code = ticket.job.reads_code();
+        let settings = ticket.is_wanted().then(|| ticket.settings.clone());
+        let total = self.step(Input::Generated(answer), cx, out);
+        if reads_code {
+            out.push(Action::SavePrefix(slot));
+        }
+        // A second attempt at the same goes on counting.
+        let Some(settings) = settings.filter(|_| self.active.is_none()) else { return };
+        let usage = total.unwrap_or(answer.usage);
+        let knowledge = &self.knowledge;
+        let may_suggest = |model: &str| !knowledge.was_suggested(model) && cx.is_watched;
+        if let Some(fast) = self.speeds.note(&loaded.file, usage, &settings, may_suggest) {
+            out.push(Action::Inspect(vec![fast]));
+        }
+    }
+
+    /// The worker could not do it. Want of memory may pass with less, and a GPU that writes
+    /// nonsense may have lost its context: both are tried again where nothing was shown.
+    pub(in crate::core) fn answer_failed(
+        &mut self,
+        slot: SlotId,
+        error: ErrorInfo,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        self.changed = true;
+        if !self.is_active_in(slot) {
+            return;
+        }
+        let Some(loaded) = cx.pool.engine(slot).loaded() else {
+            return self.fail_active(error, out);
+        };
+        let (file, profile) = (&loaded.file, &loaded.profile);
+        let tells = match error.code {
+            ErrorCode::OutOfMemory if self.answers_with_less(&error, file, profile, cx, out) => {
+                "Not enough memory; trying again with less"
+            }
+            ErrorCode::OutOfMemory => {
+                let error = self.ladder.out_of_steps(file, error);
+                return self.fail_active(error, out);
+            }
+            ErrorCode::GenerateFailed if cx.pool.gpu_of(profile).is_some() => {
+                out.push(Action::CountCrash(Box::new(file.clone()), *profile));
+                let crashes = cx.pool.recent_crashes(file, profile) + 1;
+                self.crash_falls_back(Doing::Answering, crashes, profile, &error, cx);
+                "The GPU failed; trying again"
+            }
+            _ => return self.fail_active(error, out),
+        };
+        if !self.begin_again(tells, out) {
+            self.fail_active(error.with_action(ErrorAction::Retry), out);
+        }
+        // What is in its memory can't be trusted, or is too much.
+        self.unload_slot(slot, out);
+    }
+
+    /// Tells the job what has come and does what it wants. Returns what it took in all, where that
+    /// was its end.
+    fn step(&mut self, input: Input<'_>, cx: &Context<'_>, out: &mut Vec<Action>) -> Option<Usage> {
+        let ticket = self.active.as_mut()?;
+        let slot = ticket.slot?;
+        let loaded = cx.pool.engine(slot).loaded()?;
+        let model =
+            ModelView { file: ticket.file.as_ref()?, context_tokens: loaded.context_tokens };
+        match ticket.job.step(model, input) {
+            Step::Wait => {}
+            Step::Count(texts) => out.push(Action::Ask(slot, Question::Count(texts))),
+            Step::Generate(call) => self.generate(slot, call, out),
+            Step::Retry { call, reason } => {
+                ticket.report(Stage::Retrying, format!("Asking again: {reason}"), out);
+                self.generate(slot, call, out);
+            }
+            Step::Stream(text) => {
+                out.extend(ticket.asker.clone().map(|asker| Action::Stream(asker, text)));
+            }
+            Step::Lines(lines) => {
+                let plural = if lines == 1 { "" } else { "s" };
+                let message = format!("Writing: {lines} line{plural}");
+                ticket.report_fraction(Stage::Generating, None, message, true, out);
+            }
+            Step::Answer(answer) => {
+                let Answer { rest, reply, usage } = *answer;
+                if let Some(asker) = self.end_active(out).and_then(|ticket| ticket.asker) {
+                    out.push(Action::Stream(asker.clone(), rest));
+                    out.push(Action::Reply(asker, Ok(reply)));
+                }
+                return Some(usage);
+            }
+            Step::Fail(error) => {
+                let error = with_larger_profile(error, &ticket.settings);
+                self.fail_active(error, out);
+            }
+        }
+        None
+    }
+
+    /// Asks for a text, with the settings' sampling where the job has none of its own.
+    fn generate(&mut self, slot: SlotId, call: Box<GenerateCall>, out: &mut Vec<Action>) {
+        let Some(ticket) = &self.active else { return };
+        let usual = ticket.settings.sampling;
+        let SamplingParams { temperature, top_p, repeat_penalty, seed } = call.sampling;
+        let sampling = WorkerSampling {
+            temperature: temperature.unwrap_or(usual.temperature),
+            top_p: top_p.unwrap_or(usual.top_p),
+            repeat_penalty: repeat_penalty.unwrap_or(usual.repeat_penalty),
+            seed: seed.unwrap_or_else(|| self.seeds.next()),
+        };
+        out.push(Action::Ask(slot, Question::Generate(call, sampling)));
+        ticket.report(Stage::Prefill, READS.to_owned(), out);
+    }
+}
+
+/// A selection that does not fit may fit under another profile.
+fn with_larger_profile(error: ErrorInfo, settings: &Settings) -> ErrorInfo {
+    if error.code != ErrorCode::SelectionTooLarge {
+        return error;
+    }
+    // A window of one's own counts more than any profile's.
+    let is_profiles = settings.context_tokens == settings.profile.context_tokens;
+    let larger = |it: &&localcoder_settings::Profile| {
+        is_profiles && !it.large_models && it.context_tokens_most > settings.context_tokens_most
+    };
+    // Of equals the first.
+    let others = settings.profiles.iter().rev().filter(larger);
+    let Some(other) = others.max_by_key(|it| it.context_tokens_most) else { return error };
+    let hint = error.hint.clone().unwrap_or_default();
+    error
+        .with_hint(format!(
+            "{hint}, or leave the profile `{}` for `{}`",
+            settings.profile.name, other.name
+        ))
+        .with_action(ErrorAction::SwitchProfile)
+}

@@ -1,0 +1,140 @@
+//! One request that needs a model, on its way to it: who asked, what is known of its model, where
+//! that is. What is done once the model is ready is its [`Job`].
+
+use localcoder_protocol::Stage;
+use localcoder_settings::Settings;
+
+use super::action::{Action, Asker, Report};
+use crate::ModelFile;
+use crate::core::event::ClientId;
+use crate::core::jobs::Job;
+use crate::core::pool::SlotId;
+
+/// How far it is. Steps only go forward, but for one back from `Placing` to `Queued` where what is
+/// free has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing was done yet.
+    Queued,
+    /// The model's file is being checked.
+    Inspecting,
+    /// The file is known; the worker or the model is not ready.
+    Placing,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::core) struct Ticket {
+    /// Whom to answer; nobody where the host itself wants it done.
+    pub(super) asker: Option<Asker>,
+    /// Models that would do, the best first.
+    pub(super) references: Vec<String>,
+    /// As they were when it was asked for, with its own values.
+    pub(super) settings: Box<Settings>,
+    pub(super) job: Job,
+    /// Whether nobody waits for it.
+    pub(super) ahead: bool,
+    /// Whether it had begun before and its worker died or failed.
+    began_again: bool,
+    /// Whether the user named this very model, so that no other will do.
+    pub(super) named: bool,
+    pub(super) step: Step,
+    /// Where its model is, comes, or is to come.
+    pub(super) slot: Option<SlotId>,
+    pub(super) file: Option<ModelFile>,
+    /// Whether the file is taken on trust: it is being looked at while the work goes on.
+    pub(super) unverified: bool,
+    /// Memory that could be had when the file was looked at.
+    pub(super) free_bytes: Option<u64>,
+    /// When that was; never for one that is taken on trust.
+    pub(super) inspected_ms: Option<u64>,
+}
+
+impl Ticket {
+    pub(in crate::core) fn new(
+        asker: Option<Asker>,
+        references: Vec<String>,
+        job: Job,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            asker,
+            named: references.len() == 1,
+            references,
+            settings: Box::new(settings),
+            job,
+            ahead: false,
+            began_again: false,
+            step: Step::Queued,
+            slot: None,
+            file: None,
+            unverified: false,
+            free_bytes: None,
+            inspected_ms: None,
+        }
+    }
+
+    /// The same with nobody waiting for it.
+    pub(in crate::core) fn ahead(self, ahead: bool) -> Self {
+        Self { ahead, ..self }
+    }
+
+    /// Whether it may be begun again after its worker has died: once, and only where the client
+    /// has seen nothing of an answer.
+    pub(super) fn may_begin_again(&self) -> bool {
+        !self.began_again && !self.job.has_shown() && !self.job.is_ahead_of_need()
+    }
+
+    /// The same from the beginning.
+    pub(super) fn again(self) -> Self {
+        let Self { asker, references, settings, job, ahead, named, .. } = self;
+        let ticket = Self::new(asker, references, job.again(), *settings);
+        Self { ahead, named, began_again: true, ..ticket }
+    }
+
+    /// The same with its file looked at anew; what was tried does not count.
+    pub(super) fn afresh(self) -> Self {
+        let began_again = self.began_again;
+        Self { began_again, ..self.again() }
+    }
+
+    pub(super) fn is_of(&self, client: ClientId) -> bool {
+        self.asker.as_ref().is_some_and(|asker| asker.client == client)
+    }
+
+    /// Whether a client means it by `request_id`.
+    pub(super) fn is(&self, client: ClientId, request_id: &str) -> bool {
+        self.is_of(client)
+            && self.asker.as_ref().is_some_and(|it| it.request_id.as_deref() == Some(request_id))
+    }
+
+    /// Whether a user waits for it.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.asker.is_some() && !self.job.is_ahead_of_need()
+    }
+
+    pub(super) fn is_for(&self, file: &ModelFile) -> bool {
+        self.file.as_ref() == Some(file)
+    }
+
+    /// Tells its client how far it is.
+    pub(super) fn report(&self, stage: Stage, message: String, out: &mut Vec<Action>) {
+        self.report_fraction(stage, None, message, false, out);
+    }
+
+    /// The same with how much of it is done, 0 to 1.
+    pub(super) fn report_fraction(
+        &self,
+        stage: Stage,
+        fraction: Option<f32>,
+        message: String,
+        throttled: bool,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(asker) = self.asker.clone().filter(|it| it.request_id.is_some()) else { return };
+        if !self.job.is_ahead_of_need() {
+            let report = Report { asker, stage, fraction, message, throttled };
+            out.push(Action::Report(Box::new(report)));
+        }
+    }
+}

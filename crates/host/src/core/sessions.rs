@@ -1,0 +1,316 @@
+//! Who is connected: hello first, then requests; what each is sent, how often, and what a client
+//! leaves behind when it goes. It knows nothing of models.
+
+use std::collections::BTreeMap;
+
+use localcoder_protocol::{
+    BUILD_ID, ClientKind, DeltaParams, Drain, ErrorCode, ErrorInfo, Hello, HelloAnswer,
+    HelloParams, HostStatus, PROTOCOL_VERSION, ProgressParams, Request, RequestId, Status, Stop,
+    SuggestionParams,
+};
+use localcoder_transport::Id;
+
+use super::event::{ClientId, Effect};
+use super::reply::{Notice, Reply};
+use super::schedule::{Asker, Report};
+
+/// Connections at once. Far above any number of windows; a bound all the same.
+pub const CLIENTS_MAX: usize = 64;
+
+/// A client is sent streamed text, and progress, at most this often.
+const TELL_EVERY_MS: u64 = 33;
+/// Changes of the status are told at most this often.
+const STATUS_EVERY_MS: u64 = 100;
+
+/// Understood before hello and in every version, so that any client can retire any host.
+const FROZEN: &[&str] = &[Hello::METHOD, Status::METHOD, Drain::METHOD, Stop::METHOD];
+
+/// What a client is sent of one of its requests.
+#[derive(Debug, Default)]
+struct Stream {
+    /// Text that it has not been sent yet.
+    unsent: String,
+    /// Whether any text has come.
+    begun: bool,
+    /// When it was last told anything.
+    told_ms: Option<u64>,
+}
+
+/// One connection.
+#[derive(Debug, Default)]
+struct Client {
+    /// Set by `hello`.
+    kind: Option<ClientKind>,
+    wants_status: bool,
+    streams: BTreeMap<RequestId, Stream>,
+}
+
+/// Changes that are to be told.
+#[derive(Debug, Default)]
+struct Feed {
+    /// Whether something may have changed.
+    changed: bool,
+    /// Whether something has, and nobody was told.
+    due: bool,
+    sent_ms: u64,
+    told: Option<HostStatus>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    clients: BTreeMap<ClientId, Client>,
+    /// Since when no client is connected.
+    alone_since_ms: Option<u64>,
+    /// Whose request has text that was not sent: one at a time is worked on.
+    unsent: Option<(ClientId, RequestId)>,
+    feed: Feed,
+}
+
+impl Sessions {
+    pub(super) fn count(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Since when nobody is connected, where nobody is.
+    pub(super) fn alone_since_ms(&self) -> Option<u64> {
+        self.alone_since_ms
+    }
+
+    /// The host begins, and nobody is connected yet.
+    pub(super) fn begin(&mut self, now_ms: u64) {
+        self.alone_since_ms = Some(now_ms);
+    }
+
+    /// Whether anybody wants to be told what changes.
+    pub(super) fn is_watched(&self) -> bool {
+        self.clients.values().any(|client| client.wants_status)
+    }
+
+    /// Takes a connection, where there is room for one.
+    pub(super) fn connect(&mut self, client: ClientId, effects: &mut Vec<Effect>) -> bool {
+        if self.clients.len() >= CLIENTS_MAX {
+            effects.push(Effect::Close(client));
+            return false;
+        }
+        self.clients.insert(client, Client::default());
+        self.alone_since_ms = None;
+        self.status_changed();
+        true
+    }
+
+    /// Whether there was such a client.
+    pub(super) fn disconnect(&mut self, now_ms: u64, client: ClientId) -> bool {
+        if self.clients.remove(&client).is_none() {
+            return false;
+        }
+        self.unsent.take_if(|(of, _)| *of == client);
+        if self.clients.is_empty() {
+            self.alone_since_ms = Some(now_ms);
+        }
+        self.status_changed();
+        true
+    }
+
+    /// Whether a client may ask this now; nothing where it is not connected.
+    pub(super) fn admit(&self, client: ClientId, method: &str) -> Option<Result<(), ErrorInfo>> {
+        let state = self.clients.get(&client)?;
+        Some(if state.kind.is_some() || FROZEN.contains(&method) {
+            Ok(())
+        } else {
+            Err(ErrorInfo::new(ErrorCode::Protocol, format!("`{method}` came before `hello`")))
+        })
+    }
+
+    pub(super) fn malformed(&mut self, client: ClientId, reason: &str, effects: &mut Vec<Effect>) {
+        let error = ErrorInfo::new(ErrorCode::Protocol, reason)
+            .with_hint("a client of another version, or not one of ours, is connected");
+        // There is no id to answer to; JSON-RPC would say null, which no client of ours reads.
+        self.reply(client, Id::Number(0), Err(error), effects);
+    }
+
+    pub(super) fn hello(
+        &mut self,
+        client: ClientId,
+        params: &HelloParams,
+        pid: u32,
+    ) -> Result<HelloAnswer, ErrorInfo> {
+        if params.protocol_version != PROTOCOL_VERSION {
+            return Err(version_mismatch(params.protocol_version, &params.build_id));
+        }
+        if let Some(state) = self.clients.get_mut(&client) {
+            state.kind = Some(params.client);
+            state.wants_status = params.wants_status;
+        }
+        self.feed.due |= params.wants_status;
+        let build_id = BUILD_ID.to_owned();
+        Ok(HelloAnswer { protocol_version: PROTOCOL_VERSION, build_id, pid })
+    }
+
+    /// The answer to a request that is answered at once.
+    pub(super) fn reply(
+        &self,
+        client: ClientId,
+        id: Id,
+        result: Result<Reply, ErrorInfo>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.clients.contains_key(&client) {
+            effects.push(Effect::Reply { client, id, result });
+        }
+    }
+
+    /// The end of a request that was on its way: an answer after all of its text, an error at once.
+    pub(super) fn finish(
+        &mut self,
+        asker: Asker,
+        result: Result<Reply, ErrorInfo>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Asker { client, id, request_id } = asker;
+        if let Some(request_id) = request_id {
+            self.unsent.take_if(|it| it.0 == client && it.1 == request_id);
+            let state = self.clients.get_mut(&client);
+            let stream = state.and_then(|state| state.streams.remove(&request_id));
+            let text = stream.map(|stream| stream.unsent).unwrap_or_default();
+            if result.is_ok() && !text.is_empty() {
+                let delta = Notice::Delta(DeltaParams { request_id, text });
+                effects.push(Effect::Notify(client, delta));
+            }
+        }
+        self.reply(client, id, result, effects);
+    }
+
+    /// A request begins again: what it was told does not count.
+    pub(super) fn restarted(&mut self, asker: &Asker) {
+        let Some(request_id) = &asker.request_id else { return };
+        if let Some(client) = self.clients.get_mut(&asker.client) {
+            client.streams.remove(request_id);
+        }
+        self.unsent.take_if(|it| it.0 == asker.client && it.1 == *request_id);
+    }
+
+    fn stream(&mut self, client: ClientId, request_id: &str) -> Option<&mut Stream> {
+        let streams = &mut self.clients.get_mut(&client)?.streams;
+        // A key is made for the first of many pieces only.
+        if !streams.contains_key(request_id) {
+            streams.insert(request_id.to_owned(), Stream::default());
+        }
+        streams.get_mut(request_id)
+    }
+
+    /// How far a request is.
+    pub(super) fn report(&mut self, now_ms: u64, report: Report, effects: &mut Vec<Effect>) {
+        let Report { asker, stage, fraction, message, throttled } = report;
+        let (client, Some(request_id)) = (asker.client, asker.request_id) else { return };
+        let Some(stream) = self.stream(client, &request_id) else { return };
+        if throttled && stream.told_ms.is_some_and(|told| now_ms < told + TELL_EVERY_MS) {
+            return;
+        }
+        stream.told_ms = Some(now_ms);
+        let params = ProgressParams { request_id, stage, fraction, message };
+        effects.push(Effect::Notify(client, Notice::Progress(params)));
+    }
+
+    /// A piece of an answer. The first goes out at once, others gather for a moment.
+    pub(super) fn delta(
+        &mut self,
+        now_ms: u64,
+        asker: Asker,
+        text: &str,
+        effects: &mut Vec<Effect>,
+    ) {
+        let (client, Some(request_id)) = (asker.client, asker.request_id) else { return };
+        if text.is_empty() {
+            return;
+        }
+        let Some(stream) = self.stream(client, &request_id) else { return };
+        if !std::mem::replace(&mut stream.begun, true) {
+            stream.told_ms = None;
+        }
+        stream.unsent.push_str(text);
+        self.unsent = Some((client, request_id));
+        self.flush(now_ms, effects);
+    }
+
+    fn unsent_due_ms(&self, now_ms: u64) -> Option<u64> {
+        let (client, request_id) = self.unsent.as_ref()?;
+        let stream = self.clients.get(client)?.streams.get(request_id)?;
+        Some(stream.told_ms.map_or(now_ms, |told| told + TELL_EVERY_MS))
+    }
+
+    /// Sends the text that has gathered, where it is time.
+    pub(super) fn flush(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {
+        if self.unsent_due_ms(now_ms).is_none_or(|due| due > now_ms) {
+            return;
+        }
+        let Some((client, request_id)) = self.unsent.take() else { return };
+        let Some(stream) = self.stream(client, &request_id) else { return };
+        stream.told_ms = Some(now_ms);
+        let text = std::mem::take(&mut stream.unsent);
+        let delta = Notice::Delta(DeltaParams { request_id, text });
+        effects.push(Effect::Notify(client, delta));
+    }
+
+    pub(super) fn suggest(&self, params: &SuggestionParams, effects: &mut Vec<Effect>) {
+        self.notify_watching(|| Notice::Suggestion(params.clone()), effects);
+    }
+
+    fn notify_watching(&self, notice: impl Fn() -> Notice, effects: &mut Vec<Effect>) {
+        let watching = self.clients.iter().filter(|(_, client)| client.wants_status);
+        effects.extend(watching.map(|(id, _)| Effect::Notify(*id, notice())));
+    }
+
+    /// What the host says of itself may be another thing now.
+    pub(super) fn status_changed(&mut self) {
+        self.feed.changed = true;
+    }
+
+    /// It is, also where it reads the same.
+    pub(super) fn status_due(&mut self) {
+        self.feed.due = true;
+    }
+
+    pub(super) fn deadline_ms(&self, now_ms: u64) -> Option<u64> {
+        let status = self.feed.due.then_some(self.feed.sent_ms + STATUS_EVERY_MS);
+        status.into_iter().chain(self.unsent_due_ms(now_ms)).min()
+    }
+
+    /// Whether the status is to be compared with what was told.
+    pub(super) fn wants_status(&self) -> bool {
+        self.feed.changed || self.feed.due
+    }
+
+    /// Tells what has changed, where it is time.
+    pub(super) fn tell_status(
+        &mut self,
+        now_ms: u64,
+        status: &HostStatus,
+        effects: &mut Vec<Effect>,
+    ) {
+        // What is free changes all the time and interests only together with the rest.
+        let told = HostStatus { uptime_ms: 0, free_bytes: None, ..status.clone() };
+        self.feed.changed = false;
+        self.feed.due |= self.feed.told.as_ref() != Some(&told);
+        if !self.feed.due || now_ms < self.feed.sent_ms + STATUS_EVERY_MS {
+            return;
+        }
+        self.feed = Feed { changed: false, due: false, sent_ms: now_ms, told: Some(told) };
+        self.notify_watching(|| Notice::Status(Box::new(status.clone())), effects);
+    }
+}
+
+fn version_mismatch(theirs: u32, their_build: &str) -> ErrorInfo {
+    let error = ErrorInfo::new(
+        ErrorCode::VersionMismatch,
+        format!(
+            "the running LocalCoder host speaks protocol {PROTOCOL_VERSION} (build {BUILD_ID}), \
+             this client speaks {theirs} (build {their_build})"
+        ),
+    );
+    if theirs > PROTOCOL_VERSION {
+        error.with_hint("the host is older: run `localcoder host stop`, then try again")
+    } else {
+        error.with_hint("this client is older: reload the window, or update this program")
+    }
+}
