@@ -7,6 +7,7 @@
 mod documents;
 mod generated;
 mod graph;
+mod layers;
 mod licences;
 mod repository;
 mod size;
@@ -27,6 +28,8 @@ pub(crate) struct Rule {
 /// Every rule.
 pub(crate) const RULES: &[Rule] = &[
     Rule { name: "crate graph", check: graph::uses },
+    Rule { name: "layers of the host's core", check: layers::upwards },
+    Rule { name: "machines of the host's core", check: layers::machines },
     Rule { name: "native libraries", check: graph::native_libraries },
     Rule { name: "no network crates", check: graph::network },
     Rule { name: "the front only listens", check: sources::listens_only },

@@ -5,7 +5,7 @@ use localcoder_protocol::{
     ErrorCode, ErrorInfo, FinishReason, ImproveAnswer, Purpose, Usage, WorkerGenerateAnswer,
 };
 
-use super::{Answer, Input, ModelView, Step, add_usage, layout_call};
+use super::step::{Answer, Input, ModelView, Step, add_usage, layout_call};
 use crate::core::reply::Reply;
 
 /// See the module.

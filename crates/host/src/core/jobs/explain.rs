@@ -3,7 +3,7 @@
 use localcoder_assist::{Explanation, Task};
 use localcoder_protocol::{ContextUse, ExplainAnswer, Purpose, WorkerGenerateAnswer};
 
-use super::{Answer, Input, ModelView, Step, layout_call};
+use super::step::{Answer, Input, ModelView, Step, layout_call};
 use crate::core::reply::Reply;
 
 /// See the module.

@@ -6,7 +6,7 @@ use localcoder_protocol::{
     WorkerGenerateAnswer, WorkerPrompt,
 };
 
-use super::{Answer, Input, ModelView, Step};
+use super::step::{Answer, Input, ModelView, Step};
 use crate::core::pool::GenerateCall;
 use crate::core::reply::Reply;
 

@@ -2,7 +2,7 @@
 
 use localcoder_protocol::{Purpose, SamplingParams, Usage};
 
-use super::{Answer, Input, Step};
+use super::step::{Answer, Input, Step};
 use crate::core::pool::{GenerateCall, beginning};
 use crate::core::reply::Reply;
 

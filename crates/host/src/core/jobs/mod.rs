@@ -7,85 +7,17 @@ mod explain;
 mod generate;
 mod keep_warm;
 mod prepare;
+mod step;
 
-use localcoder_assist::{Layout, Limits, Task};
-use localcoder_protocol::{
-    ErrorInfo, GenerateParams, ModelInfo, Purpose, SamplingParams, Usage, WorkerGenerateAnswer,
-};
+use localcoder_assist::Task;
+use localcoder_protocol::{GenerateParams, SamplingParams};
 
-use super::pool::GenerateCall;
-use super::reply::Reply;
-use crate::ModelFile;
 use edit::EditJob;
 use explain::ExplainJob;
 use generate::GenerateJob;
 use keep_warm::KeepWarmJob;
 use prepare::PrepareJob;
-
-/// The model that a job works with.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ModelView<'a> {
-    pub(super) file: &'a ModelFile,
-    /// The window that the worker made.
-    pub(super) context_tokens: u32,
-}
-
-impl ModelView<'_> {
-    fn limits(&self) -> Limits {
-        Limits {
-            window_tokens: self.context_tokens,
-            trained_context_tokens: self.file.info.trained_context_tokens,
-        }
-    }
-
-    fn info(&self) -> ModelInfo {
-        self.file.info.clone()
-    }
-}
-
-/// What has come.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Input<'a> {
-    /// The model is loaded, and the turn is this job's.
-    Ready,
-    /// The tokens that it asked to be counted.
-    Counted(&'a [u32]),
-    /// A piece of the text.
-    Text(&'a str),
-    /// The text has ended.
-    Generated(&'a WorkerGenerateAnswer),
-}
-
-/// What a job wants next.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// Nothing: more will come.
-    Wait,
-    /// To know how many tokens these have.
-    Count(Vec<String>),
-    /// A text.
-    Generate(Box<GenerateCall>),
-    /// The same once more, because what came was of no use.
-    Retry { call: Box<GenerateCall>, reason: String },
-    /// To show the client a piece of its answer.
-    Stream(String),
-    /// To tell the client how many lines are written.
-    Lines(usize),
-    /// To answer, after the last piece.
-    Answer(Box<Answer>),
-    /// To end without an answer.
-    Fail(ErrorInfo),
-}
-
-/// The end of a job.
-#[derive(Debug)]
-pub(super) struct Answer {
-    /// What is still to be streamed.
-    pub(super) rest: String,
-    pub(super) reply: Reply,
-    /// Of all attempts together.
-    pub(super) usage: Usage,
-}
+pub(super) use step::{Answer, Input, ModelView, Step};
 
 /// See the module.
 #[derive(Debug)]
@@ -170,28 +102,4 @@ impl Job {
             Self::Warm | Self::KeepWarm(_) | Self::Prepare(_) | Self::Edit(_) => false,
         }
     }
-}
-
-/// A task's prompt as a call.
-fn layout_call(layout: &Layout, purpose: Purpose) -> Box<GenerateCall> {
-    Box::new(GenerateCall {
-        purpose,
-        prompt: layout.worker_prompt(),
-        sampling: SamplingParams::default(),
-        max_tokens: layout.max_tokens,
-        stop: layout.stop.clone(),
-        draft: layout.draft.clone(),
-    })
-}
-
-/// Of several attempts together.
-fn add_usage(all: &mut Usage, one: Usage) {
-    all.prompt_tokens += one.prompt_tokens;
-    all.cached_tokens += one.cached_tokens;
-    all.generated_tokens += one.generated_tokens;
-    all.prefill_ms += one.prefill_ms;
-    all.decode_ms += one.decode_ms;
-    all.rounds += one.rounds;
-    all.drafted_tokens += one.drafted_tokens;
-    all.accepted_tokens += one.accepted_tokens;
 }

@@ -3,7 +3,7 @@
 use localcoder_assist::{Layout, Task};
 use localcoder_protocol::{PrepareAnswer, Purpose, Usage};
 
-use super::{Answer, Input, ModelView, Step, layout_call};
+use super::step::{Answer, Input, ModelView, Step, layout_call};
 use crate::core::reply::Reply;
 
 /// See the module.

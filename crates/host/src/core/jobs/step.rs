@@ -1,0 +1,99 @@
+//! What goes into a job and what comes out of it, one step at a time.
+
+use localcoder_assist::{Layout, Limits};
+use localcoder_protocol::{
+    ErrorInfo, ModelInfo, Purpose, SamplingParams, Usage, WorkerGenerateAnswer,
+};
+
+use crate::ModelFile;
+use crate::core::pool::GenerateCall;
+use crate::core::reply::Reply;
+
+/// The model that a job works with.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::core) struct ModelView<'a> {
+    pub(in crate::core) file: &'a ModelFile,
+    /// The window that the worker made.
+    pub(in crate::core) context_tokens: u32,
+}
+
+impl ModelView<'_> {
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            window_tokens: self.context_tokens,
+            trained_context_tokens: self.file.info.trained_context_tokens,
+        }
+    }
+
+    pub(super) fn info(&self) -> ModelInfo {
+        self.file.info.clone()
+    }
+}
+
+/// What has come.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::core) enum Input<'a> {
+    /// The model is loaded, and the turn is this job's.
+    Ready,
+    /// The tokens that it asked to be counted.
+    Counted(&'a [u32]),
+    /// A piece of the text.
+    Text(&'a str),
+    /// The text has ended.
+    Generated(&'a WorkerGenerateAnswer),
+}
+
+/// What a job wants next.
+#[derive(Debug)]
+pub(in crate::core) enum Step {
+    /// Nothing: more will come.
+    Wait,
+    /// To know how many tokens these have.
+    Count(Vec<String>),
+    /// A text.
+    Generate(Box<GenerateCall>),
+    /// The same once more, because what came was of no use.
+    Retry { call: Box<GenerateCall>, reason: String },
+    /// To show the client a piece of its answer.
+    Stream(String),
+    /// To tell the client how many lines are written.
+    Lines(usize),
+    /// To answer, after the last piece.
+    Answer(Box<Answer>),
+    /// To end without an answer.
+    Fail(ErrorInfo),
+}
+
+/// The end of a job.
+#[derive(Debug)]
+pub(in crate::core) struct Answer {
+    /// What is still to be streamed.
+    pub(in crate::core) rest: String,
+    pub(in crate::core) reply: Reply,
+    /// Of all attempts together.
+    pub(in crate::core) usage: Usage,
+}
+
+/// A task's prompt as a call.
+pub(super) fn layout_call(layout: &Layout, purpose: Purpose) -> Box<GenerateCall> {
+    Box::new(GenerateCall {
+        purpose,
+        prompt: layout.worker_prompt(),
+        sampling: SamplingParams::default(),
+        max_tokens: layout.max_tokens,
+        stop: layout.stop.clone(),
+        draft: layout.draft.clone(),
+    })
+}
+
+/// Of several attempts together.
+pub(super) fn add_usage(all: &mut Usage, one: Usage) {
+    all.prompt_tokens += one.prompt_tokens;
+    all.cached_tokens += one.cached_tokens;
+    all.generated_tokens += one.generated_tokens;
+    all.prefill_ms += one.prefill_ms;
+    all.decode_ms += one.decode_ms;
+    all.rounds += one.rounds;
+    all.drafted_tokens += one.drafted_tokens;
+    all.accepted_tokens += one.accepted_tokens;
+}
