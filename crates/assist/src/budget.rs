@@ -3,6 +3,8 @@
 //! Pure arithmetic on token counts that the worker made. It decides numbers only; `edit` takes
 //! the lines. The nearest lines come first, two tokens before the selection for one after it.
 
+use localcoder_protocol::AnswerKind;
+
 use crate::edit::Limits;
 
 /// A model with a shorter training context than this is a toy: it gets lost in a long prompt.
@@ -24,15 +26,6 @@ const COMMAND_TOKENS: u32 = 64;
 
 /// Most tokens of an explanation, and the least it is worth starting with.
 const EXPLANATION_TOKENS: (u32, u32) = (400, 96);
-
-/// What is to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// The selection again, changed.
-    Code,
-    /// A short text about it.
-    Explanation,
-}
 
 /// Tokens of the parts of a prompt.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +68,11 @@ pub(crate) struct TooLarge {
 }
 
 /// Chooses lines and limits.
-pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result<Plan, TooLarge> {
+pub(crate) fn plan(
+    counts: Counts<'_>,
+    limits: Limits,
+    answer: AnswerKind,
+) -> Result<Plan, TooLarge> {
     let window = limits.window_tokens.min(limits.trained_context_tokens.max(1));
     let fixed = counts.overhead.saturating_add(counts.command).saturating_add(RESERVE_TOKENS);
     let (wanted, least) = answer_tokens(counts.selection, answer);
@@ -84,14 +81,14 @@ pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result
     if needed > window {
         let left = window.saturating_sub(fixed);
         let selection_max = match answer {
-            Answer::Code => left.saturating_sub(answer_tokens(0, answer).1) * 10 / 21,
-            Answer::Explanation => left.saturating_sub(least),
+            AnswerKind::Edit => left.saturating_sub(answer_tokens(0, answer).1) * 10 / 21,
+            AnswerKind::Text => left.saturating_sub(least),
         };
         return Err(TooLarge { needed, window, selection_max });
     }
     let free = window - prompt;
     let max_tokens = wanted.min(free);
-    let longest = answer_tokens(counts.selection, Answer::Code).0.max(EXPLANATION_TOKENS.0);
+    let longest = answer_tokens(counts.selection, AnswerKind::Edit).0.max(EXPLANATION_TOKENS.0);
     let reserved = longest.saturating_add(COMMAND_TOKENS.saturating_sub(counts.command));
     let room =
         free.saturating_sub(reserved).min(surroundings_max(window, limits.trained_context_tokens));
@@ -100,13 +97,13 @@ pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result
 }
 
 /// How long the answer may become, and how long it must be able to become.
-fn answer_tokens(selection: u32, answer: Answer) -> (u32, u32) {
+fn answer_tokens(selection: u32, answer: AnswerKind) -> (u32, u32) {
     match answer {
-        Answer::Code => {
+        AnswerKind::Edit => {
             let tenth = selection.div_ceil(10);
             (selection.saturating_add(3 * tenth + 64), selection.saturating_add(tenth + 16))
         }
-        Answer::Explanation => EXPLANATION_TOKENS,
+        AnswerKind::Text => EXPLANATION_TOKENS,
     }
 }
 
@@ -171,16 +168,16 @@ mod tests {
         let limit = |answer, selection| {
             plan(counts(selection, &[], &[]), limits(4096, 32768), answer).unwrap().max_tokens
         };
-        assert_eq!(limit(Answer::Code, 100), 194);
-        assert_eq!(limit(Answer::Explanation, 100), 400);
+        assert_eq!(limit(AnswerKind::Edit, 100), 194);
+        assert_eq!(limit(AnswerKind::Text, 100), 400);
         // 4096 - 100 - 96 - 1800 leaves less than was wished for.
-        assert_eq!(limit(Answer::Code, 1800), 2100);
+        assert_eq!(limit(AnswerKind::Edit, 1800), 2100);
     }
 
     #[test]
     fn the_nearest_lines_come_first_and_twice_as_many_before_as_after() {
-        let plan =
-            plan(counts(10, &[10; 500], &[10; 500]), limits(1200, 32768), Answer::Code).unwrap();
+        let plan = plan(counts(10, &[10; 500], &[10; 500]), limits(1200, 32768), AnswerKind::Edit)
+            .unwrap();
         assert_eq!((plan.before, plan.after), (27, 13));
         assert_eq!(plan.free_tokens, 1200 - 100 - 96 - 10 - 400);
     }
@@ -193,7 +190,7 @@ mod tests {
                 let plan = plan(counts, limits(1200, 32768), answer).unwrap();
                 (plan.before, plan.after)
             };
-            assert_eq!(lines(Answer::Code, 30), lines(Answer::Explanation, 15), "{selection}");
+            assert_eq!(lines(AnswerKind::Edit, 30), lines(AnswerKind::Text, 15), "{selection}");
         }
     }
 
@@ -209,7 +206,7 @@ mod tests {
         for (window, trained, most) in [(4096, 32768, 1024), (1500, 32768, 500), (2048, 2048, 160)]
         {
             let plan =
-                plan(counts(10, &[1; 5000], &[1; 5000]), limits(window, trained), Answer::Code);
+                plan(counts(10, &[1; 5000], &[1; 5000]), limits(window, trained), AnswerKind::Edit);
             let plan = plan.unwrap();
             assert_eq!(plan.before + plan.after, most, "{window} {trained}");
         }
@@ -217,11 +214,12 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_with_numbers() {
-        let refused = plan(counts(3000, &[], &[]), limits(4096, 32768), Answer::Code).unwrap_err();
+        let refused =
+            plan(counts(3000, &[], &[]), limits(4096, 32768), AnswerKind::Edit).unwrap_err();
         assert_eq!(refused, TooLarge { needed: 6512, window: 4096, selection_max: 1849 });
         let fits = counts(refused.selection_max, &[], &[]);
-        assert!(plan(fits, limits(4096, 32768), Answer::Code).is_ok());
-        assert!(plan(counts(u32::MAX, &[], &[]), limits(1, 0), Answer::Explanation).is_err());
+        assert!(plan(fits, limits(4096, 32768), AnswerKind::Edit).is_ok());
+        assert!(plan(counts(u32::MAX, &[], &[]), limits(1, 0), AnswerKind::Text).is_err());
     }
 
     proptest! {
@@ -232,7 +230,7 @@ mod tests {
             after in prop::collection::vec(0_u32..80, 0..200),
             explains: bool,
         ) {
-            let answer = if explains { Answer::Explanation } else { Answer::Code };
+            let answer = if explains { AnswerKind::Text } else { AnswerKind::Edit };
             if let Ok(plan) = plan(counts(selection, &before, &after), limits(window, trained), answer) {
                 let lines: u32 = before[..plan.before].iter().chain(&after[..plan.after]).sum();
                 let prompt = 100 + RESERVE_TOKENS + selection + lines;

@@ -8,15 +8,15 @@
 use std::ops::Range;
 
 use localcoder_protocol::{
-    ChatMessage, ContextUse, DocumentText, Edit, ErrorCode, ErrorInfo, FinishReason, Hunk,
-    LineRange, Role, WorkerPrompt,
+    ChatMessage, CommandSpec, ContextUse, DocumentText, Edit, ErrorCode, ErrorInfo, FinishReason,
+    Hunk, LineRange, Role, WorkerPrompt,
 };
 
-use crate::budget::{self, Answer, Counts};
+use crate::budget::{self, Counts};
 use crate::guard::{self, Problem, Rewrite, Severity};
 use crate::indent::Dedented;
 use crate::language::{Language, file_name};
-use crate::prompt::{Input, Order, retry_line};
+use crate::prompt::{Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
 use crate::{clean, diff, document, errors, place};
 
@@ -28,23 +28,24 @@ const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
 
 /// What the user asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Rewrite the selection without changing what it does.
-    Improve,
-    /// Rewrite the selection as the user says.
-    Instructed(String),
-    /// Explain the selection. The answer is prose and changes nothing.
-    Explain,
+pub struct Command {
+    spec: &'static CommandSpec,
+    instruction: Option<String>,
 }
 
 impl Command {
-    /// The command of an `improve` request: a blank instruction counts as none.
-    #[must_use]
-    pub fn rewrite(instruction: Option<&str>) -> Self {
-        match instruction.map(str::trim) {
-            Some(text) if !text.is_empty() => Self::Instructed(text.to_owned()),
-            _ => Self::Improve,
+    /// A command by its id, as it is; in words of the user's where it takes any. Blank words count
+    /// as none.
+    ///
+    /// # Errors
+    /// `protocol` where there is no such command.
+    pub fn new(id: &str, instruction: Option<&str>) -> Result<Self, ErrorInfo> {
+        let spec = CommandSpec::of(id).ok_or_else(|| errors::unknown_command(id))?;
+        let words = instruction.map(str::trim).filter(|text| !text.is_empty());
+        if words.is_some() && !spec.takes_instruction {
+            return Err(errors::no_instruction(id));
         }
+        Ok(Self { spec, instruction: words.map(str::to_owned) })
     }
 }
 
@@ -163,7 +164,7 @@ pub fn prepare(
     if document.text.contains('\0') {
         return Err(errors::binary(&document.path));
     }
-    if let Command::Instructed(instruction) = &command
+    if let Some(instruction) = &command.instruction
         && instruction.len() > INSTRUCTION_BYTES_MAX
     {
         return Err(errors::instruction_too_long(instruction.len(), INSTRUCTION_BYTES_MAX));
@@ -190,6 +191,12 @@ pub fn prepare(
 }
 
 impl Task {
+    /// The command.
+    #[must_use]
+    pub fn spec(&self) -> &'static CommandSpec {
+        self.command.spec
+    }
+
     /// The lines that are rewritten: the selection without blank lines at its ends.
     #[must_use]
     pub fn range(&self) -> LineRange {
@@ -200,9 +207,10 @@ impl Task {
     /// The texts whose tokens the worker must count, in the order [`Self::layout`] expects them:
     /// one `countTokens` request.
     #[must_use]
-    pub fn texts_to_count(&self) -> Vec<String> {
-        let mut texts =
-            vec![self.input("", "").frame(), self.order().words(), self.selection.text.clone()];
+    pub fn texts_to_count(&self, prompts: &'static Prompts) -> Vec<String> {
+        let words = prompts.words(self.order());
+        let frame = self.input(prompts, "", "").frame();
+        let mut texts = vec![frame, words, self.selection.text.clone()];
         let sides = self.before.lines.iter().chain(&self.after.lines);
         texts.extend(sides.map(|line| format!("{line}\n")));
         texts
@@ -213,7 +221,12 @@ impl Task {
     /// # Errors
     /// `selectionTooLarge`; `internal` where `counts` do not belong to
     /// [`Self::texts_to_count`].
-    pub fn layout(&self, counts: &[u32], limits: Limits) -> Result<Layout, ErrorInfo> {
+    pub fn layout(
+        &self,
+        prompts: &'static Prompts,
+        counts: &[u32],
+        limits: Limits,
+    ) -> Result<Layout, ErrorInfo> {
         let (overhead, command, selection, sides) = match counts {
             [overhead, command, selection, sides @ ..]
                 if sides.len() == self.before.lines.len() + self.after.lines.len() =>
@@ -226,12 +239,12 @@ impl Task {
         };
         let (before, after) = sides.split_at(self.before.lines.len());
         let counts = Counts { overhead, command, selection, before, after };
-        let plan = budget::plan(counts, limits, self.answer()).map_err(|refused| {
+        let plan = budget::plan(counts, limits, self.command.spec.answer).map_err(|refused| {
             errors::too_large(self.range(), &self.file, refused, selection, limits)
         })?;
         let before = self.before.text_before(plan.before);
         let after = self.after.text_after(plan.after);
-        let prompt = self.input(&before, &after).render();
+        let prompt = self.input(prompts, &before, &after).render();
         let (before_lines, before_lines_omitted) = self.before.account(plan.before);
         let (after_lines, after_lines_omitted) = self.after.account(plan.after);
         Ok(Layout {
@@ -259,9 +272,9 @@ impl Task {
     /// The same prompt with one more line that says what was wrong. All before that line is
     /// kept, so the model need not read it again. An answer that was cut off gets more room.
     #[must_use]
-    pub fn retry_layout(&self, first: &Layout, reason: &str) -> Layout {
+    pub fn retry_layout(&self, prompts: &Prompts, first: &Layout, reason: &str) -> Layout {
         Layout {
-            user: first.user.clone() + &retry_line(reason),
+            user: first.user.clone() + &prompts.retry_line(reason),
             max_tokens: first.max_tokens.saturating_mul(2).min(first.free_tokens),
             ..first.clone()
         }
@@ -306,7 +319,7 @@ impl Task {
             return Err(problem);
         }
         let original = self.selection.text.as_str();
-        let fence = self.input("", "").fence();
+        let fence = fence(&["", "", &self.selection.text]);
         let code = match clean::code(raw, original, &fence, self.language) {
             Err(clean::Unusable::Empty) if guard::asks_to_delete(self.instruction()) => {
                 String::new()
@@ -359,29 +372,21 @@ impl Task {
     }
 
     fn order(&self) -> Order<'_> {
-        match &self.command {
-            Command::Improve => Order::Improve,
-            Command::Instructed(instruction) => Order::Instructed(instruction),
-            Command::Explain => Order::Explain,
-        }
-    }
-
-    fn answer(&self) -> Answer {
-        match self.command {
-            Command::Explain => Answer::Explanation,
-            Command::Improve | Command::Instructed(_) => Answer::Code,
-        }
+        Order { spec: self.command.spec, instruction: self.instruction() }
     }
 
     fn instruction(&self) -> Option<&str> {
-        match &self.command {
-            Command::Instructed(instruction) => Some(instruction),
-            Command::Improve | Command::Explain => None,
-        }
+        self.command.instruction.as_deref()
     }
 
-    fn input<'a>(&'a self, before: &'a str, after: &'a str) -> Input<'a> {
+    fn input<'a>(
+        &'a self,
+        prompts: &'static Prompts,
+        before: &'a str,
+        after: &'a str,
+    ) -> Input<'a> {
         Input {
+            prompts,
             file: &self.file,
             language: &self.tag,
             before,

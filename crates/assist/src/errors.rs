@@ -25,6 +25,16 @@ pub(crate) fn instruction_too_long(bytes: usize, bytes_max: usize) -> ErrorInfo 
     ErrorInfo::new(ErrorCode::Usage, message).with_hint("say it in fewer words")
 }
 
+pub(crate) fn unknown_command(id: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::Protocol, format!("there is no command `{id}`"))
+        .with_hint("the client is newer than the host: run `localcoder host stop`")
+}
+
+pub(crate) fn no_instruction(id: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::Usage, format!("`{id}` takes no instruction"))
+        .with_hint("leave it out, or use `improve` with it")
+}
+
 /// A selection that is refused before its tokens are counted.
 pub(crate) fn selection_too_long(
     path: &str,

@@ -25,5 +25,5 @@ pub use document::{FileText, check_text};
 pub use edit::{Attempt, Command, Finished, Layout, Limits, Outcome, Task, prepare};
 pub use explanation::Explanation;
 pub use place::{apply, locate};
-pub use prompt::beginning;
+pub use prompt::Prompts;
 pub use syntax::enclosing_lines;

@@ -1,19 +1,22 @@
-//! The words of the prompt, from `prompts.json`, and how they are put together.
+//! The words of the prompt, and how they are put together. Words belong to models: each set in
+//! `prompts/` is for a kind of them, and has words for every command.
 //!
 //! What two commands on the same selection share comes first and the command last, so that the
-//! model reads the shared part once. The bundled demo model is trained on exactly these texts:
-//! a change of `prompts.json` needs a new demo model. Nothing here counts tokens (see `budget`).
+//! model reads the shared part once. The bundled demo model is trained on exactly the texts of
+//! `demo.json`: a change of them needs a new demo model, a change of another set does not. Nothing
+//! here counts tokens (see `budget`).
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use localcoder_protocol::{AnswerKind, CommandSpec, ModelInfo};
 use serde::Deserialize;
 
 use crate::renames;
 
-/// The pieces in `prompts.json`.
+/// The words for one kind of models.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pieces {
+pub struct Prompts {
     #[serde(rename = "version")]
     _version: u32,
     system: String,
@@ -21,36 +24,93 @@ struct Pieces {
     before: String,
     after: String,
     selection: String,
-    improve: String,
-    instructed: String,
-    explain: String,
     retry: String,
     prefill: String,
+    /// What the user wants, where it is said in words.
+    instructed: String,
+    /// What each command wants, by its id.
+    #[serde(flatten)]
+    commands: BTreeMap<String, String>,
 }
 
-static PIECES: LazyLock<Pieces> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../prompts.json")).expect("a test reads the same file")
-});
+/// A set by its name.
+struct Set {
+    name: &'static str,
+    prompts: LazyLock<Prompts>,
+}
 
-/// What every prompt begins with: the system message, and the head of the user's message up to
-/// the first word that is the user's.
-#[must_use]
-pub fn beginning() -> (&'static str, &'static str) {
-    let head = PIECES.file.split('{').next().unwrap_or_default();
-    (&PIECES.system, head)
+macro_rules! sets {
+    ($($name:literal),*) => {
+        [$(Set {
+            name: $name,
+            prompts: LazyLock::new(|| {
+                let text = include_str!(concat!("../prompts/", $name, ".json"));
+                serde_json::from_str(text).expect("a test reads the same file")
+            }),
+        }),*]
+    };
+}
+
+/// All sets. The first is for models that are trained on it; the last is for those of which nothing
+/// is known.
+static SETS: [Set; 2] = sets!["demo", "instruct"];
+
+/// Which set a family of models is asked with, by the architecture that its files name. Others take
+/// the last one.
+const FAMILIES: &[(&str, &str)] = &[("qwen2", "instruct"), ("llama", "instruct")];
+
+impl Prompts {
+    /// The words for a model of which nothing is known.
+    #[must_use]
+    pub fn usual() -> &'static Self {
+        &SETS[SETS.len() - 1].prompts
+    }
+
+    /// The words for a model.
+    #[must_use]
+    pub fn of(model: &ModelInfo) -> &'static Self {
+        let family = FAMILIES.iter().find(|(architecture, _)| *architecture == model.architecture);
+        let wanted = match family {
+            _ if model.demo => "demo",
+            Some((_, set)) => set,
+            None => return Self::usual(),
+        };
+        SETS.iter().find(|set| set.name == wanted).map_or_else(Self::usual, |set| &set.prompts)
+    }
+
+    /// What every prompt begins with: the system message, and the head of the user's message up to
+    /// the first word that is the user's.
+    #[must_use]
+    pub fn beginning(&self) -> (&str, &str) {
+        let head = self.file.split('{').next().unwrap_or_default();
+        (&self.system, head)
+    }
+
+    /// The line that a second request has behind the command.
+    pub(crate) fn retry_line(&self, complaint: &str) -> String {
+        fill(&self.retry, &[("reason", complaint)])
+    }
+
+    /// The command in words, the last part of the prompt.
+    pub(crate) fn words(&self, order: Order<'_>) -> String {
+        match order.instruction {
+            Some(text) => fill(&self.instructed, &[("instruction", text)]),
+            None => self.commands.get(order.spec.id).cloned().unwrap_or_default(),
+        }
+    }
 }
 
 /// What the model is asked to do with the selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order<'a> {
-    Improve,
-    Instructed(&'a str),
-    Explain,
+pub(crate) struct Order<'a> {
+    pub(crate) spec: &'static CommandSpec,
+    pub(crate) instruction: Option<&'a str>,
 }
 
 /// What goes into a prompt. Texts have `\n` line ends and none after the last line.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Input<'a> {
+    pub(crate) prompts: &'static Prompts,
     pub(crate) file: &'a str,
     /// The fence's tag.
     pub(crate) language: &'a str,
@@ -76,40 +136,50 @@ pub(crate) struct Prompt {
 impl Input<'_> {
     /// The fence round all code in the prompt: longer than any run of backticks inside.
     pub(crate) fn fence(&self) -> String {
-        let texts = [self.before, self.after, self.selection];
-        let longest = texts.iter().map(|text| longest_run(text)).max().unwrap_or(0);
-        "`".repeat((longest + 1).max(3))
+        fence(&[self.before, self.after, self.selection])
     }
 
     pub(crate) fn render(&self) -> Prompt {
         let fence = self.fence();
-        let explains = self.order == Order::Explain;
-        Prompt {
-            system: PIECES.system.clone(),
-            user: self.shared() + &self.order.words(),
-            prefill: if explains { String::new() } else { self.section(&PIECES.prefill, "") },
-            draft: if explains { String::new() } else { format!("{}\n{fence}", self.expected()) },
-            stop: if explains { Vec::new() } else { vec![format!("\n{fence}")] },
+        let prompts = self.prompts;
+        let (system, user) = (prompts.system.clone(), self.shared() + &prompts.words(self.order));
+        match self.order.spec.answer {
+            AnswerKind::Text => Prompt {
+                system,
+                user,
+                prefill: String::new(),
+                stop: Vec::new(),
+                draft: String::new(),
+            },
+            AnswerKind::Edit => Prompt {
+                system,
+                user,
+                prefill: self.section(&prompts.prefill, ""),
+                stop: vec![format!("\n{fence}")],
+                draft: format!("{}\n{fence}", self.expected()),
+            },
         }
     }
 
     /// The code as far as it is known before it is written.
     fn expected(&self) -> String {
-        match self.order {
-            Order::Instructed(text) => renames::renamed(self.selection, text),
-            Order::Improve | Order::Explain => self.selection.to_owned(),
+        match self.order.instruction {
+            Some(text) => renames::renamed(self.selection, text),
+            None => self.selection.to_owned(),
         }
     }
 
     /// The user's message up to the command.
     fn shared(&self) -> String {
-        let mut text = fill(&PIECES.file, &[("file", self.file)]);
-        for (piece, lines) in [(&PIECES.before, self.before), (&PIECES.after, self.after)] {
+        let mut text = fill(&self.prompts.file, &[("file", self.file)]);
+        for (piece, lines) in
+            [(&self.prompts.before, self.before), (&self.prompts.after, self.after)]
+        {
             if !lines.is_empty() {
                 text.push_str(&self.section(piece, lines));
             }
         }
-        text + &self.section(&PIECES.selection, self.selection)
+        text + &self.section(&self.prompts.selection, self.selection)
     }
 
     fn section(&self, piece: &str, text: &str) -> String {
@@ -120,24 +190,15 @@ impl Input<'_> {
     /// All that is in every prompt for this file whatever the selection, to count its tokens.
     pub(crate) fn frame(&self) -> String {
         let bare = Self { before: "-", after: "-", selection: "", ..*self };
-        [PIECES.system.as_str(), &bare.shared(), &bare.section(&PIECES.prefill, "")].concat()
+        [self.prompts.system.as_str(), &bare.shared(), &bare.section(&self.prompts.prefill, "")]
+            .concat()
     }
 }
 
-impl Order<'_> {
-    /// The command in words, the last part of the prompt.
-    pub(crate) fn words(&self) -> String {
-        match self {
-            Self::Improve => PIECES.improve.clone(),
-            Self::Explain => PIECES.explain.clone(),
-            Self::Instructed(text) => fill(&PIECES.instructed, &[("instruction", text)]),
-        }
-    }
-}
-
-/// The line that a second request has behind the command.
-pub(crate) fn retry_line(complaint: &str) -> String {
-    fill(&PIECES.retry, &[("reason", complaint)])
+/// See [`Input::fence`].
+pub(crate) fn fence(texts: &[&str]) -> String {
+    let longest = texts.iter().map(|text| longest_run(text)).max().unwrap_or(0);
+    "`".repeat((longest + 1).max(3))
 }
 
 /// Replaces `{name}` in one pass, so that braces in a value are never taken for a name.
@@ -173,40 +234,89 @@ fn longest_run(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    const INPUT: Input<'static> = Input {
-        file: "a.py",
-        language: "python",
-        before: "import os",
-        after: "f()",
-        selection: "def f():\n    pass",
-        order: Order::Improve,
-    };
+    fn order(id: &str) -> Order<'static> {
+        Order { spec: CommandSpec::of(id).unwrap(), instruction: None }
+    }
+
+    fn demo() -> &'static Prompts {
+        &SETS[0].prompts
+    }
+
+    fn input() -> Input<'static> {
+        Input {
+            prompts: demo(),
+            file: "a.py",
+            language: "python",
+            before: "import os",
+            after: "f()",
+            selection: "def f():\n    pass",
+            order: order("improve"),
+        }
+    }
 
     #[test]
     fn improve_reads_like_this() {
-        let prompt = INPUT.render();
+        let prompt = input().render();
         let sections = "File: a.py\n\nBefore the selection:\n```python\nimport os\n```\n\n\
             After the selection:\n```python\nf()\n```\n\n\
             Selected code:\n```python\ndef f():\n    pass\n```\n\n";
-        assert_eq!(prompt.user, format!("{sections}{}", PIECES.improve));
+        assert_eq!(prompt.user, format!("{sections}{}", demo().commands["improve"]));
         assert_eq!(prompt.prefill, "```python\n");
         assert_eq!(prompt.stop, ["\n```"]);
-        assert_eq!(prompt.draft, format!("{}\n```", INPUT.selection));
+        assert_eq!(prompt.draft, format!("{}\n```", input().selection));
+    }
+
+    #[test]
+    fn every_set_has_words_for_every_command_and_for_nothing_else() {
+        let ids: Vec<&str> = localcoder_protocol::COMMANDS.iter().map(|spec| spec.id).collect();
+        for set in &SETS {
+            for id in &ids {
+                let words = set.prompts.commands.get(*id);
+                assert!(words.is_some_and(|it| !it.is_empty()), "`{}`: `{id}`", set.name);
+            }
+            let known = |id: &&String| ids.contains(&id.as_str());
+            assert_eq!(set.prompts.commands.keys().find(|id| !known(id)), None, "{}", set.name);
+        }
+        for (family, set) in FAMILIES {
+            assert!(SETS.iter().any(|it| it.name == *set), "{family}: no set `{set}`");
+        }
+    }
+
+    #[test]
+    fn words_are_chosen_by_the_model() {
+        let model = |architecture: &str, demo| ModelInfo {
+            reference: String::new(),
+            name: String::new(),
+            architecture: architecture.to_owned(),
+            size_bytes: 0,
+            trained_context_tokens: 0,
+            demo,
+            attribution: Vec::new(),
+        };
+        let is = |model: &ModelInfo, set: usize| {
+            std::ptr::eq(Prompts::of(model), &raw const *SETS[set].prompts)
+        };
+        assert!(is(&model("qwen2", true), 0));
+        assert!(is(&model("qwen2", false), 1) && is(&model("never-heard-of", false), 1));
     }
 
     #[test]
     fn sections_without_text_are_left_out() {
-        let user = Input { before: "", after: "", ..INPUT }.render().user;
+        let user = Input { before: "", after: "", ..input() }.render().user;
         assert!(user.starts_with("File: a.py\n\nSelected code:\n"), "{user}");
     }
 
     #[test]
     fn commands_on_one_selection_share_all_up_to_the_command() {
-        let improve = INPUT.render();
-        let explain = Input { order: Order::Explain, ..INPUT }.render();
-        let instructed = Input { order: Order::Instructed("Use `{text}`."), ..INPUT }.render();
-        let shared = improve.user.strip_suffix(&PIECES.improve).unwrap();
-        assert_eq!(explain.user.strip_suffix(&PIECES.explain), Some(shared));
+        let improve = input().render();
+        let explain = Input { order: order("explain"), ..input() }.render();
+        let instructed = Input {
+            order: Order { instruction: Some("Use `{text}`."), ..order("improve") },
+            ..input()
+        }
+        .render();
+        let shared = improve.user.strip_suffix(&demo().commands["improve"]).unwrap();
+        assert_eq!(explain.user.strip_suffix(&demo().commands["explain"]), Some(shared));
         assert!(instructed.user.starts_with(&format!("{shared}Use `{{text}}`.\n")));
         assert_eq!((&improve.system, explain.prefill.as_str()), (&explain.system, ""));
     }
@@ -221,21 +331,22 @@ mod tests {
         for case in &cases {
             let field = |name: &str| case["request"][name].as_str().unwrap_or("");
             let input = Input {
+                prompts: demo(),
                 file: field("file"),
                 language: field("language"),
                 before: field("before"),
                 after: field("after"),
                 selection: field("selection"),
                 order: match field("command") {
-                    "improve" => Order::Improve,
-                    "instructed" => Order::Instructed(field("instruction")),
-                    "explain" => Order::Explain,
-                    other => panic!("unknown command {other}"),
+                    "instructed" => {
+                        Order { instruction: Some(field("instruction")), ..order("improve") }
+                    }
+                    id => order(id),
                 },
             };
             let mut prompt = input.render();
             if let Some(reason) = case["request"]["reason"].as_str() {
-                prompt.user += &retry_line(reason);
+                prompt.user += &demo().retry_line(reason);
             }
             let (name, expected) = (&case["name"], &case["rendered"]);
             assert_eq!(expected["system"], prompt.system, "{name}");
@@ -247,15 +358,15 @@ mod tests {
 
     #[test]
     fn the_fence_is_longer_than_any_run_of_backticks_in_the_code() {
-        let fence = |selection| Input { selection, ..INPUT }.fence();
+        let fence = |selection| Input { selection, ..input() }.fence();
         assert_eq!(fence("`a` ``b``"), "```");
         assert_eq!(fence("```\ncode\n```"), "````");
-        assert_eq!(Input { before: "`````", ..INPUT }.render().prefill, "``````python\n");
+        assert_eq!(Input { before: "`````", ..input() }.render().prefill, "``````python\n");
     }
 
     #[test]
     fn code_is_never_taken_for_a_placeholder() {
-        let user = Input { selection: "f'{text} {fence} {'", ..INPUT }.render().user;
+        let user = Input { selection: "f'{text} {fence} {'", ..input() }.render().user;
         assert!(user.contains("\nf'{text} {fence} {'\n"));
     }
 }

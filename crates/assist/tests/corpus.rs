@@ -31,7 +31,9 @@ fn good_answers_are_kept_without_a_word() {
         };
         let start = u32::try_from(head.matches('\n').count()).unwrap() + 1;
         let end = start + u32::try_from(old.matches('\n').count()).unwrap();
-        let task = prepare(&document, LineRange { start, end }, Command::Improve).unwrap();
+        let task =
+            prepare(&document, LineRange { start, end }, Command::new("improve", None).unwrap())
+                .unwrap();
         match task.finish(field("good"), FinishReason::StopString, Attempt::First) {
             Outcome::Done(finished) => {
                 assert_eq!(finished.edit.replacement, good, "{}", field("id"));

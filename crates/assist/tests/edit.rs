@@ -2,7 +2,7 @@
 //! by the test: what the user gets for which answer.
 
 use localcoder_assist::{
-    Attempt, Command, Finished, Layout, Limits, Outcome, Task, apply, locate, prepare,
+    Attempt, Command, Finished, Layout, Limits, Outcome, Prompts, Task, apply, locate, prepare,
 };
 use localcoder_protocol::{
     DocumentText, ErrorCode, ErrorInfo, FinishReason, Hunk, LineRange, WorkerPrompt,
@@ -26,6 +26,18 @@ fn document(path: &str, text: &str) -> DocumentText {
     DocumentText { path: path.into(), language_id: None, text: text.into() }
 }
 
+fn improve() -> Command {
+    Command::new("improve", None).unwrap()
+}
+
+fn explain() -> Command {
+    Command::new("explain", None).unwrap()
+}
+
+fn instructed(text: &str) -> Command {
+    Command::new("improve", Some(text)).unwrap()
+}
+
 fn task(text: &str, lines: (u32, u32), command: Command) -> Task {
     let selection = LineRange { start: lines.0, end: lines.1 };
     prepare(&document("shop/basket.py", text), selection, command).expect("a good request")
@@ -33,9 +45,12 @@ fn task(text: &str, lines: (u32, u32), command: Command) -> Task {
 
 /// One token for four bytes, as a rule of thumb.
 fn layout(task: &Task, limits: Limits) -> Result<Layout, ErrorInfo> {
-    let counts: Vec<u32> =
-        task.texts_to_count().iter().map(|text| text.len().div_ceil(4) as u32).collect();
-    task.layout(&counts, limits)
+    let counts: Vec<u32> = task
+        .texts_to_count(Prompts::usual())
+        .iter()
+        .map(|text| text.len().div_ceil(4) as u32)
+        .collect();
+    task.layout(Prompts::usual(), &counts, limits)
 }
 
 fn answer(task: &Task, raw: &str) -> Outcome {
@@ -51,7 +66,7 @@ fn done(outcome: Outcome) -> Finished {
 
 #[test]
 fn a_method_is_shown_without_indentation_and_its_answer_becomes_an_edit() {
-    let task = task(METHOD, (2, 7), Command::Improve);
+    let task = task(METHOD, (2, 7), improve());
     assert_eq!(task.range(), LineRange { start: 2, end: 6 });
     let layout = layout(&task, LIMITS).unwrap();
     assert_eq!(
@@ -102,7 +117,7 @@ fn a_method_is_shown_without_indentation_and_its_answer_becomes_an_edit() {
 #[test]
 fn repeating_the_selection_is_no_change_whatever_the_white_space() {
     let text = "  def f():\r\n    \r\n    return 1\r\n";
-    let task = task(text, (1, 3), Command::Improve);
+    let task = task(text, (1, 3), improve());
     let finished = done(answer(&task, "def f():\n\n  return 1\n"));
     assert!(finished.unchanged && finished.hunks.is_empty() && finished.diff.is_empty());
     assert_eq!(finished.edit.replacement, finished.edit.original);
@@ -113,13 +128,13 @@ fn repeating_the_selection_is_no_change_whatever_the_white_space() {
 fn commands_on_one_selection_share_their_prompt_up_to_the_command() {
     let long = (0..300).map(|n| format!("value_{n} = {n}\n")).collect::<String>();
     let layout_of = |command| layout(&task(&long, (150, 160), command), LIMITS).unwrap();
-    let improve = layout_of(Command::Improve).user;
-    let explain = layout_of(Command::Explain).user;
-    let at = improve.find("Improve the selected").unwrap();
-    assert_eq!(improve[..at], explain[..explain.find("Explain the selected").unwrap()]);
-    let retry = task(&long, (150, 160), Command::Improve);
+    let improved = layout_of(improve()).user;
+    let explained = layout_of(explain()).user;
+    let at = improved.find("Improve the selected").unwrap();
+    assert_eq!(improved[..at], explained[..explained.find("Explain the selected").unwrap()]);
+    let retry = task(&long, (150, 160), improve());
     let first = layout(&retry, LIMITS).unwrap();
-    let second = retry.retry_layout(&first, "it was empty");
+    let second = retry.retry_layout(Prompts::usual(), &first, "it was empty");
     assert!(second.user.starts_with(&first.user));
     assert!(second.max_tokens > first.max_tokens && second.max_tokens <= first.free_tokens);
 }
@@ -128,7 +143,7 @@ fn commands_on_one_selection_share_their_prompt_up_to_the_command() {
 fn surroundings_that_do_not_fit_are_counted_as_left_out() {
     let long = (0..300).map(|n| format!("value_{n} = {n}\n")).collect::<String>();
     let small = Limits { window_tokens: 2048, trained_context_tokens: 2048 };
-    let context = layout(&task(&long, (150, 160), Command::Improve), small).unwrap().context;
+    let context = layout(&task(&long, (150, 160), improve()), small).unwrap().context;
     assert_eq!(context.before_lines + context.before_lines_omitted, 149);
     assert_eq!(context.after_lines + context.after_lines_omitted, 140);
     assert!(context.before_lines > context.after_lines && context.after_lines > 0);
@@ -138,7 +153,7 @@ fn surroundings_that_do_not_fit_are_counted_as_left_out() {
 #[test]
 fn a_selection_that_does_not_fit_is_refused_with_the_way_out() {
     let long = (0..900).map(|n| format!("value_{n} = {n}\n")).collect::<String>();
-    let error = layout(&task(&long, (1, 900), Command::Improve), LIMITS).unwrap_err();
+    let error = layout(&task(&long, (1, 900), improve()), LIMITS).unwrap_err();
     assert_eq!(error.code, ErrorCode::SelectionTooLarge);
     assert!(error.message.contains("lines 1-900 of `basket.py`"), "{error}");
     assert!(error.message.contains("4096"), "{error}");
@@ -147,13 +162,13 @@ fn a_selection_that_does_not_fit_is_refused_with_the_way_out() {
         hint.contains("select fewer lines (about ") && hint.contains("`localcoder.contextWindow`")
     );
     let full = Limits { window_tokens: 2048, trained_context_tokens: 2048 };
-    let hint = layout(&task(&long, (1, 900), Command::Explain), full).unwrap_err().hint.unwrap();
+    let hint = layout(&task(&long, (1, 900), explain()), full).unwrap_err().hint.unwrap();
     assert!(hint.ends_with("or use a model with a longer context"), "{hint}");
 }
 
 #[track_caller]
 fn check_fault(raw: &str, finish: FinishReason, reason: &str, code: Option<ErrorCode>) {
-    let task = task(METHOD, (2, 6), Command::Improve);
+    let task = task(METHOD, (2, 6), improve());
     match task.finish(raw, finish, Attempt::First) {
         Outcome::Retry { reason: found } => assert!(found.contains(reason), "{found}"),
         other => panic!("first attempt: {other:?}"),
@@ -195,7 +210,7 @@ fn a_faulty_answer_is_asked_for_again_and_then_refused_or_shown_with_a_warning()
 
 #[test]
 fn an_answer_that_can_never_fit_is_refused_at_once() {
-    let task = task(METHOD, (2, 6), Command::Improve);
+    let task = task(METHOD, (2, 6), improve());
     match task.finish("def total(self):", FinishReason::ContextFull, Attempt::First) {
         Outcome::Refused(error) => assert!(error.hint.unwrap().contains("select fewer lines")),
         other => panic!("{other:?}"),
@@ -204,7 +219,7 @@ fn an_answer_that_can_never_fit_is_refused_at_once() {
 
 #[test]
 fn repeated_surroundings_are_taken_off() {
-    let task = task(METHOD, (3, 6), Command::Improve);
+    let task = task(METHOD, (3, 6), improve());
     let raw = "result = sum(item.price for item in self.items)\nreturn result\n\n    def count(self):\n        \
                return len(self.items)";
     let finished = done(answer(&task, raw));
@@ -216,25 +231,33 @@ fn repeated_surroundings_are_taken_off() {
 
 #[test]
 fn an_instruction_to_delete_may_leave_nothing() {
-    let command = Command::rewrite(Some("  Delete this method. "));
-    assert_eq!(command, Command::Instructed("Delete this method.".to_owned()));
+    let command = instructed("  Delete this method. ");
+    assert_eq!(command, instructed("Delete this method."));
     let task = task(METHOD, (8, 9), command);
     let finished = done(task.finish("", FinishReason::StopString, Attempt::Last));
     assert_eq!(finished.edit.replacement, "");
-    assert_eq!(Command::rewrite(Some(" \n")), Command::Improve);
+    assert_eq!(instructed(" \n"), improve());
+}
+
+#[test]
+fn a_command_that_is_not_there_and_words_for_one_that_takes_none_are_refused() {
+    let refused = |id, words| Command::new(id, words).unwrap_err().code;
+    assert_eq!(refused("unheard", None), ErrorCode::Protocol);
+    assert_eq!(refused("explain", Some("Shorter.")), ErrorCode::Usage);
+    assert_eq!(Command::new("explain", Some(" ")).unwrap(), explain());
 }
 
 #[test]
 fn documents_that_are_no_text_and_selections_that_are_none_are_refused() {
     let refused = |text: &str, start, end| {
         let document = document("a.py", text);
-        prepare(&document, LineRange { start, end }, Command::Improve).unwrap_err().code
+        prepare(&document, LineRange { start, end }, improve()).unwrap_err().code
     };
     assert_eq!(refused("a\0b", 1, 1), ErrorCode::NotText);
     assert_eq!(refused("a\n", 5, 9), ErrorCode::LinesOutOfRange);
     assert_eq!(refused("a\n\n \nb", 2, 3), ErrorCode::SelectionEmpty);
     assert_eq!(refused(&"a".repeat(300_000), 1, 1), ErrorCode::SelectionTooLarge);
-    let wordy = Command::Instructed("x".repeat(20_000));
+    let wordy = instructed(&"x".repeat(20_000));
     let error = prepare(&document("a.py", "a"), LineRange { start: 1, end: 1 }, wordy).unwrap_err();
     assert_eq!(error.code, ErrorCode::Usage);
 }
@@ -244,7 +267,7 @@ fn the_prompt_names_the_file_on_one_line_and_the_language_by_a_plain_word() {
     let mut document = document("C:\\work\\we\nird.zig", "const a = 1;");
     document.language_id = Some("zig".into());
     let selection = LineRange { start: 1, end: 1 };
-    let task = prepare(&document, selection, Command::Explain).unwrap();
+    let task = prepare(&document, selection, explain()).unwrap();
     let layout = layout(&task, LIMITS).unwrap();
     assert!(
         layout.user.starts_with("File: weird.zig\n\nSelected code:\n```zig\nconst a = 1;\n```\n")

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use localcoder_protocol::LineRange;
 
+pub(crate) use crate::assist_arguments::{AssistCommand, AssistOptions};
+
 const EXAMPLES: &str = "\
 Examples:
   localcoder .                                   open this folder in the IDE
@@ -44,10 +46,8 @@ pub(crate) struct OpenOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Rewrite lines of a file and show the change as a diff
-    Improve(ImproveOptions),
-    /// Explain lines of a file
-    Explain(ExplainOptions),
+    #[command(flatten)]
+    Assist(AssistCommand),
     /// Give the model a prompt of your own
     Generate(GenerateOptions),
     /// List, install, import and remove models
@@ -67,8 +67,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
-            Self::Improve(options) => options.json,
-            Self::Explain(options) => options.json,
+            Self::Assist(command) => command.options.json,
             Self::Generate(options) => options.json,
             Self::Models(options) => options.command.json(),
             Self::Profiles(options) => {
@@ -80,48 +79,6 @@ impl Command {
             Self::Host(options) => options.json(),
         }
     }
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  localcoder improve report.py --lines 10-24
-  localcoder improve report.py --lines 10-24 --instruction 'Use a dict comprehension'
-  localcoder improve report.py --lines 10-24 --apply && git diff
-
-Without --apply the file is left alone. With it, only the lines given change, and only if
-they still read as they did when the model was asked.")]
-pub(crate) struct ImproveOptions {
-    #[command(flatten)]
-    pub(crate) target: TargetOptions,
-    /// What to do with the lines, instead of improving them
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) instruction: Option<String>,
-    /// Print the change as a unified diff (this is what happens anyway)
-    #[arg(long, conflicts_with_all = ["apply", "json"])]
-    pub(crate) diff: bool,
-    /// Change the file
-    #[arg(long)]
-    pub(crate) apply: bool,
-    /// Print the answer as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) model: ModelOption,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Example:
-  localcoder explain report.py --lines 10-24")]
-pub(crate) struct ExplainOptions {
-    #[command(flatten)]
-    pub(crate) target: TargetOptions,
-    /// Print the answer as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) model: ModelOption,
 }
 
 #[derive(Debug, Args)]

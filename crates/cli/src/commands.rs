@@ -1,11 +1,11 @@
 //! One module a command. Each makes one request and prints its answer.
 
+pub(crate) mod assist;
 pub(crate) mod config;
 pub(crate) mod doctor;
-pub(crate) mod explain;
+
 pub(crate) mod generate;
 pub(crate) mod host;
-pub(crate) mod improve;
 pub(crate) mod models;
 pub(crate) mod open;
 pub(crate) mod profiles;

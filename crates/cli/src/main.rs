@@ -3,6 +3,7 @@
 //! Models are installed here, under the store's own locks, whether a host runs or not.
 
 mod arguments;
+mod assist_arguments;
 mod commands;
 mod output;
 mod session;
@@ -32,8 +33,7 @@ fn main() -> ExitCode {
     };
     let result = match arguments.command {
         None => commands::open::run(&arguments.open),
-        Some(Command::Improve(options)) => commands::improve::run(&options),
-        Some(Command::Explain(options)) => commands::explain::run(&options),
+        Some(Command::Assist(command)) => commands::assist::run(&command),
         Some(Command::Generate(options)) => commands::generate::run(&options),
         Some(Command::Models(options)) => commands::models::run(options.command),
         Some(Command::Profiles(options)) => commands::profiles::run(&options),

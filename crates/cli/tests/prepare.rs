@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use localcoder_host::connect;
 use localcoder_protocol::{
-    ClientKind, DocumentText, Explain, ExplainParams, Improve, ImproveParams, LineRange, Prepare,
-    PrepareParams, Usage, Warm, WarmParams,
+    Assist, AssistAnswer, AssistParams, ClientKind, DocumentText, EditAnswer, LineRange, Prepare,
+    PrepareParams, TextAnswer, Usage, Warm, WarmParams,
 };
 use localcoder_settings::Places;
 use localcoder_test_support::Installation;
@@ -40,6 +40,20 @@ fn prepare(client: &mut Client, request_id: &str) -> bool {
     client.call::<Prepare>(&params, |_, _| {}).unwrap().prepared
 }
 
+fn edit(answer: AssistAnswer) -> EditAnswer {
+    match answer {
+        AssistAnswer::Edit(edit) => edit,
+        AssistAnswer::Text(text) => panic!("no edit: {text:?}"),
+    }
+}
+
+fn text(answer: AssistAnswer) -> TextAnswer {
+    match answer {
+        AssistAnswer::Text(text) => text,
+        AssistAnswer::Edit(edit) => panic!("no text: {edit:?}"),
+    }
+}
+
 fn unread(usage: Usage) -> u32 {
     usage.prompt_tokens - usage.cached_tokens
 }
@@ -51,29 +65,32 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
     assert!(!prepare(&mut client, "p0"), "it loads no model");
     client.call::<Warm>(&WarmParams::default(), |_, _| {}).unwrap();
     assert!(prepare(&mut client, "p1"));
-    let improve = ImproveParams {
+    let improve = AssistParams {
         request_id: "i".to_owned(),
+        command: "improve".to_owned(),
         document: document(),
         selection: SELECTION,
         instruction: None,
         model: None,
         settings: serde_json::Map::new(),
     };
-    let improved = client.call::<Improve>(&improve, |_, _| {}).unwrap();
+    let improved = edit(client.call::<Assist>(&improve, |_, _| {}).unwrap());
     assert_eq!(improved.attempts, 1);
     assert!(improved.usage.prompt_tokens > 200);
     assert_eq!(unread(improved.usage), 1, "the last token's successor is always computed");
     assert!(improved.usage.accepted_tokens > 0, "the selection is the draft");
     assert!(improved.usage.rounds < improved.usage.generated_tokens);
 
-    let explain = ExplainParams {
+    let explain = AssistParams {
         request_id: "e".to_owned(),
+        command: "explain".to_owned(),
         document: document(),
         selection: SELECTION,
+        instruction: None,
         model: None,
         settings: serde_json::Map::new(),
     };
-    let explained = client.call::<Explain>(&explain, |_, _| {}).unwrap();
+    let explained = text(client.call::<Assist>(&explain, |_, _| {}).unwrap());
     assert!(unread(explained.usage) <= UNREAD_TOKENS_MAX, "{:?}", explained.usage);
 }
 
@@ -83,15 +100,16 @@ fn a_new_host_begins_with_what_an_earlier_one_has_kept_until_it_is_forgotten() {
     let kept = installation.home().join("cache/prefixes");
     let improve = |request_id: &str| {
         let mut client = connected(&installation);
-        let params = ImproveParams {
+        let params = AssistParams {
             request_id: request_id.to_owned(),
+            command: "improve".to_owned(),
             document: document(),
             selection: SELECTION,
             instruction: None,
             model: None,
             settings: serde_json::Map::new(),
         };
-        let usage = client.call::<Improve>(&params, |_, _| {}).unwrap().usage;
+        let usage = edit(client.call::<Assist>(&params, |_, _| {}).unwrap()).usage;
         let files = || std::fs::read_dir(&kept).map_or(0, Iterator::count);
         let deadline = Instant::now() + Duration::from_secs(30);
         while files() == 0 {

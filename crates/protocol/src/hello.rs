@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the client-to-host protocol. Bump when an old peer would misread a message.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// Version of the host-to-worker protocol. Both are shipped together, so it must be equal.
 pub const WORKER_VERSION: u32 = 4;

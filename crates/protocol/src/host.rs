@@ -282,22 +282,25 @@ pub struct WorkerStatus {
     pub device: String,
 }
 
-/// Rewrite the selected lines.
+/// Do something with the selected lines. A text streams as `delta`; an edit comes whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-pub struct ImproveParams {
+pub struct AssistParams {
     /// See [`RequestId`].
     pub request_id: RequestId,
+    /// What to do: [`crate::CommandSpec::id`].
+    pub command: String,
     /// The document as it is now.
     pub document: DocumentText,
-    /// The lines to rewrite.
+    /// The lines it is about.
     pub selection: LineRange,
-    /// What to do with them; to improve them where absent.
+    /// What to do with them in words, where the command takes any; blank is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub instruction: Option<String>,
-    /// `demo`, an installed model's id or the path of a GGUF; the setting `codeModel` where absent.
+    /// `demo`, an installed model's id or the path of a GGUF; the one that the command is for where
+    /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub model: Option<String>,
@@ -307,11 +310,22 @@ pub struct ImproveParams {
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
+/// What came of it; which kind is the command's [`crate::AnswerKind`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub enum AssistAnswer {
+    /// The lines, changed.
+    Edit(EditAnswer),
+    /// A text about them.
+    Text(TextAnswer),
+}
+
 /// A finished rewrite.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-pub struct ImproveAnswer {
+pub struct EditAnswer {
     /// The edit. Where `unchanged`, its replacement is its original.
     pub edit: Edit,
     /// The model found nothing to change.
@@ -356,32 +370,11 @@ pub struct PrepareAnswer {
     pub prepared: bool,
 }
 
-/// Explain the selected lines. The answer streams as `delta`.
+/// A finished text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-pub struct ExplainParams {
-    /// See [`RequestId`].
-    pub request_id: RequestId,
-    /// The document as it is now.
-    pub document: DocumentText,
-    /// The lines to explain.
-    pub selection: LineRange,
-    /// `demo` or the path of a GGUF; the setting `codeModel` where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
-    pub model: Option<String>,
-    /// Values of settings that count more than what is set, for this request alone.
-    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    #[cfg_attr(feature = "typescript", ts(skip))]
-    pub settings: serde_json::Map<String, serde_json::Value>,
-}
-
-/// A finished explanation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-pub struct ExplainAnswer {
+pub struct TextAnswer {
     /// The whole text as Markdown; the deltas joined.
     pub text: String,
     /// Why it ended. Cut answers say so.
@@ -646,10 +639,8 @@ requests! { HOST_REQUESTS:
     Survey = "survey", SurveyParams => SurveyAnswer, idempotent: true, deadline_ms: Some(60_000);
     /// See [`PrepareParams`].
     Prepare = "prepare", PrepareParams => PrepareAnswer, idempotent: true, deadline_ms: None;
-    /// See [`ImproveParams`].
-    Improve = "improve", ImproveParams => ImproveAnswer, idempotent: true, deadline_ms: None;
-    /// See [`ExplainParams`].
-    Explain = "explain", ExplainParams => ExplainAnswer, idempotent: false, deadline_ms: None;
+    /// See [`AssistParams`].
+    Assist = "assist", AssistParams => AssistAnswer, idempotent: false, deadline_ms: None;
     /// See [`GenerateParams`].
     Generate = "generate", GenerateParams => GenerateAnswer, idempotent: false, deadline_ms: None;
     /// Stop a request of this connection. It is answered with the error `cancelled`.

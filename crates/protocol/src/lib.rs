@@ -4,6 +4,7 @@
 //! `worker`, `cli` and the extension act on them. The extension's TypeScript types are
 //! generated from this crate by `cargo xtask codegen`.
 
+mod commands;
 mod edit;
 mod error;
 mod fetch;
@@ -15,6 +16,7 @@ pub mod typescript;
 mod usage;
 mod worker;
 
+pub use commands::{AnswerKind, COMMANDS, CommandSpec, Entry, ModelUse, Needs, Place};
 pub use edit::{DocumentText, Edit, Hunk, LineRange};
 pub use error::{ErrorAction, ErrorCode, ErrorInfo};
 pub use fetch::{

@@ -16,6 +16,48 @@ pub fn generate() -> String {
     out.push_str(&types());
     out.push_str(&tables());
     out.push_str(&deadlines());
+    out.push_str(&commands());
+    out
+}
+
+/// The editor's commands on selected code.
+fn commands() -> String {
+    let mut out = String::from(
+        "\n/** A command on selected code as the editor offers it. */\n\
+         export interface CommandEntry {\n  \
+           /** What the host is asked to do. */\n  readonly id: string;\n  \
+           /** The name of the editor's command. */\n  readonly command: string;\n  \
+           readonly title: string;\n  readonly icon: string;\n  \
+           readonly answer: AssistAnswer[\"kind\"];\n  \
+           /** What is going on while it runs. */\n  readonly doing: string;\n  \
+           /** What is told where nothing changes. */\n  readonly nothing: string;\n  \
+           /** Whether the user is asked what is to be done. */\n  readonly asksInstruction: boolean;\n  \
+           readonly inStatusMenu: boolean;\n}\n\n\
+         export const COMMANDS: readonly CommandEntry[] = [\n",
+    );
+    for spec in COMMANDS {
+        for entry in spec.entries {
+            let answer = match spec.answer {
+                AnswerKind::Edit => "edit",
+                AnswerKind::Text => "text",
+            };
+            let _ = writeln!(
+                out,
+                "  {{\n    id: {:?},\n    command: \"localcoder.{}\",\n    title: {:?},\n    \
+                 icon: {:?},\n    answer: {answer:?},\n    doing: {:?},\n    nothing: {:?},\n    \
+                 asksInstruction: {},\n    inStatusMenu: {},\n  }},",
+                spec.id,
+                entry.command,
+                entry.title,
+                entry.icon,
+                spec.doing,
+                spec.nothing,
+                entry.asks_instruction,
+                entry.places.contains(&Place::StatusMenu),
+            );
+        }
+    }
+    out.push_str("];\n");
     out
 }
 
@@ -57,10 +99,10 @@ fn types() -> String {
         SuggestionParams,
         PrepareParams,
         PrepareAnswer,
-        ImproveParams,
-        ImproveAnswer,
-        ExplainParams,
-        ExplainAnswer,
+        AssistParams,
+        AssistAnswer,
+        EditAnswer,
+        TextAnswer,
         SamplingParams,
         GenerateParams,
         GenerateAnswer,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use localcoder_host::core::{CLIENTS_MAX, ClientId, Event, QUEUE_MAX};
-use localcoder_protocol::{BUILD_ID, PROTOCOL_VERSION};
+use localcoder_protocol::{Assist, BUILD_ID, CommandSpec, PROTOCOL_VERSION, Request as _};
 use localcoder_transport::{Id, Message};
 use serde_json::{Map, Value, json};
 
@@ -59,8 +59,8 @@ impl Clients {
     }
 }
 
-/// How often clients do what, in parts of the whole.
-const ACTS: &[(u64, &str)] = &[
+/// How often clients do what, in parts of the whole: requests, and commands on selected code.
+pub(crate) const ACTS: &[(u64, &str)] = &[
     (18, "improve"),
     (14, "explain"),
     (16, "generate"),
@@ -74,6 +74,17 @@ const ACTS: &[(u64, &str)] = &[
     (11, "cancel"),
     (1, "locateEdit"),
 ];
+
+/// A command on selected code is asked for by its id.
+pub(crate) fn on_the_wire(act: &str, mut params: Value) -> (&str, Value) {
+    match CommandSpec::of(act) {
+        Some(spec) => {
+            params["command"] = spec.id.into();
+            (Assist::METHOD, params)
+        }
+        None => (act, params),
+    }
+}
 
 impl World {
     pub(crate) fn client_connects(&mut self) -> Held {
@@ -273,6 +284,7 @@ impl World {
             self.loads.wanted(params["ahead"] == true);
         }
         let id = Id::Number(i64::try_from(number).unwrap_or(0));
+        let (method, params) = on_the_wire(method, params);
         let message = Message::Request { id, method: method.to_owned(), params };
         self.deliver(Event::ClientMessage(client, message))
     }

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use localcoder_host::core::{Effect, Notice, Reply};
+use localcoder_protocol::{COMMANDS, CommandSpec, HOST_REQUESTS};
 use localcoder_transport::Message;
+use serde_json::{Value, json};
 
 use crate::broken::{Broken, Trace};
+use crate::clients::{ACTS, on_the_wire};
 use crate::faults::Fault;
 use crate::tally::Tally;
 use crate::world::World;
@@ -28,6 +31,28 @@ fn whatever_happens_the_invariants_hold() {
     }
     for method in ["improve", "explain", "generate", "warm", "prepare", "survey"] {
         assert!(tally.endings.contains_key(&(method, "answered")), "no `{method}` was answered");
+    }
+}
+
+/// Asked for by a fault of their own, because the host ends of them.
+const BY_FAULTS: &[&str] = &["drain", "stop"];
+
+#[test]
+fn every_request_and_every_command_is_simulated() {
+    let acts: Vec<&str> = ACTS.iter().map(|(_, act)| *act).collect();
+    let wire: Vec<&str> =
+        acts.iter().map(|act| on_the_wire(act, Value::from(json!({}))).0).collect();
+    for row in HOST_REQUESTS {
+        let simulated = wire.contains(&row.method) || BY_FAULTS.contains(&row.method);
+        assert!(simulated, "`{}` is never asked: give it a row in `ACTS`", row.method);
+    }
+    for spec in COMMANDS {
+        let same = |act: &&str| CommandSpec::of(act).is_some_and(|it| it.answer == spec.answer);
+        assert!(
+            acts.iter().any(|act| same(act)),
+            "no command is asked that answers like `{}`",
+            spec.id
+        );
     }
 }
 

@@ -4,9 +4,9 @@
 import * as vscode from "vscode";
 
 import { registerAirGap } from "./features/air-gap";
+import { registerAssist } from "./features/assist";
 import { registerDemoNotice } from "./features/demo-notice";
-import { registerExplain } from "./features/explain";
-import { registerImprove } from "./features/improve";
+import { Edits } from "./features/edits";
 import { registerModels } from "./features/models";
 import { Notifier } from "./features/notify";
 import { registerPrepare } from "./features/prepare";
@@ -17,6 +17,7 @@ import { registerSettings } from "./features/settings";
 import { registerStatus } from "./features/status";
 import { registerSuggestions } from "./features/suggestions";
 import { registerSwitch } from "./features/switch";
+import { Texts } from "./features/texts";
 import { HostConnection } from "./host/connection";
 import { openLink } from "./host/link";
 import { ModelsProgram } from "./host/models";
@@ -65,8 +66,10 @@ export function activate(context: vscode.ExtensionContext): Exports {
     busyChanged,
     previews,
     session,
-    registerImprove(host, running, previews, notifier),
-    registerExplain(context.extensionUri, host, running, notifier, log),
+    registerAssist(
+      new Edits(host, running, previews, notifier),
+      new Texts(context.extensionUri, host, running, notifier, log),
+    ),
     registerPrepare(host),
     registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted }),
     registerModels(models, notifier, wanted),

@@ -7,7 +7,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 
 import * as vscode from "vscode";
 
-import type { ImproveOutcome } from "./features/improve";
+import type { EditOutcome } from "./features/edits";
 import type { HostStatus } from "./generated/protocol";
 import type { HostConnection } from "./host/connection";
 import { logLine, toErrorInfo } from "./lib/errors";
@@ -59,7 +59,7 @@ async function improveAndApply(
     report.firstTokenMs ??= Math.round(performance.now() - startedAt);
   });
   try {
-    const outcome = await vscode.commands.executeCommand<ImproveOutcome | undefined>(
+    const outcome = await vscode.commands.executeCommand<EditOutcome | undefined>(
       "localcoder.improveSelection",
     );
     if (outcome?.kind !== "preview") {

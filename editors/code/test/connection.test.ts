@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 const DOCUMENT = { path: "a.py", text: "x=1" };
-const PARAMS = { document: DOCUMENT, selection: { start: 1, end: 1 } };
+const PARAMS = { command: "improve", document: DOCUMENT, selection: { start: 1, end: 1 } };
 
 /** A clock whose pauses between attempts pass at once; waits for answers never end by themselves. */
 class FastClock implements Clock {
@@ -105,7 +105,7 @@ test("hello comes first, then the status, and requests are answered", async () =
 
 test("progress and deltas reach the request they belong to and no other", async () => {
   const host = await fakeHost({
-    explain: ({ requestId }, peer) => {
+    assist: ({ requestId }, peer) => {
       peer.notify("progress", { requestId, stage: "prefill", message: "reading" });
       peer.notify("delta", { requestId: "somebody else's", text: "no" });
       peer.notify("delta", { requestId, text: "It adds." });
@@ -115,12 +115,12 @@ test("progress and deltas reach the request they belong to and no other", async 
   });
   const connection = connect(to(host));
   const heard: string[] = [];
-  const answer = await connection.ask("explain", PARAMS, {
+  const answer = await connection.ask("assist", PARAMS, {
     signal: never,
     onProgress: (it) => heard.push(it.message),
     onDelta: (it) => heard.push(it.text),
   });
-  assert.equal(answer.text, "It adds.");
+  assert.equal(answer.kind === "text" && answer.text, "It adds.");
   assert.deepEqual(heard, ["reading", "It adds."]);
   assert.equal(connection.status?.engine.state, "working");
 });
@@ -143,18 +143,18 @@ test("a suggestion reaches whoever listens", async () => {
 test("the host's error arrives whole", async () => {
   const info: ErrorInfo = { code: "selectionTooLarge", message: "too long", hint: "select less" };
   const host = await fakeHost({
-    improve: () => {
+    assist: () => {
       throw hostError(info);
     },
   });
   const connection = connect(to(host));
-  assert.deepEqual(await failure(connection.ask("improve", PARAMS, { signal: never })), info);
+  assert.deepEqual(await failure(connection.ask("assist", PARAMS, { signal: never })), info);
 });
 
 test("a host that dies fails what ran, and the next request is answered by the next host", async () => {
   let calls = 0;
   const host = await fakeHost({
-    improve: (_, peer) => {
+    assist: (_, peer) => {
       calls += 1;
       if (calls === 1) {
         peer.drop();
@@ -163,11 +163,11 @@ test("a host that dies fails what ran, and the next request is answered by the n
     },
   });
   const connection = connect(to(host), new FastClock());
-  const error = await failure(connection.ask("improve", PARAMS, { signal: never }));
+  const error = await failure(connection.ask("assist", PARAMS, { signal: never }));
   assert.equal(error.code, "hostUnreachable");
   assert.equal(error.action, "retry");
   assert.match(error.message, /ended while/u);
-  assert.equal((await connection.ask("improve", PARAMS, { signal: never })).model.name, "Coder 7B");
+  assert.equal((await connection.ask("assist", PARAMS, { signal: never })).model.name, "Coder 7B");
   assert.equal(calls, 2, "the lost request is not repeated");
 });
 
@@ -231,7 +231,7 @@ test("a cancelled request is cancelled at the host and fails as cancelled", asyn
   const controller = new AbortController();
   let end: (() => void) | undefined;
   const host = await fakeHost({
-    improve: () =>
+    assist: () =>
       new Promise((_, reject) => {
         end = () => {
           reject(hostError({ code: "cancelled", message: "stopped" }));
@@ -244,16 +244,16 @@ test("a cancelled request is cancelled at the host and fails as cancelled", asyn
     },
   });
   const connection = connect(to(host));
-  const error = await failure(connection.ask("improve", PARAMS, { signal: controller.signal }));
+  const error = await failure(connection.ask("assist", PARAMS, { signal: controller.signal }));
   assert.equal(error.code, "cancelled");
-  const sent = host.seen.find((it) => it.method === "improve")?.params as { requestId: string };
+  const sent = host.seen.find((it) => it.method === "assist")?.params as { requestId: string };
   assert.deepEqual(host.seen.at(-1), { method: "cancel", params: { requestId: sent.requestId } });
 });
 
 test("a host that ignores a cancel does not hold up the user, and its late words are not heard", async () => {
   const controller = new AbortController();
   const host = await fakeHost({
-    explain: ({ requestId }, peer) =>
+    assist: ({ requestId }, peer) =>
       new Promise(() => {
         controller.signal.addEventListener("abort", () => {
           peer.notify("delta", { requestId, text: "late" });
@@ -265,7 +265,7 @@ test("a host that ignores a cancel does not hold up the user, and its late words
   const connection = connect(to(host), new FastClock());
   const heard: string[] = [];
   const error = await failure(
-    connection.ask("explain", PARAMS, {
+    connection.ask("assist", PARAMS, {
       signal: controller.signal,
       onDelta: (it) => heard.push(it.text),
     }),
@@ -277,7 +277,7 @@ test("a host that ignores a cancel does not hold up the user, and its late words
 test("a request that waits for a connection can be cancelled", async () => {
   const controller = new AbortController();
   const connection = connect(() => new Promise(() => undefined));
-  const error = failure(connection.ask("improve", PARAMS, { signal: controller.signal }));
+  const error = failure(connection.ask("assist", PARAMS, { signal: controller.signal }));
   controller.abort();
   assert.equal((await error).code, "cancelled");
 });

@@ -1,8 +1,7 @@
 /** Values of the protocol for tests, whole and unremarkable. */
 import type {
   ContextUse,
-  ExplainAnswer,
-  ImproveAnswer,
+  AssistAnswer,
   ModelInfo,
   ModelSurvey,
   SurveyAnswer,
@@ -42,7 +41,8 @@ export const CONTEXT: ContextUse = {
   afterLinesOmitted: 0,
 };
 
-export const EXPLANATION: ExplainAnswer = {
+export const EXPLANATION: Extract<AssistAnswer, { kind: "text" }> = {
+  kind: "text",
   text: "It adds.",
   finish: "endOfTurn",
   usage: USAGE,
@@ -50,7 +50,8 @@ export const EXPLANATION: ExplainAnswer = {
   model: MODEL,
 };
 
-export const IMPROVEMENT: ImproveAnswer = {
+export const IMPROVEMENT: Extract<AssistAnswer, { kind: "edit" }> = {
+  kind: "edit",
   edit: { range: { start: 1, end: 1 }, original: "x=1", replacement: "x = 1" },
   unchanged: false,
   hunks: [{ oldStart: 1, oldLines: 1, newStart: 1, newLines: 1 }],

@@ -1,6 +1,6 @@
 """The product's prompts, rendered from the same data file that the product reads.
 
-Does: load `crates/assist/prompts.json`, render the system text, the user text and
+Does: load `crates/assist/prompts/demo.json`, render the system text, the user text and
 the prefill of one request, and cut a conversation into the pieces that are
 tokenised separately (template text with special tokens, contents without).
 Does not: tokenise (see `tokenizer.py`) or choose what to ask (see `samples.py`).
@@ -11,7 +11,7 @@ import json
 import re
 from pathlib import Path
 
-PROMPTS_FILE = Path(__file__).resolve().parents[3] / "crates" / "assist" / "prompts.json"
+PROMPTS_FILE = Path(__file__).resolve().parents[3] / "crates" / "assist" / "prompts" / "demo.json"
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"

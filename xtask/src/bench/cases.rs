@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow};
-use localcoder_assist::{Command, Layout, Limits, prepare};
+use localcoder_assist::{Command, Layout, Limits, Prompts, prepare};
 use localcoder_protocol::{ChatMessage, DocumentText, ErrorInfo, LineRange, Role, WorkerPrompt};
 use serde_json::Value;
 
@@ -149,10 +149,10 @@ impl Case {
     pub(super) fn for_tests(code: &str) -> Self {
         let document = document("a.py", code.to_owned());
         let lines = LineRange { start: 1, end: 1 };
-        let task = prepare(&document, lines, Command::rewrite(None)).expect("it is sound");
-        let counts = vec![1; task.texts_to_count().len()];
+        let task = prepare(&document, lines, improve(None)).expect("it is sound");
+        let counts = vec![1; task.texts_to_count(Prompts::usual()).len()];
         let limits = Limits { window_tokens: 512, trained_context_tokens: 512 };
-        let layout = task.layout(&counts, limits).expect("it fits");
+        let layout = task.layout(Prompts::usual(), &counts, limits).expect("it fits");
         Self { layout, kind: Kind::Copy, prompt_tokens: 0, tokens: 0 }
     }
 }
@@ -178,9 +178,9 @@ fn lay_out(
 ) -> Result<Case> {
     let plain = |error: ErrorInfo| anyhow!("{error}");
     let task = prepare(document, lines, command).map_err(plain)?;
-    let counts = ours.count(task.texts_to_count())?;
+    let counts = ours.count(task.texts_to_count(Prompts::usual()))?;
     let limits = Limits { window_tokens: WINDOW_TOKENS, trained_context_tokens: WINDOW_TOKENS };
-    let layout = task.layout(&counts, limits).map_err(plain)?;
+    let layout = task.layout(Prompts::usual(), &counts, limits).map_err(plain)?;
     Ok(Case { layout, kind, prompt_tokens: 0, tokens: 0 })
 }
 
@@ -288,12 +288,12 @@ fn edits(ours: &mut Ours, kind: Kind, place: Place) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for record in records()?.iter().filter(|record| Kind::of(record) == kind.source()) {
         let (document, lines) = in_its_file(record, place)?;
-        let mut case = lay_out(ours, &document, lines, (kind, Command::rewrite(None)))?;
+        let mut case = lay_out(ours, &document, lines, (kind, improve(None)))?;
         if kind.renames() {
             let Some(name) = commonest_name(&case.layout.draft) else { continue };
             let document = DocumentText { text: with_old_name(&document.text, &name), ..document };
             let instruction = format!("Rename `{OLD_NAME}` to `{name}`.");
-            let command = Command::rewrite((kind == Kind::Rename).then_some(&instruction));
+            let command = improve((kind == Kind::Rename).then_some(instruction.as_str()));
             case.layout.draft = lay_out(ours, &document, lines, (kind, command))?.layout.draft;
         }
         let timing = ours.write(&case, true)?.0;
@@ -336,7 +336,7 @@ fn explanations(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for record in spread(&records()?, count) {
         let (document, lines) = in_its_file(record, Place::File)?;
-        let mut case = lay_out(ours, &document, lines, (Kind::Copy, Command::Explain))?;
+        let mut case = lay_out(ours, &document, lines, (Kind::Copy, explain()))?;
         case.layout.max_tokens = EXPLANATION_TOKENS;
         let timing = ours.write(&case, false)?.0;
         (case.prompt_tokens, case.tokens) = (timing.prompt_tokens, timing.tokens);
@@ -364,7 +364,7 @@ fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
         }
         let middle = u32::try_from(used / 2).unwrap_or(1);
         let lines = LineRange { start: middle, end: middle + 8 };
-        let mut case = lay_out(ours, &document, lines, (Kind::Mixed, Command::rewrite(None)))?;
+        let mut case = lay_out(ours, &document, lines, (Kind::Mixed, improve(None)))?;
         // Of these only the beginning of an answer is measured.
         case.layout.max_tokens = FIRST_TOKENS;
         let timing = ours.write(&case, true)?.0;
@@ -379,6 +379,14 @@ fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
 fn spread<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
     let count = count.min(items.len());
     (0..count).map(move |index| &items[index * items.len() / count])
+}
+
+fn improve(instruction: Option<&str>) -> Command {
+    Command::new("improve", instruction).expect("the table has it")
+}
+
+fn explain() -> Command {
+    Command::new("explain", None).expect("the table has it")
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use localcoder_protocol::ErrorCode;
+use localcoder_protocol::{COMMANDS, Entry, ErrorCode, Place};
+use serde_json::{Value, json};
 
 use crate::arguments::Arguments;
 use crate::{files, places, report};
@@ -50,7 +51,7 @@ pub(crate) fn generated(root: &Path) -> Result<Vec<Generated>> {
             path: "editors/code/src/generated/protocol.ts".into(),
             text: localcoder_protocol::typescript::generate(),
         },
-        Generated { path: PACKAGE.into(), text: with_settings(&package)? },
+        Generated { path: PACKAGE.into(), text: with_commands(&with_settings(&package)?)? },
         Generated {
             path: "docs/reference/settings.md".into(),
             text: localcoder_settings::markdown(),
@@ -82,33 +83,93 @@ fn errors() -> String {
 /// The extension's `package.json` with the settings that the product really has. The rest of
 /// the text stays byte for byte: people edit it.
 fn with_settings(package: &str) -> Result<String> {
-    let span = properties(package).with_context(|| {
-        format!("`{PACKAGE}` has no object `contributes.configuration.properties` to fill")
-    })?;
-    let before = &package[..span.start];
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    let indent = line.len() - line.trim_start().len();
-    let mut text = before.to_owned();
-    print_json(&localcoder_settings::vscode_properties(), indent, 0, &mut text);
-    text.push_str(&package[span.end..]);
+    let path = ["contributes", "configuration", "properties"];
+    with_value(package, &path, &localcoder_settings::vscode_properties())
+}
+
+/// The same with the commands on selected code, their keys and their menus. What is of other
+/// commands stays.
+fn with_commands(package: &str) -> Result<String> {
+    let manifest: Value = serde_json::from_str(package)?;
+    let entries = || COMMANDS.iter().flat_map(|spec| spec.entries);
+    let name = |entry: &Entry| format!("localcoder.{}", entry.command);
+    let commands = entries().map(|entry| {
+        json!({
+            "command": name(entry),
+            "title": entry.title,
+            "category": "LocalCoder",
+            "icon": format!("$({})", entry.icon),
+        })
+    });
+    let keys = entries().filter_map(|entry| {
+        let key = entry.key?;
+        Some(json!({
+            "command": name(entry),
+            "key": key,
+            "mac": key.replace("ctrl", "cmd"),
+            "when": "editorTextFocus && !localcoder.previewActive",
+        }))
+    });
+    let in_menu = entries().filter(|entry| entry.places.contains(&Place::ContextMenu));
+    let menu = in_menu.enumerate().map(|(index, entry)| {
+        json!({
+            "command": name(entry),
+            "when": "editorHasSelection && !localcoder.previewActive",
+            "group": format!("1_localcoder@{}", index + 1),
+        })
+    });
+    let parts: [(&[&str], Vec<Value>); 3] = [
+        (&["contributes", "commands"], commands.collect()),
+        (&["contributes", "keybindings"], keys.collect()),
+        (&["contributes", "menus", "editor/context"], menu.collect()),
+    ];
+    let mut text = package.to_owned();
+    for (path, mut rows) in parts {
+        let pointer = path.iter().map(|key| format!("/{}", key.replace('/', "~1")));
+        let before = manifest.pointer(&pointer.collect::<String>()).and_then(Value::as_array);
+        rows.extend(before.into_iter().flatten().filter(|row| !is_of_table(row)).cloned());
+        text = with_value(&text, path, &Value::Array(rows))?;
+    }
     Ok(text)
 }
 
-/// Where the value of `contributes.configuration.properties` stands.
-fn properties(package: &str) -> Option<std::ops::Range<usize>> {
+/// Whether a row of the manifest is made from the table. One that was and is in the table no more
+/// stays until somebody takes it out: the extension's tests find that nobody registers it.
+fn is_of_table(row: &Value) -> bool {
+    let command = row["command"].as_str().unwrap_or_default();
+    let name = command.strip_prefix("localcoder.").unwrap_or_default();
+    COMMANDS.iter().flat_map(|spec| spec.entries).any(|entry| entry.command == name)
+}
+
+/// A document of JSON with another value at a path. The rest of the text stays byte for byte.
+fn with_value(document: &str, path: &[&str], value: &Value) -> Result<String> {
+    let span = span_of(document, path)
+        .with_context(|| format!("`{PACKAGE}` has no `{}` to fill", path.join(".")))?;
+    let before = &document[..span.start];
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let indent = line.len() - line.trim_start().len();
+    let mut text = before.to_owned();
+    print_json(value, indent, 0, &mut text);
+    text.push_str(&document[span.end..]);
+    Ok(text)
+}
+
+/// Where the object or list at a path stands.
+fn span_of(package: &str, path: &[&str]) -> Option<std::ops::Range<usize>> {
     let mut at = 0;
-    for key in ["\"contributes\":", "\"configuration\":", "\"properties\":"] {
-        at += package[at..].find(key)? + key.len();
+    for key in path {
+        let key = format!("\"{key}\":");
+        at += package[at..].find(&key)? + key.len();
     }
-    let start = at + package[at..].find('{')?;
+    let start = at + package[at..].find(['{', '['])?;
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (offset, byte) in package[start..].bytes().enumerate() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
-            b'{' if !in_string => depth += 1,
-            b'}' if !in_string => {
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => {
                 depth -= 1;
                 if depth == 0 {
                     return Some(start..start + offset + 1);
@@ -125,20 +186,29 @@ const LINE_CHARS: usize = 80;
 
 /// Writes JSON as prettier does: objects one key to a line, arrays on one line where they fit.
 /// `taken` is how much of the line stands before the value, indentation aside.
-fn print_json(value: &serde_json::Value, indent: usize, taken: usize, text: &mut String) {
+fn print_json(value: &Value, indent: usize, taken: usize, text: &mut String) {
     let inner = " ".repeat(indent + 2);
     match value {
-        serde_json::Value::Object(map) if !map.is_empty() => {
+        Value::Object(map) if !map.is_empty() => {
             text.push_str("{\n");
             for (index, (key, value)) in map.iter().enumerate() {
-                let key = serde_json::Value::from(key.as_str()).to_string();
+                let key = Value::from(key.as_str()).to_string();
                 let _ = write!(text, "{inner}{key}: ");
                 print_json(value, indent + 2, key.chars().count() + 2, text);
                 text.push_str(if index + 1 < map.len() { ",\n" } else { "\n" });
             }
             let _ = write!(text, "{}}}", " ".repeat(indent));
         }
-        serde_json::Value::Array(items) if !items.is_empty() => {
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            text.push_str("[\n");
+            for (index, item) in items.iter().enumerate() {
+                text.push_str(&inner);
+                print_json(item, indent + 2, 0, text);
+                text.push_str(if index + 1 < items.len() { ",\n" } else { "\n" });
+            }
+            let _ = write!(text, "{}]", " ".repeat(indent));
+        }
+        Value::Array(items) if !items.is_empty() => {
             let words: Vec<String> = items.iter().map(ToString::to_string).collect();
             let line = format!("[{}]", words.join(", "));
             if indent + taken + line.chars().count() < LINE_CHARS {

@@ -25,7 +25,7 @@ const CORE: &[&str] = &[
     "jobs/step",
     "jobs/keep_warm",
     "jobs/prepare",
-    "jobs/explain",
+    "jobs/text",
     "jobs/generate",
     "jobs/edit",
     "jobs",

@@ -7,7 +7,7 @@ use localcoder_protocol::{
 };
 
 use crate::arguments::GenerateOptions;
-use crate::commands::explain::end_of_stream;
+use crate::commands::assist::end_of_stream;
 use crate::output;
 use crate::session::{REQUEST_ID, Session, model_reference, overrides};
 

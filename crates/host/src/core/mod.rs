@@ -22,8 +22,8 @@ mod sessions;
 mod suspect;
 
 use localcoder_protocol::{
-    BUILD_ID, CancelAnswer, ConfigureAnswer, ErrorInfo, HostStatus, PROTOCOL_VERSION, WarmAnswer,
-    WarmParams, WorkerStatus,
+    BUILD_ID, CancelAnswer, ConfigureAnswer, ErrorInfo, HostStatus, ModelUse, PROTOCOL_VERSION,
+    WarmAnswer, WarmParams, WorkerStatus,
 };
 use localcoder_settings::Contents;
 use localcoder_transport::Message;
@@ -382,8 +382,10 @@ impl Host {
         self.schedule.check_request_id(asker.client, &request_id)?;
         let references = match model {
             Some(model) => vec![model],
-            None if kind.is_of_code() => settings.code_models(),
-            None => settings.general_models(),
+            None => match kind.model_use() {
+                ModelUse::Code => settings.code_models(),
+                ModelUse::General => settings.general_models(),
+            },
         };
         let asker = Asker { request_id: Some(request_id), ..asker };
         let job = kind.job(&settings);

@@ -1,9 +1,9 @@
 //! What clients are sent, as typed values. The shell makes messages of them.
 
 use localcoder_protocol::{
-    CancelAnswer, ConfigureAnswer, Delta, DeltaParams, ExplainAnswer, GenerateAnswer, HelloAnswer,
-    HostStatus, ImproveAnswer, LocateEditAnswer, Nothing, PrepareAnswer, Progress, ProgressParams,
-    StatusChanged, Suggestion, SuggestionParams, SurveyAnswer, UnloadAnswer, WarmAnswer,
+    AssistAnswer, CancelAnswer, ConfigureAnswer, Delta, DeltaParams, GenerateAnswer, HelloAnswer,
+    HostStatus, LocateEditAnswer, Nothing, PrepareAnswer, Progress, ProgressParams, StatusChanged,
+    Suggestion, SuggestionParams, SurveyAnswer, UnloadAnswer, WarmAnswer,
 };
 use localcoder_transport::Message;
 use serde::Serialize;
@@ -32,10 +32,8 @@ pub enum Reply {
     Warm(WarmAnswer),
     /// To `prepare`.
     Prepare(PrepareAnswer),
-    /// To `improve`.
-    Improve(Box<ImproveAnswer>),
-    /// To `explain`.
-    Explain(Box<ExplainAnswer>),
+    /// To `assist`.
+    Assist(Box<AssistAnswer>),
     /// To `generate`.
     Generate(Box<GenerateAnswer>),
 }
@@ -55,8 +53,7 @@ impl Reply {
             Self::Unload(answer) => json(answer),
             Self::Warm(answer) => json(answer),
             Self::Prepare(answer) => json(answer),
-            Self::Improve(answer) => json(answer),
-            Self::Explain(answer) => json(answer),
+            Self::Assist(answer) => json(answer),
             Self::Generate(answer) => json(answer),
         }
     }

@@ -2,11 +2,11 @@
 
 use localcoder_assist::{Command, Task, prepare};
 use localcoder_protocol::{
-    Cancel, CancelParams, Configure, ConfigureFile, ConfigureFileParams, ConfigureParams,
-    DOCUMENT_BYTES_MAX, DocumentText, Drain, ErrorCode, ErrorInfo, Explain, ExplainParams,
-    Generate, GenerateParams, Hello, HelloParams, Improve, ImproveParams, LineRange, LocateEdit,
-    LocateEditAnswer, LocateEditParams, Prepare, PrepareParams, Request, RequestId, Status, Stop,
-    Survey, SurveyParams, Unload, UnloadParams, Warm, WarmParams,
+    Assist, AssistParams, Cancel, CancelParams, Configure, ConfigureFile, ConfigureFileParams,
+    ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, ErrorCode, ErrorInfo, Generate,
+    GenerateParams, Hello, HelloParams, LineRange, LocateEdit, LocateEditAnswer, LocateEditParams,
+    ModelUse, Prepare, PrepareParams, Request, RequestId, Status, Stop, Survey, SurveyParams,
+    Unload, UnloadParams, Warm, WarmParams,
 };
 use serde_json::{Map, Value};
 
@@ -46,26 +46,30 @@ pub(super) struct Work {
 #[derive(Debug)]
 pub(super) enum Kind {
     Prepare(Task),
-    Edit(Task),
-    Explain(Task),
+    Assist(Task),
     Generate(Box<GenerateParams>),
 }
 
 impl Kind {
-    /// Whether the model for code does it.
-    pub(super) fn is_of_code(&self) -> bool {
-        !matches!(self, Self::Generate(_))
+    /// Whose work it is, where no model is named.
+    pub(super) fn model_use(&self) -> ModelUse {
+        match self {
+            Self::Prepare(task) | Self::Assist(task) => task.spec().model,
+            Self::Generate(_) => ModelUse::General,
+        }
     }
 
     pub(super) fn job(self, settings: &localcoder_settings::Settings) -> Job {
         match self {
             Self::Prepare(task) => Job::prepare(task),
-            Self::Edit(task) => Job::edit(task),
-            Self::Explain(task) => Job::explain(task),
+            Self::Assist(task) => Job::assist(task),
             Self::Generate(params) => Job::generate(*params, settings.sampling_set),
         }
     }
 }
+
+/// The command whose prompt is read ahead of any: all share what comes before the command.
+const READ_AHEAD: &str = "improve";
 
 type Reader = fn(Value) -> Result<Asked, ErrorInfo>;
 
@@ -84,20 +88,15 @@ const READERS: &[(&str, Reader)] = &[
     (Warm::METHOD, |params| Ok(Asked::Warm(read::<Warm>(params)?))),
     (Prepare::METHOD, |params| {
         let PrepareParams { request_id, document, selection } = read::<Prepare>(params)?;
-        let kind = Kind::Prepare(task(&document, selection, Command::rewrite(None))?);
+        let kind = Kind::Prepare(task(&document, selection, Command::new(READ_AHEAD, None)?)?);
         work(request_id, None, Map::new(), kind)
     }),
-    (Improve::METHOD, |params| {
-        let ImproveParams { request_id, document, selection, instruction, model, settings } =
-            read::<Improve>(params)?;
-        let command = Command::rewrite(instruction.as_deref());
-        work(request_id, model, settings, Kind::Edit(task(&document, selection, command)?))
-    }),
-    (Explain::METHOD, |params| {
-        let ExplainParams { request_id, document, selection, model, settings } =
-            read::<Explain>(params)?;
-        let kind = Kind::Explain(task(&document, selection, Command::Explain)?);
-        work(request_id, model, settings, kind)
+    (Assist::METHOD, |params| {
+        let params = read::<Assist>(params)?;
+        let AssistParams { request_id, command, document, selection, instruction, .. } = params;
+        let command = Command::new(&command, instruction.as_deref())?;
+        let kind = Kind::Assist(task(&document, selection, command)?);
+        work(request_id, params.model, params.settings, kind)
     }),
     (Generate::METHOD, |params| {
         let params = read::<Generate>(params)?;

@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 
 use localcoder_protocol::{
-    Device, Devices, DevicesAnswer, ErrorInfo, HOST_REQUESTS, Hello, HelloParams, LoadModel,
-    LoadModelAnswer, LoadProfile, Request, WORKER_REQUESTS, WorkerHello, WorkerHelloAnswer,
+    Assist, AssistAnswer, CommandSpec, Device, Devices, DevicesAnswer, ErrorInfo, HOST_REQUESTS,
+    Hello, HelloParams, LoadModel, LoadModelAnswer, LoadProfile, Request, WORKER_REQUESTS,
+    WorkerHello, WorkerHelloAnswer,
 };
 use localcoder_transport::{Id, Message};
 use serde::Deserialize as _;
@@ -88,6 +89,8 @@ impl Journal {
             hello(client, params);
         }
         let Some(method) = method_of(HOST_REQUESTS, method) else { return };
+        let command = params["command"].as_str().filter(|_| method == Assist::METHOD);
+        let method = command.and_then(CommandSpec::of).map_or(method, |spec| spec.id);
         tracing::debug!(client, kind = method, "a request begins");
         if self.requests.len() < AWAITED_MAX {
             self.requests.insert((client, id.clone()), Awaited { method, since_ms: now_ms });
@@ -133,8 +136,10 @@ fn ended(request: &Awaited, ms: u64, client: ClientId, result: &Result<Reply, Er
         }
     };
     let (model, usage, finish, attempts) = match reply {
-        Reply::Improve(answer) => (&answer.model, answer.usage, None, Some(answer.attempts)),
-        Reply::Explain(answer) => (&answer.model, answer.usage, Some(answer.finish), None),
+        Reply::Assist(answer) => match &**answer {
+            AssistAnswer::Edit(edit) => (&edit.model, edit.usage, None, Some(edit.attempts)),
+            AssistAnswer::Text(text) => (&text.model, text.usage, Some(text.finish), None),
+        },
         Reply::Generate(answer) => (&answer.model, answer.usage, Some(answer.finish), None),
         Reply::Warm(_) | Reply::Prepare(_) => {
             tracing::info!(client, kind, outcome = "ok", ms, "a request has ended");

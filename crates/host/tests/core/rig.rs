@@ -9,8 +9,8 @@ use localcoder_host::ModelFile;
 use localcoder_host::core::{ClientId, Effect, Event, Host, HostConfig, WorkerEnding};
 use localcoder_model_store::Sampling;
 use localcoder_protocol::{
-    BUILD_ID, ClientKind, ErrorCode, ErrorInfo, FinishReason, HEARTBEAT_MS, HelloParams, MemoryUse,
-    ModelInfo, PROTOCOL_VERSION, Usage, WORKER_VERSION, WorkerId,
+    BUILD_ID, ClientKind, CommandSpec, ErrorCode, ErrorInfo, FinishReason, HEARTBEAT_MS,
+    HelloParams, MemoryUse, ModelInfo, PROTOCOL_VERSION, Usage, WORKER_VERSION, WorkerId,
 };
 use localcoder_settings::Contents;
 use localcoder_transport::{Id, Message};
@@ -378,8 +378,16 @@ impl Rig {
         self.answer(id).unwrap();
     }
 
-    pub(crate) fn request(&mut self, client: ClientId, method: &str, params: Value) -> i64 {
+    /// `method`: of a request, or the id of a command on selected code.
+    pub(crate) fn request(&mut self, client: ClientId, method: &str, mut params: Value) -> i64 {
         self.next_id += 1;
+        let method = match CommandSpec::of(method) {
+            Some(spec) => {
+                params["command"] = spec.id.into();
+                "assist"
+            }
+            None => method,
+        };
         let message =
             Message::Request { id: Id::Number(self.next_id), method: method.to_owned(), params };
         self.event(Event::ClientMessage(client, message));

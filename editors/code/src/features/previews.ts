@@ -5,10 +5,11 @@
  */
 import * as vscode from "vscode";
 
-import type { ImproveAnswer, LineRange } from "../generated/protocol";
+import type { CommandEntry, EditAnswer, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { toErrorInfo } from "../lib/errors";
 import { lineLabel, replaceLines } from "../lib/lines";
+import { capitalized } from "../lib/words";
 
 import { locateEdit, writeEdit } from "./locate";
 import type { Notifier } from "./notify";
@@ -21,7 +22,7 @@ const REFRESH_AFTER_MS = 150;
 interface Preview {
   readonly source: vscode.Uri;
   readonly uri: vscode.Uri;
-  readonly answer: ImproveAnswer;
+  readonly answer: EditAnswer;
   readonly column: vscode.ViewColumn | undefined;
   text: string;
   stale: boolean;
@@ -63,7 +64,11 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   }
 
   /** Shows an improvement of the document. */
-  async open(document: vscode.TextDocument, answer: ImproveAnswer): Promise<void> {
+  async open(
+    entry: CommandEntry,
+    document: vscode.TextDocument,
+    answer: EditAnswer,
+  ): Promise<void> {
     const range = await locateEdit(this.#host, document, answer.edit);
     const older = this.#previews.get(document.uri.toString());
     if (older !== undefined) {
@@ -83,7 +88,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     if (shown.languageId !== document.languageId) {
       await vscode.languages.setTextDocumentLanguage(shown, document.languageId);
     }
-    const title = `Improve ${documentName(document)} (${lineLabel(range)})`;
+    const title = `${capitalized(entry.id)} ${documentName(document)} (${lineLabel(range)})`;
     await vscode.commands.executeCommand("vscode.diff", document.uri, preview.uri, title, {
       preview: false,
     });
@@ -204,7 +209,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   }
 }
 
-function proposed(document: vscode.TextDocument, range: LineRange, answer: ImproveAnswer): string {
+function proposed(document: vscode.TextDocument, range: LineRange, answer: EditAnswer): string {
   return replaceLines(document.getText(), range, answer.edit.replacement) ?? document.getText();
 }
 

@@ -4,6 +4,7 @@
  */
 import * as vscode from "vscode";
 
+import { COMMANDS } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { renderError } from "../lib/errors";
 import type { Running } from "../lib/running";
@@ -75,12 +76,10 @@ function draw(item: vscode.StatusBarItem, view: StatusView): void {
 
 async function showMenu(busy: boolean): Promise<void> {
   const entries = [
-    { label: "$(sparkle) Improve Selection", command: "localcoder.improveSelection" },
-    {
-      label: "$(edit) Improve Selection with Instruction…",
-      command: "localcoder.improveWithInstruction",
-    },
-    { label: "$(comment-discussion) Explain Selection", command: "localcoder.explainSelection" },
+    ...COMMANDS.filter((entry) => entry.inStatusMenu).map(({ icon, title, command }) => ({
+      label: `$(${icon}) ${title}`,
+      command,
+    })),
     ...(busy
       ? [{ label: "$(debug-stop) Cancel Running Requests", command: "localcoder.cancel" }]
       : []),

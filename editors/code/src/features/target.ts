@@ -15,10 +15,12 @@ export const PREVIEW_SCHEME = "localcoder-preview";
 /** A document and lines of it. */
 export interface Target {
   readonly document: vscode.TextDocument;
+  /** The document's version when they were selected. */
+  readonly version: number;
   readonly lines: LineRange;
 }
 
-/** The selection, or an error that says what to select. `verb`: `improve`, `explain`. */
+/** The selection, or an error that says what to select. `verb`: the command's id. */
 export function currentTarget(verb: string): Target {
   const editor = vscode.window.activeTextEditor;
   if (editor?.document.uri.scheme === PREVIEW_SCHEME) {
@@ -31,7 +33,12 @@ export function currentTarget(verb: string): Target {
   if (editor === undefined || lines === undefined) {
     throw new HostError({ code: "selectionEmpty", message: `select the code to ${verb} first` });
   }
-  return { document: editor.document, lines };
+  return { document: editor.document, version: editor.document.version, lines };
+}
+
+/** Whether the lines are known to be the same code: only where the document is the same. */
+export function isUnchanged(target: Target): boolean {
+  return !target.document.isClosed && target.document.version === target.version;
 }
 
 /** The document as the host gets it. */

@@ -499,29 +499,36 @@ export type PrepareAnswer = {
  */
 prepared: boolean, };
 
-export type ImproveParams = { 
+export type AssistParams = { 
 /**
  * See [`RequestId`].
  */
 requestId: string, 
 /**
+ * What to do: [`crate::CommandSpec::id`].
+ */
+command: string, 
+/**
  * The document as it is now.
  */
 document: DocumentText, 
 /**
- * The lines to rewrite.
+ * The lines it is about.
  */
 selection: LineRange, 
 /**
- * What to do with them; to improve them where absent.
+ * What to do with them in words, where the command takes any; blank is none.
  */
 instruction?: string, 
 /**
- * `demo`, an installed model's id or the path of a GGUF; the setting `codeModel` where absent.
+ * `demo`, an installed model's id or the path of a GGUF; the one that the command is for where
+ * absent.
  */
 model?: string, };
 
-export type ImproveAnswer = { 
+export type AssistAnswer = { "kind": "edit" } & EditAnswer | { "kind": "text" } & TextAnswer;
+
+export type EditAnswer = { 
 /**
  * The edit. Where `unchanged`, its replacement is its original.
  */
@@ -559,25 +566,7 @@ context: ContextUse,
  */
 model: ModelInfo, };
 
-export type ExplainParams = { 
-/**
- * See [`RequestId`].
- */
-requestId: string, 
-/**
- * The document as it is now.
- */
-document: DocumentText, 
-/**
- * The lines to explain.
- */
-selection: LineRange, 
-/**
- * `demo` or the path of a GGUF; the setting `codeModel` where absent.
- */
-model?: string, };
-
-export type ExplainAnswer = { 
+export type TextAnswer = { 
 /**
  * The whole text as Markdown; the deltas joined.
  */
@@ -779,7 +768,7 @@ requestId: string,
  */
 text: string, };
 
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 export const BUILD_ID = "0.1.0";
 export const DOCUMENT_BYTES_MAX = 1048576;
 
@@ -795,8 +784,7 @@ export interface Requests {
   unload: { params: UnloadParams; answer: UnloadAnswer };
   survey: { params: SurveyParams; answer: SurveyAnswer };
   prepare: { params: PrepareParams; answer: PrepareAnswer };
-  improve: { params: ImproveParams; answer: ImproveAnswer };
-  explain: { params: ExplainParams; answer: ExplainAnswer };
+  assist: { params: AssistParams; answer: AssistAnswer };
   generate: { params: GenerateParams; answer: GenerateAnswer };
   cancel: { params: CancelParams; answer: CancelAnswer };
   locateEdit: { params: LocateEditParams; answer: LocateEditAnswer };
@@ -864,9 +852,62 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   unload: 5000,
   survey: 60000,
   prepare: null,
-  improve: null,
-  explain: null,
+  assist: null,
   generate: null,
   cancel: 5000,
   locateEdit: 5000,
 };
+
+/** A command on selected code as the editor offers it. */
+export interface CommandEntry {
+  /** What the host is asked to do. */
+  readonly id: string;
+  /** The name of the editor's command. */
+  readonly command: string;
+  readonly title: string;
+  readonly icon: string;
+  readonly answer: AssistAnswer["kind"];
+  /** What is going on while it runs. */
+  readonly doing: string;
+  /** What is told where nothing changes. */
+  readonly nothing: string;
+  /** Whether the user is asked what is to be done. */
+  readonly asksInstruction: boolean;
+  readonly inStatusMenu: boolean;
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    id: "improve",
+    command: "localcoder.improveSelection",
+    title: "Improve Selection",
+    icon: "sparkle",
+    answer: "edit",
+    doing: "Improving",
+    nothing: "nothing to improve",
+    asksInstruction: false,
+    inStatusMenu: true,
+  },
+  {
+    id: "improve",
+    command: "localcoder.improveWithInstruction",
+    title: "Improve Selection with Instruction…",
+    icon: "edit",
+    answer: "edit",
+    doing: "Improving",
+    nothing: "nothing to improve",
+    asksInstruction: true,
+    inStatusMenu: true,
+  },
+  {
+    id: "explain",
+    command: "localcoder.explainSelection",
+    title: "Explain Selection",
+    icon: "comment-discussion",
+    answer: "text",
+    doing: "Explaining",
+    nothing: "nothing to explain",
+    asksInstruction: false,
+    inStatusMenu: true,
+  },
+];

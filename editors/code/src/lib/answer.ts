@@ -2,7 +2,25 @@
  * Says in words what an answer cost and what the model was not given or did not finish.
  * Nothing is left out silently: whatever these functions return is shown.
  */
-import type { ContextUse, FinishReason, Usage } from "../generated/protocol";
+import type { AssistAnswer, ContextUse, FinishReason, Usage } from "../generated/protocol";
+
+import { HostError } from "./errors";
+
+/** An answer of the kind that its command has. */
+export function expectKind<K extends AssistAnswer["kind"]>(
+  answer: AssistAnswer,
+  kind: K,
+): Extract<AssistAnswer, { kind: K }> {
+  if (answer.kind === kind) {
+    return answer as Extract<AssistAnswer, { kind: K }>;
+  }
+  throw new HostError({
+    code: "protocol",
+    message: `the host answered with ${answer.kind} where ${kind} was asked for`,
+    hint: "The host is of another version: restart the engine.",
+    action: "retry",
+  });
+}
 
 /** `120 tokens read (119 ahead), 85 written, 24.3 tokens/s`. */
 export function usageText(usage: Usage): string {

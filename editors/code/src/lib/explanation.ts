@@ -2,7 +2,7 @@
  * The state of the Explanation view, and every step it can take. Kept in the extension so that
  * a view that was hidden or moved shows the same again.
  */
-import type { ErrorInfo, ExplainAnswer } from "../generated/protocol";
+import type { ErrorInfo, TextAnswer } from "../generated/protocol";
 
 import { contextText, cutText, omittedText, usageText } from "./answer";
 import { renderError } from "./errors";
@@ -61,7 +61,7 @@ export function grown(state: Explanation, delta: string): Explanation {
 }
 
 /** The answer is whole. */
-export function answered(state: Explanation, answer: ExplainAnswer): Explanation {
+export function answered(state: Explanation, answer: TextAnswer): Explanation {
   const { finish, context, usage } = answer;
   const notes = [cutText(finish), omittedText(context), usageText(usage), contextText(context)];
   const text = answer.text.slice(0, EXPLANATION_CHARS_MAX);

@@ -15,6 +15,11 @@ export function sentence(text: string): string {
   return whole === "" || /[.!?…:]$/u.test(whole) ? whole : `${whole}.`;
 }
 
+/** With a capital letter. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** What there is of these, with a comma between. */
 export function joined(parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join(", ");

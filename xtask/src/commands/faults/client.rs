@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use localcoder_protocol::{
-    BUILD_ID, ClientKind, Delta, DocumentText, ErrorInfo, Explain, ExplainParams, Generate,
-    GenerateParams, Hello, HelloAnswer, HelloParams, HostStatus, Improve, ImproveParams, LineRange,
-    Nothing, Notification as _, PROTOCOL_VERSION, Progress, SamplingParams, Status, StatusChanged,
+    Assist, AssistParams, BUILD_ID, ClientKind, Delta, DocumentText, ErrorInfo, Generate,
+    GenerateParams, Hello, HelloAnswer, HelloParams, HostStatus, LineRange, Nothing,
+    Notification as _, PROTOCOL_VERSION, Progress, SamplingParams, Status, StatusChanged,
 };
 use localcoder_settings::Places;
 use localcoder_test_support::fake_worker::unix_ns;
@@ -133,18 +133,12 @@ impl Caller {
         };
         let (request_id, selection) = (id.to_owned(), LineRange { start: 1, end: 2 });
         let started = match kind {
-            Kind::Improve => self.client.start::<Improve>(&ImproveParams {
+            Kind::Improve | Kind::Explain => self.client.start::<Assist>(&AssistParams {
                 request_id,
+                command: if kind == Kind::Improve { "improve" } else { "explain" }.to_owned(),
                 document,
                 selection,
                 instruction: None,
-                model: None,
-                settings: Map::new(),
-            }),
-            Kind::Explain => self.client.start::<Explain>(&ExplainParams {
-                request_id,
-                document,
-                selection,
                 model: None,
                 settings: Map::new(),
             }),

@@ -2,7 +2,8 @@
 
 use localcoder_assist::{Attempt, Layout, Outcome, Task};
 use localcoder_protocol::{
-    ErrorCode, ErrorInfo, FinishReason, ImproveAnswer, Purpose, Usage, WorkerGenerateAnswer,
+    AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, Usage,
+    WorkerGenerateAnswer,
 };
 
 use super::step::{Answer, Input, ModelView, Step, add_usage, layout_call};
@@ -41,15 +42,17 @@ impl EditJob {
 
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
-            Input::Ready => Step::Count(self.task.texts_to_count()),
-            Input::Counted(counts) => match self.task.layout(counts, model.limits()) {
-                Ok(layout) => {
-                    let call = layout_call(&layout, Purpose::Edit);
-                    self.layout = Some(layout);
-                    Step::Generate(call)
+            Input::Ready => Step::Count(self.task.texts_to_count(model.prompts())),
+            Input::Counted(counts) => {
+                match self.task.layout(model.prompts(), counts, model.limits()) {
+                    Ok(layout) => {
+                        let call = layout_call(&layout, Purpose::Edit);
+                        self.layout = Some(layout);
+                        Step::Generate(call)
+                    }
+                    Err(error) => Step::Fail(error),
                 }
-                Err(error) => Step::Fail(error),
-            },
+            }
             Input::Text(text) => {
                 self.text.push_str(text);
                 self.line_breaks += text.matches('\n').count();
@@ -76,7 +79,7 @@ impl EditJob {
         }
         match outcome {
             Outcome::Done(done) => {
-                let answer = ImproveAnswer {
+                let answer = EditAnswer {
                     edit: done.edit,
                     unchanged: done.unchanged,
                     hunks: done.hunks,
@@ -87,11 +90,11 @@ impl EditJob {
                     context: layout.context,
                     model: model.info(),
                 };
-                let reply = Reply::Improve(Box::new(answer));
+                let reply = Reply::Assist(Box::new(AssistAnswer::Edit(answer)));
                 Step::Answer(Box::new(Answer { rest: String::new(), reply, usage: self.usage }))
             }
             Outcome::Retry { reason } => {
-                let layout = self.task.retry_layout(layout, &reason);
+                let layout = self.task.retry_layout(model.prompts(), layout, &reason);
                 self.attempt = Attempt::Last;
                 self.first = Some((std::mem::take(&mut self.text), finish));
                 self.line_breaks = 0;

@@ -2,7 +2,7 @@
 
 use localcoder_protocol::{Purpose, SamplingParams, Usage};
 
-use super::step::{Answer, Input, Step};
+use super::step::{Answer, Input, ModelView, Step};
 use crate::core::pool::{GenerateCall, beginning};
 use crate::core::reply::Reply;
 
@@ -11,12 +11,12 @@ use crate::core::reply::Reply;
 pub(in crate::core) struct KeepWarmJob;
 
 impl KeepWarmJob {
-    pub(super) fn step(&mut self, input: Input<'_>) -> Step {
+    pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
             Input::Ready => Step::Generate(Box::new(GenerateCall {
                 // Nothing else is kept there that it could drive out.
                 purpose: Purpose::Completion,
-                prompt: beginning(),
+                prompt: beginning(model.file),
                 sampling: SamplingParams::default(),
                 max_tokens: 0,
                 stop: Vec::new(),

@@ -3,21 +3,22 @@
 //! no workers and no clock.
 
 mod edit;
-mod explain;
+
 mod generate;
 mod keep_warm;
 mod prepare;
 mod step;
+mod text;
 
 use localcoder_assist::Task;
-use localcoder_protocol::{GenerateParams, SamplingParams};
+use localcoder_protocol::{AnswerKind, GenerateParams, SamplingParams};
 
 use edit::EditJob;
-use explain::ExplainJob;
 use generate::GenerateJob;
 use keep_warm::KeepWarmJob;
 use prepare::PrepareJob;
 pub(super) use step::{Answer, Input, ModelView, Step};
+use text::TextJob;
 
 /// See the module.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(super) enum Job {
     /// Rewrite code.
     Edit(EditJob),
     /// Write about code.
-    Explain(ExplainJob),
+    Text(TextJob),
     /// Write what a client asks for.
     Generate(GenerateJob),
 }
@@ -46,12 +47,11 @@ impl Job {
         Self::Prepare(PrepareJob::new(task))
     }
 
-    pub(super) fn edit(task: Task) -> Self {
-        Self::Edit(EditJob::new(task))
-    }
-
-    pub(super) fn explain(task: Task) -> Self {
-        Self::Explain(ExplainJob::new(task))
+    pub(super) fn assist(task: Task) -> Self {
+        match task.spec().answer {
+            AnswerKind::Edit => Self::Edit(EditJob::new(task)),
+            AnswerKind::Text => Self::Text(TextJob::new(task)),
+        }
     }
 
     /// `set`: the sampling that the user has set, which counts more than the model's own.
@@ -62,10 +62,10 @@ impl Job {
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match self {
             Self::Warm => Step::Wait,
-            Self::KeepWarm(job) => job.step(input),
+            Self::KeepWarm(job) => job.step(model, input),
             Self::Prepare(job) => job.step(model, input),
             Self::Edit(job) => job.step(model, input),
-            Self::Explain(job) => job.step(model, input),
+            Self::Text(job) => job.step(model, input),
             Self::Generate(job) => job.step(model, input),
         }
     }
@@ -74,7 +74,7 @@ impl Job {
     pub(super) fn again(self) -> Self {
         match self {
             Self::Edit(job) => Self::Edit(job.again()),
-            Self::Explain(job) => Self::Explain(job.again()),
+            Self::Text(job) => Self::Text(job.again()),
             Self::Generate(job) => Self::Generate(job.again()),
             Self::Warm | Self::KeepWarm(_) | Self::Prepare(_) => self,
         }
@@ -91,13 +91,13 @@ impl Job {
 
     /// Whether it reads code behind what all prompts begin with.
     pub(super) fn reads_code(&self) -> bool {
-        matches!(self, Self::Prepare(_) | Self::Edit(_) | Self::Explain(_))
+        matches!(self, Self::Prepare(_) | Self::Edit(_) | Self::Text(_))
     }
 
     /// Whether the client has been shown a part of its answer.
     pub(super) fn has_shown(&self) -> bool {
         match self {
-            Self::Explain(job) => job.has_shown(),
+            Self::Text(job) => job.has_shown(),
             Self::Generate(job) => job.has_shown(),
             Self::Warm | Self::KeepWarm(_) | Self::Prepare(_) | Self::Edit(_) => false,
         }

@@ -19,14 +19,16 @@ impl PrepareJob {
 
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
-            Input::Ready => Step::Count(self.task.texts_to_count()),
-            Input::Counted(counts) => match self.task.layout(counts, model.limits()) {
-                Ok(layout) => {
-                    let only_read = Layout { max_tokens: 0, draft: String::new(), ..layout };
-                    Step::Generate(layout_call(&only_read, Purpose::Edit))
+            Input::Ready => Step::Count(self.task.texts_to_count(model.prompts())),
+            Input::Counted(counts) => {
+                match self.task.layout(model.prompts(), counts, model.limits()) {
+                    Ok(layout) => {
+                        let only_read = Layout { max_tokens: 0, draft: String::new(), ..layout };
+                        Step::Generate(layout_call(&only_read, Purpose::Edit))
+                    }
+                    Err(error) => Step::Fail(error),
                 }
-                Err(error) => Step::Fail(error),
-            },
+            }
             Input::Text(_) => Step::Wait,
             Input::Generated(_) => Step::Answer(Box::new(Answer {
                 rest: String::new(),

@@ -1,6 +1,6 @@
 //! What goes into a job and what comes out of it, one step at a time.
 
-use localcoder_assist::{Layout, Limits};
+use localcoder_assist::{Layout, Limits, Prompts};
 use localcoder_protocol::{
     ErrorInfo, ModelInfo, Purpose, SamplingParams, Usage, WorkerGenerateAnswer,
 };
@@ -18,6 +18,11 @@ pub(in crate::core) struct ModelView<'a> {
 }
 
 impl ModelView<'_> {
+    /// The words for this model.
+    pub(super) fn prompts(&self) -> &'static Prompts {
+        Prompts::of(&self.file.info)
+    }
+
     pub(super) fn limits(&self) -> Limits {
         Limits {
             window_tokens: self.context_tokens,

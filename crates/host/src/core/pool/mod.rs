@@ -230,9 +230,10 @@ impl Pool {
 
     /// After an answer the beginning is in the cache of the worker: it is kept if there was none.
     pub(super) fn save_prefix(&mut self, now_ms: u64, slot: SlotId, effects: &mut Vec<Effect>) {
-        if let Prefix::Missing(key) = &self.engines[slot].prefix {
-            self.engines[slot].prefix = Prefix::Saving(key.clone());
-            let params = SavePrefixParams { prompt: prefix::prompt() };
+        let engine = &mut self.engines[slot];
+        if let (Prefix::Missing(key), Some(loaded)) = (&engine.prefix, &engine.loaded) {
+            let params = SavePrefixParams { prompt: prefix::prompt(&loaded.file) };
+            engine.prefix = Prefix::Saving(key.clone());
             self.call::<SavePrefix>(now_ms, slot, Call::SavePrefix, &params, effects);
         }
     }
@@ -521,13 +522,14 @@ impl Pool {
         effects: &mut Vec<Effect>,
     ) -> Option<At> {
         let slot = self.of_generation(generation)?;
-        let looks = matches!(&self.engines[slot].prefix, Prefix::Looking(it) if it == key);
-        if !looks {
+        let engine = &self.engines[slot];
+        let loaded = engine.loaded.as_ref()?;
+        if !matches!(&engine.prefix, Prefix::Looking(it) if it == key) {
             return None;
         }
         self.engines[slot].prefix = match bytes {
             Some(bytes) => {
-                let params = RestorePrefixParams { prompt: prefix::prompt(), bytes };
+                let params = RestorePrefixParams { prompt: prefix::prompt(&loaded.file), bytes };
                 self.call::<RestorePrefix>(now_ms, slot, Call::RestorePrefix, &params, effects);
                 Prefix::Restoring(key.to_owned())
             }

@@ -2,7 +2,7 @@
 //! has just loaded the same model begins with it. Only the product's own words are in it, never
 //! the user's code.
 
-use localcoder_assist::beginning;
+use localcoder_assist::Prompts;
 use localcoder_protocol::{ChatMessage, ErrorInfo, LoadProfile, PrefixAnswer, Role, WorkerPrompt};
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ pub(super) fn key(
         profile.gpu_layers,
         device,
         file.path.display(),
-        prompt(),
+        prompt(file),
     )
 }
 
@@ -53,9 +53,9 @@ pub(super) fn answer(result: Result<Value, ErrorInfo>) -> Option<PrefixAnswer> {
     serde_json::from_value(result.ok()?).ok()
 }
 
-/// The beginning as a prompt of its own.
-pub(in crate::core) fn prompt() -> WorkerPrompt {
-    let (system, user) = beginning();
+/// The beginning of a model's prompts as a prompt of its own.
+pub(in crate::core) fn prompt(file: &ModelFile) -> WorkerPrompt {
+    let (system, user) = Prompts::of(&file.info).beginning();
     let message = |role, content: &str| ChatMessage { role, content: content.to_owned() };
     WorkerPrompt::Chat {
         messages: vec![message(Role::System, system), message(Role::User, user)],

@@ -1,14 +1,14 @@
 //! A text about the selected code, streamed as it is written.
 
 use localcoder_assist::{Explanation, Task};
-use localcoder_protocol::{ContextUse, ExplainAnswer, Purpose, WorkerGenerateAnswer};
+use localcoder_protocol::{AssistAnswer, ContextUse, Purpose, TextAnswer, WorkerGenerateAnswer};
 
 use super::step::{Answer, Input, ModelView, Step, layout_call};
 use crate::core::reply::Reply;
 
 /// See the module.
 #[derive(Debug)]
-pub(in crate::core) struct ExplainJob {
+pub(in crate::core) struct TextJob {
     task: Box<Task>,
     context: ContextUse,
     /// Keeps thoughts and control tokens out of what is shown.
@@ -17,7 +17,7 @@ pub(in crate::core) struct ExplainJob {
     text: String,
 }
 
-impl ExplainJob {
+impl TextJob {
     pub(super) fn new(task: Task) -> Self {
         Self {
             task: Box::new(task),
@@ -37,14 +37,16 @@ impl ExplainJob {
 
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
-            Input::Ready => Step::Count(self.task.texts_to_count()),
-            Input::Counted(counts) => match self.task.layout(counts, model.limits()) {
-                Ok(layout) => {
-                    self.context = layout.context;
-                    Step::Generate(layout_call(&layout, Purpose::Answer))
+            Input::Ready => Step::Count(self.task.texts_to_count(model.prompts())),
+            Input::Counted(counts) => {
+                match self.task.layout(model.prompts(), counts, model.limits()) {
+                    Ok(layout) => {
+                        self.context = layout.context;
+                        Step::Generate(layout_call(&layout, Purpose::Answer))
+                    }
+                    Err(error) => Step::Fail(error),
                 }
-                Err(error) => Step::Fail(error),
-            },
+            }
             Input::Text(text) => {
                 let text = self.filter.push(text);
                 self.text.push_str(&text);
@@ -57,14 +59,14 @@ impl ExplainJob {
     fn answer(&mut self, model: ModelView<'_>, written: &WorkerGenerateAnswer) -> Step {
         let rest = std::mem::take(&mut self.filter).finish();
         self.text.push_str(&rest);
-        let answer = ExplainAnswer {
+        let answer = TextAnswer {
             text: std::mem::take(&mut self.text),
             finish: written.finish,
             usage: written.usage,
             context: self.context,
             model: model.info(),
         };
-        let reply = Reply::Explain(Box::new(answer));
+        let reply = Reply::Assist(Box::new(AssistAnswer::Text(answer)));
         Step::Answer(Box::new(Answer { rest, reply, usage: written.usage }))
     }
 }

@@ -1,11 +1,12 @@
 /**
- * The command that explains the selected lines. The answer streams into the Explanation view,
+ * The commands whose answer is a text about the selected lines. It streams into the Explanation view,
  * and so do errors: nothing pops up over the editor.
  */
 import * as vscode from "vscode";
 
-import type { ErrorAction } from "../generated/protocol";
+import type { CommandEntry, ErrorAction } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
+import { expectKind } from "../lib/answer";
 import { HostError, logLine, toErrorInfo } from "../lib/errors";
 import { answered, asked, failedWith, grown, progressed } from "../lib/explanation";
 import { progressText } from "../lib/progress";
@@ -13,34 +14,20 @@ import type { Running } from "../lib/running";
 
 import { ExplanationView } from "./explanation-view";
 import type { Notifier } from "./notify";
-import { currentTarget, documentText, targetLabel } from "./target";
+import { currentTarget, documentText, isUnchanged, targetLabel } from "./target";
 import type { Target } from "./target";
 
-/** One explanation at a time: there is one view. */
-const KEY = "explain";
+/** One text at a time: there is one view. */
+const KEY = "text";
 
 /** See the module. */
-export function registerExplain(
-  extension: vscode.Uri,
-  host: HostConnection,
-  running: Running,
-  notifier: Notifier,
-  log: vscode.LogOutputChannel,
-): vscode.Disposable {
-  const explain = new Explain(extension, host, running, notifier, log);
-  return vscode.Disposable.from(
-    explain.view,
-    vscode.commands.registerCommand("localcoder.explainSelection", () => explain.selection()),
-  );
-}
-
-class Explain {
+export class Texts {
   readonly view: ExplanationView;
   readonly #host: HostConnection;
   readonly #running: Running;
   readonly #notifier: Notifier;
   readonly #log: vscode.LogOutputChannel;
-  #last: (Target & { readonly version: number }) | undefined;
+  #last: { readonly entry: CommandEntry; readonly target: Target } | undefined;
   #run = 0;
 
   constructor(
@@ -64,10 +51,9 @@ class Explain {
     });
   }
 
-  async selection(): Promise<void> {
+  async run(entry: CommandEntry): Promise<void> {
     try {
-      const target = currentTarget("explain");
-      await this.#explain(target);
+      await this.#ask(entry, currentTarget(entry.id));
     } catch (error) {
       this.#notifier.error(error);
     }
@@ -75,17 +61,16 @@ class Explain {
 
   #act(action: ErrorAction): void {
     this.#notifier.act(action, () => {
-      const last = this.#last;
-      // The lines are only known to be the same code where the document is the same.
-      void (last !== undefined && !last.document.isClosed && last.document.version === last.version
-        ? this.#explain(last)
-        : this.selection());
+      if (this.#last !== undefined) {
+        const { entry, target } = this.#last;
+        void (isUnchanged(target) ? this.#ask(entry, target) : this.run(entry));
+      }
     });
   }
 
-  async #explain(target: Target): Promise<void> {
+  async #ask(entry: CommandEntry, target: Target): Promise<void> {
     const { document, lines } = target;
-    this.#last = { ...target, version: document.version };
+    this.#last = { entry, target };
     this.#run += 1;
     const run = this.#run;
     // A late word of an explanation that was replaced must not enter the new one.
@@ -97,9 +82,9 @@ class Explain {
     this.view.state = asked(targetLabel(target), this.#host.status?.model?.name ?? "");
     await this.view.reveal();
     try {
-      const params = { document: documentText(document), selection: lines };
+      const params = { command: entry.id, document: documentText(document), selection: lines };
       const answer = await this.#running.run(KEY, (signal) =>
-        this.#host.ask("explain", params, {
+        this.#host.ask("assist", params, {
           signal,
           onProgress: (progress) => {
             update((state) => progressed(state, progressText(progress)));
@@ -109,7 +94,7 @@ class Explain {
           },
         }),
       );
-      update((state) => answered(state, answer));
+      update((state) => answered(state, expectKind(answer, "text")));
     } catch (error) {
       const info = toErrorInfo(error);
       this.#log[error instanceof HostError ? "warn" : "error"](logLine(info));

@@ -1,0 +1,118 @@
+//! The subcommands for code in a file: one for each row of the table of commands.
+
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
+use localcoder_protocol::{AnswerKind, COMMANDS, CommandSpec};
+
+use crate::arguments::{ModelOption, TargetOptions};
+
+/// What is said of every command whose answer is an edit.
+const OF_EDITS: &str = "\
+Without --apply the file is left alone. With it, only the lines given change, and only if
+they still read as they did when the model was asked.";
+
+/// A command on code, and how it is to be done.
+#[derive(Debug)]
+pub(crate) struct AssistCommand {
+    pub(crate) spec: &'static CommandSpec,
+    pub(crate) options: AssistOptions,
+}
+
+/// What can be said with it. Which of them a command takes is in its row.
+#[derive(Debug)]
+pub(crate) struct AssistOptions {
+    pub(crate) target: TargetOptions,
+    pub(crate) instruction: Option<String>,
+    pub(crate) apply: bool,
+    pub(crate) json: bool,
+    pub(crate) model: ModelOption,
+}
+
+#[derive(Debug, Args)]
+struct InstructionOption {
+    /// What to do with the lines
+    #[arg(long, value_name = "TEXT")]
+    instruction: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct EditOptions {
+    /// Print the change as a unified diff (this is what happens anyway)
+    #[arg(long, conflicts_with_all = ["apply", "json"])]
+    diff: bool,
+    /// Change the file
+    #[arg(long)]
+    apply: bool,
+}
+
+#[derive(Debug, Args)]
+struct JsonOption {
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn subcommand(spec: &CommandSpec) -> Command {
+    let mut command = Command::new(spec.id).about(spec.about);
+    command = TargetOptions::augment_args(command);
+    if spec.takes_instruction {
+        command = InstructionOption::augment_args(command);
+    }
+    if spec.answer == AnswerKind::Edit {
+        command = EditOptions::augment_args(command);
+    }
+    ModelOption::augment_args(JsonOption::augment_args(command)).after_help(help(spec))
+}
+
+fn help(spec: &CommandSpec) -> String {
+    let plural = if spec.examples.len() == 1 { "" } else { "s" };
+    let mut help = format!("Example{plural}:");
+    for example in spec.examples {
+        help.push_str("\n  localcoder ");
+        help.push_str(example);
+    }
+    if spec.answer == AnswerKind::Edit {
+        help.push_str("\n\n");
+        help.push_str(OF_EDITS);
+    }
+    help
+}
+
+impl Subcommand for AssistCommand {
+    fn augment_subcommands(command: Command) -> Command {
+        command.subcommands(COMMANDS.iter().map(subcommand))
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        CommandSpec::of(name).is_some()
+    }
+}
+
+impl FromArgMatches for AssistCommand {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let missing = || clap::Error::new(clap::error::ErrorKind::MissingSubcommand);
+        let (name, matches) = matches.subcommand().ok_or_else(missing)?;
+        let spec = CommandSpec::of(name).ok_or_else(missing)?;
+        let is_edit = spec.answer == AnswerKind::Edit;
+        let instruction = match spec.takes_instruction {
+            true => InstructionOption::from_arg_matches(matches)?.instruction,
+            false => None,
+        };
+        let options = AssistOptions {
+            target: TargetOptions::from_arg_matches(matches)?,
+            instruction,
+            apply: is_edit && EditOptions::from_arg_matches(matches)?.apply,
+            json: JsonOption::from_arg_matches(matches)?.json,
+            model: ModelOption::from_arg_matches(matches)?,
+        };
+        Ok(Self { spec, options })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! The commands on lines of a file: an edit as a diff, as JSON, or in the file; a text as it is
+//! written, or as JSON at its end.
+
+use localcoder_protocol::{
+    AnswerKind, Assist, AssistAnswer, AssistParams, EditAnswer, ErrorInfo, FinishReason,
+};
+
+use crate::arguments::{AssistCommand, AssistOptions};
+use crate::output;
+use crate::session::{REQUEST_ID, Session, model_reference, overrides};
+use crate::source::SourceFile;
+
+pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
+    let AssistCommand { spec, options } = command;
+    let source = SourceFile::read(&options.target.file)?;
+    let params = AssistParams {
+        request_id: REQUEST_ID.to_owned(),
+        command: spec.id.to_owned(),
+        document: source.document.clone(),
+        selection: options.target.lines,
+        instruction: options.instruction.clone(),
+        model: model_reference(options.model.model.as_deref())?,
+        settings: overrides(options.model.profile.as_deref()),
+    };
+    let streams = spec.answer == AnswerKind::Text && !options.json;
+    let stream = |text: &str| {
+        if streams {
+            output::data(text);
+        }
+    };
+    let answer = Session::open()?.request::<Assist>(&params, stream)?;
+    if let AssistAnswer::Edit(edit) = &answer
+        && options.apply
+        && !edit.unchanged
+    {
+        source.apply(&edit.edit)?;
+    }
+    match &answer {
+        _ if options.json => output::value(&answer),
+        AssistAnswer::Edit(edit) => print(spec.nothing, options, edit),
+        AssistAnswer::Text(text) => end_of_stream(&text.text, text.finish),
+    }
+    Ok(())
+}
+
+fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) {
+    let range = answer.edit.range;
+    let file = options.target.file.display();
+    if answer.unchanged {
+        let (start, end) = (range.start, range.end);
+        output::note(&format!("{} in {file}, lines {start}-{end}.", capitalized(nothing)));
+        return;
+    }
+    for warning in &answer.warnings {
+        output::note(&format!("warning: {warning}"));
+    }
+    if options.apply {
+        output::note(&format!("Changed {file}, lines {}-{}.", range.start, range.end));
+    } else {
+        output::data(&answer.diff);
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// Ends the last line, and says so where the answer is cut.
+pub(crate) fn end_of_stream(text: &str, finish: FinishReason) {
+    if !text.ends_with('\n') {
+        output::line("");
+    }
+    match finish {
+        FinishReason::TokenLimit => output::note("The answer was cut: it reached its token limit."),
+        FinishReason::ContextFull => output::note("The answer was cut: the context is full."),
+        FinishReason::EndOfTurn | FinishReason::StopString => {}
+    }
+}

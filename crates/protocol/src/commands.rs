@@ -1,0 +1,168 @@
+//! Commands on selected code, as one table. From it come the request's checks, the prompt's words
+//! (by [`CommandSpec::id`], in `crates/assist/prompts`), the command line's subcommands, and the
+//! editor's commands, keys and menus.
+
+/// What the answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// The selected code again, changed.
+    Edit,
+    /// A text about it, which streams.
+    Text,
+}
+
+/// Which of the user's models answers, where none is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelUse {
+    /// The one for code.
+    Code,
+    /// The one for everything else.
+    General,
+}
+
+/// What has to be there before it can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Selected lines that hold code.
+    Selection,
+}
+
+/// Where an entry is offered beside the command palette.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The menu of the selected code.
+    ContextMenu,
+    /// The menu of the status bar.
+    StatusMenu,
+}
+
+/// A command of the editor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name, without `localcoder.`.
+    pub command: &'static str,
+    /// What users read.
+    pub title: &'static str,
+    /// Name of an icon of VS Code.
+    pub icon: &'static str,
+    /// Whether the user is asked what is to be done.
+    pub asks_instruction: bool,
+    /// The key as VS Code writes it; on macOS Cmd takes the place of Ctrl.
+    pub key: Option<&'static str>,
+    /// Where it is offered.
+    pub places: &'static [Place],
+}
+
+/// One command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommandSpec {
+    /// By which it is asked for, and the command line's subcommand.
+    pub id: &'static str,
+    /// What it does with lines of a file, for `--help`.
+    pub about: &'static str,
+    /// Examples for `--help`, without `localcoder`.
+    pub examples: &'static [&'static str],
+    /// What is going on while it runs, before the file's name.
+    pub doing: &'static str,
+    /// What is told where an edit would change nothing, before the lines.
+    pub nothing: &'static str,
+    /// What the answer is.
+    pub answer: AnswerKind,
+    /// Whose answer it is.
+    pub model: ModelUse,
+    /// What has to be there.
+    pub needs: Needs,
+    /// Whether it may be told in words what is to be done.
+    pub takes_instruction: bool,
+    /// The editor's commands for it.
+    pub entries: &'static [Entry],
+}
+
+const BOTH_MENUS: &[Place] = &[Place::ContextMenu, Place::StatusMenu];
+
+/// All of them, in the order in which they are offered.
+pub const COMMANDS: &[CommandSpec] = &[
+    CommandSpec {
+        id: "improve",
+        about: "Rewrite lines of a file and show the change as a diff",
+        examples: &[
+            "improve report.py --lines 10-24",
+            "improve report.py --lines 10-24 --instruction 'Use a dict comprehension'",
+            "improve report.py --lines 10-24 --apply && git diff",
+        ],
+        doing: "Improving",
+        nothing: "nothing to improve",
+        answer: AnswerKind::Edit,
+        model: ModelUse::Code,
+        needs: Needs::Selection,
+        takes_instruction: true,
+        entries: &[
+            Entry {
+                command: "improveSelection",
+                title: "Improve Selection",
+                icon: "sparkle",
+                asks_instruction: false,
+                key: Some("ctrl+alt+i"),
+                places: BOTH_MENUS,
+            },
+            Entry {
+                command: "improveWithInstruction",
+                title: "Improve Selection with Instruction…",
+                icon: "edit",
+                asks_instruction: true,
+                key: None,
+                places: BOTH_MENUS,
+            },
+        ],
+    },
+    CommandSpec {
+        id: "explain",
+        about: "Explain lines of a file",
+        examples: &["explain report.py --lines 10-24"],
+        doing: "Explaining",
+        nothing: "nothing to explain",
+        answer: AnswerKind::Text,
+        model: ModelUse::Code,
+        needs: Needs::Selection,
+        takes_instruction: false,
+        entries: &[Entry {
+            command: "explainSelection",
+            title: "Explain Selection",
+            icon: "comment-discussion",
+            asks_instruction: false,
+            key: Some("ctrl+alt+e"),
+            places: BOTH_MENUS,
+        }],
+    },
+];
+
+impl CommandSpec {
+    /// The command of this id.
+    #[must_use]
+    pub fn of(id: &str) -> Option<&'static Self> {
+        COMMANDS.iter().find(|spec| spec.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_command_has_a_name_a_key_and_an_entry_of_its_own() {
+        let entries: Vec<&Entry> = COMMANDS.iter().flat_map(|spec| spec.entries).collect();
+        let unique = |names: Vec<&str>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
+        assert!(unique(COMMANDS.iter().map(|spec| spec.id).collect()));
+        assert!(unique(entries.iter().map(|entry| entry.command).collect()));
+        assert!(unique(entries.iter().map(|entry| entry.title).collect()));
+        assert!(unique(entries.iter().filter_map(|entry| entry.key).collect()));
+        for spec in COMMANDS {
+            assert!(!spec.entries.is_empty() && !spec.examples.is_empty(), "{}", spec.id);
+            let asks = spec.entries.iter().any(|entry| entry.asks_instruction);
+            assert!(!asks || spec.takes_instruction, "{}", spec.id);
+            assert!(spec.examples.iter().all(|it| it.starts_with(spec.id)), "{}", spec.id);
+        }
+    }
+}
