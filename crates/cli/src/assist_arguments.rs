@@ -52,7 +52,7 @@ struct JsonOption {
 }
 
 fn subcommand(spec: &CommandSpec) -> Command {
-    let mut command = Command::new(spec.id).about(spec.about);
+    let mut command = Command::new(spec.id);
     command = TargetOptions::augment_args(command);
     if spec.takes_instruction {
         command = InstructionOption::augment_args(command);
@@ -60,7 +60,9 @@ fn subcommand(spec: &CommandSpec) -> Command {
     if spec.answer == AnswerKind::Edit {
         command = EditOptions::augment_args(command);
     }
-    ModelOption::augment_args(JsonOption::augment_args(command)).after_help(help(spec))
+    let command = ModelOption::augment_args(JsonOption::augment_args(command));
+    // At the end: a group of options brings its own.
+    command.about(spec.about).after_help(help(spec))
 }
 
 fn help(spec: &CommandSpec) -> String {
