@@ -342,6 +342,7 @@ impl Task {
             document: (&self.document.text, &edited),
             around,
             instruction: self.instruction(),
+            only_comments: self.command.spec.only_comments,
         });
         Ok((finished, problems))
     }

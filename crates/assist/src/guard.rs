@@ -7,6 +7,7 @@
 
 mod brackets;
 mod characters;
+mod comments;
 mod echo;
 mod names;
 mod placeholder;
@@ -59,6 +60,8 @@ pub(crate) struct Rewrite<'a> {
     /// The lines next to the selection in the order of the document: before and after.
     pub(crate) around: (&'a [String], &'a [String]),
     pub(crate) instruction: Option<&'a str>,
+    /// Whether nothing but comments may differ.
+    pub(crate) only_comments: bool,
 }
 
 /// What the way a generation ended says of the answer.
@@ -86,6 +89,7 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
         names::vanished(rewrite),
         names::misspelt(rewrite),
         returns::vanished(rewrite),
+        comments::code_changed(rewrite),
     ]
     .into_iter()
     .flatten()
@@ -148,6 +152,7 @@ mod tests {
             document: (original, answer),
             around: (&[], &[]),
             instruction,
+            only_comments: false,
         };
         check(&rewrite).into_iter().next()
     }

@@ -88,6 +88,29 @@ pub(crate) fn identifiers<'a>(language: &Language, code: &'a str) -> BTreeSet<&'
     names
 }
 
+/// The words and signs of a piece of code in their order, without comments and the strings that
+/// some languages have in their place. `None` where we have no grammar.
+pub(crate) fn words_of_code<'a>(language: &Language, code: &'a str) -> Option<Vec<&'a str>> {
+    let tree = parse(language, code)?;
+    let mut words = Vec::new();
+    walk(&mut tree.walk(), &mut |node| {
+        if node.kind().contains("comment") || is_docstring(node) {
+            return false;
+        }
+        if node.child_count() == 0 {
+            words.extend(code.get(node.byte_range()).map(str::trim).filter(|it| !it.is_empty()));
+        }
+        true
+    });
+    Some(words)
+}
+
+/// A statement that is a string and nothing else.
+fn is_docstring(node: Node<'_>) -> bool {
+    let only = node.named_child(0).filter(|_| node.named_child_count() == 1);
+    node.kind() == "expression_statement" && only.is_some_and(|child| child.kind() == "string")
+}
+
 /// The lines of the smallest piece of code that holds `range` whole: where a selection that cuts
 /// through code, or none at all, would better begin and end. `None` where only the whole document
 /// does, and for languages we can't parse.

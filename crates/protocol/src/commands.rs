@@ -72,6 +72,8 @@ pub struct CommandSpec {
     pub model: ModelUse,
     /// What has to be there.
     pub needs: Needs,
+    /// Whether an edit may touch nothing but comments.
+    pub only_comments: bool,
     /// Whether it may be told in words what is to be done.
     pub takes_instruction: bool,
     /// The editor's commands for it.
@@ -95,6 +97,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         answer: AnswerKind::Edit,
         model: ModelUse::Code,
         needs: Needs::Selection,
+        only_comments: false,
         takes_instruction: true,
         entries: &[
             Entry {
@@ -124,6 +127,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         answer: AnswerKind::Text,
         model: ModelUse::Code,
         needs: Needs::Selection,
+        only_comments: false,
         takes_instruction: false,
         entries: &[Entry {
             command: "explainSelection",

@@ -123,7 +123,15 @@ mod tests {
             let language = Language::of(None, "");
             let document = (original, answer);
             let around = (before.as_slice(), after.as_slice());
-            remaining(&Rewrite { language, original, answer, document, around, instruction: None })
+            remaining(&Rewrite {
+                language,
+                original,
+                answer,
+                document,
+                around,
+                instruction: None,
+                only_comments: false,
+            })
         };
         assert!(repeats("x", "y\nimport os\nimport sys\nx").is_some());
         assert_eq!(repeats("x", "import sys\nx"), None);

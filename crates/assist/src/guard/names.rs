@@ -79,6 +79,7 @@ mod tests {
             document: (original, answer),
             around: (&[], &[]),
             instruction,
+            only_comments: false,
         }
     }
 

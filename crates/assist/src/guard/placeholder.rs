@@ -78,6 +78,7 @@ mod tests {
             document: (original, answer),
             around: (&[], &[]),
             instruction: None,
+            only_comments: false,
         };
         introduced(&rewrite).is_some()
     }

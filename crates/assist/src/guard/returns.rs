@@ -40,6 +40,7 @@ mod tests {
             document: (original, answer),
             around: (&[], &[]),
             instruction,
+            only_comments: false,
         };
         vanished(&rewrite).is_some()
     }
