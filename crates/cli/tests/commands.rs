@@ -78,6 +78,20 @@ fn explain_streams_markdown() {
 }
 
 #[test]
+fn every_command_of_the_table_is_a_subcommand_that_says_what_it_does() {
+    let installation = installation();
+    let list = installation.run(&["--help"]).ok().stdout;
+    for spec in localcoder_protocol::COMMANDS {
+        assert!(list.contains(spec.about), "{}: {list}", spec.id);
+        let help = installation.run(&[spec.id, "--help"]).ok().stdout;
+        assert!(help.contains(spec.about), "{}: {help}", spec.id);
+        for example in spec.examples {
+            assert!(help.contains(&format!("localcoder {example}")), "{}: {help}", spec.id);
+        }
+    }
+}
+
+#[test]
 fn generate_takes_a_prompt_from_stdin_and_a_seed_repeats_itself() {
     let installation = installation();
     let arguments =

@@ -138,6 +138,26 @@ pub const COMMANDS: &[CommandSpec] = &[
             places: BOTH_MENUS,
         }],
     },
+    CommandSpec {
+        id: "document",
+        about: "Write doc comments for lines of a file and show the change as a diff",
+        examples: &["document report.py --lines 10-24"],
+        doing: "Documenting",
+        nothing: "nothing to document",
+        answer: AnswerKind::Edit,
+        model: ModelUse::Code,
+        needs: Needs::Selection,
+        only_comments: true,
+        takes_instruction: false,
+        entries: &[Entry {
+            command: "documentSelection",
+            title: "Document Selection",
+            icon: "book",
+            asks_instruction: false,
+            key: None,
+            places: BOTH_MENUS,
+        }],
+    },
 ];
 
 impl CommandSpec {

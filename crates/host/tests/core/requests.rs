@@ -56,6 +56,26 @@ fn a_rewrite_becomes_an_edit() {
 }
 
 #[test]
+fn document_writes_comments_and_never_other_code() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let text = "def f(x):\n    return x\n";
+    let id = rig.request(1, "document", request("a", text, 1, 2));
+    let documented = "def f(x):\n    \"\"\"Gives x.\"\"\"\n    return x";
+    rig.write(documented);
+    rig.finish();
+    assert_eq!(rig.answer(id).unwrap()["edit"]["replacement"], documented);
+
+    let id = rig.request(1, "document", request("b", text, 1, 2));
+    for _ in 0..2 {
+        rig.write("def f(x):\n    \"\"\"Gives x.\"\"\"\n    return x + 1");
+        rig.finish();
+    }
+    let error = rig.answer(id).unwrap_err();
+    assert!(error.to_string().contains("only comments"), "{error}");
+}
+
+#[test]
 fn two_windows_share_one_worker_and_one_model() {
     let mut rig = Rig::new();
     rig.connect(1);

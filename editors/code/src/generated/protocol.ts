@@ -910,4 +910,15 @@ export const COMMANDS: readonly CommandEntry[] = [
     asksInstruction: false,
     inStatusMenu: true,
   },
+  {
+    id: "document",
+    command: "localcoder.documentSelection",
+    title: "Document Selection",
+    icon: "book",
+    answer: "edit",
+    doing: "Documenting",
+    nothing: "nothing to document",
+    asksInstruction: false,
+    inStatusMenu: true,
+  },
 ];
