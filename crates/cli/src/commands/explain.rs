@@ -15,28 +15,23 @@ pub(crate) fn run(options: &ExplainOptions) -> Result<(), ErrorInfo> {
         model: model_reference(options.model.model.as_deref())?,
         settings: overrides(options.model.profile.as_deref()),
     };
-    let stream = |text: &str| {
-        if !options.json {
-            output::data(text);
-        }
+    let stream = |text: &str| if options.json { Ok(()) } else { output::data(text) };
+    let answer = match Session::open()?.request::<Explain>(&params, stream) {
+        Err(_) if output::reader_is_gone() => return Ok(()),
+        answer => answer?,
     };
-    let answer = Session::open()?.request::<Explain>(&params, stream)?;
-    if options.json {
-        output::value(&answer);
-    } else {
-        end_of_stream(&answer.text, answer.finish);
-    }
-    Ok(())
+    if options.json { output::value(&answer) } else { end_of_stream(&answer.text, answer.finish) }
 }
 
 /// Ends the last line, and says so where the answer is cut.
-pub(crate) fn end_of_stream(text: &str, finish: FinishReason) {
+pub(crate) fn end_of_stream(text: &str, finish: FinishReason) -> Result<(), ErrorInfo> {
     if !text.ends_with('\n') {
-        output::line("");
+        output::line("")?;
     }
     match finish {
         FinishReason::TokenLimit => output::note("The answer was cut: it reached its token limit."),
         FinishReason::ContextFull => output::note("The answer was cut: the context is full."),
         FinishReason::EndOfTurn | FinishReason::StopString => {}
     }
+    Ok(())
 }

@@ -9,6 +9,9 @@ use crate::source::SourceFile;
 
 pub(crate) fn run(options: &ImproveOptions) -> Result<(), ErrorInfo> {
     let source = SourceFile::read(&options.target.file)?;
+    if options.apply {
+        source.check_before_a_change()?;
+    }
     let params = ImproveParams {
         request_id: REQUEST_ID.to_owned(),
         document: source.document.clone(),
@@ -17,19 +20,14 @@ pub(crate) fn run(options: &ImproveOptions) -> Result<(), ErrorInfo> {
         model: model_reference(options.model.model.as_deref())?,
         settings: overrides(options.model.profile.as_deref()),
     };
-    let answer = Session::open()?.request::<Improve>(&params, |_| {})?;
+    let answer = Session::open()?.request::<Improve>(&params, |_| Ok(()))?;
     if options.apply && !answer.unchanged {
         source.apply(&answer.edit)?;
     }
-    if options.json {
-        output::value(&answer);
-    } else {
-        print(options, &answer);
-    }
-    Ok(())
+    if options.json { output::value(&answer) } else { print(options, &answer) }
 }
 
-fn print(options: &ImproveOptions, answer: &ImproveAnswer) {
+fn print(options: &ImproveOptions, answer: &ImproveAnswer) -> Result<(), ErrorInfo> {
     let range = answer.edit.range;
     let file = options.target.file.display();
     if answer.unchanged {
@@ -37,14 +35,14 @@ fn print(options: &ImproveOptions, answer: &ImproveAnswer) {
             "Nothing to improve in {file}, lines {}-{}.",
             range.start, range.end
         ));
-        return;
+        return Ok(());
     }
     for warning in &answer.warnings {
         output::note(&format!("warning: {warning}"));
     }
-    if options.apply {
-        output::note(&format!("Changed {file}, lines {}-{}.", range.start, range.end));
-    } else {
-        output::data(&answer.diff);
+    if !options.apply {
+        return output::data(&answer.diff);
     }
+    output::note(&format!("Changed {file}, lines {}-{}.", range.start, range.end));
+    Ok(())
 }
