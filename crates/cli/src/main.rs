@@ -5,10 +5,12 @@
 mod arguments;
 mod assist_arguments;
 mod commands;
+mod failure;
 mod output;
 mod session;
 mod settings_file;
 mod source;
+mod stdout;
 
 use std::process::ExitCode;
 
@@ -19,7 +21,10 @@ use arguments::{Arguments, Command};
 fn main() -> ExitCode {
     // Before anything is made: logs, sockets and copies of the user's text are the user's alone.
     localcoder_transport::private::close_umask();
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => return output::instead_of_a_command(&told),
+    };
     let json = arguments.command.as_ref().is_some_and(Command::json);
     // The last two tell it themselves, a host reads its settings when it starts, and the editor
     // stays for hours.

@@ -1,31 +1,75 @@
 //! The only place that writes to the terminal: data to stdout, everything else to stderr.
+//!
+//! A command whose data could not be written has failed, whatever it did. One whose reader has gone
+//! away (`| head`) has not: it ends without a word.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use localcoder_protocol::{ErrorInfo, ProgressParams};
+use localcoder_disk::{Kind, cause_of};
+use localcoder_protocol::{ErrorCode, ErrorInfo, ProgressParams};
+use rustix::io::Errno;
 use serde::Serialize;
 use serde_json::json;
 
-/// Writes data. A reader that has gone away (`| head`) is no error.
-pub(crate) fn data(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+use crate::stdout::Stdout;
+
+/// Whether the reader of stdout has gone away.
+static READER_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Writes data.
+pub(crate) fn data(text: &str) -> Result<(), ErrorInfo> {
+    if text.is_empty() || reader_is_gone() {
+        return Ok(());
+    }
+    written(Stdout.write_all(text.as_bytes()))
+}
+
+fn written(result: io::Result<()>) -> Result<(), ErrorInfo> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            READER_GONE.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        result => result.map_err(|error| unwritten(&error)),
+    }
+}
+
+/// Whether nobody reads any more what is written: then there is no use in more of it.
+pub(crate) fn reader_is_gone() -> bool {
+    READER_GONE.load(Ordering::Relaxed)
+}
+
+fn unwritten(error: &io::Error) -> ErrorInfo {
+    let cause = cause_of(error, Path::new("/dev/stdout"));
+    let (text, hint) = if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) {
+        ("standard output is closed".to_owned(), "leave it open, or send it to a file")
+    } else if cause.kind == Kind::Full {
+        (cause.text, "make room there, or send it to another place")
+    } else {
+        (cause.text, "send it to another place")
+    };
+    ErrorInfo::new(ErrorCode::OutputFailed, "what this command prints could not be written")
+        .with_cause(text)
+        .with_hint(hint)
 }
 
 /// Writes a line of data.
-pub(crate) fn line(text: &str) {
-    data(&format!("{text}\n"));
+pub(crate) fn line(text: &str) -> Result<(), ErrorInfo> {
+    data(&format!("{text}\n"))
 }
 
 /// Writes a value as JSON.
-pub(crate) fn value(value: &impl Serialize) {
-    line(&serde_json::to_string_pretty(value).expect("protocol types serialize"));
+pub(crate) fn value(value: &impl Serialize) -> Result<(), ErrorInfo> {
+    line(&serde_json::to_string_pretty(value).expect("protocol types serialize"))
 }
 
 /// Writes a value as one line of JSON, for a program that follows.
-pub(crate) fn json_line(value: &impl Serialize) {
-    line(&serde_json::to_string(value).expect("protocol types serialize"));
+pub(crate) fn json_line(value: &impl Serialize) -> Result<(), ErrorInfo> {
+    line(&serde_json::to_string(value).expect("protocol types serialize"))
 }
 
 /// Writes something for the user that is no data.
@@ -35,11 +79,46 @@ pub(crate) fn note(text: &str) {
 
 /// Writes an error: for a script on stdout as JSON, for a person on stderr.
 pub(crate) fn error(error: &ErrorInfo, json: bool) {
-    if json {
-        // One line, so that it is one of the events where these are followed.
-        json_line(&json!({ "error": error }));
-    } else {
+    // One line, so that it is one of the events where these are followed.
+    if !json || json_line(&json!({ "error": error })).is_err() {
         note(&render(error));
+    }
+}
+
+/// What is told in place of a command: help, the version, or what is wrong with the arguments.
+pub(crate) fn instead_of_a_command(told: &clap::Error) -> ExitCode {
+    let result = if told.use_stderr() {
+        let _ = told.print();
+        return ExitCode::from(ErrorCode::Usage.exit_code());
+    } else if std::io::stdout().is_terminal() {
+        // In colors.
+        written(told.print().and_then(|()| std::io::stdout().flush()))
+    } else {
+        data(&told.render().to_string())
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            error(&failed, false);
+            ExitCode::from(failed.code.exit_code())
+        }
+    }
+}
+
+/// For who writes to stdout by itself: a write that fails is kept.
+#[derive(Debug)]
+pub(crate) struct Kept<'a>(pub(crate) &'a mut Result<(), ErrorInfo>);
+
+impl Write for Kept<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = Stdout.write_all(bytes);
+        let failed = result.as_ref().err().map(io::Error::kind);
+        *self.0 = written(result);
+        failed.map_or(Ok(bytes.len()), |kind| Err(kind.into()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -81,7 +160,6 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use localcoder_protocol::ErrorCode;
 
     #[test]
     fn every_error_code_is_rendered_with_all_its_parts() {

@@ -13,6 +13,7 @@ use localcoder_settings::Places;
 use localcoder_transport::{Client, ClientEvent};
 use serde_json::{Map, Value};
 
+use crate::failure::no_interrupts;
 use crate::output;
 
 /// The id of the one request a command makes on its connection.
@@ -35,20 +36,18 @@ impl Session {
                 std::process::abort();
             }
         })
-        .map_err(|error| {
-            ErrorInfo::new(ErrorCode::Internal, "Ctrl-C can't be handled")
-                .with_cause(error.to_string())
-        })?;
+        .map_err(|error| no_interrupts(&error))?;
         let places = Places::resolve()?;
         let client = connect::connect_or_start(&places, &program()?, ClientKind::Cli)?;
         Ok(Self { client, interrupts })
     }
 
-    /// Makes the request and waits for its end. `on_delta` gets streamed text.
+    /// Makes the request and waits for its end. `on_delta` gets streamed text; where it fails, and
+    /// where nobody reads any more, the request ends.
     pub(crate) fn request<R: Request>(
         mut self,
         params: &R::Params,
-        mut on_delta: impl FnMut(&str),
+        mut on_delta: impl FnMut(&str) -> Result<(), ErrorInfo>,
     ) -> Result<R::Answer, ErrorInfo> {
         let progress = output::Progress::new();
         let call = self.client.start::<R>(params)?;
@@ -66,7 +65,11 @@ impl Session {
                 ClientEvent::Answer(id, result) if id == call => break result,
                 ClientEvent::Answer(..) => {}
                 ClientEvent::Notification(method, params) => {
-                    on_notification(&method, params, &progress, &mut on_delta);
+                    on_notification(&method, params, &progress, &mut on_delta)?;
+                    if output::reader_is_gone() {
+                        // The host ends what was asked for with the connection.
+                        return Err(ErrorInfo::new(ErrorCode::Cancelled, "nobody reads any more"));
+                    }
                 }
                 ClientEvent::Closed => {
                     break Err(ErrorInfo::new(
@@ -90,8 +93,8 @@ fn on_notification(
     method: &str,
     params: Value,
     progress: &output::Progress,
-    on_delta: &mut impl FnMut(&str),
-) {
+    on_delta: &mut impl FnMut(&str) -> Result<(), ErrorInfo>,
+) -> Result<(), ErrorInfo> {
     if method == Progress::METHOD {
         if let Ok(params) = serde_json::from_value::<ProgressParams>(params) {
             progress.show(&params);
@@ -100,8 +103,9 @@ fn on_notification(
         && let Some(text) = params.get("text").and_then(Value::as_str)
     {
         progress.clear();
-        on_delta(text);
+        return on_delta(text);
     }
+    Ok(())
 }
 
 /// This program's own path: it is the host as well.

@@ -1,17 +1,20 @@
 //! The source file that a command works on: read as text, and written back as a whole or not at
 //! all.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use localcoder_assist::check_text;
+use localcoder_disk::{Kind, ReadError, RewriteError, Stamp, read, recovery_copy, rewrite};
 use localcoder_protocol::{
     DOCUMENT_BYTES_MAX, DocumentText, Edit, ErrorCode, ErrorInfo, LineRange,
 };
 
+use crate::failure::explained;
+
 /// A file as it was read.
 pub(crate) struct SourceFile {
     path: PathBuf,
+    seen: Stamp,
     byte_order_mark: bool,
     pub(crate) document: DocumentText,
 }
@@ -19,27 +22,12 @@ pub(crate) struct SourceFile {
 impl SourceFile {
     pub(crate) fn read(path: &Path) -> Result<Self, ErrorInfo> {
         let shown = path.display().to_string();
-        let meta = fs_err::metadata(path).map_err(|error| cannot_read(&shown, &error))?;
-        if meta.is_dir() {
-            return Err(ErrorInfo::new(ErrorCode::FileAccess, format!("`{shown}` is a folder"))
-                .with_hint("name a file"));
-        }
-        // Before reading: a file of gigabytes must not be read only to be refused.
-        if meta.len() > DOCUMENT_BYTES_MAX as u64 {
-            return Err(ErrorInfo::new(
-                ErrorCode::DocumentTooLarge,
-                format!(
-                    "`{shown}` has {} bytes; at most {DOCUMENT_BYTES_MAX} can be worked on",
-                    meta.len()
-                ),
-            )
-            .with_hint("split the file, or work on a part of it in a new file"));
-        }
-        let bytes = fs_err::read(path).map_err(|error| cannot_read(&shown, &error))?;
-        let text = check_text(&shown, &bytes)?;
+        let contents =
+            read(path, DOCUMENT_BYTES_MAX as u64).map_err(|error| unread(path, &error))?;
+        let text = check_text(&shown, &contents.bytes)?;
         Ok(Self {
-            // What a link points to is replaced, not the link.
-            path: path.canonicalize().unwrap_or_else(|_| path.to_owned()),
+            path: path.to_owned(),
+            seen: contents.stamp,
             byte_order_mark: text.byte_order_mark,
             document: DocumentText {
                 path: shown.clone(),
@@ -47,6 +35,14 @@ impl SourceFile {
                 text: text.text.to_owned(),
             },
         })
+    }
+
+    /// That nothing is in the way of a change, before a model works on one for nothing.
+    pub(crate) fn check_before_a_change(&self) -> Result<(), ErrorInfo> {
+        match recovery_copy(&self.path) {
+            Some(copy) => Err(self.unwritten(&RewriteError::Interrupted(copy))),
+            None => Ok(()),
+        }
     }
 
     /// Applies an edit to the file as it is now; returns where.
@@ -59,38 +55,45 @@ impl SourceFile {
     }
 
     fn write(&self, text: &str) -> Result<(), ErrorInfo> {
-        let failed = |error: std::io::Error| {
-            ErrorInfo::new(
-                ErrorCode::FileAccess,
-                format!("`{}` could not be written and was left as it is", self.path.display()),
-            )
-            .with_cause(error.to_string())
-            .with_hint("check the permissions and the space left")
+        let mark = if self.byte_order_mark { "\u{feff}" } else { "" };
+        let written = rewrite(&self.path, &self.seen, format!("{mark}{text}").as_bytes());
+        written.map_err(|error| self.unwritten(&error))
+    }
+
+    fn unwritten(&self, error: &RewriteError) -> ErrorInfo {
+        let (code, how) = match error {
+            RewriteError::Changed => (ErrorCode::DocumentChanged, " and was left as it is"),
+            RewriteError::Torn(..) => (ErrorCode::FileAccess, " as a whole"),
+            _ => (ErrorCode::FileAccess, " and was left as it is"),
         };
-        // A read-only file in a writable folder could be replaced; it was made read-only to
-        // prevent just that.
-        let opened = fs_err::OpenOptions::new().write(true).open(&self.path);
-        let meta = opened.and_then(|file| file.metadata()).map_err(failed)?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        if self.byte_order_mark {
-            file.write_all("\u{feff}".as_bytes()).map_err(failed)?;
-        }
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        file.as_file().set_permissions(meta.permissions()).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&self.path).map_err(|error| failed(error.error))?;
-        Ok(())
+        let message = format!("`{}` could not be written{how}", self.path.display());
+        explained(ErrorInfo::new(code, message), error.cause(&self.path))
     }
 }
 
-fn cannot_read(shown: &str, error: &std::io::Error) -> ErrorInfo {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        ErrorInfo::new(ErrorCode::FileNotFound, format!("there is no file `{shown}`"))
-            .with_hint("check the path")
-    } else {
-        ErrorInfo::new(ErrorCode::FileAccess, format!("`{shown}` can't be read"))
-            .with_cause(error.to_string())
-            .with_hint("check the permissions")
+fn unread(path: &Path, error: &ReadError) -> ErrorInfo {
+    let shown = path.display();
+    let cause = error.cause(path);
+    match error {
+        ReadError::TooLarge { bytes, .. } => {
+            let bytes = bytes.map_or_else(|| "more".to_owned(), |bytes| format!("{bytes} bytes"));
+            let message =
+                format!("`{shown}` has {bytes}; at most {DOCUMENT_BYTES_MAX} can be worked on");
+            ErrorInfo::new(ErrorCode::DocumentTooLarge, message)
+                .with_hint("split the file, or work on a part of it in a new file")
+        }
+        ReadError::NotAFile(kind) => {
+            ErrorInfo::new(ErrorCode::FileAccess, format!("`{shown}` is {kind}"))
+                .with_cause("only a regular file can be worked on")
+                .with_hint("name a file")
+        }
+        _ if cause.kind == Kind::Missing => {
+            let message = format!("there is no file `{shown}`");
+            explained(ErrorInfo::new(ErrorCode::FileNotFound, message), cause)
+        }
+        _ => {
+            let message = format!("`{shown}` can't be read");
+            explained(ErrorInfo::new(ErrorCode::FileAccess, message), cause)
+        }
     }
 }

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use localcoder_disk::{Options, read, replace};
 use serde::{Deserialize, Serialize};
 use tao::dpi::{LogicalPosition, LogicalSize};
 use tao::window::{Window, WindowBuilder};
 
+/// A larger file is not ours: it has a handful of numbers.
+const BYTES_MAX: u64 = 4096;
 /// A first window: room for a side bar, two editors side by side and a terminal.
 const WIDTH: f64 = 1280.0;
 const HEIGHT: f64 = 820.0;
@@ -38,14 +41,14 @@ impl Default for Geometry {
 impl Geometry {
     /// Reads what the last window left; a file that is missing or damaged is as none.
     pub(crate) fn load(data: &Path) -> Self {
-        let read = fs_err::read(file(data)).ok();
-        let kept: Option<Self> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let read = read(&file(data), BYTES_MAX).ok();
+        let kept: Option<Self> = read.and_then(|it| serde_json::from_slice(&it.bytes).ok());
         kept.filter(|kept| kept.width.is_finite() && kept.height.is_finite()).unwrap_or_default()
     }
 
     pub(crate) fn save(&self, data: &Path) -> std::io::Result<()> {
         let bytes = serde_json::to_vec(self).expect("plain data is always JSON");
-        fs_err::write(file(data), bytes)
+        replace(&file(data), &bytes, Options::CACHE)
     }
 
     /// The geometry of a window now. While it is maximized, its size is the screen's and not the

@@ -2,16 +2,25 @@
 //! standard error.
 #![expect(clippy::print_stderr, reason = "this is where the program speaks")]
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
 
-use localcoder_launcher::window::Event;
+use localcoder_disk::cause_of;
+use localcoder_launcher::window::{Event, OUTPUT_FAILED};
 
-/// Tells the launcher. Where it is gone, standard input has ended too, which ends the program.
+/// Tells the launcher. Where it is gone, standard input has ended too, which ends the program; where
+/// it is there and can't be told, windows that it knows nothing of would be of no use.
+#[expect(clippy::exit, reason = "the event loop does not come back, and what is unsaved is kept")]
 pub(crate) fn event(event: &Event) {
     let mut line = serde_json::to_vec(event).expect("plain data is always JSON");
     line.push(b'\n');
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(&line).and_then(|()| stdout.flush());
+    let Err(failed) = stdout.write_all(&line).and_then(|()| stdout.flush()) else { return };
+    if failed.kind() != ErrorKind::BrokenPipe {
+        let why = cause_of(&failed, Path::new("/dev/stdout")).text;
+        error(&format!("the launcher can't be told what happens: {why}"));
+        std::process::exit(OUTPUT_FAILED);
+    }
 }
 
 /// Tells the launcher, and with it the user, of something that does not end the program.

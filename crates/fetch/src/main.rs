@@ -15,11 +15,13 @@ mod speed;
 mod text;
 mod trouble;
 
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, ErrorKind, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
+use localcoder_disk::cause_of;
 use localcoder_protocol::{
-    FetchEvent, FetchFailure, FetchNetwork, FetchOrder, FetchPermission, FetchTask,
+    ErrorCode, FetchEvent, FetchFailure, FetchNetwork, FetchOrder, FetchPermission, FetchTask,
 };
 
 use trouble::Failed;
@@ -80,11 +82,20 @@ fn end_with_the_host() {
     });
 }
 
-/// A host that does not listen any more has ended, and so does this program.
+/// Whoever does not listen any more has ended, and so does this program: without a word where it is
+/// gone, and else with one. What was written of the file stays.
 #[expect(clippy::needless_pass_by_value, reason = "events are handed on, not kept")]
+#[expect(clippy::exit, reason = "nothing is to be cleaned up, as where standard input ends")]
 fn tell(event: FetchEvent) {
     let mut line = serde_json::to_string(&event).unwrap_or_default();
     line.push('\n');
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
+    let Err(error) = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()) else {
+        return;
+    };
+    if error.kind() != ErrorKind::BrokenPipe {
+        let why = cause_of(&error, Path::new("/dev/stdout")).text;
+        let _ = writeln!(std::io::stderr(), "localcoder-fetch: what happens can't be told: {why}");
+    }
+    std::process::exit(ErrorCode::OutputFailed.exit_code().into());
 }

@@ -11,12 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use localcoder_disk::{Options, read, replace, sync_folder_of};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// Bytes between two marks. The disk may be one mark behind, so a power cut costs two at most:
 /// the 16 MiB that may be fetched again.
 const MARK_BYTES: u64 = 8 * 1024 * 1024;
+/// Of the second file: an address has a few hundred bytes.
+const MARK_FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes that are read at once.
 const READ_BYTES: usize = 256 * 1024;
 /// Readable by its user, writable by nobody: a file of the store does not change.
@@ -78,9 +81,9 @@ impl Partial {
             .open(&path)?;
         let marks = folder.join(format!("{sha256}.mark"));
         let boot = boot_id();
-        let mut mark: Mark = fs_err::read(&marks)
+        let mut mark: Mark = read(&marks, MARK_FILE_BYTES_MAX)
             .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok())
+            .and_then(|mark| serde_json::from_slice(&mark.bytes).ok())
             .unwrap_or_default();
         let same_run = !boot.is_empty() && mark.boot == boot;
         let mut usable = file.metadata()?.len().min(most);
@@ -242,24 +245,14 @@ fn write_marks(
         if says_more {
             file.sync_data()?;
         }
-        let folder = path.parent().unwrap_or(path);
-        let mut to = tempfile::NamedTempFile::new_in(folder)?;
-        to.write_all(&serde_json::to_vec(&mark)?)?;
-        if says_more {
-            to.as_file().sync_data()?;
-        }
-        to.persist(path).map_err(|error| error.error)?;
+        let options = if says_more { Options::PRIVATE } else { Options::CACHE };
+        replace(path, &serde_json::to_vec(&mark)?, options)?;
         if let Some(done) = done {
             // Nobody may wait any more.
             let _ = done.send(());
         }
     }
     Ok(())
-}
-
-/// Without this a new name may be gone after a power cut.
-fn sync_folder_of(path: &Path) -> io::Result<()> {
-    File::open(path.parent().unwrap_or(path))?.sync_all()
 }
 
 fn boot_id() -> String {

@@ -22,6 +22,9 @@ pub enum GgufError {
     /// It is a GGUF of a kind that does not run here.
     #[error("it is a GGUF file that this program can't run: {0}")]
     Unsupported(String),
+    /// It is a GGUF whose model has nothing to do with text, or not by itself.
+    #[error("it is a GGUF file, and not of a text model: {0}")]
+    NotText(String),
     /// The file could not be read.
     #[error("it could not be read: {0}")]
     Read(#[from] std::io::Error),
@@ -35,6 +38,7 @@ impl GgufError {
             Self::NotGguf(resembles) => resembles.hint(),
             Self::Truncated { .. } | Self::Damaged(_) => "download or copy the file again",
             Self::Unsupported(_) => "choose another GGUF file of the model",
+            Self::NotText(_) => "choose the GGUF file of a text model",
             Self::Read(_) => "check that the file is there and that you may read it",
         }
     }

@@ -18,6 +18,9 @@ const ALIGNMENT: u32 = 32;
 /// Models without attention, which may have no heads.
 const WITHOUT_HEADS: &[&str] = &["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"];
 
+/// The architecture of what llama.cpp calls a multimodal projector.
+const LOOKS_AT_IMAGES: &str = "clip";
+
 /// What a GGUF file says of the model in it. All that is here has been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -94,6 +97,7 @@ impl Header {
         let pairs = source.u64()?;
         let metadata = Metadata::read(&mut source, pairs)?;
         check_split(&metadata)?;
+        check_kind(&metadata)?;
         let alignment = alignment(&metadata)?;
         let tensors = Tensors::read(&mut source, tensors, alignment)?;
         Self::describe(version, &metadata, &tensors)
@@ -107,7 +111,6 @@ impl Header {
                           image model";
             return Err(GgufError::Unsupported(reason.to_owned()));
         };
-        check_kind(metadata)?;
         let model = Model { metadata, architecture };
         let embedding_length = model.required("embedding_length", 1 << 20)?;
         let block_count = model.required("block_count", 4096)?;
@@ -187,21 +190,36 @@ fn check_split(metadata: &Metadata) -> Result<(), GgufError> {
     Ok(())
 }
 
-/// Adapters and the image part of a model are GGUF files as well.
+/// Adapters, the part of a model that looks at images, and models that make images are GGUF files
+/// as well. Older ones do not say so: they are known by their architecture, or by what is missing.
 fn check_kind(metadata: &Metadata) -> Result<(), GgufError> {
+    let not_text = |what: String| Err(GgufError::NotText(what));
+    let architecture = match metadata.get("general.architecture") {
+        Some(Value::Text(name)) => name.as_str(),
+        _ => "",
+    };
     let kind = match metadata.get("general.type") {
         Some(Value::Text(kind)) => kind.as_str(),
         _ => "model",
     };
-    match kind {
-        "model" => Ok(()),
-        other => {
-            let other = shown(other);
-            Err(GgufError::Unsupported(format!(
-                "it is of the kind `{other}` and no model by itself"
-            )))
-        }
+    if architecture == LOOKS_AT_IMAGES || kind == "mmproj" {
+        return not_text("it is the part of a model that looks at images".to_owned());
     }
+    if kind != "model" {
+        let kind = shown(kind);
+        return Err(GgufError::Unsupported(format!(
+            "it is of the kind `{kind}` and no model by itself"
+        )));
+    }
+    // A model of text that has lost its tokenizer still says how much text it reads.
+    let reads_text = metadata.get(&format!("{architecture}.context_length")).is_some();
+    if metadata.get(TOKENS).is_none() && !architecture.is_empty() && !reads_text {
+        let architecture = shown(architecture);
+        return not_text(format!(
+            "it has no tokenizer, and its architecture is `{architecture}`; it may make images"
+        ));
+    }
+    Ok(())
 }
 
 fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {

@@ -162,6 +162,36 @@ fn kinds_that_do_not_run_here_are_refused() {
     assert!(read(&one_part.file()).is_ok());
 }
 
+/// What has no text to work on is no damaged model of text.
+#[test]
+fn what_belongs_to_images_is_told_as_that() {
+    let not_text = |expected: &str, change: fn(&mut Builder)| {
+        let error = refused(expected, change);
+        assert!(matches!(error, GgufError::NotText(_)), "{error:?}");
+        assert_eq!(error.hint(), "choose the GGUF file of a text model");
+    };
+    fn of(file: &mut Builder, architecture: &str) {
+        for name in ["context_length", "embedding_length", "block_count", "attention.head_count"] {
+            file.remove(&format!("qwen2.{name}"));
+        }
+        file.remove("tokenizer.ggml.tokens");
+        file.text("general.architecture", architecture);
+    }
+    // As llama.cpp made them before it named the kind, and since.
+    not_text("looks at images", |file| of(file, "clip"));
+    not_text("looks at images", |file| {
+        of(file, "clip");
+        file.text("general.type", "mmproj");
+    });
+    for architecture in ["flux", "sd3", "wan"] {
+        let mut file = Builder::sound();
+        of(&mut file, architecture);
+        let error = read(&file.file()).unwrap_err().to_string();
+        assert!(error.contains(&format!("its architecture is `{architecture}`")), "{error}");
+        assert!(error.contains("not of a text model"), "{error}");
+    }
+}
+
 #[test]
 fn counts_beyond_the_bounds_are_refused() {
     damaged("4097 entries", |file| file.pairs_claimed = Some(4097));

@@ -2,15 +2,17 @@
 //! command line (`localcoder host start --json`).
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use localcoder_disk::{Cause, Kind, cause_of, cause_of_start, user_name};
 use localcoder_protocol::{
     BUILD_ID, ClientKind, ErrorCode, ErrorInfo, Hello, HelloAnswer, HelloParams, PROTOCOL_VERSION,
 };
-use localcoder_settings::Places;
+use localcoder_settings::{Places, env};
 use localcoder_transport::Client;
 use process_wrap::std::{CommandWrap, ProcessSession};
 use serde_json::Value;
@@ -23,11 +25,7 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// # Errors
 /// Where the host is of another version or can't be spoken to.
 pub fn connect(places: &Places, kind: ClientKind) -> Result<Option<Client>, ErrorInfo> {
-    match UnixStream::connect(places.host_socket()) {
-        Ok(stream) => greet(stream, kind).map(Some),
-        Err(error) if is_nobody_there(&error) => Ok(None),
-        Err(error) => Err(unreachable(places, &error.to_string())),
-    }
+    reach(places)?.map(|stream| greet(stream, kind)).transpose()
 }
 
 /// Connects without hello, for the requests that every version understands.
@@ -35,10 +33,37 @@ pub fn connect(places: &Places, kind: ClientKind) -> Result<Option<Client>, Erro
 /// # Errors
 /// Where the socket can't be used.
 pub fn connect_raw(places: &Places) -> Result<Option<Client>, ErrorInfo> {
-    match UnixStream::connect(places.host_socket()) {
-        Ok(stream) => open(stream).map(Some),
+    reach(places)?.map(open).transpose()
+}
+
+/// The host's socket; `None` where nobody listens.
+fn reach(places: &Places) -> Result<Option<UnixStream>, ErrorInfo> {
+    check_owner(&places.runtime)?;
+    let socket = places.host_socket();
+    match UnixStream::connect(&socket) {
+        Ok(stream) => Ok(Some(stream)),
         Err(error) if is_nobody_there(&error) => Ok(None),
-        Err(error) => Err(unreachable(places, &error.to_string())),
+        Err(error) => {
+            let Cause { kind, text, hint } = cause_of(&error, &socket);
+            let unreachable = unreachable(places, &text);
+            // Else the host is what does not do as it should.
+            let of_system = matches!(kind, Kind::Permission | Kind::Shortage);
+            Err(if of_system { unreachable.with_hint(hint) } else { unreachable })
+        }
+    }
+}
+
+/// Another user's host answers nobody else, which would look like one that is broken.
+fn check_owner(runtime: &Path) -> Result<(), ErrorInfo> {
+    let own = rustix::process::geteuid().as_raw();
+    match runtime.metadata() {
+        Ok(about) if about.uid() != own => {
+            let message = format!("the folder `{}` is another user's", runtime.display());
+            Err(ErrorInfo::new(ErrorCode::RuntimeFolder, message)
+                .with_cause(format!("it belongs to {}, and you are {own}", user_name(about.uid())))
+                .with_hint("work as that user, or set LOCALCODER_HOME to a folder of your own"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -70,8 +95,9 @@ pub fn connect_or_start(
 /// Starts a host in a session of its own, so that it outlives the terminal of its first client,
 /// and waits until it listens or says why it can't.
 fn start(program: &Path) -> Result<(), ErrorInfo> {
+    let not_started = "the LocalCoder host could not be started";
     let failed = |why: String| {
-        ErrorInfo::new(ErrorCode::HostUnreachable, "the LocalCoder host could not be started")
+        ErrorInfo::new(ErrorCode::HostUnreachable, not_started)
             .with_cause(why)
             .with_hint("`localcoder host run` shows what goes wrong")
     };
@@ -83,10 +109,14 @@ fn start(program: &Path) -> Result<(), ErrorInfo> {
         .stderr(Stdio::null())
         // The host lives on; it must not keep the folder of its first client busy.
         .current_dir("/");
-    let mut child = CommandWrap::from(command)
-        .wrap(ProcessSession)
-        .spawn()
-        .map_err(|error| failed(error.to_string()))?;
+    if let Some(home) = env::home()? {
+        // A path that is meant from this folder would lead elsewhere from there.
+        command.env(env::HOME, home);
+    }
+    let mut child = CommandWrap::from(command).wrap(ProcessSession).spawn().map_err(|error| {
+        let Cause { text, hint, .. } = cause_of_start(&error, program);
+        ErrorInfo::new(ErrorCode::HostUnreachable, not_started).with_cause(text).with_hint(hint)
+    })?;
     let stdout = child.stdout().take().expect("it was asked for as a pipe");
     let mut line = String::new();
     let read = BufReader::new(stdout).read_line(&mut line);

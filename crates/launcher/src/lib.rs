@@ -73,7 +73,10 @@ impl Setup {
             editor: folders.editor.clone(),
             runtime: folders.runtime.clone(),
             logs: folders.logs.clone(),
-            home: std::env::var_os("LOCALCODER_HOME").map(PathBuf::from),
+            // The editor's terminals are in other folders than this program.
+            home: std::env::var_os("LOCALCODER_HOME")
+                .filter(|home| !home.is_empty())
+                .map(|home| std::path::absolute(&home).unwrap_or_else(|_| PathBuf::from(home))),
             node: ide.join("node/bin").join(format!("node{suffix}")),
             server_main: ide.join("vscode/out/server-main.js"),
             localcoder: localcoder.to_owned(),

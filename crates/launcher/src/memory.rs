@@ -3,7 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use localcoder_disk::{Options, read, replace};
 use serde::{Deserialize, Serialize};
+
+/// A larger one is not ours: a path has 4096 bytes at most.
+const BYTES_MAX: u64 = 64 * 1024;
 
 /// The file `launcher.json` in the editor's folder.
 #[derive(Debug)]
@@ -22,8 +26,8 @@ impl Memory {
     /// Reads the file.
     pub(crate) fn load(editor: &Path) -> Self {
         let path = editor.join("launcher.json");
-        let read = fs_err::read(&path).ok();
-        let kept = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let read = read(&path, BYTES_MAX).ok();
+        let kept = read.and_then(|it| serde_json::from_slice(&it.bytes).ok()).unwrap_or_default();
         Self { path, kept }
     }
 
@@ -42,10 +46,7 @@ impl Memory {
 
     fn save(&self) {
         let bytes = serde_json::to_vec_pretty(&self.kept).expect("plain data is always JSON");
-        let written = self.path.with_extension("json.new");
-        let saved =
-            fs_err::write(&written, bytes).and_then(|()| fs_err::rename(&written, &self.path));
-        if let Err(error) = saved {
+        if let Err(error) = replace(&self.path, &bytes, Options::CACHE) {
             tracing::warn!(%error, "the launcher's memory can't be saved");
         }
     }

@@ -2,25 +2,24 @@
 //! known of it, and its licence. What arrives is checked like a download.
 
 use std::fs::{DirBuilder, File};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use localcoder_disk::{ReadError, open, read_text};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
-use crate::Progress;
 use crate::consent::Consent;
 use crate::gguf_file::checked_header;
 use crate::hash::digest;
-use crate::manifest::{Installed, write_whole};
-use crate::problem::{cancelled, disk};
+use crate::manifest::{Installed, MANIFEST_BYTES_MAX, write_whole};
+use crate::problem::{cancelled, disk, unusable};
 use crate::store::Store;
+use crate::{LICENSE_BYTES_MAX, Progress};
 
 /// Files of the folder.
 const MODEL: &str = "model.gguf";
 const MANIFEST: &str = "model.json";
 const LICENSE: &str = "LICENSE.txt";
-/// Longest manifest and licence.
-const TEXT_BYTES_MAX: u64 = 1024 * 1024;
 
 /// A folder with a model, of which nothing was checked but that it is one.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,11 +49,18 @@ impl Bundle {
                 .with_cause(why)
                 .with_hint("export it again with `localcoder models export ID`")
         };
-        let text = short_text(&folder.join(MANIFEST)).map_err(unusable)?;
+        let manifest = folder.join(MANIFEST);
+        let text = read_text(&manifest, MANIFEST_BYTES_MAX)
+            .map_err(|error| unusable(unread(&manifest, &error)))?;
         let mut model = Installed::parse(&text).map_err(unusable)?;
         // Where a file lies on this machine is not for a folder from elsewhere to say.
         model.linked = None;
-        let license_text = short_text(&folder.join(LICENSE)).ok();
+        let license = folder.join(LICENSE);
+        let license_text = match read_text(&license, LICENSE_BYTES_MAX) {
+            Ok(text) => Some(text),
+            Err(error) if error.is_missing(&license) => None,
+            Err(error) => return Err(unusable(unread(&license, &error))),
+        };
         if model.license.is_some() && license_text.is_none() {
             return Err(unusable(format!("the text of its licence, `{LICENSE}`, is not there")));
         }
@@ -62,11 +68,8 @@ impl Bundle {
     }
 }
 
-fn short_text(path: &Path) -> Result<String, String> {
-    let mut text = String::new();
-    let read = |file: File| file.take(TEXT_BYTES_MAX).read_to_string(&mut text);
-    File::open(path).and_then(read).map_err(|error| format!("`{}`: {error}", path.display()))?;
-    Ok(text)
+fn unread(path: &Path, error: &ReadError) -> String {
+    format!("`{}` can't be read: {}", path.display(), error.cause(path).text)
 }
 
 impl Store {
@@ -106,7 +109,7 @@ impl Store {
         source: &Path,
         progress: &mut Progress<'_>,
     ) -> Result<(), ErrorInfo> {
-        let mut from = File::open(source).map_err(|error| disk(source, &error))?;
+        let (mut from, _) = open(source).map_err(|it| unusable(source, it.cause(source)))?;
         let path = folder.join(MODEL);
         let mut to = File::create_new(&path).map_err(|error| disk(&path, &error))?;
         let found = digest(&mut from, model.bytes, progress, |bytes| to.write_all(bytes))
@@ -137,9 +140,9 @@ impl Store {
         let mut model = bundle.model.clone();
         self.check_free(&model.id)?;
         let path = bundle.folder.join(MODEL);
-        let mut file = File::open(&path).map_err(|error| disk(&path, &error))?;
+        let (mut file, about) = open(&path).map_err(|it| unusable(&path, it.cause(&path)))?;
         checked_header(&path, &mut file)?;
-        let bytes = file.metadata().map_err(|error| disk(&path, &error))?.len();
+        let bytes = about.len();
         self.take_in(&path, &mut file, bytes, Some(&model.sha256), progress)?;
         if let (Some(license), Some(text)) = (&model.license, &bundle.license_text) {
             self.keep_license(&model.id, license, text)?;

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use localcoder_disk::{Cause, ReadError, read_text};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,8 @@ use crate::hash::is_digest;
 const SHIPPED: &str = include_str!("../catalog.json");
 /// The form that is understood.
 const VERSION: u32 = 1;
+/// Of a file: a thousand entries with all that may stand in one.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Of an id: it is a file's name.
 const ID_LENGTH_MAX: usize = 64;
 /// As of one in a file.
@@ -187,10 +190,16 @@ impl Catalog {
     /// Where the user's file makes no sense: nothing of it is used then.
     pub fn with_file(path: &Path) -> Result<Self, ErrorInfo> {
         let mut catalog = Self::shipped();
-        let text = match fs_err::read_to_string(path) {
+        let text = match read_text(path, FILE_BYTES_MAX) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(catalog),
-            Err(error) => return Err(unusable(path, &error.to_string())),
+            Err(error) if error.is_missing(path) => return Ok(catalog),
+            Err(error) => {
+                let Cause { text, hint, .. } = error.cause(path);
+                let info = unusable(path, &text);
+                // Where the disk is what is wrong, there is nothing to mend in the file.
+                let of_disk = matches!(error, ReadError::Io(_));
+                return Err(if of_disk { info.with_hint(hint) } else { info });
+            }
         };
         let more = Self::parse(&text).map_err(|why| unusable(path, &why))?;
         catalog.models.retain(|entry| more.entry(&entry.id).is_none());

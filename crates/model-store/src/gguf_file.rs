@@ -27,6 +27,7 @@ pub fn refuse(path: &Path, error: &GgufError) -> ErrorInfo {
         GgufError::Truncated { .. } | GgufError::Damaged(_) => {
             (ErrorCode::ModelDamaged, "is damaged")
         }
+        GgufError::NotText(_) => (ErrorCode::ModelUnsupported, "is no text model"),
         GgufError::Unsupported(_) => (ErrorCode::ModelUnsupported, "can't be run by this version"),
         _ => (ErrorCode::ModelNotFound, "can't be read"),
     };

@@ -42,7 +42,11 @@ pub(crate) fn digest(
         hasher.update(&buffer[..read]);
         also(&buffer[..read])?;
         read_bytes += u64::try_from(read).unwrap_or(u64::MAX);
-        if !progress(read_bytes, total.max(read_bytes)) {
+        if read_bytes > total {
+            // Whoever writes to it could keep this going for ever.
+            return Err(std::io::Error::other("it has become longer while it was read"));
+        }
+        if !progress(read_bytes, total) {
             return Ok(None);
         }
     }

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use localcoder_disk::{Cause, Kind, ReadError, cause_of, open, sync_folder_of, unfinished_in};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::bundle::check;
@@ -42,26 +43,21 @@ impl Store {
     ) -> Result<Installed, ErrorInfo> {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let id = self.free_id(id, &path)?;
-        let mut file = File::open(&path).map_err(|error| no_file(&path, &error))?;
-        let metadata = file.metadata().map_err(|error| no_file(&path, &error))?;
-        if metadata.is_dir() {
-            let message = format!("`{}` is a folder", path.display());
-            return Err(ErrorInfo::new(ErrorCode::ModelNotGguf, message)
-                .with_hint("name the GGUF file in it"));
-        }
+        let (mut file, metadata) = open(&path).map_err(|error| unread(&path, &error))?;
         let header = checked_header(&path, &mut file)?;
         let bytes = metadata.len();
         let sha256 = match mode {
             ImportMode::Copy => self.take_in(&path, &mut file, bytes, None, progress)?,
             ImportMode::InPlace => digest(&mut file, bytes, progress, |_| Ok(()))
-                .map_err(|error| no_file(&path, &error))?
+                .map_err(|error| no_file(&path, cause_of(&error, &path)))?
                 .ok_or_else(|| cancelled("the import"))?,
         };
         let source = Source::File { path: path.clone() };
         let mut model = Installed::new(&id, &header, bytes, &sha256, source);
         model.file = path.file_name().map_or(model.file, |it| it.to_string_lossy().into_owned());
         if mode == ImportMode::InPlace {
-            let modified = metadata.modified().map_err(|error| no_file(&path, &error))?;
+            let modified =
+                metadata.modified().map_err(|error| no_file(&path, cause_of(&error, &path)))?;
             model.linked = Some(Linked { path, modified_ns: ns(modified) });
         }
         // A file that the catalog knows has its licence and its name from there.
@@ -86,7 +82,7 @@ impl Store {
     }
 
     pub(crate) fn check_free(&self, id: &str) -> Result<(), ErrorInfo> {
-        if id != "demo" && self.model(id).is_err() {
+        if id != "demo" && self.is_free(id)? {
             return Ok(());
         }
         let message = format!("there is a model `{id}` already");
@@ -105,7 +101,7 @@ impl Store {
     ) -> Result<String, ErrorInfo> {
         let downloads = self.downloads();
         let failed = |error: std::io::Error| disk(&downloads, &error);
-        let copy = tempfile::NamedTempFile::new_in(&downloads).map_err(failed)?;
+        let copy = unfinished_in(&downloads, 0o600).map_err(failed)?;
         let cloned = rustix::fs::ioctl_ficlone(copy.as_file(), &*file).is_ok();
         if !cloned {
             self.check_room(bytes)?;
@@ -124,7 +120,7 @@ impl Store {
         let digest = digest(file, bytes, progress, also);
         writing.map_err(failed)?;
         let sha256 = digest
-            .map_err(|error| no_file(path, &error))?
+            .map_err(|error| no_file(path, cause_of(&error, path)))?
             .ok_or_else(|| cancelled("the import"))?;
         if let Some(wanted) = wanted {
             check(&path.display().to_string(), &sha256, wanted)?;
@@ -133,7 +129,7 @@ impl Store {
         copy.as_file().sync_all().map_err(failed)?;
         let blob = self.blob(&sha256);
         copy.persist(&blob).map_err(|error| disk(&blob, &error.error))?;
-        File::open(self.folder().join("blobs")).and_then(|it| it.sync_all()).map_err(failed)?;
+        sync_folder_of(&blob).map_err(failed)?;
         Ok(sha256)
     }
 
@@ -159,17 +155,22 @@ fn id_of(path: &Path) -> String {
     id.trim_matches(['-', '.', '_']).to_owned()
 }
 
-fn no_file(path: &Path, error: &std::io::Error) -> ErrorInfo {
-    let shown = path.display();
-    match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            ErrorInfo::new(ErrorCode::ModelNotFound, format!("there is no file `{shown}`"))
-                .with_hint("check the path")
-        }
-        _ => ErrorInfo::new(ErrorCode::ModelNotFound, format!("`{shown}` can't be read"))
-            .with_cause(error.to_string())
-            .with_hint("check its permissions"),
+fn unread(path: &Path, error: &ReadError) -> ErrorInfo {
+    if let ReadError::NotAFile(kind) = error {
+        let hint = if path.is_dir() { "name the GGUF file in it" } else { "name a GGUF file" };
+        let message = format!("`{}` is {kind}", path.display());
+        return ErrorInfo::new(ErrorCode::ModelNotGguf, message).with_hint(hint);
     }
+    no_file(path, error.cause(path))
+}
+
+fn no_file(path: &Path, cause: Cause) -> ErrorInfo {
+    let shown = path.display();
+    let message = match cause.kind {
+        Kind::Missing => format!("there is no file `{shown}`"),
+        _ => format!("`{shown}` can't be read"),
+    };
+    ErrorInfo::new(ErrorCode::ModelNotFound, message).with_cause(cause.text).with_hint(cause.hint)
 }
 
 #[cfg(test)]

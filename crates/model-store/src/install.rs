@@ -7,22 +7,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use localcoder_disk::{Cause, cause_of_start};
 use localcoder_protocol::{
     ErrorAction, ErrorCode, ErrorInfo, FetchEvent, FetchFailure, FetchLimits, FetchNetwork,
     FetchOrder, FetchRequest, FetchTask, FetchText,
 };
 use localcoder_settings::NetworkAllowed;
 
-use crate::RESERVE_BYTES;
 use crate::catalog::{Entry, hosts_for};
 use crate::consent::Consent;
 use crate::gguf_file::checked_header;
 use crate::manifest::{Installed, Source};
 use crate::problem::{cancelled, disk};
 use crate::store::Store;
+use crate::{LICENSE_BYTES_MAX, RESERVE_BYTES};
 
-/// Longest text of a licence.
-const LICENSE_BYTES_MAX: u64 = 256 * 1024;
 /// What a model's file begins with.
 const MAGIC: &str = "GGUF";
 
@@ -108,10 +107,11 @@ impl Fetcher {
             return Err(cancelled("the download"));
         }
         let failed = |error: std::io::Error| {
+            let Cause { text, hint, .. } = cause_of_start(&error, &self.program);
             let program = self.program.display();
             ErrorInfo::new(ErrorCode::DownloadFailed, format!("`{program}` could not be started"))
-                .with_cause(error.to_string())
-                .with_hint("build or install LocalCoder again")
+                .with_cause(text)
+                .with_hint(hint)
         };
         let mut child = Command::new(&self.program)
             .stdin(Stdio::piped())

@@ -29,6 +29,9 @@ pub use machine::{Fit, Machine};
 pub use manifest::{Installed, Source};
 pub use store::{Listed, Store};
 
+/// Longest text of a license; those of software have some ten thousand bytes.
+const LICENSE_BYTES_MAX: u64 = 256 * 1024;
+
 /// Room that must stay on the disk, whatever is put there.
 const RESERVE_BYTES: u64 = 1 << 30;
 

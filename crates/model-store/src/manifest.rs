@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use localcoder_disk::{Cause, Options, read_text, replace};
 use localcoder_gguf::Header;
 use localcoder_protocol::ErrorInfo;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,18 @@ use crate::{Entry, Role, Sampling};
 
 /// The form that is understood.
 const VERSION: u32 = 1;
+
+/// Longest one; the chat template in it may have 1 MiB, and more with what JSON puts between.
+pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Why a manifest was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// What it says is not known.
+    Disk(Cause),
+    /// It says nothing that makes sense.
+    Nonsense(String),
+}
 
 /// An installed model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -153,12 +166,13 @@ impl Installed {
         self.sampling = entry.sampling;
     }
 
-    /// Reads one; an error says why it is none.
-    pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        let text = fs_err::read_to_string(path).map_err(|error| error.to_string())?;
-        let installed = Self::parse(&text)?;
+    /// Reads one.
+    pub(crate) fn read(path: &Path) -> Result<Self, Unread> {
+        let text =
+            read_text(path, MANIFEST_BYTES_MAX).map_err(|error| Unread::Disk(error.cause(path)))?;
+        let installed = Self::parse(&text).map_err(Unread::Nonsense)?;
         if path.file_stem().is_none_or(|stem| *stem != *installed.id) {
-            return Err("it is of another model".to_owned());
+            return Err(Unread::Nonsense("it is of another model".to_owned()));
         }
         Ok(installed)
     }
@@ -189,16 +203,7 @@ impl Installed {
 /// Writes a file so that it is there after a power cut, or the one before is. Who may read it is
 /// the umask's to say: nobody else in the store, whoever the user lets in what is exported.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ErrorInfo> {
-    let folder = path.parent().unwrap_or(path);
-    let write = || {
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-        let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        std::fs::File::open(folder)?.sync_all()
-    };
-    write().map_err(|error| disk(path, &error))
+    replace(path, bytes, Options::SHARED).map_err(|error| disk(path, &error))
 }
 
 pub(crate) fn now_s() -> u64 {

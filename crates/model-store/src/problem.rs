@@ -2,27 +2,28 @@
 
 use std::path::Path;
 
+use localcoder_disk::{Cause, Kind, cause_of};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 /// The disk failed at a path of the store.
 pub(crate) fn disk(path: &Path, error: &std::io::Error) -> ErrorInfo {
-    use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    unusable(path, cause_of(error, path))
+}
+
+/// The same with a cause that is known.
+pub(crate) fn unusable(path: &Path, cause: Cause) -> ErrorInfo {
+    let Cause { kind, text, hint } = cause;
     let path = path.display();
-    match error.kind() {
-        StorageFull | QuotaExceeded => {
-            ErrorInfo::new(ErrorCode::DiskFull, format!("the disk of `{path}` is full"))
-                .with_cause(error.to_string())
-                .with_hint("make room, or remove a model with `localcoder models remove ID`")
-        }
-        PermissionDenied | ReadOnlyFilesystem => {
-            ErrorInfo::new(ErrorCode::ModelStore, format!("`{path}` can't be written"))
-                .with_cause(error.to_string())
-                .with_hint("check who owns the folder and whether its disk is writable")
-        }
-        _ => ErrorInfo::new(ErrorCode::ModelStore, format!("`{path}` can't be used"))
-            .with_cause(error.to_string())
-            .with_hint("check the disk, then try again"),
-    }
+    let (code, what, hint) = match kind {
+        Kind::Full => (
+            ErrorCode::DiskFull,
+            "can't be written",
+            format!("{hint}; `localcoder models remove ID` makes room, too"),
+        ),
+        Kind::ReadOnly => (ErrorCode::ModelStore, "can't be written", hint),
+        _ => (ErrorCode::ModelStore, "can't be used", hint),
+    };
+    ErrorInfo::new(code, format!("`{path}` {what}")).with_cause(text).with_hint(hint)
 }
 
 pub(crate) fn unknown(id: &str) -> ErrorInfo {

@@ -3,16 +3,18 @@
 //! it was or as it was to be.
 
 use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use localcoder_disk::{Kind, cause_of, read_text};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::catalog::is_id;
-use crate::manifest::{Installed, Linked, write_whole};
-use crate::problem::{disk, unknown};
-use crate::{Entry, LicenseTerms, Machine, shipped_text};
+use crate::manifest::{Installed, Linked, Unread, write_whole};
+use crate::problem::{disk, unknown, unusable};
+use crate::{Entry, LICENSE_BYTES_MAX, LicenseTerms, Machine, shipped_text};
 
 /// The user's alone: which models somebody has is nobody's business.
 const FOLDER_MODE: u32 = 0o700;
@@ -53,7 +55,12 @@ impl Store {
     /// The store in a folder, if there is one: reading makes nothing.
     #[must_use]
     pub fn existing(folder: &Path) -> Option<Self> {
-        folder.join("manifests").is_dir().then(|| Self { folder: folder.to_owned() })
+        let is_there = match folder.join("manifests").metadata() {
+            Ok(about) => about.is_dir(),
+            // What can't be looked at is no folder that is not there: the next look says why.
+            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        };
+        is_there.then(|| Self { folder: folder.to_owned() })
     }
 
     /// The folder.
@@ -81,18 +88,42 @@ impl Store {
     /// All models, by name. A manifest that makes no sense is passed over; its blob is not lost.
     ///
     /// # Errors
-    /// Where the folder can't be read.
+    /// Where the folder can't be read, or this process has too little of something to read what is
+    /// in it.
     pub fn list(&self) -> Result<Vec<Listed>, ErrorInfo> {
         let folder = self.manifests();
-        let entries = std::fs::read_dir(&folder).map_err(|error| disk(&folder, &error))?;
-        let paths = entries.flatten().map(|entry| entry.path());
-        let mut models: Vec<Listed> = paths
-            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-            .filter_map(|path| Installed::read(&path).ok())
-            .map(|model| Listed { problem: self.problem(&model), model })
-            .collect();
+        let failed = |error: std::io::Error| disk(&folder, &error);
+        let mut models = Vec::new();
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            match Installed::read(&path) {
+                Ok(model) => models.push(Listed { problem: self.problem(&model), model }),
+                // A model that is there must not look like one that is not.
+                Err(Unread::Disk(cause)) if cause.kind == Kind::Shortage => {
+                    return Err(unusable(&path, cause));
+                }
+                Err(_) => {}
+            }
+        }
         models.sort_by(|a, b| a.model.id.cmp(&b.model.id));
         Ok(models)
+    }
+
+    fn manifest(&self, id: &str) -> PathBuf {
+        self.manifests().join(format!("{id}.json"))
+    }
+
+    /// Whether no model has this id. One of which nothing is known any more counts as none.
+    pub(crate) fn is_free(&self, id: &str) -> Result<bool, ErrorInfo> {
+        let path = self.manifest(id);
+        match Installed::read(&path) {
+            Ok(_) => Ok(false),
+            Err(Unread::Disk(cause)) if cause.kind != Kind::Missing => Err(unusable(&path, cause)),
+            Err(_) => Ok(true),
+        }
     }
 
     /// A model by its id.
@@ -100,14 +131,21 @@ impl Store {
     /// # Errors
     /// Where there is none, or its manifest can't be read.
     pub fn model(&self, id: &str) -> Result<Installed, ErrorInfo> {
-        let path = self.manifests().join(format!("{id}.json"));
-        if !is_id(id) || !path.exists() {
+        if !is_id(id) {
             return Err(unknown(id));
         }
+        let path = self.manifest(id);
         Installed::read(&path).map_err(|why| {
+            let (why, hint) = match why {
+                Unread::Disk(cause) if cause.kind == Kind::Missing => return unknown(id),
+                Unread::Disk(cause) => (cause.text, cause.hint),
+                Unread::Nonsense(why) => {
+                    (why, format!("remove `{}` and install the model again", path.display()))
+                }
+            };
             ErrorInfo::new(ErrorCode::ModelStore, format!("what is known of `{id}` can't be read"))
                 .with_cause(why)
-                .with_hint(format!("remove `{}` and install the model again", path.display()))
+                .with_hint(hint)
         })
     }
 
@@ -137,8 +175,15 @@ impl Store {
     /// What a look at the file tells, without reading it.
     fn problem(&self, model: &Installed) -> Option<String> {
         let path = self.file_of(model);
-        let Ok(metadata) = std::fs::metadata(&path) else {
-            return Some(format!("its file `{}` is gone", path.display()));
+        let metadata = match std::fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Some(format!("its file `{}` is gone", path.display()));
+            }
+            Err(error) => {
+                let why = cause_of(&error, &path).text;
+                return Some(format!("its file `{}` can't be looked at: {why}", path.display()));
+            }
         };
         if metadata.len() != model.bytes {
             return Some(format!(
@@ -167,7 +212,7 @@ impl Store {
     pub fn remove(&self, id: &str) -> Result<u64, ErrorInfo> {
         let _lock = self.lock()?;
         let model = self.model(id)?;
-        let manifest = self.manifests().join(format!("{id}.json"));
+        let manifest = self.manifest(id);
         fs_err::remove_file(&manifest).map_err(|error| disk(&manifest, &error))?;
         let shared = self
             .list()?
@@ -179,7 +224,7 @@ impl Store {
         let blob = self.blob(&model.sha256);
         match std::fs::remove_file(&blob) {
             Ok(()) => Ok(model.bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
             Err(error) => Err(disk(&blob, &error)),
         }
     }
@@ -199,7 +244,7 @@ impl Store {
         for end in ["partial", "mark", "lock"] {
             let path = self.downloads().join(format!("{sha256}.{end}"));
             match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(disk(&path, &error));
                 }
                 _ => {}
@@ -233,7 +278,7 @@ impl Store {
     }
 
     fn text_of(&self, id: &str, license: &LicenseTerms) -> Option<String> {
-        let kept = || std::fs::read_to_string(self.license_path(id)).ok();
+        let kept = || read_text(&self.license_path(id), LICENSE_BYTES_MAX).ok();
         shipped_text(license).or_else(kept)
     }
 

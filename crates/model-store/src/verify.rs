@@ -1,13 +1,12 @@
 //! Whether an installed model is still what was installed: its file is read and its digest
 //! compared. One that is not is put aside, so that nothing loads it.
 
-use std::fs::File;
-
+use localcoder_disk::open;
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::Progress;
 use crate::hash::digest;
-use crate::problem::{cancelled, disk};
+use crate::problem::{cancelled, disk, unusable};
 use crate::store::Store;
 
 impl Store {
@@ -20,7 +19,7 @@ impl Store {
         let model = self.model(id)?;
         let path = self.path_of(id)?;
         let failed = |error: std::io::Error| disk(&path, &error);
-        let mut file = File::open(&path).map_err(failed)?;
+        let (mut file, _) = open(&path).map_err(|error| unusable(&path, error.cause(&path)))?;
         let found = digest(&mut file, model.bytes, progress, |_| Ok(()))
             .map_err(failed)?
             .ok_or_else(|| cancelled("the check"))?;

@@ -53,6 +53,8 @@ codes! {
     Draining = 7, "draining";
     /// Too many requests or clients at once.
     Busy = 8, "busy";
+    /// What a command prints could not be written.
+    OutputFailed = 9, "outputFailed";
     /// The file is not there.
     FileNotFound = 10, "fileNotFound";
     /// The file is there and can't be read or written.

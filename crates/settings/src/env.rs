@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use localcoder_disk::{Cause, cause_of};
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+
 /// Root of a private installation: settings, models, logs, socket. Tests always set it.
 pub const HOME: &str = "LOCALCODER_HOME";
 /// Folder of the assembled IDE, where it is not beside the programs.
@@ -24,6 +27,22 @@ pub const LOG: &str = "LOCALCODER_LOG";
 #[must_use]
 pub fn path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// `LOCALCODER_HOME` as it means the same in each folder; `None` where it is not set. Whoever starts
+/// a program of ours in another folder hands this on.
+///
+/// # Errors
+/// Where it is meant from this folder, and that is gone.
+pub fn home() -> Result<Option<PathBuf>, ErrorInfo> {
+    let Some(home) = path(HOME) else { return Ok(None) };
+    std::path::absolute(&home).map(Some).map_err(|error| {
+        let Cause { text, .. } = cause_of(&error, &home);
+        let home = home.display();
+        ErrorInfo::new(ErrorCode::FileAccess, format!("{HOME} is `{home}`, and that leads nowhere"))
+            .with_cause(format!("it is meant from the working folder: {text}"))
+            .with_hint(format!("set {HOME} to a path that begins with `/`"))
+    })
 }
 
 /// The value as text, where it is set, not empty and UTF-8.

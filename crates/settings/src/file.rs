@@ -4,11 +4,10 @@
 //! A file that is not there says nothing. One that is there and can't be read is a problem that is
 //! kept with what was read, since it must not look like one that says nothing.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use jsonc_parser::{ParseOptions, parse_to_serde_value};
+use localcoder_disk::{Cause, ReadError, Stamp};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde_json::{Map, Value};
 
@@ -48,13 +47,14 @@ impl SettingsFiles {
     #[must_use]
     pub fn read(places: &Places) -> Self {
         let read = |path: &Path, mend: &str| {
-            let values = read_text(path).and_then(|text| match text {
+            let values = read_file(path).and_then(|file| match file {
                 None => Ok(Map::new()),
-                Some(text) => parse(&text).map_err(|why| no_json(path, &why)),
+                Some((text, _)) => parse(&text).map_err(|why| no_json(path, &why)),
             });
             match values {
                 Ok(values) => Contents::from(values),
                 Err(error) => {
+                    let mend = error.hint.as_deref().unwrap_or(mend);
                     let hint = format!(
                         "{mend}: until then nothing in it is used, and `localcoder.airGapped` \
                          counts as on"
@@ -124,35 +124,31 @@ pub(crate) fn dialect() -> ParseOptions {
     }
 }
 
-/// The text of a settings file; `None` where there is no file.
+/// The text of a settings file, and which one it is; `None` where there is no file.
 ///
 /// # Errors
-/// Where there is one, and it can't be read or is no text.
-pub fn read_text(path: &Path) -> Result<Option<String>, ErrorInfo> {
-    let failed = |why: String| {
+/// Where there is one, and it can't be read or is no text. Where it is not for its content, the
+/// error says what helps.
+pub fn read_file(path: &Path) -> Result<Option<(String, Stamp)>, ErrorInfo> {
+    let failed = |error: &ReadError| {
+        let Cause { text, hint, .. } = error.cause(path);
         let message = format!("`{}` can't be read", path.display());
-        ErrorInfo::new(ErrorCode::InvalidSetting, message).with_cause(why)
-    };
-    // Looked at before it is opened: opening a pipe waits for its other end.
-    let about = match path.metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound && path.is_symlink() => {
-            return Err(failed("it is a link to a file that is not there".to_owned()));
+        let info = ErrorInfo::new(ErrorCode::InvalidSetting, message).with_cause(text);
+        match error {
+            ReadError::Io(_) => info.with_hint(hint),
+            // What helps against a wrong file of any kind is not what helps here.
+            _ => info,
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error.to_string())),
-        Ok(about) => about,
     };
-    if !about.is_file() {
-        return Err(failed("it is no regular file".to_owned()));
+    match localcoder_disk::read(path, FILE_BYTES_MAX) {
+        // A link that leads nowhere is no file that is not there: somebody has set something.
+        Err(error) if error.is_missing(path) => Ok(None),
+        Err(error) => Err(failed(&error)),
+        Ok(localcoder_disk::Contents { bytes, stamp }) => match String::from_utf8(bytes) {
+            Ok(text) => Ok(Some((text, stamp))),
+            Err(_) => Err(failed(&ReadError::NotText)),
+        },
     }
-    let mut bytes = Vec::new();
-    let read = File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|error| failed(error.to_string()))?;
-    if read as u64 > FILE_BYTES_MAX {
-        return Err(failed(format!("it has more than {FILE_BYTES_MAX} bytes")));
-    }
-    String::from_utf8(bytes).map(Some).map_err(|_| failed("it is not UTF-8".to_owned()))
 }
 
 /// That a file was read and makes no sense.

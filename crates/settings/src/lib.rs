@@ -17,7 +17,7 @@ mod values;
 
 pub use air_gap::{AIR_GAPPED, AirGap, NetworkAllowed, air_gap};
 pub use edit::edited;
-pub use file::{Contents, SettingsFiles, no_json, parse, read_text};
+pub use file::{Contents, SettingsFiles, no_json, parse, read_file};
 pub use places::Places;
 pub use profiles::{DEMO, LARGE_PARAMETERS, Profile, built_in, no_such_profile};
 pub use render::{json_schema, markdown, vscode_properties};

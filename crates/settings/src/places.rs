@@ -32,9 +32,8 @@ impl Places {
     /// # Errors
     /// Where the user has no home folder.
     pub fn resolve() -> Result<Self, ErrorInfo> {
-        if let Some(home) = env::path(env::HOME) {
-            // The host runs in another folder than its first client.
-            return Ok(Self::under(&std::path::absolute(&home).unwrap_or(home)));
+        if let Some(home) = env::home()? {
+            return Ok(Self::under(&home));
         }
         let strategy = etcetera::choose_base_strategy().map_err(|error| {
             ErrorInfo::new(ErrorCode::FileAccess, "your home folder could not be found")

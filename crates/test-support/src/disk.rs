@@ -57,6 +57,18 @@ impl Disk {
         assert!(self.order(&remount), "`{remount}`");
     }
 
+    /// A folder of it that shows what is in its folder `lower` and keeps changes elsewhere, as the
+    /// file system of a container does; `None` where this system lets nobody make one.
+    #[must_use]
+    pub fn overlay(&mut self) -> Option<PathBuf> {
+        let at = &self.mounted;
+        let mount = format!(
+            "mkdir '{at}/upper' '{at}/work' '{at}/merged' && mount -t overlay -o \
+             'lowerdir={at}/lower,upperdir={at}/upper,workdir={at}/work' overlay '{at}/merged'"
+        );
+        self.order(&mount).then(|| self.path.join("merged"))
+    }
+
     /// Fills it but for so many bytes; the file that does so.
     ///
     /// # Panics

@@ -34,15 +34,17 @@ const WORKER: &[&str] = &["llama"];
 const ROWS: &[Row] = &[
     Row { name: "protocol", uses: &[], links: &[] },
     Row { name: "transport", uses: &["protocol"], links: &[] },
+    // Files and their failures; it knows nothing of what is in them.
+    Row { name: "disk", uses: &[], links: &[] },
     Row { name: "gguf", uses: &[], links: &[] },
     Row { name: "assist", uses: &["protocol"], links: TREE_SITTER },
-    Row { name: "settings", uses: &["protocol"], links: &[] },
+    Row { name: "settings", uses: &["protocol", "disk"], links: &[] },
     // The settings decide whether it may load anything.
-    Row { name: "model-store", uses: &["protocol", "gguf", "settings"], links: &[] },
-    Row { name: "fetch", uses: &["protocol"], links: FETCH },
+    Row { name: "model-store", uses: &["protocol", "disk", "gguf", "settings"], links: &[] },
+    Row { name: "fetch", uses: &["protocol", "disk"], links: FETCH },
     Row {
         name: "host",
-        uses: &["protocol", "transport", "gguf", "assist", "settings", "model-store"],
+        uses: &["protocol", "transport", "disk", "gguf", "assist", "settings", "model-store"],
         links: TREE_SITTER,
     },
     Row {
@@ -52,13 +54,22 @@ const ROWS: &[Row] = &[
     },
     Row { name: "kernels", uses: &[], links: &[] },
     Row { name: "worker", uses: &["kernels", "protocol", "transport"], links: WORKER },
-    Row { name: "launcher", uses: &["protocol", "transport"], links: &[] },
+    Row { name: "launcher", uses: &["protocol", "transport", "disk"], links: &[] },
     Row {
         name: "cli",
-        uses: &["protocol", "transport", "host", "launcher", "settings", "assist", "model-store"],
+        uses: &[
+            "protocol",
+            "transport",
+            "disk",
+            "host",
+            "launcher",
+            "settings",
+            "assist",
+            "model-store",
+        ],
         links: TREE_SITTER,
     },
-    Row { name: "desktop", uses: &["launcher"], links: WEB_VIEW },
+    Row { name: "desktop", uses: &["launcher", "disk"], links: WEB_VIEW },
     Row { name: "test-support", uses: &["protocol", "transport"], links: &[] },
     Row {
         name: "xtask",

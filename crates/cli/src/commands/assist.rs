@@ -13,6 +13,9 @@ use crate::source::SourceFile;
 pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
     let AssistCommand { spec, options } = command;
     let source = SourceFile::read(&options.target.file)?;
+    if options.apply {
+        source.check_before_a_change()?;
+    }
     let params = AssistParams {
         request_id: REQUEST_ID.to_owned(),
         command: spec.id.to_owned(),
@@ -23,12 +26,11 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         settings: overrides(options.model.profile.as_deref()),
     };
     let streams = spec.answer == AnswerKind::Text && !options.json;
-    let stream = |text: &str| {
-        if streams {
-            output::data(text);
-        }
+    let stream = |text: &str| if streams { output::data(text) } else { Ok(()) };
+    let answer = match Session::open()?.request::<Assist>(&params, stream) {
+        Err(_) if output::reader_is_gone() => return Ok(()),
+        answer => answer?,
     };
-    let answer = Session::open()?.request::<Assist>(&params, stream)?;
     if let AssistAnswer::Edit(edit) = &answer
         && options.apply
         && !edit.unchanged
@@ -40,25 +42,24 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         AssistAnswer::Edit(edit) => print(spec.nothing, options, edit),
         AssistAnswer::Text(text) => end_of_stream(&text.text, text.finish),
     }
-    Ok(())
 }
 
-fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) {
+fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<(), ErrorInfo> {
     let range = answer.edit.range;
     let file = options.target.file.display();
     if answer.unchanged {
         let (start, end) = (range.start, range.end);
         output::note(&format!("{} in {file}, lines {start}-{end}.", capitalized(nothing)));
-        return;
+        return Ok(());
     }
     for warning in &answer.warnings {
         output::note(&format!("warning: {warning}"));
     }
-    if options.apply {
-        output::note(&format!("Changed {file}, lines {}-{}.", range.start, range.end));
-    } else {
-        output::data(&answer.diff);
+    if !options.apply {
+        return output::data(&answer.diff);
     }
+    output::note(&format!("Changed {file}, lines {}-{}.", range.start, range.end));
+    Ok(())
 }
 
 fn capitalized(text: &str) -> String {
@@ -67,13 +68,14 @@ fn capitalized(text: &str) -> String {
 }
 
 /// Ends the last line, and says so where the answer is cut.
-pub(crate) fn end_of_stream(text: &str, finish: FinishReason) {
+pub(crate) fn end_of_stream(text: &str, finish: FinishReason) -> Result<(), ErrorInfo> {
     if !text.ends_with('\n') {
-        output::line("");
+        output::line("")?;
     }
     match finish {
         FinishReason::TokenLimit => output::note("The answer was cut: it reached its token limit."),
         FinishReason::ContextFull => output::note("The answer was cut: the context is full."),
         FinishReason::EndOfTurn | FinishReason::StopString => {}
     }
+    Ok(())
 }

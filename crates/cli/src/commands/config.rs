@@ -23,10 +23,7 @@ pub(crate) fn run(command: ConfigCommand) -> Result<(), ErrorInfo> {
             change(&places, &key, Some(&value))
         }
         ConfigCommand::Unset { key } => change(&places, &key, None),
-        ConfigCommand::Schema => {
-            output::value(&json_schema());
-            Ok(())
-        }
+        ConfigCommand::Schema => output::value(&json_schema()),
     }
 }
 
@@ -44,12 +41,11 @@ fn list(
             .iter()
             .map(|(key, value, layer)| json!({"key": key, "value": value, "from": from(*layer)}));
         let rows: Vec<Value> = rows.collect();
-        output::value(&json!({"settings": rows, "errors": resolved.errors}));
-        return Ok(());
+        return output::value(&json!({"settings": rows, "errors": resolved.errors}));
     }
     for (key, value, layer) in &resolved.values {
         let from = if explain { from(*layer) } else { String::new() };
-        output::line(format!("{key:24} {:24} {from}", shown(value)).trim_end());
+        output::line(format!("{key:24} {:24} {from}", shown(value)).trim_end())?;
     }
     if explain {
         let file = places.settings_file();
@@ -72,9 +68,9 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
         if let Some(reason) = reason {
             answer["reason"] = reason.into();
         }
-        output::value(&answer);
+        output::value(&answer)?;
     } else {
-        output::line(&shown(value));
+        output::line(&shown(value))?;
     }
     match &resolved.air_gap {
         AirGap::On { reason, hint } if key == AIR_GAPPED => {
@@ -95,7 +91,7 @@ fn change(places: &Places, key: &str, value: Option<&Value>) -> Result<(), Error
     for (known, value, layer) in &now.values {
         if *known == key {
             let from = from(*layer, &now.settings);
-            output::line(&format!("{key} is {} ({from}).", shown(value)));
+            output::line(&format!("{key} is {} ({from}).", shown(value)))?;
             if let Some(reason) = now.air_gap.reason().filter(|_| key == AIR_GAPPED) {
                 output::note(&format!("{reason}."));
             }

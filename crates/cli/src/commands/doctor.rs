@@ -44,13 +44,12 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
     let here = Machine::here(&places.models);
     let findings = findings(&places, &here);
     if !options.json {
-        let lines = findings.iter().flat_map(Finding::lines);
-        lines.for_each(|line| output::line(&line));
+        findings.iter().flat_map(Finding::lines).try_for_each(|line| output::line(&line))?;
     }
     if let Some(path) = &report {
         report::write(path, &places, &here, &findings, status().as_ref())?;
         if !options.json {
-            output::line(&format!("\nThe report is `{}`.", path.display()));
+            output::line(&format!("\nThe report is `{}`.", path.display()))?;
             output::note("Nothing was sent. Read it before you give it to anybody.");
         }
     }
@@ -61,8 +60,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
         if let Some(path) = report {
             value["report"] = json!(path);
         }
-        output::value(&value);
-        return Ok(());
+        return output::value(&value);
     }
     match findings.into_iter().find_map(|finding| finding.result.err()) {
         None => Ok(()),
@@ -181,7 +179,7 @@ fn self_test(model: &str) -> Result<String, ErrorInfo> {
         model: Some(model.to_owned()),
         settings: Map::new(),
     };
-    let answer = Session::open()?.request::<Generate>(&params, |_| {})?;
+    let answer = Session::open()?.request::<Generate>(&params, |_| Ok(()))?;
     let worker = status().and_then(|status| status.worker);
     let device = worker.map_or_else(|| "an unknown device".to_owned(), |worker| worker.device);
     Ok(speed(&answer, &device))

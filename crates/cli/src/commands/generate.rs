@@ -1,13 +1,16 @@
 //! `localcoder generate`: a prompt of the user's own, for scripts and benchmarks.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
 
+use localcoder_disk::cause_of;
 use localcoder_protocol::{
     DOCUMENT_BYTES_MAX, ErrorCode, ErrorInfo, Generate, GenerateParams, SamplingParams,
 };
 
 use crate::arguments::GenerateOptions;
 use crate::commands::assist::end_of_stream;
+use crate::failure::explained;
 use crate::output;
 use crate::session::{REQUEST_ID, Session, model_reference, overrides};
 
@@ -36,26 +39,27 @@ pub(crate) fn run(options: &GenerateOptions) -> Result<(), ErrorInfo> {
         model: model_reference(options.model.model.as_deref())?,
         settings: overrides(options.model.profile.as_deref()),
     };
-    let stream = |text: &str| {
-        if !options.json {
-            output::data(text);
-        }
+    let stream = |text: &str| if options.json { Ok(()) } else { output::data(text) };
+    let answer = match Session::open()?.request::<Generate>(&params, stream) {
+        Err(_) if output::reader_is_gone() => return Ok(()),
+        answer => answer?,
     };
-    let answer = Session::open()?.request::<Generate>(&params, stream)?;
-    if options.json {
-        output::value(&answer);
-    } else {
-        end_of_stream(&answer.text, answer.finish);
-    }
-    Ok(())
+    if options.json { output::value(&answer) } else { end_of_stream(&answer.text, answer.finish) }
 }
 
 fn read_stdin() -> Result<String, ErrorInfo> {
     let mut text = String::new();
     let limit = DOCUMENT_BYTES_MAX as u64 + 1;
     std::io::stdin().lock().take(limit).read_to_string(&mut text).map_err(|error| {
-        ErrorInfo::new(ErrorCode::NotText, "the prompt on stdin can't be read")
-            .with_cause(error.to_string())
+        let unread = |code| ErrorInfo::new(code, "the prompt on stdin can't be read");
+        match error.kind() {
+            ErrorKind::InvalidData => unread(ErrorCode::NotText)
+                .with_cause("it is not UTF-8")
+                .with_hint("send it as UTF-8"),
+            _ => {
+                explained(unread(ErrorCode::FileAccess), cause_of(&error, Path::new("/dev/stdin")))
+            }
+        }
     })?;
     if text.len() > DOCUMENT_BYTES_MAX {
         let message = format!("the prompt has more than {DOCUMENT_BYTES_MAX} bytes");

@@ -1,13 +1,16 @@
 //! `localcoder host start|stop|forget|run`: the background process that windows and commands share.
 
+use std::io::LineWriter;
 use std::time::{Duration, Instant};
 
+use localcoder_disk::cause_of;
 use localcoder_host::{connect, shell};
 use localcoder_protocol::{ClientKind, ErrorCode, ErrorInfo, Nothing, Status, Stop};
 use localcoder_settings::Places;
 use serde_json::json;
 
 use crate::arguments::{HostCommand, HostOptions};
+use crate::failure::explained;
 use crate::output;
 use crate::session::program;
 
@@ -20,7 +23,12 @@ pub(crate) fn run(options: &HostOptions) -> Result<(), ErrorInfo> {
         HostCommand::Start { json } => start(&places, json),
         HostCommand::Stop { json } => stop(&places, json),
         HostCommand::Forget => forget(&places),
-        HostCommand::Run => shell::run(&places, std::io::stdout()),
+        HostCommand::Run => {
+            let mut printed = Ok(());
+            // As a line: whoever reads it waits for its end.
+            shell::run(&places, LineWriter::new(output::Kept(&mut printed)))?;
+            printed
+        }
     }
 }
 
@@ -28,10 +36,9 @@ fn start(places: &Places, json: bool) -> Result<(), ErrorInfo> {
     let mut client = connect::connect_or_start(places, &program()?, ClientKind::Other)?;
     let status = client.call::<Status>(&Nothing {}, |_, _| {})?;
     if json {
-        output::value(&json!({"socket": places.host_socket(), "pid": status.pid}));
-    } else {
-        output::note(&format!("The host runs as process {}.", status.pid));
+        return output::value(&json!({"socket": places.host_socket(), "pid": status.pid}));
     }
+    output::note(&format!("The host runs as process {}.", status.pid));
     Ok(())
 }
 
@@ -59,12 +66,9 @@ fn forget(places: &Places) -> Result<(), ErrorInfo> {
             if path.is_dir() { fs_err::remove_dir_all(&path) } else { fs_err::remove_file(&path) };
         match removed {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(ErrorInfo::new(
-                    ErrorCode::FileAccess,
-                    format!("`{}` could not be deleted", path.display()),
-                )
-                .with_cause(error.to_string())
-                .with_hint("check the permissions of the folder above it"));
+                let message = format!("`{}` could not be deleted", path.display());
+                let error_info = ErrorInfo::new(ErrorCode::FileAccess, message);
+                return Err(explained(error_info, cause_of(&error, &path)));
             }
             _ => {}
         }
@@ -75,9 +79,8 @@ fn forget(places: &Places) -> Result<(), ErrorInfo> {
 
 fn report_stop(json: bool, ran: bool) -> Result<(), ErrorInfo> {
     if json {
-        output::value(&json!({"stopped": ran}));
-    } else {
-        output::note(if ran { "The host has ended." } else { "No host runs." });
+        return output::value(&json!({"stopped": ran}));
     }
+    output::note(if ran { "The host has ended." } else { "No host runs." });
     Ok(())
 }

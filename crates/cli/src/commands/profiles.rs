@@ -28,20 +28,19 @@ pub(crate) fn run(options: &ProfilesOptions) -> Result<(), ErrorInfo> {
 }
 
 fn list(json: bool) -> Result<(), ErrorInfo> {
-    let answer = Session::open()?.request::<Survey>(&SurveyParams::default(), |_| {})?;
+    let answer = Session::open()?.request::<Survey>(&SurveyParams::default(), |_| Ok(()))?;
     if json {
-        output::value(&answer);
-        return Ok(());
+        return output::value(&answer);
     }
     let places = Places::resolve()?;
     let catalog = Catalog::with_file(&places.catalog_file())?;
     let of = |model: &ModelSurvey| of(model, &catalog, answer.free_bytes);
     for ProfileSurvey { name, summary, in_force, code, general } in &answer.profiles {
         let mark = if *in_force { '*' } else { ' ' };
-        output::line(&format!("{mark} {name:12} {summary}"));
-        output::line(&format!("    code       {}", of(code)));
+        output::line(&format!("{mark} {name:12} {summary}"))?;
+        output::line(&format!("    code       {}", of(code)))?;
         if let Some(general) = general {
-            output::line(&format!("    the rest   {}", of(general)));
+            output::line(&format!("    the rest   {}", of(general)))?;
         }
     }
     let set = set_by_user(&settings_file::resolved(&places).values);
@@ -98,12 +97,11 @@ fn choose(name: &str, json: bool) -> Result<(), ErrorInfo> {
     let overridden = (in_force != name).then_some(in_force);
     let overrides = set_by_user(&now.values);
     if json {
-        output::value(&json!({
+        return output::value(&json!({
             "profile": name, "overriddenBy": overridden, "overrides": overrides,
         }));
-        return Ok(());
     }
-    output::line(&format!("The profile is `{name}` from now on: {}", sentence(&profile.summary)));
+    output::line(&format!("The profile is `{name}` from now on: {}", sentence(&profile.summary)))?;
     if let Some(other) = overridden {
         output::note(&format!(
             "The editor's own setting `localcoder.profile` is `{other}` and counts more: change \

@@ -18,9 +18,8 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), ErrorInfo> {
     match (status, options.json) {
         (status, true) => output::value(&json!({"running": status.is_some(), "status": status})),
         (None, false) => output::line("No host runs. The next command starts one."),
-        (Some(status), false) => lines(&status).iter().for_each(|line| output::line(line)),
+        (Some(status), false) => lines(&status).iter().try_for_each(|line| output::line(line)),
     }
-    Ok(())
 }
 
 /// A status for people.

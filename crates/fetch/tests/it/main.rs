@@ -4,11 +4,13 @@
 
 mod encrypted;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use localcoder_protocol::{FetchEvent, FetchFailure, FetchTask};
+use localcoder_protocol::{ErrorCode, FetchEvent, FetchFailure, FetchTask};
 use localcoder_test_support::disk::Disk;
 use localcoder_test_support::downloads::{
     Content, Fault, Fetch, LOADED_AGAIN_BYTES_MAX, Random, request, trial,
@@ -247,6 +249,27 @@ fn what_makes_no_sense_is_refused() {
     assert_eq!(refused(&|it| it.hosts.clear()), FetchFailure::Redirect);
     assert_eq!(refused(&|it| it.folder = "/nonexistent".to_owned()), FetchFailure::Disk);
     assert!(server.asked().is_empty());
+}
+
+/// Whoever started it hears nothing more, so it ends; without a word where they are gone.
+#[test]
+fn one_that_can_not_tell_what_happens_ends_with_a_code_of_its_own() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let gone = std::io::pipe().unwrap().1;
+    for (stdout, word) in [(Stdio::from(full), "can't be told"), (Stdio::from(gone), "")] {
+        let mut child = Command::new(program())
+            .stdin(Stdio::piped())
+            .stdout(stdout)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(b"nonsense\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        let code = i32::from(ErrorCode::OutputFailed.exit_code());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(word) && (said.is_empty() == word.is_empty()), "{said}");
+    }
 }
 
 /// The same request with something else, or nothing, where the permission stands.

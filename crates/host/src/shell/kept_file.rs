@@ -3,6 +3,11 @@
 
 use std::path::PathBuf;
 
+use localcoder_disk::{Options, read_text, replace};
+
+/// A larger one is not ours; what is kept has some ten thousand bytes.
+const BYTES_MAX: u64 = 4 * 1024 * 1024;
+
 /// The file. See the module.
 #[derive(Debug)]
 pub(super) struct KeptFile {
@@ -16,7 +21,7 @@ impl KeptFile {
 
     /// What was kept.
     pub(super) fn read(&self) -> Option<String> {
-        fs_err::read_to_string(&self.path).ok()
+        read_text(&self.path, BYTES_MAX).ok()
     }
 
     /// Nothing is kept any more.
@@ -30,24 +35,18 @@ impl KeptFile {
 
     /// Replaces what was kept, as a whole or not at all.
     pub(super) fn keep(&self, text: &str) {
-        self.write(text, false);
+        self.write(text, Options::CACHE);
     }
 
     /// The same so that it is there even where the machine goes down right after.
     pub(super) fn keep_durably(&self, text: &str) {
-        self.write(text, true);
+        self.write(text, Options::PRIVATE);
     }
 
-    fn write(&self, text: &str, durably: bool) {
+    fn write(&self, text: &str, options: Options) {
         let write = || {
-            let folder = self.path.parent().unwrap_or(&self.path);
-            fs_err::create_dir_all(folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            std::io::Write::write_all(&mut file, text.as_bytes())?;
-            if durably {
-                file.as_file().sync_all()?;
-            }
-            file.persist(&self.path).map_err(|error| error.error)
+            fs_err::create_dir_all(self.path.parent().unwrap_or(&self.path))?;
+            replace(&self.path, text.as_bytes(), options)
         };
         if let Err(error) = write() {
             tracing::warn!(%error, path = %self.path.display(), "what this host knows is not kept");

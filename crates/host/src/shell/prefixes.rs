@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use localcoder_disk::{Options, replace_with};
 use localcoder_settings::Places;
 use sha2::{Digest as _, Sha256};
 
@@ -64,12 +65,10 @@ impl Prefixes {
 
     fn write(&self, key: &str, state: &[u8]) -> io::Result<()> {
         fs_err::create_dir_all(&self.folder)?;
-        // A temporary file is the user's alone, and takes its place as a whole or not at all.
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(Sha256::digest(state).as_slice())?;
-        file.write_all(state)?;
-        file.persist(self.path(key)).map_err(|error| error.error)?;
-        Ok(())
+        replace_with(&self.path(key), Options::CACHE, |file| {
+            file.write_all(Sha256::digest(state).as_slice())?;
+            file.write_all(state)
+        })
     }
 
     fn make_room(&self) {

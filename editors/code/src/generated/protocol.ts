@@ -38,7 +38,7 @@ buildId: string,
  */
 pid: number, };
 
-export type ErrorCode = "internal" | "usage" | "protocol" | "versionMismatch" | "hostUnreachable" | "runtimeFolder" | "draining" | "busy" | "fileNotFound" | "fileAccess" | "notText" | "linesOutOfRange" | "selectionEmpty" | "selectionTooLarge" | "documentTooLarge" | "documentChanged" | "answerUnusable" | "invalidSetting" | "noModel" | "modelNotFound" | "modelNotGguf" | "modelDamaged" | "modelUnsupported" | "modelLoadFailed" | "outOfMemory" | "profileNeeded" | "workerStart" | "workerCrashed" | "generateFailed" | "editorStart" | "downloadFailed" | "checksumMismatch" | "diskFull" | "airGapped" | "licenseNotAccepted" | "modelInUse" | "modelStore" | "cancelled";
+export type ErrorCode = "internal" | "usage" | "protocol" | "versionMismatch" | "hostUnreachable" | "runtimeFolder" | "draining" | "busy" | "outputFailed" | "fileNotFound" | "fileAccess" | "notText" | "linesOutOfRange" | "selectionEmpty" | "selectionTooLarge" | "documentTooLarge" | "documentChanged" | "answerUnusable" | "invalidSetting" | "noModel" | "modelNotFound" | "modelNotGguf" | "modelDamaged" | "modelUnsupported" | "modelLoadFailed" | "outOfMemory" | "profileNeeded" | "workerStart" | "workerCrashed" | "generateFailed" | "editorStart" | "downloadFailed" | "checksumMismatch" | "diskFull" | "airGapped" | "licenseNotAccepted" | "modelInUse" | "modelStore" | "cancelled";
 
 export type ErrorAction = "retry" | "showLog" | "openSettings" | "reloadWindow" | "switchProfile" | "switchModel" | "useFastProfile";
 
@@ -808,6 +808,7 @@ export const ERROR_CODES: Record<ErrorCode, number> = {
   runtimeFolder: 6,
   draining: 7,
   busy: 8,
+  outputFailed: 9,
   fileNotFound: 10,
   fileAccess: 11,
   notText: 12,

@@ -28,6 +28,7 @@ const SEVERITIES: Record<ErrorCode, Severity> = {
   runtimeFolder: "error",
   draining: "warning",
   busy: "warning",
+  outputFailed: "error",
   fileNotFound: "error",
   fileAccess: "error",
   notText: "warning",

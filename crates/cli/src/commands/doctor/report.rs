@@ -2,12 +2,12 @@
 //! to anybody. It gathers what is on this machine and sends nothing. Whatever can't be had is said
 //! in its place: a report is wanted most where much is broken.
 
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use indicatif::DecimalBytes;
+use localcoder_disk::{Options, cause_of, create};
 use localcoder_host::shell::machine_name;
 use localcoder_model_store::{Machine, Store};
 use localcoder_protocol::{BUILD_ID, ErrorCode, ErrorInfo, HostStatus, PROTOCOL_VERSION};
@@ -16,6 +16,7 @@ use localcoder_settings::{Layer, Places};
 use super::Finding;
 use super::redact::Redactor;
 use crate::commands::{config, status};
+use crate::failure::explained;
 use crate::settings_file;
 
 /// Last lines of a log: a day's work, or two loads of a model.
@@ -93,20 +94,10 @@ pub(super) fn write(
     for log in &logs {
         add(&redactor.names(&format!("Log {}", log.name)), &redactor.all(&fenced(&log.text)));
     }
-    put(path, &text).map_err(|error| {
+    // For its owner alone, and never over another file. One that is not whole is no report.
+    create(path, text.as_bytes(), Options::PRIVATE).map_err(|error| {
         let message = format!("the report can't be written to `{}`", path.display());
-        ErrorInfo::new(ErrorCode::FileAccess, message)
-            .with_cause(error.to_string())
-            .with_hint("name a file in a folder that you can write to: `--bundle FILE`")
-    })
-}
-
-/// For its owner alone, and never over another file. One that is not whole is no report.
-fn put(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes()).inspect_err(|_| {
-        let _ = std::fs::remove_file(path);
+        explained(ErrorInfo::new(ErrorCode::FileAccess, message), cause_of(&error, path))
     })
 }
 

@@ -17,20 +17,18 @@ pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result
     let export = || followed("copying", |progress| models.store.export(id, to, progress));
     let folder = with_users_umask(export)?;
     if json {
-        output::value(&json!({"exported": id, "folder": folder}));
-    } else {
-        let folder = folder.display();
-        output::line(&format!("`{id}` is in `{folder}`, with its licence and its digest."));
-        output::line("On the other machine: `localcoder models import FOLDER`.");
+        return output::value(&json!({"exported": id, "folder": folder}));
     }
-    Ok(())
+    let folder = folder.display();
+    output::line(&format!("`{id}` is in `{folder}`, with its licence and its digest."))?;
+    output::line("On the other machine: `localcoder models import FOLDER`.")
 }
 
 /// The licence of a model that was exported, before it is imported.
 pub(super) fn license(folder: &Path, json: bool) -> Result<(), ErrorInfo> {
     let Bundle { model, license_text, .. } = Bundle::read(folder)?;
     if json {
-        output::value(&json!({
+        return output::value(&json!({
             "id": model.id,
             "name": model.name,
             "bytes": model.bytes,
@@ -38,12 +36,11 @@ pub(super) fn license(folder: &Path, json: bool) -> Result<(), ErrorInfo> {
             "license": model.license,
             "text": license_text.unwrap_or_default(),
         }));
-        return Ok(());
     }
-    match license_text {
-        Some(text) => output::data(&text),
-        None => output::note(&format!("Nothing is known of the licence of `{}`.", model.id)),
+    if let Some(text) = license_text {
+        return output::data(&text);
     }
+    output::note(&format!("Nothing is known of the licence of `{}`.", model.id));
     Ok(())
 }
 
@@ -58,7 +55,7 @@ pub(super) fn import(
     let consent = match (&model.license, &bundle.license_text) {
         (Some(license), Some(text)) => {
             if !accepted {
-                output::line(&format!("{}, {}, {}", model.name, bytes(model.bytes), license.name));
+                output::line(&format!("{}, {}, {}", model.name, bytes(model.bytes), license.name))?;
                 install::ask(&model.id, license, text)?;
             }
             Some(Consent::to(license, text)?)
@@ -68,10 +65,8 @@ pub(super) fn import(
     let model =
         followed("copying", |progress| models.store.import_bundle(&bundle, consent, progress))?;
     if json {
-        output::value(&json!({"installed": model}));
-    } else {
-        output::line(&format!("`{}` is installed and verified: {}.", model.id, model.name));
-        output::line(&format!("`localcoder models use {}` makes it the model for code.", model.id));
+        return output::value(&json!({"installed": model}));
     }
-    Ok(())
+    output::line(&format!("`{}` is installed and verified: {}.", model.id, model.name))?;
+    output::line(&format!("`localcoder models use {}` makes it the model for code.", model.id))
 }

@@ -24,11 +24,10 @@ pub(super) fn license(models: &Models, id: &str, json: bool) -> Result<(), Error
         None => of_an_installed(models, id)?,
     };
     if json {
-        output::value(&json!({"id": id, "license": license, "text": text}));
+        output::value(&json!({"id": id, "license": license, "text": text}))
     } else {
-        output::data(&text);
+        output::data(&text)
     }
-    Ok(())
 }
 
 /// Of a model that no catalog has any more, or never had.
@@ -67,8 +66,8 @@ pub(super) fn install(
     // Before anybody reads a licence for nothing.
     models.network(&format!("`{id}` is not loaded"))?;
     if told == Told::Text {
-        list::facts(&list::entry_facts(models, entry));
-        output::line("");
+        list::facts(&list::entry_facts(models, entry))?;
+        output::line("")?;
     }
     let running = Installing::default();
     let text = text_of(models, entry, &running)?;
@@ -80,14 +79,13 @@ pub(super) fn install(
         Told::Events => output::json_line(&json!({"installed": model})),
         Told::Json => output::value(&json!({"installed": model})),
         Told::Text => {
-            output::line(&format!("`{id}` is installed and verified: {}.", model.name));
+            output::line(&format!("`{id}` is installed and verified: {}.", model.name))?;
             for line in &entry.license.attribution {
-                output::line(line);
+                output::line(line)?;
             }
-            output::line(&format!("`localcoder models use {id}` makes it the model for code."));
+            output::line(&format!("`localcoder models use {id}` makes it the model for code."))
         }
     }
-    Ok(())
 }
 
 fn load(
@@ -106,13 +104,22 @@ fn load(
         }
     });
     let meter = Meter::new("loading");
+    let mut printed = Ok(());
     let mut tell = |event| match told {
-        Told::Events => output::json_line(&event),
+        Told::Events if printed.is_ok() => {
+            printed = output::json_line(&event);
+            if printed.is_err() {
+                // Whoever follows does not hear of it any more. What is loaded stays.
+                running.stop();
+            }
+        }
+        Told::Events => {}
         _ => tell(&meter, event),
     };
     let fetcher = fetcher(models, &format!("`{}` is not loaded", entry.id))?;
     let result = models.store.install(entry, consent, &fetcher, running, &mut tell);
     meter.clear();
+    printed?;
     result.map_err(|error| match error.code {
         ErrorCode::Cancelled => {
             let loaded = bytes(models.store.loaded_bytes(&entry.sha256));

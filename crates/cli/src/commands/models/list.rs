@@ -22,7 +22,7 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
     let (code, general) = models.in_use();
     let (code, general) = (code.as_str(), general.as_str());
     if json {
-        output::value(&json!({
+        return output::value(&json!({
             "codeModel": code,
             "generalModel": general,
             "installed": installed.iter().map(|it| installed_json(models, it)).collect::<Vec<_>>(),
@@ -32,20 +32,19 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
             // Why nothing can be loaded from the network, where that is so.
             "refusal": models.network("no model is loaded").err(),
         }));
-        return Ok(());
     }
-    output::line("Installed:");
+    output::line("Installed:")?;
     let mark = |id: &str| mark(id == code, id == general);
-    line(mark("demo"), "demo", "", "the bundled demo model, no code assistant");
+    line(mark("demo"), "demo", "", "the bundled demo model, no code assistant")?;
     for Listed { model, problem } in &installed {
         let text = match problem {
             Some(problem) => format!("{} (can't be used: {problem})", model.name),
             None => model.name.clone(),
         };
-        line(mark(&model.id), &model.id, &bytes(model.bytes), &text);
+        line(mark(&model.id), &model.id, &bytes(model.bytes), &text)?;
     }
     if !others.is_empty() {
-        output::line("\nCan be installed with `localcoder models install ID`:");
+        output::line("\nCan be installed with `localcoder models install ID`:")?;
     }
     for entry in others {
         let fit = models.machine.fit(entry.memory_bytes(CONTEXT_TOKENS));
@@ -53,7 +52,7 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
         let begun =
             if begun > 0 { format!("; {} of it are loaded", bytes(begun)) } else { String::new() };
         let text = format!("{}, {}; {}{begun}", entry.name, entry.license.name, fit.text());
-        line(' ', &entry.id, &bytes(entry.bytes), &text);
+        line(' ', &entry.id, &bytes(entry.bytes), &text)?;
     }
     let free = models.machine.disk_free_bytes;
     let used = models.store.used_bytes();
@@ -67,8 +66,7 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
         } else {
             "`*` is the model for code, `+` for everything else."
         },
-    ));
-    Ok(())
+    ))
 }
 
 fn mark(code: bool, general: bool) -> char {
@@ -79,8 +77,8 @@ fn mark(code: bool, general: bool) -> char {
     }
 }
 
-fn line(mark: char, id: &str, size: &str, text: &str) {
-    output::line(&format!("{mark} {id:20} {size:>9}  {text}"));
+fn line(mark: char, id: &str, size: &str, text: &str) -> Result<(), ErrorInfo> {
+    output::line(&format!("{mark} {id:20} {size:>9}  {text}"))
 }
 
 pub(super) fn info(models: &Models, id: &str, json: bool) -> Result<(), ErrorInfo> {
@@ -90,20 +88,19 @@ pub(super) fn info(models: &Models, id: &str, json: bool) -> Result<(), ErrorInf
         models.entry(id)?;
     }
     if json {
-        output::value(&json!({
+        return output::value(&json!({
             "installed": installed.as_ref().map(|it| installed_json(models, it)),
             "catalog": entry.map(|entry| entry_json(models, entry)),
         }));
-        return Ok(());
     }
     if let Some(entry) = entry {
-        facts(&entry_facts(models, entry));
+        facts(&entry_facts(models, entry))?;
     }
     if let Some(Listed { model, problem }) = &installed {
         if entry.is_some() {
-            output::line("");
+            output::line("")?;
         }
-        facts(&installed_facts(models, model, problem.as_deref()));
+        facts(&installed_facts(models, model, problem.as_deref()))?;
     }
     Ok(())
 }
@@ -116,10 +113,10 @@ fn known(mut facts: Facts) -> Facts {
     facts
 }
 
-pub(super) fn facts(facts: &Facts) {
-    for (what, text) in facts {
-        output::line(&format!("{:14}{text}", format!("{what}:")));
-    }
+pub(super) fn facts(facts: &Facts) -> Result<(), ErrorInfo> {
+    let line =
+        |(what, text): &(_, String)| output::line(&format!("{:14}{text}", format!("{what}:")));
+    facts.iter().try_for_each(line)
 }
 
 /// All that a user has to know before a model is loaded.

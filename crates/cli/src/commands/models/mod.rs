@@ -101,24 +101,22 @@ impl Models {
     ) -> Result<(), ErrorInfo> {
         let model = followed("reading", |progress| self.store.import(path, id, mode, progress))?;
         if json {
-            output::value(&json!({"installed": model}));
-            return Ok(());
+            return output::value(&json!({"installed": model}));
         }
         output::line(&format!(
             "`{}` is installed: {}, {}.",
             model.id,
             model.name,
             bytes(model.bytes)
-        ));
+        ))?;
         match (&model.license, &model.claimed_license) {
             (Some(license), _) => output::line(&format!("Licence: {}.", license.name)),
             (None, Some(claimed)) => output::line(&format!(
                 "Its file says that its licence is `{claimed}`. That was not checked."
             )),
             (None, None) => output::line("Its file says nothing of a licence."),
-        }
-        output::line(&format!("`localcoder models use {}` makes it the model for code.", model.id));
-        Ok(())
+        }?;
+        output::line(&format!("`localcoder models use {}` makes it the model for code.", model.id))
     }
 
     fn remove(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {
@@ -126,14 +124,14 @@ impl Models {
         self.unload(id)?;
         let freed = self.store.remove(id)?;
         if json {
-            output::value(&json!({"removed": id, "freedBytes": freed}));
+            output::value(&json!({"removed": id, "freedBytes": freed}))?;
         } else if freed > 0 {
-            output::line(&format!("`{id}` is removed; that makes {} of room.", bytes(freed)));
+            output::line(&format!("`{id}` is removed; that makes {} of room.", bytes(freed)))?;
         } else if let Some(linked) = &model.linked {
             let path = linked.path.display();
-            output::line(&format!("`{id}` is removed; your file `{path}` is where it was."));
+            output::line(&format!("`{id}` is removed; your file `{path}` is where it was."))?;
         } else {
-            output::line(&format!("`{id}` is removed; another model has the same file."));
+            output::line(&format!("`{id}` is removed; another model has the same file."))?;
         }
         // Of those that the user has named; a profile's model may be missing.
         let settings = self.settings();
@@ -156,22 +154,20 @@ impl Models {
         let freed = self.store.loaded_bytes(&entry.sha256);
         self.store.discard_download(&entry.sha256)?;
         if json {
-            output::value(&json!({"discarded": id, "freedBytes": freed}));
+            output::value(&json!({"discarded": id, "freedBytes": freed}))
         } else {
-            output::line(&format!("{} that were loaded of `{id}` are deleted.", bytes(freed)));
+            output::line(&format!("{} that were loaded of `{id}` are deleted.", bytes(freed)))
         }
-        Ok(())
     }
 
     fn verify(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {
         followed("reading", |progress| self.store.verify(id, progress))?;
         let model = self.store.model(id)?;
         if json {
-            output::value(&json!({"verified": id, "sha256": model.sha256}));
+            output::value(&json!({"verified": id, "sha256": model.sha256}))
         } else {
-            output::line(&format!("`{id}` is what was installed: {}", model.sha256));
+            output::line(&format!("`{id}` is what was installed: {}", model.sha256))
         }
-        Ok(())
     }
 
     /// Has a running host let go of a model that is to be removed. One that is chosen for code or

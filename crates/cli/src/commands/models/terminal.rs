@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressStyle};
 use localcoder_model_store::Progress;
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::ErrorInfo;
 
+use crate::failure::no_interrupts;
 use crate::output;
 
 /// Between two plain lines.
@@ -110,8 +111,6 @@ pub(super) fn interrupts() -> Result<Receiver<()>, ErrorInfo> {
             std::process::abort();
         }
     })
-    .map_err(|error| {
-        ErrorInfo::new(ErrorCode::Internal, "Ctrl-C can't be handled").with_cause(error.to_string())
-    })?;
+    .map_err(|error| no_interrupts(&error))?;
     Ok(receiver)
 }

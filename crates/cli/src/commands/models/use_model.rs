@@ -41,10 +41,9 @@ pub(super) fn run(
     let of_editor = now.iter().find(|(set, _, layer)| *set == key && *layer == Layer::Editor);
     let overridden = of_editor.and_then(|(_, set, _)| set.as_str()).filter(|set| *set != value);
     if json {
-        output::value(&json!({key: value, "overriddenBy": overridden}));
-        return Ok(());
+        return output::value(&json!({key: value, "overriddenBy": overridden}));
     }
-    output::line(&format!("`{value}` is the model {words} from now on."));
+    output::line(&format!("`{value}` is the model {words} from now on."))?;
     if let Some(profile) = needed_profile(models, id) {
         output::note(&format!(
             "It is a large one, which the profile `{profile}` does not load: `localcoder profiles \

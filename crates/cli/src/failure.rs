@@ -1,0 +1,46 @@
+//! Failures of the disk as errors for people: what happened is said by who was at work, why and
+//! what helps by `localcoder_disk`.
+
+use std::path::Path;
+
+use localcoder_disk::{Cause, Kind, cause_of};
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+
+/// An error with its cause. A full disk has a code of its own, whatever it was full for.
+pub(crate) fn explained(mut error: ErrorInfo, cause: Cause) -> ErrorInfo {
+    if cause.kind == Kind::Full {
+        error.code = ErrorCode::DiskFull;
+    }
+    error.with_cause(cause.text).with_hint(cause.hint)
+}
+
+/// That Ctrl-C would not end a command in good order.
+pub(crate) fn no_interrupts(error: &ctrlc::Error) -> ErrorInfo {
+    let info = ErrorInfo::new(ErrorCode::Internal, "Ctrl-C can't be handled");
+    match error {
+        ctrlc::Error::System(error) => explained(info, cause_of(error, Path::new("/dev/null"))),
+        other => info.with_cause(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_not_taken_for_a_lack_of_rights() {
+        for (kind, code, said) in [
+            (ErrorKind::StorageFull, ErrorCode::DiskFull, "make room"),
+            (ErrorKind::QuotaExceeded, ErrorCode::DiskFull, "make room"),
+            (ErrorKind::ReadOnlyFilesystem, ErrorCode::FileAccess, "writable"),
+            (ErrorKind::PermissionDenied, ErrorCode::FileAccess, "permissions of `/h"),
+        ] {
+            let error = ErrorInfo::new(ErrorCode::FileAccess, "it can't be written");
+            let error = explained(error, cause_of(&kind.into(), Path::new("/h/settings.json")));
+            assert_eq!(error.code, code, "{kind:?}");
+            assert!(error.hint.unwrap().contains(said), "{kind:?}");
+        }
+    }
+}

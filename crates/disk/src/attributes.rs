@@ -1,0 +1,71 @@
+//! What a file is beside its content: owner, group, mode, and the attributes that lists of access
+//! rights are kept in as well.
+
+use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+
+use rustix::fs::{
+    XattrFlags, fgetxattr, fgetxattr_query, flistxattr, flistxattr_query, fremovexattr, fsetxattr,
+};
+use rustix::io::Errno;
+
+/// Bits of the mode that a program can set.
+const MODE: u32 = 0o7777;
+
+/// Gives one file all that the other has; whether that worked. A file that lacks something of the
+/// other must not take its place.
+pub(crate) fn take_over(from: &File, about: &Metadata, to: &File) -> bool {
+    let taken = || -> io::Result<bool> {
+        let own = to.metadata()?;
+        if (own.uid(), own.gid()) != (about.uid(), about.gid()) {
+            fchown(to, Some(about.uid()), Some(about.gid()))?;
+        }
+        take_over_attributes(from, to)?;
+        // After the owner, since a change of that takes bits of the mode away.
+        to.set_permissions(std::fs::Permissions::from_mode(about.mode() & MODE))?;
+        let now = to.metadata()?;
+        let same = (now.uid(), now.gid(), now.mode()) == (about.uid(), about.gid(), about.mode());
+        Ok(same && attributes(from)? == attributes(to)?)
+    };
+    // Whatever was refused: the other way of writing needs none of it.
+    taken().unwrap_or(false)
+}
+
+fn take_over_attributes(from: &File, to: &File) -> io::Result<()> {
+    let (wanted, found) = (attributes(from)?, attributes(to)?);
+    // A folder can give what is made in it attributes, such as a list of access rights.
+    for name in found.keys().filter(|name| !wanted.contains_key(*name)) {
+        fremovexattr(to, name.as_slice())?;
+    }
+    for (name, value) in wanted.iter().filter(|(name, value)| found.get(*name) != Some(value)) {
+        fsetxattr(to, name.as_slice(), value, XattrFlags::empty())?;
+    }
+    Ok(())
+}
+
+/// All attributes with their values; none where the file system has no such thing.
+fn attributes(file: &File) -> io::Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+    let bytes = match flistxattr_query(file) {
+        Ok(bytes) => bytes,
+        Err(Errno::NOTSUP | Errno::NOSYS) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    let mut names = vec![0; bytes];
+    if bytes > 0 {
+        let listed = flistxattr(file, names.as_mut_slice())?;
+        names.truncate(listed);
+    }
+    let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    names.map(|name| Ok((name.to_vec(), attribute(file, name)?))).collect()
+}
+
+fn attribute(file: &File, name: &[u8]) -> io::Result<Vec<u8>> {
+    let mut value = vec![0; fgetxattr_query(file, name)?];
+    if !value.is_empty() {
+        let read = fgetxattr(file, name, value.as_mut_slice())?;
+        value.truncate(read);
+    }
+    Ok(value)
+}

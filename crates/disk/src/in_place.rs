@@ -1,0 +1,78 @@
+//! Writing over a file that must stay the same one. Whenever that is interrupted, its content from
+//! before lies in a copy.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+
+use crate::replace::sync_folder_of;
+
+/// How it failed.
+pub(crate) enum Failed {
+    /// The file is as it was, and there is no copy.
+    AsBefore(io::Error),
+    /// The file is neither, and the copy has what was in it.
+    Torn(io::Error),
+}
+
+/// Writes `bytes` over a file that is open for both.
+pub(crate) fn write_over(file: &File, copy: &Path, bytes: &[u8]) -> Result<(), Failed> {
+    let before = keep_copy(file, copy).map_err(Failed::AsBefore)?;
+    match fill(file, bytes) {
+        Ok(()) => {
+            remove(copy);
+            Ok(())
+        }
+        // The old content fits: its place on the disk was never given back.
+        Err(error) => match fill(file, &before) {
+            Ok(()) => {
+                remove(copy);
+                Err(Failed::AsBefore(error))
+            }
+            Err(_) => Err(Failed::Torn(error)),
+        },
+    }
+}
+
+/// Makes the copy, which is on the disk when this returns; what is in it.
+fn keep_copy(file: &File, copy: &Path) -> io::Result<Vec<u8>> {
+    let mut before = Vec::new();
+    let mut reader = file;
+    reader.seek(SeekFrom::Start(0))?;
+    reader.read_to_end(&mut before)?;
+    // Never over one that an interrupted change has left, and for this user alone: the file's own
+    // mode may be any.
+    let mut to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(copy)?;
+    let kept = to.write_all(&before).and_then(|()| to.sync_all());
+    let kept = kept.and_then(|()| sync_folder_of(copy));
+    kept.inspect_err(|_| remove(copy)).map(|()| before)
+}
+
+fn fill(file: &File, bytes: &[u8]) -> io::Result<()> {
+    reserve(file, bytes.len() as u64)?;
+    // Cut at the end and not at the beginning: so its place on the disk stays its own.
+    file.write_all_at(bytes, 0)?;
+    file.set_len(bytes.len() as u64)?;
+    file.sync_all()
+}
+
+/// Asks for room before anything is written over, where the file system can be asked.
+fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {
+        Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn remove(copy: &Path) {
+    // One that stays is told at the next change.
+    let _ = std::fs::remove_file(copy);
+    let _ = sync_folder_of(copy);
+}

@@ -1,0 +1,201 @@
+//! Files of the user's, changed: the content is another one and everything else stays.
+//!
+//! A new file takes the place of the old one where it can be all that the old one was. Where it
+//! can't, because the old one has other names, an owner or attributes that this user can't give
+//! away, or is mounted by itself, the old one is written over, with a copy beside it meanwhile.
+
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::attributes::take_over;
+use crate::cause::errno_of;
+use crate::in_place::{Failed, write_over};
+use crate::read::kind_of;
+use crate::replace::{folder_of, sync_folder_of, unfinished};
+use crate::{Cause, Kind, Stamp, cause_of};
+
+/// Links in a row; as many as the system follows.
+const LINKS_MAX: usize = 40;
+/// For the lock of another program: a change takes some milliseconds, or a second on a slow disk.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Between two looks at it.
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// Why a file was not changed.
+#[derive(Debug)]
+pub enum RewriteError {
+    /// The system refused; the file is as it was.
+    Io(io::Error),
+    /// It is of another kind by now, such as `a folder`.
+    NotAFile(&'static str),
+    /// Somebody else has changed it since it was read; it is as they left it.
+    Changed,
+    /// Another program holds a lock on it.
+    Locked,
+    /// A change before this one was interrupted: this file has the content from before it.
+    Interrupted(PathBuf),
+    /// It was written in part and could not be put back: this file has its content.
+    Torn(PathBuf, io::Error),
+}
+
+impl From<io::Error> for RewriteError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl RewriteError {
+    /// Why, in words, and what helps.
+    #[must_use]
+    pub fn cause(&self, path: &Path) -> Cause {
+        let other = |text: String, hint: String| Cause { kind: Kind::Other, text, hint };
+        match self {
+            Self::Io(error) => cause_of(error, path),
+            Self::NotAFile(kind) => other(
+                format!("it is {kind} by now and not a regular file"),
+                "name a file".to_owned(),
+            ),
+            Self::Changed => other(
+                "another program has changed it meanwhile".to_owned(),
+                "try again with the file as it is now".to_owned(),
+            ),
+            Self::Locked => other(
+                "another program holds a lock on it".to_owned(),
+                "end that program, or wait for it, then try again".to_owned(),
+            ),
+            Self::Interrupted(copy) => other(
+                format!("an earlier change was interrupted; `{}` was kept then", copy.display()),
+                "compare the two, keep what is right, and remove the copy".to_owned(),
+            ),
+            Self::Torn(copy, error) => Cause {
+                hint: format!("copy `{}` back over it: that has its content", copy.display()),
+                ..cause_of(error, path)
+            },
+        }
+    }
+}
+
+/// Gives a file that was read another content. Links to it are followed and stay.
+///
+/// # Errors
+/// Where it can't be written, or is not the one that `seen` was taken of; see [`RewriteError`].
+pub fn rewrite(path: &Path, seen: &Stamp, bytes: &[u8]) -> Result<(), RewriteError> {
+    let path = behind_links(path)?;
+    if !is_at(&path, seen)? {
+        return Err(RewriteError::Changed);
+    }
+    // A read-only file in a writable folder could be replaced, and was made read-only to prevent
+    // just that: so it must be possible to open it for writing.
+    let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
+    let file = OpenOptions::new().read(true).write(true).custom_flags(flags).open(&path)?;
+    let kind = file.metadata()?.file_type();
+    if !kind.is_file() {
+        return Err(RewriteError::NotAFile(kind_of(kind)));
+    }
+    lock(&file)?;
+    let about = file.metadata()?;
+    let opened = Stamp::of(&about);
+    // Who waited for the lock may hold one on a file that has lost its name meanwhile. Not the whole
+    // stamp: a file of a container's image becomes another one as it is opened for writing.
+    if !opened.has_content_of(seen) || !is_at(&path, &opened)? {
+        return Err(RewriteError::Changed);
+    }
+    if let Some(copy) = recovery_copy(&path) {
+        return Err(RewriteError::Interrupted(copy));
+    }
+    if about.nlink() == 1 && swap(&path, (&file, &about), bytes)? {
+        return Ok(());
+    }
+    write_over(&file, &copy_of(&path), bytes).map_err(|failed| match failed {
+        Failed::AsBefore(error) => RewriteError::Io(error),
+        Failed::Torn(error) => RewriteError::Torn(copy_of(&path), error),
+    })
+}
+
+/// Between processes of ours: one after the other. Where the file system has no locks, there is
+/// none.
+fn lock(file: &File) -> Result<(), RewriteError> {
+    let deadline = Instant::now() + LOCK_WAIT;
+    while let Err(TryLockError::WouldBlock) = file.try_lock() {
+        if Instant::now() > deadline {
+            return Err(RewriteError::Locked);
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    Ok(())
+}
+
+/// Whether a path leads to this file as it was.
+fn is_at(path: &Path, seen: &Stamp) -> io::Result<bool> {
+    match path.symlink_metadata() {
+        Ok(now) => Ok(Stamp::of(&now) == *seen),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts a new file in the place of the old one. Whether it did: it does not where something that
+/// the old one has would be lost.
+fn swap(
+    path: &Path,
+    (file, about): (&File, &Metadata),
+    bytes: &[u8],
+) -> Result<bool, RewriteError> {
+    let mut new = unfinished(path, 0o600)?;
+    new.write_all(bytes)?;
+    if !take_over(file, about, new.as_file()) {
+        return Ok(false);
+    }
+    new.as_file().sync_all()?;
+    // Once more right before: it took a while to write the new one.
+    if !is_at(path, &Stamp::of(about))? {
+        return Err(RewriteError::Changed);
+    }
+    match new.persist(path) {
+        Ok(_) => {}
+        Err(error) if must_stay(&error.error) => return Ok(false),
+        Err(error) => return Err(error.error.into()),
+    }
+    sync_folder_of(path)?;
+    Ok(true)
+}
+
+/// What is mounted by itself can't be replaced, nor somebody else's file in a folder such as `/tmp`.
+fn must_stay(error: &io::Error) -> bool {
+    let stays = [Errno::BUSY, Errno::XDEV, Errno::PERM, Errno::ACCESS];
+    errno_of(error).is_some_and(|errno| stays.contains(&errno))
+}
+
+/// The copy that an interrupted change of a file has left, where there is one.
+#[must_use]
+pub fn recovery_copy(path: &Path) -> Option<PathBuf> {
+    let path = behind_links(path).ok()?;
+    Some(copy_of(&path)).filter(|copy| copy.symlink_metadata().is_ok())
+}
+
+/// The file that links lead to. Folders on the path stay as they are named: of those that the
+/// system makes up, as in `/proc`, a link's text does not say where it leads.
+fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    let mut at = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        if !at.symlink_metadata()?.is_symlink() {
+            return Ok(at);
+        }
+        at = folder_of(&at).join(at.read_link()?);
+    }
+    Err(Errno::LOOP.into())
+}
+
+/// Always the same name, so that what was left is found.
+fn copy_of(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".localcoder-before");
+    folder_of(path).join(name)
+}
