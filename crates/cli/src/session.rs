@@ -2,12 +2,14 @@
 //! generation itself.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded, select};
 use localcoder_host::connect;
+use localcoder_host::unresponsive::Unresponsive;
 use localcoder_protocol::{
-    Cancel, CancelParams, ClientKind, Delta, ErrorCode, ErrorInfo, Notification, Progress,
-    ProgressParams, Request,
+    Cancel, CancelParams, ClientKind, Delta, ErrorCode, ErrorInfo, Nothing, Notification, Progress,
+    ProgressParams, Request, Status,
 };
 use localcoder_settings::Places;
 use localcoder_transport::{Client, ClientEvent};
@@ -18,6 +20,10 @@ use crate::output;
 
 /// The id of the one request a command makes on its connection.
 pub(crate) const REQUEST_ID: &str = "cli";
+
+/// After so long without a word the host is asked whether it is there, and after as long again it is
+/// not: it answers in milliseconds, whatever its worker does.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// A connection to the host.
 pub(crate) struct Session {
@@ -52,15 +58,26 @@ impl Session {
         let progress = output::Progress::new();
         let call = self.client.start::<R>(params)?;
         let events = self.client.events().clone();
+        let mut asked = false;
         let result = loop {
             let event = select! {
                 recv(events) -> event => event.unwrap_or(ClientEvent::Closed),
+                default(SILENCE) => {
+                    if asked {
+                        break Err(silent());
+                    }
+                    // A model may compute for long; its host says something whenever it is asked.
+                    self.client.start::<Status>(&Nothing {})?;
+                    asked = true;
+                    continue;
+                }
                 recv(self.interrupts) -> _ => {
                     let params = CancelParams { request_id: REQUEST_ID.to_owned() };
                     self.client.start::<Cancel>(&params)?;
                     continue;
                 }
             };
+            asked = false;
             match event {
                 ClientEvent::Answer(id, result) if id == call => break result,
                 ClientEvent::Answer(..) => {}
@@ -87,6 +104,18 @@ impl Session {
                 .with_hint("run `localcoder host stop`, then try again")
         })
     }
+}
+
+/// What is told where the host has stopped to answer amid a request.
+fn silent() -> ErrorInfo {
+    let host = Places::resolve().ok().and_then(|places| Unresponsive::find(&places));
+    host.map_or_else(
+        || {
+            ErrorInfo::new(ErrorCode::HostUnreachable, "the LocalCoder host does not answer")
+                .with_hint("run `localcoder host stop`, then try again")
+        },
+        |host| host.error(),
+    )
 }
 
 fn on_notification(

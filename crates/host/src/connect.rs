@@ -1,31 +1,49 @@
 //! How a client finds the host, or starts one. Used by the command line; the extension asks the
 //! command line (`localcoder host start --json`).
 
-use std::io::{BufRead, BufReader};
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use localcoder_disk::{Cause, Kind, cause_of, cause_of_start, user_name};
 use localcoder_protocol::{
-    BUILD_ID, ClientKind, ErrorCode, ErrorInfo, Hello, HelloAnswer, HelloParams, PROTOCOL_VERSION,
+    BUILD_ID, ClientKind, ErrorCode, ErrorInfo, Hello, HelloParams, PROTOCOL_VERSION, Request,
 };
 use localcoder_settings::{Places, env};
-use localcoder_transport::Client;
+use localcoder_transport::{Client, is_shortage, shortage};
 use process_wrap::std::{CommandWrap, ProcessSession};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
+
+use crate::unresponsive::Unresponsive;
 
 /// Between the lock and the socket of a host that just starts lie a few milliseconds.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// A host that is full closes some connections without a word, and one that ends all of them.
+const ATTEMPTS_MAX: u32 = 4;
+/// After the first of them, and longer after each: room may come meanwhile.
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(50);
+/// A host says within milliseconds whether it listens; a busy machine needs a second or two.
+const START_DEADLINE: Duration = Duration::from_secs(10);
+/// What it says then is one line: an error at most.
+const START_BYTES_MAX: usize = 64 * 1024;
 
 /// Connects to a running host and says hello; `None` where none runs.
 ///
 /// # Errors
 /// Where the host is of another version or can't be spoken to.
 pub fn connect(places: &Places, kind: ClientKind) -> Result<Option<Client>, ErrorInfo> {
-    reach(places)?.map(|stream| greet(stream, kind)).transpose()
+    let params = HelloParams {
+        protocol_version: PROTOCOL_VERSION,
+        build_id: BUILD_ID.to_owned(),
+        pid: std::process::id(),
+        client: kind,
+        wants_status: false,
+    };
+    Ok(ask::<Hello>(places, &params)?.map(|(client, _)| client))
 }
 
 /// Connects without hello, for the requests that every version understands.
@@ -43,12 +61,39 @@ fn reach(places: &Places) -> Result<Option<UnixStream>, ErrorInfo> {
     match UnixStream::connect(&socket) {
         Ok(stream) => Ok(Some(stream)),
         Err(error) if is_nobody_there(&error) => Ok(None),
-        Err(error) => {
-            let Cause { kind, text, hint } = cause_of(&error, &socket);
-            let unreachable = unreachable(places, &text);
-            // Else the host is what does not do as it should.
-            let of_system = matches!(kind, Kind::Permission | Kind::Shortage);
-            Err(if of_system { unreachable.with_hint(hint) } else { unreachable })
+        Err(error) => Err(unreachable(places, &error)),
+    }
+}
+
+/// Asks what every version understands, without hello; `None` where no host runs.
+///
+/// # Errors
+/// The host's own, or that one runs and does not answer: then with its process.
+pub fn ask_raw<R: Request>(
+    places: &Places,
+    params: &R::Params,
+) -> Result<Option<R::Answer>, ErrorInfo> {
+    Ok(ask::<R>(places, params)?.map(|(_, answer)| answer))
+}
+
+/// The first request of a connection. A host that closes it was just ending, or had no time to say
+/// that it is full: what it does next is what counts.
+fn ask<R: Request>(
+    places: &Places,
+    params: &R::Params,
+) -> Result<Option<(Client, R::Answer)>, ErrorInfo> {
+    let mut attempts = 1;
+    loop {
+        let Some(stream) = reach(places)? else { return Ok(None) };
+        let host = Unresponsive::behind(&stream, places);
+        let mut client = open(stream)?;
+        match client.call::<R>(params, |_, _| {}) {
+            Ok(answer) => return Ok(Some((client, answer))),
+            Err(_) if client.is_closed() && attempts < ATTEMPTS_MAX => {
+                std::thread::sleep(ATTEMPT_PAUSE * attempts);
+                attempts += 1;
+            }
+            Err(error) => return Err(blame_host(error, host, client.is_closed())),
         }
     }
 }
@@ -64,6 +109,26 @@ fn check_owner(runtime: &Path) -> Result<(), ErrorInfo> {
                 .with_hint("work as that user, or set LOCALCODER_HOME to a folder of your own"))
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether a host listens, whatever it answers.
+#[must_use]
+pub fn is_there(places: &Places) -> bool {
+    UnixStream::connect(places.host_socket()).is_ok()
+}
+
+/// Says so where the host runs and gave no answer.
+fn blame_host(error: ErrorInfo, host: Option<Unresponsive>, closed: bool) -> ErrorInfo {
+    match host {
+        Some(host) if error.code == ErrorCode::HostUnreachable && host.stays() => {
+            if closed {
+                host.closes()
+            } else {
+                host.error()
+            }
+        }
+        _ => error,
     }
 }
 
@@ -86,7 +151,8 @@ pub fn connect_or_start(
             return Ok(client);
         }
         if Instant::now() > deadline {
-            return Err(unreachable(places, "the host that was started does not listen"));
+            let late = "the host that was started does not listen";
+            return Err(cannot_reach(places, late.to_owned()));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -95,12 +161,6 @@ pub fn connect_or_start(
 /// Starts a host in a session of its own, so that it outlives the terminal of its first client,
 /// and waits until it listens or says why it can't.
 fn start(program: &Path) -> Result<(), ErrorInfo> {
-    let not_started = "the LocalCoder host could not be started";
-    let failed = |why: String| {
-        ErrorInfo::new(ErrorCode::HostUnreachable, not_started)
-            .with_cause(why)
-            .with_hint("`localcoder host run` shows what goes wrong")
-    };
     let mut command = Command::new(program);
     command
         .args(["host", "run"])
@@ -113,44 +173,69 @@ fn start(program: &Path) -> Result<(), ErrorInfo> {
         // A path that is meant from this folder would lead elsewhere from there.
         command.env(env::HOME, home);
     }
-    let mut child = CommandWrap::from(command).wrap(ProcessSession).spawn().map_err(|error| {
-        let Cause { text, hint, .. } = cause_of_start(&error, program);
-        ErrorInfo::new(ErrorCode::HostUnreachable, not_started).with_cause(text).with_hint(hint)
-    })?;
-    let stdout = child.stdout().take().expect("it was asked for as a pipe");
-    let mut line = String::new();
-    let read = BufReader::new(stdout).read_line(&mut line);
-    let said: Value = read
-        .ok()
-        .and_then(|_| serde_json::from_str(&line).ok())
-        .ok_or_else(|| failed("it ended before it listened".to_owned()))?;
-    match said.get("error") {
-        Some(error) => {
-            Err(serde_json::from_value(error.clone()).unwrap_or_else(|_| failed(error.to_string())))
+    let started = CommandWrap::from(command).wrap(ProcessSession).spawn();
+    let mut child = started.map_err(|error| {
+        if is_shortage(&error) {
+            return shortage(ErrorCode::HostUnreachable, NOT_STARTED, &error);
         }
+        let Cause { text, hint, .. } = cause_of_start(&error, program);
+        ErrorInfo::new(ErrorCode::HostUnreachable, NOT_STARTED).with_cause(text).with_hint(hint)
+    })?;
+    let said = match child.stdout().take() {
+        Some(stdout) => read_line(stdout),
+        None => Err(std::io::Error::other("its output can't be read")),
+    };
+    let said = said.inspect_err(|_| {
+        // One that says nothing would be in the way of the next.
+        let _ = child.kill();
+    });
+    let line = said.map_err(|error| not_started(error.to_string()))?;
+    let said: Value = serde_json::from_slice(&line)
+        .map_err(|_| not_started("it ended before it listened".to_owned()))?;
+    match said.get("error") {
+        Some(error) => Err(serde_json::from_value(error.clone())
+            .unwrap_or_else(|_| not_started(error.to_string()))),
         None => Ok(()),
     }
 }
 
-fn greet(stream: UnixStream, kind: ClientKind) -> Result<Client, ErrorInfo> {
-    let mut client = open(stream)?;
-    let params = HelloParams {
-        protocol_version: PROTOCOL_VERSION,
-        build_id: BUILD_ID.to_owned(),
-        pid: std::process::id(),
-        client: kind,
-        wants_status: false,
-    };
-    let _: HelloAnswer = client.call::<Hello>(&params, |_, _| {})?;
-    Ok(client)
+const NOT_STARTED: &str = "the LocalCoder host could not be started";
+
+fn not_started(why: String) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::HostUnreachable, NOT_STARTED)
+        .with_cause(why)
+        .with_hint("`localcoder host run` shows what goes wrong")
+}
+
+/// Reads up to the end of a line or of the stream, and waits no longer than a start may take.
+fn read_line(mut stdout: ChildStdout) -> std::io::Result<Vec<u8>> {
+    let deadline = Instant::now() + START_DEADLINE;
+    let mut line = Vec::new();
+    let mut piece = [0; 1024];
+    while line.len() < START_BYTES_MAX && !line.contains(&b'\n') {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(std::io::Error::other)?;
+        let ready = match poll(&mut [PollFd::new(&stdout, PollFlags::IN)], Some(&left)) {
+            Err(rustix::io::Errno::INTR) => continue,
+            other => other?,
+        };
+        if ready == 0 {
+            let late = format!("it said nothing for {} s", START_DEADLINE.as_secs());
+            return Err(std::io::Error::new(ErrorKind::TimedOut, late));
+        }
+        match stdout.read(&mut piece)? {
+            0 => break,
+            count => line.extend_from_slice(&piece[..count]),
+        }
+    }
+    Ok(line)
 }
 
 fn open(stream: UnixStream) -> Result<Client, ErrorInfo> {
     let reading = stream.try_clone().map_err(|error| {
-        ErrorInfo::new(ErrorCode::HostUnreachable, "the connection could not be used")
-            .with_cause(error.to_string())
+        shortage(ErrorCode::HostUnreachable, "the connection could not be used", &error)
     })?;
-    Ok(Client::new(reading, stream))
+    Client::new(reading, stream)
 }
 
 /// Also where the path can't hold a socket at all: the host that is started next says why.
@@ -159,11 +244,22 @@ fn is_nobody_there(error: &std::io::Error) -> bool {
     matches!(error.kind(), NotFound | ConnectionRefused | NotADirectory | InvalidInput)
 }
 
-fn unreachable(places: &Places, why: &str) -> ErrorInfo {
-    ErrorInfo::new(
-        ErrorCode::HostUnreachable,
-        format!("the LocalCoder host at `{}` can't be reached", places.host_socket().display()),
-    )
-    .with_cause(why)
-    .with_hint("run `localcoder host stop`, then try again")
+fn unreachable(places: &Places, error: &std::io::Error) -> ErrorInfo {
+    if is_shortage(error) {
+        return shortage(ErrorCode::HostUnreachable, cannot_reach_text(places), error);
+    }
+    let Cause { kind, text, hint } = cause_of(error, &places.host_socket());
+    let unreachable = cannot_reach(places, text);
+    // Else the host is what does not do as it should.
+    if kind == Kind::Permission { unreachable.with_hint(hint) } else { unreachable }
+}
+
+fn cannot_reach_text(places: &Places) -> String {
+    format!("the LocalCoder host at `{}` can't be reached", places.host_socket().display())
+}
+
+fn cannot_reach(places: &Places, why: String) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::HostUnreachable, cannot_reach_text(places))
+        .with_cause(why)
+        .with_hint("run `localcoder host stop`, then try again")
 }

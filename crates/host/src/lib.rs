@@ -2,11 +2,13 @@
 //!
 //! [`core`] is the host without I/O: events in, effects out, the clock passed in. [`shell`] is
 //! the thin rest: sockets, processes, files, threads. [`connect`] is how a client finds or starts
-//! a host. The `localcoder` program is the only user. It links no C++ and no HTTP.
+//! a host, [`unresponsive`] what it does about one that does not answer. The `localcoder` program is the only user. It links no C++ and no HTTP.
 
 pub mod connect;
 pub mod core;
 mod model_file;
+mod process;
 pub mod shell;
+pub mod unresponsive;
 
 pub use model_file::ModelFile;

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use localcoder_protocol::{ErrorCode, ErrorInfo, Request};
 use serde_json::Value;
 
-use crate::{Id, Message, Outbox, spawn_reader, spawn_writer};
+use crate::{Id, Message, Outbox, shortage, spawn_reader, spawn_writer};
 
 /// What came from the peer.
 #[derive(Debug)]
@@ -27,13 +27,23 @@ pub struct Client {
     outbox: Outbox,
     events: Receiver<ClientEvent>,
     next_id: i64,
+    closed: bool,
 }
 
 impl Client {
     /// Speaks over a pair of streams.
-    #[must_use]
-    pub fn new(reader: impl Read + Send + 'static, writer: impl Write + Send + 'static) -> Self {
-        let (outbox, _) = spawn_writer("client", writer);
+    ///
+    /// # Errors
+    /// Where the system gives no thread to read or to write with.
+    pub fn new(
+        reader: impl Read + Send + 'static,
+        writer: impl Write + Send + 'static,
+    ) -> Result<Self, ErrorInfo> {
+        let no_thread = |error: std::io::Error| {
+            let message = "this program could not start a thread for its connection";
+            shortage(ErrorCode::HostUnreachable, message, &error)
+        };
+        let (outbox, _) = spawn_writer("client", writer).map_err(no_thread)?;
         // Unbounded on purpose: the reader must never stop reading, or the host would take this
         // client for a slow one while it waits for its own user.
         let (sender, events) = unbounded();
@@ -51,8 +61,9 @@ impl Client {
             };
             let last = matches!(event, ClientEvent::Closed);
             sender.send(event).is_ok() && !last
-        });
-        Self { outbox, events, next_id: 1 }
+        })
+        .map_err(no_thread)?;
+        Ok(Self { outbox, events, next_id: 1, closed: false })
     }
 
     /// Sends a call and returns its number.
@@ -64,6 +75,12 @@ impl Client {
         self.next_id += 1;
         self.outbox.send(Message::request::<R>(id, params)).map_err(|_| connection_lost())?;
         Ok(id)
+    }
+
+    /// Whether a call has failed because the peer has closed the connection.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Everything that comes, in order.
@@ -99,7 +116,10 @@ impl Client {
                 }
                 ClientEvent::Answer(..) => {}
                 ClientEvent::Notification(method, params) => on_notification(&method, params),
-                ClientEvent::Closed => return Err(connection_lost()),
+                ClientEvent::Closed => {
+                    self.closed = true;
+                    return Err(connection_lost());
+                }
             }
         }
     }

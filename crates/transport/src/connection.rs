@@ -1,7 +1,7 @@
 //! Threads round a pair of byte streams: one that reads messages, one that writes from a
 //! bounded queue, so that nobody who decides something ever waits for a peer.
 
-use std::io::{BufRead as _, BufReader, Read, Write};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,10 +9,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use localcoder_protocol::FRAME_BYTES_MAX;
+use localcoder_protocol::{ErrorInfo, FRAME_BYTES_MAX};
+use serde_json::Value;
 
 use crate::timed::TimedStream;
-use crate::{FrameError, Message, MessageError, read_frame, write_frame};
+use crate::{FrameError, Message, MessageError, read_frame, spawn_thread, write_frame};
 
 /// Messages that may wait for a slow peer. `reliability`: 256 messages or the peer is too slow.
 pub const QUEUE_MESSAGES: usize = 256;
@@ -71,24 +72,21 @@ impl Outbox {
 
 /// Starts the thread that writes what is queued, and ends with the stream or the last outbox.
 ///
-/// # Panics
+/// # Errors
 /// Where the system gives no thread.
 pub fn spawn_writer(
     name: &str,
     mut stream: impl Write + Send + 'static,
-) -> (Outbox, JoinHandle<()>) {
+) -> io::Result<(Outbox, JoinHandle<()>)> {
     let (outbox, queue) = Outbox::memory(QUEUE_MESSAGES);
-    let thread = std::thread::Builder::new()
-        .name(format!("{name}-writer"))
-        .spawn(move || {
-            for message in queue {
-                if write_frame(&mut stream, &message.to_bytes()).is_err() {
-                    return;
-                }
+    let thread = spawn_thread(format!("{name}-writer"), move || {
+        for message in queue {
+            if write_frame(&mut stream, &message.to_bytes()).is_err() {
+                return;
             }
-        })
-        .expect("the system gives a thread");
-    (outbox, thread)
+        }
+    })?;
+    Ok((outbox, thread))
 }
 
 /// What a reader hands over.
@@ -105,26 +103,23 @@ pub enum ReadError {
 /// Starts the thread that reads. `on_message` gets every message, every frame that is none, and
 /// `None` once at the end of the stream; it returns whether to go on.
 ///
-/// # Panics
+/// # Errors
 /// Where the system gives no thread.
 pub fn spawn_reader(
     name: &str,
     stream: impl Read + Send + 'static,
     mut on_message: impl FnMut(Option<Result<Message, ReadError>>) -> bool + Send + 'static,
-) -> JoinHandle<()> {
-    std::thread::Builder::new()
-        .name(format!("{name}-reader"))
-        .spawn(move || {
-            let mut stream = BufReader::new(stream);
-            hand_over(|| read_frame(&mut stream, FRAME_BYTES_MAX), &mut on_message);
-        })
-        .expect("the system gives a thread")
+) -> io::Result<JoinHandle<()>> {
+    spawn_thread(format!("{name}-reader"), move || {
+        let mut stream = BufReader::new(stream);
+        hand_over(|| read_frame(&mut stream, FRAME_BYTES_MAX), &mut on_message);
+    })
 }
 
 /// The same for a peer that may be anybody: a frame has a time in which it must come whole once it
 /// was begun, and as many bytes as `bytes_max` says then. Between frames there is no limit.
 ///
-/// # Panics
+/// # Errors
 /// Where the system gives no thread.
 pub fn spawn_careful_reader(
     name: &str,
@@ -132,22 +127,42 @@ pub fn spawn_careful_reader(
     frame_within: Duration,
     bytes_max: Arc<AtomicUsize>,
     mut on_message: impl FnMut(Option<Result<Message, ReadError>>) -> bool + Send + 'static,
-) -> JoinHandle<()> {
-    std::thread::Builder::new()
-        .name(format!("{name}-reader"))
-        .spawn(move || {
-            let mut stream = BufReader::new(TimedStream::new(stream, frame_within));
-            let next = || {
-                stream.get_mut().between_frames();
-                if stream.fill_buf()?.is_empty() {
-                    return Ok(None);
-                }
-                stream.get_mut().frame_begins();
-                read_frame(&mut stream, bytes_max.load(Ordering::Acquire))
-            };
-            hand_over(next, &mut on_message);
-        })
-        .expect("the system gives a thread")
+) -> io::Result<JoinHandle<()>> {
+    spawn_thread(format!("{name}-reader"), move || {
+        let mut stream = BufReader::new(TimedStream::new(stream, frame_within));
+        let next = || {
+            stream.get_mut().between_frames();
+            if stream.fill_buf()?.is_empty() {
+                return Ok(None);
+            }
+            stream.get_mut().frame_begins();
+            read_frame(&mut stream, bytes_max.load(Ordering::Acquire))
+        };
+        hand_over(next, &mut on_message);
+    })
+}
+
+/// Answers the first request of a peer that can't stay, and closes the connection. Takes no thread,
+/// and no longer than `within` for each direction: there may be none to be had. A peer that says
+/// nothing in that time is only closed.
+pub fn answer_and_close(
+    stream: UnixStream,
+    within: Duration,
+    bytes_max: usize,
+    answer: impl FnOnce(&str) -> Result<Value, ErrorInfo>,
+) {
+    if stream.set_write_timeout(Some(within)).is_err() {
+        return;
+    }
+    let mut stream = TimedStream::new(stream, within);
+    stream.frame_begins();
+    let mut stream = BufReader::new(stream);
+    let Ok(Some(bytes)) = read_frame(&mut stream, bytes_max) else { return };
+    if let Ok(Message::Request { id, method, .. }) = Message::from_bytes(&bytes) {
+        let response = Message::Response { id, result: answer(&method) };
+        // Whoever does not read it is closed all the same.
+        let _ = write_frame(&mut stream.get_ref().socket(), &response.to_bytes());
+    }
 }
 
 /// Hands over what is read until the end of the stream, or until nobody wants more.
@@ -174,7 +189,6 @@ fn hand_over(
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
     use std::time::Instant;
 
     use super::*;
@@ -190,7 +204,8 @@ mod tests {
         spawn_careful_reader("test", theirs, WITHIN, Arc::clone(&limit), move |message| {
             let text = message.map(|it| it.map_or_else(|it| it.to_string(), |_| "ok".to_owned()));
             sender.send(text).is_ok()
-        });
+        })
+        .unwrap();
         (ours, said, limit)
     }
 
@@ -226,6 +241,35 @@ mod tests {
         let error = said.recv().unwrap().unwrap();
         assert!(error.contains("longer than"), "{error}");
         assert_eq!(said.recv().unwrap(), None);
+    }
+
+    #[test]
+    fn a_peer_that_can_not_stay_gets_an_answer_to_what_it_asked() {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        write_frame(&mut ours, br#"{"jsonrpc":"2.0","id":7,"method":"hello"}"#).unwrap();
+        let no = ErrorInfo::new(localcoder_protocol::ErrorCode::Busy, "full").with_hint("wait");
+        let expected = no.clone();
+        answer_and_close(theirs, WITHIN, 1_000, |method| {
+            assert_eq!(method, "hello");
+            Err(no)
+        });
+        let mut ours = BufReader::new(ours);
+        let answer = read_frame(&mut ours, 1_000).unwrap().unwrap();
+        let answer = Message::from_bytes(&answer).unwrap();
+        assert_eq!(answer, Message::Response { id: crate::Id::Number(7), result: Err(expected) });
+        assert!(read_frame(&mut ours, 1_000).unwrap().is_none(), "it is closed");
+    }
+
+    #[test]
+    fn a_peer_that_can_not_stay_and_says_nothing_is_not_waited_for() {
+        for said in [&b""[..], b"Content-Length: 100\r\n", b"nonsense\r\n\r\n"] {
+            let (mut ours, theirs) = UnixStream::pair().unwrap();
+            ours.write_all(said).unwrap();
+            let begun = Instant::now();
+            answer_and_close(theirs, WITHIN, 1_000, |_| Ok(Value::Null));
+            assert!(begun.elapsed() < 10 * WITHIN);
+            assert!(ours.read(&mut [0; 8]).is_ok_and(|count| count == 0));
+        }
     }
 
     #[test]

@@ -9,12 +9,14 @@ mod frame;
 pub mod local;
 mod message;
 pub mod private;
+mod shortage;
 mod timed;
 
 pub use client::{Client, ClientEvent};
 pub use connection::{
-    Outbox, OutboxError, QUEUE_MESSAGES, ReadError, spawn_careful_reader, spawn_reader,
-    spawn_writer,
+    Outbox, OutboxError, QUEUE_MESSAGES, ReadError, answer_and_close, spawn_careful_reader,
+    spawn_reader, spawn_writer,
 };
 pub use frame::{FrameError, HEADER_BYTES_MAX, read_frame, write_frame};
 pub use message::{Id, Message, MessageError};
+pub use shortage::{is_shortage, shortage, spawn_thread};

@@ -3,7 +3,7 @@
 //! launcher each have one.
 
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,7 @@ impl OnlyListener {
         let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(lock);
         let file = file.map_err(|error| refuse(lock, &error))?;
         match file.try_lock() {
-            Ok(()) => {}
+            Ok(()) => note_holder(&file),
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(refuse(lock, &error)),
         }
@@ -95,6 +95,18 @@ impl Drop for OnlyListener {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+/// Writes down who holds the lock, for whoever finds that it does not answer. A full disk is no
+/// reason not to be the one.
+fn note_holder(mut file: &File) {
+    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+}
+
+/// The process that has taken the lock last, where it could write that down.
+#[must_use]
+pub fn holder(lock: &Path) -> Option<u32> {
+    std::fs::read_to_string(lock).ok()?.trim().parse().ok()
 }
 
 fn check_length(path: &Path) -> Result<(), ErrorInfo> {
@@ -153,6 +165,7 @@ mod tests {
         assert!(first.is_some());
         assert_eq!(std::fs::metadata(&socket).unwrap().mode() & 0o777, 0o600);
         assert!(OnlyListener::claim(&lock, &socket).unwrap().is_none());
+        assert_eq!(holder(&lock), Some(std::process::id()));
         drop(first);
         assert!(!socket.exists());
         assert!(OnlyListener::claim(&lock, &socket).unwrap().is_some());

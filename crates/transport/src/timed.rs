@@ -1,5 +1,5 @@
 //! A socket whose peer may think between frames as long as it likes, and must come to the end of a
-//! frame that it has begun. Used by the careful reader; knows no framing itself.
+//! frame that it has begun. Used by those who read from anybody; knows no framing itself.
 
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::net::UnixStream;
@@ -29,6 +29,11 @@ impl TimedStream {
     /// The first bytes of a frame are there.
     pub(crate) fn frame_begins(&mut self) {
         self.begun = Some(Instant::now());
+    }
+
+    /// What is written to.
+    pub(crate) fn socket(&self) -> &UnixStream {
+        &self.stream
     }
 
     fn late(&self) -> io::Error {

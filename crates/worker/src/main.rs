@@ -12,13 +12,16 @@ mod process;
 mod prompt;
 mod server;
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use crossbeam_channel::bounded;
 use localcoder_protocol::ErrorCode;
 use localcoder_transport::spawn_writer;
 
+use process::Streams;
 use server::Shared;
 
 /// Stack of the thread that computes. Tokenizers that use `std::regex` recurse once a character.
@@ -40,14 +43,30 @@ fn run() -> io::Result<()> {
     let exchange = process::take_exchange()?;
     process::follow_parent()?;
     process::restrict()?;
-    let (outbox, _writer) = spawn_writer("host", streams.writer);
+    let (reader, writer) = (streams.reader.try_clone()?, streams.writer.try_clone()?);
+    let engine = match start(streams, exchange) {
+        Ok(engine) => engine,
+        Err(error) => {
+            server::refuse(reader, writer, &error);
+            return Err(error);
+        }
+    };
+    drop((reader, writer));
+    // The reader ends the process; the engine only ends with it.
+    engine.join().map_err(|_| io::Error::other("the engine ended"))
+}
+
+/// Starts all threads; the one that reads is the last, so that nothing was answered where one of
+/// them can't be had.
+fn start(streams: Streams, exchange: Option<File>) -> io::Result<JoinHandle<()>> {
+    let (outbox, _writer) = spawn_writer("host", streams.writer)?;
     let shared = Arc::new(Shared::new(outbox));
     let (jobs, queue) = bounded(server::JOBS_MAX);
-    server::start(Arc::clone(&shared), streams.reader, jobs)?;
+    let computing = Arc::clone(&shared);
     let engine = std::thread::Builder::new()
         .name("engine".to_owned())
         .stack_size(ENGINE_STACK_BYTES)
-        .spawn(move || engine::run(&shared, &queue, exchange))?;
-    // The reader ends the process; the engine only ends with it.
-    engine.join().map_err(|_| io::Error::other("the engine ended"))
+        .spawn(move || engine::run(&computing, &queue, exchange))?;
+    server::start(shared, streams.reader, jobs)?;
+    Ok(engine)
 }

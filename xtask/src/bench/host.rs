@@ -62,7 +62,7 @@ impl HostClient {
 
 fn connect(home: &Path, kind: ClientKind) -> Result<Client> {
     let stream = UnixStream::connect(home.join("runtime/host.sock"))?;
-    let mut client = Client::new(stream.try_clone()?, stream);
+    let mut client = Client::new(stream.try_clone()?, stream)?;
     let params = HelloParams {
         protocol_version: PROTOCOL_VERSION,
         build_id: BUILD_ID.to_owned(),

@@ -103,7 +103,7 @@ impl Ours {
         let (Some(stdout), Some(stdin)) = (child.stdout.take(), child.stdin.take()) else {
             bail!("the worker has no pipes");
         };
-        let client = Client::new(stdout, stdin);
+        let client = Client::new(stdout, stdin)?;
         let model = model.to_str().context("the model's path is not UTF-8")?.to_owned();
         let mut ours = Self {
             child,

@@ -77,9 +77,9 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "faults",
-        usage: "faults downloads|worker|memory|host|editor|all [--times N] [--quick] [--real] \
-                [--world-clock] [--model PATH] [--only TEXT] [--no-build] [--yes]",
-        about: "what goes wrong with downloads, workers, memory, hosts and editors, N times each",
+        usage: "faults downloads|worker|memory|host|limits|editor|all [--times N] [--quick] \
+                [--real] [--world-clock] [--model PATH] [--only TEXT] [--no-build] [--yes]",
+        about: "what goes wrong with downloads, workers, memory, hosts, limits and editors",
         run: faults::run,
     },
     Command {

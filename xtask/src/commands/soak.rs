@@ -212,7 +212,7 @@ fn generation(id: &str, max_tokens: u32, seed: u32) -> GenerateParams {
 
 fn connect(home: &Path) -> Result<Client> {
     let stream = UnixStream::connect(home.join("runtime/host.sock"))?;
-    let mut client = Client::new(stream.try_clone()?, stream);
+    let mut client = Client::new(stream.try_clone()?, stream)?;
     let hello = HelloParams {
         protocol_version: PROTOCOL_VERSION,
         build_id: BUILD_ID.to_owned(),

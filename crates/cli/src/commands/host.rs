@@ -4,6 +4,7 @@ use std::io::LineWriter;
 use std::time::{Duration, Instant};
 
 use localcoder_disk::cause_of;
+use localcoder_host::unresponsive::Unresponsive;
 use localcoder_host::{connect, shell};
 use localcoder_protocol::{ClientKind, ErrorCode, ErrorInfo, Nothing, Status, Stop};
 use localcoder_settings::Places;
@@ -44,19 +45,41 @@ fn start(places: &Places, json: bool) -> Result<(), ErrorInfo> {
 
 fn stop(places: &Places, json: bool) -> Result<(), ErrorInfo> {
     // Without hello: a host of another version must be stoppable.
-    let Some(mut client) = connect::connect_raw(places)? else {
-        return report_stop(json, false);
+    let refused = match connect::ask_raw::<Stop>(places, &Nothing {}) {
+        Ok(None) => return report_stop(json, Stopped::Nothing),
+        Ok(Some(_)) => {
+            if is_gone(places) {
+                return report_stop(json, Stopped::Asked);
+            }
+            None
+        }
+        Err(error) => Some(error),
     };
-    let _ = client.call::<Stop>(&Nothing {}, |_, _| {});
+    match Unresponsive::find(places) {
+        Some(host) => {
+            host.end()?;
+            report_stop(json, Stopped::Forced(host.pid()))
+        }
+        // It has ended after all, or another process is behind its socket.
+        None if !connect::is_there(places) => report_stop(json, Stopped::Asked),
+        None => Err(refused.unwrap_or_else(|| {
+            ErrorInfo::new(ErrorCode::HostUnreachable, "the host does not end")
+                .with_cause("which process it is can't be told for sure")
+                .with_hint("`localcoder status` shows its process id; end it by hand")
+        })),
+    }
+}
+
+/// Waits until a host that was told to end has done so.
+fn is_gone(places: &Places) -> bool {
     let deadline = Instant::now() + STOP_DEADLINE;
-    while connect::connect_raw(places)?.is_some() {
+    while connect::is_there(places) {
         if Instant::now() > deadline {
-            return Err(ErrorInfo::new(ErrorCode::HostUnreachable, "the host does not end")
-                .with_hint("`localcoder status` shows its process id; end it by hand"));
+            return false;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    report_stop(json, true)
+    true
 }
 
 /// What a running host has in memory it keeps again when it ends.
@@ -77,10 +100,33 @@ fn forget(places: &Places) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
-fn report_stop(json: bool, ran: bool) -> Result<(), ErrorInfo> {
+/// What came of a stop.
+#[derive(Clone, Copy)]
+enum Stopped {
+    /// There was no host.
+    Nothing,
+    /// It has ended as it was asked to.
+    Asked,
+    /// This process did not answer and was ended from outside.
+    Forced(u32),
+}
+
+fn report_stop(json: bool, stopped: Stopped) -> Result<(), ErrorInfo> {
+    let text = match stopped {
+        Stopped::Nothing => "No host runs.".to_owned(),
+        Stopped::Asked => "The host has ended.".to_owned(),
+        Stopped::Forced(pid) => {
+            format!("The host (process {pid}) did not answer, so it was ended.")
+        }
+    };
     if json {
-        return output::value(&json!({"stopped": ran}));
+        let (ran, forced) = match stopped {
+            Stopped::Nothing => (false, false),
+            Stopped::Asked => (true, false),
+            Stopped::Forced(_) => (true, true),
+        };
+        return output::value(&json!({"stopped": ran, "forced": forced}));
     }
-    output::note(if ran { "The host has ended." } else { "No host runs." });
+    output::note(&text);
     Ok(())
 }

@@ -8,6 +8,7 @@ use localcoder_host::shell::check_folders;
 use localcoder_launcher::{Folders, OpenRequest, Setup};
 use localcoder_protocol::{ClientKind, ErrorCode, ErrorInfo, Warm, WarmParams};
 use localcoder_settings::{Places, air_gap, env, places};
+use localcoder_transport::spawn_thread;
 
 use crate::arguments::OpenOptions;
 use crate::output;
@@ -49,8 +50,10 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
 /// goes wrong is told by the editor, which asks for the same.
 fn load_meanwhile(places: &Places, program: &Path) {
     let (places, program) = (places.clone(), program.to_owned());
-    std::thread::spawn(move || {
-        let mut client = connect::connect_or_start(&places, &program, ClientKind::Cli)?;
-        client.call::<Warm>(&WarmParams { model: None, ahead: true }, |_, _| {})
-    });
+    let load = move || {
+        let client = connect::connect_or_start(&places, &program, ClientKind::Cli);
+        let warm = WarmParams { model: None, ahead: true };
+        let _ = client.and_then(|mut client| client.call::<Warm>(&warm, |_, _| {}));
+    };
+    let _ = spawn_thread("load-ahead", load);
 }

@@ -11,10 +11,7 @@ use crate::output;
 
 pub(crate) fn run(options: &StatusOptions) -> Result<(), ErrorInfo> {
     // Without hello: it must work with a host of another version too.
-    let status = match connect::connect_raw(&Places::resolve()?)? {
-        None => None,
-        Some(mut client) => Some(client.call::<Status>(&Nothing {}, |_, _| {})?),
-    };
+    let status = connect::ask_raw::<Status>(&Places::resolve()?, &Nothing {})?;
     match (status, options.json) {
         (status, true) => output::value(&json!({"running": status.is_some(), "status": status})),
         (None, false) => output::line("No host runs. The next command starts one."),

@@ -3,10 +3,11 @@
 //! of them are read, however many: a worker must never wait for its log.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
+use localcoder_transport::spawn_thread;
 
 /// The lines' target in the log.
 pub(super) const TARGET: &str = "worker";
@@ -29,7 +30,7 @@ const LAST_WORDS: usize = 10;
 pub(super) fn collect(
     generation: u64,
     stderr: impl Read + Send + 'static,
-) -> Receiver<Vec<String>> {
+) -> io::Result<Receiver<Vec<String>>> {
     let (sender, receiver) = bounded(1);
     let read = move || {
         let log = |line: &str| tracing::info!(target: TARGET, generation, "{line}");
@@ -37,11 +38,8 @@ pub(super) fn collect(
         lines.read(BufReader::with_capacity(64 * 1024, stderr));
         let _ = sender.send(lines.end());
     };
-    std::thread::Builder::new()
-        .name("worker-stderr".to_owned())
-        .spawn(read)
-        .expect("the system gives a thread");
-    receiver
+    spawn_thread("worker-stderr", read)?;
+    Ok(receiver)
 }
 
 struct Lines<L> {

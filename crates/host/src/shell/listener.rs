@@ -1,25 +1,44 @@
 //! The host's socket: one host by a lock held for life, only this user's processes, a reader and
 //! a writer thread a client.
 
-use std::os::unix::net::UnixStream;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
-use localcoder_protocol::{ErrorInfo, FRAME_BYTES_MAX, Hello, Request as _};
+use crossbeam_channel::{Receiver, Sender};
+use localcoder_protocol::{
+    ErrorAction, ErrorCode, ErrorInfo, FRAME_BYTES_MAX, Hello, Request as _, Stop,
+};
 use localcoder_settings::Places;
 use localcoder_transport::local::{OnlyListener, private_folder};
-use localcoder_transport::{Message, Outbox, spawn_careful_reader, spawn_writer};
+use localcoder_transport::{
+    Message, Outbox, answer_and_close, is_shortage, shortage, spawn_careful_reader, spawn_thread,
+    spawn_writer,
+};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::json;
 
 use super::Input;
-use crate::core::{ClientId, Event};
+use crate::core::{CLIENTS_MAX, ClientId, Event};
 
 /// A frame that was begun must be whole by then: our own clients write one in milliseconds.
 const FRAME_WITHIN: Duration = Duration::from_secs(10);
 /// Longest frame of a client that has not said hello; a hello has some hundred bytes.
 const STRANGERS_BYTES_MAX: usize = 64 * 1024;
+/// So long the door waits for what clients that can't stay want to say, while others wait; each is
+/// given a quarter of what is left. Ours say it at once, but a busy machine takes a while; and a hundred
+/// that say nothing may not keep one of ours waiting.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Each is given so long at least.
+const REFUSED_WITHIN_MIN: Duration = Duration::from_millis(10);
+/// What a spare descriptor is opened on.
+const NOTHING: &str = "/dev/null";
+/// Before it is tried again to accept a connection.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The host's socket.
 pub(super) struct Listener {
@@ -35,30 +54,148 @@ impl Listener {
     }
 
     /// Accepts on its own thread for the host's life.
-    pub(super) fn accept_into(&self, sender: Sender<Input>) {
-        let socket = self.only.socket().try_clone().expect("a socket can be duplicated");
-        std::thread::Builder::new()
-            .name("listener".to_owned())
-            .spawn(move || {
-                let mut client: ClientId = 0;
-                for stream in socket.incoming() {
-                    let Ok(stream) = stream else {
-                        // Out of descriptors, most likely: it passes, and must not spin.
-                        std::thread::sleep(Duration::from_millis(100));
-                        continue;
-                    };
-                    if !is_this_user(&stream) {
-                        tracing::warn!("refused a connection of another user");
-                        continue;
-                    }
-                    client += 1;
-                    if sender.send(Input::Accepted(Acceptance { client, stream })).is_err() {
+    pub(super) fn accept_into(&self, sender: Sender<Input>) -> io::Result<()> {
+        let socket = self.only.socket().try_clone()?;
+        // A host that can't even refuse would keep everybody waiting.
+        let spare = Some(File::open(NOTHING)?);
+        let door = Door { socket, sender, open: Arc::new(()), spare, next: 0, patience: PATIENCE };
+        spawn_thread("listener", move || door.run())?;
+        Ok(())
+    }
+}
+
+/// Lets clients in. One too many is told so and closed, and is nothing to those who are in.
+struct Door {
+    socket: UnixListener,
+    sender: Sender<Input>,
+    /// One for each client that is in.
+    open: Arc<()>,
+    /// A descriptor that is held to be given away: without one left nobody could be told.
+    spare: Option<File>,
+    next: ClientId,
+    /// What is left of [`PATIENCE`].
+    patience: Duration,
+}
+
+impl Door {
+    fn run(mut self) {
+        loop {
+            match self.socket.accept() {
+                Ok((stream, _)) if !is_this_user(&stream) => {
+                    tracing::warn!("refused a connection of another user");
+                }
+                Ok((stream, _)) => {
+                    self.hold_spare();
+                    if !self.take(stream) {
                         return;
                     }
+                    self.hold_spare();
                 }
-            })
-            .expect("the system gives a thread");
+                // The one that is held makes room for a client, who is told.
+                Err(error) if is_shortage(&error) && self.spare.is_some() => self.spare = None,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Whatever it is passes, and must not spin.
+                Err(_) => std::thread::sleep(PAUSE),
+            }
+        }
     }
+
+    fn hold_spare(&mut self) {
+        if self.spare.is_none() {
+            self.spare = File::open(NOTHING).ok();
+        }
+    }
+
+    /// Takes a client in, or tells it why not; returns whether the host still wants any.
+    fn take(&mut self, stream: UnixStream) -> bool {
+        // Each client that is in has one, and so has the door.
+        if Arc::strong_count(&self.open) > CLIENTS_MAX {
+            return self.refuse(stream, &too_many());
+        }
+        if self.spare.is_none() {
+            let error = rustix::io::Errno::MFILE.into();
+            return self.refuse(stream, &no_room(&error));
+        }
+        self.next += 1;
+        // What it says waits until the core has heard of it.
+        let (told, gate) = crossbeam_channel::bounded::<()>(0);
+        match self.start(&stream, gate) {
+            Ok((outbox, thread)) => {
+                let place = Arc::clone(&self.open);
+                let writer = ClientWriter { outbox, thread, stream, _place: place };
+                let goes_on = self.sender.send(Input::Accepted(self.next, writer)).is_ok();
+                drop(told);
+                goes_on
+            }
+            Err(error) => {
+                let answer = no_room(&error);
+                tracing::warn!(%error, "refused a client");
+                self.refuse(stream, &answer)
+            }
+        }
+    }
+
+    /// Starts a client's threads; what it says arrives as events once the gate is dropped.
+    fn start(
+        &self,
+        stream: &UnixStream,
+        gate: Receiver<()>,
+    ) -> io::Result<(Outbox, JoinHandle<()>)> {
+        let (client, sender) = (self.next, self.sender.clone());
+        let name = format!("client-{client}");
+        let (reading, writing) = (stream.try_clone()?, stream.try_clone()?);
+        let writer = spawn_writer(&name, writing)?;
+        let bytes_max = Arc::new(AtomicUsize::new(STRANGERS_BYTES_MAX));
+        let limit = Arc::clone(&bytes_max);
+        spawn_careful_reader(&name, reading, FRAME_WITHIN, bytes_max, move |message| {
+            let _ = gate.recv();
+            let event = match message {
+                Some(Ok(message)) => {
+                    if is_hello(&message) {
+                        limit.store(FRAME_BYTES_MAX, Ordering::Release);
+                    }
+                    Event::ClientMessage(client, message)
+                }
+                Some(Err(error)) => Event::ClientMalformed(client, error.to_string()),
+                None => Event::ClientGone(client),
+            };
+            sender.send(Input::Event(event)).is_ok()
+        })?;
+        Ok(writer)
+    }
+
+    fn others_wait(&self) -> bool {
+        let mut incoming = [PollFd::new(&self.socket, PollFlags::IN)];
+        poll(&mut incoming, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+    }
+
+    /// Tells a client that there is no room for it. It may end the host all the same: a host that
+    /// is full must be one that can be retired.
+    fn refuse(&mut self, stream: UnixStream, why: &ErrorInfo) -> bool {
+        let mut ends = false;
+        if !self.others_wait() {
+            self.patience = PATIENCE;
+        }
+        let begun = Instant::now();
+        let within = (self.patience / 4).max(REFUSED_WITHIN_MIN);
+        answer_and_close(stream, within, STRANGERS_BYTES_MAX, |method| {
+            ends = method == Stop::METHOD;
+            if ends { Ok(json!({})) } else { Err(why.clone()) }
+        });
+        self.patience = self.patience.saturating_sub(begun.elapsed());
+        !ends || self.sender.send(Input::Event(Event::Terminate)).is_ok()
+    }
+}
+
+fn too_many() -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::Busy, "the LocalCoder host has no room for another client")
+        .with_cause(format!("{CLIENTS_MAX} are connected, and there may be no more"))
+        .with_hint("close an editor window or a command that still runs, then try again")
+        .with_action(ErrorAction::Retry)
+}
+
+fn no_room(error: &io::Error) -> ErrorInfo {
+    shortage(ErrorCode::Busy, "the LocalCoder host has no room for another client", error)
 }
 
 #[cfg(target_os = "linux")]
@@ -73,39 +210,6 @@ fn is_this_user(_stream: &UnixStream) -> bool {
     true
 }
 
-/// A connection nobody reads yet.
-pub(super) struct Acceptance {
-    pub(super) client: ClientId,
-    stream: UnixStream,
-}
-
-impl Acceptance {
-    /// Starts its threads; what it says arrives as events.
-    pub(super) fn start(self, sender: Sender<Input>) -> ClientWriter {
-        let Self { client, stream } = self;
-        let reading = stream.try_clone().expect("a socket can be duplicated");
-        let closing = stream.try_clone().expect("a socket can be duplicated");
-        let (outbox, thread) = spawn_writer(&format!("client-{client}"), stream);
-        let bytes_max = Arc::new(AtomicUsize::new(STRANGERS_BYTES_MAX));
-        let limit = Arc::clone(&bytes_max);
-        let name = format!("client-{client}");
-        spawn_careful_reader(&name, reading, FRAME_WITHIN, bytes_max, move |message| {
-            let event = match message {
-                Some(Ok(message)) => {
-                    if is_hello(&message) {
-                        limit.store(FRAME_BYTES_MAX, Ordering::Release);
-                    }
-                    Event::ClientMessage(client, message)
-                }
-                Some(Err(error)) => Event::ClientMalformed(client, error.to_string()),
-                None => Event::ClientGone(client),
-            };
-            sender.send(Input::Event(event)).is_ok()
-        });
-        ClientWriter { outbox, thread, stream: closing }
-    }
-}
-
 /// Whether the core will have heard of who it is by the time the next frame comes.
 fn is_hello(message: &Message) -> bool {
     matches!(message, Message::Request { method, .. } if method == Hello::METHOD)
@@ -116,6 +220,7 @@ pub(super) struct ClientWriter {
     pub(super) outbox: Outbox,
     thread: JoinHandle<()>,
     stream: UnixStream,
+    _place: Arc<()>,
 }
 
 impl ClientWriter {

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use localcoder_protocol::{BUILD_ID, PROTOCOL_VERSION, WORKER_VERSION};
 use localcoder_settings::env;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -31,7 +32,7 @@ pub(super) fn start(folder: &Path) {
         .with(FilterFn::new(|metadata| is_ours(metadata.target())))
         .with(fmt::layer().with_ansi(false).with_writer(Mutex::new(ring)))
         .try_init();
-    tell_panics();
+    end_on_panic();
     tracing::info!(
         pid = std::process::id(),
         build = BUILD_ID,
@@ -48,21 +49,45 @@ fn is_ours(target: &str) -> bool {
     target == last_lines::TARGET || target.starts_with("localcoder")
 }
 
-/// Where a panic was, since nobody reads a host's stderr. Its message stays out: it may quote a
-/// piece of text that could not be handled.
-fn tell_panics() {
+/// A panic is a mistake of ours, after which one thread would be missing and all that wait for it
+/// would wait for ever: so it ends the whole host, from whatever thread. Its clients see that their
+/// connections end, and the next one starts another. Where it was is logged, since nobody reads a
+/// host's stderr; its message stays out: it may quote a piece of text that could not be handled.
+fn end_on_panic() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let thread = std::thread::current();
-        tracing::error!(place, thread = thread.name(), "a mistake in the host: a thread ended");
+        tracing::error!(place, thread = thread.name(), "a mistake in the host: it ends");
         before(panic);
+        // No dump of the user's code is left behind.
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+        std::process::abort();
     }));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Runs itself as another process, which this ends.
+    #[test]
+    fn a_panic_in_any_thread_ends_the_process() {
+        use std::os::unix::process::ExitStatusExt as _;
+        const INSIDE: &str = "LOCALCODER_TEST_PANICS";
+        if std::env::var_os(INSIDE).is_some() {
+            end_on_panic();
+            let thread = localcoder_transport::spawn_thread("test", || {
+                assert!(std::env::var_os(INSIDE).is_none(), "a mistake");
+            });
+            let _ = thread.unwrap().join();
+            return;
+        }
+        let name = "shell::log::tests::a_panic_in_any_thread_ends_the_process";
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = again.args(["--exact", name]).env(INSIDE, "1").output().unwrap();
+        assert_eq!(output.status.signal(), Some(6), "{output:?}");
+    }
 
     #[test]
     fn libraries_are_not_heard() {

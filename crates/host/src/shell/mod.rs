@@ -1,6 +1,7 @@
 //! The thin rest of the host: one loop that turns what the system does into events, and effects
 //! into what the system shall do. It decides nothing.
 
+mod inspector;
 mod journal;
 mod kept_file;
 mod last_lines;
@@ -8,6 +9,7 @@ mod level;
 mod listener;
 mod log;
 mod log_ring;
+mod look;
 mod machine;
 mod memory;
 mod oom;
@@ -18,7 +20,7 @@ mod pressure;
 mod sleep;
 mod worker_process;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -27,13 +29,15 @@ use crossbeam_channel::{Receiver, Sender};
 use localcoder_protocol::{ErrorCode, ErrorInfo, HEARTBEAT_MS};
 use localcoder_settings::{Places, SettingsFiles, env, places};
 use localcoder_transport::private::{self, PrivateFolders};
+use localcoder_transport::{shortage, spawn_thread};
 use serde_json::json;
 
 use crate::core::{ClientId, Effect, Event, Host, HostConfig};
-use crate::model_file::{Inspected, Inspector, Models};
+use inspector::{Inspected, Inspector};
 use journal::Journal;
 use kept_file::KeptFile;
-use listener::{Acceptance, Listener};
+use listener::{ClientWriter, Listener};
+use look::Models;
 pub use machine::name as machine_name;
 use prefixes::Prefixes;
 use worker_process::Workers;
@@ -48,15 +52,15 @@ const IDLE_EXIT_MS: u64 = 5 * 60 * 1_000;
 enum Input {
     /// For the core.
     Event(Event),
-    /// A new connection, before the core hears of it.
-    Accepted(Acceptance),
+    /// A new connection, before anything of what it says.
+    Accepted(ClientId, ClientWriter),
 }
 
 /// Runs a host until it is unused or told to stop. `ready` gets one line of JSON when clients
 /// can connect, or when they can't: `{"ready":true}`, `{"running":true}` or `{"error":…}`.
 ///
 /// # Errors
-/// Where another host runs, or the folder, lock or socket can't be used.
+/// Where the folder, lock or socket can't be used, or the system gives no threads.
 pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
     let closed = match check_folders(places) {
         Ok(closed) => closed,
@@ -71,15 +75,19 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
     if !matches!(bound, Ok(None)) {
         log::start(&places.logs);
     }
-    match bound {
-        Ok(Some(listener)) => {
+    // Whoever waits for it is told that it runs only once it can answer.
+    let started = bound.and_then(|listener| {
+        listener.map(|listener| Ok((Shell::start(places, &listener)?, listener))).transpose()
+    });
+    match started {
+        Ok(Some((shell, _listener))) => {
             for line in closed {
                 tracing::warn!("{line}");
             }
             let _ = writeln!(ready, "{}", json!({"ready": true}));
             let _ = ready.flush();
             drop(ready);
-            Shell::new(places)?.run(&listener);
+            shell.run();
             Ok(())
         }
         Ok(None) => {
@@ -118,7 +126,9 @@ struct Shell {
     time_scale: u64,
     sender: Sender<Input>,
     inputs: Receiver<Input>,
-    clients: HashMap<ClientId, listener::ClientWriter>,
+    clients: HashMap<ClientId, ClientWriter>,
+    /// What happened here and the core has not heard of.
+    pending: VecDeque<Event>,
     workers: Workers,
     measurements: KeptFile,
     editor_settings: KeptFile,
@@ -129,7 +139,9 @@ struct Shell {
 }
 
 impl Shell {
-    fn new(places: &Places) -> Result<Self, ErrorInfo> {
+    /// All that a host needs, with its threads. Without one of them it would be half alive, so there
+    /// is none then.
+    fn start(places: &Places, listener: &Listener) -> Result<Self, ErrorInfo> {
         let (sender, inputs) = crossbeam_channel::bounded(EVENTS_MAX);
         let exe_dir = program_folder()?;
         let worker = env::path(env::WORKER).unwrap_or_else(|| level::worker(&exe_dir));
@@ -153,25 +165,33 @@ impl Shell {
         };
         let models =
             Models { demo: places::demo_model(&exe_dir), installed: places.models.clone() };
-        Ok(Self {
+        let no_thread = |error: std::io::Error| {
+            let message = "the LocalCoder host could not start its threads";
+            shortage(ErrorCode::HostUnreachable, message, &error)
+        };
+        let workers = Workers::new(worker, places.workers_file(), sender.clone());
+        let inspector = Inspector::new(models, inspected(sender.clone()));
+        let shell = Self {
             host: Host::new(config),
             started: Instant::now(),
             time_scale,
-            workers: Workers::new(worker, places.workers_file(), sender.clone()),
+            workers: workers.map_err(no_thread)?,
             measurements,
             editor_settings,
             loading,
             prefixes: Prefixes::new(places),
-            inspector: Inspector::new(models, inspected(sender.clone())),
+            inspector: inspector.map_err(no_thread)?,
             sender,
             inputs,
             clients: HashMap::new(),
+            pending: VecDeque::new(),
             journal: Journal::default(),
-        })
+        };
+        listener.accept_into(shell.sender.clone()).map_err(no_thread)?;
+        Ok(shell)
     }
 
-    fn run(mut self, listener: &Listener) {
-        listener.accept_into(self.sender.clone());
+    fn run(mut self) {
         let sender = self.sender.clone();
         power::watch(move |saves| sender.send(Input::Event(Event::PowerSaving(saves))).is_ok());
         let sender = self.sender.clone();
@@ -189,6 +209,9 @@ impl Shell {
     }
 
     fn next_event(&mut self) -> Event {
+        if let Some(event) = self.pending.pop_front() {
+            return event;
+        }
         let now = self.now_ms();
         let input = match self.host.next_deadline_ms() {
             Some(due) if due <= now => return Event::Tick,
@@ -200,9 +223,7 @@ impl Shell {
         };
         match input {
             Input::Event(event) => event,
-            Input::Accepted(accepted) => {
-                let client = accepted.client;
-                let writer = accepted.start(self.sender.clone());
+            Input::Accepted(client, writer) => {
                 self.clients.insert(client, writer);
                 Event::ClientConnected(client)
             }
@@ -266,18 +287,19 @@ impl Shell {
     }
 
     /// On a thread of its own: the disk may be slow. An answer always comes, since jobs wait.
-    fn find_prefix(&self, generation: u64, key: String) {
+    fn find_prefix(&mut self, generation: u64, key: String) {
         let (prefixes, sender) = (self.prefixes.clone(), self.sender.clone());
         let exchange = self.workers.exchange(generation);
+        let wanted = key.clone();
         let find = move || {
-            let bytes = exchange.and_then(|exchange| prefixes.find(&key, &exchange));
-            let event = Event::PrefixFound { generation, key, bytes };
+            let bytes = exchange.and_then(|exchange| prefixes.find(&wanted, &exchange));
+            let event = Event::PrefixFound { generation, key: wanted, bytes };
             let _ = sender.send(Input::Event(event));
         };
-        std::thread::Builder::new()
-            .name("prefix".to_owned())
-            .spawn(find)
-            .expect("the system gives a thread");
+        if let Err(error) = spawn_thread("prefix", find) {
+            tracing::warn!(%error, "a kept state is not looked for");
+            self.pending.push_back(Event::PrefixFound { generation, key, bytes: None });
+        }
     }
 
     /// Takes the state out of the exchange file at once, and writes it on a thread of its own.
@@ -292,7 +314,7 @@ impl Shell {
             }
         };
         let keep = move || prefixes.keep(&key, &state);
-        if let Err(error) = std::thread::Builder::new().name("prefix".to_owned()).spawn(keep) {
+        if let Err(error) = spawn_thread("prefix", keep) {
             tracing::warn!(%error, "what all prompts begin with is not kept");
         }
     }

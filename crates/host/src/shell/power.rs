@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use localcoder_transport::spawn_thread;
+
 /// A user who turns it on expects no change within the second.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
@@ -23,7 +25,7 @@ pub(super) fn watch(told: impl Fn(bool) -> bool + Send + 'static) {
             std::thread::sleep(LOOK_EVERY);
         }
     };
-    if let Err(error) = std::thread::Builder::new().name("power".to_owned()).spawn(watch) {
+    if let Err(error) = spawn_thread("power", watch) {
         tracing::warn!(%error, "the power mode is not watched");
     }
 }

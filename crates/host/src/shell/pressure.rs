@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use localcoder_transport::spawn_thread;
+
 /// A machine that begins to swap is unusable within seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -22,7 +24,7 @@ pub(super) fn watch(told: impl Fn(bool) -> bool + Send + 'static) {
             std::thread::sleep(LOOK_EVERY);
         }
     };
-    if let Err(error) = std::thread::Builder::new().name("pressure".to_owned()).spawn(watch) {
+    if let Err(error) = spawn_thread("pressure", watch) {
         tracing::warn!(%error, "memory pressure is not watched");
     }
 }

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use localcoder_transport::spawn_thread;
+
 /// A user who opens the lid needs some seconds to the first request.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Clocks are set now and then; nobody sleeps for less.
@@ -25,7 +27,7 @@ pub(super) fn watch(told: impl Fn() -> bool + Send + 'static) {
             last = now;
         }
     };
-    if let Err(error) = std::thread::Builder::new().name("sleep".to_owned()).spawn(watch) {
+    if let Err(error) = spawn_thread("sleep", watch) {
         tracing::warn!(%error, "sleep is not noticed");
     }
 }

@@ -5,15 +5,17 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use command_fds::{CommandFdExt as _, FdMapping};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use localcoder_protocol::{EXCHANGE_FD, ErrorCode, ErrorInfo, WORKER_ENVIRONMENT};
-use localcoder_transport::{Message, Outbox, ReadError, spawn_reader, spawn_writer};
+use localcoder_transport::{
+    Message, Outbox, ReadError, is_shortage, shortage, spawn_reader, spawn_thread, spawn_writer,
+};
 
 use super::orphans::Orphans;
 use super::{Input, last_lines, oom};
@@ -51,24 +53,28 @@ pub(super) struct Workers {
 impl Workers {
     /// A set without processes; `program` is the worker.
     /// `noted` is where they are noted for a later host.
-    pub(super) fn new(program: PathBuf, noted: PathBuf, sender: Sender<Input>) -> Self {
-        let (starts, wanted) = bounded(4);
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub(super) fn new(
+        program: PathBuf,
+        noted: PathBuf,
+        sender: Sender<Input>,
+    ) -> std::io::Result<Self> {
+        // The core asks for one at a time in each of its few slots.
+        let (starts, wanted) = unbounded();
         let table = Shared::<Table>::default();
         let orphans = Orphans::new(noted);
         let mut spawner = Spawner { program, sender, table: Arc::clone(&table), orphans };
         // A worker is told to die with its parent, and on Linux the parent is the thread that
         // started it: so this thread must never end before the host does.
-        std::thread::Builder::new()
-            .name("worker-spawner".to_owned())
-            .spawn(move || spawner.run(&wanted))
-            .expect("the system gives a thread");
-        Self { starts, table }
+        spawn_thread("worker-spawner", move || spawner.run(&wanted))?;
+        Ok(Self { starts, table })
     }
 
     pub(super) fn start(&self, generation: u64) {
-        if self.starts.try_send(generation).is_err() {
-            tracing::error!(generation, "the worker spawner does not answer");
-        }
+        // The thread ends with the host alone: whatever panics in it ends the host.
+        let _ = self.starts.send(generation);
     }
 
     pub(super) fn send(&self, generation: u64, message: Message) {
@@ -159,31 +165,44 @@ impl Spawner {
             .stderr(Stdio::piped())
             .envs(WORKER_ENVIRONMENT.iter().copied())
             .spawn()
-            .map_err(|error| {
-                ErrorInfo::new(
-                    ErrorCode::WorkerStart,
-                    format!("the worker `{}` could not be started", self.program.display()),
-                )
-                .with_cause(error.to_string())
-                .with_hint("build or install LocalCoder again")
-            })?;
+            .map_err(|error| not_started(&self.program, &error))?;
         let pid = child.id();
         self.orphans.started(pid);
         tracing::info!(generation, pid, program = %self.program.display(), "a worker was started");
-        let (Some(stdin), Some(stdout), Some(stderr)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
-            unreachable!("all three were asked for as pipes")
-        };
-        let last_lines = last_lines::collect(generation, stderr);
-        let (outbox, _) = spawn_writer("worker", stdin);
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let child = Arc::new(Mutex::new(child));
+        self.serve(generation, pid, pipes, &child, exchange, killed_before).map_err(|error| {
+            lock(&self.table).running.remove(&generation);
+            let mut child = lock(&child);
+            let _ = child.kill();
+            let _ = child.wait();
+            not_started(&self.program, &error)
+        })?;
+        Ok(pid)
+    }
+
+    /// Starts the threads at the pipes of a process.
+    fn serve(
+        &self,
+        generation: u64,
+        pid: u32,
+        pipes: Pipes,
+        child: &Shared<Child>,
+        exchange: Option<File>,
+        killed_before: u64,
+    ) -> std::io::Result<()> {
+        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+            return Err(std::io::Error::other("it has no pipes"));
+        };
+        let last_lines = last_lines::collect(generation, stderr)?;
+        let (outbox, _) = spawn_writer("worker", stdin)?;
+        let child = Arc::clone(child);
         let running =
             Running { outbox: Some(outbox), child: Arc::clone(&child), exchange, unwanted: false };
         lock(&self.table).running.insert(generation, running);
         let (sender, table) = (self.sender.clone(), Arc::clone(&self.table));
         let mut broken = None;
-        spawn_reader("worker", stdout, move |message| {
+        let on_message = move |message: Option<Result<Message, ReadError>>| {
             let event = match message {
                 Some(Ok(message)) => Event::WorkerMessage { generation, message },
                 Some(Err(error)) => {
@@ -211,9 +230,23 @@ impl Spawner {
                 }
             };
             sender.send(Input::Event(event)).is_ok()
-        });
-        Ok(pid)
+        };
+        spawn_reader("worker", stdout, on_message)?;
+        Ok(())
     }
+}
+
+/// What the host writes to and reads from.
+type Pipes = (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>);
+
+fn not_started(program: &Path, error: &std::io::Error) -> ErrorInfo {
+    let message = format!("the worker `{}` could not be started", program.display());
+    if is_shortage(error) {
+        return shortage(ErrorCode::WorkerStart, message, error);
+    }
+    ErrorInfo::new(ErrorCode::WorkerStart, message)
+        .with_cause(error.to_string())
+        .with_hint("build or install LocalCoder again")
 }
 
 /// A file without a name that the worker inherits. Without one there are no kept states.
@@ -298,6 +331,16 @@ fn lock<T>(shared: &Shared<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_that_the_system_can_not_afford_is_not_told_to_be_installed_again() {
+        let program = Path::new("/w");
+        let short = not_started(program, &rustix::io::Errno::AGAIN.into());
+        assert_eq!(short.code, ErrorCode::WorkerStart);
+        assert!(short.hint.unwrap().contains("ulimit -u"));
+        let missing = not_started(program, &rustix::io::Errno::NOENT.into());
+        assert!(missing.hint.unwrap().contains("install"));
+    }
 
     #[test]
     fn who_can_not_be_understood_was_not_killed_for_memory() {

@@ -93,7 +93,7 @@ pub fn run() -> io::Result<()> {
     shared.note("spawn");
     let _ = shared.pass(Moment::Spawn, 0);
     let (jobs, queue) = channel();
-    speak::start(&shared, jobs);
+    speak::start(&shared, jobs)?;
     engine::run(&shared, &queue);
     Ok(())
 }

@@ -11,7 +11,7 @@ use localcoder_protocol::{
     BUILD_ID, CancelAnswer, ErrorCode, ErrorInfo, Heartbeat, HeartbeatParams, Ping, PingAnswer,
     Request, WORKER_VERSION, WorkerCancel, WorkerHello, WorkerHelloAnswer, WorkerId,
 };
-use localcoder_transport::{Id, Message, spawn_reader, write_frame};
+use localcoder_transport::{Id, Message, spawn_reader, spawn_thread, write_frame};
 use serde_json::Value;
 
 use super::Plan;
@@ -107,7 +107,7 @@ impl Shared {
 }
 
 /// Starts the threads that read and that beat.
-pub(super) fn start(shared: &Arc<Shared>, jobs: Sender<Job>) {
+pub(super) fn start(shared: &Arc<Shared>, jobs: Sender<Job>) -> std::io::Result<()> {
     let reading = Arc::clone(shared);
     spawn_reader("host", stdin(), move |message| {
         if reading.silent.load(Ordering::Acquire) {
@@ -123,9 +123,9 @@ pub(super) fn start(shared: &Arc<Shared>, jobs: Sender<Job>) {
             None => quit(0),
         }
         true
-    });
+    })?;
     let beating = Arc::clone(shared);
-    std::thread::spawn(move || beat(&beating));
+    spawn_thread("heartbeat", move || beat(&beating)).map(drop)
 }
 
 fn beat(shared: &Shared) {

@@ -13,7 +13,7 @@ use localcoder_protocol::{
 use super::file::{FileStamp, damaged, inspect};
 use super::repacking::{Outcome, Repacking};
 use super::session::SEQUENCES;
-use super::{Engine, Session};
+use super::{Engine, Session, threads};
 use crate::generate::{Pace, ROWS_MAX};
 use crate::llama::{
     Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams, wants_memory,
@@ -111,6 +111,7 @@ impl Engine {
             0 => default_threads(stamp.bytes),
             threads => threads,
         };
+        threads::can_be_had(threads)?;
         let model = Arc::new(self.load_model(&path, params.profile)?);
         let template = chat_template(&model, params.chat_template.clone());
         if let Err(error) = &template {

@@ -6,6 +6,7 @@ mod load;
 mod prefix;
 mod repacking;
 mod session;
+mod threads;
 
 pub(crate) use load::Loaded;
 pub(crate) use session::{Session, SessionError};

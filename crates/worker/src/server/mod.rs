@@ -8,12 +8,14 @@ mod table;
 
 pub(crate) use shared::Shared;
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::sync::Arc;
 
 use crossbeam_channel::{Sender, TrySendError};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
-use localcoder_transport::{Id, Message, ReadError, spawn_reader};
+use localcoder_protocol::{ErrorCode, ErrorInfo, FRAME_BYTES_MAX};
+use localcoder_transport::{
+    Id, Message, ReadError, read_frame, shortage, spawn_reader, write_frame,
+};
 use serde_json::Value;
 
 use crate::engine::Job;
@@ -45,8 +47,24 @@ pub(crate) fn start(
             None => process::end(0),
         }
         true
-    });
+    })?;
     Ok(())
+}
+
+/// Tells the host why this worker can't work, in the place of an answer to its first request. Takes
+/// no thread: there are none.
+pub(crate) fn refuse(reader: impl Read, mut writer: impl Write, error: &io::Error) {
+    let Ok(Some(bytes)) = read_frame(&mut BufReader::new(reader), FRAME_BYTES_MAX) else { return };
+    if let Ok(Message::Request { id, .. }) = Message::from_bytes(&bytes) {
+        let error = shortage(
+            ErrorCode::WorkerStart,
+            "the worker has started and could not start its threads",
+            error,
+        );
+        let answer = Message::Response { id, result: Err(error) };
+        // Without a host there is nobody to tell.
+        let _ = write_frame(&mut writer, &answer.to_bytes());
+    }
 }
 
 struct Server {

@@ -98,9 +98,19 @@ impl Worker {
         Self::start_process(&mut command())
     }
 
+    /// Just started by a shell that has set a limit.
+    pub(crate) fn under(limit: &str) -> Self {
+        let worker = command();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit {limit}; exec \"$0\"")]).arg(worker.get_program());
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::start_process(&mut shell)
+    }
+
     fn start_process(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
-        let client = Client::new(child.stdout.take().unwrap(), child.stdin.take().unwrap());
+        let client =
+            Client::new(child.stdout.take().unwrap(), child.stdin.take().unwrap()).unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
         let (mut pipe, text) = (child.stderr.take().unwrap(), Arc::clone(&stderr));
         std::thread::spawn(move || {

@@ -44,7 +44,19 @@ mod linux {
     use std::process::{Command, Stdio};
     use std::time::Instant;
 
+    use localcoder_protocol::ErrorCode;
+
     use crate::harness::{DEADLINE, PROFILE, Worker, wait};
+
+    /// Its engine alone wants more than that for its stack.
+    #[test]
+    fn without_room_for_its_threads_it_answers_with_what_is_short() {
+        let mut worker = Worker::under("-v 60000");
+        let error = worker.hello().unwrap_err();
+        assert_eq!(error.code, ErrorCode::WorkerStart);
+        assert!(error.hint.unwrap().contains("ulimit -v"));
+        assert_eq!(worker.wait().code(), Some(i32::from(ErrorCode::WorkerStart.exit_code())));
+    }
 
     #[test]
     fn no_print_can_reach_the_protocol() {

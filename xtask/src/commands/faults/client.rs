@@ -94,7 +94,8 @@ impl Caller {
     /// Connects, and says nothing yet.
     pub(super) fn connect(home: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(Places::under(home).host_socket())?;
-        let client = Client::new(stream.try_clone()?, stream.try_clone()?);
+        let client =
+            Client::new(stream.try_clone()?, stream.try_clone()?).map_err(io::Error::other)?;
         Ok(Self { client, stream })
     }
 

@@ -7,6 +7,7 @@
 mod client;
 mod downloads;
 mod host;
+mod limits;
 mod memory;
 mod peers;
 mod processes;
@@ -67,8 +68,12 @@ const QUICK_TIMES: usize = 1;
 /// A kind of faults.
 type Run = fn(&Amount) -> Result<()>;
 
-const KINDS: &[(&str, Run)] =
-    &[("worker", worker::run), ("memory", memory::run), ("host", host::run)];
+const KINDS: &[(&str, Run)] = &[
+    ("worker", worker::run),
+    ("memory", memory::run),
+    ("host", host::run),
+    ("limits", limits::run),
+];
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let times = arguments.option("--times")?;
@@ -97,7 +102,8 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
         name => match KINDS.iter().find(|(kind, _)| *kind == name) {
             Some((_, run)) => vec![*run],
             None => {
-                bail!("there are `faults downloads`, `worker`, `memory`, `host`, `editor`, `all`")
+                let kinds: Vec<&str> = KINDS.iter().map(|it| it.0).collect();
+                bail!("there are `faults downloads`, `editor`, `{}`, `all`", kinds.join("`, `"))
             }
         },
     };

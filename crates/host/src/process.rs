@@ -1,0 +1,142 @@
+//! Another process of this user, by what tells it from a later one of its number. Used for workers
+//! that a dead host has left, and for a host that does not answer.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde::{Deserialize, Serialize};
+
+/// How often one that is to end is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    started: String,
+}
+
+impl Process {
+    /// The process that has this number now.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        Some(Self { pid, started: system::started(pid)? })
+    }
+
+    pub(crate) fn runs(&self) -> bool {
+        number(self.pid).is_some_and(|pid| test_kill_process(pid).is_ok())
+            && system::started(self.pid).as_ref() == Some(&self.started)
+    }
+
+    /// Sends it a signal, if it is still there.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if self.runs()
+            && let Some(pid) = number(self.pid)
+        {
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Whether it is gone within a time.
+    pub(crate) fn ends(&self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        while self.runs() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        true
+    }
+
+    /// Whether a signal has stopped it, or a debugger.
+    pub(crate) fn is_stopped(&self) -> bool {
+        system::state(self.pid).is_some_and(|state| state.starts_with(['T', 't']))
+    }
+
+    /// Name of the file that it runs.
+    pub(crate) fn program(&self) -> Option<String> {
+        system::program(self.pid)
+    }
+}
+
+fn number(pid: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(pid).ok()?)
+}
+
+/// What the system tells of a process.
+#[cfg(target_os = "linux")]
+mod system {
+    /// Fields after the name, which stands in parentheses and may hold anything.
+    fn fields(pid: u32) -> Option<Vec<String>> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields = stat.rsplit_once(')')?.1.split_whitespace();
+        Some(fields.map(str::to_owned).collect())
+    }
+
+    pub(super) fn state(pid: u32) -> Option<String> {
+        fields(pid)?.into_iter().next()
+    }
+
+    /// When it was started, in the system's own words; `None` for one that is gone or only waits
+    /// for its parent.
+    pub(super) fn started(pid: u32) -> Option<String> {
+        let fields = fields(pid)?;
+        // The 22nd field; the third was the first after the name.
+        if fields.first()? == "Z" { None } else { fields.into_iter().nth(19) }
+    }
+
+    pub(super) fn program(pid: u32) -> Option<String> {
+        let path = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+        let name = path.file_name()?.to_str()?;
+        // An update has replaced it since.
+        Some(name.trim_end_matches(" (deleted)").to_owned())
+    }
+}
+
+/// As on Linux, from `ps`.
+#[cfg(not(target_os = "linux"))]
+mod system {
+    fn ask(pid: u32, what: &str) -> Option<String> {
+        let pid = pid.to_string();
+        let output =
+            std::process::Command::new("/bin/ps").args(["-o", what, "-p", &pid]).output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn state(pid: u32) -> Option<String> {
+        ask(pid, "state=")
+    }
+
+    pub(super) fn started(pid: u32) -> Option<String> {
+        ask(pid, "lstart=")
+    }
+
+    pub(super) fn program(pid: u32) -> Option<String> {
+        ask(pid, "comm=")?.rsplit('/').next().map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_start_its_state_and_its_program() {
+        let mut child = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
+        let process = Process::of(child.id()).unwrap();
+        assert!(process.runs() && process.program().is_some());
+        assert!(!Process { started: "another time".to_owned(), ..process.clone() }.runs());
+        process.signal(Signal::STOP);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !process.is_stopped() {
+            assert!(Instant::now() < deadline, "it was not stopped");
+        }
+        process.signal(Signal::KILL);
+        assert!(process.ends(Duration::from_secs(30)), "one that waits for its parent is gone");
+        child.wait().unwrap();
+        assert!(Process::of(child.id()).is_none_or(|later| later != process));
+    }
+}

@@ -1,0 +1,312 @@
+//! One look at a model's file: which file a reference means, whether it is one that llama.cpp may
+//! see, and what it is. May take as long as the disk does; the inspector gives it a thread and a
+//! deadline.
+
+use std::collections::HashMap;
+use std::fs::{File, FileType, Metadata};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use localcoder_gguf::Header;
+use localcoder_model_store::{Installed, Store, checked_header};
+use localcoder_protocol::{ErrorCode, ErrorInfo, ModelInfo};
+use localcoder_transport::{is_shortage, shortage};
+use rustix::fs::OFlags;
+
+use crate::ModelFile;
+
+/// The reference of the bundled model.
+const DEMO: &str = "demo";
+
+/// Where references lead.
+#[derive(Debug, Clone)]
+pub(super) struct Models {
+    /// The bundled model.
+    pub(super) demo: Option<PathBuf>,
+    /// Folder of the installed ones.
+    pub(super) installed: PathBuf,
+}
+
+impl Models {
+    /// The file of `demo`, of the id of an installed model, or of a path; and what the store knows
+    /// of it.
+    fn find(&self, reference: &str) -> Result<(PathBuf, Option<Installed>), ErrorInfo> {
+        if reference == DEMO {
+            let demo = self.demo.clone().ok_or_else(|| {
+                ErrorInfo::new(ErrorCode::NoModel, "the bundled demo model is missing")
+                    .with_hint("install LocalCoder again, or name a GGUF file with `--model PATH`")
+            })?;
+            return Ok((demo, None));
+        }
+        // A path has a separator in it: what is sent here is absolute.
+        if reference.contains(['/', '\\']) {
+            return Ok((PathBuf::from(reference), None));
+        }
+        let Some(store) = Store::existing(&self.installed) else {
+            return Err(not_installed(reference));
+        };
+        let model = store.model(reference)?;
+        Ok((store.path_of(reference)?, Some(model)))
+    }
+}
+
+/// Headers that were read before, each with what told its file apart: every request asks for its
+/// model, and to read a vocabulary of 150,000 tokens takes 18 ms. Shared by looks that may hang, so
+/// its lock is never held while a file is read.
+#[derive(Debug, Default)]
+pub(super) struct Headers {
+    known: Mutex<HashMap<PathBuf, (Stamp, Arc<Header>)>>,
+}
+
+/// Of files that were asked for; a chat template in a header may take 1 MiB.
+const HEADERS_MAX: usize = 16;
+
+/// Size, inode, and when content and inode changed, in seconds and nanoseconds.
+type Stamp = (u64, u64, (i64, i64), (i64, i64));
+
+impl Headers {
+    fn of(&self, path: &Path, file: &mut File) -> Result<Arc<Header>, ErrorInfo> {
+        let meta = file.metadata().map_err(|error| cannot_open(path, &error))?;
+        let stamp = (
+            meta.len(),
+            meta.ino(),
+            (meta.mtime(), meta.mtime_nsec()),
+            (meta.ctime(), meta.ctime_nsec()),
+        );
+        let known = lock(&self.known).get(path).filter(|(known, _)| *known == stamp).cloned();
+        if let Some((_, header)) = known {
+            return Ok(header);
+        }
+        let header = Arc::new(checked_header(path, file)?);
+        let mut known = lock(&self.known);
+        if known.len() >= HEADERS_MAX {
+            known.clear();
+        }
+        known.insert(path.to_owned(), (stamp, Arc::clone(&header)));
+        Ok(header)
+    }
+}
+
+/// Where a look is, for whoever tells that it hangs.
+#[derive(Debug, Default)]
+pub(super) struct Place(Mutex<PathBuf>);
+
+impl Place {
+    pub(super) fn set(&self, path: &Path) {
+        path.clone_into(&mut lock(&self.0));
+    }
+
+    pub(super) fn get(&self) -> PathBuf {
+        lock(&self.0).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a look needs.
+#[derive(Debug)]
+pub(super) struct Look<'a> {
+    pub(super) models: &'a Models,
+    pub(super) headers: &'a Headers,
+    pub(super) place: &'a Place,
+}
+
+impl Look<'_> {
+    /// The first of several that is there. One that is there and can't be used is an error: another
+    /// in its place would be a surprise.
+    pub(super) fn first(&self, references: &[String]) -> Result<ModelFile, ErrorInfo> {
+        let mut missing = None;
+        for reference in references {
+            match self.inspect(reference) {
+                Err(error) if error.code == ErrorCode::ModelNotFound => {
+                    missing.get_or_insert(error);
+                }
+                found => return found,
+            }
+        }
+        let nothing = || ErrorInfo::new(ErrorCode::NoModel, "no model is named");
+        Err(missing.unwrap_or_else(nothing))
+    }
+
+    /// The largest installed model that takes less than `bytes`: of the same kind before any other,
+    /// so that another quantization of the same is found first.
+    pub(super) fn smaller(&self, path: &Path, bytes: u64) -> Option<ModelFile> {
+        self.place.set(&self.models.installed);
+        let store = Store::existing(&self.models.installed)?;
+        let installed: Vec<Installed> = store.list().ok()?.into_iter().map(|it| it.model).collect();
+        let is_it = |model: &&Installed| store.path_of(&model.id).is_ok_and(|at| at == path);
+        let own = installed.iter().find(is_it).map(|model| (&model.architecture, model.parameters));
+        let mut smaller: Vec<&Installed> = installed.iter().filter(|it| it.bytes < bytes).collect();
+        smaller.sort_by_key(|model| {
+            let same = own.is_some_and(|own| own == (&model.architecture, model.parameters));
+            let akin = own.is_some_and(|own| *own.0 == model.architecture);
+            (!same, !akin, std::cmp::Reverse(model.bytes))
+        });
+        smaller.iter().find_map(|model| self.inspect(&model.id).ok())
+    }
+
+    /// Finds the file that a reference means and checks its header.
+    ///
+    /// # Errors
+    /// With the code and the next step for each way in which a file is no usable model.
+    fn inspect(&self, reference: &str) -> Result<ModelFile, ErrorInfo> {
+        self.place.set(&self.models.installed);
+        let (path, installed) = self.models.find(reference)?;
+        let path = path.as_path();
+        self.place.set(path);
+        let (mut file, meta) = open(path)?;
+        let header = self.headers.of(path, &mut file)?;
+        let info = ModelInfo {
+            reference: reference.to_owned(),
+            name: match &installed {
+                Some(model) => model.name.clone(),
+                None => header.name.clone().unwrap_or_else(|| file_stem(path)),
+            },
+            architecture: header.architecture.clone(),
+            size_bytes: meta.len(),
+            trained_context_tokens: u32::try_from(header.context_length).unwrap_or(u32::MAX),
+            demo: reference == DEMO,
+            attribution: installed
+                .as_ref()
+                .and_then(|model| model.license.as_ref())
+                .map_or_else(Vec::new, |license| license.attribution.clone()),
+        };
+        Ok(ModelFile {
+            path: path.to_owned(),
+            info,
+            modified: meta.modified().ok(),
+            chat_template: installed.as_ref().and_then(|model| model.chat_template.clone()),
+            sampling: installed.and_then(|model| model.sampling).unwrap_or_default(),
+            header: Some(header),
+        })
+    }
+}
+
+/// Opens what is a file, and never waits for what is none: a pipe that nobody writes to would be
+/// waited for without an end.
+fn open(path: &Path) -> Result<(File, Metadata), ErrorInfo> {
+    let fails = |error: std::io::Error| cannot_open(path, &error);
+    // Before it is opened too: to open a device may do something.
+    no_file(path, std::fs::metadata(path).map_err(fails)?.file_type())?;
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = File::options().read(true).custom_flags(flags).open(path).map_err(fails)?;
+    let meta = file.metadata().map_err(fails)?;
+    no_file(path, meta.file_type())?;
+    Ok((file, meta))
+}
+
+/// Refuses what is no file of the disk, with what it is.
+fn no_file(path: &Path, kind: FileType) -> Result<(), ErrorInfo> {
+    let what = if kind.is_file() {
+        return Ok(());
+    } else if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a named pipe (FIFO)"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    };
+    let message = format!("`{}` is {what}", path.display());
+    let hint = if kind.is_dir() { "name the GGUF file in it" } else { "name a GGUF file" };
+    Err(ErrorInfo::new(ErrorCode::ModelNotGguf, message)
+        .with_cause("a model is a file of the disk")
+        .with_hint(hint))
+}
+
+fn file_stem(path: &Path) -> String {
+    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn not_installed(id: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::ModelNotFound, format!("no model `{id}` is installed")).with_hint(
+        "`localcoder models list` shows what there is; a file is named by its whole path",
+    )
+}
+
+fn cannot_open(path: &Path, error: &std::io::Error) -> ErrorInfo {
+    let path = path.display();
+    if is_shortage(error) {
+        // It may well be there: nothing else may be taken for it.
+        shortage(ErrorCode::Busy, format!("the model `{path}` can't be opened now"), error)
+    } else if error.kind() == std::io::ErrorKind::NotFound {
+        ErrorInfo::new(ErrorCode::ModelNotFound, format!("there is no model file `{path}`"))
+            .with_hint("check the path, or use `demo` for the bundled demo model")
+    } else {
+        ErrorInfo::new(ErrorCode::ModelNotFound, format!("the model `{path}` can't be read"))
+            .with_cause(error.to_string())
+            .with_hint("check its permissions")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_read_before_is_read_again_where_it_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.gguf");
+        let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
+        let bytes = fs_err::read(demo).unwrap();
+        fs_err::write(&path, &bytes).unwrap();
+        let models = Models { demo: None, installed: folder.path().to_owned() };
+        let (headers, place) = <(Headers, Place)>::default();
+        let references = [path.to_str().unwrap().to_owned()];
+        let look = Look { models: &models, headers: &headers, place: &place };
+        let look = || look.first(&references);
+        let first = look().unwrap();
+        assert_eq!(look().unwrap(), first);
+
+        fs_err::write(&path, vec![0; bytes.len()]).unwrap();
+        assert_eq!(look().unwrap_err().code, ErrorCode::ModelNotGguf);
+        fs_err::write(&path, &bytes).unwrap();
+        assert_eq!(look().unwrap().info, first.info);
+    }
+
+    #[test]
+    fn the_first_that_is_there_is_meant_and_a_damaged_one_is_not_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
+        let damaged = folder.path().join("damaged.gguf");
+        fs_err::write(&damaged, "no model").unwrap();
+        let models =
+            Models { demo: Some(PathBuf::from(demo)), installed: folder.path().to_owned() };
+        let (headers, place) = <(Headers, Place)>::default();
+        let look = Look { models: &models, headers: &headers, place: &place };
+        let first = |references: &[&str]| {
+            let references: Vec<String> = references.iter().map(|&it| it.to_owned()).collect();
+            look.first(&references)
+        };
+        assert_eq!(first(&["not-installed", "demo"]).unwrap().info.reference, "demo");
+        let damaged = damaged.to_str().unwrap();
+        assert_eq!(first(&[damaged, "demo"]).unwrap_err().code, ErrorCode::ModelNotGguf);
+        let error = first(&["not-installed", "neither"]).unwrap_err();
+        assert!(error.message.contains("`not-installed`"), "{error}");
+        assert_eq!(first(&[]).unwrap_err().code, ErrorCode::NoModel);
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once_with_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.gguf");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        let socket = folder.path().join("socket.gguf");
+        let _bound = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for (path, what) in [
+            (pipe.as_path(), "named pipe"),
+            (&socket, "socket"),
+            (Path::new("/dev/null"), "device"),
+            (folder.path(), "folder"),
+        ] {
+            let error = open(path).unwrap_err();
+            assert_eq!(error.code, ErrorCode::ModelNotGguf);
+            assert!(error.message.contains(what), "{error}");
+            assert!(error.hint.is_some());
+        }
+    }
+}

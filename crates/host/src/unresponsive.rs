@@ -1,0 +1,120 @@
+//! A host that runs and does not answer: which process it is, and how it is ended from outside. Used
+//! by clients. Whoever is ended is the process that listens on the host's own socket, and runs this
+//! program.
+
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
+use localcoder_settings::Places;
+use rustix::process::Signal;
+
+use crate::process::Process;
+
+/// Between the end of a process's connections and its own lies no more.
+const ENDING_WITHIN: Duration = Duration::from_millis(500);
+/// A host that can end by itself does so in milliseconds.
+const TERM_WITHIN: Duration = Duration::from_secs(2);
+/// A killed process is gone by then, but for one that waits for a dead disk.
+const KILL_WITHIN: Duration = Duration::from_secs(5);
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Unresponsive {
+    process: Process,
+}
+
+impl Unresponsive {
+    /// The process that listens on the host's socket; `None` where there is none, and where it can't
+    /// be told for sure which one that is.
+    #[must_use]
+    pub fn find(places: &Places) -> Option<Self> {
+        let stream = UnixStream::connect(places.host_socket()).ok()?;
+        Self::behind(&stream, places)
+    }
+
+    /// The process at the other end of a connection to the host's socket.
+    pub(crate) fn behind(stream: &UnixStream, places: &Places) -> Option<Self> {
+        let process = Process::of(listener(stream, places)?)?;
+        let ours = std::env::current_exe().ok()?;
+        let is_ours = process.program().as_deref() == ours.file_name()?.to_str();
+        is_ours.then_some(Self { process })
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid
+    }
+
+    /// Whether it stays. One that was just ending has lost its connections before it is gone.
+    pub(crate) fn stays(&self) -> bool {
+        !self.process.ends(ENDING_WITHIN)
+    }
+
+    /// What is to be told of it.
+    #[must_use]
+    pub fn error(&self) -> ErrorInfo {
+        let pid = self.pid();
+        let message = format!("the LocalCoder host (process {pid}) runs but does not answer");
+        let cause = if self.process.is_stopped() {
+            "the process is stopped, by a signal or by a debugger"
+        } else {
+            "it was asked and has not answered in time"
+        };
+        ErrorInfo::new(ErrorCode::HostUnreachable, message)
+            .with_cause(cause)
+            .with_hint("`localcoder host stop` ends it, and the next command starts another")
+            .with_action(ErrorAction::Retry)
+    }
+
+    /// What is to be told where it closes every connection without a word.
+    pub(crate) fn closes(&self) -> ErrorInfo {
+        let message = format!(
+            "the LocalCoder host (process {}) closed the connection without an answer",
+            self.pid()
+        );
+        ErrorInfo::new(ErrorCode::Busy, message)
+            .with_cause("it has too many clients, or too little of what it needs for another one")
+            .with_hint(
+                "close editor windows or commands that still run, or run `localcoder host stop`, \
+                 then try again",
+            )
+            .with_action(ErrorAction::Retry)
+    }
+
+    /// Ends it, whatever it does.
+    ///
+    /// # Errors
+    /// Where it is still there after it was killed.
+    pub fn end(&self) -> Result<(), ErrorInfo> {
+        self.process.signal(Signal::TERM);
+        // One that is stopped gets no other signal before it goes on.
+        self.process.signal(Signal::CONT);
+        if self.process.ends(TERM_WITHIN) {
+            return Ok(());
+        }
+        self.process.signal(Signal::KILL);
+        if self.process.ends(KILL_WITHIN) {
+            return Ok(());
+        }
+        let message = format!("the LocalCoder host (process {}) can't be ended", self.pid());
+        Err(ErrorInfo::new(ErrorCode::HostUnreachable, message)
+            .with_cause("it was killed and is still there: it waits for a disk or a driver")
+            .with_hint("check that its disks and network shares are there, or restart the machine"))
+    }
+}
+
+/// Who listens on the socket, as the kernel tells; nobody of another user.
+#[cfg(target_os = "linux")]
+fn listener(stream: &UnixStream, _: &Places) -> Option<u32> {
+    let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
+    let is_own = peer.uid == rustix::process::geteuid();
+    u32::try_from(peer.pid.as_raw_nonzero().get()).ok().filter(|_| is_own)
+}
+
+/// Who holds the lock, as it has written down itself; its folder is the user's alone.
+#[cfg(not(target_os = "linux"))]
+fn listener(_: &UnixStream, places: &Places) -> Option<u32> {
+    localcoder_transport::local::holder(&places.host_lock())
+}

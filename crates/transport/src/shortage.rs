@@ -1,0 +1,95 @@
+//! What the system is short of where it refuses a thread, a process or a descriptor, and what a
+//! user can do about it. Whoever starts such a thing asks here for the words; nobody here decides
+//! what follows.
+
+use std::io;
+use std::thread::{Builder, JoinHandle};
+
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
+use rustix::io::Errno;
+
+/// Starts a thread. To be used in the place of `std::thread::spawn`, which panics where there is
+/// none to be had.
+///
+/// # Errors
+/// Where the system gives none.
+pub fn spawn_thread(
+    name: impl Into<String>,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    Builder::new().name(name.into()).spawn(work)
+}
+
+/// Whether it was refused because too much of it is in use, and not for what it is.
+#[must_use]
+pub fn is_shortage(error: &io::Error) -> bool {
+    words(error).is_some()
+}
+
+/// An error that says what the system is short of. `message` says what could not be done.
+#[must_use]
+pub fn shortage(code: ErrorCode, message: impl Into<String>, error: &io::Error) -> ErrorInfo {
+    let (cause, hint) = match words(error) {
+        Some((cause, hint)) => (format!("{cause} ({error})"), hint),
+        None => (error.to_string(), "end other programs"),
+    };
+    ErrorInfo::new(code, message)
+        .with_cause(cause)
+        .with_hint(format!("{hint}, then run `localcoder host stop` and try again"))
+        .with_action(ErrorAction::Retry)
+}
+
+fn words(error: &io::Error) -> Option<(&'static str, &'static str)> {
+    match Errno::from_io_error(error)? {
+        // A thread whose stack finds no room is refused with the same word.
+        Errno::AGAIN => Some((
+            "the limit on processes and threads or the one on memory is reached",
+            "end other programs, or raise the limit (`ulimit -u` is that on processes, \
+             `ulimit -v` that on memory)",
+        )),
+        Errno::NOMEM | Errno::NOBUFS => Some((
+            "there is not enough memory",
+            "end other programs, or raise the limit on memory (`ulimit -v`)",
+        )),
+        Errno::MFILE => Some((
+            "the limit on open files is reached",
+            "close editor windows, or raise the limit on open files (`ulimit -n`)",
+        )),
+        Errno::NFILE => Some((
+            "the whole system has as many files open as it may",
+            "end other programs, or raise the system's limit on open files",
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(errno: Errno) -> ErrorInfo {
+        shortage(ErrorCode::Busy, "no thread", &errno.into())
+    }
+
+    #[test]
+    fn each_shortage_is_named_with_the_limit_to_raise() {
+        for (errno, cause, hint) in [
+            (Errno::AGAIN, "processes and threads", "ulimit -u"),
+            (Errno::NOMEM, "memory", "ulimit -v"),
+            (Errno::MFILE, "open files", "ulimit -n"),
+            (Errno::NFILE, "whole system", "open files"),
+        ] {
+            assert!(is_shortage(&errno.into()));
+            let error = told(errno);
+            assert!(error.cause.unwrap().contains(cause));
+            let said = error.hint.unwrap();
+            assert!(said.contains(hint) && said.contains("localcoder host stop"), "{said}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_shortage_keeps_its_own_words() {
+        assert!(!is_shortage(&Errno::NOENT.into()));
+        assert!(told(Errno::NOENT).cause.unwrap().contains("No such file"));
+    }
+}
