@@ -30,7 +30,7 @@ pub fn is_shortage(error: &io::Error) -> bool {
 #[must_use]
 pub fn shortage(code: ErrorCode, message: impl Into<String>, error: &io::Error) -> ErrorInfo {
     let (cause, hint) = match words(error) {
-        Some((cause, hint)) => (format!("{cause} ({error})"), hint),
+        Some((cause, hint)) => (cause.to_owned(), hint),
         None => (error.to_string(), "end other programs"),
     };
     ErrorInfo::new(code, message)

@@ -53,6 +53,8 @@ fn stop(places: &Places, json: bool) -> Result<(), ErrorInfo> {
             }
             None
         }
+        // Whatever else is wrong is not mended by ending a process.
+        Err(error) if error.code != ErrorCode::HostUnreachable => return Err(error),
         Err(error) => Some(error),
     };
     match Unresponsive::find(places) {
