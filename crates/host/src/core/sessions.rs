@@ -314,3 +314,78 @@ fn version_mismatch(theirs: u32, their_build: &str) -> ErrorInfo {
         error.with_hint("this client is older: reload the window, or update this program")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use localcoder_protocol::{CancelAnswer, Stage};
+
+    use super::*;
+
+    fn asker() -> Asker {
+        Asker { client: 1, id: Id::Number(7), request_id: Some("a".to_owned()) }
+    }
+
+    fn connected() -> Sessions {
+        let mut sessions = Sessions::default();
+        assert!(sessions.connect(1, &mut Vec::new()));
+        sessions
+    }
+
+    fn texts(effects: &[Effect]) -> Vec<&str> {
+        let text = |effect| match effect {
+            &Effect::Notify(_, Notice::Delta(ref delta)) => Some(delta.text.as_str()),
+            _ => None,
+        };
+        effects.iter().filter_map(text).collect()
+    }
+
+    #[test]
+    fn the_first_piece_goes_out_at_once_others_gather_and_an_answer_comes_after_all_of_them() {
+        let (mut sessions, mut effects) = (connected(), Vec::new());
+        let report = Report {
+            asker: asker(),
+            stage: Stage::Prefill,
+            fraction: None,
+            message: String::new(),
+            throttled: false,
+        };
+        sessions.report(0, report, &mut effects);
+        for (now, piece) in [(1, "a"), (2, "b"), (3, "c")] {
+            sessions.delta(now, asker(), piece, &mut effects);
+        }
+        assert_eq!((texts(&effects), sessions.deadline_ms(3)), (vec!["a"], Some(34)));
+        sessions.flush(34, &mut effects);
+        assert_eq!(texts(&effects), ["a", "bc"]);
+        sessions.delta(35, asker(), "d", &mut effects);
+        let reply = Reply::Cancel(CancelAnswer { found: true });
+        sessions.finish(asker(), Ok(reply), &mut effects);
+        assert_eq!(texts(&effects), ["a", "bc", "d"]);
+        assert!(matches!(effects.last(), Some(Effect::Reply { .. })));
+        assert_eq!(sessions.deadline_ms(36), None, "nothing is left of it");
+    }
+
+    #[test]
+    fn an_error_comes_at_once_and_what_was_written_until_then_is_dropped() {
+        let (mut sessions, mut effects) = (connected(), Vec::new());
+        sessions.delta(0, asker(), "a", &mut effects);
+        sessions.delta(1, asker(), "b", &mut effects);
+        let error = ErrorInfo::new(ErrorCode::Cancelled, "stopped");
+        sessions.finish(asker(), Err(error), &mut effects);
+        assert_eq!((texts(&effects), effects.len()), (vec!["a"], 2));
+    }
+
+    #[test]
+    fn a_client_too_many_is_closed_and_nothing_is_sent_to_one_that_is_gone() {
+        let (mut sessions, mut effects) = (Sessions::default(), Vec::new());
+        for client in 0..CLIENTS_MAX as u64 {
+            assert!(sessions.connect(client, &mut effects));
+        }
+        assert!(!sessions.connect(1_000, &mut effects));
+        assert_eq!(effects, [Effect::Close(1_000)]);
+        assert!(sessions.disconnect(5, 1) && !sessions.disconnect(5, 1));
+        effects.clear();
+        sessions.delta(6, asker(), "a", &mut effects);
+        sessions.finish(asker(), Ok(Reply::Nothing), &mut effects);
+        assert_eq!(effects, []);
+    }
+}

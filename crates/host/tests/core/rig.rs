@@ -80,6 +80,9 @@ pub(crate) struct Rig {
     pub(crate) load_error: Option<ErrorInfo>,
     /// What the worker says it speaks.
     pub(crate) worker_version: u32,
+    /// Whether files are looked at only when the test says so.
+    pub(crate) slow_disk: bool,
+    inspections: Vec<Event>,
     /// Memory that the system has left; `None` where it does not tell.
     pub(crate) free_bytes: Option<u64>,
     next_id: i64,
@@ -178,6 +181,8 @@ impl Rig {
             machine_bytes: None,
             loaded: BTreeMap::new(),
             worker_version: WORKER_VERSION,
+            slow_disk: false,
+            inspections: Vec::new(),
             free_bytes: None,
             next_id: 100,
         }
@@ -198,7 +203,9 @@ impl Rig {
                         let first = found.find(Result::is_ok);
                         let result = Box::new(first.unwrap_or_else(|| inspect(&references[0])));
                         let free_bytes = self.free_bytes.or_else(|| self.free_of_machine());
-                        events.push(Event::ModelInspected { references, result, free_bytes });
+                        let inspected = Event::ModelInspected { references, result, free_bytes };
+                        let slow = self.slow_disk;
+                        if slow { &mut self.inspections } else { &mut events }.push(inspected);
                     }
                     Effect::StartWorker { generation } => {
                         self.started.push(generation);
@@ -503,6 +510,25 @@ impl Rig {
             "usage": usage,
         });
         self.event(worker_answer(generation, call, Ok(answer)));
+    }
+
+    /// The files that were waited for are looked at.
+    pub(crate) fn inspect(&mut self) {
+        for event in std::mem::take(&mut self.inspections) {
+            self.event(event);
+        }
+    }
+
+    /// The same, and another file is there than before.
+    pub(crate) fn inspect_another(&mut self) {
+        for mut event in std::mem::take(&mut self.inspections) {
+            if let Event::ModelInspected { result, .. } = &mut event
+                && let Ok(file) = result.as_mut()
+            {
+                file.info.size_bytes += 1;
+            }
+            self.event(event);
+        }
     }
 
     /// The worker answers the load that it was asked for last.

@@ -8,6 +8,7 @@ use localcoder_model_store::{
     Bundle, Consent, Entry, Fetcher, Installed, Installing, LicenseTerms,
 };
 use localcoder_protocol::{ErrorCode, ErrorInfo, FetchEvent};
+use localcoder_transport::{shortage, spawn_thread};
 use serde_json::json;
 
 use super::terminal::{Meter, bytes, interrupts};
@@ -98,11 +99,14 @@ fn load(
     let consent = Consent::to(&entry.license, text)?;
     let stop = running.clone();
     let stopped = interrupts()?;
-    std::thread::spawn(move || {
+    let wait = move || {
         if stopped.recv().is_ok() {
             stop.stop();
         }
-    });
+    };
+    spawn_thread("interrupt", wait).map_err(|error| {
+        shortage(ErrorCode::Internal, format!("`{}` can't be installed now", entry.id), &error)
+    })?;
     let meter = Meter::new("loading");
     let mut printed = Ok(());
     let mut tell = |event| match told {

@@ -106,3 +106,93 @@ impl EditJob {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use localcoder_assist::{Command, prepare};
+    use localcoder_model_store::Sampling;
+    use localcoder_protocol::{DocumentText, LineRange, Measured, ModelInfo, WorkerId};
+
+    use super::*;
+    use crate::ModelFile;
+
+    fn file() -> ModelFile {
+        let info = ModelInfo {
+            reference: "a".to_owned(),
+            name: "a".to_owned(),
+            architecture: "qwen2".to_owned(),
+            size_bytes: 1,
+            trained_context_tokens: 8192,
+            demo: false,
+            attribution: Vec::new(),
+        };
+        ModelFile {
+            path: PathBuf::from("a"),
+            info,
+            modified: None,
+            chat_template: None,
+            sampling: Sampling::default(),
+            header: None,
+        }
+    }
+
+    fn written() -> WorkerGenerateAnswer {
+        WorkerGenerateAnswer {
+            worker: WorkerId { slot: 0, generation: 1 },
+            finish: FinishReason::StopString,
+            usage: Usage { generated_tokens: 5, ..Usage::default() },
+            held_tokens: 0,
+            measured: Measured::default(),
+        }
+    }
+
+    /// A job whose prompt was sent.
+    fn writing(model: ModelView<'_>) -> EditJob {
+        let document = DocumentText {
+            path: "a.py".to_owned(),
+            language_id: None,
+            text: "def f(x):\n    return x\n".to_owned(),
+        };
+        let command = Command::new("improve", None).unwrap();
+        let task = prepare(&document, LineRange { start: 1, end: 2 }, command).unwrap();
+        let mut job = EditJob::new(task);
+        let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
+        let counts = vec![5; texts.len()];
+        let step = job.step(model, Input::Counted(&counts));
+        assert!(matches!(step, Step::Generate(_)), "{step:?}");
+        job
+    }
+
+    #[test]
+    fn an_answer_of_no_use_is_asked_for_once_more_and_both_are_paid_for() {
+        let file = file();
+        let model = ModelView { file: &file, context_tokens: 4096 };
+        let mut job = writing(model);
+        let step = job.step(model, Input::Text("def f(x:\n"));
+        assert!(matches!(step, Step::Lines(1)), "{step:?}");
+        let step = job.step(model, Input::Generated(&written()));
+        assert!(matches!(step, Step::Retry { .. }), "{step:?}");
+        let step = job.step(model, Input::Text("def f(x):\n    return -x\n"));
+        assert!(matches!(step, Step::Lines(2)), "{step:?}");
+        let Step::Answer(answer) = job.step(model, Input::Generated(&written())) else {
+            panic!("it is of use")
+        };
+        assert_eq!(answer.usage.generated_tokens, 10);
+        let Reply::Assist(reply) = answer.reply else { panic!("an edit was asked for") };
+        assert!(matches!(*reply, AssistAnswer::Edit(EditAnswer { attempts: 2, .. })));
+    }
+
+    #[test]
+    fn one_that_begins_again_knows_nothing_of_what_was_written() {
+        let file = file();
+        let model = ModelView { file: &file, context_tokens: 4096 };
+        let mut job = writing(model);
+        let _ = job.step(model, Input::Text("nonsense"));
+        let mut job = job.again();
+        assert!(matches!(job.step(model, Input::Ready), Step::Count(_)));
+        let step = job.step(model, Input::Text("def f(x):"));
+        assert!(matches!(step, Step::Lines(1)), "{step:?}");
+    }
+}

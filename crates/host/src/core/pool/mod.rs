@@ -8,6 +8,8 @@ mod lifecycle;
 mod outcome;
 mod prefix;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use localcoder_protocol::{
