@@ -109,6 +109,8 @@ impl Host {
         if self.life.begin(now) {
             self.sessions.begin(now);
         }
+        // Before it is told the time, after which it awaits the next.
+        let pool_is_due = self.pool.deadline_ms().is_some_and(|due| due <= now);
         self.pool.notice_time(now);
         match event {
             Event::ClientConnected(client) => self.client_connected(client),
@@ -141,7 +143,7 @@ impl Host {
             | Event::WorkerEnded { .. }
             | Event::PrefixFound { .. } => self.worker_event(event),
         }
-        self.follow_time();
+        self.follow_time(pool_is_due);
         self.plan();
         self.sessions.flush(now, &mut self.effects);
         self.tell_status();
@@ -191,9 +193,9 @@ impl Host {
     }
 
     /// What has become due by itself.
-    fn follow_time(&mut self) {
+    fn follow_time(&mut self, pool_is_due: bool) {
         let now = self.now_ms;
-        if self.pool.deadline_ms().is_some_and(|due| due <= now) {
+        if pool_is_due {
             self.sessions.status_changed();
             for (slot, outcome) in self.pool.look(now, &mut self.effects) {
                 self.outcome(slot, outcome);

@@ -58,6 +58,26 @@ fn explain(rig: &mut Rig, client: u64, number: usize, model: Option<usize>) -> i
     rig.request(client, "explain", params)
 }
 
+/// A window that wants to be told what changes, and does nothing else.
+const WATCHER: u64 = 9;
+
+/// What it was told last.
+fn told(rig: &Rig) -> Option<Value> {
+    rig.notifications("statusChanged").last().map(|(_, status)| comparable(status.clone()))
+}
+
+fn asked(rig: &mut Rig) -> Option<Value> {
+    Some(comparable(rig.status(1)))
+}
+
+/// Without what changes all the time.
+fn comparable(mut status: Value) -> Value {
+    for always in ["uptimeMs", "freeBytes"] {
+        status.as_object_mut().unwrap().remove(always);
+    }
+    status
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -69,6 +89,7 @@ proptest! {
         rig.machine_bytes = Some(MACHINE_BYTES);
         rig.connect(1);
         rig.connect(2);
+        rig.watch(WATCHER);
         let mut ids: Vec<i64> = Vec::new();
         for (number, step) in steps.into_iter().enumerate() {
             match step {
@@ -95,7 +116,12 @@ proptest! {
                 Step::Short(short) => rig.event(Event::MemoryShort(short)),
                 Step::Woke => rig.event(Event::Woke),
                 Step::Saves(saves) => rig.event(Event::PowerSaving(saves)),
-                Step::Pass(ms) => rig.pass(ms),
+                Step::Pass(ms) => {
+                    rig.pass(ms);
+                    // Longer than changes are gathered.
+                    rig.pass(150);
+                    prop_assert_eq!(told(&rig), asked(&mut rig), "a watcher is told what is");
+                }
                 Step::Survey => ids.push(rig.request(1, "survey", json!({"models": MODELS}))),
                 Step::Write | Step::Finish => {}
             }

@@ -250,6 +250,7 @@ fn a_worker_that_does_not_stop_is_killed() {
 fn silence_kills_a_worker_but_sleep_is_no_silence() {
     let mut rig = Rig::new();
     rig.connect(1);
+    rig.watch(2);
     rig.explain(1, "a");
     rig.silent = true;
     rig.now_ms += 3_600_000;
@@ -259,6 +260,8 @@ fn silence_kills_a_worker_but_sleep_is_no_silence() {
     assert_eq!(rig.status(1)["engine"]["state"], "working");
     rig.pass(2_000);
     assert_eq!(rig.status(1)["engine"]["state"], "unresponsive");
+    let told = rig.notifications("statusChanged").last().unwrap().1.clone();
+    assert_eq!(told["engine"]["state"], "unresponsive", "whoever watches is told by itself");
     rig.pass(9_000);
     assert_eq!(rig.killed, [1]);
 }
@@ -502,10 +505,7 @@ fn there_is_a_bound_on_waiting_requests() {
 fn status_is_told_to_those_who_asked() {
     let mut rig = Rig::new();
     rig.connect(1);
-    rig.event(Event::ClientConnected(2));
-    let hello = json!({"protocolVersion": PROTOCOL_VERSION, "buildId": "x", "pid": 1,
-        "client": "editor", "wantsStatus": true});
-    rig.request(2, "hello", hello);
+    rig.watch(2);
     rig.explain(1, "a");
     rig.pass(500);
     rig.write("x");

@@ -373,13 +373,22 @@ impl Rig {
     }
 
     pub(crate) fn connect(&mut self, client: ClientId) {
+        self.connect_as(client, false);
+    }
+
+    /// A client that wants to be told what changes.
+    pub(crate) fn watch(&mut self, client: ClientId) {
+        self.connect_as(client, true);
+    }
+
+    fn connect_as(&mut self, client: ClientId, wants_status: bool) {
         self.event(Event::ClientConnected(client));
         let hello = HelloParams {
             protocol_version: PROTOCOL_VERSION,
             build_id: BUILD_ID.to_owned(),
             pid: 7,
             client: ClientKind::Other,
-            wants_status: false,
+            wants_status,
         };
         let id = self.request(client, "hello", serde_json::to_value(hello).unwrap());
         self.answer(id).unwrap();
