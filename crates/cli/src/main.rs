@@ -13,21 +13,22 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, HostCommand};
 
 fn main() -> ExitCode {
     // Before anything is made: logs, sockets and copies of the user's text are the user's alone.
     localcoder_transport::private::close_umask();
     let arguments = Arguments::parse();
     let json = arguments.command.as_ref().is_some_and(Command::json);
-    // The last two tell it themselves, a host reads its settings when it starts, and the editor
-    // stays for hours.
+    // The editor stays for hours, the doctor tells it among its findings, and what a host writes
+    // there is its log.
     let tells_at_the_end = match &arguments.command {
         None => {
             settings_file::tell_problems(None);
             false
         }
-        Some(Command::Host(_) | Command::Config(_) | Command::Doctor(_)) => false,
+        Some(Command::Doctor(_)) => false,
+        Some(Command::Host(options)) => !matches!(options.command, HostCommand::Run),
         Some(_) => true,
     };
     let result = match arguments.command {

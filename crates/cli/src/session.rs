@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crossbeam_channel::{Receiver, bounded, select};
 use localcoder_host::connect;
 use localcoder_protocol::{
-    Cancel, CancelParams, ClientKind, Delta, ErrorCode, ErrorInfo, Notification, Progress,
+    Cancel, CancelParams, ClientKind, DEMO, Delta, ErrorCode, ErrorInfo, Notification, Progress,
     ProgressParams, Request,
 };
 use localcoder_settings::Places;
@@ -121,7 +121,7 @@ pub(crate) fn overrides(profile: Option<&str>) -> Map<String, Value> {
 pub(crate) fn model_reference(model: Option<&str>) -> Result<Option<String>, ErrorInfo> {
     match model {
         None => Ok(None),
-        Some("demo") => Ok(Some("demo".to_owned())),
+        Some(DEMO) => Ok(Some(DEMO.to_owned())),
         // An id has no separator in it, and a file of that name here is meant if there is one.
         Some(id) if !id.contains(['/', '\\']) && !std::path::Path::new(id).exists() => {
             Ok(Some(id.to_owned()))

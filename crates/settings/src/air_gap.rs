@@ -6,10 +6,10 @@
 
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 
-use crate::{Layer, Places, SettingsFiles};
+use crate::{Key, Layer, Places, SettingsFiles};
 
 /// The setting that this is about.
-pub const AIR_GAPPED: &str = "airGapped";
+pub const AIR_GAPPED: &str = Key::AirGapped.name();
 
 /// That the settings allow to load from the network. Only [`AirGap`] has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +160,9 @@ mod tests {
             let text = format!("{{\"airGapped\": {value}}}");
             let (_home, places) = home(Some(text.as_bytes()), None);
             let AirGap::On { reason, hint } = air_gap(&places) else { panic!("{text}") };
-            let named = format!("`localcoder.airGapped` can't be {value} (in settings.json)");
+            let path = places.settings_file().display().to_string();
+            let named =
+                format!("`localcoder.airGapped` can't be {value} (in `{path}`, line 1)");
             assert!(reason.contains(&named), "{text}: {reason}");
             assert!(hint.contains("config set airGapped"), "{text}: {hint}");
             // The editor's own good value does not mend it, nor does the other way round.

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
+use localcoder_protocol::limits::{FRAME_WITHIN_MS, STRANGER_FRAME_BYTES_MAX};
 use localcoder_protocol::{ErrorInfo, FRAME_BYTES_MAX, Hello, Request as _};
 use localcoder_settings::Places;
 use localcoder_transport::local::{OnlyListener, private_folder};
@@ -16,10 +17,8 @@ use localcoder_transport::{Message, Outbox, spawn_careful_reader, spawn_writer};
 use super::Input;
 use crate::core::{ClientId, Event};
 
-/// A frame that was begun must be whole by then: our own clients write one in milliseconds.
-const FRAME_WITHIN: Duration = Duration::from_secs(10);
-/// Longest frame of a client that has not said hello; a hello has some hundred bytes.
-const STRANGERS_BYTES_MAX: usize = 64 * 1024;
+/// See [`FRAME_WITHIN_MS`].
+const FRAME_WITHIN: Duration = Duration::from_millis(FRAME_WITHIN_MS);
 
 /// The host's socket.
 pub(super) struct Listener {
@@ -86,7 +85,7 @@ impl Acceptance {
         let reading = stream.try_clone().expect("a socket can be duplicated");
         let closing = stream.try_clone().expect("a socket can be duplicated");
         let (outbox, thread) = spawn_writer(&format!("client-{client}"), stream);
-        let bytes_max = Arc::new(AtomicUsize::new(STRANGERS_BYTES_MAX));
+        let bytes_max = Arc::new(AtomicUsize::new(STRANGER_FRAME_BYTES_MAX));
         let limit = Arc::clone(&bytes_max);
         let name = format!("client-{client}");
         spawn_careful_reader(&name, reading, FRAME_WITHIN, bytes_max, move |message| {

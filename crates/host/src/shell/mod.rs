@@ -9,7 +9,6 @@ mod listener;
 mod log;
 mod log_ring;
 mod machine;
-mod memory;
 mod oom;
 mod orphans;
 mod power;
@@ -318,7 +317,7 @@ fn inspected(sender: Sender<Input>) -> impl Fn(Inspected) + Send {
             Inspected::First(references, result) => Event::ModelInspected {
                 references,
                 result: Box::new(result),
-                free_bytes: memory::free_bytes(),
+                free_bytes: localcoder_model_store::free_bytes(),
             },
             Inspected::Smaller(path, found) => Event::SmallerFound { path, found: Box::new(found) },
         };
