@@ -15,3 +15,4 @@ mod types;
 pub use error::{GgufError, Resembles};
 pub use header::{FimTokens, Header};
 pub use memory::{FIRST_OUTPUT_ROWS, KvType, MemoryEstimate, RunShape};
+pub use metadata::TEMPLATE_BYTES_MAX;

@@ -11,10 +11,7 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::Sender;
 use localcoder_gguf::Header;
 use localcoder_model_store::{Installed, Sampling, Store, checked_header};
-use localcoder_protocol::{ErrorCode, ErrorInfo, ModelInfo};
-
-/// The reference of the bundled model.
-const DEMO: &str = "demo";
+use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo, ModelInfo};
 
 /// See the module. Two are equal where it is the same content as far as the file system tells.
 #[derive(Debug, Clone, PartialEq)]

@@ -200,8 +200,7 @@ mod tests {
                 // The KV cache is of the demo model in the one, and the entry's in the other.
                 let there = header.estimate(run);
                 let there = there.total_bytes() - there.kv_bytes;
-                let said = entry.need(window).bytes
-                    - entry.kv_bytes_per_token * u64::from(window);
+                let said = entry.need(window).bytes - entry.kv_bytes_per_token * u64::from(window);
                 assert!(there <= said, "{id}, {window}: {there} bytes, and {said} were said");
                 assert!(said - there <= BESIDE_BYTES, "{id}, {window}: {said} is far too much");
             }
@@ -213,7 +212,10 @@ mod tests {
         let header = demo();
         let run = usual(2048);
         let computed = Need::of(Known::Header(&header), run, None);
-        assert_eq!((computed.bytes, computed.measured), (header.estimate(run).total_bytes(), false));
+        assert_eq!(
+            (computed.bytes, computed.measured),
+            (header.estimate(run).total_bytes(), false)
+        );
         let memory = MemoryUse { weights_bytes: 1_000, kv_bytes: 10, compute_bytes: 1 };
         let measured = Need::of(Known::Header(&header), run, Some(memory));
         assert_eq!(measured.bytes, 1_011 + header.estimate(run).beside_bytes());

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo};
 
 use crate::bundle::check;
 use crate::catalog::is_id;
@@ -86,7 +86,7 @@ impl Store {
     }
 
     pub(crate) fn check_free(&self, id: &str) -> Result<(), ErrorInfo> {
-        if id != "demo" && self.model(id).is_err() {
+        if id != DEMO && self.model(id).is_err() {
             return Ok(());
         }
         let message = format!("there is a model `{id}` already");

@@ -4,6 +4,7 @@
 //! `worker`, `cli` and the extension act on them. The extension's TypeScript types are
 //! generated from this crate by `cargo xtask codegen`.
 
+mod digest;
 mod edit;
 mod error;
 mod fetch;
@@ -17,6 +18,7 @@ pub mod typescript;
 mod usage;
 mod worker;
 
+pub use digest::is_sha256;
 pub use edit::{DocumentText, Edit, Hunk, LineRange};
 pub use error::{ErrorAction, ErrorCode, ErrorInfo};
 pub use fetch::{

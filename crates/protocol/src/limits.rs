@@ -25,8 +25,8 @@ limits! {
     /// that is not installed yet.
     CONTEXT_TOKENS: u32 = 4096;
 
-    /// Prompt tokens that are computed in one step. A cancel takes effect after one: at the speed
-    /// of a 7B on a CPU, a few seconds.
+    /// Prompt tokens that are computed in one step: few enough that a cancel takes effect within one
+    /// on backends that can't be interrupted, enough for the batched kernels.
     BATCH_TOKENS: u32 = 256;
     /// The same where memory is short, or where little is to be done at a time.
     SMALL_BATCH_TOKENS: u32 = 64;

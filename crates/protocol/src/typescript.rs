@@ -29,7 +29,10 @@ pub fn limits() -> String {
     for (name, value, doc) in limits::all() {
         let _ = writeln!(out, "/**{doc} */\nexport const {name} = {value};");
     }
-    let _ = writeln!(out, "/** How the bundled demo model is named. */\nexport const DEMO = \"{DEMO}\";");
+    let _ = writeln!(
+        out,
+        "/** How the bundled demo model is named. */\nexport const DEMO = \"{DEMO}\";"
+    );
     out
 }
 

@@ -161,8 +161,7 @@ mod tests {
             let (_home, places) = home(Some(text.as_bytes()), None);
             let AirGap::On { reason, hint } = air_gap(&places) else { panic!("{text}") };
             let path = places.settings_file().display().to_string();
-            let named =
-                format!("`localcoder.airGapped` can't be {value} (in `{path}`, line 1)");
+            let named = format!("`localcoder.airGapped` can't be {value} (in `{path}`, line 1)");
             assert!(reason.contains(&named), "{text}: {reason}");
             assert!(hint.contains("config set airGapped"), "{text}: {hint}");
             // The editor's own good value does not mend it, nor does the other way round.

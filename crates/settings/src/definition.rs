@@ -75,14 +75,14 @@ pub enum Affects {
 }
 
 impl Affects {
-    /// When a change counts, for the reference page.
-    pub(crate) const fn takes_effect(self) -> &'static str {
+    /// When a change takes effect, for the reference page.
+    pub(crate) const fn takes_effect(self) -> Option<&'static str> {
         match self {
-            Self::Load => "with the next request, for which the model is loaded again if need be",
-            Self::Sampling => "with the next request",
-            Self::Residency | Self::Suggestions => "at once",
-            Self::Network => "at once for commands, at its next start for the editor",
-            Self::Nothing => "never, as there is one choice",
+            Self::Load => Some("with the next request: the model is loaded again where it must be"),
+            Self::Sampling => Some("with the next request"),
+            Self::Residency | Self::Suggestions => Some("at once"),
+            Self::Network => Some("at once for commands, and for the editor at its next start"),
+            Self::Nothing => None,
         }
     }
 }

@@ -118,12 +118,15 @@ pub fn markdown() -> String {
         };
         let _ = write!(
             out,
-            "\n## `localcoder.{}`\n\n{}\n\nAllowed: {allowed}. Default: {}. A change counts {}.\n",
+            "\n## `localcoder.{}`\n\n{}\n\nAllowed: {allowed}. Default: {}.",
             setting.key,
             setting.doc,
             shown(&setting.default()),
-            setting.affects[0].takes_effect(),
         );
+        if let Some(when) = setting.affects[0].takes_effect() {
+            let _ = write!(out, " A change takes effect {when}.");
+        }
+        out.push('\n');
     }
     out
 }

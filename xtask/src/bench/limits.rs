@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use localcoder_protocol::limits::BATCH_TOKENS;
 
 use super::Bench;
 use super::host::HostClient;

@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use command_fds::{CommandFdExt as _, FdMapping};
-use localcoder_protocol::limits::{
-    BATCH_TOKENS, REPACKED_MODEL_BYTES_MIN, WORKER_EXCHANGE_FD,
-};
+use localcoder_protocol::limits::{BATCH_TOKENS, REPACKED_MODEL_BYTES_MIN, WORKER_EXCHANGE_FD};
 use localcoder_protocol::{
     CountTokens, CountTokensParams, EXCHANGE_FD, ErrorInfo, KvStorage, LoadModel, LoadModelParams,
     LoadProfile, Measured, MemoryUse, Nothing, Notification, Ping, Purpose, RestorePrefix,

@@ -118,7 +118,8 @@ impl Worker {
         let mut command = command();
         let parent_fd = file.try_clone().unwrap().into();
         command.fd_mappings(vec![FdMapping { parent_fd, child_fd: WORKER_EXCHANGE_FD }]).unwrap();
-        let mut worker = Self::start_process(command.env(EXCHANGE_FD, WORKER_EXCHANGE_FD.to_string()));
+        let mut worker =
+            Self::start_process(command.env(EXCHANGE_FD, WORKER_EXCHANGE_FD.to_string()));
         worker.hello().unwrap();
         worker.load(model(), PROFILE).unwrap();
         worker
