@@ -4,14 +4,12 @@
 
 use std::ops::Range;
 
+use localcoder_protocol::limits::CONTEXT_TOKENS_MAX as WINDOW_TOKENS_MAX;
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, LineRange};
 
 use crate::budget::TooLarge;
 use crate::edit::Limits;
 use crate::language::file_name;
-
-/// The largest window that can be set.
-const WINDOW_TOKENS_MAX: u32 = 8192;
 
 pub(crate) fn binary(path: &str) -> ErrorInfo {
     let name = file_name(path);

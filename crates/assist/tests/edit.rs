@@ -27,15 +27,15 @@ fn document(path: &str, text: &str) -> DocumentText {
 }
 
 fn improve() -> Command {
-    Command::new("improve", None).unwrap()
+    Command::new("improve", None).expect("a command")
 }
 
 fn explain() -> Command {
-    Command::new("explain", None).unwrap()
+    Command::new("explain", None).expect("a command")
 }
 
 fn instructed(text: &str) -> Command {
-    Command::new("improve", Some(text)).unwrap()
+    Command::new("improve", Some(text)).expect("a command")
 }
 
 fn task(text: &str, lines: (u32, u32), command: Command) -> Task {

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, HostCommand};
 
 fn main() -> ExitCode {
     // Before anything is made: logs, sockets and copies of the user's text are the user's alone.
@@ -26,15 +26,17 @@ fn main() -> ExitCode {
         Err(told) => return output::instead_of_a_command(&told),
     };
     let json = arguments.command.as_ref().is_some_and(Command::json);
-    // The last two tell it themselves, a host reads its settings when it starts, and the editor
-    // stays for hours.
-    let tells_at_the_end = match &arguments.command {
+    // How many of the problems in the settings a command tells itself. The editor stays for hours,
+    // so they are told before it; what a host writes there is its log; the doctor has the first
+    // among its findings.
+    let told = match &arguments.command {
         None => {
-            settings_file::tell_problems(None);
-            false
+            settings_file::tell_problems(None, 0);
+            None
         }
-        Some(Command::Host(_) | Command::Config(_) | Command::Doctor(_)) => false,
-        Some(_) => true,
+        Some(Command::Host(options)) if matches!(options.command, HostCommand::Run) => None,
+        Some(Command::Doctor(_)) => Some(1),
+        Some(_) => Some(0),
     };
     let result = match arguments.command {
         None => commands::open::run(&arguments.open),
@@ -50,8 +52,8 @@ fn main() -> ExitCode {
     if let Err(error) = &result {
         output::error(error, json);
     }
-    if tells_at_the_end {
-        settings_file::tell_problems(result.as_ref().err());
+    if let Some(told) = told {
+        settings_file::tell_problems(result.as_ref().err(), told);
     }
     result.map_or_else(|error| ExitCode::from(error.code.exit_code()), |()| ExitCode::SUCCESS)
 }

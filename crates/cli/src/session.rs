@@ -8,8 +8,8 @@ use crossbeam_channel::{Receiver, bounded, select};
 use localcoder_host::connect;
 use localcoder_host::unresponsive::Unresponsive;
 use localcoder_protocol::{
-    Cancel, CancelParams, ClientKind, Delta, ErrorCode, ErrorInfo, Nothing, Notification, Progress,
-    ProgressParams, Request, Status,
+    Cancel, CancelParams, ClientKind, DEMO, Delta, ErrorCode, ErrorInfo, Nothing, Notification,
+    Progress, ProgressParams, Request, Status,
 };
 use localcoder_settings::Places;
 use localcoder_transport::{Client, ClientEvent};
@@ -154,7 +154,7 @@ pub(crate) fn overrides(profile: Option<&str>) -> Map<String, Value> {
 pub(crate) fn model_reference(model: Option<&str>) -> Result<Option<String>, ErrorInfo> {
     match model {
         None => Ok(None),
-        Some("demo") => Ok(Some("demo".to_owned())),
+        Some(DEMO) => Ok(Some(DEMO.to_owned())),
         // An id has no separator in it, and a file of that name here is meant if there is one.
         Some(id) if !id.contains(['/', '\\']) && !std::path::Path::new(id).exists() => {
             Ok(Some(id.to_owned()))

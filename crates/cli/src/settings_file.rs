@@ -84,13 +84,18 @@ pub(crate) fn resolved_with(places: &Places, options: &Map<String, Value>) -> Re
     SettingsFiles::read(places).resolve_with(options)
 }
 
-/// Says which settings file can't be read: whatever a command did then, it did without what is set
-/// there. What its error says already is not said again.
-pub(crate) fn tell_problems(error: Option<&ErrorInfo>) {
-    let Ok(places) = Places::resolve() else { return };
+/// Says which settings file can't be read, and which value in it is not used: whatever a command
+/// did then, it did without that. The first `told` of them, and what its error says, are not said
+/// again. The one place that all commands pass; see `main`.
+pub(crate) fn tell_problems(error: Option<&ErrorInfo>, told: usize) {
     let error = error.map(ToString::to_string).unwrap_or_default();
-    let files = SettingsFiles::read(&places);
-    files.problems().filter(|problem| !error.contains(&problem.message)).for_each(tell);
+    let is_said = |problem: &&ErrorInfo| error.contains(&problem.message);
+    problems().iter().skip(told).filter(|problem| !is_said(problem)).for_each(tell);
+}
+
+/// All that is wrong in the settings files.
+pub(crate) fn problems() -> Vec<ErrorInfo> {
+    Places::resolve().map(|places| resolved(&places).errors).unwrap_or_default()
 }
 
 /// Something about a setting that is not used, and what to do.

@@ -11,6 +11,7 @@ use localcoder_test_support::Installation;
 use localcoder_test_support::disk::Disk;
 use localcoder_test_support::downloads::{Content, catalog, sha256};
 use localcoder_test_support::http::{Reply, Server};
+use localcoder_test_support::settings::TEXTS;
 use serde_json::{Value, json};
 
 const INSTALL: [&str; 4] = ["models", "install", "small", "--accept-license"];
@@ -43,7 +44,7 @@ fn is_closed(installation: &Installation, server: &Server, named: &str, from: &s
     assert!(refused.stderr.contains(named), "no {named}: {}", refused.stderr);
     assert!(refused.stderr.contains("hint:"), "{}", refused.stderr);
     let _ = installation.run(&["models", "license", "llama-3-8b"]).failed(ErrorCode::AirGapped);
-    assert!(server.asked().is_empty(), "{named}");
+    assert_eq!(server.connections(), 0, "{named}");
     let got = installation.run(&["config", "get", "airGapped"]).ok();
     assert_eq!(got.stdout, "true\n", "{named}");
     assert!(got.stderr.contains(named), "no {named}: {}", got.stderr);
@@ -82,7 +83,7 @@ fn a_value_that_is_no_yes_and_no_no_closes_it() {
     let (installation, server) = offered();
     for value in ["\"true\"", "\"false\"", "1", "{}"] {
         std::fs::write(settings(&installation), format!("{{\"airGapped\": {value}}}")).unwrap();
-        let named = format!("`localcoder.airGapped` can't be {value} (in settings.json)");
+        let named = format!("`localcoder.airGapped` can't be {value} (in `");
         is_closed(&installation, &server, &named, "settings.json");
         let listed = installation.run(&["config", "list", "--explain"]).ok();
         let row = listed.stdout.lines().find(|line| line.starts_with("airGapped")).unwrap();
@@ -117,6 +118,81 @@ fn a_file_that_can_not_be_read_closes_it() {
     is_closed(&installation, &server, "editor-settings.json` is no JSON", from);
     std::fs::remove_file(kept).unwrap();
     let _ = installation.run(&INSTALL).ok();
+}
+
+#[test]
+fn whatever_a_settings_file_looks_like_nothing_is_contacted_unless_it_is_plain() {
+    let (installation, server) = offered();
+    for text in TEXTS {
+        std::fs::write(settings(&installation), text.bytes).unwrap();
+        let got = installation.run(&["config", "get", "airGapped"]).ok();
+        assert_eq!(got.stdout, format!("{}\n", text.closes), "{}", text.name);
+        for part in text.told {
+            assert_eq!(
+                got.stderr.matches(part).count(),
+                1,
+                "{}: {part}: {}",
+                text.name,
+                got.stderr
+            );
+        }
+        if text.closes {
+            let refused = installation.run(&INSTALL).failed(ErrorCode::AirGapped);
+            for part in text.told {
+                assert!(refused.stderr.contains(part), "{}: {}", text.name, refused.stderr);
+            }
+        } else {
+            assert_eq!(got.stderr.is_empty(), text.told.is_empty(), "{}", text.name);
+        }
+    }
+    assert_eq!(server.connections(), 0, "the server was contacted");
+    // The same server and the same command, where the settings allow it.
+    std::fs::write(settings(&installation), TEXTS[0].bytes).unwrap();
+    let _ = installation.run(&INSTALL).ok();
+    assert!(server.connections() > 0);
+}
+
+#[test]
+fn every_command_tells_of_a_value_that_is_not_used_and_on_which_line_it_stands() {
+    let installation = installation();
+    let text = "{\n  \"mode\": \"swift\",\n  \"colour\": \"red\"\n}\n";
+    std::fs::write(settings(&installation), text).unwrap();
+    let _ = installation.write("a.py", "def f(x):\n    return x\n");
+    let said = ["`localcoder.mode` can't be \"swift\"", "there is no setting `localcoder.colour`"];
+    let lines = ["settings.json`, line 2", "settings.json`, line 3"];
+    for command in [
+        &["generate", "--prompt", "x", "--raw", "--max-tokens", "1"][..],
+        &["improve", "a.py", "--lines", "1-2"],
+        &["explain", "a.py", "--lines", "1-2"],
+        &["models", "list"],
+        &["models", "list", "--json"],
+        &["models", "info", "llama-3-8b"],
+        &["profiles"],
+        &["profiles", "use", "fast"],
+        &["config", "list"],
+        &["config", "get", "contextWindow"],
+        &["config", "get", "airGapped"],
+        &["config", "set", "contextWindow", "1024"],
+        &["config", "unset", "contextWindow"],
+        &["config", "schema"],
+        &["status"],
+        &["status", "--json"],
+        &["host", "start"],
+        &["host", "stop"],
+    ] {
+        let stderr = installation.run(command).stderr;
+        for part in said.iter().chain(&lines) {
+            assert_eq!(stderr.matches(part).count(), 1, "{command:?}: {part}: {stderr}");
+        }
+    }
+    let doctor = installation.run(&["doctor"]).failed(ErrorCode::InvalidSetting);
+    let all = format!("{}{}", doctor.stdout, doctor.stderr);
+    for part in said.iter().chain(&lines) {
+        assert_eq!(all.matches(part).count(), 1, "{part}: {all}");
+    }
+    let errors = installation.run(&["status", "--json"]).json()["settingsErrors"].take();
+    assert_eq!(errors.as_array().map(Vec::len), Some(2), "{errors}");
+    assert!(errors.to_string().contains("line 2"), "{errors}");
 }
 
 #[test]

@@ -40,6 +40,35 @@ fn the_list_has_numbers_for_every_profile() {
 }
 
 #[test]
+fn whoever_says_whether_a_model_fits_says_the_same() {
+    let installation = installation();
+    let profiles = installation.run(&["profiles"]).ok().stdout;
+    let free = installation.run(&["profiles", "--json"]).json()["freeBytes"].as_u64().unwrap();
+    let list = installation.run(&["models", "list", "--json"]).json();
+    let mut compared = 0;
+    for id in ["qwen2.5-coder-7b", "llama-3-8b", "qwen2.5-coder-14b"] {
+        let rows = list["available"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["entry"]["id"] == id).unwrap();
+        let needed = row["memoryBytes"].as_u64().unwrap();
+        let needs = format!("needs {}", indicatif::DecimalBytes(needed));
+        let lines = profiles.lines().filter(|line| line.contains(&needs)).collect::<Vec<_>>();
+        assert!(!lines.is_empty(), "{id}: no `{needs}` in {profiles}");
+        // What is free changes from one command to the next.
+        if needed.abs_diff(free) < needed / 5 {
+            continue;
+        }
+        let words = match row["fit"].as_str().unwrap() {
+            "fits" => "would fit",
+            "tight" => "would fit if other programs were closed",
+            _ => "is too large for this machine's memory",
+        };
+        assert!(lines.iter().all(|line| line.ends_with(words)), "{id}: {lines:?}: {}", row["fit"]);
+        compared += 1;
+    }
+    assert!(compared > 0 || free > 3_000_000_000, "nothing was compared with {free} free");
+}
+
+#[test]
 fn what_was_measured_takes_the_place_of_the_estimate() {
     let installation = installation();
     let _ = installation.run(&["profiles", "use", "fast"]).ok();

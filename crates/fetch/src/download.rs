@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use localcoder_protocol::{FetchEvent, FetchFailure, FetchRequest};
+use localcoder_protocol::{FetchEvent, FetchFailure, FetchRequest, is_sha256};
 
 use crate::attempt::{Attempt, agent};
 use crate::partial::{Partial, Verdict};
@@ -15,8 +15,6 @@ use crate::trouble::{Failed, Remedy, Trouble, disk};
 const PROGRESS_BYTES: u64 = 1024 * 1024;
 /// Of small files so many parts are progress each.
 const PROGRESS_PARTS: u64 = 64;
-/// Digits of a SHA-256.
-const DIGITS: usize = 64;
 
 /// Loads the file, or says why there is none.
 pub(crate) fn download(
@@ -61,8 +59,7 @@ pub(crate) fn download(
 /// A digest is part of file names, so nothing else may be in it.
 fn check(request: &FetchRequest) -> Result<(), Failed> {
     let invalid = |message: &str| Err(Failed::new(FetchFailure::Invalid, message));
-    let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
-    if request.sha256.len() != DIGITS || !request.sha256.bytes().all(is_digit) {
+    if !is_sha256(&request.sha256) {
         return invalid("the digest is not 64 lower-case hexadecimal digits");
     }
     if request.bytes == 0 || request.urls.is_empty() {

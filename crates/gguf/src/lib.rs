@@ -14,4 +14,5 @@ mod types;
 
 pub use error::{GgufError, Resembles};
 pub use header::{FimTokens, Header};
-pub use memory::{KvType, MemoryEstimate, RunShape};
+pub use memory::{FIRST_OUTPUT_ROWS, KvType, MemoryEstimate, RunShape};
+pub use metadata::TEMPLATE_BYTES_MAX;

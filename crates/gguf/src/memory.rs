@@ -25,6 +25,12 @@ impl KvType {
             Self::Q4_0 => 18,
         }
     }
+
+    /// What so many bytes of 16-bit floats come to.
+    #[must_use]
+    pub const fn bytes_from_f16(self, bytes: u64) -> u64 {
+        bytes.saturating_mul(self.block_bytes()) / Self::F16.block_bytes()
+    }
 }
 
 /// What llama.cpp takes for a token of vocabulary, its text and tables: about 45 MB for 152,000.
@@ -40,7 +46,7 @@ const KEY_VALUE_CHANNEL_BYTES: u64 = 4;
 const INNER_CHANNEL_BYTES: u64 = 12;
 
 /// Rows of logits that are reserved from the start: one for each sequence of the worker.
-const FIRST_OUTPUT_ROWS: u64 = 4;
+pub const FIRST_OUTPUT_ROWS: u64 = 4;
 
 /// How a model is going to be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

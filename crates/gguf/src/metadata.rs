@@ -20,7 +20,8 @@ const ARRAY_LENGTH_MAX: u64 = 64 * 1024 * 1024;
 const LIST_LENGTH_MAX: u64 = 1024;
 const VOCABULARY_MAX: u64 = 1024 * 1024;
 const TEXT_BYTES_MAX: u64 = 4096;
-const TEMPLATE_BYTES_MAX: u64 = 1024 * 1024;
+/// Longest chat template, in bytes.
+pub const TEMPLATE_BYTES_MAX: u64 = 1024 * 1024;
 /// No token that we look for is longer.
 const TOKEN_BYTES_MAX: u64 = 64;
 

@@ -5,11 +5,11 @@
 use std::path::Path;
 
 use localcoder_disk::{Cause, ReadError, read_text};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_gguf::TEMPLATE_BYTES_MAX;
+use localcoder_protocol::limits::CHAT_TEMPLATE_BYTES_MAX;
+use localcoder_protocol::{ErrorCode, ErrorInfo, is_sha256};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::hash::is_digest;
 
 /// The product's own.
 const SHIPPED: &str = include_str!("../catalog.json");
@@ -19,10 +19,11 @@ const VERSION: u32 = 1;
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Of an id: it is a file's name.
 const ID_LENGTH_MAX: usize = 64;
-/// As of one in a file.
-const TEMPLATE_BYTES_MAX: usize = 1024 * 1024;
 /// Hosts of the shipped entries' addresses, and those they lead to.
 const HUGGING_FACE_HOSTS: &[&str] = &["huggingface.co", ".huggingface.co", ".hf.co"];
+
+// One in a file may be as long.
+const _: () = assert!(TEMPLATE_BYTES_MAX == CHAT_TEMPLATE_BYTES_MAX as u64);
 
 /// A catalog file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -258,7 +259,7 @@ impl Entry {
                         begins with a letter or digit"
                 .to_owned());
         }
-        if !is_digest(&self.sha256) {
+        if !is_sha256(&self.sha256) {
             return Err("`sha256` is not 64 lower-case hexadecimal digits".to_owned());
         }
         if self.bytes == 0 || self.parameters == 0 || self.context_tokens == 0 {
@@ -273,8 +274,8 @@ impl Entry {
         if !self.sampling.unwrap_or_default().is_sound() {
             return Err("`sampling` has a number that is out of bounds".to_owned());
         }
-        if self.chat_template.as_ref().is_some_and(|it| it.len() > TEMPLATE_BYTES_MAX) {
-            return Err(format!("`chatTemplate` has more than {TEMPLATE_BYTES_MAX} bytes"));
+        if self.chat_template.as_ref().is_some_and(|it| it.len() > CHAT_TEMPLATE_BYTES_MAX) {
+            return Err(format!("`chatTemplate` has more than {CHAT_TEMPLATE_BYTES_MAX} bytes"));
         }
         if self.repository.is_empty() && self.url.is_none() {
             return Err("there is neither `repository` nor `url`".to_owned());

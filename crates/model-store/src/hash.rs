@@ -9,18 +9,10 @@ use crate::Progress;
 
 /// Bytes that are read at once: enough that a disk is kept busy.
 pub(crate) const READ_BYTES: usize = 1024 * 1024;
-/// Digits of a digest.
-const DIGITS: usize = 64;
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Whether a text can be a digest, and so a part of a file's name.
-pub(crate) fn is_digest(text: &str) -> bool {
-    let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
-    text.len() == DIGITS && text.bytes().all(is_digit)
 }
 
 /// Reads a file to its end and tells its digest; `also` gets all bytes. `None` where it was

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use localcoder_disk::{Cause, Kind, ReadError, cause_of, open, sync_folder_of, unfinished_in};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo};
 
 use crate::bundle::check;
 use crate::catalog::is_id;
@@ -82,7 +82,7 @@ impl Store {
     }
 
     pub(crate) fn check_free(&self, id: &str) -> Result<(), ErrorInfo> {
-        if id != "demo" && self.is_free(id)? {
+        if id != DEMO && self.is_free(id)? {
             return Ok(());
         }
         let message = format!("there is a model `{id}` already");

@@ -7,6 +7,7 @@
 mod bundle;
 mod catalog;
 mod consent;
+mod fit;
 mod gguf_file;
 mod hash;
 mod import;
@@ -14,6 +15,7 @@ mod install;
 mod licenses;
 mod machine;
 mod manifest;
+mod memory;
 mod problem;
 mod store;
 mod verify;
@@ -21,12 +23,14 @@ mod verify;
 pub use bundle::Bundle;
 pub use catalog::{Catalog, Entry, LicenseTerms, Profile, Role, Sampling, catalog_schema};
 pub use consent::Consent;
+pub use fit::{Fit, Known, Memory, Need, run_shape};
 pub use gguf_file::{checked_header, refuse};
 pub use import::ImportMode;
 pub use install::{Fetcher, Installing};
 pub use licenses::shipped_text;
-pub use machine::{Fit, Machine};
+pub use machine::Machine;
 pub use manifest::{Installed, Source};
+pub use memory::free_bytes;
 pub use store::{Listed, Store};
 
 /// Longest text of a license; those of software have some ten thousand bytes.

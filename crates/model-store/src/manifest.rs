@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use localcoder_disk::{Cause, Options, read_text, replace};
 use localcoder_gguf::Header;
-use localcoder_protocol::ErrorInfo;
+use localcoder_protocol::{ErrorInfo, is_sha256};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{LicenseTerms, is_id};
 use crate::consent::Consent;
-use crate::hash::is_digest;
 use crate::problem::disk;
 use crate::{Entry, Role, Sampling};
 
@@ -182,7 +181,7 @@ impl Installed {
         if installed.version != VERSION {
             return Err(format!("it has version {}", installed.version));
         }
-        if !is_id(&installed.id) || !is_digest(&installed.sha256) {
+        if !is_id(&installed.id) || !is_sha256(&installed.sha256) {
             return Err("its id or digest makes no sense".to_owned());
         }
         Ok(installed)

@@ -5,18 +5,22 @@
 //! generated from this crate by `cargo xtask codegen`.
 
 mod commands;
+mod digest;
 mod edit;
 mod error;
 mod fetch;
 mod hello;
 mod host;
+pub mod limits;
 mod request;
+mod shortage;
 #[cfg(feature = "typescript")]
 pub mod typescript;
 mod usage;
 mod worker;
 
 pub use commands::{AnswerKind, COMMANDS, CommandSpec, Entry, ModelUse, Needs, Place};
+pub use digest::is_sha256;
 pub use edit::{DocumentText, Edit, Hunk, LineRange};
 pub use error::{ErrorAction, ErrorCode, ErrorInfo};
 pub use fetch::{
@@ -28,14 +32,11 @@ pub use hello::{
     WORKER_ENVIRONMENT, WORKER_VERSION,
 };
 pub use host::*;
+pub use limits::{DOCUMENT_BYTES_MAX, FRAME_BYTES_MAX, HEARTBEAT_MS};
 pub use request::{Notification, NotificationMethod, Request, RequestMethod};
+pub use shortage::says_out_of_memory;
 pub use usage::{ContextUse, FinishReason, MemoryUse, Usage};
 pub use worker::*;
 
-/// Largest frame either side accepts, in bytes. A source file of this size does not fit any
-/// context window we support, so larger frames are mistakes or attacks.
-pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// Largest document a client may send with a request, in bytes. It leaves room for JSON
-/// escaping inside [`FRAME_BYTES_MAX`].
-pub const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
+/// How the bundled demo model is named wherever a model is: it answers where nothing is installed.
+pub const DEMO: &str = "demo";

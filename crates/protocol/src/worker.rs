@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::WORKER_START_MS;
 use crate::request::{notifications, requests};
 use crate::{Device, FinishReason, MemoryUse, Nothing, Usage};
 
@@ -167,10 +168,6 @@ pub struct LoadProgressParams {
     /// 0 to 1.
     pub fraction: f32,
 }
-
-/// Milliseconds between two heartbeats: six are missing before a user is told that the engine does
-/// not respond.
-pub const HEARTBEAT_MS: u64 = 500;
 
 /// A sign of life, sent at the interval of [`WorkerHelloParams::heartbeat_ms`] while anything that
 /// was asked for is not answered yet, by a thread that does not compute.
@@ -380,7 +377,7 @@ pub struct CountTokensAnswer {
 
 requests! { WORKER_REQUESTS:
     /// See [`WorkerHelloParams`].
-    WorkerHello = "hello", WorkerHelloParams => WorkerHelloAnswer, idempotent: true, deadline_ms: Some(30_000);
+    WorkerHello = "hello", WorkerHelloParams => WorkerHelloAnswer, idempotent: true, deadline_ms: Some(WORKER_START_MS);
     /// See [`PingAnswer`].
     Ping = "ping", Nothing => PingAnswer, idempotent: true, deadline_ms: Some(10_000);
     /// See [`DevicesAnswer`].

@@ -6,10 +6,10 @@
 
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 
-use crate::{Layer, Places, SettingsFiles};
+use crate::{Key, Layer, Places, SettingsFiles};
 
 /// The setting that this is about.
-pub const AIR_GAPPED: &str = "airGapped";
+pub const AIR_GAPPED: &str = Key::AirGapped.name();
 
 /// That the settings allow to load from the network. Only [`AirGap`] has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,10 +90,13 @@ pub fn air_gap(places: &Places) -> AirGap {
     SettingsFiles::read(places).resolve().air_gap
 }
 
+/// What is in every name that somebody could take for this setting's.
+const STEM: &str = "airgap";
+
 /// Whether an unknown name is this setting's, written wrong.
 pub(crate) fn is_meant_by(key: &str) -> bool {
     let letters: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
-    letters.eq_ignore_ascii_case(AIR_GAPPED)
+    letters.to_ascii_lowercase().contains(STEM)
 }
 
 #[cfg(test)]
@@ -160,7 +163,8 @@ mod tests {
             let text = format!("{{\"airGapped\": {value}}}");
             let (_home, places) = home(Some(text.as_bytes()), None);
             let AirGap::On { reason, hint } = air_gap(&places) else { panic!("{text}") };
-            let named = format!("`localcoder.airGapped` can't be {value} (in settings.json)");
+            let path = places.settings_file().display().to_string();
+            let named = format!("`localcoder.airGapped` can't be {value} (in `{path}`, line 1)");
             assert!(reason.contains(&named), "{text}: {reason}");
             assert!(hint.contains("config set airGapped"), "{text}: {hint}");
             // The editor's own good value does not mend it, nor does the other way round.

@@ -4,9 +4,13 @@
 //! A file that is not there says nothing. One that is there and can't be read is a problem that is
 //! kept with what was read, since it must not look like one that says nothing.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use jsonc_parser::{ParseOptions, parse_to_serde_value};
+use jsonc_parser::common::Ranged as _;
+use jsonc_parser::{
+    CollectOptions, ParseOptions, ParseResult, ast, parse_to_ast, parse_to_serde_value,
+};
 use localcoder_disk::{Cause, ReadError, Stamp};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde_json::{Map, Value};
@@ -23,13 +27,44 @@ pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 pub struct Contents {
     /// Its values, by key.
     pub values: Map<String, Value>,
+    /// Keys that stand there more than once, with different values: of each the last is used, and
+    /// of objects the last alone.
+    pub repeated: Vec<String>,
     /// Why it can't be read, where it is there and can't.
     pub problem: Option<ErrorInfo>,
+    /// Where the values stand, where that is known.
+    pub origin: Origin,
+}
+
+/// The file that values are from, and the lines on which they stand: for messages.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    path: Option<PathBuf>,
+    /// By key as it is written, dotted.
+    lines: BTreeMap<String, usize>,
+}
+
+impl PartialEq for Origin {
+    /// Two layers that say the same are the same, wherever it stands.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Origin {
+    /// Where a key of a layer stands, in words that follow "in".
+    pub(crate) fn place(&self, layer: Layer, key: &str) -> String {
+        match (&self.path, self.lines.get(key)) {
+            (None, _) => layer.name().to_owned(),
+            (Some(path), None) => format!("`{}`", path.display()),
+            (Some(path), Some(line)) => format!("`{}`, line {line}", path.display()),
+        }
+    }
 }
 
 impl From<Map<String, Value>> for Contents {
     fn from(values: Map<String, Value>) -> Self {
-        Self { values, problem: None }
+        Self { values, ..Self::default() }
     }
 }
 
@@ -46,30 +81,16 @@ impl SettingsFiles {
     /// Reads both.
     #[must_use]
     pub fn read(places: &Places) -> Self {
-        let read = |path: &Path, mend: &str| {
-            let values = read_file(path).and_then(|file| match file {
-                None => Ok(Map::new()),
-                Some((text, _)) => parse(&text).map_err(|why| no_json(path, &why)),
-            });
-            match values {
-                Ok(values) => Contents::from(values),
-                Err(error) => {
-                    let mend = error.hint.as_deref().unwrap_or(mend);
-                    let hint = format!(
-                        "{mend}: until then nothing in it is used, and `localcoder.airGapped` \
-                         counts as on"
-                    );
-                    Contents { values: Map::new(), problem: Some(error.with_hint(hint)) }
-                }
-            }
-        };
-        Self {
-            file: read(&places.settings_file(), "mend the file, or delete it"),
-            editor: read(
-                &places.editor_settings_file(),
-                "open the editor, which writes the file anew, or delete it",
-            ),
-        }
+        let path = places.settings_file();
+        let mut file = read(&path, "mend the file, or delete it");
+        file.origin.path = Some(path);
+        let mut editor = read(
+            &places.editor_settings_file(),
+            "open the editor, which writes the file anew, or delete it",
+        );
+        // A copy, whose lines nobody has written.
+        editor.origin = Origin::default();
+        Self { file, editor }
     }
 
     /// The settings in force.
@@ -92,6 +113,80 @@ impl SettingsFiles {
     /// What could not be read, for whoever is to be told.
     pub fn problems(&self) -> impl Iterator<Item = &ErrorInfo> {
         self.file.problem.iter().chain(&self.editor.problem)
+    }
+}
+
+/// What a file says, or why it can't be read and how it is mended.
+fn read(path: &Path, mend: &str) -> Contents {
+    let contents = read_file(path).and_then(|file| match file {
+        None => Ok(Contents::default()),
+        Some((text, _)) => {
+            let values = parse(&text).map_err(|why| no_json(path, &why))?;
+            let Keys { lines, repeated, .. } = Keys::of(&text);
+            let origin = Origin { path: None, lines };
+            Ok(Contents { values, repeated, origin, problem: None })
+        }
+    });
+    contents.unwrap_or_else(|error| {
+        let mend = error.hint.as_deref().unwrap_or(mend);
+        let hint = format!(
+            "{mend}: until then nothing in it is used, and `localcoder.airGapped` counts as on"
+        );
+        Contents { problem: Some(error.with_hint(hint)), ..Contents::default() }
+    })
+}
+
+/// Where the keys of a text stand.
+#[derive(Default)]
+struct Keys<'a> {
+    text: &'a str,
+    /// So much of the text was counted, and so many lines are in it.
+    counted: (usize, usize),
+    lines: BTreeMap<String, usize>,
+    /// What stands behind each.
+    values: BTreeMap<String, &'a str>,
+    repeated: Vec<String>,
+}
+
+impl<'a> Keys<'a> {
+    fn of(text: &'a str) -> Self {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        let parsed = parse_to_ast(text, &CollectOptions::default(), &dialect());
+        let mut keys = Self { text, ..Self::default() };
+        if let Ok(ParseResult { value: Some(ast::Value::Object(object)), .. }) = parsed {
+            keys.take("", &object);
+        }
+        keys
+    }
+
+    /// In the order of the text.
+    fn take(&mut self, prefix: &str, object: &ast::Object<'_>) {
+        for property in &object.properties {
+            let name = property.name.as_str();
+            let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
+            let line = self.line_of(property.range.start);
+            self.lines.insert(key.clone(), line);
+            let range = property.value.range();
+            let value = self.text.get(range.start..range.end).unwrap_or_default();
+            if self.values.insert(key.clone(), value).is_some_and(|before| before != value) {
+                // An object hides what stood in the one before it.
+                let inside = format!("{key}.");
+                let hidden = self.values.keys().filter(|it| it.starts_with(&inside)).cloned();
+                self.repeated.extend(hidden);
+                self.repeated.push(key.clone());
+            }
+            if let ast::Value::Object(inner) = &property.value {
+                self.take(&key, inner);
+            }
+        }
+    }
+
+    /// Places come in order, so that each byte is looked at once.
+    fn line_of(&mut self, at: usize) -> usize {
+        let (counted, lines) = self.counted;
+        let more = self.text.get(counted..at).unwrap_or_default().matches('\n').count();
+        self.counted = (at.max(counted), lines + more);
+        lines + more + 1
     }
 }
 
@@ -186,5 +281,15 @@ mod tests {
         for text in ["", " // \n", "null", "[]"] {
             assert_eq!(why(text), "there is no object, `{ … }`, in it", "{text}");
         }
+    }
+
+    #[test]
+    fn keys_are_known_by_their_lines_and_by_standing_twice() {
+        let text = "\u{feff}// mine\n{\n  \"a\": {\"b\": 1,\n  \"c\": 2},\n  \"d\": 3, \"d\": 3,\n\
+                    \"e\": 1,\n\"e\": 2\n}";
+        let Keys { lines, repeated, .. } = Keys::of(text);
+        let lines: Vec<_> = lines.iter().map(|(key, line)| (key.as_str(), *line)).collect();
+        assert_eq!(lines, [("a", 3), ("a.b", 3), ("a.c", 4), ("d", 5), ("e", 7)]);
+        assert_eq!(repeated, ["e"], "what stands there twice alike is no question");
     }
 }

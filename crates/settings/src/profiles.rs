@@ -2,12 +2,14 @@
 //! in; the user's own come from the setting `profiles`. Which of the models are installed is not
 //! known here.
 
+use localcoder_protocol::limits::{CONTEXT_TOKENS, CONTEXT_TOKENS_MAX, CONTEXT_TOKENS_MIN};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-/// Where nothing is installed yet, this one answers.
-pub const DEMO: &str = "demo";
+use crate::Key;
 
 /// From so many parameters on only a profile that says so loads a model: those that are called 13B
 /// have 13.0 billion, those that are called 12B have 12.2.
@@ -28,10 +30,8 @@ pub(crate) const PROFILE_CHOICES: &[(&str, &str)] = &[
 const NAME_BYTES_MAX: usize = 32;
 /// More than anybody switches between.
 const OWN_MAX: usize = 32;
-/// The same limits as the setting `contextWindow`.
-pub(crate) const WINDOW_TOKENS: std::ops::RangeInclusive<u32> = 512..=8192;
-/// Where a profile does not say.
-const USUAL_WINDOW_TOKENS: u32 = 4096;
+/// As of the setting `contextWindow`.
+const WINDOW_TOKENS: std::ops::RangeInclusive<u32> = CONTEXT_TOKENS_MIN..=CONTEXT_TOKENS_MAX;
 
 /// A profile. See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,21 +52,81 @@ pub struct Profile {
     pub large_models: bool,
 }
 
+impl Profile {
+    /// What it says of settings that a user may set, too.
+    pub(crate) fn values(&self) -> [(Key, Value); 3] {
+        [
+            (Key::CodeModel, json!(self.code_model)),
+            (Key::GeneralModel, json!(self.general_model)),
+            (Key::ContextWindow, json!(self.context_tokens)),
+        ]
+    }
+
+    /// Whether models are chosen, or run, otherwise under it than under another.
+    pub(crate) fn runs_otherwise(&self, other: &Self) -> bool {
+        // Taken apart whole, so that nothing that is added is forgotten. How it is called and
+        // described makes no difference.
+        let Self {
+            name: _,
+            summary: _,
+            code_model,
+            general_model,
+            context_tokens,
+            context_tokens_most,
+            large_models,
+        } = self;
+        *code_model != other.code_model
+            || *general_model != other.general_model
+            || *context_tokens != other.context_tokens
+            || *context_tokens_most != other.context_tokens_most
+            || *large_models != other.large_models
+    }
+}
+
 /// As it stands in the setting.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Own {
+    /// The model for code: an installed model's id, a path, or `demo`.
     code_model: String,
+    /// The model for everything else; the one for code where there is none.
     #[serde(default)]
-    general_model: String,
+    general_model: Option<String>,
+    /// The context window, in tokens.
     #[serde(default)]
+    #[schemars(range(min = CONTEXT_TOKENS_MIN, max = CONTEXT_TOKENS_MAX))]
     context_window: Option<u32>,
+    /// Up to which the free memory decides, in tokens.
     #[serde(default)]
+    #[schemars(range(min = CONTEXT_TOKENS_MIN, max = CONTEXT_TOKENS_MAX))]
     context_window_max: Option<u32>,
+    /// Whether models of 13 billion parameters and more may be loaded.
     #[serde(default)]
-    large_models: bool,
+    large_models: Option<bool>,
+    /// What it is good for, in a sentence.
     #[serde(default)]
     summary: Option<String>,
+}
+
+/// The setting as a JSON schema.
+pub(crate) fn schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
+    let schema = settings.into_generator().into_root_schema_for::<Own>();
+    let mut profile = Value::from(schema);
+    let object = profile.as_object_mut().expect("a schema is an object");
+    for key in ["title", "description"] {
+        object.remove(key);
+    }
+    for property in object["properties"].as_object_mut().into_iter().flatten() {
+        let Some(property) = property.1.as_object_mut() else { continue };
+        // What is not required is left out rather than `null`.
+        property.remove("format");
+        property.remove("default");
+        if let Some(kind) = property.get("type").and_then(|it| it.get(0)).cloned() {
+            property.insert("type".to_owned(), kind);
+        }
+    }
+    json!({"type": "object", "additionalProperties": profile})
 }
 
 /// The three that are built in, the lightest first.
@@ -79,15 +139,15 @@ pub fn built_in() -> Vec<Profile> {
             summary: summary.to_owned(),
             code_model: code.to_owned(),
             general_model: general.to_owned(),
-            context_tokens: USUAL_WINDOW_TOKENS,
+            context_tokens: CONTEXT_TOKENS,
             context_tokens_most: most,
             large_models: name == "heavy",
         }
     };
     vec![
-        profile(0, "qwen2.5-coder-7b", "", USUAL_WINDOW_TOKENS),
-        profile(1, "qwen2.5-coder-7b", "llama-3-8b", *WINDOW_TOKENS.end()),
-        profile(2, "qwen2.5-coder-14b", "", USUAL_WINDOW_TOKENS),
+        profile(0, "qwen2.5-coder-7b", "", CONTEXT_TOKENS),
+        profile(1, "qwen2.5-coder-7b", "llama-3-8b", CONTEXT_TOKENS_MAX),
+        profile(2, "qwen2.5-coder-14b", "", CONTEXT_TOKENS),
     ]
 }
 
@@ -126,23 +186,22 @@ fn own(name: &str, value: &Value) -> Result<Profile, String> {
     if own.code_model.trim().is_empty() {
         return Err(format!("in `{name}`: `codeModel` names a model"));
     }
-    let least = own.context_window.unwrap_or(USUAL_WINDOW_TOKENS);
+    let least = own.context_window.unwrap_or(CONTEXT_TOKENS);
     let most = own.context_window_max.unwrap_or(least);
     if !WINDOW_TOKENS.contains(&least) || !WINDOW_TOKENS.contains(&most) || most < least {
         return Err(format!(
-            "in `{name}`: a window of {} to {} tokens, and its maximum is not below it",
-            WINDOW_TOKENS.start(),
-            WINDOW_TOKENS.end()
+            "in `{name}`: a window of {CONTEXT_TOKENS_MIN} to {CONTEXT_TOKENS_MAX} tokens, and \
+             its maximum is not below it"
         ));
     }
     Ok(Profile {
         name: name.to_owned(),
         summary: own.summary.unwrap_or_else(|| format!("`{}`, {least} tokens", own.code_model)),
         code_model: own.code_model,
-        general_model: own.general_model,
+        general_model: own.general_model.unwrap_or_default(),
         context_tokens: least,
         context_tokens_most: most,
-        large_models: own.large_models,
+        large_models: own.large_models.unwrap_or_default(),
     })
 }
 
@@ -167,6 +226,44 @@ mod tests {
         assert_eq!(names, PROFILE_CHOICES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
         let large: Vec<bool> = built_in().iter().map(|profile| profile.large_models).collect();
         assert_eq!(large, [false, false, true]);
+    }
+
+    #[test]
+    fn a_profile_says_what_the_settings_say_that_are_of_profiles() {
+        let said: Vec<Key> = built_in()[0].values().into_iter().map(|(key, _)| key).collect();
+        let of_profiles = crate::TABLE.iter().filter(|setting| setting.of_profiles);
+        assert_eq!(said, of_profiles.map(|setting| setting.id).collect::<Vec<_>>());
+        for profile in built_in() {
+            for (key, value) in profile.values() {
+                assert_eq!(key.setting().check(&value), Ok(()), "{}", profile.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_schema_has_what_is_read_and_the_same_bounds() {
+        let schema = schema();
+        let profile = &schema["additionalProperties"];
+        let names: Vec<&String> = profile["properties"].as_object().unwrap().keys().collect();
+        assert_eq!(names.len(), 6, "{names:?}");
+        assert_eq!(profile["required"], json!(["codeModel"]));
+        assert_eq!(profile["additionalProperties"], false);
+        for (name, kind) in [
+            ("codeModel", "string"),
+            ("generalModel", "string"),
+            ("contextWindow", "integer"),
+            ("contextWindowMax", "integer"),
+            ("largeModels", "boolean"),
+            ("summary", "string"),
+        ] {
+            let property = &profile["properties"][name];
+            assert_eq!(property["type"], kind, "{name}");
+            assert!(property["description"].is_string(), "{name}");
+            if kind == "integer" {
+                let bounds = (&property["minimum"], &property["maximum"]);
+                assert_eq!(bounds, (&json!(CONTEXT_TOKENS_MIN), &json!(CONTEXT_TOKENS_MAX)));
+            }
+        }
     }
 
     #[test]

@@ -5,21 +5,19 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use crate::profiles::WINDOW_TOKENS;
-use crate::resolve::{PREFIX, default};
-use crate::{Kind, TABLE};
+use crate::profiles::{self, PROFILE_CHOICES};
+use crate::resolve::PREFIX;
+use crate::{Choices, Kind, Setting, TABLE};
 
 /// What values a setting takes, as JSON schema has it.
-fn schema_of(kind: Kind) -> Value {
-    let mut schema = match kind {
-        Kind::Text { .. } => json!({"type": "string"}),
-        Kind::Choice { choices, .. } => json!({
-            "type": "string",
-            "enum": choices.iter().map(|(word, _)| *word).collect::<Vec<_>>(),
-        }),
+fn schema_of(setting: &Setting) -> Value {
+    let mut schema = match setting.kind {
+        Kind::Model => json!({"type": "string"}),
+        Kind::ProfileName { .. } => choice(PROFILE_CHOICES),
+        Kind::Choice { choices, .. } => choice(choices),
         Kind::Switch { .. } => json!({"type": "boolean"}),
         Kind::OptionalSwitch => json!({"type": ["boolean", "null"]}),
-        Kind::Profiles => profiles_schema(),
+        Kind::Profiles => profiles::schema(),
         Kind::Integer { min, max, .. } => {
             json!({"type": "integer", "minimum": min, "maximum": max})
         }
@@ -27,33 +25,22 @@ fn schema_of(kind: Kind) -> Value {
             json!({"type": "number", "minimum": min, "maximum": max})
         }
     };
-    schema["default"] = default(kind);
+    schema["default"] = setting.default();
     schema
 }
 
-/// Of one's own profiles, as `profiles` checks them.
-fn profiles_schema() -> Value {
-    let window = json!({
-        "type": "integer",
-        "minimum": WINDOW_TOKENS.start(),
-        "maximum": WINDOW_TOKENS.end(),
-    });
-    json!({
-        "type": "object",
-        "additionalProperties": {
-            "type": "object",
-            "properties": {
-                "codeModel": {"type": "string"},
-                "generalModel": {"type": "string"},
-                "contextWindow": window,
-                "contextWindowMax": window,
-                "largeModels": {"type": "boolean"},
-                "summary": {"type": "string"},
-            },
-            "required": ["codeModel"],
-            "additionalProperties": false,
-        },
-    })
+fn choice(choices: Choices) -> Value {
+    let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+    json!({"type": "string", "enum": words})
+}
+
+/// The words that the editor lists, with what each means.
+fn listed(setting: &Setting) -> Option<Choices> {
+    match setting.kind {
+        Kind::Choice { choices, .. } => Some(choices),
+        Kind::ProfileName { .. } => Some(PROFILE_CHOICES),
+        _ => None,
+    }
 }
 
 /// The form of the product's own settings file as a JSON schema.
@@ -61,10 +48,11 @@ fn profiles_schema() -> Value {
 pub fn json_schema() -> Value {
     let mut properties = Map::new();
     for setting in TABLE {
-        let mut property = schema_of(setting.kind);
-        if setting.key == "profile" {
+        let mut property = schema_of(setting);
+        if matches!(setting.kind, Kind::ProfileName { .. })
+            && let Some(object) = property.as_object_mut()
+        {
             // One's own have other names.
-            let object = property.as_object_mut().expect("a schema is an object");
             object.remove("enum");
         }
         property["description"] = setting.doc.into();
@@ -85,8 +73,8 @@ pub fn json_schema() -> Value {
 pub fn vscode_properties() -> Value {
     let mut properties = Map::new();
     for (order, setting) in TABLE.iter().enumerate() {
-        let mut property = schema_of(setting.kind);
-        if let Kind::Choice { choices, .. } = setting.kind {
+        let mut property = schema_of(setting);
+        if let Some(choices) = listed(setting) {
             let docs: Vec<&str> = choices.iter().map(|(_, doc)| *doc).collect();
             property["markdownEnumDescriptions"] = docs.into();
         }
@@ -119,24 +107,26 @@ pub fn markdown() -> String {
          value comes from. A workspace can't set them.\n",
     );
     for setting in TABLE {
-        let allowed = match setting.kind {
-            Kind::Text { .. } => "text".to_owned(),
-            Kind::Choice { choices, .. } => {
+        let allowed = match (setting.kind, listed(setting)) {
+            (Kind::Model, _) => "text".to_owned(),
+            (_, Some(choices)) => {
                 choices.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ")
             }
-            Kind::Switch { .. } => "`true`, `false`".to_owned(),
-            Kind::OptionalSwitch => "`true`, `false`, `null`".to_owned(),
-            Kind::Profiles => "an object with a profile under each name".to_owned(),
-            Kind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
-            Kind::Number { min, max, .. } => format!("a number from {min} to {max}"),
+            (Kind::Switch { .. }, _) => "`true`, `false`".to_owned(),
+            (Kind::OptionalSwitch, _) => "`true`, `false`, `null`".to_owned(),
+            _ => setting.allowed(),
         };
         let _ = write!(
             out,
-            "\n## `localcoder.{}`\n\n{}\n\nAllowed: {allowed}. Default: {}.\n",
+            "\n## `localcoder.{}`\n\n{}\n\nAllowed: {allowed}. Default: {}.",
             setting.key,
             setting.doc,
-            shown(&default(setting.kind)),
+            shown(&setting.default()),
         );
+        if let Some(when) = setting.affects[0].takes_effect() {
+            let _ = write!(out, " A change takes effect {when}.");
+        }
+        out.push('\n');
     }
     out
 }

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::air_gap::{self, AIR_GAPPED, AirGap};
 use crate::values::Settings;
-use crate::{Contents, Kind, Profile, Setting, TABLE, no_such_profile, profiles};
+use crate::{Contents, Key, Profile, Setting, TABLE, no_such_profile, profiles};
 
 /// What the editor's names of settings begin with; in a file of ours it may be left out.
 pub(crate) const PREFIX: &str = "localcoder.";
@@ -74,23 +74,43 @@ pub fn resolve(layers: &[(Layer, &Contents)]) -> Resolved {
         layers.into_iter().flat_map(|(layer, contents)| found.take(layer, contents)).collect();
     // Where one alone is told, it is one of those that close the air gap.
     wrong.sort_by_key(|it| !it.closes);
-    let at = Found::index(AIR_GAPPED);
     let air_gap = match wrong.first().filter(|it| it.closes) {
         Some(Wrong { layer, error, .. }) => {
-            found.put(at, true.into(), *layer);
+            found.put(Key::AirGapped, true.into(), *layer, layer.name());
             AirGap::closed_by(error)
         }
-        None => AirGap::set(found.values[at] != Value::Bool(false), found.sources[at]),
+        None => {
+            let on = *found.value(Key::AirGapped) != Value::Bool(false);
+            AirGap::set(on, found.source(Key::AirGapped))
+        }
     };
     let mut errors = wrong.into_iter().map(|it| it.error).collect();
-    let profiles = profiles::all(found.value("profiles"));
-    let profile = chosen(&mut found, &profiles, &mut errors);
+    let profile = chosen(&mut found, &mut errors);
     found.fill_in(&profile);
-    let settings = Settings::new(&found, profile, profiles);
-    let keys = TABLE.iter().map(|setting| setting.key);
-    let values = keys.zip(found.values).zip(found.sources);
-    let values = values.map(|((key, value), layer)| (key, value, layer));
-    Resolved { settings, values: values.collect(), air_gap, errors, unread }
+    let settings = Settings::new(&found, profile);
+    let values =
+        found.taken.into_iter().zip(TABLE).map(|(it, row)| (row.key, it.value, it.layer)).collect();
+    Resolved { settings, values, air_gap, errors, unread }
+}
+
+impl Resolved {
+    /// Whether one of the errors says this already, as the reason of an air gap that nobody has
+    /// asked for is one.
+    #[must_use]
+    pub fn tells(&self, reason: &str) -> bool {
+        self.errors.iter().any(|error| reason.contains(&error.message))
+    }
+
+    /// What a status tells of all that is not used: a sentence each, the files that can't be read
+    /// first.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let unread = self.unread.iter().map(|problem| {
+            format!("{problem}: nothing in it is used, and `localcoder.{AIR_GAPPED}` counts as on")
+        });
+        let bad = self.errors.iter().filter(|error| !self.unread.contains(error));
+        unread.chain(bad.map(ToString::to_string)).collect()
+    }
 }
 
 /// Something that was not used.
@@ -101,18 +121,28 @@ struct Wrong {
     closes: bool,
 }
 
-/// A value for each row of the table, and where it is from.
+/// A value, and where it is from.
+#[derive(Clone)]
+struct Taken {
+    value: Value,
+    layer: Layer,
+    /// The same for people, as exactly as it is known.
+    place: String,
+}
+
+/// A value for each setting, in the order of the table.
 pub(crate) struct Found {
-    values: Vec<Value>,
-    sources: Vec<Layer>,
+    taken: Vec<Taken>,
 }
 
 impl Found {
     fn defaults() -> Self {
-        Self {
-            values: TABLE.iter().map(|setting| default(setting.kind)).collect(),
-            sources: vec![Layer::Default; TABLE.len()],
-        }
+        let taken = |setting: &Setting| Taken {
+            value: setting.default(),
+            layer: Layer::Default,
+            place: Layer::Default.name().to_owned(),
+        };
+        Self { taken: TABLE.iter().map(taken).collect() }
     }
 
     /// Takes what is good in a layer, and says what is not.
@@ -124,84 +154,73 @@ impl Found {
         }
         let mut flat = Vec::new();
         flatten("", &contents.values, &mut flat);
+        let hidden = contents.repeated.iter().filter(|key| flat.iter().all(|it| it.0 != **key));
+        for written in hidden.collect::<Vec<_>>() {
+            if let Some(key) = Key::named(own(written)) {
+                let place = contents.origin.place(layer, written);
+                add(twice(&place, key), key == Key::AirGapped);
+            }
+        }
         let mut seen = BTreeMap::new();
-        for (key, value) in flat {
-            let key = own(&key);
-            let Some(index) = index_of(key) else {
-                add(unknown(layer, key), air_gap::is_meant_by(key));
+        for (written, value) in flat {
+            let place = contents.origin.place(layer, &written);
+            let name = own(&written);
+            let Some(key) = Key::named(name) else {
+                add(unknown(&place, name), air_gap::is_meant_by(name));
                 continue;
             };
-            let closes = key == AIR_GAPPED;
-            if seen.insert(index, value).is_some_and(|before| before != value) {
-                add(twice(layer, key), closes);
+            let closes = key == Key::AirGapped;
+            let again = seen.insert(key, value).is_some_and(|before| before != value);
+            if again || contents.repeated.contains(&written) {
+                add(twice(&place, key), closes);
             }
-            match check(&TABLE[index], value) {
-                Ok(()) if means_nothing(key, value) => {}
-                Ok(()) => self.put(index, value.clone(), layer),
-                Err(allowed) => add(bad(layer, key, value, &allowed), closes),
+            let setting = key.setting();
+            match setting.check(value) {
+                Ok(()) if setting.is_nothing(value) => {}
+                Ok(()) => self.put(key, value.clone(), layer, &place),
+                Err(allowed) => add(bad((layer, &place), key, value, &allowed), closes),
             }
         }
         wrong
     }
 
-    fn put(&mut self, index: usize, value: Value, layer: Layer) {
-        self.values[index] = value;
-        self.sources[index] = layer;
+    fn put(&mut self, key: Key, value: Value, layer: Layer, place: &str) {
+        self.taken[key as usize] = Taken { value, layer, place: place.to_owned() };
     }
 
-    fn index(key: &str) -> usize {
-        index_of(key).expect("every field has its row in the table")
+    pub(crate) fn value(&self, key: Key) -> &Value {
+        &self.taken[key as usize].value
     }
 
-    pub(crate) fn value(&self, key: &str) -> &Value {
-        &self.values[Self::index(key)]
-    }
-
-    pub(crate) fn source(&self, key: &str) -> Layer {
-        self.sources[Self::index(key)]
+    pub(crate) fn source(&self, key: Key) -> Layer {
+        self.taken[key as usize].layer
     }
 
     /// What nobody has set is as the profile has it.
     fn fill_in(&mut self, profile: &Profile) {
-        for (key, value) in [
-            ("codeModel", json!(profile.code_model)),
-            ("generalModel", json!(profile.general_model)),
-            ("contextWindow", json!(profile.context_tokens)),
-        ] {
-            let index = Self::index(key);
-            if self.sources[index] == Layer::Default && !means_nothing(key, &value) {
-                self.put(index, value, Layer::Profile);
+        for (key, value) in profile.values() {
+            if self.source(key) == Layer::Default && !key.setting().is_nothing(&value) {
+                self.put(key, value, Layer::Profile, Layer::Profile.name());
             }
         }
     }
 }
 
-/// An empty name of a model is none.
-fn means_nothing(key: &str, value: &Value) -> bool {
-    matches!(key, "codeModel" | "generalModel")
-        && value.as_str().is_some_and(|text| text.trim().is_empty())
-}
-
 /// The profile that is set; the usual one where there is none of that name.
-fn chosen(found: &mut Found, profiles: &[Profile], errors: &mut Vec<ErrorInfo>) -> Profile {
+fn chosen(found: &mut Found, errors: &mut Vec<ErrorInfo>) -> Profile {
+    let profiles = profiles::all(found.value(Key::Profiles));
     let named = |name: &str| profiles.iter().find(|profile| profile.name == name).cloned();
-    let name = found.value("profile").as_str().unwrap_or_default().to_owned();
+    let name = found.value(Key::Profile).as_str().unwrap_or_default().to_owned();
     if let Some(profile) = named(&name) {
         return profile;
     }
-    let index = Found::index("profile");
-    let usual = default(TABLE[index].kind);
-    let mut error = no_such_profile(&name, profiles);
+    let usual = Key::Profile.setting().default();
+    let mut error = no_such_profile(&name, &profiles);
     let instead = usual.as_str().unwrap_or_default().to_owned();
-    error.message = format!("{} (in {})", error.message, found.sources[index].name());
+    error.message = format!("{} (in {})", error.message, found.taken[Key::Profile as usize].place);
     errors.push(error.with_hint(format!("`{instead}` is used until this one is mended")));
-    found.put(index, usual, Layer::Default);
+    found.put(Key::Profile, usual, Layer::Default, Layer::Default.name());
     named(&instead).expect("the usual profile is built in")
-}
-
-/// The row of a setting.
-fn index_of(key: &str) -> Option<usize> {
-    TABLE.iter().position(|setting| setting.key == key)
 }
 
 /// A key without the product's name.
@@ -215,56 +234,10 @@ fn flatten<'a>(prefix: &str, map: &'a Map<String, Value>, out: &mut Vec<(String,
     for (key, value) in map {
         let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match value {
-            Value::Object(inner) if index_of(own(&key)).is_none() => flatten(&key, inner, out),
+            Value::Object(inner) if Key::named(own(&key)).is_none() => flatten(&key, inner, out),
             value => out.push((key, value)),
         }
     }
-}
-
-pub(crate) fn default(kind: Kind) -> Value {
-    match kind {
-        Kind::Text { default } | Kind::Choice { default, .. } => default.into(),
-        Kind::Switch { default } => default.into(),
-        Kind::OptionalSwitch => Value::Null,
-        Kind::Profiles => json!({}),
-        Kind::Integer { default, .. } => default.into(),
-        Kind::Number { default, .. } => default.into(),
-    }
-}
-
-/// Says what is allowed where the value is not.
-fn check(setting: &Setting, value: &Value) -> Result<(), String> {
-    let (good, allowed) = match setting.kind {
-        // Which there are is known when all layers are.
-        Kind::Choice { .. } if setting.key == "profile" => (
-            value.as_str().is_some_and(|name| !name.is_empty()),
-            "the name of a profile".to_owned(),
-        ),
-        Kind::Profiles => return profiles::check(value),
-        Kind::Text { default: "" } => (value.is_string(), "a text, which may be empty".to_owned()),
-        Kind::Text { .. } => (
-            value.as_str().is_some_and(|text| !text.trim().is_empty()),
-            "a text that is not empty".to_owned(),
-        ),
-        Kind::Choice { choices, .. } => {
-            let words: Vec<String> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();
-            let good = choices.iter().any(|(word, _)| value.as_str() == Some(word));
-            (good, format!("one of {}", words.join(", ")))
-        }
-        Kind::Switch { .. } => (value.is_boolean(), "`true` or `false`".to_owned()),
-        Kind::OptionalSwitch => {
-            (value.is_boolean() || value.is_null(), "`true`, `false` or `null`".to_owned())
-        }
-        Kind::Integer { min, max, .. } => (
-            value.as_i64().is_some_and(|number| (min..=max).contains(&number)),
-            format!("a whole number from {min} to {max}"),
-        ),
-        Kind::Number { min, max, .. } => (
-            value.as_f64().is_some_and(|number| (min..=max).contains(&number)),
-            format!("a number from {min} to {max}"),
-        ),
-    };
-    if good { Ok(()) } else { Err(allowed) }
 }
 
 /// Whether a setting may have a value.
@@ -272,9 +245,8 @@ fn check(setting: &Setting, value: &Value) -> Result<(), String> {
 /// # Errors
 /// With what is allowed, where it may not; where there is no such setting.
 pub fn check_value(key: &str, value: &Value) -> Result<(), ErrorInfo> {
-    let setting =
-        TABLE.iter().find(|setting| setting.key == key).ok_or_else(|| no_such_setting(key))?;
-    check(setting, value).map_err(|allowed| {
+    let setting = Key::named(key).ok_or_else(|| no_such_setting(key))?.setting();
+    setting.check(value).map_err(|allowed| {
         ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{key}` can't be {value}"))
             .with_cause(format!("allowed is {allowed}"))
             .with_hint("nothing was changed")
@@ -288,36 +260,47 @@ pub fn no_such_setting(key: &str) -> ErrorInfo {
         .with_hint("`localcoder config list` shows all of them")
 }
 
-fn unknown(layer: Layer, key: &str) -> ErrorInfo {
-    ErrorInfo::new(
+fn unknown(place: &str, name: &str) -> ErrorInfo {
+    let error = ErrorInfo::new(
         ErrorCode::InvalidSetting,
-        format!("there is no setting `localcoder.{key}` (in {})", layer.name()),
+        format!("there is no setting `localcoder.{name}` (in {place})"),
     )
-    .with_hint("remove it, or look up the name in docs/reference/settings.md")
+    .with_hint("remove it, or look up the name in docs/reference/settings.md");
+    match air_gap::is_meant_by(name) {
+        true => error.with_cause(format!(
+            "it may be meant as `localcoder.{AIR_GAPPED}`, which therefore counts as on"
+        )),
+        false => error,
+    }
 }
 
-fn bad(layer: Layer, key: &str, value: &Value, allowed: &str) -> ErrorInfo {
+fn bad((layer, place): (Layer, &str), key: Key, value: &Value, allowed: &str) -> ErrorInfo {
     let hint = match (key, layer) {
-        (AIR_GAPPED, Layer::Editor) => "mend it in the editor's settings",
-        (AIR_GAPPED, _) => "mend it with `localcoder config set airGapped true`, or `false`",
+        (Key::AirGapped, Layer::Editor) => "mend it in the editor's settings",
+        (Key::AirGapped, _) => "mend it with `localcoder config set airGapped true`, or `false`",
         _ => "the value below it is used until this one is mended",
     };
-    let otherwise = if key == AIR_GAPPED { "; anything else counts as on" } else { "" };
+    let otherwise = if key == Key::AirGapped { "; anything else counts as on" } else { "" };
     ErrorInfo::new(
         ErrorCode::InvalidSetting,
-        format!("`localcoder.{key}` can't be {value} (in {})", layer.name()),
+        format!("`localcoder.{}` can't be {value} (in {place})", key.name()),
     )
     .with_cause(format!("allowed is {allowed}{otherwise}"))
     .with_hint(hint)
 }
 
 /// One key in full and the same without the product's name, or nested.
-fn twice(layer: Layer, key: &str) -> ErrorInfo {
-    ErrorInfo::new(
+fn twice(place: &str, key: Key) -> ErrorInfo {
+    let name = key.name();
+    let error = ErrorInfo::new(
         ErrorCode::InvalidSetting,
-        format!("`localcoder.{key}` stands twice (in {}), with different values", layer.name()),
+        format!("`localcoder.{name}` stands twice (in {place}), with different values"),
     )
-    .with_hint(format!("`localcoder config set {key} VALUE` leaves one of them"))
+    .with_hint(format!("`localcoder config set {name} VALUE` leaves one of them"));
+    match key {
+        Key::AirGapped => error.with_cause("nobody can tell which is meant, so it counts as on"),
+        _ => error,
+    }
 }
 
 #[cfg(test)]
@@ -333,7 +316,7 @@ mod tests {
     #[test]
     fn the_table_has_good_defaults() {
         for setting in TABLE {
-            assert_eq!(check(setting, &default(setting.kind)), Ok(()), "{}", setting.key);
+            assert_eq!(setting.check(&setting.default()), Ok(()), "{}", setting.key);
         }
         let resolved = resolve(&[]);
         assert_eq!(resolved.errors, []);
@@ -482,17 +465,17 @@ mod tests {
             prop_assert_eq!(&resolved, &resolve(&layers));
             let mut bad = 0;
             for (key, value, from) in &resolved.values {
-                let setting = TABLE.iter().find(|setting| setting.key == *key).unwrap();
-                prop_assert_eq!(check(setting, value), Ok(()));
+                let setting = Key::named(key).unwrap().setting();
+                prop_assert_eq!(setting.check(value), Ok(()));
                 let set: Vec<_> =
                     layers.iter().filter_map(|(layer, map)| Some((*layer, map.values.get(*key)?))).collect();
-                let good = |value: &Value| check(setting, value).is_ok();
+                let good = |value: &Value| setting.check(value).is_ok();
                 bad += set.iter().filter(|(_, value)| !good(value)).count();
                 let counts = |(_, value): &&(Layer, &Value)| {
-                    good(value) && !means_nothing(key, value) && (*key != "profile" || **value != "none")
+                    good(value) && !setting.is_nothing(value) && (*key != "profile" || **value != "none")
                 };
                 // A profile that is not there hides the weaker ones: it is named instead.
-                let strongest = set.iter().rev().find(|it| good(it.1) && !means_nothing(key, it.1));
+                let strongest = set.iter().rev().find(|it| good(it.1) && !setting.is_nothing(it.1));
                 match strongest {
                     Some(it) if counts(&it) => prop_assert_eq!((value, *from), (it.1, it.0)),
                     Some(_) => {

@@ -4,27 +4,8 @@
 use localcoder_protocol::SamplingParams;
 
 use crate::resolve::{Found, Layer, resolve};
-use crate::{DEMO, Profile};
-
-/// Where the model computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Acceleration {
-    /// Metal on macOS, otherwise what the build has.
-    Auto,
-    /// Every layer on the GPU.
-    Gpu,
-    /// Nothing on the GPU.
-    Cpu,
-}
-
-/// How much the engine does to be fast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// As fast as the machine allows.
-    Performance,
-    /// Nothing ahead, nothing twice, small steps.
-    Stability,
-}
+use crate::table::Values;
+use crate::{Acceleration, Affects, Backend, DEMO, Key, Mode, Profile, Setting, TABLE};
 
 /// How freely words are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -124,52 +105,177 @@ impl Settings {
         settings
     }
 
-    pub(crate) fn new(found: &Found, profile: Profile, profiles: Vec<Profile>) -> Self {
-        let text = |key| found.value(key).as_str().unwrap_or_default();
-        let number = |key| found.value(key).as_f64().unwrap_or_default();
-        #[expect(clippy::cast_possible_truncation, reason = "sampling needs no double precision")]
-        let single = |key| number(key) as f32;
-        let set = |key| (found.source(key) > Layer::Profile).then(|| single(key));
-        let wanted = |key| Wanted {
-            reference: text(key).trim().to_owned(),
-            by_profile: found.source(key) <= Layer::Profile,
-        };
-        let context_tokens = found
-            .value("contextWindow")
-            .as_u64()
-            .and_then(|tokens| u32::try_from(tokens).ok())
-            .expect("the table bounds it");
-        let is_open = found.source("contextWindow") <= Layer::Profile;
+    /// Whether models are chosen, or run, in another way than under others: then what was lowered
+    /// or left alone before is tried again.
+    #[must_use]
+    pub fn runs_otherwise(&self, other: &Self) -> bool {
+        self.changes(other).any(|setting| setting.affects.contains(&Affects::Load))
+    }
+
+    /// The settings in which two differ, as far as a host goes by them.
+    pub fn changes<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'static Setting> + 'a {
+        TABLE.iter().filter(|setting| self.differs(other, setting.id))
+    }
+
+    fn differs(&self, other: &Self, key: Key) -> bool {
+        let (sampling, others) = (self.sampling, other.sampling);
+        let (set, others_set) = (self.sampling_set, other.sampling_set);
+        match key {
+            Key::Profile => self.profile.name != other.profile.name,
+            // Of all profiles the one in force counts, however it came to be so.
+            Key::Profiles => self.profile.runs_otherwise(&other.profile),
+            Key::CodeModel => self.code_model != other.code_model,
+            Key::GeneralModel => self.general_model != other.general_model,
+            Key::ContextWindow => {
+                self.context_tokens != other.context_tokens
+                    || self.context_tokens_most != other.context_tokens_most
+            }
+            Key::Acceleration => self.acceleration != other.acceleration,
+            Key::Mode => self.mode != other.mode,
+            Key::KeepModelLoaded => self.keep_model_loaded != other.keep_model_loaded,
+            Key::IdleUnloadMinutes => self.idle_unload_minutes != other.idle_unload_minutes,
+            Key::Temperature => {
+                (sampling.temperature, set.temperature)
+                    != (others.temperature, others_set.temperature)
+            }
+            Key::TopP => (sampling.top_p, set.top_p) != (others.top_p, others_set.top_p),
+            Key::RepeatPenalty => {
+                (sampling.repeat_penalty, set.repeat_penalty)
+                    != (others.repeat_penalty, others_set.repeat_penalty)
+            }
+            Key::SlowTokensPerSecond => {
+                self.slow_tokens_per_s.total_cmp(&other.slow_tokens_per_s).is_ne()
+            }
+            // No host goes by them: whoever needs the network asks `AirGap`, and there is one
+            // backend.
+            Key::AirGapped | Key::Backend => false,
+        }
+    }
+
+    pub(crate) fn new(found: &Found, profile: Profile) -> Self {
+        let by_profile = |key| found.source(key) <= Layer::Profile;
+        let set = |key, value| (!by_profile(key)).then_some(value);
+        // Taken apart whole: what becomes of a setting that is added has to be said here.
+        let Values {
+            profile: name,
+            profiles,
+            code_model,
+            general_model,
+            context_window,
+            acceleration,
+            mode,
+            keep_model_loaded,
+            idle_unload_minutes,
+            temperature,
+            top_p,
+            repeat_penalty,
+            slow_tokens_per_second,
+            air_gapped,
+            backend: Backend::Embedded,
+        } = Values::read(|key| found.value(key));
+        debug_assert_eq!(name, profile.name, "the one that is in force was found by its name");
+        // Whoever needs the network asks `AirGap`, which knows more than this value.
+        let _ = air_gapped;
+        let is_open = by_profile(Key::ContextWindow);
+        let wanted = |key, reference| Wanted { reference, by_profile: by_profile(key) };
+        let (temperature, top_p, repeat_penalty) =
+            (single(temperature), single(top_p), single(repeat_penalty));
         Self {
-            context_tokens,
-            context_tokens_most: if is_open { profile.context_tokens_most } else { context_tokens },
-            acceleration: match text("acceleration") {
-                "gpu" => Acceleration::Gpu,
-                "cpu" => Acceleration::Cpu,
-                _ => Acceleration::Auto,
-            },
-            mode: match text("mode") {
-                "stability" => Mode::Stability,
-                _ => Mode::Performance,
-            },
-            sampling: Sampling {
-                temperature: single("sampling.temperature"),
-                top_p: single("sampling.topP"),
-                repeat_penalty: single("sampling.repeatPenalty"),
-            },
+            context_tokens: context_window,
+            context_tokens_most: if is_open { profile.context_tokens_most } else { context_window },
+            acceleration,
+            mode,
+            sampling: Sampling { temperature, top_p, repeat_penalty },
             sampling_set: SamplingParams {
-                temperature: set("sampling.temperature"),
-                top_p: set("sampling.topP"),
-                repeat_penalty: set("sampling.repeatPenalty"),
+                temperature: set(Key::Temperature, temperature),
+                top_p: set(Key::TopP, top_p),
+                repeat_penalty: set(Key::RepeatPenalty, repeat_penalty),
                 seed: None,
             },
-            slow_tokens_per_s: number("slowTokensPerSecond"),
-            code_model: wanted("codeModel"),
-            general_model: wanted("generalModel"),
-            keep_model_loaded: found.value("keepModelLoaded").as_bool(),
-            idle_unload_minutes: found.value("idleUnloadMinutes").as_u64().unwrap_or_default(),
+            slow_tokens_per_s: slow_tokens_per_second,
+            code_model: wanted(Key::CodeModel, code_model),
+            general_model: wanted(Key::GeneralModel, general_model),
+            keep_model_loaded,
+            idle_unload_minutes: idle_unload_minutes.into(),
             profile,
             profiles,
         }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "sampling needs no double precision")]
+fn single(number: f64) -> f32 {
+    number as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::Contents;
+
+    /// The settings with this one of the user.
+    fn with(setting: &Setting, value: &Value) -> Settings {
+        let set = Map::from_iter([(setting.key.to_owned(), value.clone())]);
+        let resolved = resolve(&[(Layer::File, &Contents::from(set))]);
+        assert_eq!(resolved.errors, [], "{} = {value}", setting.key);
+        resolved.settings
+    }
+
+    #[test]
+    fn each_setting_says_what_a_change_of_it_reaches() {
+        for setting in TABLE {
+            let examples = setting.examples();
+            let (first, rest) = examples.split_first().unwrap();
+            let before = with(setting, first);
+            assert_eq!(before.changes(&before).count(), 0, "{}", setting.key);
+            let changes = |value: &Value| {
+                let now = with(setting, value);
+                assert_eq!(
+                    before.runs_otherwise(&now),
+                    before.changes(&now).any(|it| it.affects.contains(&Affects::Load)),
+                );
+                before.changes(&now).map(|it| it.id).collect::<Vec<_>>()
+            };
+            let is_of_the_host =
+                !setting.affects.iter().any(|it| matches!(it, Affects::Network | Affects::Nothing));
+            let changed = rest.iter().any(|value| changes(value).contains(&setting.id));
+            assert_eq!(changed, is_of_the_host, "{}", setting.key);
+            // Only what has to do with the load makes a model be loaded otherwise.
+            let runs = rest.iter().any(|value| before.runs_otherwise(&with(setting, value)));
+            assert_eq!(runs, setting.affects.contains(&Affects::Load), "{}", setting.key);
+            // And how long it stays, only what has to do with that.
+            let idle = |value: &Value| with(setting, value).idle_unload_ms();
+            let stays = examples.iter().any(|value| idle(value) != idle(first));
+            let may_stay = setting.affects.contains(&Affects::Residency);
+            assert!(may_stay || !stays, "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn a_profile_of_ones_own_counts_while_it_is_in_force() {
+        let settings = |value: Value| {
+            let set = Contents::from(value.as_object().unwrap().clone());
+            let resolved = resolve(&[(Layer::File, &set)]);
+            assert_eq!(resolved.errors, []);
+            resolved.settings
+        };
+        let mine = |chosen: &str, max: u32, large: bool, summary: &str| {
+            settings(json!({"profile": chosen, "profiles": {"mine": {
+                "codeModel": "a", "contextWindowMax": max, "largeModels": large,
+                "summary": summary,
+            }}}))
+        };
+        let before = mine("mine", 4096, false, "x");
+        assert!(before.runs_otherwise(&mine("mine", 8192, false, "x")));
+        assert!(before.runs_otherwise(&mine("mine", 4096, true, "x")));
+        assert!(!before.runs_otherwise(&mine("mine", 4096, false, "y")));
+        let before = mine("fast", 4096, false, "x");
+        assert!(!before.runs_otherwise(&mine("fast", 8192, true, "x")));
+        // What a profile says, or a user, is not the same: others may stand in for the one.
+        let by_profile = settings(json!({"profile": "fast"}));
+        let by_user = settings(json!({"profile": "fast", "codeModel": "qwen2.5-coder-7b"}));
+        assert!(by_profile.runs_otherwise(&by_user));
     }
 }

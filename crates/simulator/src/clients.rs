@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use localcoder_host::core::{CLIENTS_MAX, ClientId, Event, QUEUE_MAX};
+use localcoder_protocol::limits::REQUEST_ID_BYTES_MAX;
 use localcoder_protocol::{Assist, BUILD_ID, CommandSpec, PROTOCOL_VERSION, Request as _};
+use localcoder_settings::Key;
 use localcoder_transport::{Id, Message};
 use serde_json::{Map, Value, json};
 
@@ -13,6 +15,7 @@ use crate::checks::requests::Asked;
 use crate::faults::Fault;
 use crate::happening::Happening;
 use crate::marks;
+use crate::settings::values_of;
 use crate::store::SPECS;
 use crate::world::World;
 
@@ -214,8 +217,9 @@ impl World {
         let mut request_id = format!("r{number}");
         if self.strikes(Fault::BadRequestId) {
             let taken = self.requests.open_request_id(client);
-            request_id =
-                taken.unwrap_or_else(|| "x".repeat(65 * usize::from(number.is_multiple_of(2))));
+            let too_long = REQUEST_ID_BYTES_MAX + 1;
+            request_id = taken
+                .unwrap_or_else(|| "x".repeat(too_long * usize::from(number.is_multiple_of(2))));
         }
         let (document, selection) = self.draw_document(number);
         let streams = ["improve", "explain", "generate", "prepare"].contains(&method);
@@ -313,24 +317,12 @@ impl World {
 
     pub(crate) fn draw_settings(&mut self) -> Map<String, Value> {
         let mut settings = Map::new();
-        let mut set = |world: &mut Self, key: &str, values: &[Value]| {
-            if world.random.per_mille(330) {
-                settings.insert(key.to_owned(), world.random.pick(values).clone());
+        for key in Key::ALL {
+            let values = values_of(*key);
+            if !values.is_empty() && self.random.per_mille(330) {
+                settings.insert(key.name().to_owned(), self.random.pick(&values).clone());
             }
-        };
-        set(self, "profile", &[json!("fast"), json!("balanced"), json!("heavy"), json!("none")]);
-        let models: Vec<Value> = SPECS.iter().map(|spec| spec.reference.into()).collect();
-        set(self, "codeModel", &models);
-        set(self, "generalModel", &models);
-        set(
-            self,
-            "contextWindow",
-            &[json!(512), json!(2048), json!(4096), json!(8192), json!(9000)],
-        );
-        set(self, "mode", &[json!("performance"), json!("stability")]);
-        set(self, "acceleration", &[json!("auto"), json!("gpu"), json!("cpu")]);
-        set(self, "idleUnloadMinutes", &[json!(1), json!(5), json!(15)]);
-        set(self, "keepModelLoaded", &[json!(true), json!(false), Value::Null]);
+        }
         settings
     }
 

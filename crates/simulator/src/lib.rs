@@ -15,6 +15,7 @@ mod happening;
 mod machine;
 mod marks;
 mod random;
+mod settings;
 mod steps;
 mod store;
 mod tally;

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use localcoder_gguf::{Header, KvType, RunShape};
 use localcoder_host::ModelFile;
 use localcoder_model_store::Sampling;
-use localcoder_protocol::{ErrorCode, ErrorInfo, MemoryUse, ModelInfo};
+use localcoder_protocol::limits::OUTPUT_ROWS_MAX;
+use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo, MemoryUse, ModelInfo};
 
 use crate::random::Random;
 
@@ -33,7 +34,7 @@ const fn spec(reference: &'static str, megabytes: u64, trained_tokens: u32, mill
 
 /// Those that the built-in profiles name, and others: small, large, of a small window.
 pub(crate) const SPECS: &[Spec] = &[
-    spec("demo", 8, 2_048, 4),
+    spec(DEMO, 8, 2_048, 4),
     spec("qwen2.5-coder-7b", 4_700, 32_768, 7_600),
     spec("llama-3-8b", 4_900, 8_192, 8_000),
     spec("qwen2.5-coder-14b", 9_000, 32_768, 14_700),
@@ -211,7 +212,7 @@ pub(crate) fn memory_of(index: usize, window: u32, batch: u32, q8: bool) -> Memo
     let estimate = HEADERS[index].estimate(RunShape {
         context_tokens: window,
         batch_tokens: batch,
-        output_tokens: 32,
+        output_tokens: OUTPUT_ROWS_MAX,
         kv: if q8 { KvType::Q8_0 } else { KvType::F16 },
         flash_attention: q8,
     });

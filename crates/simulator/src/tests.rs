@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use localcoder_host::core::{Effect, Notice, Reply};
 use localcoder_protocol::{COMMANDS, CommandSpec, HOST_REQUESTS};
 use localcoder_transport::Message;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::broken::{Broken, Trace};
 use crate::clients::{ACTS, on_the_wire};
@@ -40,19 +40,14 @@ const BY_FAULTS: &[&str] = &["drain", "stop"];
 #[test]
 fn every_request_and_every_command_is_simulated() {
     let acts: Vec<&str> = ACTS.iter().map(|(_, act)| *act).collect();
-    let wire: Vec<&str> =
-        acts.iter().map(|act| on_the_wire(act, Value::from(json!({}))).0).collect();
+    let wire: Vec<&str> = acts.iter().map(|act| on_the_wire(act, json!({})).0).collect();
     for row in HOST_REQUESTS {
         let simulated = wire.contains(&row.method) || BY_FAULTS.contains(&row.method);
         assert!(simulated, "`{}` is never asked: give it a row in `ACTS`", row.method);
     }
     for spec in COMMANDS {
         let same = |act: &&str| CommandSpec::of(act).is_some_and(|it| it.answer == spec.answer);
-        assert!(
-            acts.iter().any(|act| same(act)),
-            "no command is asked that answers like `{}`",
-            spec.id
-        );
+        assert!(acts.iter().any(same), "no command is asked that answers like `{}`", spec.id);
     }
 }
 

@@ -12,7 +12,7 @@ use crate::happening::Happening;
 use crate::world::World;
 
 /// A worker that computes tells so this often.
-pub(crate) const BEAT_EVERY_MS: u64 = 500;
+pub(crate) use localcoder_protocol::limits::HEARTBEAT_MS as BEAT_EVERY_MS;
 
 /// What a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -116,6 +116,7 @@ pub struct Server {
 struct Shared {
     ended: AtomicBool,
     sent: AtomicU64,
+    connections: AtomicU64,
     asked: Mutex<Vec<Asked>>,
 }
 
@@ -136,6 +137,7 @@ impl Server {
                 if accepting.ended.load(Ordering::Relaxed) {
                     return;
                 }
+                accepting.connections.fetch_add(1, Ordering::Relaxed);
                 let (shared, script) = (Arc::clone(&accepting), Arc::clone(&script));
                 // A client that goes away is none of the test's business.
                 std::thread::spawn(move || serve(stream, &shared, &*script));
@@ -154,6 +156,12 @@ impl Server {
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.shared.sent.load(Ordering::Relaxed)
+    }
+
+    /// Connections that were opened to it, whether anything was asked on them or not.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
     }
 
     /// All requests.

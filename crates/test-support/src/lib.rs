@@ -7,6 +7,7 @@ pub mod disk;
 pub mod downloads;
 pub mod fake_worker;
 pub mod http;
+pub mod settings;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -13,7 +13,7 @@ use super::report::Target;
 use crate::places;
 
 /// The window of both engines.
-pub(super) const WINDOW_TOKENS: u32 = 4096;
+pub(super) use localcoder_protocol::limits::CONTEXT_TOKENS as WINDOW_TOKENS;
 /// Tokens of an edit's answer.
 const EDIT_TOKENS: std::ops::RangeInclusive<u32> = 60..=420;
 /// Shorter code than this is not tried: it has fewer tokens.

@@ -4,9 +4,9 @@
 use anyhow::Result;
 use localcoder_gguf::{Header, KvType, RunShape};
 use localcoder_protocol::KvStorage;
+use localcoder_protocol::limits::{BATCH_TOKENS, OUTPUT_ROWS_MAX};
 
 use super::Bench;
-use super::ours::{BATCH_TOKENS, OUTPUT_TOKENS};
 use super::report::{Row, Target};
 use super::statistics::{Figure, median};
 
@@ -29,7 +29,7 @@ pub(super) fn estimates(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
             let run = RunShape {
                 context_tokens,
                 batch_tokens: BATCH_TOKENS,
-                output_tokens: OUTPUT_TOKENS,
+                output_tokens: OUTPUT_ROWS_MAX,
                 kv,
                 flash_attention: storage == KvStorage::Q8_0,
             };

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use localcoder_protocol::limits::BATCH_TOKENS;
 
 use super::Bench;
 use super::host::HostClient;
@@ -12,8 +13,6 @@ use super::report::{Row, Target};
 use super::statistics::{Figure, middle, percentile};
 use super::theirs::Settings;
 
-/// Rows of one chunk of a prompt, within which a cancel must take effect.
-const CHUNK_ROWS: u32 = 256;
 /// What may come on top of a chunk, in milliseconds.
 const BESIDE_CHUNK_MS: f64 = 50.0;
 /// What may come on top of a step that writes.
@@ -25,7 +24,7 @@ const MOMENTS_F64: f64 = 19.0;
 /// Cancels at moments spread over whole requests.
 pub(super) fn cancels(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
     bench.ours.settle()?;
-    let chunk_ms = bench.ours.batch_ms(CHUNK_ROWS)?;
+    let chunk_ms = bench.ours.batch_ms(BATCH_TOKENS)?;
     let step_ms = bench.ours.batch_ms(1)?;
     // A large shape would read for minutes only to be cancelled.
     let mut cases = if bench.amount.large { Vec::new() } else { bench.long.clone() };

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use command_fds::{CommandFdExt as _, FdMapping};
+use localcoder_protocol::limits::{BATCH_TOKENS, REPACKED_MODEL_BYTES_MIN, WORKER_EXCHANGE_FD};
 use localcoder_protocol::{
     CountTokens, CountTokensParams, EXCHANGE_FD, ErrorInfo, KvStorage, LoadModel, LoadModelParams,
     LoadProfile, Measured, MemoryUse, Nothing, Notification, Ping, Purpose, RestorePrefix,
@@ -21,12 +22,6 @@ use localcoder_transport::{Client, ClientEvent};
 use super::cases::{Case, WINDOW_TOKENS};
 use crate::places;
 
-/// As the host asks for them.
-pub(super) const BATCH_TOKENS: u32 = 256;
-/// Rows of logits that the worker keeps: its longest draft.
-pub(super) const OUTPUT_TOKENS: u32 = 32;
-/// The worker loads larger models a second time where that pays.
-const SECOND_LOAD_BYTES_MIN: u64 = 256 * 1024 * 1024;
 /// It stands still while something is generated, so it is seldom asked.
 const SETTLE_EVERY: Duration = Duration::from_secs(3);
 const SETTLE_DEADLINE: Duration = Duration::from_secs(180);
@@ -36,9 +31,6 @@ const TRIES: usize = 4;
 const DEPTH_TOKENS: u32 = 16;
 /// Characters of a text of which a batch is made, for each of its tokens; more than any token has.
 const CHARACTERS_A_TOKEN: usize = 12;
-
-/// The first that is free in a program with only its standard streams.
-const WORKER_EXCHANGE_FD: i32 = 3;
 
 /// A running worker with a model.
 pub(super) struct Ours {
@@ -133,7 +125,7 @@ impl Ours {
     pub(super) fn settle(&mut self) -> Result<()> {
         let bytes = fs_err::metadata(&self.model)?.len();
         let begun = Instant::now();
-        while bytes >= SECOND_LOAD_BYTES_MIN && begun.elapsed() < SETTLE_DEADLINE {
+        while bytes >= REPACKED_MODEL_BYTES_MIN && begun.elapsed() < SETTLE_DEADLINE {
             std::thread::sleep(SETTLE_EVERY);
             let prompt = WorkerPrompt::Raw { text: "a".to_owned() };
             let params = WorkerGenerateParams { prompt, ..self.plain_params(1) };

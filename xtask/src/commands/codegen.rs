@@ -51,6 +51,10 @@ pub(crate) fn generated(root: &Path) -> Result<Vec<Generated>> {
             path: "editors/code/src/generated/protocol.ts".into(),
             text: localcoder_protocol::typescript::generate(),
         },
+        Generated {
+            path: "editors/code/src/generated/limits.ts".into(),
+            text: localcoder_protocol::typescript::limits(),
+        },
         Generated { path: PACKAGE.into(), text: with_commands(&with_settings(&package)?)? },
         Generated {
             path: "docs/reference/settings.md".into(),

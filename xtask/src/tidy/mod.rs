@@ -7,8 +7,10 @@
 mod documents;
 mod generated;
 mod graph;
+mod headers;
 mod layers;
 mod licences;
+mod limits;
 mod repository;
 mod size;
 mod sources;
@@ -38,6 +40,8 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { name: "module documentation", check: sources::module_docs },
     Rule { name: "banned words", check: sources::banned },
     Rule { name: "unsafe code", check: sources::unsafe_code },
+    Rule { name: "private headers of ggml", check: headers::unchanged },
+    Rule { name: "numbers that must agree", check: limits::once },
     Rule { name: "no I/O in pure code", check: sources::pure },
     Rule { name: "file length", check: size::file_lines },
     Rule { name: "function length", check: size::function_lines },

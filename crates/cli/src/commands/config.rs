@@ -51,7 +51,9 @@ fn list(
         let file = places.settings_file();
         output::note(&format!("settings.json is `{}`.", file.display()));
     }
-    resolved.errors.iter().for_each(settings_file::tell);
+    // What is wrong in the files is told of every command.
+    let of_files = settings_file::problems();
+    resolved.errors.iter().filter(|it| !of_files.contains(it)).for_each(settings_file::tell);
     Ok(())
 }
 
@@ -73,10 +75,10 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
         output::line(&shown(value))?;
     }
     match &resolved.air_gap {
-        AirGap::On { reason, hint } if key == AIR_GAPPED => {
+        AirGap::On { reason, hint } if key == AIR_GAPPED && !resolved.tells(reason) => {
             output::note(&format!("{reason}\n  hint: {hint}"));
         }
-        _ => resolved.unread.iter().for_each(settings_file::tell),
+        _ => {}
     }
     Ok(())
 }
@@ -87,12 +89,12 @@ fn change(places: &Places, key: &str, value: Option<&Value>) -> Result<(), Error
     }
     settings_file::set(places, key, value)?;
     let now = settings_file::resolved(places);
-    now.unread.iter().for_each(settings_file::tell);
     for (known, value, layer) in &now.values {
         if *known == key {
             let from = from(*layer, &now.settings);
             output::line(&format!("{key} is {} ({from}).", shown(value)))?;
-            if let Some(reason) = now.air_gap.reason().filter(|_| key == AIR_GAPPED) {
+            let reason = now.air_gap.reason().filter(|it| key == AIR_GAPPED && !now.tells(it));
+            if let Some(reason) = reason {
                 output::note(&format!("{reason}."));
             }
             if *layer == Layer::Editor {

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use indicatif::DecimalBytes;
 use localcoder_host::connect;
 use localcoder_model_store::{Catalog, Machine, Store};
+use localcoder_protocol::limits::SLOW_TOKENS_PER_S;
 use localcoder_protocol::{
     ClientKind, Device, ErrorCode, ErrorInfo, Generate, GenerateAnswer, GenerateParams, HostStatus,
     Nothing, ProfileSurvey, SamplingParams, Status, Survey, SurveyParams,
@@ -25,8 +26,6 @@ use crate::{output, settings_file};
 const PROMPT_LINES: usize = 24;
 /// Tokens that it writes: two seconds of a large model on a slow machine.
 const ANSWER_TOKENS: u32 = 16;
-/// Below so many written tokens a second an edit takes too long to wait for.
-const SLOW_TOKENS_PER_S: f64 = 10.0;
 /// Less than this on the disk of the models, and nothing can be installed.
 const DISK_FREE_BYTES_MIN: u64 = 2_000_000_000;
 
@@ -206,8 +205,9 @@ fn can_run() -> Result<String, ErrorInfo> {
     let mut client = connect::connect_or_start(&places, &program()?, ClientKind::Cli)?;
     let answer = client.call::<Survey>(&SurveyParams::default(), |_, _| {})?;
     let catalog = Catalog::with_file(&places.catalog_file())?;
+    let memory = profiles::memory(&places, answer.free_bytes);
     let line = |profile: &ProfileSurvey| {
-        let text = profiles::of(&profile.code, &catalog, answer.free_bytes);
+        let text = profiles::of(&profile.code, &catalog, memory);
         format!("{}: {text}", profile.name)
     };
     let lines: Vec<String> = answer.profiles.iter().map(line).collect();

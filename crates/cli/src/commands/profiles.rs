@@ -4,20 +4,15 @@
 use std::collections::BTreeSet;
 
 use indicatif::DecimalBytes;
-use localcoder_model_store::{Catalog, Entry};
+use localcoder_model_store::{Catalog, Entry, Fit, Machine, Memory};
+use localcoder_protocol::limits::CONTEXT_TOKENS;
 use localcoder_protocol::{ErrorInfo, ModelSurvey, ProfileSurvey, Survey, SurveyParams, Verdict};
-use localcoder_settings::{Layer, Places, no_such_profile};
+use localcoder_settings::{Key, Layer, Places, no_such_profile};
 use serde_json::{Value, json};
 
 use crate::arguments::{ProfilesCommand, ProfilesOptions};
 use crate::session::Session;
 use crate::{output, settings_file};
-
-/// What a profile says and a setting may say otherwise.
-const OF_PROFILES: [&str; 3] = ["codeModel", "generalModel", "contextWindow"];
-
-/// For which the memory of a model that is not installed is told.
-const CONTEXT_TOKENS: u64 = 4096;
 
 pub(crate) fn run(options: &ProfilesOptions) -> Result<(), ErrorInfo> {
     match &options.command {
@@ -34,7 +29,8 @@ fn list(json: bool) -> Result<(), ErrorInfo> {
     }
     let places = Places::resolve()?;
     let catalog = Catalog::with_file(&places.catalog_file())?;
-    let of = |model: &ModelSurvey| of(model, &catalog, answer.free_bytes);
+    let memory = memory(&places, answer.free_bytes);
+    let of = |model: &ModelSurvey| of(model, &catalog, memory);
     for ProfileSurvey { name, summary, in_force, code, general } in &answer.profiles {
         let mark = if *in_force { '*' } else { ' ' };
         output::line(&format!("{mark} {name:12} {summary}"))?;
@@ -51,23 +47,34 @@ fn list(json: bool) -> Result<(), ErrorInfo> {
     Ok(())
 }
 
+/// Memory of this machine. Of what is free the host knows more: what it has loaded would make way.
+pub(crate) fn memory(places: &Places, free_bytes: Option<u64>) -> Memory {
+    let machine = Machine::here(&places.models).memory();
+    Memory { free_bytes: free_bytes.or(machine.free_bytes), ..machine }
+}
+
 /// A model of a profile in words; one that is not installed as the catalog knows it.
-pub(crate) fn of(model: &ModelSurvey, catalog: &Catalog, free_bytes: Option<u64>) -> String {
+pub(crate) fn of(model: &ModelSurvey, catalog: &Catalog, memory: Memory) -> String {
     let measured = if model.measured { " (measured)" } else { "" };
     match (model.verdict, catalog.entry(&model.reference)) {
-        (Verdict::Unusable, Some(entry)) => not_installed(entry, free_bytes),
+        (Verdict::Unusable, Some(entry)) => not_installed(entry, memory),
         (Verdict::Unusable, None) => model.text.clone(),
         _ => format!("{}: {}{measured}", model.name, model.text),
     }
 }
 
 /// What is known of a model of the catalog before it is there.
-fn not_installed(entry: &Entry, free_bytes: Option<u64>) -> String {
-    let needed = entry.memory_bytes(CONTEXT_TOKENS);
-    let fits = match free_bytes {
-        Some(free) if needed <= free => format!(", {} free: would fit", DecimalBytes(free)),
-        Some(free) => format!(", {} free: would not fit now", DecimalBytes(free)),
-        None => String::new(),
+fn not_installed(entry: &Entry, memory: Memory) -> String {
+    let needed = entry.need(CONTEXT_TOKENS).bytes;
+    let words = match memory.fit(needed) {
+        Fit::Fits => "would fit",
+        Fit::Tight => "would fit if other programs were closed",
+        Fit::TooLarge => "is too large for this machine's memory",
+        Fit::Unknown => "this machine does not tell its memory",
+    };
+    let fits = match memory.free_bytes {
+        Some(free) => format!(", {} free: {words}", DecimalBytes(free)),
+        None => format!(": {words}"),
     };
     format!(
         "{} is not installed ({} to load); needs {}{fits}",
@@ -80,7 +87,8 @@ fn not_installed(entry: &Entry, free_bytes: Option<u64>) -> String {
 /// Names of settings that a profile has, too, and that the user has set.
 fn set_by_user(values: &[(&'static str, Value, Layer)]) -> Vec<&'static str> {
     let of_user = |(key, _, layer): &&(&'static str, Value, Layer)| {
-        *layer > Layer::Profile && OF_PROFILES.contains(key)
+        let is_of_profiles = Key::named(key).is_some_and(|key| key.setting().of_profiles);
+        *layer > Layer::Profile && is_of_profiles
     };
     values.iter().filter(of_user).map(|(key, ..)| *key).collect()
 }

@@ -7,13 +7,16 @@ use localcoder_settings::Places;
 use serde_json::json;
 
 use crate::arguments::StatusOptions;
-use crate::output;
+use crate::{output, settings_file};
 
 pub(crate) fn run(options: &StatusOptions) -> Result<(), ErrorInfo> {
     // Without hello: it must work with a host of another version too.
     let status = connect::ask_raw::<Status>(&Places::resolve()?, &Nothing {})?;
     match (status, options.json) {
-        (status, true) => output::value(&json!({"running": status.is_some(), "status": status})),
+        (status, true) => output::value(&json!({
+            "running": status.is_some(), "status": status,
+            "settingsErrors": settings_file::problems(),
+        })),
         (None, false) => output::line("No host runs. The next command starts one."),
         (Some(status), false) => lines(&status).iter().try_for_each(|line| output::line(line)),
     }

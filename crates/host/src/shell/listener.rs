@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
+use localcoder_protocol::limits::{FRAME_WITHIN_MS, STRANGER_FRAME_BYTES_MAX};
 use localcoder_protocol::{
     ErrorAction, ErrorCode, ErrorInfo, FRAME_BYTES_MAX, Hello, Request as _, Stop,
 };
@@ -25,10 +26,8 @@ use serde_json::json;
 use super::Input;
 use crate::core::{CLIENTS_MAX, ClientId, Event};
 
-/// A frame that was begun must be whole by then: our own clients write one in milliseconds.
-const FRAME_WITHIN: Duration = Duration::from_secs(10);
-/// Longest frame of a client that has not said hello; a hello has some hundred bytes.
-const STRANGERS_BYTES_MAX: usize = 64 * 1024;
+/// See [`FRAME_WITHIN_MS`].
+const FRAME_WITHIN: Duration = Duration::from_millis(FRAME_WITHIN_MS);
 /// So long the door waits for what clients that can't stay want to say, while others wait; each is
 /// given a quarter of what is left. Ours say it at once, but a busy machine takes a while; and a hundred
 /// that say nothing may not keep one of ours waiting.
@@ -145,7 +144,7 @@ impl Door {
         let name = format!("client-{client}");
         let (reading, writing) = (stream.try_clone()?, stream.try_clone()?);
         let writer = spawn_writer(&name, writing)?;
-        let bytes_max = Arc::new(AtomicUsize::new(STRANGERS_BYTES_MAX));
+        let bytes_max = Arc::new(AtomicUsize::new(STRANGER_FRAME_BYTES_MAX));
         let limit = Arc::clone(&bytes_max);
         spawn_careful_reader(&name, reading, FRAME_WITHIN, bytes_max, move |message| {
             let _ = gate.recv();
@@ -178,7 +177,7 @@ impl Door {
         }
         let begun = Instant::now();
         let within = (self.patience / 4).max(REFUSED_WITHIN_MIN);
-        answer_and_close(stream, within, STRANGERS_BYTES_MAX, |method| {
+        answer_and_close(stream, within, STRANGER_FRAME_BYTES_MAX, |method| {
             ends = method == Stop::METHOD;
             if ends { Ok(json!({})) } else { Err(why.clone()) }
         });

@@ -10,14 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use localcoder_gguf::Header;
 use localcoder_model_store::{Installed, Store, checked_header};
-use localcoder_protocol::{ErrorCode, ErrorInfo, ModelInfo};
+use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo, ModelInfo};
 use localcoder_transport::{is_shortage, shortage};
 use rustix::fs::OFlags;
 
 use crate::ModelFile;
-
-/// The reference of the bundled model.
-const DEMO: &str = "demo";
 
 /// Where references lead.
 #[derive(Debug, Clone)]

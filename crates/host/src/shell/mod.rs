@@ -11,7 +11,6 @@ mod log;
 mod log_ring;
 mod look;
 mod machine;
-mod memory;
 mod oom;
 mod orphans;
 mod power;
@@ -341,7 +340,7 @@ fn inspected(sender: Sender<Input>) -> impl Fn(Inspected) + Send {
             Inspected::First(references, result) => Event::ModelInspected {
                 references,
                 result: Box::new(result),
-                free_bytes: memory::free_bytes(),
+                free_bytes: localcoder_model_store::free_bytes(),
             },
             Inspected::Smaller(path, found) => Event::SmallerFound { path, found: Box::new(found) },
         };

@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use localcoder_disk::{Options, replace_with};
+use localcoder_protocol::limits::PREFIX_BYTES_MAX;
 use localcoder_settings::Places;
 use sha2::{Digest as _, Sha256};
 
-/// A larger one is not kept, as in the worker.
-const BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// All together; those that were used longest ago go first.
 const ALL_BYTES_MAX: u64 = 256 * 1024 * 1024;
 const DIGEST_BYTES: usize = 32;
@@ -33,7 +32,7 @@ impl Prefixes {
     pub(super) fn find(&self, key: &str, exchange: &File) -> Option<u64> {
         let path = self.path(key);
         let mut bytes = Vec::new();
-        let limit = BYTES_MAX + DIGEST_BYTES as u64;
+        let limit = PREFIX_BYTES_MAX + DIGEST_BYTES as u64;
         File::open(&path).ok()?.take(limit).read_to_end(&mut bytes).ok()?;
         let Some((digest, state)) = bytes.split_at_checked(DIGEST_BYTES) else {
             self.discard(&path, "it is too short");
@@ -105,7 +104,7 @@ impl Prefixes {
 /// What the worker has just written into the exchange file. To be called before it is asked for
 /// anything else, which could write the state of another model there.
 pub(super) fn written(exchange: &File, bytes: u64) -> io::Result<Vec<u8>> {
-    if bytes > BYTES_MAX {
+    if bytes > PREFIX_BYTES_MAX {
         return Err(io::Error::other("it is too large"));
     }
     let mut state = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
@@ -172,7 +171,7 @@ mod tests {
         prefixes.make_room();
         let there = |key: &str| prefixes.path(key).exists();
         assert!(!there("a") && there("b") && there("e"));
-        exchange.set_len(BYTES_MAX + 1).unwrap();
-        assert!(written(&exchange, BYTES_MAX + 1).is_err());
+        exchange.set_len(PREFIX_BYTES_MAX + 1).unwrap();
+        assert!(written(&exchange, PREFIX_BYTES_MAX + 1).is_err());
     }
 }

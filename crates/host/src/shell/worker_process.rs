@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use command_fds::{CommandFdExt as _, FdMapping};
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use localcoder_protocol::limits::WORKER_EXCHANGE_FD;
 use localcoder_protocol::{EXCHANGE_FD, ErrorCode, ErrorInfo, WORKER_ENVIRONMENT};
 use localcoder_transport::{
     Message, Outbox, ReadError, is_shortage, shortage, spawn_reader, spawn_thread, spawn_writer,
@@ -23,8 +24,6 @@ use crate::core::{Event, WorkerEnding};
 
 /// The same number on every Unix.
 const SIGKILL: i32 = 9;
-/// The first after the standard ones.
-const WORKER_EXCHANGE_FD: i32 = 3;
 
 type Shared<T> = Arc<Mutex<T>>;
 

@@ -202,3 +202,39 @@ fn a_survey_says_what_each_profile_needs_and_what_would_fit() {
     let id = rig.request(1, "survey", many);
     assert_eq!(rig.answer(id).unwrap_err().code, ErrorCode::Protocol);
 }
+
+#[test]
+fn a_request_to_a_ready_model_does_not_wait_for_its_file() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let first = rig.explain(1, "a");
+    rig.finish();
+    assert!(rig.answer(first).is_ok());
+    rig.slow_disk = true;
+    let second = rig.explain(1, "b");
+    assert!(rig.is_writing(), "the disk is slow, and the model is there");
+    rig.write("text");
+    rig.finish();
+    assert_eq!(rig.answer(second).unwrap()["text"], "text");
+    rig.inspect();
+    assert_eq!(rig.calls("loadModel").len(), 1);
+}
+
+#[test]
+fn a_file_that_turns_out_to_be_another_is_loaded_before_anything_of_the_old_one_is_shown() {
+    let mut rig = Rig::new();
+    rig.connect(1);
+    let first = rig.explain(1, "a");
+    rig.finish();
+    assert!(rig.answer(first).is_ok());
+    rig.slow_disk = true;
+    let second = rig.explain(1, "b");
+    assert!(rig.is_writing());
+    rig.slow_disk = false;
+    rig.inspect_another();
+    assert_eq!(rig.cancelled_calls().len(), 1, "what was begun is stopped");
+    rig.end_what_was_cancelled();
+    rig.write("text");
+    rig.finish();
+    assert_eq!(rig.answer(second).unwrap()["text"], "text");
+}

@@ -76,42 +76,6 @@ fn document_writes_comments_and_never_other_code() {
 }
 
 #[test]
-fn a_request_to_a_ready_model_does_not_wait_for_its_file() {
-    let mut rig = Rig::new();
-    rig.connect(1);
-    let first = rig.explain(1, "a");
-    rig.finish();
-    assert!(rig.answer(first).is_ok());
-    rig.slow_disk = true;
-    let second = rig.explain(1, "b");
-    assert!(rig.is_writing(), "the disk is slow, and the model is there");
-    rig.write("text");
-    rig.finish();
-    assert_eq!(rig.answer(second).unwrap()["text"], "text");
-    rig.inspect();
-    assert_eq!(rig.calls("loadModel").len(), 1);
-}
-
-#[test]
-fn a_file_that_turns_out_to_be_another_is_loaded_before_anything_of_the_old_one_is_shown() {
-    let mut rig = Rig::new();
-    rig.connect(1);
-    let first = rig.explain(1, "a");
-    rig.finish();
-    assert!(rig.answer(first).is_ok());
-    rig.slow_disk = true;
-    let second = rig.explain(1, "b");
-    assert!(rig.is_writing());
-    rig.slow_disk = false;
-    rig.inspect_another();
-    assert_eq!(rig.cancelled_calls().len(), 1, "what was begun is stopped");
-    rig.end_what_was_cancelled();
-    rig.write("text");
-    rig.finish();
-    assert_eq!(rig.answer(second).unwrap()["text"], "text");
-}
-
-#[test]
 fn two_windows_share_one_worker_and_one_model() {
     let mut rig = Rig::new();
     rig.connect(1);

@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 
 use localcoder_host::ModelFile;
+use localcoder_protocol::limits::{
+    BATCH_TOKENS, CONTEXT_TOKENS, CONTEXT_TOKENS_MAX, CONTEXT_TOKENS_MIN, SMALL_BATCH_TOKENS,
+};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde_json::{Map, Value};
 
@@ -19,11 +22,10 @@ const NO_RETRY: &str = "supervision: what can't succeed is not tried again by it
 
 /// What is free is known for so long; see `LOOK_AGAIN_MS` of the host.
 const TOLD_FOR_MS: u64 = 1_500;
-/// A prompt is read in steps of so many tokens, and of so many in stability mode.
-const BATCH_TOKENS: u64 = 256;
-const CAREFUL_BATCH_TOKENS: u64 = 64;
-/// Of the built-in profiles.
-const USUAL_WINDOW_TOKENS: u64 = 4_096;
+
+/// Of the setting.
+const WINDOW_TOKENS: std::ops::RangeInclusive<u64> =
+    CONTEXT_TOKENS_MIN as u64..=CONTEXT_TOKENS_MAX as u64;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -56,7 +58,7 @@ impl Loads {
             unfinished
                 .is_some_and(|text| text.contains(&format!("\"path\":\"{}\"", spec.reference)))
         });
-        *self = Self { least_window: USUAL_WINDOW_TOKENS, suspect, ..Self::default() };
+        *self = Self { least_window: u64::from(CONTEXT_TOKENS), suspect, ..Self::default() };
         self.see(file);
         self.see(editor);
     }
@@ -72,7 +74,7 @@ impl Loads {
         self.cpu_was_set |= settings.get("acceleration").is_some_and(|it| it == "cpu");
         self.careful_was_set |= settings.get("mode").is_some_and(|it| it == "stability");
         let window = settings.get("contextWindow").and_then(Value::as_u64);
-        if let Some(window) = window.filter(|it| (512..=8_192).contains(it)) {
+        if let Some(window) = window.filter(|it| WINDOW_TOKENS.contains(it)) {
             self.least_window = self.least_window.min(window);
         }
     }
@@ -173,11 +175,11 @@ impl World {
     ) -> Vec<&'static str> {
         let least_window = self.loads.least_window.min(u64::from(SPECS[model].trained_tokens));
         let least_batch =
-            if self.loads.careful_was_set { CAREFUL_BATCH_TOKENS } else { BATCH_TOKENS };
+            if self.loads.careful_was_set { SMALL_BATCH_TOKENS } else { BATCH_TOKENS };
         let on_cpu = profile["gpuLayers"] == 0 && self.gpu && !self.loads.cpu_was_set;
         let lowered = [
             (window < least_window).then_some("window"),
-            (batch < least_batch).then_some("batch"),
+            (batch < u64::from(least_batch)).then_some("batch"),
             is_q8.then_some("cache"),
             on_cpu.then_some("CPU"),
         ];

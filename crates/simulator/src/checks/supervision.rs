@@ -3,6 +3,9 @@
 
 use std::collections::VecDeque;
 
+use localcoder_protocol::limits::{
+    RESTARTS_MAX_OF_ALL, RESTARTS_WITHIN_MS, SILENCE_MS, WORKER_START_MS,
+};
 use serde_json::Value;
 
 use crate::broken::{Held, breach};
@@ -15,17 +18,12 @@ const FALSE_KILL: &str = "supervision: a worker that works is not killed";
 const SILENCE: &str = "supervision: a worker without a sign of life is killed";
 const STARTS: &str = "supervision: workers are not started over and over";
 
-/// Without a sign of life for so long a worker is killed, and a little later.
-const SILENCE_MS: u64 = 10_000;
+/// How much later than it should be a worker that is silent may be killed.
 const SLACK_MS: u64 = 1_000;
-/// One that has not said hello has so long.
-const START_MS: u64 = 30_000;
 /// A worker that does not stop is killed after so long; not much sooner.
 const STOPS_WITHIN_MS: u64 = 9_900;
-/// Starts are counted over so long.
-const STARTS_WITHIN_MS: u64 = 5 * 60 * 1_000;
 /// Two places, and what may be started again in that time over all ways of running a model.
-const STARTS_MAX: usize = 2 + 5;
+const STARTS_MAX: usize = 2 + RESTARTS_MAX_OF_ALL;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -55,7 +53,7 @@ impl World {
         self.supervision.last_generation = generation;
         let starts = &mut self.supervision.starts_ms;
         starts.push_back(now);
-        while starts.front().is_some_and(|at| at + STARTS_WITHIN_MS < now) {
+        while starts.front().is_some_and(|at| at + RESTARTS_WITHIN_MS < now) {
             starts.pop_front();
         }
         if starts.len() > STARTS_MAX {
@@ -131,7 +129,7 @@ impl World {
     pub(crate) fn check_silence(&self) -> Held {
         for worker in self.workers.values() {
             let greets = worker.calls.iter().any(|call| call.method == Method::Hello);
-            let limit = SLACK_MS + if greets { START_MS } else { SILENCE_MS };
+            let limit = SLACK_MS + if greets { WORKER_START_MS } else { SILENCE_MS };
             let since = worker.sign_ms.max(self.woke_ms);
             let watched = worker.calls.iter().any(|call| !is_unwatched(call.method));
             let ends = worker.killed || worker.stopping || worker.told_gone;

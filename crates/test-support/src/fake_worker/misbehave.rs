@@ -10,6 +10,7 @@ use localcoder_transport::{Id, Message};
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::{Value, json};
 
+use super::script::{Deed, Fatal};
 use super::speak::Shared;
 
 /// What a flood of standard error has unless the script says otherwise.
@@ -27,53 +28,51 @@ pub(super) enum Done {
 }
 
 /// Does it. `request_id` is the generation that runs, where one does.
-pub(super) fn misbehave(shared: &Shared, deed: &str, request_id: u64) -> Done {
-    let (name, value) = deed.split_once(':').unwrap_or((deed, ""));
-    match name {
-        "signal" => die_by(value),
-        "exit" => quit(value.parse().unwrap_or(1)),
-        "stop" => {
+pub(super) fn misbehave(shared: &Shared, deed: Deed, request_id: u64) -> Done {
+    match deed {
+        Deed::Signal(fatal) => die_by(fatal),
+        Deed::Exit(code) => quit(code),
+        Deed::Stop => {
             let _ = kill_process(getpid(), Signal::STOP);
         }
-        "silent" => {
+        Deed::Silent => {
             shared.silent.store(true, Ordering::Release);
             stand_still();
         }
-        "stall" => stand_still(),
-        "oomLine" => {
+        Deed::Stall => stand_still(),
+        Deed::OomLine => {
             complain(b"terminate called after throwing an instance of 'std::bad_alloc'\n");
-            die_by("ABRT");
+            die_by(Fatal::Abrt);
         }
-        "oomError" => {
+        Deed::OomError => {
             let error = ErrorInfo::new(ErrorCode::OutOfMemory, "there was not enough memory")
                 .with_cause("an injected failure to allocate")
                 .with_hint("close other programs");
             return Done::Refuse(error);
         }
-        "loadError" => return Done::Refuse(load_error(value)),
-        "garbage" => {
+        Deed::LoadError(code) => return Done::Refuse(load_error(code)),
+        Deed::Garbage => {
             shared.write_raw(b"ggml: this is no frame\n\0\xff\xfe{\n");
             stand_still();
         }
-        "nonsense" => nonsense(shared),
-        "flood" => flood(shared.plan.flood_bytes.unwrap_or(FLOOD_BYTES)),
-        "wrongVersion" => return Done::WrongVersion,
-        "lateToken" => late_tokens(shared, request_id),
-        "ignoreCancel" => shared.ignores_cancel.store(true, Ordering::Release),
-        _ => complain(format!("`{deed}` can't be done\n").as_bytes()),
+        Deed::Nonsense => nonsense(shared),
+        Deed::Flood => flood(shared.plan.flood_bytes.unwrap_or(FLOOD_BYTES)),
+        Deed::WrongVersion => return Done::WrongVersion,
+        Deed::LateToken => late_tokens(shared, request_id),
+        Deed::IgnoreCancel => shared.ignores_cancel.store(true, Ordering::Release),
     }
     Done::GoOn
 }
 
 /// Again and again: the first signal may only take the standard library's own handler away.
-fn die_by(name: &str) -> ! {
-    let signal = match name {
-        "SEGV" => Signal::SEGV,
-        "ABRT" => Signal::ABORT,
-        "BUS" => Signal::BUS,
-        "ILL" => Signal::ILL,
-        "FPE" => Signal::FPE,
-        _ => Signal::KILL,
+fn die_by(fatal: Fatal) -> ! {
+    let signal = match fatal {
+        Fatal::Kill => Signal::KILL,
+        Fatal::Segv => Signal::SEGV,
+        Fatal::Abrt => Signal::ABORT,
+        Fatal::Bus => Signal::BUS,
+        Fatal::Ill => Signal::ILL,
+        Fatal::Fpe => Signal::FPE,
     };
     loop {
         let _ = kill_process(getpid(), signal);
@@ -97,8 +96,7 @@ fn complain(bytes: &[u8]) {
     let _ = std::io::stderr().write_all(bytes);
 }
 
-fn load_error(code: &str) -> ErrorInfo {
-    let code = serde_json::from_value(Value::from(code)).unwrap_or(ErrorCode::ModelLoadFailed);
+fn load_error(code: ErrorCode) -> ErrorInfo {
     ErrorInfo::new(code, "the model could not be loaded")
         .with_cause("an injected failure")
         .with_hint("choose another model")

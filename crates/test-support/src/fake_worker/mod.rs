@@ -15,7 +15,9 @@ use std::sync::mpsc::channel;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-pub use script::{Deed, GROUP, LIMIT_AS, Moment, Note, REAL_WORKER, SCRIPT, Script, unix_ns};
+pub use script::{
+    Deed, Fatal, GROUP, LIMIT_AS, Moment, Note, REAL_WORKER, SCRIPT, Script, unix_ns,
+};
 use speak::Shared;
 
 /// Scripts put together.
@@ -56,7 +58,7 @@ impl Plan {
     /// What is to be done in a moment; counted, where it is.
     fn deed(&self, is: impl Fn(Moment) -> bool) -> Option<Deed> {
         for line in &self.lines {
-            let (Some(at), Some(deed)) = (line.at, &line.deed) else { continue };
+            let (Some(at), Some(deed)) = (line.at, line.deed) else { continue };
             if !is(at) {
                 continue;
             }
@@ -72,7 +74,7 @@ impl Plan {
             if let Some(counter) = counter {
                 Note::leave(counter, true, &word);
             }
-            return Some(deed.clone());
+            return Some(deed);
         }
         None
     }
@@ -153,7 +155,7 @@ mod tests {
         let counter = folder.path().join("counter");
         let plan = || {
             Plan::new(vec![
-                Script::new(Moment::Prefill, "stall", 2, &counter),
+                Script::new(Moment::Prefill, Deed::Stall, 2, &counter),
                 Script { per_token_ms: Some(3), ..Script::default() },
             ])
         };

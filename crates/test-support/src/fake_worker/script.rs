@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use localcoder_protocol::ErrorCode;
 use serde::{Deserialize, Serialize};
 
 /// Environment variable with a [`Script`], or a list of them, as JSON.
@@ -95,10 +96,135 @@ impl From<Moment> for String {
     }
 }
 
-/// What is done then: `signal:NAME`, `exit:N`, `stop`, `silent`, `stall`, `oomError`, `oomLine`,
-/// `loadError:CODE`, `garbage`, `nonsense`, `flood`, `wrongVersion`, `lateToken` or `ignoreCancel`.
-/// See `misbehave` beside this file for what each means.
-pub type Deed = String;
+/// A signal that ends a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fatal {
+    /// Without asking.
+    Kill,
+    /// A wild pointer.
+    Segv,
+    /// An assertion.
+    Abrt,
+    /// A mapped file that is shorter than it was.
+    Bus,
+    /// An instruction that the processor does not have.
+    Ill,
+    /// A division by zero.
+    Fpe,
+}
+
+impl Fatal {
+    const ALL: [(Self, &str); 6] = [
+        (Self::Kill, "KILL"),
+        (Self::Segv, "SEGV"),
+        (Self::Abrt, "ABRT"),
+        (Self::Bus, "BUS"),
+        (Self::Ill, "ILL"),
+        (Self::Fpe, "FPE"),
+    ];
+}
+
+/// What is done then. See `misbehave` beside this file for how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Deed {
+    /// It dies by a signal.
+    Signal(Fatal),
+    /// It ends by itself, with this code.
+    Exit(i32),
+    /// It is stopped, as by a debugger.
+    Stop,
+    /// It stands still, and its beats end.
+    Silent,
+    /// It stands still, and beats.
+    Stall,
+    /// It answers that there was not enough memory.
+    OomError,
+    /// It says in its last words that there was not enough memory.
+    OomLine,
+    /// It answers a load with this error.
+    LoadError(ErrorCode),
+    /// It writes what is no frame.
+    Garbage,
+    /// It writes frames that mean nothing.
+    Nonsense,
+    /// It writes very much to standard error.
+    Flood,
+    /// It answers the hello as another version.
+    WrongVersion,
+    /// It writes tokens of other requests.
+    LateToken,
+    /// It goes on with what is cancelled.
+    IgnoreCancel,
+}
+
+impl Deed {
+    /// Those that are one word.
+    const PLAIN: [(Self, &str); 11] = [
+        (Self::Stop, "stop"),
+        (Self::Silent, "silent"),
+        (Self::Stall, "stall"),
+        (Self::OomError, "oomError"),
+        (Self::OomLine, "oomLine"),
+        (Self::Garbage, "garbage"),
+        (Self::Nonsense, "nonsense"),
+        (Self::Flood, "flood"),
+        (Self::WrongVersion, "wrongVersion"),
+        (Self::LateToken, "lateToken"),
+        (Self::IgnoreCancel, "ignoreCancel"),
+    ];
+}
+
+impl FromStr for Deed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is nothing that a worker can do");
+        Ok(match text.split_once(':') {
+            Some(("signal", name)) => {
+                let known = Fatal::ALL.into_iter().find(|(_, word)| *word == name);
+                Self::Signal(known.ok_or_else(wrong)?.0)
+            }
+            Some(("exit", code)) => Self::Exit(code.parse().map_err(|_| wrong())?),
+            Some(("loadError", code)) => {
+                let known = ErrorCode::ALL.iter().find(|known| known.as_str() == code);
+                Self::LoadError(*known.ok_or_else(wrong)?)
+            }
+            _ => Self::PLAIN.into_iter().find(|(_, word)| *word == text).ok_or_else(wrong)?.0,
+        })
+    }
+}
+
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal(fatal) => {
+                let named = Fatal::ALL.into_iter().find(|(it, _)| it == fatal);
+                write!(f, "signal:{}", named.map_or("", |(_, word)| word))
+            }
+            Self::Exit(code) => write!(f, "exit:{code}"),
+            Self::LoadError(code) => write!(f, "loadError:{}", code.as_str()),
+            plain => {
+                let named = Self::PLAIN.into_iter().find(|(it, _)| it == plain);
+                f.write_str(named.map_or("", |(_, word)| word))
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for Deed {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Deed> for String {
+    fn from(deed: Deed) -> Self {
+        deed.to_string()
+    }
+}
 
 /// One line of what is to go wrong, and how it behaves otherwise. Of values that several lines name
 /// the last counts.
@@ -137,10 +263,10 @@ pub struct Script {
 impl Script {
     /// `deed` at `at`, `times` times, noted in `counter`.
     #[must_use]
-    pub fn new(at: Moment, deed: &str, times: usize, counter: &Path) -> Self {
+    pub fn new(at: Moment, deed: Deed, times: usize, counter: &Path) -> Self {
         Self {
             at: Some(at),
-            deed: Some(deed.to_owned()),
+            deed: Some(deed),
             times: Some(times),
             counter: Some(counter.to_owned()),
             ..Self::default()
@@ -205,7 +331,16 @@ mod tests {
         let script: Script = serde_json::from_str(text).unwrap();
         assert_eq!(script.at, Some(Moment::Load(0.5)));
         assert_eq!(serde_json::to_string(&script).unwrap(), text);
-        for wrong in [r#"{"at":"lunch"}"#, r#"{"at":"token:x"}"#, r#"{"when":"spawn"}"#] {
+        assert_eq!(script.deed, Some(Deed::Signal(Fatal::Segv)));
+        for text in ["signal:FPE", "exit:3", "loadError:modelLoadFailed", "oomLine", "stop"] {
+            assert_eq!(text.parse::<Deed>().unwrap().to_string(), text);
+        }
+        for wrong in ["signal:HUP", "exit:", "loadError:", "stall:3", "dance", ""] {
+            assert!(wrong.parse::<Deed>().is_err(), "{wrong}");
+        }
+        for wrong in
+            [r#"{"do":"dance"}"#, r#"{"at":"lunch"}"#, r#"{"at":"token:x"}"#, r#"{"when":"spawn"}"#]
+        {
             assert!(serde_json::from_str::<Script>(wrong).is_err(), "{wrong}");
         }
     }

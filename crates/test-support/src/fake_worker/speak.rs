@@ -92,7 +92,7 @@ impl Shared {
     /// Misbehaves where the script says so for this moment.
     pub(super) fn reach(&self, is: impl Fn(Moment) -> bool, request_id: u64) -> Done {
         match self.plan.deed(is) {
-            Some(deed) => misbehave(self, &deed, request_id),
+            Some(deed) => misbehave(self, deed, request_id),
             None => Done::GoOn,
         }
     }

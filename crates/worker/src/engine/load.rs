@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, never};
+use localcoder_protocol::limits::CONTEXT_TOKENS_MAX;
 use localcoder_protocol::{
     ErrorAction, ErrorCode, ErrorInfo, LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress,
-    LoadProgressParams, Measured,
+    LoadProgressParams, Measured, says_out_of_memory,
 };
 
 use super::file::{FileStamp, damaged, inspect};
@@ -15,13 +16,9 @@ use super::repacking::{Outcome, Repacking};
 use super::session::SEQUENCES;
 use super::{Engine, Session, threads};
 use crate::generate::{Pace, ROWS_MAX};
-use crate::llama::{
-    Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams, wants_memory,
-};
+use crate::llama::{Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams};
 use crate::prompt::{CHATML, ChatTemplate, TemplateError};
 
-/// Largest context window there is, in tokens: the product's own limit.
-const CONTEXT_TOKENS_MAX: u32 = 8192;
 /// Batches beyond this gain nothing and make a cancel wait.
 const BATCH_TOKENS_MAX: u32 = 2048;
 /// On a GPU a batch that was begun is finished, whatever was cancelled: 64 tokens of a 7B take
@@ -358,7 +355,7 @@ fn reason(lines: &LogLines) -> Option<ErrorCode> {
     let find = |table: &[(&str, ErrorCode)]| {
         table.iter().find(|(text, _)| said.contains(text)).map(|(_, code)| *code)
     };
-    let memory = || lines.errors().any(wants_memory).then_some(ErrorCode::OutOfMemory);
+    let memory = || lines.errors().any(says_out_of_memory).then_some(ErrorCode::OutOfMemory);
     find(REASONS).or_else(memory).or_else(|| find(OTHER_REASONS))
 }
 

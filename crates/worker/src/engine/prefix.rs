@@ -5,6 +5,7 @@
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
+use localcoder_protocol::limits::PREFIX_BYTES_MAX;
 use localcoder_protocol::{
     ErrorCode, ErrorInfo, PrefixAnswer, RestorePrefixParams, SavePrefixParams, WorkerPrompt,
 };
@@ -15,8 +16,6 @@ use crate::prompt;
 
 /// Begins what is written, with the version of its layout.
 const MAGIC: &[u8; 8] = b"LCPREFX1";
-/// Larger ones are not kept: 1,000 tokens of a 7B are 56 MiB.
-const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Two texts whose tokens have nothing in common: what prompts with either share does not depend
 /// on what the user's text is.
 const USER_TEXTS: [&str; 2] = ["A", "0\n"];
@@ -32,7 +31,7 @@ impl Engine {
             Some(state) => encode(&tokens, &state),
             None => Vec::new(),
         };
-        if written.is_empty() || written.len() > BYTES_MAX {
+        if written.is_empty() || written.len() as u64 > PREFIX_BYTES_MAX {
             return Ok(self.prefix_answer(0, 0));
         }
         let file = self.exchange.as_ref().ok_or_else(no_exchange)?;
@@ -45,10 +44,10 @@ impl Engine {
         params: &RestorePrefixParams,
     ) -> Result<PrefixAnswer, ErrorInfo> {
         let file = self.exchange.as_ref().ok_or_else(no_exchange)?;
-        let bytes = usize::try_from(params.bytes).unwrap_or(usize::MAX);
-        if bytes > BYTES_MAX {
+        if params.bytes > PREFIX_BYTES_MAX {
             return Ok(self.prefix_answer(0, 0));
         }
+        let bytes = usize::try_from(params.bytes).expect("it is within the limit");
         let mut written = vec![0; bytes];
         file.read_exact_at(&mut written, 0).map_err(|error| failed(&error))?;
         let loaded = self.loaded.as_mut().ok_or_else(no_model)?;

@@ -12,13 +12,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
+use localcoder_protocol::limits::REPACKED_MODEL_BYTES_MIN;
 
 use crate::llama::{Backend, Log, Model, ModelParams, repacking_pays};
 use crate::process::complain;
 use crate::server::Shared;
 
-/// Smaller models are quick anyway, and to measure would take longer than to load.
-const MODEL_BYTES_MIN: u64 = 256 * 1024 * 1024;
 /// It goes on when nothing was generated for this long: after a start, and between two requests
 /// of a user who waits, the processor is theirs.
 const QUIET: Duration = Duration::from_millis(500);
@@ -53,7 +52,7 @@ impl Repacking {
         threads: u32,
         known: Option<bool>,
     ) -> Option<Self> {
-        if !known.unwrap_or(model_bytes >= MODEL_BYTES_MIN) {
+        if !known.unwrap_or(model_bytes >= REPACKED_MODEL_BYTES_MIN) {
             return None;
         }
         if crate::memory::free_bytes().is_some_and(|free| free < model_bytes + FREE_BYTES_MIN) {

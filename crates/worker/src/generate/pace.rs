@@ -6,11 +6,14 @@
 //! the one with the most expected tokens a millisecond wins, none included.
 
 use localcoder_protocol::StepCost;
+use localcoder_protocol::limits::OUTPUT_ROWS_MAX;
 
 /// Tokens in one step: the last one written, and a draft one shorter.
 const ROWS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 /// Most tokens in one step.
 pub(crate) const ROWS_MAX: usize = ROWS[ROWS.len() - 1];
+// The arithmetic of a model's memory, which others do, counts on it.
+const _: () = assert!(ROWS_MAX == OUTPUT_ROWS_MAX as usize);
 /// Cost of these to the cost of one, until it is known: measured with a 7B Q4_K_M on two cores
 /// of a Zen 4, with our own kernels.
 const RATIOS: [f64; 6] = [1.0, 1.25, 1.8, 2.3, 3.5, 6.3];

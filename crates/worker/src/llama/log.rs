@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use llama_cpp_sys_2 as sys;
-use localcoder_protocol::MemoryUse;
+use localcoder_protocol::{MemoryUse, says_out_of_memory};
 
 use super::sizes;
 
@@ -17,21 +17,7 @@ const LINES_MAX: usize = 40;
 /// Longest line kept, in bytes: a file's own text may stand in a message.
 const LINE_BYTES_MAX: usize = 500;
 
-/// What llama.cpp and its backends say where the system, or a GPU, gives no memory.
-const OUT_OF_MEMORY: &[&str] = &[
-    "failed to allocate",
-    "unable to allocate",
-    "cannot allocate memory",
-    "mmap failed",
-    "out of memory",
-    "outofmemory",
-    "insufficient memory",
-    "bad_alloc",
-];
-/// With this it is tried in another way, and no failure yet.
-const RETRIED: &str = "retrying";
-
-/// Whether a backend has said so since [`Log::begin`]: a GPU may go on and write nonsense.
+/// Whether a backend has said that it got no memory since [`Log::begin`]: a GPU may go on and write nonsense.
 static OUT_OF_MEMORY_SAID: AtomicBool = AtomicBool::new(false);
 
 static LINES: Mutex<LogLines> = Mutex::new(LogLines::new());
@@ -182,17 +168,11 @@ unsafe extern "C" fn on_log(level: sys::ggml_log_level, text: *const c_char, _: 
     // SAFETY: llama.cpp passes a NUL-terminated string that lives during the call.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     lock().push(level, &text, |level, line| {
-        if level == Level::Error && wants_memory(line) && !ASIDE.get() {
+        if level == Level::Error && says_out_of_memory(line) && !ASIDE.get() {
             OUT_OF_MEMORY_SAID.store(true, Ordering::Release);
         }
         crate::process::log(line);
     });
-}
-
-/// Whether a line says that there was not enough memory.
-pub(crate) fn wants_memory(line: &str) -> bool {
-    let line = line.to_lowercase();
-    OUT_OF_MEMORY.iter().any(|words| line.contains(words)) && !line.contains(RETRIED)
 }
 
 fn lock() -> MutexGuard<'static, LogLines> {
@@ -233,21 +213,6 @@ mod tests {
         assert_eq!(said(&[error, info]).cause().unwrap(), "a; b");
         let errors = ["1\n", "2\n", "3\n", "4\n"].map(|text| (Some(Level::Error), text));
         assert_eq!(said(&errors).cause().unwrap(), "2; 3; 4");
-    }
-
-    #[test]
-    fn want_of_memory_is_known_by_the_words_of_each_backend() {
-        for line in [
-            "ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 1",
-            "error loading model: std::bad_alloc",
-            "ggml_metal: error: Insufficient Memory (00000008:kIOGPUCommandBufferCallbackError\
-             OutOfMemory)",
-            "vk::Device::allocateMemory: ErrorOutOfDeviceMemory: out of memory",
-        ] {
-            assert!(wants_memory(line), "{line}");
-        }
-        assert!(!wants_memory("failed to allocate, retrying without pipeline parallelism"));
-        assert!(!wants_memory("the context has 2048 tokens"));
     }
 
     #[test]

@@ -21,6 +21,6 @@ pub(crate) use context::{Context, ContextParams, DecodeError, Sequence};
 pub(crate) use control::Control;
 #[cfg(test)]
 pub(crate) use log::Level;
-pub(crate) use log::{Log, LogLines, wants_memory};
+pub(crate) use log::{Log, LogLines};
 pub(crate) use model::{LoadError, Model, ModelParams, Token};
 pub(crate) use probe::repacking_pays;

@@ -9,6 +9,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use localcoder_protocol::limits::CHAT_TEMPLATE_BYTES_MAX;
 use localcoder_protocol::{ChatMessage, ErrorAction, ErrorCode, ErrorInfo, Role};
 use minijinja::{Environment, context};
 
@@ -18,8 +19,6 @@ use super::{Piece, functions};
 const FUEL: u64 = 1_000_000;
 /// Most bytes that a template may write. Contents are not among them.
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
-/// Longest template in bytes.
-const SOURCE_BYTES_MAX: usize = 1024 * 1024;
 /// White space that no template writes itself. One stands on each side of a placeholder, so
 /// that a template that trims contents gives itself away and the content is trimmed in its turn.
 const MARGIN: char = '\u{2003}';
@@ -66,7 +65,7 @@ impl ChatTemplate {
     /// Compiles a template. `bos` and `eos` are the names of the tokens that begin and end a
     /// text, as templates write them.
     pub(crate) fn compile(source: String, bos: String, eos: String) -> Result<Self, TemplateError> {
-        if source.len() > SOURCE_BYTES_MAX {
+        if source.len() > CHAT_TEMPLATE_BYTES_MAX {
             let bytes = source.len();
             return Err(TemplateError::Failed(format!("it has {bytes} bytes, which is too many")));
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt as _, FdMapping};
+use localcoder_protocol::limits::WORKER_EXCHANGE_FD;
 use localcoder_protocol::{
     ChatMessage, EXCHANGE_FD, ErrorInfo, Heartbeat, HeartbeatParams, KvStorage, LoadModel,
     LoadModelAnswer, LoadModelParams, LoadProfile, Measured, Notification, PrefillProgress,
@@ -126,8 +127,9 @@ impl Worker {
     pub(crate) fn with_exchange(file: &File) -> Self {
         let mut command = command();
         let parent_fd = file.try_clone().unwrap().into();
-        command.fd_mappings(vec![FdMapping { parent_fd, child_fd: 3 }]).unwrap();
-        let mut worker = Self::start_process(command.env(EXCHANGE_FD, "3"));
+        command.fd_mappings(vec![FdMapping { parent_fd, child_fd: WORKER_EXCHANGE_FD }]).unwrap();
+        let mut worker =
+            Self::start_process(command.env(EXCHANGE_FD, WORKER_EXCHANGE_FD.to_string()));
         worker.hello().unwrap();
         worker.load(model(), PROFILE).unwrap();
         worker

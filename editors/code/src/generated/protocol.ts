@@ -770,7 +770,7 @@ text: string, };
 
 export const PROTOCOL_VERSION = 3;
 export const BUILD_ID = "0.1.0";
-export const DOCUMENT_BYTES_MAX = 1048576;
+export { DOCUMENT_BYTES_MAX } from "./limits";
 
 /** Parameters and answer of every request, by method. */
 export interface Requests {

@@ -2,14 +2,12 @@
  * What the pickers of model and profile list: each with what it needs and what is free, as the
  * host says it, and which is in use. Pure: `features/switch.ts` shows it and does what is chosen.
  */
+import { SURVEY_MODELS_MAX } from "../generated/limits";
 import type { ErrorInfo, ModelSurvey, ProfileSurvey, SurveyAnswer } from "../generated/protocol";
 
 import { renderError } from "./errors";
 import type { ModelList, ModelRow } from "./models";
 import { plain, sentence } from "./words";
-
-/** Models that the host may be asked for at once; its own limit. */
-const SURVEYED_MAX = 64;
 
 /** What the host has said of what fits. */
 export type Surveyed =
@@ -74,7 +72,7 @@ function usable({ installed }: ModelList): ModelRow[] {
 export function surveyedModels(list: ModelList): string[] {
   return usable(list)
     .map(({ id }) => id)
-    .slice(0, SURVEYED_MAX);
+    .slice(0, SURVEY_MODELS_MAX);
 }
 
 /** The entries of the picker of the model for code. */

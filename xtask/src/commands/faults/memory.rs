@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use localcoder_protocol::{ErrorCode, Generate, Progress};
-use localcoder_test_support::fake_worker::{GROUP, LIMIT_AS, Moment, Note, REAL_WORKER, Script};
+use localcoder_test_support::fake_worker::{
+    Deed, GROUP, LIMIT_AS, Moment, Note, REAL_WORKER, Script,
+};
 
 use super::client::{Caller, Ended, Kind, Raw};
 use super::report::{self, Row};
@@ -40,22 +42,22 @@ const GROUP_BYTES: std::ops::Range<usize> = (3 << 20)..(24 << 20);
 const SHARE_PERCENT: usize = 99;
 
 /// Where, what, and how often.
-const CASES: &[(&str, &str, &str, usize)] = &[
-    ("an error of the load, once", "load:0.5", "oomError", 1),
-    ("an error of the load, twice", "load:0.5", "oomError", 2),
-    ("an error of the load, three times", "load:0.5", "oomError", 3),
-    ("an error of every load", "load:0.5", "oomError", ALWAYS),
-    ("last words in the load, once", "load:0.9", "oomLine", 1),
-    ("last words in the load, twice", "load:0.9", "oomLine", 2),
-    ("last words in the load, three times", "load:0.9", "oomLine", 3),
-    ("last words in every load", "load:0.9", "oomLine", ALWAYS),
-    ("an error of the prompt, once", "prefill", "oomError", 1),
-    ("an error of every prompt", "prefill", "oomError", ALWAYS),
-    ("last words in the prompt, once", "prefill", "oomLine", 1),
-    ("last words in every prompt", "prefill", "oomLine", ALWAYS),
-    ("an error in the answer", "token:4", "oomError", 1),
-    ("last words in the answer", "token:4", "oomLine", 1),
-    ("last words at every start", "spawn", "oomLine", ALWAYS),
+const CASES: &[(&str, Moment, Deed, usize)] = &[
+    ("an error of the load, once", Moment::Load(0.5), Deed::OomError, 1),
+    ("an error of the load, twice", Moment::Load(0.5), Deed::OomError, 2),
+    ("an error of the load, three times", Moment::Load(0.5), Deed::OomError, 3),
+    ("an error of every load", Moment::Load(0.5), Deed::OomError, ALWAYS),
+    ("last words in the load, once", Moment::Load(0.9), Deed::OomLine, 1),
+    ("last words in the load, twice", Moment::Load(0.9), Deed::OomLine, 2),
+    ("last words in the load, three times", Moment::Load(0.9), Deed::OomLine, 3),
+    ("last words in every load", Moment::Load(0.9), Deed::OomLine, ALWAYS),
+    ("an error of the prompt, once", Moment::Prefill, Deed::OomError, 1),
+    ("an error of every prompt", Moment::Prefill, Deed::OomError, ALWAYS),
+    ("last words in the prompt, once", Moment::Prefill, Deed::OomLine, 1),
+    ("last words in every prompt", Moment::Prefill, Deed::OomLine, ALWAYS),
+    ("an error in the answer", Moment::Token(4), Deed::OomError, 1),
+    ("last words in the answer", Moment::Token(4), Deed::OomLine, 1),
+    ("last words at every start", Moment::Spawn, Deed::OomLine, ALWAYS),
 ];
 
 pub(super) fn run(amount: &Amount) -> Result<()> {
@@ -78,15 +80,12 @@ pub(super) fn run(amount: &Amount) -> Result<()> {
     report::conclude(&amount.file("memory"), "20 times the world's", &rows, begun.elapsed())
 }
 
-fn scripted((name, at, deed, times): (&str, &str, &str, usize), number: usize) -> Result<Verdict> {
+fn scripted(
+    (name, at, deed, times): (&str, Moment, Deed, usize),
+    number: usize,
+) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let at: Moment = at.parse().map_err(|why: String| anyhow::anyhow!(why))?;
-    let script = Script {
-        at: Some(at),
-        deed: Some(deed.to_owned()),
-        times: Some(times),
-        ..Script::default()
-    };
+    let script = Script { at: Some(at), deed: Some(deed), times: Some(times), ..Script::default() };
     let ground = Ground::start(Setup { scale: SCALE, scripts: vec![script], ..Setup::default() })?;
     let watcher = Watcher::start(&ground)?;
     let mut caller = Caller::greeted(&ground.home(), true)?;

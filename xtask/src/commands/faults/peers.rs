@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
+use localcoder_protocol::limits::CLIENTS_MAX;
 use localcoder_protocol::{
     BUILD_ID, EngineState, ErrorCode, FRAME_BYTES_MAX, Generate, Hello, HelloParams, Nothing,
     PROTOCOL_VERSION, Stop,
@@ -26,8 +27,6 @@ use super::verdict::Verdict;
 const HALF_FRAME_WITHIN: Duration = Duration::from_secs(13);
 /// It is not closed at once either.
 const HALF_FRAME_AFTER: Duration = Duration::from_secs(8);
-/// Connections that there may be.
-const CONNECTIONS_MAX: usize = 64;
 /// What is more.
 const TOO_MANY: usize = 8;
 /// Whoever misbehaves is disconnected within this.
@@ -273,7 +272,7 @@ pub(super) fn too_many(_: usize) -> Result<Verdict> {
     let ground = Ground::start(slow(2, 1_000))?;
     let mut callers = vec![Caller::greeted(&ground.home(), false)?];
     let (call, mut ended) = begin(&mut callers[0], "first", ground.patience(30))?;
-    while callers.len() < CONNECTIONS_MAX {
+    while callers.len() < CLIENTS_MAX {
         callers.push(Caller::greeted(&ground.home(), false)?);
     }
     for _ in 0..TOO_MANY {
@@ -287,7 +286,7 @@ pub(super) fn too_many(_: usize) -> Result<Verdict> {
     if !matches!(ended.result, Some(Ok(_))) {
         verdict.complain(format!("an answer ended as `{}`", ended.word()));
     }
-    callers.truncate(CONNECTIONS_MAX / 2);
+    callers.truncate(CLIENTS_MAX / 2);
     let room = || Caller::greeted(&ground.home(), false).is_ok();
     if processes::wait(CLOSED_WITHIN, room).is_none() {
         verdict.complain("there is no room after some have left");

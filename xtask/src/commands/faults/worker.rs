@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use localcoder_protocol::{Cancel, CancelParams, ErrorCode, Unload, UnloadParams};
-use localcoder_test_support::fake_worker::{Moment, Note, Script};
+use localcoder_protocol::{Cancel, CancelParams, DEMO, ErrorCode, Unload, UnloadParams};
+use localcoder_test_support::fake_worker::{Deed, Fatal, Moment, Note, Script};
 
 use super::client::{Caller, Ended, Kind};
 use super::report::{self, Row};
@@ -46,58 +46,63 @@ enum Is {
 
 struct Case {
     name: &'static str,
-    at: &'static str,
-    deed: &'static str,
+    at: Moment,
+    deed: Deed,
     by: By,
     is: Is,
 }
 
-const fn case(name: &'static str, at: &'static str, deed: &'static str, is: Is) -> Case {
+const fn case(name: &'static str, at: Moment, deed: Deed, is: Is) -> Case {
     Case { name, at, deed, by: By::Request, is }
 }
 
 const CASES: &[Case] = &[
-    case("SIGKILL at the start", "spawn", "signal:KILL", Is::Deadly),
-    case("SIGKILL in the handshake", "handshake", "signal:KILL", Is::Deadly),
-    case("SIGKILL at 10 % of a load", "load:0.1", "signal:KILL", Is::Deadly),
-    case("SIGKILL at 50 % of a load", "load:0.5", "signal:KILL", Is::Deadly),
-    case("SIGKILL at 90 % of a load", "load:0.9", "signal:KILL", Is::Deadly),
-    case("SIGKILL in prefill", "prefill", "signal:KILL", Is::Deadly),
-    case("SIGKILL at the first token", "firstToken", "signal:KILL", Is::Deadly),
-    case("SIGKILL in decode", "token:4", "signal:KILL", Is::Deadly),
+    case("SIGKILL at the start", Moment::Spawn, Deed::Signal(Fatal::Kill), Is::Deadly),
+    case("SIGKILL in the handshake", Moment::Handshake, Deed::Signal(Fatal::Kill), Is::Deadly),
+    case("SIGKILL at 10 % of a load", Moment::Load(0.1), Deed::Signal(Fatal::Kill), Is::Deadly),
+    case("SIGKILL at 50 % of a load", Moment::Load(0.5), Deed::Signal(Fatal::Kill), Is::Deadly),
+    case("SIGKILL at 90 % of a load", Moment::Load(0.9), Deed::Signal(Fatal::Kill), Is::Deadly),
+    case("SIGKILL in prefill", Moment::Prefill, Deed::Signal(Fatal::Kill), Is::Deadly),
+    case("SIGKILL at the first token", Moment::FirstToken, Deed::Signal(Fatal::Kill), Is::Deadly),
+    case("SIGKILL in decode", Moment::Token(4), Deed::Signal(Fatal::Kill), Is::Deadly),
     Case {
         name: "SIGKILL in an unload",
-        at: "unload",
-        deed: "signal:KILL",
+        at: Moment::Unload,
+        deed: Deed::Signal(Fatal::Kill),
         by: By::Unload,
         is: Is::Deadly,
     },
-    case("SIGSEGV in decode", "token:4", "signal:SEGV", Is::Deadly),
-    case("SIGABRT in decode", "token:4", "signal:ABRT", Is::Deadly),
-    case("SIGBUS in decode", "token:4", "signal:BUS", Is::Deadly),
-    case("SIGILL in decode", "token:4", "signal:ILL", Is::Deadly),
-    case("SIGFPE in decode", "token:4", "signal:FPE", Is::Deadly),
-    case("exit 0 at the start", "spawn", "exit:0", Is::Deadly),
-    case("SIGSTOP in a load", "load:0.5", "stop", Is::Hang),
-    case("SIGSTOP in prefill", "prefill", "stop", Is::Hang),
-    case("SIGSTOP in decode", "token:4", "stop", Is::Hang),
-    case("SIGKILL when idle", "idle", "signal:KILL", Is::Deadly),
-    case("exit 3 in decode", "token:4", "exit:3", Is::Deadly),
-    case("garbage in the handshake", "handshake", "garbage", Is::Deadly),
-    case("garbage in decode", "token:4", "garbage", Is::Deadly),
-    case("valid frames of nonsense", "prefill", "nonsense", Is::Harmless),
-    case("a flood of stderr", "prefill", "flood", Is::Harmless),
-    case("no sign of life in prefill", "prefill", "silent", Is::Hang),
-    case("beats, no progress in a load", "load:0.5", "stall", Is::Hang),
-    case("beats, no progress in prefill", "prefill", "stall", Is::Hang),
-    case("beats, no progress in decode", "token:4", "stall", Is::Hang),
-    case("another version", "handshake", "wrongVersion", Is::Deadly),
-    case("an error of the load", "load:0.5", "loadError:modelLoadFailed", Is::Harmless),
-    case("tokens of another request", "token:2", "lateToken", Is::Harmless),
+    case("SIGSEGV in decode", Moment::Token(4), Deed::Signal(Fatal::Segv), Is::Deadly),
+    case("SIGABRT in decode", Moment::Token(4), Deed::Signal(Fatal::Abrt), Is::Deadly),
+    case("SIGBUS in decode", Moment::Token(4), Deed::Signal(Fatal::Bus), Is::Deadly),
+    case("SIGILL in decode", Moment::Token(4), Deed::Signal(Fatal::Ill), Is::Deadly),
+    case("SIGFPE in decode", Moment::Token(4), Deed::Signal(Fatal::Fpe), Is::Deadly),
+    case("exit 0 at the start", Moment::Spawn, Deed::Exit(0), Is::Deadly),
+    case("SIGSTOP in a load", Moment::Load(0.5), Deed::Stop, Is::Hang),
+    case("SIGSTOP in prefill", Moment::Prefill, Deed::Stop, Is::Hang),
+    case("SIGSTOP in decode", Moment::Token(4), Deed::Stop, Is::Hang),
+    case("SIGKILL when idle", Moment::Idle, Deed::Signal(Fatal::Kill), Is::Deadly),
+    case("exit 3 in decode", Moment::Token(4), Deed::Exit(3), Is::Deadly),
+    case("garbage in the handshake", Moment::Handshake, Deed::Garbage, Is::Deadly),
+    case("garbage in decode", Moment::Token(4), Deed::Garbage, Is::Deadly),
+    case("valid frames of nonsense", Moment::Prefill, Deed::Nonsense, Is::Harmless),
+    case("a flood of stderr", Moment::Prefill, Deed::Flood, Is::Harmless),
+    case("no sign of life in prefill", Moment::Prefill, Deed::Silent, Is::Hang),
+    case("beats, no progress in a load", Moment::Load(0.5), Deed::Stall, Is::Hang),
+    case("beats, no progress in prefill", Moment::Prefill, Deed::Stall, Is::Hang),
+    case("beats, no progress in decode", Moment::Token(4), Deed::Stall, Is::Hang),
+    case("another version", Moment::Handshake, Deed::WrongVersion, Is::Deadly),
+    case(
+        "an error of the load",
+        Moment::Load(0.5),
+        Deed::LoadError(ErrorCode::ModelLoadFailed),
+        Is::Harmless,
+    ),
+    case("tokens of another request", Moment::Token(2), Deed::LateToken, Is::Harmless),
     Case {
         name: "a cancel that is ignored",
-        at: "firstToken",
-        deed: "ignoreCancel",
+        at: Moment::FirstToken,
+        deed: Deed::IgnoreCancel,
         by: By::Cancel,
         is: Is::Hang,
     },
@@ -145,7 +150,6 @@ fn true_times(amount: &Amount) -> Result<()> {
 
 fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let at: Moment = case.at.parse().map_err(|why: String| anyhow!(why))?;
     let slow = Script {
         // An answer that is cancelled must last until its worker is ended.
         per_token_ms: Some(if case.by == By::Cancel { 10 * SCALE / scale } else { 2 }),
@@ -153,7 +157,7 @@ fn trial(case: &Case, number: usize, scale: u64) -> Result<Verdict> {
         flood_bytes: (scale > 1).then_some(SMALL_FLOOD_BYTES),
         ..Script::default()
     };
-    let script = Script { at: Some(at), deed: Some(case.deed.to_owned()), times: Some(1), ..slow };
+    let script = Script { at: Some(case.at), deed: Some(case.deed), times: Some(1), ..slow };
     let ground = Ground::start(Setup { scale, scripts: vec![script], ..Setup::default() })?;
     let watcher = Watcher::start(&ground)?;
     let mut caller = Caller::greeted(&ground.home(), true)?;
@@ -214,7 +218,7 @@ fn cancel(
 /// Its worker dies of it, which is no failure of this request. What all prompts begin with may just
 /// be saved, for some milliseconds.
 fn unload(caller: &mut Caller, verdict: &mut Verdict) {
-    let params = UnloadParams { model: "demo".to_owned() };
+    let params = UnloadParams { model: DEMO.to_owned() };
     let deadline = Instant::now() + UNLOAD_WITHIN;
     while Instant::now() < deadline {
         match caller.client.call::<Unload>(&params, |_, _| {}) {

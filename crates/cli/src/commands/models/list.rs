@@ -1,15 +1,13 @@
 //! `models list` and `models info`: what there is, in a table for people or as JSON.
 
 use localcoder_model_store::{Entry, Installed, Listed, Source};
-use localcoder_protocol::ErrorInfo;
+use localcoder_protocol::limits::CONTEXT_TOKENS;
+use localcoder_protocol::{DEMO, ErrorInfo};
 use serde_json::{Value, json};
 
 use super::Models;
 use super::terminal::bytes;
 use crate::output;
-
-/// For which the memory of a model is told.
-const CONTEXT_TOKENS: u64 = 4096;
 
 pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
     let installed = models.store.list()?;
@@ -35,7 +33,7 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
     }
     output::line("Installed:")?;
     let mark = |id: &str| mark(id == code, id == general);
-    line(mark("demo"), "demo", "", "the bundled demo model, no code assistant")?;
+    line(mark(DEMO), DEMO, "", "the bundled demo model, no code assistant")?;
     for Listed { model, problem } in &installed {
         let text = match problem {
             Some(problem) => format!("{} (can't be used: {problem})", model.name),
@@ -47,7 +45,7 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
         output::line("\nCan be installed with `localcoder models install ID`:")?;
     }
     for entry in others {
-        let fit = models.machine.fit(entry.memory_bytes(CONTEXT_TOKENS));
+        let fit = models.machine.fit(entry.need(CONTEXT_TOKENS).bytes);
         let begun = models.store.loaded_bytes(&entry.sha256);
         let begun =
             if begun > 0 { format!("; {} of it are loaded", bytes(begun)) } else { String::new() };
@@ -122,7 +120,7 @@ pub(super) fn facts(facts: &Facts) -> Result<(), ErrorInfo> {
 /// All that a user has to know before a model is loaded.
 pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Facts {
     let machine = &models.machine;
-    let needed = entry.memory_bytes(CONTEXT_TOKENS);
+    let needed = entry.need(CONTEXT_TOKENS).bytes;
     let fit = machine.fit(needed);
     let license = &entry.license;
     let after = machine.disk_free_bytes.saturating_sub(entry.bytes);
@@ -194,7 +192,7 @@ fn facts_json(facts: &Facts) -> Value {
 }
 
 fn entry_json(models: &Models, entry: &Entry) -> Value {
-    let needed = entry.memory_bytes(CONTEXT_TOKENS);
+    let needed = entry.need(CONTEXT_TOKENS).bytes;
     let fit = models.machine.fit(needed);
     json!({
         "entry": entry,

@@ -1,7 +1,7 @@
 //! `models use`: the setting `codeModel` or `generalModel` in the product's own settings file.
 //! Other settings in it stay as they are.
 
-use localcoder_protocol::ErrorInfo;
+use localcoder_protocol::{DEMO, ErrorInfo};
 use localcoder_settings::{LARGE_PARAMETERS, Layer};
 use serde_json::json;
 
@@ -27,7 +27,7 @@ pub(super) fn run(
     json: bool,
 ) -> Result<(), ErrorInfo> {
     let (key, words) = purpose.setting();
-    let value = if id == "demo" {
+    let value = if id == DEMO {
         id.to_owned()
     } else if id.contains(['/', '\\']) {
         model_reference(Some(id))?.unwrap_or_else(|| id.to_owned())

@@ -1,27 +1,47 @@
-//! Memory that a program could take now: what the system has free, and what the control groups
-//! leave that this process is in. Called when a model is looked at; who may load is decided by
-//! the core.
+//! Memory of this machine for a program of this user: all there is, and what could be had now, with
+//! what the control groups leave that this process is in. Whether a model fits is decided in `fit`,
+//! and who may load by the host.
 
 use std::path::Path;
 
-/// `None` where the system does not tell.
+/// What could be had now; `None` where the system does not tell.
 #[cfg(not(target_os = "macos"))]
-pub(crate) fn free_bytes() -> Option<u64> {
+#[must_use]
+pub fn free_bytes() -> Option<u64> {
     free_in(Path::new("/"))
+}
+
+/// All there is.
+#[cfg(not(target_os = "macos"))]
+pub(crate) fn total_bytes() -> Option<u64> {
+    total_in(Path::new("/"))
 }
 
 /// The smaller of what the system could give and of what Metal may hold at once, less what the
 /// window system wants of that.
 #[cfg(target_os = "macos")]
-pub(crate) fn free_bytes() -> Option<u64> {
-    let text = |program: &str, arguments: &[&str]| {
-        let output = std::process::Command::new(program).args(arguments).output().ok()?;
-        String::from_utf8(output.stdout).ok()
-    };
-    let number = |name: &str| text("/usr/sbin/sysctl", &["-n", name])?.trim().parse::<u64>().ok();
+#[must_use]
+pub fn free_bytes() -> Option<u64> {
     let free = macos::free(&text("/usr/bin/vm_stat", &[])?)?;
-    let all = number("hw.memsize")?;
-    Some(free.min(macos::metal_limit(all, number("iogpu.wired_limit_mb").unwrap_or(0))))
+    let limit = macos::metal_limit(total_bytes()?, number("iogpu.wired_limit_mb").unwrap_or(0));
+    Some(free.min(limit))
+}
+
+/// All there is.
+#[cfg(target_os = "macos")]
+pub(crate) fn total_bytes() -> Option<u64> {
+    number("hw.memsize")
+}
+
+#[cfg(target_os = "macos")]
+fn text(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = std::process::Command::new(program).args(arguments).output().ok()?;
+    String::from_utf8(output.stdout).ok()
+}
+
+#[cfg(target_os = "macos")]
+fn number(name: &str) -> Option<u64> {
+    text("/usr/sbin/sysctl", &["-n", name])?.trim().parse().ok()
 }
 
 /// What macOS says, read as numbers; apart from asking it, so that it is tested everywhere.
@@ -58,11 +78,26 @@ mod macos {
 /// With the system's files under another root; for tests.
 #[cfg_attr(target_os = "macos", allow(dead_code, reason = "it has no such files"))]
 fn free_in(root: &Path) -> Option<u64> {
-    let meminfo = std::fs::read_to_string(root.join("proc/meminfo")).ok()?;
-    let free = number_after(&meminfo, "MemAvailable:")?.saturating_mul(1024);
+    let free = meminfo(root, "MemAvailable:")?;
+    Some(least_in_groups(root, left_in_group).map_or(free, |left| left.min(free)))
+}
+
+/// The same.
+#[cfg_attr(target_os = "macos", allow(dead_code, reason = "it has no such files"))]
+fn total_in(root: &Path) -> Option<u64> {
+    let total = meminfo(root, "MemTotal:")?;
+    Some(least_in_groups(root, limit_of_group).map_or(total, |limit| limit.min(total)))
+}
+
+fn meminfo(root: &Path, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(root.join("proc/meminfo")).ok()?;
+    Some(number_after(&text, name)?.saturating_mul(1024))
+}
+
+/// The least that any group of this process says.
+fn least_in_groups(root: &Path, of: impl Fn(&Path, &Kind) -> Option<u64>) -> Option<u64> {
     let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
-    let left = groups.lines().filter_map(|line| left_in_groups(root, line)).min();
-    Some(left.map_or(free, |left| left.min(free)))
+    groups.lines().filter_map(|line| in_groups(root, line, &of)).min()
 }
 
 /// Files of a kind of control groups.
@@ -87,8 +122,8 @@ const OLD: Kind = Kind {
     cached: ["total_active_file ", "total_inactive_file "],
 };
 
-/// What the groups of a line of `/proc/self/cgroup` leave: a group, and all above it.
-fn left_in_groups(root: &Path, line: &str) -> Option<u64> {
+/// The least that the groups of a line of `/proc/self/cgroup` say: a group, and all above it.
+fn in_groups(root: &Path, line: &str, of: impl Fn(&Path, &Kind) -> Option<u64>) -> Option<u64> {
     let mut parts = line.splitn(3, ':').skip(1);
     let kind = match parts.next()? {
         "" => UNIFIED,
@@ -98,15 +133,22 @@ fn left_in_groups(root: &Path, line: &str) -> Option<u64> {
     let top = root.join(kind.mounted);
     let group = top.join(parts.next()?.trim_start_matches('/'));
     let all = group.ancestors().take_while(|folder| folder.starts_with(&top));
-    all.filter_map(|folder| left_in_group(folder, &kind)).min()
+    all.filter_map(|folder| of(folder, &kind)).min()
+}
+
+fn read(folder: &Path, name: &str) -> Option<String> {
+    std::fs::read_to_string(folder.join(name)).ok()
+}
+
+/// A group without a limit says `max`.
+fn limit_of_group(folder: &Path, kind: &Kind) -> Option<u64> {
+    read(folder, kind.limit)?.trim().parse().ok()
 }
 
 fn left_in_group(folder: &Path, kind: &Kind) -> Option<u64> {
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
-    // A group without a limit says `max`.
-    let limit: u64 = read(kind.limit)?.trim().parse().ok()?;
-    let used: u64 = read(kind.used)?.trim().parse().ok()?;
-    let stat = read("memory.stat").unwrap_or_default();
+    let limit = limit_of_group(folder, kind)?;
+    let used: u64 = read(folder, kind.used)?.trim().parse().ok()?;
+    let stat = read(folder, "memory.stat").unwrap_or_default();
     let cached = kind.cached.iter().filter_map(|name| number_after(&stat, name)).sum();
     Some(limit.saturating_sub(used.saturating_sub(cached)))
 }
@@ -139,6 +181,7 @@ mod tests {
     fn without_groups_it_is_what_the_system_has() {
         let root = system(&[MEMINFO]);
         assert_eq!(free_in(root.path()), Some(1_024_000));
+        assert_eq!(total_in(root.path()), Some(2_048_000));
         assert_eq!(free_in(system(&[]).path()), None);
     }
 
@@ -174,6 +217,7 @@ mod tests {
             ("sys/fs/cgroup/outer/inner/memory.current", "400000\n"),
         ]);
         assert_eq!(free_in(root.path()), Some(250_000));
+        assert_eq!(total_in(root.path()), Some(500_000), "no more than the group may have");
     }
 
     #[test]
@@ -187,5 +231,6 @@ mod tests {
             ("sys/fs/cgroup/memory/memory.usage_in_bytes", "100000\n"),
         ]);
         assert_eq!(free_in(root.path()), Some(200_000));
+        assert_eq!(total_in(root.path()), Some(300_000));
     }
 }

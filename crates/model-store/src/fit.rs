@@ -1,0 +1,250 @@
+//! Whether a model fits into memory: the one rule, for all who say it. `models list` and
+//! `profiles` say it of models that a catalog names, the host's survey of those that are there, and
+//! a load goes by it. Pure arithmetic; what there is of memory is read in `memory`.
+
+use localcoder_gguf::{FIRST_OUTPUT_ROWS, Header, KvType, RunShape};
+use localcoder_protocol::limits::{BATCH_TOKENS, OUTPUT_ROWS_MAX};
+use localcoder_protocol::{KvStorage, LoadProfile, MemoryUse, Purpose};
+use serde::Serialize;
+
+use crate::Entry;
+
+/// What a model takes beside its file and the KV cache, where only a catalog is known of it:
+/// buffers for computing, vocabulary, logits. The arithmetic on a header comes to 442 MB for the
+/// largest model of the product's catalog in the largest window, and to 50 MB for the smallest.
+const BESIDE_BYTES: u64 = 512 * 1024 * 1024;
+/// Of all memory, what may be taken where nobody tells what is free: the rest is the system's and
+/// the editor's.
+const USABLE_PERCENT: u64 = 75;
+
+// The worker keeps a sequence for each purpose and one to work with, each with its first logits.
+const _: () = assert!(FIRST_OUTPUT_ROWS == Purpose::ALL.len() as u64 + 1);
+
+/// What is known of a model's file.
+#[derive(Debug, Clone, Copy)]
+pub enum Known<'a> {
+    /// The file is there, and this is its header.
+    Header(&'a Header),
+    /// A catalog names it.
+    Entry(&'a Entry),
+}
+
+/// What a model needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// All of its memory.
+    pub bytes: u64,
+    /// Whether a worker has said so; else it is computed.
+    pub measured: bool,
+}
+
+impl Need {
+    /// Of a model that is run so. `measured` is what a worker has said of the same file, window and
+    /// KV cache, which counts more than any arithmetic.
+    #[must_use]
+    pub fn of(known: Known<'_>, run: RunShape, measured: Option<MemoryUse>) -> Self {
+        let bytes = match (known, measured) {
+            (Known::Header(header), Some(memory)) => {
+                memory.total_bytes().saturating_add(header.estimate(run).beside_bytes())
+            }
+            (Known::Header(header), None) => header.estimate(run).total_bytes(),
+            (Known::Entry(_), Some(memory)) => memory.total_bytes().saturating_add(BESIDE_BYTES),
+            (Known::Entry(entry), None) => {
+                let kv = run.kv.bytes_from_f16(entry.kv_bytes_per_token);
+                let kv = kv.saturating_mul(run.context_tokens.into());
+                entry.bytes.saturating_add(kv).saturating_add(BESIDE_BYTES)
+            }
+        };
+        Self { bytes, measured: measured.is_some() }
+    }
+}
+
+impl Entry {
+    /// What the model needs when it is run as usual, with a context window of so many tokens.
+    #[must_use]
+    pub fn need(&self, context_tokens: u32) -> Need {
+        Need::of(Known::Entry(self), usual(context_tokens), None)
+    }
+}
+
+/// As a model is run where nothing else is set and there is room.
+fn usual(context_tokens: u32) -> RunShape {
+    RunShape {
+        context_tokens,
+        batch_tokens: BATCH_TOKENS,
+        output_tokens: OUTPUT_ROWS_MAX,
+        kv: KvType::F16,
+        flash_attention: false,
+    }
+}
+
+/// The shape of a run, as a host asks a worker for it.
+#[must_use]
+pub fn run_shape(profile: &LoadProfile) -> RunShape {
+    RunShape {
+        batch_tokens: profile.batch_tokens,
+        kv: match profile.kv {
+            KvStorage::F16 => KvType::F16,
+            KvStorage::Q8_0 => KvType::Q8_0,
+        },
+        flash_attention: profile.kv == KvStorage::Q8_0,
+        ..usual(profile.context_tokens)
+    }
+}
+
+/// Memory of a machine, as far as it is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// All there is for a program of this user.
+    pub total_bytes: Option<u64>,
+    /// What could be had now.
+    pub free_bytes: Option<u64>,
+}
+
+/// Whether a model fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Fit {
+    /// Now.
+    Fits,
+    /// Once other programs are closed.
+    Tight,
+    /// Not in this machine's memory.
+    TooLarge,
+    /// The system does not tell.
+    Unknown,
+}
+
+impl Memory {
+    /// Whether so much can be had.
+    #[must_use]
+    pub fn fit(&self, needed_bytes: u64) -> Fit {
+        let usable = |total: u64| total / 100 * USABLE_PERCENT;
+        match (self.free_bytes, self.total_bytes) {
+            (Some(free), _) if needed_bytes <= free => Fit::Fits,
+            (_, Some(total)) if needed_bytes > total => Fit::TooLarge,
+            (None, Some(total)) if needed_bytes <= usable(total) => Fit::Fits,
+            (None, None) => Fit::Unknown,
+            _ => Fit::Tight,
+        }
+    }
+}
+
+impl Fit {
+    /// For people.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Fits => "fits this machine",
+            Self::Tight => "fits if other programs are closed",
+            Self::TooLarge => "does not fit into this machine's memory",
+            Self::Unknown => "this machine does not tell its memory",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Catalog;
+
+    const GIB: u64 = 1024 * 1024 * 1024;
+
+    fn demo() -> Header {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
+        let bytes = std::fs::read(path).unwrap();
+        Header::read(bytes.as_slice(), bytes.len() as u64).unwrap()
+    }
+
+    #[test]
+    fn what_is_free_now_counts_and_all_there_is_only_beside_it() {
+        let memory = |total: Option<u64>, free: Option<u64>| Memory {
+            total_bytes: total.map(|it| it * GIB),
+            free_bytes: free.map(|it| it * GIB),
+        };
+        let both = memory(Some(16), Some(6));
+        assert_eq!(both.fit(5 * GIB), Fit::Fits);
+        assert_eq!(both.fit(7 * GIB), Fit::Tight);
+        assert_eq!(both.fit(17 * GIB), Fit::TooLarge);
+        // Nobody tells what is free: a quarter is for others.
+        let total = memory(Some(16), None);
+        assert_eq!(total.fit(11 * GIB), Fit::Fits);
+        assert_eq!(total.fit(13 * GIB), Fit::Tight);
+        assert_eq!(total.fit(17 * GIB), Fit::TooLarge);
+        let free = memory(None, Some(6));
+        assert_eq!((free.fit(6 * GIB), free.fit(7 * GIB)), (Fit::Fits, Fit::Tight));
+        assert_eq!(memory(None, None).fit(1), Fit::Unknown);
+    }
+
+    #[test]
+    fn a_model_needs_no_more_once_it_is_installed_than_its_entry_says() {
+        // Heads, width, feed-forward width and vocabulary of the files that the catalog names.
+        let shapes = [
+            ("qwen2.5-coder-7b", 28, 3_584, 18_944, 152_064),
+            ("llama-3-8b", 32, 4_096, 14_336, 128_256),
+            ("qwen2.5-coder-14b", 40, 5_120, 13_824, 152_064),
+            ("qwen2.5-coder-1.5b", 12, 1_536, 8_960, 151_936),
+            ("qwen2.5-coder-0.5b", 14, 896, 4_864, 151_936),
+        ];
+        let catalog = Catalog::shipped();
+        for (id, heads, width, inner, vocabulary) in shapes {
+            let entry = catalog.entry(id).unwrap();
+            let mut header = demo();
+            header.tensor_bytes = entry.bytes;
+            header.head_count = heads;
+            header.embedding_length = width;
+            header.feed_forward_length = inner;
+            header.vocabulary_size = vocabulary;
+            for window in [512, 4096, 8192] {
+                let run = usual(window);
+                // The KV cache is of the demo model in the one, and the entry's in the other.
+                let there = header.estimate(run);
+                let there = there.total_bytes() - there.kv_bytes;
+                let said = entry.need(window).bytes - entry.kv_bytes_per_token * u64::from(window);
+                assert!(there <= said, "{id}, {window}: {there} bytes, and {said} were said");
+                assert!(said - there <= BESIDE_BYTES, "{id}, {window}: {said} is far too much");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_measured_counts_more_than_the_arithmetic() {
+        let header = demo();
+        let run = usual(2048);
+        let computed = Need::of(Known::Header(&header), run, None);
+        assert_eq!(
+            (computed.bytes, computed.measured),
+            (header.estimate(run).total_bytes(), false)
+        );
+        let memory = MemoryUse { weights_bytes: 1_000, kv_bytes: 10, compute_bytes: 1 };
+        let measured = Need::of(Known::Header(&header), run, Some(memory));
+        assert_eq!(measured.bytes, 1_011 + header.estimate(run).beside_bytes());
+        assert!(measured.measured);
+    }
+
+    #[test]
+    fn a_smaller_cache_needs_less() {
+        let catalog = Catalog::shipped();
+        let entry = catalog.entry("qwen2.5-coder-7b").unwrap();
+        let run = |kv| RunShape { kv, ..usual(4096) };
+        let [full, half] = [KvType::F16, KvType::Q8_0]
+            .map(|kv| Need::of(Known::Entry(entry), run(kv), None).bytes);
+        assert_eq!(full - half, entry.kv_bytes_per_token * 4096 * 30 / 64);
+    }
+
+    #[test]
+    fn a_run_has_the_shape_that_its_profile_asks_for() {
+        let profile = LoadProfile {
+            context_tokens: 2048,
+            batch_tokens: 64,
+            threads: 0,
+            gpu_layers: None,
+            kv: KvStorage::Q8_0,
+            repack: true,
+        };
+        let shape = run_shape(&profile);
+        assert_eq!((shape.context_tokens, shape.batch_tokens), (2048, 64));
+        assert_eq!((shape.kv, shape.flash_attention), (KvType::Q8_0, true));
+        assert_eq!(shape.output_tokens, OUTPUT_ROWS_MAX);
+    }
+}

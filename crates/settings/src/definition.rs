@@ -1,0 +1,322 @@
+//! What a definition of a setting consists of, and the macros that make everything else of it: the
+//! name ([`Key`](crate::Key)), the row of the table and the field of the typed values. `table` has
+//! the definitions themselves.
+
+use serde_json::{Value, json};
+
+use crate::profiles::{self, PROFILE_CHOICES, Profile};
+use crate::table::Key;
+
+/// What values a setting takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// The name of a model. An empty one is none: what the profile says counts then.
+    Model,
+    /// The name of a profile. Which there are is known when all layers are.
+    ProfileName {
+        /// Used where nothing is set.
+        default: &'static str,
+    },
+    /// One of a few words, each of which is a variant of the setting's type.
+    Choice {
+        /// Used where nothing is set.
+        default: &'static str,
+        /// Word and what it means, in the order shown.
+        choices: Choices,
+    },
+    /// On or off.
+    Switch {
+        /// Used where nothing is set.
+        default: bool,
+    },
+    /// On, off, or `null`: what other settings imply.
+    OptionalSwitch,
+    /// A whole number.
+    Integer {
+        /// Used where nothing is set.
+        default: u32,
+        /// Smallest.
+        min: u32,
+        /// Largest.
+        max: u32,
+    },
+    /// A number.
+    Number {
+        /// Used where nothing is set.
+        default: f64,
+        /// Smallest.
+        min: f64,
+        /// Largest.
+        max: f64,
+    },
+    /// Profiles of the user's own, by name; see `profiles`.
+    Profiles,
+}
+
+/// Words of a choice, each with what it means.
+pub type Choices = &'static [(&'static str, &'static str)];
+
+/// What a change of a setting reaches, and so what a host has to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Affects {
+    /// Which model is loaded, or how it is run: what is loaded otherwise is loaded anew, and what
+    /// was lowered or left alone before is tried again.
+    Load,
+    /// How the next answer is written.
+    Sampling,
+    /// How long a model stays in memory.
+    Residency,
+    /// What is suggested to the user.
+    Suggestions,
+    /// Whether anything may be fetched: looked up each time that something is to be.
+    Network,
+    /// Nothing: there is nothing to choose yet.
+    Nothing,
+}
+
+impl Affects {
+    /// When a change takes effect, for the reference page.
+    pub(crate) const fn takes_effect(self) -> Option<&'static str> {
+        match self {
+            Self::Load => Some("with the next request: the model is loaded again where it must be"),
+            Self::Sampling => Some("with the next request"),
+            Self::Residency | Self::Suggestions => Some("at once"),
+            Self::Network => Some("at once for commands, and for the editor at its next start"),
+            Self::Nothing => None,
+        }
+    }
+}
+
+/// One setting: all that is known of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Setting {
+    /// The same in the type system.
+    pub id: Key,
+    /// Name without the `localcoder.` prefix.
+    pub key: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+    /// What it does, in Markdown.
+    pub doc: &'static str,
+    /// What a change of it reaches, the gravest first.
+    pub affects: &'static [Affects],
+    /// Whether a profile says it, too, where the user does not.
+    pub of_profiles: bool,
+}
+
+impl Setting {
+    /// What is used where nothing is set.
+    pub(crate) fn default(&self) -> Value {
+        match self.kind {
+            Kind::Model => "".into(),
+            Kind::ProfileName { default } | Kind::Choice { default, .. } => default.into(),
+            Kind::Switch { default } => default.into(),
+            Kind::OptionalSwitch => Value::Null,
+            Kind::Profiles => json!({}),
+            Kind::Integer { default, .. } => default.into(),
+            Kind::Number { default, .. } => default.into(),
+        }
+    }
+
+    /// What it may be, in words that follow "allowed is".
+    pub(crate) fn allowed(&self) -> String {
+        match self.kind {
+            Kind::Model => "a text, which may be empty".to_owned(),
+            Kind::ProfileName { .. } => "the name of a profile".to_owned(),
+            Kind::Choice { choices, .. } => {
+                let words: Vec<String> =
+                    choices.iter().map(|(word, _)| format!("`{word}`")).collect();
+                format!("one of {}", words.join(", "))
+            }
+            Kind::Switch { .. } => "`true` or `false`".to_owned(),
+            Kind::OptionalSwitch => "`true`, `false` or `null`".to_owned(),
+            Kind::Profiles => "an object with a profile under each name".to_owned(),
+            Kind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
+            Kind::Number { min, max, .. } => format!("a number from {min} to {max}"),
+        }
+    }
+
+    /// Says what is allowed where the value is not.
+    pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
+        let good = match self.kind {
+            Kind::Model => value.is_string(),
+            Kind::ProfileName { .. } => value.as_str().is_some_and(|name| !name.is_empty()),
+            Kind::Choice { choices, .. } => {
+                choices.iter().any(|(word, _)| value.as_str() == Some(word))
+            }
+            Kind::Switch { .. } => value.is_boolean(),
+            Kind::OptionalSwitch => value.is_boolean() || value.is_null(),
+            Kind::Profiles => return profiles::check(value),
+            Kind::Integer { min, max, .. } => {
+                value.as_u64().is_some_and(|it| (min.into()..=max.into()).contains(&it))
+            }
+            Kind::Number { min, max, .. } => {
+                value.as_f64().is_some_and(|it| (min..=max).contains(&it))
+            }
+        };
+        if good { Ok(()) } else { Err(self.allowed()) }
+    }
+
+    /// Whether a value that is allowed says nothing, so that the layer below it counts.
+    pub(crate) fn is_nothing(&self, value: &Value) -> bool {
+        self.kind == Kind::Model && value.as_str().is_some_and(|text| text.trim().is_empty())
+    }
+
+    /// Values that it may have: two that differ at least, where there are, and those at the edges of
+    /// what is allowed. For tests and simulations of all settings.
+    #[must_use]
+    pub fn examples(&self) -> Vec<Value> {
+        let words = |choices: Choices| choices.iter().map(|(word, _)| (*word).into()).collect();
+        match self.kind {
+            Kind::Model => vec!["".into(), "demo".into(), "/models/own.gguf".into()],
+            Kind::ProfileName { .. } => words(PROFILE_CHOICES),
+            Kind::Choice { choices, .. } => words(choices),
+            Kind::Switch { .. } => vec![false.into(), true.into()],
+            Kind::OptionalSwitch => vec![Value::Null, false.into(), true.into()],
+            Kind::Integer { default, min, max } => vec![default.into(), min.into(), max.into()],
+            Kind::Number { default, min, max } => vec![default.into(), min.into(), max.into()],
+            // Of these the one that is in force where nothing else is set.
+            Kind::Profiles => vec![json!({}), json!({"balanced": {"codeModel": "demo"}})],
+        }
+    }
+}
+
+/// A type that the values of a setting have in the programs.
+pub(crate) trait FromValue: Sized {
+    /// The value, where it is one of this type.
+    fn from_value(value: &Value) -> Option<Self>;
+}
+
+impl FromValue for bool {
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_bool()
+    }
+}
+
+impl FromValue for Option<bool> {
+    fn from_value(value: &Value) -> Option<Self> {
+        if value.is_null() { Some(None) } else { value.as_bool().map(Some) }
+    }
+}
+
+impl FromValue for u32 {
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_u64().and_then(|number| number.try_into().ok())
+    }
+}
+
+impl FromValue for f64 {
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_f64()
+    }
+}
+
+impl FromValue for String {
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_str().map(|text| text.trim().to_owned())
+    }
+}
+
+impl FromValue for Vec<Profile> {
+    fn from_value(value: &Value) -> Option<Self> {
+        profiles::check(value).is_ok().then(|| profiles::all(value))
+    }
+}
+
+/// Declares the words of a choice as an enum. The documentation of a variant is what users read of
+/// the word.
+macro_rules! choices {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident {
+            $($(#[doc = $doc:literal])+ $variant:ident = $word:literal,)+
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl $name {
+            pub(crate) const CHOICES: $crate::definition::Choices =
+                &[$(($word, concat!($($doc),+).trim_ascii_start())),+];
+
+            pub(crate) const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl $crate::definition::FromValue for $name {
+            fn from_value(value: &serde_json::Value) -> Option<Self> {
+                match value.as_str()? {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+/// Declares the settings: the name of each as a variant, its row in the table, and its field among
+/// the typed values.
+macro_rules! settings {
+    ($(
+        $(#[doc = $doc:literal])+
+        $id:ident = $key:literal, $field:ident: $type:ty,
+        $kind:expr,
+        affects: [$($affects:ident),+],
+        of_profiles: $of_profiles:literal;
+    )+) => {
+        /// Every setting.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Key {
+            $($(#[doc = $doc])+ $id,)+
+        }
+
+        impl Key {
+            /// All of them, in the order in which the editor shows them.
+            pub const ALL: &[Self] = &[$(Self::$id),+];
+
+            /// Its name without the `localcoder.` prefix.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$id => $key,)+
+                }
+            }
+        }
+
+        /// The definitions. All settings decide what runs, so all are machine-scoped: a workspace
+        /// can't set them.
+        pub const TABLE: &[$crate::definition::Setting] = &[$($crate::definition::Setting {
+            id: Key::$id,
+            key: $key,
+            kind: $kind,
+            doc: concat!($($doc),+).trim_ascii_start(),
+            affects: &[$($crate::definition::Affects::$affects),+],
+            of_profiles: $of_profiles,
+        }),+];
+
+        /// The value of each setting. Who makes something of them takes them apart whole, so that
+        /// one that is added can't be forgotten.
+        #[derive(Debug)]
+        pub(crate) struct Values {
+            $(pub(crate) $field: $type,)+
+        }
+
+        impl Values {
+            /// From the value of each that was found, all of which are allowed.
+            pub(crate) fn read<'a>(of: impl Fn(Key) -> &'a serde_json::Value) -> Self {
+                Self {
+                    $($field: $crate::definition::FromValue::from_value(of(Key::$id))
+                        .expect("what is allowed has the type"),)+
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {choices, settings};

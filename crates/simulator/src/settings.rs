@@ -1,0 +1,58 @@
+//! Values that clients set, for every setting there is: good ones that make the host do something
+//! else, and bad ones. A setting that is added has to be listed here, or be said to be nothing that a
+//! host goes by.
+
+use localcoder_settings::Key;
+use serde_json::{Value, json};
+
+use crate::store::SPECS;
+
+/// What may be set; nothing where no host goes by it.
+pub(crate) fn values_of(key: Key) -> Vec<Value> {
+    match key {
+        Key::Profile => {
+            vec![json!("fast"), json!("balanced"), json!("heavy"), json!("none"), json!("mine")]
+        }
+        Key::CodeModel | Key::GeneralModel => {
+            SPECS.iter().map(|spec| spec.reference.into()).collect()
+        }
+        Key::ContextWindow => {
+            vec![json!(512), json!(2048), json!(4096), json!(8192), json!(9000)]
+        }
+        Key::Mode => vec![json!("performance"), json!("stability")],
+        Key::Acceleration => vec![json!("auto"), json!("gpu"), json!("cpu")],
+        Key::IdleUnloadMinutes => vec![json!(1), json!(5), json!(15)],
+        Key::KeepModelLoaded => vec![json!(true), json!(false), Value::Null],
+        Key::Temperature | Key::TopP => vec![json!(0.0), json!(0.7), json!("warm")],
+        Key::RepeatPenalty => vec![json!(1.0), json!(1.3)],
+        // 0 suggests nothing; with the other any model is slow.
+        Key::SlowTokensPerSecond => vec![json!(0), json!(10_000)],
+        // Not below the usual window: `checks::loads` knows the settings by name, no profiles.
+        Key::Profiles => vec![
+            json!({}),
+            json!({"mine": {"codeModel": "small", "contextWindowMax": 8192}}),
+            json!({"fast": {"codeModel": "narrow", "largeModels": true}}),
+            json!({"mine": {"codeModel": ""}}),
+        ],
+        // Whoever wants to fetch asks the settings, and there is one backend.
+        Key::AirGapped | Key::Backend => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use localcoder_settings::{Affects, check_value};
+
+    use super::*;
+
+    #[test]
+    fn every_setting_that_a_host_goes_by_is_changed_by_somebody() {
+        for key in Key::ALL {
+            let of_others = [Affects::Network, Affects::Nothing];
+            let is_of_the_host = !key.setting().affects.iter().any(|it| of_others.contains(it));
+            let good = values_of(*key);
+            let good = good.iter().filter(|value| check_value(key.name(), value).is_ok()).count();
+            assert_eq!(good >= 2, is_of_the_host, "{}", key.name());
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The private headers of ggml that the worker's kernels repeat are those of the version that is
+//! pinned. The compiler can't see a difference: the classes would be laid out otherwise on the two
+//! sides of a call.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
+
+use super::Repository;
+
+/// The package that brings ggml, and where its sources lie in it.
+const PACKAGE: &str = "llama-cpp-sys-2";
+const SOURCES: &str = "llama.cpp/ggml/src";
+
+/// What repeats them.
+const REPEATED_IN: &str = "crates/worker/src/llama/kernels/hook.cpp and hook.rs beside it";
+
+/// Each header with the SHA-256 of the one that was read when it was repeated.
+const HEADERS: &[(&str, &str)] = &[
+    // `tensor_traits`, `extra_buffer_type` and the list of these.
+    ("ggml-cpu/traits.h", "26e1b41879091a663325848aa82a4023b459fd1e688b3b0e2a9bde3e72a3a764"),
+    // `ggml_compute_params`, the barrier and the counter of chunks.
+    (
+        "ggml-cpu/ggml-cpu-impl.h",
+        "785a19aac84bd35671d34b1986b920baadccdf61cd8b81e787028f6ac24cae60",
+    ),
+    // `ggml_backend_buffer_type`.
+    ("ggml-backend-impl.h", "4e861c8e23d3d7b0d99d8e0836e68564af58f8597d75d7bbb732857d7a632fa7"),
+];
+
+/// The headers of the package that cargo uses are those that were repeated.
+pub(super) fn unchanged(repository: &Repository) -> Result<Vec<String>> {
+    let package = repository
+        .packages()?
+        .iter()
+        .find(|package| package["name"] == PACKAGE)
+        .with_context(|| format!("`{PACKAGE}` is not among the packages"))?;
+    let manifest = package["manifest_path"].as_str().context("a package without a manifest")?;
+    let folder = Path::new(manifest).parent().context("a manifest without a folder")?;
+    let version = package["version"].as_str().unwrap_or_default();
+    let complaint = |(name, known): &(&str, &str)| {
+        let why = match std::fs::read(folder.join(SOURCES).join(name)) {
+            Ok(bytes) if digest(&bytes) == *known => return None,
+            Ok(bytes) => format!("has changed; its SHA-256 is {}", digest(&bytes)),
+            Err(error) => format!("can't be read: {error}"),
+        };
+        Some(format!(
+            "`{name}` of {PACKAGE} {version} {why}. {REPEATED_IN} repeat it by hand: compare them, \
+             then put the new digest into xtask/src/tidy/headers.rs"
+        ))
+    };
+    Ok(HEADERS.iter().filter_map(complaint).collect())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
