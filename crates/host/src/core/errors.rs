@@ -3,7 +3,9 @@
 
 use std::fmt::Display;
 
-use localcoder_protocol::{DOCUMENT_BYTES_MAX, ErrorAction, ErrorCode, ErrorInfo};
+use localcoder_protocol::{
+    DOCUMENT_BYTES_MAX, ErrorAction, ErrorCode, ErrorInfo, says_out_of_memory,
+};
 
 use super::event::WorkerEnding;
 
@@ -62,24 +64,9 @@ pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bo
     ErrorInfo::new(code, what).with_cause(cause).with_hint(hint).with_action(action)
 }
 
-/// What programs say that end themselves because the system gave them no memory.
-const OUT_OF_MEMORY: &[&str] = &[
-    "bad_alloc",
-    "memory allocation of",
-    "out of memory",
-    "failed to allocate",
-    "cannot allocate memory",
-    "insufficient memory",
-    // A thread that can't be started.
-    "resource temporarily unavailable",
-];
-
 /// Whether a worker ended for want of memory: the system says so, or its last words do.
 fn ran_out_of_memory(ending: &WorkerEnding) -> bool {
-    let says = |line: &String| {
-        let line = line.to_lowercase();
-        OUT_OF_MEMORY.iter().any(|words| line.contains(words))
-    };
+    let says = |line: &String| says_out_of_memory(line);
     ending.out_of_memory || ending.last_lines.iter().rev().take(LAST_WORDS).any(says)
 }
 

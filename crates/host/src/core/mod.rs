@@ -21,6 +21,7 @@ mod schedule;
 mod sessions;
 mod suspect;
 
+pub use localcoder_protocol::limits::{CLIENTS_MAX, QUEUE_MAX};
 use localcoder_protocol::{
     BUILD_ID, CancelAnswer, ConfigureAnswer, ErrorInfo, HostStatus, ModelUse, PROTOCOL_VERSION,
     WarmAnswer, WarmParams, WorkerStatus,
@@ -35,9 +36,7 @@ use life::Life;
 use pool::{Outcome, Pool, SlotId};
 pub use reply::{Notice, Reply};
 use requests::{Asked, Work, locate_edit};
-pub use schedule::QUEUE_MAX;
 use schedule::{Action, Asker, Context, Schedule, ScheduleStatus, Ticket};
-pub use sessions::CLIENTS_MAX;
 use sessions::Sessions;
 
 /// Decisions after one event: each request may be moved a few times, so it is never reached. A

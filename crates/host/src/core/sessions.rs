@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use localcoder_protocol::limits::CLIENTS_MAX;
 use localcoder_protocol::{
     BUILD_ID, ClientKind, DeltaParams, Drain, ErrorCode, ErrorInfo, Hello, HelloAnswer,
     HelloParams, HostStatus, PROTOCOL_VERSION, ProgressParams, Request, RequestId, Status, Stop,
@@ -13,9 +14,6 @@ use localcoder_transport::Id;
 use super::event::{ClientId, Effect};
 use super::reply::{Notice, Reply};
 use super::schedule::{Asker, Report};
-
-/// Connections at once. Far above any number of windows; a bound all the same.
-pub const CLIENTS_MAX: usize = 64;
 
 /// A client is sent streamed text, and progress, at most this often.
 const TELL_EVERY_MS: u64 = 33;

@@ -5,23 +5,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use localcoder_protocol::limits::{RESTARTS_MAX, RESTARTS_MAX_OF_ALL, RESTARTS_WITHIN_MS};
 use localcoder_protocol::{KvStorage, LoadProfile};
 
 use crate::ModelFile;
 
-/// Crashes in [`BURST_MS`] after which a worker is still started again (policy; VS Code's number
-/// for its extension host).
-const BURST_MAX: usize = 3;
-/// The same over all ways: one that crashes whatever is tried is left alone, too.
-const BURST_MAX_OF_ALL: usize = 5;
-/// See [`BURST_MAX`].
-const BURST_MS: u64 = 5 * 60 * 1_000;
 /// One crash is forgiven in each such time (as Chromium does with its GPU process).
 const FORGIVEN_EVERY_MS: u64 = 60 * 60 * 1_000;
 /// Crashes that were not forgiven after which one that crashes slowly is left alone, too.
 const HELD_MAX: usize = 6;
 /// Waits before the first, second and third start after a crash (policy).
-const BACKOFF_MS: [u64; BURST_MAX] = [250, 1_000, 4_000];
+const BACKOFF_MS: [u64; RESTARTS_MAX] = [250, 1_000, 4_000];
 /// Ways of running models that are remembered; the one that crashed longest ago is forgotten.
 const RUNS_MAX: usize = 32;
 
@@ -35,7 +29,7 @@ pub(super) struct Budgets {
 /// Of one way of running a model.
 #[derive(Debug, Default)]
 struct Crashes {
-    /// Those of the last [`BURST_MS`].
+    /// Those of the last [`RESTARTS_WITHIN_MS`].
     recent_ms: Vec<u64>,
     /// Those that were not forgiven.
     held: usize,
@@ -45,7 +39,7 @@ struct Crashes {
 
 impl Crashes {
     fn note(&mut self, now_ms: u64) {
-        self.recent_ms.retain(|at| now_ms < at + BURST_MS);
+        self.recent_ms.retain(|at| now_ms < at + RESTARTS_WITHIN_MS);
         self.recent_ms.push(now_ms);
         let forgiven = self.forgiven(now_ms);
         self.held -= forgiven;
@@ -65,11 +59,11 @@ impl Crashes {
     /// Until when so many have happened of late that one more is too many.
     fn burst_until(&self, most: usize) -> Option<u64> {
         let at = self.recent_ms.len().checked_sub(most + 1)?;
-        Some(self.recent_ms[at] + BURST_MS)
+        Some(self.recent_ms[at] + RESTARTS_WITHIN_MS)
     }
 
     fn spent_until(&self, now_ms: u64) -> Option<u64> {
-        let burst = self.burst_until(BURST_MAX);
+        let burst = self.burst_until(RESTARTS_MAX);
         // So many must be forgiven before one more is allowed.
         let forgiven = self.held.checked_sub(HELD_MAX).filter(|it| *it > 0);
         let held = forgiven.map(|it| self.forgiven_ms + FORGIVEN_EVERY_MS * it as u64);
@@ -110,13 +104,13 @@ impl Budgets {
     /// Crashes of late.
     pub(super) fn recent(&self, run: &Run, now_ms: u64) -> usize {
         let recent = self.by_run.get(run).map_or(&[][..], |crashes| &crashes.recent_ms);
-        recent.iter().filter(|at| now_ms < **at + BURST_MS).count()
+        recent.iter().filter(|at| now_ms < **at + RESTARTS_WITHIN_MS).count()
     }
 
     /// Until when it is left alone, where it is.
     pub(super) fn spent_until(&self, run: &Run, now_ms: u64) -> Option<u64> {
         let own = self.by_run.get(run).and_then(|crashes| crashes.spent_until(now_ms));
-        own.max(self.all.burst_until(BURST_MAX_OF_ALL).filter(|until| *until > now_ms))
+        own.max(self.all.burst_until(RESTARTS_MAX_OF_ALL).filter(|until| *until > now_ms))
     }
 
     /// The user has changed something: what was, does not count.

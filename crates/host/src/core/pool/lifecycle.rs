@@ -5,14 +5,12 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use localcoder_protocol::limits::{SILENCE_MS, WORKER_START_MS};
+
 /// Without a sign of life for so long, a user is told (VS Code's limit for its extension host).
 const SILENCE_TOLD_MS: u64 = 3_000;
-/// Without a sign of life for so long, it is killed: twenty heartbeats.
-const SILENCE_MS: u64 = 10_000;
 /// A start that takes so long is told.
 const START_TOLD_MS: u64 = 5_000;
-/// A process that has not said hello by then never will.
-const START_MS: u64 = 30_000;
 /// A load without any progress for so long hangs. Any progress extends it: a slow disk is no hang.
 const LOAD_STALL_MS: u64 = 60_000;
 /// The same for a prompt that is read.
@@ -234,7 +232,7 @@ impl Lifecycle {
         };
         let due = match self.phase {
             Dead => return None,
-            Spawning | Handshake => next(self.since_ms, START_TOLD_MS, START_MS),
+            Spawning | Handshake => next(self.since_ms, START_TOLD_MS, WORKER_START_MS),
             Stopping => self.since_ms + self.stop_wait_ms(),
             _ if !self.watched => return None,
             _ => {
@@ -258,7 +256,7 @@ impl Lifecycle {
             Dead => None,
             Stopping => self.escalate(now_ms),
             Spawning | Handshake => {
-                let late = now_ms >= self.since_ms + START_MS;
+                let late = now_ms >= self.since_ms + WORKER_START_MS;
                 late.then(|| self.end(now_ms, true, EndReason::NotStarted))?
             }
             _ => {

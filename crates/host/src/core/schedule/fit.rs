@@ -3,24 +3,15 @@
 //!
 //! What was measured at an earlier load counts more than the arithmetic on the header.
 
-use localcoder_gguf::{Header, KvType, RunShape};
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, KvStorage, LoadProfile, MemoryUse};
+use localcoder_gguf::{Header, RunShape};
+use localcoder_model_store::{Known, Need, run_shape};
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, LoadProfile, MemoryUse};
 use localcoder_settings::LARGE_PARAMETERS;
 
 use crate::ModelFile;
 
-/// Rows of logits that the worker keeps: its longest draft.
-const OUTPUT_TOKENS: u32 = 32;
 /// Context windows that are offered instead, the best first.
 const SMALLER_TOKENS: [u32; 4] = [4096, 2048, 1024, 512];
-
-/// What a model takes with one window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Needed {
-    pub(super) bytes: u64,
-    /// Whether a worker has said so; else it is computed.
-    pub(super) measured: bool,
-}
 
 /// What it takes; `measured` is what a worker has said of the same file, window and KV cache.
 /// Nothing is known of a file without a header, which only tests have.
@@ -28,29 +19,9 @@ pub(super) fn needed(
     file: &ModelFile,
     profile: &LoadProfile,
     measured: Option<MemoryUse>,
-) -> Option<Needed> {
+) -> Option<Need> {
     let header = file.header.as_ref()?;
-    let estimate = header.estimate(shape(profile));
-    Some(match measured {
-        Some(memory) => Needed {
-            bytes: memory.total_bytes().saturating_add(estimate.beside_bytes()),
-            measured: true,
-        },
-        None => Needed { bytes: estimate.total_bytes(), measured: false },
-    })
-}
-
-fn shape(profile: &LoadProfile) -> RunShape {
-    RunShape {
-        context_tokens: profile.context_tokens,
-        batch_tokens: profile.batch_tokens,
-        output_tokens: OUTPUT_TOKENS,
-        kv: match profile.kv {
-            KvStorage::F16 => KvType::F16,
-            KvStorage::Q8_0 => KvType::Q8_0,
-        },
-        flash_attention: profile.kv == KvStorage::Q8_0,
-    }
+    Some(Need::of(Known::Header(header), run_shape(profile), measured))
 }
 
 /// Whether only a profile for large models may load it.
@@ -84,7 +55,7 @@ pub(super) fn too_large(
         .with_action(ErrorAction::SwitchProfile);
     let Some(header) = &file.header else { return error };
     let window = profile.context_tokens;
-    let least = header.estimate(RunShape { context_tokens: 0, ..shape(profile) }).total_bytes();
+    let least = header.estimate(RunShape { context_tokens: 0, ..run_shape(profile) }).total_bytes();
     error.with_cause(format!(
         "the model itself takes {}, and a context window of {window} tokens the rest",
         up(least)

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use localcoder_protocol::limits::SMALL_BATCH_TOKENS;
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, KvStorage, LoadProfile};
 use localcoder_settings::{Acceleration, Settings};
 
@@ -13,8 +14,6 @@ use crate::ModelFile;
 
 /// Steps without a working answer between (policy).
 const STEPS_MAX: usize = 3;
-/// Tokens that are computed at once then.
-pub(super) const SMALL_BATCH_TOKENS: u32 = 64;
 /// Models that are remembered; more than anybody has installed.
 const MODELS_MAX: usize = 32;
 

@@ -23,6 +23,7 @@ mod wanted;
 
 use std::collections::VecDeque;
 
+use localcoder_protocol::limits::{QUEUE_MAX, REQUEST_ID_BYTES_MAX};
 use localcoder_protocol::{
     ErrorCode, ErrorInfo, PrepareAnswer, Stage, SurveyParams, UnloadAnswer, WarmAnswer,
 };
@@ -47,9 +48,6 @@ use survey::Surveys;
 use ticket::Step;
 pub(super) use ticket::Ticket;
 use wanted::Fitting;
-
-/// Requests waiting at once, over all clients.
-pub const QUEUE_MAX: usize = 64;
 
 /// Files without hope that are remembered; the user has others.
 const USELESS_MAX: usize = 16;
@@ -182,8 +180,9 @@ impl Schedule {
 
     /// Refuses a name that the client's own running requests could not be told apart by.
     pub(super) fn check_request_id(&self, client: ClientId, id: &str) -> Result<(), ErrorInfo> {
-        if id.is_empty() || id.len() > 64 {
-            return Err(ErrorInfo::new(ErrorCode::Protocol, "a `requestId` has 1 to 64 bytes"));
+        if id.is_empty() || id.len() > REQUEST_ID_BYTES_MAX {
+            let text = format!("a `requestId` has 1 to {REQUEST_ID_BYTES_MAX} bytes");
+            return Err(ErrorInfo::new(ErrorCode::Protocol, text));
         }
         if self.tickets().any(|ticket| ticket.is(client, id)) {
             let text = format!("the request `{id}` is running already");
@@ -368,7 +367,7 @@ impl Schedule {
         if before == now {
             return;
         }
-        if runs_otherwise(before, now) {
+        if now.runs_otherwise(before) {
             out.push(Action::Outdate(self.ladder.forget()));
             out.push(Action::ForgetCrashes);
         }
@@ -445,14 +444,4 @@ fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
         _ => Err(error),
     };
     out.push(Action::Reply(asker, result));
-}
-
-/// Whether models are chosen, or run, in another way than before.
-fn runs_otherwise(before: &Settings, now: &Settings) -> bool {
-    let of = |it: &Settings| {
-        let models = (it.code_models(), it.general_models());
-        let run = (it.mode, it.acceleration, it.context_tokens, it.context_tokens_most);
-        (it.profile.name.clone(), models, run)
-    };
-    of(before) != of(now)
 }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use localcoder_model_store::Need;
+use localcoder_protocol::limits::SURVEY_MODELS_MAX;
 use localcoder_protocol::{
     ErrorCode, ErrorInfo, LoadProfile, ModelSurvey, ProfileSurvey, SurveyAnswer, SurveyParams,
     Verdict,
@@ -14,9 +16,6 @@ use super::fit;
 use super::wanted::{Fitting, refusal_of_large};
 use crate::ModelFile;
 use crate::core::event::ClientId;
-
-/// Models that may be asked for at once.
-const MODELS_MAX: usize = 64;
 
 /// A survey whose files are being looked at.
 #[derive(Debug)]
@@ -44,8 +43,8 @@ impl Surveys {
         params: SurveyParams,
         settings: &Settings,
     ) -> Result<Vec<String>, ErrorInfo> {
-        if params.models.len() > MODELS_MAX {
-            let text = format!("at most {MODELS_MAX} models can be asked for at once");
+        if params.models.len() > SURVEY_MODELS_MAX {
+            let text = format!("at most {SURVEY_MODELS_MAX} models can be asked for at once");
             return Err(ErrorInfo::new(ErrorCode::Protocol, text));
         }
         let of_profiles = settings
@@ -138,7 +137,7 @@ impl Survey {
         let profiles = fitting.wanted(file.clone(), settings).profiles();
         let needed = |profile: &LoadProfile| {
             fit::needed(file, profile, fitting.knowledge.memory_of(file, profile))
-                .unwrap_or(fit::Needed { bytes: file.info.size_bytes, measured: false })
+                .unwrap_or(Need { bytes: file.info.size_bytes, measured: false })
         };
         let free = free_bytes.unwrap_or(u64::MAX);
         let best = profiles.iter().find(|profile| needed(profile).bytes <= free);
@@ -150,7 +149,7 @@ impl Survey {
             None => best.or(profiles.last()).copied(),
         };
         let Some(profile) = chosen else { return nothing };
-        let fit::Needed { bytes, measured } = needed(&profile);
+        let Need { bytes, measured } = needed(&profile);
         let verdict = match (loaded, refusal_of_large(file, settings), free_bytes, best) {
             (Some(_), ..) => Verdict::Loaded,
             (_, Some(_), ..) => Verdict::NotAllowed,

@@ -1,18 +1,16 @@
 //! How a model may be run for a request, and what that takes: the profiles that would do, the best
 //! first, and their memory. Reads the state of the schedule and the pool and changes nothing.
 
+use localcoder_protocol::limits::{BATCH_TOKENS, SMALL_BATCH_TOKENS};
 use localcoder_protocol::{ErrorInfo, KvStorage, LoadProfile};
 use localcoder_settings::{Acceleration, Mode, Settings};
 
 use super::fit;
 use super::knowledge::Knowledge;
-use super::ladder::{Ladder, SMALL_BATCH_TOKENS};
+use super::ladder::Ladder;
 use crate::ModelFile;
 use crate::core::pool::{Phase, PoolView, SlotId};
 
-/// Prompt tokens computed in one step. Small enough that a cancel takes effect within one on
-/// backends that can't be interrupted, large enough for the batched kernels.
-const BATCH_TOKENS: u32 = 256;
 /// In stability mode one layer in so many stays off the GPU.
 const CAREFUL_LAYERS_OFF: u32 = 4;
 /// Windows between the largest and the smallest that a profile allows.
