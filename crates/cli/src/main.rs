@@ -20,16 +20,17 @@ fn main() -> ExitCode {
     localcoder_transport::private::close_umask();
     let arguments = Arguments::parse();
     let json = arguments.command.as_ref().is_some_and(Command::json);
-    // The editor stays for hours, the doctor tells it among its findings, and what a host writes
-    // there is its log.
-    let tells_at_the_end = match &arguments.command {
+    // How many of the problems in the settings a command tells itself. The editor stays for hours,
+    // so they are told before it; what a host writes there is its log; the doctor has the first
+    // among its findings.
+    let told = match &arguments.command {
         None => {
-            settings_file::tell_problems(None);
-            false
+            settings_file::tell_problems(None, 0);
+            None
         }
-        Some(Command::Doctor(_)) => false,
-        Some(Command::Host(options)) => !matches!(options.command, HostCommand::Run),
-        Some(_) => true,
+        Some(Command::Host(options)) if matches!(options.command, HostCommand::Run) => None,
+        Some(Command::Doctor(_)) => Some(1),
+        Some(_) => Some(0),
     };
     let result = match arguments.command {
         None => commands::open::run(&arguments.open),
@@ -46,8 +47,8 @@ fn main() -> ExitCode {
     if let Err(error) = &result {
         output::error(error, json);
     }
-    if tells_at_the_end {
-        settings_file::tell_problems(result.as_ref().err());
+    if let Some(told) = told {
+        settings_file::tell_problems(result.as_ref().err(), told);
     }
     result.map_or_else(|error| ExitCode::from(error.code.exit_code()), |()| ExitCode::SUCCESS)
 }

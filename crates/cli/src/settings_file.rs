@@ -46,11 +46,12 @@ pub(crate) fn resolved_with(places: &Places, options: &Map<String, Value>) -> Re
 }
 
 /// Says which settings file can't be read, and which value in it is not used: whatever a command
-/// did then, it did without that. What its error says already is not said again. The one place
-/// that all commands pass; see `main`.
-pub(crate) fn tell_problems(error: Option<&ErrorInfo>) {
+/// did then, it did without that. The first `told` of them, and what its error says, are not said
+/// again. The one place that all commands pass; see `main`.
+pub(crate) fn tell_problems(error: Option<&ErrorInfo>, told: usize) {
     let error = error.map(ToString::to_string).unwrap_or_default();
-    problems().iter().filter(|problem| !error.contains(&problem.message)).for_each(tell);
+    let is_said = |problem: &&ErrorInfo| error.contains(&problem.message);
+    problems().iter().skip(told).filter(|problem| !is_said(problem)).for_each(tell);
 }
 
 /// All that is wrong in the settings files.

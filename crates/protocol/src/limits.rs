@@ -88,18 +88,18 @@ limits! {
     RESTARTS_WITHIN_MS: u64 = 5 * 60 * 1_000;
 }
 
+// What fits into another is smaller.
+const _: () = {
+    assert!(CONTEXT_TOKENS_MIN < CONTEXT_TOKENS && CONTEXT_TOKENS < CONTEXT_TOKENS_MAX);
+    assert!(OUTPUT_ROWS_MAX <= SMALL_BATCH_TOKENS && SMALL_BATCH_TOKENS < BATCH_TOKENS);
+    assert!(STRANGER_FRAME_BYTES_MAX < FRAME_BYTES_MAX && DOCUMENT_BYTES_MAX < FRAME_BYTES_MAX);
+    assert!(HEARTBEAT_MS < SILENCE_MS && SILENCE_MS < WORKER_START_MS);
+    assert!(RESTARTS_MAX < RESTARTS_MAX_OF_ALL);
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_fits_into_another_is_smaller() {
-        assert!(CONTEXT_TOKENS_MIN < CONTEXT_TOKENS && CONTEXT_TOKENS < CONTEXT_TOKENS_MAX);
-        assert!(OUTPUT_ROWS_MAX <= SMALL_BATCH_TOKENS && SMALL_BATCH_TOKENS < BATCH_TOKENS);
-        assert!(DOCUMENT_BYTES_MAX < FRAME_BYTES_MAX);
-        assert!(HEARTBEAT_MS < SILENCE_MS && SILENCE_MS < WORKER_START_MS);
-        assert!(RESTARTS_MAX < RESTARTS_MAX_OF_ALL);
-    }
 
     #[test]
     fn every_limit_is_listed_as_a_number_that_typescript_reads() {

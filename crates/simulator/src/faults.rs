@@ -68,7 +68,7 @@ faults! {
     UnloadSilent = "unload: silence", 30;
     UnloadFails = "unload: an error", 30;
     RestoreFails = "prefix: can't be taken over", 100;
-    RestoreSilent = "prefix: silence while it is taken over", 12;
+    RestoreSilent = "prefix: silence while it is taken over", 40;
     RestoreDies = "prefix: the worker dies of it", 20;
     SaveFails = "prefix: can't be saved", 100;
     SaveSilent = "prefix: silence while it is saved", 12;

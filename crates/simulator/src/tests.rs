@@ -11,7 +11,7 @@ use crate::tally::Tally;
 use crate::world::World;
 
 /// Enough that every fault strikes, and a few seconds.
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 2_000;
 
 #[test]
 fn whatever_happens_the_invariants_hold() {

@@ -88,6 +88,16 @@ pub const TEXTS: &[Text] = &[
         &["there is no setting `localcoder.air-gapped`", "counts as on"],
     ),
     doubtful(
+        "half of the name",
+        "{\"contextWindow\": 1024,\n\"airGap\": true}",
+        &["there is no setting `localcoder.airGap`", "line 2", "counts as on"],
+    ),
+    doubtful(
+        "a name with more to it",
+        r#"{"airGapped.enabled": true, "contextWindow": 1024}"#,
+        &["there is no setting `localcoder.airGapped.enabled`", "counts as on"],
+    ),
+    doubtful(
         "both names, which do not agree",
         "{\"airGapped\": false, \"contextWindow\": 1024,\n\"localcoder.airGapped\": true}",
         &["`localcoder.airGapped` stands twice", "line 2"],
@@ -127,7 +137,7 @@ pub const TEXTS: &[Text] = &[
     unreadable("a word in capitals", b"{\"airGapped\": FALSE}", &[NO_JSON]),
     unreadable("a comment without end", b"{\"airGapped\": false /* }", &[NO_JSON]),
     unreadable("no UTF-8", b"{\"airGapped\": false, \"codeModel\": \"\xff\"}", &["is not UTF-8"]),
-    unreadable("UTF-16", b"\xff\xfe{\0\"\0a\0\"\0:\01\0}\0", &["is not UTF-8"]),
+    unreadable("UTF-16", b"\xff\xfe{\0\"\0a\0\"\0:\x001\0}\0", &["is not UTF-8"]),
     unreadable("zeros of a power cut", &[0; 64], &[NO_JSON]),
     unreadable("a conflict of versions", b"<<<<<<< mine\n{\"airGapped\": true}\n", &[NO_JSON]),
 ];

@@ -133,10 +133,7 @@ fn programs() -> Result<String, ErrorInfo> {
 fn settings(places: &Places) -> (Settings, Result<String, ErrorInfo>) {
     let resolved = settings_file::resolved(places);
     let set = resolved.values.iter().filter(|(.., layer)| *layer > Layer::Profile).count();
-    let mut errors = resolved.errors.into_iter();
-    let first = errors.next();
-    errors.for_each(|error| settings_file::tell(&error));
-    let result = match first {
+    let result = match resolved.errors.into_iter().next() {
         Some(error) => Err(error),
         None => Ok(format!("{set} set; `localcoder config list --explain` shows them")),
     };
