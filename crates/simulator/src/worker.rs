@@ -1,7 +1,7 @@
 //! A worker's process in the world: started, asked, beating while it has something to do, and in
 //! the end gone. What it does about each call is drawn in `calls`, and done in `steps`.
 
-use localcoder_host::core::{Event, WorkerEnding};
+use localcoder_host::core::{Death, Event, WorkerEnding};
 use localcoder_protocol::{ErrorCode, ErrorInfo, MemoryUse, WorkerId};
 use localcoder_transport::{Id, Message};
 use serde_json::{Value, json};
@@ -199,11 +199,9 @@ impl World {
             return Ok(());
         }
         worker.calls.clear();
-        let ending = WorkerEnding {
-            description: "killed by signal 9 (SIGKILL)".to_owned(),
-            last_lines: vec!["last words".to_owned()],
-            out_of_memory: out_of_memory && !worker.killed,
-        };
+        let of_memory = out_of_memory && !worker.killed;
+        let death = if of_memory { Death::OutOfMemory } else { Death::Signal(9) };
+        let ending = WorkerEnding { death, last_lines: vec!["last words".to_owned()] };
         self.supervision.ended += 1;
         self.deliver(Event::WorkerEnded { generation, ending })
     }

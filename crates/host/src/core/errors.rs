@@ -1,13 +1,11 @@
 //! Texts of the errors that the host itself finds. What the worker or `assist` finds comes with
 //! its own.
 
-use std::fmt::Display;
-
 use localcoder_protocol::{
     DOCUMENT_BYTES_MAX, ErrorAction, ErrorCode, ErrorInfo, says_out_of_memory,
 };
 
-use super::event::WorkerEnding;
+use super::event::{Death, WorkerEnding};
 
 pub(super) fn cancelled() -> ErrorInfo {
     ErrorInfo::new(ErrorCode::Cancelled, "stopped, as you asked")
@@ -49,8 +47,8 @@ pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bo
         Doing::Answering => (ErrorCode::WorkerCrashed, "the worker ended while it was answering"),
     };
     let cause = match ending.last_lines.last() {
-        Some(line) => format!("{}; its last words: {line}", ending.description),
-        None => ending.description.clone(),
+        Some(line) => format!("{}; its last words: {line}", ending.death),
+        None => ending.death.to_string(),
     };
     let (hint, action) = if will_restart {
         ("a new worker is being started; try again", ErrorAction::Retry)
@@ -67,7 +65,7 @@ pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bo
 /// Whether a worker ended for want of memory: the system says so, or its last words do.
 fn ran_out_of_memory(ending: &WorkerEnding) -> bool {
     let says = |line: &String| says_out_of_memory(line);
-    ending.out_of_memory || ending.last_lines.iter().rev().take(LAST_WORDS).any(says)
+    ending.death == Death::OutOfMemory || ending.last_lines.iter().rev().take(LAST_WORDS).any(says)
 }
 
 /// Lines that still belong to the end.
@@ -87,11 +85,6 @@ pub(super) fn left_alone(name: &str, wait_ms: u64) -> ErrorInfo {
          each is tried at once",
     )
     .with_action(ErrorAction::SwitchProfile)
-}
-
-pub(super) fn worker_hung(reason: impl Display) -> WorkerEnding {
-    let description = format!("it was ended because {reason}");
-    WorkerEnding { description, ..WorkerEnding::default() }
 }
 
 pub(super) fn worker_version(theirs: u32, ours: u32) -> ErrorInfo {

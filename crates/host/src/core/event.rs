@@ -1,6 +1,7 @@
 //! All that can happen to the host, and all that it can do about it. Both are closed: what is
 //! not here does not happen.
 
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use localcoder_protocol::ErrorInfo;
@@ -12,15 +13,66 @@ use crate::ModelFile;
 /// Names a connection for the host's lifetime.
 pub type ClientId = u64;
 
-/// How a worker process ended.
+/// How a worker process died.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Death {
+    /// Nobody can tell.
+    #[default]
+    Unknown,
+    /// By itself, with this code.
+    Exit(i32),
+    /// By this signal.
+    Signal(i32),
+    /// The system has ended it for want of memory.
+    OutOfMemory,
+    /// It was ended because what it wrote can't be understood: what is wrong with it.
+    Malformed(String),
+    /// The host has ended it: why, as the rest of "it was ended because".
+    Ended(String),
+    /// It could not be ended, and the host goes on without it.
+    LeftAlone,
+}
+
+/// As the cause of an error.
+impl Display for Death {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("its exit status is unknown"),
+            Self::Exit(code) => write!(f, "exit code {code}"),
+            Self::Signal(6) => {
+                f.write_str("it stopped itself (SIGABRT) after an error in the engine")
+            }
+            Self::Signal(7) => {
+                f.write_str("a bus error (SIGBUS): the model file was cut while it was in use")
+            }
+            Self::Signal(9) => {
+                f.write_str("it was killed (SIGKILL): by the system for want of memory, or by hand")
+            }
+            Self::Signal(11) => f.write_str("a memory error in the engine (SIGSEGV)"),
+            Self::Signal(signal) => write!(f, "it was ended by signal {signal}"),
+            Self::OutOfMemory => f.write_str("the system ended it because memory ran out"),
+            Self::Malformed(why) => {
+                write!(f, "it was ended because it can't be understood: {why}")
+            }
+            Self::Ended(why) => write!(f, "it was ended because {why}"),
+            Self::LeftAlone => f.write_str("it could not be ended, and is left alone"),
+        }
+    }
+}
+
+/// The end of a worker process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkerEnding {
-    /// In words: `killed by signal 9 (SIGKILL)`, `exit code 1`.
-    pub description: String,
+    /// How it died.
+    pub death: Death,
     /// The last lines it wrote to stderr, the newest last.
     pub last_lines: Vec<String>,
-    /// Whether the system has ended it for want of memory.
-    pub out_of_memory: bool,
+}
+
+impl From<Death> for WorkerEnding {
+    fn from(death: Death) -> Self {
+        Self { death, last_lines: Vec::new() }
+    }
 }
 
 /// What happened.

@@ -30,7 +30,7 @@ use localcoder_settings::Contents;
 use localcoder_transport::Message;
 
 use configuration::Configuration;
-pub use event::{ClientId, Effect, Event, WorkerEnding};
+pub use event::{ClientId, Death, Effect, Event, WorkerEnding};
 use jobs::Job;
 use life::Life;
 use pool::{Outcome, Pool, SlotId};

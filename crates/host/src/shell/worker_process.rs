@@ -20,7 +20,7 @@ use localcoder_transport::{
 
 use super::orphans::Orphans;
 use super::{Input, last_lines, oom};
-use crate::core::{Event, WorkerEnding};
+use crate::core::{Death, Event, WorkerEnding};
 
 /// The same number on every Unix.
 const SIGKILL: i32 = 9;
@@ -221,7 +221,7 @@ impl Spawner {
                         tracing::warn!(
                             generation,
                             pid,
-                            ending = ending.description,
+                            ending = %ending.death,
                             "a worker ended"
                         );
                     }
@@ -279,47 +279,37 @@ fn end(child: &Shared<Child>, last_lines: &Receiver<Vec<String>>) -> WorkerEndin
     let last_lines = last_lines.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
     match status {
         // Whoever was killed had no time to say why; what stands there is from before.
-        Ok(status) if status.signal() == Some(SIGKILL) => {
-            WorkerEnding { description: KILLED.to_owned(), ..WorkerEnding::default() }
-        }
-        Ok(status) => {
-            WorkerEnding { description: describe(status), last_lines, ..WorkerEnding::default() }
-        }
+        Ok(status) if status.signal() == Some(SIGKILL) => WorkerEnding::from(KILLED),
+        Ok(status) => WorkerEnding { death: death(status), last_lines },
         Err(error) => {
-            let description = format!("its exit status is unknown: {error}");
-            WorkerEnding { description, last_lines, ..WorkerEnding::default() }
+            tracing::warn!(%error, "the exit status of a worker can't be had");
+            WorkerEnding { death: Death::Unknown, last_lines }
         }
     }
 }
 
 /// Says so where we have killed a worker that did not speak its protocol any more.
 fn blame_protocol(ending: &mut WorkerEnding, broken: Option<String>) {
-    if let Some(broken) = broken.filter(|_| ending.description == KILLED) {
-        ending.description = format!("it was ended because it can't be understood: {broken}");
+    if let Some(broken) = broken.filter(|_| ending.death == KILLED) {
+        ending.death = Death::Malformed(broken);
     }
 }
 
 /// Says so where a killed worker was one of those that the system has ended for want of memory.
 fn blame_memory(ending: &mut WorkerEnding, killed_before: u64) {
-    if ending.description == KILLED && oom::kills() > killed_before {
-        ending.description = "the system ended it because memory ran out".to_owned();
-        ending.out_of_memory = true;
+    if ending.death == KILLED && oom::kills() > killed_before {
+        ending.death = Death::OutOfMemory;
     }
 }
 
 /// Of one that somebody else killed.
-const KILLED: &str = "it was killed (SIGKILL): by the system for want of memory, or by hand";
+const KILLED: Death = Death::Signal(SIGKILL);
 
-fn describe(status: ExitStatus) -> String {
+fn death(status: ExitStatus) -> Death {
     match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(6)) => "it stopped itself (SIGABRT) after an error in the engine".to_owned(),
-        (None, Some(7)) => {
-            "a bus error (SIGBUS): the model file was cut while it was in use".to_owned()
-        }
-        (None, Some(11)) => "a memory error in the engine (SIGSEGV)".to_owned(),
-        (None, Some(signal)) => format!("it was ended by signal {signal}"),
-        (None, None) => "its exit status is unknown".to_owned(),
+        (Some(code), _) => Death::Exit(code),
+        (None, Some(signal)) => Death::Signal(signal),
+        (None, None) => Death::Unknown,
     }
 }
 
@@ -343,12 +333,12 @@ mod tests {
 
     #[test]
     fn who_can_not_be_understood_was_not_killed_for_memory() {
-        let killed = || WorkerEnding { description: KILLED.to_owned(), ..WorkerEnding::default() };
+        let killed = || WorkerEnding::from(KILLED);
         let mut ending = killed();
         blame_protocol(&mut ending, Some("no colon".to_owned()));
-        assert!(ending.description.contains("no colon"), "{}", ending.description);
+        assert_eq!(ending.death, Death::Malformed("no colon".to_owned()));
         let mut ending = killed();
         blame_protocol(&mut ending, None);
-        assert_eq!(ending.description, KILLED);
+        assert_eq!(ending.death, KILLED);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use localcoder_gguf::{Header, KvType, RunShape};
 use localcoder_host::ModelFile;
-use localcoder_host::core::{ClientId, Effect, Event, Host, HostConfig, WorkerEnding};
+use localcoder_host::core::{ClientId, Death, Effect, Event, Host, HostConfig, WorkerEnding};
 use localcoder_model_store::Sampling;
 use localcoder_protocol::{
     BUILD_ID, ClientKind, CommandSpec, ErrorCode, ErrorInfo, FinishReason, HEARTBEAT_MS,
@@ -575,18 +575,15 @@ impl Rig {
         let generation = self.generation();
         self.loaded.remove(&generation);
         self.alive.remove(&generation);
-        let ending = WorkerEnding { out_of_memory: true, ..WorkerEnding::default() };
+        let ending = WorkerEnding::from(Death::OutOfMemory);
         self.event(Event::WorkerEnded { generation, ending });
     }
 
     pub(crate) fn kill_generation(&mut self, generation: u64) {
         self.loaded.remove(&generation);
         self.alive.remove(&generation);
-        let ending = WorkerEnding {
-            description: "it was killed".to_owned(),
-            last_lines: vec!["last words".to_owned()],
-            ..WorkerEnding::default()
-        };
+        let ending =
+            WorkerEnding { death: Death::Signal(9), last_lines: vec!["last words".to_owned()] };
         self.event(Event::WorkerEnded { generation, ending });
     }
 

@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::errors::{self, Doing};
-use super::event::{Effect, WorkerEnding};
+use super::event::{Death, Effect, WorkerEnding};
 use super::random::Random;
 use super::suspect::Suspect;
 use crate::ModelFile;
@@ -131,8 +131,7 @@ impl Pool {
             let Some(signal) = engine.life.look(now_ms) else { continue };
             match signal {
                 Signal::GiveUp => {
-                    let description = "it could not be ended, and is left alone".to_owned();
-                    let ending = WorkerEnding { description, ..WorkerEnding::default() };
+                    let ending = WorkerEnding::from(Death::LeftAlone);
                     let generation = engine.generation;
                     outcomes.extend(self.worker_ended(now_ms, generation, &ending, effects));
                 }
@@ -641,7 +640,7 @@ impl Pool {
         let ran = ran.or(lost.as_ref().map(|(file, profile)| Run::of(file, profile)));
         let run = ran.unwrap_or_default();
         let restarts = self.plan_restart(now_ms, slot, &run);
-        let killed = reason.map(errors::worker_hung);
+        let killed = reason.map(|it| WorkerEnding::from(Death::Ended(it.to_string())));
         let error = errors::worker_ended(doing, killed.as_ref().unwrap_or(ending), restarts);
         let recent_crashes = self.budgets.recent(&run, now_ms);
         let died = Died { doing, lost, loading, error, restarts, recent_crashes };
