@@ -39,8 +39,13 @@ pub(super) fn unchanged(repository: &Repository) -> Result<Vec<String>> {
     let manifest = package["manifest_path"].as_str().context("a package without a manifest")?;
     let folder = Path::new(manifest).parent().context("a manifest without a folder")?;
     let version = package["version"].as_str().unwrap_or_default();
+    Ok(differences(&folder.join(SOURCES), version))
+}
+
+/// What is otherwise in these sources, which are of a version.
+fn differences(sources: &Path, version: &str) -> Vec<String> {
     let complaint = |(name, known): &(&str, &str)| {
-        let why = match std::fs::read(folder.join(SOURCES).join(name)) {
+        let why = match std::fs::read(sources.join(name)) {
             Ok(bytes) if digest(&bytes) == *known => return None,
             Ok(bytes) => format!("has changed; its SHA-256 is {}", digest(&bytes)),
             Err(error) => format!("can't be read: {error}"),
@@ -50,9 +55,26 @@ pub(super) fn unchanged(repository: &Repository) -> Result<Vec<String>> {
              then put the new digest into xtask/src/tidy/headers.rs"
         ))
     };
-    Ok(HEADERS.iter().filter_map(complaint).collect())
+    HEADERS.iter().filter_map(complaint).collect()
 }
 
 fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_changed_or_is_gone_is_named_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir_all(folder.path().join("ggml-cpu")).unwrap();
+        fs_err::write(folder.path().join("ggml-cpu/traits.h"), "class tensor_traits;").unwrap();
+        let said = differences(folder.path(), "9.9.9");
+        assert_eq!(said.len(), HEADERS.len(), "{said:?}");
+        assert!(said[0].contains("`ggml-cpu/traits.h` of llama-cpp-sys-2 9.9.9 has changed"));
+        assert!(said[1].contains("can't be read"), "{}", said[1]);
+        assert!(said.iter().all(|it| it.contains("hook.cpp") && it.contains("new digest")));
+    }
 }

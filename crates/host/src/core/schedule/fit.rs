@@ -5,13 +5,15 @@
 
 use localcoder_gguf::{Header, RunShape};
 use localcoder_model_store::{Known, Need, run_shape};
+use localcoder_protocol::limits::{CONTEXT_TOKENS, CONTEXT_TOKENS_MIN};
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, LoadProfile, MemoryUse};
 use localcoder_settings::LARGE_PARAMETERS;
 
 use crate::ModelFile;
 
 /// Context windows that are offered instead, the best first.
-const SMALLER_TOKENS: [u32; 4] = [4096, 2048, 1024, 512];
+const SMALLER_TOKENS: [u32; 4] =
+    [CONTEXT_TOKENS, CONTEXT_TOKENS / 2, CONTEXT_TOKENS / 4, CONTEXT_TOKENS_MIN];
 
 /// What it takes; `measured` is what a worker has said of the same file, window and KV cache.
 /// Nothing is known of a file without a header, which only tests have.
