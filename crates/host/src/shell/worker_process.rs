@@ -221,7 +221,7 @@ impl Spawner {
                         tracing::warn!(
                             generation,
                             pid,
-                            ending = %ending.death,
+                            ending = ending.death.to_string(),
                             "a worker ended"
                         );
                     }
