@@ -457,7 +457,7 @@ impl Host {
             residents: status.residents,
             free_bytes: status.free_bytes,
             devices: pool.devices().to_vec(),
-            notes: self.configuration.notes().into_iter().chain(status.notes).collect(),
+            notes: self.configuration.notes().chain(status.notes).collect(),
         }
     }
 

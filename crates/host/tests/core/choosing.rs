@@ -238,13 +238,3 @@ fn a_file_that_turns_out_to_be_another_is_loaded_before_anything_of_the_old_one_
     rig.finish();
     assert_eq!(rig.answer(second).unwrap()["text"], "text");
 }
-
-#[test]
-fn a_setting_that_is_not_used_is_told_until_it_is_set_anew() {
-    let mut rig = Rig::with_settings(json!({"mode": "quick"}));
-    rig.connect(1);
-    let notes = rig.status(1)["notes"].to_string();
-    assert!(notes.contains("mode") && notes.contains("quick"), "{notes}");
-    rig.request(1, "configureFile", json!({"settings": {"mode": "stability"}}));
-    assert_eq!(rig.status(1)["notes"], json!([]));
-}
