@@ -33,3 +33,24 @@ impl ModelFile {
         self.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()
     }
 }
+
+/// A file for tests that only need one.
+#[cfg(test)]
+pub(crate) fn sample() -> ModelFile {
+    ModelFile {
+        path: PathBuf::from("a"),
+        info: ModelInfo {
+            reference: "a".to_owned(),
+            name: "a".to_owned(),
+            architecture: "qwen2".to_owned(),
+            size_bytes: 1,
+            trained_context_tokens: 8192,
+            demo: false,
+            attribution: Vec::new(),
+        },
+        modified: None,
+        chat_template: None,
+        sampling: Sampling::default(),
+        header: None,
+    }
+}

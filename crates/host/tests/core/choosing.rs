@@ -203,13 +203,19 @@ fn a_survey_says_what_each_profile_needs_and_what_would_fit() {
     assert_eq!(rig.answer(id).unwrap_err().code, ErrorCode::Protocol);
 }
 
-#[test]
-fn a_request_to_a_ready_model_does_not_wait_for_its_file() {
+/// A rig whose model has answered once.
+fn ready() -> Rig {
     let mut rig = Rig::new();
     rig.connect(1);
     let first = rig.explain(1, "a");
     rig.finish();
     assert!(rig.answer(first).is_ok());
+    rig
+}
+
+#[test]
+fn a_request_to_a_ready_model_does_not_wait_for_its_file() {
+    let mut rig = ready();
     rig.slow_disk = true;
     let second = rig.explain(1, "b");
     assert!(rig.is_writing(), "the disk is slow, and the model is there");
@@ -222,19 +228,16 @@ fn a_request_to_a_ready_model_does_not_wait_for_its_file() {
 
 #[test]
 fn a_file_that_turns_out_to_be_another_is_loaded_before_anything_of_the_old_one_is_shown() {
-    let mut rig = Rig::new();
-    rig.connect(1);
-    let first = rig.explain(1, "a");
-    rig.finish();
-    assert!(rig.answer(first).is_ok());
-    rig.slow_disk = true;
+    let mut rig = ready();
+    (rig.slow_disk, rig.replaced) = (true, true);
     let second = rig.explain(1, "b");
     assert!(rig.is_writing());
     rig.slow_disk = false;
-    rig.inspect_another();
+    rig.inspect();
     assert_eq!(rig.cancelled_calls().len(), 1, "what was begun is stopped");
     rig.end_what_was_cancelled();
     rig.write("text");
     rig.finish();
     assert_eq!(rig.answer(second).unwrap()["text"], "text");
+    assert_eq!(rig.calls("loadModel").len(), 2, "it is the other file that answers");
 }

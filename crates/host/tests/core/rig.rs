@@ -83,6 +83,8 @@ pub(crate) struct Rig {
     /// Whether files are looked at only when the test says so.
     pub(crate) slow_disk: bool,
     inspections: Vec<Event>,
+    /// Whether other files of the same names are there now.
+    pub(crate) replaced: bool,
     /// Memory that the system has left; `None` where it does not tell.
     pub(crate) free_bytes: Option<u64>,
     next_id: i64,
@@ -183,6 +185,7 @@ impl Rig {
             worker_version: WORKER_VERSION,
             slow_disk: false,
             inspections: Vec::new(),
+            replaced: false,
             free_bytes: None,
             next_id: 100,
         }
@@ -201,7 +204,11 @@ impl Rig {
                     Effect::InspectModel { references } => {
                         let mut found = references.iter().map(|reference| inspect(reference));
                         let first = found.find(Result::is_ok);
-                        let result = Box::new(first.unwrap_or_else(|| inspect(&references[0])));
+                        let mut result = first.unwrap_or_else(|| inspect(&references[0]));
+                        if let Ok(file) = &mut result {
+                            file.info.size_bytes += u64::from(self.replaced);
+                        }
+                        let result = Box::new(result);
                         let free_bytes = self.free_bytes.or_else(|| self.free_of_machine());
                         let inspected = Event::ModelInspected { references, result, free_bytes };
                         let slow = self.slow_disk;
@@ -524,18 +531,6 @@ impl Rig {
     /// The files that were waited for are looked at.
     pub(crate) fn inspect(&mut self) {
         for event in std::mem::take(&mut self.inspections) {
-            self.event(event);
-        }
-    }
-
-    /// The same, and another file is there than before.
-    pub(crate) fn inspect_another(&mut self) {
-        for mut event in std::mem::take(&mut self.inspections) {
-            if let Event::ModelInspected { result, .. } = &mut event
-                && let Ok(file) = result.as_mut()
-            {
-                file.info.size_bytes += 1;
-            }
             self.event(event);
         }
     }

@@ -10,8 +10,7 @@ export function plain(text: string): string {
 
 /** A clause as a sentence: it begins with a capital letter and has an end. */
 export function sentence(text: string): string {
-  const trimmed = text.trim();
-  const whole = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  const whole = capitalized(text.trim());
   return whole === "" || /[.!?…:]$/u.test(whole) ? whole : `${whole}.`;
 }
 

@@ -6,7 +6,7 @@ use localcoder_protocol::{
     WorkerGenerateAnswer,
 };
 
-use super::step::{Answer, Input, ModelView, Step, add_usage, layout_call};
+use super::step::{Answer, Input, ModelView, Step, add_usage, lay_out, layout_call};
 use crate::core::reply::Reply;
 
 /// See the module.
@@ -43,16 +43,11 @@ impl EditJob {
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
             Input::Ready => Step::Count(self.task.texts_to_count(model.prompts())),
-            Input::Counted(counts) => {
-                match self.task.layout(model.prompts(), counts, model.limits()) {
-                    Ok(layout) => {
-                        let call = layout_call(&layout, Purpose::Edit);
-                        self.layout = Some(layout);
-                        Step::Generate(call)
-                    }
-                    Err(error) => Step::Fail(error),
-                }
-            }
+            Input::Counted(counts) => lay_out(&self.task, model, counts, |layout| {
+                let call = layout_call(&layout, Purpose::Edit);
+                self.layout = Some(layout);
+                call
+            }),
             Input::Text(text) => {
                 self.text.push_str(text);
                 self.line_breaks += text.matches('\n').count();
@@ -109,34 +104,11 @@ impl EditJob {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use localcoder_assist::{Command, prepare};
-    use localcoder_model_store::Sampling;
-    use localcoder_protocol::{DocumentText, LineRange, Measured, ModelInfo, WorkerId};
+    use localcoder_protocol::{DocumentText, LineRange, Measured, WorkerId};
 
     use super::*;
-    use crate::ModelFile;
-
-    fn file() -> ModelFile {
-        let info = ModelInfo {
-            reference: "a".to_owned(),
-            name: "a".to_owned(),
-            architecture: "qwen2".to_owned(),
-            size_bytes: 1,
-            trained_context_tokens: 8192,
-            demo: false,
-            attribution: Vec::new(),
-        };
-        ModelFile {
-            path: PathBuf::from("a"),
-            info,
-            modified: None,
-            chat_template: None,
-            sampling: Sampling::default(),
-            header: None,
-        }
-    }
+    use crate::model_file::sample;
 
     fn written() -> WorkerGenerateAnswer {
         WorkerGenerateAnswer {
@@ -167,7 +139,7 @@ mod tests {
 
     #[test]
     fn an_answer_of_no_use_is_asked_for_once_more_and_both_are_paid_for() {
-        let file = file();
+        let file = sample();
         let model = ModelView { file: &file, context_tokens: 4096 };
         let mut job = writing(model);
         let step = job.step(model, Input::Text("def f(x:\n"));
@@ -186,7 +158,7 @@ mod tests {
 
     #[test]
     fn one_that_begins_again_knows_nothing_of_what_was_written() {
-        let file = file();
+        let file = sample();
         let model = ModelView { file: &file, context_tokens: 4096 };
         let mut job = writing(model);
         let _ = job.step(model, Input::Text("nonsense"));

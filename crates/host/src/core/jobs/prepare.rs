@@ -3,7 +3,7 @@
 use localcoder_assist::{Layout, Task};
 use localcoder_protocol::{PrepareAnswer, Purpose, Usage};
 
-use super::step::{Answer, Input, ModelView, Step, layout_call};
+use super::step::{Answer, Input, ModelView, Step, lay_out, layout_call};
 use crate::core::reply::Reply;
 
 /// See the module.
@@ -20,15 +20,10 @@ impl PrepareJob {
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
             Input::Ready => Step::Count(self.task.texts_to_count(model.prompts())),
-            Input::Counted(counts) => {
-                match self.task.layout(model.prompts(), counts, model.limits()) {
-                    Ok(layout) => {
-                        let only_read = Layout { max_tokens: 0, draft: String::new(), ..layout };
-                        Step::Generate(layout_call(&only_read, Purpose::Edit))
-                    }
-                    Err(error) => Step::Fail(error),
-                }
-            }
+            Input::Counted(counts) => lay_out(&self.task, model, counts, |layout| {
+                let only_read = Layout { max_tokens: 0, draft: String::new(), ..layout };
+                layout_call(&only_read, Purpose::Edit)
+            }),
             Input::Text(_) => Step::Wait,
             Input::Generated(_) => Step::Answer(Box::new(Answer {
                 rest: String::new(),

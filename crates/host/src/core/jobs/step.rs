@@ -1,6 +1,6 @@
 //! What goes into a job and what comes out of it, one step at a time.
 
-use localcoder_assist::{Layout, Limits, Prompts};
+use localcoder_assist::{Layout, Limits, Prompts, Task};
 use localcoder_protocol::{
     ErrorInfo, ModelInfo, Purpose, SamplingParams, Usage, WorkerGenerateAnswer,
 };
@@ -23,7 +23,7 @@ impl ModelView<'_> {
         Prompts::of(&self.file.info)
     }
 
-    pub(super) fn limits(&self) -> Limits {
+    fn limits(&self) -> Limits {
         Limits {
             window_tokens: self.context_tokens,
             trained_context_tokens: self.file.info.trained_context_tokens,
@@ -77,6 +77,20 @@ pub(in crate::core) struct Answer {
     pub(in crate::core) reply: Reply,
     /// Of all attempts together.
     pub(in crate::core) usage: Usage,
+}
+
+/// Lays a task's prompt out for a model, once its tokens are counted, and asks with what `call`
+/// makes of it.
+pub(super) fn lay_out(
+    task: &Task,
+    model: ModelView<'_>,
+    counts: &[u32],
+    call: impl FnOnce(Layout) -> Box<GenerateCall>,
+) -> Step {
+    match task.layout(model.prompts(), counts, model.limits()) {
+        Ok(layout) => Step::Generate(call(layout)),
+        Err(error) => Step::Fail(error),
+    }
 }
 
 /// A task's prompt as a call.

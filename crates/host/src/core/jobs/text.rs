@@ -3,7 +3,7 @@
 use localcoder_assist::{Explanation, Task};
 use localcoder_protocol::{AssistAnswer, ContextUse, Purpose, TextAnswer, WorkerGenerateAnswer};
 
-use super::step::{Answer, Input, ModelView, Step, layout_call};
+use super::step::{Answer, Input, ModelView, Step, lay_out, layout_call};
 use crate::core::reply::Reply;
 
 /// See the module.
@@ -38,15 +38,10 @@ impl TextJob {
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
             Input::Ready => Step::Count(self.task.texts_to_count(model.prompts())),
-            Input::Counted(counts) => {
-                match self.task.layout(model.prompts(), counts, model.limits()) {
-                    Ok(layout) => {
-                        self.context = layout.context;
-                        Step::Generate(layout_call(&layout, Purpose::Answer))
-                    }
-                    Err(error) => Step::Fail(error),
-                }
-            }
+            Input::Counted(counts) => lay_out(&self.task, model, counts, |layout| {
+                self.context = layout.context;
+                layout_call(&layout, Purpose::Answer)
+            }),
             Input::Text(text) => {
                 let text = self.filter.push(text);
                 self.text.push_str(&text);

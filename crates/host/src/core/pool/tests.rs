@@ -1,12 +1,10 @@
 //! The pool by itself: what it is told becomes effects, and what a worker does becomes an outcome.
 
-use std::path::PathBuf;
-
-use localcoder_model_store::Sampling;
-use localcoder_protocol::{BUILD_ID, HEARTBEAT_MS, KvStorage, MemoryUse, ModelInfo};
+use localcoder_protocol::{BUILD_ID, HEARTBEAT_MS, KvStorage, MemoryUse};
 use serde_json::json;
 
 use super::*;
+use crate::model_file::sample;
 
 const PROFILE: LoadProfile = LoadProfile {
     context_tokens: 4096,
@@ -16,25 +14,6 @@ const PROFILE: LoadProfile = LoadProfile {
     kv: KvStorage::F16,
     repack: true,
 };
-
-fn file() -> ModelFile {
-    ModelFile {
-        path: PathBuf::from("a"),
-        info: ModelInfo {
-            reference: "a".to_owned(),
-            name: "a".to_owned(),
-            architecture: "qwen2".to_owned(),
-            size_bytes: 1,
-            trained_context_tokens: 8192,
-            demo: false,
-            attribution: Vec::new(),
-        },
-        modified: None,
-        chat_template: None,
-        sampling: Sampling::default(),
-        header: None,
-    }
-}
 
 /// The number of the last call, and what was called.
 fn last_call(effects: &[Effect]) -> (i64, &str) {
@@ -72,7 +51,7 @@ fn loaded() -> (Pool, Vec<Effect>) {
     let _ = answer(&mut pool, &mut effects, Ok(hello));
     assert_eq!(last_call(&effects).1, "devices");
     let _ = answer(&mut pool, &mut effects, Ok(json!({"worker": worker, "devices": []})));
-    let load = Load { slot: 0, file: file(), profile: PROFILE, measured: Measured::default() };
+    let load = Load { slot: 0, file: sample(), profile: PROFILE, measured: Measured::default() };
     pool.load(0, load, &mut effects);
     let memory = MemoryUse { weights_bytes: 3, kv_bytes: 2, compute_bytes: 1 };
     let answered = json!({
@@ -117,7 +96,7 @@ fn a_worker_that_dies_while_it_answers_takes_its_model_with_it_and_is_started_ag
         panic!("it was not told to end")
     };
     assert_eq!((died.doing, died.restarts, died.recent_crashes), (Doing::Answering, true, 1));
-    assert_eq!(died.lost.unwrap().0, file());
+    assert_eq!(died.lost.unwrap().0, sample());
     let engine = pool.view(2);
     assert!(engine.engine(0).loaded().is_none() && engine.engine(0).restarts_soon());
     assert!(pool.worker_ended(3, 1, &ending, &mut effects).is_none(), "it ends once");
