@@ -89,7 +89,8 @@ pub(crate) fn code(
     let text = without_thoughts(&text, selection)?;
     let text = before_control(text, selection);
     let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
-    let lines = inside_fence(&lines, fence.len());
+    let own = selection.lines().filter(|line| fence_tag(line.trim_start(), USUAL).is_some());
+    let lines = inside_fence(&lines, fence.len(), own.count());
     let lines = if language.prose { lines } else { without_remarks(lines, selection)? };
     match trim_blank(lines) {
         [] => Err(Unusable::Empty),
@@ -127,8 +128,29 @@ fn fence_tag(line: &str, length: usize) -> Option<&str> {
     (line.len() - tag.len() >= length && is_tag).then_some(tag)
 }
 
-/// The lines that stand in the fence. Shorter fences are part of the code.
-fn inside_fence<'a, 'b>(lines: &'a [&'b str], length: usize) -> &'a [&'b str] {
+/// The lines that stand in the fence. Shorter fences are part of the code, but for one that is left
+/// over at its end: where the prompt's fence is a long one, a model closes it with the usual.
+fn inside_fence<'a, 'b>(lines: &'a [&'b str], length: usize, own_fences: usize) -> &'a [&'b str] {
+    let lines = inside_whole_fence(lines, length);
+    let fences = lines.iter().filter(|line| fence_tag(line.trim_start(), USUAL).is_some()).count();
+    let last = lines.iter().rposition(|line| !line.trim().is_empty());
+    match last {
+        Some(last)
+            if length > USUAL
+                && !fences.is_multiple_of(2)
+                && own_fences.is_multiple_of(2)
+                && fence_tag(lines[last], USUAL) == Some("") =>
+        {
+            &lines[..last]
+        }
+        _ => lines,
+    }
+}
+
+/// Backticks of a fence round code that has none.
+const USUAL: usize = 3;
+
+fn inside_whole_fence<'a, 'b>(lines: &'a [&'b str], length: usize) -> &'a [&'b str] {
     let first = lines.iter().position(|line| !line.trim().is_empty()).unwrap_or(0);
     let lines = &lines[first..];
     let is_fence = |line: &&str| fence_tag(line, length).is_some();
@@ -275,6 +297,19 @@ mod tests {
         let selection = "```\ncode\n```";
         let text = clean("```\nbetter\n```\n````\nbye", selection, "````");
         assert_eq!(text.as_deref(), Ok("```\nbetter\n```"));
+    }
+
+    #[test]
+    fn a_long_fence_that_is_closed_with_the_usual_one_is_closed() {
+        let selection = "def f():\n    \"\"\"Doc.\n\n    ```\n    f()\n    ```\n    \"\"\"";
+        let answer = format!("{selection}\n    return 1");
+        for end in ["\n```", "\n```\n", "", "\n````"] {
+            let text = clean(&format!("{answer}{end}"), selection, "````");
+            assert_eq!(text.as_deref(), Ok(answer.as_str()), "{end:?}");
+        }
+        // The fence is the selection's own where it has one more itself.
+        let half = "text\n```";
+        assert_eq!(clean(half, half, "````").as_deref(), Ok(half));
     }
 
     #[test]

@@ -8,8 +8,8 @@
 use std::ops::Range;
 
 use localcoder_protocol::{
-    ChatMessage, CommandSpec, ContextUse, DocumentText, Edit, ErrorCode, ErrorInfo, FinishReason,
-    Hunk, LineRange, Role, WorkerPrompt,
+    AnswerKind, ChatMessage, CommandSpec, ContextUse, DocumentText, Edit, ErrorCode, ErrorInfo,
+    FinishReason, Hunk, LineRange, Role, WorkerPrompt,
 };
 
 use crate::budget::{self, Counts};
@@ -18,10 +18,17 @@ use crate::indent::Dedented;
 use crate::language::{Language, file_name};
 use crate::prompt::{Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
-use crate::{clean, diff, document, errors, place};
+use crate::{clean, diff, document, errors, imports, place, same, syntax};
 
 /// A larger selection fits no context window we support, so it is not even counted.
 const SELECTION_BYTES_MAX: usize = 256 * 1024;
+
+/// Of the reason why nothing needs to be changed: a long sentence has 40.
+const REASON_TOKENS_MAX: u32 = 64;
+
+/// A selection that cuts through code grows to at most so many lines, for which a small model is
+/// still good (`edits` of peers cap at as many).
+const GROWN_LINES_MAX: usize = 120;
 
 /// The same for an instruction.
 const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
@@ -117,6 +124,28 @@ pub struct Finished {
     pub diff: String,
     /// What the user should look at before keeping it.
     pub warnings: Vec<String>,
+    /// What was done otherwise than was asked for.
+    pub notes: Vec<String>,
+}
+
+/// Why a model is asked once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retry {
+    /// What was wrong, as a clause: "it was cut off before the end". The model is told.
+    Complaint(String),
+    /// It was told what to do and has changed nothing. It is asked in other words.
+    Unchanged,
+}
+
+impl Retry {
+    /// As a clause.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Complaint(reason) => reason,
+            Self::Unchanged => "it changed nothing",
+        }
+    }
 }
 
 /// What became of an answer.
@@ -124,11 +153,8 @@ pub struct Finished {
 pub enum Outcome {
     /// Show it.
     Done(Finished),
-    /// Ask once more with [`Task::retry_layout`] and this reason.
-    Retry {
-        /// What was wrong, as a clause: "it was cut off before the end".
-        reason: String,
-    },
+    /// Ask once more with [`Task::retry_layout`].
+    Retry(Retry),
     /// Answer the request with this error.
     Refused(ErrorInfo),
 }
@@ -146,6 +172,8 @@ pub struct Task {
     file: String,
     /// The lines to rewrite, 0-based and half open.
     lines: Range<usize>,
+    /// Those that the user selected, where these cut through code.
+    selected: Range<usize>,
     selection: Dedented,
     before: Side,
     after: Side,
@@ -170,12 +198,20 @@ pub fn prepare(
         return Err(errors::instruction_too_long(instruction.len(), INSTRUCTION_BYTES_MAX));
     }
     let all = document::lines(&document.text);
-    let lines = document::select(document, &all, selection)?;
+    let selected = document::select(document, &all, selection)?;
+    let language = Language::of(document.language_id.as_deref(), &document.path);
+    let lines = match command.spec.answer {
+        // A paragraph is no construct: any of its lines can be rewritten alone.
+        AnswerKind::Edit if !language.prose => {
+            syntax::whole(language, &document.text, &selected, GROWN_LINES_MAX)
+        }
+        AnswerKind::Edit | AnswerKind::Text => None,
+    };
+    let lines = lines.unwrap_or_else(|| selected.clone());
     let bytes: usize = all[lines.clone()].iter().map(|line| line.text.len()).sum();
     if bytes > SELECTION_BYTES_MAX {
         return Err(errors::selection_too_long(&document.path, &lines, bytes, SELECTION_BYTES_MAX));
     }
-    let language = Language::of(document.language_id.as_deref(), &document.path);
     let (before, after) = surroundings::both(&all, &lines);
     Ok(Task {
         command,
@@ -186,6 +222,7 @@ pub fn prepare(
         before,
         after,
         lines,
+        selected,
         document: document.clone(),
     })
 }
@@ -195,6 +232,12 @@ impl Task {
     #[must_use]
     pub fn spec(&self) -> &'static CommandSpec {
         self.command.spec
+    }
+
+    /// Whether it is told in words what is to be done.
+    #[must_use]
+    pub fn is_instructed(&self) -> bool {
+        self.command.instruction.is_some()
     }
 
     /// The lines that are rewritten: the selection without blank lines at its ends.
@@ -269,15 +312,41 @@ impl Task {
         })
     }
 
-    /// The same prompt with one more line that says what was wrong. All before that line is
-    /// kept, so the model need not read it again. An answer that was cut off gets more room.
+    /// The same prompt with one more line that says what was wrong, or with the command in other
+    /// words. All before that is kept, so the model need not read it again. An answer that was cut
+    /// off gets more room. `None` where the set has no other words.
     #[must_use]
-    pub fn retry_layout(&self, prompts: &Prompts, first: &Layout, reason: &str) -> Layout {
-        Layout {
-            user: first.user.clone() + &prompts.retry_line(reason),
+    pub fn retry_layout(&self, prompts: &Prompts, first: &Layout, retry: &Retry) -> Option<Layout> {
+        let user = match retry {
+            Retry::Complaint(reason) => first.user.clone() + &prompts.retry_line(reason),
+            Retry::Unchanged => {
+                let other = prompts.other_words(self.instruction()?)?;
+                first.user.strip_suffix(&prompts.words(self.order()))?.to_owned() + &other
+            }
+        };
+        Some(Layout {
+            user,
             max_tokens: first.max_tokens.saturating_mul(2).min(first.free_tokens),
             ..first.clone()
-        }
+        })
+    }
+
+    /// The question why the instruction needs no change, to be answered in a sentence.
+    #[must_use]
+    pub fn reason_layout(&self, prompts: &Prompts, first: &Layout) -> Option<Layout> {
+        let instruction = self.instruction()?;
+        let question = prompts.question(instruction)?;
+        let words = [Some(prompts.words(self.order())), prompts.other_words(instruction)];
+        let shared =
+            words.iter().flatten().find_map(|words| first.user.strip_suffix(words.as_str()))?;
+        Some(Layout {
+            user: shared.to_owned() + &question,
+            prefill: String::new(),
+            stop: vec!["\n".to_owned()],
+            draft: String::new(),
+            max_tokens: REASON_TOKENS_MAX.min(first.free_tokens),
+            ..first.clone()
+        })
     }
 
     /// Turns the raw answer to a rewrite into an edit, or says why it can't be one.
@@ -296,7 +365,12 @@ impl Task {
                 Outcome::Refused(errors::window_full(reason))
             }
             (Some((severity, reason)), _, Attempt::First) if severity >= Severity::Doubtful => {
-                Outcome::Retry { reason: reason.clone() }
+                Outcome::Retry(Retry::Complaint(reason.clone()))
+            }
+            (_, Some(finished), Attempt::First)
+                if finished.unchanged && self.instruction().is_some() =>
+            {
+                Outcome::Retry(Retry::Unchanged)
             }
             (Some((Severity::Unusable, reason)), ..) => Outcome::Refused(errors::unusable(reason)),
             (_, Some(mut finished), _) => {
@@ -330,9 +404,12 @@ impl Task {
         let before: Vec<String> = self.before.lines.iter().rev().cloned().collect();
         let around = (before.as_slice(), self.after.lines.as_slice());
         let code = guard::trim_echo(&code, original, around.0, around.1);
+        let code = imports::without_known(&code, original, self.language, around.0);
         let finished = self.edit(&code);
-        if finished.unchanged {
-            return Ok((finished, Vec::new()));
+        let shuffles =
+            || self.instruction().is_none() && same::code(self.language, original, &code);
+        if finished.unchanged || shuffles() {
+            return Ok((self.edit(original), Vec::new()));
         }
         let edited = self.edited(&finished.edit);
         let problems = guard::check(&Rewrite {
@@ -362,8 +439,24 @@ impl Task {
             hunks: changes.iter().map(Hunk::from).collect(),
             diff: diff::unified(&self.document.path, old, new, &changes),
             warnings: Vec::new(),
+            notes: self.grown().into_iter().collect(),
             edit,
         }
+    }
+
+    /// That more was rewritten than was selected.
+    fn grown(&self) -> Option<String> {
+        let words = |lines: &Range<usize>| match (lines.start + 1, lines.end) {
+            (start, end) if start == end => format!("line {start}"),
+            (start, end) => format!("lines {start}-{end}"),
+        };
+        (self.lines != self.selected).then(|| {
+            format!(
+                "{} were worked on, since {} cut through code.",
+                capitalized(&words(&self.lines)),
+                words(&self.selected)
+            )
+        })
     }
 
     /// The document after the edit.
@@ -373,7 +466,11 @@ impl Task {
     }
 
     fn order(&self) -> Order<'_> {
-        Order { spec: self.command.spec, instruction: self.instruction() }
+        Order {
+            spec: self.command.spec,
+            instruction: self.instruction(),
+            language: self.language.id,
+        }
     }
 
     fn instruction(&self) -> Option<&str> {
@@ -419,6 +516,11 @@ fn fence_tag(language: &Language, language_id: Option<&str>) -> String {
         Some(id) if language.id.is_empty() => id.to_owned(),
         _ => language.fence.to_owned(),
     }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// The file's name on one line and of bounded length, whatever the path is.

@@ -12,13 +12,15 @@ mod echo;
 mod names;
 mod placeholder;
 mod returns;
+mod surroundings;
+mod undefined;
 
 use localcoder_protocol::FinishReason;
 
 pub(crate) use echo::trim as trim_echo;
 
 use crate::language::Language;
-use crate::syntax;
+use crate::{python, syntax};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +87,9 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
         broken(rewrite),
         placeholder::introduced(rewrite),
         shrank(rewrite),
+        surroundings::instead(rewrite),
         echo::remaining(rewrite),
+        undefined::introduced(rewrite),
         names::vanished(rewrite),
         names::misspelt(rewrite),
         returns::vanished(rewrite),
@@ -112,6 +116,10 @@ pub(crate) fn asks_to_delete(instruction: Option<&str>) -> bool {
 /// Code that parsed before and does not now.
 fn broken(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let (before, after) = rewrite.document;
+    if let Some(why) = refused_by_python(rewrite) {
+        let reason = format!("the code does not parse: {why}");
+        return Some(Problem::new(Severity::Unusable, reason));
+    }
     let errors = |text| syntax::error_count(rewrite.language, text);
     match (errors(before), errors(after)) {
         (Some(before), Some(after)) => {
@@ -123,6 +131,15 @@ fn broken(rewrite: &Rewrite<'_>) -> Option<Problem> {
             Problem::new(Severity::Doubtful, reason)
         }),
     }
+}
+
+/// What Python's own grammar says of a document that it took before.
+fn refused_by_python(rewrite: &Rewrite<'_>) -> Option<String> {
+    let (before, after) = rewrite.document;
+    if rewrite.language.id != "python" || !python::errors(before)?.is_empty() {
+        return None;
+    }
+    python::errors(after)?.into_iter().next()
 }
 
 /// An answer that lost most of the selection without being asked to.
@@ -170,7 +187,7 @@ mod tests {
             ("python", "if x == True:\n    f()", "if x:\n    f()"),
             ("python", "print('a)'", "print('a')"),
             ("rust", "fn f() -> u8 { return 1; }", "fn f() -> u8 {\n    1\n}"),
-            ("go", "if (x) { f(\"(\") }", "if x {\n\tf(\"(\")\n}"),
+            ("swift", "if (x) { f(\"(\") }", "if x {\n\tf(\"(\")\n}"),
             ("", "some (text", "some (better text"),
         ] {
             assert_eq!(worst(id, original, answer, None), None, "{id} {answer}");
@@ -181,7 +198,7 @@ mod tests {
     fn broken_code_is_unusable_and_broken_brackets_are_doubtful() {
         refused("python", "f(a)", "f(a", Severity::Unusable, "does not parse");
         refused("rust", "fn f() {}", "fn f() {", Severity::Unusable, "does not parse");
-        refused("go", "f(a)", "f(a", Severity::Doubtful, "`(`");
+        refused("swift", "f(a)", "f(a", Severity::Doubtful, "`(`");
     }
 
     #[test]
@@ -192,9 +209,9 @@ mod tests {
     #[test]
     fn an_answer_that_lost_most_of_the_code_is_doubtful_unless_asked_for() {
         let original = "a = 1\nb = 2\nc = 3\nd = 4\ne = 5\nf = 6\n";
-        refused("go", original, "a = 1", Severity::Doubtful, "1 of the 6 lines");
-        assert_eq!(worst("go", original, "a = 1", Some("Remove all but a.")), None);
-        assert_eq!(worst("go", "x = 1\ny = 2", "x", None), None);
+        refused("swift", original, "a = 1", Severity::Doubtful, "1 of the 6 lines");
+        assert_eq!(worst("swift", original, "a = 1", Some("Remove all but a.")), None);
+        assert_eq!(worst("swift", "x = 1\ny = 2", "x", None), None);
     }
 
     #[test]

@@ -118,7 +118,22 @@ impl Language {
     /// The grammar, for languages whose syntax we check.
     pub(crate) fn grammar(&self) -> Option<Grammar> {
         Some(match self.id {
+            "c" => tree_sitter_c::LANGUAGE.into(),
+            "cpp" => tree_sitter_cpp::LANGUAGE.into(),
+            "csharp" => tree_sitter_c_sharp::LANGUAGE.into(),
+            "css" => tree_sitter_css::LANGUAGE.into(),
+            "go" => tree_sitter_go::LANGUAGE.into(),
+            "html" => tree_sitter_html::LANGUAGE.into(),
+            "java" => tree_sitter_java::LANGUAGE.into(),
+            "json" => tree_sitter_json::LANGUAGE.into(),
+            "markdown" => tree_sitter_md::LANGUAGE.into(),
+            "php" => tree_sitter_php::LANGUAGE_PHP.into(),
             "python" => tree_sitter_python::LANGUAGE.into(),
+            "ruby" => tree_sitter_ruby::LANGUAGE.into(),
+            "shellscript" => tree_sitter_bash::LANGUAGE.into(),
+            "sql" => tree_sitter_sequel::LANGUAGE.into(),
+            "toml" => tree_sitter_toml_ng::LANGUAGE.into(),
+            "yaml" => tree_sitter_yaml::LANGUAGE.into(),
             "javascript" | "javascriptreact" => tree_sitter_javascript::LANGUAGE.into(),
             "typescript" => tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into(),
             "typescriptreact" => tree_sitter_typescript::LANGUAGE_TSX.into(),

@@ -28,6 +28,15 @@ pub struct Prompts {
     prefill: String,
     /// What the user wants, where it is said in words.
     instructed: String,
+    /// The same in other words, for a model that has changed nothing. Without them it is not asked
+    /// again.
+    again: Option<String>,
+    /// Asks why nothing needs to be changed.
+    reason: Option<String>,
+    /// What a command looks for in code of a language, by the language's id; of others by none.
+    /// Stands for `{flaws}` in the command.
+    #[serde(default)]
+    flaws: BTreeMap<String, String>,
     /// What each command wants, by its id.
     #[serde(flatten)]
     commands: BTreeMap<String, String>,
@@ -91,12 +100,30 @@ impl Prompts {
         fill(&self.retry, &[("reason", complaint)])
     }
 
+    /// An instruction in other words than those of [`Self::words`].
+    pub(crate) fn other_words(&self, instruction: &str) -> Option<String> {
+        self.again.as_deref().map(|words| fill(words, &[("instruction", instruction)]))
+    }
+
+    /// The question why an instruction needs no change.
+    pub(crate) fn question(&self, instruction: &str) -> Option<String> {
+        self.reason.as_deref().map(|words| fill(words, &[("instruction", instruction)]))
+    }
+
     /// The command in words, the last part of the prompt.
     pub(crate) fn words(&self, order: Order<'_>) -> String {
         match order.instruction {
             Some(text) => fill(&self.instructed, &[("instruction", text)]),
-            None => self.commands.get(order.spec.id).cloned().unwrap_or_default(),
+            None => {
+                let words = self.commands.get(order.spec.id).map_or("", String::as_str);
+                fill(words, &[("flaws", self.flaws_in(order.language))])
+            }
         }
+    }
+
+    fn flaws_in(&self, language: &str) -> &str {
+        let found = self.flaws.get(language).or_else(|| self.flaws.get(""));
+        found.map_or("", String::as_str)
     }
 }
 
@@ -105,6 +132,8 @@ impl Prompts {
 pub(crate) struct Order<'a> {
     pub(crate) spec: &'static CommandSpec,
     pub(crate) instruction: Option<&'a str>,
+    /// The language's id.
+    pub(crate) language: &'static str,
 }
 
 /// What goes into a prompt. Texts have `\n` line ends and none after the last line.
@@ -235,7 +264,7 @@ mod tests {
     use super::*;
 
     fn order(id: &str) -> Order<'static> {
-        Order { spec: CommandSpec::of(id).unwrap(), instruction: None }
+        Order { spec: CommandSpec::of(id).unwrap(), instruction: None, language: "python" }
     }
 
     fn demo() -> &'static Prompts {
@@ -264,6 +293,15 @@ mod tests {
         assert_eq!(prompt.prefill, "```python\n");
         assert_eq!(prompt.stop, ["\n```"]);
         assert_eq!(prompt.draft, format!("{}\n```", input().selection));
+    }
+
+    #[test]
+    fn what_is_looked_for_belongs_to_the_language() {
+        let prompts = Prompts::usual();
+        let words = |language| prompts.words(Order { language, ..order("improve") });
+        assert!(words("python").contains("bare `except`"), "{}", words("python"));
+        assert!(!words("rust").contains("except") && !words("cobol").contains("{flaws}"));
+        assert_ne!(words("rust"), words("cobol"));
     }
 
     #[test]

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
-use localcoder_protocol::{DocumentText, LineRange};
 use tree_sitter::{Node, ParseOptions, ParseState, Parser, Point, Tree, TreeCursor};
 
 use crate::language::Language;
@@ -111,38 +110,41 @@ fn is_docstring(node: Node<'_>) -> bool {
     node.kind() == "expression_statement" && only.is_some_and(|child| child.kind() == "string")
 }
 
-/// The lines of the smallest piece of code that holds `range` whole: where a selection that cuts
-/// through code, or none at all, would better begin and end. `None` where only the whole document
-/// does, and for languages we can't parse.
-#[must_use]
-pub fn enclosing_lines(document: &DocumentText, range: LineRange) -> Option<LineRange> {
-    let language = Language::of(document.language_id.as_deref(), &document.path);
-    let lines = (range.start as usize).checked_sub(1)?..range.end as usize;
-    let found = enclosing(language, &document.text, lines)?;
-    let number = |line: usize| u32::try_from(line).ok();
-    Some(LineRange { start: number(found.start + 1)?, end: number(found.end)? })
-}
-
-fn enclosing(language: &Language, text: &str, lines: Range<usize>) -> Option<Range<usize>> {
+/// The lines that a selection has to have so that it cuts through no piece of code: as many of its
+/// neighbours' as begin or end amid it. `None` where it cuts through none, where that can't be known,
+/// and where only much more would do.
+pub(crate) fn whole(
+    language: &Language,
+    text: &str,
+    lines: &Range<usize>,
+    lines_max: usize,
+) -> Option<Range<usize>> {
     let tree = parse(language, text)?;
-    let root = tree.root_node();
-    let last = text.split('\n').nth(lines.end.checked_sub(1)?)?;
-    let first = text.split('\n').nth(lines.start)?;
+    let all: Vec<&str> = text.split('\n').collect();
+    let (first, last) = (all.get(lines.start)?, all.get(lines.end.checked_sub(1)?)?);
     let start = Point::new(lines.start, first.len() - first.trim_start().len());
     let end = Point::new(lines.end - 1, last.trim_end().len());
-    let mut node = root.named_descendant_for_point_range(start, end)?;
-    // A node that shares its lines with its parent is not yet whole lines of code.
-    while let Some(parent) = node.parent() {
-        if parent == root || rows(parent) != rows(node) {
-            break;
-        }
-        node = parent;
+    let node = tree.root_node().descendant_for_point_range(start, end)?;
+    // What is broken already says nothing of where it ends.
+    if node.has_error() {
+        return None;
     }
-    (node != root).then(|| rows(node))
+    let mut cursor = node.walk();
+    let within = node.children(&mut cursor).filter(|child| {
+        let rows = rows(*child);
+        rows.start < lines.end && rows.end > lines.start
+    });
+    let rows =
+        within.map(rows).reduce(|all, next| all.start.min(next.start)..all.end.max(next.end))?;
+    let grown = rows.start.min(lines.start)..rows.end.max(lines.end);
+    (grown != *lines && grown.len() <= lines_max).then_some(grown)
 }
 
 fn rows(node: Node<'_>) -> Range<usize> {
-    node.start_position().row..node.end_position().row + 1
+    let end = node.end_position();
+    // A piece that ends with its line ends before the next one.
+    let end_row = if end.column == 0 { end.row.saturating_sub(1) } else { end.row };
+    node.start_position().row..end_row.max(node.start_position().row) + 1
 }
 
 /// Visits nodes in order, without recursion: nesting is as deep as the text says. Goes into a
@@ -177,11 +179,29 @@ mod tests {
             ("typescript", "function f(a: number): void {}\n", "function f(a: number: void {\n"),
             ("typescriptreact", "const f = <B a={1}/>;\n", "const f = <B a={1/>;\n"),
             ("rust", "fn f(a: u8) -> u8 { a }\n", "fn f(a: u8 -> u8 { a \n"),
+            ("go", "package a\n\nfunc f(a int) int { return a }\n", "func f(a int int { return\n"),
+            (
+                "java",
+                "class A { int f(int a) { return a; } }\n",
+                "class A { int f(int a { return a; }\n",
+            ),
+            ("c", "int f(int a) { return a; }\n", "int f(int a { return a;\n"),
+            ("cpp", "auto f(int a) -> int { return a; }\n", "auto f(int a -> int { return a;\n"),
+            ("csharp", "class A { int F(int a) => a; }\n", "class A { int F(int a => a; \n"),
+            ("ruby", "def f(a)\n  a\nend\n", "def f(a\n  a]\n"),
+            ("php", "<?php function f($a) { return $a; }\n", "<?php function f($a { return $a;\n"),
+            ("shellscript", "if [ -f a ]; then b; fi\n", "if [ -f a ]; then b\n"),
+            ("json", "{\"a\": [1, 2]}\n", "{\"a\": [1, 2}\n"),
+            ("yaml", "a:\n  - b\n", "a: [b\n"),
+            ("toml", "a = [1, 2]\n", "a = [1, 2\n"),
+            ("html", "<p>a</p>\n", "<p>a</p\n"),
+            ("css", "a { color: red; }\n", "a { color: red;\n"),
+            ("sql", "SELECT a FROM b WHERE c = 1;\n", "SELECT a FROM WHERE ( c = 1;\n"),
         ] {
             assert_eq!(error_count(language(id), good), Some(0), "{id}");
             assert!(error_count(language(id), bad).unwrap() > 0, "{id}");
         }
-        assert_eq!(error_count(language("go"), "x"), None);
+        assert_eq!(error_count(language("swift"), "x"), None);
     }
 
     #[test]
@@ -206,17 +226,36 @@ mod tests {
     fn identifiers_are_neither_comments_nor_strings() {
         let names = identifiers(language("python"), "a.b = f('c')  # d\n");
         assert_eq!(names, BTreeSet::from(["a", "b", "f"]));
-        assert!(identifiers(language("go"), "a").is_empty());
+        assert!(identifiers(language("swift"), "a").is_empty());
     }
 
     #[test]
-    fn the_enclosing_node_is_whole_lines() {
-        let text = "import a\n\ndef f(x):\n    if x:\n        g()\n        h()\n    return 1\n";
-        let enclosing = |lines| enclosing(language("python"), text, lines);
-        assert_eq!(enclosing(4..6), Some(4..6));
-        assert_eq!(enclosing(4..5), Some(4..5));
-        assert_eq!(enclosing(3..5), Some(3..6));
-        assert_eq!(enclosing(2..4), Some(2..7));
-        assert_eq!(enclosing(0..3), None);
+    fn a_selection_that_cuts_through_code_grows_to_what_it_cuts() {
+        let grown = |id, text: &str, lines: Range<usize>| whole(language(id), text, &lines, 100);
+        let python =
+            "import a\n\ndef f(x):\n    if x:\n        g()\n        h()\n    return 1\n\ny = 1\n";
+        // Whole statements, one or several of them, are whole.
+        for lines in [2..7, 3..6, 4..5, 4..6, 3..7, 6..7, 0..9, 8..9] {
+            assert_eq!(grown("python", python, lines.clone()), None, "{lines:?}");
+        }
+        assert_eq!(grown("python", python, 3..5), Some(3..6));
+        assert_eq!(grown("python", python, 2..4), Some(2..7));
+        assert_eq!(grown("python", python, 5..7), Some(3..7));
+        // Without the last bracket, or from the middle of one function to that of the next.
+        let java = "class A {\n    int f() {\n        g();\n        return 1;\n    }\n\n    int h() {\n        return 2;\n    }\n}\n";
+        assert_eq!(grown("java", java, 1..4), Some(1..5));
+        assert_eq!(grown("java", java, 3..7), Some(1..9));
+        assert_eq!(grown("java", java, 1..5), None);
+    }
+
+    #[test]
+    fn a_selection_grows_neither_without_measure_nor_in_broken_code() {
+        let text = "def f(x):\n    if x:\n        g()\n    return 1\n";
+        assert_eq!(whole(language("python"), text, &(0..2), 3), None);
+        assert_eq!(
+            whole(language("python"), "def f(:\n    if x:\n        g()\n", &(0..2), 9),
+            None
+        );
+        assert_eq!(whole(language("swift"), text, &(0..2), 9), None);
     }
 }

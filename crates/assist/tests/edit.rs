@@ -2,7 +2,8 @@
 //! by the test: what the user gets for which answer.
 
 use localcoder_assist::{
-    Attempt, Command, Finished, Layout, Limits, Outcome, Prompts, Task, apply, locate, prepare,
+    Attempt, Command, Finished, Layout, Limits, Outcome, Prompts, Retry, Task, apply, locate,
+    prepare,
 };
 use localcoder_protocol::{
     DocumentText, ErrorCode, ErrorInfo, FinishReason, Hunk, LineRange, WorkerPrompt,
@@ -75,8 +76,10 @@ fn a_method_is_shown_without_indentation_and_its_answer_becomes_an_edit() {
          After the selection:\n```python\n    def count(self):\n        return len(self.items)\n```\n\n\
          Selected code:\n```python\ndef total(self):\n    result = 0\n    for item in self.items:\n        \
          result = result + item.price\n    return result\n```\n\n\
-         Improve the selected code without changing what it does. If it is already good, repeat it \
-         unchanged. Answer with the code only."
+         Rewrite the selected code without changing what it does. Look for branches that are never \
+         taken, variables that are never used, loops over indices, a bare `except`, files that are \
+         not closed, and work that is done again and again. If there is nothing of that kind, repeat \
+         it unchanged."
     );
     assert_eq!(
         (layout.prefill.as_str(), layout.stop.as_slice()),
@@ -130,13 +133,62 @@ fn commands_on_one_selection_share_their_prompt_up_to_the_command() {
     let layout_of = |command| layout(&task(&long, (150, 160), command), LIMITS).unwrap();
     let improved = layout_of(improve()).user;
     let explained = layout_of(explain()).user;
-    let at = improved.find("Improve the selected").unwrap();
+    let at = improved.find("Rewrite the selected").unwrap();
     assert_eq!(improved[..at], explained[..explained.find("Explain the selected").unwrap()]);
     let retry = task(&long, (150, 160), improve());
     let first = layout(&retry, LIMITS).unwrap();
-    let second = retry.retry_layout(Prompts::usual(), &first, "it was empty");
+    let complaint = Retry::Complaint("it was empty".to_owned());
+    let second = retry.retry_layout(Prompts::usual(), &first, &complaint).unwrap();
     assert!(second.user.starts_with(&first.user));
     assert!(second.max_tokens > first.max_tokens && second.max_tokens <= first.free_tokens);
+}
+
+#[test]
+fn an_instruction_that_changed_nothing_is_given_in_other_words_and_then_asked_about() {
+    let text = "def f(total):\n    return total\n";
+    let command = instructed("Remove the parameter.");
+    let task = task(text, (1, 2), command);
+    assert_eq!(answer(&task, text), Outcome::Retry(Retry::Unchanged));
+    assert!(done(task.finish(text, FinishReason::EndOfTurn, Attempt::Last)).unchanged);
+    let first = layout(&task, LIMITS).unwrap();
+    let second = task.retry_layout(Prompts::usual(), &first, &Retry::Unchanged).unwrap();
+    let shared = first.user.find("Rewrite the selected code.").unwrap();
+    assert_eq!(first.user[..shared], second.user[..shared]);
+    assert!(second.user[shared..].starts_with("Remove the parameter."), "{}", second.user);
+    assert_eq!((&second.prefill, &second.draft), (&first.prefill, &first.draft));
+    for asked in [&first, &second] {
+        let why = task.reason_layout(Prompts::usual(), asked).unwrap();
+        assert_eq!(why.user[..shared], first.user[..shared]);
+        assert!(why.user.ends_with("why.") && why.prefill.is_empty() && why.draft.is_empty());
+    }
+    // Nothing was asked for in words: then nothing to change is an answer.
+    let improved = self::task(text, (1, 2), improve());
+    assert!(done(answer(&improved, text)).unchanged);
+    assert_eq!(improved.retry_layout(Prompts::usual(), &first, &Retry::Unchanged), None);
+    assert_eq!(improved.reason_layout(Prompts::usual(), &first), None);
+}
+
+#[test]
+fn a_selection_that_cuts_through_code_is_worked_on_as_a_whole_and_that_is_told() {
+    let text = "def f(a):\n    if a:\n        return 1\n    return 2\n";
+    let cut = task(text, (1, 2), improve());
+    assert_eq!(cut.range(), LineRange { start: 1, end: 4 });
+    let finished = done(answer(&cut, "def f(a):\n    return 1 if a else 2\n"));
+    assert_eq!(finished.notes, ["Lines 1-4 were worked on, since lines 1-2 cut through code."]);
+    let whole =
+        done(answer(&task(text, (1, 4), improve()), "def f(a):\n    return 1 if a else 2\n"));
+    assert!(whole.notes.is_empty());
+    // What is explained is what was selected.
+    assert_eq!(task(text, (1, 2), explain()).range(), LineRange { start: 1, end: 2 });
+}
+
+#[test]
+fn what_only_shuffles_is_no_improvement_but_may_be_asked_for() {
+    let (text, shuffled) = ("def f(a, b):\n    return a*b\n", "def f(a, b):\n    return b * a\n");
+    let finished = done(answer(&task(text, (1, 2), improve()), shuffled));
+    assert!(finished.unchanged && finished.edit.replacement == finished.edit.original);
+    let command = instructed("Swap the factors.");
+    assert!(!done(answer(&task(text, (1, 2), command), shuffled)).unchanged);
 }
 
 #[test]
@@ -170,7 +222,7 @@ fn a_selection_that_does_not_fit_is_refused_with_the_way_out() {
 fn check_fault(raw: &str, finish: FinishReason, reason: &str, code: Option<ErrorCode>) {
     let task = task(METHOD, (2, 6), improve());
     match task.finish(raw, finish, Attempt::First) {
-        Outcome::Retry { reason: found } => assert!(found.contains(reason), "{found}"),
+        Outcome::Retry(found) => assert!(found.reason().contains(reason), "{found:?}"),
         other => panic!("first attempt: {other:?}"),
     }
     match (task.finish(raw, finish, Attempt::Last), code) {

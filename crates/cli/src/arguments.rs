@@ -1,5 +1,6 @@
 //! What can be typed. Only types and help; `commands` gives it meaning.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Config(ConfigOptions),
     /// Check that everything is in order, and measure the model on this machine
     Doctor(DoctorOptions),
+    /// Find out how good a model's edits are, with tasks whose answers are run
+    Eval(EvalOptions),
     /// Show what the host and the model are doing
     Status(StatusOptions),
     /// Start or stop the background process that the windows share
@@ -75,6 +78,7 @@ impl Command {
             }
             Self::Config(options) => options.command.json(),
             Self::Doctor(options) => options.json,
+            Self::Eval(options) => options.json,
             Self::Status(options) => options.json,
             Self::Host(options) => options.json(),
         }
@@ -149,6 +153,60 @@ pub(crate) struct DoctorOptions {
     /// Print the findings as JSON, and where the report is
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  localcoder eval --model qwen2.5-coder-1.5b --out results.jsonl
+  localcoder eval --kind rename --language rust
+  localcoder eval --tasks humanevalpack-python.jsonl.gz --kind fix --half held-out
+  localcoder eval --replay recorded.jsonl.gz     what the checks make of recorded answers
+  localcoder eval --prove                        whether the tasks are sound, without a model
+
+What the model writes is run, in a folder of its own, with limits and without a network. Words are
+chosen on the half `tuning` and reported on the half `held-out`.")]
+pub(crate) struct EvalOptions {
+    /// `own`, which are the product's, or a file of HumanEvalPack; may be given several times
+    /// [default: own]
+    #[arg(long, value_name = "own|FILE")]
+    pub(crate) tasks: Vec<PathBuf>,
+    /// Judge the answers that are recorded in this file, without a model
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replay: Option<PathBuf>,
+    /// Only this kind: rename, types, docs, errors, simplify, extract, performance, bug, flaw, fix,
+    /// keep
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Vec<String>,
+    /// Only tasks in this language
+    #[arg(long, value_name = "NAME")]
+    pub(crate) language: Vec<String>,
+    /// Only one half of the tasks
+    #[arg(long, value_enum, value_name = "HALF")]
+    pub(crate) half: Option<EvalHalf>,
+    /// Only every so many of them
+    #[arg(long, value_name = "N")]
+    pub(crate) every: Option<NonZeroUsize>,
+    /// Keep each outcome in this file, and go on where a run with the same model was ended
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Check the tasks by their own right and wrong answers, without a model
+    #[arg(long, conflicts_with_all = ["json", "replay", "out"])]
+    pub(crate) prove: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) model: ModelOption,
+}
+
+/// See [`EvalOptions::half`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum EvalHalf {
+    /// To choose words and rules on
+    Tuning,
+    /// To report on
+    HeldOut,
 }
 
 #[derive(Debug, Args)]
@@ -468,12 +526,44 @@ fn line_range(text: &str) -> Result<LineRange, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeSet;
+
     use clap::CommandFactory;
+    use localcoder_protocol::{Assisted, COMMANDS, Failed, PRINTED, Printed as _};
+
+    use super::*;
 
     #[test]
     fn the_arguments_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    /// The commands below one that have an option.
+    fn with_option(command: &clap::Command, name: &str, option: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for below in command.get_subcommands() {
+            let name = format!("{name} {}", below.get_name()).trim().to_owned();
+            if below.get_arguments().any(|argument| argument.get_long() == Some(option)) {
+                found.insert(name.clone());
+            }
+            found.extend(with_option(below, &name, option));
+        }
+        found
+    }
+
+    #[test]
+    fn every_command_with_json_has_a_published_schema_and_no_other_has() {
+        let command = Arguments::command();
+        let mut printed = with_option(&command, "", "json");
+        for spec in COMMANDS {
+            assert!(printed.remove(spec.id), "{}", spec.id);
+        }
+        let events = with_option(&command, "", "events");
+        printed.extend(events.into_iter().map(|name| format!("{name} --events")));
+        printed.extend([Failed::COMMAND, Assisted::COMMAND].map(str::to_owned));
+        let published: BTreeSet<String> =
+            PRINTED.iter().map(|row| row.command.to_owned()).collect();
+        assert_eq!(printed, published);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 pub(crate) mod assist;
 pub(crate) mod config;
 pub(crate) mod doctor;
-
+pub(crate) mod eval;
 pub(crate) mod generate;
 pub(crate) mod host;
 pub(crate) mod models;

@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Some(Command::Profiles(options)) => commands::profiles::run(&options),
         Some(Command::Config(options)) => commands::config::run(options.command),
         Some(Command::Doctor(options)) => commands::doctor::run(&options),
+        Some(Command::Eval(options)) => commands::eval::run(&options),
         Some(Command::Status(options)) => commands::status::run(&options),
         Some(Command::Host(options)) => commands::host::run(&options),
     };

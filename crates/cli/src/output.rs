@@ -10,10 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use localcoder_disk::{Kind, cause_of};
-use localcoder_protocol::{ErrorCode, ErrorInfo, ProgressParams};
+use localcoder_protocol::{ErrorCode, ErrorInfo, Failed, Failure, Printed, ProgressParams};
 use rustix::io::Errno;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::stdout::Stdout;
 
@@ -62,13 +61,22 @@ pub(crate) fn line(text: &str) -> Result<(), ErrorInfo> {
     data(&format!("{text}\n"))
 }
 
-/// Writes a value as JSON.
+/// Writes what a command prints with `--json`.
+pub(crate) fn answer<C: Printed>(answer: &C::Answer) -> Result<(), ErrorInfo> {
+    value(answer)
+}
+
+/// Writes what a command prints as one line, for a program that follows.
+pub(crate) fn event<C: Printed>(event: &C::Answer) -> Result<(), ErrorInfo> {
+    json_line(event)
+}
+
+/// Writes a value as JSON: a schema, which is no answer of a type of ours.
 pub(crate) fn value(value: &impl Serialize) -> Result<(), ErrorInfo> {
     line(&serde_json::to_string_pretty(value).expect("protocol types serialize"))
 }
 
-/// Writes a value as one line of JSON, for a program that follows.
-pub(crate) fn json_line(value: &impl Serialize) -> Result<(), ErrorInfo> {
+fn json_line(value: &impl Serialize) -> Result<(), ErrorInfo> {
     line(&serde_json::to_string(value).expect("protocol types serialize"))
 }
 
@@ -80,7 +88,7 @@ pub(crate) fn note(text: &str) {
 /// Writes an error: for a script on stdout as JSON, for a person on stderr.
 pub(crate) fn error(error: &ErrorInfo, json: bool) {
     // One line, so that it is one of the events where these are followed.
-    if !json || json_line(&json!({ "error": error })).is_err() {
+    if !json || event::<Failed>(&Failure { error: error.clone() }).is_err() {
         note(&render(error));
     }
 }

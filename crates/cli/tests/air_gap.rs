@@ -180,10 +180,19 @@ fn every_command_tells_of_a_value_that_is_not_used_and_on_which_line_it_stands()
         &["host", "start"],
         &["host", "stop"],
     ] {
-        let stderr = installation.run(command).stderr;
+        let outcome = installation.run(command);
+        let noted = said.iter().any(|part| outcome.stdout.contains(&format!("Note:    {part}")));
+        assert!(!noted, "{command:?}: {}", outcome.stdout);
+        let stderr = outcome.stderr;
         for part in said.iter().chain(&lines) {
             assert_eq!(stderr.matches(part).count(), 1, "{command:?}: {part}: {stderr}");
         }
+    }
+    // In the window it is a note of the host's.
+    let _ = installation.run(&["host", "start"]);
+    let notes = installation.status().unwrap()["notes"].to_string();
+    for part in said {
+        assert!(notes.contains(&part.replace('"', "\\\"")), "{part}: {notes}");
     }
     let doctor = installation.run(&["doctor"]).failed(ErrorCode::InvalidSetting);
     let all = format!("{}{}", doctor.stdout, doctor.stderr);

@@ -34,9 +34,10 @@ fn serve() -> Server {
     Server::start(move |asked| Reply::file(asked, &bytes, "\"1\""))
 }
 
-fn ids(list: &Value, what: &str, inner: &str) -> Vec<String> {
-    let models = list[what].as_array().unwrap();
-    models.iter().map(|it| it[inner]["id"].as_str().unwrap().to_owned()).collect()
+/// Ids of the models that are there so.
+fn ids(list: &Value, state: &str) -> Vec<String> {
+    let models = list["models"].as_array().unwrap().iter().filter(|row| row["state"] == state);
+    models.map(|row| row["id"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -45,8 +46,8 @@ fn a_model_is_installed_used_and_removed() {
     let server = serve();
     let content = offer(&installation, &server);
     let list = installation.run(&["models", "list", "--json"]).ok().json();
-    assert!(ids(&list, "available", "entry").contains(&"small".to_owned()));
-    assert!(ids(&list, "available", "entry").contains(&"qwen2.5-coder-7b".to_owned()));
+    assert!(ids(&list, "available").contains(&"small".to_owned()));
+    assert!(ids(&list, "available").contains(&"qwen2.5-coder-7b".to_owned()));
 
     // Without a clear yes nothing is loaded.
     let refused = installation.run(&["models", "install", "small"]);
@@ -60,7 +61,7 @@ fn a_model_is_installed_used_and_removed() {
         assert!(installed.stdout.contains(fact), "no {fact}: {}", installed.stdout);
     }
     let list = installation.run(&["models", "list", "--json"]).ok().json();
-    assert_eq!(ids(&list, "installed", "model"), ["small"]);
+    assert_eq!(ids(&list, "installed"), ["small"]);
     let _ = installation.run(&["models", "verify", "small"]).ok();
 
     // It can be carried to a machine without a network, where its licence is agreed to again.
@@ -75,7 +76,7 @@ fn a_model_is_installed_used_and_removed() {
     let carried = other.run(&["models", "import", &folder, "--accept-license", "--json"]);
     let carried = carried.ok().json();
     assert_eq!(carried["installed"]["license"]["attribution"][0], "Built with Small");
-    assert_eq!(carried["installed"]["consent"]["licenseId"], "Apache-2.0");
+    assert_eq!(carried["installed"]["agreedTo"], "Apache-2.0");
 
     // It is the model for code from now on, by its id.
     let _ = installation.run(&["models", "use", "small"]).ok();
@@ -111,8 +112,8 @@ fn a_file_is_imported_and_named() {
     let imported = installation.run(&["models", "import", &path, "--id", "mine"]).ok();
     assert!(imported.stdout.contains("`mine` is installed"), "{}", imported.stdout);
     let info = installation.run(&["models", "info", "mine", "--json"]).ok().json();
-    assert_eq!(info["installed"]["model"]["id"], "mine");
-    assert_eq!(info["installed"]["problem"], Value::Null);
+    assert_eq!(info["installed"]["id"], "mine");
+    assert_eq!(info.get("problem"), None);
     let answer = installation.run(&[
         "generate",
         "--prompt",
@@ -179,11 +180,15 @@ fn settings_that_can_not_be_read_are_not_written_over() {
 fn a_model_is_for_code_or_for_everything_else() {
     let installation = installation();
     let _ = installation.run(&["models", "import", demo().to_str().unwrap(), "--id", "mine"]).ok();
-    let used = |what: &str| installation.run(&["models", "list", "--json"]).json()[what].take();
-    assert_eq!((used("codeModel"), used("generalModel")), (json!("demo"), json!("demo")));
+    let used = |id: &str| {
+        let list = installation.run(&["models", "list", "--json"]).json();
+        let models = list["models"].as_array().unwrap();
+        models.iter().find(|row| row["id"] == id).unwrap()["uses"].clone()
+    };
+    assert_eq!((used("demo"), used("mine")), (json!(["code", "general"]), json!([])));
     let said = installation.run(&["models", "use", "mine", "--for", "general"]).ok().stdout;
     assert_eq!(said, "`mine` is the model for everything but code from now on.\n");
-    assert_eq!((used("codeModel"), used("generalModel")), (json!("demo"), json!("mine")));
+    assert_eq!((used("demo"), used("mine")), (json!(["code"]), json!(["general"])));
     let list = installation.run(&["models", "list"]).ok().stdout;
     assert!(list.contains("\n* demo") && list.contains("\n+ mine"), "{list}");
     // A prompt of one's own goes to the one, code to the other.

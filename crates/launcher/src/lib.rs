@@ -24,6 +24,8 @@ use std::path::{Path, PathBuf};
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
+pub use offline::{Confinement, probe as probe_confinement};
+
 pub use localcoder_transport::local::private_folder;
 pub use localcoder_transport::private::{close_umask, with_users_umask};
 

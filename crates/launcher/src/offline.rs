@@ -10,7 +10,7 @@
 //! servers, build tools. It is no wall against a program that is out to get round it: that could
 //! ask another program of the user's, by its Unix socket, to connect in its place (the service
 //! manager, Docker), or take one over as a debugger does. Called by the session, for the editor
-//! server.
+//! server, and by `eval`, for programs that a model has written.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -20,7 +20,7 @@ use std::process::Command;
 
 /// What keeps a program from the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Confinement {
+pub enum Confinement {
     /// A network of its own, in which there is only its own loopback, and a filter for what such
     /// a network does not hold back.
     Namespace,
@@ -35,7 +35,8 @@ pub(crate) enum Confinement {
 
 /// Looks for the best method that works here. It takes some milliseconds and two processes, so it
 /// is done once.
-pub(crate) fn probe() -> Confinement {
+#[must_use]
+pub fn probe() -> Confinement {
     #[cfg(target_os = "linux")]
     return linux::probe();
     #[cfg(not(target_os = "linux"))]
@@ -52,7 +53,7 @@ impl Confinement {
     ///
     /// # Errors
     /// Where the method can't be prepared, which [`probe`] has ruled out.
-    pub(crate) fn apply(&self, command: &mut Command) -> io::Result<()> {
+    pub fn apply(&self, command: &mut Command) -> io::Result<()> {
         match self {
             #[cfg(target_os = "linux")]
             Self::Namespace | Self::Filter => linux::apply(self, command),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// `--lines A-B` is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct LineRange {
     /// First line, from 1.
     pub start: u32,
@@ -17,13 +17,13 @@ pub struct LineRange {
 /// A document as the client sees it now, saved or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DocumentText {
     /// Path or name; its last component is told to the model. Never opened by the host.
     pub path: String,
     /// The editor's language id; guessed from the path where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub language_id: Option<String>,
     /// The whole text, at most [`crate::DOCUMENT_BYTES_MAX`] bytes.
     pub text: String,
@@ -33,7 +33,7 @@ pub struct DocumentText {
 /// not part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Edit {
     /// Where `original` stood when the request was made.
     pub range: LineRange,
@@ -46,7 +46,7 @@ pub struct Edit {
 /// One changed run of lines, as in a unified diff.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Hunk {
     /// First changed line of the old document, from 1. For a pure insertion: the line before
     /// which it goes.

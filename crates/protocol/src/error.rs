@@ -8,7 +8,7 @@ macro_rules! codes {
         /// What kind of failure it was. Closed: a client can list them all.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "camelCase")]
-        #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+        #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
         pub enum ErrorCode { $($(#[doc = $doc])+ $name,)* }
 
         impl ErrorCode {
@@ -120,7 +120,7 @@ codes! {
 /// What a client may offer as a button.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub enum ErrorAction {
     /// Ask again.
     Retry,
@@ -141,7 +141,7 @@ pub enum ErrorAction {
 /// An error a person can act on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ErrorInfo {
     /// What kind of failure.
     pub code: ErrorCode,
@@ -149,15 +149,15 @@ pub struct ErrorInfo {
     pub message: String,
     /// Why, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub cause: Option<String>,
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub hint: Option<String>,
     /// What a client may offer as a button.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub action: Option<ErrorAction>,
 }
 

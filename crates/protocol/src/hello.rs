@@ -35,7 +35,7 @@ pub const BUILD_ID: &str = env!("CARGO_PKG_VERSION");
 /// Who is calling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub enum ClientKind {
     /// The command line.
     Cli,
@@ -48,7 +48,7 @@ pub enum ClientKind {
 /// Introduces a client to the host. The first message of every connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct HelloParams {
     /// [`PROTOCOL_VERSION`] of the sender.
     pub protocol_version: u32,
@@ -66,7 +66,7 @@ pub struct HelloParams {
 /// The host's introduction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct HelloAnswer {
     /// [`PROTOCOL_VERSION`] of the host.
     pub protocol_version: u32,

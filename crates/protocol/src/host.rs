@@ -15,13 +15,13 @@ pub type RequestId = String;
 /// An empty answer or empty parameters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Nothing {}
 
 /// What the model is doing, for a status bar.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "camelCase", rename_all_fields = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub enum EngineState {
     /// No worker runs; the next request starts one.
     Idle,
@@ -49,7 +49,7 @@ pub enum EngineState {
 /// A model as the host resolved it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ModelInfo {
     /// `demo`, the id of an installed model, or the path that was given.
     pub reference: String,
@@ -71,7 +71,7 @@ pub struct ModelInfo {
 /// What the host is and does now. Understood by clients of every version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct HostStatus {
     /// [`crate::PROTOCOL_VERSION`] of the host.
     pub protocol_version: u32,
@@ -89,27 +89,27 @@ pub struct HostStatus {
     pub engine: EngineState,
     /// The model in use, where one is resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub model: Option<ModelInfo>,
     /// The worker, where one runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub worker: Option<WorkerStatus>,
     /// Size of the context window in tokens, where a model is loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub context_tokens: Option<u32>,
     /// Tokens of code and answers that the model need not read again, where a model is loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub held_tokens: Option<u32>,
     /// Memory of the loaded model, as measured when it was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub memory: Option<MemoryUse>,
     /// How fast the model in use was in its last answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub speed: Option<Speed>,
     /// Name of the profile in force.
     #[serde(default)]
@@ -119,7 +119,7 @@ pub struct HostStatus {
     pub residents: Vec<Resident>,
     /// Memory that could be had when the host looked last, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub free_bytes: Option<u64>,
     /// Where the worker could compute.
     #[serde(default)]
@@ -132,7 +132,7 @@ pub struct HostStatus {
 /// How fast a model reads and writes, over a whole answer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Speed {
     /// Prompt tokens a second; 0 where there were too few to tell.
     pub read_tokens_per_s: f64,
@@ -143,7 +143,7 @@ pub struct Speed {
 /// A model in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Resident {
     /// Which.
     pub model: ModelInfo,
@@ -160,7 +160,7 @@ pub struct Resident {
 /// A processor that a model could run on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Device {
     /// As the engine names it, such as `Metal` or `CPU`.
     pub name: String,
@@ -175,7 +175,7 @@ pub struct Device {
 /// Which models fit into the memory that is free now: those of every profile, and others by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct SurveyParams {
     /// References of models beside those of the profiles; at most 64.
     #[serde(default)]
@@ -185,11 +185,11 @@ pub struct SurveyParams {
 /// See [`SurveyParams`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct SurveyAnswer {
     /// Memory that could be had, in bytes, where the system tells. What is loaded counts as free.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub free_bytes: Option<u64>,
     /// Every profile, the built-in ones first.
     pub profiles: Vec<ProfileSurvey>,
@@ -200,7 +200,7 @@ pub struct SurveyAnswer {
 /// What choosing a profile would mean.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ProfileSurvey {
     /// By which it is chosen.
     pub name: String,
@@ -212,14 +212,14 @@ pub struct ProfileSurvey {
     pub code: ModelSurvey,
     /// Its model for everything else, where that is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub general: Option<ModelSurvey>,
 }
 
 /// Whether a model can be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub enum Verdict {
     /// It is loaded.
     Loaded,
@@ -238,7 +238,7 @@ pub enum Verdict {
 /// A model in numbers and words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ModelSurvey {
     /// As it was named.
     pub reference: String,
@@ -259,7 +259,7 @@ pub struct ModelSurvey {
 /// Something that the user may want to change, told once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct SuggestionParams {
     /// What was seen, and what could be done: whole sentences with their numbers.
     pub message: String,
@@ -270,7 +270,7 @@ pub struct SuggestionParams {
 /// The worker process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct WorkerStatus {
     /// Process id.
     pub pid: u32,
@@ -285,7 +285,7 @@ pub struct WorkerStatus {
 /// Do something with the selected lines. A text streams as `delta`; an edit comes whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct AssistParams {
     /// See [`RequestId`].
     pub request_id: RequestId,
@@ -297,23 +297,23 @@ pub struct AssistParams {
     pub selection: LineRange,
     /// What to do with them in words, where the command takes any; blank is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub instruction: Option<String>,
     /// `demo`, an installed model's id or the path of a GGUF; the one that the command is for where
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub model: Option<String>,
     /// Values of settings that count more than what is set, for this request alone.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    #[cfg_attr(feature = "typescript", ts(skip))]
+    #[cfg_attr(feature = "codegen", ts(skip))]
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What came of it; which kind is the command's [`crate::AnswerKind`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub enum AssistAnswer {
     /// The lines, changed.
     Edit(EditAnswer),
@@ -324,7 +324,7 @@ pub enum AssistAnswer {
 /// A finished rewrite.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct EditAnswer {
     /// The edit. Where `unchanged`, its replacement is its original.
     pub edit: Edit,
@@ -336,6 +336,13 @@ pub struct EditAnswer {
     pub diff: String,
     /// What the user should look at before keeping it.
     pub warnings: Vec<String>,
+    /// What was done otherwise than was asked for, such as more lines than were selected.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// Why nothing was changed though an instruction said what to change, in the model's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub reason: Option<String>,
     /// How often the model had to be asked.
     pub attempts: u32,
     /// What it cost, all attempts together.
@@ -351,7 +358,7 @@ pub struct EditAnswer {
 /// model. A newer one takes the place of the one before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct PrepareParams {
     /// See [`RequestId`].
     pub request_id: RequestId,
@@ -364,7 +371,7 @@ pub struct PrepareParams {
 /// What came of a preparation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct PrepareAnswer {
     /// Whether all of it was read. What was read of it is kept either way.
     pub prepared: bool,
@@ -373,7 +380,7 @@ pub struct PrepareAnswer {
 /// A finished text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct TextAnswer {
     /// The whole text as Markdown; the deltas joined.
     pub text: String,
@@ -390,30 +397,30 @@ pub struct TextAnswer {
 /// Sampling of a raw generation; the settings' values where absent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct SamplingParams {
     /// 0 is greedy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub temperature: Option<f32>,
     /// 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub top_p: Option<f32>,
     /// 1 is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub repeat_penalty: Option<f32>,
     /// Random where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub seed: Option<u32>,
 }
 
 /// Raw access to the model, for scripts and benchmarks. The answer streams as `delta`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct GenerateParams {
     /// See [`RequestId`].
     pub request_id: RequestId,
@@ -421,14 +428,14 @@ pub struct GenerateParams {
     pub prompt: String,
     /// The system message, where wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub system: Option<String>,
     /// Send the prompt as it is, without the chat template.
     #[serde(default)]
     pub raw: bool,
     /// Most tokens to write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub max_tokens: Option<u32>,
     /// Strings that end the answer and are not part of it.
     #[serde(default)]
@@ -439,18 +446,18 @@ pub struct GenerateParams {
     /// `demo`, an installed model's id or the path of a GGUF; the setting `generalModel` where
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub model: Option<String>,
     /// Values of settings that count more than what is set, for this request alone.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    #[cfg_attr(feature = "typescript", ts(skip))]
+    #[cfg_attr(feature = "codegen", ts(skip))]
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A finished raw generation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct GenerateAnswer {
     /// The whole text; the deltas joined.
     pub text: String,
@@ -465,7 +472,7 @@ pub struct GenerateAnswer {
 /// Names the request to stop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct CancelParams {
     /// A request of the same connection.
     pub request_id: RequestId,
@@ -474,7 +481,7 @@ pub struct CancelParams {
 /// Whether there was something to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct CancelAnswer {
     /// False where the request had already ended or never was.
     pub found: bool,
@@ -483,11 +490,11 @@ pub struct CancelAnswer {
 /// Get a model ready before it is needed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct WarmParams {
     /// `demo` or the path of a GGUF; the model for code where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub model: Option<String>,
     /// Nobody waits for it: nothing is done where nothing is to be done ahead. One that is loaded
     /// and was not used for a while is made quick again.
@@ -498,7 +505,7 @@ pub struct WarmParams {
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct WarmAnswer {
     /// Whether the model is loaded.
     pub loaded: bool,
@@ -507,7 +514,7 @@ pub struct WarmAnswer {
 /// Give the memory of a model back that nobody uses now, such as one that is to be removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct UnloadParams {
     /// Its reference, or its file's path.
     pub model: String,
@@ -516,7 +523,7 @@ pub struct UnloadParams {
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct UnloadAnswer {
     /// False where a request uses it, which goes on.
     pub unloaded: bool,
@@ -525,7 +532,7 @@ pub struct UnloadAnswer {
 /// Where does this edit belong in the document as it is now?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct LocateEditParams {
     /// The document as it is now.
     pub document: DocumentText,
@@ -536,7 +543,7 @@ pub struct LocateEditParams {
 /// The place of an edit. A document in which it has none is the error `documentChanged`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct LocateEditAnswer {
     /// Where the original stands now.
     pub range: LineRange,
@@ -548,10 +555,10 @@ pub struct LocateEditAnswer {
 /// before.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ConfigureParams {
     /// Only values that the user set.
-    #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown>"))]
+    #[cfg_attr(feature = "codegen", ts(type = "Record<string, unknown>"))]
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -559,17 +566,17 @@ pub struct ConfigureParams {
 /// a running host, which reads it at its start only.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ConfigureFileParams {
     /// As they stand in the file.
-    #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown>"))]
+    #[cfg_attr(feature = "codegen", ts(type = "Record<string, unknown>"))]
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What was wrong with the settings, if anything. Good values are used all the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ConfigureAnswer {
     /// One error a bad value.
     pub errors: Vec<ErrorInfo>,
@@ -578,7 +585,7 @@ pub struct ConfigureAnswer {
 /// Where a request is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub enum Stage {
     /// Behind other requests.
     Queued,
@@ -595,7 +602,7 @@ pub enum Stage {
 /// Tells how far a request is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ProgressParams {
     /// Which request.
     pub request_id: RequestId,
@@ -603,7 +610,7 @@ pub struct ProgressParams {
     pub stage: Stage,
     /// 0 to 1 within the stage, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "typescript", ts(optional))]
+    #[cfg_attr(feature = "codegen", ts(optional))]
     pub fraction: Option<f32>,
     /// A few words for the user.
     pub message: String,
@@ -612,7 +619,7 @@ pub struct ProgressParams {
 /// A piece of a streamed answer. For a rewrite: the code so far is not shown, only its growth.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DeltaParams {
     /// Which request.
     pub request_id: RequestId,

@@ -12,9 +12,10 @@ mod fetch;
 mod hello;
 mod host;
 pub mod limits;
+mod printed;
 mod request;
 mod shortage;
-#[cfg(feature = "typescript")]
+#[cfg(feature = "codegen")]
 pub mod typescript;
 mod usage;
 mod worker;
@@ -33,6 +34,7 @@ pub use hello::{
 };
 pub use host::*;
 pub use limits::{DOCUMENT_BYTES_MAX, FRAME_BYTES_MAX, HEARTBEAT_MS};
+pub use printed::*;
 pub use request::{Notification, NotificationMethod, Request, RequestMethod};
 pub use shortage::says_out_of_memory;
 pub use usage::{ContextUse, FinishReason, MemoryUse, Usage};

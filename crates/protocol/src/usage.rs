@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Why a generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub enum FinishReason {
     /// The model ended its turn.
     EndOfTurn,
@@ -20,7 +20,7 @@ pub enum FinishReason {
 /// Tokens and times of one generation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Usage {
     /// Tokens of the whole prompt.
     pub prompt_tokens: u32,
@@ -43,7 +43,7 @@ pub struct Usage {
 /// Bytes of memory by what they are for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct MemoryUse {
     /// The model's weights. A file that is mapped counts in full, though the system may read it
     /// piece by piece.
@@ -68,7 +68,7 @@ impl MemoryUse {
 /// What of the document went into the prompt. Nothing is left out silently.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ContextUse {
     /// Size of the context window in tokens.
     pub window_tokens: u32,

@@ -155,9 +155,8 @@ impl World {
         let batch = number("batchTokens").unwrap_or(256);
         let memory = store::memory_of(model, window, batch, profile["kv"] == "q8_0");
         let on_gpu = self.gpu && profile["gpuLayers"] != 0;
-        let written_s = self.store.written_s(model);
         if let Some(worker) = self.workers.get_mut(&generation) {
-            let resident = Resident { model, memory, window, on_gpu, written_s, loaded: false };
+            let resident = Resident { model, memory, window, on_gpu, loaded: false };
             worker.resident = Some(resident);
         }
         let gpu_faults = [

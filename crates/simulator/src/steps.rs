@@ -79,7 +79,7 @@ impl World {
                 }
             }
             (Method::Load, Ending::Fails(code)) => {
-                let tried = worker.resident.take().map(|it| (it.model, it.written_s));
+                let tried = worker.resident.take().map(|it| it.model);
                 self.loads.failed(tried, code);
             }
             (Method::Unload, Ending::Fine) => worker.resident = None,

@@ -141,10 +141,6 @@ impl Store {
         self.states[index] = code.map_or(State::Missing, State::Bad);
     }
 
-    pub(crate) fn written_s(&self, index: usize) -> u64 {
-        self.written_s[index]
-    }
-
     /// What is free, where `taken` is what models have beside the pages of their files.
     pub(crate) fn free_bytes(&self, taken: u64) -> Option<u64> {
         let free = self.total_bytes.saturating_sub(self.others_bytes).saturating_sub(taken);

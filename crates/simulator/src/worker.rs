@@ -52,8 +52,6 @@ pub(crate) struct Resident {
     pub(crate) memory: MemoryUse,
     pub(crate) window: u32,
     pub(crate) on_gpu: bool,
-    /// When its file was written, as it was when the load began.
-    pub(crate) written_s: u64,
     /// Whether it is there already, and not only coming.
     pub(crate) loaded: bool,
 }

@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { ERROR_CODES } from "../src/generated/protocol";
 import type { EngineState, ErrorCode, ErrorInfo } from "../src/generated/protocol";
-import { contextText, cutText, omittedText, usageText } from "../src/lib/answer";
+import { contextText, cutText, omittedText, unchangedText, usageText } from "../src/lib/answer";
 import { HostError, isErrorInfo, renderError, toErrorInfo } from "../src/lib/errors";
 import { answered, asked, EXPLANATION_CHARS_MAX, failedWith, grown } from "../src/lib/explanation";
 import {
@@ -18,11 +18,11 @@ import { readViewMessage } from "../src/lib/messages";
 import { progressText } from "../src/lib/progress";
 import { Running } from "../src/lib/running";
 import { declaredSettings, userSettings } from "../src/lib/settings";
-import { readExported, readInstallEvent, readModels } from "../src/lib/models";
+import { factLines, installText, isThere, shownModel } from "../src/lib/models";
 import { statusView } from "../src/lib/status";
 
 import { hostStatus, HELLO } from "./fake-host";
-import { CONTEXT, EXPLANATION, MODEL, USAGE } from "./samples";
+import { CONTEXT, EXPLANATION, MODEL, modelRow, USAGE } from "./samples";
 
 const codes = Object.keys(ERROR_CODES) as ErrorCode[];
 
@@ -144,84 +144,51 @@ test("the memory of the loaded model is in the status bar's tooltip", () => {
   assert.ok(view.details.includes("Memory: 4.8 GB, of these 230.0 MB for the context window"));
 });
 
-test("the list of models says what each is and what can be done with it", () => {
-  const entry = { id: "b", name: "B", bytes: 4.7e9 };
-  const answer = {
-    codeModel: "a",
-    generalModel: "demo",
-    installed: [
-      { model: { id: "a", name: "A", bytes: 1.1e9 }, problem: null, facts: [] },
-      { model: { id: "c", name: "C", bytes: 1e6 }, problem: "its file is gone" },
-    ],
-    available: [
-      { entry, loadedBytes: 0, fitText: "fits this machine", facts: [{ what: "X", text: "y" }] },
-    ],
-    machine: { diskFreeBytes: 9e9 },
-    usedBytes: 1.1e9,
-  };
-  const { installed, available, disk } = readModels(answer, new Map());
-  assert.deepEqual(
-    installed.map(({ id, kind, description }) => [id, kind, description]),
-    [
-      ["demo", "inUse", "bundled, no code assistant, in use for everything but code"],
-      ["a", "inUse", "1.1 GB, in use for code"],
-      ["c", "broken", "1.0 MB, can't be used: its file is gone"],
-    ],
+test("that nothing was changed is told with the model's reason where one was asked for", () => {
+  assert.equal(
+    unchangedText({ attempts: 1 }, "nothing to improve", "lines 3–7"),
+    "LocalCoder found nothing to improve in lines 3–7.",
   );
-  assert.deepEqual(
-    available.map(({ kind, description, facts }) => [kind, description, facts]),
-    [["available", "4.7 GB, fits this machine", ["X: y"]]],
+  assert.equal(
+    unchangedText({ attempts: 2, reason: "it has no\nloop" }, "nothing to improve", "lines 3–7"),
+    "The model changed nothing in lines 3–7, asked in two ways. Its reason: It has no loop. Say more exactly what is to change, or use a larger model.",
   );
-  assert.equal(disk, "Models take 1.1 GB; 9.0 GB are free.");
-
-  const both = readModels({ ...answer, generalModel: "a" }, new Map()).installed;
-  assert.deepEqual(
-    both.map(({ kind, uses }) => [kind, uses]),
-    [
-      ["installed", []],
-      ["inUse", ["code", "general"]],
-      ["broken", []],
-    ],
-  );
-  assert.equal(both[1]?.description, "1.1 GB, in use");
-
-  const begun = readModels(
-    { ...answer, available: [{ entry, loadedBytes: 2e9 }] },
-    new Map([["other", { bytes: 1, totalBytes: 2, bytesPerSecond: 0 }]]),
-  );
-  assert.equal(begun.available[0]?.description, "paused: 2.0 GB of 4.7 GB are loaded");
-  const loading = new Map([["b", { bytes: 2.3e9, totalBytes: 4.7e9, bytesPerSecond: 1e7 }]]);
-  const running = readModels(answer, loading).available[0];
-  assert.equal(running?.kind, "loading");
-  assert.equal(running.description, "2.3 GB of 4.7 GB, 10.0 MB/s, 4 min left");
-  for (const nonsense of [undefined, null, 1, [], { installed: 1, available: [null] }]) {
-    assert.equal(readModels(nonsense, new Map()).installed.length, 1);
-  }
 });
 
-test("an exported model says what it is before it is taken in", () => {
-  const answer = { id: "a", name: "A", bytes: 1.1e9, sha256: "ab", license: { name: "L" } };
-  assert.deepEqual(readExported({ ...answer, text: "You may." }), {
-    name: "A",
-    facts: ["Model: a, 1.1 GB", "SHA-256: ab", "Licence: L"],
-    license: "You may.",
+test("a model is shown as the program says it, and as it is loaded while this window does that", () => {
+  const idle = modelRow("a", { description: "1.1 GB" });
+  assert.deepEqual(shownModel(idle, undefined), {
+    state: "installed",
+    description: "1.1 GB",
+    actions: ["use", "verify"],
   });
-  assert.deepEqual(readExported(null).facts[2], "Licence: not known");
+  assert.equal(shownModel({ ...idle, uses: ["general"] }, undefined).state, "inUse");
+  const loading = { bytes: 2.3e9, totalBytes: 4.7e9, bytesPerSecond: 1e7 };
+  assert.deepEqual(shownModel(modelRow("b", { state: "available" }), loading), {
+    state: "loading",
+    description: "2.3 GB of 4.7 GB, 10.0 MB/s, 4 min left",
+    actions: ["pause"],
+  });
+  const states = ["bundled", "installed", "broken", "partial", "available"] as const;
+  assert.deepEqual(
+    states.map((state) => isThere(modelRow("c", { state }))),
+    [true, true, true, false, false],
+  );
+  assert.deepEqual(factLines([{ what: "X", text: "y" }]), ["X: y"]);
 });
 
-test("a download's events are read, and nonsense is passed over", () => {
-  const line = '{"event":"progress","bytes":5,"totalBytes":10,"bytesPerS":2}';
-  const loading = { bytes: 5, totalBytes: 10, bytesPerSecond: 2 };
-  assert.deepEqual(readInstallEvent(line), { kind: "progress", loading });
-  const checking = line.replace("progress", "checking");
-  assert.deepEqual(readInstallEvent(checking), { kind: "checking", loading });
-  assert.deepEqual(readInstallEvent('{"event":"waiting","waitMs":9,"reason":"busy"}'), {
-    kind: "note",
-    text: "busy",
+test("each event of a download has its words", () => {
+  const bytes = { bytes: 5e6, totalBytes: 1e7 };
+  assert.deepEqual(installText({ event: "progress", ...bytes, bytesPerS: 1e6 }), {
+    loading: { ...bytes, bytesPerSecond: 1e6 },
+    message: "5.0 MB of 10.0 MB, 1.0 MB/s, 5 s left",
   });
-  for (const nonsense of ["", "{", "null", "7", '{"event":"new"}', '{"installed":{}}']) {
-    assert.deepEqual(readInstallEvent(nonsense), { kind: "other" });
-  }
+  assert.deepEqual(installText({ event: "checking", ...bytes }), {
+    message: "checking what is there: 5.0 MB of 10.0 MB",
+  });
+  const reason = "the server is busy";
+  assert.deepEqual(installText({ event: "waiting", waitMs: 9, reason }), { message: reason });
+  assert.deepEqual(installText({ event: "restarted", reason }), { message: reason });
 });
 
 test("what a model's licence wants shown is in the status bar's tooltip", () => {

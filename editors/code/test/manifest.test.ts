@@ -11,7 +11,7 @@ interface Manifest {
   readonly contributes: {
     readonly commands: readonly { readonly command: string; readonly title: string }[];
     readonly keybindings: readonly { readonly command: string; readonly when?: string }[];
-    readonly menus: Record<string, readonly { readonly command: string }[]>;
+    readonly menus: Record<string, readonly { readonly command: string; readonly when?: string }[]>;
     readonly configuration: { readonly properties: Record<string, { readonly scope?: string }> };
   };
 }
@@ -36,11 +36,23 @@ test("keys and menus name commands that are declared and registered", () => {
     assert.ok(declared.has(command), command);
   }
   for (const command of [...declared].filter((it) => !ofTable.has(it))) {
-    const registered = [`registerCommand("${command}"`, `on("${command}"`];
+    const action = command.replace("localcoder.models.", "");
+    const registered = [`registerCommand("${command}"`, `  ${action}: (models, row) =>`];
     assert.ok(
       registered.some((it) => bundle.includes(it)),
       command,
     );
+  }
+});
+
+test("what can be done with a model is in the menu of its row", () => {
+  const actions = (menus["view/item/context"] ?? []).filter(({ command }) =>
+    command.startsWith("localcoder.models."),
+  );
+  assert.equal(actions.length, 8);
+  for (const { command, when } of actions) {
+    const action = command.replace("localcoder.models.", "");
+    assert.equal(when, `view == localcoder.models && viewItem =~ /\\b${action}\\b/`);
   }
 });
 

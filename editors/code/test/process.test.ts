@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
-import { startHost } from "../src/host/process";
+import type { InstallEvent } from "../src/generated/protocol";
+import { ModelsProgram } from "../src/host/models";
+import { runProgram, startHost } from "../src/host/process";
 import { createReport } from "../src/host/report";
 import { toErrorInfo } from "../src/lib/errors";
 
@@ -63,9 +65,36 @@ test("an exit code is an error code, and what was said is the message", async ()
 });
 
 test("answers that make no sense are refused", async () => {
-  for (const output of ["", "hello", "[]", '{"socket": 3, "pid": 4}', '{"pid": 4}']) {
+  for (const output of ["", "hello", "[]", "null", "7"]) {
     assert.equal((await failure(program(`echo '${output}'`))).code, "protocol", output);
   }
+});
+
+test("a program that does not end is told with the time that it had", async () => {
+  await assert.rejects(runProgram(program("exec sleep 60"), [], 300), (error) => {
+    assert.match(toErrorInfo(error).message, /did not end within 0\.3 s/u);
+    return true;
+  });
+});
+
+test("what happens while a model is installed is passed on, and an error ends it", async () => {
+  const lines = [
+    '{"event":"progress","bytes":5,"totalBytes":10,"bytesPerS":2}',
+    "no JSON",
+    '{"error":{"code":"diskFull","message":"no room"}}',
+  ];
+  const path = program(`printf '%s\\n' ${lines.map((it) => `'${it}'`).join(" ")}; exit 35`);
+  const events: InstallEvent[] = [];
+  const { done } = new ModelsProgram(path).install("a", (event) => events.push(event));
+  await assert.rejects(done, (error) => {
+    assert.deepEqual(toErrorInfo(error), { code: "diskFull", message: "no room" });
+    return true;
+  });
+  assert.deepEqual(events, [{ event: "progress", bytes: 5, totalBytes: 10, bytesPerS: 2 }]);
+  assert.throws(
+    () => new ModelsProgram(undefined).install("a", () => undefined),
+    /not started by/u,
+  );
 });
 
 test("a missing program is told as such", async () => {
@@ -87,7 +116,6 @@ test("a report that could not be written is told, and so is an answer without it
     assert.deepEqual(toErrorInfo(error), info);
     return true;
   });
-  for (const output of ["", "[]", '{"report": 3}']) {
-    await assert.rejects(createReport(program(`echo '${output}'`), "/"), /makes no sense/u);
-  }
+  await assert.rejects(createReport(program("echo"), "/"), /makes no sense/u);
+  await assert.rejects(createReport(program("echo '{}'"), "/"), /does not say where/u);
 });

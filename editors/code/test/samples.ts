@@ -3,6 +3,8 @@ import type {
   ContextUse,
   AssistAnswer,
   ModelInfo,
+  ModelList,
+  ModelRow,
   ModelSurvey,
   SurveyAnswer,
   Usage,
@@ -57,6 +59,7 @@ export const IMPROVEMENT: Extract<AssistAnswer, { kind: "edit" }> = {
   hunks: [{ oldStart: 1, oldLines: 1, newStart: 1, newLines: 1 }],
   diff: "",
   warnings: [],
+  notes: [],
   attempts: 1,
   usage: USAGE,
   context: CONTEXT,
@@ -100,3 +103,24 @@ export const SURVEY: SurveyAnswer = {
   ],
   models: [FITTING],
 };
+
+/** A model that is there and not used. */
+export function modelRow(id: string, more: Partial<ModelRow> = {}): ModelRow {
+  return {
+    id,
+    name: id,
+    state: "installed",
+    uses: [],
+    actions: ["use", "verify"],
+    bytes: 1,
+    loadedBytes: 1,
+    description: "1.1 GB",
+    facts: [],
+    ...more,
+  };
+}
+
+/** A list of these models. */
+export function modelList(models: ModelRow[]): ModelList {
+  return { models, usedBytes: 1, freeBytes: 2, diskText: "Models take 1 B; 2 B are free." };
+}

@@ -7,30 +7,32 @@ import { after, test } from "node:test";
 
 import type { ErrorInfo } from "../src/generated/protocol";
 import { ProfilesProgram } from "../src/host/profiles";
-import { readModels } from "../src/lib/models";
 import {
   missingText,
   modelEntries,
   overridesText,
   profileEntries,
-  readProfileUse,
   surveyedModels,
 } from "../src/lib/switch";
 
-import { FITTING, SURVEY } from "./samples";
+import { FITTING, modelList, modelRow, SURVEY } from "./samples";
 
-const LIST = readModels(
-  {
-    codeModel: "coder",
-    generalModel: "demo",
-    installed: [
-      { model: { id: "coder", name: "Coder 7B", bytes: 4.7e9 }, problem: null },
-      { model: { id: "gone", name: "Gone", bytes: 1e6 }, problem: "its file is gone" },
-    ],
-    available: [{ entry: { id: "b", name: "B", bytes: 1 }, loadedBytes: 0 }],
-  },
-  new Map(),
-);
+const LIST = modelList([
+  modelRow("demo", {
+    name: "LocalCoder demo",
+    state: "bundled",
+    uses: ["general"],
+    description: "bundled, no code assistant, in use for everything but code",
+  }),
+  modelRow("coder", {
+    name: "Coder 7B",
+    uses: ["code"],
+    description: "4.7 GB, in use for code",
+  }),
+  modelRow("gone", { state: "broken", problem: "its file is gone" }),
+  modelRow("b", { state: "available" }),
+  modelRow("c", { state: "partial" }),
+]);
 
 const ANSWERED = { kind: "answered", answer: SURVEY } as const;
 const ERROR: ErrorInfo = { code: "hostUnreachable", message: "nobody is there", hint: "try again" };
@@ -70,8 +72,8 @@ test("each model is shown with what it needs, once the host has said it", () => 
 
 test("the host is asked about the models that can be used, and not about too many", () => {
   assert.deepEqual(surveyedModels(LIST), ["demo", "coder"]);
-  const many = Array.from({ length: 99 }, (_, at) => ({ model: { id: `m${at}` } }));
-  assert.equal(surveyedModels(readModels({ installed: many }, new Map())).length, 64);
+  const many = Array.from({ length: 99 }, (_, at) => modelRow(`m${at}`));
+  assert.equal(surveyedModels(modelList(many)).length, 64);
 });
 
 test("that the host can't be asked is the first entry, and the models can still be chosen", () => {
@@ -119,10 +121,7 @@ test("as long as nothing is known of the profiles, nothing can be chosen", () =>
 });
 
 test("names of models can't draw icons or break lines in a picker", () => {
-  const list = readModels(
-    { installed: [{ model: { id: "x", name: "$(trash)\na", bytes: 1 } }] },
-    new Map(),
-  );
+  const list = modelList([modelRow("x", { name: "$(trash)\na" })]);
   const text = "$(trash)\nx";
   const answer = { ...SURVEY, models: [{ ...FITTING, reference: "x", text }] };
   for (const { label, description, detail } of modelEntries(list, { kind: "answered", answer })) {
@@ -141,14 +140,6 @@ test("settings that count more than the profile are named in whole sentences", (
   );
 });
 
-test("what the program says of a choice is read, and nonsense is passed over", () => {
-  const said = { profile: "fast", overriddenBy: null, overrides: ["codeModel", 3, null] };
-  assert.deepEqual(readProfileUse(said), { overrides: ["codeModel"] });
-  for (const nonsense of [undefined, null, 1, "x", [], {}, { overrides: "codeModel" }]) {
-    assert.deepEqual(readProfileUse(nonsense), { overrides: [] });
-  }
-});
-
 const folder = mkdtempSync(join(tmpdir(), "lc-"));
 after(() => {
   rmSync(folder, { recursive: true });
@@ -157,11 +148,11 @@ after(() => {
 test("a profile is chosen and a setting given up through the program", async () => {
   const path = join(folder, "program");
   const calls = join(folder, "calls");
-  const answer = '{"profile": "fast", "overriddenBy": null, "overrides": ["codeModel"]}';
+  const answer = '{"profile": "fast", "overrides": ["codeModel"]}';
   writeFileSync(path, `#!/bin/sh\necho "$*" >> '${calls}'\necho '${answer}'\n`);
   chmodSync(path, 0o755);
   const profiles = new ProfilesProgram(path);
-  assert.deepEqual(readProfileUse(await profiles.use("fast")), { overrides: ["codeModel"] });
+  assert.deepEqual((await profiles.use("fast")).overrides, ["codeModel"]);
   await profiles.unset("codeModel");
   assert.deepEqual(readFileSync(calls, "utf8").trim().split("\n"), [
     "profiles use --json -- fast",

@@ -8,6 +8,7 @@ mod build;
 mod codegen;
 mod demo_model;
 mod e2e;
+mod eval;
 mod faults;
 mod gpu;
 mod ide;
@@ -74,6 +75,12 @@ const COMMANDS: &[Command] = &[
                 [--kind NAME] [--yes]",
         about: "how fast the engine is, beside llama-server (built once, some minutes)",
         run: bench::run,
+    },
+    Command {
+        name: "eval",
+        usage: "eval --model FILE [--quick] [--yes] [OPTION OF localcoder eval]…",
+        about: "how good a real model's edits are: tasks whose answers are run",
+        run: eval::run,
     },
     Command {
         name: "faults",

@@ -4,29 +4,35 @@
 
 use super::{Problem, Rewrite, Severity};
 
-/// Fewer repeated lines than this are taken for chance, unless a line is long.
-const LINES_MIN: usize = 2;
+/// A single repeated line of fewer letters and digits is taken for chance: a bracket, `else`,
+/// `return`. Nothing shorter brings anything in (`import a`).
+const LETTERS_MIN: usize = 7;
 
-/// A single line of this many characters is no chance either.
-const CHARACTERS_MIN: usize = 24;
-
-/// Takes lines off the answer's edges that repeat those next to the selection. A repeat that
-/// the selection itself has at that edge is part of the code.
+/// Takes lines off the answer's edges that repeat those next to the selection, blank lines aside. A
+/// repeat that the selection itself has at that edge is part of the code.
 pub(crate) fn trim(answer: &str, original: &str, before: &[String], after: &[String]) -> String {
-    let lines: Vec<&str> = answer.split('\n').collect();
-    let own: Vec<&str> = original.split('\n').collect();
-    let head = head_repeat(&lines, &own, before);
-    let rest = &lines[head..];
-    let tail = tail_repeat(rest, &own, after);
-    let kept = &rest[..rest.len() - tail];
+    let lines = filled(answer.split('\n'));
+    let own = filled(original.split('\n'));
+    let before = filled(before.iter().map(String::as_str));
+    let after = filled(after.iter().map(String::as_str));
+    let head = head_repeat(&lines, &own, &before);
+    let tail = tail_repeat(&lines[head..], &own, &after);
+    let kept = &lines[head..lines.len() - tail];
     // An answer of nothing but repeats is judged as it is.
-    let kept = if kept.iter().all(|line| line.trim().is_empty()) { &lines[..] } else { kept };
-    let first = kept.iter().position(|line| !line.trim().is_empty()).unwrap_or(0);
-    kept[first..].join("\n").trim_end().to_owned()
+    let (Some((first, _)), Some((last, _))) = (kept.first(), kept.last()) else {
+        return answer.to_owned();
+    };
+    let all: Vec<&str> = answer.split('\n').collect();
+    all[*first..=*last].join("\n").trim_end().to_owned()
+}
+
+/// Lines that are not blank, each with its number.
+fn filled<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
+    lines.map(str::trim).enumerate().filter(|(_, line)| !line.is_empty()).collect()
 }
 
 /// How many first lines of the answer are the last lines before the selection.
-fn head_repeat(lines: &[&str], own: &[&str], before: &[String]) -> usize {
+fn head_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], before: &[(usize, &str)]) -> usize {
     let most = lines.len().min(before.len());
     let longest = (1..=most).rev().find(|&count| {
         let repeated = &before[before.len() - count..];
@@ -36,7 +42,7 @@ fn head_repeat(lines: &[&str], own: &[&str], before: &[String]) -> usize {
 }
 
 /// How many last lines of the answer are the first lines after the selection.
-fn tail_repeat(lines: &[&str], own: &[&str], after: &[String]) -> usize {
+fn tail_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], after: &[(usize, &str)]) -> usize {
     let most = lines.len().min(after.len());
     let longest = (1..=most).rev().find(|&count| {
         let repeated = &after[..count];
@@ -46,32 +52,32 @@ fn tail_repeat(lines: &[&str], own: &[&str], after: &[String]) -> usize {
     longest.filter(|&count| is_no_chance(&lines[lines.len() - count..])).unwrap_or(0)
 }
 
-fn same(lines: &[&str], repeated: &[String]) -> bool {
-    // The surroundings stand in the prompt with their indentation, the selection without.
+// The surroundings stand in the prompt with their indentation, the selection without.
+fn same(lines: &[(usize, &str)], repeated: &[(usize, &str)]) -> bool {
     lines.len() == repeated.len()
-        && lines.iter().zip(repeated).all(|(line, other)| line.trim() == other.trim())
+        && lines.iter().zip(repeated).all(|((_, line), (_, other))| line == other)
 }
 
-/// Whether lines say enough that nobody writes them twice by chance.
-fn is_no_chance(lines: &[&str]) -> bool {
-    let telling =
-        lines.iter().filter(|line| line.chars().filter(|c| c.is_alphanumeric()).count() > 2);
-    telling.clone().count() >= LINES_MIN
-        || telling.map(|line| line.trim().len()).sum::<usize>() >= CHARACTERS_MIN
+/// Whether lines say enough that nobody writes them twice by chance. The fence round the selection
+/// says nothing, and is never a part of what is selected inside of it.
+fn is_no_chance(lines: &[(usize, &str)]) -> bool {
+    let letters = |line: &str| line.chars().filter(|c| c.is_alphanumeric()).count();
+    let telling = lines.iter().filter(|(_, line)| letters(line) > 2);
+    telling.clone().count() >= 2
+        || telling.map(|(_, line)| letters(line)).sum::<usize>() >= LETTERS_MIN
+        || matches!(lines, [(_, line)] if line.starts_with("```"))
 }
 
 /// A repeat that is still in the answer: the two lines next to the selection on one side, one
 /// behind the other. A single line is often written twice in similar code.
 pub(super) fn remaining(rewrite: &Rewrite<'_>) -> Option<Problem> {
-    let filled = |line: &&str| !line.is_empty();
     let (before, after) = rewrite.around;
-    let mut above: Vec<&str> =
-        before.iter().rev().map(|line| line.trim()).filter(filled).take(2).collect();
-    above.reverse();
-    let below: Vec<&str> = after.iter().map(|line| line.trim()).filter(filled).take(2).collect();
-    let has = |text: &str, pair: &[&str]| {
-        let lines: Vec<&str> = text.lines().map(str::trim).filter(filled).collect();
-        lines.windows(2).any(|found| found == pair)
+    let before = filled(before.iter().map(String::as_str));
+    let above = &before[before.len().saturating_sub(2)..];
+    let after = filled(after.iter().map(String::as_str));
+    let below = &after[..after.len().min(2)];
+    let has = |text: &str, pair: &[(usize, &str)]| {
+        filled(text.lines()).windows(2).any(|found| same(found, pair))
     };
     let repeated = [above, below].into_iter().find(|pair| {
         pair.len() == 2
@@ -79,7 +85,7 @@ pub(super) fn remaining(rewrite: &Rewrite<'_>) -> Option<Problem> {
             && has(rewrite.answer, pair)
             && !has(rewrite.original, pair)
     })?;
-    let shown: String = repeated[0].chars().take(40).collect();
+    let shown: String = repeated[0].1.chars().take(40).collect();
     let reason = format!("it repeats code from outside of the selection (`{shown}`)");
     Some(Problem::new(Severity::Warn, reason))
 }
@@ -106,9 +112,25 @@ mod tests {
     }
 
     #[test]
+    fn a_short_line_is_a_repeat_as_well_and_blank_lines_hide_none() {
+        check("package lo\n\nfunc f() {}", "func g() {}", &["package lo", ""], &[], "func f() {}");
+        check("import os\nx = 1", "x = 0", &["import os", "", ""], &[], "x = 1");
+        check(
+            "from typing import List\n\n\ndef f(): pass",
+            "def f(): 0",
+            &["from typing import List", ""],
+            &[],
+            "def f(): pass",
+        );
+        // The fence that closes the block in which the selection stands.
+        check("better\n```", "good", &["```"], &["```"], "better");
+    }
+
+    #[test]
     fn what_may_be_chance_or_the_selections_own_stays() {
         check("}\nx", "y", &["a", "}"], &[], "}\nx");
         check("x = 1\nreturn", "x = 0", &[], &["return"], "x = 1\nreturn");
+        check("x = 1\n}\nelse {", "x = 0", &[], &["}", "else {"], "x = 1\n}\nelse {");
         let line = "connection.send(request, timeout)";
         check(&format!("{line}\nx"), &format!("{line}\ny"), &[line], &[], &format!("{line}\nx"));
         check(line, "y", &[line], &[], line);

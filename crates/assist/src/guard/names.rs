@@ -8,15 +8,44 @@ use crate::syntax::{defined_names, identifiers};
 /// Shorter names are too alike to call one a slip of another.
 const LENGTH_MIN: usize = 8;
 
-/// Functions and classes at the selection's outermost level that the answer does not define.
+/// Functions and classes at the selection's outermost level that the answer does not define. One
+/// that took another name is no loss where an instruction may have asked for that, as long as the
+/// rest of the file does without the old one.
 pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let answered = defined_names(rewrite.language, rewrite.answer);
-    let lost = defined_names(rewrite.language, rewrite.original).into_iter().find(|name| {
+    let had = defined_names(rewrite.language, rewrite.original);
+    let lost: Vec<&String> = had.iter().filter(|name| !answered.contains(name)).collect();
+    if let Some(name) = lost.iter().find(|name| is_used_around(rewrite, name)) {
+        let reason =
+            format!("it no longer defines `{name}`, which the rest of the file still uses");
+        // Who asked for another name may mean to change the rest, too.
+        let severity =
+            if rewrite.instruction.is_some() { Severity::Warn } else { Severity::Doubtful };
+        return Some(Problem::new(severity, reason));
+    }
+    let new = answered.iter().filter(|name| !had.contains(name)).count();
+    let lost = lost.into_iter().find(|name| {
         // An instruction that names it is about it.
-        !answered.contains(name) && !rewrite.instruction.is_some_and(|text| text.contains(name))
+        !rewrite.instruction.is_some_and(|text| text.contains(name.as_str()))
     })?;
-    let severity = if rewrite.instruction.is_some() { Severity::Warn } else { Severity::Doubtful };
-    Some(Problem::new(severity, format!("it no longer defines `{lost}`")))
+    match rewrite.instruction {
+        Some(_) if new > 0 => None,
+        Some(_) => Some(missed(lost, Severity::Warn)),
+        None => Some(missed(lost, Severity::Doubtful)),
+    }
+}
+
+fn missed(name: &str, severity: Severity) -> Problem {
+    Problem::new(severity, format!("it no longer defines `{name}`"))
+}
+
+/// Whether the lines round the selection have the name as a word of their own.
+fn is_used_around(rewrite: &Rewrite<'_>, name: &str) -> bool {
+    let (before, after) = rewrite.around;
+    before
+        .iter()
+        .chain(after)
+        .any(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name))
 }
 
 /// A name that is nowhere in the document and nearly one of the selection's, which is gone.
@@ -92,6 +121,14 @@ mod tests {
         assert_eq!(severity(None), Some(Severity::Doubtful));
         assert_eq!(severity(Some("Tidy up.")), Some(Severity::Warn));
         assert_eq!(severity(Some("Remove g.")), None);
+        // It has another name now.
+        let renamed = rewrite("def f(): pass", "def g(): pass", Some("Give it a better name."));
+        assert_eq!(vanished(&renamed), None);
+        let after = ["print(f())".to_owned()];
+        let used = Rewrite { around: (&[], &after), ..renamed };
+        let found = vanished(&used).unwrap();
+        assert_eq!(found.severity, Severity::Warn);
+        assert!(found.reason.contains("the rest of the file still uses"), "{}", found.reason);
         assert_eq!(vanished(&rewrite("x = 1", "y = 1", None)), None);
     }
 

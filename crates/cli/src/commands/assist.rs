@@ -2,7 +2,7 @@
 //! written, or as JSON at its end.
 
 use localcoder_protocol::{
-    AnswerKind, Assist, AssistAnswer, AssistParams, EditAnswer, ErrorInfo, FinishReason,
+    AnswerKind, Assist, AssistAnswer, AssistParams, Assisted, EditAnswer, ErrorInfo, FinishReason,
 };
 
 use crate::arguments::{AssistCommand, AssistOptions};
@@ -38,7 +38,7 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         source.apply(&edit.edit)?;
     }
     match &answer {
-        _ if options.json => output::value(&answer),
+        _ if options.json => output::answer::<Assisted>(&answer),
         AssistAnswer::Edit(edit) => print(spec.nothing, options, edit),
         AssistAnswer::Text(text) => end_of_stream(&text.text, text.finish),
     }
@@ -47,9 +47,19 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
 fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<(), ErrorInfo> {
     let range = answer.edit.range;
     let file = options.target.file.display();
+    answer.notes.iter().for_each(|note| output::note(note));
     if answer.unchanged {
         let (start, end) = (range.start, range.end);
-        output::note(&format!("{} in {file}, lines {start}-{end}.", capitalized(nothing)));
+        let what = match (&options.instruction, &answer.reason) {
+            (None, _) => capitalized(nothing),
+            (Some(_), None) => "The model changed nothing".to_owned(),
+            (Some(_), Some(_)) => "The model changed nothing, asked in two ways".to_owned(),
+        };
+        output::note(&format!("{what} in {file}, lines {start}-{end}."));
+        if let Some(reason) = &answer.reason {
+            output::note(&format!("Its reason: {reason}"));
+            output::note("  hint: say more exactly what is to change, or use a larger model");
+        }
         return Ok(());
     }
     for warning in &answer.warnings {

@@ -1,11 +1,11 @@
 //! `localcoder config …`: the settings, where each value comes from, and changes to the product's
 //! own file.
 
-use localcoder_protocol::ErrorInfo;
+use localcoder_protocol::{ConfigGet, ConfigList, ErrorInfo, SettingValue, SettingsList};
 use localcoder_settings::{
     AIR_GAPPED, AirGap, Layer, Places, Settings, check_value, json_schema, no_such_setting,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::arguments::ConfigCommand;
 use crate::session::overrides;
@@ -36,12 +36,15 @@ fn list(
     let resolved = settings_file::resolved_with(places, options);
     let from = |layer: Layer| from(layer, &resolved.settings);
     if json {
-        let rows = resolved
-            .values
-            .iter()
-            .map(|(key, value, layer)| json!({"key": key, "value": value, "from": from(*layer)}));
-        let rows: Vec<Value> = rows.collect();
-        return output::value(&json!({"settings": rows, "errors": resolved.errors}));
+        let settings = resolved.values.iter().map(|(key, value, layer)| SettingValue {
+            key: (*key).to_owned(),
+            value: value.clone(),
+            from: from(*layer),
+            reason: None,
+        });
+        let settings = settings.collect();
+        let list = SettingsList { settings, errors: resolved.errors };
+        return output::answer::<ConfigList>(&list);
     }
     for (key, value, layer) in &resolved.values {
         let from = if explain { from(*layer) } else { String::new() };
@@ -65,12 +68,12 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
     // That is a promise: where it comes from is part of the answer.
     let reason = resolved.air_gap.reason().filter(|_| key == AIR_GAPPED);
     if json {
-        let from = from(*layer, &resolved.settings);
-        let mut answer = json!({"key": key, "value": value, "from": from});
-        if let Some(reason) = reason {
-            answer["reason"] = reason.into();
-        }
-        output::value(&answer)?;
+        output::answer::<ConfigGet>(&SettingValue {
+            key: key.to_owned(),
+            value: value.clone(),
+            from: from(*layer, &resolved.settings),
+            reason: reason.map(str::to_owned),
+        })?;
     } else {
         output::line(&shown(value))?;
     }

@@ -11,14 +11,15 @@ use localcoder_host::connect;
 use localcoder_model_store::{Catalog, Machine, Store};
 use localcoder_protocol::limits::SLOW_TOKENS_PER_S;
 use localcoder_protocol::{
-    ClientKind, Device, ErrorCode, ErrorInfo, Generate, GenerateAnswer, GenerateParams, HostStatus,
-    Nothing, ProfileSurvey, SamplingParams, Status, Survey, SurveyParams,
+    Checkup, ClientKind, Device, DoctorRun, ErrorCode, ErrorInfo, Generate, GenerateAnswer,
+    GenerateParams, HostStatus, Nothing, ProfileSurvey, SamplingParams, Status, Survey,
+    SurveyParams,
 };
 use localcoder_settings::{Layer, Places, Settings};
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 
 use crate::arguments::DoctorOptions;
-use crate::commands::profiles;
+use crate::commands::{profiles, status::notes};
 use crate::session::{REQUEST_ID, Session, program};
 use crate::{output, settings_file};
 
@@ -54,12 +55,11 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
     }
     let bad = findings.iter().filter(|finding| finding.result.is_err()).count();
     if options.json {
-        let rows: Vec<Value> = findings.iter().map(Finding::json).collect();
-        let mut value = json!({"healthy": bad == 0, "findings": rows});
-        if let Some(path) = report {
-            value["report"] = json!(path);
-        }
-        return output::value(&value);
+        return output::answer::<DoctorRun>(&Checkup {
+            healthy: bad == 0,
+            findings: findings.iter().map(Finding::printed).collect(),
+            report: report.map(|path| path.display().to_string()),
+        });
     }
     match findings.into_iter().find_map(|finding| finding.result.err()) {
         None => Ok(()),
@@ -87,10 +87,12 @@ fn findings(places: &Places, here: &Machine) -> Vec<Finding> {
 }
 
 impl Finding {
-    fn json(&self) -> Value {
-        match &self.result {
-            Ok(text) => json!({"what": self.what, "ok": true, "text": text}),
-            Err(error) => json!({"what": self.what, "ok": false, "error": error}),
+    fn printed(&self) -> localcoder_protocol::Finding {
+        localcoder_protocol::Finding {
+            what: self.what.to_owned(),
+            ok: self.result.is_ok(),
+            text: self.result.as_ref().ok().cloned(),
+            error: self.result.as_ref().err().cloned(),
         }
     }
 
@@ -226,7 +228,7 @@ fn devices() -> Result<String, ErrorInfo> {
     };
     let found: Vec<String> = status.devices.iter().map(device).collect();
     let mut text = found.join(", ");
-    for note in &status.notes {
+    for note in notes(&status) {
         text.push_str(&format!("; {note}"));
     }
     Ok(text)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use localcoder_disk::cause_of;
 use localcoder_protocol::{
-    DOCUMENT_BYTES_MAX, ErrorCode, ErrorInfo, Generate, GenerateParams, SamplingParams,
+    DOCUMENT_BYTES_MAX, ErrorCode, ErrorInfo, Generate, GenerateParams, Generated, SamplingParams,
 };
 
 use crate::arguments::GenerateOptions;
@@ -44,7 +44,10 @@ pub(crate) fn run(options: &GenerateOptions) -> Result<(), ErrorInfo> {
         Err(_) if output::reader_is_gone() => return Ok(()),
         answer => answer?,
     };
-    if options.json { output::value(&answer) } else { end_of_stream(&answer.text, answer.finish) }
+    if options.json {
+        return output::answer::<Generated>(&answer);
+    }
+    end_of_stream(&answer.text, answer.finish)
 }
 
 fn read_stdin() -> Result<String, ErrorInfo> {

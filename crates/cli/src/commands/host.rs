@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use localcoder_disk::cause_of;
 use localcoder_host::unresponsive::Unresponsive;
 use localcoder_host::{connect, shell};
-use localcoder_protocol::{ClientKind, ErrorCode, ErrorInfo, Nothing, Status, Stop};
+use localcoder_protocol::{
+    ClientKind, ErrorCode, ErrorInfo, HostStart, HostStarted, HostStop, HostStopped, Nothing,
+    Status, Stop,
+};
 use localcoder_settings::Places;
-use serde_json::json;
 
 use crate::arguments::{HostCommand, HostOptions};
 use crate::failure::explained;
@@ -37,7 +39,8 @@ fn start(places: &Places, json: bool) -> Result<(), ErrorInfo> {
     let mut client = connect::connect_or_start(places, &program()?, ClientKind::Other)?;
     let status = client.call::<Status>(&Nothing {}, |_, _| {})?;
     if json {
-        return output::value(&json!({"socket": places.host_socket(), "pid": status.pid}));
+        let socket = places.host_socket().display().to_string();
+        return output::answer::<HostStart>(&HostStarted { socket, pid: status.pid });
     }
     output::note(&format!("The host runs as process {}.", status.pid));
     Ok(())
@@ -122,12 +125,12 @@ fn report_stop(json: bool, stopped: Stopped) -> Result<(), ErrorInfo> {
         }
     };
     if json {
-        let (ran, forced) = match stopped {
+        let (stopped, forced) = match stopped {
             Stopped::Nothing => (false, false),
             Stopped::Asked => (true, false),
             Stopped::Forced(_) => (true, true),
         };
-        return output::value(&json!({"stopped": ran, "forced": forced}));
+        return output::answer::<HostStop>(&HostStopped { stopped, forced });
     }
     output::note(&text);
     Ok(())

@@ -6,9 +6,12 @@ use std::collections::BTreeSet;
 use indicatif::DecimalBytes;
 use localcoder_model_store::{Catalog, Entry, Fit, Machine, Memory};
 use localcoder_protocol::limits::CONTEXT_TOKENS;
-use localcoder_protocol::{ErrorInfo, ModelSurvey, ProfileSurvey, Survey, SurveyParams, Verdict};
+use localcoder_protocol::{
+    ErrorInfo, ModelSurvey, ProfileChosen, ProfileSurvey, ProfilesList, ProfilesUse, Survey,
+    SurveyParams, Verdict,
+};
 use localcoder_settings::{Key, Layer, Places, no_such_profile};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::arguments::{ProfilesCommand, ProfilesOptions};
 use crate::session::Session;
@@ -25,7 +28,7 @@ pub(crate) fn run(options: &ProfilesOptions) -> Result<(), ErrorInfo> {
 fn list(json: bool) -> Result<(), ErrorInfo> {
     let answer = Session::open()?.request::<Survey>(&SurveyParams::default(), |_| Ok(()))?;
     if json {
-        return output::value(&answer);
+        return output::answer::<ProfilesList>(&answer);
     }
     let places = Places::resolve()?;
     let catalog = Catalog::with_file(&places.catalog_file())?;
@@ -105,9 +108,11 @@ fn choose(name: &str, json: bool) -> Result<(), ErrorInfo> {
     let overridden = (in_force != name).then_some(in_force);
     let overrides = set_by_user(&now.values);
     if json {
-        return output::value(&json!({
-            "profile": name, "overriddenBy": overridden, "overrides": overrides,
-        }));
+        return output::answer::<ProfilesUse>(&ProfileChosen {
+            profile: name.to_owned(),
+            overridden_by: overridden,
+            overrides: overrides.into_iter().map(str::to_owned).collect(),
+        });
     }
     output::line(&format!("The profile is `{name}` from now on: {}", sentence(&profile.summary)))?;
     if let Some(other) = overridden {

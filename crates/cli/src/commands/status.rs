@@ -2,9 +2,10 @@
 
 use indicatif::DecimalBytes;
 use localcoder_host::connect;
-use localcoder_protocol::{EngineState, ErrorInfo, HostStatus, MemoryUse, Nothing, Speed, Status};
+use localcoder_protocol::{
+    EngineState, ErrorInfo, HostStatus, MemoryUse, Nothing, Speed, Status, StatusReport, StatusShow,
+};
 use localcoder_settings::Places;
-use serde_json::json;
 
 use crate::arguments::StatusOptions;
 use crate::{output, settings_file};
@@ -13,10 +14,11 @@ pub(crate) fn run(options: &StatusOptions) -> Result<(), ErrorInfo> {
     // Without hello: it must work with a host of another version too.
     let status = connect::ask_raw::<Status>(&Places::resolve()?, &Nothing {})?;
     match (status, options.json) {
-        (status, true) => output::value(&json!({
-            "running": status.is_some(), "status": status,
-            "settingsErrors": settings_file::problems(),
-        })),
+        (status, true) => output::answer::<StatusShow>(&StatusReport {
+            running: status.is_some(),
+            status,
+            settings_errors: settings_file::problems(),
+        }),
         (None, false) => output::line("No host runs. The next command starts one."),
         (Some(status), false) => lines(&status).iter().try_for_each(|line| output::line(line)),
     }
@@ -68,10 +70,21 @@ pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
         let memory = DecimalBytes(resident.memory.total_bytes());
         lines.push(format!("Also:    {} is loaded, {memory}", resident.model.name));
     }
-    for note in &status.notes {
+    for note in notes(status) {
         lines.push(format!("Note:    {note}"));
     }
     lines
+}
+
+/// The host's notes but for what every command tells of the settings by itself.
+pub(crate) fn notes(status: &HostStatus) -> impl Iterator<Item = &String> {
+    // The host may know of a value without its line.
+    let told: Vec<String> = settings_file::problems()
+        .into_iter()
+        .map(|problem| problem.message.split(" (in ").next().unwrap_or_default().to_owned())
+        .collect();
+    let is_told = move |note: &str| told.iter().any(|message| note.starts_with(message.as_str()));
+    status.notes.iter().filter(move |note| !is_told(note))
 }
 
 /// Of the last answer.

@@ -10,12 +10,15 @@ pub(super) struct Configuration {
     file: Contents,
     editor: Contents,
     settings: Settings,
+    /// What of both is not used, for the status.
+    notes: Vec<String>,
 }
 
 impl Configuration {
     pub(super) fn new(file: Contents, editor: Contents) -> Self {
-        let settings = layered(&file, &editor).settings;
-        Self { file, editor, settings }
+        let resolved = layered(&file, &editor);
+        let notes = resolved.notes();
+        Self { file, editor, settings: resolved.settings, notes }
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -39,6 +42,7 @@ impl Configuration {
     /// Puts what was set into force; what was in force before, and what was wrong.
     pub(super) fn settle(&mut self) -> (Settings, ConfigureAnswer) {
         let resolved = layered(&self.file, &self.editor);
+        self.notes = resolved.notes();
         let before = std::mem::replace(&mut self.settings, resolved.settings);
         (before, ConfigureAnswer { errors: resolved.errors })
     }
@@ -62,12 +66,9 @@ impl Configuration {
         }
     }
 
-    /// Settings that could not be read when they were needed, for the status.
+    /// What of the settings is not used, for the status.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
-        let files = [&self.file, &self.editor];
-        files.into_iter().filter_map(|contents| contents.problem.as_ref()).map(|problem| {
-            format!("{problem}: nothing in it is used, and `localcoder.airGapped` counts as on")
-        })
+        self.notes.iter().cloned()
     }
 }
 

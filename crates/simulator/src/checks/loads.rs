@@ -2,6 +2,7 @@
 //! the rest, and is what was set or is told to be less.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use localcoder_host::ModelFile;
 use localcoder_protocol::limits::{
@@ -34,9 +35,13 @@ pub(crate) struct Loads {
     found: BTreeMap<&'static str, bool>,
     /// Memory of the machine for models, as it was told last; each with when.
     told_bytes: Vec<(u64, Option<u64>)>,
-    /// Models that can't be loaded as they are: when their file was written, and how often that was
-    /// tried unasked.
-    hopeless: BTreeMap<usize, (u64, u64)>,
+    /// When each file was written, as it was told last. It may be another one by the time that it is
+    /// loaded: nobody can know better than what was told.
+    told_written: BTreeMap<usize, Option<SystemTime>>,
+    /// The same when a load of it began.
+    tried: BTreeMap<usize, Option<SystemTime>>,
+    /// Models that can't be loaded as they were when that was tried.
+    hopeless: BTreeMap<usize, Option<SystemTime>>,
     /// How often the settings were changed.
     pub(crate) settings: u64,
     /// The model whose load took the last host down, until anybody asks for more than to load
@@ -103,16 +108,16 @@ impl Loads {
         };
         if let Some(index) = path.and_then(store::index_of) {
             self.found.insert(SPECS[index].reference, result.is_ok());
+            self.told_written.insert(index, result.as_ref().ok().and_then(|file| file.modified));
         }
     }
 
     /// A load has failed: where it must, nobody tries it again unasked.
-    pub(crate) fn failed(&mut self, tried: Option<(usize, u64)>, code: ErrorCode) {
-        if let Some((model, written_s)) = tried
+    pub(crate) fn failed(&mut self, model: Option<usize>, code: ErrorCode) {
+        if let Some(model) = model
             && matches!(code, ErrorCode::ModelDamaged | ErrorCode::ModelUnsupported)
         {
-            let known = self.hopeless.entry(model).or_insert((written_s, 0));
-            *known = (written_s, if known.0 == written_s { known.1 } else { 0 });
+            self.hopeless.insert(model, self.tried.get(&model).copied().flatten());
         }
     }
 }
@@ -148,13 +153,13 @@ impl World {
         if told.is_some_and(|told| all > told) || (alone && beside > 0) {
             return breach(MEMORY, format!("{all} bytes with `{path}`, and {told:?} were told"));
         }
-        if let Some((written_s, times)) = self.loads.hopeless.get_mut(&model)
-            && *written_s == self.store.written_s(model)
+        let written = self.loads.told_written.get(&model).copied().flatten();
+        if self.loads.hopeless.get(&model) == Some(&written)
             && self.requests.waiting_for_models() == 0
         {
-            *times += 1;
             return breach(NO_RETRY, format!("`{path}` again"));
         }
+        self.loads.tried.insert(model, written);
         let lowered = self.lowered(model, profile, window, batch, is_q8);
         let settings = self.loads.settings;
         if let Some(worker) = self.workers.get_mut(&generation) {

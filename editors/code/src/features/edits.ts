@@ -6,15 +6,16 @@ import * as vscode from "vscode";
 
 import type { CommandEntry, EditAnswer, ErrorInfo } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
-import { contextText, expectKind, omittedText, usageText } from "../lib/answer";
+import { contextText, expectKind, omittedText, unchangedText, usageText } from "../lib/answer";
 import { toErrorInfo } from "../lib/errors";
 import { lineLabel } from "../lib/lines";
 import { progressText } from "../lib/progress";
 import type { Running } from "../lib/running";
+import { plain } from "../lib/words";
 
 import type { Notifier } from "./notify";
 import type { Previews } from "./previews";
-import { currentTarget, documentName, documentText, isUnchanged } from "./target";
+import { currentTarget, documentName, documentText } from "./target";
 import type { Target } from "./target";
 
 /** Longest instruction, in characters. */
@@ -76,17 +77,16 @@ export class Edits {
       showWarnings(answer);
       this.#notifier.note(`${usageText(answer.usage)}. ${contextText(answer.context)}.`);
       if (answer.unchanged) {
-        const where = lineLabel(target.lines);
-        void vscode.window.showInformationMessage(`LocalCoder found ${entry.nothing} in ${where}.`);
+        void vscode.window.showInformationMessage(
+          unchangedText(answer, entry.nothing, lineLabel(target.lines)),
+        );
         return { kind: "unchanged", answer };
       }
       await this.#previews.open(entry, target.document, answer);
       return { kind: "preview", answer };
     } catch (error) {
       this.#notifier.error(error, () => {
-        void (isUnchanged(target)
-          ? this.#edit(entry, target, instruction)
-          : this.run(entry, instruction));
+        void this.run(entry, instruction);
       });
       return { kind: "failed", error: toErrorInfo(error) };
     }
@@ -142,6 +142,9 @@ function askInstruction(target: Target): Thenable<string | undefined> {
 function showWarnings(answer: EditAnswer): void {
   if (answer.warnings.length > 0) {
     void vscode.window.showWarningMessage(`${answer.model.name}: ${answer.warnings.join(" ")}`);
+  }
+  if (answer.notes.length > 0) {
+    void vscode.window.showInformationMessage(answer.notes.map(plain).join(" "));
   }
   const given = omittedText(answer.context) ?? contextText(answer.context);
   vscode.window.setStatusBarMessage(`$(info) ${given}`, CONTEXT_SHOWN_MS);

@@ -4,10 +4,17 @@
  */
 import * as vscode from "vscode";
 
+import type {
+  ModelAction,
+  ModelLicense,
+  ModelList,
+  ModelRow,
+  ModelTask,
+} from "../generated/protocol";
 import type { ModelsProgram } from "../host/models";
-import { HostError, isErrorInfo } from "../lib/errors";
-import { loadingText, readExported, readModels } from "../lib/models";
-import type { Loading, ModelKind, ModelList, ModelRow, Use } from "../lib/models";
+import { HostError } from "../lib/errors";
+import { factLines, installText, isThere, shownModel } from "../lib/models";
+import type { Loading, ShownModel } from "../lib/models";
 import { plain } from "../lib/words";
 
 import type { Notifier } from "./notify";
@@ -15,17 +22,32 @@ import { giveUpOwn } from "./settings";
 
 const VIEW = "localcoder.models";
 
-/** A codicon for each kind, and what a screen reader says of it. */
-const KINDS: Record<ModelKind, readonly [icon: string, words: string]> = {
+/** A codicon for each state, and what a screen reader says of it. */
+const STATES: Record<ShownModel["state"], readonly [icon: string, words: string]> = {
   inUse: ["check", "in use"],
+  bundled: ["package", "bundled"],
   installed: ["package", "installed"],
   broken: ["warning", "damaged"],
   available: ["cloud-download", "can be installed"],
-  begun: ["debug-pause", "paused"],
+  partial: ["debug-pause", "paused"],
   loading: ["sync~spin", "loading"],
 };
 
-const SETTINGS: Record<Use, string> = { code: "codeModel", general: "generalModel" };
+const SETTINGS: Record<ModelTask, string> = { code: "codeModel", general: "generalModel" };
+
+type Action = ModelAction | "pause";
+
+/** What each command does. For which models it makes sense the program says. */
+const ACTIONS: Record<Action, (models: Models, row: ModelRow) => Promise<void>> = {
+  install: (models, row) => models.install(row),
+  pause: (models, row) => models.pause(row),
+  discard: (models, row) => models.discard(row),
+  use: (models, row) => models.use(row, "code"),
+  useForGeneral: (models, row) => models.use(row, "general"),
+  verify: (models, row) => models.verify(row),
+  remove: (models, row) => models.remove(row),
+  export: (models, row) => models.export(row),
+};
 
 type Node = "installed" | "available" | ModelRow;
 
@@ -45,13 +67,14 @@ export function registerModels(
   models.onDisk((text) => {
     view.message = text;
   });
-  const on = (command: string, act: (row: ModelRow) => Promise<void>): vscode.Disposable =>
-    vscode.commands.registerCommand(command, async (row?: ModelRow) => {
-      const chosen = row ?? (await models.choose(command));
+  const commands = (Object.keys(ACTIONS) as Action[]).map((action) =>
+    vscode.commands.registerCommand(`${VIEW}.${action}`, async (row?: ModelRow) => {
+      const chosen = row ?? (await models.choose(action));
       if (chosen !== undefined) {
-        await models.guarded(() => act(chosen));
+        await models.guarded(() => ACTIONS[action](models, chosen));
       }
-    });
+    }),
+  );
   return vscode.Disposable.from(
     view,
     models,
@@ -60,14 +83,7 @@ export function registerModels(
         models.refresh();
       }
     }),
-    on("localcoder.models.install", (row) => models.install(row)),
-    on("localcoder.models.pause", (row) => models.pause(row)),
-    on("localcoder.models.discard", (row) => models.discard(row)),
-    on("localcoder.models.use", (row) => models.use(row, "code")),
-    on("localcoder.models.useForGeneral", (row) => models.use(row, "general")),
-    on("localcoder.models.verify", (row) => models.verify(row)),
-    on("localcoder.models.remove", (row) => models.remove(row)),
-    on("localcoder.models.export", (row) => models.export(row)),
+    ...commands,
     vscode.commands.registerCommand("localcoder.models.importExported", () =>
       models.guarded(() => models.importExported()),
     ),
@@ -82,25 +98,6 @@ export function registerModels(
     ),
   );
 }
-
-/** For which kinds a command makes sense, where it is called without a row. */
-const CHOICES: Record<string, readonly ModelKind[]> = {
-  "localcoder.models.install": ["available", "begun", "broken"],
-  "localcoder.models.pause": ["loading"],
-  "localcoder.models.discard": ["begun"],
-  "localcoder.models.use": ["installed", "inUse"],
-  "localcoder.models.useForGeneral": ["installed", "inUse"],
-  "localcoder.models.verify": ["installed", "inUse"],
-  "localcoder.models.remove": ["installed", "broken"],
-  "localcoder.models.export": ["installed", "inUse"],
-};
-
-/** These are of models in the store, and the demo is none. */
-const STORED = new Set([
-  "localcoder.models.verify",
-  "localcoder.models.remove",
-  "localcoder.models.export",
-]);
 
 class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   readonly #program: ModelsProgram;
@@ -133,12 +130,14 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
       const asked = this.#read();
       const list = await asked;
       if (asked === this.#list) {
-        this.#tellDisk(list.disk);
+        this.#tellDisk(list.diskText);
       }
       if (node === undefined) {
-        return list.available.length > 0 ? ["installed", "available"] : ["installed"];
+        return list.models.every(isThere) ? ["installed"] : ["installed", "available"];
       }
-      return typeof node === "string" ? [...list[node]] : [];
+      return typeof node === "string"
+        ? list.models.filter((row) => isThere(row) === (node === "installed"))
+        : [];
     } catch (error) {
       this.#notifier.error(error, () => {
         this.refresh();
@@ -153,26 +152,24 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
       return new vscode.TreeItem(title, vscode.TreeItemCollapsibleState.Expanded);
     }
     const item = new vscode.TreeItem(plain(node.name));
-    const download = this.#downloads.get(node.id);
-    const description = download === undefined ? node.description : loadingText(download.loading);
-    const [icon, words] = KINDS[node.kind];
+    const { state, description, actions } = this.#shown(node);
+    const [icon, words] = STATES[state];
     item.id = node.id;
     item.description = plain(description);
-    item.tooltip = [node.name, ...node.facts].map(plain).join("\n");
+    item.tooltip = [node.name, ...factLines(node.facts)].map(plain).join("\n");
     item.iconPath = new vscode.ThemeIcon(icon);
-    item.contextValue = [node.id === "demo" ? "demo" : node.kind, ...node.uses].join(".");
+    item.contextValue = actions.join(" ");
     item.accessibilityInformation = { label: `${plain(node.name)}, ${words}, ${description}` };
     return item;
   }
 
   /** Asks for the model, where a command was called from the palette. */
-  async choose(command: string): Promise<ModelRow | undefined> {
-    const list = await this.#read();
-    const kinds = CHOICES[command] ?? [];
-    const rows = [...list.installed, ...list.available].filter(
-      ({ id, kind }) => kinds.includes(kind) && !(id === "demo" && STORED.has(command)),
-    );
-    const items = rows.map((row) => ({ label: row.name, description: row.description, row }));
+  async choose(action: Action): Promise<ModelRow | undefined> {
+    const { models } = await this.#read();
+    const items = models
+      .map((row) => ({ row, ...this.#shown(row) }))
+      .filter(({ actions }) => actions.includes(action))
+      .map(({ row, description }) => ({ label: row.name, description, row }));
     const picked = await vscode.window.showQuickPick(items, { placeHolder: "Which model?" });
     return picked?.row;
   }
@@ -186,11 +183,10 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   async install(row: ModelRow): Promise<void> {
     // Before anybody reads a licence for nothing.
     const { refusal } = await this.#read();
-    if (isErrorInfo(refusal)) {
+    if (refusal !== undefined) {
       throw new HostError(refusal);
     }
-    const license = (): Promise<string> => this.#program.license(row.id);
-    if (!(await this.#agrees("Install", row, license))) {
+    if (!(await this.#agrees("Install", row, () => this.#program.license(row.id)))) {
       return;
     }
     const loading: Loading = { bytes: 0, totalBytes: 0, bytesPerSecond: 0 };
@@ -203,21 +199,16 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
       async (progress, token) => {
         let shown = 0;
         const { done, stop } = this.#program.install(row.id, (event) => {
-          if (event.kind === "note") {
-            progress.report({ message: event.text });
-          } else if (event.kind === "checking") {
-            const text = loadingText(event.loading);
-            progress.report({ message: `checking what is there: ${text}` });
-          } else if (event.kind === "progress") {
-            const percent = (100 * event.loading.bytes) / Math.max(1, event.loading.totalBytes);
-            progress.report({
-              message: loadingText(event.loading),
-              increment: Math.max(0, percent - shown),
-            });
-            shown = Math.max(shown, percent);
-            this.#downloads.set(row.id, { loading: event.loading, stop });
-            this.#changed.fire(undefined);
+          const { loading, message } = installText(event);
+          if (loading === undefined) {
+            progress.report({ message });
+            return;
           }
+          const percent = (100 * loading.bytes) / Math.max(1, loading.totalBytes);
+          progress.report({ message, increment: Math.max(0, percent - shown) });
+          shown = Math.max(shown, percent);
+          this.#downloads.set(row.id, { loading, stop });
+          this.#changed.fire(undefined);
         });
         this.#downloads.set(row.id, { loading, stop });
         this.refresh();
@@ -250,9 +241,9 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     await this.#program.discard(row.id);
   }
 
-  async use(row: ModelRow, use: Use): Promise<void> {
-    await this.#program.use(row.id, use);
-    await giveUpOwn(SETTINGS[use]);
+  async use(row: ModelRow, task: ModelTask): Promise<void> {
+    await this.#program.use(row.id, task);
+    await giveUpOwn(SETTINGS[task]);
     this.#chosen();
   }
 
@@ -301,9 +292,8 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     if (folder === undefined) {
       return;
     }
-    const exported = readExported(await this.#program.exported(folder));
-    const license = (): Promise<string> => Promise.resolve(exported.license);
-    if (await this.#agrees("Import", exported, license)) {
+    const exported = await this.#program.license(folder);
+    if (await this.#agrees("Import", exported, () => Promise.resolve(exported))) {
       await this.#busy(`Importing ${exported.name}`, () => this.#program.importExported(folder));
     }
   }
@@ -327,29 +317,32 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   }
 
   #read(): Promise<ModelList> {
-    const loading = new Map([...this.#downloads].map(([id, { loading }]) => [id, loading]));
-    this.#list ??= this.#program.list().then((list) => readModels(list, loading));
+    this.#list ??= this.#program.list();
     return this.#list;
+  }
+
+  #shown(row: ModelRow): ShownModel {
+    return shownModel(row, this.#downloads.get(row.id)?.loading);
   }
 
   /** Shows what the model is and its licence, and asks. */
   async #agrees(
     what: "Install" | "Import",
-    { name, facts }: { readonly name: string; readonly facts: readonly string[] },
-    license: () => Promise<string>,
+    { name, facts }: Pick<ModelRow, "name" | "facts">,
+    license: () => Promise<ModelLicense>,
   ): Promise<boolean> {
     const [agree, read] = [`Agree and ${what}`, "Read the Licence"];
     for (;;) {
       const answer = await vscode.window.showInformationMessage(
         `${what} ${name}?`,
-        { modal: true, detail: facts.join("\n") },
+        { modal: true, detail: factLines(facts).join("\n") },
         agree,
         read,
       );
       if (answer !== read) {
         return answer === agree;
       }
-      const content = (await license()) || "Nothing is known of its licence.";
+      const content = (await license()).text || "Nothing is known of its licence.";
       const document = await vscode.workspace.openTextDocument({ content, language: "plaintext" });
       await vscode.window.showTextDocument(document);
       const decision = await vscode.window.showInformationMessage(

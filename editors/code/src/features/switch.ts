@@ -9,13 +9,11 @@ import type { HostConnection } from "../host/connection";
 import type { ModelsProgram } from "../host/models";
 import type { ProfilesProgram } from "../host/profiles";
 import { toErrorInfo } from "../lib/errors";
-import { readModels } from "../lib/models";
 import {
   missingText,
   modelEntries,
   overridesText,
   profileEntries,
-  readProfileUse,
   surveyedModels,
 } from "../lib/switch";
 import type { Choice, Surveyed } from "../lib/switch";
@@ -73,7 +71,7 @@ class Switcher {
       placeholder: "Which model is to improve and explain code?",
     };
     const choice = await pick(words, async (show) => {
-      const list = readModels(await this.#models.list(), new Map());
+      const list = await this.#models.list();
       show(modelEntries(list, { kind: "asking" }));
       show(modelEntries(list, await this.#survey(surveyedModels(list))));
     });
@@ -90,7 +88,7 @@ class Switcher {
 
   /** `missing`: what is said of its model where that one can't be used. */
   async useProfile(name: string, missing = ""): Promise<void> {
-    const { overrides } = readProfileUse(await this.#profiles.use(name));
+    const { overrides } = await this.#profiles.use(name);
     await giveUpOwn("profile");
     this.#chosen();
     if (missing !== "") {

@@ -15,8 +15,6 @@ export const PREVIEW_SCHEME = "localcoder-preview";
 /** A document and lines of it. */
 export interface Target {
   readonly document: vscode.TextDocument;
-  /** The document's version when they were selected. */
-  readonly version: number;
   readonly lines: LineRange;
 }
 
@@ -33,12 +31,7 @@ export function currentTarget(verb: string): Target {
   if (editor === undefined || lines === undefined) {
     throw new HostError({ code: "selectionEmpty", message: `select the code to ${verb} first` });
   }
-  return { document: editor.document, version: editor.document.version, lines };
-}
-
-/** Whether the lines are known to be the same code: only where the document is the same. */
-export function isUnchanged(target: Target): boolean {
-  return !target.document.isClosed && target.document.version === target.version;
+  return { document: editor.document, lines };
 }
 
 /** The document as the host gets it. */

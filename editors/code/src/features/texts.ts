@@ -14,7 +14,7 @@ import type { Running } from "../lib/running";
 
 import { ExplanationView } from "./explanation-view";
 import type { Notifier } from "./notify";
-import { currentTarget, documentText, isUnchanged, targetLabel } from "./target";
+import { currentTarget, documentText, targetLabel } from "./target";
 import type { Target } from "./target";
 
 /** One text at a time: there is one view. */
@@ -27,7 +27,8 @@ export class Texts {
   readonly #running: Running;
   readonly #notifier: Notifier;
   readonly #log: vscode.LogOutputChannel;
-  #last: { readonly entry: CommandEntry; readonly target: Target } | undefined;
+  /** What is done again when that is asked for, with what is selected then. */
+  #last: CommandEntry | undefined;
   #run = 0;
 
   constructor(
@@ -62,15 +63,14 @@ export class Texts {
   #act(action: ErrorAction): void {
     this.#notifier.act(action, () => {
       if (this.#last !== undefined) {
-        const { entry, target } = this.#last;
-        void (isUnchanged(target) ? this.#ask(entry, target) : this.run(entry));
+        void this.run(this.#last);
       }
     });
   }
 
   async #ask(entry: CommandEntry, target: Target): Promise<void> {
     const { document, lines } = target;
-    this.#last = { entry, target };
+    this.#last = entry;
     this.#run += 1;
     const run = this.#run;
     // A late word of an explanation that was replaced must not enter the new one.

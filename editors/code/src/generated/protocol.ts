@@ -550,6 +550,14 @@ diff: string,
  */
 warnings: Array<string>, 
 /**
+ * What was done otherwise than was asked for, such as more lines than were selected.
+ */
+notes: Array<string>, 
+/**
+ * Why nothing was changed though an instruction said what to change, in the model's words.
+ */
+reason?: string, 
+/**
  * How often the model had to be asked.
  */
 attempts: number, 
@@ -768,6 +776,559 @@ requestId: string,
  */
 text: string, };
 
+export type Failure = { 
+/**
+ * What happened.
+ */
+error: ErrorInfo, };
+
+export type ModelTask = "code" | "general";
+
+export type ModelState = "bundled" | "installed" | "broken" | "partial" | "available";
+
+export type ModelAction = "install" | "discard" | "use" | "useForGeneral" | "verify" | "export" | "remove";
+
+export type Fact = { 
+/**
+ * A word for it.
+ */
+what: string, 
+/**
+ * What is known.
+ */
+text: string, };
+
+export type ModelList = { 
+/**
+ * Those that are there first, the bundled one before them.
+ */
+models: Array<ModelRow>, 
+/**
+ * Bytes that models take on the disk.
+ */
+usedBytes: number, 
+/**
+ * Bytes that are free on the disk of the models.
+ */
+freeBytes: number, 
+/**
+ * Both, in a sentence.
+ */
+diskText: string, 
+/**
+ * Why nothing can be loaded from the network, where that is so.
+ */
+refusal?: ErrorInfo, };
+
+export type ModelRow = { 
+/**
+ * By which it is called.
+ */
+id: string, 
+/**
+ * For people.
+ */
+name: string, 
+/**
+ * How it is there.
+ */
+state: ModelState, 
+/**
+ * What it is used for now.
+ */
+uses: Array<ModelTask>, 
+/**
+ * What can be done with it now.
+ */
+actions: Array<ModelAction>, 
+/**
+ * Length of its file in bytes.
+ */
+bytes: number, 
+/**
+ * How much of it is loaded, of one that is not there.
+ */
+loadedBytes: number, 
+/**
+ * Bytes of memory that it needs, of one that a catalog has.
+ */
+memoryBytes?: number, 
+/**
+ * Why it can't be used, where it can't.
+ */
+problem?: string, 
+/**
+ * What is worth knowing beside its name: size, use, whether it fits.
+ */
+description: string, 
+/**
+ * All that is known.
+ */
+facts: Array<Fact>, };
+
+export type ModelDetails = { 
+/**
+ * What was installed, where it is.
+ */
+installed?: InstalledModel, 
+/**
+ * By which it is called.
+ */
+id: string, 
+/**
+ * For people.
+ */
+name: string, 
+/**
+ * How it is there.
+ */
+state: ModelState, 
+/**
+ * What it is used for now.
+ */
+uses: Array<ModelTask>, 
+/**
+ * What can be done with it now.
+ */
+actions: Array<ModelAction>, 
+/**
+ * Length of its file in bytes.
+ */
+bytes: number, 
+/**
+ * How much of it is loaded, of one that is not there.
+ */
+loadedBytes: number, 
+/**
+ * Bytes of memory that it needs, of one that a catalog has.
+ */
+memoryBytes?: number, 
+/**
+ * Why it can't be used, where it can't.
+ */
+problem?: string, 
+/**
+ * What is worth knowing beside its name: size, use, whether it fits.
+ */
+description: string, 
+/**
+ * All that is known.
+ */
+facts: Array<Fact>, };
+
+export type InstalledModel = { 
+/**
+ * By which it is called.
+ */
+id: string, 
+/**
+ * For people.
+ */
+name: string, 
+/**
+ * Where its file is; absent where it is gone.
+ */
+path?: string, 
+/**
+ * Length of the file.
+ */
+bytes: number, 
+/**
+ * Its SHA-256.
+ */
+sha256: string, 
+/**
+ * Repository and revision, or the file that it was imported from.
+ */
+source: string, 
+/**
+ * Such as `qwen2`.
+ */
+architecture: string, 
+/**
+ * Such as `Q4_K_M`.
+ */
+quantization: string, 
+/**
+ * Number of weights.
+ */
+parameters: number, 
+/**
+ * Longest context that it was trained for, in tokens.
+ */
+contextTokens: number, 
+/**
+ * Its licence, where a catalog says.
+ */
+license?: License, 
+/**
+ * What its file claims of its licence, which was not checked.
+ */
+claimedLicense?: string, 
+/**
+ * Id of the licence that the user agreed to.
+ */
+agreedTo?: string, 
+/**
+ * When it was installed, in seconds since 1970.
+ */
+installedAtS: number, };
+
+export type License = { 
+/**
+ * SPDX id, or the name that the model hub has for it.
+ */
+id: string, 
+/**
+ * For people.
+ */
+name: string, 
+/**
+ * Address of its text.
+ */
+url: string, 
+/**
+ * Whether it allows commercial use.
+ */
+commercial: boolean, 
+/**
+ * Conditions worth knowing before reading all of it.
+ */
+conditions: Array<string>, 
+/**
+ * What must be shown where the model is used.
+ */
+attribution: Array<string>, };
+
+export type ModelLicense = { 
+/**
+ * By which the model is called.
+ */
+id: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Absent where nothing is known of it.
+ */
+license?: License, 
+/**
+ * Its text; empty where it is not known.
+ */
+text: string, 
+/**
+ * What is agreed to with it.
+ */
+facts: Array<Fact>, };
+
+export type ModelInstalled = { 
+/**
+ * Which.
+ */
+installed: InstalledModel, };
+
+export type InstallEvent = { "event": "checking", 
+/**
+ * Bytes read.
+ */
+bytes: number, 
+/**
+ * Bytes there are.
+ */
+totalBytes: number, } | { "event": "progress", 
+/**
+ * Bytes on disk.
+ */
+bytes: number, 
+/**
+ * Length of the file.
+ */
+totalBytes: number, 
+/**
+ * Speed over the last seconds.
+ */
+bytesPerS: number, } | { "event": "waiting", 
+/**
+ * The pause in milliseconds.
+ */
+waitMs: number, 
+/**
+ * Why.
+ */
+reason: string, } | { "event": "restarted", 
+/**
+ * Why.
+ */
+reason: string, } | { "event": "installed", 
+/**
+ * Which.
+ */
+installed: InstalledModel, };
+
+export type ModelDiscarded = { 
+/**
+ * The model's id.
+ */
+discarded: string, 
+/**
+ * Bytes that are free now.
+ */
+freedBytes: number, };
+
+export type ModelExported = { 
+/**
+ * The model's id.
+ */
+exported: string, 
+/**
+ * The folder that holds it.
+ */
+folder: string, };
+
+export type ModelRemoved = { 
+/**
+ * The model's id.
+ */
+removed: string, 
+/**
+ * Bytes that are free now.
+ */
+freedBytes: number, };
+
+export type ModelVerified = { 
+/**
+ * The model's id.
+ */
+verified: string, 
+/**
+ * The file's SHA-256.
+ */
+sha256: string, };
+
+export type ModelChosen = { 
+/**
+ * What for.
+ */
+task: ModelTask, 
+/**
+ * Id, path, or the bundled model's name.
+ */
+model: string, 
+/**
+ * What the editor's own setting says instead, which counts more.
+ */
+overriddenBy?: string, };
+
+export type ProfileChosen = { 
+/**
+ * Its name.
+ */
+profile: string, 
+/**
+ * What the editor's own setting says instead, which counts more.
+ */
+overriddenBy?: string, 
+/**
+ * Names of settings that the user has set and that count more than the profile.
+ */
+overrides: Array<string>, };
+
+export type SettingsList = { 
+/**
+ * Every setting with its value in force.
+ */
+settings: Array<SettingValue>, 
+/**
+ * What was set and is not used, and why.
+ */
+errors: Array<ErrorInfo>, };
+
+export type SettingValue = { 
+/**
+ * Its name.
+ */
+key: string, 
+/**
+ * Its value.
+ */
+value: unknown, 
+/**
+ * Where the value comes from, for people.
+ */
+from: string, 
+/**
+ * Why it has this value, where something else than a setting says so.
+ */
+reason?: string, };
+
+export type Checkup = { 
+/**
+ * Whether all findings are good.
+ */
+healthy: boolean, 
+/**
+ * What was looked at.
+ */
+findings: Array<Finding>, 
+/**
+ * Where the report is, where one was wanted.
+ */
+report?: string, };
+
+export type Finding = { 
+/**
+ * What.
+ */
+what: string, 
+/**
+ * Whether it is in order.
+ */
+ok: boolean, 
+/**
+ * How it is, where it is in order.
+ */
+text?: string, 
+/**
+ * What is wrong, where something is.
+ */
+error?: ErrorInfo, };
+
+export type EvalReport = { 
+/**
+ * The model; absent where recorded answers were judged or tasks were proved.
+ */
+model?: string, 
+/**
+ * A row a kind and a language, then those that were told what to do, then all.
+ */
+rows: Array<EvalRow>, 
+/**
+ * Tasks that could not be judged, and why.
+ */
+skipped: Array<Fact>, 
+/**
+ * What became of recorded answers, where some were given.
+ */
+replayed?: EvalReplayed, };
+
+export type EvalRow = { 
+/**
+ * Which.
+ */
+name: string, 
+/**
+ * How many.
+ */
+tasks: number, 
+/**
+ * Answers that are as asked and with which the program works; of code that was to be left
+ * alone, also where it was.
+ */
+right: number, 
+/**
+ * Answers that are as asked, whether or not the program works.
+ */
+done: number, 
+/**
+ * Answers with which the program works, unchanged ones as well.
+ */
+passes: number, 
+/**
+ * Where nothing was changed, and something was to be.
+ */
+unchanged: number, 
+/**
+ * Answers that were shown and are not right.
+ */
+wrong: number, 
+/**
+ * Where an error was told in place of an answer.
+ */
+refused: number, 
+/**
+ * Tokens that the model wrote.
+ */
+tokens: number, 
+/**
+ * From the requests to the answers.
+ */
+seconds: number, };
+
+export type EvalReplayed = { 
+/**
+ * All answers.
+ */
+answers: number, 
+/**
+ * How many of them are right.
+ */
+right: number, 
+/**
+ * Those that would be shown as they are.
+ */
+shown: number, 
+/**
+ * How many of these are right.
+ */
+shownRight: number, 
+/**
+ * Right ones that would not be shown, or asked for once more.
+ */
+flaggedRight: number, 
+/**
+ * How often each finding stops an answer.
+ */
+findings: Array<EvalFinding>, };
+
+export type EvalFinding = { 
+/**
+ * What it says.
+ */
+what: string, 
+/**
+ * How many wrong answers it stops.
+ */
+wrong: number, 
+/**
+ * How many right ones.
+ */
+right: number, };
+
+export type StatusReport = { 
+/**
+ * Whether one runs.
+ */
+running: boolean, 
+/**
+ * What it says of itself.
+ */
+status?: HostStatus, 
+/**
+ * What is wrong in the files of settings.
+ */
+settingsErrors: Array<ErrorInfo>, };
+
+export type HostStarted = { 
+/**
+ * Where it listens.
+ */
+socket: string, 
+/**
+ * Its process.
+ */
+pid: number, };
+
+export type HostStopped = { 
+/**
+ * Whether one ran.
+ */
+stopped: boolean, 
+/**
+ * Whether it had to be ended from outside, since it did not answer.
+ */
+forced: boolean, };
+
 export const PROTOCOL_VERSION = 3;
 export const BUILD_ID = "0.1.0";
 export { DOCUMENT_BYTES_MAX } from "./limits";
@@ -796,6 +1357,34 @@ export interface Notifications {
   delta: DeltaParams;
   suggestion: SuggestionParams;
   statusChanged: HostStatus;
+}
+
+/** What `localcoder COMMAND --json` prints, by command. */
+export interface Printed {
+  "failure": Failure;
+  "assist": AssistAnswer;
+  "generate": GenerateAnswer;
+  "models list": ModelList;
+  "models info": ModelDetails;
+  "models license": ModelLicense;
+  "models install": ModelInstalled;
+  "models install --events": InstallEvent;
+  "models discard": ModelDiscarded;
+  "models import": ModelInstalled;
+  "models export": ModelExported;
+  "models remove": ModelRemoved;
+  "models verify": ModelVerified;
+  "models use": ModelChosen;
+  "profiles": SurveyAnswer;
+  "profiles list": SurveyAnswer;
+  "profiles use": ProfileChosen;
+  "config list": SettingsList;
+  "config get": SettingValue;
+  "doctor": Checkup;
+  "eval": EvalReport;
+  "status": StatusReport;
+  "host start": HostStarted;
+  "host stop": HostStopped;
 }
 
 /** Every error code with the command line's exit code. */

@@ -5,11 +5,17 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-import { HostError, isErrorInfo } from "../lib/errors";
-import { readInstallEvent } from "../lib/models";
-import type { InstallEvent, Use } from "../lib/models";
+import type {
+  ErrorInfo,
+  InstallEvent,
+  ModelLicense,
+  ModelList,
+  ModelTask,
+  Printed,
+} from "../generated/protocol";
+import { HostError } from "../lib/errors";
 
-import { runProgram } from "./process";
+import { ask, known, parseJson, readError } from "./process";
 
 /** Reading a file of many gigabytes takes minutes on a slow disk. */
 const READING_TIMEOUT_MS = 30 * 60_000;
@@ -22,53 +28,45 @@ export class ModelsProgram {
     this.#program = program;
   }
 
-  /** All models, as JSON that was parsed. */
-  async list(): Promise<unknown> {
-    return JSON.parse(await this.#run(["list", "--json"]));
+  /** All models. */
+  async list(): Promise<ModelList> {
+    return await this.#ask("models list");
   }
 
-  /** The text of a model's licence. */
-  async license(id: string): Promise<string> {
-    const answer: unknown = JSON.parse(await this.#run(["license", id, "--json"]));
-    const text =
-      typeof answer === "object" && answer !== null && "text" in answer ? answer.text : "";
-    return typeof text === "string" ? text : "";
-  }
-
-  /** What an exported model is, and its licence. */
-  async exported(folder: string): Promise<unknown> {
-    return JSON.parse(await this.#run(["license", folder, "--json"]));
+  /** The licence of a model, or of an exported one in a folder. */
+  async license(idOrFolder: string): Promise<ModelLicense> {
+    return await this.#ask("models license", [idOrFolder]);
   }
 
   /** Takes an exported model in, whose licence was agreed to. */
   async importExported(folder: string): Promise<void> {
-    await this.#run(["import", folder, "--accept-license", "--json"], READING_TIMEOUT_MS);
+    await this.#ask("models import", [folder, "--accept-license"], READING_TIMEOUT_MS);
   }
 
   async export(id: string, to: string): Promise<void> {
-    await this.#run(["export", id, "--to", to, "--json"], READING_TIMEOUT_MS);
+    await this.#ask("models export", [id, "--to", to], READING_TIMEOUT_MS);
   }
 
-  async use(id: string, use: Use): Promise<void> {
-    await this.#run(["use", id, "--for", use, "--json"]);
+  async use(id: string, task: ModelTask): Promise<void> {
+    await this.#ask("models use", [id, "--for", task]);
   }
 
   async remove(id: string): Promise<void> {
-    await this.#run(["remove", id, "--json"]);
+    await this.#ask("models remove", [id]);
   }
 
   /** Gives up what was loaded of a model. */
   async discard(id: string): Promise<void> {
-    await this.#run(["discard", id, "--json"]);
+    await this.#ask("models discard", [id]);
   }
 
   async verify(id: string): Promise<void> {
-    await this.#run(["verify", id, "--json"], READING_TIMEOUT_MS);
+    await this.#ask("models verify", [id], READING_TIMEOUT_MS);
   }
 
   async import(path: string, inPlace: boolean): Promise<void> {
     const how = inPlace ? ["--in-place"] : [];
-    await this.#run(["import", path, ...how, "--json"], READING_TIMEOUT_MS);
+    await this.#ask("models import", [path, ...how], READING_TIMEOUT_MS);
   }
 
   /** Installs a model whose licence was agreed to. When `stop` is called, what is loaded stays. */
@@ -77,15 +75,18 @@ export class ModelsProgram {
     told: (event: InstallEvent) => void,
   ): { readonly done: Promise<void>; readonly stop: () => void } {
     const args = ["models", "install", id, "--accept-license", "--events"];
-    const child = spawn(this.#program ?? "localcoder", args, {
+    const child = spawn(known(this.#program), args, {
       stdio: ["ignore", "pipe", "ignore"],
       windowsHide: true,
     });
     const done = new Promise<void>((resolve, reject) => {
-      let failure: unknown;
+      let failure: ErrorInfo | undefined;
       createInterface({ input: child.stdout }).on("line", (line) => {
-        failure = errorIn(line) ?? failure;
-        told(readInstallEvent(line));
+        const event = parseJson(line);
+        failure = readError(event) ?? failure;
+        if (typeof event === "object" && event !== null && "event" in event) {
+          told(event as InstallEvent);
+        }
       });
       child.on("error", reject);
       child.on("close", (code) => {
@@ -94,9 +95,9 @@ export class ModelsProgram {
           return;
         }
         reject(
-          isErrorInfo(failure)
-            ? new HostError(failure)
-            : new Error(`\`localcoder models install\` ended with ${code ?? "a signal"}`),
+          failure === undefined
+            ? new Error(`\`localcoder models install\` ended with ${code ?? "a signal"}`)
+            : new HostError(failure),
         );
       });
     });
@@ -108,18 +109,11 @@ export class ModelsProgram {
     };
   }
 
-  async #run(args: readonly string[], timeoutMs?: number): Promise<string> {
-    return await runProgram(this.#program, ["models", ...args], timeoutMs);
-  }
-}
-
-function errorIn(line: string): unknown {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null && "error" in value
-      ? value.error
-      : undefined;
-  } catch {
-    return undefined;
+  async #ask<C extends keyof Printed>(
+    command: C,
+    args?: readonly string[],
+    timeoutMs?: number,
+  ): Promise<Printed[C]> {
+    return await ask(this.#program, command, args, timeoutMs);
   }
 }

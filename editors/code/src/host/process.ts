@@ -1,11 +1,11 @@
 /**
- * Runs the `localcoder` program to start or stop the host. The program decides whether one must
- * be started and where its socket is; this module only asks and reads the answer.
+ * Runs the `localcoder` program: one command, to its end. What it prints is of the type that its
+ * command has in the generated protocol, since both come from the same build.
  */
 import { spawn } from "node:child_process";
 
 import { ERROR_CODES } from "../generated/protocol";
-import type { ErrorCode, ErrorInfo } from "../generated/protocol";
+import type { ErrorCode, ErrorInfo, HostStarted, Printed } from "../generated/protocol";
 import { HostError, isErrorInfo } from "../lib/errors";
 
 /** Longest output that is read, in characters. */
@@ -17,33 +17,34 @@ const PROGRAM_TIMEOUT_MS = 20_000;
 /** How long output is waited for after the program has ended, in milliseconds. */
 const PIPES_WAIT_MS = 500;
 
-/** Where a host listens. */
-export interface HostAddress {
-  readonly socket: string;
-  readonly pid: number;
-}
-
 /** Makes sure that a host runs. `program`: the path of `localcoder`, where it is known. */
-export async function startHost(program: string | undefined): Promise<HostAddress> {
-  const output = await runProgram(program, ["host", "start", "--json"]);
-  const address: unknown = parseJson(output);
-  if (typeof address === "object" && address !== null && "socket" in address && "pid" in address) {
-    const { socket, pid } = address;
-    if (typeof socket === "string" && typeof pid === "number") {
-      return { socket, pid };
-    }
-  }
-  throw new HostError({
-    code: "protocol",
-    message: "`localcoder host start` gave an answer that makes no sense",
-    hint: "Reload the window; if it happens again, reinstall LocalCoder.",
-    action: "reloadWindow",
-  });
+export async function startHost(program: string | undefined): Promise<HostStarted> {
+  return await ask(program, "host start");
 }
 
 /** Ends the host, if one runs. */
 export async function stopHost(program: string | undefined): Promise<void> {
   await runProgram(program, ["host", "stop"]);
+}
+
+/** What a command answers. `args`: what stands after it. */
+export async function ask<C extends keyof Printed>(
+  program: string | undefined,
+  command: C,
+  args: readonly string[] = [],
+  timeoutMs?: number,
+): Promise<Printed[C]> {
+  const all = [...command.split(" "), "--json", ...args];
+  const answer = parseJson(await runProgram(program, all, timeoutMs));
+  if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
+    throw new HostError({
+      code: "protocol",
+      message: `\`localcoder ${command}\` gave an answer that makes no sense`,
+      hint: "Reload the window; if it happens again, reinstall LocalCoder.",
+      action: "reloadWindow",
+    });
+  }
+  return answer as Printed[C];
 }
 
 /** Runs the program to its end; what it printed. */
@@ -52,6 +53,15 @@ export async function runProgram(
   args: readonly string[],
   timeoutMs = PROGRAM_TIMEOUT_MS,
 ): Promise<string> {
+  const { exitCode, stdout, stderr } = await collect(known(program), args, timeoutMs);
+  if (exitCode === 0) {
+    return stdout;
+  }
+  throw new HostError(failureOf(args, exitCode, stdout, stderr, timeoutMs));
+}
+
+/** The program's path, or why there is none. */
+export function known(program: string | undefined): string {
   if (program === undefined || program === "") {
     throw new HostError({
       code: "hostUnreachable",
@@ -60,11 +70,7 @@ export async function runProgram(
       hint: "Start the editor with the `localcoder` program.",
     });
   }
-  const { exitCode, stdout, stderr } = await collect(program, args, timeoutMs);
-  if (exitCode === 0) {
-    return stdout;
-  }
-  throw new HostError(failureOf(args, exitCode, stdout, stderr));
+  return program;
 }
 
 interface Outcome {
@@ -120,6 +126,7 @@ function failureOf(
   exitCode: number | null,
   stdout: string,
   stderr: string,
+  timeoutMs: number,
 ): ErrorInfo {
   const printed = readError(parseJson(stdout)) ?? readError(parseJson(stderr));
   if (printed !== undefined) {
@@ -127,7 +134,7 @@ function failureOf(
   }
   const command = `localcoder ${args.join(" ")}`;
   if (exitCode === null) {
-    const message = `\`${command}\` did not end within ${PROGRAM_TIMEOUT_MS / 1000} s`;
+    const message = `\`${command}\` did not end within ${timeoutMs / 1000} s`;
     return { code: "hostUnreachable", message, action: "showLog" };
   }
   const codes = Object.keys(ERROR_CODES) as ErrorCode[];
@@ -141,7 +148,7 @@ function failureOf(
 }
 
 /** An error printed as JSON, bare or as `{"error": …}`. */
-function readError(value: unknown): ErrorInfo | undefined {
+export function readError(value: unknown): ErrorInfo | undefined {
   if (isErrorInfo(value)) {
     return value;
   }
@@ -151,7 +158,8 @@ function readError(value: unknown): ErrorInfo | undefined {
   return undefined;
 }
 
-function parseJson(text: string): unknown {
+/** What is in a text; `undefined` where it is no JSON. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -3,7 +3,9 @@
  * settings file, of which a running host hears. Which profiles there are, and what fits, is asked
  * of the host.
  */
-import { runProgram } from "./process";
+import type { ProfileChosen } from "../generated/protocol";
+
+import { ask, runProgram } from "./process";
 
 /** See the module. */
 export class ProfilesProgram {
@@ -13,9 +15,9 @@ export class ProfilesProgram {
     this.#program = program;
   }
 
-  /** Uses that profile from now on. What the program says of it, as JSON that was parsed. */
-  async use(name: string): Promise<unknown> {
-    return JSON.parse(await runProgram(this.#program, ["profiles", "use", "--json", "--", name]));
+  /** Uses that profile from now on. */
+  async use(name: string): Promise<ProfileChosen> {
+    return await ask(this.#program, "profiles use", ["--", name]);
   }
 
   /** Takes a value away from the settings, so that the profile's counts. */

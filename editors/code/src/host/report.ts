@@ -1,37 +1,23 @@
 /**
  * Runs `localcoder doctor --bundle`, which gathers everything and writes the report; this module
- * asks and reads where it is.
+ * asks and says where it is.
  */
 import { HostError } from "../lib/errors";
 
-import { runProgram } from "./process";
+import { ask } from "./process";
 
 /** The checks load the model, and a large one on a slow disk takes minutes. */
 const REPORT_TIMEOUT_MS = 10 * 60_000;
 
 /** A new report in that folder; its path. */
 export async function createReport(program: string | undefined, folder: string): Promise<string> {
-  const args = ["doctor", "--json", "--bundle", folder];
-  const path = reportPath(await runProgram(program, args, REPORT_TIMEOUT_MS));
-  if (path !== undefined) {
-    return path;
+  const { report } = await ask(program, "doctor", ["--bundle", folder], REPORT_TIMEOUT_MS);
+  if (report === undefined) {
+    throw new HostError({
+      code: "protocol",
+      message: "`localcoder doctor --bundle` does not say where the report is",
+      hint: "Run it in a terminal.",
+    });
   }
-  throw new HostError({
-    code: "protocol",
-    message: "`localcoder doctor --bundle` gave an answer that makes no sense",
-    hint: "Run it in a terminal: it says where the report is.",
-  });
-}
-
-function reportPath(output: string): string | undefined {
-  try {
-    const answer: unknown = JSON.parse(output);
-    const path =
-      typeof answer === "object" && answer !== null && "report" in answer
-        ? answer.report
-        : undefined;
-    return typeof path === "string" ? path : undefined;
-  } catch {
-    return undefined;
-  }
+  return report;
 }

@@ -2,9 +2,16 @@
  * Says in words what an answer cost and what the model was not given or did not finish.
  * Nothing is left out silently: whatever these functions return is shown.
  */
-import type { AssistAnswer, ContextUse, FinishReason, Usage } from "../generated/protocol";
+import type {
+  AssistAnswer,
+  ContextUse,
+  EditAnswer,
+  FinishReason,
+  Usage,
+} from "../generated/protocol";
 
 import { HostError } from "./errors";
+import { plain, sentence } from "./words";
 
 /** An answer of the kind that its command has. */
 export function expectKind<K extends AssistAnswer["kind"]>(
@@ -38,6 +45,20 @@ export function contextText(context: ContextUse): string {
   const { selectionTokens, fileTokens, systemTokens, answerTokensMax, windowTokens } = context;
   const given = `${selectionTokens} selected, ${fileTokens} file, ${systemTokens} instructions`;
   return `Tokens: ${given}, up to ${answerTokensMax} answer, window ${windowTokens}`;
+}
+
+/** That nothing was changed. `nothing`: what was not found, where no words said what to do. */
+export function unchangedText(
+  { reason, attempts }: Pick<EditAnswer, "reason" | "attempts">,
+  nothing: string,
+  where: string,
+): string {
+  if (reason === undefined) {
+    return `LocalCoder found ${nothing} in ${where}.`;
+  }
+  const asked = attempts > 1 ? ", asked in two ways" : "";
+  const why = sentence(plain(reason));
+  return `The model changed nothing in ${where}${asked}. Its reason: ${why} Say more exactly what is to change, or use a larger model.`;
 }
 
 /** What of the file the model did not see. */

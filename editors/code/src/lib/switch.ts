@@ -3,10 +3,16 @@
  * host says it, and which is in use. Pure: `features/switch.ts` shows it and does what is chosen.
  */
 import { SURVEY_MODELS_MAX } from "../generated/limits";
-import type { ErrorInfo, ModelSurvey, ProfileSurvey, SurveyAnswer } from "../generated/protocol";
+import type {
+  ErrorInfo,
+  ModelList,
+  ModelRow,
+  ModelSurvey,
+  ProfileSurvey,
+  SurveyAnswer,
+} from "../generated/protocol";
 
 import { renderError } from "./errors";
-import type { ModelList, ModelRow } from "./models";
 import { plain, sentence } from "./words";
 
 /** What the host has said of what fits. */
@@ -64,8 +70,8 @@ const SHOW_MODELS: Entry = {
 };
 
 /** The models that can be used now. */
-function usable({ installed }: ModelList): ModelRow[] {
-  return installed.filter(({ kind }) => kind === "installed" || kind === "inUse");
+function usable({ models }: ModelList): ModelRow[] {
+  return models.filter(({ state }) => state === "bundled" || state === "installed");
 }
 
 /** For which models the host is to say whether they fit. */
@@ -167,20 +173,6 @@ function failure(surveyed: Surveyed): Entry[] {
 export function missingText(profile: string, missing: string): string {
   const what = plain(sentence(missing));
   return `The profile ${plain(profile)} is in use. ${what} Until it can be used, another one answers: the status bar says which.`;
-}
-
-/** What `localcoder profiles use --json` says, as far as there is more to do. */
-export interface ProfileUse {
-  /** Names of settings that the user has set and that count more than the profile. */
-  readonly overrides: readonly string[];
-}
-
-/** Reads it; what makes no sense is left out. */
-export function readProfileUse(value: unknown): ProfileUse {
-  const overrides =
-    typeof value === "object" && value !== null && "overrides" in value ? value.overrides : [];
-  const names: unknown[] = Array.isArray(overrides) ? overrides : [];
-  return { overrides: names.filter((name) => typeof name === "string") };
 }
 
 /** Says which settings count more than the profile that was chosen. */

@@ -147,11 +147,11 @@ fn kill(pid: i32) -> bool {
 fn is_listed(home: &Path) -> Result<bool> {
     let list: Value =
         serde_json::from_str(&read(&mut localcoder(home, &["models", "list", "--json"]))?)?;
-    let installed = list["installed"].as_array().context("a list")?;
-    for model in installed {
+    let rows = list["models"].as_array().context("a list")?;
+    for model in rows {
         ensure!(model["problem"].is_null(), "a model that can't be used is listed: {model}");
     }
-    Ok(!installed.is_empty())
+    Ok(rows.iter().any(|model| model["state"] == "installed"))
 }
 
 fn localcoder(home: &Path, arguments: &[&str]) -> Command {

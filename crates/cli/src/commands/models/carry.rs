@@ -4,12 +4,14 @@
 use std::path::Path;
 
 use localcoder_model_store::{Bundle, Consent};
-use localcoder_protocol::ErrorInfo;
+use localcoder_protocol::{
+    ErrorInfo, ModelExported, ModelInstalled, ModelLicense, ModelsExport, ModelsImport,
+    ModelsLicense,
+};
 use localcoder_transport::private::with_users_umask;
-use serde_json::json;
 
 use super::terminal::{bytes, followed};
-use super::{Models, install};
+use super::{Models, install, list};
 use crate::output;
 
 pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result<(), ErrorInfo> {
@@ -17,7 +19,8 @@ pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result
     let export = || followed("copying", |progress| models.store.export(id, to, progress));
     let folder = with_users_umask(export)?;
     if json {
-        return output::value(&json!({"exported": id, "folder": folder}));
+        let folder = folder.display().to_string();
+        return output::answer::<ModelsExport>(&ModelExported { exported: id.to_owned(), folder });
     }
     let folder = folder.display();
     output::line(&format!("`{id}` is in `{folder}`, with its licence and its digest."))?;
@@ -28,14 +31,15 @@ pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result
 pub(super) fn license(folder: &Path, json: bool) -> Result<(), ErrorInfo> {
     let Bundle { model, license_text, .. } = Bundle::read(folder)?;
     if json {
-        return output::value(&json!({
-            "id": model.id,
-            "name": model.name,
-            "bytes": model.bytes,
-            "sha256": model.sha256,
-            "license": model.license,
-            "text": license_text.unwrap_or_default(),
-        }));
+        let license = model.license.as_ref().map(list::license);
+        let named = license.as_ref().map(|it| it.name.as_str());
+        return output::answer::<ModelsLicense>(&ModelLicense {
+            facts: list::license_facts(&model.id, model.bytes, &model.sha256, named),
+            id: model.id,
+            name: model.name,
+            license,
+            text: license_text.unwrap_or_default(),
+        });
     }
     if let Some(text) = license_text {
         return output::data(&text);
@@ -65,7 +69,8 @@ pub(super) fn import(
     let model =
         followed("copying", |progress| models.store.import_bundle(&bundle, consent, progress))?;
     if json {
-        return output::value(&json!({"installed": model}));
+        let installed = list::installed_model(models, &model);
+        return output::answer::<ModelsImport>(&ModelInstalled { installed });
     }
     output::line(&format!("`{}` is installed and verified: {}.", model.id, model.name))?;
     output::line(&format!("`localcoder models use {}` makes it the model for code.", model.id))

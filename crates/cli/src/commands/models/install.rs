@@ -7,9 +7,11 @@ use std::path::Path;
 use localcoder_model_store::{
     Bundle, Consent, Entry, Fetcher, Installed, Installing, LicenseTerms,
 };
-use localcoder_protocol::{ErrorCode, ErrorInfo, FetchEvent};
+use localcoder_protocol::{
+    ErrorCode, ErrorInfo, FetchEvent, InstallEvent, ModelInstalled, ModelLicense, ModelsInstall,
+    ModelsInstallEvents, ModelsLicense,
+};
 use localcoder_transport::{shortage, spawn_thread};
-use serde_json::json;
 
 use super::terminal::{Meter, bytes, interrupts};
 use super::{Models, carry, list};
@@ -20,29 +22,43 @@ pub(super) fn license(models: &Models, id: &str, json: bool) -> Result<(), Error
     if Bundle::is_at(Path::new(id)) {
         return carry::license(Path::new(id), json);
     }
-    let (license, text) = match models.catalog.entry(id) {
-        Some(entry) => (entry.license.clone(), text_of(models, entry, &Installing::default())?),
+    let license = match models.catalog.entry(id) {
+        Some(entry) => of_an_entry(models, entry)?,
         None => of_an_installed(models, id)?,
     };
-    if json {
-        output::value(&json!({"id": id, "license": license, "text": text}))
-    } else {
-        output::data(&text)
-    }
+    if json { output::answer::<ModelsLicense>(&license) } else { output::data(&license.text) }
+}
+
+fn of_an_entry(models: &Models, entry: &Entry) -> Result<ModelLicense, ErrorInfo> {
+    let Entry { id, name, bytes, sha256, license, .. } = entry;
+    Ok(ModelLicense {
+        id: id.clone(),
+        name: name.clone(),
+        license: Some(list::license(license)),
+        text: text_of(models, entry, &Installing::default())?,
+        facts: list::license_facts(id, *bytes, sha256, Some(&license.name)),
+    })
 }
 
 /// Of a model that no catalog has any more, or never had.
-fn of_an_installed(models: &Models, id: &str) -> Result<(LicenseTerms, String), ErrorInfo> {
+fn of_an_installed(models: &Models, id: &str) -> Result<ModelLicense, ErrorInfo> {
     let model = models.store.model(id)?;
-    let text = models.store.kept_license(&model);
-    model.license.zip(text).ok_or_else(|| {
+    let (Some(terms), Some(text)) = (&model.license, models.store.kept_license(&model)) else {
         let claimed = match model.claimed_license {
             Some(claimed) => format!("its file says `{claimed}`, which was not checked"),
             None => "its file says nothing of one".to_owned(),
         };
-        ErrorInfo::new(ErrorCode::ModelStore, format!("the licence of `{id}` is not known here"))
+        let message = format!("the licence of `{id}` is not known here");
+        return Err(ErrorInfo::new(ErrorCode::ModelStore, message)
             .with_cause(claimed)
-            .with_hint("ask whoever made the file")
+            .with_hint("ask whoever made the file"));
+    };
+    Ok(ModelLicense {
+        facts: list::license_facts(id, model.bytes, &model.sha256, Some(&terms.name)),
+        license: Some(list::license(terms)),
+        id: model.id,
+        name: model.name,
+        text,
     })
 }
 
@@ -77,8 +93,12 @@ pub(super) fn install(
     }
     let model = load(models, entry, &text, &running, told)?;
     match told {
-        Told::Events => output::json_line(&json!({"installed": model})),
-        Told::Json => output::value(&json!({"installed": model})),
+        Told::Events => output::event::<ModelsInstallEvents>(&InstallEvent::Installed {
+            installed: Box::new(list::installed_model(models, &model)),
+        }),
+        Told::Json => output::answer::<ModelsInstall>(&ModelInstalled {
+            installed: list::installed_model(models, &model),
+        }),
         Told::Text => {
             output::line(&format!("`{id}` is installed and verified: {}.", model.name))?;
             for line in &entry.license.attribution {
@@ -110,14 +130,14 @@ fn load(
     let meter = Meter::new("loading");
     let mut printed = Ok(());
     let mut tell = |event| match told {
-        Told::Events if printed.is_ok() => {
-            printed = output::json_line(&event);
+        Told::Events => {
+            let Some(event) = InstallEvent::of(event).filter(|_| printed.is_ok()) else { return };
+            printed = output::event::<ModelsInstallEvents>(&event);
             if printed.is_err() {
                 // Whoever follows does not hear of it any more. What is loaded stays.
                 running.stop();
             }
         }
-        Told::Events => {}
         _ => tell(&meter, event),
     };
     let fetcher = fetcher(models, &format!("`{}` is not loaded", entry.id))?;

@@ -11,10 +11,11 @@ use std::path::Path;
 use localcoder_host::connect;
 use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Machine, Store};
 use localcoder_protocol::{
-    ClientKind, ErrorCode, ErrorInfo, HostStatus, Nothing, Resident, Status, Unload, UnloadParams,
+    ClientKind, ErrorCode, ErrorInfo, HostStatus, ModelDiscarded, ModelInstalled, ModelRemoved,
+    ModelVerified, ModelsDiscard, ModelsImport, ModelsRemove, ModelsVerify, Nothing, Resident,
+    Status, Unload, UnloadParams,
 };
 use localcoder_settings::{NetworkAllowed, Places, Settings, air_gap};
-use serde_json::json;
 
 use crate::arguments::ModelsCommand;
 use crate::{output, settings_file};
@@ -101,7 +102,8 @@ impl Models {
     ) -> Result<(), ErrorInfo> {
         let model = followed("reading", |progress| self.store.import(path, id, mode, progress))?;
         if json {
-            return output::value(&json!({"installed": model}));
+            let installed = list::installed_model(self, &model);
+            return output::answer::<ModelsImport>(&ModelInstalled { installed });
         }
         output::line(&format!(
             "`{}` is installed: {}, {}.",
@@ -124,7 +126,8 @@ impl Models {
         self.unload(id)?;
         let freed = self.store.remove(id)?;
         if json {
-            output::value(&json!({"removed": id, "freedBytes": freed}))?;
+            let removed = ModelRemoved { removed: id.to_owned(), freed_bytes: freed };
+            output::answer::<ModelsRemove>(&removed)?;
         } else if freed > 0 {
             output::line(&format!("`{id}` is removed; that makes {} of room.", bytes(freed)))?;
         } else if let Some(linked) = &model.linked {
@@ -154,7 +157,8 @@ impl Models {
         let freed = self.store.loaded_bytes(&entry.sha256);
         self.store.discard_download(&entry.sha256)?;
         if json {
-            output::value(&json!({"discarded": id, "freedBytes": freed}))
+            let discarded = ModelDiscarded { discarded: id.to_owned(), freed_bytes: freed };
+            output::answer::<ModelsDiscard>(&discarded)
         } else {
             output::line(&format!("{} that were loaded of `{id}` are deleted.", bytes(freed)))
         }
@@ -164,7 +168,8 @@ impl Models {
         followed("reading", |progress| self.store.verify(id, progress))?;
         let model = self.store.model(id)?;
         if json {
-            output::value(&json!({"verified": id, "sha256": model.sha256}))
+            let verified = ModelVerified { verified: id.to_owned(), sha256: model.sha256 };
+            output::answer::<ModelsVerify>(&verified)
         } else {
             output::line(&format!("`{id}` is what was installed: {}", model.sha256))
         }

@@ -1,9 +1,8 @@
 //! `models use`: the setting `codeModel` or `generalModel` in the product's own settings file.
 //! Other settings in it stay as they are.
 
-use localcoder_protocol::{DEMO, ErrorInfo};
+use localcoder_protocol::{DEMO, ErrorInfo, ModelChosen, ModelTask, ModelsUse};
 use localcoder_settings::{LARGE_PARAMETERS, Layer};
-use serde_json::json;
 
 use super::Models;
 use crate::arguments::Purpose;
@@ -16,6 +15,13 @@ impl Purpose {
         match self {
             Self::Code => ("codeModel", "for code"),
             Self::General => ("generalModel", "for everything but code"),
+        }
+    }
+
+    fn task(self) -> ModelTask {
+        match self {
+            Self::Code => ModelTask::Code,
+            Self::General => ModelTask::General,
         }
     }
 }
@@ -41,7 +47,11 @@ pub(super) fn run(
     let of_editor = now.iter().find(|(set, _, layer)| *set == key && *layer == Layer::Editor);
     let overridden = of_editor.and_then(|(_, set, _)| set.as_str()).filter(|set| *set != value);
     if json {
-        return output::value(&json!({key: value, "overriddenBy": overridden}));
+        return output::answer::<ModelsUse>(&ModelChosen {
+            task: purpose.task(),
+            model: value.clone(),
+            overridden_by: overridden.map(str::to_owned),
+        });
     }
     output::line(&format!("`{value}` is the model {words} from now on."))?;
     if let Some(profile) = needed_profile(models, id) {

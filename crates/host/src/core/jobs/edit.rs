@@ -1,6 +1,8 @@
-//! The selected code is rewritten: asked for once, and once more where the answer was of no use.
+//! The selected code is rewritten: asked for once, and once more where the answer was of no use or
+//! changed nothing though an instruction said what to change. Where it changes nothing again, the
+//! model is asked why.
 
-use localcoder_assist::{Attempt, Layout, Outcome, Task};
+use localcoder_assist::{Attempt, Finished, Layout, Outcome, Retry, Task};
 use localcoder_protocol::{
     AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, Usage,
     WorkerGenerateAnswer,
@@ -15,6 +17,8 @@ pub(in crate::core) struct EditJob {
     task: Box<Task>,
     layout: Option<Layout>,
     attempt: Attempt,
+    /// What is answered but for the reason that is asked for.
+    unchanged: Option<Finished>,
     /// What the model has written in this attempt, and how many lines that are so far.
     text: String,
     line_breaks: usize,
@@ -29,6 +33,7 @@ impl EditJob {
             task: Box::new(task),
             layout: None,
             attempt: Attempt::First,
+            unchanged: None,
             text: String::new(),
             line_breaks: 0,
             first: None,
@@ -52,54 +57,103 @@ impl EditJob {
                 self.text.push_str(text);
                 self.line_breaks += text.matches('\n').count();
                 let open = usize::from(!self.text.ends_with('\n'));
-                Step::Lines((self.line_breaks + open).max(1))
+                if self.unchanged.is_some() {
+                    Step::Wait
+                } else {
+                    Step::Lines((self.line_breaks + open).max(1))
+                }
             }
-            Input::Generated(written) => self.finish(model, written),
+            Input::Generated(written) => {
+                add_usage(&mut self.usage, written.usage);
+                match self.unchanged.take() {
+                    Some(done) => self.answer(model, done, first_sentence(&self.text)),
+                    None => self.finish(model, written),
+                }
+            }
         }
     }
 
     fn finish(&mut self, model: ModelView<'_>, written: &WorkerGenerateAnswer) -> Step {
-        add_usage(&mut self.usage, written.usage);
-        let Some(layout) = &self.layout else {
-            let text = "an edit was written before it was asked for";
-            return Step::Fail(ErrorInfo::new(ErrorCode::Internal, text));
-        };
+        let Some(layout) = &self.layout else { return too_early() };
         let finish = written.finish;
         let mut outcome = self.task.finish(&self.text, finish, self.attempt);
         if let (Outcome::Refused(_), Some((text, finish))) = (&outcome, &self.first)
-            && let done @ Outcome::Done(_) = self.task.finish(text, *finish, Attempt::Last)
+            && let Outcome::Done(done) = self.task.finish(text, *finish, Attempt::Last)
+            && !(done.unchanged && self.is_instructed())
         {
-            // Asking again made it worse: the first answer is shown with its warnings.
-            outcome = done;
+            // Asking again made it worse: the first answer is shown with its warnings. Not one that
+            // changed nothing, which is no answer to an instruction.
+            outcome = Outcome::Done(done);
+        }
+        if let Outcome::Retry(retry) = &outcome {
+            match self.task.retry_layout(model.prompts(), layout, retry) {
+                Some(layout) => return self.again_with(layout, retry, finish),
+                None => outcome = self.task.finish(&self.text, finish, Attempt::Last),
+            }
         }
         match outcome {
-            Outcome::Done(done) => {
-                let answer = EditAnswer {
-                    edit: done.edit,
-                    unchanged: done.unchanged,
-                    hunks: done.hunks,
-                    diff: done.diff,
-                    warnings: done.warnings,
-                    attempts: if self.attempt == Attempt::First { 1 } else { 2 },
-                    usage: self.usage,
-                    context: layout.context,
-                    model: model.info(),
-                };
-                let reply = Reply::Assist(Box::new(AssistAnswer::Edit(answer)));
-                Step::Answer(Box::new(Answer { rest: String::new(), reply, usage: self.usage }))
+            Outcome::Done(done) if done.unchanged && self.is_instructed() => {
+                match self.task.reason_layout(model.prompts(), layout) {
+                    Some(layout) => {
+                        self.unchanged = Some(done);
+                        self.text.clear();
+                        Step::Generate(layout_call(&layout, Purpose::Edit))
+                    }
+                    None => self.answer(model, done, None),
+                }
             }
-            Outcome::Retry { reason } => {
-                let layout = self.task.retry_layout(model.prompts(), layout, &reason);
-                self.attempt = Attempt::Last;
-                self.first = Some((std::mem::take(&mut self.text), finish));
-                self.line_breaks = 0;
-                let call = layout_call(&layout, Purpose::Edit);
-                self.layout = Some(layout);
-                Step::Retry { call, reason }
-            }
+            Outcome::Done(done) => self.answer(model, done, None),
             Outcome::Refused(error) => Step::Fail(error),
+            Outcome::Retry(retry) => Step::Fail(ErrorInfo::new(
+                ErrorCode::Internal,
+                format!("an answer was to be asked for a third time: {}", retry.reason()),
+            )),
         }
     }
+
+    fn is_instructed(&self) -> bool {
+        self.task.is_instructed()
+    }
+
+    fn again_with(&mut self, layout: Layout, retry: &Retry, finish: FinishReason) -> Step {
+        self.attempt = Attempt::Last;
+        self.first = Some((std::mem::take(&mut self.text), finish));
+        self.line_breaks = 0;
+        let call = layout_call(&layout, Purpose::Edit);
+        self.layout = Some(layout);
+        Step::Retry { call, reason: retry.reason().to_owned() }
+    }
+
+    fn answer(&self, model: ModelView<'_>, done: Finished, reason: Option<String>) -> Step {
+        let Some(layout) = &self.layout else { return too_early() };
+        let answer = EditAnswer {
+            edit: done.edit,
+            unchanged: done.unchanged,
+            hunks: done.hunks,
+            diff: done.diff,
+            warnings: done.warnings,
+            notes: done.notes,
+            reason,
+            attempts: if self.attempt == Attempt::First { 1 } else { 2 },
+            usage: self.usage,
+            context: layout.context,
+            model: model.info(),
+        };
+        let reply = Reply::Assist(Box::new(AssistAnswer::Edit(answer)));
+        Step::Answer(Box::new(Answer { rest: String::new(), reply, usage: self.usage }))
+    }
+}
+
+fn too_early() -> Step {
+    let text = "an edit was written before it was asked for";
+    Step::Fail(ErrorInfo::new(ErrorCode::Internal, text))
+}
+
+/// What a model says in its first sentence, if it says anything.
+fn first_sentence(text: &str) -> Option<String> {
+    let text = text.trim();
+    let end = text.find(". ").map_or(text.len(), |at| at + 1);
+    (!text.is_empty()).then(|| text[..end].to_owned())
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(super) enum Job {
     /// Only read the code.
     Prepare(PrepareJob),
     /// Rewrite code.
-    Edit(EditJob),
+    Edit(Box<EditJob>),
     /// Write about code.
     Text(TextJob),
     /// Write what a client asks for.
@@ -49,7 +49,7 @@ impl Job {
 
     pub(super) fn assist(task: Task) -> Self {
         match task.spec().answer {
-            AnswerKind::Edit => Self::Edit(EditJob::new(task)),
+            AnswerKind::Edit => Self::Edit(Box::new(EditJob::new(task))),
             AnswerKind::Text => Self::Text(TextJob::new(task)),
         }
     }
@@ -73,7 +73,7 @@ impl Job {
     /// The same from the beginning.
     pub(super) fn again(self) -> Self {
         match self {
-            Self::Edit(job) => Self::Edit(job.again()),
+            Self::Edit(job) => Self::Edit(Box::new(job.again())),
             Self::Text(job) => Self::Text(job.again()),
             Self::Generate(job) => Self::Generate(job.again()),
             Self::Warm | Self::KeepWarm(_) | Self::Prepare(_) => self,

@@ -1,0 +1,101 @@
+//! Lines of an answer that bring in what the document brings in already: a model that is shown a
+//! part of a file likes to begin as if it were a whole one.
+
+use crate::language::Language;
+
+/// How a line begins that brings something in, by language. Other languages bring in nothing by
+/// such lines, or their lines mean something by where they stand.
+const WORDS: &[(&str, &[&str])] = &[
+    ("python", &["import ", "from "]),
+    ("javascript", &["import ", "const {", "const "]),
+    ("javascriptreact", &["import "]),
+    ("typescript", &["import "]),
+    ("typescriptreact", &["import "]),
+    ("rust", &["use "]),
+    ("go", &["import ", "package "]),
+    ("java", &["import ", "package "]),
+    ("kotlin", &["import ", "package "]),
+    ("swift", &["import "]),
+    ("c", &["#include"]),
+    ("cpp", &["#include", "using namespace "]),
+    ("csharp", &["using "]),
+    ("php", &["use ", "namespace "]),
+    ("ruby", &["require ", "require_relative "]),
+];
+
+/// Whether a line brings something in.
+pub(crate) fn is_import(language: &Language, line: &str) -> bool {
+    let line = line.trim();
+    let words = WORDS.iter().find(|(id, _)| *id == language.id).map_or(&[][..], |(_, words)| words);
+    words.iter().any(|word| line.starts_with(word))
+        && (!line.starts_with("const ") || line.contains("require("))
+        && (!line.starts_with("from ") || line.contains(" import "))
+}
+
+/// The answer without the lines at its beginning that stand before the selection already. Those
+/// that the selection itself has are its own.
+pub(crate) fn without_known(
+    answer: &str,
+    original: &str,
+    language: &Language,
+    before: &[String],
+) -> String {
+    let lines: Vec<&str> = answer.split('\n').collect();
+    let known = |line: &str| {
+        let line = line.trim();
+        before.iter().any(|other| other.trim() == line)
+            && !original.lines().any(|own| own.trim() == line)
+    };
+    let head = lines.iter().position(|line| !line.trim().is_empty() && !is_import(language, line));
+    let (head, rest) = lines.split_at(head.unwrap_or(lines.len()));
+    if rest.is_empty() || !head.iter().any(|line| known(line)) {
+        return answer.to_owned();
+    }
+    let mut kept: Vec<&str> =
+        head.iter().copied().filter(|line| line.trim().is_empty() || !known(line)).collect();
+    // What stood between them and the code stands there no more.
+    if kept.iter().all(|line| line.trim().is_empty()) {
+        kept.clear();
+    }
+    [kept.as_slice(), rest].concat().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without(path: &str, answer: &str, original: &str, before: &[&str]) -> String {
+        let before: Vec<String> = before.iter().map(|line| (*line).to_owned()).collect();
+        without_known(answer, original, Language::of(None, path), &before)
+    }
+
+    #[test]
+    fn what_is_brought_in_already_is_not_brought_in_again() {
+        let before = ["import os", "from typing import List", "", ""];
+        let code = "def f(a: List) -> str:\n    return os.sep";
+        let answer = format!("import os\nfrom typing import List\n\n{code}");
+        assert_eq!(without("a.py", &answer, code, &before), code);
+        let answer = format!("import re\nimport os\n\n{code}");
+        assert_eq!(without("a.py", &answer, code, &before), format!("import re\n\n{code}"));
+        let go = "func f() {}";
+        assert_eq!(without("a.go", &format!("package lo\n\n{go}"), go, &["package lo", ""]), go);
+    }
+
+    #[test]
+    fn what_is_the_selections_own_or_stands_amid_the_code_stays() {
+        let own = "import os\nx = os.sep";
+        assert_eq!(without("a.py", own, own, &["import os"]), own);
+        let amid = "def f():\n    import os\n    return os.sep";
+        assert_eq!(without("a.py", amid, "def f(): pass", &["import os"]), amid);
+        let only = "import os";
+        assert_eq!(without("a.py", only, "import sys", &["import os"]), only);
+    }
+
+    #[test]
+    fn a_line_is_told_from_code_that_only_begins_like_it() {
+        let is = |path: &str, line: &str| is_import(Language::of(None, path), line);
+        assert!(is("a.js", "const { a } = require('a');") && !is("a.js", "const a = 1;"));
+        assert!(is("a.py", "from a import b") && !is("a.py", "from_ = 1"));
+        assert!(!is("a.py", "use os") && !is("a.unknown", "import os"));
+    }
+}

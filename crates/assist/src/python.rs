@@ -1,0 +1,178 @@
+//! Python by a real parser: what its own grammar refuses, where the one of the editor is lenient,
+//! and names that nothing in a file defines.
+
+use std::collections::BTreeSet;
+
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{
+    Alias, ExceptHandler, Expr, ExprContext, Parameter, Pattern, Stmt, TypeParam,
+};
+use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
+
+/// Larger documents are not looked at.
+const BYTES_MAX: usize = 512 * 1024;
+
+/// What can't be parsed, in the parser's words. `None` where the text is too much.
+pub(crate) fn errors(text: &str) -> Option<Vec<String>> {
+    (text.len() <= BYTES_MAX).then(|| {
+        let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));
+        parsed.errors().iter().map(|error| error.error.to_string()).collect()
+    })
+}
+
+/// Names that are used and that nothing in the text defines, wherever it does so: one of another
+/// function counts as well, so that what is found is surely missing. `None` where that can't be
+/// known: it does not parse, or brings in everything of another module.
+pub(crate) fn undefined(text: &str) -> Option<BTreeSet<String>> {
+    if text.len() > BYTES_MAX {
+        return None;
+    }
+    let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));
+    if !parsed.errors().is_empty() {
+        return None;
+    }
+    let mut names = Names::default();
+    let syntax = parsed.into_syntax();
+    names.visit_body(syntax.as_module()?.body.as_slice());
+    if names.everything {
+        return None;
+    }
+    let is_known = |name: &&String| names.bound.contains(*name) || is_builtin(name);
+    Some(names.used.iter().filter(|name| !is_known(name)).cloned().collect())
+}
+
+#[derive(Default)]
+struct Names {
+    bound: BTreeSet<String>,
+    used: BTreeSet<String>,
+    /// Whether a star brings in what nobody knows.
+    everything: bool,
+}
+
+impl Names {
+    fn bind(&mut self, name: &str) {
+        self.bound.insert(name.to_owned());
+    }
+}
+
+impl<'a> Visitor<'a> for Names {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(function) => self.bind(&function.name),
+            Stmt::ClassDef(class) => self.bind(&class.name),
+            Stmt::Global(global) => global.names.iter().for_each(|name| self.bind(name)),
+            Stmt::Nonlocal(nonlocal) => nonlocal.names.iter().for_each(|name| self.bind(name)),
+            _ => {}
+        }
+        visitor::walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Name(name) = expr {
+            if name.ctx == ExprContext::Load {
+                self.used.insert(name.id.to_string());
+            } else {
+                self.bind(&name.id);
+            }
+        }
+        visitor::walk_expr(self, expr);
+    }
+
+    fn visit_alias(&mut self, alias: &'a Alias) {
+        let name = alias.asname.as_ref().unwrap_or(&alias.name);
+        self.everything |= name.as_str() == "*";
+        self.bind(name.split('.').next().unwrap_or_default());
+    }
+
+    fn visit_parameter(&mut self, parameter: &'a Parameter) {
+        self.bind(&parameter.name);
+        visitor::walk_parameter(self, parameter);
+    }
+
+    fn visit_except_handler(&mut self, handler: &'a ExceptHandler) {
+        let ExceptHandler::ExceptHandler(inner) = handler;
+        if let Some(name) = &inner.name {
+            self.bind(name);
+        }
+        visitor::walk_except_handler(self, handler);
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a Pattern) {
+        match pattern {
+            Pattern::MatchAs(pattern) => pattern.name.iter().for_each(|name| self.bind(name)),
+            Pattern::MatchStar(pattern) => pattern.name.iter().for_each(|name| self.bind(name)),
+            Pattern::MatchMapping(pattern) => pattern.rest.iter().for_each(|name| self.bind(name)),
+            _ => {}
+        }
+        visitor::walk_pattern(self, pattern);
+    }
+
+    fn visit_type_param(&mut self, param: &'a TypeParam) {
+        self.bind(param.name());
+        visitor::walk_type_param(self, param);
+    }
+}
+
+/// Names that every module has, of Python 3, and those of its own that are set from outside.
+fn is_builtin(name: &str) -> bool {
+    const BUILTINS: &str = include_str!("python_builtins.txt");
+    BUILTINS.split_whitespace().any(|builtin| builtin == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_python_refuses_is_found_and_what_it_takes_is_not() {
+        for good in [
+            "x = 1\n",
+            "match x:\n    case [a, *b]:\n        pass\n",
+            "async def f():\n    await g()\n",
+        ] {
+            assert_eq!(errors(good), Some(Vec::new()), "{good}");
+        }
+        for bad in ["x = x += 1\n", "def f(:\n", "return x not in\n", "for x in y\n    pass\n"] {
+            assert!(!errors(bad).unwrap().is_empty(), "{bad}");
+        }
+        assert_eq!(errors(&" ".repeat(BYTES_MAX + 1)), None);
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let expected = expected.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(undefined(text), Some(expected), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_nothing_defines_is_found() {
+        check("def f(a):\n    return a + b\n", &["b"]);
+        check("x: List[int] = []\n", &["List"]);
+        check("@cached\ndef f(): return math.pi\n", &["cached", "math"]);
+    }
+
+    #[test]
+    fn whatever_binds_a_name_defines_it() {
+        check("import os.path\nfrom a import b as c\nos, c\n", &[]);
+        check("for i, (j, *k) in f:\n    i, j, k\n", &["f"]);
+        check("with open('x') as f, g() as h:\n    f, h\n", &["g"]);
+        check("try:\n    pass\nexcept OSError as error:\n    error\n", &[]);
+        check("[y for x in range(3) if (y := x)]\n", &[]);
+        check(
+            "match p:\n    case {'a': a, **rest}:\n        a, rest\n    case [*others]:\n        others\n",
+            &["p"],
+        );
+        check(
+            "def f[T](x: T, *args, key=None, **more) -> T:\n    global n\n    return x, args, key, more, n\n",
+            &[],
+        );
+        check("class A:\n    def b(self): return A, __name__, __file__, self.c\n", &[]);
+        check("lambda x: x\ndel x\n", &[]);
+    }
+
+    #[test]
+    fn nothing_is_said_where_a_star_or_an_error_hides_what_there_is() {
+        assert_eq!(undefined("from a import *\nb\n"), None);
+        assert_eq!(undefined("def f(:\n"), None);
+    }
+}

@@ -1,0 +1,70 @@
+//! Whether two pieces of code are the same but for how they are laid out, or for the order of what
+//! is added, multiplied or compared: no user would call the one an improvement of the other.
+
+use tree_sitter::Node;
+
+use crate::language::Language;
+use crate::syntax;
+
+/// Signs whose sides can be swapped, as far as reading goes. Whether a type gives them another
+/// meaning is not asked: who swaps them has improved nothing either way.
+const SWAPPED: &[&str] =
+    &["+", "*", "==", "!=", "===", "!==", "&", "|", "^", "&&", "||", "and", "or"];
+
+/// Deeper code is compared as it is written.
+const DEPTH_MAX: usize = 200;
+
+/// Whether nothing but layout and order differs. Without a grammar that is never known.
+pub(crate) fn code(language: &Language, before: &str, after: &str) -> bool {
+    let form = |text: &str| {
+        let tree = syntax::parse(language, text)?;
+        (!tree.root_node().has_error()).then(|| form(tree.root_node(), text, 0))
+    };
+    // Blanks between words are layout; how lines are indented is a statement's place in some.
+    matches!((form(before), form(after)), (Some(before), Some(after)) if before == after)
+}
+
+/// A node as a text that is the same for whatever reads the same.
+fn form(node: Node<'_>, text: &str, depth: usize) -> String {
+    let own = || text.get(node.byte_range()).unwrap_or_default().trim().to_owned();
+    if node.child_count() == 0 || depth > DEPTH_MAX || node.kind().contains("string") {
+        return own();
+    }
+    let mut cursor = node.walk();
+    let children: Vec<Node<'_>> = node.children(&mut cursor).collect();
+    let mut parts: Vec<String> =
+        children.iter().map(|child| form(*child, text, depth + 1)).collect();
+    if let [left, sign, right] = parts.as_mut_slice()
+        && node.kind().contains("binary")
+            | node.kind().contains("boolean")
+            | node.kind().contains("comparison")
+        && SWAPPED.contains(&sign.as_str())
+        && left > right
+    {
+        std::mem::swap(left, right);
+    }
+    format!("{}({})", node.kind(), parts.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(path: &str, before: &str, after: &str) -> bool {
+        code(Language::of(None, path), before, after)
+    }
+
+    #[test]
+    fn layout_and_order_are_no_difference_and_everything_else_is() {
+        assert!(same("a.py", "x = a * 2\n", "x = 2 * a\n"));
+        assert!(same("a.py", "f(a,b)\n", "f(a, b)\n"));
+        assert!(same("a.rs", "fn f() -> u8 { a + b * c }", "fn f() -> u8 {\n    c * b + a\n}"));
+        assert!(same("a.js", "if (a && b) { f(); }", "if (b && a) {\n  f();\n}"));
+        assert!(!same("a.py", "x = a - 2\n", "x = 2 - a\n"));
+        assert!(!same("a.py", "x = a * 2\n", "x = a * 3\n"));
+        assert!(!same("a.py", "if a:\n    f()\n    g()\n", "if a:\n    f()\ng()\n"));
+        assert!(!same("a.py", "x = 'a b'\n", "x = 'a  b'\n"));
+        assert!(!same("a.py", "x = 1\n", "x = 1  # one\n"));
+        assert!(!same("a.txt", "a  b", "a b"), "nothing is known of it");
+    }
+}

@@ -1,0 +1,363 @@
+//! `localcoder eval`: how good a model's edits are, by tasks whose answers are run. What is asked
+//! is what the editor asks; each outcome is kept at once, so that a run can be gone on with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use localcoder_disk::{cause_of, read_text};
+use localcoder_eval::{Half, Language, Outcome, Runner, Task, Verdict, percent};
+use localcoder_host::connect;
+use localcoder_protocol::{
+    Assist, AssistAnswer, AssistParams, BUILD_ID, ClientKind, EditAnswer, ErrorCode, ErrorInfo,
+    EvalReplayed, EvalReport, Evaluated, Fact,
+};
+use localcoder_settings::Places;
+use localcoder_transport::Client;
+
+use crate::arguments::{EvalHalf, EvalOptions};
+use crate::failure::explained;
+use crate::output;
+use crate::session::{model_reference, overrides, program};
+
+/// Of a file of outcomes; one has some KB.
+const OUTCOMES_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
+    let replayed = options.replay.as_deref().map(replayed).transpose()?;
+    if replayed.is_some() && options.tasks.is_empty() && !options.prove {
+        return report(
+            options,
+            &EvalReport { model: None, rows: Vec::new(), skipped: Vec::new(), replayed },
+        );
+    }
+    let runner = Runner::new().map_err(|error| {
+        let message = "no program can be run to judge the answers";
+        explained(
+            ErrorInfo::new(ErrorCode::Internal, message),
+            cause_of(&error, &std::env::temp_dir()),
+        )
+    })?;
+    if let Some(why) = runner.network() {
+        output::note(&format!("The programs that are run have the network: {why}."));
+    }
+    let mut skipped = Skipped::default();
+    let tasks: Vec<Task> = tasks(options)?
+        .into_iter()
+        .filter(|task| match runner.why_not(task.language) {
+            Some(why) => skipped.add(task.language.name(), why),
+            None => true,
+        })
+        .collect();
+    if options.prove {
+        return prove(&runner, &tasks, skipped);
+    }
+    let mut asking = Asking::open(options)?;
+    let mut outcomes = Vec::new();
+    for (number, task) in tasks.iter().enumerate() {
+        let known = asking.known.remove(&task.id);
+        let is_new = known.is_none();
+        let outcome = match known {
+            Some(outcome) => outcome,
+            None if !is_provable(&runner, task) => {
+                let _ = skipped.add(&task.id, "its right answer does not pass its tests here");
+                continue;
+            }
+            None => asking.outcome(&runner, task)?,
+        };
+        if is_new {
+            asking.keep(&outcome)?;
+            let place = format!("{}/{}", number + 1, tasks.len());
+            output::note(&format!("{place} {}: {}", task.id, words(&outcome)));
+        }
+        outcomes.push(outcome);
+    }
+    let rows = localcoder_eval::rows(&outcomes);
+    let model = Some(asking.model_name);
+    report(options, &EvalReport { model, rows, skipped: skipped.facts(), replayed })
+}
+
+/// What can't be judged, by the reason.
+#[derive(Default)]
+struct Skipped(BTreeMap<String, String>);
+
+impl Skipped {
+    /// Always false: it is not to be done.
+    fn add(&mut self, what: &str, why: &str) -> bool {
+        self.0.insert(what.to_owned(), why.to_owned());
+        false
+    }
+
+    fn facts(self) -> Vec<Fact> {
+        self.0.into_iter().map(|(what, text)| Fact { what, text }).collect()
+    }
+}
+
+/// The tasks that were asked for.
+fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
+    let unread = |why: String| {
+        ErrorInfo::new(ErrorCode::Usage, "the tasks can't be read")
+            .with_cause(why)
+            .with_hint("give `own`, or a file `humanevalpack-LANGUAGE.jsonl` or `.jsonl.gz`")
+    };
+    let own = ["own".into()];
+    let wanted = if options.tasks.is_empty() { &own[..] } else { &options.tasks };
+    let mut tasks = Vec::new();
+    for source in wanted {
+        tasks.extend(
+            match source.to_str() {
+                Some("own") => localcoder_eval::own_tasks(),
+                _ => localcoder_eval::read_pack(source),
+            }
+            .map_err(unread)?,
+        );
+    }
+    let languages = options.language.iter().map(|name| {
+        Language::named(name).ok_or_else(|| {
+            let known = Language::ALL.map(Language::name).join(", ");
+            ErrorInfo::new(ErrorCode::Usage, format!("there are no tasks in `{name}`"))
+                .with_hint(format!("there are some in {known}"))
+        })
+    });
+    let languages = languages.collect::<Result<BTreeSet<_>, _>>()?;
+    let half = options.half.map(|half| match half {
+        EvalHalf::Tuning => Half::Tuning,
+        EvalHalf::HeldOut => Half::HeldOut,
+    });
+    let is_wanted = |task: &Task| {
+        let is_kind =
+            |kind: &String| task.kind == *kind || task.kind.starts_with(&format!("{kind}:"));
+        (languages.is_empty() || languages.contains(&task.language))
+            && (options.kind.is_empty() || options.kind.iter().any(is_kind))
+            && half.is_none_or(|half| task.half() == half)
+    };
+    let mut tasks: Vec<Task> = tasks.into_iter().filter(is_wanted).collect();
+    if tasks.is_empty() {
+        return Err(ErrorInfo::new(ErrorCode::Usage, "no task is of that kind, language and half")
+            .with_hint("`localcoder eval --help` says what there is"));
+    }
+    if let Some(every) = options.every {
+        tasks = tasks.into_iter().step_by(every.get()).collect();
+    }
+    Ok(tasks)
+}
+
+fn is_provable(runner: &Runner, task: &Task) -> bool {
+    task.judge(runner, &task.right, &task.with(&task.right)).right()
+}
+
+/// Whether the tasks say what they must, without any model.
+fn prove(runner: &Runner, tasks: &[Task], skipped: Skipped) -> Result<(), ErrorInfo> {
+    let faults: Vec<String> = tasks.iter().filter_map(|task| task.prove(runner).err()).collect();
+    for fault in &faults {
+        output::line(fault)?;
+    }
+    for Fact { what, text } in skipped.facts() {
+        output::note(&format!("Not proved: {what}: {text}"));
+    }
+    output::line(&format!("{} tasks proved, {} not.", tasks.len() - faults.len(), faults.len()))?;
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(ErrorInfo::new(ErrorCode::Usage, "some tasks are not proved by their own references")
+        .with_hint("mend them: what is wrong stands above"))
+}
+
+/// Asks the model, and keeps what came of it.
+struct Asking<'a> {
+    options: &'a EvalOptions,
+    client: Client,
+    model: Option<String>,
+    /// As the model was named by its last answer.
+    model_name: String,
+    /// The model and the build: what others were asked is not comparable.
+    asked: String,
+    known: BTreeMap<String, Outcome>,
+    out: Option<File>,
+}
+
+impl<'a> Asking<'a> {
+    fn open(options: &'a EvalOptions) -> Result<Self, ErrorInfo> {
+        let places = Places::resolve()?;
+        let model = model_reference(options.model.model.as_deref())?;
+        let model_name = model.clone().unwrap_or_else(|| "the model that is set".to_owned());
+        let asked = format!("{model_name}, build {BUILD_ID}");
+        let mut known = BTreeMap::new();
+        let mut out = None;
+        if let Some(path) = &options.out {
+            for outcome in outcomes(path)?.into_iter().filter(|outcome| outcome.asked == asked) {
+                known.insert(outcome.task.clone(), outcome);
+            }
+            let opened = File::options().create(true).append(true).open(path);
+            out = Some(opened.map_err(|error| unwritten(path, &error))?);
+        }
+        let client = connect::connect_or_start(&places, &program()?, ClientKind::Cli)?;
+        Ok(Self { options, client, model, model_name, asked, known, out })
+    }
+
+    fn outcome(&mut self, runner: &Runner, task: &Task) -> Result<Outcome, ErrorInfo> {
+        let started = Instant::now();
+        let params = AssistParams {
+            request_id: format!("eval {}", task.id),
+            command: "improve".to_owned(),
+            document: task.document.clone(),
+            selection: task.lines,
+            instruction: task.instruction.clone(),
+            model: self.model.clone(),
+            settings: overrides(self.options.model.profile.as_deref()),
+        };
+        let answer = self.client.call::<Assist>(&params, |_, _| {});
+        let outcome = Outcome {
+            task: task.id.clone(),
+            kind: task.kind.clone(),
+            language: task.language,
+            asked: self.asked.clone(),
+            verdict: Verdict::Refused,
+            done: false,
+            passes: false,
+            warned: false,
+            attempts: 0,
+            tokens: 0,
+            seconds: started.elapsed().as_secs_f64(),
+            why: String::new(),
+            answer: None,
+        };
+        match answer {
+            Ok(AssistAnswer::Edit(edit)) => {
+                self.model_name.clone_from(&edit.model.name);
+                Ok(judged(outcome, runner, task, &edit))
+            }
+            Ok(AssistAnswer::Text(_)) => {
+                Err(ErrorInfo::new(ErrorCode::Internal, "an edit was asked for, and a text came"))
+            }
+            // The model's fault; anything else ends the run.
+            Err(error) if is_of_the_answer(error.code) => {
+                Ok(Outcome { why: error.to_string(), ..outcome })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn keep(&mut self, outcome: &Outcome) -> Result<(), ErrorInfo> {
+        let (Some(file), Some(path)) = (&mut self.out, &self.options.out) else { return Ok(()) };
+        let line = serde_json::to_string(outcome).unwrap_or_default() + "\n";
+        file.write_all(line.as_bytes()).map_err(|error| unwritten(path, &error))
+    }
+}
+
+/// What an answer is to blame for.
+fn is_of_the_answer(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::AnswerUnusable | ErrorCode::SelectionTooLarge | ErrorCode::GenerateFailed
+    )
+}
+
+fn judged(outcome: Outcome, runner: &Runner, task: &Task, answer: &EditAnswer) -> Outcome {
+    let replacement = answer.edit.replacement.as_str();
+    let selection = replacement.strip_suffix('\n').unwrap_or(replacement);
+    let edited = localcoder_assist::apply(&task.document.text, answer.edit.range, &answer.edit);
+    let judged = match edited {
+        Ok(edited) => task.judge(runner, selection, &edited),
+        Err(error) => {
+            localcoder_eval::Judged { done: false, passes: false, why: format!("{error:?}") }
+        }
+    };
+    let verdict = match (judged.right(), answer.unchanged) {
+        (true, _) => Verdict::Right,
+        (false, true) => Verdict::Unchanged,
+        (false, false) => Verdict::Wrong,
+    };
+    Outcome {
+        verdict,
+        done: judged.done,
+        passes: judged.passes,
+        warned: !answer.warnings.is_empty(),
+        attempts: answer.attempts,
+        tokens: answer.usage.generated_tokens,
+        why: judged.why,
+        answer: (!answer.unchanged).then(|| selection.to_owned()),
+        ..outcome
+    }
+}
+
+fn words(outcome: &Outcome) -> String {
+    let verdict = match outcome.verdict {
+        Verdict::Right => "right",
+        Verdict::Wrong => "wrong",
+        Verdict::Unchanged => "unchanged",
+        Verdict::Refused => "refused",
+    };
+    let why = outcome.why.lines().last().map(|line| format!(": {line}")).unwrap_or_default();
+    format!("{verdict}, {:.1} s{why}", outcome.seconds)
+}
+
+/// Outcomes of earlier runs; a last line that was cut off counts as none.
+fn outcomes(path: &Path) -> Result<Vec<Outcome>, ErrorInfo> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = read_text(path, OUTCOMES_BYTES_MAX).map_err(|error| {
+        let message = format!("`{}` can't be read", path.display());
+        explained(ErrorInfo::new(ErrorCode::FileAccess, message), error.cause(path))
+    })?;
+    let lines = text.lines().map(serde_json::from_str::<Outcome>);
+    let read: Vec<Result<Outcome, _>> = lines.collect();
+    if read.len() > 1 && read.iter().all(Result::is_err) {
+        let message = format!("`{}` is no file of outcomes", path.display());
+        return Err(ErrorInfo::new(ErrorCode::Usage, message)
+            .with_hint("give `--out` a new file, or one that it has written"));
+    }
+    Ok(read.into_iter().flatten().collect())
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> ErrorInfo {
+    let message = format!("`{}` can't be written", path.display());
+    explained(ErrorInfo::new(ErrorCode::FileAccess, message), cause_of(error, path))
+}
+
+/// What the guards make of recorded answers.
+fn replayed(path: &Path) -> Result<EvalReplayed, ErrorInfo> {
+    let recorded = localcoder_eval::read_recorded(path).map_err(|why| {
+        ErrorInfo::new(ErrorCode::Usage, "the recorded answers can't be read")
+            .with_cause(why)
+            .with_hint("docs/eval.md says what stands in such a file")
+    })?;
+    localcoder_eval::replay(&recorded)
+}
+
+fn report(options: &EvalOptions, report: &EvalReport) -> Result<(), ErrorInfo> {
+    if options.json {
+        return output::answer::<Evaluated>(report);
+    }
+    if let Some(model) = &report.model {
+        output::line(&format!("Model: {model}, build {BUILD_ID}\n"))?;
+        output::data(&localcoder_eval::table(&report.rows))?;
+    }
+    if let Some(replayed) = &report.replayed {
+        output::data(&replay_text(replayed))?;
+    }
+    for Fact { what, text } in &report.skipped {
+        output::note(&format!("Not judged: {what}: {text}"));
+    }
+    Ok(())
+}
+
+fn replay_text(replayed: &EvalReplayed) -> String {
+    let EvalReplayed { answers, right, shown, shown_right, flagged_right, findings } = replayed;
+    let mut text = format!(
+        "Recorded answers: {answers}, of which {:.1} % are right.\nShown as they are: {shown}, of \
+         which {:.1} % are right.\nRight ones that are flagged: {flagged_right}, {:.1} % of the \
+         right ones.\n",
+        percent(*right, *answers),
+        percent(*shown_right, *shown),
+        percent(*flagged_right, *right),
+    );
+    for finding in findings {
+        let (wrong, right) = (finding.wrong, finding.right);
+        text.push_str(&format!("  {wrong:5} wrong and {right:4} right: {}\n", finding.what));
+    }
+    text
+}

@@ -1,0 +1,21 @@
+//! Judges what a model does with code: tasks with checks that run, what became of each, and a
+//! report. `localcoder eval` has them asked of a model; nothing here asks one.
+//!
+//! Knows no host and no connection: whoever calls gives the answers, and gets outcomes back. What
+//! an answer did is found out by running it, in a process of its own with limits and no network.
+
+mod language;
+mod own;
+mod pack;
+mod recorded;
+mod report;
+mod run;
+mod task;
+
+pub use language::Language;
+pub use own::own_tasks;
+pub use pack::read_pack;
+pub use recorded::{Replay, read_recorded, replay};
+pub use report::{Outcome, Verdict, percent, rows, table};
+pub use run::{Ran, Runner};
+pub use task::{Check, Half, Judged, Task};

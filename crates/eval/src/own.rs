@@ -1,0 +1,227 @@
+//! The product's own tasks, one file a language in `tasks/`. A file holds programs with their tests,
+//! and what is to be done with parts of them; CONTRIBUTING says how to add one.
+
+use localcoder_protocol::{DocumentText, LineRange};
+use regex::{Regex, RegexBuilder};
+use serde::Deserialize;
+
+use crate::language::Language;
+use crate::task::{Check, Task};
+
+/// The files.
+const FILES: &[(Language, &str)] = &[
+    (Language::Python, include_str!("../tasks/python.toml")),
+    (Language::JavaScript, include_str!("../tasks/javascript.toml")),
+    (Language::Rust, include_str!("../tasks/rust.toml")),
+    (Language::Go, include_str!("../tasks/go.toml")),
+    (Language::Java, include_str!("../tasks/java.toml")),
+    (Language::Cpp, include_str!("../tasks/cpp.toml")),
+];
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TaskFile {
+    program: Vec<Program>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Program {
+    name: String,
+    file: String,
+    code: String,
+    tests: String,
+    task: Vec<Row>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    kind: String,
+    name: String,
+    /// Sort of flaw, where the kind is one.
+    flaw: Option<String>,
+    /// First and last line of the selection.
+    select: [String; 2],
+    instruction: Option<String>,
+    #[serde(default)]
+    asked: Vec<String>,
+    #[serde(default)]
+    forbidden: Vec<String>,
+    /// What makes the good code of the program the one that is shown.
+    buggy: Option<Change>,
+    /// What makes the right answer of what is shown; the program's own code where absent.
+    right: Option<Change>,
+    wrong: Change,
+    /// In place of the program's.
+    tests: Option<String>,
+}
+
+/// A change of the selection.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Change {
+    /// The text in its place.
+    Text(String),
+    /// Each is replaced wherever it stands, one after the other.
+    Pairs(Vec<[String; 2]>),
+}
+
+impl Change {
+    fn of(&self, selection: &str) -> Result<String, String> {
+        match self {
+            Self::Text(text) => Ok(text.trim_matches('\n').to_owned()),
+            Self::Pairs(pairs) => {
+                pairs.iter().try_fold(selection.to_owned(), |text, [old, new]| {
+                    if text.contains(old.as_str()) {
+                        Ok(text.replace(old.as_str(), new))
+                    } else {
+                        Err(format!("`{old}` is not in the selection"))
+                    }
+                })
+            }
+        }
+    }
+}
+
+/// All of the product's own tasks.
+///
+/// # Errors
+/// Where one of the files makes no sense; a test reads them all.
+pub fn own_tasks() -> Result<Vec<Task>, String> {
+    let read = |(language, text): &(Language, &str)| tasks_of(*language, text);
+    let files = FILES.iter().map(read).collect::<Result<Vec<_>, String>>()?;
+    Ok(files.into_iter().flatten().collect())
+}
+
+fn tasks_of(language: Language, text: &str) -> Result<Vec<Task>, String> {
+    let file: TaskFile = toml::from_str(text)
+        .map_err(|error| format!("the tasks of {} can't be read: {error}", language.name()))?;
+    let of_program = |program: &Program| {
+        let task = |row: &Row| {
+            let id = format!("{}/{}/{}", language.name(), program.name, row.name);
+            task(language, program, row, &id).map_err(|why| format!("{id}: {why}"))
+        };
+        program.task.iter().map(task).collect::<Result<Vec<_>, String>>()
+    };
+    let tasks = file.program.iter().map(of_program).collect::<Result<Vec<_>, String>>()?;
+    Ok(tasks.into_iter().flatten().collect())
+}
+
+fn task(language: Language, program: &Program, row: &Row, id: &str) -> Result<Task, String> {
+    let code = program.code.trim_matches('\n');
+    let lines: Vec<&str> = code.split('\n').collect();
+    let [first, last] = &row.select;
+    let at = |from: usize, wanted: &str| {
+        let found = lines[from..].iter().position(|line| line.trim() == wanted.trim());
+        found.map(|at| from + at).ok_or_else(|| format!("no line is `{wanted}`"))
+    };
+    let start = at(0, first)?;
+    let end = at(start, last)? + 1;
+    let good = lines[start..end].join("\n");
+    let shown = row.buggy.as_ref().map_or(Ok(good.clone()), |change| change.of(&good))?;
+    let right = row.right.as_ref().map_or(Ok(good), |change| change.of(&shown))?;
+    let wrong = row.wrong.of(&shown)?;
+    let number = |line: usize| u32::try_from(line).map_err(|error| error.to_string());
+    let shown_lines = shown.split('\n').count();
+    let text = [&lines[..start].join("\n"), shown.as_str(), &lines[end..].join("\n")];
+    let text = text.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n");
+    let kind = row.flaw.as_ref().map_or(row.kind.clone(), |flaw| format!("{}: {flaw}", row.kind));
+    Ok(Task {
+        id: id.to_owned(),
+        language,
+        kind,
+        document: DocumentText { path: program.file.clone(), language_id: None, text: text + "\n" },
+        lines: LineRange { start: number(start + 1)?, end: number(start + shown_lines)? },
+        instruction: row.instruction.clone(),
+        check: Check {
+            asked: row.asked.iter().map(|it| regex(it)).collect::<Result<_, _>>()?,
+            forbidden: row.forbidden.iter().map(|it| regex(it)).collect::<Result<_, _>>()?,
+            tests: row.tests.as_ref().unwrap_or(&program.tests).clone(),
+        },
+        right,
+        wrong: Some(wrong),
+    })
+}
+
+fn regex(text: &str) -> Result<Regex, String> {
+    RegexBuilder::new(text).multi_line(true).build().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::run::Runner;
+
+    /// Kinds that are told what to do.
+    const INSTRUCTED: [&str; 8] =
+        ["rename", "types", "docs", "errors", "simplify", "extract", "performance", "bug"];
+
+    #[test]
+    fn there_are_enough_tasks_of_every_kind_in_every_language() {
+        let tasks = own_tasks().unwrap();
+        let ids: BTreeSet<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
+        assert_eq!(ids.len(), tasks.len(), "an id stands twice");
+        let mut counts: BTreeMap<(Language, &str), usize> = BTreeMap::new();
+        for task in &tasks {
+            let kind = task.kind.split(':').next().unwrap();
+            *counts.entry((task.language, kind)).or_default() += 1;
+            assert_eq!(task.is_instructed(), kind != "flaw", "{}", task.id);
+        }
+        for language in Language::ALL {
+            for kind in INSTRUCTED {
+                let count = counts.get(&(language, kind)).copied().unwrap_or(0);
+                assert!(count >= 2, "{language:?}: {count} of {kind}");
+            }
+        }
+        let flaws: usize =
+            counts.iter().filter(|((_, kind), _)| *kind == "flaw").map(|(_, count)| count).sum();
+        let sorts: BTreeSet<&str> =
+            tasks.iter().filter_map(|task| task.kind.strip_prefix("flaw: ")).collect();
+        assert!(tasks.len() - flaws >= 120 && flaws >= 100, "{} and {flaws}", tasks.len() - flaws);
+        assert_eq!(sorts.len(), 5, "{sorts:?}");
+    }
+
+    /// Each task by its own references, in languages that can be run here. Compiled ones take most of
+    /// the time, so a few of each stand for all; `localcoder eval --prove` proves every one.
+    #[test]
+    fn right_answers_count_and_wrong_ones_do_not() {
+        let runner = Runner::new().unwrap();
+        let mut proved: BTreeMap<Language, usize> = BTreeMap::new();
+        for task in own_tasks().unwrap() {
+            let most = match task.language {
+                Language::Python => usize::MAX,
+                Language::JavaScript => 12,
+                _ => 3,
+            };
+            let count = proved.entry(task.language).or_default();
+            if *count < most && runner.can_run(task.language) {
+                *count += 1;
+                assert_eq!(task.prove(&runner), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_in_a_file_is_said() {
+        let program = |task: &str| {
+            let text = format!(
+                "[[program]]\nname = \"p\"\nfile = \"p.py\"\ncode = \"a = 1\\nb = 2\"\n\
+                 tests = \"\"\n[[program.task]]\nkind = \"rename\"\nname = \"n\"\n{task}"
+            );
+            tasks_of(Language::Python, &text).map(|tasks| tasks[0].lines)
+        };
+        let select = "select = [\"b = 2\", \"b = 2\"]\n";
+        let good = format!("{select}wrong = [[\"b\", \"c\"]]");
+        assert_eq!(program(&good), Ok(LineRange { start: 2, end: 2 }));
+        let far = "select = [\"c = 2\", \"b = 2\"]\nwrong = \"\"";
+        assert_eq!(program(far), Err("python/p/n: no line is `c = 2`".to_owned()));
+        let gone = format!("{select}wrong = [[\"x\", \"c\"]]");
+        assert_eq!(program(&gone), Err("python/p/n: `x` is not in the selection".to_owned()));
+        let regex = format!("{select}asked = ['(']\nwrong = \"\"");
+        assert!(program(&regex).unwrap_err().contains("unclosed group"));
+        assert!(program("colour = 1").unwrap_err().contains("colour"));
+    }
+}

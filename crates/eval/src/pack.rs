@@ -1,0 +1,243 @@
+//! HumanEvalPack, where the user has it: the same functions in six languages, each with one bug and
+//! tests. Two tasks come of each: to fix the bug, and to leave the right code alone.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use localcoder_protocol::{DocumentText, LineRange};
+use serde::Deserialize;
+
+use crate::language::Language;
+use crate::task::{Check, Task};
+
+/// Of one row. The longest there are have a hundredth of it.
+const LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    task_id: String,
+    declaration: String,
+    canonical_solution: String,
+    buggy_solution: String,
+    test: String,
+    entry_point: String,
+    #[serde(default)]
+    import: String,
+}
+
+/// Lines of a file, which may be packed with gzip.
+pub(crate) fn lines_of(path: &Path) -> Result<Vec<String>, String> {
+    let told = |error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
+    let file = fs_err::File::open(path).map_err(|error| error.to_string())?;
+    let unpacked: Box<dyn Read> = match path.extension() {
+        Some(ending) if ending == "gz" => Box::new(GzDecoder::new(file)),
+        _ => Box::new(file),
+    };
+    let mut reader = BufReader::new(unpacked);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        let read = reader.by_ref().take(LINE_BYTES_MAX).read_line(&mut line);
+        match read.map_err(|error| told(&error))? {
+            0 => return Ok(lines),
+            _ if line.trim().is_empty() => {}
+            _ => lines.push(line),
+        }
+    }
+}
+
+/// The tasks of a file of HumanEvalPack, by its name `humanevalpack-LANGUAGE.jsonl[.gz]` or what its
+/// rows say.
+///
+/// # Errors
+/// Where it can't be read, or is another kind of file.
+pub fn read_pack(path: &Path) -> Result<Vec<Task>, String> {
+    let rows = lines_of(path)?.into_iter().map(|line| {
+        serde_json::from_str::<Row>(&line)
+            .map_err(|error| format!("`{}` is no HumanEvalPack: {error}", path.display()))
+    });
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let tasks = rows.iter().map(|row| {
+        let language = language_of(&row.task_id)
+            .ok_or_else(|| format!("`{}` is in a language that is not known", row.task_id))?;
+        Ok([task(language, row, true), task(language, row, false)])
+    });
+    let tasks = tasks.collect::<Result<Vec<_>, String>>()?;
+    Ok(tasks.into_iter().flatten().flatten().collect())
+}
+
+/// `Python/0`.
+fn language_of(id: &str) -> Option<Language> {
+    Some(match id.split('/').next()? {
+        "Python" => Language::Python,
+        "JavaScript" => Language::JavaScript,
+        "Java" => Language::Java,
+        "Go" => Language::Go,
+        "CPP" => Language::Cpp,
+        "Rust" => Language::Rust,
+        _ => return None,
+    })
+}
+
+fn task(language: Language, row: &Row, fix: bool) -> Option<Task> {
+    let head = head(language, row);
+    let (shown, right) = if fix {
+        (&row.buggy_solution, &row.canonical_solution)
+    } else {
+        (&row.canonical_solution, &row.canonical_solution)
+    };
+    let declared = head.trim_end().split('\n').count();
+    // The function begins where it is named, and its first line may be one before the last.
+    let start = head.trim_end().split('\n').collect::<Vec<_>>();
+    let start =
+        start.iter().rposition(|line| names(line, &row.entry_point)).unwrap_or(declared - 1);
+    let document = |solution: &str| format!("{}\n{}", head.trim_end(), solution.trim_end());
+    let end = |solution: &str| {
+        let lines = document(solution).split('\n').count();
+        // The class that Java has round it stays outside.
+        if language == Language::Java { lines - 1 } else { lines }
+    };
+    let selection = |solution: &str| {
+        let text = document(solution);
+        text.split('\n').take(end(solution)).skip(start).collect::<Vec<_>>().join("\n")
+    };
+    let number = |line: usize| u32::try_from(line).ok();
+    Some(Task {
+        id: format!(
+            "{}/humaneval-{}/{}",
+            language.name(),
+            row.task_id.rsplit('/').next()?,
+            if fix { "fix" } else { "keep" }
+        ),
+        language,
+        kind: if fix { "fix" } else { "keep" }.to_owned(),
+        lines: LineRange { start: number(start + 1)?, end: number(end(shown))? },
+        document: DocumentText {
+            path: format!("solution.{}", ending(language)),
+            language_id: None,
+            text: document(shown) + "\n",
+        },
+        instruction: fix.then(|| "Fix the bug.".to_owned()),
+        check: Check { tests: tests(language, row), ..Check::default() },
+        right: selection(right),
+        wrong: None,
+    })
+}
+
+/// What stands before the solution.
+fn head(language: Language, row: &Row) -> String {
+    match language {
+        // Packages that nothing but a few of the solutions needs; those can't be run here.
+        Language::Rust => {
+            let foreign = ["use rand", "use regex", "use md5"];
+            let lines = row.declaration.lines();
+            let own = lines.filter(|line| !foreign.iter().any(|it| line.starts_with(it)));
+            own.collect::<Vec<_>>().join("\n")
+        }
+        Language::Go => format!("package main\n\n{}\n{}", row.import, row.declaration),
+        _ => row.declaration.clone(),
+    }
+}
+
+fn tests(language: Language, row: &Row) -> String {
+    match language {
+        Language::JavaScript => format!(
+            "console.assert = (good) => {{ if (!good) throw new Error('assertion'); }};\n{}",
+            row.test
+        ),
+        Language::Go => format!(
+            "package main\n\nimport (\n\"reflect\"\n\"testing\"\n)\n\n\
+             type asserted struct{{ t *testing.T }}\n\n\
+             func (a asserted) Equal(want, got any, _ ...any) {{\n\
+             if !reflect.DeepEqual(want, got) {{ a.t.Fatal(want, got) }}\n}}\n\n{}",
+            row.test.replace("assert.New(t)", "asserted{t}")
+        ),
+        _ => row.test.clone(),
+    }
+}
+
+fn ending(language: Language) -> &'static str {
+    match language {
+        Language::Python => "py",
+        Language::JavaScript => "js",
+        Language::Rust => "rs",
+        Language::Go => "go",
+        Language::Java => "java",
+        Language::Cpp => "cpp",
+    }
+}
+
+/// Whether a line has the name as a word of its own.
+fn names(line: &str, name: &str) -> bool {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::run::Runner;
+
+    fn pack(rows: &[serde_json::Value]) -> Result<Vec<Task>, String> {
+        let mut file = tempfile::Builder::new().suffix(".jsonl.gz").tempfile().unwrap();
+        let mut packed = flate2::write::GzEncoder::new(&mut file, flate2::Compression::fast());
+        for row in rows {
+            writeln!(packed, "{row}").unwrap();
+        }
+        packed.finish().unwrap();
+        read_pack(file.path())
+    }
+
+    fn python() -> serde_json::Value {
+        serde_json::json!({
+            "task_id": "Python/7",
+            "declaration": "from typing import List\n\n\ndef total(a: List[int]) -> int:\n",
+            "canonical_solution": "    return sum(a)\n",
+            "buggy_solution": "    return sum(a) + 1\n",
+            "test": "\n\ndef check(total):\n    assert total([1, 2]) == 3\n\ncheck(total)",
+            "entry_point": "total",
+        })
+    }
+
+    #[test]
+    fn a_row_is_a_bug_to_fix_and_right_code_to_keep() {
+        let tasks = pack(&[python()]).unwrap();
+        let [fix, keep] = tasks.as_slice() else { panic!("{tasks:?}") };
+        assert_eq!((fix.id.as_str(), keep.kind.as_str()), ("python/humaneval-7/fix", "keep"));
+        assert_eq!(fix.lines, LineRange { start: 4, end: 5 });
+        assert_eq!(fix.instruction.as_deref(), Some("Fix the bug."));
+        assert_eq!(keep.instruction, None);
+        assert!(fix.selection().ends_with("sum(a) + 1") && keep.selection() == fix.right);
+        assert_eq!(fix.half(), keep.half());
+        let runner = Runner::new().unwrap();
+        if runner.can_run(Language::Python) {
+            assert_eq!((fix.prove(&runner), keep.prove(&runner)), (Ok(()), Ok(())));
+        }
+    }
+
+    #[test]
+    fn the_class_round_a_method_is_not_selected() {
+        let row = serde_json::json!({
+            "task_id": "Java/1",
+            "declaration": "import java.util.*;\n\nclass Solution {\n    public int one() {\n",
+            "canonical_solution": "        return 1;\n    }\n}",
+            "buggy_solution": "        return 2;\n    }\n}",
+            "test": "public class Main { }",
+            "entry_point": "one",
+        });
+        let tasks = pack(&[row]).unwrap();
+        assert_eq!(tasks[0].selection(), "    public int one() {\n        return 2;\n    }");
+    }
+
+    #[test]
+    fn another_file_is_refused_with_its_name() {
+        let error = pack(&[serde_json::json!({"a": 1})]).unwrap_err();
+        assert!(error.contains("is no HumanEvalPack: missing field"), "{error}");
+        let mut row = python();
+        row["task_id"] = "Cobol/1".into();
+        assert!(pack(&[row]).unwrap_err().contains("Cobol/1"));
+        assert!(read_pack(Path::new("/nonexistent.jsonl")).is_err());
+    }
+}

@@ -1,0 +1,179 @@
+//! What became of each task, as a line of a file that another run goes on with, and as a table.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use localcoder_protocol::EvalRow;
+use serde::{Deserialize, Serialize};
+
+use crate::language::Language;
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// It was shown and is right; of code that was to be left alone, also where it was.
+    Right,
+    /// It was shown and is not.
+    Wrong,
+    /// Nothing was changed where something was to be.
+    Unchanged,
+    /// It was not shown: an error said why.
+    Refused,
+}
+
+/// What became of a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// The task's id.
+    pub task: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its language.
+    pub language: Language,
+    /// The model, and the build that asked it: outcomes of others are not comparable.
+    pub asked: String,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// Whether it has what was asked.
+    pub done: bool,
+    /// Whether the program works.
+    pub passes: bool,
+    /// Whether it was shown with a warning.
+    pub warned: bool,
+    /// How often the model was asked.
+    pub attempts: u32,
+    /// Tokens written.
+    pub tokens: u32,
+    /// From the request to the answer.
+    pub seconds: f64,
+    /// What was wrong with it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// What stands in place of the selection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
+}
+
+fn add(row: &mut EvalRow, outcome: &Outcome) {
+    row.tasks += 1;
+    row.done += u32::from(outcome.done);
+    row.passes += u32::from(outcome.passes);
+    let count = match outcome.verdict {
+        Verdict::Right => &mut row.right,
+        Verdict::Wrong => &mut row.wrong,
+        Verdict::Unchanged => &mut row.unchanged,
+        Verdict::Refused => &mut row.refused,
+    };
+    *count += 1;
+    row.tokens += u64::from(outcome.tokens);
+    row.seconds += outcome.seconds;
+}
+
+fn line(row: &EvalRow) -> String {
+    let share = |count: u32| format!("{:.0} %", percent(count, row.tasks));
+    let each = |sum: f64| sum / f64::from(row.tasks.max(1));
+    #[expect(clippy::cast_precision_loss, reason = "tokens of a run are some thousands")]
+    let tokens = each(row.tokens as f64);
+    format!(
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {:.0} % | {tokens:.0} | {:.1} |",
+        row.name,
+        row.tasks,
+        share(row.right),
+        share(row.done),
+        share(row.passes),
+        share(row.unchanged),
+        share(row.wrong),
+        share(row.refused),
+        percent(row.right, row.right + row.wrong),
+        each(row.seconds)
+    )
+}
+
+/// A share in percent.
+#[must_use]
+pub fn percent(part: u32, all: u32) -> f64 {
+    if all == 0 { 0.0 } else { 100.0 * f64::from(part) / f64::from(all) }
+}
+
+/// Outcomes by kind and language, then those that were told what to do, then all.
+#[must_use]
+pub fn rows<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<EvalRow> {
+    let mut by_kind: BTreeMap<&str, EvalRow> = BTreeMap::new();
+    let mut by_language: BTreeMap<&str, EvalRow> = BTreeMap::new();
+    let (mut instructed, mut all) = (EvalRow::default(), EvalRow::default());
+    for outcome in outcomes {
+        add(by_kind.entry(&outcome.kind).or_default(), outcome);
+        add(by_language.entry(outcome.language.name()).or_default(), outcome);
+        if outcome.kind != "keep" && !outcome.kind.starts_with("flaw") {
+            add(&mut instructed, outcome);
+        }
+        add(&mut all, outcome);
+    }
+    let named = by_kind.into_iter().chain(by_language);
+    let named = named.chain([("instructed", instructed), ("all", all)]);
+    named.map(|(name, row)| EvalRow { name: name.to_owned(), ..row }).collect()
+}
+
+/// Rows as a table in Markdown.
+#[must_use]
+pub fn table(rows: &[EvalRow]) -> String {
+    let mut table = String::from(
+        "| | tasks | right | done as asked | tests pass | unchanged | wrong shown | refused | \
+         right of shown | tokens each | s each |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        let _ = writeln!(table, "{}", line(row));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(kind: &str, verdict: Verdict) -> Outcome {
+        Outcome {
+            task: "a".to_owned(),
+            kind: kind.to_owned(),
+            language: Language::Go,
+            asked: String::new(),
+            verdict,
+            done: verdict == Verdict::Right,
+            passes: verdict != Verdict::Wrong,
+            warned: false,
+            attempts: 1,
+            tokens: 10,
+            seconds: 2.0,
+            why: String::new(),
+            answer: None,
+        }
+    }
+
+    #[test]
+    fn a_report_counts_by_kind_and_language_and_what_is_right_of_what_was_shown() {
+        let outcomes = [
+            outcome("fix", Verdict::Right),
+            outcome("fix", Verdict::Wrong),
+            outcome("fix", Verdict::Unchanged),
+            outcome("fix", Verdict::Refused),
+            outcome("keep", Verdict::Right),
+        ];
+        let rows = rows(&outcomes);
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["fix", "keep", "go", "instructed", "all"]);
+        assert_eq!((rows[0].tasks, rows[3].tasks, rows[4].tasks), (4, 4, 5));
+        let table = table(&rows);
+        let expected = "| fix | 4 | 25 % | 25 % | 75 % | 25 % | 25 % | 25 % | 50 % | 10 | 2.0 |";
+        assert!(table.contains(expected), "{table}");
+        assert!(table.contains("| go | 5 |") && table.contains("| all | 5 |"), "{table}");
+    }
+
+    #[test]
+    fn an_outcome_is_a_line_that_is_read_again() {
+        let outcome = outcome("fix", Verdict::Right);
+        let line = serde_json::to_string(&outcome).unwrap();
+        assert_eq!(serde_json::from_str::<Outcome>(&line).unwrap(), outcome);
+    }
+}

@@ -1,0 +1,231 @@
+//! Runs programs that a model has written: in a folder of their own, with limits of time, memory
+//! and what they write, and without a network where the system can hold one back.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use localcoder_launcher::Confinement;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::language::{Language, Toolchain};
+
+/// A compiler on a busy machine needs seconds; a program that is right needs less than one.
+const STEP_WITHIN: Duration = Duration::from_secs(30);
+/// Of data, in KiB: a compiler or a virtual machine needs some hundred MiB.
+const DATA_KIB_MAX: u32 = 3 * 1024 * 1024;
+/// Of one file, in blocks of 512 bytes: nothing here writes much.
+const FILE_BLOCKS_MAX: u32 = 128 * 1024;
+/// Seconds of processor time.
+const CPU_S_MAX: u32 = 25;
+/// Of what a program said, from its end.
+const SAID_BYTES_MAX: usize = 2_000;
+
+/// What became of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ran {
+    /// It ended with 0.
+    Passed,
+    /// It did not; what it said, or why it was ended.
+    Failed(String),
+}
+
+/// Runs programs.
+#[derive(Debug)]
+pub struct Runner {
+    confinement: Confinement,
+    /// Why a language can't be run here, where it can't.
+    missing: BTreeMap<Language, String>,
+}
+
+impl Runner {
+    /// Looks what there is on this machine.
+    ///
+    /// # Errors
+    /// Where no program can be started at all.
+    pub fn new() -> std::io::Result<Self> {
+        let mut runner = Self {
+            confinement: localcoder_launcher::probe_confinement(),
+            missing: BTreeMap::new(),
+        };
+        let folder = tempfile::tempdir()?;
+        for language in Language::ALL {
+            let probe = language.toolchain().probe;
+            if let Ran::Failed(why) = runner.step(folder.path(), probe) {
+                let why = why.lines().last().unwrap_or_default().to_owned();
+                runner.missing.insert(language, format!("`{}` does not run: {why}", probe[0]));
+            }
+        }
+        Ok(runner)
+    }
+
+    /// Why programs are not kept from the network, where they are not.
+    #[must_use]
+    pub fn network(&self) -> Option<&str> {
+        match &self.confinement {
+            Confinement::None { why } => Some(why),
+            Confinement::Namespace | Confinement::Filter => None,
+        }
+    }
+
+    /// Whether programs in a language can be run here.
+    #[must_use]
+    pub fn can_run(&self, language: Language) -> bool {
+        self.why_not(language).is_none()
+    }
+
+    /// Why programs in a language can't be run here.
+    #[must_use]
+    pub fn why_not(&self, language: Language) -> Option<&str> {
+        self.missing.get(&language).map(String::as_str)
+    }
+
+    /// Builds and runs a program: the document, and its tests behind it or beside it.
+    #[must_use]
+    pub fn run(&self, language: Language, document: &str, tests: &str) -> Ran {
+        let toolchain = language.toolchain();
+        let folder = match tempfile::tempdir() {
+            Ok(folder) => folder,
+            Err(error) => return Ran::Failed(format!("no folder for it: {error}")),
+        };
+        let (files, steps) = laid_out(&toolchain, document, tests);
+        for (name, text) in files {
+            if let Err(error) = fs_err::write(folder.path().join(name), text) {
+                return Ran::Failed(format!("it can't be written: {error}"));
+            }
+        }
+        let failed = steps.iter().map(|step| self.step(folder.path(), step));
+        failed.into_iter().find(|ran| *ran != Ran::Passed).unwrap_or(Ran::Passed)
+    }
+
+    fn step(&self, folder: &Path, step: &[&str]) -> Ran {
+        match self.started(folder, step) {
+            Ok(child) => ended(child, &folder.join(SAID)),
+            Err(error) => Ran::Failed(format!("`{}` can't be started: {error}", step[0])),
+        }
+    }
+
+    fn started(&self, folder: &Path, step: &[&str]) -> std::io::Result<Child> {
+        let said = File::create(folder.join(SAID))?;
+        let limits = format!(
+            "ulimit -d {DATA_KIB_MAX}; ulimit -f {FILE_BLOCKS_MAX}; ulimit -t {CPU_S_MAX}; \
+             ulimit -c 0; exec \"$@\""
+        );
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &limits, "sh"]).args(step).current_dir(folder);
+        command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
+        // What it starts is ended with it.
+        command.process_group(0);
+        self.confinement.apply(&mut command)?;
+        command.spawn()
+    }
+}
+
+/// Where a step's output goes.
+const SAID: &str = "said.txt";
+
+type Steps = &'static [&'static [&'static str]];
+
+/// Which files a program is, and how it is built and run.
+fn laid_out(
+    toolchain: &Toolchain,
+    document: &str,
+    tests: &str,
+) -> (Vec<(&'static str, String)>, Steps) {
+    let marked = tests.contains("#[test]") || tests.contains("*testing.T");
+    let steps = match toolchain.test_steps {
+        of_tests @ [_, ..] if marked => of_tests,
+        _ => toolchain.steps,
+    };
+    if !toolchain.tests_file.is_empty() && tests.trim_start().starts_with("package ") {
+        let module = ("go.mod", "module main\n\ngo 1.21\n".to_owned());
+        let files =
+            [(toolchain.file, document.to_owned()), (toolchain.tests_file, tests.to_owned())];
+        return (files.into_iter().chain([module]).collect(), steps);
+    }
+    (vec![(toolchain.file, format!("{}\n\n{}\n", document.trim_end(), tests.trim()))], steps)
+}
+
+/// Waits for a program's end, which comes in time or is brought about.
+fn ended(mut child: Child, said: &Path) -> Ran {
+    let group = Pid::from_child(&child);
+    let (sender, receiver) = mpsc::channel();
+    let waiting = std::thread::spawn(move || {
+        let _ = sender.send(child.wait());
+    });
+    let result = receiver.recv_timeout(STEP_WITHIN);
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = waiting.join();
+    match result {
+        Ok(Ok(status)) if status.success() => Ran::Passed,
+        Ok(Ok(status)) => match tail(said) {
+            text if text.is_empty() => Ran::Failed(format!("it ended with {status}")),
+            text => Ran::Failed(text),
+        },
+        Ok(Err(error)) => Ran::Failed(format!("its end was not seen: {error}")),
+        Err(_) => Ran::Failed(format!("it ran for more than {} s", STEP_WITHIN.as_secs())),
+    }
+}
+
+/// The end of what was said.
+fn tail(path: &Path) -> String {
+    let mut bytes = Vec::new();
+    let _ = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
+    let from = bytes.len().saturating_sub(SAID_BYTES_MAX);
+    String::from_utf8_lossy(&bytes[from..]).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn python(text: &str) -> Option<Ran> {
+        let runner = Runner::new().unwrap();
+        runner.can_run(Language::Python).then(|| runner.run(Language::Python, text, ""))
+    }
+
+    #[test]
+    fn a_program_passes_or_says_why_it_does_not() {
+        let Some(ran) = python("print('fine')") else { return };
+        assert_eq!(ran, Ran::Passed);
+        let Some(Ran::Failed(said)) = python("raise ValueError('no')") else { panic!("it fails") };
+        assert!(said.ends_with("ValueError: no"), "{said}");
+        let Some(Ran::Failed(said)) = python("import sys; sys.exit(3)") else { panic!("it fails") };
+        assert!(said.contains('3'), "{said}");
+    }
+
+    #[test]
+    fn a_program_has_no_network_and_takes_no_more_than_it_may() {
+        let runner = Runner::new().unwrap();
+        if !runner.can_run(Language::Python) {
+            return;
+        }
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connect = format!("import socket\nsocket.create_connection(('127.0.0.1', {port}), 2)");
+        let run = |text: &str| runner.run(Language::Python, text, "");
+        if runner.network().is_none() {
+            assert_ne!(run(&connect), Ran::Passed);
+        }
+        assert_ne!(run("x = bytearray(8 << 30)\nx[::4096] = b'1' * len(x[::4096])"), Ran::Passed);
+        assert_ne!(run("open('x', 'wb').truncate(1 << 30)"), Ran::Passed);
+    }
+
+    #[test]
+    fn tests_stand_behind_the_code_or_beside_it() {
+        let names = |language: Language, tests: &str| {
+            let (files, steps) = laid_out(&language.toolchain(), "code", tests);
+            (files.into_iter().map(|(name, _)| name).collect::<Vec<_>>(), steps[0][1])
+        };
+        assert_eq!(names(Language::Rust, "fn main() {}"), (vec!["main.rs"], "--edition"));
+        assert_eq!(names(Language::Rust, "#[test]\nfn f() {}"), (vec!["main.rs"], "--test"));
+        assert_eq!(names(Language::Go, "func main() {}"), (vec!["main.go"], "build"));
+        let beside = names(Language::Go, "package main\nfunc TestA(t *testing.T) {}");
+        assert_eq!(beside, (vec!["main.go", "main_test.go", "go.mod"], "test"));
+    }
+}
