@@ -23,8 +23,8 @@ use crate::{clean, diff, document, errors, imports, place, same, syntax};
 /// A larger selection fits no context window we support, so it is not even counted.
 const SELECTION_BYTES_MAX: usize = 256 * 1024;
 
-/// Of the reason why nothing needs to be changed: a long sentence has 40.
-const REASON_TOKENS_MAX: u32 = 64;
+/// Of what a model says that there is to change: two long sentences have 80.
+const PLAN_TOKENS_MAX: u32 = 96;
 
 /// A selection that cuts through code grows to at most so many lines, for which a small model is
 /// still good (`edits` of peers cap at as many).
@@ -128,33 +128,19 @@ pub struct Finished {
     pub notes: Vec<String>,
 }
 
-/// Why a model is asked once more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Retry {
-    /// What was wrong, as a clause: "it was cut off before the end". The model is told.
-    Complaint(String),
-    /// It was told what to do and has changed nothing. It is asked in other words.
-    Unchanged,
-}
-
-impl Retry {
-    /// As a clause.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        match self {
-            Self::Complaint(reason) => reason,
-            Self::Unchanged => "it changed nothing",
-        }
-    }
-}
-
 /// What became of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Show it.
     Done(Finished),
     /// Ask once more with [`Task::retry_layout`].
-    Retry(Retry),
+    Retry {
+        /// What was wrong, as a clause: "it was cut off before the end".
+        reason: String,
+    },
+    /// The model was told what to do and has changed nothing. Ask it what there is to change, with
+    /// [`Task::plan_layout`], and then once more.
+    Unchanged,
     /// Answer the request with this error.
     Refused(ErrorInfo),
 }
@@ -312,41 +298,41 @@ impl Task {
         })
     }
 
-    /// The same prompt with one more line that says what was wrong, or with the command in other
-    /// words. All before that is kept, so the model need not read it again. An answer that was cut
-    /// off gets more room. `None` where the set has no other words.
+    /// The same prompt with one more line that says what was wrong. All before that line is kept, so
+    /// the model need not read it again. An answer that was cut off gets more room.
     #[must_use]
-    pub fn retry_layout(&self, prompts: &Prompts, first: &Layout, retry: &Retry) -> Option<Layout> {
-        let user = match retry {
-            Retry::Complaint(reason) => first.user.clone() + &prompts.retry_line(reason),
-            Retry::Unchanged => {
-                let other = prompts.other_words(self.instruction()?)?;
-                first.user.strip_suffix(&prompts.words(self.order()))?.to_owned() + &other
-            }
-        };
+    pub fn retry_layout(&self, prompts: &Prompts, first: &Layout, reason: &str) -> Layout {
+        let user = first.user.clone() + &prompts.retry_line(reason);
+        self.with_more_room(first, user)
+    }
+
+    /// The question what the instruction means for the code, to be answered in a sentence or two.
+    /// `None` where the set has no words for it.
+    #[must_use]
+    pub fn plan_layout(&self, prompts: &Prompts, first: &Layout) -> Option<Layout> {
+        let question = prompts.question(self.instruction()?)?;
+        let shared = first.user.strip_suffix(&prompts.words(self.order()))?;
         Some(Layout {
-            user,
-            max_tokens: first.max_tokens.saturating_mul(2).min(first.free_tokens),
+            user: shared.to_owned() + &question,
+            prefill: String::new(),
+            stop: vec!["```".to_owned()],
+            draft: String::new(),
+            max_tokens: PLAN_TOKENS_MAX.min(first.free_tokens),
             ..first.clone()
         })
     }
 
-    /// The question why the instruction needs no change, to be answered in a sentence.
+    /// The command once more, with what the model has said that there is to change.
     #[must_use]
-    pub fn reason_layout(&self, prompts: &Prompts, first: &Layout) -> Option<Layout> {
-        let instruction = self.instruction()?;
-        let question = prompts.question(instruction)?;
-        let words = [Some(prompts.words(self.order())), prompts.other_words(instruction)];
-        let shared =
-            words.iter().flatten().find_map(|words| first.user.strip_suffix(words.as_str()))?;
-        Some(Layout {
-            user: shared.to_owned() + &question,
-            prefill: String::new(),
-            stop: vec!["\n".to_owned()],
-            draft: String::new(),
-            max_tokens: REASON_TOKENS_MAX.min(first.free_tokens),
-            ..first.clone()
-        })
+    pub fn planned_layout(&self, prompts: &Prompts, first: &Layout, plan: &str) -> Option<Layout> {
+        let words = prompts.planned(self.instruction()?, plan)?;
+        let shared = first.user.strip_suffix(&prompts.words(self.order()))?;
+        Some(self.with_more_room(first, shared.to_owned() + &words))
+    }
+
+    fn with_more_room(&self, first: &Layout, user: String) -> Layout {
+        let max_tokens = first.max_tokens.saturating_mul(2).min(first.free_tokens);
+        Layout { user, max_tokens, ..first.clone() }
     }
 
     /// Turns the raw answer to a rewrite into an edit, or says why it can't be one.
@@ -365,12 +351,12 @@ impl Task {
                 Outcome::Refused(errors::window_full(reason))
             }
             (Some((severity, reason)), _, Attempt::First) if severity >= Severity::Doubtful => {
-                Outcome::Retry(Retry::Complaint(reason.clone()))
+                Outcome::Retry { reason: reason.clone() }
             }
             (_, Some(finished), Attempt::First)
                 if finished.unchanged && self.instruction().is_some() =>
             {
-                Outcome::Retry(Retry::Unchanged)
+                Outcome::Unchanged
             }
             (Some((Severity::Unusable, reason)), ..) => Outcome::Refused(errors::unusable(reason)),
             (_, Some(mut finished), _) => {

@@ -9,6 +9,7 @@ mod brackets;
 mod characters;
 mod comments;
 mod echo;
+mod layout;
 mod names;
 mod placeholder;
 mod returns;
@@ -90,6 +91,8 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
         surroundings::instead(rewrite),
         echo::remaining(rewrite),
         undefined::introduced(rewrite),
+        undefined::lost(rewrite),
+        layout::alone(rewrite),
         names::vanished(rewrite),
         names::misspelt(rewrite),
         returns::vanished(rewrite),
@@ -142,16 +145,22 @@ fn refused_by_python(rewrite: &Rewrite<'_>) -> Option<String> {
     python::errors(after)?.into_iter().next()
 }
 
+/// From here on a selection is more than a function.
+const LONG_LINES: usize = 25;
+
 /// An answer that lost most of the selection without being asked to.
 fn shrank(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let size = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
     let lines = |text: &str| text.lines().filter(|line| !line.trim().is_empty()).count();
     let (before, after) = (size(rewrite.original), size(rewrite.answer));
     let few = lines(rewrite.original) < 5;
-    let lost = after * 10 < before * 4;
+    // A function can become a line; what is as long as a file can't. Of recorded answers to whole
+    // files with less than 60 % 100 are wrong and none is right.
+    let part = if lines(rewrite.original) < LONG_LINES { 4 } else { 6 };
+    let lost = after * 10 < before * part;
     (lost && !few && !asks_to_delete(rewrite.instruction)).then(|| {
         let (had, has) = (lines(rewrite.original), lines(rewrite.answer));
-        let reason = format!("it has {has} of the {had} lines that were selected; most is missing");
+        let reason = format!("it has {has} of the {had} lines that were selected; much is missing");
         Problem::new(Severity::Doubtful, reason)
     })
 }

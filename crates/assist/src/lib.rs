@@ -25,7 +25,7 @@ mod surroundings;
 mod syntax;
 
 pub use document::{FileText, check_text};
-pub use edit::{Attempt, Command, Finished, Layout, Limits, Outcome, Retry, Task, prepare};
+pub use edit::{Attempt, Command, Finished, Layout, Limits, Outcome, Task, prepare};
 pub use explanation::Explanation;
 pub use place::{apply, locate};
 pub use prompt::Prompts;

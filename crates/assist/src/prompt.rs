@@ -28,11 +28,11 @@ pub struct Prompts {
     prefill: String,
     /// What the user wants, where it is said in words.
     instructed: String,
-    /// The same in other words, for a model that has changed nothing. Without them it is not asked
-    /// again.
+    /// Asks a model that has changed nothing what there is to change. Without these words it is not
+    /// asked again.
+    plan: Option<String>,
+    /// What the user wants, with what the model has said of it.
     again: Option<String>,
-    /// Asks why nothing needs to be changed.
-    reason: Option<String>,
     /// What a command looks for in code of a language, by the language's id; of others by none.
     /// Stands for `{flaws}` in the command.
     #[serde(default)]
@@ -100,14 +100,15 @@ impl Prompts {
         fill(&self.retry, &[("reason", complaint)])
     }
 
-    /// An instruction in other words than those of [`Self::words`].
-    pub(crate) fn other_words(&self, instruction: &str) -> Option<String> {
-        self.again.as_deref().map(|words| fill(words, &[("instruction", instruction)]))
+    /// The question what an instruction means for the code.
+    pub(crate) fn question(&self, instruction: &str) -> Option<String> {
+        self.plan.as_deref().map(|words| fill(words, &[("instruction", instruction)]))
     }
 
-    /// The question why an instruction needs no change.
-    pub(crate) fn question(&self, instruction: &str) -> Option<String> {
-        self.reason.as_deref().map(|words| fill(words, &[("instruction", instruction)]))
+    /// An instruction with what the model has said of it.
+    pub(crate) fn planned(&self, instruction: &str, plan: &str) -> Option<String> {
+        let values = [("instruction", instruction), ("plan", plan)];
+        self.again.as_deref().map(|words| fill(words, &values))
     }
 
     /// The command in words, the last part of the prompt.

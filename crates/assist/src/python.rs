@@ -41,6 +41,62 @@ pub(crate) fn undefined(text: &str) -> Option<BTreeSet<String>> {
     Some(names.used.iter().filter(|name| !is_known(name)).cloned().collect())
 }
 
+/// What classes of a text have, all of them together, and what they use of `self`.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    /// Functions, classes, and whatever is assigned to anything.
+    pub(crate) defined: BTreeSet<String>,
+    /// `self.NAME` where it is read.
+    pub(crate) used: BTreeSet<String>,
+}
+
+/// See [`Members`]. `None` where the text does not parse.
+pub(crate) fn members(text: &str) -> Option<Members> {
+    if text.len() > BYTES_MAX {
+        return None;
+    }
+    let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));
+    if !parsed.errors().is_empty() {
+        return None;
+    }
+    let syntax = parsed.into_syntax();
+    let mut members = Members::default();
+    members.visit_body(syntax.as_module()?.body.as_slice());
+    Some(members)
+}
+
+impl<'a> Visitor<'a> for Members {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(function) => {
+                self.defined.insert(function.name.to_string());
+            }
+            Stmt::ClassDef(class) => {
+                self.defined.insert(class.name.to_string());
+            }
+            _ => {}
+        }
+        visitor::walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Name(name) if name.ctx != ExprContext::Load => {
+                self.defined.insert(name.id.to_string());
+            }
+            Expr::Attribute(member) if member.ctx != ExprContext::Load => {
+                self.defined.insert(member.attr.to_string());
+            }
+            Expr::Attribute(member) if matches!(&*member.value, Expr::Name(name) if name.id.as_str() == "self") =>
+            {
+                self.used.insert(member.attr.to_string());
+            }
+            _ => {}
+        }
+        visitor::walk_expr(self, expr);
+    }
+}
+
 #[derive(Default)]
 struct Names {
     bound: BTreeSet<String>,

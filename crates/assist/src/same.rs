@@ -16,16 +16,25 @@ const DEPTH_MAX: usize = 200;
 
 /// Whether nothing but layout and order differs. Without a grammar that is never known.
 pub(crate) fn code(language: &Language, before: &str, after: &str) -> bool {
+    alike(language, before, after, SWAPPED)
+}
+
+/// Whether nothing but layout differs.
+pub(crate) fn but_for_layout(language: &Language, before: &str, after: &str) -> bool {
+    alike(language, before, after, &[])
+}
+
+fn alike(language: &Language, before: &str, after: &str, swapped: &[&str]) -> bool {
     let form = |text: &str| {
         let tree = syntax::parse(language, text)?;
-        (!tree.root_node().has_error()).then(|| form(tree.root_node(), text, 0))
+        (!tree.root_node().has_error()).then(|| form(tree.root_node(), text, swapped, 0))
     };
     // Blanks between words are layout; how lines are indented is a statement's place in some.
     matches!((form(before), form(after)), (Some(before), Some(after)) if before == after)
 }
 
 /// A node as a text that is the same for whatever reads the same.
-fn form(node: Node<'_>, text: &str, depth: usize) -> String {
+fn form(node: Node<'_>, text: &str, swapped: &[&str], depth: usize) -> String {
     let own = || text.get(node.byte_range()).unwrap_or_default().trim().to_owned();
     if node.child_count() == 0 || depth > DEPTH_MAX || node.kind().contains("string") {
         return own();
@@ -33,12 +42,12 @@ fn form(node: Node<'_>, text: &str, depth: usize) -> String {
     let mut cursor = node.walk();
     let children: Vec<Node<'_>> = node.children(&mut cursor).collect();
     let mut parts: Vec<String> =
-        children.iter().map(|child| form(*child, text, depth + 1)).collect();
+        children.iter().map(|child| form(*child, text, swapped, depth + 1)).collect();
     if let [left, sign, right] = parts.as_mut_slice()
         && node.kind().contains("binary")
             | node.kind().contains("boolean")
             | node.kind().contains("comparison")
-        && SWAPPED.contains(&sign.as_str())
+        && swapped.contains(&sign.as_str())
         && left > right
     {
         std::mem::swap(left, right);
@@ -66,5 +75,8 @@ mod tests {
         assert!(!same("a.py", "x = 'a b'\n", "x = 'a  b'\n"));
         assert!(!same("a.py", "x = 1\n", "x = 1  # one\n"));
         assert!(!same("a.txt", "a  b", "a b"), "nothing is known of it");
+        let language = Language::of(None, "a.py");
+        assert!(but_for_layout(language, "f(a,b)\n", "f(\n    a, b)\n"));
+        assert!(!but_for_layout(language, "x = a * 2\n", "x = 2 * a\n"));
     }
 }

@@ -2,8 +2,7 @@
 //! by the test: what the user gets for which answer.
 
 use localcoder_assist::{
-    Attempt, Command, Finished, Layout, Limits, Outcome, Prompts, Retry, Task, apply, locate,
-    prepare,
+    Attempt, Command, Finished, Layout, Limits, Outcome, Prompts, Task, apply, locate, prepare,
 };
 use localcoder_protocol::{
     DocumentText, ErrorCode, ErrorInfo, FinishReason, Hunk, LineRange, WorkerPrompt,
@@ -137,35 +136,32 @@ fn commands_on_one_selection_share_their_prompt_up_to_the_command() {
     assert_eq!(improved[..at], explained[..explained.find("Explain the selected").unwrap()]);
     let retry = task(&long, (150, 160), improve());
     let first = layout(&retry, LIMITS).unwrap();
-    let complaint = Retry::Complaint("it was empty".to_owned());
-    let second = retry.retry_layout(Prompts::usual(), &first, &complaint).unwrap();
+    let second = retry.retry_layout(Prompts::usual(), &first, "it was empty");
     assert!(second.user.starts_with(&first.user));
     assert!(second.max_tokens > first.max_tokens && second.max_tokens <= first.free_tokens);
 }
 
 #[test]
-fn an_instruction_that_changed_nothing_is_given_in_other_words_and_then_asked_about() {
+fn where_an_instruction_changed_nothing_the_model_says_what_to_change_and_does_it() {
     let text = "def f(total):\n    return total\n";
-    let command = instructed("Remove the parameter.");
-    let task = task(text, (1, 2), command);
-    assert_eq!(answer(&task, text), Outcome::Retry(Retry::Unchanged));
+    let task = task(text, (1, 2), instructed("Remove the parameter."));
+    assert_eq!(answer(&task, text), Outcome::Unchanged);
     assert!(done(task.finish(text, FinishReason::EndOfTurn, Attempt::Last)).unchanged);
     let first = layout(&task, LIMITS).unwrap();
-    let second = task.retry_layout(Prompts::usual(), &first, &Retry::Unchanged).unwrap();
     let shared = first.user.find("Rewrite the selected code.").unwrap();
-    assert_eq!(first.user[..shared], second.user[..shared]);
-    assert!(second.user[shared..].starts_with("Remove the parameter."), "{}", second.user);
+    let plan = task.plan_layout(Prompts::usual(), &first).unwrap();
+    assert_eq!(plan.user[..shared], first.user[..shared]);
+    assert!(plan.user[shared..].starts_with("Remove the parameter.\nSay in one"), "{}", plan.user);
+    assert!(plan.prefill.is_empty() && plan.draft.is_empty());
+    let said = "The parameter `total` goes.";
+    let second = task.planned_layout(Prompts::usual(), &first, said).unwrap();
+    assert_eq!(second.user[..shared], first.user[..shared]);
+    assert!(second.user[shared..].contains(said), "{}", second.user);
     assert_eq!((&second.prefill, &second.draft), (&first.prefill, &first.draft));
-    for asked in [&first, &second] {
-        let why = task.reason_layout(Prompts::usual(), asked).unwrap();
-        assert_eq!(why.user[..shared], first.user[..shared]);
-        assert!(why.user.ends_with("why.") && why.prefill.is_empty() && why.draft.is_empty());
-    }
     // Nothing was asked for in words: then nothing to change is an answer.
     let improved = self::task(text, (1, 2), improve());
     assert!(done(answer(&improved, text)).unchanged);
-    assert_eq!(improved.retry_layout(Prompts::usual(), &first, &Retry::Unchanged), None);
-    assert_eq!(improved.reason_layout(Prompts::usual(), &first), None);
+    assert_eq!(improved.plan_layout(Prompts::usual(), &first), None);
 }
 
 #[test]
@@ -222,7 +218,7 @@ fn a_selection_that_does_not_fit_is_refused_with_the_way_out() {
 fn check_fault(raw: &str, finish: FinishReason, reason: &str, code: Option<ErrorCode>) {
     let task = task(METHOD, (2, 6), improve());
     match task.finish(raw, finish, Attempt::First) {
-        Outcome::Retry(found) => assert!(found.reason().contains(reason), "{found:?}"),
+        Outcome::Retry { reason: found } => assert!(found.contains(reason), "{found}"),
         other => panic!("first attempt: {other:?}"),
     }
     match (task.finish(raw, finish, Attempt::Last), code) {
@@ -254,7 +250,7 @@ fn a_faulty_answer_is_asked_for_again_and_then_refused_or_shown_with_a_warning()
         "`total`",
         None,
     );
-    check_fault("def total(self):\n    return 0", stop, "most is missing", None);
+    check_fault("def total(self):\n    return 0", stop, "much is missing", None);
     let resultless =
         "def total(self):\n    for item in self.items:\n        self.sum += item.price";
     check_fault(resultless, stop, "no longer returns", None);

@@ -17,5 +17,5 @@ pub use own::own_tasks;
 pub use pack::read_pack;
 pub use recorded::{Replay, read_recorded, replay};
 pub use report::{Outcome, Verdict, percent, rows, table};
-pub use run::{Ran, Runner};
+pub use run::{Confine, Ran, Runner};
 pub use task::{Check, Half, Judged, Task};

@@ -153,7 +153,6 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::run::Runner;
 
     /// Kinds that are told what to do.
     const INSTRUCTED: [&str; 8] =
@@ -188,7 +187,7 @@ mod tests {
     /// the time, so a few of each stand for all; `localcoder eval --prove` proves every one.
     #[test]
     fn right_answers_count_and_wrong_ones_do_not() {
-        let runner = Runner::new().unwrap();
+        let runner = crate::run::free();
         let mut proved: BTreeMap<Language, usize> = BTreeMap::new();
         for task in own_tasks().unwrap() {
             let most = match task.language {

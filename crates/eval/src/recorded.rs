@@ -113,7 +113,8 @@ impl Replay {
         Ok(match task.finish(&self.answer, FinishReason::EndOfTurn, Attempt::First) {
             Outcome::Done(finished) if finished.unchanged => Some("nothing was changed".to_owned()),
             Outcome::Done(_) => None,
-            Outcome::Retry(retry) => Some(retry.reason().to_owned()),
+            Outcome::Retry { reason } => Some(reason),
+            Outcome::Unchanged => Some("nothing was changed".to_owned()),
             Outcome::Refused(error) => Some(error.to_string()),
         })
     }

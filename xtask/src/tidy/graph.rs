@@ -70,8 +70,7 @@ const ROWS: &[Row] = &[
         ],
         links: TREE_SITTER,
     },
-    // Programs of models are run without network, as the editor is where that is wanted.
-    Row { name: "eval", uses: &["protocol", "assist", "launcher"], links: TREE_SITTER },
+    Row { name: "eval", uses: &["protocol", "assist"], links: TREE_SITTER },
     Row { name: "desktop", uses: &["launcher", "disk"], links: WEB_VIEW },
     Row { name: "test-support", uses: &["protocol", "transport"], links: &[] },
     Row {

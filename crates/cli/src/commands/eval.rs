@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use localcoder_disk::{cause_of, read_text};
-use localcoder_eval::{Half, Language, Outcome, Runner, Task, Verdict, percent};
+use localcoder_eval::{Confine, Half, Language, Outcome, Runner, Task, Verdict, percent};
 use localcoder_host::connect;
+use localcoder_launcher::{Confinement, probe_confinement};
 use localcoder_protocol::{
     Assist, AssistAnswer, AssistParams, BUILD_ID, ClientKind, EditAnswer, ErrorCode, ErrorInfo,
     EvalReplayed, EvalReport, Evaluated, Fact,
@@ -33,7 +35,7 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
             &EvalReport { model: None, rows: Vec::new(), skipped: Vec::new(), replayed },
         );
     }
-    let runner = Runner::new().map_err(|error| {
+    let runner = Runner::new(Box::new(Offline(probe_confinement()))).map_err(|error| {
         let message = "no program can be run to judge the answers";
         explained(
             ErrorInfo::new(ErrorCode::Internal, message),
@@ -77,6 +79,22 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     let rows = localcoder_eval::rows(&outcomes);
     let model = Some(asking.model_name);
     report(options, &EvalReport { model, rows, skipped: skipped.facts(), replayed })
+}
+
+/// Keeps what a model has written from the network, as the editor is where that is wanted.
+struct Offline(Confinement);
+
+impl Confine for Offline {
+    fn why_not(&self) -> Option<&str> {
+        match &self.0 {
+            Confinement::None { why } => Some(why),
+            Confinement::Namespace | Confinement::Filter => None,
+        }
+    }
+
+    fn apply(&self, command: &mut Command) -> std::io::Result<()> {
+        self.0.apply(command)
+    }
 }
 
 /// What can't be judged, by the reason.
@@ -360,4 +378,26 @@ fn replay_text(replayed: &EvalReplayed) -> String {
         text.push_str(&format!("  {wrong:5} wrong and {right:4} right: {}\n", finding.what));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use localcoder_eval::Ran;
+
+    use super::*;
+
+    #[test]
+    fn what_a_model_has_written_reaches_nobody() {
+        let runner = Runner::new(Box::new(Offline(probe_confinement()))).unwrap();
+        if runner.network().is_some() || !runner.can_run(Language::Python) {
+            return;
+        }
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let text = format!("import socket\nsocket.create_connection(('127.0.0.1', {port}), 2)");
+        let Ran::Failed(said) = runner.run(Language::Python, &text, "") else {
+            panic!("it got through")
+        };
+        assert!(said.contains("Error"), "{said}");
+    }
 }

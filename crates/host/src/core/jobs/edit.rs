@@ -1,8 +1,8 @@
-//! The selected code is rewritten: asked for once, and once more where the answer was of no use or
-//! changed nothing though an instruction said what to change. Where it changes nothing again, the
-//! model is asked why.
+//! The selected code is rewritten: asked for once, and once more where the answer was of no use.
+//! Where it changed nothing though an instruction said what to change, the model is asked what there
+//! is to change, and once more with that.
 
-use localcoder_assist::{Attempt, Finished, Layout, Outcome, Retry, Task};
+use localcoder_assist::{Attempt, Finished, Layout, Outcome, Task};
 use localcoder_protocol::{
     AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, Usage,
     WorkerGenerateAnswer,
@@ -11,14 +11,22 @@ use localcoder_protocol::{
 use super::step::{Answer, Input, ModelView, Step, add_usage, lay_out, layout_call};
 use crate::core::reply::Reply;
 
+/// What a model says that there is to change.
+#[derive(Debug, PartialEq, Eq)]
+enum Plan {
+    None,
+    Asked,
+    Said(String),
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct EditJob {
     task: Box<Task>,
     layout: Option<Layout>,
     attempt: Attempt,
-    /// What is answered but for the reason that is asked for.
-    unchanged: Option<Finished>,
+    /// Whether the model is saying what there is to change; then what it has said.
+    plan: Plan,
     /// What the model has written in this attempt, and how many lines that are so far.
     text: String,
     line_breaks: usize,
@@ -33,7 +41,7 @@ impl EditJob {
             task: Box::new(task),
             layout: None,
             attempt: Attempt::First,
-            unchanged: None,
+            plan: Plan::None,
             text: String::new(),
             line_breaks: 0,
             first: None,
@@ -55,19 +63,19 @@ impl EditJob {
             }),
             Input::Text(text) => {
                 self.text.push_str(text);
+                if self.plan == Plan::Asked {
+                    return Step::Wait;
+                }
                 self.line_breaks += text.matches('\n').count();
                 let open = usize::from(!self.text.ends_with('\n'));
-                if self.unchanged.is_some() {
-                    Step::Wait
-                } else {
-                    Step::Lines((self.line_breaks + open).max(1))
-                }
+                Step::Lines((self.line_breaks + open).max(1))
             }
             Input::Generated(written) => {
                 add_usage(&mut self.usage, written.usage);
-                match self.unchanged.take() {
-                    Some(done) => self.answer(model, done, first_sentence(&self.text)),
-                    None => self.finish(model, written),
+                if self.plan == Plan::Asked {
+                    self.planned(model)
+                } else {
+                    self.finish(model, written)
                 }
             }
         }
@@ -79,53 +87,61 @@ impl EditJob {
         let mut outcome = self.task.finish(&self.text, finish, self.attempt);
         if let (Outcome::Refused(_), Some((text, finish))) = (&outcome, &self.first)
             && let Outcome::Done(done) = self.task.finish(text, *finish, Attempt::Last)
-            && !(done.unchanged && self.is_instructed())
+            && !(done.unchanged && self.task.is_instructed())
         {
             // Asking again made it worse: the first answer is shown with its warnings. Not one that
             // changed nothing, which is no answer to an instruction.
             outcome = Outcome::Done(done);
         }
-        if let Outcome::Retry(retry) = &outcome {
-            match self.task.retry_layout(model.prompts(), layout, retry) {
-                Some(layout) => return self.again_with(layout, retry, finish),
-                None => outcome = self.task.finish(&self.text, finish, Attempt::Last),
-            }
-        }
         match outcome {
-            Outcome::Done(done) if done.unchanged && self.is_instructed() => {
-                match self.task.reason_layout(model.prompts(), layout) {
-                    Some(layout) => {
-                        self.unchanged = Some(done);
-                        self.text.clear();
-                        Step::Generate(layout_call(&layout, Purpose::Edit))
-                    }
-                    None => self.answer(model, done, None),
-                }
+            Outcome::Done(done) => self.answer(model, done),
+            Outcome::Retry { reason } => {
+                let layout = self.task.retry_layout(model.prompts(), layout, &reason);
+                self.again_with(layout, reason, finish)
             }
-            Outcome::Done(done) => self.answer(model, done, None),
+            Outcome::Unchanged => match self.task.plan_layout(model.prompts(), layout) {
+                Some(layout) => {
+                    self.first = Some((std::mem::take(&mut self.text), finish));
+                    self.plan = Plan::Asked;
+                    Step::Generate(layout_call(&layout, Purpose::Edit))
+                }
+                None => match self.task.finish(&self.text, finish, Attempt::Last) {
+                    Outcome::Done(done) => self.answer(model, done),
+                    _ => too_early(),
+                },
+            },
             Outcome::Refused(error) => Step::Fail(error),
-            Outcome::Retry(retry) => Step::Fail(ErrorInfo::new(
-                ErrorCode::Internal,
-                format!("an answer was to be asked for a third time: {}", retry.reason()),
-            )),
         }
     }
 
-    fn is_instructed(&self) -> bool {
-        self.task.is_instructed()
+    /// The model has said what there is to change, and is to do it.
+    fn planned(&mut self, model: ModelView<'_>) -> Step {
+        let plan = first_paragraph(&self.text);
+        let layout = self.layout.as_ref();
+        let layout = layout.and_then(|it| self.task.planned_layout(model.prompts(), it, &plan));
+        let (Some(layout), Some((first, finish))) = (layout, self.first.take()) else {
+            return too_early();
+        };
+        self.plan = Plan::Said(plan);
+        self.text = first;
+        self.again_with(layout, "it changed nothing".to_owned(), finish)
     }
 
-    fn again_with(&mut self, layout: Layout, retry: &Retry, finish: FinishReason) -> Step {
+    fn again_with(&mut self, layout: Layout, reason: String, finish: FinishReason) -> Step {
         self.attempt = Attempt::Last;
         self.first = Some((std::mem::take(&mut self.text), finish));
         self.line_breaks = 0;
         let call = layout_call(&layout, Purpose::Edit);
         self.layout = Some(layout);
-        Step::Retry { call, reason: retry.reason().to_owned() }
+        Step::Retry { call, reason }
     }
 
-    fn answer(&self, model: ModelView<'_>, done: Finished, reason: Option<String>) -> Step {
+    fn answer(&self, model: ModelView<'_>, done: Finished) -> Step {
         let Some(layout) = &self.layout else { return too_early() };
+        let reason = match &self.plan {
+            Plan::Said(plan) if done.unchanged && !plan.is_empty() => Some(plan.clone()),
+            _ => None,
+        };
         let answer = EditAnswer {
             edit: done.edit,
             unchanged: done.unchanged,
@@ -149,11 +165,10 @@ fn too_early() -> Step {
     Step::Fail(ErrorInfo::new(ErrorCode::Internal, text))
 }
 
-/// What a model says in its first sentence, if it says anything.
-fn first_sentence(text: &str) -> Option<String> {
+/// What a model says before it goes on about something else.
+fn first_paragraph(text: &str) -> String {
     let text = text.trim();
-    let end = text.find(". ").map_or(text.len(), |at| at + 1);
-    (!text.is_empty()).then(|| text[..end].to_owned())
+    text.split("\n\n").next().unwrap_or_default().replace('\n', " ")
 }
 
 #[cfg(test)]
