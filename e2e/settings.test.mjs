@@ -122,7 +122,7 @@ story(
     await workbench.openFile(FILE);
     await workbench.selectLines(4, 44);
     await workbench.press(KEYS.improve);
-    const refused = await workbench.notification(/^Lines 4-44 of `inventory\.py` need about \d+/u);
+    const refused = await workbench.notification(/^Lines 4-\d+ of `inventory\.py` need about \d+/u);
     await workbench.photograph(name);
     assert.match(refused, /the context window has 512/u);
     assert.match(refused, /Select fewer lines( \(about \d+ fit\))?/u);
@@ -130,7 +130,7 @@ story(
     assert.match(refused, /leave the profile `balanced` for `fast`/u);
     assert.deepEqual(await workbench.tabs(), [FILE]);
 
-    await workbench.clickNotification(/Lines 4-44/u, "Switch Profile");
+    await workbench.clickNotification(/Lines 4-/u, "Switch Profile");
     await workbench.entry(/^fast, .*(loaded|fits with)/iu);
     await workbench.take("fast");
     await underProfile(ide, workbench, "fast", 2048);

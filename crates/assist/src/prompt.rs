@@ -68,6 +68,11 @@ static SETS: [Set; 2] = sets!["demo", "instruct"];
 /// the last one.
 const FAMILIES: &[(&str, &str)] = &[("qwen2", "instruct"), ("llama", "instruct")];
 
+/// A model of a few megabytes understands the words that it was trained on and no others. Whatever it
+/// is called, one of this size is a copy of the demo model; the smallest that follows instructions has
+/// 100 MB.
+const TRAINED_ON_WORDS_BYTES_MAX: u64 = 16_000_000;
+
 impl Prompts {
     /// The words for a model of which nothing is known.
     #[must_use]
@@ -80,7 +85,7 @@ impl Prompts {
     pub fn of(model: &ModelInfo) -> &'static Self {
         let family = FAMILIES.iter().find(|(architecture, _)| *architecture == model.architecture);
         let wanted = match family {
-            _ if model.demo => "demo",
+            _ if model.demo || model.size_bytes <= TRAINED_ON_WORDS_BYTES_MAX => "demo",
             Some((_, set)) => set,
             None => return Self::usual(),
         };
@@ -327,7 +332,7 @@ mod tests {
             reference: String::new(),
             name: String::new(),
             architecture: architecture.to_owned(),
-            size_bytes: 0,
+            size_bytes: 400_000_000,
             trained_context_tokens: 0,
             demo,
             attribution: Vec::new(),
@@ -337,6 +342,8 @@ mod tests {
         };
         assert!(is(&model("qwen2", true), 0));
         assert!(is(&model("qwen2", false), 1) && is(&model("never-heard-of", false), 1));
+        // A copy of it under another name.
+        assert!(is(&ModelInfo { size_bytes: 4_000_000, ..model("qwen2", false) }, 0));
     }
 
     #[test]

@@ -189,16 +189,19 @@ mod tests {
         }
     }
 
-    /// A job whose prompt was sent.
-    fn writing(model: ModelView<'_>) -> EditJob {
+    fn task(instruction: Option<&str>) -> Task {
         let document = DocumentText {
             path: "a.py".to_owned(),
             language_id: None,
             text: "def f(x):\n    return x\n".to_owned(),
         };
-        let command = Command::new("improve", None).unwrap();
-        let task = prepare(&document, LineRange { start: 1, end: 2 }, command).unwrap();
-        let mut job = EditJob::new(task);
+        let command = Command::new("improve", instruction).expect("a command");
+        prepare(&document, LineRange { start: 1, end: 2 }, command).expect("a good request")
+    }
+
+    /// A job whose prompt was sent.
+    fn writing(model: ModelView<'_>) -> EditJob {
+        let mut job = EditJob::new(task(None));
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let counts = vec![5; texts.len()];
         let step = job.step(model, Input::Counted(&counts));
@@ -223,6 +226,34 @@ mod tests {
         assert_eq!(answer.usage.generated_tokens, 10);
         let Reply::Assist(reply) = answer.reply else { panic!("an edit was asked for") };
         assert!(matches!(*reply, AssistAnswer::Edit(EditAnswer { attempts: 2, .. })));
+    }
+
+    #[test]
+    fn a_model_that_changes_nothing_says_what_to_change_and_else_why_not() {
+        let mut file = sample();
+        file.info.size_bytes = 1_000_000_000;
+        let model = ModelView { file: &file, context_tokens: 4096 };
+        let text = "def f(x):\n    return x\n";
+        let mut job = EditJob::new(task(Some("Add one.")));
+        let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
+        let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
+        let _ = job.step(model, Input::Text(text));
+        let step = job.step(model, Input::Generated(&written()));
+        assert!(matches!(step, Step::Generate(_)), "what there is to change: {step:?}");
+        let step = job.step(model, Input::Text("It adds one already.\n\nSee above."));
+        assert!(matches!(step, Step::Wait), "that is no code: {step:?}");
+        let step = job.step(model, Input::Generated(&written()));
+        assert!(matches!(step, Step::Retry { .. }), "{step:?}");
+        let step = job.step(model, Input::Text(text));
+        assert!(matches!(step, Step::Lines(2)), "{step:?}");
+        let Step::Answer(answer) = job.step(model, Input::Generated(&written())) else {
+            panic!("it is the last time")
+        };
+        assert_eq!(answer.usage.generated_tokens, 15);
+        let Reply::Assist(reply) = answer.reply else { panic!("an edit was asked for") };
+        let AssistAnswer::Edit(edit) = *reply else { panic!("an edit was asked for") };
+        assert!(edit.unchanged && edit.attempts == 2);
+        assert_eq!(edit.reason.as_deref(), Some("It adds one already."));
     }
 
     #[test]
