@@ -67,6 +67,22 @@ pub(crate) struct Rewrite<'a> {
     pub(crate) only_comments: bool,
 }
 
+#[cfg(test)]
+impl<'a> Rewrite<'a> {
+    /// Of a whole document that is improved.
+    fn of(path: &str, original: &'a str, answer: &'a str) -> Self {
+        Self {
+            language: Language::of(None, path),
+            original,
+            answer,
+            document: (original, answer),
+            around: (&[], &[]),
+            instruction: None,
+            only_comments: false,
+        }
+    }
+}
+
 /// What the way a generation ended says of the answer.
 pub(crate) fn cut(finish: FinishReason) -> Option<Problem> {
     match finish {

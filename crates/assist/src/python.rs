@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    Alias, ExceptHandler, Expr, ExprContext, Parameter, Pattern, Stmt, TypeParam,
+    Alias, ExceptHandler, Expr, ExprContext, ModModule, Parameter, Pattern, Stmt, TypeParam,
 };
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 
@@ -24,6 +24,38 @@ pub(crate) fn errors(text: &str) -> Option<Vec<String>> {
 /// function counts as well, so that what is found is surely missing. `None` where that can't be
 /// known: it does not parse, or brings in everything of another module.
 pub(crate) fn undefined(text: &str) -> Option<BTreeSet<String>> {
+    let mut names = Names::default();
+    names.visit_body(module(text)?.body.as_slice());
+    if names.everything {
+        return None;
+    }
+    let is_known = |name: &&String| names.bound.contains(*name) || is_builtin(name);
+    Some(names.used.iter().filter(|name| !is_known(name)).cloned().collect())
+}
+
+/// Names of all functions, methods and classes of a text, but for those that Python itself calls.
+/// `None` where it does not parse.
+pub(crate) fn definitions(text: &str) -> Option<Vec<String>> {
+    #[derive(Default)]
+    struct Definitions(Vec<String>);
+    impl<'a> Visitor<'a> for Definitions {
+        fn visit_stmt(&mut self, stmt: &'a Stmt) {
+            let name = match stmt {
+                Stmt::FunctionDef(function) => Some(&function.name),
+                Stmt::ClassDef(class) => Some(&class.name),
+                _ => None,
+            };
+            self.0.extend(name.filter(|name| !name.starts_with("__")).map(ToString::to_string));
+            visitor::walk_stmt(self, stmt);
+        }
+    }
+    let mut found = Definitions::default();
+    found.visit_body(module(text)?.body.as_slice());
+    Some(found.0)
+}
+
+/// A text that parses and is not too much.
+fn module(text: &str) -> Option<ModModule> {
     if text.len() > BYTES_MAX {
         return None;
     }
@@ -31,14 +63,7 @@ pub(crate) fn undefined(text: &str) -> Option<BTreeSet<String>> {
     if !parsed.errors().is_empty() {
         return None;
     }
-    let mut names = Names::default();
-    let syntax = parsed.into_syntax();
-    names.visit_body(syntax.as_module()?.body.as_slice());
-    if names.everything {
-        return None;
-    }
-    let is_known = |name: &&String| names.bound.contains(*name) || is_builtin(name);
-    Some(names.used.iter().filter(|name| !is_known(name)).cloned().collect())
+    parsed.into_syntax().module()
 }
 
 /// What classes of a text have, all of them together, and what they use of `self`.
@@ -52,16 +77,8 @@ pub(crate) struct Members {
 
 /// See [`Members`]. `None` where the text does not parse.
 pub(crate) fn members(text: &str) -> Option<Members> {
-    if text.len() > BYTES_MAX {
-        return None;
-    }
-    let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));
-    if !parsed.errors().is_empty() {
-        return None;
-    }
-    let syntax = parsed.into_syntax();
     let mut members = Members::default();
-    members.visit_body(syntax.as_module()?.body.as_slice());
+    members.visit_body(module(text)?.body.as_slice());
     Some(members)
 }
 

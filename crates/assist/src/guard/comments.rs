@@ -22,18 +22,9 @@ pub(super) fn code_changed(rewrite: &Rewrite<'_>) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
 
     fn changes(path: &str, original: &str, answer: &str) -> bool {
-        let rewrite = Rewrite {
-            language: Language::of(None, path),
-            original,
-            answer,
-            document: (original, answer),
-            around: (&[], &[]),
-            instruction: None,
-            only_comments: true,
-        };
+        let rewrite = Rewrite { only_comments: true, ..Rewrite::of(path, original, answer) };
         code_changed(&rewrite).is_some()
     }
 

@@ -46,19 +46,9 @@ pub(super) fn alone(rewrite: &Rewrite<'_>) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
 
     fn is_alone(instruction: Option<&str>, answer: &str) -> bool {
-        let original = "x = f(a,b)";
-        let rewrite = Rewrite {
-            language: Language::of(None, "a.py"),
-            original,
-            answer,
-            document: (original, answer),
-            around: (&[], &[]),
-            instruction,
-            only_comments: false,
-        };
+        let rewrite = Rewrite { instruction, ..Rewrite::of("a.py", "x = f(a,b)", answer) };
         alone(&rewrite).is_some()
     }
 

@@ -2,37 +2,51 @@
 
 use std::collections::BTreeSet;
 
-use super::{Problem, Rewrite, Severity};
+use super::{Problem, Rewrite, Severity, asks_to_delete};
+use crate::python;
 use crate::syntax::{defined_names, identifiers};
 
 /// Shorter names are too alike to call one a slip of another.
 const LENGTH_MIN: usize = 8;
 
-/// Functions and classes at the selection's outermost level that the answer does not define. One
-/// that took another name is no loss where an instruction may have asked for that, as long as the
-/// rest of the file does without the old one.
+/// Functions and classes that the answer does not define any more. One that took another name is no
+/// loss where an instruction may have asked for that, as long as the rest of the file does without the
+/// old one.
+///
+/// Of 2,080 recorded answers to instructions in Python, 148 wrong ones lose a definition that the
+/// instruction does not name, and no right one; of other languages nothing is recorded, so there it is
+/// a warning.
 pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
-    let answered = defined_names(rewrite.language, rewrite.answer);
-    let had = defined_names(rewrite.language, rewrite.original);
+    let defined = |code| match rewrite.language.id {
+        "python" => python::definitions(code).unwrap_or_default(),
+        _ => defined_names(rewrite.language, code),
+    };
+    let (had, answered) = (defined(rewrite.original), defined(rewrite.answer));
     let lost: Vec<&String> = had.iter().filter(|name| !answered.contains(name)).collect();
+    let Some(instruction) = rewrite.instruction else {
+        return lost.first().map(|name| missed(name, Severity::Doubtful));
+    };
     if let Some(name) = lost.iter().find(|name| is_used_around(rewrite, name)) {
         let reason =
             format!("it no longer defines `{name}`, which the rest of the file still uses");
         // Who asked for another name may mean to change the rest, too.
-        let severity =
-            if rewrite.instruction.is_some() { Severity::Warn } else { Severity::Doubtful };
-        return Some(Problem::new(severity, reason));
+        return Some(Problem::new(Severity::Warn, reason));
     }
-    let new = answered.iter().filter(|name| !had.contains(name)).count();
-    let lost = lost.into_iter().find(|name| {
-        // An instruction that names it is about it.
-        !rewrite.instruction.is_some_and(|text| text.contains(name.as_str()))
-    })?;
-    match rewrite.instruction {
-        Some(_) if new > 0 => None,
-        Some(_) => Some(missed(lost, Severity::Warn)),
-        None => Some(missed(lost, Severity::Doubtful)),
+    // An instruction that names it is about it.
+    let lost = lost.into_iter().find(|name| !instruction.contains(name.as_str()))?;
+    let is_renamed = answered.iter().any(|name| !had.contains(name)) && asks_to_rename(instruction);
+    let is_known = rewrite.language.id == "python" && !asks_to_delete(rewrite.instruction);
+    match is_known {
+        _ if is_renamed => None,
+        true => Some(missed(lost, Severity::Doubtful)),
+        false => Some(missed(lost, Severity::Warn)),
     }
+}
+
+fn asks_to_rename(instruction: &str) -> bool {
+    let words = instruction.to_lowercase();
+    let mut words = words.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| word.contains("nam") || word.starts_with("call"))
 }
 
 fn missed(name: &str, severity: Severity) -> Problem {
@@ -119,7 +133,7 @@ mod tests {
             vanished(&rewrite(original, answer, instruction)).map(|found| found.severity)
         };
         assert_eq!(severity(None), Some(Severity::Doubtful));
-        assert_eq!(severity(Some("Tidy up.")), Some(Severity::Warn));
+        assert_eq!(severity(Some("Tidy up.")), Some(Severity::Doubtful));
         assert_eq!(severity(Some("Remove g.")), None);
         // It has another name now.
         let renamed = rewrite("def f(): pass", "def g(): pass", Some("Give it a better name."));

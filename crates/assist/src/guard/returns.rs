@@ -30,18 +30,9 @@ fn gives_back(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
 
     fn check(original: &str, answer: &str, instruction: Option<&str>) -> bool {
-        let rewrite = Rewrite {
-            language: Language::of(None, "a.py"),
-            original,
-            answer,
-            document: (original, answer),
-            around: (&[], &[]),
-            instruction,
-            only_comments: false,
-        };
+        let rewrite = Rewrite { instruction, ..Rewrite::of("a.py", original, answer) };
         vanished(&rewrite).is_some()
     }
 

@@ -34,18 +34,13 @@ pub(super) fn instead(rewrite: &Rewrite<'_>) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
 
     fn is_around(original: &str, answer: &str, before: &[&str]) -> bool {
         let before: Vec<String> = before.iter().map(|line| (*line).to_owned()).collect();
         let rewrite = Rewrite {
-            language: Language::of(None, "a.go"),
-            original,
-            answer,
-            document: (original, answer),
             around: (&before, &[]),
             instruction: Some("Use range."),
-            only_comments: false,
+            ..Rewrite::of("a.go", original, answer)
         };
         instead(&rewrite).is_some()
     }

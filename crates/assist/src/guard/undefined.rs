@@ -35,7 +35,6 @@ pub(super) fn lost(rewrite: &Rewrite<'_>) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
 
     fn found(
         check: fn(&Rewrite<'_>) -> Option<Problem>,
@@ -43,16 +42,7 @@ mod tests {
         before: &str,
         after: &str,
     ) -> Option<String> {
-        let rewrite = Rewrite {
-            language: Language::of(None, path),
-            original: before,
-            answer: after,
-            document: (before, after),
-            around: (&[], &[]),
-            instruction: None,
-            only_comments: false,
-        };
-        check(&rewrite).map(|problem| problem.reason)
+        check(&Rewrite::of(path, before, after)).map(|problem| problem.reason)
     }
 
     fn missing(path: &str, before: &str, after: &str) -> Option<String> {
