@@ -152,6 +152,9 @@ fn regex(text: &str) -> Result<Regex, String> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use localcoder_assist::{Attempt, Command, Outcome, prepare};
+    use localcoder_protocol::FinishReason;
+
     use super::*;
 
     /// Kinds that are told what to do.
@@ -181,6 +184,40 @@ mod tests {
             tasks.iter().filter_map(|task| task.kind.strip_prefix("flaw: ")).collect();
         assert!(tasks.len() - flaws >= 120 && flaws >= 100, "{} and {flaws}", tasks.len() - flaws);
         assert_eq!(sorts.len(), 5, "{sorts:?}");
+    }
+
+    /// What every check is worth: right answers that it lets pass.
+    #[test]
+    fn right_answers_pass_the_checks_of_answers() {
+        let tasks = own_tasks().unwrap();
+        let mut flagged = Vec::new();
+        for task in &tasks {
+            let command = Command::new("improve", task.instruction.as_deref()).unwrap();
+            let asked = prepare(&task.document, task.lines, command).unwrap();
+            // A selection that cut through code has grown, and the answer is to the grown one.
+            if asked.range() != trimmed(task) {
+                continue;
+            }
+            match asked.finish(&task.right, FinishReason::EndOfTurn, Attempt::First) {
+                Outcome::Done(done) if !done.unchanged => {}
+                other => flagged.push(format!("{}: {other:?}", task.id)),
+            }
+        }
+        assert!(
+            flagged.len() * 100 <= tasks.len(),
+            "{} of {}: {flagged:#?}",
+            flagged.len(),
+            tasks.len()
+        );
+    }
+
+    /// The selection without blank lines at its end.
+    fn trimmed(task: &Task) -> LineRange {
+        let lines: Vec<&str> = task.document.text.split('\n').collect();
+        let end = (task.lines.start..=task.lines.end)
+            .rev()
+            .find(|line| !lines[*line as usize - 1].trim().is_empty());
+        LineRange { end: end.unwrap(), ..task.lines }
     }
 
     /// By their own references, in languages that can be run here. All of them take minutes, so a few of

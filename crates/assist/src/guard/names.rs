@@ -17,11 +17,15 @@ const LENGTH_MIN: usize = 8;
 /// instruction does not name, and no right one; of other languages nothing is recorded, so there it is
 /// a warning.
 pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
-    let defined = |code| match rewrite.language.id {
-        "python" => python::definitions(code).unwrap_or_default(),
-        _ => defined_names(rewrite.language, code),
+    let of_python = |code| python::definitions(code).filter(|_| rewrite.language.id == "python");
+    let (had, answered) = match (of_python(rewrite.original), of_python(rewrite.answer)) {
+        (Some(had), Some(answered)) => (had, answered),
+        // A part of a file need not parse, and an answer may be indented as the file is.
+        _ => (
+            defined_names(rewrite.language, rewrite.original),
+            defined_names(rewrite.language, rewrite.answer),
+        ),
     };
-    let (had, answered) = (defined(rewrite.original), defined(rewrite.answer));
     let lost: Vec<&String> = had.iter().filter(|name| !answered.contains(name)).collect();
     let Some(instruction) = rewrite.instruction else {
         return lost.first().map(|name| missed(name, Severity::Doubtful));
@@ -44,9 +48,17 @@ pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
 }
 
 fn asks_to_rename(instruction: &str) -> bool {
-    let words = instruction.to_lowercase();
-    let mut words = words.split(|c: char| !c.is_alphanumeric());
-    words.any(|word| word.contains("nam") || word.starts_with("call"))
+    const WORDS: &[&str] = &[
+        "renam",
+        "better name",
+        "new name",
+        "other name",
+        "clear name",
+        "clearer name",
+        "call it",
+    ];
+    let instruction = instruction.to_lowercase();
+    WORDS.iter().any(|words| instruction.contains(words))
 }
 
 fn missed(name: &str, severity: Severity) -> Problem {
