@@ -231,7 +231,8 @@ fn a_head_without_end_is_cut_off() {
     let mut sent = 0;
     while stream.write_all(line.as_bytes()).is_ok() {
         sent += line.len();
-        assert!(sent < 64 * HEAD_BYTES_MAX, "it takes everything");
+        // The system's own buffers take some megabytes where the machine is busy.
+        assert!(sent < 64 * 1024 * 1024, "it takes everything");
     }
     assert_eq!(house.reached.load(Ordering::SeqCst), 0);
 }
