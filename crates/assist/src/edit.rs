@@ -23,15 +23,15 @@ use crate::{clean, diff, document, errors, imports, place, same, syntax};
 /// A larger selection fits no context window we support, so it is not even counted.
 const SELECTION_BYTES_MAX: usize = 256 * 1024;
 
-/// Of what a model says that there is to change: two long sentences have 80.
-const PLAN_TOKENS_MAX: u32 = 96;
-
-/// A selection that cuts through code grows to at most so many lines, for which a small model is
-/// still good (`edits` of peers cap at as many).
-const GROWN_LINES_MAX: usize = 120;
-
 /// The same for an instruction.
 const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
+
+/// A selection that cuts through code grows to at most so many lines: beyond that small models lose
+/// parts of what they copy, and other tools ask to narrow it from there on.
+const GROWN_LINES_MAX: usize = 120;
+
+/// Of what a model says that there is to change: two long sentences have 80.
+const PLAN_TOKENS_MAX: u32 = 96;
 
 /// What the user asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +158,7 @@ pub struct Task {
     file: String,
     /// The lines to rewrite, 0-based and half open.
     lines: Range<usize>,
-    /// Those that the user selected, where these cut through code.
+    /// Those that the user selected; fewer where these cut through code.
     selected: Range<usize>,
     selection: Dedented,
     before: Side,

@@ -7,7 +7,7 @@ use crate::language::Language;
 /// such lines, or their lines mean something by where they stand.
 const WORDS: &[(&str, &[&str])] = &[
     ("python", &["import ", "from "]),
-    ("javascript", &["import ", "const {", "const "]),
+    ("javascript", &["import ", "const "]),
     ("javascriptreact", &["import "]),
     ("typescript", &["import "]),
     ("typescriptreact", &["import "]),

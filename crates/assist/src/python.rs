@@ -9,8 +9,7 @@ use ruff_python_ast::{
 };
 use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
 
-/// Larger documents are not looked at.
-const BYTES_MAX: usize = 512 * 1024;
+use crate::syntax::BYTES_MAX;
 
 /// What can't be parsed, in the parser's words. `None` where the text is too much.
 pub(crate) fn errors(text: &str) -> Option<Vec<String>> {

@@ -11,7 +11,7 @@ use tree_sitter::{Node, ParseOptions, ParseState, Parser, Point, Tree, TreeCurso
 use crate::language::Language;
 
 /// Larger documents are not parsed.
-const BYTES_MAX: usize = 512 * 1024;
+pub(crate) const BYTES_MAX: usize = 512 * 1024;
 
 /// How often the parser may report progress (every few hundred steps) before it is stopped. A
 /// document of [`BYTES_MAX`] takes a small part of it.

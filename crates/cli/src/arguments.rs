@@ -164,8 +164,8 @@ Examples:
   localcoder eval --replay recorded.jsonl.gz     what the checks make of recorded answers
   localcoder eval --prove                        whether the tasks are sound, without a model
 
-What the model writes is run, in a folder of its own, with limits and without a network. Words are
-chosen on the half `tuning` and reported on the half `held-out`.")]
+What the model writes is run, in a folder of its own, with limits, and on Linux without a network.
+Words are chosen on the half `tuning` and reported on the half `held-out`.")]
 pub(crate) struct EvalOptions {
     /// `own`, which are the product's, or a file of HumanEvalPack; may be given several times
     /// [default: own]

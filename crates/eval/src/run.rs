@@ -1,7 +1,7 @@
 //! Runs programs that a model has written: in a folder of their own, with limits of time, memory
 //! and what they write, and without a network where the system can hold one back.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
@@ -49,26 +49,15 @@ pub trait Confine {
 /// Runs programs.
 pub struct Runner {
     confinement: Box<dyn Confine>,
-    /// Why a language can't be run here, where it can't.
-    missing: BTreeMap<Language, String>,
+    /// Why a language can't be run here, where it can't; looked at when it is asked for.
+    missing: [OnceCell<Option<String>>; Language::ALL.len()],
 }
 
 impl Runner {
-    /// Looks what there is on this machine.
-    ///
-    /// # Errors
-    /// Where no program can be started at all.
-    pub fn new(confinement: Box<dyn Confine>) -> std::io::Result<Self> {
-        let mut runner = Self { confinement, missing: BTreeMap::new() };
-        let folder = tempfile::tempdir()?;
-        for language in Language::ALL {
-            let probe = language.toolchain().probe;
-            if let Ran::Failed(why) = runner.step(folder.path(), probe) {
-                let why = why.lines().last().unwrap_or_default().to_owned();
-                runner.missing.insert(language, format!("`{}` does not run: {why}", probe[0]));
-            }
-        }
-        Ok(runner)
+    /// Runs what it is given so confined.
+    #[must_use]
+    pub fn new(confinement: Box<dyn Confine>) -> Self {
+        Self { confinement, missing: Default::default() }
     }
 
     /// Why programs are not kept from the network, where they are not.
@@ -86,7 +75,18 @@ impl Runner {
     /// Why programs in a language can't be run here.
     #[must_use]
     pub fn why_not(&self, language: Language) -> Option<&str> {
-        self.missing.get(&language).map(String::as_str)
+        self.missing[language as usize].get_or_init(|| self.probe(language)).as_deref()
+    }
+
+    fn probe(&self, language: Language) -> Option<String> {
+        let probe = language.toolchain().probe;
+        let ran = match tempfile::tempdir() {
+            Ok(folder) => self.step(folder.path(), probe),
+            Err(error) => Ran::Failed(format!("no folder for it: {error}")),
+        };
+        let Ran::Failed(why) = ran else { return None };
+        let why = why.lines().last().unwrap_or_default();
+        Some(format!("`{}` does not run: {why}", probe[0]))
     }
 
     /// Builds and runs a program: the document, and its tests behind it or beside it.
@@ -197,7 +197,7 @@ pub(crate) fn free() -> Runner {
             Ok(())
         }
     }
-    Runner::new(Box::new(Free)).unwrap()
+    Runner::new(Box::new(Free))
 }
 
 #[cfg(test)]

@@ -339,12 +339,12 @@ pub(super) fn license(terms: &LicenseTerms) -> License {
 /// What is agreed to with a licence.
 pub(super) fn license_facts(
     id: &str,
-    bytes_: u64,
+    size_bytes: u64,
     sha256: &str,
     license: Option<&str>,
 ) -> Vec<Fact> {
     known([
-        ("Model", format!("{id}, {}", bytes(bytes_))),
+        ("Model", format!("{id}, {}", bytes(size_bytes))),
         ("SHA-256", sha256.to_owned()),
         ("Licence", license.unwrap_or("not known").to_owned()),
     ])

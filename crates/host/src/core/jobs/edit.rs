@@ -30,7 +30,7 @@ pub(in crate::core) struct EditJob {
     /// What the model has written in this attempt, and how many lines that are so far.
     text: String,
     line_breaks: usize,
-    /// The answer of the first attempt, where it was doubtful.
+    /// The answer of the first attempt, where it was doubtful or changed nothing.
     first: Option<(String, FinishReason)>,
     usage: Usage,
 }
@@ -97,7 +97,8 @@ impl EditJob {
             Outcome::Done(done) => self.answer(model, done),
             Outcome::Retry { reason } => {
                 let layout = self.task.retry_layout(model.prompts(), layout, &reason);
-                self.again_with(layout, reason, finish)
+                self.first = Some((std::mem::take(&mut self.text), finish));
+                self.again_with(layout, reason)
             }
             Outcome::Unchanged => match self.task.plan_layout(model.prompts(), layout) {
                 Some(layout) => {
@@ -116,20 +117,16 @@ impl EditJob {
 
     /// The model has said what there is to change, and is to do it.
     fn planned(&mut self, model: ModelView<'_>) -> Step {
-        let plan = first_paragraph(&self.text);
+        let plan = first_paragraph(&std::mem::take(&mut self.text));
         let layout = self.layout.as_ref();
         let layout = layout.and_then(|it| self.task.planned_layout(model.prompts(), it, &plan));
-        let (Some(layout), Some((first, finish))) = (layout, self.first.take()) else {
-            return too_early();
-        };
+        let Some(layout) = layout else { return too_early() };
         self.plan = Plan::Said(plan);
-        self.text = first;
-        self.again_with(layout, "it changed nothing".to_owned(), finish)
+        self.again_with(layout, "it changed nothing".to_owned())
     }
 
-    fn again_with(&mut self, layout: Layout, reason: String, finish: FinishReason) -> Step {
+    fn again_with(&mut self, layout: Layout, reason: String) -> Step {
         self.attempt = Attempt::Last;
-        self.first = Some((std::mem::take(&mut self.text), finish));
         self.line_breaks = 0;
         let call = layout_call(&layout, Purpose::Edit);
         self.layout = Some(layout);
