@@ -4,6 +4,8 @@
  */
 import { until } from "./wait.mjs";
 
+/** How long one step may take before it is tried from the start: far above what a click takes. */
+const STEP_MS = 5000;
 const MOD = process.platform === "darwin" ? "Meta" : "Control";
 
 /** See the module. */
@@ -26,10 +28,26 @@ export class SettingsEditor {
   async choose(key, word) {
     await this.#find(key);
     const select = this.#setting(key).locator("select");
-    await select.click();
     const words = this.#page.locator(".monaco-select-box-dropdown-container .option-text");
-    await words.filter({ hasText: new RegExp(`^${word}$`, "u") }).click();
-    await until(`localcoder.${key} is ${word}`, async () => (await select.inputValue()) === word);
+    const option = words.filter({ hasText: new RegExp(`^${word}$`, "u") });
+    // The editor draws its list again when a search ends or a value arrives, and closes what was
+    // dropped down from the old one.
+    await until(`localcoder.${key} is ${word}`, async () => {
+      if ((await select.inputValue({ timeout: STEP_MS })) === word) {
+        return true;
+      }
+      try {
+        if (!(await option.isVisible())) {
+          await select.click({ timeout: STEP_MS });
+        }
+        await option.click({ timeout: STEP_MS });
+      } catch (error) {
+        if (error.name !== "TimeoutError") {
+          throw error;
+        }
+      }
+      return false;
+    });
   }
 
   /** Closes it, whether it stands among the files or lies over them. */

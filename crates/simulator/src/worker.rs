@@ -164,7 +164,7 @@ impl World {
         let result = if fails {
             worker.alive = false;
             worker.told_gone = true;
-            self.supervision.ended += 1;
+            self.check_failed_start()?;
             Err(ErrorInfo::new(ErrorCode::WorkerStart, "the worker can't be started"))
         } else {
             worker.told_up = true;

@@ -30,6 +30,8 @@ const STARTS_MAX: usize = 2 + RESTARTS_MAX_OF_ALL;
 pub(crate) struct Supervision {
     /// When workers were started since somebody wanted something.
     starts_ms: VecDeque<u64>,
+    /// When one could not be started, since then.
+    failed_starts_ms: VecDeque<u64>,
     last_generation: u64,
     /// Somebody wants the host to end.
     pub(crate) may_exit: bool,
@@ -41,7 +43,20 @@ impl Supervision {
     /// Somebody wants something that takes a worker.
     pub(crate) fn wanted(&mut self) {
         self.starts_ms.clear();
+        self.failed_starts_ms.clear();
     }
+}
+
+/// One start more, and whether they are too many.
+fn note_start(starts_ms: &mut VecDeque<u64>, now_ms: u64) -> Held {
+    starts_ms.push_back(now_ms);
+    while starts_ms.front().is_some_and(|at| at + RESTARTS_WITHIN_MS < now_ms) {
+        starts_ms.pop_front();
+    }
+    if starts_ms.len() > STARTS_MAX {
+        return breach(STARTS, format!("{} within five minutes, unasked", starts_ms.len()));
+    }
+    Ok(())
 }
 
 impl World {
@@ -51,19 +66,20 @@ impl World {
             return breach(STARTS, format!("generation {generation} was there before"));
         }
         self.supervision.last_generation = generation;
-        let starts = &mut self.supervision.starts_ms;
-        starts.push_back(now);
-        while starts.front().is_some_and(|at| at + RESTARTS_WITHIN_MS < now) {
-            starts.pop_front();
-        }
-        if starts.len() > STARTS_MAX {
-            return breach(STARTS, format!("{} within five minutes, unasked", starts.len()));
-        }
+        note_start(&mut self.supervision.starts_ms, now)?;
         let running = self.workers.values().filter(|worker| !worker.told_gone).count();
         if running >= 2 {
             return breach("bounds: workers", format!("{running} run already"));
         }
         Ok(())
+    }
+
+    /// A worker could not be started. That is no crash, and the request that waited for it is told
+    /// at once, so it takes nothing from what may be started again; but it is not tried on and on.
+    pub(crate) fn check_failed_start(&mut self) -> Held {
+        self.supervision.ended += 1;
+        self.supervision.starts_ms.pop_back();
+        note_start(&mut self.supervision.failed_starts_ms, self.now_ms)
     }
 
     /// The host asks a worker something.
