@@ -16,6 +16,10 @@ const SMALL_SURROUNDINGS_MAX: u32 = 160;
 /// Most tokens of surroundings for any model; more costs time and adds little.
 const SURROUNDINGS_MAX: u32 = 1024;
 
+/// A fourth of what is given of the file may be what the selection uses: more would take the place of
+/// the lines beside it.
+const OUTLINE_SHARE: u32 = 4;
+
 /// Room for the chat template's own tokens, for tokens that split differently where texts meet,
 /// and for the line that a second attempt adds.
 const RESERVE_TOKENS: u32 = 96;
@@ -39,6 +43,8 @@ pub(crate) struct Counts<'a> {
     pub(crate) before: &'a [u32],
     /// Each line after the selection, the nearest first.
     pub(crate) after: &'a [u32],
+    /// Each line that the selection uses, the most useful first.
+    pub(crate) outline: &'a [u32],
 }
 
 /// What fits.
@@ -48,6 +54,8 @@ pub(crate) struct Plan {
     pub(crate) before: usize,
     /// How many lines after it.
     pub(crate) after: usize,
+    /// How many lines that it uses; none where all lines are given.
+    pub(crate) outline: usize,
     /// Most tokens to write.
     pub(crate) max_tokens: u32,
     /// Tokens that are left for an answer.
@@ -92,8 +100,15 @@ pub(crate) fn plan(
     let reserved = longest.saturating_add(COMMAND_TOKENS.saturating_sub(counts.command));
     let room =
         free.saturating_sub(reserved).min(surroundings_max(window, limits.trained_context_tokens));
-    let (before, after, used) = nearest(counts.before, counts.after, room);
-    Ok(Plan { before, after, max_tokens, free_tokens: free - used, surroundings_tokens: used })
+    let (mut before, mut after, mut used) = nearest(counts.before, counts.after, room);
+    let mut outline = 0;
+    if (before, after) != (counts.before.len(), counts.after.len()) {
+        let (lines, tokens) = while_they_fit(counts.outline, room / OUTLINE_SHARE);
+        (before, after, used) = nearest(counts.before, counts.after, room - tokens);
+        (outline, used) = (lines, used + tokens);
+    }
+    let free_tokens = free - used;
+    Ok(Plan { before, after, outline, max_tokens, free_tokens, surroundings_tokens: used })
 }
 
 /// How long the answer may become, and how long it must be able to become.
@@ -110,6 +125,18 @@ fn answer_tokens(selection: u32, answer: AnswerKind) -> (u32, u32) {
 fn surroundings_max(window: u32, trained: u32) -> u32 {
     let most = (window / 3).min(SURROUNDINGS_MAX);
     if trained <= SMALL_TRAINED_TOKENS { most.min(SMALL_SURROUNDINGS_MAX) } else { most }
+}
+
+/// How many of these fit, and their tokens.
+fn while_they_fit(counts: &[u32], room: u32) -> (usize, u32) {
+    let mut used = 0;
+    let fits = counts.iter().take_while(|tokens| {
+        let all = used + **tokens;
+        let fits = all <= room;
+        used = if fits { all } else { used };
+        fits
+    });
+    (fits.count(), used)
 }
 
 /// Takes whole lines from both sides while they fit. A side ends at its first line that does
@@ -160,7 +187,7 @@ mod tests {
     }
 
     fn counts<'a>(selection: u32, before: &'a [u32], after: &'a [u32]) -> Counts<'a> {
-        Counts { overhead: 80, command: 20, selection, before, after }
+        Counts { overhead: 80, command: 20, selection, before, after, outline: &[] }
     }
 
     #[test]
@@ -192,6 +219,17 @@ mod tests {
             };
             assert_eq!(lines(AnswerKind::Edit, 30), lines(AnswerKind::Text, 15), "{selection}");
         }
+    }
+
+    #[test]
+    fn what_is_used_takes_a_fourth_where_not_all_is_given_and_nothing_else() {
+        let limits = limits(1200, 32768);
+        let counts = Counts { outline: &[40; 9], ..counts(10, &[10; 500], &[10; 500]) };
+        let plan = plan(counts, limits, AnswerKind::Edit).unwrap();
+        assert_eq!((plan.outline, plan.before, plan.after), (2, 21, 11));
+        assert_eq!(plan.surroundings_tokens, 400);
+        let all = Counts { before: &[10; 5], after: &[10; 5], ..counts };
+        assert_eq!(super::plan(all, limits, AnswerKind::Edit).unwrap().outline, 0);
     }
 
     #[test]

@@ -91,9 +91,8 @@ fn count(lines: &[Line<'_>]) -> usize {
     }
 }
 
-/// Checks a selection and takes the blank lines off its ends. The answer is 0-based and half
-/// open.
-pub(crate) fn select(
+/// A selection as 0-based and half open lines.
+pub(crate) fn rows(
     document: &DocumentText,
     lines: &[Line<'_>],
     selection: LineRange,
@@ -109,7 +108,16 @@ pub(crate) fn select(
         )
         .with_hint(format!("choose lines from 1 to {total}, the first before the last")));
     }
-    let mut range = start - 1..end;
+    Ok(start - 1..end)
+}
+
+/// The same without the blank lines at its ends.
+pub(crate) fn select(
+    document: &DocumentText,
+    lines: &[Line<'_>],
+    selection: LineRange,
+) -> Result<std::ops::Range<usize>, ErrorInfo> {
+    let mut range = rows(document, lines, selection)?;
     while !range.is_empty() && lines[range.start].is_blank() {
         range.start += 1;
     }
@@ -117,6 +125,7 @@ pub(crate) fn select(
         range.end -= 1;
     }
     if range.is_empty() {
+        let (name, start, end) = (file_name(&document.path), selection.start, selection.end);
         let lines =
             if start == end { format!("line {start}") } else { format!("lines {start}-{end}") };
         return Err(ErrorInfo::new(

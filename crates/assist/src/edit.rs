@@ -7,18 +7,20 @@
 
 use std::ops::Range;
 
+use localcoder_protocol::limits::SCOPE_LINES_MAX;
 use localcoder_protocol::{
-    AnswerKind, ChatMessage, CommandSpec, ContextUse, DocumentText, Edit, ErrorCode, ErrorInfo,
-    FinishReason, Hunk, LineRange, Role, WorkerPrompt,
+    AnswerKind, ChatMessage, CommandSpec, ContextUse, Diagnostic, DocumentText, Edit, ErrorCode,
+    ErrorInfo, FinishReason, Hunk, LineRange, Role, WorkerPrompt,
 };
 
 use crate::budget::{self, Counts};
 use crate::guard::{self, Problem, Rewrite, Severity};
 use crate::indent::Dedented;
 use crate::language::{Language, file_name};
+use crate::outline::{self, OutlineLine};
 use crate::prompt::{Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
-use crate::{clean, diff, document, errors, imports, place, same, syntax};
+use crate::{clean, diff, document, errors, imports, place, same, sensitive, syntax};
 
 /// A larger selection fits no context window we support, so it is not even counted.
 const SELECTION_BYTES_MAX: usize = 256 * 1024;
@@ -26,9 +28,9 @@ const SELECTION_BYTES_MAX: usize = 256 * 1024;
 /// The same for an instruction.
 const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
 
-/// A selection that cuts through code grows to at most so many lines: beyond that small models lose
-/// parts of what they copy, and other tools ask to narrow it from there on.
-const GROWN_LINES_MAX: usize = 120;
+/// Diagnostics of tools that are told, and characters of each: enough for what a person would look at.
+const DIAGNOSTICS_MAX: usize = 8;
+const DIAGNOSTIC_CHARS_MAX: usize = 200;
 
 /// Of what a model says that there is to change: two long sentences have 80.
 const PLAN_TOKENS_MAX: u32 = 96;
@@ -116,9 +118,11 @@ pub enum Attempt {
 pub struct Finished {
     /// The edit. Where `unchanged`, its replacement is its original.
     pub edit: Edit,
+    /// What it needs where the file's imports are, applied in the same step.
+    pub imports: Option<Edit>,
     /// The model found nothing to change.
     pub unchanged: bool,
-    /// The changed runs of lines in the whole document; all lie inside the edit's range.
+    /// The changed runs of lines in the whole document; all lie inside the edits' ranges.
     pub hunks: Vec<Hunk>,
     /// The change as a unified diff, with the document's path; empty where `unchanged`.
     pub diff: String,
@@ -126,6 +130,10 @@ pub struct Finished {
     pub warnings: Vec<String>,
     /// What was done otherwise than was asked for.
     pub notes: Vec<String>,
+    /// Why it may well be wrong.
+    pub unsure: Option<String>,
+    /// Why the user is to be asked before it is written.
+    pub sensitive: Option<String>,
 }
 
 /// What became of an answer.
@@ -163,6 +171,10 @@ pub struct Task {
     selection: Dedented,
     before: Side,
     after: Side,
+    /// What the selection uses of the rest.
+    outline: Vec<OutlineLine>,
+    /// What tools say of these lines, as the model is told it.
+    diagnostics: String,
 }
 
 /// Checks a request and takes from the document all that is needed later.
@@ -189,7 +201,7 @@ pub fn prepare(
     let lines = match command.spec.answer {
         // A paragraph is no construct: any of its lines can be rewritten alone.
         AnswerKind::Edit if !language.prose => {
-            syntax::whole(language, &document.text, &selected, GROWN_LINES_MAX)
+            syntax::whole(language, &document.text, &selected, SCOPE_LINES_MAX as usize)
         }
         AnswerKind::Edit | AnswerKind::Text => None,
     };
@@ -207,13 +219,32 @@ pub fn prepare(
         selection: Dedented::new(&all[lines.clone()], &all),
         before,
         after,
-        lines,
         selected,
         document: document.clone(),
+        outline: outline::of(language, &document.text, &all, &lines),
+        diagnostics: String::new(),
+        lines,
     })
 }
 
 impl Task {
+    /// The same with what tools say of the document.
+    #[must_use]
+    pub fn with_diagnostics(mut self, diagnostics: &[Diagnostic]) -> Self {
+        let all = document::lines(&self.document.text);
+        let of_lines = diagnostics.iter().filter_map(|diagnostic| {
+            let line = (diagnostic.line as usize).checked_sub(1)?;
+            let code = self.lines.contains(&line).then(|| all[line].text.trim())?;
+            let short = |text: &str| -> String {
+                let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                words.chars().take(DIAGNOSTIC_CHARS_MAX).collect()
+            };
+            Some(format!("- `{}`: {}", short(code), short(&diagnostic.message)))
+        });
+        self.diagnostics = of_lines.take(DIAGNOSTICS_MAX).collect::<Vec<_>>().join("\n");
+        self
+    }
+
     /// The command.
     #[must_use]
     pub fn spec(&self) -> &'static CommandSpec {
@@ -238,10 +269,11 @@ impl Task {
     #[must_use]
     pub fn texts_to_count(&self, prompts: &'static Prompts) -> Vec<String> {
         let words = prompts.words(self.order());
-        let frame = self.input(prompts, "", "").frame();
+        let frame = self.input(prompts, "", "", "").frame();
         let mut texts = vec![frame, words, self.selection.text.clone()];
-        let sides = self.before.lines.iter().chain(&self.after.lines);
-        texts.extend(sides.map(|line| format!("{line}\n")));
+        let outline = self.outline(prompts).iter().map(|line| &line.text);
+        let lines = outline.chain(&self.before.lines).chain(&self.after.lines);
+        texts.extend(lines.map(|line| format!("{line}\n")));
         texts
     }
 
@@ -256,24 +288,31 @@ impl Task {
         counts: &[u32],
         limits: Limits,
     ) -> Result<Layout, ErrorInfo> {
-        let (overhead, command, selection, sides) = match counts {
-            [overhead, command, selection, sides @ ..]
-                if sides.len() == self.before.lines.len() + self.after.lines.len() =>
-            {
-                (*overhead, *command, *selection, sides)
-            }
-            _ => {
-                return Err(ErrorInfo::new(ErrorCode::Internal, "the token counts are incomplete"));
-            }
+        let far = self.outline(prompts);
+        let lines = far.len() + self.before.lines.len() + self.after.lines.len();
+        let [overhead, command, selection, of_lines @ ..] = counts else {
+            return Err(incomplete());
         };
+        if of_lines.len() != lines {
+            return Err(incomplete());
+        }
+        let (outline, sides) = of_lines.split_at(far.len());
         let (before, after) = sides.split_at(self.before.lines.len());
-        let counts = Counts { overhead, command, selection, before, after };
+        let (overhead, command, selection) = (*overhead, *command, *selection);
+        let counts = Counts { overhead, command, selection, before, after, outline };
         let plan = budget::plan(counts, limits, self.command.spec.answer).map_err(|refused| {
             errors::too_large(self.range(), &self.file, refused, selection, limits)
         })?;
         let before = self.before.text_before(plan.before);
         let after = self.after.text_after(plan.after);
-        let prompt = self.input(prompts, &before, &after).render();
+        let given = self.lines.start - self.before.reach(plan.before)
+            ..self.lines.end + self.after.reach(plan.after);
+        let mut far: Vec<&OutlineLine> =
+            far[..plan.outline].iter().filter(|it| !given.contains(&it.line)).collect();
+        far.sort_by_key(|it| it.line);
+        let outline_lines = u32::try_from(far.len()).unwrap_or(u32::MAX);
+        let outline = far.iter().map(|it| it.text.as_str()).collect::<Vec<_>>().join("\n");
+        let prompt = self.input(prompts, &outline, &before, &after).render();
         let (before_lines, before_lines_omitted) = self.before.account(plan.before);
         let (after_lines, after_lines_omitted) = self.after.account(plan.after);
         Ok(Layout {
@@ -294,6 +333,7 @@ impl Task {
                 before_lines_omitted,
                 after_lines,
                 after_lines_omitted,
+                outline_lines,
             },
         })
     }
@@ -304,6 +344,13 @@ impl Task {
     pub fn retry_layout(&self, prompts: &Prompts, first: &Layout, reason: &str) -> Layout {
         let user = first.user.clone() + &prompts.retry_line(reason);
         self.with_more_room(first, user)
+    }
+
+    /// How freely the model writes when it is asked for several answers; `None` where that is of no
+    /// use with it.
+    #[must_use]
+    pub fn sampling_temperature(&self, prompts: &Prompts) -> Option<f32> {
+        prompts.sampling_temperature()
     }
 
     /// The question what the instruction means for the code, to be answered in a sentence or two.
@@ -360,8 +407,12 @@ impl Task {
             }
             (Some((Severity::Unusable, reason)), ..) => Outcome::Refused(errors::unusable(reason)),
             (_, Some(mut finished), _) => {
-                let warning = |problem: &Problem| format!("Look closely: {}.", problem.reason);
-                finished.warnings = problems.iter().map(warning).collect();
+                let (doubts, others): (Vec<_>, Vec<_>) =
+                    problems.iter().partition(|problem| problem.severity == Severity::Doubtful);
+                finished.unsure = doubts.first().map(|problem| problem.reason.clone());
+                let warning = |problem: &&Problem| format!("Look closely: {}.", problem.reason);
+                finished.warnings =
+                    doubts.iter().skip(1).chain(others.iter()).map(warning).collect();
                 Outcome::Done(finished)
             }
             (_, None, _) => Outcome::Refused(errors::unusable("there is no code in it")),
@@ -391,13 +442,15 @@ impl Task {
         let around = (before.as_slice(), self.after.lines.as_slice());
         let code = guard::trim_echo(&code, original, around.0, around.1);
         let code = imports::without_known(&code, original, self.language, around.0);
-        let finished = self.edit(&code);
+        let (code, needed) =
+            imports::needed(self.language, &self.document.text, &self.lines, original, &code);
+        let finished = self.edit(&code, needed.as_ref());
         let shuffles =
             || self.instruction().is_none() && same::code(self.language, original, &code);
         if finished.unchanged || shuffles() {
-            return Ok((self.edit(original), Vec::new()));
+            return Ok((self.edit(original, None), Vec::new()));
         }
-        let edited = self.edited(&finished.edit);
+        let edited = self.edited(&finished.edit, finished.imports.as_ref());
         let problems = guard::check(&Rewrite {
             language: self.language,
             original,
@@ -410,24 +463,48 @@ impl Task {
         Ok((finished, problems))
     }
 
-    /// The edit that puts `code` in place of the selection.
-    fn edit(&self, code: &str) -> Finished {
+    /// The edit that puts `code` in place of the selection, with the imports that it needs.
+    fn edit(&self, code: &str, needed: Option<&imports::Needed>) -> Finished {
         let edit = Edit {
             range: self.range(),
             original: self.selection.original(),
             replacement: self.selection.restore(code),
+            anchor: place::anchor(&self.document.text, &self.lines),
         };
-        let edited = self.edited(&edit);
+        let imports = needed.map(|needed| self.import_edit(needed));
+        let edited = self.edited(&edit, imports.as_ref());
         let (old, new) = (self.document.text.as_str(), edited.as_str());
-        let changes = diff::changes(old, new, self.lines.clone());
+        let first = needed.map_or(self.lines.start, |needed| needed.line);
+        let changes = diff::changes(old, new, first..self.lines.end);
+        let added = needed.map(|needed| format!("Added: {}.", needed.imports.join("; ")));
         Finished {
             unchanged: edit.replacement == edit.original,
             hunks: changes.iter().map(Hunk::from).collect(),
             diff: diff::unified(&self.document.path, old, new, &changes),
             warnings: Vec::new(),
-            notes: self.grown().into_iter().collect(),
+            notes: self.grown().into_iter().chain(added).collect(),
+            unsure: None,
+            sensitive: sensitive::reason(&self.document.path).map(str::to_owned),
             edit,
+            imports,
         }
+    }
+
+    /// The edit that puts imports where the file's are.
+    fn import_edit(&self, needed: &imports::Needed) -> Edit {
+        let all = document::lines(&self.document.text);
+        let line = all[needed.line];
+        let end = if line.end.is_empty() { "\n" } else { line.end };
+        let added = needed.imports.join(end);
+        let original = line.text.to_owned();
+        let replacement = match needed.before {
+            // Behind imports there is a blank line nearly everywhere.
+            true => [&added, end, end, line.text].concat(),
+            false => [line.text, end, &added].concat(),
+        };
+        let number = u32::try_from(needed.line + 1).unwrap_or(u32::MAX);
+        let anchor = place::anchor(&self.document.text, &(needed.line..needed.line + 1));
+        Edit { range: LineRange { start: number, end: number }, original, replacement, anchor }
     }
 
     /// That more was rewritten than was selected.
@@ -445,10 +522,12 @@ impl Task {
         })
     }
 
-    /// The document after the edit.
-    fn edited(&self, edit: &Edit) -> String {
-        place::apply(&self.document.text, edit.range, edit)
-            .expect("the edit was made from this document")
+    /// The document after the edit, and after that of the imports, which stand before it.
+    fn edited(&self, edit: &Edit, imports: Option<&Edit>) -> String {
+        let edits = std::iter::once(edit).chain(imports);
+        edits.fold(self.document.text.clone(), |text, edit| {
+            place::apply(&text, edit.range, edit).expect("the edit was made from this document")
+        })
     }
 
     fn order(&self) -> Order<'_> {
@@ -456,6 +535,7 @@ impl Task {
             spec: self.command.spec,
             instruction: self.instruction(),
             language: self.language.id,
+            diagnostics: &self.diagnostics,
         }
     }
 
@@ -463,9 +543,15 @@ impl Task {
         self.command.instruction.as_deref()
     }
 
+    /// The lines that may be given though they stand far off.
+    fn outline(&self, prompts: &Prompts) -> &[OutlineLine] {
+        if prompts.has_outline() { &self.outline } else { &[] }
+    }
+
     fn input<'a>(
         &'a self,
         prompts: &'static Prompts,
+        outline: &'a str,
         before: &'a str,
         after: &'a str,
     ) -> Input<'a> {
@@ -473,12 +559,17 @@ impl Task {
             prompts,
             file: &self.file,
             language: &self.tag,
+            outline,
             before,
             after,
             selection: &self.selection.text,
             order: self.order(),
         }
     }
+}
+
+fn incomplete() -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::Internal, "the token counts are incomplete")
 }
 
 impl From<clean::Unusable> for Problem {

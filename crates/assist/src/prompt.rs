@@ -21,6 +21,8 @@ pub struct Prompts {
     _version: u32,
     system: String,
     file: String,
+    /// Lines of the file that stand far off. Without these words they are not given.
+    outline: Option<String>,
     before: String,
     after: String,
     selection: String,
@@ -33,6 +35,10 @@ pub struct Prompts {
     plan: Option<String>,
     /// What the user wants, with what the model has said of it.
     again: Option<String>,
+    /// How freely the model writes when it is asked for several answers. Without it only one is.
+    sampling_temperature: Option<f32>,
+    /// What the user's tools say of the code. Without these words it is not told.
+    diagnostics: Option<String>,
     /// What a command looks for in code of a language, by the language's id; of others by none.
     /// Stands for `{flaws}` in the command.
     #[serde(default)]
@@ -100,6 +106,16 @@ impl Prompts {
         (&self.system, head)
     }
 
+    /// Whether lines are given that stand far off.
+    pub(crate) fn has_outline(&self) -> bool {
+        self.outline.is_some()
+    }
+
+    /// See [`crate::Task::sampling_temperature`].
+    pub(crate) fn sampling_temperature(&self) -> Option<f32> {
+        self.sampling_temperature
+    }
+
     /// The line that a second request has behind the command.
     pub(crate) fn retry_line(&self, complaint: &str) -> String {
         fill(&self.retry, &[("reason", complaint)])
@@ -118,6 +134,13 @@ impl Prompts {
 
     /// The command in words, the last part of the prompt.
     pub(crate) fn words(&self, order: Order<'_>) -> String {
+        let diagnostics = self.diagnostics.as_deref().filter(|_| !order.diagnostics.is_empty());
+        let diagnostics =
+            diagnostics.map(|words| fill(words, &[("diagnostics", order.diagnostics)]));
+        diagnostics.unwrap_or_default() + &self.command(order)
+    }
+
+    fn command(&self, order: Order<'_>) -> String {
         match order.instruction {
             Some(text) => fill(&self.instructed, &[("instruction", text)]),
             None => {
@@ -140,6 +163,8 @@ pub(crate) struct Order<'a> {
     pub(crate) instruction: Option<&'a str>,
     /// The language's id.
     pub(crate) language: &'static str,
+    /// What tools say of the code, a line each.
+    pub(crate) diagnostics: &'a str,
 }
 
 /// What goes into a prompt. Texts have `\n` line ends and none after the last line.
@@ -149,6 +174,8 @@ pub(crate) struct Input<'a> {
     pub(crate) file: &'a str,
     /// The fence's tag.
     pub(crate) language: &'a str,
+    /// Lines that stand far off and that the selection uses; no section where empty.
+    pub(crate) outline: &'a str,
     /// Lines before the selection; no section where empty.
     pub(crate) before: &'a str,
     /// Lines after the selection; no section where empty.
@@ -171,7 +198,7 @@ pub(crate) struct Prompt {
 impl Input<'_> {
     /// The fence round all code in the prompt: longer than any run of backticks inside.
     pub(crate) fn fence(&self) -> String {
-        fence(&[self.before, self.after, self.selection])
+        fence(&[self.outline, self.before, self.after, self.selection])
     }
 
     pub(crate) fn render(&self) -> Prompt {
@@ -207,10 +234,12 @@ impl Input<'_> {
     /// The user's message up to the command.
     fn shared(&self) -> String {
         let mut text = fill(&self.prompts.file, &[("file", self.file)]);
-        for (piece, lines) in
-            [(&self.prompts.before, self.before), (&self.prompts.after, self.after)]
-        {
-            if !lines.is_empty() {
+        for (piece, lines) in [
+            (self.prompts.outline.as_ref(), self.outline),
+            (Some(&self.prompts.before), self.before),
+            (Some(&self.prompts.after), self.after),
+        ] {
+            if let Some(piece) = piece.filter(|_| !lines.is_empty()) {
                 text.push_str(&self.section(piece, lines));
             }
         }
@@ -224,7 +253,7 @@ impl Input<'_> {
 
     /// All that is in every prompt for this file whatever the selection, to count its tokens.
     pub(crate) fn frame(&self) -> String {
-        let bare = Self { before: "-", after: "-", selection: "", ..*self };
+        let bare = Self { outline: "-", before: "-", after: "-", selection: "", ..*self };
         [self.prompts.system.as_str(), &bare.shared(), &bare.section(&self.prompts.prefill, "")]
             .concat()
     }
@@ -270,7 +299,12 @@ mod tests {
     use super::*;
 
     fn order(id: &str) -> Order<'static> {
-        Order { spec: CommandSpec::of(id).unwrap(), instruction: None, language: "python" }
+        Order {
+            spec: CommandSpec::of(id).unwrap(),
+            instruction: None,
+            language: "python",
+            diagnostics: "",
+        }
     }
 
     fn demo() -> &'static Prompts {
@@ -282,6 +316,7 @@ mod tests {
             prompts: demo(),
             file: "a.py",
             language: "python",
+            outline: "",
             before: "import os",
             after: "f()",
             selection: "def f():\n    pass",
@@ -308,6 +343,17 @@ mod tests {
         assert!(words("python").contains("bare `except`"), "{}", words("python"));
         assert!(!words("rust").contains("except") && !words("cobol").contains("{flaws}"));
         assert_ne!(words("rust"), words("cobol"));
+    }
+
+    #[test]
+    fn what_tools_say_is_told_to_models_that_have_words_for_it() {
+        let words = |prompts: &Prompts, diagnostics| {
+            prompts.words(Order { diagnostics, ..order("improve") })
+        };
+        let told = words(Prompts::usual(), "- `x = 1`: never used");
+        assert!(told.contains("- `x = 1`: never used\n"), "{told}");
+        assert!(told.ends_with(&words(Prompts::usual(), "")));
+        assert_eq!(words(demo(), "- `x = 1`: never used"), words(demo(), ""));
     }
 
     #[test]
@@ -377,6 +423,7 @@ mod tests {
         for case in &cases {
             let field = |name: &str| case["request"][name].as_str().unwrap_or("");
             let input = Input {
+                outline: "",
                 prompts: demo(),
                 file: field("file"),
                 language: field("language"),

@@ -50,6 +50,14 @@ impl Side {
         fitting.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1)
     }
 
+    /// How far from the selection the furthest of the given lines is, in lines.
+    pub(crate) fn reach(&self, fitting: usize) -> usize {
+        match self.given(fitting) {
+            0 => 0,
+            given => self.gap + given,
+        }
+    }
+
     /// The given lines in the order of the document before the selection.
     pub(crate) fn text_before(&self, fitting: usize) -> String {
         let mut lines = self.lines[..self.given(fitting)].to_vec();

@@ -140,7 +140,8 @@ pub(crate) fn whole(
     (grown != *lines && grown.len() <= lines_max).then_some(grown)
 }
 
-fn rows(node: Node<'_>) -> Range<usize> {
+/// The lines (from 0, half open) that a node stands on.
+pub(crate) fn rows(node: Node<'_>) -> Range<usize> {
     let end = node.end_position();
     // A piece that ends with its line ends before the next one.
     let end_row = if end.column == 0 { end.row.saturating_sub(1) } else { end.row };
@@ -149,7 +150,7 @@ fn rows(node: Node<'_>) -> Range<usize> {
 
 /// Visits nodes in order, without recursion: nesting is as deep as the text says. Goes into a
 /// node's children where `visit` says so.
-fn walk(cursor: &mut TreeCursor<'_>, visit: &mut dyn FnMut(Node<'_>) -> bool) {
+pub(crate) fn walk(cursor: &mut TreeCursor<'_>, visit: &mut dyn FnMut(Node<'_>) -> bool) {
     loop {
         if visit(cursor.node()) && cursor.goto_first_child() {
             continue;

@@ -228,14 +228,15 @@ fn check_fault(raw: &str, finish: FinishReason, reason: &str, code: Option<Error
             assert!(error.hint.is_some());
         }
         (Outcome::Done(finished), None) => {
-            assert!(finished.warnings[0].contains(reason), "{:?}", finished.warnings);
+            let unsure = finished.unsure.unwrap();
+            assert!(unsure.contains(reason), "{unsure}");
         }
         (other, _) => panic!("last attempt: {other:?}"),
     }
 }
 
 #[test]
-fn a_faulty_answer_is_asked_for_again_and_then_refused_or_shown_with_a_warning() {
+fn a_faulty_answer_is_asked_for_again_and_then_refused_or_shown_as_unsure() {
     let unusable = Some(ErrorCode::AnswerUnusable);
     let stop = FinishReason::StopString;
     check_fault("", stop, "it was empty", unusable);

@@ -23,6 +23,7 @@ pub(crate) struct AssistOptions {
     pub(crate) target: TargetOptions,
     pub(crate) instruction: Option<String>,
     pub(crate) apply: bool,
+    pub(crate) yes: bool,
     pub(crate) json: bool,
     pub(crate) model: ModelOption,
 }
@@ -42,6 +43,9 @@ struct EditOptions {
     /// Change the file
     #[arg(long)]
     apply: bool,
+    /// Change files too that programs act on, such as build scripts and settings, without asking
+    #[arg(long, requires = "apply")]
+    yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -103,10 +107,12 @@ impl FromArgMatches for AssistCommand {
             true => InstructionOption::from_arg_matches(matches)?.instruction,
             false => None,
         };
+        let edit = is_edit.then(|| EditOptions::from_arg_matches(matches)).transpose()?;
         let options = AssistOptions {
             target: TargetOptions::from_arg_matches(matches)?,
             instruction,
-            apply: is_edit && EditOptions::from_arg_matches(matches)?.apply,
+            apply: edit.as_ref().is_some_and(|edit| edit.apply),
+            yes: edit.as_ref().is_some_and(|edit| edit.yes),
             json: JsonOption::from_arg_matches(matches)?.json,
             model: ModelOption::from_arg_matches(matches)?,
         };

@@ -3,7 +3,7 @@
 //! A command whose data could not be written has failed, whatever it did. One whose reader has gone
 //! away (`| head`) has not: it ends without a word.
 
-use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,6 +83,18 @@ fn json_line(value: &impl Serialize) -> Result<(), ErrorInfo> {
 /// Writes something for the user that is no data.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Whether the user agrees; `None` where nobody is there to ask. Only a clear yes is one.
+pub(crate) fn confirmed(question: &str) -> Option<bool> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let _ = write!(std::io::stderr().lock(), "{question}");
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    let is_yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
+    Some(read.is_ok() && is_yes)
 }
 
 /// Writes an error: for a script on stdout as JSON, for a person on stderr.

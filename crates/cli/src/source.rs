@@ -45,11 +45,11 @@ impl SourceFile {
         }
     }
 
-    /// Applies an edit to the file as it is now; returns where.
-    pub(crate) fn apply(&self, edit: &Edit) -> Result<LineRange, ErrorInfo> {
+    /// Applies edits that belong together to the file as it is now; returns where the first of them
+    /// stood.
+    pub(crate) fn apply(&self, edits: &[&Edit]) -> Result<LineRange, ErrorInfo> {
         let now = Self::read(&self.path)?;
-        let (range, _) = localcoder_assist::locate(&now.document, edit)?;
-        let text = localcoder_assist::apply(&now.document.text, range, edit)?;
+        let (text, range) = localcoder_assist::apply_all(&now.document, edits)?;
         now.write(&text)?;
         Ok(range)
     }

@@ -66,6 +66,7 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
     client.call::<Warm>(&WarmParams::default(), |_, _| {}).unwrap();
     assert!(prepare(&mut client, "p1"));
     let improve = AssistParams {
+        diagnostics: Vec::new(),
         request_id: "i".to_owned(),
         command: "improve".to_owned(),
         document: document(),
@@ -82,6 +83,7 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
     assert!(improved.usage.rounds < improved.usage.generated_tokens);
 
     let explain = AssistParams {
+        diagnostics: Vec::new(),
         request_id: "e".to_owned(),
         command: "explain".to_owned(),
         document: document(),
@@ -101,6 +103,7 @@ fn a_new_host_begins_with_what_an_earlier_one_has_kept_until_it_is_forgotten() {
     let improve = |request_id: &str| {
         let mut client = connected(&installation);
         let params = AssistParams {
+            diagnostics: Vec::new(),
             request_id: request_id.to_owned(),
             command: "improve".to_owned(),
             document: document(),

@@ -42,12 +42,18 @@ pub struct Outcome {
     pub passes: bool,
     /// Whether it was shown with a warning.
     pub warned: bool,
+    /// Whether it was shown as one that may well be wrong.
+    #[serde(default)]
+    pub unsure: bool,
     /// How often the model was asked.
     pub attempts: u32,
     /// Tokens written.
     pub tokens: u32,
     /// From the request to the answer.
     pub seconds: f64,
+    /// How much of that the model took.
+    #[serde(default)]
+    pub model_seconds: f64,
     /// What was wrong with it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
@@ -69,6 +75,13 @@ fn add(row: &mut EvalRow, outcome: &Outcome) {
     *count += 1;
     row.tokens += u64::from(outcome.tokens);
     row.seconds += outcome.seconds;
+    let shown = matches!(outcome.verdict, Verdict::Right | Verdict::Wrong);
+    row.unsure += u32::from(shown && outcome.unsure);
+    row.unsure_right += u32::from(outcome.verdict == Verdict::Right && outcome.unsure);
+    if outcome.attempts == 1 && outcome.model_seconds > 0.0 {
+        row.once_seconds += outcome.seconds;
+        row.once_model_seconds += outcome.model_seconds;
+    }
 }
 
 fn line(row: &EvalRow) -> String {
@@ -77,7 +90,7 @@ fn line(row: &EvalRow) -> String {
     #[expect(clippy::cast_precision_loss, reason = "tokens of a run are some thousands")]
     let tokens = each(row.tokens as f64);
     format!(
-        "| {} | {} | {} | {} | {} | {} | {} | {} | {:.0} % | {tokens:.0} | {:.1} |",
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {:.0} % | {} | {:.0} % | {tokens:.0} | {:.1} |",
         row.name,
         row.tasks,
         share(row.right),
@@ -87,6 +100,8 @@ fn line(row: &EvalRow) -> String {
         share(row.wrong),
         share(row.refused),
         percent(row.right, row.right + row.wrong),
+        share(row.unsure),
+        percent(row.right - row.unsure_right, row.right + row.wrong - row.unsure),
         each(row.seconds)
     )
 }
@@ -121,10 +136,16 @@ pub fn rows<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<EvalRow>
 pub fn table(rows: &[EvalRow]) -> String {
     let mut table = String::from(
         "| | tasks | right | done as asked | tests pass | unchanged | wrong shown | refused | \
-         right of shown | tokens each | s each |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+         right of shown | not sure | right of sure | tokens each | s each |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let _ = writeln!(table, "{}", line(row));
+    }
+    if let Some(all) = rows.last().filter(|all| all.once_model_seconds > 0.0) {
+        let percent = 100.0 * (all.once_seconds / all.once_model_seconds - 1.0);
+        let _ =
+            writeln!(table, "\nAnswers of one attempt took {percent:.1} % longer than the model.");
     }
     table
 }
@@ -143,6 +164,8 @@ mod tests {
             done: verdict == Verdict::Right,
             passes: verdict != Verdict::Wrong,
             warned: false,
+            unsure: false,
+            model_seconds: 0.0,
             attempts: 1,
             tokens: 10,
             seconds: 2.0,
@@ -155,7 +178,7 @@ mod tests {
     fn a_report_counts_by_kind_and_language_and_what_is_right_of_what_was_shown() {
         let outcomes = [
             outcome("fix", Verdict::Right),
-            outcome("fix", Verdict::Wrong),
+            Outcome { unsure: true, ..outcome("fix", Verdict::Wrong) },
             outcome("fix", Verdict::Unchanged),
             outcome("fix", Verdict::Refused),
             outcome("keep", Verdict::Right),
@@ -165,7 +188,7 @@ mod tests {
         assert_eq!(names, ["fix", "keep", "go", "instructed", "all"]);
         assert_eq!((rows[0].tasks, rows[3].tasks, rows[4].tasks), (4, 4, 5));
         let table = table(&rows);
-        let expected = "| fix | 4 | 25 % | 25 % | 75 % | 25 % | 25 % | 25 % | 50 % | 10 | 2.0 |";
+        let expected = "| fix | 4 | 25 % | 25 % | 75 % | 25 % | 25 % | 25 % | 50 % | 25 % | 100 % | 10 | 2.0 |";
         assert!(table.contains(expected), "{table}");
         assert!(table.contains("| go | 5 |") && table.contains("| all | 5 |"), "{table}");
     }

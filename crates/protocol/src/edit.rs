@@ -41,6 +41,53 @@ pub struct Edit {
     pub original: String,
     /// The text to put in its place.
     pub replacement: String,
+    /// What tells the place from others that read the same.
+    pub anchor: Anchor,
+}
+
+/// What the document was round an edit when the request was made. An edit goes where its original
+/// stands between these neighbours, and nowhere where that is not exactly one place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Anchor {
+    /// SHA-256 of the whole document, in hexadecimal digits.
+    pub document_sha256: String,
+    /// The lines just before the edit.
+    pub before: Vec<String>,
+    /// The lines just after it.
+    pub after: Vec<String>,
+    /// Whether the original stood at one place only.
+    pub alone: bool,
+    /// Whether it stood between these neighbours at one place only. Otherwise the edit belongs to
+    /// this very document and to no later one.
+    pub unique: bool,
+}
+
+/// What a tool of the user's says about a line, such as a linter or a language server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Diagnostic {
+    /// The line, from 1.
+    pub line: u32,
+    /// Who says it, such as `Pylance`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub source: Option<String>,
+    /// In its words.
+    pub message: String,
+}
+
+/// Lines that belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Scope {
+    /// The lines.
+    pub range: LineRange,
+    /// What they are, such as `function total`.
+    pub label: String,
 }
 
 /// One changed run of lines, as in a unified diff.

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{notifications, requests};
 use crate::{
-    ContextUse, DocumentText, Edit, ErrorAction, ErrorInfo, FinishReason, Hunk, LineRange,
-    MemoryUse, Usage,
+    ContextUse, Diagnostic, DocumentText, Edit, ErrorAction, ErrorInfo, FinishReason, Hunk,
+    LineRange, MemoryUse, Scope, Usage,
 };
 
 /// Names one request of one connection, so that its stream can be told apart and it can be
@@ -299,6 +299,10 @@ pub struct AssistParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub instruction: Option<String>,
+    /// What the user's tools say about the document. What is about the lines is told to the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<Diagnostic>>"))]
+    pub diagnostics: Vec<Diagnostic>,
     /// `demo`, an installed model's id or the path of a GGUF; the one that the command is for where
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -306,7 +310,7 @@ pub struct AssistParams {
     pub model: Option<String>,
     /// Values of settings that count more than what is set, for this request alone.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
-    #[cfg_attr(feature = "codegen", ts(skip))]
+    #[cfg_attr(feature = "codegen", ts(optional, type = "Record<string, unknown>"))]
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -328,6 +332,11 @@ pub enum AssistAnswer {
 pub struct EditAnswer {
     /// The edit. Where `unchanged`, its replacement is its original.
     pub edit: Edit,
+    /// What the edit needs where the document brings in what it uses. Both are applied as one step,
+    /// or neither is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub imports: Option<Edit>,
     /// The model found nothing to change.
     pub unchanged: bool,
     /// The changed runs of lines in the whole document.
@@ -343,6 +352,15 @@ pub struct EditAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub reason: Option<String>,
+    /// Why the answer may well be wrong: what was found in it, and was found again when the model
+    /// was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub unsure: Option<String>,
+    /// Why the user is to be asked before the document is written: what reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub sensitive: Option<String>,
     /// How often the model had to be asked.
     pub attempts: u32,
     /// What it cost, all attempts together.
@@ -551,6 +569,32 @@ pub struct LocateEditAnswer {
     pub moved: bool,
 }
 
+/// Which lines are meant? Asked where nothing is selected, or so much that it is worth a thought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct ScopesParams {
+    /// The document as it is now.
+    pub document: DocumentText,
+    /// The selected lines, or the line of the cursor.
+    pub selection: LineRange,
+    /// Whether nothing is selected.
+    pub empty: bool,
+}
+
+/// What may be meant. A document without anything at the place is the error `selectionEmpty`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct ScopesAnswer {
+    /// What is worked on without another question; else the user is to choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub chosen: Option<Scope>,
+    /// What there is to choose from, the likeliest first.
+    pub scopes: Vec<Scope>,
+}
+
 /// The editor's settings, as `localcoder.*` keys without that prefix. They replace those sent
 /// before.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -654,6 +698,8 @@ requests! { HOST_REQUESTS:
     Cancel = "cancel", CancelParams => CancelAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`LocateEditParams`].
     LocateEdit = "locateEdit", LocateEditParams => LocateEditAnswer, idempotent: true, deadline_ms: Some(5_000);
+    /// See [`ScopesParams`].
+    Scopes = "scopes", ScopesParams => ScopesAnswer, idempotent: true, deadline_ms: Some(5_000);
 }
 
 notifications! { HOST_NOTIFICATIONS:

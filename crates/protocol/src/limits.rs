@@ -54,6 +54,11 @@ limits! {
     /// Hexadecimal digits of a SHA-256.
     SHA256_DIGITS: usize = 64;
 
+    /// Lines of a selection above which the user is asked what is meant, and that a selection which
+    /// cuts through code grows to at most: beyond that small models lose parts of what they copy,
+    /// and other tools ask to narrow it from there on.
+    SCOPE_LINES_MAX: u32 = 120;
+
     /// Largest frame either side accepts, in bytes. A source file of this size does not fit any
     /// context window we support, so larger frames are mistakes or attacks.
     FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -552,6 +552,14 @@ pub struct EvalRow {
     pub wrong: u32,
     /// Where an error was told in place of an answer.
     pub refused: u32,
+    /// Shown answers that are said to be doubtful.
+    pub unsure: u32,
+    /// How many of these are right.
+    pub unsure_right: u32,
+    /// From request to answer, of answers that took one attempt.
+    pub once_seconds: f64,
+    /// How much of that the model took.
+    pub once_model_seconds: f64,
     /// Tokens that the model wrote.
     pub tokens: u64,
     /// From the requests to the answers.

@@ -92,4 +92,8 @@ pub struct ContextUse {
     pub after_lines: u32,
     /// See `before_lines`.
     pub after_lines_omitted: u32,
+    /// How many of those left out were given after all, since the selection uses them: what the
+    /// file brings in, and the heads of what it names.
+    #[serde(default)]
+    pub outline_lines: u32,
 }

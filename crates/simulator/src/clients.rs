@@ -76,6 +76,7 @@ pub(crate) const ACTS: &[(u64, &str)] = &[
     (4, "configureFile"),
     (11, "cancel"),
     (1, "locateEdit"),
+    (1, "scopes"),
 ];
 
 /// A command on selected code is asked for by its id.
@@ -246,7 +247,15 @@ impl World {
             }
             "locateEdit" => json!({
                 "document": document,
-                "edit": {"range": {"start": 1, "end": 1}, "original": "x\n", "replacement": "y\n"},
+                "edit": {
+                    "range": {"start": 1, "end": 1}, "original": "x\n", "replacement": "y\n",
+                    "anchor": {"documentSha256": "", "before": [], "after": [], "alone": true, "unique": true},
+                },
+            }),
+            "scopes" => json!({
+                "document": document,
+                "selection": {"start": 1, "end": 1},
+                "empty": self.random.per_mille(500),
             }),
             _ => json!({}),
         };

@@ -1,8 +1,11 @@
 //! The commands on lines of a file: an edit as a diff, as JSON, or in the file; a text as it is
 //! written, or as JSON at its end.
 
+use std::path::Path;
+
 use localcoder_protocol::{
-    AnswerKind, Assist, AssistAnswer, AssistParams, Assisted, EditAnswer, ErrorInfo, FinishReason,
+    AnswerKind, Assist, AssistAnswer, AssistParams, Assisted, EditAnswer, ErrorCode, ErrorInfo,
+    FinishReason,
 };
 
 use crate::arguments::{AssistCommand, AssistOptions};
@@ -15,6 +18,9 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
     let source = SourceFile::read(&options.target.file)?;
     if options.apply {
         source.check_before_a_change()?;
+        if !options.yes {
+            allowed_by_the_user(&options.target.file)?;
+        }
     }
     let params = AssistParams {
         request_id: REQUEST_ID.to_owned(),
@@ -22,6 +28,7 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         document: source.document.clone(),
         selection: options.target.lines,
         instruction: options.instruction.clone(),
+        diagnostics: Vec::new(),
         model: model_reference(options.model.model.as_deref())?,
         settings: overrides(options.model.profile.as_deref()),
     };
@@ -35,7 +42,8 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         && options.apply
         && !edit.unchanged
     {
-        source.apply(&edit.edit)?;
+        let edits: Vec<_> = std::iter::once(&edit.edit).chain(&edit.imports).collect();
+        source.apply(&edits)?;
     }
     match &answer {
         _ if options.json => output::answer::<Assisted>(&answer),
@@ -62,6 +70,10 @@ fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<
         }
         return Ok(());
     }
+    if let Some(doubt) = &answer.unsure {
+        output::note(&format!("Not sure: {doubt}, also when the model was told so."));
+        output::note("  hint: read it closely, or try `--profile heavy`");
+    }
     for warning in &answer.warnings {
         output::note(&format!("warning: {warning}"));
     }
@@ -70,6 +82,23 @@ fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<
     }
     output::note(&format!("Changed {file}, lines {}-{}.", range.start, range.end));
     Ok(())
+}
+
+/// Whether a file may be changed that programs act on; for others nobody is asked.
+fn allowed_by_the_user(file: &Path) -> Result<(), ErrorInfo> {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let Some(reason) = localcoder_assist::sensitive(&absolute.to_string_lossy()) else {
+        return Ok(());
+    };
+    let shown = file.display();
+    let question = format!("`{shown}` is no ordinary file: {reason}. Change it? [y/N] ");
+    match output::confirmed(&question) {
+        Some(true) => Ok(()),
+        Some(false) => Err(ErrorInfo::new(ErrorCode::Cancelled, "nothing was changed")),
+        None => Err(ErrorInfo::new(ErrorCode::Usage, format!("`{shown}` was left as it is"))
+            .with_cause(reason)
+            .with_hint("look at the change without `--apply` first; `--yes` makes it")),
+    }
 }
 
 fn capitalized(text: &str) -> String {

@@ -217,6 +217,7 @@ impl<'a> Asking<'a> {
             document: task.document.clone(),
             selection: task.lines,
             instruction: task.instruction.clone(),
+            diagnostics: Vec::new(),
             model: self.model.clone(),
             settings: overrides(self.options.model.profile.as_deref()),
         };
@@ -230,6 +231,8 @@ impl<'a> Asking<'a> {
             done: false,
             passes: false,
             warned: false,
+            unsure: false,
+            model_seconds: 0.0,
             attempts: 0,
             tokens: 0,
             seconds: started.elapsed().as_secs_f64(),
@@ -270,9 +273,9 @@ fn is_of_the_answer(code: ErrorCode) -> bool {
 fn judged(outcome: Outcome, runner: &Runner, task: &Task, answer: &EditAnswer) -> Outcome {
     let replacement = answer.edit.replacement.as_str();
     let selection = replacement.strip_suffix('\n').unwrap_or(replacement);
-    let edited = localcoder_assist::apply(&task.document.text, answer.edit.range, &answer.edit);
-    let judged = match edited {
-        Ok(edited) => task.judge(runner, selection, &edited),
+    let edits: Vec<_> = std::iter::once(&answer.edit).chain(&answer.imports).collect();
+    let judged = match localcoder_assist::apply_all(&task.document, &edits) {
+        Ok((edited, _)) => task.judge(runner, selection, &edited),
         Err(error) => {
             localcoder_eval::Judged { done: false, passes: false, why: format!("{error:?}") }
         }
@@ -287,6 +290,8 @@ fn judged(outcome: Outcome, runner: &Runner, task: &Task, answer: &EditAnswer) -
         done: judged.done,
         passes: judged.passes,
         warned: !answer.warnings.is_empty(),
+        unsure: answer.unsure.is_some(),
+        model_seconds: (answer.usage.prefill_ms + answer.usage.decode_ms) / 1000.0,
         attempts: answer.attempts,
         tokens: answer.usage.generated_tokens,
         why: judged.why,

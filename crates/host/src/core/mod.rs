@@ -346,6 +346,7 @@ impl Host {
                 Reply::Cancel(CancelAnswer { found })
             }
             Asked::LocateEdit(params) => Reply::LocateEdit(locate_edit(&params)?),
+            Asked::Scopes(params) => Reply::Scopes(Box::new(localcoder_assist::scopes(&params)?)),
             Asked::Unload(params) => {
                 Reply::Unload(self.ask(|schedule, cx, out| schedule.unload(&params.model, cx, out)))
             }

@@ -2,8 +2,8 @@
 
 use localcoder_protocol::{
     AssistAnswer, CancelAnswer, ConfigureAnswer, Delta, DeltaParams, GenerateAnswer, HelloAnswer,
-    HostStatus, LocateEditAnswer, Nothing, PrepareAnswer, Progress, ProgressParams, StatusChanged,
-    Suggestion, SuggestionParams, SurveyAnswer, UnloadAnswer, WarmAnswer,
+    HostStatus, LocateEditAnswer, Nothing, PrepareAnswer, Progress, ProgressParams, ScopesAnswer,
+    StatusChanged, Suggestion, SuggestionParams, SurveyAnswer, UnloadAnswer, WarmAnswer,
 };
 use localcoder_transport::Message;
 use serde::Serialize;
@@ -24,6 +24,8 @@ pub enum Reply {
     Cancel(CancelAnswer),
     /// To `locateEdit`.
     LocateEdit(LocateEditAnswer),
+    /// To `scopes`.
+    Scopes(Box<ScopesAnswer>),
     /// To `survey`.
     Survey(SurveyAnswer),
     /// To `unload`.
@@ -49,6 +51,7 @@ impl Reply {
             Self::Configure(answer) => json(answer),
             Self::Cancel(answer) => json(answer),
             Self::LocateEdit(answer) => json(answer),
+            Self::Scopes(answer) => json(answer),
             Self::Survey(answer) => json(answer),
             Self::Unload(answer) => json(answer),
             Self::Warm(answer) => json(answer),

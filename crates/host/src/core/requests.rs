@@ -5,8 +5,8 @@ use localcoder_protocol::{
     Assist, AssistParams, Cancel, CancelParams, Configure, ConfigureFile, ConfigureFileParams,
     ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, ErrorCode, ErrorInfo, Generate,
     GenerateParams, Hello, HelloParams, LineRange, LocateEdit, LocateEditAnswer, LocateEditParams,
-    ModelUse, Prepare, PrepareParams, Request, RequestId, Status, Stop, Survey, SurveyParams,
-    Unload, UnloadParams, Warm, WarmParams,
+    ModelUse, Prepare, PrepareParams, Request, RequestId, Scopes, ScopesParams, Status, Stop,
+    Survey, SurveyParams, Unload, UnloadParams, Warm, WarmParams,
 };
 use serde_json::{Map, Value};
 
@@ -24,6 +24,7 @@ pub(super) enum Asked {
     ConfigureFile(ConfigureFileParams),
     Cancel(CancelParams),
     LocateEdit(Box<LocateEditParams>),
+    Scopes(Box<ScopesParams>),
     Survey(SurveyParams),
     Unload(UnloadParams),
     Warm(WarmParams),
@@ -83,6 +84,7 @@ const READERS: &[(&str, Reader)] = &[
     (ConfigureFile::METHOD, |params| Ok(Asked::ConfigureFile(read::<ConfigureFile>(params)?))),
     (Cancel::METHOD, |params| Ok(Asked::Cancel(read::<Cancel>(params)?))),
     (LocateEdit::METHOD, |params| Ok(Asked::LocateEdit(Box::new(read::<LocateEdit>(params)?)))),
+    (Scopes::METHOD, |params| Ok(Asked::Scopes(Box::new(read::<Scopes>(params)?)))),
     (Survey::METHOD, |params| Ok(Asked::Survey(read::<Survey>(params)?))),
     (Unload::METHOD, |params| Ok(Asked::Unload(read::<Unload>(params)?))),
     (Warm::METHOD, |params| Ok(Asked::Warm(read::<Warm>(params)?))),
@@ -95,7 +97,8 @@ const READERS: &[(&str, Reader)] = &[
         let params = read::<Assist>(params)?;
         let AssistParams { request_id, command, document, selection, instruction, .. } = params;
         let command = Command::new(&command, instruction.as_deref())?;
-        let kind = Kind::Assist(task(&document, selection, command)?);
+        let task = task(&document, selection, command)?.with_diagnostics(&params.diagnostics);
+        let kind = Kind::Assist(task);
         work(request_id, params.model, params.settings, kind)
     }),
     (Generate::METHOD, |params| {

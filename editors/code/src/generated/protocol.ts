@@ -88,6 +88,29 @@ languageId?: string,
  */
 text: string, };
 
+export type Anchor = { 
+/**
+ * SHA-256 of the whole document, in hexadecimal digits.
+ */
+documentSha256: string, 
+/**
+ * The lines just before the edit.
+ */
+before: Array<string>, 
+/**
+ * The lines just after it.
+ */
+after: Array<string>, 
+/**
+ * Whether the original stood at one place only.
+ */
+alone: boolean, 
+/**
+ * Whether it stood between these neighbours at one place only. Otherwise the edit belongs to
+ * this very document and to no later one.
+ */
+unique: boolean, };
+
 export type Edit = { 
 /**
  * Where `original` stood when the request was made.
@@ -100,7 +123,35 @@ original: string,
 /**
  * The text to put in its place.
  */
-replacement: string, };
+replacement: string, 
+/**
+ * What tells the place from others that read the same.
+ */
+anchor: Anchor, };
+
+export type Diagnostic = { 
+/**
+ * The line, from 1.
+ */
+line: number, 
+/**
+ * Who says it, such as `Pylance`.
+ */
+source?: string, 
+/**
+ * In its words.
+ */
+message: string, };
+
+export type Scope = { 
+/**
+ * The lines.
+ */
+range: LineRange, 
+/**
+ * What they are, such as `function total`.
+ */
+label: string, };
 
 export type Hunk = { 
 /**
@@ -194,7 +245,12 @@ afterLines: number,
 /**
  * See `before_lines`.
  */
-afterLinesOmitted: number, };
+afterLinesOmitted: number, 
+/**
+ * How many of those left out were given after all, since the selection uses them: what the
+ * file brings in, and the heads of what it names.
+ */
+outlineLines: number, };
 
 export type MemoryUse = { 
 /**
@@ -521,10 +577,18 @@ selection: LineRange,
  */
 instruction?: string, 
 /**
+ * What the user's tools say about the document. What is about the lines is told to the model.
+ */
+diagnostics?: Array<Diagnostic>, 
+/**
  * `demo`, an installed model's id or the path of a GGUF; the one that the command is for where
  * absent.
  */
-model?: string, };
+model?: string, 
+/**
+ * Values of settings that count more than what is set, for this request alone.
+ */
+settings?: Record<string, unknown>, };
 
 export type AssistAnswer = { "kind": "edit" } & EditAnswer | { "kind": "text" } & TextAnswer;
 
@@ -533,6 +597,11 @@ export type EditAnswer = {
  * The edit. Where `unchanged`, its replacement is its original.
  */
 edit: Edit, 
+/**
+ * What the edit needs where the document brings in what it uses. Both are applied as one step,
+ * or neither is.
+ */
+imports?: Edit, 
 /**
  * The model found nothing to change.
  */
@@ -557,6 +626,15 @@ notes: Array<string>,
  * Why nothing was changed though an instruction said what to change, in the model's words.
  */
 reason?: string, 
+/**
+ * Why the answer may well be wrong: what was found in it, and was found again when the model
+ * was told.
+ */
+unsure?: string, 
+/**
+ * Why the user is to be asked before the document is written: what reads it.
+ */
+sensitive?: string, 
 /**
  * How often the model had to be asked.
  */
@@ -733,6 +811,30 @@ range: LineRange,
  * Whether that is another place than when the request was made.
  */
 moved: boolean, };
+
+export type ScopesParams = { 
+/**
+ * The document as it is now.
+ */
+document: DocumentText, 
+/**
+ * The selected lines, or the line of the cursor.
+ */
+selection: LineRange, 
+/**
+ * Whether nothing is selected.
+ */
+empty: boolean, };
+
+export type ScopesAnswer = { 
+/**
+ * What is worked on without another question; else the user is to choose.
+ */
+chosen?: Scope, 
+/**
+ * What there is to choose from, the likeliest first.
+ */
+scopes: Array<Scope>, };
 
 export type ConfigureParams = { 
 /**
@@ -1247,6 +1349,22 @@ wrong: number,
  */
 refused: number, 
 /**
+ * Shown answers that are said to be doubtful.
+ */
+unsure: number, 
+/**
+ * How many of these are right.
+ */
+unsureRight: number, 
+/**
+ * From request to answer, of answers that took one attempt.
+ */
+onceSeconds: number, 
+/**
+ * How much of that the model took.
+ */
+onceModelSeconds: number, 
+/**
  * Tokens that the model wrote.
  */
 tokens: number, 
@@ -1349,6 +1467,7 @@ export interface Requests {
   generate: { params: GenerateParams; answer: GenerateAnswer };
   cancel: { params: CancelParams; answer: CancelAnswer };
   locateEdit: { params: LocateEditParams; answer: LocateEditAnswer };
+  scopes: { params: ScopesParams; answer: ScopesAnswer };
 }
 
 /** Parameters of every notification, by method. */
@@ -1446,6 +1565,7 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   generate: null,
   cancel: 5000,
   locateEdit: 5000,
+  scopes: 5000,
 };
 
 /** A command on selected code as the editor offers it. */

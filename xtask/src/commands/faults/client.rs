@@ -135,6 +135,7 @@ impl Caller {
         let (request_id, selection) = (id.to_owned(), LineRange { start: 1, end: 2 });
         let started = match kind {
             Kind::Improve | Kind::Explain => self.client.start::<Assist>(&AssistParams {
+                diagnostics: Vec::new(),
                 request_id,
                 command: if kind == Kind::Improve { "improve" } else { "explain" }.to_owned(),
                 document,

@@ -1,37 +1,59 @@
 //! The selected code is rewritten: asked for once, and once more where the answer was of no use.
 //! Where it changed nothing though an instruction said what to change, the model is asked what there
-//! is to change, and once more with that.
+//! is to change, and once more with that. Where that was no better, it is asked for other answers
+//! while that takes little time, and the best of all is shown.
 
 use localcoder_assist::{Attempt, Finished, Layout, Outcome, Task};
 use localcoder_protocol::{
-    AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, Usage,
-    WorkerGenerateAnswer,
+    AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, SamplingParams, Usage,
 };
 
 use super::step::{Answer, Input, ModelView, Step, add_usage, lay_out, layout_call};
+use crate::core::pool::GenerateCall;
 use crate::core::reply::Reply;
 
-/// What a model says that there is to change.
-#[derive(Debug, PartialEq, Eq)]
-enum Plan {
-    None,
-    Asked,
-    Said(String),
+/// Other answers that are asked for. Of four the best is hardly better than of three, by the
+/// recorded answers of a 7B.
+const SAMPLES_MAX: u32 = 3;
+
+/// All attempts together take at most so long, as far as those before tell: that long people wait
+/// for an answer that they are told is hard.
+const ATTEMPTS_MS_MAX: f64 = 20_000.0;
+
+/// What the model is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The code, for the first time.
+    First,
+    /// The code, knowing what was wrong with it or what there is to change.
+    Again,
+    /// Saying what there is to change.
+    Plan,
+    /// Another answer to the first question.
+    Sample(u32),
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct EditJob {
     task: Box<Task>,
+    /// The first question.
     layout: Option<Layout>,
-    attempt: Attempt,
-    /// Whether the model is saying what there is to change; then what it has said.
-    plan: Plan,
+    stage: Stage,
     /// What the model has written in this attempt, and how many lines that are so far.
     text: String,
     line_breaks: usize,
-    /// The answer of the first attempt, where it was doubtful or changed nothing.
-    first: Option<(String, FinishReason)>,
+    /// The first answer, where it was doubtful.
+    doubtful: Option<(String, FinishReason)>,
+    /// What the model has said that there is to change.
+    plan: Option<String>,
+    /// The answers that can be shown.
+    usable: Vec<Finished>,
+    /// One that changed nothing though it should have.
+    unchanged: Option<Finished>,
+    /// Why the last one can't be shown that can't.
+    refusal: Option<ErrorInfo>,
+    attempts: u32,
     usage: Usage,
 }
 
@@ -40,11 +62,15 @@ impl EditJob {
         Self {
             task: Box::new(task),
             layout: None,
-            attempt: Attempt::First,
-            plan: Plan::None,
+            stage: Stage::First,
             text: String::new(),
             line_breaks: 0,
-            first: None,
+            doubtful: None,
+            plan: None,
+            usable: Vec::new(),
+            unchanged: None,
+            refusal: None,
+            attempts: 1,
             usage: Usage::default(),
         }
     }
@@ -63,7 +89,7 @@ impl EditJob {
             }),
             Input::Text(text) => {
                 self.text.push_str(text);
-                if self.plan == Plan::Asked {
+                if self.stage == Stage::Plan {
                     return Step::Wait;
                 }
                 self.line_breaks += text.matches('\n').count();
@@ -72,82 +98,131 @@ impl EditJob {
             }
             Input::Generated(written) => {
                 add_usage(&mut self.usage, written.usage);
-                if self.plan == Plan::Asked {
-                    self.planned(model)
-                } else {
-                    self.finish(model, written)
+                match (self.stage, self.layout.take()) {
+                    (_, None) => too_early(),
+                    (stage, Some(layout)) => {
+                        self.layout = Some(layout.clone());
+                        match stage {
+                            Stage::First => self.first(model, &layout, written.finish),
+                            Stage::Plan => self.planned(model, &layout),
+                            Stage::Again | Stage::Sample(_) => {
+                                self.later(model, &layout, written.finish)
+                            }
+                        }
+                    }
                 }
             }
         }
     }
 
-    fn finish(&mut self, model: ModelView<'_>, written: &WorkerGenerateAnswer) -> Step {
-        let Some(layout) = &self.layout else { return too_early() };
-        let finish = written.finish;
-        let mut outcome = self.task.finish(&self.text, finish, self.attempt);
-        if let (Outcome::Refused(_), Some((text, finish))) = (&outcome, &self.first)
-            && let Outcome::Done(done) = self.task.finish(text, *finish, Attempt::Last)
-            && !(done.unchanged && self.task.is_instructed())
-        {
-            // Asking again made it worse: the first answer is shown with its warnings. Not one that
-            // changed nothing, which is no answer to an instruction.
-            outcome = Outcome::Done(done);
-        }
-        match outcome {
+    fn first(&mut self, model: ModelView<'_>, layout: &Layout, finish: FinishReason) -> Step {
+        match self.task.finish(&self.text, finish, Attempt::First) {
             Outcome::Done(done) => self.answer(model, done),
+            Outcome::Refused(error) => Step::Fail(error),
             Outcome::Retry { reason } => {
-                let layout = self.task.retry_layout(model.prompts(), layout, &reason);
-                self.first = Some((std::mem::take(&mut self.text), finish));
-                self.again_with(layout, reason)
+                let next = self.task.retry_layout(model.prompts(), layout, &reason);
+                self.doubtful = Some((std::mem::take(&mut self.text), finish));
+                self.retry(Stage::Again, layout_call(&next, Purpose::Edit), reason)
             }
             Outcome::Unchanged => match self.task.plan_layout(model.prompts(), layout) {
-                Some(layout) => {
-                    self.first = Some((std::mem::take(&mut self.text), finish));
-                    self.plan = Plan::Asked;
-                    Step::Generate(layout_call(&layout, Purpose::Edit))
+                Some(next) => {
+                    self.stage = Stage::Plan;
+                    self.text.clear();
+                    Step::Generate(layout_call(&next, Purpose::Edit))
                 }
                 None => match self.task.finish(&self.text, finish, Attempt::Last) {
                     Outcome::Done(done) => self.answer(model, done),
                     _ => too_early(),
                 },
             },
-            Outcome::Refused(error) => Step::Fail(error),
         }
     }
 
     /// The model has said what there is to change, and is to do it.
-    fn planned(&mut self, model: ModelView<'_>) -> Step {
-        let plan = first_paragraph(&std::mem::take(&mut self.text));
-        let layout = self.layout.as_ref();
-        let layout = layout.and_then(|it| self.task.planned_layout(model.prompts(), it, &plan));
-        let Some(layout) = layout else { return too_early() };
-        self.plan = Plan::Said(plan);
-        self.again_with(layout, "it changed nothing".to_owned())
+    fn planned(&mut self, model: ModelView<'_>, layout: &Layout) -> Step {
+        let plan = first_paragraph(&self.text);
+        let Some(next) = self.task.planned_layout(model.prompts(), layout, &plan) else {
+            return too_early();
+        };
+        self.plan = Some(plan).filter(|plan| !plan.is_empty());
+        let call = layout_call(&next, Purpose::Edit);
+        self.retry(Stage::Again, call, "it changed nothing".to_owned())
     }
 
-    fn again_with(&mut self, layout: Layout, reason: String) -> Step {
-        self.attempt = Attempt::Last;
+    fn later(&mut self, model: ModelView<'_>, layout: &Layout, finish: FinishReason) -> Step {
+        match self.task.finish(&self.text, finish, Attempt::Last) {
+            Outcome::Done(done) if done.unchanged && self.task.is_instructed() => {
+                self.unchanged.get_or_insert(done);
+            }
+            Outcome::Done(done) if done.unsure.is_none() => return self.answer(model, done),
+            Outcome::Done(done) => self.usable.push(done),
+            Outcome::Refused(error) => self.refusal = Some(error),
+            Outcome::Retry { .. } | Outcome::Unchanged => return too_early(),
+        }
+        let number = if let Stage::Sample(number) = self.stage { number + 1 } else { 1 };
+        let temperature = self.task.sampling_temperature(model.prompts());
+        match temperature.filter(|_| number <= SAMPLES_MAX && self.has_time()) {
+            Some(temperature) => {
+                let mut call = layout_call(layout, Purpose::Edit);
+                let seed = Some(number);
+                let temperature = Some(temperature);
+                call.sampling = SamplingParams { temperature, seed, ..call.sampling };
+                self.retry(Stage::Sample(number), call, "it may be wrong".to_owned())
+            }
+            None => self.best(model),
+        }
+    }
+
+    /// Whether one attempt more can be expected to end in time.
+    fn has_time(&self) -> bool {
+        let spent_ms = self.usage.prefill_ms + self.usage.decode_ms;
+        let expected_ms = self.usage.decode_ms / f64::from(self.attempts);
+        spent_ms + expected_ms <= ATTEMPTS_MS_MAX
+    }
+
+    fn retry(&mut self, stage: Stage, call: Box<GenerateCall>, reason: String) -> Step {
+        self.stage = stage;
+        self.attempts += 1;
+        self.text.clear();
         self.line_breaks = 0;
-        let call = layout_call(&layout, Purpose::Edit);
-        self.layout = Some(layout);
         Step::Retry { call, reason }
+    }
+
+    /// Shows the answer with the least to be said against it: of equals that which the model gave
+    /// most often, of these the one that knew what was wrong with the one before.
+    fn best(&mut self, model: ModelView<'_>) -> Step {
+        if let Some((text, finish)) = self.doubtful.take()
+            && let Outcome::Done(done) = self.task.finish(&text, finish, Attempt::Last)
+            && !(done.unchanged && self.task.is_instructed())
+        {
+            self.usable.push(done);
+        }
+        let usable = std::mem::take(&mut self.usable);
+        let same = |one: &Finished| {
+            let text = &one.edit.replacement;
+            usable.iter().filter(|other| other.edit.replacement == *text).count()
+        };
+        let cost = |one: &Finished| (one.warnings.len(), std::cmp::Reverse(same(one)));
+        match usable.iter().min_by_key(|one| cost(one)).cloned().or(self.unchanged.take()) {
+            Some(done) => self.answer(model, done),
+            None => self.refusal.take().map_or_else(too_early, Step::Fail),
+        }
     }
 
     fn answer(&self, model: ModelView<'_>, done: Finished) -> Step {
         let Some(layout) = &self.layout else { return too_early() };
-        let reason = match &self.plan {
-            Plan::Said(plan) if done.unchanged && !plan.is_empty() => Some(plan.clone()),
-            _ => None,
-        };
         let answer = EditAnswer {
             edit: done.edit,
+            imports: done.imports,
+            reason: self.plan.clone().filter(|_| done.unchanged),
             unchanged: done.unchanged,
             hunks: done.hunks,
             diff: done.diff,
             warnings: done.warnings,
             notes: done.notes,
-            reason,
-            attempts: if self.attempt == Attempt::First { 1 } else { 2 },
+            unsure: done.unsure,
+            sensitive: done.sensitive,
+            attempts: self.attempts,
             usage: self.usage,
             context: layout.context,
             model: model.info(),
@@ -171,7 +246,7 @@ fn first_paragraph(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use localcoder_assist::{Command, prepare};
-    use localcoder_protocol::{DocumentText, LineRange, Measured, WorkerId};
+    use localcoder_protocol::{DocumentText, LineRange, Measured, WorkerGenerateAnswer, WorkerId};
 
     use super::*;
     use crate::model_file::sample;
@@ -241,16 +316,81 @@ mod tests {
         assert!(matches!(step, Step::Wait), "that is no code: {step:?}");
         let step = job.step(model, Input::Generated(&written()));
         assert!(matches!(step, Step::Retry { .. }), "{step:?}");
-        let step = job.step(model, Input::Text(text));
-        assert!(matches!(step, Step::Lines(2)), "{step:?}");
-        let Step::Answer(answer) = job.step(model, Input::Generated(&written())) else {
-            panic!("it is the last time")
-        };
-        assert_eq!(answer.usage.generated_tokens, 15);
+        for _ in 0..SAMPLES_MAX {
+            let _ = job.step(model, Input::Text(text));
+            let step = job.step(model, Input::Generated(&written()));
+            assert!(matches!(step, Step::Retry { .. }), "{step:?}");
+        }
+        let _ = job.step(model, Input::Text(text));
+        let edit = edit_of(job.step(model, Input::Generated(&written())));
+        assert_eq!(edit.usage.generated_tokens, 5 * (3 + SAMPLES_MAX));
+        assert!(edit.unchanged && edit.attempts == 2 + SAMPLES_MAX);
+        assert_eq!(edit.reason.as_deref(), Some("It adds one already."));
+    }
+
+    const DOUBTFUL: &str = "def f(x):\n    return elsewhere(x)\n";
+
+    /// A job whose first two answers use what nothing defines.
+    fn doubted(model: ModelView<'_>, decode_ms: f64) -> (EditJob, Step) {
+        let mut job = writing(model);
+        let mut written = written();
+        written.usage.decode_ms = decode_ms;
+        let _ = job.step(model, Input::Text(DOUBTFUL));
+        let step = job.step(model, Input::Generated(&written));
+        assert!(matches!(step, Step::Retry { .. }), "{step:?}");
+        let _ = job.step(model, Input::Text(DOUBTFUL));
+        let step = job.step(model, Input::Generated(&written));
+        (job, step)
+    }
+
+    fn edit_of(step: Step) -> EditAnswer {
+        let Step::Answer(answer) = step else { panic!("an answer: {step:?}") };
         let Reply::Assist(reply) = answer.reply else { panic!("an edit was asked for") };
         let AssistAnswer::Edit(edit) = *reply else { panic!("an edit was asked for") };
-        assert!(edit.unchanged && edit.attempts == 2);
-        assert_eq!(edit.reason.as_deref(), Some("It adds one already."));
+        edit
+    }
+
+    #[test]
+    fn a_finding_that_stays_makes_other_answers_worth_their_time() {
+        let mut file = sample();
+        file.info.size_bytes = 1_000_000_000;
+        let model = ModelView { file: &file, context_tokens: 4096 };
+        let (mut job, step) = doubted(model, 100.0);
+        let Step::Retry { call, .. } = step else { panic!("another: {step:?}") };
+        assert_eq!((call.sampling.temperature, call.sampling.seed), (Some(0.6), Some(1)));
+        let _ = job.step(model, Input::Text("def f(x):\n    return -x\n"));
+        let edit = edit_of(job.step(model, Input::Generated(&written())));
+        assert_eq!((edit.attempts, edit.unsure), (3, None));
+        assert!(edit.edit.replacement.contains("-x"));
+    }
+
+    #[test]
+    fn where_none_is_better_it_is_said_and_the_one_that_came_most_often_is_shown() {
+        let mut file = sample();
+        file.info.size_bytes = 1_000_000_000;
+        let model = ModelView { file: &file, context_tokens: 4096 };
+        let (mut job, _) = doubted(model, 100.0);
+        let other = DOUBTFUL.replace("elsewhere", "nowhere");
+        for _ in 1..SAMPLES_MAX {
+            let _ = job.step(model, Input::Text(&other));
+            let step = job.step(model, Input::Generated(&written()));
+            assert!(matches!(step, Step::Retry { .. }), "{step:?}");
+        }
+        let _ = job.step(model, Input::Text(&other));
+        let edit = edit_of(job.step(model, Input::Generated(&written())));
+        assert!(edit.unsure.as_deref().is_some_and(|why| why.contains("`nowhere`")), "{edit:?}");
+        assert_eq!(edit.attempts, 2 + SAMPLES_MAX);
+    }
+
+    #[test]
+    fn on_a_slow_machine_nobody_waits_for_other_answers() {
+        let mut file = sample();
+        file.info.size_bytes = 1_000_000_000;
+        let model = ModelView { file: &file, context_tokens: 4096 };
+        let (_, step) = doubted(model, 9_000.0);
+        let edit = edit_of(step);
+        assert_eq!(edit.attempts, 2);
+        assert!(edit.unsure.as_deref().is_some_and(|why| why.contains("`elsewhere`")), "{edit:?}");
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! Lines of an answer that bring in what the document brings in already: a model that is shown a
-//! part of a file likes to begin as if it were a whole one.
+//! Lines of an answer that bring something in, and those of them that the document has already.
 
 use crate::language::Language;
 
@@ -24,7 +23,7 @@ const WORDS: &[(&str, &[&str])] = &[
 ];
 
 /// Whether a line brings something in.
-pub(crate) fn is_import(language: &Language, line: &str) -> bool {
+fn is_import(language: &Language, line: &str) -> bool {
     let line = line.trim();
     let words = WORDS.iter().find(|(id, _)| *id == language.id).map_or(&[][..], |(_, words)| words);
     words.iter().any(|word| line.starts_with(word))
@@ -58,6 +57,30 @@ pub(crate) fn without_known(
         kept.clear();
     }
     [kept.as_slice(), rest].concat().join("\n")
+}
+
+/// The imports at the beginning of an answer, and the answer without them; none where the selection
+/// itself begins so, and where nothing else is left.
+pub(super) fn taken_off(
+    answer: &str,
+    original: &str,
+    language: &Language,
+) -> (Vec<String>, String) {
+    let all = || (Vec::new(), answer.to_owned());
+    if original.lines().any(|line| is_import(language, line)) {
+        return all();
+    }
+    let lines: Vec<&str> = answer.split('\n').collect();
+    // One that goes on in the next line is not told from code here.
+    let is_whole = |line: &str| {
+        let names_the_file = ["package ", "namespace "].iter().any(|it| line.starts_with(it));
+        let goes_on = line.trim_end().ends_with(['(', '{', '\\', ',']);
+        is_import(language, line) && !names_the_file && !goes_on
+    };
+    let head = lines.iter().position(|line| !line.trim().is_empty() && !is_whole(line));
+    let Some(head) = head.filter(|head| *head > 0) else { return all() };
+    let imports = lines[..head].iter().filter(|line| !line.trim().is_empty());
+    (imports.map(|line| (*line).to_owned()).collect(), lines[head..].join("\n"))
 }
 
 #[cfg(test)]

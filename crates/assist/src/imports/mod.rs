@@ -1,0 +1,155 @@
+//! What an answer brings in. A model that is shown a part of a file likes to begin as if it were a
+//! whole one, and to use what nothing in the file brings in; so what is there already is left out,
+//! and what is new goes where the file's other imports stand.
+
+mod known;
+mod missing;
+mod place;
+
+use std::ops::Range;
+
+pub(crate) use known::without_known;
+pub(crate) use place::is_import_node;
+
+use crate::language::Language;
+
+/// Lines to put into a document beside an edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Needed {
+    /// The line (from 0) next to which they go: all of it stays.
+    pub(crate) line: usize,
+    /// Whether they go before that line, else behind it.
+    pub(crate) before: bool,
+    /// The imports, without line ends.
+    pub(crate) imports: Vec<String>,
+}
+
+/// Takes the imports out of an answer that go elsewhere, and adds those that it forgot.
+///
+/// `lines` are those of `document` (0-based, half open) that the answer replaces. What the selection
+/// itself brought in stays where it is.
+pub(crate) fn needed(
+    language: &Language,
+    document: &str,
+    lines: &Range<usize>,
+    original: &str,
+    answer: &str,
+) -> (String, Option<Needed>) {
+    let Some((line, before)) = place::of_imports(language, document, lines.start) else {
+        return (answer.to_owned(), None);
+    };
+    let (mut imports, code) = known::taken_off(answer, original, language);
+    imports.extend(missing::imports(language, document, lines, &imports, &code));
+    if imports.is_empty() {
+        return (answer.to_owned(), None);
+    }
+    (code, Some(Needed { line, before, imports }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The imports and the line from 1 that they stand behind, or before where it is negative.
+    fn of(path: &str, before: &str, original: &str, answer: &str) -> (String, i32, Vec<String>) {
+        let start = before.lines().count();
+        let document = format!("{before}{original}\n");
+        let lines = start..start + original.lines().count();
+        let language = Language::of(None, path);
+        let (code, needed) = needed(language, &document, &lines, original, answer);
+        let Some(Needed { line, before, imports }) = needed else { return (code, 0, Vec::new()) };
+        let line = i32::try_from(line).unwrap() + 1;
+        (code, if before { -line } else { line }, imports)
+    }
+
+    #[track_caller]
+    fn check(
+        path: &str,
+        before: &str,
+        (original, answer): (&str, &str),
+        expected: (&str, i32, &str),
+    ) {
+        let (code, line, imports) = of(path, before, original, answer);
+        assert_eq!((code.as_str(), line, imports.join("\n").as_str()), expected, "{path}");
+    }
+
+    #[test]
+    fn imports_of_an_answer_go_where_the_files_are() {
+        let code = "def f(a):\n    return re.sub('a', 'b', a)";
+        let answer = format!("import re\n\n\n{code}");
+        let old = "def f(a):\n    return a";
+        check(
+            "a.py",
+            "\"\"\"Doc.\"\"\"\nimport os\nfrom a import (\n    b,\n)\n\n\n",
+            (old, &answer),
+            (code, 5, "import re"),
+        );
+        check(
+            "a.py",
+            "#!/usr/bin/python\n\"\"\"Doc.\"\"\"\n\nX = 1\n\n\n",
+            (old, &answer),
+            (code, -4, "import re"),
+        );
+        check(
+            "a.ts",
+            "import a from 'a';\n\n",
+            ("f();", "import b from 'b';\n\nb();"),
+            ("b();", 1, "import b from 'b';"),
+        );
+        check(
+            "a.rs",
+            "//! Doc.\n\nuse a::b;\n\n",
+            ("fn f() {}", "use c::d;\n\nfn f() { d() }"),
+            ("fn f() { d() }", 3, "use c::d;"),
+        );
+        check(
+            "a.go",
+            "package a\n\nfunc g() {}\n\n",
+            ("func f() {}", "import \"os\"\n\nfunc f() { os.Exit(1) }"),
+            ("func f() { os.Exit(1) }", -3, "import \"os\""),
+        );
+        check(
+            "a.c",
+            "#include <a.h>\n\n",
+            ("int f;", "#include <b.h>\nint f;"),
+            ("int f;", 1, "#include <b.h>"),
+        );
+    }
+
+    #[test]
+    fn what_the_selection_brought_in_stays_where_it_is() {
+        let own = "import os\nx = os.sep";
+        assert_eq!(of("a.py", "import sys\n", own, own).2, Vec::<String>::new());
+        // There is nothing before it where they could go.
+        let answer = "import re\nx = re.sub";
+        assert_eq!(of("a.py", "", "x = 1", answer), (answer.to_owned(), 0, Vec::new()));
+        // Amid the code it means something else.
+        let amid = "def f():\n    import os\n    return os.sep";
+        assert_eq!(of("a.py", "x = 1\n", "def f(): pass", amid).2, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_used_and_brought_in_by_nothing_is_brought_in() {
+        let typed = "def f(a: List[int]) -> Optional[int]:\n    return math.floor(a[0])";
+        let old = "def f(a):\n    return a[0]";
+        check(
+            "a.py",
+            "import os\n\n\n",
+            (old, typed),
+            (typed, 1, "import math\nfrom typing import List, Optional"),
+        );
+        // It was missing before, so it comes from elsewhere; and a name alone is no module.
+        check(
+            "a.py",
+            "import os\n\nmath.pi\n",
+            (old, "def f(a):\n    return math.pi"),
+            ("def f(a):\n    return math.pi", 0, ""),
+        );
+        check(
+            "a.py",
+            "import os\n\n\n",
+            (old, "def f(a):\n    return string"),
+            ("def f(a):\n    return string", 0, ""),
+        );
+    }
+}

@@ -1,0 +1,324 @@
+//! Which lines are meant where nothing is selected, and what there is to choose from where much is.
+//!
+//! The function round the cursor is meant; else the type, else the statement; where no grammar says
+//! what is one, the lines between two blank ones.
+
+use std::ops::Range;
+
+use localcoder_protocol::limits::SCOPE_LINES_MAX;
+use localcoder_protocol::{
+    DocumentText, ErrorCode, ErrorInfo, LineRange, Scope, ScopesAnswer, ScopesParams,
+};
+use tree_sitter::{Node, Point};
+
+use crate::document::{self, Line};
+use crate::language::{Language, file_name};
+use crate::syntax;
+
+/// How many are offered: a list is read, and more are not.
+const OFFERED_MAX: usize = 30;
+
+/// What grammars call functions.
+const FUNCTIONS: &[&str] = &[
+    "constructor_declaration",
+    "function_declaration",
+    "function_definition",
+    "function_item",
+    "generator_function_declaration",
+    "local_function_statement",
+    "method",
+    "method_declaration",
+    "method_definition",
+    "rule_set",
+    "singleton_method",
+];
+
+/// What they call functions that may have no name.
+const CLOSURES: &[&str] =
+    &["arrow_function", "closure_expression", "func_literal", "function", "function_expression"];
+
+/// What they call types and other parts of a file with a name.
+const TYPES: &[&str] = &[
+    "class",
+    "class_declaration",
+    "class_definition",
+    "class_specifier",
+    "element",
+    "enum_declaration",
+    "enum_item",
+    "enum_specifier",
+    "impl_item",
+    "interface_declaration",
+    "mod_item",
+    "module",
+    "record_declaration",
+    "section",
+    "struct_declaration",
+    "struct_item",
+    "struct_specifier",
+    "table",
+    "table_array_element",
+    "trait_item",
+    "type_alias_declaration",
+    "type_declaration",
+];
+
+/// See the module.
+///
+/// # Errors
+/// `linesOutOfRange`; `selectionEmpty` where there is no code at the cursor.
+pub fn scopes(params: &ScopesParams) -> Result<ScopesAnswer, ErrorInfo> {
+    let ScopesParams { document, selection, empty } = params;
+    let all = document::lines(&document.text);
+    let lines = document::rows(document, &all, *selection)?;
+    let language = Language::of(document.language_id.as_deref(), &document.path);
+    if *empty {
+        return at_cursor(document, language, &all, lines.start);
+    }
+    if lines.len() <= SCOPE_LINES_MAX as usize {
+        let label = "selection".to_owned();
+        let chosen = Scope { range: *selection, label };
+        return Ok(ScopesAnswer { chosen: Some(chosen.clone()), scopes: vec![chosen] });
+    }
+    let label = format!("all {} selected lines", lines.len());
+    let mut scopes = vec![Scope { range: *selection, label }];
+    scopes.extend(within(language, &document.text, &lines));
+    scopes.truncate(OFFERED_MAX);
+    Ok(ScopesAnswer { chosen: None, scopes })
+}
+
+fn at_cursor(
+    document: &DocumentText,
+    language: &Language,
+    all: &[Line<'_>],
+    line: usize,
+) -> Result<ScopesAnswer, ErrorInfo> {
+    let mut scopes = around(language, &document.text, all[line].text, line);
+    if scopes.is_empty() {
+        scopes.extend(paragraph(all, line));
+    }
+    let Some(first) = scopes.first() else {
+        let name = file_name(&document.path);
+        let text = format!("there is no code at line {} of `{name}`", line + 1);
+        return Err(ErrorInfo::new(ErrorCode::SelectionEmpty, text)
+            .with_hint("select the code, or put the cursor into a function"));
+    };
+    let height = first.range.end - first.range.start + 1;
+    let chosen = (height <= SCOPE_LINES_MAX).then(|| first.clone());
+    Ok(ScopesAnswer { chosen, scopes })
+}
+
+/// What stands round a line, the likeliest first: its function, then what that stands in, then, where
+/// that is a lot, the statements in it.
+fn around(language: &Language, text: &str, line_text: &str, line: usize) -> Vec<Scope> {
+    let Some(tree) = syntax::parse(language, text) else { return Vec::new() };
+    if line_text.trim().is_empty() && language.prose {
+        return Vec::new();
+    }
+    let column = line_text.len() - line_text.trim_start().len();
+    let point = Point::new(line, column);
+    let Some(node) = tree.root_node().descendant_for_point_range(point, point) else {
+        return Vec::new();
+    };
+    let (mut named, mut statements) = (Vec::new(), Vec::new());
+    let mut next = Some(node);
+    while let Some(node) = next {
+        next = node.parent();
+        if next.is_none() {
+            break;
+        }
+        if let Some(scope) = named_scope(node, text) {
+            named.push((FUNCTIONS.contains(&node.kind()) || is_closure(node), scope));
+        } else if is_statement(node) {
+            let label = node.kind().replace('_', " ");
+            statements.push(Scope { range: line_range(&syntax::rows(node)), label });
+        }
+    }
+    let innermost = named.iter().position(|(is_function, _)| *is_function);
+    named.drain(..innermost.unwrap_or(0));
+    let mut scopes: Vec<Scope> = named.into_iter().map(|(_, scope)| scope).collect();
+    let is_large = |scope: &Scope| scope.range.end - scope.range.start >= SCOPE_LINES_MAX;
+    if scopes.first().is_none_or(is_large) {
+        statements.retain(|statement| !is_large(statement));
+        // The widest that is not too wide.
+        statements.reverse();
+        scopes.extend(statements);
+    }
+    scopes.dedup_by(|next, one| next.range == one.range);
+    scopes.truncate(OFFERED_MAX);
+    scopes
+}
+
+/// The functions and types that stand wholly amid some lines, each small enough to be worked on.
+fn within(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Scope> {
+    let Some(tree) = syntax::parse(language, text) else { return Vec::new() };
+    let mut found = Vec::new();
+    syntax::walk(&mut tree.walk(), &mut |node| {
+        let rows = syntax::rows(node);
+        let is_amid = rows.start >= lines.start && rows.end <= lines.end;
+        if is_amid && rows.len() <= SCOPE_LINES_MAX as usize {
+            if let Some(scope) = named_scope(node, text) {
+                found.push(scope);
+                return false;
+            }
+        }
+        rows.start < lines.end && rows.end > lines.start
+    });
+    found
+}
+
+/// Whether it is a function or a type.
+pub(crate) fn is_named(node: Node<'_>) -> bool {
+    let kind = node.kind();
+    let is_file = node.parent().is_none();
+    !is_file
+        && node.is_named()
+        && (FUNCTIONS.contains(&kind) || TYPES.contains(&kind) || is_closure(node))
+}
+
+/// The name of one.
+pub(crate) fn name<'a>(node: Node<'_>, text: &'a str) -> Option<&'a str> {
+    let parent = node.parent();
+    let holder = parent.filter(|_| is_closure(node)).unwrap_or(node);
+    let name = holder.child_by_field_name("name").or_else(|| declarator_name(node));
+    name.and_then(|name| text.get(name.byte_range()))
+}
+
+/// A function or type with its name, and with what belongs to it before that.
+fn named_scope(node: Node<'_>, text: &str) -> Option<Scope> {
+    let kind = match node.kind() {
+        kind if FUNCTIONS.contains(&kind) && kind.contains("method") => "method",
+        "rule_set" => "rule",
+        kind if FUNCTIONS.contains(&kind) => "function",
+        _ if is_closure(node) => "function",
+        kind if is_named(node) => kind.split('_').next().unwrap_or(kind),
+        _ => return None,
+    };
+    let wrapper = node
+        .parent()
+        .filter(|it| ["decorated_definition", "export_statement"].contains(&it.kind()));
+    let range = line_range(&syntax::rows(wrapper.unwrap_or(node)));
+    let label = name(node, text).map_or_else(|| kind.to_owned(), |name| format!("{kind} {name}"));
+    Some(Scope { range, label })
+}
+
+/// The name of a function in C, which stands amid its declarators.
+fn declarator_name(node: Node<'_>) -> Option<Node<'_>> {
+    let mut inner = node.child_by_field_name("declarator")?;
+    while let Some(next) = inner.child_by_field_name("declarator") {
+        inner = next;
+    }
+    Some(inner)
+}
+
+/// A function without a name of its own that is given one where it stands.
+fn is_closure(node: Node<'_>) -> bool {
+    let named = ["variable_declarator", "pair", "assignment_expression", "public_field_definition"];
+    CLOSURES.contains(&node.kind())
+        && node.is_named()
+        && node.parent().is_some_and(|parent| named.contains(&parent.kind()))
+}
+
+fn is_statement(node: Node<'_>) -> bool {
+    let kind = node.kind();
+    node.is_named()
+        && (kind.ends_with("_statement")
+            || kind.ends_with("_declaration")
+            || kind.ends_with("_item"))
+}
+
+/// The lines round one that are not blank.
+fn paragraph(all: &[Line<'_>], line: usize) -> Option<Scope> {
+    let is_blank = |at: &usize| all[*at].is_blank();
+    if is_blank(&line) {
+        return None;
+    }
+    let start = (0..line).rev().find(is_blank).map_or(0, |at| at + 1);
+    let end = (line..all.len()).find(is_blank).unwrap_or(all.len());
+    Some(Scope { range: line_range(&(start..end)), label: "paragraph".to_owned() })
+}
+
+fn line_range(rows: &Range<usize>) -> LineRange {
+    let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
+    LineRange { start: number(rows.start + 1), end: number(rows.end) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(path: &str, text: &str, (start, end): (u32, u32), empty: bool) -> ScopesAnswer {
+        let document =
+            DocumentText { path: path.to_owned(), language_id: None, text: text.to_owned() };
+        let selection = LineRange { start, end };
+        scopes(&ScopesParams { document, selection, empty }).unwrap()
+    }
+
+    #[track_caller]
+    fn check(path: &str, text: &str, line: u32, expected: (&str, u32, u32)) {
+        let chosen = ask(path, text, (line, line), true).chosen.unwrap();
+        let (label, start, end) = expected;
+        assert_eq!(
+            (chosen.label.as_str(), chosen.range),
+            (label, LineRange { start, end }),
+            "{path}"
+        );
+    }
+
+    #[test]
+    fn the_function_round_the_cursor_is_meant() {
+        let text = "import os\n\n\nclass A:\n    @cached\n    def f(self):\n        if self:\n            return 1\n        return 2\n\n    x = 1\n";
+        check("a.py", text, 8, ("function f", 5, 9));
+        check("a.py", text, 5, ("class A", 4, 11));
+        check("a.py", text, 11, ("class A", 4, 11));
+        check("a.py", text, 1, ("import statement", 1, 1));
+        check("a.js", "export function f(a) {\n  return a;\n}\n", 2, ("function f", 1, 3));
+        check("a.ts", "const f = (a: number) => {\n  return a;\n};\n", 2, ("function f", 1, 3));
+        check(
+            "a.js",
+            "function f(a) {\n  a.map((b) => {\n    g(b);\n  });\n}\n",
+            3,
+            ("function f", 1, 5),
+        );
+        check("a.rs", "impl A {\n    fn f() {\n        g();\n    }\n}\n", 3, ("function f", 2, 4));
+        check("a.go", "package a\n\nfunc (a A) F() {\n\tg()\n}\n", 4, ("method F", 3, 5));
+        check("A.java", "class A {\n  int f() {\n    return 1;\n  }\n}\n", 3, ("method f", 2, 4));
+        check("a.c", "int *f(int a)\n{\n  return a;\n}\n", 3, ("function f", 1, 4));
+        check("a.rb", "class A\n  def f\n    1\n  end\nend\n", 3, ("method f", 2, 4));
+        check("a.css", "a {\n  color: red;\n}\n", 2, ("rule", 1, 3));
+    }
+
+    #[test]
+    fn where_no_grammar_tells_it_is_what_stands_between_blank_lines() {
+        check("a.txt", "one\n\ntwo\nthree\n\nfour\n", 4, ("paragraph", 3, 4));
+        check("a.lua", "a = 1\nb = 2\n\nc = 3\n", 1, ("paragraph", 1, 2));
+        let document =
+            DocumentText { path: "a.py".into(), language_id: None, text: "a\n\n\nb\n".into() };
+        let selection = LineRange { start: 2, end: 2 };
+        let error = scopes(&ScopesParams { document, selection, empty: true }).unwrap_err();
+        assert_eq!(error.code, ErrorCode::SelectionEmpty, "{error}");
+    }
+
+    #[test]
+    fn a_function_that_is_long_is_a_choice() {
+        let body: String = (0..130).map(|n| format!("        g({n})\n")).collect();
+        let text = format!(
+            "def f(a):\n    for b in a:\n{body}    if a:\n        h()\n        i()\n    return 1\n"
+        );
+        let answer = ask("a.py", &text, (134, 134), true);
+        assert_eq!(answer.chosen, None);
+        let labels: Vec<_> = answer.scopes.iter().map(|it| it.label.as_str()).collect();
+        assert_eq!(labels, ["function f", "if statement", "expression statement"]);
+    }
+
+    #[test]
+    fn a_large_selection_is_a_choice_of_what_is_in_it() {
+        let one = |name: &str| format!("def {name}():\n{}\n", "    g()\n".repeat(60));
+        let text = ["a", "b", "c"].map(one).join("\n");
+        let answer = ask("a.py", &text, (1, 130), false);
+        assert_eq!(answer.chosen, None);
+        let labels: Vec<_> = answer.scopes.iter().map(|it| it.label.as_str()).collect();
+        assert_eq!(labels, ["all 130 selected lines", "function a", "function b"]);
+        assert!(ask("a.py", &text, (1, 60), false).chosen.is_some());
+    }
+}
