@@ -5,6 +5,7 @@
 import { execFile, execFileSync, spawn } from "node:child_process";
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -37,9 +38,10 @@ export class Ide {
   /**
    * `trace`: a file for the connections that are made, as strace writes them. `settings`: what
    * stands in the installation's `settings.json`. `catalog`: its user's own models. `umask`: what the
-   * shell has that it is started from.
+   * shell has that it is started from. `editor`: the editor's own user settings. `files`: more files
+   * of the project, by their names.
    */
-  constructor({ trace, settings = {}, catalog, umask } = {}) {
+  constructor({ trace, settings = {}, catalog, umask, editor, files = {} } = {}) {
     this.umask = umask;
     // Sockets have short paths only, so not under the system's (on macOS long) temporary folder.
     this.home = realpathSync(mkdtempSync("/tmp/lc-e2e-"));
@@ -49,6 +51,12 @@ export class Ide {
     writeFileSync(join(this.home, "settings.json"), JSON.stringify(settings));
     if (catalog !== undefined) {
       writeFileSync(join(this.home, "catalog.json"), JSON.stringify(catalog));
+    }
+    if (editor !== undefined) {
+      this.editorSettings(editor);
+    }
+    for (const [name, content] of Object.entries(files)) {
+      this.write(name, content);
     }
     this.trace = trace;
     this.environment = { ...process.env, LOCALCODER_HOME: this.home };
@@ -148,6 +156,26 @@ export class Ide {
   /** A file of the project as it is on disk. */
   read(name) {
     return readFileSync(join(this.folder, name), "utf8");
+  }
+
+  /** The same byte by byte. */
+  bytes(name) {
+    return readFileSync(join(this.folder, name));
+  }
+
+  /** Writes a file of the project, as another program would. */
+  write(name, content) {
+    writeFileSync(join(this.folder, name), content);
+  }
+
+  /** Deletes a file of the project, as another program would. */
+  delete(name) {
+    rmSync(join(this.folder, name));
+  }
+
+  /** Whether the project has that file. */
+  has(name) {
+    return existsSync(join(this.folder, name));
   }
 
   /** A log of the installation; empty where there is none. */

@@ -42,3 +42,29 @@ export async function freezeInMidAnswer(ide, workbench, { file, first, last }) {
   }
   throw new Error(`${TRIES} answers were too short to be caught in the middle`);
 }
+
+/** How often a stopped worker may breathe, in milliseconds: its host bears ten seconds of silence. */
+const BREATH_EVERY_MS = 4_000;
+
+/**
+ * Does that while the worker is stopped, which then neither ends its answer nor is ended itself,
+ * however slow the machine is.
+ */
+export async function whileStopped(worker, act) {
+  let isStopped = true;
+  const breath = setInterval(async () => {
+    signal(worker, "SIGCONT");
+    await rest(STEP_MS);
+    if (isStopped) {
+      signal(worker, "SIGSTOP");
+    }
+  }, BREATH_EVERY_MS);
+  signal(worker, "SIGSTOP");
+  try {
+    return await act();
+  } finally {
+    isStopped = false;
+    clearInterval(breath);
+    signal(worker, "SIGCONT");
+  }
+}

@@ -116,6 +116,29 @@ export class Workbench {
     await this.page.locator(".notebook-editor .monaco-list-row").first().waitFor();
   }
 
+  /** Selects all of the text in the cell of a notebook that has this. */
+  async selectCell(pattern) {
+    const cell = this.page
+      .locator(".notebook-editor .cell-list-container .monaco-editor")
+      .filter({ hasText: pattern });
+    await until("the text of the cell is selected", async () => {
+      await cell.locator(".view-line").first().click({ timeout: 1_000 });
+      await cell.and(this.page.locator(".focused")).waitFor({ timeout: 1_000 });
+      await this.page.keyboard.press(`${MOD}+KeyA`);
+      await cell.locator(".selected-text").first().waitFor({ timeout: 1_000 });
+      return true;
+    });
+  }
+
+  /** Waits until a cell of the notebook has that. */
+  async cellShows(pattern) {
+    await until(`a cell shows ${pattern}`, async () => {
+      const cells = this.page.locator(".notebook-editor .cell-list-container .view-lines");
+      const text = (await cells.allInnerTexts()).join("\n").replaceAll("\u00a0", " ");
+      return pattern.test(text);
+    });
+  }
+
   /** The frame, of a webview, that has an element for the selector. */
   async webview(selector) {
     return await until(`a webview has ${selector}`, async () => {
@@ -315,6 +338,16 @@ export class Workbench {
     await this.page.keyboard.type(text);
   }
 
+  /** All of the text of the file that has the focus, by the clipboard. */
+  async text() {
+    await this.page.evaluate(() => navigator.clipboard.writeText(""));
+    return await until("the text is copied", async () => {
+      await this.page.keyboard.press(`${MOD}+KeyA`);
+      await this.page.keyboard.press(`${MOD}+KeyC`);
+      return await this.page.evaluate(() => navigator.clipboard.readText());
+    });
+  }
+
   /** Pastes text into the editor, without the indentation that typing adds. */
   async paste(text) {
     await this.page.evaluate((value) => navigator.clipboard.writeText(value), text);
@@ -355,6 +388,35 @@ export class Workbench {
     const tabs = this.page.locator(".tabs-container").getByRole("tab", { name, exact: true });
     await tabs.click();
     await this.#activeTab(name);
+  }
+
+  /** Closes a tab by mouse, whether it is active or not. */
+  async closeTab(name) {
+    const tab = this.page.locator(".tabs-container").getByRole("tab", { name, exact: true });
+    await until(`the tab ${name} is closed`, async () => {
+      if ((await tab.count()) > 0) {
+        await tab.click({ button: "middle", timeout: 1_000 });
+      }
+      return (await tab.count()) === 0;
+    });
+  }
+
+  /** Renames a file in the explorer. */
+  async rename(from, to) {
+    const row = (name) =>
+      this.page.locator(`.explorer-folders-view .monaco-list-row[aria-label^="${name}"]`);
+    const input = this.page.locator(".explorer-folders-view .explorer-item-edited input");
+    await until(`the explorer asks for a new name of ${from}`, async () => {
+      await row(from).click({ timeout: 1_000 });
+      await this.page.keyboard.press("F2");
+      return await input.waitFor({ timeout: 3_000 }).then(
+        () => true,
+        () => false,
+      );
+    });
+    await input.fill(to);
+    await input.press("Enter");
+    await row(to).waitFor();
   }
 
   /** Waits until a part of the window, such as `sidebar`, is `visible` or `hidden`. */

@@ -20,7 +20,9 @@ use crate::language::{Language, file_name};
 use crate::outline::{self, OutlineLine};
 use crate::prompt::{Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
-use crate::{clean, diff, document, errors, imports, place, same, sensitive, syntax};
+use crate::{
+    clean, diff, document, errors, flaws, imports, place, renames, same, sensitive, syntax,
+};
 
 /// A larger selection fits no context window we support, so it is not even counted.
 const SELECTION_BYTES_MAX: usize = 256 * 1024;
@@ -211,6 +213,9 @@ pub fn prepare(
         return Err(errors::selection_too_long(&document.path, &lines, bytes, SELECTION_BYTES_MAX));
     }
     let (before, after) = surroundings::both(&all, &lines);
+    let looks_for_flaws = command.instruction.is_none()
+        && command.spec.answer == AnswerKind::Edit
+        && !command.spec.only_comments;
     Ok(Task {
         command,
         language,
@@ -222,7 +227,11 @@ pub fn prepare(
         selected,
         document: document.clone(),
         outline: outline::of(language, &document.text, &all, &lines),
-        diagnostics: String::new(),
+        diagnostics: if looks_for_flaws {
+            flaws_text(language, &all, document, &lines)
+        } else {
+            String::new()
+        },
         lines,
     })
 }
@@ -235,13 +244,11 @@ impl Task {
         let of_lines = diagnostics.iter().filter_map(|diagnostic| {
             let line = (diagnostic.line as usize).checked_sub(1)?;
             let code = self.lines.contains(&line).then(|| all[line].text.trim())?;
-            let short = |text: &str| -> String {
-                let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-                words.chars().take(DIAGNOSTIC_CHARS_MAX).collect()
-            };
-            Some(format!("- `{}`: {}", short(code), short(&diagnostic.message)))
+            Some(told(code, &diagnostic.message))
         });
-        self.diagnostics = of_lines.take(DIAGNOSTICS_MAX).collect::<Vec<_>>().join("\n");
+        let own = self.diagnostics.lines().map(str::to_owned);
+        let lines: Vec<String> = of_lines.chain(own).take(DIAGNOSTICS_MAX).collect();
+        self.diagnostics = lines.join("\n");
         self
     }
 
@@ -442,9 +449,18 @@ impl Task {
         let around = (before.as_slice(), self.after.lines.as_slice());
         let code = guard::trim_echo(&code, original, around.0, around.1);
         let code = imports::without_known(&code, original, self.language, around.0);
+        let names =
+            self.instruction().and_then(|it| renames::alone(self.language, original, it, &code));
+        let only_names = names.is_some();
+        let code = names.unwrap_or(code);
         let (code, needed) =
             imports::needed(self.language, &self.document.text, &self.lines, original, &code);
-        let finished = self.edit(&code, needed.as_ref());
+        let mut finished = self.edit(&code, needed.as_ref());
+        if only_names {
+            finished
+                .notes
+                .push("Only the names are changed: the model wanted to change more.".to_owned());
+        }
         let shuffles =
             || self.instruction().is_none() && same::code(self.language, original, &code);
         if finished.unchanged || shuffles() {
@@ -566,6 +582,27 @@ impl Task {
             order: self.order(),
         }
     }
+}
+
+/// What is told of a line.
+fn told(code: &str, message: &str) -> String {
+    let short = |text: &str| -> String {
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        words.chars().take(DIAGNOSTIC_CHARS_MAX).collect()
+    };
+    format!("- `{}`: {}", short(code), short(message))
+}
+
+/// The flaws that are found without a model.
+fn flaws_text(
+    language: &'static Language,
+    all: &[document::Line<'_>],
+    document: &DocumentText,
+    lines: &Range<usize>,
+) -> String {
+    let flaws = flaws::found(language, &document.text, lines);
+    let told = flaws.iter().map(|flaw| told(all[flaw.line].text, &flaw.message));
+    told.collect::<Vec<_>>().join("\n")
 }
 
 fn incomplete() -> ErrorInfo {

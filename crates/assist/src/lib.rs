@@ -12,6 +12,7 @@ mod document;
 mod edit;
 mod errors;
 mod explanation;
+mod flaws;
 mod guard;
 mod imports;
 mod indent;

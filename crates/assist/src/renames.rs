@@ -1,13 +1,47 @@
 //! Renames that an instruction asks for by both names, such as "rename `total` to `sum`": the
 //! code as it is expected afterwards, which the engine drafts from.
 //!
-//! It only guesses: what is written is the model's own, and a wrong guess costs time alone.
-//! Called for the prompt's draft.
+//! The draft only guesses: what is written is the model's own, and a wrong guess costs time alone.
+//! Where nothing but names is asked for and the model changes more, the names alone are changed here.
+
+use tree_sitter::Node;
+
+use crate::language::Language;
+use crate::syntax;
 
 /// Words and arrows between the old name and the new one.
 const BETWEEN: &[&str] = &["to", "into", "as", "->", "=>", "→"];
 /// Words that make of plain words names: "rename total to sum".
 const ORDERS: &[&str] = &["rename", "renaming", "renamed", "call"];
+/// What may stand beside the names where nothing else is asked for.
+const FILLERS: &[&str] = &[
+    "a",
+    "also",
+    "and",
+    "argument",
+    "class",
+    "code",
+    "constant",
+    "everywhere",
+    "field",
+    "function",
+    "here",
+    "in",
+    "it",
+    "local",
+    "method",
+    "name",
+    "of",
+    "parameter",
+    "please",
+    "rename",
+    "selected",
+    "selection",
+    "the",
+    "this",
+    "type",
+    "variable",
+];
 /// What may stand round a name.
 const QUOTES: &[char] = &['`', '\'', '"', ',', '.', ';', ':', '(', ')'];
 
@@ -21,6 +55,69 @@ pub(crate) fn renamed(code: &str, instruction: &str) -> String {
             new(word).map_or_else(|| part.to_owned(), |new| part.replacen(word, new, 1))
         })
         .collect()
+}
+
+/// The code with other names and no other change, where an instruction asks for nothing else and an
+/// answer is more than that. Comments and texts stay as they are.
+pub(crate) fn alone(
+    language: &Language,
+    code: &str,
+    instruction: &str,
+    answer: &str,
+) -> Option<String> {
+    let pairs = pairs(code, instruction);
+    if pairs.is_empty() || !asks_for_nothing_else(instruction, &pairs) {
+        return None;
+    }
+    let new = |word: &str| pairs.iter().find(|(old, _)| *old == word).map(|(_, new)| *new);
+    let words = |text: &str| -> Option<Vec<String>> {
+        let words = syntax::words_of_code(language, text)?;
+        Some(words.iter().map(|word| new(word).unwrap_or(word).to_owned()).collect())
+    };
+    // Which of several things with that name is meant the model may know better.
+    if words(code)? == words(answer)? {
+        return None;
+    }
+    let tree = syntax::parse(language, code)?;
+    let mut replaced = Vec::new();
+    syntax::walk(&mut tree.walk(), &mut |node| {
+        if node.child_count() == 0
+            && let Some(text) = code.get(node.byte_range())
+            && let Some(name) = new(text)
+            && let Some(name) = in_place(node, text, name)
+        {
+            replaced.push((node.byte_range(), name));
+        }
+        true
+    });
+    let mut renamed = code.to_owned();
+    for (range, name) in replaced.iter().rev() {
+        renamed.replace_range(range.clone(), name);
+    }
+    (!replaced.is_empty()).then_some(renamed)
+}
+
+/// What stands in place of an identifier; nothing where it names a member of something else.
+fn in_place(node: Node<'_>, old: &str, new: &str) -> Option<String> {
+    let parent = node.parent()?;
+    let is = |field| parent.child_by_field_name(field) == Some(node);
+    match (node.kind(), parent.kind()) {
+        ("shorthand_property_identifier" | "shorthand_property_identifier_pattern", _)
+        | (_, "shorthand_field_initializer") => Some(format!("{old}: {new}")),
+        (_, "attribute") if is("attribute") => None,
+        (_, "keyword_argument") if is("name") => None,
+        ("property_identifier" | "field_identifier", kind) if !kind.contains("def") => None,
+        (kind, _) => kind.ends_with("identifier").then(|| new.to_owned()),
+    }
+}
+
+fn asks_for_nothing_else(instruction: &str, pairs: &[(&str, &str)]) -> bool {
+    let words = instruction.split_whitespace().map(|word| word.trim_matches(QUOTES));
+    words.filter(|word| !word.is_empty()).all(|word| {
+        let is_name = pairs.iter().any(|(old, new)| word == *old || word == *new);
+        let word = word.to_lowercase();
+        is_name || BETWEEN.contains(&word.as_str()) || FILLERS.contains(&word.as_str())
+    })
 }
 
 /// Old and new names: the old one stands in the code, the new one does not.
@@ -56,7 +153,7 @@ fn is_of_a_name(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::renamed;
+    use super::*;
 
     const CODE: &str = "total = 0\nfor n in ns:\n    total += n.total_a\nreturn total\n";
 
@@ -71,6 +168,36 @@ mod tests {
         ] {
             assert_eq!(renamed(CODE, instruction), expected, "{instruction}");
         }
+    }
+
+    fn alone_in(path: &str, code: &str, instruction: &str, answer: &str) -> Option<String> {
+        alone(Language::of(None, path), code, instruction, answer)
+    }
+
+    #[test]
+    fn an_answer_that_changes_more_than_the_names_is_not_taken() {
+        let code = "def f(tmp):\n    # tmp\n    if tmp and tmp.tmp:\n        return g(tmp=tmp)\n";
+        let ask = "Rename the parameter `tmp` to `line`.";
+        let renamed =
+            "def f(line):\n    # tmp\n    if line and line.tmp:\n        return g(tmp=line)\n";
+        let more = "def f(line):\n    if line.tmp:\n        return g(tmp=line)\n";
+        assert_eq!(alone_in("a.py", code, ask, more).as_deref(), Some(renamed));
+        assert_eq!(alone_in("a.py", code, ask, renamed), None);
+        // It may be right that one of them stays.
+        assert_eq!(alone_in("a.py", code, ask, &renamed.replace("g(tmp", "g(line")), None);
+        assert_eq!(alone_in("a.py", code, "Rename `tmp` to `line` and add types", more), None);
+        assert_eq!(alone_in("a.txt", code, ask, more), None);
+    }
+
+    #[test]
+    fn what_is_written_short_is_written_out_where_its_name_changes() {
+        let code = "function f(tmp) {\n  g(tmp);\n  return { tmp };\n}";
+        let renamed = "function f(line) {\n  g(line);\n  return { tmp: line };\n}";
+        let ask = "rename tmp to line";
+        assert_eq!(alone_in("a.js", code, ask, "function f(line) {}").as_deref(), Some(renamed));
+        let rust = "fn f(tmp: u8) -> A {\n    A { tmp }\n}";
+        let renamed = "fn f(line: u8) -> A {\n    A { tmp: line }\n}";
+        assert_eq!(alone_in("a.rs", rust, ask, "fn f(line: u8) {}").as_deref(), Some(renamed));
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn regex(text: &str) -> Result<Regex, String> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use localcoder_assist::{Attempt, Command, Outcome, prepare};
+    use localcoder_assist::{Attempt, Command, Outcome, Prompts, prepare};
     use localcoder_protocol::FinishReason;
 
     use super::*;
@@ -209,6 +209,37 @@ mod tests {
             flagged.len(),
             tasks.len()
         );
+    }
+
+    /// What Improve looks for without a model: it tells planted flaws, and little of the same code
+    /// without them.
+    #[test]
+    fn planted_flaws_are_told_and_code_without_them_is_left_alone() {
+        let told = |text: String, lines: LineRange, document: &DocumentText| {
+            let document = DocumentText { text, ..document.clone() };
+            let asked = prepare(&document, lines, Command::new("improve", None).unwrap()).unwrap();
+            let words = &asked.texts_to_count(Prompts::usual())[1];
+            words
+                .strip_prefix("Tools say about it:\n")
+                .map(|it| it.split("\n\n").next().unwrap().to_owned())
+        };
+        let (mut flaws, mut found, mut false_alarms) = (0, 0, Vec::new());
+        let mut missed = Vec::new();
+        for task in own_tasks().unwrap().into_iter().filter(|task| task.kind.starts_with("flaw")) {
+            flaws += 1;
+            match told(task.document.text.clone(), task.lines, &task.document) {
+                Some(_) => found += 1,
+                None => missed.push(task.id.clone()),
+            }
+            let height = u32::try_from(task.right.split('\n').count()).unwrap();
+            let lines = LineRange { end: task.lines.start + height - 1, ..task.lines };
+            if let Some(text) = told(task.with(&task.right), lines, &task.document) {
+                false_alarms.push(format!("{}: {text}", task.id));
+            }
+        }
+        println!("{found} of {flaws} told; missed {missed:#?}\nfalse: {false_alarms:#?}");
+        assert!(found * 100 >= flaws * 60, "{found} of {flaws}; missed {missed:#?}");
+        assert!(false_alarms.len() * 100 <= flaws * 5, "{false_alarms:#?}");
     }
 
     /// The selection without blank lines at its end.

@@ -10,6 +10,7 @@ import { answered, asked, EXPLANATION_CHARS_MAX, failedWith, grown } from "../sr
 import {
   baseName,
   lineLabel,
+  movedPath,
   originalStandsAt,
   replaceLines,
   selectedLines,
@@ -22,7 +23,7 @@ import { factLines, installText, isThere, shownModel } from "../src/lib/models";
 import { statusView } from "../src/lib/status";
 
 import { hostStatus, HELLO } from "./fake-host";
-import { CONTEXT, EXPLANATION, MODEL, modelRow, USAGE } from "./samples";
+import { ANCHOR, CONTEXT, EXPLANATION, MODEL, modelRow, USAGE } from "./samples";
 
 const codes = Object.keys(ERROR_CODES) as ErrorCode[];
 
@@ -55,7 +56,8 @@ test("lines are replaced and nothing else, whatever the line ends", () => {
 });
 
 test("an edit stands only where its original is, line ends aside", () => {
-  const edit = { range: { start: 2, end: 3 }, original: "b\r\nc", replacement: "x" };
+  const range = { start: 2, end: 3 };
+  const edit = { range, original: "b\r\nc", replacement: "x", anchor: ANCHOR };
   assert.ok(originalStandsAt("a\nb\nc\nd", { start: 2, end: 3 }, edit));
   assert.ok(originalStandsAt("a\r\nb\r\nc\r\n", { start: 2, end: 3 }, edit));
   assert.ok(!originalStandsAt("a\nb\nC\nd", { start: 2, end: 3 }, edit));
@@ -348,4 +350,11 @@ test("a newer request stops the older one with its key; all can be stopped", asy
   assert.deepEqual(await Promise.all([second, third]), ["aborted", "aborted"]);
   assert.ok(!running.busy);
   assert.equal(busy.at(-1), false);
+});
+
+test("a file moves with its folder, and not with one that begins alike", () => {
+  assert.equal(movedPath("/a/b.py", "/a/b.py", "/a/c.py"), "/a/c.py");
+  assert.equal(movedPath("/a/b/c.py", "/a/b", "/z"), "/z/c.py");
+  assert.equal(movedPath("/a/bc/d.py", "/a/b", "/z"), undefined);
+  assert.equal(movedPath("/a/b.py", "/a/b.py/c", "/z"), undefined);
 });

@@ -1,5 +1,6 @@
 /** Values of the protocol for tests, whole and unremarkable. */
 import type {
+  Anchor,
   ContextUse,
   AssistAnswer,
   ModelInfo,
@@ -41,6 +42,15 @@ export const CONTEXT: ContextUse = {
   beforeLinesOmitted: 0,
   afterLines: 4,
   afterLinesOmitted: 0,
+  outlineLines: 0,
+};
+
+export const ANCHOR: Anchor = {
+  documentSha256: "",
+  before: [],
+  after: [],
+  alone: true,
+  unique: true,
 };
 
 export const EXPLANATION: Extract<AssistAnswer, { kind: "text" }> = {
@@ -54,7 +64,7 @@ export const EXPLANATION: Extract<AssistAnswer, { kind: "text" }> = {
 
 export const IMPROVEMENT: Extract<AssistAnswer, { kind: "edit" }> = {
   kind: "edit",
-  edit: { range: { start: 1, end: 1 }, original: "x=1", replacement: "x = 1" },
+  edit: { range: { start: 1, end: 1 }, original: "x=1", replacement: "x = 1", anchor: ANCHOR },
   unchanged: false,
   hunks: [{ oldStart: 1, oldLines: 1, newStart: 1, newLines: 1 }],
   diff: "",

@@ -13,6 +13,7 @@ import { progressText } from "../lib/progress";
 import type { Running } from "../lib/running";
 import { plain } from "../lib/words";
 
+import { FollowedFile } from "./moves";
 import type { Notifier } from "./notify";
 import type { Previews } from "./previews";
 import { currentTarget, documentName, documentText } from "./target";
@@ -72,6 +73,7 @@ export class Edits {
     target: Target,
     instruction: string | undefined,
   ): Promise<EditOutcome> {
+    const file = new FollowedFile(target.document.uri);
     try {
       const answer = await this.#ask(entry, target, instruction);
       showWarnings(answer);
@@ -82,13 +84,15 @@ export class Edits {
         );
         return { kind: "unchanged", answer };
       }
-      await this.#previews.open(entry, target.document, answer);
+      await this.#previews.open(entry, await file.settled(), answer);
       return { kind: "preview", answer };
     } catch (error) {
       this.#notifier.error(error, () => {
         void this.run(entry, instruction);
       });
       return { kind: "failed", error: toErrorInfo(error) };
+    } finally {
+      file.dispose();
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * Improvements that wait for the user's decision: a diff between the document and the text as it
- * would be, with Apply and Discard. The diff follows the document while it is open. Closing it
- * discards; only Apply writes.
+ * would be, with Apply and Discard. The diff follows the document while it is open, and its file where
+ * that is renamed. Closing it discards; only Apply writes.
  */
 import * as vscode from "vscode";
 
@@ -11,7 +11,10 @@ import { toErrorInfo } from "../lib/errors";
 import { lineLabel, replaceLines } from "../lib/lines";
 import { capitalized } from "../lib/words";
 
-import { locateEdit, writeEdit } from "./locate";
+import { planEdit, revealLine, savePlan, writePlan } from "./apply";
+import { openAgain } from "./disk";
+import { locateEdit } from "./locate";
+import { FollowedFile } from "./moves";
 import type { Notifier } from "./notify";
 import { documentName, PREVIEW_SCHEME } from "./target";
 
@@ -20,13 +23,16 @@ const REFRESH_AFTER_MS = 150;
 
 /** One improvement that waits. */
 interface Preview {
-  readonly source: vscode.Uri;
-  readonly uri: vscode.Uri;
+  readonly entry: CommandEntry;
   readonly answer: EditAnswer;
   readonly column: vscode.ViewColumn | undefined;
+  source: vscode.Uri;
+  uri: vscode.Uri;
+  range: LineRange;
   text: string;
   stale: boolean;
   timer?: NodeJS.Timeout | undefined;
+  file?: FollowedFile;
 }
 
 /** See the module. Keyed by the document: a newer improvement replaces an older one. */
@@ -34,6 +40,8 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   readonly #host: HostConnection;
   readonly #notifier: Notifier;
   readonly #previews = new Map<string, Preview>();
+  /** Those that are being applied: a key that is pressed twice applies once. */
+  readonly #applied = new Set<Preview>();
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
   readonly #subscriptions: vscode.Disposable[];
   #count = 0;
@@ -44,6 +52,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     this.#host = host;
     this.#notifier = notifier;
     const { tabGroups } = vscode.window;
+    closeLeftovers();
     this.#subscriptions = [
       vscode.workspace.registerTextDocumentContentProvider(PREVIEW_SCHEME, this),
       vscode.workspace.onDidChangeTextDocument((event) => {
@@ -63,35 +72,26 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     ];
   }
 
-  /** Shows an improvement of the document. */
-  async open(
-    entry: CommandEntry,
-    document: vscode.TextDocument,
-    answer: EditAnswer,
-  ): Promise<void> {
+  /** Shows an improvement of the document that is there now. */
+  async open(entry: CommandEntry, source: vscode.Uri, answer: EditAnswer): Promise<void> {
+    const document = await openAgain(source);
     const range = await locateEdit(this.#host, document, answer.edit);
-    const older = this.#previews.get(document.uri.toString());
+    const older = this.#previews.get(source.toString());
     if (older !== undefined) {
       await this.#close(older);
     }
-    this.#count += 1;
     const preview: Preview = {
-      source: document.uri,
-      uri: document.uri.with({ scheme: PREVIEW_SCHEME, authority: "", query: `${this.#count}` }),
+      entry,
       answer,
       column: vscode.window.activeTextEditor?.viewColumn,
+      source,
+      uri: this.#newUri(source),
+      range,
       text: proposed(document, range, answer),
       stale: false,
     };
-    this.#previews.set(document.uri.toString(), preview);
-    const shown = await vscode.workspace.openTextDocument(preview.uri);
-    if (shown.languageId !== document.languageId) {
-      await vscode.languages.setTextDocumentLanguage(shown, document.languageId);
-    }
-    const title = `${capitalized(entry.id)} ${documentName(document)} (${lineLabel(range)})`;
-    await vscode.commands.executeCommand("vscode.diff", document.uri, preview.uri, title, {
-      preview: false,
-    });
+    this.#keep(preview);
+    await show(preview, document, { preview: false });
   }
 
   provideTextDocumentContent(uri: vscode.Uri): string {
@@ -101,39 +101,38 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   dispose(): void {
     for (const preview of this.#previews.values()) {
       clearTimeout(preview.timer);
+      preview.file?.dispose();
     }
     vscode.Disposable.from(...this.#subscriptions, this.#changed).dispose();
   }
 
   async #apply(uri: vscode.Uri | undefined): Promise<void> {
     const preview = this.#find(uri);
-    if (preview === undefined) {
+    if (preview === undefined || this.#applied.has(preview)) {
       return;
     }
+    this.#applied.add(preview);
     try {
-      const document = await vscode.workspace.openTextDocument(preview.source);
-      const { edit } = preview.answer;
-      const range = await locateEdit(this.#host, document, edit);
-      const save = !document.isDirty && document.uri.scheme === "file";
+      await preview.file?.settled();
+      const plan = await planEdit(this.#host, preview.source, preview.answer.edit);
       // From here on the document's changes are ours and the diff need not follow them.
       this.#forget(preview);
       try {
-        await writeEdit(document, range, edit);
+        await writePlan(plan);
       } catch (error) {
-        this.#previews.set(preview.source.toString(), preview);
+        this.#keep(preview);
         throw error;
       }
-      if (save && !(await document.save())) {
-        void vscode.window.showWarningMessage(
-          `The improvement is in the editor, but ${documentName(document)} could not be saved.`,
-        );
-      }
+      await savePlan(plan);
+      // In this order: a file that only the diff has open would lose what can be undone.
+      await revealLine(plan.document, plan.range, preview.column);
       await this.#close(preview);
-      await revealLine(document, range, preview.column);
-      const where = `${lineLabel(range)} of ${documentName(document)}`;
+      const where = `${lineLabel(plan.range)} of ${documentName(plan.document)}`;
       vscode.window.setStatusBarMessage(`$(check) Improved ${where}`, 5_000);
     } catch (error) {
       this.#notifier.error(error);
+    } finally {
+      this.#applied.delete(preview);
     }
   }
 
@@ -164,6 +163,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   async #refresh(preview: Preview, document: vscode.TextDocument): Promise<void> {
     try {
       const range = await locateEdit(this.#host, document, preview.answer.edit);
+      preview.range = range;
       preview.text = proposed(document, range, preview.answer);
       preview.stale = false;
       this.#changed.fire(preview.uri);
@@ -187,15 +187,49 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
         const preview = [...this.#previews.values()].find(
           (it) => it.uri.toString() === uri.toString(),
         );
-        if (preview !== undefined) {
+        if (preview !== undefined && preview.file?.isMoving !== true) {
           this.#forget(preview);
         }
       }
     }
   }
 
+  /** The diff of the old name is closed by the editor, or its left half is nothing any more. */
+  async #moved(preview: Preview, to: vscode.Uri): Promise<void> {
+    const old = tabsOf(preview.uri);
+    const column = old[0]?.group.viewColumn;
+    this.#previews.delete(preview.source.toString());
+    preview.source = to;
+    preview.uri = this.#newUri(to);
+    this.#previews.set(to.toString(), preview);
+    try {
+      const document = await openAgain(to);
+      const where = column === undefined ? {} : { viewColumn: column };
+      await show(preview, document, { ...where, preview: false, preserveFocus: true });
+    } catch (error) {
+      this.#forget(preview);
+      this.#notifier.error(error);
+    }
+    // Those that the editor has closed meanwhile are none any more.
+    const left = allTabs().filter((tab) => old.includes(tab));
+    await vscode.window.tabGroups.close(left, true);
+  }
+
+  #newUri(source: vscode.Uri): vscode.Uri {
+    this.#count += 1;
+    return source.with({ scheme: PREVIEW_SCHEME, authority: "", query: `${this.#count}` });
+  }
+
+  #keep(preview: Preview): void {
+    this.#previews.set(preview.source.toString(), preview);
+    preview.file = new FollowedFile(preview.source, (to) => {
+      void this.#moved(preview, to);
+    });
+  }
+
   #forget(preview: Preview): void {
     clearTimeout(preview.timer);
+    preview.file?.dispose();
     if (this.#previews.get(preview.source.toString()) === preview) {
       this.#previews.delete(preview.source.toString());
     }
@@ -203,9 +237,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
 
   async #close(preview: Preview): Promise<void> {
     this.#forget(preview);
-    const wanted = preview.uri.toString();
-    const tabs = allTabs().filter((tab) => previewOf(tab)?.toString() === wanted);
-    await vscode.window.tabGroups.close(tabs);
+    await vscode.window.tabGroups.close(tabsOf(preview.uri));
   }
 }
 
@@ -213,14 +245,18 @@ function proposed(document: vscode.TextDocument, range: LineRange, answer: EditA
   return replaceLines(document.getText(), range, answer.edit.replacement) ?? document.getText();
 }
 
-async function revealLine(
+async function show(
+  preview: Preview,
   document: vscode.TextDocument,
-  range: LineRange,
-  column: vscode.ViewColumn | undefined,
+  options: vscode.TextDocumentShowOptions,
 ): Promise<void> {
-  const place = new vscode.Range(range.start - 1, 0, range.start - 1, 0);
-  const where = column === undefined ? {} : { viewColumn: column };
-  await vscode.window.showTextDocument(document, { ...where, selection: place });
+  const shown = await vscode.workspace.openTextDocument(preview.uri);
+  if (shown.languageId !== document.languageId) {
+    await vscode.languages.setTextDocumentLanguage(shown, document.languageId);
+  }
+  const name = documentName(document);
+  const title = `${capitalized(preview.entry.id)} ${name} (${lineLabel(preview.range)})`;
+  await vscode.commands.executeCommand("vscode.diff", document.uri, preview.uri, title, options);
 }
 
 function allTabs(): vscode.Tab[] {
@@ -236,6 +272,22 @@ function previewOf(tab: vscode.Tab | undefined): vscode.Uri | undefined {
 
 function activePreview(): vscode.Uri | undefined {
   return previewOf(vscode.window.tabGroups.activeTabGroup.activeTab);
+}
+
+function tabsOf(uri: vscode.Uri): vscode.Tab[] {
+  return allTabs().filter((tab) => previewOf(tab)?.toString() === uri.toString());
+}
+
+/** Extensions that are started again find their tabs, which show nothing that one may apply. */
+function closeLeftovers(): void {
+  const left = allTabs().filter((tab) => previewOf(tab) !== undefined);
+  if (left.length > 0) {
+    void vscode.window.tabGroups.close(left);
+    void vscode.window.showWarningMessage(
+      "The editor has started its extensions again, and what waited to be applied is gone. Nothing was written. " +
+        "Select the code and ask once more.",
+    );
+  }
 }
 
 /** For the keys: focus may be in either half of the diff. */

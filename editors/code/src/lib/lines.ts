@@ -52,6 +52,19 @@ export function baseName(path: string): string {
   return path.split(/[\\/]/u).at(-1) ?? path;
 }
 
+/** The text with the line ends that Unix has. */
+export function unixEnds(text: string): string {
+  return text.replace(/\r\n|\r/gu, "\n");
+}
+
+/** Where a file is after a folder or file was renamed; nothing where that did not move it. */
+export function movedPath(path: string, from: string, to: string): string | undefined {
+  if (path === from) {
+    return to;
+  }
+  return path.startsWith(`${from}/`) ? to + path.slice(from.length) : undefined;
+}
+
 /** The lines without the end of the last one. */
 function spanOf(text: string, range: LineRange): Span | undefined {
   if (range.start < 1 || range.end < range.start) {
@@ -70,8 +83,4 @@ function spanOf(text: string, range: LineRange): Span | undefined {
     }
   }
   return line === range.end && start !== undefined ? { start, end: text.length } : undefined;
-}
-
-function unixEnds(text: string): string {
-  return text.replace(/\r\n|\r/gu, "\n");
 }

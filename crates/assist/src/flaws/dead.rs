@@ -1,0 +1,155 @@
+//! Code that does nothing: it is never reached, or what it computes is never used.
+
+use tree_sitter::Node;
+
+use super::{Code, FUNCTIONS, around};
+use crate::syntax;
+
+/// What leaves a block.
+const EXITS: &[&str] = &[
+    "break_statement",
+    "continue_statement",
+    "raise_statement",
+    "return_statement",
+    "throw_statement",
+];
+
+/// A statement behind one that leaves.
+pub(super) fn unreachable(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    let mut before = node.prev_named_sibling()?;
+    while before.kind().contains("comment") {
+        before = before.prev_named_sibling()?;
+    }
+    let is_label = node.kind().contains("case") || node.kind().contains("label");
+    if !EXITS.contains(&before.kind()) || node.kind().contains("comment") || is_label {
+        return None;
+    }
+    // A function may be declared behind the `return` of a script.
+    let is_declared = node.kind().contains("function");
+    (!is_declared && !code.of(node).is_empty()).then(|| "is never reached".to_owned())
+}
+
+/// A condition that no value meets.
+pub(super) fn never_true(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    let condition = match node.kind() {
+        "if_statement" | "elif_clause" | "if_expression" => {
+            node.child_by_field_name("condition")?
+        }
+        _ => return None,
+    };
+    let text: String = code.of(condition).split_whitespace().collect();
+    let text = text.trim_start_matches('(').trim_end_matches(')');
+    let of_length = [".length<0", ".size()<0", ".length()<0", ".len()<0"];
+    let is_length = of_length.iter().any(|it| text.ends_with(it))
+        || (text.starts_with("len(") && text.ends_with(")<0"));
+    let is_constant = ["False", "false", "0"].contains(&text);
+    (is_length || is_constant).then(|| "is never true".to_owned())
+}
+
+/// A local variable that nothing reads.
+pub(super) fn unused(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    let name = match (code.language, node.kind()) {
+        ("python", "assignment") => node.child_by_field_name("left")?,
+        ("javascript" | "typescript" | "java", "variable_declarator") => {
+            node.child_by_field_name("name")?
+        }
+        ("rust", "let_declaration") => node.child_by_field_name("pattern")?,
+        ("c" | "cpp", "init_declarator") => node.child_by_field_name("declarator")?,
+        _ => return None,
+    };
+    let text = code.of(name);
+    let function = around(node, FUNCTIONS)?;
+    if !name.kind().ends_with("identifier") || text.starts_with('_') {
+        return None;
+    }
+    let is_outside = ["global ", "nonlocal "].iter().any(|word| code.of(function).contains(word));
+    (!is_outside && !is_read(code, function, text))
+        .then(|| format!("sets `{text}`, which is never used"))
+}
+
+/// Whether a function reads a name anywhere.
+fn is_read(code: &Code<'_>, function: Node<'_>, name: &str) -> bool {
+    let mut is_read = false;
+    syntax::walk(&mut function.walk(), &mut |node| {
+        let is_name = node.child_count() == 0 && code.of(node) == name;
+        let is_word = node.child_count() == 0 && node.kind().contains("identifier");
+        is_read |= is_name && (is_word && !is_written(node));
+        // What stands in a text with holes, or in a macro, may read it, too.
+        is_read |= node.child_count() == 0
+            && (node.kind().contains("string") || node.kind() == "token_tree")
+            && super::count_of_word(code.of(node), name) > 0;
+        !is_read
+    });
+    is_read
+}
+
+/// Whether a name stands where something is put into it, and for nothing else.
+fn is_written(node: Node<'_>) -> bool {
+    let Some(parent) = node.parent() else { return false };
+    let is_field = |field| parent.child_by_field_name(field) == Some(node);
+    match parent.kind() {
+        "assignment" | "assignment_expression" | "assignment_statement" => is_field("left"),
+        "augmented_assignment" | "augmented_assignment_expression" | "compound_assignment_expr" => {
+            is_field("left")
+                && parent.parent().is_some_and(|outer| outer.kind() == "expression_statement")
+        }
+        "variable_declarator" => is_field("name"),
+        "let_declaration" => is_field("pattern"),
+        "init_declarator" => is_field("declarator"),
+        "update_expression" => {
+            parent.parent().is_some_and(|outer| outer.kind() == "expression_statement")
+        }
+        "mut_pattern" => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{check, clean};
+
+    #[test]
+    fn what_is_never_reached_is_found() {
+        check("a.py", "def f():\n    return 1\n    g()\n", 3, "never reached");
+        check("a.js", "function f() {\n  throw a;\n  g();\n}\n", 3, "never reached");
+        clean(
+            "a.js",
+            "function f(a) {\n  switch (a) {\n    case 1:\n      return 2;\n    default:\n      return 3;\n  }\n}\n",
+        );
+        check("a.js", "if (a.length < 0) {\n  f();\n}\n", 1, "never true");
+        check(
+            "a.go",
+            "package a\n\nfunc f() {\n\tif len(a) < 0 {\n\t\tg()\n\t}\n}\n",
+            4,
+            "never true",
+        );
+    }
+
+    #[test]
+    fn a_variable_that_nothing_reads_is_found() {
+        check(
+            "a.py",
+            "def f(a):\n    n = 0\n    for b in a:\n        n += 1\n    return a\n",
+            2,
+            "`n`, which is never used",
+        );
+        clean("a.py", "def f(a):\n    n = 0\n    for b in a:\n        n += 1\n    return f'{n}'\n");
+        check(
+            "a.js",
+            "function f(a) {\n  let n = 0;\n  n += 1;\n  return a;\n}\n",
+            2,
+            "never used",
+        );
+        check("a.rs", "fn f(a: u8) -> u8 {\n    let b = g(a);\n    a\n}\n", 2, "never used");
+        clean("a.rs", "fn f(a: u8) {\n    let b = g(a);\n    println!(\"{b}\");\n}\n");
+        clean("a.rs", "fn f(a: u8) {\n    let b = g(a);\n    println!(\"{}\", b);\n}\n");
+        check(
+            "A.java",
+            "class A { int f(int a) {\n  int b = g(a);\n  return a; } }\n",
+            2,
+            "never used",
+        );
+        // A module's names are everybody's.
+        clean("a.py", "n = 0\n");
+    }
+}

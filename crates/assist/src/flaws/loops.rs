@@ -1,0 +1,189 @@
+//! Loops that go over indices, over copies, or build a text piece by piece.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use tree_sitter::Node;
+
+use super::{Code, LOOPS, around, count_of_word};
+
+/// The heads of loops over the indices of something: its index and what that is.
+static HEADS: LazyLock<Vec<(&[&str], Regex)>> = LazyLock::new(|| {
+    let head = |text: &str| Regex::new(text).expect("a pattern of ours");
+    vec![
+        (&["python"][..], head(r"^for (\w+) in range\(len\(([\w.]+)\)\):")),
+        (&["rust"][..], head(r"^for (\w+) in 0\.\.([\w.]+)\.len\(\)")),
+        (&["go"][..], head(r"^for (\w+) := 0; \w+ < len\(([\w.]+)\); \w+\+\+")),
+        (
+            &["javascript", "typescript", "java", "c", "cpp", "csharp"][..],
+            head(
+                r"^for \([\w:\s]*?(\w+) = 0; \w+ < ([\w.]+?)(?:\.length\(\)|\.length|\.size\(\)|\.Count); (?:\w+\+\+|\+\+\w+|\w+ \+= 1)\)",
+            ),
+        ),
+    ]
+});
+
+/// A loop over indices of which the items alone are used.
+pub(super) fn over_indices(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    if !["for_statement", "for_expression"].contains(&node.kind()) {
+        return None;
+    }
+    let (_, pattern) = HEADS.iter().find(|(languages, _)| code.is(languages))?;
+    let text = code.of(node);
+    let found = pattern.captures(text)?;
+    let (index, items) = (&found[1], &found[2]);
+    let body = node.child_by_field_name("body").map_or("", |body| code.of(body));
+    let as_item = [
+        format!("{items}[{index}]"),
+        format!("{items}.get({index})"),
+        format!("{items}.at({index})"),
+        format!("{items}.charAt({index})"),
+    ];
+    let items_used: usize = as_item.iter().map(|it| body.matches(it.as_str()).count()).sum();
+    if items_used == 0 {
+        return None;
+    }
+    // One that is written to can't be gone over by its items everywhere.
+    let is_only_item = count_of_word(body, index) == items_used;
+    Some(match (is_only_item, code.language) {
+        (true, _) => format!("goes over the indices of `{items}`; go over its items"),
+        (false, "python") => {
+            format!("goes over the indices of `{items}`; use `enumerate` or `zip`")
+        }
+        (false, "rust") => format!("goes over the indices of `{items}`; use `iter().enumerate()`"),
+        (false, "go") => format!("goes over the indices of `{items}`; use `range` with the item"),
+        _ => return None,
+    })
+}
+
+/// A copy of what is only gone over.
+pub(super) fn copies(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    let text = code.of(node);
+    let over = |kind: &str, field: &str| {
+        (node.kind() == kind)
+            .then(|| node.child_by_field_name(field))
+            .flatten()
+            .map(|it| code.of(it))
+    };
+    let is_copy = match code.language {
+        "rust" => {
+            let is_cloned = over("for_expression", "value").is_some_and(|it| {
+                it.ends_with(".clone()")
+                    || it.ends_with(".to_vec()")
+                    || it.contains(".clone().iter()")
+            });
+            // A copy that has a name, of something that is only read.
+            let is_named = node.kind() == "let_declaration"
+                && !text.starts_with("let mut")
+                && text.trim_end_matches(';').ends_with(".clone()")
+                && around(node, &["block"]).is_some_and(|block| {
+                    let name = node.child_by_field_name("pattern").map_or("", |it| code.of(it));
+                    let block = code.of(block);
+                    block.contains(&format!("in &{name} "))
+                        || block.contains(&format!("{name}.iter()"))
+                });
+            is_cloned || is_named
+        }
+        "javascript" | "typescript" => over("for_in_statement", "right").is_some_and(|it| {
+            it.starts_with("[...") || it.starts_with("Array.from(") || it.ends_with(".slice()")
+        }),
+        "python" => over("for_statement", "right")
+            .is_some_and(|it| it.ends_with(".copy()") || it.ends_with("[:]")),
+        "cpp" => {
+            over("for_range_loop", "type")
+                .is_some_and(|it| it.starts_with("std::string") || it == "auto")
+                && {
+                    let declared =
+                        node.child_by_field_name("declarator").map_or("", |it| code.of(it));
+                    !declared.contains('&')
+                }
+        }
+        _ => false,
+    };
+    let is_deep = code.is(&["javascript", "typescript"])
+        && node.kind() == "call_expression"
+        && text.starts_with("JSON.parse(JSON.stringify(");
+    match (is_copy, is_deep) {
+        (true, _) => Some("copies what is only read; go over the thing itself".to_owned()),
+        (_, true) => Some("copies the whole value; is that needed?".to_owned()),
+        _ => None,
+    }
+}
+
+/// A text that grows in a loop.
+pub(super) fn concatenates(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    let kinds =
+        ["augmented_assignment", "augmented_assignment_expression", "assignment_expression"];
+    if !kinds.contains(&node.kind()) || around(node, LOOPS).is_none() {
+        return None;
+    }
+    let (left, right) = code.of(node).split_once("+=")?;
+    let is_text = right.contains('"') || right.contains('\'');
+    let left = left.trim();
+    let is_name = left.chars().all(|c| c.is_alphanumeric() || c == '_');
+    match (code.language, is_text && is_name) {
+        ("python", true) => {
+            Some(format!("builds `{left}` piece by piece; collect the pieces and join them"))
+        }
+        ("java", true) => Some(format!("builds `{left}` piece by piece; use a `StringBuilder`")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{check, clean};
+
+    #[test]
+    fn a_loop_over_indices_is_found() {
+        check(
+            "a.py",
+            "for i in range(len(a)):\n    f(a[i])\n",
+            1,
+            "indices of `a`; go over its items",
+        );
+        check("a.py", "for i in range(len(a)):\n    f(i, a[i])\n", 1, "enumerate");
+        clean("a.py", "for i in range(len(a)):\n    f(i)\n");
+        check(
+            "a.rs",
+            "fn f(a: &[u8]) {\n    for i in 0..a.len() {\n        g(a[i]);\n    }\n}\n",
+            2,
+            "its items",
+        );
+        check("a.js", "for (let i = 0; i < a.length; i++) {\n  f(a[i]);\n}\n", 1, "its items");
+        clean("a.js", "for (let i = 0; i < a.length; i++) {\n  f(i, a[i]);\n}\n");
+        check(
+            "a.cpp",
+            "void f() {\n  for (std::size_t i = 0; i < a.size(); ++i) {\n    g(a[i]);\n  }\n}\n",
+            2,
+            "its items",
+        );
+        check(
+            "A.java",
+            "class A { void f() {\n  for (int i = 0; i < a.size(); i++) {\n    g(a.get(i));\n  } } }\n",
+            2,
+            "its items",
+        );
+        check(
+            "a.go",
+            "package a\n\nfunc f() {\n\tfor i := 0; i < len(a); i++ {\n\t\tg(a[i])\n\t}\n}\n",
+            4,
+            "its items",
+        );
+    }
+
+    #[test]
+    fn a_copy_that_is_only_read_and_a_text_that_grows_are_found() {
+        check(
+            "a.rs",
+            "fn f(a: &A) {\n    for b in a.c.clone() {\n        g(b);\n    }\n}\n",
+            2,
+            "copies",
+        );
+        check("a.js", "for (const a of [...b]) {\n  f(a);\n}\n", 1, "copies");
+        check("a.cpp", "void f() {\n  for (std::string a : b) {\n    g(a);\n  }\n}\n", 2, "copies");
+        clean("a.cpp", "void f() {\n  for (const auto& a : b) {\n    g(a);\n  }\n}\n");
+        check("a.py", "for a in b:\n    text += a + \"\\n\"\n", 2, "join");
+        clean("a.py", "for a in b:\n    n += 1\n");
+    }
+}

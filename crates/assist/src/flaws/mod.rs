@@ -1,0 +1,186 @@
+//! What Improve looks for, found without a model: a few flaws that can be told from the text for sure
+//! enough to name the line. A small model that is told what is wrong where mends it far more often
+//! than one that is asked to look.
+//!
+//! Nothing of this is a fault for certain, so it is only told to the model, never to the user.
+
+mod dead;
+mod errors;
+mod loops;
+mod repeated;
+mod resources;
+
+use std::ops::Range;
+
+use tree_sitter::Node;
+
+use crate::language::Language;
+use crate::syntax;
+
+/// More at a time are more than a small model does.
+const FLAWS_MAX: usize = 4;
+
+/// A line (from 0) and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Flaw {
+    pub(crate) line: usize,
+    pub(crate) message: String,
+}
+
+/// The code that is looked at.
+struct Code<'a> {
+    language: &'static str,
+    text: &'a str,
+    /// The function round the node that is looked at; the selection where there is none.
+    selection: &'a str,
+}
+
+impl<'a> Code<'a> {
+    fn of(&self, node: Node<'_>) -> &'a str {
+        self.text.get(node.byte_range()).unwrap_or_default()
+    }
+
+    fn is(&self, languages: &[&str]) -> bool {
+        languages.contains(&self.language)
+    }
+}
+
+/// What a node shows; each looks at the kinds of nodes that it knows.
+type Check = fn(&Code<'_>, Node<'_>) -> Option<String>;
+
+const CHECKS: &[Check] = &[
+    errors::swallowed,
+    errors::ignored,
+    errors::checked_and_unwrapped,
+    loops::over_indices,
+    loops::copies,
+    loops::concatenates,
+    resources::left_open,
+    dead::unreachable,
+    dead::never_true,
+    dead::unused,
+    repeated::compiled,
+    repeated::calls,
+];
+
+/// What is found in some lines (0-based, half open) of a document, a line once.
+pub(crate) fn found(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Flaw> {
+    let Some(tree) = syntax::parse(language, text) else { return Vec::new() };
+    let selection = selection(text, lines);
+    let language = match language.id {
+        "javascriptreact" => "javascript",
+        "typescriptreact" => "typescript",
+        id => id,
+    };
+    let code = Code { language, text, selection };
+    let mut flaws: Vec<Flaw> = Vec::new();
+    syntax::walk(&mut tree.walk(), &mut |node| {
+        let rows = syntax::rows(node);
+        if lines.contains(&rows.start) && node.is_named() {
+            for check in CHECKS {
+                let is_new = |message: &String| {
+                    flaws.iter().all(|flaw| flaw.line != rows.start && flaw.message != *message)
+                };
+                if let Some(message) = check(&code, node).filter(is_new) {
+                    flaws.push(Flaw { line: rows.start, message });
+                }
+            }
+        }
+        rows.start < lines.end && rows.end > lines.start
+    });
+    flaws.truncate(FLAWS_MAX);
+    flaws
+}
+
+/// The text of the lines.
+fn selection<'a>(text: &'a str, lines: &Range<usize>) -> &'a str {
+    let starts: Vec<usize> =
+        std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let start = starts.get(lines.start).copied().unwrap_or(text.len());
+    let end = starts.get(lines.end).copied().unwrap_or(text.len());
+    text.get(start..end).unwrap_or_default()
+}
+
+/// How often a word stands in a text by itself.
+fn count_of_word(text: &str, word: &str) -> usize {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|it| *it == word).count()
+}
+
+/// The nearest node round one that is of such a kind.
+fn around<'t>(node: Node<'t>, kinds: &[&str]) -> Option<Node<'t>> {
+    let mut next = node.parent();
+    while let Some(node) = next {
+        if kinds.contains(&node.kind()) {
+            return Some(node);
+        }
+        next = node.parent();
+    }
+    None
+}
+
+/// What grammars call loops.
+const LOOPS: &[&str] = &[
+    "do_statement",
+    "enhanced_for_statement",
+    "for_expression",
+    "for_in_statement",
+    "for_range_loop",
+    "for_statement",
+    "foreach_statement",
+    "loop_expression",
+    "while_expression",
+    "while_statement",
+];
+
+/// What they call functions.
+const FUNCTIONS: &[&str] = &[
+    "arrow_function",
+    "constructor_declaration",
+    "function_declaration",
+    "function_definition",
+    "function_expression",
+    "function_item",
+    "method_declaration",
+    "method_definition",
+];
+
+/// The function round a node, as text; the selection where there is none.
+fn function_of<'a>(code: &Code<'a>, node: Node<'_>) -> &'a str {
+    around(node, FUNCTIONS).map_or(code.selection, |function| code.of(function))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn messages(path: &str, text: &str) -> Vec<(usize, String)> {
+        let lines = 0..text.split('\n').count();
+        let flaws = found(Language::of(None, path), text, &lines);
+        flaws.into_iter().map(|flaw| (flaw.line + 1, flaw.message)).collect()
+    }
+
+    /// Each finds that one flaw and nothing else.
+    #[track_caller]
+    pub(super) fn check(path: &str, text: &str, line: usize, says: &str) {
+        let found = messages(path, text);
+        let [(at, message)] = found.as_slice() else { panic!("{path}: {text}\n{found:?}") };
+        assert!(*at == line && message.contains(says), "{path}: {text}\n{found:?}");
+    }
+
+    #[track_caller]
+    pub(super) fn clean(path: &str, text: &str) {
+        assert_eq!(messages(path, text), [], "{path}: {text}");
+    }
+
+    #[test]
+    fn only_what_is_selected_is_looked_at() {
+        let text = "try:\n    f()\nexcept:\n    pass\n\ntry:\n    g()\nexcept:\n    pass\n";
+        let language = Language::of(None, "a.py");
+        let lines = |range| -> Vec<usize> {
+            found(language, text, &range).iter().map(|flaw| flaw.line + 1).collect()
+        };
+        assert_eq!(lines(0..4), [3]);
+        assert_eq!(lines(5..9), [8]);
+        assert_eq!(lines(4..5), Vec::<usize>::new());
+    }
+}

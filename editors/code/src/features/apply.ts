@@ -1,0 +1,101 @@
+/**
+ * Applies an edit: first everything that can be found out without a change, then the change in one
+ * step of undo, then saving. What has unsaved changes is not saved, and nothing is where that would
+ * touch other bytes than the edit's. Called by the previews.
+ */
+import * as vscode from "vscode";
+
+import type { Edit, LineRange } from "../generated/protocol";
+import type { HostConnection } from "../host/connection";
+import type { Damage } from "../lib/bytes";
+import { HostError } from "../lib/errors";
+
+import { damageBySaving, keeperOf, notebookOf, openAgain, refuseReadOnly } from "./disk";
+import { locateEdit, writeEdit } from "./locate";
+import { documentName } from "./target";
+
+/** An edit that may be written. */
+export interface Plan {
+  readonly document: vscode.TextDocument;
+  readonly range: LineRange;
+  readonly edit: Edit;
+  /** Whether it is saved, as it was before. */
+  readonly saves: boolean;
+  readonly damage: Damage;
+}
+
+/** Finds the document and the place, or says why the edit can't be applied as things are. */
+export async function planEdit(
+  host: HostConnection,
+  source: vscode.Uri,
+  edit: Edit,
+): Promise<Plan> {
+  const document = await openAgain(source);
+  await refuseReadOnly(document);
+  const { isDirty, isUntitled, uri } = keeperOf(document);
+  const saves = !isDirty && !isUntitled && uri.scheme === "file";
+  const damage = saves ? await damageBySaving(document) : "none";
+  refuseDamage(document, damage);
+  const range = await locateEdit(host, document, edit);
+  return { document, range, edit, saves, damage };
+}
+
+/** Writes it. Fails only where nothing was written. */
+export async function writePlan({ document, range, edit }: Plan): Promise<void> {
+  await writeEdit(document, range, edit);
+}
+
+/** Saves what was written, or says why it is only in the editor. */
+export async function savePlan({ document, saves, damage }: Plan): Promise<void> {
+  if (!saves) {
+    return;
+  }
+  const name = documentName(document);
+  const kept = `The improvement is in the editor, and ${name} was not saved:`;
+  if (damage === "ends") {
+    const why = "it has more than one kind of line ends, and saving makes them all alike";
+    void vscode.window.showWarningMessage(`${kept} ${why}. Save it if they may be, or undo.`);
+  } else if (!(await keeperOf(document).save())) {
+    const why = "the editor could not write the file";
+    void vscode.window.showWarningMessage(
+      `${kept} ${why}. Save it once the file can be written, or undo.`,
+    );
+  }
+}
+
+/** Shows the first of those lines, as nothing of a diff is left to look at. */
+export async function revealLine(
+  document: vscode.TextDocument,
+  range: LineRange,
+  column: vscode.ViewColumn | undefined,
+): Promise<void> {
+  const where = column === undefined ? {} : { viewColumn: column };
+  const notebook = notebookOf(document);
+  if (notebook !== undefined) {
+    const cell = notebook.getCells().findIndex((it) => it.document === document);
+    const selections = [new vscode.NotebookRange(cell, cell + 1)];
+    await vscode.window.showNotebookDocument(notebook, { ...where, selections });
+    return;
+  }
+  const place = new vscode.Range(range.start - 1, 0, range.start - 1, 0);
+  await vscode.window.showTextDocument(document, { ...where, preview: false, selection: place });
+}
+
+function refuseDamage(document: vscode.TextDocument, damage: Damage): void {
+  const name = `\`${documentName(document)}\``;
+  if (damage === "stale") {
+    throw new HostError({
+      code: "documentChanged",
+      message: `${name} was changed on the disk, and the editor does not show that yet`,
+      hint: "Nothing was written. Apply again when it does; “File: Revert File” reads the file again.",
+    });
+  }
+  if (damage === "lossy") {
+    throw new HostError({
+      code: "notText",
+      message: `${name} has bytes that the editor can't read as ${document.encoding}`,
+      cause: "saving would replace them with others, also where nothing was edited",
+      hint: "Nothing was written. Choose the file's own encoding (“Change File Encoding”, “Reopen with Encoding”), then apply again.",
+    });
+  }
+}

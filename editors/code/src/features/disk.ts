@@ -1,0 +1,167 @@
+/**
+ * Where documents are kept: whether that is still there, may be written, and what saving would do to
+ * bytes that nobody touched. Asked before an edit is applied, because the editor itself lets an
+ * extension change what its user may not. Changes nothing.
+ */
+import { constants, promises as disk } from "node:fs";
+
+import * as vscode from "vscode";
+
+import { damageOf } from "../lib/bytes";
+import type { Damage } from "../lib/bytes";
+import { HostError, toErrorInfo } from "../lib/errors";
+import { baseName } from "../lib/lines";
+
+/** The scheme of the cells of a notebook, which have no file of their own. */
+export const CELL_SCHEME = "vscode-notebook-cell";
+
+/** The bits of a file's mode that let anybody write it. */
+const WRITE_BITS = 0o222;
+
+/** What a document is saved as: its own file, or the notebook that it is a cell of. */
+export interface Keeper {
+  readonly uri: vscode.Uri;
+  readonly isDirty: boolean;
+  readonly isUntitled: boolean;
+  save(): Thenable<boolean>;
+}
+
+/** See {@link Keeper}. */
+export function keeperOf(document: vscode.TextDocument): Keeper {
+  return notebookOf(document) ?? document;
+}
+
+/** The notebook that has this cell. */
+export function notebookOf(document: vscode.TextDocument): vscode.NotebookDocument | undefined {
+  return vscode.workspace.notebookDocuments.find((notebook) =>
+    notebook.getCells().some((cell) => cell.document === document),
+  );
+}
+
+/** The document as it is now, or an error where there is none any more: nothing is made anew. */
+export async function openAgain(uri: vscode.Uri): Promise<vscode.TextDocument> {
+  const open = vscode.workspace.textDocuments.find((it) => it.uri.toString() === uri.toString());
+  if (open === undefined && [CELL_SCHEME, "untitled"].includes(uri.scheme)) {
+    throw gone(uri, "it was closed", "Open it and ask once more.");
+  }
+  const document = open ?? (await opened(uri));
+  const keeper = keeperOf(document);
+  // What has unsaved changes is in the editor, and is not saved by us.
+  if (!keeper.isDirty && !keeper.isUntitled && (await isMissing(keeper.uri))) {
+    throw missing(uri);
+  }
+  return document;
+}
+
+async function opened(uri: vscode.Uri): Promise<vscode.TextDocument> {
+  try {
+    return await vscode.workspace.openTextDocument(uri);
+  } catch (error) {
+    if (await isMissing(uri)) {
+      throw missing(uri);
+    }
+    throw gone(uri, toErrorInfo(error).message, "See whether the editor opens it.");
+  }
+}
+
+/** Refuses what is read-only, whether by a setting or on the disk. */
+export async function refuseReadOnly(document: vscode.TextDocument): Promise<void> {
+  const keeper = keeperOf(document);
+  const refuse = (why: string, next: string): never => {
+    throw new HostError({
+      code: "fileAccess",
+      message: `${quoted(keeper.uri)} is read-only`,
+      cause: why,
+      hint: `Nothing was written. ${next}, then apply again.`,
+    });
+  };
+  if (vscode.workspace.fs.isWritableFileSystem(keeper.uri.scheme) === false) {
+    refuse("nothing can be written where it is kept", "Save it as another file");
+  }
+  if (isReadOnlyBySetting(document)) {
+    refuse("the setting files.readonlyInclude says so", "Change that setting");
+  }
+  if (!keeper.isDirty && keeper.uri.scheme === "file" && !(await isWritable(keeper.uri.fsPath))) {
+    refuse("its permissions don't let it be written", "Make the file writable");
+  }
+}
+
+/** What saving the document as it is now would do to its file. Asked of what has no changes. */
+export async function damageBySaving(document: vscode.TextDocument): Promise<Damage> {
+  // A notebook is no text: its cells are compared by nobody but the editor.
+  if (notebookOf(document) !== undefined) {
+    return "none";
+  }
+  const { encoding, uri } = document;
+  try {
+    const bytes = await vscode.workspace.fs.readFile(uri);
+    const read = await vscode.workspace.decode(bytes, { encoding });
+    const written = await vscode.workspace.encode(read, { encoding });
+    return damageOf({ bytes, read, written, text: document.getText() });
+  } catch (error) {
+    throw new HostError({
+      code: "fileAccess",
+      message: `${quoted(uri)} can't be compared with what the editor shows`,
+      cause: toErrorInfo(error).message,
+      hint: "Nothing was written. See whether the editor opens the file, then apply again.",
+    });
+  }
+}
+
+/** As the editor itself decides, of files and of folders that patterns are relative to. */
+function isReadOnlyBySetting(document: vscode.TextDocument): boolean {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  const files = vscode.workspace.getConfiguration("files", document.uri);
+  const isNamedBy = (setting: string): boolean => {
+    const patterns = Object.entries(files.get<Record<string, unknown>>(setting) ?? {});
+    return patterns
+      .filter(([, isOn]) => isOn === true)
+      .flatMap(([glob]) => [glob, ...folders.map((it) => new vscode.RelativePattern(it, glob))])
+      .some((pattern) => vscode.languages.match({ pattern }, document) > 0);
+  };
+  return isNamedBy("readonlyInclude") && !isNamedBy("readonlyExclude");
+}
+
+async function isMissing(uri: vscode.Uri): Promise<boolean> {
+  if (vscode.workspace.fs.isWritableFileSystem(uri.scheme) === undefined) {
+    return false;
+  }
+  try {
+    await vscode.workspace.fs.stat(uri);
+    return false;
+  } catch (error) {
+    return error instanceof vscode.FileSystemError && error.code === "FileNotFound";
+  }
+}
+
+/** The superuser may write any file; one that nobody is let write is not meant to be written. */
+async function isWritable(path: string): Promise<boolean> {
+  try {
+    await disk.access(path, constants.W_OK);
+    return ((await disk.stat(path)).mode & WRITE_BITS) !== 0;
+  } catch {
+    return false;
+  }
+}
+
+function missing(uri: vscode.Uri): HostError {
+  return gone(
+    uri,
+    "it was deleted, or moved by another program",
+    "Put the file back and try again.",
+  );
+}
+
+/** In marks, as the host writes names: a sentence that begins with one leaves it as it is. */
+function quoted(uri: vscode.Uri): string {
+  return `\`${baseName(uri.path)}\``;
+}
+
+function gone(uri: vscode.Uri, cause: string, next: string): HostError {
+  return new HostError({
+    code: "fileNotFound",
+    message: `${quoted(uri)} is no longer there`,
+    cause,
+    hint: `Nothing was written. ${next}`,
+  });
+}
