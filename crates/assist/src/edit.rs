@@ -213,9 +213,13 @@ pub fn prepare(
         return Err(errors::selection_too_long(&document.path, &lines, bytes, SELECTION_BYTES_MAX));
     }
     let (before, after) = surroundings::both(&all, &lines);
-    let looks_for_flaws = command.instruction.is_none()
-        && command.spec.answer == AnswerKind::Edit
-        && !command.spec.only_comments;
+    let order = Order {
+        spec: command.spec,
+        instruction: command.instruction.as_deref(),
+        language: language.id,
+        diagnostics: "",
+    };
+    let looks_for_flaws = order.looks_for_flaws();
     Ok(Task {
         command,
         language,

@@ -39,6 +39,8 @@ pub struct Prompts {
     sampling_temperature: Option<f32>,
     /// What the user's tools say of the code. Without these words it is not told.
     diagnostics: Option<String>,
+    /// What a command wants that looks for flaws, where some are told.
+    mend: Option<String>,
     /// What a command looks for in code of a language, by the language's id; of others by none.
     /// Stands for `{flaws}` in the command.
     #[serde(default)]
@@ -134,9 +136,16 @@ impl Prompts {
 
     /// The command in words, the last part of the prompt.
     pub(crate) fn words(&self, order: Order<'_>) -> String {
-        let diagnostics = self.diagnostics.as_deref().filter(|_| !order.diagnostics.is_empty());
-        let diagnostics =
-            diagnostics.map(|words| fill(words, &[("diagnostics", order.diagnostics)]));
+        let is_told = !order.diagnostics.is_empty();
+        let values = [("diagnostics", order.diagnostics)];
+        if let Some(words) = self.mend.as_deref()
+            && is_told
+            && order.looks_for_flaws()
+        {
+            return fill(words, &values);
+        }
+        let diagnostics = self.diagnostics.as_deref().filter(|_| is_told);
+        let diagnostics = diagnostics.map(|words| fill(words, &values));
         diagnostics.unwrap_or_default() + &self.command(order)
     }
 
@@ -165,6 +174,14 @@ pub(crate) struct Order<'a> {
     pub(crate) language: &'static str,
     /// What tools say of the code, a line each.
     pub(crate) diagnostics: &'a str,
+}
+
+impl Order<'_> {
+    /// Whether it is to find out by itself what to do.
+    pub(crate) fn looks_for_flaws(&self) -> bool {
+        let is_edit = self.spec.answer == AnswerKind::Edit;
+        self.instruction.is_none() && is_edit && !self.spec.only_comments
+    }
 }
 
 /// What goes into a prompt. Texts have `\n` line ends and none after the last line.
@@ -352,7 +369,10 @@ mod tests {
         };
         let told = words(Prompts::usual(), "- `x = 1`: never used");
         assert!(told.contains("- `x = 1`: never used\n"), "{told}");
-        assert!(told.ends_with(&words(Prompts::usual(), "")));
+        assert!(!told.contains("repeat it unchanged"), "something is wrong: {told}");
+        let explain =
+            |diagnostics| Prompts::usual().words(Order { diagnostics, ..order("explain") });
+        assert!(explain("- `x`: unused").ends_with(&explain("")));
         assert_eq!(words(demo(), "- `x = 1`: never used"), words(demo(), ""));
     }
 

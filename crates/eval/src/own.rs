@@ -219,9 +219,8 @@ mod tests {
             let document = DocumentText { text, ..document.clone() };
             let asked = prepare(&document, lines, Command::new("improve", None).unwrap()).unwrap();
             let words = &asked.texts_to_count(Prompts::usual())[1];
-            words
-                .strip_prefix("Tools say about it:\n")
-                .map(|it| it.split("\n\n").next().unwrap().to_owned())
+            let told: Vec<&str> = words.lines().filter(|line| line.starts_with("- `")).collect();
+            (!told.is_empty()).then(|| told.join("\n"))
         };
         let (mut flaws, mut found, mut false_alarms) = (0, 0, Vec::new());
         let mut missed = Vec::new();

@@ -5,20 +5,21 @@
  */
 import * as vscode from "vscode";
 
-import type { Edit, LineRange } from "../generated/protocol";
+import type { EditAnswer, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import type { Damage } from "../lib/bytes";
 import { HostError } from "../lib/errors";
+import type { Placed } from "../lib/lines";
+import { plain } from "../lib/words";
 
 import { damageBySaving, keeperOf, notebookOf, openAgain, refuseReadOnly } from "./disk";
-import { locateEdit, writeEdit } from "./locate";
+import { locateEdits, writeEdits } from "./locate";
 import { documentName } from "./target";
 
 /** An edit that may be written. */
 export interface Plan {
   readonly document: vscode.TextDocument;
-  readonly range: LineRange;
-  readonly edit: Edit;
+  readonly placed: readonly [Placed, ...Placed[]];
   /** Whether it is saved, as it was before. */
   readonly saves: boolean;
   readonly damage: Damage;
@@ -28,7 +29,7 @@ export interface Plan {
 export async function planEdit(
   host: HostConnection,
   source: vscode.Uri,
-  edit: Edit,
+  answer: EditAnswer,
 ): Promise<Plan> {
   const document = await openAgain(source);
   await refuseReadOnly(document);
@@ -36,13 +37,30 @@ export async function planEdit(
   const saves = !isDirty && !isUntitled && uri.scheme === "file";
   const damage = saves ? await damageBySaving(document) : "none";
   refuseDamage(document, damage);
-  const range = await locateEdit(host, document, edit);
-  return { document, range, edit, saves, damage };
+  const placed = await locateEdits(host, document, answer);
+  return { document, placed, saves, damage };
 }
 
 /** Writes it. Fails only where nothing was written. */
-export async function writePlan({ document, range, edit }: Plan): Promise<void> {
-  await writeEdit(document, range, edit);
+export async function writePlan({ document, placed }: Plan): Promise<void> {
+  await writeEdits(document, placed);
+}
+
+/** Whether the user wants it in a file that programs act on; others are not asked about. */
+export async function isWanted(
+  document: vscode.TextDocument,
+  { sensitive }: EditAnswer,
+): Promise<boolean> {
+  if (sensitive === undefined) {
+    return true;
+  }
+  const change = "Change It";
+  const asked = await vscode.window.showWarningMessage(
+    `${documentName(document)} is no ordinary file: ${plain(sensitive)}.`,
+    { modal: true, detail: "Read the change closely. Nothing is written unless you say so." },
+    change,
+  );
+  return asked === change;
 }
 
 /** Saves what was written, or says why it is only in the editor. */

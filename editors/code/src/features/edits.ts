@@ -13,10 +13,13 @@ import { progressText } from "../lib/progress";
 import type { Running } from "../lib/running";
 import { plain } from "../lib/words";
 
+import { locateEdits } from "./locate";
 import { FollowedFile } from "./moves";
+import { diagnosticsOf } from "./diagnostics";
 import type { Notifier } from "./notify";
 import type { Previews } from "./previews";
-import { currentTarget, documentName, documentText } from "./target";
+import { chosenTarget } from "./scope";
+import { documentName, documentText } from "./target";
 import type { Target } from "./target";
 
 /** Longest instruction, in characters. */
@@ -30,6 +33,20 @@ export type EditOutcome =
   | { readonly kind: "preview"; readonly answer: EditAnswer }
   | { readonly kind: "unchanged"; readonly answer: EditAnswer }
   | { readonly kind: "failed"; readonly error: ErrorInfo };
+
+/** The profile for what a lighter one is not sure of. */
+const HEAVY = "heavy";
+
+/** What is asked for. */
+interface Wish {
+  readonly target: Target;
+  readonly instruction?: string;
+  /** Where it is not the one that is set. */
+  readonly profile?: string;
+}
+
+/** What the button says that asks once more with that profile. */
+const TRY_HEAVY = "Try Heavy";
 
 /** See the module. */
 export class Edits {
@@ -47,40 +64,43 @@ export class Edits {
 
   /** `given`: the instruction, from a keybinding's arguments; asked for where absent. */
   async run(entry: CommandEntry, given: unknown): Promise<EditOutcome | undefined> {
-    const target = this.#target(entry);
+    const target = await this.#target(entry);
     if (target === undefined) {
       return undefined;
     }
     if (!entry.asksInstruction) {
-      return await this.#edit(entry, target, undefined);
+      return await this.#edit(entry, { target });
     }
     const instruction = typeof given === "string" ? given : await askInstruction(target);
     const wanted = instruction?.trim() ?? "";
-    return wanted === "" ? undefined : await this.#edit(entry, target, wanted);
+    return wanted === "" ? undefined : await this.#edit(entry, { target, instruction: wanted });
   }
 
-  #target(entry: CommandEntry): Target | undefined {
+  async #target(entry: CommandEntry): Promise<Target | undefined> {
     try {
-      return currentTarget(entry.id);
+      return await chosenTarget(this.#host, entry.id);
     } catch (error) {
       this.#notifier.error(error);
       return undefined;
     }
   }
 
-  async #edit(
-    entry: CommandEntry,
-    target: Target,
-    instruction: string | undefined,
-  ): Promise<EditOutcome> {
+  async #edit(entry: CommandEntry, wish: Wish): Promise<EditOutcome> {
+    const { target, instruction } = wish;
     const file = new FollowedFile(target.document.uri);
     try {
-      const answer = await this.#ask(entry, target, instruction);
+      const answer = await this.#ask(entry, wish);
+      this.#tellDoubt(entry, wish, answer);
       showWarnings(answer);
       this.#notifier.note(`${usageText(answer.usage)}. ${contextText(answer.context)}.`);
       if (answer.unchanged) {
-        void vscode.window.showInformationMessage(
-          unchangedText(answer, entry.nothing, lineLabel(target.lines)),
+        const said = unchangedText(answer, entry.nothing, lineLabel(target.lines));
+        const buttons = instruction === undefined ? [] : heavierButtons(wish);
+        void this.#heavier(
+          entry,
+          wish,
+          answer,
+          vscode.window.showInformationMessage(said, ...buttons),
         );
         return { kind: "unchanged", answer };
       }
@@ -96,17 +116,47 @@ export class Edits {
     }
   }
 
-  async #ask(
+  /** An answer that may well be wrong is shown as such, with a way to a better one. */
+  #tellDoubt(entry: CommandEntry, wish: Wish, answer: EditAnswer): void {
+    const { unsure, model } = answer;
+    if (unsure !== undefined) {
+      const why = `${model.name} is not sure: ${plain(unsure)}, also when it was told so.`;
+      const shown = `${why} Read the change closely.`;
+      const buttons = heavierButtons(wish);
+      void this.#heavier(entry, wish, answer, vscode.window.showWarningMessage(shown, ...buttons));
+    }
+  }
+
+  /** Asks once more with the heavier profile, where that button is pressed. */
+  async #heavier(
     entry: CommandEntry,
-    target: Target,
-    instruction: string | undefined,
-  ): Promise<EditAnswer> {
+    wish: Wish,
+    { edit }: EditAnswer,
+    pressed: Thenable<string | undefined>,
+  ): Promise<void> {
+    if ((await pressed) !== TRY_HEAVY) {
+      return;
+    }
+    try {
+      const { document } = wish.target;
+      // The lines may have moved while the message stood there.
+      const [{ range }] = await locateEdits(this.#host, document, { edit });
+      await this.#edit(entry, { ...wish, target: { document, lines: range }, profile: HEAVY });
+    } catch (error) {
+      this.#notifier.error(error);
+    }
+  }
+
+  async #ask(entry: CommandEntry, wish: Wish): Promise<EditAnswer> {
+    const { target, instruction, profile } = wish;
     const { document, lines } = target;
     const params = {
       command: entry.id,
       document: documentText(document),
       selection: lines,
+      diagnostics: diagnosticsOf(document, lines),
       ...(instruction === undefined ? {} : { instruction }),
+      ...(profile === undefined ? {} : { settings: { profile } }),
     };
     const options = {
       location: vscode.ProgressLocation.Notification,
@@ -129,6 +179,10 @@ export class Edits {
       }),
     );
   }
+}
+
+function heavierButtons({ profile }: Wish): string[] {
+  return profile === HEAVY ? [] : [TRY_HEAVY];
 }
 
 function askInstruction(target: Target): Thenable<string | undefined> {

@@ -1,49 +1,64 @@
 /**
- * Asks the host where an edit belongs in a document as it is now, and puts it there. Nothing is
- * written unless the text to be replaced stands at that place.
+ * Asks the host where edits belong in a document as it is now, and puts them there: all that belong
+ * together, or none. Nothing is written unless the text to be replaced stands at that place.
  */
 import * as vscode from "vscode";
 
-import type { Edit, LineRange } from "../generated/protocol";
+import type { Edit, EditAnswer } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { HostError } from "../lib/errors";
 import { lineLabel, originalStandsAt } from "../lib/lines";
+import type { Placed } from "../lib/lines";
 
 import { documentName, documentText } from "./target";
 
 /** How often a document may change under our hands before we give up. */
 const ATTEMPTS_MAX = 5;
 
-/** The lines that the edit replaces in the document as it is when this returns. */
-export async function locateEdit(
+/** Of an answer, what it changes. */
+type Edited = Pick<EditAnswer, "edit" | "imports">;
+
+/** An answer's edit, with what it needs elsewhere in the document. The first is the edit itself. */
+export function editsOf(answer: Edited): readonly [Edit, ...Edit[]] {
+  return answer.imports === undefined ? [answer.edit] : [answer.edit, answer.imports];
+}
+
+/** The edits with the lines that they replace in the document as it is when this returns. */
+export async function locateEdits(
   host: HostConnection,
   document: vscode.TextDocument,
-  edit: Edit,
-): Promise<LineRange> {
+  answer: Edited,
+): Promise<readonly [Placed, ...Placed[]]> {
+  const [first, ...others] = editsOf(answer);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
     const asked = documentText(document);
-    const { range } = await host.request("locateEdit", { document: asked, edit });
+    const place = async (edit: Edit): Promise<Placed> => {
+      const { range } = await host.request("locateEdit", { document: asked, edit });
+      return { edit, range };
+    };
+    const placed = [await place(first), ...(await Promise.all(others.map(place)))] as const;
     const now = document.getText();
     if (now === asked.text) {
-      if (originalStandsAt(now, range, edit)) {
-        return range;
+      if (placed.every(({ edit, range }) => originalStandsAt(now, range, edit))) {
+        return [placed[0], ...placed.slice(1)];
       }
       break;
     }
   }
-  throw changed(document, edit);
+  throw changed(document, first);
 }
 
 /** Replaces exactly those lines in one step of undo. */
-export async function writeEdit(
+export async function writeEdits(
   document: vscode.TextDocument,
-  range: LineRange,
-  edit: Edit,
+  placed: readonly Placed[],
 ): Promise<void> {
-  const lastLine = document.lineAt(range.end - 1);
-  const lines = new vscode.Range(range.start - 1, 0, range.end - 1, lastLine.text.length);
   const change = new vscode.WorkspaceEdit();
-  change.replace(document.uri, lines, edit.replacement);
+  for (const { edit, range } of placed) {
+    const lastLine = document.lineAt(range.end - 1);
+    const lines = new vscode.Range(range.start - 1, 0, range.end - 1, lastLine.text.length);
+    change.replace(document.uri, lines, edit.replacement);
+  }
   // The editor refuses where the document changed since this call.
   if (!(await vscode.workspace.applyEdit(change))) {
     throw new HostError({

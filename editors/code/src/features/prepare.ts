@@ -9,7 +9,7 @@ import { DOCUMENT_BYTES_MAX } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { Settler } from "../lib/settler";
 
-import { currentTarget, documentText, PREVIEW_SCHEME } from "./target";
+import { currentPlace, documentText, PREVIEW_SCHEME } from "./target";
 
 /** See the module. */
 export function registerPrepare(host: HostConnection): vscode.Disposable {
@@ -40,7 +40,8 @@ async function prepare(host: HostConnection, signal: AbortSignal): Promise<void>
   if (host.status?.engine.state !== "ready" || !hasSelection()) {
     return;
   }
-  const { document, lines } = currentTarget("prepare");
+  const { editor, lines } = currentPlace("prepare");
+  const { document } = editor;
   // A character may take three bytes: a longer document is not worth sending ahead.
   if (document.getText().length * 3 <= DOCUMENT_BYTES_MAX) {
     await host.ask("prepare", { document: documentText(document), selection: lines }, { signal });

@@ -8,12 +8,14 @@ import * as vscode from "vscode";
 import type { CommandEntry, EditAnswer, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { toErrorInfo } from "../lib/errors";
-import { lineLabel, replaceLines } from "../lib/lines";
+import { lineLabel, withEdits } from "../lib/lines";
+import type { Placed } from "../lib/lines";
 import { capitalized } from "../lib/words";
 
-import { planEdit, revealLine, savePlan, writePlan } from "./apply";
+import { isWanted, planEdit, revealLine, savePlan, writePlan } from "./apply";
+import { DiagnosticsWatch } from "./diagnostics";
 import { openAgain } from "./disk";
-import { locateEdit } from "./locate";
+import { locateEdits } from "./locate";
 import { FollowedFile } from "./moves";
 import type { Notifier } from "./notify";
 import { documentName, PREVIEW_SCHEME } from "./target";
@@ -75,7 +77,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   /** Shows an improvement of the document that is there now. */
   async open(entry: CommandEntry, source: vscode.Uri, answer: EditAnswer): Promise<void> {
     const document = await openAgain(source);
-    const range = await locateEdit(this.#host, document, answer.edit);
+    const placed = await locateEdits(this.#host, document, answer);
     const older = this.#previews.get(source.toString());
     if (older !== undefined) {
       await this.#close(older);
@@ -86,8 +88,8 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       column: vscode.window.activeTextEditor?.viewColumn,
       source,
       uri: this.#newUri(source),
-      range,
-      text: proposed(document, range, answer),
+      range: placed[0].range,
+      text: proposed(document, placed),
       stale: false,
     };
     this.#keep(preview);
@@ -114,7 +116,11 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     this.#applied.add(preview);
     try {
       await preview.file?.settled();
-      const plan = await planEdit(this.#host, preview.source, preview.answer.edit);
+      const plan = await planEdit(this.#host, preview.source, preview.answer);
+      if (!(await isWanted(plan.document, preview.answer))) {
+        return;
+      }
+      const watch = new DiagnosticsWatch(plan.document);
       // From here on the document's changes are ours and the diff need not follow them.
       this.#forget(preview);
       try {
@@ -125,9 +131,10 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       }
       await savePlan(plan);
       // In this order: a file that only the diff has open would lose what can be undone.
-      await revealLine(plan.document, plan.range, preview.column);
+      await revealLine(plan.document, plan.placed[0].range, preview.column);
       await this.#close(preview);
-      const where = `${lineLabel(plan.range)} of ${documentName(plan.document)}`;
+      watch.tell();
+      const where = `${lineLabel(plan.placed[0].range)} of ${documentName(plan.document)}`;
       vscode.window.setStatusBarMessage(`$(check) Improved ${where}`, 5_000);
     } catch (error) {
       this.#notifier.error(error);
@@ -162,9 +169,9 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
 
   async #refresh(preview: Preview, document: vscode.TextDocument): Promise<void> {
     try {
-      const range = await locateEdit(this.#host, document, preview.answer.edit);
-      preview.range = range;
-      preview.text = proposed(document, range, preview.answer);
+      const placed = await locateEdits(this.#host, document, preview.answer);
+      preview.range = placed[0].range;
+      preview.text = proposed(document, placed);
       preview.stale = false;
       this.#changed.fire(preview.uri);
     } catch (error) {
@@ -241,8 +248,8 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   }
 }
 
-function proposed(document: vscode.TextDocument, range: LineRange, answer: EditAnswer): string {
-  return replaceLines(document.getText(), range, answer.edit.replacement) ?? document.getText();
+function proposed(document: vscode.TextDocument, placed: readonly Placed[]): string {
+  return withEdits(document.getText(), placed) ?? document.getText();
 }
 
 async function show(

@@ -18,8 +18,16 @@ export interface Target {
   readonly lines: LineRange;
 }
 
-/** The selection, or an error that says what to select. `verb`: the command's id. */
-export function currentTarget(verb: string): Target {
+/** Where the cursor is, and what is selected there. */
+export interface Place {
+  readonly editor: vscode.TextEditor;
+  /** The selected lines, or that of the cursor. */
+  readonly lines: LineRange;
+  readonly empty: boolean;
+}
+
+/** Where the cursor is, or an error that says where to put it. `verb`: the command's id. */
+export function currentPlace(verb: string): Place {
   const editor = vscode.window.activeTextEditor;
   if (editor?.document.uri.scheme === PREVIEW_SCHEME) {
     throw new HostError({
@@ -27,11 +35,16 @@ export function currentTarget(verb: string): Target {
       message: `this is a proposed text: apply or discard it, then select the code to ${verb}`,
     });
   }
-  const lines = editor && selectedLines(editor.selection.start, editor.selection.end);
-  if (editor === undefined || lines === undefined) {
-    throw new HostError({ code: "selectionEmpty", message: `select the code to ${verb} first` });
+  if (editor === undefined) {
+    throw new HostError({
+      code: "selectionEmpty",
+      message: `open the file with the code to ${verb} first`,
+    });
   }
-  return { document: editor.document, lines };
+  const { start, end } = editor.selection;
+  const selected = selectedLines(start, end);
+  const lines = selected ?? { start: start.line + 1, end: start.line + 1 };
+  return { editor, lines, empty: selected === undefined };
 }
 
 /** The document as the host gets it. */

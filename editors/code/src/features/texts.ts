@@ -12,9 +12,11 @@ import { answered, asked, failedWith, grown, progressed } from "../lib/explanati
 import { progressText } from "../lib/progress";
 import type { Running } from "../lib/running";
 
+import { diagnosticsOf } from "./diagnostics";
 import { ExplanationView } from "./explanation-view";
 import type { Notifier } from "./notify";
-import { currentTarget, documentText, targetLabel } from "./target";
+import { chosenTarget } from "./scope";
+import { documentText, targetLabel } from "./target";
 import type { Target } from "./target";
 
 /** One text at a time: there is one view. */
@@ -54,7 +56,10 @@ export class Texts {
 
   async run(entry: CommandEntry): Promise<void> {
     try {
-      await this.#ask(entry, currentTarget(entry.id));
+      const target = await chosenTarget(this.#host, entry.id);
+      if (target !== undefined) {
+        await this.#ask(entry, target);
+      }
     } catch (error) {
       this.#notifier.error(error);
     }
@@ -82,7 +87,12 @@ export class Texts {
     this.view.state = asked(targetLabel(target), this.#host.status?.model?.name ?? "");
     await this.view.reveal();
     try {
-      const params = { command: entry.id, document: documentText(document), selection: lines };
+      const params = {
+        command: entry.id,
+        document: documentText(document),
+        selection: lines,
+        diagnostics: diagnosticsOf(document, lines),
+      };
       const answer = await this.#running.run(KEY, (signal) =>
         this.#host.ask("assist", params, {
           signal,

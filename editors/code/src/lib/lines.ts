@@ -10,6 +10,12 @@ export interface Place {
   readonly character: number;
 }
 
+/** An edit, and the lines that it replaces. */
+export interface Placed {
+  readonly edit: Edit;
+  readonly range: LineRange;
+}
+
 /** A piece of a text, as offsets. */
 interface Span {
   readonly start: number;
@@ -37,6 +43,17 @@ export function lineLabel(range: LineRange): string {
 export function replaceLines(text: string, range: LineRange, by: string): string | undefined {
   const span = spanOf(text, range);
   return span && text.slice(0, span.start) + by + text.slice(span.end);
+}
+
+/** The text with those edits; nothing where it does not have their lines. */
+export function withEdits(text: string, placed: readonly Placed[]): string | undefined {
+  // From the end, so that no edit moves another.
+  const upwards = placed.toSorted((one, other) => other.range.start - one.range.start);
+  return upwards.reduce<string | undefined>(
+    (all, { edit, range }) =>
+      all === undefined ? undefined : replaceLines(all, range, edit.replacement),
+    text,
+  );
 }
 
 /** Whether the text that an edit replaces stands at these lines, line ends aside. */

@@ -1,0 +1,115 @@
+/**
+ * What the user's linters and language servers say: of the selected lines before the model is asked,
+ * and of the document before and after an edit. They look at a document only under its own name, so
+ * what they say of an edit is known when it stands there, and is told with a way back.
+ */
+import * as vscode from "vscode";
+
+import type { Diagnostic, LineRange } from "../generated/protocol";
+
+import { documentName } from "./target";
+
+/** How long a tool is given to look at the changed document, in milliseconds. */
+const LOOKS_WITHIN_MS = 8_000;
+
+/** Messages that are told: a notification holds no more. */
+const TOLD_MAX = 2;
+
+/** What they say of these lines, for the model. */
+export function diagnosticsOf(document: vscode.TextDocument, lines: LineRange): Diagnostic[] {
+  return vscode.languages
+    .getDiagnostics(document.uri)
+    .filter(({ severity }) => severity !== vscode.DiagnosticSeverity.Hint)
+    .map(({ message, range, source }) => ({
+      line: range.start.line + 1,
+      message,
+      ...(source === undefined ? {} : { source }),
+    }))
+    .filter(({ line }) => line >= lines.start && line <= lines.end);
+}
+
+/** Compares what is wrong with a document before and after an edit. */
+export class DiagnosticsWatch {
+  readonly #document: vscode.TextDocument;
+  readonly #before: ReadonlyMap<string, number>;
+
+  constructor(document: vscode.TextDocument) {
+    this.#document = document;
+    this.#before = counted(errorsOf(document));
+  }
+
+  /** Tells of errors that were not there before, as soon as a tool finds one. */
+  tell(): void {
+    const { uri, version } = this.#document;
+    const listener = vscode.languages.onDidChangeDiagnostics(({ uris }) => {
+      if (uris.some((it) => it.toString() === uri.toString())) {
+        look();
+      }
+    });
+    const timer = setTimeout(() => {
+      listener.dispose();
+    }, LOOKS_WITHIN_MS);
+    const look = (): void => {
+      const added = this.#added();
+      if (added.length === 0) {
+        return;
+      }
+      listener.dispose();
+      clearTimeout(timer);
+      // What the user has typed since is not the edit's.
+      if (this.#document.version === version) {
+        void this.#show(added);
+      }
+    };
+    look();
+  }
+
+  #added(): readonly vscode.Diagnostic[] {
+    const left = new Map(this.#before);
+    return errorsOf(this.#document).filter((error) => {
+      const known = left.get(keyOf(error)) ?? 0;
+      left.set(keyOf(error), known - 1);
+      return known <= 0;
+    });
+  }
+
+  async #show(added: readonly vscode.Diagnostic[]): Promise<void> {
+    const said = added
+      .slice(0, TOLD_MAX)
+      .map(({ message, range, source }) => {
+        const by = source === undefined ? "" : ` (${source})`;
+        return `line ${range.start.line + 1}: ${message}${by}`;
+      })
+      .join("; ");
+    const more = added.length > TOLD_MAX ? ` and ${added.length - TOLD_MAX} more` : "";
+    const errors = added.length === 1 ? "an error" : `${added.length} errors`;
+    const undo = "Undo";
+    const name = documentName(this.#document);
+    const chosen = await vscode.window.showWarningMessage(
+      `The change brings ${errors} to ${name}: ${said}${more}.`,
+      undo,
+    );
+    if (chosen === undo) {
+      await vscode.window.showTextDocument(this.#document);
+      await vscode.commands.executeCommand("undo");
+    }
+  }
+}
+
+function errorsOf(document: vscode.TextDocument): readonly vscode.Diagnostic[] {
+  const all = vscode.languages.getDiagnostics(document.uri);
+  return all.filter(({ severity }) => severity === vscode.DiagnosticSeverity.Error);
+}
+
+/** Lines move with an edit; who says what does not. */
+function keyOf({ message, source }: vscode.Diagnostic): string {
+  return `${source ?? ""}\n${message}`;
+}
+
+function counted(errors: readonly vscode.Diagnostic[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const error of errors) {
+    counts.set(keyOf(error), (counts.get(keyOf(error)) ?? 0) + 1);
+  }
+  return counts;
+}

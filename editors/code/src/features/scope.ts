@@ -1,0 +1,76 @@
+/**
+ * Which lines a command works on: those selected; where none are, what stands round the cursor;
+ * where many are, what the user chooses. What there is to choose from, and when, the host says.
+ */
+import * as vscode from "vscode";
+
+import { SCOPE_LINES_MAX } from "../generated/limits";
+import type { LineRange, Scope } from "../generated/protocol";
+import type { HostConnection } from "../host/connection";
+import { lineLabel } from "../lib/lines";
+import { capitalized } from "../lib/words";
+
+import { currentPlace, documentText } from "./target";
+import type { Target } from "./target";
+
+/** The target, or nothing where the user chose none. `verb`: the command's id. */
+export async function chosenTarget(
+  host: HostConnection,
+  verb: string,
+): Promise<Target | undefined> {
+  const { editor, lines, empty } = currentPlace(verb);
+  const { document } = editor;
+  if (!empty && lines.end - lines.start < SCOPE_LINES_MAX) {
+    return { document, lines };
+  }
+  const params = { document: documentText(document), selection: lines, empty };
+  const { chosen, scopes } = await host.request("scopes", params);
+  const scope = chosen ?? (await choose(editor, scopes, verb));
+  return scope === undefined ? undefined : { document, lines: scope.range };
+}
+
+/** Lets the user choose; what has the focus is shown in the editor. */
+async function choose(
+  editor: vscode.TextEditor,
+  scopes: readonly Scope[],
+  verb: string,
+): Promise<Scope | undefined> {
+  const picker = vscode.window.createQuickPick<vscode.QuickPickItem & { scope: Scope }>();
+  picker.title = `What to ${verb}`;
+  picker.placeholder = `More than ${SCOPE_LINES_MAX} lines at once take long, and small models lose parts of them`;
+  picker.items = scopes.map((scope) => ({
+    label: capitalized(scope.label),
+    description: lineLabel(scope.range),
+    scope,
+  }));
+  const before = editor.selections;
+  const chosen = new Promise<Scope | undefined>((resolve) => {
+    picker.onDidChangeActive(([item]) => {
+      if (item !== undefined) {
+        show(editor, item.scope.range);
+      }
+    });
+    picker.onDidAccept(() => {
+      resolve(picker.activeItems[0]?.scope);
+    });
+    picker.onDidHide(() => {
+      resolve(undefined);
+    });
+  });
+  picker.show();
+  try {
+    const scope = await chosen;
+    if (scope === undefined) {
+      editor.selections = before;
+    }
+    return scope;
+  } finally {
+    picker.dispose();
+  }
+}
+
+function show(editor: vscode.TextEditor, { start, end }: LineRange): void {
+  const last = editor.document.lineAt(Math.min(end, editor.document.lineCount) - 1);
+  editor.selection = new vscode.Selection(new vscode.Position(start - 1, 0), last.range.end);
+  editor.revealRange(editor.selection);
+}
