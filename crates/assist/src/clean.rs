@@ -5,6 +5,7 @@
 //! Whether the code is any good is not asked here (see `guard`).
 
 use crate::language::Language;
+use crate::{fences, forms};
 
 /// Why there is no code in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,25 @@ pub(crate) const CONTROL: &[&str] = &[
     "<｜end▁of▁sentence｜>",
     "</s>",
     "[/INST]",
+];
+
+/// The same where they open the turn of the answer.
+const OPENING_TURNS: &[&str] = &[
+    "<|im_start|>assistant",
+    "<|start_header_id|>assistant<|end_header_id|>",
+    "<|assistant|>",
+    "<start_of_turn>model",
+    "[/INST]",
+    "<\u{ff5c}Assistant\u{ff5c}>",
+];
+
+/// What stands round the thoughts of models.
+const THOUGHTS: &[(&str, &str)] = &[
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("[THINK]", "[/THINK]"),
+    ("<reasoning>", "</reasoning>"),
 ];
 
 /// How prose about code begins, in lower case. Only these are taken for prose where the answer
@@ -77,6 +97,33 @@ const OPENINGS: &[&str] = &[
     "you can",
 ];
 
+/// How models begin that will not do it, in lower case.
+const DECLINING: &[&str] = &[
+    "i'm sorry",
+    "i am sorry",
+    "sorry, ",
+    "i cannot ",
+    "i can't ",
+    "i'm unable ",
+    "i am unable ",
+    "i'm not able ",
+    "i apologize",
+    "unfortunately, i ",
+    "unfortunately i ",
+    "as an ai ",
+];
+
+/// What models write that find nothing to do, and nothing else.
+const NOTHING_TO_DO: &[&str] = &[
+    "no changes",
+    "no changes needed",
+    "no change needed",
+    "no changes are needed",
+    "no changes required",
+    "looks good",
+    "done",
+];
+
 /// Takes the code out of a raw answer. `selection` is the text the model was given, `fence` the
 /// backticks the prompt opened with. Line ends become `\n`; blank lines at both ends go.
 pub(crate) fn code(
@@ -85,86 +132,121 @@ pub(crate) fn code(
     fence: &str,
     language: &Language,
 ) -> Result<String, Unusable> {
-    let text = raw.replace("\r\n", "\n");
-    let text = without_thoughts(&text, selection)?;
+    let text = raw.trim_start_matches('\u{FEFF}');
+    // Where there is no other end, each `\r` is the end of a line.
+    let end = if text.contains('\n') { "\r\n" } else { "\r" };
+    let text = text.replace(end, "\n");
+    let text = after_opening(&text, selection);
+    let mut text = text;
+    loop {
+        let rest = without_thoughts(text, selection)?;
+        if rest.len() == text.len() {
+            break;
+        }
+        text = rest;
+    }
     let text = before_control(text, selection);
-    let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
-    let own = selection.lines().filter(|line| fence_tag(line.trim_start(), USUAL).is_some());
-    let lines = inside_fence(&lines, fence.len(), own.count());
+    let lines: Vec<&str> = text
+        .split('\n')
+        .map(|line| line.trim_end_matches('\r').trim_start_matches('\u{FEFF}'))
+        .collect();
+    let lines = forms::inside_tags(&lines, selection, language);
+    let lines = fences::inside(lines, fence.len(), selection, language);
+    let lines = forms::inside_tags(lines, selection, language);
+    if declines(lines, selection, language) {
+        return Err(Unusable::ProseOnly);
+    }
+    let lines = without_name(lines, selection, language);
     let lines = if language.prose { lines } else { without_remarks(lines, selection)? };
     match trim_blank(lines) {
         [] => Err(Unusable::Empty),
-        lines => Ok(lines.join("\n").trim_end().to_owned()),
+        lines => {
+            let mut code = lines.join("\n").trim_end().to_owned();
+            // A fence that is closed on the last line of the code.
+            if code.matches("```").count() == 1
+                && code.ends_with("```")
+                && !selection.contains("```")
+            {
+                code.truncate(code.trim_end_matches('`').trim_end().len());
+            }
+            Ok(forms::code(&code, selection, language).unwrap_or(code))
+        }
+    }
+}
+
+/// What stands behind the words that open the assistant's turn, which some models write again.
+fn after_opening<'a>(text: &'a str, selection: &str) -> &'a str {
+    let rest = text.trim_start();
+    let opening = OPENING_TURNS.iter().find(|words| rest.starts_with(**words));
+    match opening {
+        Some(words) if !selection.contains(words) => &rest[words.len()..],
+        _ => text,
     }
 }
 
 /// Drops a leading `<think>…</think>`.
 fn without_thoughts<'a>(text: &'a str, selection: &str) -> Result<&'a str, Unusable> {
-    const OPEN: &str = "<think>";
-    const CLOSE: &str = "</think>";
-    if selection.contains(OPEN) || selection.contains(CLOSE) {
-        return Ok(text);
+    for (open, close) in THOUGHTS {
+        if selection.contains(open) || selection.contains(close) {
+            continue;
+        }
+        let opens = text.trim_start().starts_with(open);
+        // Where the template opened the thought, only its end is in the answer. Templates know the
+        // first word only, and the others may be tags of a page.
+        match text.find(close).filter(|_| opens || *open == THOUGHTS[0].0) {
+            Some(end) => return Ok(&text[end + close.len()..]),
+            None if opens => return Err(Unusable::Unfinished),
+            None => {}
+        }
     }
-    // Where the template opened the thought, only its end is in the answer.
-    match text.find(CLOSE) {
-        Some(end) => Ok(&text[end + CLOSE.len()..]),
-        None if text.trim_start().starts_with(OPEN) => Err(Unusable::Unfinished),
-        None => Ok(text),
-    }
+    Ok(text)
 }
 
 /// What stands before the first control token that is not part of the user's own code.
 fn before_control<'a>(text: &'a str, selection: &str) -> &'a str {
     let foreign = CONTROL.iter().filter(|token| !selection.contains(**token));
     let end = foreign.filter_map(|token| text.find(token)).min();
-    &text[..end.unwrap_or(text.len())]
+    let text = &text[..end.unwrap_or(text.len())];
+    // One that the selection has as well may end the turn all the same.
+    let surplus = CONTROL.iter().find(|token| {
+        let count = |text: &str| text.matches(**token).count();
+        text.trim_end().ends_with(**token) && count(text) > count(selection)
+    });
+    surplus.and_then(|token| text.trim_end().strip_suffix(token)).unwrap_or(text)
 }
 
-/// A line that opens or closes a fence of at least `length` backticks: what stands behind them.
-fn fence_tag(line: &str, length: usize) -> Option<&str> {
-    let line = line.trim_end();
-    let tag = line.trim_start_matches('`');
-    let is_tag = tag.chars().all(|c| c.is_alphanumeric() || "+-#._".contains(c));
-    (line.len() - tag.len() >= length && is_tag).then_some(tag)
+/// Whether the model says that it can't, or that there is nothing to do, in words that the selection
+/// does not have.
+fn declines(lines: &[&str], selection: &str, language: &Language) -> bool {
+    let text = trim_blank(lines).join(" ").to_lowercase().replace('\u{2019}', "'");
+    let own = selection.to_lowercase().replace('\u{2019}', "'");
+    let begins = |words: &&&str| text.starts_with(**words) && !own.contains(**words);
+    let Some(_) = DECLINING.iter().find(begins) else {
+        let bare = text.trim_end_matches(['.', '!']);
+        return !language.prose && own.trim() != text && NOTHING_TO_DO.contains(&bare);
+    };
+    // A text may say that someone is sorry; only a model speaks of requests.
+    !language.prose || ["assist", "help with", "request"].iter().any(|word| text.contains(word))
 }
 
-/// The lines that stand in the fence. Shorter fences are part of the code, but for one that is left
-/// over at its end: where the prompt's fence is a long one, a model closes it with the usual.
-fn inside_fence<'a, 'b>(lines: &'a [&'b str], length: usize, own_fences: usize) -> &'a [&'b str] {
-    let lines = inside_whole_fence(lines, length);
-    let fences = lines.iter().filter(|line| fence_tag(line.trim_start(), USUAL).is_some()).count();
-    let last = lines.iter().rposition(|line| !line.trim().is_empty());
-    match last {
-        Some(last)
-            if length > USUAL
-                && !fences.is_multiple_of(2)
-                && own_fences.is_multiple_of(2)
-                && fence_tag(lines[last], USUAL) == Some("") =>
+/// Without the name of the language in the first line: it stood behind a fence.
+fn without_name<'a, 'b>(
+    lines: &'a [&'b str],
+    selection: &str,
+    language: &Language,
+) -> &'a [&'b str] {
+    let name = |line: &str| [language.id, language.fence].contains(&line.trim());
+    match trim_blank(lines) {
+        [first, rest @ ..]
+            if !rest.is_empty()
+                && !language.prose
+                && name(first)
+                && !selection.lines().next().is_some_and(name) =>
         {
-            &lines[..last]
+            rest
         }
         _ => lines,
     }
-}
-
-/// Backticks of a fence round code that has none.
-const USUAL: usize = 3;
-
-fn inside_whole_fence<'a, 'b>(lines: &'a [&'b str], length: usize) -> &'a [&'b str] {
-    let first = lines.iter().position(|line| !line.trim().is_empty()).unwrap_or(0);
-    let lines = &lines[first..];
-    let is_fence = |line: &&str| fence_tag(line, length).is_some();
-    let Some(fence) = lines.iter().position(is_fence) else { return lines };
-    let (head, tail) = (&lines[..fence], &lines[fence + 1..]);
-    let tag = fence_tag(lines[fence], length).unwrap_or_default();
-    let reopened =
-        fence == 0 && (!tag.is_empty() || tail.iter().any(|line| !line.trim().is_empty()));
-    let talks_first = head.iter().all(|line| line.trim().is_empty() || is_remark(line));
-    if reopened || (fence > 0 && talks_first) {
-        let end = tail.iter().position(is_fence).unwrap_or(tail.len());
-        return &tail[..end];
-    }
-    head
 }
 
 /// Drops remarks before and after the code; refuses an answer of nothing else.
@@ -175,8 +257,11 @@ fn without_remarks<'a, 'b>(
     let known = |line: &str| selection.lines().any(|own| own.trim() == line.trim());
     let talk = |line: &&str| is_sentence(line) && !known(line);
     let mut lines = trim_blank(lines);
-    let mut filled = lines.iter().filter(|line| !line.trim().is_empty()).peekable();
-    if filled.peek().is_some() && filled.all(|line| talk(line) || is_remark(line) && !known(line)) {
+    let opens = |line: &&str| talk(line) || is_remark(line) && !known(line);
+    let filled = || lines.iter().filter(|line| !line.trim().is_empty());
+    if filled().next().is_some_and(opens)
+        && filled().all(|line| opens(line) || is_prose(line) && !known(line))
+    {
         return Err(Unusable::ProseOnly);
     }
     while let [first, rest @ ..] = lines
@@ -196,7 +281,7 @@ fn without_remarks<'a, 'b>(
 }
 
 /// A line that stands in a remark: one that opens it, a sentence, or an item of a list.
-fn is_prose(line: &str) -> bool {
+pub(crate) fn is_prose(line: &str) -> bool {
     let after_number = line.trim_start_matches(|c: char| c.is_ascii_digit());
     let numbered = after_number.len() < line.len() && after_number.starts_with(". ");
     let item = line.starts_with("- ") || line.starts_with("* ") || numbered;
@@ -204,7 +289,7 @@ fn is_prose(line: &str) -> bool {
 }
 
 /// A line at the left edge that begins as remarks about code do.
-fn is_remark(line: &str) -> bool {
+pub(crate) fn is_remark(line: &str) -> bool {
     let bare = line.trim_start_matches(['*', '_']).trim_start();
     let lower = bare.to_lowercase();
     let opens = OPENINGS.iter().any(|opening| {
@@ -224,12 +309,23 @@ fn is_sentence(line: &str) -> bool {
         word.chars().all(|c| c.is_alphabetic() || c == '\'' || c == '-') && !word.is_empty()
     });
     let total = line.split_whitespace().count();
-    let capital = line.starts_with(|c: char| c.is_uppercase() || "-*`".contains(c));
+    // Two dashes begin a comment of some languages.
+    let capital = !line.starts_with("--")
+        && line.starts_with(|c: char| c.is_uppercase() || "-*`".contains(c));
     total >= 4
         && words.count() * 4 >= total * 3
         && capital
         && line.ends_with(['.', ':', '!', '?'])
         && !looks_like_code(line)
+}
+
+/// A heading of Markdown, or a line in bold type that serves as one.
+pub(crate) fn is_heading(line: &str) -> bool {
+    let line = line.trim();
+    let words = line.trim_start_matches('#');
+    let bold =
+        line.len() > 4 && line.starts_with("**") && line.trim_end_matches(':').ends_with("**");
+    bold || (1..=6).contains(&(line.len() - words.len())) && words.starts_with(' ')
 }
 
 /// Signs that prose does not end or go on with.
@@ -238,7 +334,7 @@ fn looks_like_code(line: &str) -> bool {
         || [" = ", "==", "();", " := ", "->", "=>"].iter().any(|sign| line.contains(sign))
 }
 
-fn trim_blank<'a, 'b>(mut lines: &'a [&'b str]) -> &'a [&'b str] {
+pub(crate) fn trim_blank<'a, 'b>(mut lines: &'a [&'b str]) -> &'a [&'b str] {
     while let [first, rest @ ..] = lines
         && first.trim().is_empty()
     {
@@ -373,7 +469,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_makes_it_panic(raw in "(```|<think>|</think>|here is|[a-z\n \u{e9}]){0,30}") {
+        fn nothing_makes_it_panic(raw in "(```|~~~|<think>|</think>|here is|@@|<<<<<<<|=======|>>>>>>>|[-+>|:{\"0-3a-z\n\r \u{e9}]){0,40}") {
             let _ = clean(&raw, SELECTION, "```");
         }
     }

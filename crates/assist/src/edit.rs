@@ -449,8 +449,9 @@ impl Task {
             Err(unusable) => return Err(unusable.into()),
             Ok(code) => code,
         };
-        let before: Vec<String> = self.before.lines.iter().rev().cloned().collect();
-        let around = (before.as_slice(), self.after.lines.as_slice());
+        let before: Vec<String> = self.before.with_gap().rev().collect();
+        let after: Vec<String> = self.after.with_gap().collect();
+        let around = (before.as_slice(), after.as_slice());
         let code = guard::trim_echo(&code, original, around.0, around.1);
         let code = imports::without_known(&code, original, self.language, around.0);
         let names =

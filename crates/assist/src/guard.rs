@@ -11,9 +11,11 @@ mod comments;
 mod echo;
 mod layout;
 mod names;
+mod patches;
 mod placeholder;
 mod returns;
 mod surroundings;
+mod twice;
 mod undefined;
 
 use localcoder_protocol::FinishReason;
@@ -101,18 +103,26 @@ pub(crate) fn cut(finish: FinishReason) -> Option<Problem> {
 pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
     let mut problems: Vec<Problem> = [
         characters::introduced(rewrite.original, rewrite.answer),
+        characters::misleading(rewrite),
+        characters::control(rewrite),
+        patches::instead(rewrite),
         broken(rewrite),
         placeholder::introduced(rewrite),
         shrank(rewrite),
         surroundings::instead(rewrite),
         echo::remaining(rewrite),
+        twice::defined(rewrite),
+        twice::written(rewrite),
         undefined::introduced(rewrite),
         undefined::lost(rewrite),
         layout::alone(rewrite),
+        layout::mixed(rewrite),
+        layout::long(rewrite),
         names::vanished(rewrite),
         names::misspelt(rewrite),
         returns::vanished(rewrite),
         comments::code_changed(rewrite),
+        comments::instead(rewrite),
     ]
     .into_iter()
     .flatten()

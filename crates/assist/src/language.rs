@@ -115,8 +115,8 @@ impl Language {
         LANGUAGES.iter().find(|language| language.extensions.contains(&ending))
     }
 
-    /// The grammar, for languages whose syntax we check.
-    pub(crate) fn grammar(&self) -> Option<Grammar> {
+    /// The grammar for a text, for languages whose syntax we check.
+    pub(crate) fn grammar(&self, text: &str) -> Option<Grammar> {
         Some(match self.id {
             "c" => tree_sitter_c::LANGUAGE.into(),
             "cpp" => tree_sitter_cpp::LANGUAGE.into(),
@@ -127,6 +127,8 @@ impl Language {
             "java" => tree_sitter_java::LANGUAGE.into(),
             "json" => tree_sitter_json::LANGUAGE.into(),
             "markdown" => tree_sitter_md::LANGUAGE.into(),
+            // A part of a file is no page with code in it, but code alone.
+            "php" if !text.contains("<?") => tree_sitter_php::LANGUAGE_PHP_ONLY.into(),
             "php" => tree_sitter_php::LANGUAGE_PHP.into(),
             "python" => tree_sitter_python::LANGUAGE.into(),
             "ruby" => tree_sitter_ruby::LANGUAGE.into(),
@@ -175,7 +177,7 @@ mod tests {
             for ending in language.extensions {
                 assert!(seen.insert(ending) || *ending == language.id, "ending {ending}");
             }
-            if let Some(grammar) = language.grammar() {
+            if let Some(grammar) = language.grammar("") {
                 tree_sitter::Parser::new().set_language(&grammar).unwrap();
             }
         }

@@ -25,6 +25,10 @@ pub(crate) fn but_for_layout(language: &Language, before: &str, after: &str) -> 
 }
 
 fn alike(language: &Language, before: &str, after: &str, swapped: &[&str]) -> bool {
+    // In a text blanks and words mean what they mean, and its grammar has no leaves for words.
+    if language.prose {
+        return false;
+    }
     let form = |text: &str| {
         let tree = syntax::parse(language, text)?;
         (!tree.root_node().has_error()).then(|| form(tree.root_node(), text, swapped, 0))
@@ -52,7 +56,17 @@ fn form(node: Node<'_>, text: &str, swapped: &[&str], depth: usize) -> String {
     {
         std::mem::swap(left, right);
     }
-    format!("{}({})", node.kind(), parts.join(" "))
+    // What stands between the children and is none of them, such as the text of a here-document.
+    let ends = children.iter().map(Node::end_byte);
+    let starts = children.iter().skip(1).map(Node::start_byte).chain([node.end_byte()]);
+    let gaps = [(node.start_byte(), children.first().map_or(0, Node::start_byte))];
+    let gaps = gaps.into_iter().chain(ends.zip(starts));
+    let loose: Vec<&str> = gaps
+        .filter_map(|(from, to)| text.get(from..to))
+        .map(str::trim)
+        .filter(|gap| !gap.is_empty())
+        .collect();
+    format!("{}({}){}", node.kind(), parts.join(" "), loose.join(" "))
 }
 
 #[cfg(test)]
@@ -75,6 +89,8 @@ mod tests {
         assert!(!same("a.py", "x = 'a b'\n", "x = 'a  b'\n"));
         assert!(!same("a.py", "x = 1\n", "x = 1  # one\n"));
         assert!(!same("a.txt", "a  b", "a b"), "nothing is known of it");
+        assert!(!same("a.md", "The shop are open.\n", "The shop is open.\n"));
+        assert!(!same("a.sh", "cat <<X\na $b\nX\n", "cat <<X\nc $b\nX\n"));
         let language = Language::of(None, "a.py");
         assert!(but_for_layout(language, "f(a,b)\n", "f(\n    a, b)\n"));
         assert!(!but_for_layout(language, "x = a * 2\n", "x = 2 * a\n"));

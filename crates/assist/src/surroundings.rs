@@ -44,6 +44,13 @@ impl Side {
         Self { lines: near.map(str::to_owned).collect(), gap, total: filled }
     }
 
+    /// The lines with one blank line for all that stand between them and the selection, the nearest
+    /// first.
+    pub(crate) fn with_gap(&self) -> impl DoubleEndedIterator<Item = String> {
+        let gap = (self.gap > 0).then(String::new);
+        gap.into_iter().chain(self.lines.iter().cloned())
+    }
+
     /// How many of the first `fitting` lines are given: none that is blank comes last.
     fn given(&self, fitting: usize) -> usize {
         let fitting = &self.lines[..fitting.min(self.lines.len())];

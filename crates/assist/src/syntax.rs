@@ -23,7 +23,7 @@ pub(crate) fn parse(language: &Language, text: &str) -> Option<Tree> {
         return None;
     }
     let mut parser = Parser::new();
-    parser.set_language(&language.grammar()?).ok()?;
+    parser.set_language(&language.grammar(text)?).ok()?;
     let mut reports = 0_u32;
     let mut progress = |_: &ParseState| {
         reports += 1;
@@ -41,12 +41,29 @@ pub(crate) fn parse(language: &Language, text: &str) -> Option<Tree> {
 pub(crate) fn error_count(language: &Language, text: &str) -> Option<usize> {
     let tree = parse(language, text)?;
     let mut errors = 0;
+    // The grammars of pages take tags that close what is not open, and Ruby's takes an `end` too many
+    // for a name.
+    let is_lenient = text.contains("</") || language.id == "ruby";
     walk(&mut tree.walk(), &mut |node| {
-        errors += usize::from(node.is_error() || node.is_missing());
+        errors += usize::from(node.is_error() || node.is_missing() || is_let_pass(node, text));
         // Whole healthy branches are skipped.
-        node.has_error()
+        node.has_error() || is_lenient
     });
     Some(errors)
+}
+
+/// Whether a node is an error that a grammar lets pass.
+fn is_let_pass(node: Node<'_>, text: &str) -> bool {
+    let name = |field| {
+        let tag = node.child_by_field_name(field)?;
+        text.get(tag.child_by_field_name("name")?.byte_range())
+    };
+    match node.kind() {
+        "erroneous_end_tag" => true,
+        "jsx_element" => name("open_tag") != name("close_tag"),
+        "identifier" => text.get(node.byte_range()) == Some("end"),
+        _ => false,
+    }
 }
 
 /// Names that the lines define at their own outermost level: functions, classes and the like.
@@ -70,6 +87,57 @@ pub(crate) fn defined_names(language: &Language, code: &str) -> Vec<String> {
         names.extend(name.and_then(|node| code.get(node.byte_range())).map(str::to_owned));
     }
     names
+}
+
+/// Names of the variables that the lines have at their own outermost level, for languages in which a
+/// function may be the value of one.
+pub(crate) fn bound_names(language: &Language, code: &str) -> Vec<String> {
+    let Some(tree) = parse(language, code) else { return Vec::new() };
+    let mut names = Vec::new();
+    walk(&mut tree.walk(), &mut |node| match node.kind() {
+        "program" | "export_statement" | "lexical_declaration" | "variable_declaration" => true,
+        "variable_declarator" => {
+            let name = node.child_by_field_name("name");
+            names.extend(name.and_then(|node| code.get(node.byte_range())).map(str::to_owned));
+            false
+        }
+        _ => false,
+    });
+    names
+}
+
+/// Names of functions and classes that a document defines more than once at its outermost level.
+pub(crate) fn defined_twice(language: &Language, text: &str) -> BTreeSet<String> {
+    let (mut once, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    let Some(tree) = parse(language, text) else { return twice };
+    let mut cursor = tree.walk();
+    for node in tree.root_node().named_children(&mut cursor) {
+        // What is decorated may be a part of one that is overloaded.
+        let inner = match node.kind() {
+            "export_statement" => node.child_by_field_name("declaration"),
+            "function_definition"
+            | "function_declaration"
+            | "function_item"
+            | "class_definition"
+            | "class_declaration" => Some(node).filter(|node| !is_of_a_platform(*node, text)),
+            _ => None,
+        };
+        let name = inner.and_then(|node| node.child_by_field_name("name"));
+        if let Some(name) = name.and_then(|node| text.get(node.byte_range()))
+            && !once.insert(name)
+        {
+            twice.insert(name.to_owned());
+        }
+    }
+    twice
+}
+
+/// Whether an attribute before a piece of Rust says that it is there at times only.
+fn is_of_a_platform(node: Node<'_>, text: &str) -> bool {
+    let before = std::iter::successors(node.prev_sibling(), Node::prev_sibling);
+    let mut attributes = before
+        .take_while(|node| node.kind() == "attribute_item" || node.kind().contains("comment"));
+    attributes.any(|node| text.get(node.byte_range()).is_some_and(|text| text.starts_with("#[cfg")))
 }
 
 /// Every identifier in a piece of code; words of comments and strings are none. Empty where we
@@ -197,6 +265,9 @@ mod tests {
             ("toml", "a = [1, 2]\n", "a = [1, 2\n"),
             ("html", "<p>a</p>\n", "<p>a</p\n"),
             ("css", "a { color: red; }\n", "a { color: red;\n"),
+            ("html", "<p>a</p>\n", "<p>a</p></b>\n"),
+            ("javascriptreact", "f(<b>{a}</b>);\n", "f(<b>{a}</i>);\n"),
+            ("ruby", "module A\n  def f\n  end\nend\n", "module A\n  def f\n  end\nend\nend\n"),
             ("sql", "SELECT a FROM b WHERE c = 1;\n", "SELECT a FROM WHERE ( c = 1;\n"),
         ] {
             assert_eq!(error_count(language(id), good), Some(0), "{id}");
@@ -221,6 +292,20 @@ mod tests {
         );
         assert_eq!(names("typescript", "export function f() {}\ninterface I {}\n"), "f I");
         assert_eq!(names("rust", "fn f() {}\nstruct S;\nuse a::b;\n"), "f S");
+        // A part of a file of PHP has no tag that opens it.
+        assert_eq!(names("php", "function f() {}\n"), "f");
+        let bound = bound_names(language("typescript"), "export const f = () => { let g; };\n");
+        assert_eq!(bound, ["f"]);
+    }
+
+    #[test]
+    fn what_is_defined_twice_is_found_at_the_outermost_level() {
+        let twice = |id, code| defined_twice(language(id), code).into_iter().collect::<String>();
+        assert_eq!(twice("python", "def f(): pass\ndef g(): pass\ndef f(): pass\n"), "f");
+        assert_eq!(twice("python", "@a\ndef f(): pass\n@b\ndef f(): pass\n"), "");
+        let cfg = "#[cfg(a)]\nfn f() {}\n#[cfg(b)]\n#[inline]\nfn f() {}\nfn g() {}\nfn g() {}\n";
+        assert_eq!(twice("rust", cfg), "g");
+        assert_eq!(twice("go", "package a\nfunc (a A) S() {}\nfunc (b B) S() {}\n"), "");
     }
 
     #[test]

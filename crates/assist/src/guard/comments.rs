@@ -1,7 +1,8 @@
 //! Comments were asked for, and the code is another one: an answer that documents code may not
 //! change what it does.
 
-use super::{Problem, Rewrite, Severity};
+use super::placeholder::comment;
+use super::{Problem, Rewrite, Severity, asks_to_delete};
 use crate::syntax;
 
 /// Code that differs where only comments may. Nothing is known of a language without a grammar.
@@ -17,6 +18,23 @@ pub(super) fn code_changed(rewrite: &Rewrite<'_>) -> Option<Problem> {
             "it changed the code itself, and only comments were to be written",
         )
     })
+}
+
+/// Comments where code was: a model says that there is nothing to do, or where to go on.
+pub(super) fn instead(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let only_comments = |code: &str| {
+        let mut lines = code.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
+        let is_comment = |line| comment(line, rewrite.language.comments).is_some();
+        lines.peek().is_some() && lines.all(is_comment)
+    };
+    // Code can be commented out.
+    let may_be_asked_for = asks_to_delete(rewrite.instruction)
+        || rewrite.instruction.is_some_and(|text| text.to_lowercase().contains("comment"));
+    (!rewrite.language.prose
+        && !may_be_asked_for
+        && only_comments(rewrite.answer)
+        && !only_comments(rewrite.original))
+    .then(|| Problem::new(Severity::Doubtful, "it has nothing but comments where code was"))
 }
 
 #[cfg(test)]
@@ -39,6 +57,16 @@ mod tests {
         assert!(changes("a.rs", code, &format!("/// Adds one.\n{code}\nfn g() {{}}")));
         let code = "export function f(a: number): number {\n  return a + 1;\n}";
         assert!(!changes("a.ts", code, &format!("/** Adds one. */\n{code}")));
+    }
+
+    #[test]
+    fn comments_in_place_of_code_are_found_unless_asked_for() {
+        let found = |original, answer, instruction| {
+            instead(&Rewrite { instruction, ..Rewrite::of("a.kt", original, answer) }).is_some()
+        };
+        assert!(found("f()", "// It is fine.", None));
+        assert!(!found("// a", "// b", None) && !found("f()", "// b\nf()", None));
+        assert!(!found("f()", "// f()", Some("Comment it out.")));
     }
 
     #[test]

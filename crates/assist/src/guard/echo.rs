@@ -13,10 +13,33 @@ const LETTERS_MIN: usize = 7;
 pub(crate) fn trim(answer: &str, original: &str, before: &[String], after: &[String]) -> String {
     let lines = filled(answer.split('\n'));
     let own = filled(original.split('\n'));
+    // A blank line between that is repeated as well makes a short line no chance.
+    let is_apart = |side: Option<&String>, pair: Option<&[(usize, &str)]>| {
+        side.is_some_and(|line| line.trim().is_empty())
+            && pair.is_some_and(|pair| pair[0].0 + 1 < pair[1].0)
+    };
+    let (gap_before, gap_after) = (before.last(), after.first());
     let before = filled(before.iter().map(String::as_str));
     let after = filled(after.iter().map(String::as_str));
-    let head = head_repeat(&lines, &own, &before);
-    let tail = tail_repeat(&lines[head..], &own, &after);
+    let (mut head, mut tail) = (0, 0);
+    let repeat = head_repeat(&lines, &own, &before);
+    if is_no_chance(&lines[..repeat])
+        || is_apart(gap_before, lines[repeat.saturating_sub(1)..].get(..2))
+            && tells(&lines[..repeat])
+    {
+        head = repeat;
+    }
+    let rest = &lines[head..];
+    let repeat = tail_repeat(rest, &own, &after);
+    let (inner, repeated) = rest.split_at(rest.len() - repeat);
+    if is_no_chance(repeated)
+        || is_apart(gap_after, rest[inner.len().saturating_sub(1)..].get(..2)) && tells(repeated)
+    {
+        tail = repeat;
+    }
+    if let Some((all_before, all_after)) = is_file(&lines, &before, &after) {
+        (head, tail) = (all_before, all_after);
+    }
     let kept = &lines[head..lines.len() - tail];
     // An answer of nothing but repeats is judged as it is.
     let (Some((first, _)), Some((last, _))) = (kept.first(), kept.last()) else {
@@ -24,6 +47,34 @@ pub(crate) fn trim(answer: &str, original: &str, before: &[String], after: &[Str
     };
     let all: Vec<&str> = answer.split('\n').collect();
     all[*first..=*last].join("\n").trim_end().to_owned()
+}
+
+/// How many lines stand before and after the selection, where the answer is the whole file: all of them
+/// are in it, however short they are.
+fn is_file(
+    lines: &[(usize, &str)],
+    before: &[(usize, &str)],
+    after: &[(usize, &str)],
+) -> Option<(usize, usize)> {
+    let (head, tail) = (before.len(), after.len());
+    let inner = lines.len().checked_sub(head + tail)?;
+    let all: Vec<_> = before.iter().chain(after).copied().collect();
+    (head > 0
+        && tail > 0
+        && inner > 0
+        && same(&lines[..head], before)
+        && same(&lines[head + inner..], after)
+        && is_no_chance(&all))
+    .then_some((head, tail))
+}
+
+/// Whether any of the lines has a word in it.
+fn tells(lines: &[(usize, &str)]) -> bool {
+    lines.iter().any(|(_, line)| letters(line) > 2)
+}
+
+fn letters(line: &str) -> usize {
+    line.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
 /// Lines that are not blank, each with its number.
@@ -38,7 +89,7 @@ fn head_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], before: &[(usize,
         let repeated = &before[before.len() - count..];
         same(&lines[..count], repeated) && !same(&own[..count.min(own.len())], repeated)
     });
-    longest.filter(|&count| is_no_chance(&lines[..count])).unwrap_or(0)
+    longest.unwrap_or(0)
 }
 
 /// How many last lines of the answer are the first lines after the selection.
@@ -49,7 +100,7 @@ fn tail_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], after: &[(usize, 
         let end = own.len() - count.min(own.len());
         same(&lines[lines.len() - count..], repeated) && !same(&own[end..], repeated)
     });
-    longest.filter(|&count| is_no_chance(&lines[lines.len() - count..])).unwrap_or(0)
+    longest.unwrap_or(0)
 }
 
 // The surroundings stand in the prompt with their indentation, the selection without.
@@ -61,7 +112,6 @@ fn same(lines: &[(usize, &str)], repeated: &[(usize, &str)]) -> bool {
 /// Whether lines say enough that nobody writes them twice by chance. The fence round the selection
 /// says nothing, and is never a part of what is selected inside of it.
 fn is_no_chance(lines: &[(usize, &str)]) -> bool {
-    let letters = |line: &str| line.chars().filter(|c| c.is_alphanumeric()).count();
     let telling = lines.iter().filter(|(_, line)| letters(line) > 2);
     telling.clone().count() >= 2
         || telling.map(|(_, line)| letters(line)).sum::<usize>() >= LETTERS_MIN
@@ -122,6 +172,13 @@ mod tests {
             &[],
             "def f(): pass",
         );
+        // A blank line between them is repeated as well.
+        check("# Shop\n\nnew", "old", &["# Shop", ""], &[], "new");
+        check("new\n\nrun $1", "old", &[], &["", "run $1"], "new");
+        check("# Shop\nnew", "old", &["# Shop"], &[], "# Shop\nnew");
+        // The whole file.
+        check("if a {\nnew\n}", "old", &["if a {"], &["}"], "if a {\nnew\n}");
+        check("class A {\nint i;\nnew\n}", "old", &["class A {", "int i;"], &["}"], "new");
         // The fence that closes the block in which the selection stands.
         check("better\n```", "good", &["```"], &["```"], "better");
     }

@@ -1,5 +1,5 @@
-//! An answer to an instruction that changes nothing but how the code is laid out. Of the recorded
-//! answers of a 7B, 74 wrong ones do and no right one.
+//! How an answer is laid out: to an instruction it may not change that alone, and Python takes no
+//! mixed indentation.
 
 use super::{Problem, Rewrite, Severity};
 use crate::same;
@@ -34,13 +34,36 @@ const WORDS: &[&str] = &[
     "semicolons",
 ];
 
-/// Finds one.
+/// Finds an answer to an instruction that changes nothing but the layout. Of the recorded answers of a
+/// 7B, 74 wrong ones do and no right one.
 pub(super) fn alone(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let instruction = rewrite.instruction?.to_lowercase();
     let mut words = instruction.split(|c: char| !c.is_alphanumeric() && c != '-');
     let is_about_it = words.any(|word| WORDS.iter().any(|known| word.starts_with(known)));
     (!is_about_it && same::but_for_layout(rewrite.language, rewrite.original, rewrite.answer))
         .then(|| Problem::new(Severity::Doubtful, "it changes nothing but the layout"))
+}
+
+/// Nobody writes such a line, and no model ends it that has begun to repeat itself in it.
+const LINE_BYTES_MAX: usize = 10_000;
+
+/// A line that is much longer than any of the selection.
+pub(super) fn long(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let longest = |text: &str| text.lines().map(str::len).max().unwrap_or(0);
+    let (had, has) = (longest(rewrite.original), longest(rewrite.answer));
+    (has > LINE_BYTES_MAX.max(2 * had))
+        .then(|| Problem::new(Severity::Doubtful, "it has a very long line"))
+}
+
+/// Lines of Python of which some begin with tabs and others with blanks, in a selection that does not
+/// mix them. Python refuses most of that, and its grammar here doesn't.
+pub(super) fn mixed(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let mixes = |text: &str| {
+        let begins = |sign| text.lines().any(|line| line.starts_with(sign));
+        begins('\t') && begins(' ')
+    };
+    (rewrite.language.id == "python" && mixes(rewrite.answer) && !mixes(rewrite.original))
+        .then(|| Problem::new(Severity::Doubtful, "it mixes tabs and spaces"))
 }
 
 #[cfg(test)]
@@ -50,6 +73,13 @@ mod tests {
     fn is_alone(instruction: Option<&str>, answer: &str) -> bool {
         let rewrite = Rewrite { instruction, ..Rewrite::of("a.py", "x = f(a,b)", answer) };
         alone(&rewrite).is_some()
+    }
+
+    #[test]
+    fn tabs_beside_spaces_are_found_where_there_were_none() {
+        let found = |path, answer| mixed(&Rewrite::of(path, "if a:\n    b()", answer)).is_some();
+        assert!(found("a.py", "if a:\n\tb()\nif c:\n    d()"));
+        assert!(!found("a.py", "if a:\n\tb()") && !found("a.js", "if (a)\n\tb();\n  c();"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Problem, Rewrite, Severity, asks_to_delete};
 use crate::python;
-use crate::syntax::{defined_names, identifiers};
+use crate::syntax::{bound_names, defined_names, identifiers};
 
 /// Shorter names are too alike to call one a slip of another.
 const LENGTH_MIN: usize = 8;
@@ -26,7 +26,10 @@ pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
             defined_names(rewrite.language, rewrite.answer),
         ),
     };
-    let lost: Vec<&String> = had.iter().filter(|name| !answered.contains(name)).collect();
+    // A function may have become the value of a variable.
+    let bound = bound_names(rewrite.language, rewrite.answer);
+    let lost: Vec<&String> =
+        had.iter().filter(|name| !answered.contains(name) && !bound.contains(name)).collect();
     let Some(instruction) = rewrite.instruction else {
         return lost.first().map(|name| missed(name, Severity::Doubtful));
     };

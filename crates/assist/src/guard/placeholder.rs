@@ -1,7 +1,7 @@
 //! Comments that stand for code the model left out: "... rest of the code ...".
 
 use super::{Problem, Rewrite, Severity};
-use crate::language::Comments;
+use crate::language::{Comments, Language};
 
 /// Parts of such comments, in lower case.
 const PHRASES: &[&str] = &[
@@ -34,7 +34,9 @@ const PHRASES: &[&str] = &[
 pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let comments = rewrite.language.comments;
     let line = rewrite.answer.lines().map(str::trim).find(|line| {
-        comment(line, comments).is_some_and(is_placeholder)
+        (comment(line, comments).is_some_and(is_placeholder)
+            || behind_code(line, comments).is_some_and(is_told_placeholder)
+            || has_no_dots(rewrite.language) && matches!(*line, "..." | "…"))
             && !rewrite.original.lines().any(|own| own.trim() == *line)
     })?;
     let shown: String = line.chars().take(60).collect();
@@ -42,17 +44,42 @@ pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Unusable, reason))
 }
 
-/// The words of a line that is a comment and nothing else.
-fn comment(line: &str, comments: Comments) -> Option<&str> {
-    let starts: &[&str] = match comments {
+/// How comments begin.
+pub(super) fn starts(comments: Comments) -> &'static [&'static str] {
+    match comments {
         Comments::Hash => &["#"],
         Comments::Slash => &["//", "/*", "{/*"],
         Comments::Dash => &["--"],
         Comments::Markup => &["<!--"],
         Comments::Any => &["#", "//", "/*", "--", "<!--", ";", "%"],
-    };
-    let words = starts.iter().find_map(|start| line.strip_prefix(start))?;
+    }
+}
+
+/// Whether a line of dots means nothing in a language. Where there is a grammar it says so itself, but
+/// for a shell's, to which all words are commands.
+fn has_no_dots(language: &Language) -> bool {
+    language.id == "shellscript"
+        || language.grammar("").is_none()
+            && !language.prose
+            && !matches!(language.id, "" | "perl" | "r" | "lua")
+}
+
+/// The words of a comment behind code.
+fn behind_code(line: &str, comments: Comments) -> Option<&str> {
+    starts(comments).iter().find_map(|start| Some(line.rsplit_once(&format!(" {start}"))?.1.trim()))
+}
+
+/// The words of a line that is a comment and nothing else.
+pub(super) fn comment(line: &str, comments: Comments) -> Option<&str> {
+    let words = starts(comments).iter().find_map(|start| line.strip_prefix(start))?;
     Some(words.trim_matches(|c: char| c.is_whitespace() || "#/*-<>{}!;%".contains(c)))
+}
+
+/// Dots, and words that say what they are for: a comment behind code may have one of both.
+fn is_told_placeholder(words: &str) -> bool {
+    let lower = words.to_lowercase();
+    (lower.starts_with("...") || lower.starts_with('…'))
+        && PHRASES.iter().any(|phrase| lower.contains(phrase))
 }
 
 fn is_placeholder(words: &str) -> bool {
@@ -68,7 +95,6 @@ fn is_placeholder(words: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::language::Language;
 
     fn found(id: &str, original: &str, answer: &str) -> bool {
         let rewrite = Rewrite {

@@ -18,7 +18,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("c", &["#include"]),
     ("cpp", &["#include", "using namespace "]),
     ("csharp", &["using "]),
-    ("php", &["use ", "namespace "]),
+    ("php", &["use ", "namespace ", "<?php"]),
     ("ruby", &["require ", "require_relative "]),
 ];
 
@@ -40,10 +40,13 @@ pub(crate) fn without_known(
     before: &[String],
 ) -> String {
     let lines: Vec<&str> = answer.split('\n').collect();
+    // A file is in one package, whatever the model calls it.
+    let is_package = |line: &str| line.starts_with("package ");
     let known = |line: &str| {
         let line = line.trim();
-        before.iter().any(|other| other.trim() == line)
-            && !original.lines().any(|own| own.trim() == line)
+        before.iter().map(|other| other.trim()).any(|other| {
+            other == line || is_package(other) && is_package(line) && is_import(language, line)
+        }) && !original.lines().any(|own| own.trim() == line)
     };
     let head = lines.iter().position(|line| !line.trim().is_empty() && !is_import(language, line));
     let (head, rest) = lines.split_at(head.unwrap_or(lines.len()));

@@ -1,0 +1,97 @@
+//! Code that is there twice: the old one and the new one, the same once more, or what the rest of the
+//! file has already.
+
+use super::{Problem, Rewrite, Severity};
+use crate::syntax;
+
+/// Languages in which a function is defined once. In others it may be for other types.
+const ONCE: &[&str] = &[
+    "python",
+    "javascript",
+    "javascriptreact",
+    "typescript",
+    "typescriptreact",
+    "rust",
+    "go",
+    "php",
+];
+
+/// Shorter pieces are repeated in good code.
+const LINES_MIN: usize = 3;
+
+/// Models are caught in one line or in a few.
+const CAUGHT_LINES_MAX: usize = 4;
+
+/// Nobody writes the same line so often where the selection has it less often.
+const CAUGHT_TIMES_MIN: usize = 10;
+
+/// Finds what the document did not have twice before.
+pub(super) fn defined(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    if !ONCE.contains(&rewrite.language.id) {
+        return None;
+    }
+    let (before, after) = rewrite.document;
+    let now = syntax::defined_twice(rewrite.language, after);
+    let had =
+        if now.is_empty() { now.clone() } else { syntax::defined_twice(rewrite.language, before) };
+    let name = now.difference(&had).next()?;
+    let reason = format!("the file would define `{name}` twice");
+    Some(Problem::new(Severity::Doubtful, reason))
+}
+
+/// Finds an answer that is one piece after the other, or has a few lines over and over: small models
+/// get caught in them.
+pub(super) fn written(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    if is_caught(rewrite.answer) && !is_caught(rewrite.original) {
+        let reason = "it has the same lines over and over";
+        return Some(Problem::new(Severity::Doubtful, reason));
+    }
+    (is_repeated(rewrite.answer) && !is_repeated(rewrite.original))
+        .then(|| Problem::new(Severity::Doubtful, "it has the same code twice"))
+}
+
+/// Whether up to [`CAUGHT_LINES_MAX`] lines stand there [`CAUGHT_TIMES_MIN`] times in a row.
+fn is_caught(text: &str) -> bool {
+    let lines = filled(text);
+    let tells = |line: &str| line.chars().filter(|c| c.is_alphabetic()).count() > 2;
+    (1..=CAUGHT_LINES_MAX).any(|height| {
+        let (mut run, wanted) = (0, height * (CAUGHT_TIMES_MIN - 1));
+        lines.iter().zip(lines.iter().skip(height)).any(|(a, b)| {
+            run = if a == b && (tells(a) || run > 0) { run + 1 } else { 0 };
+            run >= wanted
+        })
+    })
+}
+
+fn filled(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()
+}
+
+fn is_repeated(text: &str) -> bool {
+    let lines = filled(text);
+    let mut heights = LINES_MIN..=lines.len() / 2;
+    heights.any(|height| {
+        // The last piece may be cut.
+        lines[0] == lines[height] && lines.iter().zip(&lines[height..]).all(|(a, b)| a == b)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_that_is_there_twice_is_found() {
+        let piece = "fun f() {\n    g()\n}\n";
+        let found = |answer: &str| written(&Rewrite::of("a.kt", piece, answer)).is_some();
+        assert!(found(&piece.repeat(2)) && found(&format!("{piece}\n{piece}{piece}fun f() {{")));
+        assert!(!found(piece) && !found(&format!("{piece}{piece}fun h() {{")));
+        assert!(!found("a\na\na\na\nb") && !found(&"0, 0,\n".repeat(5)));
+        assert!(found(&format!("fun f() {{\n{}}}", "    go()\n    stop()\n".repeat(12))));
+        let twice = |path| {
+            defined(&Rewrite::of(path, "function f() {}", "function f() {}\nfunction f() { g() }"))
+        };
+        assert!(twice("a.js").unwrap().reason.contains("`f` twice"));
+        assert_eq!(twice("a.java"), None);
+    }
+}
