@@ -13,6 +13,7 @@ mod layout;
 mod names;
 mod patches;
 mod placeholder;
+mod powers;
 mod returns;
 mod surroundings;
 mod twice;
@@ -120,6 +121,7 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
         layout::long(rewrite),
         names::vanished(rewrite),
         names::misspelt(rewrite),
+        powers::introduced(rewrite),
         returns::vanished(rewrite),
         comments::code_changed(rewrite),
         comments::instead(rewrite),

@@ -86,6 +86,19 @@ pub(super) fn taken_off(
     (imports.map(|line| (*line).to_owned()).collect(), lines[head..].join("\n"))
 }
 
+/// Whether code uses a name that an import of Python brings in.
+pub(super) fn is_used(import: &str, code: &str) -> bool {
+    let names = import.rsplit_once("import ").map_or("", |(_, names)| names);
+    let is_word = |word: &str| {
+        code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|other| other == word)
+    };
+    names.split(',').any(|name| {
+        let name = name.split('#').next().unwrap_or_default().trim();
+        let bound = name.rsplit_once(" as ").map_or(name, |(_, alias)| alias.trim());
+        bound == "*" || is_word(bound.split('.').next().unwrap_or_default())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

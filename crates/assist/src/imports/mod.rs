@@ -38,10 +38,17 @@ pub(crate) fn needed(
     let Some((line, before)) = place::of_imports(language, document, lines.start) else {
         return (answer.to_owned(), None);
     };
-    let (mut imports, code) = known::taken_off(answer, original, language);
+    let (taken, code) = known::taken_off(answer, original, language);
+    let mut imports: Vec<String> = Vec::new();
+    for import in taken {
+        let is_needed = language.id != "python" || known::is_used(&import, &code);
+        if is_needed && !imports.contains(&import) {
+            imports.push(import);
+        }
+    }
     imports.extend(missing::imports(language, document, lines, &imports, &code));
     if imports.is_empty() {
-        return (answer.to_owned(), None);
+        return (code, None);
     }
     (code, Some(Needed { line, before, imports }))
 }
@@ -126,6 +133,13 @@ mod tests {
         // Amid the code it means something else.
         let amid = "def f():\n    import os\n    return os.sep";
         assert_eq!(of("a.py", "x = 1\n", "def f(): pass", amid).2, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_nothing_uses_is_not_brought_in() {
+        let code = "def f(a):\n    return a + 1";
+        let answer = format!("import re\nfrom typing import List\n\n{code}");
+        check("a.py", "import os\n\n", ("def f(a):\n    return a", &answer), (code, 0, ""));
     }
 
     #[test]
