@@ -14,6 +14,7 @@ use localcoder_protocol::{
 };
 
 use crate::budget::{self, Counts};
+use crate::flaws::Flaw;
 use crate::guard::{self, Problem, Rewrite, Severity};
 use crate::indent::Dedented;
 use crate::language::{Language, file_name};
@@ -175,6 +176,8 @@ pub struct Task {
     after: Side,
     /// What the selection uses of the rest.
     outline: Vec<OutlineLine>,
+    /// The flaws that are found without a model.
+    flaws: Vec<Flaw>,
     /// What tools say of these lines, as the model is told it.
     diagnostics: String,
 }
@@ -219,7 +222,10 @@ pub fn prepare(
         language: language.id,
         diagnostics: "",
     };
-    let looks_for_flaws = order.looks_for_flaws();
+    let flaws = match order.looks_for_flaws() {
+        true => flaws::found(language, &document.text, &lines),
+        false => Vec::new(),
+    };
     Ok(Task {
         command,
         language,
@@ -231,11 +237,8 @@ pub fn prepare(
         selected,
         document: document.clone(),
         outline: outline::of(language, &document.text, &all, &lines),
-        diagnostics: if looks_for_flaws {
-            flaws_text(language, &all, document, &lines)
-        } else {
-            String::new()
-        },
+        diagnostics: flaws_text(&all, &flaws),
+        flaws,
         lines,
     })
 }
@@ -430,6 +433,22 @@ impl Task {
         }
     }
 
+    /// What the model was told to mend and has left as it was; `None` where it was told nothing.
+    #[must_use]
+    pub fn unmended(&self, prompts: &Prompts, finished: &Finished) -> Option<String> {
+        if self.flaws.is_empty() || !prompts.tells_flaws() {
+            return None;
+        }
+        let edited = place::apply(&self.document.text, finished.edit.range, &finished.edit).ok()?;
+        let height = finished.edit.replacement.split('\n').count();
+        let left =
+            flaws::found(self.language, &edited, &(self.lines.start..self.lines.start + height));
+        let is_left = |flaw: &&Flaw| left.iter().any(|other| other.message == flaw.message);
+        let flaw = self.flaws.iter().find(is_left)?;
+        let line = self.document.text.split('\n').nth(flaw.line).unwrap_or_default();
+        Some(format!("`{}` is as it was: it {}", line.trim(), flaw.message))
+    }
+
     /// The edit that an answer makes, and what is wrong with it; an error where there is no code
     /// in it.
     fn rewrite(
@@ -598,14 +617,8 @@ fn told(code: &str, message: &str) -> String {
     format!("- `{}`: {}", short(code), short(message))
 }
 
-/// The flaws that are found without a model.
-fn flaws_text(
-    language: &'static Language,
-    all: &[document::Line<'_>],
-    document: &DocumentText,
-    lines: &Range<usize>,
-) -> String {
-    let flaws = flaws::found(language, &document.text, lines);
+/// The flaws that are found without a model, as the model is told them.
+fn flaws_text(all: &[document::Line<'_>], flaws: &[Flaw]) -> String {
     let told = flaws.iter().map(|flaw| told(all[flaw.line].text, &flaw.message));
     told.collect::<Vec<_>>().join("\n")
 }

@@ -108,6 +108,11 @@ impl Prompts {
         (&self.system, head)
     }
 
+    /// Whether the model is told of flaws.
+    pub(crate) fn tells_flaws(&self) -> bool {
+        self.mend.is_some()
+    }
+
     /// Whether lines are given that stand far off.
     pub(crate) fn has_outline(&self) -> bool {
         self.outline.is_some()

@@ -161,7 +161,7 @@ fn with_commands(package: &str) -> Result<String> {
     let menu = in_menu.enumerate().map(|(index, entry)| {
         json!({
             "command": name(entry),
-            "when": "editorHasSelection && !localcoder.previewActive",
+            "when": "!localcoder.previewActive",
             "group": format!("1_localcoder@{}", index + 1),
         })
     });

@@ -48,6 +48,11 @@ pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
 
 /// A result of which the error is thrown away.
 pub(super) fn ignored(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    if code.language == "rust" && node.kind() == "let_declaration" {
+        let text = code.of(node);
+        return (text.starts_with("let _ =") && text.contains('('))
+            .then(|| "ignores what may be an error; handle it or return it with `?`".to_owned());
+    }
     let is_assignment = ["short_var_declaration", "assignment_statement"].contains(&node.kind());
     if code.language != "go" || !is_assignment {
         return None;
@@ -115,6 +120,12 @@ mod tests {
             "fn f(a: &str) -> Result<u8, E> {\n    Ok(a.parse().unwrap())\n}\n",
             2,
             "use `?`",
+        );
+        check(
+            "a.rs",
+            "fn f() -> Result<(), E> {\n    let _ = g(1);\n    Ok(())\n}\n",
+            2,
+            "ignores",
         );
         clean("a.rs", "fn main() {\n    g().unwrap();\n}\n");
     }

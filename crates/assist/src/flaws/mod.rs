@@ -60,6 +60,7 @@ const CHECKS: &[Check] = &[
     dead::never_true,
     dead::unused,
     repeated::compiled,
+    repeated::looks_twice,
     repeated::calls,
 ];
 

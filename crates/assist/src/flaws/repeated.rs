@@ -4,27 +4,87 @@ use tree_sitter::Node;
 
 use super::{Code, LOOPS, around, function_of};
 
-/// Calls without an effect, by their last word: doing them once is the same.
-const PURE: &[&str] = &[
-    "ToLower",
-    "ToUpper",
-    "TrimSpace",
-    "containsKey",
-    "contains_key",
-    "find",
-    "get",
+/// Words of calls that do something, or give another thing each time: made twice, they are meant twice.
+const DOES: &[&str] = &[
+    "add", "append", "assert", "call", "close", "copy", "create", "delete", "exec", "fetch",
+    "flush", "input", "insert", "lock", "log", "malloc", "new", "next", "now", "open", "pop",
+    "post", "print", "push", "put", "rand", "random", "read", "receive", "recv", "remove", "run",
+    "scan", "seek", "send", "set", "shift", "skip", "sleep", "spawn", "start", "submit", "super",
+    "take", "time", "update", "uuid", "wait", "write",
+];
+
+/// What only makes a value of another, and costs nothing.
+const CHEAP: &[&str] = &[
+    "abs",
+    "at",
+    "begin",
+    "cbegin",
+    "cend",
+    "end",
+    "float",
+    "front",
+    "int",
+    "is_empty",
+    "isEmpty",
+    "len",
+    "length",
+    "list",
+    "max",
+    "min",
+    "range",
+    "size",
+    "size_t",
+    "static_cast",
+    "str",
+    "std",
+    "string",
+    "tuple",
+    "unwrap",
+    "Some",
+    "Ok",
+    "Err",
+    "None",
+    "clone",
+    "cloned",
+    "to_owned",
+    "to_string",
+    "iter",
+    "String",
+    "Number",
+    "Boolean",
+    "append",
+    "make",
+    "cap",
+    "is_some",
+    "is_none",
+    "Errorf",
+    "format",
+    "isinstance",
+    "super",
+    "type",
+    "bool",
+    "back",
+    "empty",
+    "c_str",
+    "charAt",
+    "chars",
+    "bytes",
+    "as_str",
+    "as_ref",
+];
+
+/// Calls without arguments that make a new value each time; others are mostly members that are read.
+const COSTLY: &[&str] = &[
     "lower",
-    "sorted",
+    "lowercase",
     "split",
     "strip",
     "toLowerCase",
     "toUpperCase",
     "to_lowercase",
-    "to_string",
     "to_uppercase",
     "trim",
     "upper",
-    "has",
 ];
 
 /// What makes a pattern of a text.
@@ -52,17 +112,48 @@ pub(super) fn calls(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         return None;
     }
     let text = code.of(node);
-    let is_long = text.len() > 60 || text.contains('\n');
     let head = text.split('(').next().unwrap_or_default();
-    let word = head.rsplit(['.', ':']).next().unwrap_or_default();
-    let inner = node
-        .parent()
-        .is_some_and(|parent| kinds.contains(&parent.kind()) || parent.kind() == "attribute");
-    if is_long || !PURE.contains(&word) {
+    let word = head.rsplit(['.', ':', '<', ' ', '>']).next().unwrap_or_default();
+    let is_short = text.len() < 8 || text.ends_with("()") && !COSTLY.contains(&word);
+    if text.len() > 60 || is_short || text.contains('\n') || !is_plain(word) {
+        return None;
+    }
+    // Of several in each other the outermost is told, and a value that nobody wants is an effect.
+    let parent = node.parent()?;
+    let inner = ["attribute", "field_expression", "member_expression", "selector_expression"];
+    let is_inner = kinds.contains(&parent.kind()) || inner.contains(&parent.kind());
+    if is_inner || parent.kind() == "expression_statement" {
         return None;
     }
     let times = function_of(code, node).matches(text).count();
-    (times > 1 && !inner).then(|| format!("`{text}` is called {times} times; call it once"))
+    (times > 1)
+        .then(|| format!("`{text}` is called {times} times; call it once and keep what it gives"))
+}
+
+/// Whether a call of that name gives the same for the same, and costs something.
+fn is_plain(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    !word.is_empty()
+        && !CHEAP.contains(&word)
+        && !DOES.iter().any(|it| lower.starts_with(it) || lower.ends_with(it))
+}
+
+/// A key that is looked for, and then looked up.
+pub(super) fn looks_twice(code: &Code<'_>, node: Node<'_>) -> Option<String> {
+    if !["if_expression", "if_statement"].contains(&node.kind()) {
+        return None;
+    }
+    let condition = code.of(node.child_by_field_name("condition")?);
+    let body = code.of(node.child_by_field_name("consequence")?);
+    let (before, after) =
+        [".contains_key(", ".containsKey("].iter().find_map(|it| condition.split_once(it))?;
+    let map = before.rsplit(['(', '!', ' ']).next().unwrap_or_default();
+    let key = after.split(')').next().unwrap_or_default();
+    let looked_up = [format!("{map}.get({key})"), format!("{map}[{key}]")];
+    looked_up
+        .iter()
+        .any(|it| body.contains(it.as_str()))
+        .then(|| format!("looks for `{key}` and then looks it up again; look it up once"))
 }
 
 #[cfg(test)]
@@ -83,7 +174,10 @@ mod tests {
             2,
             "2 times",
         );
-        clean("a.js", "function f(a) {\n  g(a);\n  return g(a);\n}\n");
+        clean("a.js", "function f(a) {\n  send(a, 1);\n  return send(a, 1);\n}\n");
+        clean("a.py", "def f(a):\n    return max(a.b, 1) + max(a.b, 1)\n");
+        let twice = "fn f(a: &Map) -> u8 {\n    if a.contains_key(&b) {\n        return a.get(&b);\n    }\n    0\n}\n";
+        check("a.rs", twice, 2, "looks it up again");
         check(
             "a.rs",
             "fn f(a: &str) -> bool {\n    a.to_lowercase() == b || a.to_lowercase() == c\n}\n",

@@ -117,13 +117,12 @@ impl EditJob {
 
     fn first(&mut self, model: ModelView<'_>, layout: &Layout, finish: FinishReason) -> Step {
         match self.task.finish(&self.text, finish, Attempt::First) {
-            Outcome::Done(done) => self.answer(model, done),
+            Outcome::Done(done) => match self.task.unmended(model.prompts(), &done) {
+                Some(reason) => self.once_more(model, layout, finish, reason),
+                None => self.answer(model, done),
+            },
             Outcome::Refused(error) => Step::Fail(error),
-            Outcome::Retry { reason } => {
-                let next = self.task.retry_layout(model.prompts(), layout, &reason);
-                self.doubtful = Some((std::mem::take(&mut self.text), finish));
-                self.retry(Stage::Again, layout_call(&next, Purpose::Edit), reason)
-            }
+            Outcome::Retry { reason } => self.once_more(model, layout, finish, reason),
             Outcome::Unchanged => match self.task.plan_layout(model.prompts(), layout) {
                 Some(next) => {
                     self.stage = Stage::Plan;
@@ -136,6 +135,19 @@ impl EditJob {
                 },
             },
         }
+    }
+
+    /// Asks again with what was wrong.
+    fn once_more(
+        &mut self,
+        model: ModelView<'_>,
+        layout: &Layout,
+        finish: FinishReason,
+        reason: String,
+    ) -> Step {
+        let next = self.task.retry_layout(model.prompts(), layout, &reason);
+        self.doubtful = Some((std::mem::take(&mut self.text), finish));
+        self.retry(Stage::Again, layout_call(&next, Purpose::Edit), reason)
     }
 
     /// The model has said what there is to change, and is to do it.
@@ -153,6 +165,11 @@ impl EditJob {
         match self.task.finish(&self.text, finish, Attempt::Last) {
             Outcome::Done(done) if done.unchanged && self.task.is_instructed() => {
                 self.unchanged.get_or_insert(done);
+            }
+            // It gave up on what it was told: the first answer may have more.
+            Outcome::Done(done) if done.unchanged => {
+                self.unchanged.get_or_insert(done);
+                return self.best(model);
             }
             Outcome::Done(done) if done.unsure.is_none() => return self.answer(model, done),
             Outcome::Done(done) => self.usable.push(done),
