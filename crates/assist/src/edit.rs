@@ -456,22 +456,30 @@ impl Task {
         raw: &str,
         finish: FinishReason,
     ) -> Result<(Finished, Vec<Problem>), Problem> {
-        if let Some(problem) = guard::cut(finish) {
-            return Err(problem);
-        }
+        let cut = guard::cut(finish);
+        let raw = match (&cut, finish) {
+            (None, _) => raw,
+            // It may have gone on with what stands behind the selection; the last line is a piece.
+            (Some(_), FinishReason::TokenLimit) => raw.rsplit_once('\n').map_or("", |(all, _)| all),
+            (Some(problem), _) => return Err(problem.clone()),
+        };
         let original = self.selection.text.as_str();
         let fence = fence(&["", "", &self.selection.text]);
         let code = match clean::code(raw, original, &fence, self.language) {
             Err(clean::Unusable::Empty) if guard::asks_to_delete(self.instruction()) => {
                 String::new()
             }
-            Err(unusable) => return Err(unusable.into()),
+            Err(unusable) => return Err(cut.unwrap_or_else(|| unusable.into())),
             Ok(code) => code,
         };
         let before: Vec<String> = self.before.with_gap().rev().collect();
         let after: Vec<String> = self.after.with_gap().collect();
         let around = (before.as_slice(), after.as_slice());
-        let code = guard::trim_echo(&code, original, around.0, around.1);
+        let trimmed = guard::trim_echo(&code, original, around.0, around.1);
+        if let Some(problem) = cut.filter(|_| code.trim_end().ends_with(trimmed.trim_end())) {
+            return Err(problem);
+        }
+        let code = trimmed;
         let code = imports::without_known(&code, original, self.language, around.0);
         let names =
             self.instruction().and_then(|it| renames::alone(self.language, original, it, &code));

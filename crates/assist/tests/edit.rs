@@ -323,3 +323,18 @@ fn the_prompt_names_the_file_on_one_line_and_the_language_by_a_plain_word() {
     );
     assert!(layout.prefill.is_empty() && layout.stop.is_empty());
 }
+
+#[test]
+fn an_answer_that_was_cut_off_in_what_stands_behind_the_selection_is_whole() {
+    let text = "def f(a):\n    return a\n\n\ndef other(items):\n    for item in items:\n        print(item)\n";
+    let task = task(text, (1, 2), instructed("Add one."));
+    let whole = "def f(a):\n    return a + 1\n";
+    let more = "\n\ndef other(items):\n    for item in items:\n        pri";
+    let cut = FinishReason::TokenLimit;
+    let Outcome::Done(done) = task.finish(&format!("{whole}{more}"), cut, Attempt::First) else {
+        panic!("it is whole")
+    };
+    assert_eq!(done.edit.replacement, whole.trim_end());
+    let outcome = task.finish(&format!("{whole}\n\ndef g(b):\n    ret"), cut, Attempt::First);
+    assert!(matches!(outcome, Outcome::Retry { .. }), "{outcome:?}");
+}
