@@ -42,22 +42,41 @@ story("what was typed meanwhile is never overwritten", async ({ ide, workbench, 
   await until("the file is as it was typed", () => ide.read(FILE) === typed);
 });
 
+story("the function round the cursor is meant", async ({ ide, workbench, name }) => {
+  const before = ide.read(FILE);
+  await workbench.openFile(FILE);
+  await workbench.goTo(6);
+  await workbench.press(KEYS.improve);
+  assert.match(await workbench.diff(FILE), /\(lines 4–8\)/u);
+  await workbench.photograph(name);
+  await workbench.press(KEYS.discard);
+  await workbench.noDiff();
+
+  await workbench.inFile(FILE);
+  await workbench.goTo(14);
+  await workbench.press(KEYS.explain);
+  await workbench.explanationPhase("done");
+  assert.match(await workbench.explanationPart("target").innerText(), /lines 11–15$/u);
+  assert.equal(ide.read(FILE), before);
+});
+
 story("nothing to work on is said so", async ({ ide, workbench, name }) => {
   const before = ide.read(FILE);
   await workbench.openFile(FILE);
-  await workbench.goTo(5);
+  await workbench.goTo(9);
   await workbench.press(KEYS.improve);
-  await workbench.notification(/Select the code to improve first\./u);
+  await workbench.notification(/no code at line 9 of .inventory\.py.\. Select the code, or put/u);
+  await workbench.photograph(name);
   await workbench.closeNotifications();
   await workbench.press(KEYS.explain);
-  await workbench.notification(/Select the code to explain first\./u);
+  await workbench.notification(/no code at line 9 of .inventory\.py.\./u);
   await workbench.closeNotifications();
 
   await workbench.goTo(9);
   await workbench.press("Shift+ArrowDown");
   await workbench.press(KEYS.improve);
   await workbench.notification(/blank|empty|nothing|select/iu);
-  await workbench.photograph(name);
+  await workbench.photograph(`${name}-selected`);
   assert.deepEqual(await workbench.tabs(), [FILE]);
   assert.equal(ide.read(FILE), before);
 });

@@ -13,7 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 import { LOCALCODER, SAMPLE } from "./places.mjs";
@@ -39,9 +39,18 @@ export class Ide {
    * `trace`: a file for the connections that are made, as strace writes them. `settings`: what
    * stands in the installation's `settings.json`. `catalog`: its user's own models. `umask`: what the
    * shell has that it is started from. `editor`: the editor's own user settings. `files`: more files
-   * of the project, by their names.
+   * of the project, by their names. `extensions`: the files of the user's own extensions, as
+   * `FOLDER/NAME`.
    */
-  constructor({ trace, settings = {}, catalog, umask, editor, files = {} } = {}) {
+  constructor({
+    trace,
+    settings = {},
+    catalog,
+    umask,
+    editor,
+    files = {},
+    extensions = {},
+  } = {}) {
     this.umask = umask;
     // Sockets have short paths only, so not under the system's (on macOS long) temporary folder.
     this.home = realpathSync(mkdtempSync("/tmp/lc-e2e-"));
@@ -57,6 +66,9 @@ export class Ide {
     }
     for (const [name, content] of Object.entries(files)) {
       this.write(name, content);
+    }
+    for (const [name, content] of Object.entries(extensions)) {
+      writeNew(join(this.home, "editor/extensions", name), content);
     }
     this.trace = trace;
     this.environment = { ...process.env, LOCALCODER_HOME: this.home };
@@ -165,7 +177,7 @@ export class Ide {
 
   /** Writes a file of the project, as another program would. */
   write(name, content) {
-    writeFileSync(join(this.folder, name), content);
+    writeNew(join(this.folder, name), content);
   }
 
   /** Deletes a file of the project, as another program would. */
@@ -230,4 +242,10 @@ export class Ide {
   get #ended() {
     return this.#launcher.exitCode !== null || this.#launcher.signalCode !== null;
   }
+}
+
+/** Writes a file, with the folders that it lies in. */
+function writeNew(path, content) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
 }

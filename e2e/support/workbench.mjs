@@ -169,6 +169,24 @@ export class Workbench {
       .waitFor();
   }
 
+  /** Selects all of the file that has the focus, and waits until its last line, from 1, is in it. */
+  async selectAll(last) {
+    await until("all is selected", async () => {
+      await this.page.keyboard.press(`${MOD}+KeyA`);
+      return await this.selected(new RegExp(`^Ln ${last},`, "u"), { seconds: 3 });
+    });
+  }
+
+  /** Waits until something is selected and the status bar says that of the cursor; gives all it says. */
+  async selected(pattern, options) {
+    const place = this.page.locator('[id="status.editor.selection"]');
+    const says = async () => {
+      const text = await place.innerText({ timeout: 1_000 });
+      return pattern.test(text) && /\(\d+ selected\)/u.test(text) ? text : undefined;
+    };
+    return await until(`what is selected is ${pattern}`, says, options);
+  }
+
   /**
    * Puts the cursor before the first character of a line; once more where something that was still
    * under way, such as pasted text, has moved it on.
@@ -218,6 +236,28 @@ export class Workbench {
   async take(entry) {
     await this.#row(entry).first().click();
     await this.#quickInput().waitFor({ state: "hidden" });
+  }
+
+  /** Waits for an entry that has the focus and begins so; gives all that a screen reader says of it. */
+  async focusedEntry(entry) {
+    const row = this.page.locator(
+      `.quick-input-list .monaco-list-row.focused[aria-label^="${entry}"]`,
+    );
+    return await row.getAttribute("aria-label");
+  }
+
+  /** Waits until nothing is asked any more. */
+  async askedNoMore() {
+    await this.#quickInput().waitFor({ state: "hidden" });
+  }
+
+  /** Runs a command that asks for a text; `question`: what is asked. */
+  async tell(title, question, text) {
+    await this.#begin(title);
+    await this.page.locator(".quick-input-title").filter({ hasText: question }).waitFor();
+    await this.#quickInput().fill(text);
+    await this.#quickInput().press("Enter");
+    await this.askedNoMore();
   }
 
   /** The same where the command then asks for a folder. */
@@ -308,6 +348,11 @@ export class Workbench {
       .locator(".monaco-dialog-box")
       .getByRole("button", { name: button, exact: true })
       .click();
+  }
+
+  /** Waits until there is no dialog. */
+  async noDialog() {
+    await this.page.locator(".monaco-dialog-box").waitFor({ state: "hidden" });
   }
 
   /** The entries that the command palette has for a word. */
@@ -563,7 +608,9 @@ export class Workbench {
   /** Keeps a picture as an artifact. */
   async photograph(name) {
     mkdirSync(SCREENSHOTS, { recursive: true });
-    await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+    // What is about to be shown is shown whole.
+    const options = { animations: "disabled" };
+    await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), ...options });
   }
 
   /** Opens a list and types into it; once more where something that ended just then closed it. */

@@ -446,7 +446,7 @@ impl Task {
         let is_left = |flaw: &&Flaw| left.iter().any(|other| other.message == flaw.message);
         let flaw = self.flaws.iter().find(is_left)?;
         let line = self.document.text.split('\n').nth(flaw.line).unwrap_or_default();
-        Some(format!("`{}` is as it was: it {}", line.trim(), flaw.message))
+        Some(format!("`{}` {}", line.trim(), flaw.message))
     }
 
     /// The edit that an answer makes, and what is wrong with it; an error where there is no code
@@ -507,6 +507,7 @@ impl Task {
             around,
             instruction: self.instruction(),
             only_comments: self.command.spec.only_comments,
+            is_told_flaws: !self.diagnostics.is_empty(),
         });
         Ok((finished, problems))
     }

@@ -10,6 +10,7 @@ mod characters;
 mod comments;
 mod echo;
 mod layout;
+mod literals;
 mod names;
 mod patches;
 mod placeholder;
@@ -68,6 +69,8 @@ pub(crate) struct Rewrite<'a> {
     pub(crate) instruction: Option<&'a str>,
     /// Whether nothing but comments may differ.
     pub(crate) only_comments: bool,
+    /// Whether flaws were told that are to be mended; what they stand in may go with them.
+    pub(crate) is_told_flaws: bool,
 }
 
 #[cfg(test)]
@@ -82,6 +85,7 @@ impl<'a> Rewrite<'a> {
             around: (&[], &[]),
             instruction: None,
             only_comments: false,
+            is_told_flaws: false,
         }
     }
 }
@@ -117,6 +121,7 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
         undefined::introduced(rewrite),
         undefined::lost(rewrite),
         layout::alone(rewrite),
+        literals::lost(rewrite),
         layout::mixed(rewrite),
         layout::long(rewrite),
         names::vanished(rewrite),
@@ -207,6 +212,7 @@ mod tests {
             around: (&[], &[]),
             instruction,
             only_comments: false,
+            is_told_flaws: false,
         };
         check(&rewrite).into_iter().next()
     }

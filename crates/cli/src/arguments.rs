@@ -190,6 +190,9 @@ pub(crate) struct EvalOptions {
     /// Keep each outcome in this file, and go on where a run with the same model was ended
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Ask with the instruction and the code alone, to see what the product's words and checks bring
+    #[arg(long)]
+    pub(crate) plain: bool,
     /// Check the tasks by their own right and wrong answers, without a model
     #[arg(long, conflicts_with_all = ["json", "replay", "out"])]
     pub(crate) prove: bool,

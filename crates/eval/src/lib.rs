@@ -7,6 +7,7 @@
 mod language;
 mod own;
 mod pack;
+mod plain;
 mod recorded;
 mod report;
 mod run;
@@ -15,6 +16,7 @@ mod task;
 pub use language::Language;
 pub use own::own_tasks;
 pub use pack::read_pack;
+pub use plain::code_of;
 pub use recorded::{Replay, read_recorded, replay};
 pub use report::{Outcome, Verdict, percent, rows, table};
 pub use run::{Confine, Ran, Runner};

@@ -63,8 +63,11 @@ pub(super) fn unused(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         return None;
     }
     let is_outside = ["global ", "nonlocal "].iter().any(|word| code.of(function).contains(word));
+    // What it is set to may do something all the same.
+    let calls = code.of(node).contains('(');
+    let also = if calls { "; keep the call where it does more than give a value" } else { "" };
     (!is_outside && !is_read(code, function, text))
-        .then(|| format!("sets `{text}`, which is never used"))
+        .then(|| format!("sets `{text}`, which is never used{also}"))
 }
 
 /// Whether a function reads a name anywhere.

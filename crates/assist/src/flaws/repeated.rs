@@ -144,7 +144,7 @@ pub(super) fn looks_twice(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         return None;
     }
     let condition = code.of(node.child_by_field_name("condition")?);
-    let body = code.of(node.child_by_field_name("consequence")?);
+    let function = function_of(code, node);
     let (before, after) =
         [".contains_key(", ".containsKey("].iter().find_map(|it| condition.split_once(it))?;
     let map = before.rsplit(['(', '!', ' ']).next().unwrap_or_default();
@@ -152,7 +152,7 @@ pub(super) fn looks_twice(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let looked_up = [format!("{map}.get({key})"), format!("{map}[{key}]")];
     looked_up
         .iter()
-        .any(|it| body.contains(it.as_str()))
+        .any(|it| function.contains(it.as_str()))
         .then(|| format!("looks for `{key}` and then looks it up again; look it up once"))
 }
 

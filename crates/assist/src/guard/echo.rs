@@ -210,6 +210,7 @@ mod tests {
                 around,
                 instruction: None,
                 only_comments: false,
+                is_told_flaws: false,
             })
         };
         assert!(repeats("x", "y\nimport os\nimport sys\nx").is_some());

@@ -138,6 +138,7 @@ mod tests {
             around: (&[], &[]),
             instruction,
             only_comments: false,
+            is_told_flaws: false,
         }
     }
 

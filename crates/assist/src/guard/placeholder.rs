@@ -105,6 +105,7 @@ mod tests {
             around: (&[], &[]),
             instruction: None,
             only_comments: false,
+            is_told_flaws: false,
         };
         introduced(&rewrite).is_some()
     }

@@ -71,7 +71,7 @@ fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<
         return Ok(());
     }
     if let Some(doubt) = &answer.unsure {
-        output::note(&format!("Not sure: {doubt}, also when the model was told so."));
+        output::note(&format!("Not sure: {doubt}."));
         output::note("  hint: read it closely, or try `--profile heavy`");
     }
     for warning in &answer.warnings {

@@ -14,7 +14,7 @@ use localcoder_host::connect;
 use localcoder_launcher::{Confinement, probe_confinement};
 use localcoder_protocol::{
     Assist, AssistAnswer, AssistParams, BUILD_ID, ClientKind, EditAnswer, ErrorCode, ErrorInfo,
-    EvalReplayed, EvalReport, Evaluated, Fact,
+    EvalReplayed, EvalReport, Evaluated, Fact, Generate, GenerateParams, SamplingParams,
 };
 use localcoder_settings::Places;
 use localcoder_transport::Client;
@@ -26,6 +26,10 @@ use crate::session::{model_reference, overrides, program};
 
 /// Of a file of outcomes; one has some KB.
 const OUTCOMES_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Tokens of an answer without the product's own limit: the longest task's code has some hundred, and
+/// models explain it, too.
+const PLAIN_TOKENS_MAX: u32 = 1_024;
 
 pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     let replayed = options.replay.as_deref().map(replayed).transpose()?;
@@ -195,7 +199,8 @@ impl<'a> Asking<'a> {
         let places = Places::resolve()?;
         let model = model_reference(options.model.model.as_deref())?;
         let model_name = model.clone().unwrap_or_else(|| "the model that is set".to_owned());
-        let asked = format!("{model_name}, build {BUILD_ID}");
+        let how = if options.plain { ", plain" } else { "" };
+        let asked = format!("{model_name}, build {BUILD_ID}{how}");
         let mut known = BTreeMap::new();
         let mut out = None;
         if let Some(path) = &options.out {
@@ -221,7 +226,6 @@ impl<'a> Asking<'a> {
             model: self.model.clone(),
             settings: overrides(self.options.model.profile.as_deref()),
         };
-        let answer = self.client.call::<Assist>(&params, |_, _| {});
         let outcome = Outcome {
             task: task.id.clone(),
             kind: task.kind.clone(),
@@ -235,10 +239,15 @@ impl<'a> Asking<'a> {
             model_seconds: 0.0,
             attempts: 0,
             tokens: 0,
-            seconds: started.elapsed().as_secs_f64(),
+            seconds: 0.0,
             why: String::new(),
             answer: None,
         };
+        if self.options.plain {
+            return self.plain_outcome(runner, task, outcome);
+        }
+        let answer = self.client.call::<Assist>(&params, |_, _| {});
+        let outcome = Outcome { seconds: started.elapsed().as_secs_f64(), ..outcome };
         match answer {
             Ok(AssistAnswer::Edit(edit)) => {
                 self.model_name.clone_from(&edit.model.name);
@@ -253,6 +262,39 @@ impl<'a> Asking<'a> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// What becomes of a task without the product's words and checks.
+    fn plain_outcome(
+        &mut self,
+        runner: &Runner,
+        task: &Task,
+        outcome: Outcome,
+    ) -> Result<Outcome, ErrorInfo> {
+        let started = Instant::now();
+        let params = GenerateParams {
+            request_id: format!("eval {}", task.id),
+            prompt: task.plain_prompt(),
+            system: None,
+            raw: false,
+            max_tokens: Some(PLAIN_TOKENS_MAX),
+            stop: Vec::new(),
+            sampling: SamplingParams { temperature: Some(0.0), ..SamplingParams::default() },
+            model: self.model.clone(),
+            settings: overrides(self.options.model.profile.as_deref()),
+        };
+        let answer = self.client.call::<Generate>(&params, |_, _| {})?;
+        self.model_name.clone_from(&answer.model.name);
+        let code = localcoder_eval::code_of(&answer.text).to_owned();
+        let judged = task.judge(runner, &code, &task.with(&code));
+        let outcome = Outcome {
+            seconds: started.elapsed().as_secs_f64(),
+            model_seconds: (answer.usage.prefill_ms + answer.usage.decode_ms) / 1000.0,
+            attempts: 1,
+            tokens: answer.usage.generated_tokens,
+            ..outcome
+        };
+        Ok(decided(outcome, judged, code == task.selection(), code))
     }
 
     fn keep(&mut self, outcome: &Outcome) -> Result<(), ErrorInfo> {
@@ -280,7 +322,25 @@ fn judged(outcome: Outcome, runner: &Runner, task: &Task, answer: &EditAnswer) -
             localcoder_eval::Judged { done: false, passes: false, why: format!("{error:?}") }
         }
     };
-    let verdict = match (judged.right(), answer.unchanged) {
+    let outcome = Outcome {
+        warned: !answer.warnings.is_empty(),
+        unsure: answer.unsure.is_some(),
+        model_seconds: (answer.usage.prefill_ms + answer.usage.decode_ms) / 1000.0,
+        attempts: answer.attempts,
+        tokens: answer.usage.generated_tokens,
+        ..outcome
+    };
+    decided(outcome, judged, answer.unchanged, selection.to_owned())
+}
+
+/// The outcome with what was found out of the answer.
+fn decided(
+    outcome: Outcome,
+    judged: localcoder_eval::Judged,
+    unchanged: bool,
+    answer: String,
+) -> Outcome {
+    let verdict = match (judged.right(), unchanged) {
         (true, _) => Verdict::Right,
         (false, true) => Verdict::Unchanged,
         (false, false) => Verdict::Wrong,
@@ -289,13 +349,8 @@ fn judged(outcome: Outcome, runner: &Runner, task: &Task, answer: &EditAnswer) -
         verdict,
         done: judged.done,
         passes: judged.passes,
-        warned: !answer.warnings.is_empty(),
-        unsure: answer.unsure.is_some(),
-        model_seconds: (answer.usage.prefill_ms + answer.usage.decode_ms) / 1000.0,
-        attempts: answer.attempts,
-        tokens: answer.usage.generated_tokens,
         why: judged.why,
-        answer: (!answer.unchanged).then(|| selection.to_owned()),
+        answer: (!unchanged).then_some(answer),
         ..outcome
     }
 }

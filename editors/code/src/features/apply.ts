@@ -9,11 +9,12 @@ import type { EditAnswer, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import type { Damage } from "../lib/bytes";
 import { HostError } from "../lib/errors";
+import { differingLines } from "../lib/lines";
 import type { Placed } from "../lib/lines";
-import { plain } from "../lib/words";
+import { buttonsFor, plain } from "../lib/words";
 
 import { damageBySaving, keeperOf, notebookOf, openAgain, refuseReadOnly } from "./disk";
-import { locateEdits, writeEdits } from "./locate";
+import { locateEdits, writeLines } from "./locate";
 import { documentName } from "./target";
 
 /** An edit that may be written. */
@@ -43,7 +44,8 @@ export async function planEdit(
 
 /** Writes it. Fails only where nothing was written. */
 export async function writePlan({ document, placed }: Plan): Promise<void> {
-  await writeEdits(document, placed);
+  const lines = placed.map(({ edit, range }) => ({ range, text: edit.replacement }));
+  await writeLines(document, lines);
 }
 
 /** Whether the user wants it in a file that programs act on; others are not asked about. */
@@ -72,12 +74,35 @@ export async function savePlan({ document, saves, damage }: Plan): Promise<void>
   const kept = `The improvement is in the editor, and ${name} was not saved:`;
   if (damage === "ends") {
     const why = "it has more than one kind of line ends, and saving makes them all alike";
-    void vscode.window.showWarningMessage(`${kept} ${why}. Save it if they may be, or undo.`);
+    const said = `${kept} ${why}. Save it if they may be, or undo.`;
+    void vscode.window.showWarningMessage(said, ...buttonsFor(said));
   } else if (!(await keeperOf(document).save())) {
     const why = "the editor could not write the file";
-    void vscode.window.showWarningMessage(
-      `${kept} ${why}. Save it once the file can be written, or undo.`,
-    );
+    const said = `${kept} ${why}. Save it once the file can be written, or undo.`;
+    void vscode.window.showWarningMessage(said, ...buttonsFor(said));
+  }
+}
+
+/**
+ * Takes back what was written, and what saving made of it. `before` and `after`: the whole text. The
+ * editor's own undo would take back whatever was done last.
+ */
+export async function takeBack(source: vscode.Uri, before: string, after: string): Promise<void> {
+  const document = await openAgain(source);
+  await refuseReadOnly(document);
+  if (document.getText() !== after) {
+    throw new HostError({
+      code: "documentChanged",
+      message: `\`${documentName(document)}\` was changed since, and the change can't be taken back alone`,
+      hint: "Nothing was written. Undo step by step in the editor.",
+    });
+  }
+  const wasSaved = !keeperOf(document).isDirty;
+  const lines = differingLines(after, before);
+  await writeLines(document, [lines]);
+  await revealLine(document, lines.range, undefined);
+  if (wasSaved) {
+    await keeperOf(document).save();
   }
 }
 

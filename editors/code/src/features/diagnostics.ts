@@ -38,8 +38,8 @@ export class DiagnosticsWatch {
     this.#before = counted(errorsOf(document));
   }
 
-  /** Tells of errors that were not there before, as soon as a tool finds one. */
-  tell(): void {
+  /** Tells of errors that were not there before, as soon as a tool finds one; with a way back. */
+  tell(undo: () => void): void {
     const { uri, version } = this.#document;
     const listener = vscode.languages.onDidChangeDiagnostics(({ uris }) => {
       if (uris.some((it) => it.toString() === uri.toString())) {
@@ -58,7 +58,7 @@ export class DiagnosticsWatch {
       clearTimeout(timer);
       // What the user has typed since is not the edit's.
       if (this.#document.version === version) {
-        void this.#show(added);
+        void this.#show(added, undo);
       }
     };
     look();
@@ -73,7 +73,7 @@ export class DiagnosticsWatch {
     });
   }
 
-  async #show(added: readonly vscode.Diagnostic[]): Promise<void> {
+  async #show(added: readonly vscode.Diagnostic[], undo: () => void): Promise<void> {
     const said = added
       .slice(0, TOLD_MAX)
       .map(({ message, range, source }) => {
@@ -83,15 +83,11 @@ export class DiagnosticsWatch {
       .join("; ");
     const more = added.length > TOLD_MAX ? ` and ${added.length - TOLD_MAX} more` : "";
     const errors = added.length === 1 ? "an error" : `${added.length} errors`;
-    const undo = "Undo";
+    const button = "Undo";
     const name = documentName(this.#document);
-    const chosen = await vscode.window.showWarningMessage(
-      `The change brings ${errors} to ${name}: ${said}${more}.`,
-      undo,
-    );
-    if (chosen === undo) {
-      await vscode.window.showTextDocument(this.#document);
-      await vscode.commands.executeCommand("undo");
+    const shown = `The change brings ${errors} to ${name}: ${said}${more}.`;
+    if ((await vscode.window.showWarningMessage(shown, button)) === button) {
+      undo();
     }
   }
 }

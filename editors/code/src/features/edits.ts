@@ -11,7 +11,7 @@ import { toErrorInfo } from "../lib/errors";
 import { lineLabel } from "../lib/lines";
 import { progressText } from "../lib/progress";
 import type { Running } from "../lib/running";
-import { plain } from "../lib/words";
+import { buttonsFor, plain } from "../lib/words";
 
 import { locateEdits } from "./locate";
 import { FollowedFile } from "./moves";
@@ -100,7 +100,7 @@ export class Edits {
           entry,
           wish,
           answer,
-          vscode.window.showInformationMessage(said, ...buttons),
+          vscode.window.showInformationMessage(said, ...buttonsFor(said, buttons)),
         );
         return { kind: "unchanged", answer };
       }
@@ -122,7 +122,7 @@ export class Edits {
     if (unsure !== undefined) {
       const why = `${model.name} is not sure: ${plain(unsure)}, also when it was told so.`;
       const shown = `${why} Read the change closely.`;
-      const buttons = heavierButtons(wish);
+      const buttons = buttonsFor(shown, heavierButtons(wish));
       void this.#heavier(entry, wish, answer, vscode.window.showWarningMessage(shown, ...buttons));
     }
   }
@@ -199,10 +199,12 @@ function askInstruction(target: Target): Thenable<string | undefined> {
 
 function showWarnings(answer: EditAnswer): void {
   if (answer.warnings.length > 0) {
-    void vscode.window.showWarningMessage(`${answer.model.name}: ${answer.warnings.join(" ")}`);
+    const said = `${answer.model.name}: ${answer.warnings.join(" ")}`;
+    void vscode.window.showWarningMessage(said, ...buttonsFor(said));
   }
   if (answer.notes.length > 0) {
-    void vscode.window.showInformationMessage(answer.notes.map(plain).join(" "));
+    const said = answer.notes.map(plain).join(" ");
+    void vscode.window.showInformationMessage(said, ...buttonsFor(said));
   }
   const given = omittedText(answer.context) ?? contextText(answer.context);
   vscode.window.setStatusBarMessage(`$(info) ${given}`, CONTEXT_SHOWN_MS);

@@ -4,7 +4,7 @@
  */
 import * as vscode from "vscode";
 
-import type { Edit, EditAnswer } from "../generated/protocol";
+import type { Edit, EditAnswer, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { HostError } from "../lib/errors";
 import { lineLabel, originalStandsAt } from "../lib/lines";
@@ -48,16 +48,22 @@ export async function locateEdits(
   throw changed(document, first);
 }
 
+/** Lines, and what is to stand there. */
+export interface Written {
+  readonly range: LineRange;
+  readonly text: string;
+}
+
 /** Replaces exactly those lines in one step of undo. */
-export async function writeEdits(
+export async function writeLines(
   document: vscode.TextDocument,
-  placed: readonly Placed[],
+  written: readonly Written[],
 ): Promise<void> {
   const change = new vscode.WorkspaceEdit();
-  for (const { edit, range } of placed) {
+  for (const { range, text } of written) {
     const lastLine = document.lineAt(range.end - 1);
     const lines = new vscode.Range(range.start - 1, 0, range.end - 1, lastLine.text.length);
-    change.replace(document.uri, lines, edit.replacement);
+    change.replace(document.uri, lines, text);
   }
   // The editor refuses where the document changed since this call.
   if (!(await vscode.workspace.applyEdit(change))) {

@@ -6,6 +6,7 @@ import * as vscode from "vscode";
 
 import type { ErrorAction } from "../generated/protocol";
 import { isCancelled, logLine, renderError, toErrorInfo } from "../lib/errors";
+import { buttonsFor } from "../lib/words";
 
 /** See the module. */
 export class Notifier {
@@ -31,7 +32,9 @@ export class Notifier {
       warning: vscode.window.showWarningMessage,
       error: vscode.window.showErrorMessage,
     }[severity];
-    void show(text, ...buttons).then((button) => {
+    const titles = buttons.map(({ title }) => title);
+    void show(text, ...buttonsFor(text, titles)).then((pressed) => {
+      const button = buttons.find(({ title }) => title === pressed);
       if (button !== undefined) {
         this.act(button.action, retry);
       }

@@ -10,9 +10,9 @@ import type { HostConnection } from "../host/connection";
 import { toErrorInfo } from "../lib/errors";
 import { lineLabel, withEdits } from "../lib/lines";
 import type { Placed } from "../lib/lines";
-import { capitalized } from "../lib/words";
+import { buttonsFor, capitalized } from "../lib/words";
 
-import { isWanted, planEdit, revealLine, savePlan, writePlan } from "./apply";
+import { isWanted, planEdit, revealLine, savePlan, takeBack, writePlan } from "./apply";
 import { DiagnosticsWatch } from "./diagnostics";
 import { openAgain } from "./disk";
 import { locateEdits } from "./locate";
@@ -121,6 +121,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
         return;
       }
       const watch = new DiagnosticsWatch(plan.document);
+      const before = plan.document.getText();
       // From here on the document's changes are ours and the diff need not follow them.
       this.#forget(preview);
       try {
@@ -133,7 +134,10 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       // In this order: a file that only the diff has open would lose what can be undone.
       await revealLine(plan.document, plan.placed[0].range, preview.column);
       await this.#close(preview);
-      watch.tell();
+      const after = plan.document.getText();
+      watch.tell(() => {
+        void this.#notifier.guarded(() => takeBack(plan.document.uri, before, after));
+      });
       const where = `${lineLabel(plan.placed[0].range)} of ${documentName(plan.document)}`;
       vscode.window.setStatusBarMessage(`$(check) Improved ${where}`, 5_000);
     } catch (error) {
@@ -178,10 +182,10 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       const isOpen = this.#previews.get(preview.source.toString()) === preview;
       if (isOpen && !preview.stale && toErrorInfo(error).code === "documentChanged") {
         preview.stale = true;
-        void vscode.window.showWarningMessage(
+        const said =
           `The code that this improvement replaces in ${documentName(document)} was changed. ` +
-            "It can only be applied if that is undone.",
-        );
+          "It can only be applied if that is undone.";
+        void vscode.window.showWarningMessage(said, ...buttonsFor(said));
       }
     }
   }
@@ -290,10 +294,10 @@ function closeLeftovers(): void {
   const left = allTabs().filter((tab) => previewOf(tab) !== undefined);
   if (left.length > 0) {
     void vscode.window.tabGroups.close(left);
-    void vscode.window.showWarningMessage(
+    const said =
       "The editor has started its extensions again, and what waited to be applied is gone. Nothing was written. " +
-        "Select the code and ask once more.",
-    );
+      "Select the code and ask once more.";
+    void vscode.window.showWarningMessage(said, ...buttonsFor(said));
   }
 }
 

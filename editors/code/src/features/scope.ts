@@ -71,6 +71,8 @@ async function choose(
 
 function show(editor: vscode.TextEditor, { start, end }: LineRange): void {
   const last = editor.document.lineAt(Math.min(end, editor.document.lineCount) - 1);
-  editor.selection = new vscode.Selection(new vscode.Position(start - 1, 0), last.range.end);
-  editor.revealRange(editor.selection);
+  const first = new vscode.Position(start - 1, 0);
+  editor.selection = new vscode.Selection(first, last.range.end);
+  // The list covers the upper half.
+  editor.revealRange(new vscode.Range(first, first), vscode.TextEditorRevealType.InCenter);
 }

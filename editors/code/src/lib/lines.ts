@@ -56,6 +56,24 @@ export function withEdits(text: string, placed: readonly Placed[]): string | und
   );
 }
 
+/** The lines that have to be replaced, and by what, so that one text becomes another. */
+export function differingLines(from: string, to: string): { range: LineRange; text: string } {
+  const old = unixEnds(from).split("\n");
+  const wanted = unixEnds(to).split("\n");
+  // A line of each is left: no line can't be replaced.
+  const most = Math.min(old.length, wanted.length) - 1;
+  let head = 0;
+  while (head < most && old[head] === wanted[head]) {
+    head += 1;
+  }
+  let tail = 0;
+  while (tail < most - head && old.at(-1 - tail) === wanted.at(-1 - tail)) {
+    tail += 1;
+  }
+  const text = wanted.slice(head, wanted.length - tail).join("\n");
+  return { range: { start: head + 1, end: old.length - tail }, text };
+}
+
 /** Whether the text that an edit replaces stands at these lines, line ends aside. */
 export function originalStandsAt(text: string, range: LineRange, edit: Edit): boolean {
   const span = spanOf(text, range);

@@ -19,6 +19,17 @@ export function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** Characters of a message that surely fit into one line of it. */
+const MESSAGE_LINE_CHARS = 45;
+
+/**
+ * The buttons of a message. The editor cuts a message without any at the end of its first line, so a
+ * longer one gets one that only closes it.
+ */
+export function buttonsFor(text: string, buttons: readonly string[] = []): string[] {
+  return buttons.length > 0 || text.length <= MESSAGE_LINE_CHARS ? [...buttons] : ["OK"];
+}
+
 /** What there is of these, with a comma between. */
 export function joined(parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join(", ");

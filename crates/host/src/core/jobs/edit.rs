@@ -118,7 +118,9 @@ impl EditJob {
     fn first(&mut self, model: ModelView<'_>, layout: &Layout, finish: FinishReason) -> Step {
         match self.task.finish(&self.text, finish, Attempt::First) {
             Outcome::Done(done) => match self.task.unmended(model.prompts(), &done) {
-                Some(reason) => self.once_more(model, layout, finish, reason),
+                Some(left) => {
+                    self.once_more(model, layout, finish, format!("this was not mended: {left}"))
+                }
                 None => self.answer(model, done),
             },
             Outcome::Refused(error) => Step::Fail(error),
@@ -232,8 +234,11 @@ impl EditJob {
         }
     }
 
-    fn answer(&self, model: ModelView<'_>, done: Finished) -> Step {
+    fn answer(&self, model: ModelView<'_>, mut done: Finished) -> Step {
         let Some(layout) = &self.layout else { return too_early() };
+        if let Some(left) = self.task.unmended(model.prompts(), &done) {
+            done.notes.push(format!("Found, and not mended by the model: {left}."));
+        }
         let answer = EditAnswer {
             edit: done.edit,
             imports: done.imports,

@@ -1,0 +1,48 @@
+//! A task as somebody would put it to a model without this product: the instruction and the code, and
+//! of the answer the first block of code. What the product's words and checks bring is the difference.
+
+use crate::task::Task;
+
+/// What an improvement is called there.
+const IMPROVE: &str = "Improve this code without changing what it does.";
+
+impl Task {
+    /// The prompt.
+    #[must_use]
+    pub fn plain_prompt(&self) -> String {
+        let instruction = self.instruction.as_deref().unwrap_or(IMPROVE);
+        let language = self.language.name();
+        format!("{instruction}\n\n```{language}\n{}\n```\n", self.selection())
+    }
+}
+
+/// The code of an answer: its first block, or all of it where there is none.
+#[must_use]
+pub fn code_of(answer: &str) -> &str {
+    let Some((_, block)) = answer.split_once("```") else { return answer.trim_end() };
+    let code = block.split_once('\n').map_or("", |(_, code)| code);
+    code.split("\n```").next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_block_is_the_code() {
+        assert_eq!(
+            code_of("Sure:\n```python\na = 1\nb = 2\n```\nDone.\n```\nc\n```"),
+            "a = 1\nb = 2"
+        );
+        assert_eq!(code_of("a = 1\n"), "a = 1");
+        assert_eq!(code_of("```python\na = 1"), "a = 1");
+    }
+
+    #[test]
+    fn a_prompt_has_the_instruction_and_the_code() {
+        let task = crate::own_tasks().unwrap().into_iter().find(Task::is_instructed).unwrap();
+        let prompt = task.plain_prompt();
+        assert!(prompt.contains(task.instruction.as_deref().unwrap()), "{prompt}");
+        assert!(prompt.contains(&task.selection()), "{prompt}");
+    }
+}
