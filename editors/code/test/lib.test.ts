@@ -9,6 +9,7 @@ import { HostError, isErrorInfo, renderError, toErrorInfo } from "../src/lib/err
 import { answered, asked, EXPLANATION_CHARS_MAX, failedWith, grown } from "../src/lib/explanation";
 import {
   baseName,
+  differingLines,
   lineLabel,
   movedPath,
   originalStandsAt,
@@ -179,6 +180,29 @@ test("a model is shown as the program says it, and as it is loaded while this wi
   assert.deepEqual(factLines([{ what: "X", text: "y" }]), ["X: y"]);
 });
 
+test("a text becomes another by the lines that differ", () => {
+  const cases: [from: string, to: string, start: number, end: number, text: string][] = [
+    ["a\nb\nc", "a\nB\nB\nc", 2, 2, "B\nB"],
+    ["a\nb\nb\nc\n", "a\nb\nc\n", 3, 4, "c"],
+    ["a\r\nb", "a\nc", 2, 2, "c"],
+    ["a", "", 1, 1, ""],
+    ["", "a\nb", 1, 1, "a\nb"],
+    ["a\na\na", "a", 1, 3, "a"],
+    ["a\nb", "a\nb", 2, 2, "b"],
+  ];
+  for (const [from, to, start, end, text] of cases) {
+    assert.deepEqual(differingLines(from, to), { range: { start, end }, text }, from);
+    assert.equal(replaceLines(from, { start, end }, text)?.replaceAll("\r", ""), to);
+  }
+});
+
+test("a message that one line can't hold has a button", () => {
+  const long = "The change brings an error to inventory.py: line 3.";
+  assert.deepEqual(buttonsFor("Saved."), []);
+  assert.deepEqual(buttonsFor(long), ["OK"]);
+  assert.deepEqual(buttonsFor(long, ["Undo"]), ["Undo"]);
+});
+
 test("each event of a download has its words", () => {
   const bytes = { bytes: 5e6, totalBytes: 1e7 };
   assert.deepEqual(installText({ event: "progress", ...bytes, bytesPerS: 1e6 }), {
@@ -246,11 +270,11 @@ test("what an answer cost and lacks is told", () => {
   assert.equal(omittedText(CONTEXT), undefined);
   assert.equal(
     omittedText({ ...CONTEXT, beforeLinesOmitted: 1, afterLinesOmitted: 20 }),
-    "Not shown to the model: 1 line before the selection and 20 lines after it (its context window holds 4096 tokens).",
+    "Not shown to the model: 1 line before, 20 lines after (its window: 4096 tokens)",
   );
   assert.equal(
     omittedText({ ...CONTEXT, afterLinesOmitted: 20 }),
-    "Not shown to the model: 20 lines after the selection (its context window holds 4096 tokens).",
+    "Not shown to the model: 20 lines after (its window: 4096 tokens)",
   );
   assert.equal(cutText("endOfTurn"), undefined);
   assert.match(cutText("tokenLimit") ?? "", /cut/u);

@@ -6,6 +6,7 @@
 import * as vscode from "vscode";
 
 import { airGapNotice } from "../lib/air-gap";
+import { buttonsFor } from "../lib/words";
 
 /** See the module. `started`: what the launcher has started the editor server with. */
 export function registerAirGap(started: string | undefined): vscode.Disposable {
@@ -16,7 +17,7 @@ export function registerAirGap(started: string | undefined): vscode.Disposable {
     const wanted = vscode.workspace.getConfiguration("localcoder").get<boolean>("airGapped");
     const notice = airGapNotice(wanted === true, started);
     if (notice !== undefined) {
-      void vscode.window.showInformationMessage(notice);
+      void vscode.window.showInformationMessage(notice, ...buttonsFor(notice));
     }
   });
 }

@@ -57,8 +57,10 @@ export async function isWanted(
     return true;
   }
   const change = "Change It";
+  // The folder is what makes it one, often.
+  const path = vscode.workspace.asRelativePath(document.uri, false);
   const asked = await vscode.window.showWarningMessage(
-    `${documentName(document)} is no ordinary file: ${plain(sensitive)}.`,
+    `${plain(path)} is no ordinary file: ${plain(sensitive)}.`,
     { modal: true, detail: "Read the change closely. Nothing is written unless you say so." },
     change,
   );

@@ -15,7 +15,7 @@ import type { ModelsProgram } from "../host/models";
 import { HostError } from "../lib/errors";
 import { factLines, installText, isThere, shownModel } from "../lib/models";
 import type { Loading, ShownModel } from "../lib/models";
-import { plain } from "../lib/words";
+import { buttonsFor, plain } from "../lib/words";
 
 import type { Notifier } from "./notify";
 import { giveUpOwn } from "./settings";
@@ -304,9 +304,8 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
       return;
     }
     await this.#busy(`Exporting ${row.name}`, () => this.#program.export(row.id, folder));
-    void vscode.window.showInformationMessage(
-      `${row.name} is in ${folder}, with its licence and its digest.`,
-    );
+    const said = `${row.name} is in ${folder}, with its licence and its digest.`;
+    void vscode.window.showInformationMessage(said, ...buttonsFor(said));
   }
 
   dispose(): void {

@@ -7,6 +7,7 @@ import { homedir } from "node:os";
 import * as vscode from "vscode";
 
 import { createReport } from "../host/report";
+import { buttonsFor } from "../lib/words";
 
 import type { Notifier } from "./notify";
 
@@ -21,9 +22,8 @@ export function registerReport(program: string | undefined, notifier: Notifier):
       );
       const document = await vscode.workspace.openTextDocument(vscode.Uri.file(path));
       await vscode.window.showTextDocument(document, { preview: false });
-      void vscode.window.showInformationMessage(
-        `The report is ${path}. Nothing was sent: read it before you give it to anybody.`,
-      );
+      const said = `The report is ${path}. Nothing was sent: read it before you give it to anybody.`;
+      void vscode.window.showInformationMessage(said, ...buttonsFor(said));
     }),
   );
 }

@@ -61,20 +61,17 @@ export function unchangedText(
   return `The model changed nothing in ${where}${asked}. Its reason: ${why} Say more exactly what is to change, or use a larger model.`;
 }
 
-/** What of the file the model did not see. */
+/** What of the file the model did not see: so short that a status bar does not cut it. */
 export function omittedText(context: ContextUse): string | undefined {
-  const omitted: string[] = [];
-  if (context.beforeLinesOmitted > 0) {
-    omitted.push(`${count(context.beforeLinesOmitted)} before the selection`);
-  }
-  if (context.afterLinesOmitted > 0) {
-    const what = omitted.length > 0 ? "it" : "the selection";
-    omitted.push(`${count(context.afterLinesOmitted)} after ${what}`);
-  }
+  const { beforeLinesOmitted: before, afterLinesOmitted: after, windowTokens } = context;
+  const omitted = [
+    ...(before > 0 ? [`${count(before)} before`] : []),
+    ...(after > 0 ? [`${count(after)} after`] : []),
+  ];
   if (omitted.length === 0) {
     return undefined;
   }
-  return `Not shown to the model: ${omitted.join(" and ")} (its context window holds ${context.windowTokens} tokens).`;
+  return `Not shown to the model: ${omitted.join(", ")} (its window: ${windowTokens} tokens)`;
 }
 
 /** Why an answer is not whole. */

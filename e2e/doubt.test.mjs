@@ -1,0 +1,136 @@
+/** Stories of changes that may be wrong: a tool finds errors in one, the model is not sure of another. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { SAMPLE } from "./support/places.mjs";
+import { story } from "./support/story.mjs";
+import { until } from "./support/wait.mjs";
+import { KEYS } from "./support/workbench.mjs";
+
+const FILE = "inventory.py";
+const TEXT = readFileSync(join(SAMPLE, FILE), "utf8");
+
+/** What it finds is what even the demo model writes when it improves the first function. */
+const LINTER = `
+const vscode = require("vscode");
+exports.activate = (context) => {
+  const found = vscode.languages.createDiagnosticCollection("picky");
+  const look = (document) => {
+    const lines = document.getText().split("\\n");
+    const errors = lines.flatMap((line, at) => {
+      const column = line.search(/\\+=|sum\\(/u);
+      if (column < 0) {
+        return [];
+      }
+      const range = new vscode.Range(at, column, at, line.length);
+      const error = new vscode.Diagnostic(range, "this way to add is not allowed here");
+      error.source = "picky";
+      return [error];
+    });
+    found.set(document.uri, errors);
+  };
+  vscode.workspace.textDocuments.forEach(look);
+  context.subscriptions.push(
+    found,
+    vscode.workspace.onDidOpenTextDocument(look),
+    vscode.workspace.onDidChangeTextDocument((event) => look(event.document)),
+  );
+};
+`;
+
+const MANIFEST = {
+  name: "picky",
+  publisher: "test",
+  version: "1.0.0",
+  engines: { vscode: "^1.80.0" },
+  main: "./extension.js",
+  activationEvents: ["onLanguage:python"],
+  capabilities: { untrustedWorkspaces: { supported: true } },
+};
+
+story(
+  "errors that a change brings are told, and it is taken back",
+  async ({ ide, workbench, name }) => {
+    const error = /brings an error to inventory\.py: line \d: this way to add .*\(picky\)\.$/u;
+    const apply = async () => {
+      await workbench.openFile(FILE);
+      await workbench.goTo(5);
+      await workbench.press(KEYS.improve);
+      await workbench.diff(FILE);
+      await workbench.press(KEYS.apply);
+      await workbench.noDiff();
+      await workbench.notification(error);
+      assert.notEqual(ide.read(FILE), TEXT, "it is written");
+    };
+    await apply();
+    await workbench.photograph(name);
+    await workbench.clickNotification(error, "Undo");
+    await until("the file is as it was", () => ide.read(FILE) === TEXT);
+    await workbench.inFile(FILE);
+    await workbench.saved();
+    assert.equal(await workbench.text(), TEXT);
+    await workbench.noNotification(error);
+
+    await apply();
+    await workbench.inFile(FILE);
+    const written = ide.read(FILE);
+    await workbench.goTo(2);
+    await workbench.type("# mine");
+    await until("it is typed", () => workbench.dirty());
+    await workbench.clickNotification(error, "Undo");
+    await workbench.notification(/inventory\.py. was changed since.*Nothing was written/u);
+    await workbench.photograph(`${name}-refused`);
+    assert.equal(ide.read(FILE), written);
+  },
+  {
+    ide: {
+      extensions: {
+        "test.picky-1.0.0/package.json": JSON.stringify(MANIFEST),
+        "test.picky-1.0.0/extension.js": LINTER,
+      },
+    },
+  },
+);
+
+/** Where it has no variable of that name, the demo model gives back one all the same. */
+const UNSURE = TEXT.replaceAll(/\bresult\b/gu, "found");
+
+/** Which of them the demo model goes wrong with depends on the machine's arithmetic. */
+const INSTRUCTIONS = ["Add type hints", "Use Decimal", "call helper instead"];
+
+/** One that the model is not sure of. */
+async function doubtful(ide, file) {
+  for (const instruction of INSTRUCTIONS) {
+    const words = ["--lines", "4-8", "--instruction", instruction, "--json"];
+    const answer = JSON.parse(await ide.localcoder("improve", join(ide.folder, file), ...words));
+    if (answer.unsure !== undefined) {
+      return instruction;
+    }
+  }
+  throw new Error("the demo model is sure of all of them");
+}
+
+story(
+  "a change that the model is not sure of is told as such",
+  async ({ ide, workbench, name }) => {
+    const instruction = await doubtful(ide, "doubt.py");
+    await workbench.openFile("doubt.py");
+    await workbench.goTo(5);
+    await workbench.tell(
+      "LocalCoder: Improve Selection with Instruction",
+      "Edit lines 4–8 of doubt.py",
+      instruction,
+    );
+    const said = await workbench.notification(/ is not sure: .*Read the change closely\.$/u);
+    assert.match(said, /^LocalCoder demo is not sure: it uses `result`, which is defined nowhere/u);
+    await until("it waits", async () => (await workbench.tabs()).length === 2);
+    await workbench.photograph(name);
+
+    await workbench.clickNotification(/ is not sure/u, "Try Heavy");
+    await workbench.notification(/./u);
+    await workbench.photograph(`${name}-heavy`);
+    assert.equal(ide.read("doubt.py"), UNSURE);
+  },
+  { ide: { files: { "doubt.py": UNSURE } } },
+);
