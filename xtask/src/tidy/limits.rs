@@ -25,6 +25,7 @@ const MEANT_BY: &[(&str, &[&str])] = &[
     ("REPACKED_MODEL_BYTES_MIN", &["REPACK", "SECOND_LOAD"]),
     ("SURVEY_MODELS_MAX", &["SURVEY"]),
     ("SLOW_TOKENS_PER_S", &["SLOW"]),
+    ("SCOPE_LINES_MAX", &["SCOPE", "GROWN"]),
     ("CHAT_TEMPLATE_BYTES_MAX", &["TEMPLATE"]),
     ("SHA256_DIGITS", &["DIGITS", "SHA256"]),
     ("FRAME_BYTES_MAX", &["FRAME"]),
