@@ -75,9 +75,8 @@ story(
     await apply();
     await workbench.inFile(FILE);
     const written = ide.read(FILE);
-    await workbench.goTo(2);
-    await workbench.type("# mine");
-    await until("it is typed", () => workbench.dirty());
+    await workbench.press("Enter");
+    await until("a line is typed", () => workbench.dirty());
     await workbench.clickNotification(error, "Undo");
     await workbench.notification(/inventory\.py. was changed since.*Nothing was written/u);
     await workbench.photograph(`${name}-refused`);
@@ -122,14 +121,19 @@ story(
       "Edit lines 4–8 of doubt.py",
       instruction,
     );
-    const said = await workbench.notification(/ is not sure: .*Read the change closely\.$/u);
-    assert.match(said, /^LocalCoder demo is not sure: it uses `result`, which is defined nowhere/u);
-    await until("it waits", async () => (await workbench.tabs()).length === 2);
+    const doubt = /^LocalCoder demo is not sure of this change: it .+ Read it closely\.$/u;
+    await workbench.notification(doubt);
+    await workbench.diff("doubt.py");
     await workbench.photograph(name);
 
-    await workbench.clickNotification(/ is not sure/u, "Try Heavy");
-    await workbench.notification(/./u);
+    // It is the only model there is, and writes the same once more.
+    await workbench.clickNotification(doubt, "Try Heavy");
+    await workbench.notificationButton(doubt, "Switch Model…");
+    assert.match(await workbench.diff("doubt.py"), /\(lines 4–8\)/u);
     await workbench.photograph(`${name}-heavy`);
+    assert.equal((await workbench.tabs()).length, 2, "the newer one replaces the older");
+    await workbench.clickNotification(doubt, "Switch Model…");
+    await workbench.entry(/LocalCoder demo/u);
     assert.equal(ide.read("doubt.py"), UNSURE);
   },
   { ide: { files: { "doubt.py": UNSURE } } },

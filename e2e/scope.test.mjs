@@ -67,7 +67,10 @@ story(
     await workbench.press(KEYS.improve);
     await workbench.diff("check.py");
     await workbench.press(KEYS.apply);
-    assert.match(await workbench.dialog(), /^\.husky\/check\.py is no ordinary file: git runs it when/mu);
+    assert.match(
+      await workbench.dialog(),
+      /^\.husky\/check\.py is no ordinary file: git runs it when/mu,
+    );
     await workbench.photograph(name);
     await workbench.answer("Cancel");
     await workbench.noDialog();
@@ -77,11 +80,18 @@ story(
     await workbench.press(KEYS.apply);
     await workbench.dialog();
     assert.equal(ide.read(HOOK), TEXT);
+    // As another program does meanwhile: all lines are elsewhere then.
+    ide.write(HOOK, `# From elsewhere.\n${TEXT}`);
+    await workbench.shows(/# From elsewhere/u);
     await workbench.answer("Change It");
     await workbench.noDiff();
     await workbench.inFile("check.py");
-    await until("it is saved", () => ide.read(HOOK) !== TEXT);
-    assert.ok(ide.read(HOOK).endsWith(TEXT.split("\n").slice(8).join("\n")));
+    await workbench.saved();
+    const lines = TEXT.split("\n");
+    const after = ide.read(HOOK);
+    assert.ok(after.startsWith(["# From elsewhere.", ...lines.slice(0, 4), ""].join("\n")), after);
+    assert.ok(after.endsWith(["", ...lines.slice(8)].join("\n")), after);
+    assert.doesNotMatch(after, /total = total/u);
   },
   { ide: { files: { [HOOK]: TEXT } } },
 );

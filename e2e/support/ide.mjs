@@ -42,15 +42,7 @@ export class Ide {
    * of the project, by their names. `extensions`: the files of the user's own extensions, as
    * `FOLDER/NAME`.
    */
-  constructor({
-    trace,
-    settings = {},
-    catalog,
-    umask,
-    editor,
-    files = {},
-    extensions = {},
-  } = {}) {
+  constructor({ trace, settings = {}, catalog, umask, editor, files = {}, extensions = {} } = {}) {
     this.umask = umask;
     // Sockets have short paths only, so not under the system's (on macOS long) temporary folder.
     this.home = realpathSync(mkdtempSync("/tmp/lc-e2e-"));

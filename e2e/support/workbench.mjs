@@ -549,8 +549,20 @@ export class Workbench {
 
   /** Clicks a button of the notification that says that. */
   async clickNotification(text, button) {
-    const items = this.page.locator(".notifications-toasts .notification-list-item");
-    await items.filter({ hasText: text }).getByRole("button", { name: button }).click();
+    await this.#notificationButton(text, button).click();
+  }
+
+  /** Waits for a notification that says that and has that button. */
+  async notificationButton(text, button) {
+    await this.#notificationButton(text, button).waitFor();
+  }
+
+  #notificationButton(text, button) {
+    const message = this.page.locator(".notification-list-item-message", { hasText: text });
+    return this.page
+      .locator(".notifications-toasts .notification-list-item")
+      .filter({ has: message })
+      .getByRole("button", { name: button });
   }
 
   /** Texts of the notifications that are shown. */

@@ -22,6 +22,7 @@ import { Running } from "../src/lib/running";
 import { declaredSettings, userSettings } from "../src/lib/settings";
 import { factLines, installText, isThere, shownModel } from "../src/lib/models";
 import { statusView } from "../src/lib/status";
+import { buttonsFor } from "../src/lib/words";
 
 import { hostStatus, HELLO } from "./fake-host";
 import { ANCHOR, CONTEXT, EXPLANATION, MODEL, modelRow, USAGE } from "./samples";
@@ -271,6 +272,10 @@ test("what an answer cost and lacks is told", () => {
   assert.equal(
     omittedText({ ...CONTEXT, beforeLinesOmitted: 1, afterLinesOmitted: 20 }),
     "Not shown to the model: 1 line before, 20 lines after (its window: 4096 tokens)",
+  );
+  assert.equal(
+    omittedText({ ...CONTEXT, beforeLinesOmitted: 90, outlineLines: 3 }),
+    "Not shown to the model: 90 lines before, but for 3 that the selection uses (its window: 4096 tokens)",
   );
   assert.equal(
     omittedText({ ...CONTEXT, afterLinesOmitted: 20 }),

@@ -48,14 +48,8 @@ export async function writePlan({ document, placed }: Plan): Promise<void> {
   await writeLines(document, lines);
 }
 
-/** Whether the user wants it in a file that programs act on; others are not asked about. */
-export async function isWanted(
-  document: vscode.TextDocument,
-  { sensitive }: EditAnswer,
-): Promise<boolean> {
-  if (sensitive === undefined) {
-    return true;
-  }
+/** Whether the user wants it in a file that programs act on. `sensitive`: what they do with it. */
+export async function isWanted(document: vscode.TextDocument, sensitive: string): Promise<boolean> {
   const change = "Change It";
   // The folder is what makes it one, often.
   const path = vscode.workspace.asRelativePath(document.uri, false);
@@ -96,7 +90,7 @@ export async function takeBack(source: vscode.Uri, before: string, after: string
     throw new HostError({
       code: "documentChanged",
       message: `\`${documentName(document)}\` was changed since, and the change can't be taken back alone`,
-      hint: "Nothing was written. Undo step by step in the editor.",
+      hint: "Nothing was written. Undo in the editor, step by step.",
     });
   }
   const wasSaved = !keeperOf(document).isDirty;

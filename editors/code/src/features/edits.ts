@@ -7,12 +7,13 @@ import * as vscode from "vscode";
 import type { CommandEntry, EditAnswer, ErrorInfo } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { contextText, expectKind, omittedText, unchangedText, usageText } from "../lib/answer";
-import { toErrorInfo } from "../lib/errors";
+import { ACTION_TITLES, toErrorInfo } from "../lib/errors";
 import { lineLabel } from "../lib/lines";
 import { progressText } from "../lib/progress";
 import type { Running } from "../lib/running";
 import { buttonsFor, plain } from "../lib/words";
 
+import { openAgain } from "./disk";
 import { locateEdits } from "./locate";
 import { FollowedFile } from "./moves";
 import { diagnosticsOf } from "./diagnostics";
@@ -47,6 +48,9 @@ interface Wish {
 
 /** What the button says that asks once more with that profile. */
 const TRY_HEAVY = "Try Heavy";
+
+/** What it says where that profile did no better. */
+const OTHER_MODEL = ACTION_TITLES.switchModel;
 
 /** See the module. */
 export class Edits {
@@ -85,18 +89,22 @@ export class Edits {
     }
   }
 
-  async #edit(entry: CommandEntry, wish: Wish): Promise<EditOutcome> {
+  /** `again`: what *Retry* does where it fails. */
+  async #edit(
+    entry: CommandEntry,
+    wish: Wish,
+    again: () => Promise<unknown> = () => this.run(entry, wish.instruction),
+  ): Promise<EditOutcome> {
     const { target, instruction } = wish;
     const file = new FollowedFile(target.document.uri);
     try {
       const answer = await this.#ask(entry, wish);
-      this.#tellDoubt(entry, wish, answer);
-      showWarnings(answer);
       this.#notifier.note(`${usageText(answer.usage)}. ${contextText(answer.context)}.`);
       if (answer.unchanged) {
+        showWarnings(answer);
         const said = unchangedText(answer, entry.nothing, lineLabel(target.lines));
-        const buttons = instruction === undefined ? [] : heavierButtons(wish);
-        void this.#heavier(
+        const buttons = instruction === undefined ? [] : this.#betterButtons(wish);
+        void this.#better(
           entry,
           wish,
           answer,
@@ -105,11 +113,12 @@ export class Edits {
         return { kind: "unchanged", answer };
       }
       await this.#previews.open(entry, await file.settled(), answer);
+      // Not before there is something to look at.
+      this.#tellDoubt(entry, wish, answer);
+      showWarnings(answer);
       return { kind: "preview", answer };
     } catch (error) {
-      this.#notifier.error(error, () => {
-        void this.run(entry, instruction);
-      });
+      this.#notifier.error(error, () => void again());
       return { kind: "failed", error: toErrorInfo(error) };
     } finally {
       file.dispose();
@@ -120,31 +129,45 @@ export class Edits {
   #tellDoubt(entry: CommandEntry, wish: Wish, answer: EditAnswer): void {
     const { unsure, model } = answer;
     if (unsure !== undefined) {
-      const why = `${model.name} is not sure: ${plain(unsure)}, also when it was told so.`;
-      const shown = `${why} Read the change closely.`;
-      const buttons = buttonsFor(shown, heavierButtons(wish));
-      void this.#heavier(entry, wish, answer, vscode.window.showWarningMessage(shown, ...buttons));
+      const why = `${model.name} is not sure of this change: ${plain(unsure)}.`;
+      const shown = `${why} Read it closely.`;
+      const buttons = this.#betterButtons(wish);
+      void this.#better(entry, wish, answer, vscode.window.showWarningMessage(shown, ...buttons));
     }
   }
 
-  /** Asks once more with the heavier profile, where that button is pressed. */
-  async #heavier(
+  /** Goes the way that was chosen of {@link #betterButtons}. */
+  async #better(
     entry: CommandEntry,
     wish: Wish,
-    { edit }: EditAnswer,
+    answer: EditAnswer,
     pressed: Thenable<string | undefined>,
   ): Promise<void> {
-    if ((await pressed) !== TRY_HEAVY) {
-      return;
+    const button = await pressed;
+    if (button === TRY_HEAVY) {
+      await this.#heavier(entry, wish, answer);
+    } else if (button === OTHER_MODEL) {
+      this.#notifier.act("switchModel");
     }
+  }
+
+  /** Asks once more for what was asked for, with the heavier profile. */
+  async #heavier(entry: CommandEntry, wish: Wish, answer: EditAnswer): Promise<void> {
     try {
-      const { document } = wish.target;
+      const document = await openAgain(wish.target.document.uri);
       // The lines may have moved while the message stood there.
-      const [{ range }] = await locateEdits(this.#host, document, { edit });
-      await this.#edit(entry, { ...wish, target: { document, lines: range }, profile: HEAVY });
+      const [{ range }] = await locateEdits(this.#host, document, { edit: answer.edit });
+      const target = { document, lines: range };
+      const again = (): Promise<void> => this.#heavier(entry, wish, answer);
+      await this.#edit(entry, { ...wish, target, profile: HEAVY }, again);
     } catch (error) {
       this.#notifier.error(error);
     }
+  }
+
+  /** The ways to a better answer: the heavier profile, and where it is in force another model. */
+  #betterButtons({ profile }: Wish): string[] {
+    return [profile ?? this.#host.status?.profile].includes(HEAVY) ? [OTHER_MODEL] : [TRY_HEAVY];
   }
 
   async #ask(entry: CommandEntry, wish: Wish): Promise<EditAnswer> {
@@ -179,10 +202,6 @@ export class Edits {
       }),
     );
   }
-}
-
-function heavierButtons({ profile }: Wish): string[] {
-  return profile === HEAVY ? [] : [TRY_HEAVY];
 }
 
 function askInstruction(target: Target): Thenable<string | undefined> {

@@ -116,9 +116,14 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     this.#applied.add(preview);
     try {
       await preview.file?.settled();
-      const plan = await planEdit(this.#host, preview.source, preview.answer);
-      if (!(await isWanted(plan.document, preview.answer))) {
-        return;
+      let plan = await planEdit(this.#host, preview.source, preview.answer);
+      if (preview.answer.sensitive !== undefined) {
+        if (!(await isWanted(plan.document, preview.answer.sensitive))) {
+          return;
+        }
+        // Much may have happened while the user was asked.
+        await preview.file?.settled();
+        plan = await planEdit(this.#host, preview.source, preview.answer);
       }
       const watch = new DiagnosticsWatch(plan.document);
       const before = plan.document.getText();

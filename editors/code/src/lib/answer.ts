@@ -71,7 +71,9 @@ export function omittedText(context: ContextUse): string | undefined {
   if (omitted.length === 0) {
     return undefined;
   }
-  return `Not shown to the model: ${omitted.join(", ")} (its window: ${windowTokens} tokens)`;
+  const used =
+    context.outlineLines > 0 ? `, but for ${context.outlineLines} that the selection uses` : "";
+  return `Not shown to the model: ${omitted.join(", ")}${used} (its window: ${windowTokens} tokens)`;
 }
 
 /** Why an answer is not whole. */
