@@ -424,6 +424,12 @@ impl Task {
                 let (doubts, others): (Vec<_>, Vec<_>) =
                     problems.iter().partition(|problem| problem.severity == Severity::Doubtful);
                 finished.unsure = doubts.first().map(|problem| problem.reason.clone());
+                if !finished.unchanged && self.flaws.iter().any(|flaw| flaw.is_guess) {
+                    // Which errors can happen stands in code that the model has not seen.
+                    let guessed =
+                        "it takes fewer kinds of errors than before, by a guess".to_owned();
+                    finished.unsure.get_or_insert(guessed);
+                }
                 let warning = |problem: &&Problem| format!("Look closely: {}.", problem.reason);
                 finished.warnings =
                     doubts.iter().skip(1).chain(others.iter()).map(warning).collect();

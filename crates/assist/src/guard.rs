@@ -10,7 +10,7 @@ mod characters;
 mod comments;
 mod echo;
 mod layout;
-mod literals;
+mod losses;
 mod names;
 mod patches;
 mod placeholder;
@@ -121,7 +121,8 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
         undefined::introduced(rewrite),
         undefined::lost(rewrite),
         layout::alone(rewrite),
-        literals::lost(rewrite),
+        losses::of_texts(rewrite),
+        losses::of_names(rewrite),
         layout::mixed(rewrite),
         layout::long(rewrite),
         names::vanished(rewrite),

@@ -52,6 +52,23 @@ fn improve_apply_changes_these_lines_only() {
     assert_eq!(now, SOURCE.replace("result = result + price", "result += price"));
 }
 
+/// A build server runs what stands there, with the rights of the project.
+#[test]
+fn a_file_that_programs_act_on_is_changed_only_where_the_user_says_so() {
+    let installation = installation();
+    let folder = installation.folder().join(".github/actions");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = installation.write(".github/actions/jobs.py", SOURCE);
+    let arguments = ["improve", file.to_str().unwrap(), "--lines", "11-15", "--apply"];
+    let refused = installation.run(&arguments).failed(ErrorCode::Usage);
+    assert!(refused.stderr.contains("a build server runs it"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("`--yes`"), "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), SOURCE);
+    let _ = installation.run(&[&arguments[..], &["--yes"]].concat()).ok();
+    let now = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(now, SOURCE.replace("result = result + price", "result += price"));
+}
+
 #[test]
 fn improve_json_has_the_edit_and_what_it_cost() {
     let installation = installation();

@@ -4,6 +4,9 @@ use tree_sitter::Node;
 
 use super::{Code, around};
 
+pub(super) const TAKES_EVERY: &str =
+    "takes every error, also those that nobody expects; take only the kind that can happen here";
+
 /// A handler that takes every error and passes none on.
 pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     let all = code.of(node);
@@ -40,10 +43,7 @@ pub(super) fn swallowed(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         }
         _ => false,
     };
-    is_broad.then(|| {
-        "takes every error, also those that nobody expects; take only the kind that can happen here"
-            .to_owned()
-    })
+    is_broad.then(|| TAKES_EVERY.to_owned())
 }
 
 /// A result of which the error is thrown away.

@@ -25,6 +25,8 @@ const FLAWS_MAX: usize = 4;
 pub(crate) struct Flaw {
     pub(crate) line: usize,
     pub(crate) message: String,
+    /// Whether who mends it has to know what the code can't tell, so that it is worth a look.
+    pub(crate) is_guess: bool,
 }
 
 /// The code that is looked at.
@@ -83,7 +85,8 @@ pub(crate) fn found(language: &Language, text: &str, lines: &Range<usize>) -> Ve
                     flaws.iter().all(|flaw| flaw.line != rows.start && flaw.message != *message)
                 };
                 if let Some(message) = check(&code, node).filter(is_new) {
-                    flaws.push(Flaw { line: rows.start, message });
+                    let is_guess = message == errors::TAKES_EVERY;
+                    flaws.push(Flaw { line: rows.start, message, is_guess });
                 }
             }
         }

@@ -23,7 +23,7 @@ const WORDS: &[(&str, &[&str])] = &[
 ];
 
 /// Whether a line brings something in.
-fn is_import(language: &Language, line: &str) -> bool {
+pub(crate) fn is_import(language: &Language, line: &str) -> bool {
     let line = line.trim();
     let words = WORDS.iter().find(|(id, _)| *id == language.id).map_or(&[][..], |(_, words)| words);
     words.iter().any(|word| line.starts_with(word))

@@ -8,7 +8,7 @@ mod place;
 
 use std::ops::Range;
 
-pub(crate) use known::without_known;
+pub(crate) use known::{is_import, without_known};
 pub(crate) use place::is_import_node;
 
 use crate::language::Language;

@@ -1,7 +1,8 @@
-//! Texts that code has and an answer has lost, where nobody said what to change: what a program prints,
-//! compares with or looks up is what it does.
+//! What code has and an answer has lost, where nobody said what to change: what a program prints,
+//! compares with, looks up or calls is what it does.
 
 use super::{Problem, Rewrite, Severity};
+use crate::imports;
 use crate::language::Language;
 use crate::syntax;
 
@@ -9,8 +10,8 @@ use crate::syntax;
 const TEXT_BYTES_MAX: usize = 16;
 
 /// The first text of the selection that is nowhere in the answer.
-pub(super) fn lost(rewrite: &Rewrite<'_>) -> Option<Problem> {
-    if rewrite.instruction.is_some() || rewrite.is_told_flaws || rewrite.language.prose {
+pub(super) fn of_texts(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    if is_free(rewrite) {
         return None;
     }
     let is_data = ["css", "html", "json", "jsonc", "less", "scss", "toml", "xml", "yaml"];
@@ -21,6 +22,32 @@ pub(super) fn lost(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let lost = texts.iter().find(|text| !rewrite.answer.contains(text.as_str()))?;
     let reason = format!("it no longer has the text \"{lost}\"");
     Some(Problem::new(Severity::Doubtful, reason))
+}
+
+/// The first name of the file or of what it brings in that the selection uses and the answer does not.
+pub(super) fn of_names(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    if is_free(rewrite) {
+        return None;
+    }
+    let used = syntax::identifiers(rewrite.language, rewrite.original);
+    let left = syntax::identifiers(rewrite.language, rewrite.answer);
+    let (document, _) = rewrite.document;
+    let defined = syntax::defined_names(rewrite.language, document);
+    let is_brought_in = |name: &str| {
+        document.lines().filter(|line| imports::is_import(rewrite.language, line)).any(|line| {
+            line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+        })
+    };
+    let is_known =
+        |name: &&&str| defined.iter().any(|other| other == **name) || is_brought_in(name);
+    let lost = used.difference(&left).find(is_known)?;
+    let reason = format!("it no longer uses `{lost}`");
+    Some(Problem::new(Severity::Doubtful, reason))
+}
+
+/// Whether something was said of what is to change.
+fn is_free(rewrite: &Rewrite<'_>) -> bool {
+    rewrite.instruction.is_some() || rewrite.is_told_flaws || rewrite.language.prose
 }
 
 /// What stands between quotes, where it is short and has no places for values: those may be written in
@@ -53,7 +80,8 @@ mod tests {
     use super::*;
 
     fn said(path: &str, before: &str, after: &str) -> Option<String> {
-        lost(&Rewrite::of(path, before, after)).map(|problem| problem.reason)
+        let rewrite = Rewrite::of(path, before, after);
+        of_texts(&rewrite).or_else(|| of_names(&rewrite)).map(|problem| problem.reason)
     }
 
     #[test]
@@ -66,6 +94,23 @@ mod tests {
         assert!(said("a.rs", "fn f() { g(\"a b\"); }\n", "fn f() { g(); }\n").is_some());
         let asked =
             Rewrite { instruction: Some("x"), ..Rewrite::of("a.js", "f('a');\n", "f();\n") };
-        assert_eq!(lost(&asked), None);
+        assert_eq!(of_texts(&asked), None);
+    }
+
+    #[test]
+    fn a_function_that_is_no_longer_called_is_told() {
+        let before = "import math\n\ndef f(a):\n    return math.ceil(a) ** 2\n";
+        let after = "import math\n\ndef f(a):\n    return a ** 2\n";
+        let of = |original, answer| {
+            let rewrite =
+                Rewrite { document: (before, after), ..Rewrite::of("a.py", original, answer) };
+            of_names(&rewrite).map(|problem| problem.reason)
+        };
+        let (old, new) =
+            ("def f(a):\n    return math.ceil(a) ** 2\n", "def f(a):\n    return a ** 2\n");
+        assert_eq!(of(old, new).unwrap(), "it no longer uses `math`");
+        assert_eq!(of(old, "def f(a):\n    return math.floor(a) ** 2\n"), None);
+        // Names of its own may go.
+        assert_eq!(of("def f(a):\n    b = a\n    return b\n", "def f(a):\n    return a\n"), None);
     }
 }
