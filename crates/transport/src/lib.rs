@@ -5,6 +5,7 @@
 
 mod client;
 mod connection;
+pub mod descriptors;
 mod frame;
 pub mod local;
 mod message;

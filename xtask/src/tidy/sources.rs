@@ -21,6 +21,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("crates/launcher/src/private.rs", "the umask of a child"),
     ("crates/launcher/src/process.rs", "signals to a process group"),
     ("crates/launcher/tests/support/mod.rs", "signals to a process"),
+    ("crates/transport/src/descriptors.rs", "open files that a child does not inherit"),
 ];
 
 /// Code that does no I/O of its own and asks no clock, as the beginning of its path.

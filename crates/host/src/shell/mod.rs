@@ -17,6 +17,7 @@ mod power;
 mod prefixes;
 mod pressure;
 mod sleep;
+mod worker_environment;
 mod worker_process;
 
 use std::collections::{HashMap, VecDeque};

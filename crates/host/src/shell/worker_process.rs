@@ -15,11 +15,12 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use localcoder_protocol::limits::WORKER_EXCHANGE_FD;
 use localcoder_protocol::{EXCHANGE_FD, ErrorCode, ErrorInfo, WORKER_ENVIRONMENT};
 use localcoder_transport::{
-    Message, Outbox, ReadError, is_shortage, shortage, spawn_reader, spawn_thread, spawn_writer,
+    Message, Outbox, ReadError, descriptors, is_shortage, shortage, spawn_reader, spawn_thread,
+    spawn_writer,
 };
 
 use super::orphans::Orphans;
-use super::{Input, last_lines, oom};
+use super::{Input, last_lines, oom, worker_environment};
 use crate::core::{Death, Event, WorkerEnding};
 
 /// The same number on every Unix.
@@ -155,14 +156,12 @@ impl Spawner {
     }
 
     fn spawn(&mut self, generation: u64) -> Result<u32, ErrorInfo> {
-        let mut command = Command::new(&self.program);
-        let exchange = share_file(&mut command);
+        let (mut command, exchange) = prepared(&self.program);
         let killed_before = oom::kills();
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .envs(WORKER_ENVIRONMENT.iter().copied())
             .spawn()
             .map_err(|error| not_started(&self.program, &error))?;
         let pid = child.id();
@@ -248,6 +247,18 @@ fn not_started(program: &Path, error: &std::io::Error) -> ErrorInfo {
         .with_hint("build or install LocalCoder again")
 }
 
+/// What starts the worker, with nothing of the host's own but what it needs: no variable and no open
+/// file that is not meant for it. The file is the one that both share.
+fn prepared(program: &Path) -> (Command, Option<File>) {
+    let mut command = Command::new(program);
+    worker_environment::limit(&mut command, std::env::vars_os());
+    command.envs(WORKER_ENVIRONMENT.iter().copied());
+    // Before the shared file is mapped to its number, which would be closed else.
+    descriptors::pass_none_on(&mut command);
+    let exchange = share_file(&mut command);
+    (command, exchange)
+}
+
 /// A file without a name that the worker inherits. Without one there are no kept states.
 fn share_file(command: &mut Command) -> Option<File> {
     let share = |command: &mut Command| {
@@ -320,6 +331,26 @@ fn lock<T>(shared: &Shared<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_worker_gets_the_shared_file_and_nothing_else_of_the_host() {
+        // Cargo sets it for tests; it stands for whatever a user has set.
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let foreign = tempfile::tempfile().unwrap();
+        rustix::io::fcntl_setfd(&foreign, rustix::io::FdFlags::empty()).unwrap();
+        let (mut command, exchange) = prepared(Path::new("/bin/sh"));
+        let script = "env; for fd in /proc/$$/fd/*; do echo \"open ${fd##*/}\"; done";
+        let output = command.args(["-c", script]).output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(exchange.is_some());
+        let open: Vec<&str> = printed.lines().filter(|line| line.starts_with("open")).collect();
+        // The last is the folder that the shell reads.
+        assert_eq!(open, ["open 0", "open 1", "open 2", "open 3", "open 4"], "{printed}");
+        assert!(printed.contains("LOCALCODER_EXCHANGE_FD=3\n"), "{printed}");
+        assert!(printed.contains("OMP_WAIT_POLICY=passive\n"), "{printed}");
+        assert!(!printed.contains("CARGO"), "{printed}");
+    }
 
     #[test]
     fn a_worker_that_the_system_can_not_afford_is_not_told_to_be_installed_again() {

@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use localcoder_transport::descriptors;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule,
@@ -39,10 +40,6 @@ const OTHER_ABIS: &[libc::c_long] = &[0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
 const OTHER_ABIS: &[libc::c_long] = &[0];
 
-/// How many descriptors a process can have: the kernel's own limit, unless an administrator raised
-/// it.
-const DESCRIPTORS_MAX: c_int = 1 << 20;
-
 /// All that is needed between fork and exec.
 #[derive(Debug)]
 struct Prepared {
@@ -68,7 +65,8 @@ impl Prepared {
 
     /// Confines the calling process. Async-signal-safe.
     fn confine(&self) -> io::Result<()> {
-        close_on_exec()?;
+        // A descriptor could be a connection.
+        descriptors::close_on_exec();
         if self.namespace {
             self.enter_namespace()?;
             raise_loopback()?;
@@ -180,25 +178,6 @@ fn holds(namespace: bool) -> io::Result<()> {
         return Err(broken());
     }
     connect([127, 0, 0, 1])
-}
-
-/// Marks everything above standard error, so that no connection gets into the program.
-#[expect(unsafe_code, reason = "std has no call for it")]
-fn close_on_exec() -> io::Result<()> {
-    let (first, last, flags) = (3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
-    // SAFETY: takes numbers and touches no memory. Nothing is closed yet.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
-    if result == 0 {
-        return Ok(());
-    }
-    // Kernels before 5.11, and sandboxes that don't know the call.
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let end = limit.and_then(|limit| c_int::try_from(limit).ok()).unwrap_or(DESCRIPTORS_MAX);
-    for descriptor in 3..end.min(DESCRIPTORS_MAX) {
-        // SAFETY: takes numbers; a descriptor that is not open is an error that changes nothing.
-        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
-    }
-    Ok(())
 }
 
 #[expect(unsafe_code, reason = "std has no call for it")]
