@@ -141,6 +141,7 @@ pub struct Finished {
 
 /// What became of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is used up at once")]
 pub enum Outcome {
     /// Show it.
     Done(Finished),

@@ -7,6 +7,7 @@
 
 mod budget;
 mod clean;
+mod declared;
 mod diff;
 mod document;
 mod edit;

@@ -5,17 +5,24 @@ use std::collections::BTreeSet;
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    Alias, ExceptHandler, Expr, ExprContext, ModModule, Parameter, Pattern, Stmt, TypeParam,
+    Alias, ExceptHandler, Expr, ExprContext, ModModule, Parameter, Pattern, PythonVersion, Stmt,
+    TypeParam,
 };
-use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
+use ruff_python_parser::{Mode, ParseOptions, UnsupportedSyntaxErrorKind, parse_unchecked};
 
 use crate::syntax::BYTES_MAX;
 
 /// What can't be parsed, in the parser's words. `None` where the text is too much.
 pub(crate) fn errors(text: &str) -> Option<Vec<String>> {
     (text.len() <= BYTES_MAX).then(|| {
-        let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));
-        parsed.errors().iter().map(|error| error.error.to_string()).collect()
+        let options = ParseOptions::from(Mode::Module).with_target_version(PythonVersion::PY311);
+        let parsed = parse_unchecked(text, options);
+        let errors = parsed.errors().iter().map(|error| error.error.to_string());
+        // Of what is new, what older versions refuse and small models write by mistake.
+        let newer = parsed.unsupported_syntax_errors().iter();
+        let newer =
+            newer.filter(|it| matches!(it.kind, UnsupportedSyntaxErrorKind::Pep701FString(_)));
+        errors.chain(newer.map(ToString::to_string)).collect()
     })
 }
 
@@ -204,7 +211,13 @@ mod tests {
         ] {
             assert_eq!(errors(good), Some(Vec::new()), "{good}");
         }
-        for bad in ["x = x += 1\n", "def f(:\n", "return x not in\n", "for x in y\n    pass\n"] {
+        for bad in [
+            "f\"{a.count('\\n')}\"\n",
+            "x = x += 1\n",
+            "def f(:\n",
+            "return x not in\n",
+            "for x in y\n    pass\n",
+        ] {
             assert!(!errors(bad).unwrap().is_empty(), "{bad}");
         }
         assert_eq!(errors(&" ".repeat(BYTES_MAX + 1)), None);

@@ -47,7 +47,8 @@ const QUOTES: &[char] = &['`', '\'', '"', ',', '.', ';', ':', '(', ')'];
 
 /// The code with the names that the instruction gives it.
 pub(crate) fn renamed(code: &str, instruction: &str) -> String {
-    let pairs = pairs(code, instruction);
+    let pairs =
+        pairs(instruction, |name| code.split(|c: char| !is_of_a_name(c)).any(|word| word == name));
     let new = |word: &str| pairs.iter().find(|(old, _)| *old == word).map(|(_, new)| *new);
     code.split_inclusive(|c: char| !is_of_a_name(c))
         .map(|part| {
@@ -65,7 +66,9 @@ pub(crate) fn alone(
     instruction: &str,
     answer: &str,
 ) -> Option<String> {
-    let pairs = pairs(code, instruction);
+    // Another than the draft's: a word of a text is no name.
+    let names = syntax::identifiers(language, code);
+    let pairs = pairs(instruction, |name| names.contains(name));
     if pairs.is_empty() || !asks_for_nothing_else(instruction, &pairs) {
         return None;
     }
@@ -121,11 +124,10 @@ fn asks_for_nothing_else(instruction: &str, pairs: &[(&str, &str)]) -> bool {
 }
 
 /// Old and new names: the old one stands in the code, the new one does not.
-fn pairs<'a>(code: &str, instruction: &'a str) -> Vec<(&'a str, &'a str)> {
+fn pairs<'a>(instruction: &'a str, stands: impl Fn(&str) -> bool) -> Vec<(&'a str, &'a str)> {
     let words: Vec<&str> = instruction.split_whitespace().collect();
     let bare = |word: &str| word.trim_matches(QUOTES).to_lowercase();
     let ordered = words.iter().any(|word| ORDERS.contains(&bare(word).as_str()));
-    let stands = |name: &str| code.split(|c: char| !is_of_a_name(c)).any(|word| word == name);
     let pair = |three: &[&'a str]| {
         let (old, new) = (three[0].trim_matches(QUOTES), three[2].trim_matches(QUOTES));
         let meant = ordered || (looks_like_code(three[0]) && looks_like_code(three[2]));
@@ -187,6 +189,15 @@ mod tests {
         assert_eq!(alone_in("a.py", code, ask, &renamed.replace("g(tmp", "g(line")), None);
         assert_eq!(alone_in("a.py", code, "Rename `tmp` to `line` and add types", more), None);
         assert_eq!(alone_in("a.txt", code, ask, more), None);
+    }
+
+    #[test]
+    fn a_word_of_a_text_is_no_name() {
+        let code = "void set(int v) {\n  log(\"bad value\" + v);\n}";
+        let more = "void setValue(int value) {\n  log(\"bad value\" + value);\n}";
+        let renamed = "void set(int value) {\n  log(\"bad value\" + value);\n}";
+        let ask = "Rename the parameter `v` to `value`.";
+        assert_eq!(alone_in("A.java", code, ask, more).as_deref(), Some(renamed));
     }
 
     #[test]

@@ -156,11 +156,10 @@ fn within(language: &Language, text: &str, lines: &Range<usize>) -> Vec<Scope> {
     syntax::walk(&mut tree.walk(), &mut |node| {
         let rows = syntax::rows(node);
         let is_amid = rows.start >= lines.start && rows.end <= lines.end;
-        if is_amid && rows.len() <= SCOPE_LINES_MAX as usize {
-            if let Some(scope) = named_scope(node, text) {
-                found.push(scope);
-                return false;
-            }
+        let is_small = rows.len() <= SCOPE_LINES_MAX as usize;
+        if let Some(scope) = named_scope(node, text).filter(|_| is_amid && is_small) {
+            found.push(scope);
+            return false;
         }
         rows.start < lines.end && rows.end > lines.start
     });

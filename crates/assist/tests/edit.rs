@@ -228,7 +228,7 @@ fn check_fault(raw: &str, finish: FinishReason, reason: &str, code: Option<Error
             assert!(error.hint.is_some());
         }
         (Outcome::Done(finished), None) => {
-            let unsure = finished.unsure.unwrap();
+            let unsure = finished.unsure.expect("a doubt");
             assert!(unsure.contains(reason), "{unsure}");
         }
         (other, _) => panic!("last attempt: {other:?}"),

@@ -318,6 +318,7 @@ pub struct AssistParams {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is sent at once")]
 pub enum AssistAnswer {
     /// The lines, changed.
     Edit(EditAnswer),

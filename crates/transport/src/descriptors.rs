@@ -57,7 +57,8 @@ fn mark_each(end: RawFd) {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::os::fd::{AsRawFd as _, OwnedFd};
 

@@ -33,7 +33,12 @@ pub(super) fn of_names(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let left = syntax::identifiers(rewrite.language, rewrite.answer);
     let (document, _) = rewrite.document;
     let defined = syntax::defined_names(rewrite.language, document);
+    // What a file of C includes is named by no word of it.
+    let includes = ["c", "cpp"].contains(&rewrite.language.id);
     let is_brought_in = |name: &str| {
+        if includes {
+            return false;
+        }
         document.lines().filter(|line| imports::is_import(rewrite.language, line)).any(|line| {
             line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
         })

@@ -2,12 +2,14 @@
 //! it finds 337 of 2,236 wrong ones and 5 of 1,964 right ones.
 
 use super::{Problem, Rewrite, Severity};
-use crate::python;
+use crate::{declared, python};
 
 /// The first name that is missing now and was not before.
 pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if rewrite.language.id != "python" {
-        return None;
+        let name = declared::missing(rewrite.language, rewrite.document.0, rewrite.answer)?;
+        let reason = format!("it uses `{name}`, which is defined nowhere in the file");
+        return Some(Problem::new(Severity::Doubtful, reason));
     }
     let (before, after) = rewrite.document;
     // A document that did not parse before tells nothing of what it had.

@@ -325,7 +325,8 @@ mod tests {
         };
         assert_eq!(answer.usage.generated_tokens, 10);
         let Reply::Assist(reply) = answer.reply else { panic!("an edit was asked for") };
-        assert!(matches!(*reply, AssistAnswer::Edit(EditAnswer { attempts: 2, .. })));
+        let AssistAnswer::Edit(edit) = *reply else { panic!("an edit was asked for") };
+        assert_eq!(edit.attempts, 2);
     }
 
     #[test]
