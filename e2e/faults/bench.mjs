@@ -9,7 +9,7 @@ import { Browser } from "../support/browser.mjs";
 import { Ide } from "../support/ide.mjs";
 import { processesOf } from "../support/processes.mjs";
 import { until } from "../support/wait.mjs";
-import { KEYS, READY, Workbench } from "../support/workbench.mjs";
+import { READY, Workbench } from "../support/workbench.mjs";
 
 const MOD = process.platform === "darwin" ? "Meta" : "Control";
 
@@ -94,11 +94,12 @@ export class Bench {
   async extensionAnswers() {
     await this.workbench.status(READY);
     await until("a command of the extension answers", async () => {
-      await this.workbench.press(KEYS.explain);
-      const told = this.workbench.notification(/Select the code to explain first\./u);
+      // Its picker, and nothing that a model would have to write or that would stay behind.
+      await this.workbench.ask("LocalCoder: Switch Profile");
+      const told = this.workbench.entry(/^fast/u);
       return await Promise.race([told, this.page.waitForTimeout(3_000)]);
     });
-    await this.workbench.closeNotifications();
+    await this.workbench.press("Escape");
   }
 
   /** Keeps a picture of how a trial ended. */
