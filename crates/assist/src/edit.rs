@@ -361,13 +361,6 @@ impl Task {
         self.with_more_room(first, user)
     }
 
-    /// How freely the model writes when it is asked for several answers; `None` where that is of no
-    /// use with it.
-    #[must_use]
-    pub fn sampling_temperature(&self, prompts: &Prompts) -> Option<f32> {
-        prompts.sampling_temperature()
-    }
-
     /// The question what the instruction means for the code, to be answered in a sentence or two.
     /// `None` where the set has no words for it.
     #[must_use]

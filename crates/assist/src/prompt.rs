@@ -118,8 +118,10 @@ impl Prompts {
         self.outline.is_some()
     }
 
-    /// See [`crate::Task::sampling_temperature`].
-    pub(crate) fn sampling_temperature(&self) -> Option<f32> {
+    /// How freely the model writes when it is asked for several answers; `None` where that is of no
+    /// use with it.
+    #[must_use]
+    pub fn sampling_temperature(&self) -> Option<f32> {
         self.sampling_temperature
     }
 

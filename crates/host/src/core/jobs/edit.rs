@@ -98,18 +98,11 @@ impl EditJob {
             }
             Input::Generated(written) => {
                 add_usage(&mut self.usage, written.usage);
-                match (self.stage, self.layout.take()) {
-                    (_, None) => too_early(),
-                    (stage, Some(layout)) => {
-                        self.layout = Some(layout.clone());
-                        match stage {
-                            Stage::First => self.first(model, &layout, written.finish),
-                            Stage::Plan => self.planned(model, &layout),
-                            Stage::Again | Stage::Sample(_) => {
-                                self.later(model, &layout, written.finish)
-                            }
-                        }
-                    }
+                let Some(layout) = self.layout.clone() else { return too_early() };
+                match self.stage {
+                    Stage::First => self.first(model, &layout, written.finish),
+                    Stage::Plan => self.planned(model, &layout),
+                    Stage::Again | Stage::Sample(_) => self.later(model, &layout, written.finish),
                 }
             }
         }
@@ -185,7 +178,7 @@ impl EditJob {
             Outcome::Retry { .. } | Outcome::Unchanged => return too_early(),
         }
         let number = if let Stage::Sample(number) = self.stage { number + 1 } else { 1 };
-        let temperature = self.task.sampling_temperature(model.prompts());
+        let temperature = model.prompts().sampling_temperature();
         match temperature.filter(|_| number <= SAMPLES_MAX && self.has_time()) {
             Some(temperature) => {
                 let mut call = layout_call(layout, Purpose::Edit);
