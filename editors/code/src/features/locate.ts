@@ -19,7 +19,7 @@ const ATTEMPTS_MAX = 5;
 type Edited = Pick<EditAnswer, "edit" | "imports">;
 
 /** An answer's edit, with what it needs elsewhere in the document. The first is the edit itself. */
-export function editsOf(answer: Edited): readonly [Edit, ...Edit[]] {
+function editsOf(answer: Edited): readonly [Edit, ...Edit[]] {
   return answer.imports === undefined ? [answer.edit] : [answer.edit, answer.imports];
 }
 
