@@ -11,6 +11,7 @@ mod session;
 mod settings_file;
 mod source;
 mod stdout;
+mod visible;
 
 use std::process::ExitCode;
 

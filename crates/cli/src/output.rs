@@ -1,8 +1,11 @@
 //! The only place that writes to the terminal: data to stdout, everything else to stderr.
+//! On a terminal nothing is obeyed that came from elsewhere (`visible`); what goes to a file or a pipe
+//! is written byte for byte.
 //!
 //! A command whose data could not be written has failed, whatever it did. One whose reader has gone
 //! away (`| head`) has not: it ends without a word.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,6 +18,7 @@ use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::stdout::Stdout;
+use crate::visible::visible;
 
 /// Whether the reader of stdout has gone away.
 static READER_GONE: AtomicBool = AtomicBool::new(false);
@@ -24,7 +28,18 @@ pub(crate) fn data(text: &str) -> Result<(), ErrorInfo> {
     if text.is_empty() || reader_is_gone() {
         return Ok(());
     }
+    let text = for_people(text, std::io::stdout().is_terminal());
     written(Stdout.write_all(text.as_bytes()))
+}
+
+/// What is written of a text: on a terminal, so that nothing in it is obeyed.
+fn for_people(text: &str, on_terminal: bool) -> Cow<'_, str> {
+    if on_terminal { visible(text) } else { Cow::Borrowed(text) }
+}
+
+/// A text as stderr gets it.
+fn for_stderr(text: &str) -> Cow<'_, str> {
+    for_people(text, std::io::stderr().is_terminal())
 }
 
 fn written(result: io::Result<()>) -> Result<(), ErrorInfo> {
@@ -82,7 +97,7 @@ fn json_line(value: &impl Serialize) -> Result<(), ErrorInfo> {
 
 /// Writes something for the user that is no data.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", for_stderr(text));
 }
 
 /// Whether the user agrees; `None` where nobody is there to ask. Only a clear yes is one.
@@ -90,7 +105,7 @@ pub(crate) fn confirmed(question: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return None;
     }
-    let _ = write!(std::io::stderr().lock(), "{question}");
+    let _ = write!(std::io::stderr().lock(), "{}", for_stderr(question));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     let is_yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
@@ -108,7 +123,7 @@ pub(crate) fn error(error: &ErrorInfo, json: bool) {
 /// What is told in place of a command: help, the version, or what is wrong with the arguments.
 pub(crate) fn instead_of_a_command(told: &clap::Error) -> ExitCode {
     let result = if told.use_stderr() {
-        let _ = told.print();
+        tell_misuse(told);
         return ExitCode::from(ErrorCode::Usage.exit_code());
     } else if std::io::stdout().is_terminal() {
         // In colors.
@@ -125,13 +140,32 @@ pub(crate) fn instead_of_a_command(told: &clap::Error) -> ExitCode {
     }
 }
 
+/// In colors, unless an argument holds something that a terminal would obey: it stands in what is told,
+/// and nothing tells its colors from ours. Without ours all colors are taken out.
+fn tell_misuse(told: &clap::Error) {
+    let plain = |argument: std::ffi::OsString| {
+        let argument = argument.to_string_lossy();
+        visible(&argument) == argument
+    };
+    if !std::io::stderr().is_terminal() || std::env::args_os().all(plain) {
+        let _ = told.print();
+    } else {
+        note(told.render().to_string().trim_end());
+    }
+}
+
 /// For who writes to stdout by itself: a write that fails is kept.
 #[derive(Debug)]
 pub(crate) struct Kept<'a>(pub(crate) &'a mut Result<(), ErrorInfo>);
 
 impl Write for Kept<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let result = Stdout.write_all(bytes);
+        let result = if std::io::stdout().is_terminal() {
+            // Whole lines of text come here; what is no text is nothing for a terminal.
+            Stdout.write_all(visible(&String::from_utf8_lossy(bytes)).as_bytes())
+        } else {
+            Stdout.write_all(bytes)
+        };
         let failed = result.as_ref().err().map(io::Error::kind);
         *self.0 = written(result);
         failed.map_or(Ok(bytes.len()), |kind| Err(kind.into()))
@@ -167,7 +201,8 @@ impl Progress {
 
     pub(crate) fn show(&self, progress: &ProgressParams) {
         let percent = progress.fraction.map(|fraction| format!(" {:.0} %", fraction * 100.0));
-        self.bar.set_message(format!("{}{}", progress.message, percent.unwrap_or_default()));
+        let message = visible(&progress.message);
+        self.bar.set_message(format!("{message}{}", percent.unwrap_or_default()));
         self.bar.tick();
     }
 

@@ -12,6 +12,7 @@ use localcoder_protocol::ErrorInfo;
 
 use crate::failure::no_interrupts;
 use crate::output;
+use crate::visible::visible;
 
 /// Between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -68,7 +69,7 @@ impl Meter {
     /// Something worth a line of its own.
     pub(super) fn note(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
+            Some(bar) => bar.println(visible(text)),
             None => output::note(text),
         }
     }
