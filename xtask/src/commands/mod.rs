@@ -3,6 +3,7 @@
 //! A command that is not here does not exist: help, usage lines and dispatch are made from
 //! this table. Each command's work stands in its own file.
 
+mod audit;
 mod bench;
 mod build;
 mod codegen;
@@ -14,6 +15,7 @@ mod gpu;
 mod ide;
 mod levels;
 mod run;
+mod sbom;
 mod simulate;
 mod smoke;
 mod soak;
@@ -118,6 +120,18 @@ const COMMANDS: &[Command] = &[
         usage: "tidy",
         about: "the rules about the repository itself",
         run: tidy::run,
+    },
+    Command {
+        name: "audit",
+        usage: "audit",
+        about: "known flaws in crates and packages that we build on (needs the network)",
+        run: audit::run,
+    },
+    Command {
+        name: "sbom",
+        usage: "sbom [--out FILE]",
+        about: "what is shipped, with versions and licences, as CycloneDX in target/sbom.cdx.json",
+        run: sbom::run,
     },
     Command {
         name: "demo-model",

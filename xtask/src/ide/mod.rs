@@ -5,6 +5,7 @@
 //! npm packages, once. Called by `cargo xtask ide` and by the commands that need the result.
 
 mod addresses;
+mod crates;
 mod extension;
 pub(crate) mod licences;
 mod manifest;
@@ -12,6 +13,7 @@ mod notices;
 mod overlay;
 mod packages;
 mod removed;
+pub(crate) mod sbom;
 mod shim;
 mod sources;
 mod stage;

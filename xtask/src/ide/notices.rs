@@ -3,21 +3,16 @@
 //! Gathered from what is really in the assembled editor and from what cargo links into our
 //! programs, so that it can't fall behind. A text that many share stands there once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use fs_err as fs;
-use serde_json::Value;
 
 use super::sources::Sources;
 use super::toolchain::Toolchain;
-use super::{licences, packages};
-use crate::process;
-
-/// Workspace members that are not in the product.
-const NOT_SHIPPED: [&str; 2] = ["xtask", "localcoder-test-support"];
+use super::{crates, licences, packages};
 
 /// Something shipped.
 struct Item {
@@ -66,75 +61,19 @@ fn components(root: &Path, parts: &Sources, node: &Toolchain) -> Result<Vec<Item
 
 /// The crates that cargo links into our programs, and llama.cpp, which one of them carries.
 fn crates(root: &Path) -> Result<Vec<Item>> {
-    let mut command = process::cargo(root);
-    command.args(["metadata", "--format-version=1", "--filter-platform", &rustc_host(root)?]);
-    let metadata: Value = serde_json::from_str(&process::read(&mut command)?)
-        .context("cargo metadata did not write JSON")?;
-    let linked = linked(&metadata);
-    let rules = licences::rules();
     let mut items = Vec::new();
-    for package in metadata["packages"].as_array().into_iter().flatten() {
-        let text = |key: &str| package[key].as_str().unwrap_or_default().to_owned();
-        if package["source"].is_null() || !linked.contains(package["id"].as_str().unwrap_or("")) {
-            continue;
-        }
-        let (name, licence) = (text("name"), text("license"));
-        if !rules.allows(&licence) {
-            bail!("the crate `{name}` has the licence `{licence}`, which is not allowed");
-        }
-        let manifest = text("manifest_path");
-        let folder = Path::new(&manifest).parent().context("a manifest without a folder")?;
-        let version = text("version");
+    for linked in crates::shipped(root)? {
         items.push(Item {
-            texts: packages::licence_texts(folder)?,
-            name: format!("{name} {version} (crate)"),
-            licence,
+            texts: packages::licence_texts(&linked.folder)?,
+            name: format!("{} {} (crate)", linked.name, linked.version),
+            licence: linked.licence.clone(),
         });
-        let llama = folder.join("llama.cpp");
-        if llama.is_dir() {
+        if let Some(llama) = linked.llama_cpp() {
             let texts = packages::licence_texts(&llama)?;
             items.push(Item { name: "llama.cpp".to_owned(), licence: "MIT".to_owned(), texts });
         }
     }
     Ok(items)
-}
-
-fn rustc_host(root: &Path) -> Result<String> {
-    let said = process::read(process::command("rustc", root).arg("-vV"))?;
-    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.context("rustc -vV names no host")?.to_owned())
-}
-
-/// The ids of the packages reached from our shipped programs by normal dependencies.
-fn linked(metadata: &Value) -> BTreeSet<&str> {
-    let nodes: BTreeMap<&str, &Value> = metadata["resolve"]["nodes"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|node| Some((node["id"].as_str()?, node)))
-        .collect();
-    let ours = |id: &str| {
-        let package = metadata["packages"].as_array().into_iter().flatten();
-        let name = package.clone().find(|package| package["id"] == id).map(|found| &found["name"]);
-        !NOT_SHIPPED.iter().any(|other| name.is_some_and(|name| name == other))
-    };
-    let members = metadata["workspace_members"].as_array().into_iter().flatten();
-    let mut waiting: Vec<&str> = members.filter_map(Value::as_str).filter(|id| ours(id)).collect();
-    let mut found = BTreeSet::new();
-    while let Some(id) = waiting.pop() {
-        if !found.insert(id) {
-            continue;
-        }
-        for dependency in
-            nodes.get(id).and_then(|node| node["deps"].as_array()).into_iter().flatten()
-        {
-            let normal = |kind: &Value| kind["kind"].is_null();
-            if dependency["dep_kinds"].as_array().is_some_and(|kinds| kinds.iter().any(normal)) {
-                waiting.extend(dependency["pkg"].as_str());
-            }
-        }
-    }
-    found
 }
 
 /// Writes the list, then each text once under the names of all who use it.
@@ -182,22 +121,5 @@ mod tests {
     #[test]
     fn a_work_without_a_text_is_listed_and_says_so() {
         assert!(render(&[item("bare", &[])]).contains("- bare: MIT (the package carries no"));
-    }
-
-    #[test]
-    fn only_normal_dependencies_of_shipped_programs_are_linked() {
-        let metadata = serde_json::json!({
-            "packages": [{"id": "a", "name": "localcoder-cli"}, {"id": "x", "name": "xtask"}],
-            "workspace_members": ["a", "x"],
-            "resolve": {"nodes": [
-                {"id": "a", "deps": [
-                    {"pkg": "normal", "dep_kinds": [{"kind": null}]},
-                    {"pkg": "test", "dep_kinds": [{"kind": "dev"}]},
-                ]},
-                {"id": "x", "deps": [{"pkg": "tool", "dep_kinds": [{"kind": null}]}]},
-                {"id": "normal", "deps": []},
-            ]},
-        });
-        assert_eq!(linked(&metadata).into_iter().collect::<Vec<_>>(), ["a", "normal"]);
     }
 }

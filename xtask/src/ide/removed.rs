@@ -57,6 +57,11 @@ impl Removed {
         super::overlay::read_json(&overlay.join("removed.json"))
     }
 
+    /// Whether a path of the tree is listed itself.
+    pub(super) fn names(&self, path: &str) -> bool {
+        self.remove.iter().any(|entry| entry.path == path)
+    }
+
     /// Removes everything listed from a tree.
     pub(super) fn apply(&self, tree: &Path) -> Result<()> {
         for entry in &self.remove {

@@ -1,0 +1,27 @@
+//! `sbom`: a list of what is shipped, with versions and licences, for programs that look for known
+//! flaws. What stands in it is made by [`crate::ide::sbom`].
+
+use anyhow::{Context as _, Result};
+use fs_err as fs;
+
+use crate::arguments::Arguments;
+use crate::ide::sbom;
+use crate::{places, report};
+
+pub(super) fn run(mut arguments: Arguments) -> Result<()> {
+    let out = arguments.option("--out")?;
+    arguments.finish()?;
+    let path = out.map_or_else(|| places::target().join("sbom.cdx.json"), Into::into);
+    let made = sbom::make(&places::root(), &places::target().join("ide"))?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let text = serde_json::to_string_pretty(&made.document).context("a list is always JSON")?;
+    fs::write(&path, text + "\n")?;
+    let count = made.document["components"].as_array().map_or(0, Vec::len);
+    report::line(format!("{count} components are in `{}`", path.display()));
+    for lacking in &made.lacks {
+        report::line(format!("  it lacks {lacking}; run `cargo xtask ide` first"));
+    }
+    Ok(())
+}
