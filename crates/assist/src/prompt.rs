@@ -81,7 +81,21 @@ const FAMILIES: &[(&str, &str)] = &[("qwen2", "instruct"), ("llama", "instruct")
 /// 100 MB.
 const TRAINED_ON_WORDS_BYTES_MAX: u64 = 16_000_000;
 
+/// What the demo model is called in its own file, and in those that are made from it.
+const DEMO_NAME: &str = "LocalCoder demo";
+
+fn is_demo(model: &ModelInfo) -> bool {
+    let is_small = model.size_bytes <= TRAINED_ON_WORDS_BYTES_MAX;
+    model.demo || model.name.starts_with(DEMO_NAME) || is_small
+}
+
 impl Prompts {
+    /// The words that the demo model was trained on.
+    #[must_use]
+    pub fn of_demo() -> &'static Self {
+        &SETS[0].prompts
+    }
+
     /// The words for a model of which nothing is known.
     #[must_use]
     pub fn usual() -> &'static Self {
@@ -93,7 +107,7 @@ impl Prompts {
     pub fn of(model: &ModelInfo) -> &'static Self {
         let family = FAMILIES.iter().find(|(architecture, _)| *architecture == model.architecture);
         let wanted = match family {
-            _ if model.demo || model.size_bytes <= TRAINED_ON_WORDS_BYTES_MAX => "demo",
+            _ if is_demo(model) => "demo",
             Some((_, set)) => set,
             None => return Self::usual(),
         };

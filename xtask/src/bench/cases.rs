@@ -150,9 +150,9 @@ impl Case {
         let document = document("a.py", code.to_owned());
         let lines = LineRange { start: 1, end: 1 };
         let task = prepare(&document, lines, improve(None)).expect("it is sound");
-        let counts = vec![1; task.texts_to_count(Prompts::usual()).len()];
+        let counts = vec![1; task.texts_to_count(Prompts::of_demo()).len()];
         let limits = Limits { window_tokens: 512, trained_context_tokens: 512 };
-        let layout = task.layout(Prompts::usual(), &counts, limits).expect("it fits");
+        let layout = task.layout(Prompts::of_demo(), &counts, limits).expect("it fits");
         Self { layout, kind: Kind::Copy, prompt_tokens: 0, tokens: 0 }
     }
 }
@@ -178,9 +178,9 @@ fn lay_out(
 ) -> Result<Case> {
     let plain = |error: ErrorInfo| anyhow!("{error}");
     let task = prepare(document, lines, command).map_err(plain)?;
-    let counts = ours.count(task.texts_to_count(Prompts::usual()))?;
+    let counts = ours.count(task.texts_to_count(Prompts::of_demo()))?;
     let limits = Limits { window_tokens: WINDOW_TOKENS, trained_context_tokens: WINDOW_TOKENS };
-    let layout = task.layout(Prompts::usual(), &counts, limits).map_err(plain)?;
+    let layout = task.layout(Prompts::of_demo(), &counts, limits).map_err(plain)?;
     Ok(Case { layout, kind, prompt_tokens: 0, tokens: 0 })
 }
 
