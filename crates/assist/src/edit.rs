@@ -10,7 +10,7 @@ use std::ops::Range;
 use localcoder_protocol::limits::SCOPE_LINES_MAX;
 use localcoder_protocol::{
     AnswerKind, ChatMessage, CommandSpec, ContextUse, Diagnostic, DocumentText, Edit, ErrorCode,
-    ErrorInfo, FinishReason, Hunk, LineRange, Role, WorkerPrompt,
+    ErrorInfo, FinishReason, Hunk, LineRange, Role, TestOutcome, TestRun, WorkerPrompt,
 };
 
 use crate::budget::{self, Counts};
@@ -34,6 +34,25 @@ const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
 /// Diagnostics of tools that are told, and characters of each: enough for what a person would look at.
 const DIAGNOSTICS_MAX: usize = 8;
 const DIAGNOSTIC_CHARS_MAX: usize = 200;
+
+/// Of what a failing test says, from its end: the first failure with what was expected.
+const TEST_CHARS_MAX: usize = 800;
+
+/// Words with which people ask to mend what does not work.
+const FIXES: &[&str] = &[
+    "fix",
+    "fixes",
+    "bug",
+    "bugs",
+    "buggy",
+    "repair",
+    "broken",
+    "wrong",
+    "fail",
+    "fails",
+    "failing",
+    "incorrect",
+];
 
 /// Of what a model says that there is to change: two long sentences have 80.
 const PLAN_TOKENS_MAX: u32 = 96;
@@ -258,6 +277,29 @@ impl Task {
         let lines: Vec<String> = of_lines.chain(own).take(DIAGNOSTICS_MAX).collect();
         self.diagnostics = lines.join("\n");
         self
+    }
+
+    /// The same with how the user's own test goes before the edit: where a fix is asked for, what it
+    /// says is told, since that is what is to be fixed.
+    #[must_use]
+    pub fn with_test(mut self, run: &TestRun) -> Self {
+        if run.outcome == TestOutcome::Failed && self.wants_fix() {
+            let said = last_chars(run.said.trim(), TEST_CHARS_MAX);
+            let told = format!("- `{}` fails:\n{said}", run.name);
+            if !self.diagnostics.is_empty() {
+                self.diagnostics.push('\n');
+            }
+            self.diagnostics.push_str(&told);
+        }
+        self
+    }
+
+    /// Whether the instruction is to mend what does not work.
+    #[must_use]
+    pub fn wants_fix(&self) -> bool {
+        let words = self.instruction().unwrap_or_default().to_lowercase();
+        let mut words = words.split(|letter: char| !letter.is_alphanumeric());
+        words.any(|word| FIXES.contains(&word))
     }
 
     /// The command.
@@ -615,6 +657,11 @@ impl Task {
             order: self.order(),
         }
     }
+}
+
+fn last_chars(text: &str, most: usize) -> &str {
+    let from = text.char_indices().rev().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
+    &text[from..]
 }
 
 /// What is told of a line.

@@ -49,6 +49,8 @@ pub(crate) struct OpenOptions {
 pub(crate) enum Command {
     #[command(flatten)]
     Assist(AssistCommand),
+    /// Run your own test of some lines of a file
+    Test(TestOptions),
     /// Give the model a prompt of your own
     Generate(GenerateOptions),
     /// List, install, import and remove models
@@ -71,6 +73,7 @@ impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Assist(command) => command.options.json,
+            Self::Test(options) => options.json,
             Self::Generate(options) => options.json,
             Self::Models(options) => options.command.json(),
             Self::Profiles(options) => {
@@ -126,6 +129,28 @@ pub(crate) struct GenerateOptions {
     pub(crate) model: ModelOption,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  localcoder test cart.py --lines 10-24
+
+The test is a file that is named like the code, or the examples in its documentation. It runs on a
+copy of the project, so nothing is written here. The command ends with 0 whether the test passes or
+not.")]
+pub(crate) struct TestOptions {
+    #[command(flatten)]
+    pub(crate) target: TargetOptions,
+    /// Take the text from standard input, with edits to be made in it: {\"text\": …, \"edits\": […]}
+    #[arg(long)]
+    pub(crate) stdin: bool,
+    /// The folder that is open, above which no test is looked for
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) within: Option<PathBuf>,
+    /// Print how it went as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Which lines of which file.
 #[derive(Debug, Args)]
 pub(crate) struct TargetOptions {
@@ -175,7 +200,7 @@ pub(crate) struct EvalOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) replay: Option<PathBuf>,
     /// Only this kind: rename, types, docs, errors, simplify, extract, performance, bug, flaw, fix,
-    /// keep
+    /// fix-docs, keep
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Vec<String>,
     /// Only tasks in this language
@@ -193,6 +218,10 @@ pub(crate) struct EvalOptions {
     /// Ask with the instruction and the code alone, to see what the product's words and checks bring
     #[arg(long)]
     pub(crate) plain: bool,
+    /// Run the examples in the documentation of the code on each answer before it counts, as the
+    /// setting testEdits has it
+    #[arg(long, conflicts_with = "plain")]
+    pub(crate) test: bool,
     /// Check the tasks by their own right and wrong answers, without a model
     #[arg(long, conflicts_with_all = ["json", "replay", "out"])]
     pub(crate) prove: bool,

@@ -24,6 +24,7 @@ pub(crate) struct AssistOptions {
     pub(crate) instruction: Option<String>,
     pub(crate) apply: bool,
     pub(crate) yes: bool,
+    pub(crate) test: bool,
     pub(crate) json: bool,
     pub(crate) model: ModelOption,
 }
@@ -46,6 +47,10 @@ struct EditOptions {
     /// Change files too that programs act on, such as build scripts and settings, without asking
     #[arg(long, requires = "apply")]
     yes: bool,
+    /// Run your own test of the lines on each version before one is shown (`localcoder test` says
+    /// which that is); the setting testEdits does so always
+    #[arg(long)]
+    test: bool,
 }
 
 #[derive(Debug, Args)]
@@ -113,6 +118,7 @@ impl FromArgMatches for AssistCommand {
             instruction,
             apply: edit.as_ref().is_some_and(|edit| edit.apply),
             yes: edit.as_ref().is_some_and(|edit| edit.yes),
+            test: edit.as_ref().is_some_and(|edit| edit.test),
             json: JsonOption::from_arg_matches(matches)?.json,
             model: ModelOption::from_arg_matches(matches)?,
         };

@@ -10,3 +10,4 @@ pub(crate) mod models;
 pub(crate) mod open;
 pub(crate) mod profiles;
 pub(crate) mod status;
+pub(crate) mod test;

@@ -6,11 +6,13 @@ mod arguments;
 mod assist_arguments;
 mod commands;
 mod failure;
+mod offline;
 mod output;
 mod session;
 mod settings_file;
 mod source;
 mod stdout;
+mod tester;
 mod visible;
 
 use std::process::ExitCode;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         None => commands::open::run(&arguments.open),
         Some(Command::Assist(command)) => commands::assist::run(&command),
+        Some(Command::Test(options)) => commands::test::run(&options),
         Some(Command::Generate(options)) => commands::generate::run(&options),
         Some(Command::Models(options)) => commands::models::run(options.command),
         Some(Command::Profiles(options)) => commands::profiles::run(&options),

@@ -2,6 +2,7 @@
 //! generation itself.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded, select};
@@ -9,14 +10,15 @@ use localcoder_host::connect;
 use localcoder_host::unresponsive::Unresponsive;
 use localcoder_protocol::{
     Cancel, CancelParams, ClientKind, DEMO, Delta, ErrorCode, ErrorInfo, Nothing, Notification,
-    Progress, ProgressParams, Request, Status,
+    Progress, ProgressParams, Request, Status, Tried, TryEdit, TryEditParams,
 };
 use localcoder_settings::Places;
-use localcoder_transport::{Client, ClientEvent};
+use localcoder_transport::{Client, ClientEvent, read_answer, spawn_thread};
 use serde_json::{Map, Value};
 
 use crate::failure::no_interrupts;
 use crate::output;
+use crate::tester::Tester;
 
 /// The id of the one request a command makes on its connection.
 pub(crate) const REQUEST_ID: &str = "cli";
@@ -51,10 +53,22 @@ impl Session {
     /// Makes the request and waits for its end. `on_delta` gets streamed text; where it fails, and
     /// where nobody reads any more, the request ends.
     pub(crate) fn request<R: Request>(
+        self,
+        params: &R::Params,
+        on_delta: impl FnMut(&str) -> Result<(), ErrorInfo>,
+    ) -> Result<R::Answer, ErrorInfo> {
+        self.request_with::<R>(params, on_delta, None)
+    }
+
+    /// The same with the test that the host may want edits to be tried with.
+    pub(crate) fn request_with<R: Request>(
         mut self,
         params: &R::Params,
         mut on_delta: impl FnMut(&str) -> Result<(), ErrorInfo>,
+        tester: Option<Tester>,
     ) -> Result<R::Answer, ErrorInfo> {
+        let tester = tester.map(Arc::new);
+        let (tried, trials) = bounded(1);
         let progress = output::Progress::new();
         let call = self.client.start::<R>(params)?;
         let events = self.client.events().clone();
@@ -71,6 +85,12 @@ impl Session {
                     asked = true;
                     continue;
                 }
+                recv(trials) -> tried => {
+                    if let Ok(params) = tried {
+                        self.client.start::<Tried>(&params)?;
+                    }
+                    continue;
+                }
                 recv(self.interrupts) -> _ => {
                     let params = CancelParams { request_id: REQUEST_ID.to_owned() };
                     self.client.start::<Cancel>(&params)?;
@@ -81,6 +101,15 @@ impl Session {
             match event {
                 ClientEvent::Answer(id, result) if id == call => break result,
                 ClientEvent::Answer(..) => {}
+                ClientEvent::Notification(method, params) if method == TryEdit::METHOD => {
+                    let wanted = serde_json::from_value::<TryEditParams>(params).ok();
+                    if let (Some(tester), Some(wanted)) = (tester.clone(), wanted) {
+                        let tried = tried.clone();
+                        let run = move || drop(tried.send(tester.tried(&wanted)));
+                        // A host that is not answered goes on without.
+                        let _ = spawn_thread("test", run);
+                    }
+                }
                 ClientEvent::Notification(method, params) => {
                     on_notification(&method, params, &progress, &mut on_delta)?;
                     if output::reader_is_gone() {
@@ -98,11 +127,7 @@ impl Session {
             }
         };
         progress.clear();
-        serde_json::from_value(result?).map_err(|error| {
-            ErrorInfo::new(ErrorCode::Protocol, "the host's answer makes no sense")
-                .with_cause(error.to_string())
-                .with_hint("run `localcoder host stop`, then try again")
-        })
+        read_answer::<R>(result)
     }
 }
 

@@ -19,5 +19,5 @@ pub use pack::read_pack;
 pub use plain::code_of;
 pub use recorded::{Replay, read_recorded, replay};
 pub use report::{Outcome, Verdict, percent, rows, table};
-pub use run::{Confine, Ran, Runner};
+pub use run::{Ran, Runner};
 pub use task::{Check, Half, Judged, Task};

@@ -1,5 +1,6 @@
 //! HumanEvalPack, where the user has it: the same functions in six languages, each with one bug and
-//! tests. Two tasks come of each: to fix the bug, and to leave the right code alone.
+//! tests. Three tasks come of each: to fix the bug without a word of what the function is for, to fix
+//! it where its documentation says so, and to leave the right code alone.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
@@ -24,6 +25,28 @@ struct Row {
     entry_point: String,
     #[serde(default)]
     import: String,
+    #[serde(default)]
+    docstring: String,
+}
+
+/// What is asked with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Fix,
+    FixDocumented,
+    Keep,
+}
+
+impl Form {
+    const ALL: [Self; 3] = [Self::Fix, Self::FixDocumented, Self::Keep];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fix => "fix",
+            Self::FixDocumented => "fix-docs",
+            Self::Keep => "keep",
+        }
+    }
 }
 
 /// Lines of a file, which may be packed with gzip.
@@ -61,7 +84,7 @@ pub fn read_pack(path: &Path) -> Result<Vec<Task>, String> {
     let tasks = rows.iter().map(|row| {
         let language = language_of(&row.task_id)
             .ok_or_else(|| format!("`{}` is in a language that is not known", row.task_id))?;
-        Ok([task(language, row, true), task(language, row, false)])
+        Ok(Form::ALL.map(|form| task(language, row, form)))
     });
     let tasks = tasks.collect::<Result<Vec<_>, String>>()?;
     Ok(tasks.into_iter().flatten().flatten().collect())
@@ -80,18 +103,17 @@ fn language_of(id: &str) -> Option<Language> {
     })
 }
 
-fn task(language: Language, row: &Row, fix: bool) -> Option<Task> {
-    let head = head(language, row);
-    let (shown, right) = if fix {
-        (&row.buggy_solution, &row.canonical_solution)
-    } else {
-        (&row.canonical_solution, &row.canonical_solution)
+fn task(language: Language, row: &Row, form: Form) -> Option<Task> {
+    let (head, start) = match form {
+        Form::Fix | Form::Keep => {
+            let head = head(language, row);
+            let start = entry(head.trim_end().split('\n'), row);
+            (head, start)
+        }
+        Form::FixDocumented => documented(language, row)?,
     };
-    let declared = head.trim_end().split('\n').count();
-    // The function begins where it is named, and its first line may be one before the last.
-    let start = head.trim_end().split('\n').collect::<Vec<_>>();
-    let start =
-        start.iter().rposition(|line| names(line, &row.entry_point)).unwrap_or(declared - 1);
+    let right = &row.canonical_solution;
+    let shown = if form == Form::Keep { right } else { &row.buggy_solution };
     let document = |solution: &str| format!("{}\n{}", head.trim_end(), solution.trim_end());
     let end = |solution: &str| {
         let lines = document(solution).split('\n').count();
@@ -108,17 +130,17 @@ fn task(language: Language, row: &Row, fix: bool) -> Option<Task> {
             "{}/humaneval-{}/{}",
             language.name(),
             row.task_id.rsplit('/').next()?,
-            if fix { "fix" } else { "keep" }
+            form.name()
         ),
         language,
-        kind: if fix { "fix" } else { "keep" }.to_owned(),
+        kind: form.name().to_owned(),
         lines: LineRange { start: number(start + 1)?, end: number(end(shown))? },
         document: DocumentText {
             path: format!("solution.{}", ending(language)),
             language_id: None,
             text: document(shown) + "\n",
         },
-        instruction: fix.then(|| "Fix the bug.".to_owned()),
+        instruction: (form != Form::Keep).then(|| "Fix the bug.".to_owned()),
         check: Check { tests: tests(language, row), ..Check::default() },
         right: selection(right),
         wrong: None,
@@ -138,6 +160,37 @@ fn head(language: Language, row: &Row) -> String {
         Language::Go => format!("package main\n\n{}\n{}", row.import, row.declaration),
         _ => row.declaration.clone(),
     }
+}
+
+/// Where the function begins: where it is named. Its first line may be one before the last.
+fn entry<'a>(head: impl Iterator<Item = &'a str>, row: &Row) -> usize {
+    let lines: Vec<&str> = head.collect();
+    lines.iter().rposition(|line| names(line, &row.entry_point)).unwrap_or(lines.len() - 1)
+}
+
+/// The head with the function's documentation in the form of the language, and the line on which
+/// both begin; `None` where there is none.
+fn documented(language: Language, row: &Row) -> Option<(String, usize)> {
+    let head = head(language, row);
+    let text = row.docstring.trim();
+    let mut lines: Vec<String> = head.trim_end().split('\n').map(str::to_owned).collect();
+    let at = entry(lines.iter().map(String::as_str), row);
+    if text.is_empty() {
+        return None;
+    }
+    if language == Language::Python {
+        let quotes = if text.contains("\"\"\"") { "'''" } else { "\"\"\"" };
+        let raw = if text.contains('\\') { "r" } else { "" };
+        let body = text.split('\n').collect::<Vec<_>>().join("\n    ");
+        lines.push(format!("    {raw}{quotes}{body}\n    {quotes}"));
+        return Some((lines.join("\n"), at));
+    }
+    let indent = lines[at].len() - lines[at].trim_start().len();
+    let indent = &lines[at][..indent];
+    let comment: Vec<String> =
+        text.split('\n').map(|line| format!("{indent}// {line}").trim_end().to_owned()).collect();
+    lines.splice(at..at, comment);
+    Some((lines.join("\n"), at))
 }
 
 fn tests(language: Language, row: &Row) -> String {
@@ -197,13 +250,34 @@ mod tests {
             "buggy_solution": "    return sum(a) + 1\n",
             "test": "\n\ndef check(total):\n    assert total([1, 2]) == 3\n\ncheck(total)",
             "entry_point": "total",
+            "docstring": "The sum.\n>>> total([1])\n1",
         })
+    }
+
+    #[test]
+    fn documentation_stands_where_the_language_has_it() {
+        let tasks = pack(&[python()]).unwrap();
+        let documented = &tasks[1];
+        assert_eq!(documented.kind, "fix-docs");
+        assert_eq!(
+            documented.selection(),
+            "def total(a: List[int]) -> int:\n    \"\"\"The sum.\n    >>> total([1])\n    1\n    \
+             \"\"\"\n    return sum(a) + 1"
+        );
+        let mut row = python();
+        row["task_id"] = "JavaScript/7".into();
+        row["declaration"] = "const total = (a) => {\n".into();
+        row["buggy_solution"] = "  return 1;\n}\n".into();
+        row["canonical_solution"] = "  return 2;\n}\n".into();
+        let tasks = pack(&[row]).unwrap();
+        let text = tasks[1].selection();
+        assert!(text.starts_with("// The sum.\n// >>> total([1])\n// 1\nconst total"), "{text}");
     }
 
     #[test]
     fn a_row_is_a_bug_to_fix_and_right_code_to_keep() {
         let tasks = pack(&[python()]).unwrap();
-        let [fix, keep] = tasks.as_slice() else { panic!("{tasks:?}") };
+        let [fix, documented, keep] = tasks.as_slice() else { panic!("{tasks:?}") };
         assert_eq!((fix.id.as_str(), keep.kind.as_str()), ("python/humaneval-7/fix", "keep"));
         assert_eq!(fix.lines, LineRange { start: 4, end: 5 });
         assert_eq!(fix.instruction.as_deref(), Some("Fix the bug."));
@@ -213,6 +287,7 @@ mod tests {
         let runner = crate::run::free();
         if runner.can_run(Language::Python) {
             assert_eq!((fix.prove(&runner), keep.prove(&runner)), (Ok(()), Ok(())));
+            assert_eq!(documented.prove(&runner), Ok(()));
         }
     }
 

@@ -1,29 +1,16 @@
-//! Runs programs that a model has written: in a folder of their own, with limits of time, memory
-//! and what they write, and without a network where the system can hold one back.
+//! Runs programs that a model has written: each in a folder of its own, within limits, and without a
+//! network where the system can hold one back.
 
 use std::cell::OnceCell;
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use localcoder_trial::program::{self, Confine, Program};
 
 use crate::language::{Language, Toolchain};
 
 /// A compiler on a busy machine needs seconds; a program that is right needs less than one.
 const STEP_WITHIN: Duration = Duration::from_secs(30);
-/// Of data, in KiB: a compiler or a virtual machine needs some hundred MiB.
-const DATA_KIB_MAX: u32 = 3 * 1024 * 1024;
-/// Of one file, in blocks of 512 bytes: nothing here writes much.
-const FILE_BLOCKS_MAX: u32 = 128 * 1024;
-/// Seconds of processor time.
-const CPU_S_MAX: u32 = 25;
-/// Of what a program said, from its end.
-const SAID_BYTES_MAX: usize = 2_000;
 
 /// What became of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,18 +19,6 @@ pub enum Ran {
     Passed,
     /// It did not; what it said, or why it was ended.
     Failed(String),
-}
-
-/// Keeps a program from the network.
-pub trait Confine {
-    /// Why it can't, where it can't.
-    fn why_not(&self) -> Option<&str>;
-
-    /// Makes the command start without a network, or not at all.
-    ///
-    /// # Errors
-    /// Where that can't be prepared.
-    fn apply(&self, command: &mut Command) -> std::io::Result<()>;
 }
 
 /// Runs programs.
@@ -108,25 +83,18 @@ impl Runner {
     }
 
     fn step(&self, folder: &Path, step: &[&str]) -> Ran {
-        match self.started(folder, step) {
-            Ok(child) => ended(child, &folder.join(SAID)),
-            Err(error) => Ran::Failed(format!("`{}` can't be started: {error}", step[0])),
+        let program = Program {
+            confinement: &*self.confinement,
+            folder,
+            output: &folder.join(SAID),
+            environment: &[],
+            within: STEP_WITHIN,
+        };
+        match program.run(step) {
+            program::Ran::Passed { .. } => Ran::Passed,
+            program::Ran::Failed { said, .. } => Ran::Failed(said),
+            program::Ran::NoEnd(why) => Ran::Failed(why),
         }
-    }
-
-    fn started(&self, folder: &Path, step: &[&str]) -> std::io::Result<Child> {
-        let said = File::create(folder.join(SAID))?;
-        let limits = format!(
-            "ulimit -d {DATA_KIB_MAX}; ulimit -f {FILE_BLOCKS_MAX}; ulimit -t {CPU_S_MAX}; \
-             ulimit -c 0; exec \"$@\""
-        );
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", &limits, "sh"]).args(step).current_dir(folder);
-        command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
-        // What it starts is ended with it.
-        command.process_group(0);
-        self.confinement.apply(&mut command)?;
-        command.spawn()
     }
 }
 
@@ -155,35 +123,6 @@ fn laid_out(
     (vec![(toolchain.file, format!("{}\n\n{}\n", document.trim_end(), tests.trim()))], steps)
 }
 
-/// Waits for a program's end, which comes in time or is brought about.
-fn ended(mut child: Child, said: &Path) -> Ran {
-    let group = Pid::from_child(&child);
-    let (sender, receiver) = mpsc::channel();
-    let waiting = std::thread::spawn(move || {
-        let _ = sender.send(child.wait());
-    });
-    let result = receiver.recv_timeout(STEP_WITHIN);
-    let _ = kill_process_group(group, Signal::KILL);
-    let _ = waiting.join();
-    match result {
-        Ok(Ok(status)) if status.success() => Ran::Passed,
-        Ok(Ok(status)) => match tail(said) {
-            text if text.is_empty() => Ran::Failed(format!("it ended with {status}")),
-            text => Ran::Failed(text),
-        },
-        Ok(Err(error)) => Ran::Failed(format!("its end was not seen: {error}")),
-        Err(_) => Ran::Failed(format!("it ran for more than {} s", STEP_WITHIN.as_secs())),
-    }
-}
-
-/// The end of what was said.
-fn tail(path: &Path) -> String {
-    let mut bytes = Vec::new();
-    let _ = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
-    let from = bytes.len().saturating_sub(SAID_BYTES_MAX);
-    String::from_utf8_lossy(&bytes[from..]).trim().to_owned()
-}
-
 /// For tests whose programs are harmless.
 #[cfg(test)]
 pub(crate) fn free() -> Runner {
@@ -193,7 +132,7 @@ pub(crate) fn free() -> Runner {
             Some("nobody holds it back")
         }
 
-        fn apply(&self, _: &mut Command) -> std::io::Result<()> {
+        fn apply(&self, _: &mut std::process::Command) -> std::io::Result<()> {
             Ok(())
         }
     }

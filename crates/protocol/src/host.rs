@@ -303,6 +303,11 @@ pub struct AssistParams {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<Diagnostic>>"))]
     pub diagnostics: Vec<Diagnostic>,
+    /// The user's own test of the lines, as it went on the document as it is. Where there is one,
+    /// the client runs it on each edit that it is told to ([`TryEditParams`]), before one is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub test: Option<TestRun>,
     /// `demo`, an installed model's id or the path of a GGUF; the one that the command is for where
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -312,6 +317,65 @@ pub struct AssistParams {
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     #[cfg_attr(feature = "codegen", ts(optional, type = "Record<string, unknown>"))]
     pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// How a test went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub enum TestOutcome {
+    /// It ended well.
+    Passed,
+    /// It ended otherwise.
+    Failed,
+    /// It could not be run, or had no end in time: nothing is known.
+    NotRun,
+}
+
+/// A run of the user's own test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct TestRun {
+    /// What was run, such as `tests/test_cart.py`.
+    pub name: String,
+    /// How it went.
+    pub outcome: TestOutcome,
+    /// What it said, from its end, where it failed; why it could not be run where it was not.
+    #[serde(default)]
+    pub said: String,
+    /// Whether nothing was run but the compiler, since there is no test.
+    #[serde(default)]
+    pub only_build: bool,
+    /// How long it took, in milliseconds.
+    pub ms: u32,
+}
+
+/// An edit that may become the answer: the client runs the test that it has named with the request
+/// on a copy with it, and says in [`TriedParams`] how it went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct TryEditParams {
+    /// Which request.
+    pub request_id: RequestId,
+    /// Which edit of it; counted from 1.
+    pub trial: u32,
+    /// The edit, and what it needs elsewhere in the document.
+    pub edits: Vec<Edit>,
+}
+
+/// How the test went on an edit. One that nobody waits for any more is passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct TriedParams {
+    /// Which request.
+    pub request_id: RequestId,
+    /// [`TryEditParams::trial`].
+    pub trial: u32,
+    /// How it went.
+    pub run: TestRun,
 }
 
 /// What came of it; which kind is the command's [`crate::AnswerKind`].
@@ -358,6 +422,10 @@ pub struct EditAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub unsure: Option<String>,
+    /// How the user's own test went on this edit, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub test: Option<TestRun>,
     /// Why the user is to be asked before the document is written: what reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
@@ -640,6 +708,8 @@ pub enum Stage {
     Prefill,
     /// The answer is being written.
     Generating,
+    /// The user's own test is being run on the answer.
+    Testing,
     /// The answer was unusable and the model is asked again.
     Retrying,
 }
@@ -701,6 +771,8 @@ requests! { HOST_REQUESTS:
     LocateEdit = "locateEdit", LocateEditParams => LocateEditAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`ScopesParams`].
     Scopes = "scopes", ScopesParams => ScopesAnswer, idempotent: true, deadline_ms: Some(5_000);
+    /// See [`TriedParams`].
+    Tried = "tried", TriedParams => Nothing, idempotent: true, deadline_ms: Some(5_000);
 }
 
 notifications! { HOST_NOTIFICATIONS:
@@ -708,6 +780,8 @@ notifications! { HOST_NOTIFICATIONS:
     Progress = "progress", ProgressParams;
     /// See [`DeltaParams`].
     Delta = "delta", DeltaParams;
+    /// See [`TryEditParams`].
+    TryEdit = "tryEdit", TryEditParams;
     /// See [`SuggestionParams`]. Sent to editors that asked for the status.
     Suggestion = "suggestion", SuggestionParams;
     /// Sent to clients that asked for it, at most once every 100 ms.

@@ -71,6 +71,12 @@ limits! {
     DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
     /// Longest name of a request, in bytes.
     REQUEST_ID_BYTES_MAX: usize = 64;
+    /// A user's own test that has no end by then is ended, in milliseconds: an edit is worth little
+    /// more waiting, and tests of one file take seconds.
+    TEST_WITHIN_MS: u64 = 20_000;
+    /// A client has said by then how a test went, in milliseconds; else it is taken for one that
+    /// could not be run. Above [`TEST_WITHIN_MS`] by what a copy of a project takes.
+    TRIED_WITHIN_MS: u64 = 30_000;
     /// Clients of one host at once: far more windows than anybody opens.
     CLIENTS_MAX: usize = 64;
     /// Requests that may wait for their turn in one host.
@@ -99,6 +105,7 @@ const _: () = {
     assert!(OUTPUT_ROWS_MAX <= SMALL_BATCH_TOKENS && SMALL_BATCH_TOKENS < BATCH_TOKENS);
     assert!(STRANGER_FRAME_BYTES_MAX < FRAME_BYTES_MAX && DOCUMENT_BYTES_MAX < FRAME_BYTES_MAX);
     assert!(HEARTBEAT_MS < SILENCE_MS && SILENCE_MS < WORKER_START_MS);
+    assert!(TEST_WITHIN_MS < TRIED_WITHIN_MS);
     assert!(RESTARTS_MAX < RESTARTS_MAX_OF_ALL);
 };
 

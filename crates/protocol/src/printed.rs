@@ -7,7 +7,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AssistAnswer, ErrorInfo, FetchEvent, GenerateAnswer, HostStatus, SurveyAnswer};
+use crate::{
+    AssistAnswer, ErrorInfo, FetchEvent, GenerateAnswer, HostStatus, SurveyAnswer, TestRun,
+};
 
 /// A command with `--json`.
 pub trait Printed {
@@ -54,6 +56,8 @@ printed! {
     Failed = "failure" => Failure;
     /// The commands on lines of a file.
     Assisted = "assist" => AssistAnswer;
+    /// The user's own test of some lines was run.
+    Tested = "test" => TestReport;
     /// A prompt of the user's own.
     Generated = "generate" => GenerateAnswer;
     /// All models.
@@ -106,6 +110,16 @@ printed! {
 pub struct Failure {
     /// What happened.
     pub error: ErrorInfo,
+}
+
+/// The user's own test of some lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct TestReport {
+    /// How it went; absent where there is none that is known how to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub run: Option<TestRun>,
 }
 
 /// What a model is used for.

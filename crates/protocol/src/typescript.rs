@@ -125,6 +125,10 @@ fn types() -> String {
         SuggestionParams,
         PrepareParams,
         PrepareAnswer,
+        TestOutcome,
+        TestRun,
+        TryEditParams,
+        TriedParams,
         AssistParams,
         AssistAnswer,
         EditAnswer,
@@ -155,6 +159,7 @@ fn types() -> String {
 fn printed_types() -> String {
     declared!(
         Failure,
+        TestReport,
         ModelTask,
         ModelState,
         ModelAction,

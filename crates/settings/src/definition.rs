@@ -68,6 +68,8 @@ pub enum Affects {
     Residency,
     /// What is suggested to the user.
     Suggestions,
+    /// What is done with an edit before it is shown; hosts don't go by it.
+    Clients,
     /// Whether anything may be fetched: looked up each time that something is to be.
     Network,
     /// Nothing: there is nothing to choose yet.
@@ -79,7 +81,7 @@ impl Affects {
     pub(crate) const fn takes_effect(self) -> Option<&'static str> {
         match self {
             Self::Load => Some("with the next request: the model is loaded again where it must be"),
-            Self::Sampling => Some("with the next request"),
+            Self::Sampling | Self::Clients => Some("with the next request"),
             Self::Residency | Self::Suggestions => Some("at once"),
             Self::Network => Some("at once for commands, and for the editor at its next start"),
             Self::Nothing => None,

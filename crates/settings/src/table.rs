@@ -123,6 +123,15 @@ settings! {
         Kind::Number { default: 1.0, min: 1.0, max: 2.0 },
         affects: [Sampling], of_profiles: false;
 
+    /// Before an edit is shown, run your own test of the code on a copy with the edit in it: a test
+    /// file by its name, or the examples in the documentation (Python, JavaScript, TypeScript, Go,
+    /// Rust); where there is none, the compiler (Go, Rust, Java, C, C++). An edit with which it fails is asked for again, and shown as *not sure* where none is
+    /// better. This runs programs of the folder, in folders that you trust only, without network
+    /// where the system can hold them from it, and for 20 seconds at most.
+    TestEdits = "testEdits", test_edits: bool,
+        Kind::Switch { default: false },
+        affects: [Clients], of_profiles: false;
+
     /// Where a model writes fewer tokens a second than this in five requests in a row, the profile
     /// *fast* is suggested, once for each model. 0 suggests nothing.
     SlowTokensPerSecond = "slowTokensPerSecond", slow_tokens_per_second: f64,

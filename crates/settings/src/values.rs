@@ -37,6 +37,8 @@ pub struct Settings {
     pub sampling: Sampling,
     /// The same, only what was set.
     pub sampling_set: SamplingParams,
+    /// Whether the user's own test is run on an edit before it is shown.
+    pub test_edits: bool,
     /// Below it a model counts as slow; 0 for none.
     pub slow_tokens_per_s: f64,
     code_model: Wanted,
@@ -148,7 +150,7 @@ impl Settings {
             }
             // No host goes by them: whoever needs the network asks `AirGap`, and there is one
             // backend.
-            Key::AirGapped | Key::Backend => false,
+            Key::AirGapped | Key::TestEdits | Key::Backend => false,
         }
     }
 
@@ -169,6 +171,7 @@ impl Settings {
             temperature,
             top_p,
             repeat_penalty,
+            test_edits,
             slow_tokens_per_second,
             air_gapped,
             backend: Backend::Embedded,
@@ -192,6 +195,7 @@ impl Settings {
                 repeat_penalty: set(Key::RepeatPenalty, repeat_penalty),
                 seed: None,
             },
+            test_edits,
             slow_tokens_per_s: slow_tokens_per_second,
             code_model: wanted(Key::CodeModel, code_model),
             general_model: wanted(Key::GeneralModel, general_model),
@@ -238,8 +242,8 @@ mod tests {
                 );
                 before.changes(&now).map(|it| it.id).collect::<Vec<_>>()
             };
-            let is_of_the_host =
-                !setting.affects.iter().any(|it| matches!(it, Affects::Network | Affects::Nothing));
+            let of_others = [Affects::Network, Affects::Clients, Affects::Nothing];
+            let is_of_the_host = !setting.affects.iter().any(|it| of_others.contains(it));
             let changed = rest.iter().any(|value| changes(value).contains(&setting.id));
             assert_eq!(changed, is_of_the_host, "{}", setting.key);
             // Only what has to do with the load makes a model be loaded otherwise.

@@ -77,6 +77,7 @@ pub(crate) const ACTS: &[(u64, &str)] = &[
     (11, "cancel"),
     (1, "locateEdit"),
     (1, "scopes"),
+    (1, "tried"),
 ];
 
 /// A command on selected code is asked for by its id.
@@ -233,6 +234,11 @@ impl World {
                 let prompt = format!("Write {}.", marks::of_request(number));
                 json!({"requestId": request_id, "prompt": prompt, "raw": raw})
             }
+            "tried" => {
+                let open = self.requests.open_request_id(client);
+                let run = self.draw_test_run();
+                json!({"requestId": open.unwrap_or_else(|| "r0".to_owned()), "trial": 1, "run": run})
+            }
             "warm" => json!({"ahead": self.random.per_mille(500)}),
             "survey" => json!({"models": [self.draw_model()]}),
             "unload" => json!({"model": self.draw_model()}),
@@ -259,6 +265,9 @@ impl World {
             }),
             _ => json!({}),
         };
+        if method == "improve" && self.random.per_mille(300) {
+            params["test"] = self.draw_test_run();
+        }
         if streams && self.random.per_mille(120) && !self.cleared_up {
             let ms = self.random.up_to_ms(5_000);
             let request_id = request_id.clone();
@@ -310,6 +319,26 @@ impl World {
         self.clients.connected.remove(&client);
         self.requests.forget_client(client);
         Ok(())
+    }
+
+    /// A client is to run its test on an edit. Some never say how it went.
+    pub(crate) fn client_is_to_try(&mut self, client: ClientId, wanted: &Value) {
+        if self.strikes(Fault::TestSilent) {
+            return;
+        }
+        let most = if self.strikes(Fault::TestSlow) { 60_000 } else { 2_000 };
+        let ms = self.random.up_to_ms(most);
+        let params = json!({
+            "requestId": wanted["requestId"],
+            "trial": wanted["trial"],
+            "run": self.draw_test_run(),
+        });
+        self.later(ms, Happening::ClientHasTried { client, params });
+    }
+
+    fn draw_test_run(&mut self) -> Value {
+        let outcome = *self.random.pick(&["passed", "failed", "failed", "notRun"]);
+        json!({"name": "test_a.py", "outcome": outcome, "said": "", "ms": 100})
     }
 
     fn draw_model(&mut self) -> &'static str {

@@ -61,6 +61,8 @@ faults! {
     WriteNonsense = "generate: nonsense is answered", 15;
     WriteLost = "generate: the answer has another number", 10;
     WriteUseless = "generate: the text is of no use", 80;
+    TestSilent = "test: its client never says how it went", 60;
+    TestSlow = "test: takes a minute", 60;
     CancelDies = "cancel: the worker dies", 40;
     CancelIgnored = "cancel: the worker does not stop", 80;
     CancelSlow = "cancel: takes seconds", 60;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use localcoder_host::core::ClientId;
 use localcoder_transport::Message;
+use serde_json::Value;
 
 /// Something that is going to happen.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) enum Happening {
     ClientActs(ClientId),
     /// A client does not want an answer any more.
     ClientCancels { client: ClientId, request_id: String },
+    /// A client tells how its test went on an edit.
+    ClientHasTried { client: ClientId, params: Value },
     /// A model file was looked at.
     Inspected(Vec<String>),
     /// A smaller model was looked for.

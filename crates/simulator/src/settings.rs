@@ -34,8 +34,8 @@ pub(crate) fn values_of(key: Key) -> Vec<Value> {
             json!({"fast": {"codeModel": "narrow", "largeModels": true}}),
             json!({"mine": {"codeModel": ""}}),
         ],
-        // Whoever wants to fetch asks the settings, and there is one backend.
-        Key::AirGapped | Key::Backend => Vec::new(),
+        // Whoever wants to fetch, or to run a test, asks the settings, and there is one backend.
+        Key::AirGapped | Key::TestEdits | Key::Backend => Vec::new(),
     }
 }
 
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn every_setting_that_a_host_goes_by_is_changed_by_somebody() {
         for key in Key::ALL {
-            let of_others = [Affects::Network, Affects::Nothing];
+            let of_others = [Affects::Network, Affects::Clients, Affects::Nothing];
             let is_of_the_host = !key.setting().affects.iter().any(|it| of_others.contains(it));
             let good = values_of(*key);
             let good = good.iter().filter(|value| check_value(key.name(), value).is_ok()).count();

@@ -198,6 +198,7 @@ impl World {
             Happening::ClientCancels { client, request_id } => {
                 self.ask(client, "cancel", None, json!({"requestId": request_id}))
             }
+            Happening::ClientHasTried { client, params } => self.ask(client, "tried", None, params),
             Happening::Inspected(references) => self.inspected(references),
             Happening::SmallerSought { path, bytes } => self.smaller_sought(path, bytes),
             Happening::PrefixLooked { generation, key } => self.prefix_looked(generation, key),

@@ -126,7 +126,10 @@ impl Client {
 }
 
 /// Reads the answer of `R` out of a [`ClientEvent::Answer`].
-fn read_answer<R: Request>(result: Result<Value, ErrorInfo>) -> Result<R::Answer, ErrorInfo> {
+///
+/// # Errors
+/// The peer's error, or that its answer makes no sense.
+pub fn read_answer<R: Request>(result: Result<Value, ErrorInfo>) -> Result<R::Answer, ErrorInfo> {
     serde_json::from_value(result?).map_err(|error| {
         ErrorInfo::new(ErrorCode::Protocol, format!("the answer to `{}` makes no sense", R::METHOD))
             .with_cause(error.to_string())

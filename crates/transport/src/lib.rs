@@ -13,7 +13,7 @@ pub mod private;
 mod shortage;
 mod timed;
 
-pub use client::{Client, ClientEvent};
+pub use client::{Client, ClientEvent, read_answer};
 pub use connection::{
     Outbox, OutboxError, QUEUE_MESSAGES, ReadError, answer_and_close, spawn_careful_reader,
     spawn_reader, spawn_writer,

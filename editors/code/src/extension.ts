@@ -23,6 +23,7 @@ import { openLink } from "./host/link";
 import { ModelsProgram } from "./host/models";
 import { startHost, stopHost } from "./host/process";
 import { ProfilesProgram } from "./host/profiles";
+import { TestsProgram } from "./host/tests";
 import { logLine, toErrorInfo } from "./lib/errors";
 import { withoutRemotePictures } from "./lib/pictures";
 import { Running } from "./lib/running";
@@ -67,7 +68,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
     previews,
     session,
     registerAssist(
-      new Edits(host, running, previews, notifier),
+      new Edits(host, new TestsProgram(program), running, previews, notifier),
       new Texts(context.extensionUri, host, running, notifier, log),
     ),
     registerPrepare(host),

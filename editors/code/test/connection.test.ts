@@ -290,3 +290,37 @@ test("nothing is connected after dispose", async () => {
   assert.equal(connection.state.kind, "stopped");
   assert.equal((await failure(connection.request("status", {}))).code, "hostUnreachable");
 });
+
+test("a host that wants an edit to be tried is told how that went", async () => {
+  const run = { name: "test_a.py", outcome: "passed", said: "", onlyBuild: false, ms: 5 } as const;
+  let answer = (): void => undefined;
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const host = await fakeHost({
+    assist: async ({ requestId }, peer) => {
+      peer.notify("tryEdit", { requestId: "another", trial: 1, edits: [] });
+      peer.notify("tryEdit", { requestId, trial: 3, edits: [IMPROVEMENT.edit] });
+      await answered;
+      return IMPROVEMENT;
+    },
+    tried: () => {
+      answer();
+      return {};
+    },
+  });
+  const connection = connect(to(host));
+  const tried: string[] = [];
+  const edit = await connection.ask("assist", PARAMS, {
+    signal: never,
+    onTryEdit: ({ edits }) => {
+      tried.push(...edits.map(({ replacement }) => replacement));
+      return Promise.resolve(run);
+    },
+  });
+  assert.deepEqual(edit, IMPROVEMENT);
+  assert.deepEqual(tried, [IMPROVEMENT.edit.replacement], "another request's is nobody's");
+  const told = host.seen.filter(({ method }) => method === "tried").map(({ params }) => params);
+  const [{ requestId }] = told as [{ requestId: string }];
+  assert.deepEqual(told, [{ requestId, trial: 3, run }]);
+});

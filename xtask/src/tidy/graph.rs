@@ -67,10 +67,12 @@ const ROWS: &[Row] = &[
             "assist",
             "model-store",
             "eval",
+            "trial",
         ],
         links: TREE_SITTER,
     },
-    Row { name: "eval", uses: &["protocol", "assist"], links: TREE_SITTER },
+    Row { name: "trial", uses: &["protocol"], links: &[] },
+    Row { name: "eval", uses: &["protocol", "assist", "trial"], links: TREE_SITTER },
     Row { name: "desktop", uses: &["launcher", "disk"], links: WEB_VIEW },
     Row { name: "test-support", uses: &["protocol", "transport"], links: &[] },
     Row {

@@ -27,6 +27,7 @@ const CORE: &[&str] = &[
     "jobs/prepare",
     "jobs/text",
     "jobs/generate",
+    "jobs/trial",
     "jobs/edit",
     "jobs",
     "schedule/action",

@@ -33,6 +33,8 @@ const MEANT_BY: &[(&str, &[&str])] = &[
     ("FRAME_WITHIN_MS", &["FRAME"]),
     ("DOCUMENT_BYTES_MAX", &["DOCUMENT"]),
     ("REQUEST_ID_BYTES_MAX", &["REQUEST_ID"]),
+    ("TEST_WITHIN_MS", &["TEST_WITHIN"]),
+    ("TRIED_WITHIN_MS", &["TRIED", "TRIAL_MS"]),
     ("CLIENTS_MAX", &["CLIENTS_MAX", "CONNECTIONS_MAX"]),
     ("QUEUE_MAX", &["QUEUE"]),
     ("HEARTBEAT_MS", &["BEAT"]),

@@ -5,13 +5,16 @@ use std::path::Path;
 
 use localcoder_protocol::{
     AnswerKind, Assist, AssistAnswer, AssistParams, Assisted, EditAnswer, ErrorCode, ErrorInfo,
-    FinishReason,
+    FinishReason, TestOutcome, TestRun,
 };
+use localcoder_settings::Places;
 
 use crate::arguments::{AssistCommand, AssistOptions};
 use crate::output;
 use crate::session::{REQUEST_ID, Session, model_reference, overrides};
+use crate::settings_file::resolved;
 use crate::source::SourceFile;
+use crate::tester::Tester;
 
 pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
     let AssistCommand { spec, options } = command;
@@ -22,6 +25,10 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
             allowed_by_the_user(&options.target.file)?;
         }
     }
+    let (tester, test) = match spec.answer {
+        AnswerKind::Edit => tested(options, &source)?,
+        AnswerKind::Text => (None, None),
+    };
     let params = AssistParams {
         request_id: REQUEST_ID.to_owned(),
         command: spec.id.to_owned(),
@@ -29,12 +36,14 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         selection: options.target.lines,
         instruction: options.instruction.clone(),
         diagnostics: Vec::new(),
+        test,
         model: model_reference(options.model.model.as_deref())?,
         settings: overrides(options.model.profile.as_deref()),
     };
     let streams = spec.answer == AnswerKind::Text && !options.json;
     let stream = |text: &str| if streams { output::data(text) } else { Ok(()) };
-    let answer = match Session::open()?.request::<Assist>(&params, stream) {
+    let session = Session::open()?;
+    let answer = match session.request_with::<Assist>(&params, stream, tester) {
         Err(_) if output::reader_is_gone() => return Ok(()),
         answer => answer?,
     };
@@ -50,6 +59,29 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         AssistAnswer::Edit(edit) => print(spec.nothing, options, edit),
         AssistAnswer::Text(text) => end_of_stream(&text.text, text.finish),
     }
+}
+
+/// The user's own test, where it is to be run, and how it goes before the edit.
+fn tested(
+    options: &AssistOptions,
+    source: &SourceFile,
+) -> Result<(Option<Tester>, Option<TestRun>), ErrorInfo> {
+    let wanted = options.test || resolved(&Places::resolve()?).settings.test_edits;
+    if !wanted {
+        return Ok((None, None));
+    }
+    let found = match Tester::find(&source.document, options.target.lines, None) {
+        Err(run) => return Ok((None, Some(run))),
+        Ok(found) => found,
+    };
+    let Some(tester) = found else {
+        if options.test {
+            output::note("No test was found that is known how to run.");
+        }
+        return Ok((None, None));
+    };
+    let run = tester.run_before();
+    Ok((Some(tester), Some(run)))
 }
 
 fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<(), ErrorInfo> {
@@ -69,6 +101,13 @@ fn print(nothing: &str, options: &AssistOptions, answer: &EditAnswer) -> Result<
             output::note("  hint: say more exactly what is to change, or use a larger model");
         }
         return Ok(());
+    }
+    if let Some(run) = answer.test.as_ref().filter(|run| run.outcome == TestOutcome::Passed) {
+        let name = &run.name;
+        output::note(&match run.only_build {
+            true => format!("It compiles ({name})."),
+            false => format!("Tested: {name} passes with it."),
+        });
     }
     if let Some(doubt) = &answer.unsure {
         output::note(&format!("Not sure: {doubt}."));

@@ -5,24 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use localcoder_disk::{cause_of, read_text};
-use localcoder_eval::{Confine, Half, Language, Outcome, Runner, Task, Verdict, percent};
+use localcoder_eval::{Half, Language, Outcome, Runner, Task, Verdict, percent};
 use localcoder_host::connect;
-use localcoder_launcher::{Confinement, probe_confinement};
 use localcoder_protocol::{
-    Assist, AssistAnswer, AssistParams, BUILD_ID, ClientKind, EditAnswer, ErrorCode, ErrorInfo,
-    EvalReplayed, EvalReport, Evaluated, Fact, Generate, GenerateParams, SamplingParams,
+    Assist, AssistAnswer, AssistParams, BUILD_ID, ClientKind, DocumentText, EditAnswer, ErrorCode,
+    ErrorInfo, EvalReplayed, EvalReport, Evaluated, Fact, Generate, GenerateParams,
+    Notification as _, SamplingParams, Tried, TryEdit, TryEditParams,
 };
 use localcoder_settings::Places;
-use localcoder_transport::Client;
+use localcoder_transport::{Client, ClientEvent, read_answer};
 
 use crate::arguments::{EvalHalf, EvalOptions};
 use crate::failure::explained;
+use crate::offline::Offline;
 use crate::output;
 use crate::session::{model_reference, overrides, program};
+use crate::tester::Tester;
 
 /// Of a file of outcomes; one has some KB.
 const OUTCOMES_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -39,7 +40,7 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
             &EvalReport { model: None, rows: Vec::new(), skipped: Vec::new(), replayed },
         );
     }
-    let runner = Runner::new(Box::new(Offline(probe_confinement())));
+    let runner = Runner::new(Box::new(Offline::probe()));
     if let Some(why) = runner.network() {
         output::note(&format!("The programs that are run have the network: {why}."));
     }
@@ -77,22 +78,6 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     let rows = localcoder_eval::rows(&outcomes);
     let model = Some(asking.model_name);
     report(options, &EvalReport { model, rows, skipped: skipped.facts(), replayed })
-}
-
-/// Keeps what a model has written from the network, as the editor is where that is wanted.
-struct Offline(Confinement);
-
-impl Confine for Offline {
-    fn why_not(&self) -> Option<&str> {
-        match &self.0 {
-            Confinement::None { why } => Some(why),
-            Confinement::Namespace | Confinement::Filter => None,
-        }
-    }
-
-    fn apply(&self, command: &mut Command) -> std::io::Result<()> {
-        self.0.apply(command)
-    }
 }
 
 /// What can't be judged, by the reason.
@@ -199,7 +184,11 @@ impl<'a> Asking<'a> {
         let places = Places::resolve()?;
         let model = model_reference(options.model.model.as_deref())?;
         let model_name = model.clone().unwrap_or_else(|| "the model that is set".to_owned());
-        let how = if options.plain { ", plain" } else { "" };
+        let how = match (options.plain, options.test) {
+            (true, _) => ", plain",
+            (false, true) => ", tested",
+            (false, false) => "",
+        };
         let asked = format!("{model_name}, build {BUILD_ID}{how}");
         let mut known = BTreeMap::new();
         let mut out = None;
@@ -223,6 +212,7 @@ impl<'a> Asking<'a> {
             selection: task.lines,
             instruction: task.instruction.clone(),
             diagnostics: Vec::new(),
+            test: None,
             model: self.model.clone(),
             settings: overrides(self.options.model.profile.as_deref()),
         };
@@ -246,7 +236,7 @@ impl<'a> Asking<'a> {
         if self.options.plain {
             return self.plain_outcome(runner, task, outcome);
         }
-        let answer = self.client.call::<Assist>(&params, |_, _| {});
+        let answer = self.asked(params, task);
         let outcome = Outcome { seconds: started.elapsed().as_secs_f64(), ..outcome };
         match answer {
             Ok(AssistAnswer::Edit(edit)) => {
@@ -261,6 +251,47 @@ impl<'a> Asking<'a> {
                 Ok(Outcome { why: error.to_string(), ..outcome })
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Asks, and lets the examples in the documentation be run where that is wanted: in a folder in
+    /// which there is nothing else.
+    fn asked(&mut self, mut params: AssistParams, task: &Task) -> Result<AssistAnswer, ErrorInfo> {
+        if !self.options.test {
+            return self.client.call::<Assist>(&params, |_, _| {});
+        }
+        let unmade = |error: std::io::Error| {
+            ErrorInfo::new(ErrorCode::FileAccess, "a folder for a task could not be made")
+                .with_cause(error.to_string())
+        };
+        let folder = tempfile::tempdir().map_err(unmade)?;
+        let path = folder.path().join(&task.document.path);
+        fs_err::write(&path, &task.document.text).map_err(unmade)?;
+        let document =
+            DocumentText { path: path.to_string_lossy().into_owned(), ..task.document.clone() };
+        let found = Tester::find(&document, task.lines, Some(folder.path())).ok().flatten();
+        let Some(tester) = found else {
+            return self.client.call::<Assist>(&params, |_, _| {});
+        };
+        params.test = Some(tester.run_before());
+        let call = self.client.start::<Assist>(&params)?;
+        let events = self.client.events().clone();
+        loop {
+            match events.recv() {
+                Ok(ClientEvent::Answer(id, result)) if id == call => {
+                    return read_answer::<Assist>(result);
+                }
+                Ok(ClientEvent::Notification(method, params)) if method == TryEdit::METHOD => {
+                    let wanted = serde_json::from_value::<TryEditParams>(params);
+                    let tried = wanted.map(|wanted| tester.tried(&wanted));
+                    tried.map_or(Ok(0), |tried| self.client.start::<Tried>(&tried))?;
+                }
+                Ok(ClientEvent::Closed) | Err(_) => {
+                    let text = "the LocalCoder host ended";
+                    return Err(ErrorInfo::new(ErrorCode::HostUnreachable, text));
+                }
+                Ok(_) => {}
+            }
         }
     }
 
@@ -442,7 +473,7 @@ mod tests {
 
     #[test]
     fn what_a_model_has_written_reaches_nobody() {
-        let runner = Runner::new(Box::new(Offline(probe_confinement())));
+        let runner = Runner::new(Box::new(Offline::probe()));
         if runner.network().is_some() || !runner.can_run(Language::Python) {
             return;
         }

@@ -202,7 +202,7 @@ impl Host {
         }
         let (settings, pool) = (self.configuration.settings(), self.pool.view(now));
         if self.schedule.deadline_ms(settings, pool).is_some_and(|due| due <= now) {
-            self.schedule.touch();
+            self.ask(Schedule::look);
         }
     }
 
@@ -283,6 +283,7 @@ impl Host {
                 effects.push(Effect::FindSmaller { path, bytes });
             }
             Action::Report(report) => self.sessions.report(now, *report, effects),
+            Action::TryEdit(asker, trial) => self.sessions.try_edit(&asker, *trial, effects),
             Action::Stream(asker, text) => self.sessions.delta(now, asker, &text, effects),
             Action::Restarted(asker) => self.sessions.restarted(&asker),
             Action::Reply(asker, result) => {
@@ -347,6 +348,10 @@ impl Host {
             }
             Asked::LocateEdit(params) => Reply::LocateEdit(locate_edit(&params)?),
             Asked::Scopes(params) => Reply::Scopes(Box::new(localcoder_assist::scopes(&params)?)),
+            Asked::Tried(params) => {
+                self.ask(|schedule, cx, out| schedule.tried(client, &params, cx, out));
+                Reply::Nothing
+            }
             Asked::Unload(params) => {
                 Reply::Unload(self.ask(|schedule, cx, out| schedule.unload(&params.model, cx, out)))
             }

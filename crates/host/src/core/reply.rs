@@ -3,7 +3,8 @@
 use localcoder_protocol::{
     AssistAnswer, CancelAnswer, ConfigureAnswer, Delta, DeltaParams, GenerateAnswer, HelloAnswer,
     HostStatus, LocateEditAnswer, Nothing, PrepareAnswer, Progress, ProgressParams, ScopesAnswer,
-    StatusChanged, Suggestion, SuggestionParams, SurveyAnswer, UnloadAnswer, WarmAnswer,
+    StatusChanged, Suggestion, SuggestionParams, SurveyAnswer, TryEdit, TryEditParams,
+    UnloadAnswer, WarmAnswer,
 };
 use localcoder_transport::Message;
 use serde::Serialize;
@@ -73,6 +74,8 @@ pub enum Notice {
     Progress(ProgressParams),
     /// A piece of a streamed answer.
     Delta(DeltaParams),
+    /// An edit that the client is to run its test on.
+    TryEdit(TryEditParams),
     /// Something that the user may want to change.
     Suggestion(SuggestionParams),
     /// What the host is and does now.
@@ -86,6 +89,7 @@ impl Notice {
         match self {
             Self::Progress(params) => Message::notification::<Progress>(params),
             Self::Delta(params) => Message::notification::<Delta>(params),
+            Self::TryEdit(params) => Message::notification::<TryEdit>(params),
             Self::Suggestion(params) => Message::notification::<Suggestion>(params),
             Self::Status(status) => Message::notification::<StatusChanged>(status),
         }

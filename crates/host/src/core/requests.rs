@@ -6,7 +6,7 @@ use localcoder_protocol::{
     ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, ErrorCode, ErrorInfo, Generate,
     GenerateParams, Hello, HelloParams, LineRange, LocateEdit, LocateEditAnswer, LocateEditParams,
     ModelUse, Prepare, PrepareParams, Request, RequestId, Scopes, ScopesParams, Status, Stop,
-    Survey, SurveyParams, Unload, UnloadParams, Warm, WarmParams,
+    Survey, SurveyParams, TestRun, Tried, TriedParams, Unload, UnloadParams, Warm, WarmParams,
 };
 use serde_json::{Map, Value};
 
@@ -25,6 +25,7 @@ pub(super) enum Asked {
     Cancel(CancelParams),
     LocateEdit(Box<LocateEditParams>),
     Scopes(Box<ScopesParams>),
+    Tried(TriedParams),
     Survey(SurveyParams),
     Unload(UnloadParams),
     Warm(WarmParams),
@@ -47,7 +48,8 @@ pub(super) struct Work {
 #[derive(Debug)]
 pub(super) enum Kind {
     Prepare(Task),
-    Assist(Task),
+    /// With the user's own test, where it can be run.
+    Assist(Task, Option<TestRun>),
     Generate(Box<GenerateParams>),
 }
 
@@ -55,7 +57,7 @@ impl Kind {
     /// Whose work it is, where no model is named.
     pub(super) fn model_use(&self) -> ModelUse {
         match self {
-            Self::Prepare(task) | Self::Assist(task) => task.spec().model,
+            Self::Prepare(task) | Self::Assist(task, _) => task.spec().model,
             Self::Generate(_) => ModelUse::General,
         }
     }
@@ -63,7 +65,7 @@ impl Kind {
     pub(super) fn job(self, settings: &localcoder_settings::Settings) -> Job {
         match self {
             Self::Prepare(task) => Job::prepare(task),
-            Self::Assist(task) => Job::assist(task),
+            Self::Assist(task, test) => Job::assist(task, test),
             Self::Generate(params) => Job::generate(*params, settings.sampling_set),
         }
     }
@@ -85,6 +87,7 @@ const READERS: &[(&str, Reader)] = &[
     (Cancel::METHOD, |params| Ok(Asked::Cancel(read::<Cancel>(params)?))),
     (LocateEdit::METHOD, |params| Ok(Asked::LocateEdit(Box::new(read::<LocateEdit>(params)?)))),
     (Scopes::METHOD, |params| Ok(Asked::Scopes(Box::new(read::<Scopes>(params)?)))),
+    (Tried::METHOD, |params| Ok(Asked::Tried(read::<Tried>(params)?))),
     (Survey::METHOD, |params| Ok(Asked::Survey(read::<Survey>(params)?))),
     (Unload::METHOD, |params| Ok(Asked::Unload(read::<Unload>(params)?))),
     (Warm::METHOD, |params| Ok(Asked::Warm(read::<Warm>(params)?))),
@@ -97,8 +100,11 @@ const READERS: &[(&str, Reader)] = &[
         let params = read::<Assist>(params)?;
         let AssistParams { request_id, command, document, selection, instruction, .. } = params;
         let command = Command::new(&command, instruction.as_deref())?;
-        let task = task(&document, selection, command)?.with_diagnostics(&params.diagnostics);
-        let kind = Kind::Assist(task);
+        let mut task = task(&document, selection, command)?.with_diagnostics(&params.diagnostics);
+        if let Some(run) = &params.test {
+            task = task.with_test(run);
+        }
+        let kind = Kind::Assist(task, params.test);
         work(request_id, params.model, params.settings, kind)
     }),
     (Generate::METHOD, |params| {

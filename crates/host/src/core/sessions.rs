@@ -7,13 +7,13 @@ use localcoder_protocol::limits::CLIENTS_MAX;
 use localcoder_protocol::{
     BUILD_ID, ClientKind, DeltaParams, Drain, ErrorCode, ErrorInfo, Hello, HelloAnswer,
     HelloParams, HostStatus, PROTOCOL_VERSION, ProgressParams, Request, RequestId, Status, Stop,
-    SuggestionParams,
+    SuggestionParams, TryEditParams,
 };
 use localcoder_transport::Id;
 
 use super::event::{ClientId, Effect};
 use super::reply::{Notice, Reply};
-use super::schedule::{Asker, Report};
+use super::schedule::{Asker, Report, Trial};
 
 /// A client is sent streamed text, and progress, at most this often.
 const TELL_EVERY_MS: u64 = 33;
@@ -208,6 +208,16 @@ impl Sessions {
         stream.told_ms = Some(now_ms);
         let params = ProgressParams { request_id, stage, fraction, message };
         effects.push(Effect::Notify(client, Notice::Progress(params)));
+    }
+
+    /// An edit is to be tried by the client that asked for it.
+    pub(super) fn try_edit(&self, asker: &Asker, trial: Trial, effects: &mut Vec<Effect>) {
+        let Some(request_id) = asker.request_id.clone() else { return };
+        if self.clients.contains_key(&asker.client) {
+            let Trial { number, edits } = trial;
+            let params = TryEditParams { request_id, trial: number, edits };
+            effects.push(Effect::Notify(asker.client, Notice::TryEdit(params)));
+        }
     }
 
     /// A piece of an answer. The first goes out at once, others gather for a moment.

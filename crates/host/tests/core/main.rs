@@ -12,3 +12,4 @@ mod residency;
 mod rig;
 mod slow;
 mod switching;
+mod trials;

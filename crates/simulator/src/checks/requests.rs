@@ -259,6 +259,11 @@ impl World {
             }
             Message::Notification { method, params } => match method.as_str() {
                 "delta" => self.requests.delta(client, &params),
+                "tryEdit" => {
+                    self.requests.progress(client, &params)?;
+                    self.client_is_to_try(client, &params);
+                    Ok(())
+                }
                 "progress" => self.requests.progress(client, &params),
                 "statusChanged" if !self.clients.wants_status(client) => {
                     breach("protocol", format!("client {client} did not want the status"))

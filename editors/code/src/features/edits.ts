@@ -4,8 +4,9 @@
  */
 import * as vscode from "vscode";
 
-import type { CommandEntry, EditAnswer, ErrorInfo } from "../generated/protocol";
+import type { CommandEntry, EditAnswer, ErrorInfo, TestRun } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
+import type { TestsProgram } from "../host/tests";
 import { contextText, expectKind, omittedText, unchangedText, usageText } from "../lib/answer";
 import { ACTION_TITLES, toErrorInfo } from "../lib/errors";
 import { lineLabel } from "../lib/lines";
@@ -22,6 +23,7 @@ import type { Previews } from "./previews";
 import { chosenTarget } from "./scope";
 import { documentName, documentText } from "./target";
 import type { Target } from "./target";
+import { trialOf } from "./trials";
 
 /** Longest instruction, in characters. */
 const INSTRUCTION_CHARS_MAX = 2_000;
@@ -58,9 +60,17 @@ export class Edits {
   readonly #running: Running;
   readonly #previews: Previews;
   readonly #notifier: Notifier;
+  readonly #tests: TestsProgram;
 
-  constructor(host: HostConnection, running: Running, previews: Previews, notifier: Notifier) {
+  constructor(
+    host: HostConnection,
+    tests: TestsProgram,
+    running: Running,
+    previews: Previews,
+    notifier: Notifier,
+  ) {
     this.#host = host;
+    this.#tests = tests;
     this.#running = running;
     this.#previews = previews;
     this.#notifier = notifier;
@@ -192,8 +202,11 @@ export class Edits {
         token.onCancellationRequested(() => {
           this.#running.cancel(key);
         });
-        const answer = await this.#host.ask("assist", params, {
+        const trial = await trialOf(this.#tests, target);
+        const tested = trial === undefined ? params : { ...params, test: trial.before };
+        const answer = await this.#host.ask("assist", tested, {
           signal,
+          ...(trial === undefined ? {} : { onTryEdit: trial.run }),
           onProgress: (update) => {
             progress.report({ message: progressText(update) });
           },
@@ -216,13 +229,19 @@ function askInstruction(target: Target): Thenable<string | undefined> {
   });
 }
 
+function passedText({ name, onlyBuild }: TestRun): string {
+  return onlyBuild ? `It compiles (${name}).` : `Tested: ${name} passes with it.`;
+}
+
 function showWarnings(answer: EditAnswer): void {
   if (answer.warnings.length > 0) {
     const said = `${answer.model.name}: ${answer.warnings.join(" ")}`;
     void vscode.window.showWarningMessage(said, ...buttonsFor(said));
   }
-  if (answer.notes.length > 0) {
-    const said = answer.notes.map(plain).join(" ");
+  const passed = answer.test?.outcome === "passed" ? [passedText(answer.test)] : [];
+  const notes = [...answer.notes.map(plain), ...passed];
+  if (notes.length > 0) {
+    const said = notes.join(" ");
     void vscode.window.showInformationMessage(said, ...buttonsFor(said));
   }
   const given = omittedText(answer.context) ?? contextText(answer.context);

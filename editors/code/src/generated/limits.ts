@@ -38,6 +38,10 @@ export const FRAME_WITHIN_MS = 10000;
 export const DOCUMENT_BYTES_MAX = 1048576;
 /** Longest name of a request, in bytes. */
 export const REQUEST_ID_BYTES_MAX = 64;
+/** A user's own test that has no end by then is ended, in milliseconds: an edit is worth little more waiting, and tests of one file take seconds. */
+export const TEST_WITHIN_MS = 20000;
+/** A client has said by then how a test went, in milliseconds; else it is taken for one that could not be run. Above [`TEST_WITHIN_MS`] by what a copy of a project takes. */
+export const TRIED_WITHIN_MS = 30000;
 /** Clients of one host at once: far more windows than anybody opens. */
 export const CLIENTS_MAX = 64;
 /** Requests that may wait for their turn in one host. */

@@ -555,6 +555,58 @@ export type PrepareAnswer = {
  */
 prepared: boolean, };
 
+export type TestOutcome = "passed" | "failed" | "notRun";
+
+export type TestRun = { 
+/**
+ * What was run, such as `tests/test_cart.py`.
+ */
+name: string, 
+/**
+ * How it went.
+ */
+outcome: TestOutcome, 
+/**
+ * What it said, from its end, where it failed; why it could not be run where it was not.
+ */
+said: string, 
+/**
+ * Whether nothing was run but the compiler, since there is no test.
+ */
+onlyBuild: boolean, 
+/**
+ * How long it took, in milliseconds.
+ */
+ms: number, };
+
+export type TryEditParams = { 
+/**
+ * Which request.
+ */
+requestId: string, 
+/**
+ * Which edit of it; counted from 1.
+ */
+trial: number, 
+/**
+ * The edit, and what it needs elsewhere in the document.
+ */
+edits: Array<Edit>, };
+
+export type TriedParams = { 
+/**
+ * Which request.
+ */
+requestId: string, 
+/**
+ * [`TryEditParams::trial`].
+ */
+trial: number, 
+/**
+ * How it went.
+ */
+run: TestRun, };
+
 export type AssistParams = { 
 /**
  * See [`RequestId`].
@@ -580,6 +632,11 @@ instruction?: string,
  * What the user's tools say about the document. What is about the lines is told to the model.
  */
 diagnostics?: Array<Diagnostic>, 
+/**
+ * The user's own test of the lines, as it went on the document as it is. Where there is one,
+ * the client runs it on each edit that it is told to ([`TryEditParams`]), before one is shown.
+ */
+test?: TestRun, 
 /**
  * `demo`, an installed model's id or the path of a GGUF; the one that the command is for where
  * absent.
@@ -631,6 +688,10 @@ reason?: string,
  * was told.
  */
 unsure?: string, 
+/**
+ * How the user's own test went on this edit, where there is one.
+ */
+test?: TestRun, 
 /**
  * Why the user is to be asked before the document is written: what reads it.
  */
@@ -848,7 +909,7 @@ export type ConfigureAnswer = {
  */
 errors: Array<ErrorInfo>, };
 
-export type Stage = "queued" | "loading" | "prefill" | "generating" | "retrying";
+export type Stage = "queued" | "loading" | "prefill" | "generating" | "testing" | "retrying";
 
 export type ProgressParams = { 
 /**
@@ -883,6 +944,12 @@ export type Failure = {
  * What happened.
  */
 error: ErrorInfo, };
+
+export type TestReport = { 
+/**
+ * How it went; absent where there is none that is known how to run.
+ */
+run?: TestRun, };
 
 export type ModelTask = "code" | "general";
 
@@ -1468,12 +1535,14 @@ export interface Requests {
   cancel: { params: CancelParams; answer: CancelAnswer };
   locateEdit: { params: LocateEditParams; answer: LocateEditAnswer };
   scopes: { params: ScopesParams; answer: ScopesAnswer };
+  tried: { params: TriedParams; answer: Nothing };
 }
 
 /** Parameters of every notification, by method. */
 export interface Notifications {
   progress: ProgressParams;
   delta: DeltaParams;
+  tryEdit: TryEditParams;
   suggestion: SuggestionParams;
   statusChanged: HostStatus;
 }
@@ -1482,6 +1551,7 @@ export interface Notifications {
 export interface Printed {
   "failure": Failure;
   "assist": AssistAnswer;
+  "test": TestReport;
   "generate": GenerateAnswer;
   "models list": ModelList;
   "models info": ModelDetails;
@@ -1566,6 +1636,7 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   cancel: 5000,
   locateEdit: 5000,
   scopes: 5000,
+  tried: 5000,
 };
 
 /** A command on selected code as the editor offers it. */

@@ -12,6 +12,8 @@ import type {
   ProgressParams,
   Requests,
   SuggestionParams,
+  TestRun,
+  TryEditParams,
 } from "../generated/protocol";
 import { REAL_CLOCK, whenAborted } from "../lib/clock";
 import type { Clock } from "../lib/clock";
@@ -47,6 +49,8 @@ export interface AskOptions {
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: ProgressParams) => void;
   readonly onDelta?: (delta: DeltaParams) => void;
+  /** How the user's own test goes on an edit that may become the answer. */
+  readonly onTryEdit?: (wanted: TryEditParams) => Promise<TestRun>;
 }
 
 /** See the module. */
@@ -254,6 +258,8 @@ export class HostConnection {
       this.onStatus.fire(this.#status);
     } else if (name === "suggestion") {
       this.onSuggestion.fire(params as SuggestionParams);
+    } else if (name === "tryEdit") {
+      void this.#try(params as TryEditParams);
     } else if (name === "progress") {
       const progress = params as ProgressParams;
       this.#listeners.get(progress.requestId)?.onProgress?.(progress);
@@ -263,6 +269,16 @@ export class HostConnection {
       this.#listeners.get(delta.requestId)?.onDelta?.(delta);
     }
   };
+
+  /** A host that is not answered goes on without. */
+  async #try(wanted: TryEditParams): Promise<void> {
+    const { requestId, trial } = wanted;
+    const link = this.#link;
+    const run = await this.#listeners.get(requestId)?.onTryEdit?.(wanted);
+    if (run !== undefined && link !== undefined) {
+      await link.request("tried", { requestId, trial, run }).catch(() => undefined);
+    }
+  }
 
   #ended(): boolean {
     return this.#end.signal.aborted;

@@ -33,9 +33,10 @@ export async function ask<C extends keyof Printed>(
   command: C,
   args: readonly string[] = [],
   timeoutMs?: number,
+  input?: string,
 ): Promise<Printed[C]> {
   const all = [...command.split(" "), "--json", ...args];
-  const answer = parseJson(await runProgram(program, all, timeoutMs));
+  const answer = parseJson(await runProgram(program, all, timeoutMs, input));
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
     throw new HostError({
       code: "protocol",
@@ -47,13 +48,14 @@ export async function ask<C extends keyof Printed>(
   return answer as Printed[C];
 }
 
-/** Runs the program to its end; what it printed. */
+/** Runs the program to its end; what it printed. `input`: what it reads from standard input. */
 export async function runProgram(
   program: string | undefined,
   args: readonly string[],
   timeoutMs = PROGRAM_TIMEOUT_MS,
+  input?: string,
 ): Promise<string> {
-  const { exitCode, stdout, stderr } = await collect(known(program), args, timeoutMs);
+  const { exitCode, stdout, stderr } = await collect(known(program), args, timeoutMs, input);
   if (exitCode === 0) {
     return stdout;
   }
@@ -79,12 +81,17 @@ interface Outcome {
   readonly stderr: string;
 }
 
-function collect(program: string, args: readonly string[], timeoutMs: number): Promise<Outcome> {
+function collect(
+  program: string,
+  args: readonly string[],
+  timeoutMs: number,
+  input: string | undefined,
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      stdio: ["ignore", "pipe", "pipe"],
-      windowsHide: true,
-    });
+    const child = spawn(program, args, { stdio: "pipe", windowsHide: true });
+    // One that ends before it has read all says why by its exit code.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
     const timer = setTimeout(() => {
       child.kill("SIGKILL");
     }, timeoutMs);

@@ -6,6 +6,7 @@ const STAGES: Record<Stage, string> = {
   loading: "loading the model",
   prefill: "reading the code",
   generating: "writing",
+  testing: "running the test",
   retrying: "trying again",
 };
 

@@ -1,20 +1,27 @@
 //! The selected code is rewritten: asked for once, and once more where the answer was of no use.
 //! Where it changed nothing though an instruction said what to change, the model is asked what there
 //! is to change, and once more with that. Where that was no better, it is asked for other answers
-//! while that takes little time, and the best of all is shown.
+//! while that takes little time, and the best of all is shown. Where the user's own test can be run,
+//! an answer with which it fails is one that was no better.
 
 use localcoder_assist::{Attempt, Finished, Layout, Outcome, Task};
 use localcoder_protocol::{
-    AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, SamplingParams, Usage,
+    AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, SamplingParams, TestRun,
+    Usage,
 };
 
 use super::step::{Answer, Input, ModelView, Step, add_usage, lay_out, layout_call};
+use super::trial::{Said, Trial};
 use crate::core::pool::GenerateCall;
 use crate::core::reply::Reply;
 
 /// Other answers that are asked for. Of four the best is hardly better than of three, by the
 /// recorded answers of a 7B.
 const SAMPLES_MAX: u32 = 3;
+
+/// The same where a test tells the right one: then each may be it. By then small models repeat
+/// themselves.
+const TESTED_SAMPLES_MAX: u32 = 6;
 
 /// All attempts together take at most so long, as far as those before tell: that long people wait
 /// for an answer that they are told is hard.
@@ -47,8 +54,10 @@ pub(in crate::core) struct EditJob {
     doubtful: Option<(String, FinishReason)>,
     /// What the model has said that there is to change.
     plan: Option<String>,
-    /// The answers that can be shown.
-    usable: Vec<Finished>,
+    /// The user's own test.
+    trial: Option<Trial>,
+    /// The answers that can be shown, each with how the test went on it.
+    usable: Vec<(Finished, Option<TestRun>)>,
     /// One that changed nothing though it should have.
     unchanged: Option<Finished>,
     /// Why the last one can't be shown that can't.
@@ -58,9 +67,15 @@ pub(in crate::core) struct EditJob {
 }
 
 impl EditJob {
-    pub(super) fn new(task: Task) -> Self {
+    pub(super) fn new(task: Task, test: Option<TestRun>) -> Self {
+        let trial = test.map(|before| Trial::new(before, task.wants_fix()));
+        Self::with(task, trial)
+    }
+
+    fn with(task: Task, trial: Option<Trial>) -> Self {
         Self {
             task: Box::new(task),
+            trial,
             layout: None,
             stage: Stage::First,
             text: String::new(),
@@ -76,7 +91,7 @@ impl EditJob {
     }
 
     pub(super) fn again(self) -> Self {
-        Self::new(*self.task)
+        Self::with(*self.task, self.trial.map(Trial::again))
     }
 
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
@@ -105,6 +120,43 @@ impl EditJob {
                     Stage::Again | Stage::Sample(_) => self.later(model, &layout, written.finish),
                 }
             }
+            Input::Tried(trial, run) => self.tried(model, trial, run),
+        }
+    }
+
+    /// An answer with nothing to be said against it: it is shown, unless the user's test has
+    /// something to say.
+    fn accept(&mut self, model: ModelView<'_>, done: Finished) -> Step {
+        match &mut self.trial {
+            Some(trial) if trial.is_of_use(&done) => trial.begin(done),
+            _ => self.answer(model, done, None),
+        }
+    }
+
+    fn tried(&mut self, model: ModelView<'_>, number: u32, run: &TestRun) -> Step {
+        let Some(trial) = &mut self.trial else { return Step::Wait };
+        let Some((mut done, said)) = trial.tried(number, run) else { return Step::Wait };
+        let decides = trial.decides();
+        let Some(layout) = self.layout.clone() else { return too_early() };
+        match said {
+            Said::Right => {
+                done.unsure.take_if(|_| decides);
+                self.answer(model, done, Some(run.clone()))
+            }
+            Said::Nothing(note) => {
+                done.notes.extend(note);
+                self.answer(model, done, Some(run.clone()))
+            }
+            Said::Wrong { why, told } => {
+                done.unsure = Some(why);
+                self.usable.push((done, Some(run.clone())));
+                if self.stage != Stage::First {
+                    return self.sample(model, &layout);
+                }
+                let next = self.task.retry_layout(model.prompts(), &layout, &told);
+                let reason = format!("`{}` fails", run.name);
+                self.retry(Stage::Again, layout_call(&next, Purpose::Edit), reason)
+            }
         }
     }
 
@@ -114,7 +166,7 @@ impl EditJob {
                 Some(left) => {
                     self.once_more(model, layout, finish, format!("this was not mended: {left}"))
                 }
-                None => self.answer(model, done),
+                None => self.accept(model, done),
             },
             Outcome::Refused(error) => Step::Fail(error),
             Outcome::Retry { reason } => self.once_more(model, layout, finish, reason),
@@ -125,7 +177,7 @@ impl EditJob {
                     Step::Generate(layout_call(&next, Purpose::Edit))
                 }
                 None => match self.task.finish(&self.text, finish, Attempt::Last) {
-                    Outcome::Done(done) => self.answer(model, done),
+                    Outcome::Done(done) => self.accept(model, done),
                     _ => too_early(),
                 },
             },
@@ -171,15 +223,22 @@ impl EditJob {
                 if matches!(self.stage, Stage::Sample(_)) && self.unchanged.is_some() {
                     done.unsure = Some("it found nothing to change at first".to_owned());
                 }
-                return self.answer(model, done);
+                return self.accept(model, done);
             }
-            Outcome::Done(done) => self.usable.push(done),
+            Outcome::Done(done) => self.usable.push((done, None)),
             Outcome::Refused(error) => self.refusal = Some(error),
             Outcome::Retry { .. } | Outcome::Unchanged => return too_early(),
         }
+        self.sample(model, layout)
+    }
+
+    /// Asks for another answer where that can be had in time; else the best is shown.
+    fn sample(&mut self, model: ModelView<'_>, layout: &Layout) -> Step {
         let number = if let Stage::Sample(number) = self.stage { number + 1 } else { 1 };
         let temperature = model.prompts().sampling_temperature();
-        match temperature.filter(|_| number <= SAMPLES_MAX && self.has_time()) {
+        let decides = self.trial.as_ref().is_some_and(Trial::decides);
+        let most = if decides { TESTED_SAMPLES_MAX } else { SAMPLES_MAX };
+        match temperature.filter(|_| number <= most && self.has_time()) {
             Some(temperature) => {
                 let mut call = layout_call(layout, Purpose::Edit);
                 let seed = Some(number);
@@ -193,7 +252,8 @@ impl EditJob {
 
     /// Whether one attempt more can be expected to end in time.
     fn has_time(&self) -> bool {
-        let spent_ms = self.usage.prefill_ms + self.usage.decode_ms;
+        let tests_ms = self.trial.as_ref().map_or(0, Trial::spent_ms);
+        let spent_ms = self.usage.prefill_ms + self.usage.decode_ms + f64::from(tests_ms);
         let expected_ms = self.usage.decode_ms / f64::from(self.attempts);
         spent_ms + expected_ms <= ATTEMPTS_MS_MAX
     }
@@ -213,22 +273,24 @@ impl EditJob {
             && let Outcome::Done(done) = self.task.finish(&text, finish, Attempt::Last)
             && !(done.unchanged && self.task.is_instructed())
         {
-            self.usable.push(done);
+            self.usable.push((done, None));
         }
         let usable = std::mem::take(&mut self.usable);
         let same = |one: &Finished| {
             let text = &one.edit.replacement;
-            usable.iter().filter(|other| other.edit.replacement == *text).count()
+            usable.iter().filter(|(other, _)| other.edit.replacement == *text).count()
         };
         let cost = |one: &Finished| (one.warnings.len(), std::cmp::Reverse(same(one)));
-        match usable.iter().min_by_key(|one| cost(one)).cloned().or(self.unchanged.take()) {
-            Some(done) => self.answer(model, done),
+        let best = usable.iter().min_by_key(|(one, _)| cost(one)).cloned();
+        match best.or(self.unchanged.take().map(|done| (done, None))) {
+            Some((done, run)) => self.answer(model, done, run),
             None => self.refusal.take().map_or_else(too_early, Step::Fail),
         }
     }
 
-    fn answer(&self, model: ModelView<'_>, mut done: Finished) -> Step {
+    fn answer(&self, model: ModelView<'_>, mut done: Finished, test: Option<TestRun>) -> Step {
         let Some(layout) = &self.layout else { return too_early() };
+        done.notes.extend(self.trial.as_ref().and_then(Trial::why_not));
         if let Some(left) = self.task.unmended(model.prompts(), &done) {
             done.notes.push(format!("Found, and not mended by the model: {left}."));
         }
@@ -242,6 +304,7 @@ impl EditJob {
             warnings: done.warnings,
             notes: done.notes,
             unsure: done.unsure,
+            test,
             sensitive: done.sensitive,
             attempts: self.attempts,
             usage: self.usage,
@@ -294,7 +357,7 @@ mod tests {
 
     /// A job whose prompt was sent.
     fn writing(model: ModelView<'_>) -> EditJob {
-        let mut job = EditJob::new(task(None));
+        let mut job = EditJob::new(task(None), None);
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let counts = vec![5; texts.len()];
         let step = job.step(model, Input::Counted(&counts));
@@ -328,7 +391,7 @@ mod tests {
         file.info.size_bytes = 1_000_000_000;
         let model = ModelView { file: &file, context_tokens: 4096 };
         let text = "def f(x):\n    return x\n";
-        let mut job = EditJob::new(task(Some("Add one.")));
+        let mut job = EditJob::new(task(Some("Add one.")), None);
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
         let _ = job.step(model, Input::Text(text));
@@ -391,7 +454,7 @@ mod tests {
         let mut file = sample();
         file.info.size_bytes = 1_000_000_000;
         let model = ModelView { file: &file, context_tokens: 4096 };
-        let mut job = EditJob::new(task(Some("Add one.")));
+        let mut job = EditJob::new(task(Some("Add one.")), None);
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
         let same = "def f(x):\n    return x\n";

@@ -37,7 +37,7 @@ impl GenerateJob {
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
             Input::Ready => Step::Generate(Box::new(self.call(model))),
-            Input::Counted(_) => Step::Wait,
+            Input::Counted(_) | Input::Tried(..) => Step::Wait,
             Input::Text(text) => {
                 self.text.push_str(text);
                 Step::Stream(text.to_owned())

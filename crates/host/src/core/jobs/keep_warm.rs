@@ -22,7 +22,7 @@ impl KeepWarmJob {
                 stop: Vec::new(),
                 draft: String::new(),
             })),
-            Input::Counted(_) | Input::Text(_) => Step::Wait,
+            Input::Counted(_) | Input::Text(_) | Input::Tried(..) => Step::Wait,
             Input::Generated(_) => Step::Answer(Box::new(Answer {
                 rest: String::new(),
                 reply: Reply::Nothing,

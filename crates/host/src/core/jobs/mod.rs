@@ -9,9 +9,10 @@ mod keep_warm;
 mod prepare;
 mod step;
 mod text;
+mod trial;
 
 use localcoder_assist::Task;
-use localcoder_protocol::{AnswerKind, GenerateParams, SamplingParams};
+use localcoder_protocol::{AnswerKind, GenerateParams, SamplingParams, TestRun};
 
 use edit::EditJob;
 use generate::GenerateJob;
@@ -47,9 +48,10 @@ impl Job {
         Self::Prepare(PrepareJob::new(task))
     }
 
-    pub(super) fn assist(task: Task) -> Self {
+    /// `test`: the user's own, where the client can run it on an edit.
+    pub(super) fn assist(task: Task, test: Option<TestRun>) -> Self {
         match task.spec().answer {
-            AnswerKind::Edit => Self::Edit(Box::new(EditJob::new(task))),
+            AnswerKind::Edit => Self::Edit(Box::new(EditJob::new(task, test))),
             AnswerKind::Text => Self::Text(TextJob::new(task)),
         }
     }

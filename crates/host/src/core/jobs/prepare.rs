@@ -24,7 +24,7 @@ impl PrepareJob {
                 let only_read = Layout { max_tokens: 0, draft: String::new(), ..layout };
                 layout_call(&only_read, Purpose::Edit)
             }),
-            Input::Text(_) => Step::Wait,
+            Input::Text(_) | Input::Tried(..) => Step::Wait,
             Input::Generated(_) => Step::Answer(Box::new(Answer {
                 rest: String::new(),
                 reply: Reply::Prepare(PrepareAnswer { prepared: true }),

@@ -2,7 +2,7 @@
 
 use localcoder_assist::{Layout, Limits, Prompts, Task};
 use localcoder_protocol::{
-    ErrorInfo, ModelInfo, Purpose, SamplingParams, Usage, WorkerGenerateAnswer,
+    Edit, ErrorInfo, ModelInfo, Purpose, SamplingParams, TestRun, Usage, WorkerGenerateAnswer,
 };
 
 use crate::ModelFile;
@@ -46,6 +46,8 @@ pub(in crate::core) enum Input<'a> {
     Text(&'a str),
     /// The text has ended.
     Generated(&'a WorkerGenerateAnswer),
+    /// The user's own test was run on the edit with this number.
+    Tried(u32, &'a TestRun),
 }
 
 /// What a job wants next.
@@ -59,6 +61,8 @@ pub(in crate::core) enum Step {
     Generate(Box<GenerateCall>),
     /// The same once more, because what came was of no use.
     Retry { call: Box<GenerateCall>, reason: String },
+    /// To have the client run a test on an edit.
+    Try { trial: u32, edits: Vec<Edit>, name: String },
     /// To show the client a piece of its answer.
     Stream(String),
     /// To tell the client how many lines are written.

@@ -48,6 +48,7 @@ impl TextJob {
                 Step::Stream(text)
             }
             Input::Generated(written) => self.answer(model, written),
+            Input::Tried(..) => Step::Wait,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use localcoder_protocol::{ErrorInfo, LoadProfile, RequestId, Stage, SuggestionParams};
+use localcoder_protocol::{Edit, ErrorInfo, LoadProfile, RequestId, Stage, SuggestionParams};
 use localcoder_transport::Id;
 
 use crate::ModelFile;
@@ -31,6 +31,13 @@ pub(in crate::core) struct Report {
     pub(in crate::core) message: String,
     /// Whether it may be left out where something was told a moment ago.
     pub(in crate::core) throttled: bool,
+}
+
+/// An edit that a client is to run its test on.
+#[derive(Debug)]
+pub(in crate::core) struct Trial {
+    pub(in crate::core) number: u32,
+    pub(in crate::core) edits: Vec<Edit>,
 }
 
 /// See the module.
@@ -62,6 +69,8 @@ pub(in crate::core) enum Action {
     FindSmaller { path: PathBuf, bytes: u64 },
     /// Tell a client how far its request is.
     Report(Box<Report>),
+    /// Have a client run its test on these edits.
+    TryEdit(Asker, Box<Trial>),
     /// Send a client a piece of its answer.
     Stream(Asker, String),
     /// The request begins again: what was told of it does not count.

@@ -37,7 +37,7 @@ use super::random::Random;
 use super::reply::Reply;
 use super::suspect::Suspect;
 use crate::ModelFile;
-pub(super) use action::{Action, Asker, Report};
+pub(super) use action::{Action, Asker, Report, Trial};
 use knowledge::Knowledge;
 use ladder::Ladder;
 use residency::Residency;
@@ -66,6 +66,16 @@ pub(super) struct Context<'a> {
     pub(super) is_watched: bool,
 }
 
+/// A trial whose end has not been told.
+#[derive(Debug)]
+struct OpenTrial {
+    number: u32,
+    /// What is run.
+    name: String,
+    /// When the client is to have told its end.
+    due_ms: u64,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Schedule {
@@ -88,6 +98,8 @@ pub(super) struct Schedule {
     knowledge: Knowledge,
     speeds: Speeds,
     surveys: Surveys,
+    /// An edit that the client of the active request runs its test on.
+    trial: Option<OpenTrial>,
     seeds: Random,
     /// Whether anything has changed that could give somebody a turn.
     changed: bool,
@@ -116,6 +128,7 @@ impl Schedule {
             knowledge,
             speeds: Speeds::default(),
             surveys: Surveys::default(),
+            trial: None,
             seeds: Random::new(seed),
             changed: false,
         }
@@ -148,10 +161,12 @@ impl Schedule {
         self.active.iter().chain(&self.queue)
     }
 
-    /// When a model is to be unloaded, or something is to be kept.
+    /// When a model is to be unloaded, something is to be kept, or a trial has taken too long.
     pub(super) fn deadline_ms(&self, settings: &Settings, pool: PoolView<'_>) -> Option<u64> {
         let unload = self.residency.deadline_ms(settings, pool, |slot| self.wants(slot));
-        unload.into_iter().chain(self.knowledge.deadline_ms()).min()
+        let others =
+            [unload, self.knowledge.deadline_ms(), self.trial.as_ref().map(|it| it.due_ms)];
+        others.into_iter().flatten().min()
     }
 
     /// Whether a request is on its way to the model of a place.
@@ -394,6 +409,7 @@ impl Schedule {
     fn end_active(&mut self, out: &mut Vec<Action>) -> Option<Ticket> {
         let ticket = self.active.take()?;
         self.changed = true;
+        self.trial = None;
         if let Some(slot) = ticket.slot {
             out.push(Action::Cancel(slot));
             out.push(Action::Release(slot));

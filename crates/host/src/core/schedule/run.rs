@@ -1,15 +1,17 @@
 //! The request whose turn it is: its job is told what has come and says what it wants. One at a
 //! time, over all models: two would share the processor.
 
+use localcoder_protocol::limits::TRIED_WITHIN_MS;
 use localcoder_protocol::{
-    ErrorAction, ErrorCode, ErrorInfo, SamplingParams, Stage, Usage, WorkerGenerateAnswer,
-    WorkerSampling,
+    ErrorAction, ErrorCode, ErrorInfo, SamplingParams, Stage, TestOutcome, TestRun, TriedParams,
+    Usage, WorkerGenerateAnswer, WorkerSampling,
 };
 use localcoder_settings::Settings;
 
-use super::action::Action;
-use super::{Context, Schedule};
+use super::action::{Action, Trial};
+use super::{Context, OpenTrial, Schedule, Ticket};
 use crate::core::errors::Doing;
+use crate::core::event::ClientId;
 use crate::core::jobs::{Answer, Input, ModelView, Step};
 use crate::core::pool::{GenerateCall, Question, SlotId};
 
@@ -98,6 +100,36 @@ impl Schedule {
         }
     }
 
+    /// A client says how its test went on an edit. One that nobody waits for is passed over.
+    pub(in crate::core) fn tried(
+        &mut self,
+        client: ClientId,
+        tried: &TriedParams,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let is_it = |ticket: &Ticket| ticket.is(client, &tried.request_id);
+        if self.active.as_ref().is_some_and(is_it)
+            && self.trial.take_if(|trial| trial.number == tried.trial).is_some()
+        {
+            self.step(Input::Tried(tried.trial, &tried.run), cx, out);
+        }
+    }
+
+    /// Something has become due. A trial that has no end by then has told nothing.
+    pub(in crate::core) fn look(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
+        self.changed = true;
+        let Some(trial) = self.trial.take_if(|trial| trial.due_ms <= cx.now_ms) else { return };
+        let run = TestRun {
+            name: trial.name,
+            outcome: TestOutcome::NotRun,
+            said: "it had no end in time".to_owned(),
+            only_build: false,
+            ms: u32::try_from(TRIED_WITHIN_MS).unwrap_or(u32::MAX),
+        };
+        self.step(Input::Tried(trial.number, &run), cx, out);
+    }
+
     /// The worker could not do it. Want of memory may pass with less, and a GPU that writes
     /// nonsense may have lost its context: both are tried again where nothing was shown.
     pub(in crate::core) fn answer_failed(
@@ -153,6 +185,14 @@ impl Schedule {
             Step::Retry { call, reason } => {
                 ticket.report(Stage::Retrying, format!("Asking again: {reason}"), out);
                 self.generate(slot, call, out);
+            }
+            Step::Try { trial: number, edits, name } => {
+                ticket.report(Stage::Testing, format!("Running {name}"), out);
+                // Nobody but a client can ask for that.
+                let asker = ticket.asker.clone()?;
+                let due_ms = cx.now_ms + TRIED_WITHIN_MS;
+                self.trial = Some(OpenTrial { number, name, due_ms });
+                out.push(Action::TryEdit(asker, Box::new(Trial { number, edits })));
             }
             Step::Stream(text) => {
                 out.extend(ticket.asker.clone().map(|asker| Action::Stream(asker, text)));

@@ -1,0 +1,76 @@
+//! `localcoder test`: which test of the user's own covers some lines, and how it goes. For users, and
+//! for the editor, whose text may not be on the disk.
+
+use std::io::Read as _;
+
+use localcoder_protocol::{
+    DOCUMENT_BYTES_MAX, DocumentText, Edit, ErrorCode, ErrorInfo, TestOutcome, TestReport, TestRun,
+    Tested,
+};
+use serde::Deserialize;
+
+use crate::arguments::TestOptions;
+use crate::output;
+use crate::source::SourceFile;
+use crate::tester::Tester;
+
+/// What comes with `--stdin`.
+#[derive(Debug, Deserialize)]
+struct Input {
+    text: String,
+    #[serde(default)]
+    edits: Vec<Edit>,
+}
+
+pub(crate) fn run(options: &TestOptions) -> Result<(), ErrorInfo> {
+    let (document, edits) = if options.stdin {
+        let Input { text, edits } = input()?;
+        let path = options.target.file.display().to_string();
+        (DocumentText { path, language_id: None, text }, edits)
+    } else {
+        (SourceFile::read(&options.target.file)?.document, Vec::new())
+    };
+    let found = Tester::find(&document, options.target.lines, options.within.as_deref());
+    let run = match found {
+        Ok(found) => found.map(|tester| tester.run(&edits)),
+        Err(run) => Some(run),
+    };
+    let report = TestReport { run };
+    if options.json {
+        return output::answer::<Tested>(&report);
+    }
+    match report.run {
+        Some(run) => print(&run),
+        None => output::line(&format!(
+            "No test of {} was found that is known how to run.",
+            options.target.file.display()
+        )),
+    }
+}
+
+fn input() -> Result<Input, ErrorInfo> {
+    // Edits hold what they replace and what replaces it.
+    let most = 4 * DOCUMENT_BYTES_MAX as u64;
+    let unread = |cause: String| {
+        ErrorInfo::new(ErrorCode::Usage, "standard input is not what `--stdin` takes")
+            .with_cause(cause)
+            .with_hint("it is a JSON object with `text` and, where there are any, `edits`")
+    };
+    let mut text = String::new();
+    let read = std::io::stdin().take(most).read_to_string(&mut text);
+    read.map_err(|error| unread(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| unread(error.to_string()))
+}
+
+fn print(run: &TestRun) -> Result<(), ErrorInfo> {
+    let TestRun { name, outcome, said, ms, .. } = run;
+    let seconds = f64::from(*ms) / 1_000.0;
+    match outcome {
+        TestOutcome::Passed => output::line(&format!("{name} passes ({seconds:.1} s).")),
+        TestOutcome::Failed => {
+            output::line(&format!("{name} fails ({seconds:.1} s):"))?;
+            output::line(said)
+        }
+        TestOutcome::NotRun => output::line(&format!("{name} could not be run: {said}.")),
+    }
+}

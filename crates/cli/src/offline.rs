@@ -1,0 +1,30 @@
+//! Programs of others that this one runs: kept from the network, as the editor is where that is
+//! wanted.
+
+use std::process::Command;
+
+use localcoder_launcher::{Confinement, probe_confinement};
+use localcoder_trial::program::Confine;
+
+/// See the module.
+pub(crate) struct Offline(Confinement);
+
+impl Offline {
+    /// Finds out how that can be done here.
+    pub(crate) fn probe() -> Self {
+        Self(probe_confinement())
+    }
+}
+
+impl Confine for Offline {
+    fn why_not(&self) -> Option<&str> {
+        match &self.0 {
+            Confinement::None { why } => Some(why),
+            Confinement::Namespace | Confinement::Filter => None,
+        }
+    }
+
+    fn apply(&self, command: &mut Command) -> std::io::Result<()> {
+        self.0.apply(command)
+    }
+}

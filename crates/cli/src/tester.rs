@@ -1,0 +1,62 @@
+//! The user's own test of some lines: found, run on the text as it is, and on edits of it as the
+//! host wants them tried.
+
+use std::path::Path;
+
+use localcoder_protocol::{
+    DocumentText, Edit, LineRange, TestOutcome, TestRun, TriedParams, TryEditParams,
+};
+use localcoder_trial::Test;
+
+use crate::offline::Offline;
+
+/// See the module.
+pub(crate) struct Tester {
+    test: Test,
+    document: DocumentText,
+    offline: Offline,
+}
+
+impl Tester {
+    /// The test of these lines; nothing where none is known how to run.
+    pub(crate) fn find(
+        document: &DocumentText,
+        lines: LineRange,
+        within: Option<&Path>,
+    ) -> Result<Option<Self>, TestRun> {
+        let path = std::path::absolute(&document.path).unwrap_or_default();
+        let document =
+            DocumentText { path: path.to_string_lossy().into_owned(), ..document.clone() };
+        let test = localcoder_trial::find(&document, lines, within)?;
+        Ok(test.map(|test| Self { test, document, offline: Offline::probe() }))
+    }
+
+    /// How it goes on the text with these edits.
+    pub(crate) fn run(&self, edits: &[Edit]) -> TestRun {
+        let edits: Vec<&Edit> = edits.iter().collect();
+        match localcoder_assist::apply_all(&self.document, &edits) {
+            Ok((text, _)) => self.test.run(&text, &self.offline),
+            Err(error) => TestRun {
+                name: self.test.name().to_owned(),
+                outcome: TestOutcome::NotRun,
+                said: error.to_string(),
+                only_build: false,
+                ms: 0,
+            },
+        }
+    }
+
+    /// How it goes without any.
+    pub(crate) fn run_before(&self) -> TestRun {
+        self.test.run(&self.document.text, &self.offline)
+    }
+
+    /// What a host is told that wants an edit to be tried.
+    pub(crate) fn tried(&self, wanted: &TryEditParams) -> TriedParams {
+        TriedParams {
+            request_id: wanted.request_id.clone(),
+            trial: wanted.trial,
+            run: self.run(&wanted.edits),
+        }
+    }
+}

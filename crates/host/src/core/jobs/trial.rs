@@ -1,0 +1,121 @@
+//! The user's own test on an edit, before it is shown: which edit is out for a trial, and what its
+//! end means. The client runs it; the host starts no programs of the user's.
+
+use localcoder_assist::Finished;
+use localcoder_protocol::{TestOutcome, TestRun};
+
+use super::step::Step;
+
+/// A line of a notification; what an assertion prints can be a whole file.
+const GIST_CHARS_MAX: usize = 160;
+
+/// The test that a client has named with its request.
+#[derive(Debug)]
+pub(super) struct Trial {
+    /// How it went before the edit.
+    before: TestRun,
+    /// Whether it is to pass because it does not now.
+    wants_fix: bool,
+    /// Trials that were begun; the last one's number.
+    number: u32,
+    /// The edit that is being tried.
+    candidate: Option<Finished>,
+    spent_ms: u32,
+}
+
+/// What a trial says of an edit.
+#[derive(Debug, PartialEq)]
+pub(super) enum Said {
+    /// It does what the test wants.
+    Right,
+    /// It does not: what is wrong, as a clause, and the same with what the test printed.
+    Wrong { why: String, told: String },
+    /// Nothing: why, as a sentence, where that is worth telling.
+    Nothing(Option<String>),
+}
+
+impl Trial {
+    pub(super) fn new(before: TestRun, wants_fix: bool) -> Self {
+        Self { before, wants_fix, number: 0, candidate: None, spent_ms: 0 }
+    }
+
+    /// Whether the edit is to be tried. A test that could not be run before can't be now.
+    pub(super) fn is_of_use(&self, edit: &Finished) -> bool {
+        !edit.unchanged && self.before.outcome != TestOutcome::NotRun
+    }
+
+    /// Why nothing is tried, where that is so: the user has asked for it.
+    pub(super) fn why_not(&self) -> Option<String> {
+        let TestRun { name, said, outcome, .. } = &self.before;
+        (*outcome == TestOutcome::NotRun).then(|| format!("`{name}` could not be run: {said}."))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.before.name
+    }
+
+    /// What all trials have taken together, in milliseconds.
+    pub(super) fn spent_ms(&self) -> u32 {
+        self.spent_ms
+    }
+
+    /// Whether the test is sure to tell a right edit from a wrong one.
+    pub(super) fn decides(&self) -> bool {
+        self.wants_fix && self.before.outcome == TestOutcome::Failed
+    }
+
+    pub(super) fn begin(&mut self, edit: Finished) -> Step {
+        self.number += 1;
+        let edits = std::iter::once(&edit.edit).chain(&edit.imports).cloned().collect();
+        self.candidate = Some(edit);
+        Step::Try { trial: self.number, edits, name: self.name().to_owned() }
+    }
+
+    /// The edit that was tried; nothing where another trial is meant, or none is under way.
+    pub(super) fn tried(&mut self, number: u32, run: &TestRun) -> Option<(Finished, Said)> {
+        if number != self.number {
+            return None;
+        }
+        let edit = self.candidate.take()?;
+        self.spent_ms = self.spent_ms.saturating_add(run.ms);
+        Some((edit, self.said(run)))
+    }
+
+    fn said(&self, run: &TestRun) -> Said {
+        let name = &run.name;
+        match run.outcome {
+            TestOutcome::Passed => Said::Right,
+            TestOutcome::NotRun => {
+                Said::Nothing(Some(format!("`{name}` could not be run on it: {}.", run.said)))
+            }
+            TestOutcome::Failed
+                if self.before.outcome == TestOutcome::Failed && !self.wants_fix =>
+            {
+                // A compiler that is called without the project's options fails with anything.
+                let note = format!("`{name}` fails, as it did before.");
+                Said::Nothing((!run.only_build).then_some(note))
+            }
+            TestOutcome::Failed => {
+                let said = run.said.trim();
+                let why = match gist(said).as_str() {
+                    "" => format!("`{name}` fails"),
+                    gist => format!("`{name}` fails: {gist}"),
+                };
+                Said::Wrong { told: format!("`{name}` fails with it:\n{said}\n"), why }
+            }
+        }
+    }
+
+    /// The same from the beginning; an answer to what was asked before counts for nothing.
+    pub(super) fn again(self) -> Self {
+        Self { candidate: None, number: self.number + 1, spent_ms: 0, ..self }
+    }
+}
+
+/// The line of what a test printed that says most: the last error, else the last line.
+fn gist(said: &str) -> String {
+    let mut lines = said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+    let is_error = |line: &&str| line.contains("Error") || line.contains("panicked");
+    let line = lines.clone().find(is_error).or_else(|| lines.next()).unwrap_or_default();
+    line.chars().take(GIST_CHARS_MAX).collect()
+}

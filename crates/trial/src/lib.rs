@@ -1,0 +1,15 @@
+//! The user's own test of a document, run on a copy of its project in which the document reads
+//! otherwise: so an edit is tried before anybody sees it, and nothing of the user's is written.
+//!
+//! [`find`] says which test there is, [`Test::run`] how it goes on a text. Called by the command
+//! line, for itself and for the editor; the host starts no programs of the user's. [`program`] runs
+//! a program within limits, for `eval` as well.
+
+mod copy;
+mod find;
+mod languages;
+pub mod program;
+mod project;
+mod run;
+
+pub use find::{Test, find};

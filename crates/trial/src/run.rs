@@ -1,0 +1,65 @@
+//! One run of a test on a text.
+
+use std::time::{Duration, Instant};
+
+use localcoder_protocol::limits::TEST_WITHIN_MS;
+use localcoder_protocol::{TestOutcome, TestRun};
+
+use crate::copy::copy;
+use crate::find::{Plan, Test};
+use crate::program::{Confine, Program, Ran};
+
+impl Test {
+    /// Runs it on a copy in which the document has this text.
+    #[must_use]
+    pub fn run(&self, text: &str, confinement: &dyn Confine) -> TestRun {
+        let started = Instant::now();
+        let (outcome, said) = match self.ran(text, confinement) {
+            Ok(ran) => self.judged(ran),
+            Err(error) => {
+                (TestOutcome::NotRun, format!("the project could not be copied: {error}"))
+            }
+        };
+        let ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
+        let Plan { name, only_build, .. } = &self.plan;
+        TestRun { name: name.clone(), outcome, said, only_build: *only_build, ms }
+    }
+
+    fn ran(&self, text: &str, confinement: &dyn Confine) -> std::io::Result<Ran> {
+        let folder = tempfile::Builder::new().prefix("localcoder-test-").tempdir()?;
+        let (root, output) = (folder.path().join("project"), folder.path().join("output"));
+        fs_err::create_dir(&root)?;
+        copy(&self.project, &root, &self.document, text)?;
+        let program = Program {
+            confinement,
+            folder: &root.join(&self.plan.folder),
+            output: &output,
+            environment: &self.plan.environment,
+            within: Duration::from_millis(TEST_WITHIN_MS),
+        };
+        let arguments: Vec<&str> = self.plan.arguments.iter().map(String::as_str).collect();
+        let ran = program.run(&arguments);
+        // The copy's place means nothing to anybody.
+        let place = format!("{}/", root.display());
+        Ok(match ran {
+            Ran::Failed { code, said } => Ran::Failed { code, said: said.replace(&place, "") },
+            ran => ran,
+        })
+    }
+
+    fn judged(&self, ran: Ran) -> (TestOutcome, String) {
+        let (code, said, passed) = match ran {
+            Ran::NoEnd(why) => return (TestOutcome::NotRun, why),
+            Ran::Passed { said } => (Some(0), said, true),
+            Ran::Failed { code, said } => (code, said, false),
+        };
+        let no_test = &self.plan.no_test;
+        let has_none = code.is_some_and(|code| no_test.codes.contains(&code))
+            || no_test.said.iter().any(|words| said.contains(words));
+        match (has_none, passed) {
+            (true, _) => (TestOutcome::NotRun, no_test.why.to_owned()),
+            (false, true) => (TestOutcome::Passed, String::new()),
+            (false, false) => (TestOutcome::Failed, said),
+        }
+    }
+}

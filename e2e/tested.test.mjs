@@ -1,0 +1,86 @@
+/** Stories of the user's own test, which is run on an edit before it is shown. */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { SAMPLE } from "./support/places.mjs";
+import { story } from "./support/story.mjs";
+import { KEYS } from "./support/workbench.mjs";
+
+const FILE = "inventory.py";
+const TEXT = readFileSync(join(SAMPLE, FILE), "utf8");
+const RESTRICTED = /restricted mode/iu;
+const TRUSTED = /you trust/iu;
+
+/** Says by a file beside the project that it was run, since what it writes into it is a copy's. */
+const testOf = (mark, verdict) => `
+import pathlib
+import unittest
+
+import inventory
+
+
+class Inventory(unittest.TestCase):
+    def test_it_is_there(self):
+        pathlib.Path(${JSON.stringify(mark)}).touch()
+        pathlib.Path("inventory.py.seen").touch()
+        ${verdict}
+`;
+
+/** A test of which nothing is left in the project but a mark of its own choice. */
+function tested(verdict) {
+  const mark = join(process.env["TMPDIR"] ?? "/tmp", `localcoder-tested-${process.pid}-${verdict.length}`);
+  return { mark, files: { "tests/test_inventory.py": testOf(mark, verdict) } };
+}
+
+const good = tested("self.assertTrue(inventory)");
+const bad = tested(
+  'self.assertTrue("total = total" in pathlib.Path(inventory.__file__).read_text(), "it has to stay")',
+);
+
+story(
+  "the user's own test is run on a change, in a folder that is trusted only",
+  async ({ ide, workbench, name }) => {
+    const passes = /tests\/test_inventory\.py passes with it\.$/u;
+    const improve = async () => {
+      await workbench.openFile(FILE);
+      await workbench.goTo(5);
+      await workbench.press(KEYS.improve);
+      await workbench.diff(FILE);
+    };
+    await workbench.openTrust(RESTRICTED);
+    await improve();
+    await workbench.noNotification(passes);
+    assert.ok(!existsSync(good.mark), "nothing of the folder is run before it is trusted");
+    await workbench.press(KEYS.discard);
+    await workbench.noDiff();
+
+    await workbench.openTrust(RESTRICTED);
+    await workbench.trustFolder();
+    await workbench.trustSays(TRUSTED);
+    await improve();
+    await workbench.notification(passes);
+    await workbench.photograph(name);
+    assert.ok(existsSync(good.mark), "it was run");
+    assert.ok(!existsSync(join(ide.folder, "inventory.py.seen")), "on a copy");
+    assert.equal(ide.read(FILE), TEXT);
+  },
+  { ide: { files: good.files, editor: { "localcoder.testEdits": true } } },
+);
+
+story(
+  "a change with which the user's own test fails is told as doubtful",
+  async ({ ide, workbench, name }) => {
+    await workbench.openTrust(RESTRICTED);
+    await workbench.trustFolder();
+    await workbench.trustSays(TRUSTED);
+    await workbench.openFile(FILE);
+    await workbench.goTo(5);
+    await workbench.press(KEYS.improve);
+    await workbench.notification(/not sure of this change: tests\/test_inventory\.py fails: AssertionError: .*it has to stay/u);
+    await workbench.diff(FILE);
+    await workbench.photograph(name);
+    assert.equal(ide.read(FILE), TEXT);
+  },
+  { ide: { files: bad.files, editor: { "localcoder.testEdits": true } } },
+);

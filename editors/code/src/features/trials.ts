@@ -1,0 +1,60 @@
+/**
+ * The user's own test on an edit, before it is shown: only where the user has chosen that, and in
+ * folders that the user trusts, since it runs their programs.
+ */
+import * as vscode from "vscode";
+
+import type { Edit, TestRun, TryEditParams } from "../generated/protocol";
+import type { Tested, TestsProgram } from "../host/tests";
+import { toErrorInfo } from "../lib/errors";
+
+import { documentText } from "./target";
+import type { Target } from "./target";
+
+/** A test that was run once, and can be run again on an edit. */
+export interface Trial {
+  /** How it went before any edit. */
+  readonly before: TestRun;
+  readonly run: (wanted: TryEditParams) => Promise<TestRun>;
+}
+
+/** The test of some lines, run once; nothing where none is to be run, or there is none. */
+export async function trialOf(
+  tests: TestsProgram,
+  { document, lines }: Target,
+): Promise<Trial | undefined> {
+  const wanted = vscode.workspace.getConfiguration("localcoder").get<boolean>("testEdits");
+  const isFile = document.uri.scheme === "file";
+  if (wanted !== true || !isFile || !vscode.workspace.isTrusted) {
+    return undefined;
+  }
+  const { text } = documentText(document);
+  const within = vscode.workspace.getWorkspaceFolder(document.uri)?.uri.fsPath;
+  const of: Tested = { path: document.uri.fsPath, lines, within };
+  const before = await runOf(tests, of, text, []);
+  return before === undefined
+    ? undefined
+    : {
+        before,
+        run: async ({ edits }) =>
+          (await runOf(tests, of, text, edits)) ?? notRun(before.name, "it is not there any more"),
+      };
+}
+
+async function runOf(
+  tests: TestsProgram,
+  of: Tested,
+  text: string,
+  edits: readonly Edit[],
+): Promise<TestRun | undefined> {
+  try {
+    return await tests.run(of, text, edits);
+  } catch (error) {
+    // An edit is worth showing without its test; the reason goes along.
+    return notRun("the test", toErrorInfo(error).message);
+  }
+}
+
+function notRun(name: string, said: string): TestRun {
+  return { name, outcome: "notRun", said, onlyBuild: false, ms: 0 };
+}

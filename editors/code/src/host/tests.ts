@@ -1,0 +1,36 @@
+/**
+ * Runs `localcoder test`: the user's own test of some lines, on a text that need not be on the disk.
+ * The program finds the test and runs it; this module asks.
+ */
+import { TEST_WITHIN_MS } from "../generated/limits";
+import type { Edit, LineRange, TestRun } from "../generated/protocol";
+
+import { ask } from "./process";
+
+/** A copy of the project is made before, which takes a slow disk some seconds. */
+const RUN_WITHIN_MS = 2 * TEST_WITHIN_MS;
+
+/** Lines of a file, and the folder above which no test is looked for. */
+export interface Tested {
+  readonly path: string;
+  readonly lines: LineRange;
+  readonly within: string | undefined;
+}
+
+/** See the module. */
+export class TestsProgram {
+  readonly #program: string | undefined;
+
+  constructor(program: string | undefined) {
+    this.#program = program;
+  }
+
+  /** How the test goes on the text with these edits; nothing where there is none. */
+  async run(of: Tested, text: string, edits: readonly Edit[]): Promise<TestRun | undefined> {
+    const within = of.within === undefined ? [] : ["--within", of.within];
+    const args = [of.path, "--lines", `${of.lines.start}-${of.lines.end}`, ...within, "--stdin"];
+    const input = JSON.stringify({ text, edits });
+    const { run } = await ask(this.#program, "test", args, RUN_WITHIN_MS, input);
+    return run;
+  }
+}
