@@ -100,6 +100,9 @@ fn whatever_is_printed_is_as_its_published_schema_says() {
     check("eval", &["--kind", "rename", "--language", "python", "--every", "9"]);
     check("doctor", &["--bundle", &format!("{folder}/report.txt")]);
     check("host stop", &[]);
+    check("test", &["a.py", "--lines", "1-3"]);
+    let _ = installation.write("test_a.py", "assert True\n");
+    check("test", &["a.py", "--lines", "1-3"]);
     for command in ["improve", "explain"] {
         let asked = [command, "a.py", "--lines", "1-3", "--json"];
         published.check("assist", &installation.run(&asked).ok().json());

