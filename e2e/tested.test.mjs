@@ -33,54 +33,58 @@ function tested(verdict) {
   return { mark, files: { "tests/test_inventory.py": testOf(mark, verdict) } };
 }
 
+const never = tested("self.assertIsNotNone(inventory)");
 const good = tested("self.assertTrue(inventory)");
 const bad = tested(
   'self.assertTrue("total = total" in pathlib.Path(inventory.__file__).read_text(), "it has to stay")',
 );
 
-story(
-  "the user's own test is run on a change, in a folder that is trusted only",
-  async ({ ide, workbench, name }) => {
-    const passes = /tests\/test_inventory\.py passes with it\.$/u;
-    const improve = async () => {
-      await workbench.openFile(FILE);
-      await workbench.goTo(5);
-      await workbench.press(KEYS.improve);
-      await workbench.diff(FILE);
-    };
-    await workbench.openTrust(RESTRICTED);
-    await improve();
-    await workbench.noNotification(passes);
-    assert.ok(!existsSync(good.mark), "nothing of the folder is run before it is trusted");
-    await workbench.press(KEYS.discard);
-    await workbench.noDiff();
-
+/** Improves the first function, in a folder that was trusted before where that is wished. */
+async function improve(workbench, { trusted }) {
+  if (trusted) {
     await workbench.openTrust(RESTRICTED);
     await workbench.trustFolder();
     await workbench.trustSays(TRUSTED);
-    await improve();
-    await workbench.notification(passes);
+    await workbench.press("Escape");
+  }
+  await workbench.openFile(FILE);
+  await workbench.goTo(5);
+  await workbench.press(KEYS.improve);
+  await workbench.diff(FILE);
+}
+
+story(
+  "nothing of a folder is run on a change before the folder is trusted",
+  async ({ workbench }) => {
+    await improve(workbench, { trusted: false });
+    await workbench.noNotification(/test_inventory/u);
+    assert.ok(!existsSync(never.mark));
+  },
+  { ide: { files: never.files, settings: { testEdits: true } } },
+);
+
+story(
+  "the user's own test is run on a change before it is shown",
+  async ({ ide, workbench, name }) => {
+    await improve(workbench, { trusted: true });
+    await workbench.notification(/Tested: tests\/test_inventory\.py passes with it\.$/u);
     await workbench.photograph(name);
     assert.ok(existsSync(good.mark), "it was run");
     assert.ok(!existsSync(join(ide.folder, "inventory.py.seen")), "on a copy");
     assert.equal(ide.read(FILE), TEXT);
   },
-  { ide: { files: good.files, editor: { "localcoder.testEdits": true } } },
+  { ide: { files: good.files, settings: { testEdits: true } } },
 );
 
 story(
   "a change with which the user's own test fails is told as doubtful",
   async ({ ide, workbench, name }) => {
-    await workbench.openTrust(RESTRICTED);
-    await workbench.trustFolder();
-    await workbench.trustSays(TRUSTED);
-    await workbench.openFile(FILE);
-    await workbench.goTo(5);
-    await workbench.press(KEYS.improve);
-    await workbench.notification(/not sure of this change: tests\/test_inventory\.py fails: AssertionError: .*it has to stay/u);
-    await workbench.diff(FILE);
+    await improve(workbench, { trusted: true });
+    await workbench.notification(
+      /not sure of this change: `tests\/test_inventory\.py` fails: AssertionError: .*it has to stay/u,
+    );
     await workbench.photograph(name);
     assert.equal(ide.read(FILE), TEXT);
   },
-  { ide: { files: bad.files, editor: { "localcoder.testEdits": true } } },
+  { ide: { files: bad.files, settings: { testEdits: true } } },
 );

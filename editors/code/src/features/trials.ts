@@ -23,9 +23,9 @@ export async function trialOf(
   tests: TestsProgram,
   { document, lines }: Target,
 ): Promise<Trial | undefined> {
-  const wanted = vscode.workspace.getConfiguration("localcoder").get<boolean>("testEdits");
-  const isFile = document.uri.scheme === "file";
-  if (wanted !== true || !isFile || !vscode.workspace.isTrusted) {
+  const isPossible = document.uri.scheme === "file" && vscode.workspace.isTrusted;
+  // An edit is worth showing where the settings can't be asked.
+  if (!isPossible || !(await tests.isWanted().catch(() => false))) {
     return undefined;
   }
   const { text } = documentText(document);

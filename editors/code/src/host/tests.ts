@@ -25,6 +25,12 @@ export class TestsProgram {
     this.#program = program;
   }
 
+  /** Whether the user wants it, by the editor's settings or the product's. */
+  async isWanted(): Promise<boolean> {
+    const { value } = await ask(this.#program, "config get", ["testEdits"]);
+    return value === true;
+  }
+
   /** How the test goes on the text with these edits; nothing where there is none. */
   async run(of: Tested, text: string, edits: readonly Edit[]): Promise<TestRun | undefined> {
     const within = of.within === undefined ? [] : ["--within", of.within];
