@@ -280,6 +280,8 @@ pub struct WorkerStatus {
     pub llama_build: String,
     /// Where it computes, such as `CPU` or `Metal`.
     pub device: String,
+    /// What the system refuses it.
+    pub confined: Confined,
 }
 
 /// Do something with the selected lines. A text streams as `delta`; an edit comes whole.

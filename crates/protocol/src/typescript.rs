@@ -112,6 +112,7 @@ fn types() -> String {
         Nothing,
         EngineState,
         ModelInfo,
+        Confined,
         WorkerStatus,
         Speed,
         Resident,

@@ -43,6 +43,24 @@ pub struct WorkerHelloAnswer {
     pub llama_build: String,
     /// As named by the host.
     pub worker: WorkerId,
+    /// What the system refuses it.
+    #[serde(default)]
+    pub confined: Confined,
+}
+
+/// What keeps a worker to its work, whatever a hostile model makes it want.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Confined {
+    /// Whether system calls are filtered: no sockets, no programs, no other processes.
+    pub calls: bool,
+    /// Whether files have rules of their own: nothing is written, made or removed.
+    pub files: bool,
+    /// Why what is missing is missing, as a clause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub why: Option<String>,
 }
 
 /// Where a worker could compute. Asked once, after the hello: some GPUs take a while to answer.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::bounded;
-use localcoder_protocol::ErrorCode;
+use localcoder_protocol::{Confined, ErrorCode};
 use localcoder_transport::spawn_writer;
 
 use process::Streams;
@@ -43,8 +43,9 @@ fn run() -> io::Result<()> {
     let exchange = process::take_exchange()?;
     process::follow_parent()?;
     process::restrict()?;
+    let confined = localcoder_sandbox::close(localcoder_sandbox::Walls::All);
     let (reader, writer) = (streams.reader.try_clone()?, streams.writer.try_clone()?);
-    let engine = match start(streams, exchange) {
+    let engine = match start(streams, exchange, confined) {
         Ok(engine) => engine,
         Err(error) => {
             server::refuse(reader, writer, &error);
@@ -58,9 +59,13 @@ fn run() -> io::Result<()> {
 
 /// Starts all threads; the one that reads is the last, so that nothing was answered where one of
 /// them can't be had.
-fn start(streams: Streams, exchange: Option<File>) -> io::Result<JoinHandle<()>> {
+fn start(
+    streams: Streams,
+    exchange: Option<File>,
+    confined: Confined,
+) -> io::Result<JoinHandle<()>> {
     let (outbox, _writer) = spawn_writer("host", streams.writer)?;
-    let shared = Arc::new(Shared::new(outbox));
+    let shared = Arc::new(Shared::new(outbox, confined));
     let (jobs, queue) = bounded(server::JOBS_MAX);
     let computing = Arc::clone(&shared);
     let engine = std::thread::Builder::new()

@@ -61,6 +61,7 @@ pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
     if let Some(worker) = &status.worker {
         let (pid, device, build) = (worker.pid, &worker.device, &worker.llama_build);
         lines.push(format!("Worker:  process {pid}, {device}, {build}"));
+        lines.push(format!("Sandbox: {}", sandbox_text(&worker.confined)));
     }
     for device in &status.devices {
         lines.push(format!("Device:  {}, {}", device.name, device.description));
@@ -117,5 +118,17 @@ fn engine(state: &EngineState) -> String {
             Some(hint) => format!("failed: {error}\n         {hint}"),
             None => format!("failed: {error}"),
         },
+    }
+}
+
+/// What the system refuses the worker, and why not where it does not.
+pub(crate) fn sandbox_text(confined: &Confined) -> String {
+    let Confined { calls, files, why } = confined;
+    let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    match (calls, files) {
+        (true, true) => "no sockets, no programs, no other processes, nothing written".to_owned(),
+        (true, false) => format!("by system calls alone{why}"),
+        (false, true) => format!("nothing is written, but the rest is NOT held back{why}"),
+        (false, false) => format!("NONE, the worker could do what you can{why}"),
     }
 }

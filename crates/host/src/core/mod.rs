@@ -454,6 +454,7 @@ impl Host {
                 generation: self.pool.generations(),
                 llama_build: llama_build.to_owned(),
                 device,
+                confined: pool.engine(slot).confined(),
             }),
             context_tokens: status.context_tokens,
             held_tokens: status.held_tokens,

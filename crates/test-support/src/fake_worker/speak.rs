@@ -187,6 +187,7 @@ fn greet(shared: &Shared, id: Id, params: Value) {
         build_id: BUILD_ID.to_owned(),
         pid: std::process::id(),
         llama_build: "fake".to_owned(),
+        confined: Confined { calls: true, files: true, why: None },
         worker: params.worker,
     };
     shared.answer::<WorkerHello>(id, Ok(answer));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use localcoder_protocol::{ErrorCode, ErrorInfo, HEARTBEAT_MS, Notification, WorkerId};
+use localcoder_protocol::{Confined, ErrorCode, ErrorInfo, HEARTBEAT_MS, Notification, WorkerId};
 use localcoder_transport::{Message, Outbox};
 
 use super::heartbeat::OpenJobs;
@@ -16,6 +16,7 @@ use crate::process;
 #[derive(Debug)]
 pub(crate) struct Shared {
     outbox: Outbox,
+    confined: Confined,
     worker: Mutex<Option<WorkerId>>,
     running: Mutex<Option<u64>>,
     /// Tells the running generation to end, only ever under `running`; and how far it is.
@@ -27,9 +28,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Nothing loaded, nothing running, not introduced.
-    pub(crate) fn new(outbox: Outbox) -> Self {
+    pub(crate) fn new(outbox: Outbox, confined: Confined) -> Self {
         Self {
             outbox,
+            confined,
             worker: Mutex::new(None),
             running: Mutex::new(None),
             control: Arc::default(),
@@ -37,6 +39,11 @@ impl Shared {
             heartbeat_ms: AtomicU64::new(HEARTBEAT_MS),
             loaded: AtomicBool::new(false),
         }
+    }
+
+    /// What the system refuses this process.
+    pub(super) fn confined(&self) -> &Confined {
+        &self.confined
     }
 
     /// Sends a message, waiting for a slow host. Without a host there is nothing left to do.

@@ -94,6 +94,7 @@ fn hello(shared: &Shared, params: Value) -> Result<Value, ErrorInfo> {
         pid: std::process::id(),
         llama_build: llama::build_version(),
         worker: params.worker,
+        confined: shared.confined().clone(),
     }))
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use localcoder_protocol::{LoadProfile, MemoryUse};
+use localcoder_protocol::{Confined, LoadProfile, MemoryUse};
 
 use super::lifecycle::{Lifecycle, Phase};
 use super::prefix::Prefix;
@@ -14,6 +14,7 @@ use crate::ModelFile;
 pub(super) struct Greeting {
     pub(super) pid: u32,
     pub(super) llama_build: String,
+    pub(super) confined: Confined,
 }
 
 /// A model in a worker.
@@ -97,8 +98,13 @@ impl Engine {
 
     /// Process id and version of llama.cpp of a worker that has said hello.
     pub(in crate::core) fn worker(&self) -> Option<(u32, &str)> {
-        let Greeting { pid, llama_build } = self.greeting.as_ref()?;
+        let Greeting { pid, llama_build, .. } = self.greeting.as_ref()?;
         Some((*pid, llama_build))
+    }
+
+    /// What the system refuses its worker.
+    pub(in crate::core) fn confined(&self) -> Confined {
+        self.greeting.as_ref().map(|it| it.confined.clone()).unwrap_or_default()
     }
 
     /// When the model was used last, or loaded.

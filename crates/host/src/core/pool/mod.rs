@@ -451,8 +451,8 @@ impl Pool {
         let failure = match read::<WorkerHello>(result) {
             Ok(hello) if hello.worker_version == WORKER_VERSION => {
                 let engine = &mut self.engines[slot];
-                let WorkerHelloAnswer { pid, llama_build, .. } = hello;
-                engine.greeting = Some(Greeting { pid, llama_build });
+                let WorkerHelloAnswer { pid, llama_build, confined, .. } = hello;
+                engine.greeting = Some(Greeting { pid, llama_build, confined });
                 engine.life.enter(now_ms, Phase::Empty);
                 if self.devices.is_empty() {
                     self.call::<Devices>(now_ms, slot, Call::Devices, &Nothing {}, effects);
