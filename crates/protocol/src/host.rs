@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::request::{notifications, requests};
-use crate::{
-    ContextUse, Diagnostic, DocumentText, Edit, ErrorAction, ErrorInfo, FinishReason, Hunk,
+use crate::{Confined, ContextUse, Diagnostic, DocumentText, Edit, ErrorAction, ErrorInfo, FinishReason, Hunk,
     LineRange, MemoryUse, Scope, Usage,
 };
 
