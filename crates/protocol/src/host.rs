@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::request::{notifications, requests};
-use crate::{Confined, ContextUse, Diagnostic, DocumentText, Edit, ErrorAction, ErrorInfo, FinishReason, Hunk,
-    LineRange, MemoryUse, Scope, Usage,
+use crate::{
+    Confined, ContextUse, Diagnostic, DocumentText, Edit, ErrorAction, ErrorInfo, FinishReason,
+    Hunk, LineRange, MemoryUse, Scope, Usage,
 };
 
 /// Names one request of one connection, so that its stream can be told apart and it can be

@@ -288,6 +288,7 @@ fn program(rules: Rules, error: libc::c_int) -> io::Result<BpfProgram> {
         .map_err(other)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn other(error: seccompiler::BackendError) -> io::Error {
     io::Error::other(error.to_string())
 }

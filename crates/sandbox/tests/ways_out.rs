@@ -14,6 +14,9 @@ use localcoder_sandbox::{Walls, close};
 /// Says in which way the child closes itself; without it this is no child.
 const CHILD: &str = "LOCALCODER_TEST_SANDBOX";
 
+/// Where it may try to write.
+const FOLDER: &str = "LOCALCODER_TEST_SANDBOX_FOLDER";
+
 type Way = (&'static str, fn(&Ground) -> i64);
 
 /// What was there before the walls.
@@ -37,7 +40,10 @@ fn at(text: &CString) -> i64 {
 }
 
 fn open(ground: &Ground, flags: libc::c_int) -> i64 {
-    call(libc::SYS_openat, [i64::from(libc::AT_FDCWD), at(&ground.file), i64::from(flags), 0o600, 0, 0])
+    call(
+        libc::SYS_openat,
+        [i64::from(libc::AT_FDCWD), at(&ground.file), i64::from(flags), 0o600, 0, 0],
+    )
 }
 
 fn socket(family: libc::c_int, kind: libc::c_int) -> i64 {
@@ -122,7 +128,9 @@ const WAYS: &[Way] = &[
     ("the keyring", |_| call(libc::SYS_keyctl, [0, -3, 1, 0, 0, 0])),
     ("mount", |it| call(libc::SYS_mount, [0, at(&it.folder), 0, 0, 0, 0])),
     ("chroot", |it| call(libc::SYS_chroot, [at(&it.folder), 0, 0, 0, 0, 0])),
-    ("other namespaces", |_| call(libc::SYS_unshare, [i64::from(libc::CLONE_NEWUSER), 0, 0, 0, 0, 0])),
+    ("other namespaces", |_| {
+        call(libc::SYS_unshare, [i64::from(libc::CLONE_NEWUSER), 0, 0, 0, 0, 0])
+    }),
     ("typing into the terminal", |_| {
         let letter = b'x';
         call(libc::SYS_ioctl, [0, libc::TIOCSTI as i64, &raw const letter as i64, 0, 0, 0])
@@ -136,8 +144,8 @@ const WAYS: &[Way] = &[
 fn child() {
     let Some(walls) = std::env::var_os(CHILD) else { return };
     let walls = if walls == "calls" { Walls::Calls } else { Walls::All };
-    let folder = std::env::temp_dir();
-    let path = folder.join(format!("localcoder-sandbox-{}", std::process::id()));
+    let folder = std::path::PathBuf::from(std::env::var_os(FOLDER).expect("the parent says it"));
+    let path = folder.join("file");
     std::fs::write(&path, "as it was").expect("written before the walls");
     let text = |path: &std::path::Path| CString::new(path.to_str().expect("text")).expect("no NUL");
     let ground = Ground {
@@ -158,26 +166,35 @@ fn child() {
         }
         // A child that was made after all must not go on as this one.
         if *name == "a process" && result == 0 {
-            unsafe { libc::_exit(0) };
+            end();
         }
     }
     let reads = std::fs::read_to_string(&path).is_ok_and(|text| text == "as it was");
     let threads = std::thread::spawn(|| 7).join().is_ok_and(|it| it == 7);
-    said.push_str(&format!("works {} {}\n", reads, threads));
+    said.push_str(&format!("works {reads} {threads}\n"));
     let _ = std::io::stderr().write_all(said.as_bytes());
-    // Where it was made it can't be removed from here.
-    unsafe { libc::_exit(0) };
+    end();
+}
+
+/// The harness would go on to write a report.
+fn end() -> ! {
+    // SAFETY: takes a number and does not return.
+    unsafe { libc::_exit(0) }
 }
 
 fn tried(walls: &str) -> String {
     let this = std::env::current_exe().expect("it runs");
+    let folder = tempfile::tempdir().expect("a folder");
     let output = Command::new(this)
         .args(["child", "--exact", "--nocapture"])
         .env(CHILD, walls)
+        .env(FOLDER, folder.path())
         .output()
         .expect("it starts");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
+    let left = std::fs::read_dir(folder.path()).expect("it is there").count();
+    assert_eq!(left, 1, "nothing was made: {said}");
     said
 }
 

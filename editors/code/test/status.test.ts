@@ -19,7 +19,13 @@ const BUSY: Partial<HostStatus> = {
   contextTokens: 8_192,
   memory: MEMORY,
   speed: { readTokensPerS: 853.2, writtenTokensPerS: 31.4 },
-  worker: { pid: 11, generation: 1, llamaBuild: "b1", device: "Vulkan" },
+  worker: {
+    pid: 11,
+    generation: 1,
+    llamaBuild: "b1",
+    device: "Vulkan",
+    confined: { calls: true, files: true },
+  },
   residents: [
     { model: MODEL, contextTokens: 8_192, memory: MEMORY, device: "Vulkan", pid: 11 },
     {
@@ -57,6 +63,7 @@ test("all that is known of a model at work is told, a line each", () => {
     "Free memory: 7.1 GB",
     "llama.cpp: b1",
     "Worker process: 11",
+    "Sandbox: on",
     "Host process: 7",
   ]);
 });

@@ -53,7 +53,8 @@ const ROWS: &[Row] = &[
         links: TREE_SITTER,
     },
     Row { name: "kernels", uses: &[], links: &[] },
-    Row { name: "worker", uses: &["kernels", "protocol", "transport"], links: WORKER },
+    Row { name: "sandbox", uses: &["protocol"], links: &[] },
+    Row { name: "worker", uses: &["kernels", "protocol", "sandbox", "transport"], links: WORKER },
     Row { name: "launcher", uses: &["protocol", "transport", "disk"], links: &[] },
     Row {
         name: "cli",

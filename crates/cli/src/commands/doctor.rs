@@ -19,7 +19,10 @@ use localcoder_settings::{Layer, Places, Settings};
 use serde_json::Map;
 
 use crate::arguments::DoctorOptions;
-use crate::commands::{profiles, status::notes};
+use crate::commands::{
+    profiles,
+    status::{notes, sandbox_text},
+};
 use crate::session::{REQUEST_ID, Session, program};
 use crate::{output, settings_file};
 
@@ -83,6 +86,7 @@ fn findings(places: &Places, here: &Machine) -> Vec<Finding> {
         Finding { what: "Profiles", result: can_run() },
         Finding { what: "Self-test", result: self_test(&used_for_code) },
         Finding { what: "Devices", result: devices() },
+        Finding { what: "Sandbox", result: sandbox() },
     ]
 }
 
@@ -232,6 +236,15 @@ fn devices() -> Result<String, ErrorInfo> {
         text.push_str(&format!("; {note}"));
     }
     Ok(text)
+}
+
+/// What the system refuses the worker, which reads the model's file.
+fn sandbox() -> Result<String, ErrorInfo> {
+    let worker = status().and_then(|status| status.worker).ok_or_else(|| {
+        ErrorInfo::new(ErrorCode::WorkerStart, "no worker runs that could tell")
+            .with_hint("mend what is wrong above first")
+    })?;
+    Ok(sandbox_text(&worker.confined))
 }
 
 /// What the host says of itself.

@@ -3,7 +3,8 @@
 use indicatif::DecimalBytes;
 use localcoder_host::connect;
 use localcoder_protocol::{
-    EngineState, ErrorInfo, HostStatus, MemoryUse, Nothing, Speed, Status, StatusReport, StatusShow,
+    Confined, EngineState, ErrorInfo, HostStatus, MemoryUse, Nothing, Speed, Status, StatusReport,
+    StatusShow,
 };
 use localcoder_settings::Places;
 

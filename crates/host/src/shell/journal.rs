@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 
 use localcoder_protocol::{
-    Assist, AssistAnswer, CommandSpec, Device, Devices, DevicesAnswer, ErrorInfo, HOST_REQUESTS,
-    Hello, HelloParams, LoadModel, LoadModelAnswer, LoadProfile, Request, WORKER_REQUESTS,
-    WorkerHello, WorkerHelloAnswer,
+    Assist, AssistAnswer, CommandSpec, Confined, Device, Devices, DevicesAnswer, ErrorInfo,
+    HOST_REQUESTS, Hello, HelloParams, LoadModel, LoadModelAnswer, LoadProfile, Request,
+    WORKER_REQUESTS, WorkerHello, WorkerHelloAnswer,
 };
 use localcoder_transport::{Id, Message};
 use serde::Deserialize as _;
@@ -196,8 +196,10 @@ fn answered(method: &str, ms: u64, generation: u64, result: &Result<Value, Error
         Ok(answer) if method == LoadModel::METHOD => load_ended(generation, ms, answer),
         Ok(answer) if method == WorkerHello::METHOD => {
             if let Ok(hello) = WorkerHelloAnswer::deserialize(answer) {
-                let WorkerHelloAnswer { pid, build_id: build, llama_build, .. } = hello;
+                let WorkerHelloAnswer { pid, build_id: build, llama_build, confined, .. } = hello;
+                let Confined { calls, files, why } = confined;
                 tracing::info!(generation, pid, build, llama_build, ms, "a worker is ready");
+                tracing::info!(generation, calls, files, why, "what the system refuses it");
             }
         }
         Ok(answer) if method == Devices::METHOD => {

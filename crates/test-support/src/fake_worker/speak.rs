@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use localcoder_protocol::{
-    BUILD_ID, CancelAnswer, ErrorCode, ErrorInfo, Heartbeat, HeartbeatParams, Ping, PingAnswer,
-    Request, WORKER_VERSION, WorkerCancel, WorkerHello, WorkerHelloAnswer, WorkerId,
+    BUILD_ID, CancelAnswer, Confined, ErrorCode, ErrorInfo, Heartbeat, HeartbeatParams, Ping,
+    PingAnswer, Request, WORKER_VERSION, WorkerCancel, WorkerHello, WorkerHelloAnswer, WorkerId,
 };
 use localcoder_transport::{Id, Message, spawn_reader, spawn_thread, write_frame};
 use serde_json::Value;

@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_cancel_reaches_the_running_generation_only() {
-        let shared = Shared::new(Outbox::memory(1).0);
+        let shared = Shared::new(Outbox::memory(1).0, localcoder_protocol::Confined::default());
         let control = shared.control();
         assert!(!shared.cancel(1));
         shared.generation_started(1).unwrap();

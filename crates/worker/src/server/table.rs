@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn another_version_is_refused_whatever_else_it_sends() {
-        let shared = Shared::new(Outbox::memory(1).0);
+        let shared = Shared::new(Outbox::memory(1).0, localcoder_protocol::Confined::default());
         for (version, older) in [(WORKER_VERSION + 1, "worker"), (0, "host")] {
             let error = hello(&shared, json!({"workerVersion": version, "x": 1})).unwrap_err();
             assert_eq!(error.code, ErrorCode::VersionMismatch);

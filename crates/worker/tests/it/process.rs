@@ -48,6 +48,19 @@ mod linux {
 
     use crate::harness::{DEADLINE, PROFILE, Worker, wait};
 
+    /// What it refuses is tried in the sandbox's own tests; here it is seen to be on, with a model in
+    /// it that goes on to answer.
+    #[test]
+    fn the_system_refuses_it_what_it_does_not_need() {
+        let mut worker = Worker::spawn();
+        let confined = worker.hello().unwrap().confined;
+        assert!(confined.calls, "{confined:?}");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", worker.child.id()));
+        let status = status.unwrap();
+        let line = |name: &str| status.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(line("Seccomp:").ends_with('2') && line("NoNewPrivs:").ends_with('1'), "{status}");
+    }
+
     /// Its engine alone wants more than that for its stack.
     #[test]
     fn without_room_for_its_threads_it_answers_with_what_is_short() {

@@ -309,6 +309,20 @@ demo: boolean,
  */
 attribution: Array<string>, };
 
+export type Confined = { 
+/**
+ * Whether system calls are filtered: no sockets, no programs, no other processes.
+ */
+calls: boolean, 
+/**
+ * Whether files have rules of their own: nothing is written, made or removed.
+ */
+files: boolean, 
+/**
+ * Why what is missing is missing, as a clause.
+ */
+why?: string, };
+
 export type WorkerStatus = { 
 /**
  * Process id.
@@ -325,7 +339,11 @@ llamaBuild: string,
 /**
  * Where it computes, such as `CPU` or `Metal`.
  */
-device: string, };
+device: string, 
+/**
+ * What the system refuses it.
+ */
+confined: Confined, };
 
 export type Speed = { 
 /**

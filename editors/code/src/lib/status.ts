@@ -2,7 +2,14 @@
  * What the status bar says, for every state of connection and engine. Pure: `features/status.ts`
  * puts it on the screen.
  */
-import type { Device, ErrorInfo, HostStatus, MemoryUse, Speed } from "../generated/protocol";
+import type {
+  Confined,
+  Device,
+  ErrorInfo,
+  HostStatus,
+  MemoryUse,
+  Speed,
+} from "../generated/protocol";
 import type { HostState } from "../host/connection";
 
 import { renderError } from "./errors";
@@ -136,7 +143,21 @@ function describeProcesses({ worker, pid }: HostStatus): string[] {
   const host = `Host process: ${pid}`;
   return worker === undefined
     ? [host]
-    : [`llama.cpp: ${plain(worker.llamaBuild)}`, `Worker process: ${worker.pid}`, host];
+    : [
+        `llama.cpp: ${plain(worker.llamaBuild)}`,
+        `Worker process: ${worker.pid}`,
+        `Sandbox: ${sandboxText(worker.confined)}`,
+        host,
+      ];
+}
+
+/** What the system refuses the worker; told most where it refuses nothing. */
+function sandboxText({ calls, files, why }: Confined): string {
+  if (calls && files) {
+    return "on";
+  }
+  const reason = why === undefined ? "" : `, ${plain(why)}`;
+  return calls ? `in part${reason}` : `OFF${reason}`;
 }
 
 function deviceText({ name, description, gpu, memoryBytes }: Device): string {
