@@ -88,8 +88,10 @@ fn the_schema_names_every_setting() {
 fn the_doctor_finds_a_sound_installation_sound_and_measures_it() {
     let installation = installation();
     let found = installation.run(&["doctor"]).ok().stdout;
-    assert_eq!(found.lines().filter(|line| line.starts_with("ok ")).count(), 8, "{found}");
+    assert_eq!(found.lines().filter(|line| line.starts_with("ok ")).count(), 9, "{found}");
     assert!(found.contains("LocalCoder demo on CPU reads"), "{found}");
+    let sandbox = "Sandbox:   no sockets, no programs";
+    assert!(!cfg!(target_os = "linux") || found.contains(sandbox), "{found}");
     let found = installation.run(&["doctor", "--json"]).json();
     assert_eq!(found["healthy"], true, "{found}");
 }
