@@ -46,7 +46,9 @@ fn root_of(folder: &Path, within: Option<&Path>) -> PathBuf {
     let marked = MARKS
         .iter()
         .find_map(|marks| above.iter().find(|at| marks.iter().any(|mark| at.join(mark).exists())));
-    marked.map_or_else(|| folder.to_owned(), |at| (*at).to_owned())
+    // Else what the user has opened, where that is known.
+    let opened = || within.filter(|within| above.contains(within)).unwrap_or(folder);
+    marked.map_or_else(|| opened().to_owned(), |at| (*at).to_owned())
 }
 
 /// What git would know of, and hidden files with it, since tools are configured by them.
