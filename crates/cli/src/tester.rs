@@ -31,7 +31,7 @@ impl Tester {
         Ok(test.map(|test| Self { test, document, offline: Offline::probe() }))
     }
 
-    /// How it goes on the text with these edits.
+    /// How it goes on the text with these edits, of which there may be none.
     pub(crate) fn run(&self, edits: &[Edit]) -> TestRun {
         let edits: Vec<&Edit> = edits.iter().collect();
         match localcoder_assist::apply_all(&self.document, &edits) {
@@ -44,11 +44,6 @@ impl Tester {
                 ms: 0,
             },
         }
-    }
-
-    /// How it goes without any.
-    pub(crate) fn run_before(&self) -> TestRun {
-        self.test.run(&self.document.text, &self.offline)
     }
 
     /// What a host is told that wants an edit to be tried.

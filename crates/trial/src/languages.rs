@@ -268,21 +268,14 @@ fn rust(subject: &Subject<'_>) -> Option<Plan> {
     let mut plan = match modules.first() {
         Some(&"src") if subject.text.contains("#[test]") => {
             modules.remove(0);
-            let (target, own) = match last {
-                "main" => (["--bins"].as_slice(), None),
-                "lib" | "mod" => (["--lib"].as_slice(), None),
-                other => (["--lib", "--bins"].as_slice(), Some(other)),
-            };
-            modules.extend(own);
+            // These are no modules of that name.
+            modules.extend(Some(last).filter(|it| !["main", "lib", "mod"].contains(it)));
             modules.push("");
             let filter = modules.join("::");
             let name = format!("the tests in {}", subject.document.display());
             let lib = root.join(package).join("src/lib.rs").is_file();
-            let target = if lib { &target[..1] } else { ["--bins"].as_slice() };
-            let mut all = vec!["cargo", "test", "--offline", "--quiet"];
-            all.extend(target);
-            all.extend(["--", &filter]);
-            planned(name, &all)
+            let target = if lib && last != "main" { "--lib" } else { "--bins" };
+            planned(name, &["cargo", "test", "--offline", "--quiet", target, "--", &filter])
         }
         _ => {
             let test = package.join("tests").join(format!("{last}.rs"));

@@ -80,7 +80,7 @@ fn tested(
         }
         return Ok((None, None));
     };
-    let run = tester.run_before();
+    let run = tester.run(&[]);
     Ok((Some(tester), Some(run)))
 }
 

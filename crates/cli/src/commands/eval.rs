@@ -273,7 +273,7 @@ impl<'a> Asking<'a> {
         let Some(tester) = found else {
             return self.client.call::<Assist>(&params, |_, _| {});
         };
-        params.test = Some(tester.run_before());
+        params.test = Some(tester.run(&[]));
         let call = self.client.start::<Assist>(&params)?;
         let events = self.client.events().clone();
         loop {
