@@ -134,13 +134,13 @@ pub(crate) struct GenerateOptions {
 Example:
   localcoder test cart.py --lines 10-24
 
-The test is a file that is named like the code, or the examples in its documentation. It runs on a
-copy of the project, so nothing is written here. The command ends with 0 whether the test passes or
-not.")]
+The test is a file that is named like the code, or the examples in its documentation; where there is
+neither, the compiler has its say (Go, Rust, Java, C, C++). It runs on a copy of the project, so
+nothing is written here. The command ends with 0 whether the test passes or not.")]
 pub(crate) struct TestOptions {
     #[command(flatten)]
     pub(crate) target: TargetOptions,
-    /// Take the text from standard input, with edits to be made in it: {\"text\": …, \"edits\": […]}
+    /// Take the text from standard input, with edits to be made in it: {"text": …, "edits": […]}
     #[arg(long)]
     pub(crate) stdin: bool,
     /// The folder that is open, above which no test is looked for
