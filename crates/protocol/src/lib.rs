@@ -29,8 +29,8 @@ pub use fetch::{
     FetchTask, FetchText,
 };
 pub use hello::{
-    BUILD_ID, ClientKind, EXCHANGE_FD, Hello, HelloAnswer, HelloParams, KERNELS, PROTOCOL_VERSION,
-    WORKER_ENVIRONMENT, WORKER_VERSION,
+    BUILD_ID, ClientKind, EXCHANGE_FD, Hello, HelloAnswer, HelloParams, KERNELS, MODELS_FD,
+    PROTOCOL_VERSION, WORKER_ENVIRONMENT, WORKER_VERSION,
 };
 pub use host::*;
 pub use limits::{DOCUMENT_BYTES_MAX, FRAME_BYTES_MAX, HEARTBEAT_MS};

@@ -40,6 +40,8 @@ limits! {
     /// The descriptor on which a worker finds the exchange file: the first that is free in a
     /// program with only its standard streams.
     WORKER_EXCHANGE_FD: i32 = 3;
+    /// The descriptor on which a worker is given the files of models: the next one.
+    WORKER_MODELS_FD: i32 = 4;
     /// Smaller models are not loaded a second time with rearranged weights: they are quick anyway,
     /// and to measure would take longer than to load.
     REPACKED_MODEL_BYTES_MIN: u64 = 256 * 1024 * 1024;

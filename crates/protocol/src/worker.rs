@@ -147,7 +147,8 @@ pub struct Measured {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadModelParams {
-    /// Path of a GGUF whose header the host has already checked.
+    /// Where the GGUF was found whose header the host has checked, for words alone: the file
+    /// itself is given beside the request, see [`crate::MODELS_FD`].
     pub model_ref: String,
     /// Its chat template in Jinja; that of the file where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

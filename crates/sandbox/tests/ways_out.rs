@@ -1,23 +1,33 @@
-//! Ways out of the worker's sandbox, each tried in a process of its own that has closed itself: all
-//! are refused, with both walls and with the filter of system calls alone; what the work needs is not.
+//! Ways out of a sandbox, each tried in a process of its own that has closed itself: all that its
+//! profile does not need are refused, with both walls and with the filter of system calls alone; what
+//! the work needs is not.
 
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "what is tried are system calls themselves")]
 
 use std::ffi::CString;
 use std::io::Write as _;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::process::Command;
 
-use localcoder_sandbox::{Walls, close};
+use localcoder_sandbox::{Profile, Walls, close};
 
-/// Says in which way the child closes itself; without it this is no child.
+/// Says in which way the child closes itself, profile and walls; without it this is no child.
 const CHILD: &str = "LOCALCODER_TEST_SANDBOX";
 
 /// Where it may try to write.
 const FOLDER: &str = "LOCALCODER_TEST_SANDBOX_FOLDER";
 
-type Way = (&'static str, fn(&Ground) -> i64);
+/// Its name, who needs it, and how it is tried.
+type Way = (&'static str, &'static [&'static str], fn(&Ground) -> i64);
+
+const NOBODY: &[&str] = &[];
+const HOST: &[&str] = &["host"];
+const FETCH: &[&str] = &["fetch"];
+const BOTH: &[&str] = &["host", "fetch"];
+/// What the filter leaves to them, since rules on files refuse it outside of their folders.
+const READS: &[&str] = &["host", "fetch calls"];
+const BY_FILES: &[&str] = &["host calls", "fetch calls"];
 
 /// What was there before the walls.
 struct Ground {
@@ -53,96 +63,123 @@ fn socket(family: libc::c_int, kind: libc::c_int) -> i64 {
 const HERE: i64 = libc::AT_FDCWD as i64;
 
 const WAYS: &[Way] = &[
-    ("a TCP socket", |_| socket(libc::AF_INET, libc::SOCK_STREAM)),
-    ("a UDP socket", |_| socket(libc::AF_INET, libc::SOCK_DGRAM)),
-    ("an IPv6 socket", |_| socket(libc::AF_INET6, libc::SOCK_STREAM)),
-    ("a Unix socket", |_| socket(libc::AF_UNIX, libc::SOCK_STREAM)),
-    ("a netlink socket", |_| socket(libc::AF_NETLINK, libc::SOCK_RAW)),
-    ("a vsock socket", |_| socket(libc::AF_VSOCK, libc::SOCK_STREAM)),
-    ("a packet socket", |_| socket(libc::AF_PACKET, libc::SOCK_RAW)),
-    ("a pair of sockets", |_| {
+    ("a TCP socket", FETCH, |_| socket(libc::AF_INET, libc::SOCK_STREAM)),
+    ("a UDP socket", FETCH, |_| socket(libc::AF_INET, libc::SOCK_DGRAM)),
+    ("an IPv6 socket", FETCH, |_| socket(libc::AF_INET6, libc::SOCK_STREAM)),
+    ("a Unix socket", BOTH, |_| socket(libc::AF_UNIX, libc::SOCK_STREAM)),
+    ("a netlink socket", FETCH, |_| socket(libc::AF_NETLINK, libc::SOCK_RAW)),
+    ("a vsock socket", NOBODY, |_| socket(libc::AF_VSOCK, libc::SOCK_STREAM)),
+    ("a packet socket", NOBODY, |_| socket(libc::AF_PACKET, libc::SOCK_RAW)),
+    ("a Bluetooth socket", NOBODY, |_| socket(libc::AF_BLUETOOTH, libc::SOCK_RAW)),
+    ("a socket of the kernel's ciphers", NOBODY, |_| socket(libc::AF_ALG, libc::SOCK_SEQPACKET)),
+    ("taking by a socket that was not given", BOTH, |it| {
+        let mut header = [0_u64; 7];
+        let socket = i64::from(it.open.as_raw_fd());
+        call(libc::SYS_recvmsg, [socket, header.as_mut_ptr() as i64, 0, 0, 0, 0])
+    }),
+    ("waiting for connections", HOST, |it| {
+        call(libc::SYS_listen, [i64::from(it.open.as_raw_fd()), 1, 0, 0, 0, 0])
+    }),
+    ("reading a file", READS, |it| open(it, libc::O_RDONLY)),
+    ("reading another's memory by its file", READS, |it| {
+        let path = CString::new(format!("/proc/{}/mem", it.parent)).expect("no NUL");
+        call(libc::SYS_openat, [HERE, at(&path), 0, 0, 0, 0])
+    }),
+    ("a pair of sockets", BOTH, |_| {
         let mut pair = [0_i32; 2];
         call(libc::SYS_socketpair, [1, 1, 0, pair.as_mut_ptr() as i64, 0, 0])
     }),
-    ("writing a file", |it| open(it, libc::O_WRONLY)),
-    ("reading and writing a file", |it| open(it, libc::O_RDWR)),
-    ("cutting a file by opening it", |it| open(it, libc::O_RDONLY | libc::O_TRUNC)),
-    ("making a file by opening it", |it| {
+    ("writing a file", BY_FILES, |it| open(it, libc::O_WRONLY)),
+    ("reading and writing a file", BY_FILES, |it| open(it, libc::O_RDWR)),
+    ("cutting a file by opening it", BY_FILES, |it| open(it, libc::O_RDONLY | libc::O_TRUNC)),
+    ("making a file by opening it", BY_FILES, |it| {
         call(libc::SYS_openat, [HERE, at(&it.made), i64::from(libc::O_CREAT), 0o600, 0, 0])
     }),
-    ("an unnamed file", |it| {
+    ("an unnamed file", BY_FILES, |it| {
         let flags = i64::from(libc::O_TMPFILE | libc::O_RDWR);
         call(libc::SYS_openat, [HERE, at(&it.folder), flags, 0o600, 0, 0])
     }),
-    ("openat2", |it| {
+    ("openat2", NOBODY, |it| {
         let how = [0_u64; 3];
         call(libc::SYS_openat2, [HERE, at(&it.file), how.as_ptr() as i64, 24, 0, 0])
     }),
-    ("truncate", |it| call(libc::SYS_truncate, [at(&it.file), 0, 0, 0, 0, 0])),
-    ("unlink", |it| call(libc::SYS_unlinkat, [HERE, at(&it.file), 0, 0, 0, 0])),
-    ("rename", |it| call(libc::SYS_renameat2, [HERE, at(&it.file), HERE, at(&it.made), 0, 0])),
-    ("mkdir", |it| call(libc::SYS_mkdirat, [HERE, at(&it.made), 0o700, 0, 0, 0])),
-    ("link", |it| call(libc::SYS_linkat, [HERE, at(&it.file), HERE, at(&it.made), 0, 0])),
-    ("symlink", |it| call(libc::SYS_symlinkat, [at(&it.file), HERE, at(&it.made), 0, 0, 0])),
-    ("mknod", |it| call(libc::SYS_mknodat, [HERE, at(&it.made), 0o10600, 0, 0, 0])),
-    ("chmod", |it| call(libc::SYS_fchmodat, [HERE, at(&it.file), 0o777, 0, 0, 0])),
-    ("chmod of what is open", |it| {
+    ("truncate", BY_FILES, |it| call(libc::SYS_truncate, [at(&it.file), 0, 0, 0, 0, 0])),
+    ("unlink", BY_FILES, |it| call(libc::SYS_unlinkat, [HERE, at(&it.file), 0, 0, 0, 0])),
+    ("rename", BY_FILES, |it| {
+        call(libc::SYS_renameat2, [HERE, at(&it.file), HERE, at(&it.made), 0, 0])
+    }),
+    ("mkdir", BY_FILES, |it| call(libc::SYS_mkdirat, [HERE, at(&it.made), 0o700, 0, 0, 0])),
+    ("link", BY_FILES, |it| call(libc::SYS_linkat, [HERE, at(&it.file), HERE, at(&it.made), 0, 0])),
+    ("symlink", BY_FILES, |it| {
+        call(libc::SYS_symlinkat, [at(&it.file), HERE, at(&it.made), 0, 0, 0])
+    }),
+    ("mknod", BY_FILES, |it| call(libc::SYS_mknodat, [HERE, at(&it.made), 0o10600, 0, 0, 0])),
+    ("chmod", BOTH, |it| call(libc::SYS_fchmodat, [HERE, at(&it.file), 0o777, 0, 0, 0])),
+    ("chmod of what is open", BOTH, |it| {
         call(libc::SYS_fchmod, [i64::from(it.open.as_raw_fd()), 0o777, 0, 0, 0, 0])
     }),
-    ("another program", |_| {
+    ("another program", HOST, |_| {
         let program = CString::new("/bin/true").expect("no NUL");
         let arguments = [program.as_ptr(), std::ptr::null()];
         call(libc::SYS_execve, [at(&program), arguments.as_ptr() as i64, 0, 0, 0, 0])
     }),
-    ("a program out of memory", |_| {
+    ("a program out of memory", HOST, |_| {
         let name = CString::new("x").expect("no NUL");
         call(libc::SYS_memfd_create, [at(&name), 0, 0, 0, 0, 0])
     }),
-    ("a process", |_| call(libc::SYS_clone, [i64::from(libc::SIGCHLD), 0, 0, 0, 0, 0])),
-    ("a process by clone3", |_| {
+    ("a process", HOST, |_| call(libc::SYS_clone, [i64::from(libc::SIGCHLD), 0, 0, 0, 0, 0])),
+    ("a process by clone3", NOBODY, |_| {
         let arguments = [0_u64; 11];
         call(libc::SYS_clone3, [arguments.as_ptr() as i64, 88, 0, 0, 0, 0])
     }),
-    ("ptrace of the parent", |it| {
+    ("ptrace of the parent", NOBODY, |it| {
         call(libc::SYS_ptrace, [i64::from(libc::PTRACE_ATTACH), it.parent, 0, 0, 0, 0])
     }),
-    ("reading the parent's memory", |it| {
+    ("reading the parent's memory", NOBODY, |it| {
         call(libc::SYS_process_vm_readv, [it.parent, 0, 0, 0, 0, 0])
     }),
-    ("a handle of the parent", |it| call(libc::SYS_pidfd_open, [it.parent, 0, 0, 0, 0, 0])),
-    ("a signal to the parent", |it| call(libc::SYS_kill, [it.parent, 0, 0, 0, 0, 0])),
-    ("a signal to a thread of the parent", |it| {
+    ("a handle of the parent", HOST, |it| call(libc::SYS_pidfd_open, [it.parent, 0, 0, 0, 0, 0])),
+    ("a signal to the parent", HOST, |it| call(libc::SYS_kill, [it.parent, 0, 0, 0, 0, 0])),
+    ("a signal to a thread of the parent", HOST, |it| {
         call(libc::SYS_tgkill, [it.parent, it.parent, 0, 0, 0, 0])
     }),
-    ("the parent's limits", |it| {
+    ("the parent's limits", NOBODY, |it| {
         let mut limits = [0_u64; 2];
         call(libc::SYS_prlimit64, [it.parent, 0, 0, limits.as_mut_ptr() as i64, 0, 0])
     }),
-    ("io_uring", |_| {
+    ("io_uring", NOBODY, |_| {
         let mut parameters = [0_u8; 120];
         call(libc::SYS_io_uring_setup, [1, parameters.as_mut_ptr() as i64, 0, 0, 0, 0])
     }),
-    ("userfaultfd", |_| call(libc::SYS_userfaultfd, [1, 0, 0, 0, 0, 0])),
-    ("bpf", |_| call(libc::SYS_bpf, [0, 0, 0, 0, 0, 0])),
-    ("perf", |_| call(libc::SYS_perf_event_open, [0, 0, 0, 0, 0, 0])),
-    ("the keyring", |_| call(libc::SYS_keyctl, [0, -3, 1, 0, 0, 0])),
-    ("mount", |it| call(libc::SYS_mount, [0, at(&it.folder), 0, 0, 0, 0])),
-    ("chroot", |it| call(libc::SYS_chroot, [at(&it.folder), 0, 0, 0, 0, 0])),
-    ("other namespaces", |_| {
+    ("userfaultfd", NOBODY, |_| call(libc::SYS_userfaultfd, [1, 0, 0, 0, 0, 0])),
+    ("bpf", NOBODY, |_| call(libc::SYS_bpf, [0, 0, 0, 0, 0, 0])),
+    ("perf", NOBODY, |_| call(libc::SYS_perf_event_open, [0, 0, 0, 0, 0, 0])),
+    ("the keyring", NOBODY, |_| call(libc::SYS_keyctl, [0, -3, 1, 0, 0, 0])),
+    ("mount", NOBODY, |it| call(libc::SYS_mount, [0, at(&it.folder), 0, 0, 0, 0])),
+    ("chroot", NOBODY, |it| call(libc::SYS_chroot, [at(&it.folder), 0, 0, 0, 0, 0])),
+    ("other namespaces", NOBODY, |_| {
         call(libc::SYS_unshare, [i64::from(libc::CLONE_NEWUSER), 0, 0, 0, 0, 0])
     }),
-    ("typing into the terminal", |_| {
+    ("typing into the terminal", NOBODY, |_| {
         let letter = b'x';
         call(libc::SYS_ioctl, [0, libc::TIOCSTI as i64, &raw const letter as i64, 0, 0, 0])
     }),
-    ("shared memory by a key", |_| call(libc::SYS_shmget, [0, 4096, 0o1600, 0, 0, 0])),
-    ("watching files", |_| call(libc::SYS_inotify_init1, [0, 0, 0, 0, 0, 0])),
+    ("shared memory by a key", NOBODY, |_| call(libc::SYS_shmget, [0, 4096, 0o1600, 0, 0, 0])),
+    ("watching files", NOBODY, |_| call(libc::SYS_inotify_init1, [0, 0, 0, 0, 0, 0])),
 ];
 
 /// Runs in the child only: closes itself, tries all, and says what got through.
 #[test]
 fn child() {
-    let Some(walls) = std::env::var_os(CHILD) else { return };
+    let Some(asked) = std::env::var(CHILD).ok() else { return };
+    let (profile, walls) = asked.split_once(' ').expect("a profile and walls");
+    let (gives, takes) = std::os::unix::net::UnixDatagram::pair().expect("sockets");
+    gives.send(b"x").expect("there is room");
+    let profile = match profile {
+        "worker" => Profile::Worker { files_from: Some(takes.as_fd()) },
+        "host" => Profile::Host { writes: &[] },
+        _ => Profile::Fetch { writes: &[], reads: &[] },
+    };
     let walls = if walls == "calls" { Walls::Calls } else { Walls::All };
     let folder = std::path::PathBuf::from(std::env::var_os(FOLDER).expect("the parent says it"));
     let path = folder.join("file");
@@ -155,9 +192,13 @@ fn child() {
         parent: i64::from(std::os::unix::process::parent_id()),
         open: std::fs::File::open(&path).expect("it was written"),
     };
-    let confined = close(walls);
-    let mut said = format!("closed {} {}\n", confined.calls, confined.files);
-    for (name, way) in WAYS {
+    let confined = close(&profile, walls);
+    let mut said = format!("closed {} {} {:?}\n", confined.calls, confined.files, confined.why);
+    let of_all = asked.split(' ').next().unwrap_or_default();
+    for (name, needed_by, way) in WAYS {
+        if needed_by.contains(&of_all) || needed_by.contains(&asked.as_str()) {
+            continue;
+        }
         let result = way(&ground);
         let error = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
         let refused = result == -1 && [libc::EPERM, libc::EACCES, libc::ENOSYS].contains(&error);
@@ -169,11 +210,23 @@ fn child() {
             end();
         }
     }
-    let reads = std::fs::read_to_string(&path).is_ok_and(|text| text == "as it was");
+    let mut text = [0; 9];
+    let reads = std::os::unix::fs::FileExt::read_exact_at(&ground.open, &mut text, 0).is_ok()
+        && &text == b"as it was";
+    let takes = taken(takes.as_raw_fd()) == 1;
     let threads = std::thread::spawn(|| 7).join().is_ok_and(|it| it == 7);
-    said.push_str(&format!("works {reads} {threads}\n"));
+    said.push_str(&format!("works {reads} {takes} {threads}\n"));
     let _ = std::io::stderr().write_all(said.as_bytes());
     end();
+}
+
+/// Bytes that came by a socket.
+fn taken(socket: i32) -> i64 {
+    let mut byte = 0_u8;
+    let mut part = [&raw mut byte as u64, 1];
+    let mut header = [0_u64; 7];
+    header[2..4].copy_from_slice(&[part.as_mut_ptr() as u64, 1]);
+    call(libc::SYS_recvmsg, [i64::from(socket), header.as_mut_ptr() as i64, 0, 0, 0, 0])
 }
 
 /// The harness would go on to write a report.
@@ -182,12 +235,13 @@ fn end() -> ! {
     unsafe { libc::_exit(0) }
 }
 
-fn tried(walls: &str) -> String {
+fn tried(how: &str) -> String {
     let this = std::env::current_exe().expect("it runs");
-    let folder = tempfile::tempdir().expect("a folder");
+    // Not among the temporary files, where the host may write.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let output = Command::new(this)
         .args(["child", "--exact", "--nocapture"])
-        .env(CHILD, walls)
+        .env(CHILD, how)
         .env(FOLDER, folder.path())
         .output()
         .expect("it starts");
@@ -201,10 +255,19 @@ fn tried(walls: &str) -> String {
 #[test]
 fn no_way_leads_out_and_the_work_goes_on() {
     assert!(WAYS.len() >= 30);
-    for walls in ["all", "calls"] {
-        let said = tried(walls);
-        assert!(said.contains("closed true"), "the filter can't be had here: {said}");
-        assert!(!said.contains("out "), "with {walls}:\n{said}");
-        assert!(said.contains("works true true"), "with {walls}:\n{said}");
+    let mut files = Vec::new();
+    for profile in ["worker", "host", "fetch"] {
+        for walls in ["all", "calls"] {
+            let how = format!("{profile} {walls}");
+            let said = tried(&how);
+            assert!(said.contains("closed true"), "the filter can't be had here: {said}");
+            if walls == "all" {
+                files.push(said.contains("closed true true"));
+            }
+            assert!(!said.contains("out "), "{how}:\n{said}");
+            assert!(said.contains("works true true true"), "{how}:\n{said}");
+        }
     }
+    // Either this kernel has rules on files or it has none.
+    assert!(files.iter().all(|it| *it == files[0]), "{files:?}");
 }

@@ -66,6 +66,12 @@ impl Client {
         Ok(Self { outbox, events, next_id: 1, closed: false })
     }
 
+    /// The number that the next call will have.
+    #[must_use]
+    pub fn next_number(&self) -> i64 {
+        self.next_id
+    }
+
     /// Sends a call and returns its number.
     ///
     /// # Errors

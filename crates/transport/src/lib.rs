@@ -7,6 +7,7 @@ mod client;
 mod connection;
 pub mod descriptors;
 mod frame;
+pub mod handover;
 pub mod local;
 mod message;
 pub mod private;

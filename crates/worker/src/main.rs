@@ -14,11 +14,14 @@ mod server;
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::bounded;
 use localcoder_protocol::{Confined, ErrorCode};
+use localcoder_sandbox::{Profile, Walls};
+use localcoder_transport::handover::Taker;
 use localcoder_transport::spawn_writer;
 
 use process::Streams;
@@ -39,13 +42,17 @@ fn main() {
 
 fn run() -> io::Result<()> {
     // Before anything of llama.cpp runs.
+    let (exchange, models) = (process::take_exchange()?, process::take_models()?);
     let streams = process::take_streams()?;
-    let exchange = process::take_exchange()?;
     process::follow_parent()?;
     process::restrict()?;
-    let confined = localcoder_sandbox::close(localcoder_sandbox::Walls::All);
+    memory::prepare();
+    engine::look_at_processors();
+    let profile = Profile::Worker { files_from: models.as_ref().map(|models| models.as_fd()) };
+    let confined = localcoder_sandbox::close(&profile, Walls::All);
     let (reader, writer) = (streams.reader.try_clone()?, streams.writer.try_clone()?);
-    let engine = match start(streams, exchange, confined) {
+    let given = Given { exchange, models };
+    let engine = match start(streams, given, confined) {
         Ok(engine) => engine,
         Err(error) => {
             server::refuse(reader, writer, &error);
@@ -57,21 +64,25 @@ fn run() -> io::Result<()> {
     engine.join().map_err(|_| io::Error::other("the engine ended"))
 }
 
+/// What the host has given this process beside its streams.
+struct Given {
+    /// In which both pass each other what is too large for a message.
+    exchange: Option<File>,
+    /// By which the files of models come.
+    models: Option<Taker>,
+}
+
 /// Starts all threads; the one that reads is the last, so that nothing was answered where one of
 /// them can't be had.
-fn start(
-    streams: Streams,
-    exchange: Option<File>,
-    confined: Confined,
-) -> io::Result<JoinHandle<()>> {
+fn start(streams: Streams, given: Given, confined: Confined) -> io::Result<JoinHandle<()>> {
     let (outbox, _writer) = spawn_writer("host", streams.writer)?;
-    let shared = Arc::new(Shared::new(outbox, confined));
+    let shared = Arc::new(Shared::new(outbox, given.models, confined));
     let (jobs, queue) = bounded(server::JOBS_MAX);
     let computing = Arc::clone(&shared);
     let engine = std::thread::Builder::new()
         .name("engine".to_owned())
         .stack_size(ENGINE_STACK_BYTES)
-        .spawn(move || engine::run(&computing, &queue, exchange))?;
+        .spawn(move || engine::run(&computing, &queue, given.exchange))?;
     server::start(shared, streams.reader, jobs)?;
     Ok(engine)
 }

@@ -1,10 +1,48 @@
 //! What the system says of memory, and pages of a mapped file given back to it. Knows nothing of
 //! models; the engine calls it round a second load.
+//!
+//! What the system says stands in files, which are opened while they can be, see [`prepare`].
+
+#[cfg(target_os = "linux")]
+use std::fs::File;
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::FileExt as _;
+#[cfg(target_os = "linux")]
+use std::sync::OnceLock;
+
+/// Of the memory of the machine, and of the mappings of this process.
+#[cfg(target_os = "linux")]
+static FILES: OnceLock<[Option<File>; 2]> = OnceLock::new();
+
+/// Opens what is read later. Called before this process may open nothing more.
+pub(crate) fn prepare() {
+    #[cfg(target_os = "linux")]
+    let _ = files();
+}
+
+#[cfg(target_os = "linux")]
+fn files() -> &'static [Option<File>; 2] {
+    FILES.get_or_init(|| ["/proc/meminfo", "/proc/self/maps"].map(|path| File::open(path).ok()))
+}
+
+/// What such a file says now.
+#[cfg(target_os = "linux")]
+fn text(file: Option<&File>) -> Option<String> {
+    let (file, mut text, mut part) = (file?, Vec::new(), [0; 4096]);
+    loop {
+        match file.read_at(&mut part, text.len() as u64) {
+            Ok(0) => return String::from_utf8(text).ok(),
+            Ok(count) => text.extend_from_slice(&part[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}
 
 /// Memory that a program could take now; `None` where the system does not say.
 #[cfg(target_os = "linux")]
 pub(crate) fn free_bytes() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let text = text(files()[0].as_ref())?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     kib.checked_mul(1024)
@@ -16,16 +54,14 @@ pub(crate) fn free_bytes() -> Option<u64> {
     None
 }
 
-/// Takes the pages of a mapped file out of this process; they stay in the system's cache, and
-/// one that is read again comes back from there. Without it, pages that were only read to be
-/// copied would count as memory in use.
+/// Takes the pages of a mapped file out of this process, by its inode; they stay in the system's
+/// cache, and one that is read again comes back from there. Without it, pages that were only read to
+/// be copied would count as memory in use.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "std can't advise on mappings")]
-pub(crate) fn forget_mapped(path: &std::path::Path) {
-    let Some(path) = path.to_str() else { return };
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    for line in maps.lines().filter(|line| line.ends_with(path)) {
-        let Some((start, length)) = readable(line) else { continue };
+pub(crate) fn forget_mapped(inode: u64) {
+    let maps = text(files()[1].as_ref()).unwrap_or_default();
+    for (start, length) in maps.lines().filter_map(|line| readable(line, inode)) {
         // SAFETY: the range is a mapping of a file that nothing here writes to, so dropping its
         // pages changes nothing that is read from it.
         unsafe { libc::madvise(start as *mut libc::c_void, length, libc::MADV_DONTNEED) };
@@ -34,16 +70,20 @@ pub(crate) fn forget_mapped(path: &std::path::Path) {
 
 /// Elsewhere the system finds such pages by itself.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn forget_mapped(_path: &std::path::Path) {}
+pub(crate) fn forget_mapped(_inode: u64) {}
 
-/// Start and length of a mapping that can only be read, from its line in `/proc/self/maps`.
+/// Start and length of a mapping of this file that can only be read, from its line in
+/// `/proc/self/maps`: range, rights, offset, device, inode, name. Two files on two devices may have
+/// one number; the other is then only read again.
 #[cfg(target_os = "linux")]
-fn readable(line: &str) -> Option<(usize, usize)> {
-    let (range, rest) = line.split_once(' ')?;
-    let (start, end) = range.split_once('-')?;
+fn readable(line: &str, inode: u64) -> Option<(usize, usize)> {
+    let mut fields = line.split_whitespace();
+    let (start, end) = fields.next()?.split_once('-')?;
     let (start, end) = (usize::from_str_radix(start, 16), usize::from_str_radix(end, 16));
     let (start, end) = (start.ok()?, end.ok()?);
-    rest.starts_with("r--").then(|| Some((start, end.checked_sub(start)?)))?
+    let only_read = fields.next()?.starts_with("r--");
+    let is_it = fields.nth(2)?.parse() == Ok(inode);
+    (only_read && is_it).then(|| Some((start, end.checked_sub(start)?)))?
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -51,15 +91,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_says_how_much_is_free() {
+    fn the_system_says_how_much_is_free_each_time() {
         assert!(free_bytes().unwrap() > 1024 * 1024);
+        assert!(free_bytes().is_some());
     }
 
     #[test]
-    fn only_mappings_that_are_only_read_are_given_back() {
-        let line = "7f0000001000-7f0000003000 r--s 00000000 fe:00 12 /models/a.gguf";
-        assert_eq!(readable(line), Some((0x7f00_0000_1000, 0x2000)));
-        assert_eq!(readable(&line.replace("r--s", "rw-p")), None);
-        assert_eq!(readable("nonsense"), None);
+    fn only_mappings_of_the_file_that_are_only_read_are_given_back() {
+        let line = "7f0000001000-7f0000003000 r--s 00000000 fe:00 12    /models/a.gguf (deleted)";
+        assert_eq!(readable(line, 12), Some((0x7f00_0000_1000, 0x2000)));
+        assert_eq!(readable(line, 13), None);
+        assert_eq!(readable(&line.replace("r--s", "rw-p"), 12), None);
+        assert_eq!(readable("nonsense", 12), None);
+    }
+
+    #[test]
+    fn a_mapping_of_a_file_is_found_in_what_the_system_says() {
+        use std::os::unix::fs::MetadataExt as _;
+
+        // This very program is mapped.
+        let inode = std::fs::metadata(std::env::current_exe().unwrap()).unwrap().ino();
+        let maps = text(files()[1].as_ref()).unwrap();
+        assert!(maps.lines().any(|line| readable(line, inode).is_some()), "{maps}");
     }
 }

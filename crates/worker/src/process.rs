@@ -3,9 +3,11 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
-use localcoder_protocol::EXCHANGE_FD;
+use localcoder_protocol::{EXCHANGE_FD, MODELS_FD};
+use localcoder_transport::handover::Taker;
+use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// The two ends of the protocol.
@@ -29,17 +31,38 @@ pub(crate) fn take_streams() -> io::Result<Streams> {
 }
 
 /// The file that host and worker exchange states in, where the host gave one.
-#[expect(unsafe_code, reason = "std can't take an inherited descriptor")]
 pub(crate) fn take_exchange() -> io::Result<Option<File>> {
-    let Some(name) = std::env::var_os(EXCHANGE_FD) else { return Ok(None) };
+    let Some(file) = inherited(EXCHANGE_FD)?.map(File::from) else { return Ok(None) };
+    let is_file = file.metadata()?.is_file();
+    is_file.then_some(Some(file)).ok_or_else(|| not_inherited(EXCHANGE_FD))
+}
+
+/// By which the host gives the files of models.
+pub(crate) fn take_models() -> io::Result<Option<Taker>> {
+    Ok(inherited(MODELS_FD)?.map(Taker::from))
+}
+
+/// What the host passes by this variable's number.
+#[expect(unsafe_code, reason = "std can't take an inherited descriptor")]
+fn inherited(variable: &'static str) -> io::Result<Option<OwnedFd>> {
+    let Some(name) = std::env::var_os(variable) else { return Ok(None) };
     let number = name.to_str().and_then(|text| text.parse::<i32>().ok());
-    let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "the exchange is no file");
-    let number = number.filter(|number| *number > 2).ok_or_else(invalid)?;
-    // SAFETY: nothing was opened yet that could have this number, and the host says that it
-    // passed it; it is only looked at until it is known to be a file.
-    let inherited = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
-    let file = File::from(inherited.try_clone_to_owned()?);
-    if file.metadata()?.is_file() { Ok(Some(file)) } else { Err(invalid()) }
+    let number = number.filter(|number| *number > 2).ok_or_else(|| not_inherited(variable))?;
+    // SAFETY: it is only looked at, and where nothing is open under the number that is an error.
+    let looked_at = unsafe { BorrowedFd::borrow_raw(number) };
+    // What this process has opened or taken itself is marked so, which nothing inherited is.
+    let flags = fcntl_getfd(looked_at).map_err(|_| not_inherited(variable))?;
+    if flags.contains(FdFlags::CLOEXEC) {
+        return Err(not_inherited(variable));
+    }
+    fcntl_setfd(looked_at, FdFlags::CLOEXEC)?;
+    // SAFETY: it was inherited and, by the mark, nobody here has taken it before.
+    Ok(Some(unsafe { OwnedFd::from_raw_fd(number) }))
+}
+
+fn not_inherited(variable: &str) -> io::Error {
+    let message = format!("{variable} names nothing that this process was given");
+    io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
 /// Leaves no dump of the user's code behind and gains no rights by running another program.

@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use command_fds::{CommandFdExt as _, FdMapping};
-use localcoder_protocol::limits::{BATCH_TOKENS, REPACKED_MODEL_BYTES_MIN, WORKER_EXCHANGE_FD};
+use localcoder_protocol::limits::{
+    BATCH_TOKENS, REPACKED_MODEL_BYTES_MIN, WORKER_EXCHANGE_FD, WORKER_MODELS_FD,
+};
 use localcoder_protocol::{
     CountTokens, CountTokensParams, EXCHANGE_FD, ErrorInfo, KvStorage, LoadModel, LoadModelParams,
-    LoadProfile, Measured, MemoryUse, Nothing, Notification, Ping, Purpose, RestorePrefix,
-    RestorePrefixParams, SavePrefix, SavePrefixParams, StepCost, Token, UnloadModel, Usage,
-    WORKER_ENVIRONMENT, WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate,
+    LoadProfile, MODELS_FD, Measured, MemoryUse, Nothing, Notification, Ping, Purpose,
+    RestorePrefix, RestorePrefixParams, SavePrefix, SavePrefixParams, StepCost, Token, UnloadModel,
+    Usage, WORKER_ENVIRONMENT, WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate,
     WorkerGenerateParams, WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
+use localcoder_transport::handover::{self, Giver};
 use localcoder_transport::{Client, ClientEvent};
 
 use super::cases::{Case, WINDOW_TOKENS};
@@ -36,6 +39,7 @@ const CHARACTERS_A_TOKEN: usize = 12;
 pub(super) struct Ours {
     child: Child,
     client: Client,
+    giver: Giver,
     model: String,
     /// Whether the weights may be rearranged.
     repack: bool,
@@ -82,11 +86,16 @@ impl Ours {
     pub(super) fn start_with(model: &Path, repack: bool) -> Result<Self> {
         let exchange = tempfile::tempfile()?;
         let parent_fd = OwnedFd::from(exchange.try_clone()?);
+        let (giver, taker) = handover::pair()?;
         let mut command = Command::new(places::program("localcoder-worker"));
-        command.fd_mappings(vec![FdMapping { parent_fd, child_fd: WORKER_EXCHANGE_FD }])?;
+        command.fd_mappings(vec![
+            FdMapping { parent_fd, child_fd: WORKER_EXCHANGE_FD },
+            FdMapping { parent_fd: taker.into(), child_fd: WORKER_MODELS_FD },
+        ])?;
         let mut child = command
             .envs(WORKER_ENVIRONMENT.iter().copied())
             .env(EXCHANGE_FD, WORKER_EXCHANGE_FD.to_string())
+            .env(MODELS_FD, WORKER_MODELS_FD.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -100,6 +109,7 @@ impl Ours {
         let mut ours = Self {
             child,
             client,
+            giver,
             model,
             repack,
             memory: MemoryUse::NONE,
@@ -157,6 +167,8 @@ impl Ours {
             profile,
             measured: Measured::default(),
         };
+        let file = File::open(&self.model).context("the model can't be opened")?;
+        self.giver.give_unchecked(self.client.next_number(), &file)?;
         let answer = self.client.call::<LoadModel>(&params, |_, _| {}).map_err(plain)?;
         self.memory = answer.memory;
         Ok(answer.context_tokens)

@@ -33,7 +33,7 @@ const WORKER: &[&str] = &["llama"];
 
 const ROWS: &[Row] = &[
     Row { name: "protocol", uses: &[], links: &[] },
-    Row { name: "transport", uses: &["protocol"], links: &[] },
+    Row { name: "transport", uses: &["protocol", "disk"], links: &[] },
     // Files and their failures; it knows nothing of what is in them.
     Row { name: "disk", uses: &[], links: &[] },
     Row { name: "gguf", uses: &[], links: &[] },
@@ -54,7 +54,11 @@ const ROWS: &[Row] = &[
     },
     Row { name: "kernels", uses: &[], links: &[] },
     Row { name: "sandbox", uses: &["protocol"], links: &[] },
-    Row { name: "worker", uses: &["kernels", "protocol", "sandbox", "transport"], links: WORKER },
+    Row {
+        name: "worker",
+        uses: &["disk", "kernels", "protocol", "sandbox", "transport"],
+        links: WORKER,
+    },
     Row { name: "launcher", uses: &["protocol", "transport", "disk"], links: &[] },
     Row {
         name: "cli",

@@ -22,6 +22,7 @@ const MEANT_BY: &[(&str, &[&str])] = &[
     ("OUTPUT_ROWS_MAX", &["OUTPUT_TOKENS", "OUTPUT_ROWS", "LOGITS"]),
     ("PREFIX_BYTES_MAX", &["PREFIX"]),
     ("WORKER_EXCHANGE_FD", &["EXCHANGE"]),
+    ("WORKER_MODELS_FD", &["MODELS_FD"]),
     ("REPACKED_MODEL_BYTES_MIN", &["REPACK", "SECOND_LOAD"]),
     ("SURVEY_MODELS_MAX", &["SURVEY"]),
     ("SLOW_TOKENS_PER_S", &["SLOW"]),

@@ -15,12 +15,15 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 use localcoder_transport::{shortage, spawn_thread};
 
-use super::look::{Headers, Look, Models, Place};
+use super::look::{Checked, Headers, Look, Models, Place};
 use crate::ModelFile;
 
 /// An answer comes within this. A disk that has to be started takes five seconds or so, and longer
 /// nobody wants to wait for an error.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// A file is open for its worker within this: it was just looked at, and an engine that shows no
+/// sign of life for longer is taken for dead.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
 /// A look that takes longer is no reason for others to wait: on a disk that answers, the largest
 /// header is read in a tenth of it.
 const SLOW_AFTER: Duration = Duration::from_millis(500);
@@ -37,6 +40,16 @@ const RUNNING_MAX: usize = HUNG_MAX + QUICK_MAX;
 enum Wanted {
     First(Vec<String>),
     Smaller(PathBuf, u64),
+    /// For the load of this number in the worker of this generation: each gets a file of its own,
+    /// since those who share one share where it stands.
+    Open(Load, PathBuf),
+}
+
+/// Which load a file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) generation: u64,
+    pub(super) request: i64,
 }
 
 /// What it answers, with what it was asked for.
@@ -46,6 +59,8 @@ pub(super) enum Inspected {
     First(Vec<String>, Result<ModelFile, ErrorInfo>),
     /// One that takes less than another.
     Smaller(PathBuf, Option<ModelFile>),
+    /// One that a worker is to load.
+    Opened(Load, Result<Arc<Checked>, ErrorInfo>),
 }
 
 /// See the module.
@@ -69,6 +84,7 @@ impl Inspector {
                 Wanted::Smaller(path, bytes) => {
                     Inspected::Smaller(path.clone(), look.smaller(path, *bytes))
                 }
+                Wanted::Open(load, path) => Inspected::Opened(*load, look.open(path).map(Arc::new)),
             }
         };
         Self::with(Arc::new(work), answer, ANSWER_WITHIN)
@@ -100,6 +116,10 @@ impl Inspector {
 
     pub(super) fn find_smaller(&self, path: PathBuf, bytes: u64) {
         self.ask(Wanted::Smaller(path, bytes));
+    }
+
+    pub(super) fn open(&self, load: Load, path: PathBuf) {
+        self.ask(Wanted::Open(load, path));
     }
 
     fn ask(&self, wanted: Wanted) {
@@ -176,7 +196,7 @@ impl<A: Fn(Inspected)> Desk<A> {
 
     fn wanted(&mut self, wanted: Wanted) {
         let now = Instant::now();
-        let due = now + self.within;
+        let due = now + self.within_of(&wanted);
         // There is no use in another thread that waits for the same. A look that is quick is not
         // waited for: the file may have changed since it began.
         let hangs_already = |look: &&mut Running| {
@@ -189,6 +209,13 @@ impl<A: Fn(Inspected)> Desk<A> {
             }
             Some(look) => look.due.push(due),
             None => self.waiting.push_back(Waiting { wanted, due }),
+        }
+    }
+
+    fn within_of(&self, wanted: &Wanted) -> Duration {
+        match wanted {
+            Wanted::First(_) | Wanted::Smaller(..) => self.within,
+            Wanted::Open(..) => self.within.min(OPEN_WITHIN),
         }
     }
 
@@ -286,6 +313,7 @@ fn refused(wanted: Wanted, error: ErrorInfo) -> Inspected {
     match wanted {
         Wanted::First(references) => Inspected::First(references, Err(error)),
         Wanted::Smaller(path, _) => Inspected::Smaller(path, None),
+        Wanted::Open(load, _) => Inspected::Opened(load, Err(error)),
     }
 }
 

@@ -4,10 +4,11 @@
 
 use std::collections::HashMap;
 use std::fs::{File, FileType, Metadata};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use localcoder_disk::Stamp;
 use localcoder_gguf::Header;
 use localcoder_model_store::{Installed, Store, checked_header};
 use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo, ModelInfo};
@@ -59,21 +60,14 @@ pub(super) struct Headers {
 /// Of files that were asked for; a chat template in a header may take 1 MiB.
 const HEADERS_MAX: usize = 16;
 
-/// Size, inode, and when content and inode changed, in seconds and nanoseconds.
-type Stamp = (u64, u64, (i64, i64), (i64, i64));
-
 impl Headers {
-    fn of(&self, path: &Path, file: &mut File) -> Result<Arc<Header>, ErrorInfo> {
-        let meta = file.metadata().map_err(|error| cannot_open(path, &error))?;
-        let stamp = (
-            meta.len(),
-            meta.ino(),
-            (meta.mtime(), meta.mtime_nsec()),
-            (meta.ctime(), meta.ctime_nsec()),
-        );
+    /// The header, and what the file was as it was read.
+    fn of(&self, path: &Path, file: &mut File) -> Result<(Stamp, Arc<Header>), ErrorInfo> {
+        let about = file.metadata().map_err(|error| cannot_open(path, &error))?;
+        let stamp = Stamp::of(&about);
         let known = lock(&self.known).get(path).filter(|(known, _)| *known == stamp).cloned();
-        if let Some((_, header)) = known {
-            return Ok(header);
+        if let Some(known) = known {
+            return Ok(known);
         }
         let header = Arc::new(checked_header(path, file)?);
         let mut known = lock(&self.known);
@@ -81,7 +75,7 @@ impl Headers {
             known.clear();
         }
         known.insert(path.to_owned(), (stamp, Arc::clone(&header)));
-        Ok(header)
+        Ok((stamp, header))
     }
 }
 
@@ -101,6 +95,13 @@ impl Place {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An open file whose header was checked, and what it was then.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) file: File,
+    pub(super) stamp: Stamp,
 }
 
 /// What a look needs.
@@ -145,6 +146,15 @@ impl Look<'_> {
         smaller.iter().find_map(|model| self.inspect(&model.id).ok())
     }
 
+    /// Opens a model's file for a worker: what is given is what was checked, whatever has its name
+    /// by then.
+    pub(super) fn open(&self, path: &Path) -> Result<Checked, ErrorInfo> {
+        self.place.set(path);
+        let (mut file, _) = open(path)?;
+        let (stamp, _) = self.headers.of(path, &mut file)?;
+        Ok(Checked { file, stamp })
+    }
+
     /// Finds the file that a reference means and checks its header.
     ///
     /// # Errors
@@ -155,7 +165,7 @@ impl Look<'_> {
         let path = path.as_path();
         self.place.set(path);
         let (mut file, meta) = open(path)?;
-        let header = self.headers.of(path, &mut file)?;
+        let (_, header) = self.headers.of(path, &mut file)?;
         let info = ModelInfo {
             reference: reference.to_owned(),
             name: match &installed {
@@ -263,6 +273,51 @@ mod tests {
         assert_eq!(look().unwrap_err().code, ErrorCode::ModelNotGguf);
         fs_err::write(&path, &bytes).unwrap();
         assert_eq!(look().unwrap().info, first.info);
+    }
+
+    #[test]
+    fn what_a_worker_is_handed_was_checked_however_often_files_are_swapped() {
+        use std::sync::atomic::{AtomicBool, Ordering};
+
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
+        let good = fs_err::read(demo).unwrap();
+        let bad = [b"GGUF\xff\xff\xff\xff".as_slice(), &good[8..]].concat();
+        let models = Models { demo: None, installed: folder.path().to_owned() };
+        let (headers, place) = <(Headers, Place)>::default();
+        let look = Look { models: &models, headers: &headers, place: &place };
+        let path = at("model.gguf");
+        fs_err::write(&path, &good).unwrap();
+        let over = AtomicBool::new(false);
+        let (mut handed, mut refused) = (0, 0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for content in [&bad, &good].into_iter().cycle() {
+                    fs_err::write(at("next"), content).unwrap();
+                    fs_err::rename(at("next"), &path).unwrap();
+                    if over.load(Ordering::Acquire) {
+                        return;
+                    }
+                }
+            });
+            while handed + refused < 1_000 || handed == 0 || refused == 0 {
+                match look.open(&path) {
+                    Ok(Checked { mut file, stamp }) => {
+                        // It may have lost its name since, and nothing else.
+                        let now = Stamp::of(&file.metadata().unwrap());
+                        assert_eq!((now.inode(), now.bytes()), (stamp.inode(), stamp.bytes()));
+                        checked_header(&path, &mut file).unwrap();
+                        handed += 1;
+                    }
+                    Err(error) => {
+                        assert!(error.message.contains("model.gguf"), "{error}");
+                        refused += 1;
+                    }
+                }
+            }
+            over.store(true, Ordering::Release);
+        });
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The thin rest of the host: one loop that turns what the system does into events, and effects
 //! into what the system shall do. It decides nothing.
 
+mod handing;
 mod inspector;
 mod journal;
 mod kept_file;
@@ -23,21 +24,23 @@ mod worker_process;
 use std::collections::{HashMap, VecDeque};
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use localcoder_protocol::{ErrorCode, ErrorInfo, HEARTBEAT_MS};
 use localcoder_settings::{Places, SettingsFiles, env, places};
 use localcoder_transport::private::{self, PrivateFolders};
-use localcoder_transport::{shortage, spawn_thread};
+use localcoder_transport::{Id, Message, shortage, spawn_thread};
 use serde_json::json;
 
 use crate::core::{ClientId, Effect, Event, Host, HostConfig};
-use inspector::{Inspected, Inspector};
+use handing::{Handing, Next};
+use inspector::{Inspected, Inspector, Load};
 use journal::Journal;
 use kept_file::KeptFile;
 use listener::{ClientWriter, Listener};
-use look::Models;
+use look::{Checked, Models};
 pub use machine::name as machine_name;
 use prefixes::Prefixes;
 use worker_process::Workers;
@@ -54,6 +57,8 @@ enum Input {
     Event(Event),
     /// A new connection, before anything of what it says.
     Accepted(ClientId, ClientWriter),
+    /// A model's file is open for its worker, or can't be.
+    Opened(Load, Result<Arc<Checked>, ErrorInfo>),
 }
 
 /// Runs a host until it is unused or told to stop. `ready` gets one line of JSON when clients
@@ -135,6 +140,7 @@ struct Shell {
     loading: KeptFile,
     prefixes: Prefixes,
     inspector: Inspector,
+    handing: Handing,
     journal: Journal,
 }
 
@@ -181,6 +187,7 @@ impl Shell {
             loading,
             prefixes: Prefixes::new(places),
             inspector: inspector.map_err(no_thread)?,
+            handing: Handing::default(),
             sender,
             inputs,
             clients: HashMap::new(),
@@ -209,23 +216,36 @@ impl Shell {
     }
 
     fn next_event(&mut self) -> Event {
-        if let Some(event) = self.pending.pop_front() {
-            return event;
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return event;
+            }
+            if let Some(event) = self.wait() {
+                return event;
+            }
         }
+    }
+
+    /// What happens next; `None` where it was none of the core's business.
+    fn wait(&mut self) -> Option<Event> {
         let now = self.now_ms();
         let input = match self.host.next_deadline_ms() {
-            Some(due) if due <= now => return Event::Tick,
+            Some(due) if due <= now => return Some(Event::Tick),
             Some(due) => match self.inputs.recv_timeout(self.real(due - now)) {
                 Ok(input) => input,
-                Err(_) => return Event::Tick,
+                Err(_) => return Some(Event::Tick),
             },
             None => self.inputs.recv().expect("the shell holds a sender itself"),
         };
         match input {
-            Input::Event(event) => event,
+            Input::Event(event) => Some(event),
             Input::Accepted(client, writer) => {
                 self.clients.insert(client, writer);
-                Event::ClientConnected(client)
+                Some(Event::ClientConnected(client))
+            }
+            Input::Opened(load, opened) => {
+                self.hand_over(load, opened);
+                None
             }
         }
     }
@@ -245,6 +265,9 @@ impl Shell {
         if let Event::ClientGone(client) = event {
             self.clients.remove(&client);
         }
+        if let Event::WorkerEnded { generation, .. } = event {
+            self.handing.forget(generation);
+        }
         let mut exit = false;
         let now_ms = self.now_ms();
         self.journal.happened(now_ms, &event);
@@ -256,7 +279,7 @@ impl Shell {
                 Effect::InspectModel { references } => self.inspector.inspect(references),
                 Effect::StartWorker { generation } => self.workers.start(generation),
                 Effect::SendWorker { generation, message } => {
-                    self.workers.send(generation, message);
+                    self.send_worker(generation, message);
                 }
                 Effect::StopWorker { generation } => self.workers.stop(generation),
                 Effect::TerminateWorker { generation } => self.workers.terminate(generation),
@@ -274,6 +297,32 @@ impl Shell {
             }
         }
         exit
+    }
+
+    fn send_worker(&mut self, generation: u64, message: Message) {
+        match self.handing.next(generation, message) {
+            Next::Send(message) => self.workers.send(generation, message),
+            Next::Open(load, path) => self.inspector.open(load, path),
+            Next::Wait => {}
+        }
+    }
+
+    /// Hands a worker the file of its load, and then what has waited for it. Where there is none to
+    /// hand, the load has failed as if the worker had said so.
+    fn hand_over(&mut self, load: Load, opened: Result<Arc<Checked>, ErrorInfo>) {
+        let Some((asked, waiting)) = self.handing.opened(load) else { return };
+        let generation = load.generation;
+        match opened.and_then(|checked| self.workers.hand(load, &checked)) {
+            Ok(()) => self.workers.send(generation, asked),
+            Err(error) => {
+                let id = Id::Number(load.request);
+                let message = Message::Response { id, result: Err(error) };
+                self.pending.push_back(Event::WorkerMessage { generation, message });
+            }
+        }
+        for message in waiting {
+            self.send_worker(generation, message);
+        }
     }
 
     fn send(&mut self, effect: &Effect) {
@@ -344,6 +393,10 @@ fn inspected(sender: Sender<Input>) -> impl Fn(Inspected) + Send {
                 free_bytes: localcoder_model_store::free_bytes(),
             },
             Inspected::Smaller(path, found) => Event::SmallerFound { path, found: Box::new(found) },
+            Inspected::Opened(load, opened) => {
+                let _ = sender.send(Input::Opened(load, opened));
+                return;
+            }
         };
         // The host ends without waiting for a slow disk.
         let _ = sender.send(Input::Event(event));

@@ -12,13 +12,16 @@ use std::time::Duration;
 
 use command_fds::{CommandFdExt as _, FdMapping};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use localcoder_protocol::limits::WORKER_EXCHANGE_FD;
-use localcoder_protocol::{EXCHANGE_FD, ErrorCode, ErrorInfo, WORKER_ENVIRONMENT};
+use localcoder_protocol::limits::{WORKER_EXCHANGE_FD, WORKER_MODELS_FD};
+use localcoder_protocol::{EXCHANGE_FD, ErrorCode, ErrorInfo, MODELS_FD, WORKER_ENVIRONMENT};
+use localcoder_transport::handover::{self, Giver};
 use localcoder_transport::{
     Message, Outbox, ReadError, descriptors, is_shortage, shortage, spawn_reader, spawn_thread,
     spawn_writer,
 };
 
+use super::inspector::Load;
+use super::look::Checked;
 use super::orphans::Orphans;
 use super::{Input, last_lines, oom, worker_environment};
 use crate::core::{Death, Event, WorkerEnding};
@@ -38,10 +41,17 @@ struct Running {
     /// Dropped to tell it to end: it is the only writer of its input.
     outbox: Option<Outbox>,
     child: Shared<Child>,
-    /// Shared with the worker, for what is too large for a message.
-    exchange: Option<File>,
+    shared: Ours,
     /// Whether the host wanted its end.
     unwanted: bool,
+}
+
+/// The host's ends of what a worker inherits beside its streams.
+struct Ours {
+    /// Shared with the worker, for what is too large for a message.
+    exchange: Option<File>,
+    /// By which it is given the files of models.
+    giver: Giver,
 }
 
 /// See the module.
@@ -90,7 +100,24 @@ impl Workers {
     /// The file that a running worker shares with the host.
     pub(super) fn exchange(&self, generation: u64) -> Option<File> {
         let table = lock(&self.table);
-        table.running.get(&generation)?.exchange.as_ref()?.try_clone().ok()
+        table.running.get(&generation)?.shared.exchange.as_ref()?.try_clone().ok()
+    }
+
+    /// Gives a worker the file of a load that is sent to it next.
+    ///
+    /// # Errors
+    /// Where it is gone, or does not take what it is given.
+    pub(super) fn hand(&self, load: Load, checked: &Checked) -> Result<(), ErrorInfo> {
+        let table = lock(&self.table);
+        // It has ended; that is told by itself.
+        let Some(running) = table.running.get(&load.generation) else { return Ok(()) };
+        let given = running.shared.giver.give(load.request, &checked.file, &checked.stamp);
+        given.map_err(|error| {
+            let message = "the engine could not be given the model's file";
+            ErrorInfo::new(ErrorCode::ModelLoadFailed, message)
+                .with_cause(error.to_string())
+                .with_hint("try again; if that does not help, run `localcoder host stop`")
+        })
     }
 
     /// Closes its input, which tells it to end.
@@ -156,7 +183,8 @@ impl Spawner {
     }
 
     fn spawn(&mut self, generation: u64) -> Result<u32, ErrorInfo> {
-        let (mut command, exchange) = prepared(&self.program);
+        let prepared = prepared(&self.program);
+        let (mut command, shared) = prepared.map_err(|error| not_started(&self.program, &error))?;
         let killed_before = oom::kills();
         let mut child = command
             .stdin(Stdio::piped())
@@ -169,7 +197,7 @@ impl Spawner {
         tracing::info!(generation, pid, program = %self.program.display(), "a worker was started");
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let child = Arc::new(Mutex::new(child));
-        self.serve(generation, pid, pipes, &child, exchange, killed_before).map_err(|error| {
+        self.serve(generation, pid, pipes, &child, shared, killed_before).map_err(|error| {
             lock(&self.table).running.remove(&generation);
             let mut child = lock(&child);
             let _ = child.kill();
@@ -186,7 +214,7 @@ impl Spawner {
         pid: u32,
         pipes: Pipes,
         child: &Shared<Child>,
-        exchange: Option<File>,
+        shared: Ours,
         killed_before: u64,
     ) -> std::io::Result<()> {
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
@@ -196,7 +224,7 @@ impl Spawner {
         let (outbox, _) = spawn_writer("worker", stdin)?;
         let child = Arc::clone(child);
         let running =
-            Running { outbox: Some(outbox), child: Arc::clone(&child), exchange, unwanted: false };
+            Running { outbox: Some(outbox), child: Arc::clone(&child), shared, unwanted: false };
         lock(&self.table).running.insert(generation, running);
         let (sender, table) = (self.sender.clone(), Arc::clone(&self.table));
         let mut broken = None;
@@ -248,34 +276,33 @@ fn not_started(program: &Path, error: &std::io::Error) -> ErrorInfo {
 }
 
 /// What starts the worker, with nothing of the host's own but what it needs: no variable and no open
-/// file that is not meant for it. The file is the one that both share.
-fn prepared(program: &Path) -> (Command, Option<File>) {
+/// file that is not meant for it; and the host's ends of what it inherits.
+fn prepared(program: &Path) -> std::io::Result<(Command, Ours)> {
     let mut command = Command::new(program);
     worker_environment::limit(&mut command, std::env::vars_os());
     command.envs(WORKER_ENVIRONMENT.iter().copied());
-    // Before the shared file is mapped to its number, which would be closed else.
+    // Before what is shared is mapped to its numbers, which would be closed else.
     descriptors::pass_none_on(&mut command);
-    let exchange = share_file(&mut command);
-    (command, exchange)
+    let (giver, taker) = handover::pair()?;
+    let mut shared = vec![FdMapping { parent_fd: taker.into(), child_fd: WORKER_MODELS_FD }];
+    command.env(MODELS_FD, WORKER_MODELS_FD.to_string());
+    let exchange = exchange_file();
+    if let Some(exchange) = &exchange {
+        let parent_fd = OwnedFd::from(exchange.try_clone()?);
+        shared.push(FdMapping { parent_fd, child_fd: WORKER_EXCHANGE_FD });
+        command.env(EXCHANGE_FD, WORKER_EXCHANGE_FD.to_string());
+    }
+    command.fd_mappings(shared).map_err(std::io::Error::other)?;
+    Ok((command, Ours { exchange, giver }))
 }
 
 /// A file without a name that the worker inherits. Without one there are no kept states.
-fn share_file(command: &mut Command) -> Option<File> {
-    let share = |command: &mut Command| {
-        let file = tempfile::tempfile()?;
-        let parent_fd = OwnedFd::from(file.try_clone()?);
-        let mapping = FdMapping { parent_fd, child_fd: WORKER_EXCHANGE_FD };
-        command.fd_mappings(vec![mapping]).map_err(std::io::Error::other)?;
-        command.env(EXCHANGE_FD, WORKER_EXCHANGE_FD.to_string());
-        Ok::<_, std::io::Error>(file)
-    };
-    match share(command) {
-        Ok(file) => Some(file),
-        Err(error) => {
+fn exchange_file() -> Option<File> {
+    tempfile::tempfile()
+        .inspect_err(|error| {
             tracing::warn!(%error, "the worker gets no file to exchange states in");
-            None
-        }
-    }
+        })
+        .ok()
 }
 
 /// A worker that closed its protocol is of no use: it is killed if it still runs. One that was
@@ -339,15 +366,16 @@ mod tests {
         assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
         let foreign = tempfile::tempfile().unwrap();
         rustix::io::fcntl_setfd(&foreign, rustix::io::FdFlags::empty()).unwrap();
-        let (mut command, exchange) = prepared(Path::new("/bin/sh"));
+        let (mut command, shared) = prepared(Path::new("/bin/sh")).unwrap();
         let script = "env; for fd in /proc/$$/fd/*; do echo \"open ${fd##*/}\"; done";
         let output = command.args(["-c", script]).output().unwrap();
         let printed = String::from_utf8(output.stdout).unwrap();
-        assert!(exchange.is_some());
+        assert!(shared.exchange.is_some());
         let open: Vec<&str> = printed.lines().filter(|line| line.starts_with("open")).collect();
         // The last is the folder that the shell reads.
-        assert_eq!(open, ["open 0", "open 1", "open 2", "open 3", "open 4"], "{printed}");
+        assert_eq!(open, ["open 0", "open 1", "open 2", "open 3", "open 4", "open 5"], "{printed}");
         assert!(printed.contains("LOCALCODER_EXCHANGE_FD=3\n"), "{printed}");
+        assert!(printed.contains("LOCALCODER_MODELS_FD=4\n"), "{printed}");
         assert!(printed.contains("OMP_WAIT_POLICY=passive\n"), "{printed}");
         assert!(!printed.contains("CARGO"), "{printed}");
     }

@@ -1,46 +1,37 @@
-//! A first look at a model file, so that the common mistakes get an error of their own before
-//! llama.cpp reads anything. Checks no more than the magic: the host has checked the header.
+//! A first look at a model's file that the host has given, so that the common mistakes get an error
+//! of their own before llama.cpp reads anything. Checks no more than the magic: the host has checked
+//! the header, and here it is seen that this is still the file that it has checked.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::time::SystemTime;
 
+use localcoder_disk::Stamp;
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
+use localcoder_transport::handover::Handed;
 
 /// Shortest file that can be a GGUF: magic, version and two counts.
 const HEADER_BYTES: u64 = 24;
 
-/// Tells whether a path still has the file that was loaded from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FileStamp {
-    pub(super) bytes: u64,
-    modified: Option<SystemTime>,
-    inode: u64,
-}
-
-impl FileStamp {
-    fn of(metadata: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt as _;
-        Self { bytes: metadata.len(), modified: metadata.modified().ok(), inode: metadata.ino() }
-    }
-}
-
-/// Looks at the file.
-pub(super) fn inspect(path: &Path) -> Result<FileStamp, ErrorInfo> {
+/// Looks at what was given; `path` is for words.
+pub(super) fn inspect(path: &Path, given: Option<&Handed>) -> Result<Stamp, ErrorInfo> {
     let shown = path.display();
-    let metadata = std::fs::metadata(path).map_err(|error| access_error(path, &error))?;
-    // A pipe would block for ever.
+    let Some(given) = given else {
+        let message = format!("the file of the model `{shown}` was not given to the worker");
+        return Err(ErrorInfo::new(ErrorCode::ModelNotFound, message)
+            .with_hint("try again; if that does not help, run `localcoder host stop`"));
+    };
+    let metadata = given.file.metadata().map_err(|error| access_error(path, &error))?;
     if !metadata.is_file() {
         return Err(ErrorInfo::new(ErrorCode::ModelNotGguf, format!("`{shown}` is not a file"))
             .with_hint("name a `.gguf` file")
             .with_action(ErrorAction::OpenSettings));
     }
-    let mut magic = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(4).read_to_end(&mut magic))
-        .map_err(|error| access_error(path, &error))?;
-    if magic != b"GGUF" {
+    unchanged(path, given)?;
+    let mut magic = [0; 4];
+    let read = read_at_most(&given.file, &mut magic).map_err(|error| access_error(path, &error))?;
+    if magic[..read] != *b"GGUF" {
         return Err(ErrorInfo::new(
             ErrorCode::ModelNotGguf,
             format!("`{shown}` is not a GGUF model"),
@@ -53,7 +44,33 @@ pub(super) fn inspect(path: &Path) -> Result<FileStamp, ErrorInfo> {
         let cause = format!("it ends after {} bytes", metadata.len());
         return Err(damaged(path).with_cause(cause));
     }
-    Ok(FileStamp::of(&metadata))
+    Ok(Stamp::of(&metadata))
+}
+
+/// Refuses a file that another program has written to since it was checked: what llama.cpp has read
+/// of it may be anything.
+pub(super) fn unchanged(path: &Path, given: &Handed) -> Result<(), ErrorInfo> {
+    if given.is_as_checked().map_err(|error| access_error(path, &error))? {
+        return Ok(());
+    }
+    let message = format!("the file of the model `{}` changed while it was loaded", path.display());
+    Err(ErrorInfo::new(ErrorCode::ModelDamaged, message)
+        .with_cause("another program has written to it after it was checked")
+        .with_hint("try again when the other program has finished")
+        .with_action(ErrorAction::Retry))
+}
+
+fn read_at_most(file: &File, into: &mut [u8]) -> io::Result<usize> {
+    let mut read = 0;
+    while read < into.len() {
+        match file.read_at(&mut into[read..], read as u64) {
+            Ok(0) => break,
+            Ok(count) => read += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
 }
 
 /// The file is cut off or damaged.
@@ -66,21 +83,9 @@ pub(super) fn damaged(path: &Path) -> ErrorInfo {
 }
 
 fn access_error(path: &Path, error: &io::Error) -> ErrorInfo {
-    let shown = path.display();
-    let (code, message, hint) = match error.kind() {
-        io::ErrorKind::NotFound => (
-            ErrorCode::ModelNotFound,
-            format!("there is no model at `{shown}`"),
-            "check the path in the settings, or choose another model",
-        ),
-        _ => (
-            ErrorCode::FileAccess,
-            format!("the model `{shown}` can't be read"),
-            "check the permissions of the file and of the folders above it",
-        ),
-    };
-    ErrorInfo::new(code, message)
+    let message = format!("the model `{}` can't be read", path.display());
+    ErrorInfo::new(ErrorCode::FileAccess, message)
         .with_cause(error.to_string())
-        .with_hint(hint)
+        .with_hint("check the disk or the network share that it is on")
         .with_action(ErrorAction::OpenSettings)
 }

@@ -1,17 +1,20 @@
 //! Loads and replaces the model, and says why a load failed.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, never};
+use localcoder_disk::Stamp;
 use localcoder_protocol::limits::CONTEXT_TOKENS_MAX;
 use localcoder_protocol::{
     ErrorAction, ErrorCode, ErrorInfo, LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress,
     LoadProgressParams, Measured, says_out_of_memory,
 };
+use localcoder_transport::handover::Handed;
 
-use super::file::{FileStamp, damaged, inspect};
+use super::file::{damaged, inspect, unchanged};
 use super::repacking::{Outcome, Repacking};
 use super::session::SEQUENCES;
 use super::{Engine, Session, threads};
@@ -59,7 +62,7 @@ const OTHER_REASONS: &[(&str, ErrorCode)] = &[
 /// A loaded model and all that goes with it.
 pub(crate) struct Loaded {
     params: LoadModelParams,
-    stamp: FileStamp,
+    stamp: Stamp,
     answer: LoadModelAnswer,
     /// The weights and the vocabulary.
     pub(crate) model: Arc<Model>,
@@ -89,9 +92,14 @@ impl Loaded {
 impl Engine {
     /// Loads a model in the place of the one before. The same model with the same profile stays
     /// as it is, unless its file was replaced.
-    pub(super) fn load(&mut self, params: LoadModelParams) -> Result<LoadModelAnswer, ErrorInfo> {
+    pub(super) fn load(
+        &mut self,
+        params: LoadModelParams,
+        given: Option<Handed>,
+    ) -> Result<LoadModelAnswer, ErrorInfo> {
         let path = PathBuf::from(&params.model_ref);
-        let stamp = inspect(&path)?;
+        let stamp = inspect(&path, given.as_ref())?;
+        let Some(given) = given else { return Err(super::no_model()) };
         if let Some(loaded) = &self.loaded
             && loaded.params.model_ref == params.model_ref
             && loaded.params.profile == params.profile
@@ -105,11 +113,12 @@ impl Engine {
         let started = Instant::now();
         let gpu = self.gpu(params.profile);
         let threads = match params.profile.threads {
-            0 => default_threads(stamp.bytes),
+            0 => default_threads(stamp.bytes()),
             threads => threads,
         };
         threads::can_be_had(threads)?;
-        let model = Arc::new(self.load_model(&path, params.profile)?);
+        let model = Arc::new(self.load_model(&path, &given.file, params.profile)?);
+        unchanged(&path, &given)?;
         let template = chat_template(&model, params.chat_template.clone());
         if let Err(error) = &template {
             crate::process::complain(&format!("chats are not possible: {error}"));
@@ -125,9 +134,14 @@ impl Engine {
         };
         let known = params.measured.repacking_pays;
         let repacking = match gpu {
-            None if params.profile.repack => {
-                Repacking::start(self.backend, &self.shared, path, stamp.bytes, threads, known)
-            }
+            None if params.profile.repack => Repacking::start(
+                self.backend,
+                &self.shared,
+                given.file,
+                stamp.bytes(),
+                threads,
+                known,
+            ),
             _ => None,
         };
         // What was measured is the pace of the weights that are the faster ones.
@@ -149,12 +163,17 @@ impl Engine {
         Ok(answer)
     }
 
-    fn load_model(&self, path: &Path, profile: LoadProfile) -> Result<Model, ErrorInfo> {
+    fn load_model(
+        &self,
+        path: &Path,
+        file: &File,
+        profile: LoadProfile,
+    ) -> Result<Model, ErrorInfo> {
         let shared = &self.shared;
         let mut reported = f32::NEG_INFINITY;
         let params = ModelParams { gpu_layers: profile.gpu_layers, repack: false };
         let control = shared.control();
-        let model = Model::load(self.backend, path, params, |fraction| {
+        let model = Model::load(self.backend, file, params, |fraction| {
             control.advance();
             // llama.cpp tells every tensor; a bar has no more than a hundred steps.
             if fraction - reported >= 0.01 || (fraction >= 1.0 && reported < 1.0) {
@@ -168,9 +187,9 @@ impl Engine {
             true
         });
         let model = model.map_err(|error| match error {
-            LoadError::Path => ErrorInfo::new(
-                ErrorCode::ModelNotFound,
-                format!("`{}` can't be a path", path.display()),
+            LoadError::File => ErrorInfo::new(
+                ErrorCode::FileAccess,
+                format!("the model `{}` can't be read", path.display()),
             ),
             LoadError::Refused => explain(path, &Log::lines()),
         })?;
@@ -199,7 +218,7 @@ impl Engine {
                     (loaded.session, loaded.model) = (session, model);
                     loaded.pace = Pace::known(&loaded.measured.step_costs);
                     crate::process::complain("the faster weights are in use");
-                    crate::memory::forget_mapped(Path::new(&loaded.params.model_ref));
+                    crate::memory::forget_mapped(loaded.stamp.inode());
                 }
                 Err(error) => crate::process::complain(&format!("no faster weights: {error}")),
             }
@@ -274,10 +293,18 @@ fn default_threads(model_bytes: u64) -> u32 {
     if model_bytes < ONE_THREAD_BYTES_MAX {
         return 1;
     }
-    // Honours affinity and, on Linux, the cgroup's quota.
-    let usable = std::thread::available_parallelism().map_or(1, usize::from);
-    let cores = physical_cores().unwrap_or(usable).min(usable);
-    u32::try_from(cores).unwrap_or(1).clamp(1, 32)
+    u32::try_from(look_at_processors()).unwrap_or(1).clamp(1, 32)
+}
+
+/// Cores that this process may use. To be called once before the files that tell it are out of
+/// reach; what was found then is kept.
+pub(crate) fn look_at_processors() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| {
+        // Honours affinity and, on Linux, the cgroup's quota.
+        let usable = std::thread::available_parallelism().map_or(1, usize::from);
+        physical_cores().unwrap_or(usable).min(usable)
+    })
 }
 
 /// How many cores the processors have, hyper-threads not counted; `None` where the system does

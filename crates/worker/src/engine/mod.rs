@@ -8,7 +8,7 @@ mod repacking;
 mod session;
 mod threads;
 
-pub(crate) use load::Loaded;
+pub(crate) use load::{Loaded, look_at_processors};
 pub(crate) use session::{Session, SessionError};
 
 use std::fs::File;
@@ -20,6 +20,7 @@ use localcoder_protocol::{
     ErrorInfo, LoadModel, LoadModelParams, Nothing, RestorePrefix, RestorePrefixParams, SavePrefix,
     SavePrefixParams, UnloadModel, WorkerGenerate, WorkerGenerateParams,
 };
+use localcoder_transport::handover::Handed;
 use localcoder_transport::{Id, Message};
 
 use crate::generate::generate;
@@ -31,8 +32,8 @@ use crate::server::Shared;
 pub(crate) enum Job {
     /// `devices`.
     Devices,
-    /// `loadModel`.
-    Load(LoadModelParams),
+    /// `loadModel`, and the file that was given with it.
+    Load(LoadModelParams, Option<Handed>),
     /// `unloadModel`.
     Unload,
     /// `countTokens`.
@@ -80,7 +81,7 @@ impl Engine {
     fn answer(&mut self, id: Id, job: Job) -> Message {
         match job {
             Job::Devices => Message::answer::<Devices>(id, Ok(self.devices())),
-            Job::Load(params) => Message::answer::<LoadModel>(id, self.load(params)),
+            Job::Load(params, given) => Message::answer::<LoadModel>(id, self.load(params, given)),
             Job::Unload => {
                 self.unload();
                 Message::answer::<UnloadModel>(id, Ok(Nothing {}))

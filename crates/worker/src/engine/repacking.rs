@@ -5,7 +5,7 @@
 //! Runs on a thread of low priority that stands still while the engine generates. The engine
 //! takes the model over between two jobs (`mod.rs`).
 
-use std::path::PathBuf;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -47,7 +47,7 @@ impl Repacking {
     pub(super) fn start(
         backend: Backend,
         shared: &Arc<Shared>,
-        path: PathBuf,
+        file: File,
         model_bytes: u64,
         threads: u32,
         known: Option<bool>,
@@ -67,7 +67,7 @@ impl Repacking {
             crate::process::give_way();
             Log::set_aside();
             wait_for_quiet(&shared, &stopped);
-            let pays = known.unwrap_or_else(|| repacking_pays(backend, &path, threads));
+            let pays = known.unwrap_or_else(|| repacking_pays(backend, &file, threads));
             let params = ModelParams { gpu_layers: Some(0), repack: true };
             let go_on = |_| {
                 if shared.is_busy() {
@@ -75,7 +75,7 @@ impl Repacking {
                 }
                 !stopped.load(Ordering::Acquire)
             };
-            let model = pays.then(|| Model::load(backend, &path, params, go_on).ok()).flatten();
+            let model = pays.then(|| Model::load(backend, &file, params, go_on).ok()).flatten();
             // The engine may have another model by now.
             let _ = sender.send(Outcome { pays, model });
         };

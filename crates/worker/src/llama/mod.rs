@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "llama.cpp is a C library; this module is the wall round it")]
 
 mod backend;
+mod c_file;
 mod context;
 mod control;
 mod kernels;

@@ -1,12 +1,13 @@
 //! A loaded model: its weights, its vocabulary and its own chat template.
 
-use std::ffi::{CStr, CString, c_char, c_void};
-use std::path::Path;
+use std::ffi::{CStr, c_char, c_void};
+use std::fs::File;
 use std::ptr::NonNull;
 
 use llama_cpp_sys_2 as sys;
 
 use super::Backend;
+use super::c_file::CFile;
 
 /// A token of a model's vocabulary.
 pub(crate) type Token = sys::llama_token;
@@ -23,8 +24,8 @@ pub(crate) struct ModelParams {
 /// Why nothing was loaded. The reason is in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoadError {
-    /// The path can't be given to llama.cpp.
-    Path,
+    /// The file can't be given to llama.cpp.
+    File,
     /// llama.cpp refused.
     Refused,
 }
@@ -45,12 +46,11 @@ impl Model {
     /// Loads a GGUF. `progress` gets 0 to 1 and returns whether to go on.
     pub(crate) fn load(
         _: Backend,
-        path: &Path,
+        file: &File,
         params: ModelParams,
         mut progress: impl FnMut(f32) -> bool,
     ) -> Result<Self, LoadError> {
-        let path =
-            CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| LoadError::Path)?;
+        let file = CFile::of(file).map_err(|_| LoadError::File)?;
         let mut progress: &mut dyn FnMut(f32) -> bool = &mut progress;
         // SAFETY: returns a plain struct.
         let mut raw = unsafe { sys::llama_model_default_params() };
@@ -58,9 +58,9 @@ impl Model {
         raw.use_extra_bufts = params.repack;
         raw.progress_callback = Some(on_progress);
         raw.progress_callback_user_data = (&raw mut progress).cast();
-        // SAFETY: the path is NUL-terminated; `progress` outlives the call, during which alone
-        // the callback is used.
-        let model = unsafe { sys::llama_model_load_from_file(path.as_ptr(), raw) };
+        // SAFETY: the stream is open, and llama.cpp keeps no more of it than mappings; `progress`
+        // outlives the call, during which alone the callback is used.
+        let model = unsafe { sys::llama_model_load_from_file_ptr(file.as_ptr(), raw) };
         let model = NonNull::new(model).ok_or(LoadError::Refused)?;
         // SAFETY: the model is loaded. Its vocabulary lives as long as it does.
         let vocab = unsafe { sys::llama_model_get_vocab(model.as_ptr()) }.cast_mut();

@@ -5,7 +5,7 @@
 //! 1.1 times the decode speed and 0.55 times the prefill speed, on a Sapphire Rapids 1.7 and 0.6.
 //! So it is measured where it runs, on a few matrices of the type that the model's have.
 
-use std::path::Path;
+use std::fs::File;
 use std::ptr::{self, NonNull};
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ const GAIN_MIN: f64 = 1.08;
 
 /// Whether repacked weights are the faster ones here for a model's. Takes about a fifth of a
 /// second; false where this build or processor has none for their type.
-pub(crate) fn repacking_pays(_: Backend, model: &Path, threads: u32) -> bool {
+pub(crate) fn repacking_pays(_: Backend, model: &File, threads: u32) -> bool {
     let Some(weights) = weights::usual_type(model) else { return false };
     let as_it_lies = Probe::new(memory_kinds::plain(), weights, threads);
     let repacked = repacking(weights).and_then(|kind| Probe::new(kind, weights, threads));
@@ -170,10 +170,10 @@ mod tests {
             let probe = Probe::new(memory_kinds::plain(), weights, 1).unwrap();
             assert!(probe.seconds(1).unwrap() > 0.0);
         }
-        let demo =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf");
+        let demo = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../models/demo/localcoder-demo.gguf");
         // Whatever it says, it comes to an end.
-        let _ = repacking_pays(backend, &demo, 1);
+        let _ = repacking_pays(backend, &File::open(demo).unwrap(), 1);
     }
 
     #[test]

@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn it_beats_with_the_progress_while_something_is_open_and_only_then() {
         let (outbox, sent) = Outbox::memory(1);
-        let shared = Arc::new(Shared::new(outbox, localcoder_protocol::Confined::default()));
+        let shared = Arc::new(Shared::new(outbox, None, localcoder_protocol::Confined::default()));
         start(Arc::clone(&shared)).unwrap();
         shared.introduce(WorkerId { slot: 0, generation: 1 }, 5);
         assert!(sent.recv_timeout(Duration::from_millis(50)).is_err(), "nothing is open");

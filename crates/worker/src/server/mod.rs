@@ -99,7 +99,7 @@ impl Server {
         };
         match handler {
             Handler::Now(answer) => Some(answer(&self.shared, params)),
-            Handler::Engine(job) => match job(&self.shared, params) {
+            Handler::Engine(job) => match job(&self.shared, id, params) {
                 Ok(job) => self.queue(id, job).err().map(Err),
                 Err(error) => Some(Err(error)),
             },

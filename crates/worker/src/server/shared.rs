@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use localcoder_protocol::{Confined, ErrorCode, ErrorInfo, HEARTBEAT_MS, Notification, WorkerId};
-use localcoder_transport::{Message, Outbox};
+use localcoder_transport::handover::{Handed, Taker};
+use localcoder_transport::{Id, Message, Outbox};
 
 use super::heartbeat::OpenJobs;
 use crate::llama::Control;
@@ -16,6 +17,7 @@ use crate::process;
 #[derive(Debug)]
 pub(crate) struct Shared {
     outbox: Outbox,
+    models: Option<Taker>,
     confined: Confined,
     worker: Mutex<Option<WorkerId>>,
     running: Mutex<Option<u64>>,
@@ -28,9 +30,10 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Nothing loaded, nothing running, not introduced.
-    pub(crate) fn new(outbox: Outbox, confined: Confined) -> Self {
+    pub(crate) fn new(outbox: Outbox, models: Option<Taker>, confined: Confined) -> Self {
         Self {
             outbox,
+            models,
             confined,
             worker: Mutex::new(None),
             running: Mutex::new(None),
@@ -44,6 +47,12 @@ impl Shared {
     /// What the system refuses this process.
     pub(super) fn confined(&self) -> &Confined {
         &self.confined
+    }
+
+    /// The file that the host has given with a request; `None` where it gave none.
+    pub(super) fn given_with(&self, request: &Id) -> Option<Handed> {
+        let Id::Number(number) = request else { return None };
+        self.models.as_ref()?.take(*number).ok()
     }
 
     /// Sends a message, waiting for a slow host. Without a host there is nothing left to do.
@@ -159,7 +168,8 @@ mod tests {
 
     #[test]
     fn a_cancel_reaches_the_running_generation_only() {
-        let shared = Shared::new(Outbox::memory(1).0, localcoder_protocol::Confined::default());
+        let shared =
+            Shared::new(Outbox::memory(1).0, None, localcoder_protocol::Confined::default());
         let control = shared.control();
         assert!(!shared.cancel(1));
         shared.generation_started(1).unwrap();

@@ -6,6 +6,7 @@ use localcoder_protocol::{
     PingAnswer, Request, RestorePrefix, SavePrefix, UnloadModel, WORKER_VERSION, WorkerCancel,
     WorkerGenerate, WorkerHello, WorkerHelloAnswer,
 };
+use localcoder_transport::Id;
 use serde_json::Value;
 
 use super::Shared;
@@ -18,30 +19,33 @@ pub(super) enum Handler {
     /// The reader's thread. Must not wait.
     Now(fn(&Shared, Value) -> Result<Value, ErrorInfo>),
     /// The engine, when it comes to it.
-    Engine(fn(&Shared, Value) -> Result<Job, ErrorInfo>),
+    Engine(fn(&Shared, &Id, Value) -> Result<Job, ErrorInfo>),
 }
 
 const TABLE: &[(&str, Handler)] = &[
     (WorkerHello::METHOD, Handler::Now(hello)),
     (Ping::METHOD, Handler::Now(ping)),
     (WorkerCancel::METHOD, Handler::Now(cancel)),
-    (Devices::METHOD, Handler::Engine(|_, params| read::<Devices>(params).map(|_| Job::Devices))),
-    (LoadModel::METHOD, Handler::Engine(|_, params| Ok(Job::Load(read::<LoadModel>(params)?)))),
+    (
+        Devices::METHOD,
+        Handler::Engine(|_, _, params| read::<Devices>(params).map(|_| Job::Devices)),
+    ),
+    (LoadModel::METHOD, Handler::Engine(load)),
     (
         UnloadModel::METHOD,
-        Handler::Engine(|_, params| read::<UnloadModel>(params).map(|_| Job::Unload)),
+        Handler::Engine(|_, _, params| read::<UnloadModel>(params).map(|_| Job::Unload)),
     ),
     (
         CountTokens::METHOD,
-        Handler::Engine(|_, params| Ok(Job::Count(read::<CountTokens>(params)?))),
+        Handler::Engine(|_, _, params| Ok(Job::Count(read::<CountTokens>(params)?))),
     ),
     (
         SavePrefix::METHOD,
-        Handler::Engine(|_, params| Ok(Job::SavePrefix(read::<SavePrefix>(params)?))),
+        Handler::Engine(|_, _, params| Ok(Job::SavePrefix(read::<SavePrefix>(params)?))),
     ),
     (
         RestorePrefix::METHOD,
-        Handler::Engine(|_, params| Ok(Job::RestorePrefix(read::<RestorePrefix>(params)?))),
+        Handler::Engine(|_, _, params| Ok(Job::RestorePrefix(read::<RestorePrefix>(params)?))),
     ),
     (WorkerGenerate::METHOD, Handler::Engine(generate)),
 ];
@@ -112,7 +116,13 @@ fn cancel(shared: &Shared, params: Value) -> Result<Value, ErrorInfo> {
     Ok(write::<WorkerCancel>(&CancelAnswer { found: shared.cancel(params.request_id) }))
 }
 
-fn generate(shared: &Shared, params: Value) -> Result<Job, ErrorInfo> {
+/// The file was given before the request was sent, so it is there.
+fn load(shared: &Shared, id: &Id, params: Value) -> Result<Job, ErrorInfo> {
+    let given = shared.given_with(id);
+    Ok(Job::Load(read::<LoadModel>(params)?, given))
+}
+
+fn generate(shared: &Shared, _: &Id, params: Value) -> Result<Job, ErrorInfo> {
     let params = read::<WorkerGenerate>(params)?;
     shared.generation_started(params.request_id)?;
     Ok(Job::Generate(params))
@@ -136,7 +146,8 @@ mod tests {
 
     #[test]
     fn another_version_is_refused_whatever_else_it_sends() {
-        let shared = Shared::new(Outbox::memory(1).0, localcoder_protocol::Confined::default());
+        let shared =
+            Shared::new(Outbox::memory(1).0, None, localcoder_protocol::Confined::default());
         for (version, older) in [(WORKER_VERSION + 1, "worker"), (0, "host")] {
             let error = hello(&shared, json!({"workerVersion": version, "x": 1})).unwrap_err();
             assert_eq!(error.code, ErrorCode::VersionMismatch);

@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt as _, FdMapping};
-use localcoder_protocol::limits::WORKER_EXCHANGE_FD;
+use localcoder_protocol::limits::{WORKER_EXCHANGE_FD, WORKER_MODELS_FD};
 use localcoder_protocol::{
     ChatMessage, EXCHANGE_FD, ErrorInfo, Heartbeat, HeartbeatParams, KvStorage, LoadModel,
-    LoadModelAnswer, LoadModelParams, LoadProfile, Measured, Notification, PrefillProgress,
-    PrefillProgressParams, Purpose, Request, Role, Token, TokenParams, WORKER_ENVIRONMENT,
-    WORKER_VERSION, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams, WorkerHello,
-    WorkerHelloAnswer, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
+    LoadModelAnswer, LoadModelParams, LoadProfile, MODELS_FD, Measured, Notification,
+    PrefillProgress, PrefillProgressParams, Purpose, Request, Role, Token, TokenParams,
+    WORKER_ENVIRONMENT, WORKER_VERSION, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams,
+    WorkerHello, WorkerHelloAnswer, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
+use localcoder_transport::handover::{self, Giver};
 use localcoder_transport::{Client, ClientEvent};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -74,6 +75,7 @@ pub(crate) fn wait(child: &mut Child) -> ExitStatus {
 pub(crate) struct Worker {
     pub(crate) child: Child,
     client: Option<Client>,
+    giver: Giver,
     stderr: Arc<Mutex<String>>,
 }
 
@@ -96,7 +98,7 @@ impl Generated {
 impl Worker {
     /// Just started.
     pub(crate) fn spawn() -> Self {
-        Self::start_process(&mut command())
+        Self::start_process(&mut command(), Vec::new())
     }
 
     /// Just started by a shell that has set a limit.
@@ -105,10 +107,14 @@ impl Worker {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit {limit}; exec \"$0\"")]).arg(worker.get_program());
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self::start_process(&mut shell)
+        Self::start_process(&mut shell, Vec::new())
     }
 
-    fn start_process(command: &mut Command) -> Self {
+    /// As the host does it; `inherited` is passed beside what every worker gets.
+    fn start_process(command: &mut Command, mut inherited: Vec<FdMapping>) -> Self {
+        let (giver, taker) = handover::pair().unwrap();
+        inherited.push(FdMapping { parent_fd: taker.into(), child_fd: WORKER_MODELS_FD });
+        command.fd_mappings(inherited).unwrap().env(MODELS_FD, WORKER_MODELS_FD.to_string());
         let mut child = command.spawn().unwrap();
         let client =
             Client::new(child.stdout.take().unwrap(), child.stdin.take().unwrap()).unwrap();
@@ -120,16 +126,16 @@ impl Worker {
                 text.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
             }
         });
-        Self { child, client: Some(client), stderr }
+        Self { child, client: Some(client), giver, stderr }
     }
 
     /// With the demo model, and a file to exchange states in.
     pub(crate) fn with_exchange(file: &File) -> Self {
-        let mut command = command();
         let parent_fd = file.try_clone().unwrap().into();
-        command.fd_mappings(vec![FdMapping { parent_fd, child_fd: WORKER_EXCHANGE_FD }]).unwrap();
-        let mut worker =
-            Self::start_process(command.env(EXCHANGE_FD, WORKER_EXCHANGE_FD.to_string()));
+        let exchange = FdMapping { parent_fd, child_fd: WORKER_EXCHANGE_FD };
+        let mut command = command();
+        command.env(EXCHANGE_FD, WORKER_EXCHANGE_FD.to_string());
+        let mut worker = Self::start_process(&mut command, vec![exchange]);
         worker.hello().unwrap();
         worker.load(model(), PROFILE).unwrap();
         worker
@@ -172,8 +178,23 @@ impl Worker {
         self.call::<LoadModel>(&params, |_, _| {})
     }
 
+    /// Sends a request; with a `loadModel` goes the file that it names, where there is one.
     pub(crate) fn start<R: Request>(&mut self, params: &R::Params) -> i64 {
-        self.client.as_mut().unwrap().start::<R>(params).unwrap()
+        let client = self.client.as_mut().unwrap();
+        if R::METHOD == LoadModel::METHOD {
+            let params = serde_json::to_value(params).unwrap();
+            let opened = File::open(params["modelRef"].as_str().unwrap());
+            if let Ok(file) = opened {
+                self.giver.give_unchecked(client.next_number(), &file).unwrap();
+            }
+        }
+        client.start::<R>(params).unwrap()
+    }
+
+    /// Gives a file for the load that comes next, as it is now.
+    pub(crate) fn give(&self, file: &File) {
+        let request = self.client.as_ref().unwrap().next_number();
+        self.giver.give_unchecked(request, file).unwrap();
     }
 
     /// The next thing that comes.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use localcoder_protocol::{
-    ErrorCode, KvStorage, LoadModel, LoadModelParams, LoadProfile, LoadProgress,
+    ErrorAction, ErrorCode, KvStorage, LoadModel, LoadModelParams, LoadProfile, LoadProgress,
     LoadProgressParams, Measured, Nothing, Notification, Ping, UnloadModel, WorkerGenerateParams,
     WorkerPrompt,
 };
@@ -126,6 +126,47 @@ fn a_replaced_file_is_loaded_anew() {
     assert!(steps > 0);
 }
 
+/// A load of a name under which nothing can be found.
+fn named(name: &str) -> LoadModelParams {
+    let (model_ref, measured) = (name.to_owned(), Measured::default());
+    LoadModelParams { model_ref, chat_template: None, profile: PROFILE, measured }
+}
+
+#[test]
+fn what_was_given_is_loaded_whatever_has_its_name_by_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gone.gguf");
+    fs::copy(model(), &path).unwrap();
+    let mut worker = Worker::ready();
+    worker.give(&fs::File::open(&path).unwrap());
+    fs::remove_file(&path).unwrap();
+    worker.call::<LoadModel>(&named("/gone.gguf"), |_, _| {}).unwrap();
+    worker.generate(&chat(1, "x = 1")).result.unwrap();
+}
+
+#[test]
+fn a_file_that_another_program_writes_to_is_told_and_a_missing_one_too() {
+    use std::io::Write as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.gguf");
+    fs::copy(model(), &path).unwrap();
+    let mut worker = Worker::ready();
+    worker.give(&fs::File::open(&path).unwrap());
+    fs::File::options().append(true).open(&path).unwrap().write_all(b"more").unwrap();
+    let error = worker.call::<LoadModel>(&named("/a.gguf"), |_, _| {}).unwrap_err();
+    assert_eq!((error.code, error.action), (ErrorCode::ModelDamaged, Some(ErrorAction::Retry)));
+    assert!(error.message.contains("changed while it was loaded"), "{error:?}");
+    let error = worker.call::<LoadModel>(&named("/b.gguf"), |_, _| {}).unwrap_err();
+    assert_eq!(error.code, ErrorCode::ModelNotFound);
+    assert!(error.hint.is_some());
+    // What was given for a load that never came is not taken for another.
+    worker.give(&fs::File::open(&path).unwrap());
+    worker.call::<Ping>(&Nothing {}, |_, _| {}).unwrap();
+    let error = worker.call::<LoadModel>(&named("/c.gguf"), |_, _| {}).unwrap_err();
+    assert_eq!(error.code, ErrorCode::ModelNotFound);
+}
+
 #[test]
 fn after_unloading_there_is_no_model() {
     let mut worker = Worker::loaded(PROFILE);
@@ -165,7 +206,7 @@ fn every_bad_file_has_an_error_of_its_own_and_the_worker_goes_on() {
     ] {
         let error = worker.load(&path, PROFILE).unwrap_err();
         assert_eq!(error.code, code, "{error:?}");
-        assert!(error.cause.is_some() || path.is_dir(), "{error:?}");
+        assert!(error.cause.is_some() || !path.is_file(), "{error:?}");
         assert!(error.hint.is_some(), "{error:?}");
         assert!(error.message.contains(path.to_str().unwrap()), "{error:?}");
     }

@@ -16,6 +16,8 @@ export const OUTPUT_ROWS_MAX = 32;
 export const PREFIX_BYTES_MAX = 67108864;
 /** The descriptor on which a worker finds the exchange file: the first that is free in a program with only its standard streams. */
 export const WORKER_EXCHANGE_FD = 3;
+/** The descriptor on which a worker is given the files of models: the next one. */
+export const WORKER_MODELS_FD = 4;
 /** Smaller models are not loaded a second time with rearranged weights: they are quick anyway, and to measure would take longer than to load. */
 export const REPACKED_MODEL_BYTES_MIN = 268435456;
 /** Models of which one `survey` may ask. */

@@ -1,0 +1,96 @@
+//! Loads whose file is being opened: a worker opens none itself and is handed each, checked, before
+//! the load that names it. What is sent to that worker meanwhile waits, so that it comes in order.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+
+use localcoder_protocol::{LoadModel, Request as _};
+use localcoder_transport::{Id, Message};
+
+use super::inspector::Load;
+
+/// See the module. By generation, each with the load that waits first.
+#[derive(Debug, Default)]
+pub(super) struct Handing(HashMap<u64, VecDeque<Message>>);
+
+/// What is to be done with a message to a worker.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    Send(Message),
+    /// Its file is to be opened first.
+    Open(Load, PathBuf),
+    /// It comes when others have gone.
+    Wait,
+}
+
+impl Handing {
+    /// Takes a message to a worker.
+    pub(super) fn next(&mut self, generation: u64, message: Message) -> Next {
+        if let Some(waiting) = self.0.get_mut(&generation) {
+            waiting.push_back(message);
+            return Next::Wait;
+        }
+        let Some((request, path)) = load(&message) else { return Next::Send(message) };
+        self.0.insert(generation, VecDeque::from([message]));
+        Next::Open(Load { generation, request }, path)
+    }
+
+    /// What has waited for a load's file: the load itself, and what came after it. Nothing where the
+    /// worker is gone.
+    pub(super) fn opened(&mut self, load: Load) -> Option<(Message, VecDeque<Message>)> {
+        let is_it = |message: &Message| self::load(message).is_some_and(|it| it.0 == load.request);
+        self.0.get(&load.generation)?.front().filter(|message| is_it(message))?;
+        let mut waiting = self.0.remove(&load.generation)?;
+        Some((waiting.pop_front()?, waiting))
+    }
+
+    /// The worker is gone, and with it what was for it.
+    pub(super) fn forget(&mut self, generation: u64) {
+        self.0.remove(&generation);
+    }
+}
+
+/// The number of a load and the path that it names.
+fn load(message: &Message) -> Option<(i64, PathBuf)> {
+    let Message::Request { id: Id::Number(number), method, params } = message else { return None };
+    let named = params.get("modelRef").and_then(|it| it.as_str());
+    (method == LoadModel::METHOD).then(|| Some((*number, PathBuf::from(named?))))?
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(number: i64, method: &str) -> Message {
+        let params = json!({"modelRef": "/m.gguf"});
+        Message::Request { id: Id::Number(number), method: method.to_owned(), params }
+    }
+
+    #[test]
+    fn what_comes_after_a_load_waits_with_it_and_other_workers_do_not() {
+        let mut handing = Handing::default();
+        let load = Load { generation: 1, request: 5 };
+        let asked = request(5, LoadModel::METHOD);
+        assert_eq!(handing.next(1, asked.clone()), Next::Open(load, "/m.gguf".into()));
+        assert_eq!(handing.next(1, request(6, "countTokens")), Next::Wait);
+        assert_eq!(handing.next(2, request(6, "ping")), Next::Send(request(6, "ping")));
+        let (first, rest) = handing.opened(load).unwrap();
+        assert_eq!((first, rest), (asked, VecDeque::from([request(6, "countTokens")])));
+        assert_eq!(handing.next(1, request(7, "ping")), Next::Send(request(7, "ping")));
+    }
+
+    #[test]
+    fn a_file_that_is_open_too_late_is_for_nobody() {
+        let mut handing = Handing::default();
+        let load = Load { generation: 1, request: 5 };
+        handing.next(1, request(5, LoadModel::METHOD));
+        handing.forget(1);
+        assert!(handing.opened(load).is_none());
+        // Nor for the next load of the same worker.
+        handing.next(1, request(9, LoadModel::METHOD));
+        assert!(handing.opened(load).is_none());
+        assert!(handing.opened(Load { request: 9, ..load }).is_some());
+    }
+}

@@ -1,0 +1,102 @@
+//! Rules on files (Landlock): what may be read and written, by folder.
+
+use std::io;
+use std::path::Path;
+
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, PathBeneath,
+    PathFd, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
+};
+
+use super::HAS_DRIVERS;
+use crate::Profile;
+
+/// What is asked for; an older kernel has a part of it.
+const ABI_WANTED: ABI = ABI::V6;
+
+/// What names and certificates are looked up with, on the usual distributions.
+const SYSTEM: &[&str] = &[
+    "/etc",
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/run",
+    "/nix",
+    "/gnu",
+    "/opt",
+    "/dev/null",
+    "/dev/urandom",
+];
+
+/// One rule: what may be done below a path.
+type Rule<'a> = (&'a Path, BitFlags<AccessFs>);
+
+pub(super) fn close(profile: &Profile<'_>) -> io::Result<()> {
+    let reading = AccessFs::ReadFile | AccessFs::ReadDir;
+    // Starting programs is the filter's matter.
+    let writing = AccessFs::from_write(ABI_WANTED) | reading;
+    let below = |paths: &'_ [std::path::PathBuf], access| -> Vec<_> {
+        paths.iter().map(|path| (path.clone(), access)).collect()
+    };
+    let temporary = std::env::temp_dir();
+    let (handled, rules): (_, Vec<(std::path::PathBuf, _)>) = match profile {
+        Profile::Worker { .. } if HAS_DRIVERS => {
+            (AccessFs::from_all(ABI_WANTED), vec![("/".into(), reading)])
+        }
+        Profile::Worker { .. } => (AccessFs::from_all(ABI_WANTED), Vec::new()),
+        // It reads models wherever they lie, and starts its worker.
+        Profile::Host { writes } => {
+            let mut rules = below(writes, writing);
+            rules.push((temporary, writing));
+            rules.push(("/dev/null".into(), writing));
+            (AccessFs::from_write(ABI_WANTED), rules)
+        }
+        Profile::Fetch { writes, reads } => {
+            let mut rules = below(writes, writing);
+            rules.extend(below(reads, reading));
+            rules.extend(SYSTEM.iter().map(|path| (path.into(), reading)));
+            (AccessFs::from_all(ABI_WANTED), rules)
+        }
+    };
+    let rules: Vec<Rule<'_>> =
+        rules.iter().map(|(path, access)| (path.as_path(), *access)).collect();
+    restrict(handled, &rules, profile)
+}
+
+fn restrict(
+    handled: BitFlags<AccessFs>,
+    rules: &[Rule<'_>],
+    profile: &Profile<'_>,
+) -> io::Result<()> {
+    let wrong = |error: landlock::RulesetError| io::Error::other(error.to_string());
+    let mut ruleset =
+        Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(handled);
+    // The host ends workers that another host has left.
+    if matches!(profile, Profile::Worker { .. } | Profile::Fetch { .. }) {
+        ruleset = ruleset.and_then(|rules| rules.scope(Scope::from_all(ABI_WANTED)));
+    }
+    let net = match profile {
+        Profile::Fetch { .. } => AccessNet::BindTcp.into(),
+        Profile::Worker { .. } | Profile::Host { .. } => AccessNet::from_all(ABI_WANTED),
+    };
+    let mut ruleset = ruleset
+        .and_then(|rules| rules.handle_access(net))
+        .and_then(Ruleset::create)
+        .map_err(wrong)?;
+    for (path, access) in rules {
+        // What is not there needs no rule.
+        let Ok(beneath) = PathFd::new(path) else { continue };
+        ruleset = ruleset
+            .add_rule(PathBeneath::new(beneath, for_kind(path, *access & handled)))
+            .map_err(wrong)?;
+    }
+    match ruleset.restrict_self().map_err(wrong)?.ruleset {
+        RulesetStatus::NotEnforced => Err(io::Error::other("the kernel has none")),
+        RulesetStatus::PartiallyEnforced | RulesetStatus::FullyEnforced => Ok(()),
+    }
+}
+
+/// A rule on a file may not name what only folders have.
+fn for_kind(path: &Path, access: BitFlags<AccessFs>) -> BitFlags<AccessFs> {
+    if path.is_dir() { access } else { access & AccessFs::from_file(ABI_WANTED) }
+}
