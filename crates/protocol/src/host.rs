@@ -81,6 +81,9 @@ pub struct HostStatus {
     pub pid: u32,
     /// How long it has run, in milliseconds.
     pub uptime_ms: u64,
+    /// What the system refuses the host itself.
+    #[serde(default)]
+    pub confined: Confined,
     /// Connected clients.
     pub clients: u32,
     /// Requests running or waiting.

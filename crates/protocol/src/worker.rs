@@ -48,14 +48,16 @@ pub struct WorkerHelloAnswer {
     pub confined: Confined,
 }
 
-/// What keeps a worker to its work, whatever a hostile model makes it want.
+/// What keeps a program to its work, whatever a hostile model or file makes it want.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Confined {
-    /// Whether system calls are filtered: no sockets, no programs, no other processes.
+    /// Whether system calls are filtered: no network, no debugging of others, and of a worker no
+    /// sockets, programs and files either.
     pub calls: bool,
-    /// Whether files have rules of their own: nothing is written, made or removed.
+    /// Whether files have rules of their own: nothing is written, made or removed but in folders of
+    /// its own.
     pub files: bool,
     /// Why what is missing is missing, as a clause.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -237,6 +237,7 @@ impl World {
         let object = |text: &String| serde_json::from_str::<Map<String, Value>>(text).ok();
         let config = HostConfig {
             pid: 1,
+            confined: localcoder_protocol::Confined::default(),
             file_settings: self.disk.file_settings.clone().into(),
             editor_settings: self
                 .disk

@@ -130,6 +130,7 @@ export function hostStatus(
     buildId: "test",
     pid: 7,
     uptimeMs: 1,
+    confined: { calls: true, files: true },
     clients: 1,
     requests: 0,
     engine,

@@ -62,15 +62,14 @@ test("all that is known of a model at work is told, a line each", () => {
     "Loaded too: Llama 8B (5.0 GB, 4096 tokens, CPU)",
     "Free memory: 7.1 GB",
     "llama.cpp: b1",
-    "Worker process: 11",
-    "Sandbox: on",
-    "Host process: 7",
+    "Worker process: 11, sandbox on",
+    "Host process: 7, sandbox on",
   ]);
 });
 
 test("what is not known is not told", () => {
-  assert.deepEqual(details({}), ["Profile: balanced", "Host process: 7"]);
-  assert.deepEqual(details({ profile: "" }), ["Host process: 7"]);
+  assert.deepEqual(details({}), ["Profile: balanced", "Host process: 7, sandbox on"]);
+  assert.deepEqual(details({ profile: "" }), ["Host process: 7, sandbox on"]);
 });
 
 test("a speed has two digits, and none is made up for what was not read", () => {

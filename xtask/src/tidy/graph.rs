@@ -44,7 +44,16 @@ const ROWS: &[Row] = &[
     Row { name: "fetch", uses: &["protocol", "disk"], links: FETCH },
     Row {
         name: "host",
-        uses: &["protocol", "transport", "disk", "gguf", "assist", "settings", "model-store"],
+        uses: &[
+            "protocol",
+            "transport",
+            "disk",
+            "gguf",
+            "assist",
+            "sandbox",
+            "settings",
+            "model-store",
+        ],
         links: TREE_SITTER,
     },
     Row {

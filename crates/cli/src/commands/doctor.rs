@@ -21,7 +21,7 @@ use serde_json::Map;
 use crate::arguments::DoctorOptions;
 use crate::commands::{
     profiles,
-    status::{notes, sandbox_text},
+    status::{host_sandbox_text, notes, sandbox_text},
 };
 use crate::session::{REQUEST_ID, Session, program};
 use crate::{output, settings_file};
@@ -238,12 +238,13 @@ fn devices() -> Result<String, ErrorInfo> {
     Ok(text)
 }
 
-/// What the system refuses the worker, which reads the model's file.
+/// What the system refuses the host, and the worker, which reads the model's file.
 fn sandbox() -> String {
-    let worker = status().and_then(|status| status.worker);
-    // Why none runs is found above.
-    let unknown = || "not known, as no worker runs".to_owned();
-    worker.map_or_else(unknown, |worker| sandbox_text(&worker.confined))
+    // Why one does not run is found above.
+    let Some(status) = status() else { return "not known, as no host runs".to_owned() };
+    let host = host_sandbox_text(&status.confined);
+    let worker = status.worker.map(|worker| sandbox_text(&worker.confined));
+    format!("{host}; {}", worker.unwrap_or_else(|| "no worker runs".to_owned()))
 }
 
 /// What the host says of itself.

@@ -62,7 +62,10 @@ pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
     if let Some(worker) = &status.worker {
         let (pid, device, build) = (worker.pid, &worker.device, &worker.llama_build);
         lines.push(format!("Worker:  process {pid}, {device}, {build}"));
-        lines.push(format!("Sandbox: {}", sandbox_text(&worker.confined)));
+    }
+    lines.push(format!("Sandbox: {}", host_sandbox_text(&status.confined)));
+    if let Some(worker) = &status.worker {
+        lines.push(format!("         {}", sandbox_text(&worker.confined)));
     }
     for device in &status.devices {
         lines.push(format!("Device:  {}, {}", device.name, device.description));
@@ -127,9 +130,22 @@ pub(crate) fn sandbox_text(confined: &Confined) -> String {
     let Confined { calls, files, why } = confined;
     let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     match (calls, files) {
-        (true, true) => "no sockets, no programs, no other processes, nothing written".to_owned(),
-        (true, false) => format!("by system calls alone{why}"),
-        (false, true) => format!("nothing is written, but the rest is NOT held back{why}"),
-        (false, false) => format!("NONE, the worker could do what you can{why}"),
+        (true, true) => "the worker opens no files and no sockets, starts nothing, sees no other \
+                         processes"
+            .to_owned(),
+        (true, false) => format!("the worker is held back by system calls alone{why}"),
+        (false, true) => format!("the worker writes nothing, but has a network{why}"),
+        (false, false) => format!("NONE: the worker could do what you can{why}"),
+    }
+}
+
+/// As [`sandbox_text`], of the host.
+pub(crate) fn host_sandbox_text(confined: &Confined) -> String {
+    let Confined { calls, files, why } = confined;
+    let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    match (calls, files) {
+        (true, true) => "the host has no network and writes in its own folders alone".to_owned(),
+        (true, false) => format!("the host has no network, but writes where you can{why}"),
+        (false, _) => format!("the host is NOT kept from the network{why}"),
     }
 }

@@ -1,9 +1,12 @@
 //! The host's own life: serving, taking no new work, ending its workers, gone.
 
+use localcoder_protocol::Confined;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Life {
     pid: u32,
+    confined: Confined,
     /// Milliseconds after which it ends when no client is connected.
     idle_exit_ms: u64,
     started_ms: Option<u64>,
@@ -20,12 +23,23 @@ enum Stage {
 }
 
 impl Life {
-    pub(super) fn new(pid: u32, idle_exit_ms: u64) -> Self {
-        Self { pid, idle_exit_ms, started_ms: None, draining: false, stage: Stage::Serving }
+    pub(super) fn new(pid: u32, confined: Confined, idle_exit_ms: u64) -> Self {
+        Self {
+            pid,
+            confined,
+            idle_exit_ms,
+            started_ms: None,
+            draining: false,
+            stage: Stage::Serving,
+        }
     }
 
     pub(super) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    pub(super) fn confined(&self) -> &Confined {
+        &self.confined
     }
 
     /// Notes the time of the first event; whether this is it.
@@ -101,7 +115,7 @@ mod tests {
 
     #[test]
     fn it_leaves_when_nobody_came_for_long_enough_and_stays_for_who_does() {
-        let mut life = Life::new(1, 1_000);
+        let mut life = Life::new(1, Confined::default(), 1_000);
         assert!(!life.leave(999, Some(0), true) && life.leave(1_000, Some(0), true));
         assert!(!life.exit(true), "a worker runs");
         assert!(life.stay() && !life.is_leaving());
@@ -110,7 +124,7 @@ mod tests {
 
     #[test]
     fn one_that_takes_no_new_work_leaves_when_the_old_is_done_and_does_not_come_back() {
-        let mut life = Life::new(1, 1_000);
+        let mut life = Life::new(1, Confined::default(), 1_000);
         life.drain();
         assert!(!life.takes_work());
         assert!(!life.leave(1, None, false) && life.leave(2, None, true));

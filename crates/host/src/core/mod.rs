@@ -23,8 +23,8 @@ mod suspect;
 
 pub use localcoder_protocol::limits::{CLIENTS_MAX, QUEUE_MAX};
 use localcoder_protocol::{
-    BUILD_ID, CancelAnswer, ConfigureAnswer, ErrorInfo, HostStatus, ModelUse, PROTOCOL_VERSION,
-    WarmAnswer, WarmParams, WorkerStatus,
+    BUILD_ID, CancelAnswer, ConfigureAnswer, Confined, ErrorInfo, HostStatus, ModelUse,
+    PROTOCOL_VERSION, WarmAnswer, WarmParams, WorkerStatus,
 };
 use localcoder_settings::Contents;
 use localcoder_transport::Message;
@@ -48,6 +48,8 @@ const DECISIONS_MAX: usize = 16 * QUEUE_MAX;
 pub struct HostConfig {
     /// Its process id, for `status`.
     pub pid: u32,
+    /// What the system refuses it, for `status` as well.
+    pub confined: Confined,
     /// What `settings.json` says.
     pub file_settings: Contents,
     /// What the editor had set last: a model is loaded with it before an editor is there to tell.
@@ -86,7 +88,7 @@ impl Host {
         let HostConfig { machine, measurements, unfinished_load, seed, .. } = config;
         Self {
             now_ms: 0,
-            life: Life::new(config.pid, config.idle_exit_ms),
+            life: Life::new(config.pid, config.confined, config.idle_exit_ms),
             configuration: Configuration::new(config.file_settings, config.editor_settings),
             // Another sequence than that of the requests.
             pool: Pool::new(config.heartbeat_ms, !seed),
@@ -445,6 +447,7 @@ impl Host {
             build_id: BUILD_ID.to_owned(),
             pid: self.life.pid(),
             uptime_ms: self.life.uptime_ms(self.now_ms),
+            confined: self.life.confined().clone(),
             clients: u32::try_from(self.sessions.count()).unwrap_or(u32::MAX),
             requests,
             engine,

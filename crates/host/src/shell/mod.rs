@@ -28,7 +28,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use localcoder_protocol::{ErrorCode, ErrorInfo, HEARTBEAT_MS};
+use localcoder_protocol::{Confined, ErrorCode, ErrorInfo, HEARTBEAT_MS};
+use localcoder_sandbox::{Profile, Walls};
 use localcoder_settings::{Places, SettingsFiles, env, places};
 use localcoder_transport::private::{self, PrivateFolders};
 use localcoder_transport::{Id, Message, shortage, spawn_thread};
@@ -75,6 +76,7 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
             return Err(error);
         }
     };
+    let confined = confine(places);
     let bound = Listener::bind(places);
     // One that ends at once because another runs must not meddle with the other's log.
     if !matches!(bound, Ok(None)) {
@@ -82,10 +84,14 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
     }
     // Whoever waits for it is told that it runs only once it can answer.
     let started = bound.and_then(|listener| {
-        listener.map(|listener| Ok((Shell::start(places, &listener)?, listener))).transpose()
+        listener
+            .map(|listener| Ok((Shell::start(places, &listener, confined.clone())?, listener)))
+            .transpose()
     });
     match started {
         Ok(Some((shell, _listener))) => {
+            let Confined { calls, files, why } = &confined;
+            tracing::info!(calls, files, why, "the host keeps itself to its work");
             for line in closed {
                 tracing::warn!("{line}");
             }
@@ -105,6 +111,17 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
             Err(error)
         }
     }
+}
+
+/// From here on this process and its workers have no network, and write in three folders alone. In
+/// them lie its socket and its lock, what it has measured, and its log; models it only reads.
+fn confine(places: &Places) -> Confined {
+    let writes = [&places.runtime, &places.cache, &places.logs].map(Clone::clone);
+    for folder in &writes {
+        // Who needs it tells why it can't be made.
+        let _ = fs_err::create_dir_all(folder);
+    }
+    localcoder_sandbox::close(&Profile::Host { writes: &writes }, Walls::All)
 }
 
 /// Makes sure that the installation's folders are this user's, and closes those that are open to
@@ -147,7 +164,7 @@ struct Shell {
 impl Shell {
     /// All that a host needs, with its threads. Without one of them it would be half alive, so there
     /// is none then.
-    fn start(places: &Places, listener: &Listener) -> Result<Self, ErrorInfo> {
+    fn start(places: &Places, listener: &Listener, confined: Confined) -> Result<Self, ErrorInfo> {
         let (sender, inputs) = crossbeam_channel::bounded(EVENTS_MAX);
         let exe_dir = program_folder()?;
         let worker = env::path(env::WORKER).unwrap_or_else(|| level::worker(&exe_dir));
@@ -160,6 +177,7 @@ impl Shell {
         let settings = read_settings(places);
         let config = HostConfig {
             pid: std::process::id(),
+            confined,
             file_settings: settings.file,
             editor_settings: settings.editor,
             idle_exit_ms: idle.unwrap_or(IDLE_EXIT_MS),

@@ -140,6 +140,7 @@ impl Rig {
     ) -> Self {
         let config = HostConfig {
             pid: 1,
+            confined: localcoder_protocol::Confined::default(),
             file_settings,
             editor_settings,
             idle_exit_ms: 60_000,

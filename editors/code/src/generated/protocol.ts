@@ -311,11 +311,13 @@ attribution: Array<string>, };
 
 export type Confined = { 
 /**
- * Whether system calls are filtered: no sockets, no programs, no other processes.
+ * Whether system calls are filtered: no network, no debugging of others, and of a worker no
+ * sockets, programs and files either.
  */
 calls: boolean, 
 /**
- * Whether files have rules of their own: nothing is written, made or removed.
+ * Whether files have rules of their own: nothing is written, made or removed but in folders of
+ * its own.
  */
 files: boolean, 
 /**
@@ -412,6 +414,10 @@ pid: number,
  * How long it has run, in milliseconds.
  */
 uptimeMs: number, 
+/**
+ * What the system refuses the host itself.
+ */
+confined: Confined, 
 /**
  * Connected clients.
  */

@@ -139,19 +139,18 @@ function describeMachine(status: HostStatus): string[] {
   return details;
 }
 
-function describeProcesses({ worker, pid }: HostStatus): string[] {
-  const host = `Host process: ${pid}`;
+function describeProcesses({ worker, pid, confined }: HostStatus): string[] {
+  const host = `Host process: ${pid}, sandbox ${sandboxText(confined)}`;
   return worker === undefined
     ? [host]
     : [
         `llama.cpp: ${plain(worker.llamaBuild)}`,
-        `Worker process: ${worker.pid}`,
-        `Sandbox: ${sandboxText(worker.confined)}`,
+        `Worker process: ${worker.pid}, sandbox ${sandboxText(worker.confined)}`,
         host,
       ];
 }
 
-/** What the system refuses the worker; told most where it refuses nothing. */
+/** What the system refuses a program; told most where it refuses nothing. */
 function sandboxText({ calls, files, why }: Confined): string {
   if (calls && files) {
     return "on";
