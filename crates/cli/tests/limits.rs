@@ -115,15 +115,40 @@ fn a_client_too_many_is_told_so_and_the_others_go_on() {
     let places = Places::under(&installation.home());
     let mut first = connect::connect(&places, ClientKind::Other).unwrap().unwrap();
     let mut crowd = crowd(&installation, localcoder_host::core::CLIENTS_MAX);
-    for command in [&["status"][..], &["generate", "--prompt", "x"]] {
-        let refused = installation.run(command).failed(ErrorCode::Busy);
-        assert!(refused.stderr.contains("no room for another client"), "{}", refused.stderr);
-    }
+    let refused = installation.run(&["generate", "--prompt", "x"]).failed(ErrorCode::Busy);
+    assert!(refused.stderr.contains("no room for another client"), "{}", refused.stderr);
+    assert!(installation.run(&["status"]).ok().stdout.contains("process"));
     let status = first.call::<Status>(&Nothing {}, |_, _| {}).unwrap();
     assert_eq!(status.pid, u32::try_from(host.as_raw_pid()).unwrap());
     crowd.truncate(8);
-    let room = || installation.run(&["status"]).code == Some(0);
+    let room = || installation.run(&["generate", "--prompt", "x"]).code == Some(0);
     wait_until("there is room again", room);
+}
+
+#[test]
+fn a_thousand_connections_of_ones_own_leave_the_status_answering() {
+    let installation = installation();
+    let host = host_pid(&installation);
+    let socket = Places::under(&installation.home()).host_socket();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // The last hundred stay open, as many as the host takes and more.
+            let mut held = std::collections::VecDeque::new();
+            for _ in 0..1_000 {
+                held.extend(UnixStream::connect(&socket));
+                held.drain(..held.len().saturating_sub(100));
+            }
+            while !over.load(std::sync::atomic::Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+        });
+        for _ in 0..5 {
+            let status = installation.run(&["status", "--json"]).ok().json();
+            assert_eq!(status["status"]["pid"], host.as_raw_pid(), "{status}");
+        }
+        over.store(true, std::sync::atomic::Ordering::Release);
+    });
 }
 
 #[test]
@@ -141,10 +166,10 @@ fn a_host_without_descriptors_refuses_clients_with_the_limit_and_lives_on() {
     let installation = installation();
     let mut host = host_under(&installation, "-n 48");
     let crowd = crowd(&installation, 40);
-    let refused = installation.run(&["status"]).failed(ErrorCode::Busy);
+    let refused = installation.run(&["generate", "--prompt", "x"]).failed(ErrorCode::Busy);
     assert!(refused.stderr.contains("ulimit -n"), "{}", refused.stderr);
     drop(crowd);
-    let answers = || installation.run(&["status", "--json"]).code == Some(0);
+    let answers = || installation.run(&["generate", "--prompt", "x"]).code == Some(0);
     wait_until("there is room again", answers);
     assert_eq!(installation.status().unwrap()["pid"], host.id());
     let _ = installation.run(&["host", "stop"]).ok();

@@ -437,7 +437,8 @@ impl Host {
         }
     }
 
-    fn status(&mut self) -> HostStatus {
+    /// What it says to who asks how it is.
+    pub fn status(&mut self) -> HostStatus {
         let status = self.ask(|schedule, cx, _| schedule.status(cx));
         let ScheduleStatus { requests, engine, slot, model, device, .. } = status;
         let pool = self.pool.view(self.now_ms);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 use localcoder_protocol::limits::{FRAME_WITHIN_MS, STRANGER_FRAME_BYTES_MAX};
 use localcoder_protocol::{
-    ErrorAction, ErrorCode, ErrorInfo, FRAME_BYTES_MAX, Hello, Request as _, Stop,
+    ErrorAction, ErrorCode, ErrorInfo, FRAME_BYTES_MAX, Hello, Request as _, Status, Stop,
 };
 use localcoder_settings::Places;
 use localcoder_transport::local::{OnlyListener, private_folder};
@@ -21,7 +21,7 @@ use localcoder_transport::{
     spawn_writer,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Input;
 use crate::core::{CLIENTS_MAX, ClientId, Event};
@@ -163,13 +163,21 @@ impl Door {
         Ok(writer)
     }
 
+    /// How the host is, for a client that is none; `None` where it does not say so in time.
+    fn status(&self) -> Option<Value> {
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        self.sender.send(Input::HowIsIt(answer)).ok()?;
+        let status = answered.recv_timeout(PATIENCE).ok()?;
+        serde_json::to_value(status).ok()
+    }
+
     fn others_wait(&self) -> bool {
         let mut incoming = [PollFd::new(&self.socket, PollFlags::IN)];
         poll(&mut incoming, Some(&Timespec::default())).is_ok_and(|count| count > 0)
     }
 
-    /// Tells a client that there is no room for it. It may end the host all the same: a host that
-    /// is full must be one that can be retired.
+    /// Tells a client that there is no room for it. It may ask how the host is and end it all the same:
+    /// a host that is full must be one that can be looked at and retired.
     fn refuse(&mut self, stream: UnixStream, why: &ErrorInfo) -> bool {
         let mut ends = false;
         if !self.others_wait() {
@@ -179,7 +187,11 @@ impl Door {
         let within = (self.patience / 4).max(REFUSED_WITHIN_MIN);
         answer_and_close(stream, within, STRANGER_FRAME_BYTES_MAX, |method| {
             ends = method == Stop::METHOD;
-            if ends { Ok(json!({})) } else { Err(why.clone()) }
+            match method {
+                Stop::METHOD => Ok(json!({})),
+                Status::METHOD => self.status().ok_or_else(|| why.clone()),
+                _ => Err(why.clone()),
+            }
         });
         self.patience = self.patience.saturating_sub(begun.elapsed());
         !ends || self.sender.send(Input::Event(Event::Terminate)).is_ok()

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use localcoder_protocol::{Confined, ErrorCode, ErrorInfo, HEARTBEAT_MS};
+use localcoder_protocol::{Confined, ErrorCode, ErrorInfo, HEARTBEAT_MS, HostStatus};
 use localcoder_sandbox::{Profile, Walls};
 use localcoder_settings::{Places, SettingsFiles, env, places};
 use localcoder_transport::private::{self, PrivateFolders};
@@ -58,6 +58,8 @@ enum Input {
     Event(Event),
     /// A new connection, before anything of what it says.
     Accepted(ClientId, ClientWriter),
+    /// Somebody for whom there is no place asks how the host is.
+    HowIsIt(Sender<HostStatus>),
     /// A model's file is open for its worker, or can't be.
     Opened(Load, Result<Arc<Checked>, ErrorInfo>),
 }
@@ -260,6 +262,10 @@ impl Shell {
             Input::Accepted(client, writer) => {
                 self.clients.insert(client, writer);
                 Some(Event::ClientConnected(client))
+            }
+            Input::HowIsIt(answer) => {
+                let _ = answer.send(self.host.status());
+                None
             }
             Input::Opened(load, opened) => {
                 self.hand_over(load, opened);
