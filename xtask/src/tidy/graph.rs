@@ -54,7 +54,13 @@ const ROWS: &[Row] = &[
     },
     Row { name: "kernels", uses: &[], links: &[] },
     Row { name: "sandbox", uses: &["protocol"], links: &[] },
-    Row { name: "worker", uses: &["kernels", "protocol", "sandbox", "transport"], links: WORKER },
+    // It runs what strangers wrote: in the worker alone.
+    Row { name: "templates", uses: &["protocol"], links: &[] },
+    Row {
+        name: "worker",
+        uses: &["kernels", "protocol", "sandbox", "templates", "transport"],
+        links: WORKER,
+    },
     Row { name: "launcher", uses: &["protocol", "transport", "disk"], links: &[] },
     Row {
         name: "cli",

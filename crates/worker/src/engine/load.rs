@@ -10,6 +10,7 @@ use localcoder_protocol::{
     ErrorAction, ErrorCode, ErrorInfo, LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress,
     LoadProgressParams, Measured, says_out_of_memory,
 };
+use localcoder_templates::TemplateError;
 
 use super::file::{FileStamp, damaged, inspect};
 use super::repacking::{Outcome, Repacking};
@@ -17,7 +18,7 @@ use super::session::SEQUENCES;
 use super::{Engine, Session, threads};
 use crate::generate::{Pace, ROWS_MAX};
 use crate::llama::{Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams};
-use crate::prompt::{CHATML, ChatTemplate, TemplateError};
+use crate::prompt::{CHATML, ChatTemplate};
 
 /// Batches beyond this gain nothing and make a cancel wait.
 const BATCH_TOKENS_MAX: u32 = 2048;
