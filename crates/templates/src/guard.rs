@@ -51,9 +51,6 @@ pub(crate) struct Watch {
     /// Number of the clock of its computing time; 0 where there is none.
     clock: AtomicI32,
     in_allocator: AtomicBool,
-    /// A panic is on its way to where it is caught: locks of the unwinder may be held, so that the
-    /// thread is not parked. What it allocates meanwhile is little.
-    unwinding: AtomicBool,
 }
 
 thread_local! {
@@ -83,10 +80,18 @@ pub(crate) fn parked_threads() -> usize {
 /// take locks and memory where the thread may be parked.
 fn keep_hook_from_watched() {
     let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| match watch() {
-        Some(watch) => watch.unwinding.store(true, Ordering::Relaxed),
-        None => hook(panic),
+    std::panic::set_hook(Box::new(move |panic| {
+        if watch().is_none() {
+            hook(panic);
+        }
     }));
+}
+
+/// Whether a panic is on its way to where it is caught: locks of the unwinder may be held, so that
+/// the thread is not parked. What it allocates meanwhile is little. Reads variables of the program
+/// and of the thread, also in a handler.
+fn is_unwinding() -> bool {
+    std::thread::panicking()
 }
 
 #[inline]
@@ -106,13 +111,11 @@ impl Watch {
             stack: [const { AtomicUsize::new(0) }; 3],
             clock: AtomicI32::new(0),
             in_allocator: AtomicBool::new(false),
-            unwinding: AtomicBool::new(false),
         }
     }
 
     /// A job begins on the watched thread: the limits hold.
     pub(crate) fn begin(&self) {
-        self.unwinding.store(false, Ordering::Relaxed);
         self.state.store(RUNNING, Ordering::Release);
     }
 
@@ -186,8 +189,7 @@ impl Watch {
             if here < self.stack[2].load(Ordering::Relaxed) {
                 self.park(TOO_DEEP);
             }
-            let unwinding = self.unwinding.load(Ordering::Relaxed);
-            if taken > given && both > self.most && !unwinding {
+            if taken > given && both > self.most && !is_unwinding() {
                 self.park(OUT_OF_MEMORY);
             }
         }
@@ -203,8 +205,7 @@ impl Watch {
     }
 
     fn park_if_asked(&self) {
-        let busy =
-            self.in_allocator.load(Ordering::Relaxed) || self.unwinding.load(Ordering::Relaxed);
+        let busy = self.in_allocator.load(Ordering::Relaxed) || is_unwinding();
         if !busy && self.state.load(Ordering::Acquire) == STOPPING {
             self.park(STOPPING);
         }

@@ -31,140 +31,140 @@ const LONG: &str = "{% set ns = namespace(s='0123456789abcdef') %}{% for i in ra
     {% set ns.s = ns.s ~ ns.s %}{% endfor %}{% set s = ns.s %}";
 
 fn attacks() -> Vec<(&'static str, String)> {
-    let mut attacks = written();
+    let text = |&(name, before, rest): &(&'static str, &str, &str)| (name, [before, rest].concat());
+    let mut attacks: Vec<_> = WRITTEN.iter().map(text).collect();
     attacks.extend(built());
     attacks
 }
 
-/// Those that are a text.
-#[expect(clippy::too_many_lines, reason = "a table")]
-fn written() -> Vec<(&'static str, String)> {
-    let after = |before: &str, rest: &str| format!("{before}{rest}");
-    vec![
-        (
-            "a text doubled forty times",
-            "{% set ns = namespace(s='x') %}{% for i in range(40) %}\
-             {% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s|length }}"
-                .into(),
-        ),
-        (
-            "a text added to itself",
-            "{% set ns = namespace(s='x') %}{% for i in range(40) %}\
-             {% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s|length }}"
-                .into(),
-        ),
-        ("a constant that repeats", "{{ ('a' * 1000000000)|length }}".into()),
-        (
-            "a constant that repeats again and again",
-            "{% set ns = namespace(s='abcdefgh') %}{% for i in range(20) %}\
-             {% set ns.s = ns.s * 1000 %}{% endfor %}"
-                .into(),
-        ),
-        ("a range without end", "{% for i in range(1000000000) %}{% endfor %}".into()),
-        (
-            "loops in loops",
-            "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}".into(),
-        ),
-        (
-            "loops that compute nothing but filters",
-            "{% for a in range(100000) %}{% set x = range(100000)|list|sort|reverse|length %}\
-             {% endfor %}"
-                .into(),
-        ),
-        ("a text written over and over", "{% for i in range(90000) %}0123456789abcdef{% endfor %}".into()),
-        ("a width of a billion", "{{ '%1000000000s' | format('x') }}".into()),
-        ("digits by the billion", "{{ '%.1000000000f' | format(1.5) }}".into()),
-        ("a width in braces", "{{ '{:>1000000000}'.format('x') }}".into()),
-        ("indented a million times", "{{ ('\n' * 20000)|indent(100000) }}".into()),
-        ("joined by a long text", after(LONG, "{{ range(100000)|join(s[:100000])|length }}")),
-        ("replaced by a long text", after(LONG, "{{ s|replace('0', s[:1000000])|length }}")),
-        ("replaced by a method", after(LONG, "{{ s.replace('0', s[:1000000])|length }}")),
-        ("split into characters", after(LONG, "{{ s|list|length }}")),
-        ("split at each character", after(LONG, "{{ s.split('0')|length }}{{ s|list|list }}")),
-        (
-            "batches filled up",
-            "{{ range(100000)|batch(1000000000, 'x')|list|length }}".into(),
-        ),
-        ("slices filled up", "{{ range(10)|slice(1000000000, 'x')|list|length }}".into()),
-        (
-            "upper case that grows",
-            "{% set ns = namespace(s='\u{149}\u{390}\u{fb03}') %}{% for i in range(40) %}\
-             {% set ns.s = (ns.s ~ ns.s)|upper %}{% endfor %}"
-                .into(),
-        ),
-        ("a macro that calls itself", "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}".into()),
-        (
-            "macros that call each other",
-            "{% macro a(n) %}{{ b(n ~ n) }}{% endmacro %}{% macro b(n) %}{{ a(n) }}{% endmacro %}\
-             {{ a('x') }}"
-                .into(),
-        ),
-        (
-            "a macro that calls itself twice",
-            "{% macro a(n) %}{% if n %}{{ a(n - 1) }}{{ a(n - 1) }}{% endif %}{% endmacro %}{{ a(60) }}"
-                .into(),
-        ),
-        (
-            "a loop in itself",
-            "{% for a in [1] recursive %}{{ loop([a]) }}{% endfor %}".into(),
-        ),
-        ("an include of itself", "{% include 'chat' %}".into()),
-        ("an import of itself", "{% import 'chat' as chat %}{{ chat }}".into()),
-        ("an extension of itself", "{% extends 'chat' %}".into()),
-        ("a block in itself", "{% block a %}{{ self.a() }}{% endblock %}".into()),
-        ("a deep list that is dropped", NEST.into()),
-        ("a deep list that is shown", after(NEST, "{{ ns.a }}")),
-        ("a deep list as JSON", after(NEST, "{{ ns.a|tojson }}")),
-        ("deep lists compared", after(NEST, "{% set b = ns.a %}{{ b == [ns.a] }}{{ b < [ns.a] }}")),
-        ("a shared list that is shown", after(SHARED, "{{ ns.a }}")),
-        ("a shared list as JSON", after(SHARED, "{{ ns.a|tojson|length }}")),
-        ("a shared list compared with itself", after(SHARED, "{{ ns.a == ns.a }}")),
-        (
-            "shared lists compared",
-            format!("{SHARED}{}{{{{ ns.a == ms.a }}}}{{{{ ns.a < ms.a }}}}", SHARED.replace("ns", "ms")),
-        ),
-        ("a name space in itself, shown", after(CYCLE, "{{ ns }}")),
-        ("a name space in itself, as JSON", after(CYCLE, "{{ ns|tojson }}")),
-        ("a name space in itself, compared", after(CYCLE, "{{ ns == ns }}{{ [ns] < [ns] }}{{ ns|pprint }}")),
-        ("everything that is known", "{% for i in range(90000) %}{{ debug() }}{% endfor %}".into()),
-        ("everything printed", after(LONG, "{{ [s, s, s, s]|pprint }}")),
-        ("long texts as JSON", after(LONG, "{{ [s, s, s, s]|tojson|length }}")),
-        (
-            "dates without end",
-            after(LONG, "{{ strftime_now(s|replace('0', '%A')|replace('1', '%B'))|length }}"),
-        ),
-        ("a refusal of many megabytes", after(LONG, "{{ raise_exception(s ~ s) }}")),
-        ("refusals without end", "{% for i in range(90000) %}{% if i > 89000 %}{{ raise_exception('no') }}{% endif %}{% endfor %}".into()),
-        (
-            "lists added to themselves",
-            "{% set ns = namespace(a=[1,2,3]) %}{% for i in range(60) %}\
-             {% set ns.a = ns.a + ns.a %}{% endfor %}{{ ns.a|length }}{{ ns.a|sum }}"
-                .into(),
-        ),
-        ("a list repeated", "{{ ([1, 2, 3] * 1000000000)|sum }}".into()),
-        (
-            "products of ranges",
-            "{% for i in range(1000) %}{% set x = range(100000)|map('string')|sort|unique|list %}{% endfor %}".into(),
-        ),
-        (
-            "groups of groups",
-            "{% for i in range(1000) %}{% set x = range(100000)|groupby('a')|list %}{% endfor %}".into(),
-        ),
-        (
-            "what is in a long text",
-            after(LONG, "{% for i in range(10000) %}{% if (s[:-1] ~ 'x') in s %}{% endif %}{% endfor %}"),
-        ),
-        (
-            "the worst search",
-            "{% set a = 'a' * 500000 %}{% for i in range(1000) %}{{ a[:250000] ~ 'b' in a }}{% endfor %}".into(),
-        ),
-        ("names by the million", "{{ dict(a=1)|items|list|map('join', 'x' * 100000000)|list }}".into()),
-        ("backwards through everything", after(LONG, "{{ s[::-1][::-1][::-1][::-1]|length }}")),
-        ("trimmed by a long set", after(LONG, "{{ s.strip(s)|length }}{{ s|trim(s)|length }}")),
-        ("blocks that keep what they write", "{% set x %}{% for i in range(90000) %}0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef{% endfor %}{% endset %}{{ (x ~ x)|length }}".into()),
-        ("what the messages say, thousands of times", "{% for i in range(3000) %}{{ messages[0].content }}{% endfor %}".into()),
-    ]
-}
+/// Those that are a text: what comes first, and the rest.
+const WRITTEN: &[(&str, &str, &str)] = &[
+    (
+        "a text doubled forty times",
+        "",
+        "{% set ns = namespace(s='x') %}{% for i in range(40) %}\
+             {% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s|length }}",
+    ),
+    (
+        "a text added to itself",
+        "",
+        "{% set ns = namespace(s='x') %}{% for i in range(40) %}\
+             {% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s|length }}",
+    ),
+    ("a constant that repeats", "", "{{ ('a' * 1000000000)|length }}"),
+    (
+        "a constant that repeats again and again",
+        "",
+        "{% set ns = namespace(s='abcdefgh') %}{% for i in range(20) %}\
+             {% set ns.s = ns.s * 1000 %}{% endfor %}",
+    ),
+    ("a range without end", "", "{% for i in range(1000000000) %}{% endfor %}"),
+    (
+        "loops in loops",
+        "",
+        "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+    ),
+    (
+        "loops that compute nothing but filters",
+        "",
+        "{% for a in range(100000) %}{% set x = range(100000)|list|sort|reverse|length %}\
+             {% endfor %}",
+    ),
+    ("a text written over and over", "", "{% for i in range(90000) %}0123456789abcdef{% endfor %}"),
+    ("a width of a billion", "", "{{ '%1000000000s' | format('x') }}"),
+    ("digits by the billion", "", "{{ '%.1000000000f' | format(1.5) }}"),
+    ("a width in braces", "", "{{ '{:>1000000000}'.format('x') }}"),
+    ("indented a million times", "", "{{ ('\n' * 20000)|indent(100000) }}"),
+    ("joined by a long text", LONG, "{{ range(100000)|join(s[:100000])|length }}"),
+    ("replaced by a long text", LONG, "{{ s|replace('0', s[:1000000])|length }}"),
+    ("replaced by a method", LONG, "{{ s.replace('0', s[:1000000])|length }}"),
+    ("split into characters", LONG, "{{ s|list|length }}"),
+    ("split at each character", LONG, "{{ s.split('0')|length }}{{ s|list|list }}"),
+    ("batches filled up", "", "{{ range(100000)|batch(1000000000, 'x')|list|length }}"),
+    ("slices filled up", "", "{{ range(10)|slice(1000000000, 'x')|list|length }}"),
+    (
+        "upper case that grows",
+        "",
+        "{% set ns = namespace(s='\u{149}\u{390}\u{fb03}') %}{% for i in range(40) %}\
+             {% set ns.s = (ns.s ~ ns.s)|upper %}{% endfor %}",
+    ),
+    ("a macro that calls itself", "", "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}"),
+    (
+        "macros that call each other",
+        "",
+        "{% macro a(n) %}{{ b(n ~ n) }}{% endmacro %}{% macro b(n) %}{{ a(n) }}{% endmacro %}\
+             {{ a('x') }}",
+    ),
+    (
+        "a macro that calls itself twice",
+        "",
+        "{% macro a(n) %}{% if n %}{{ a(n - 1) }}{{ a(n - 1) }}{% endif %}{% endmacro %}{{ a(60) }}",
+    ),
+    ("a loop in itself", "", "{% for a in [1] recursive %}{{ loop([a]) }}{% endfor %}"),
+    ("an include of itself", "", "{% include 'chat' %}"),
+    ("an import of itself", "", "{% import 'chat' as chat %}{{ chat }}"),
+    ("an extension of itself", "", "{% extends 'chat' %}"),
+    ("a block in itself", "", "{% block a %}{{ self.a() }}{% endblock %}"),
+    ("a deep list that is dropped", NEST, ""),
+    ("a deep list that is shown", NEST, "{{ ns.a }}"),
+    ("a deep list as JSON", NEST, "{{ ns.a|tojson }}"),
+    ("deep lists compared", NEST, "{% set b = ns.a %}{{ b == [ns.a] }}{{ b < [ns.a] }}"),
+    ("a shared list that is shown", SHARED, "{{ ns.a }}"),
+    ("a shared list as JSON", SHARED, "{{ ns.a|tojson|length }}"),
+    ("a shared list compared with itself", SHARED, "{{ ns.a == ns.a }}"),
+    ("a name space in itself, shown", CYCLE, "{{ ns }}"),
+    ("a name space in itself, as JSON", CYCLE, "{{ ns|tojson }}"),
+    ("a name space in itself, compared", CYCLE, "{{ ns == ns }}{{ [ns] < [ns] }}{{ ns|pprint }}"),
+    ("everything that is known", "", "{% for i in range(90000) %}{{ debug() }}{% endfor %}"),
+    ("everything printed", LONG, "{{ [s, s, s, s]|pprint }}"),
+    ("long texts as JSON", LONG, "{{ [s, s, s, s]|tojson|length }}"),
+    (
+        "dates without end",
+        LONG,
+        "{{ strftime_now(s|replace('0', '%A')|replace('1', '%B'))|length }}",
+    ),
+    ("a refusal of many megabytes", LONG, "{{ raise_exception(s ~ s) }}"),
+    (
+        "refusals without end",
+        "",
+        "{% for i in range(90000) %}{% if i > 89000 %}{{ raise_exception('no') }}{% endif %}{% endfor %}",
+    ),
+    (
+        "lists added to themselves",
+        "",
+        "{% set ns = namespace(a=[1,2,3]) %}{% for i in range(60) %}\
+             {% set ns.a = ns.a + ns.a %}{% endfor %}{{ ns.a|length }}{{ ns.a|sum }}",
+    ),
+    ("a list repeated", "", "{{ ([1, 2, 3] * 1000000000)|sum }}"),
+    (
+        "products of ranges",
+        "",
+        "{% for i in range(1000) %}{% set x = range(100000)|map('string')|sort|unique|list %}{% endfor %}",
+    ),
+    (
+        "groups of groups",
+        "",
+        "{% for i in range(1000) %}{% set x = range(100000)|groupby('a')|list %}{% endfor %}",
+    ),
+    (
+        "what is in a long text",
+        LONG,
+        "{% for i in range(10000) %}{% if (s[:-1] ~ 'x') in s %}{% endif %}{% endfor %}",
+    ),
+    (
+        "the worst search",
+        "",
+        "{% set a = 'a' * 500000 %}{% for i in range(1000) %}{{ a[:250000] ~ 'b' in a }}{% endfor %}",
+    ),
+    ("names by the million", "", "{{ dict(a=1)|items|list|map('join', 'x' * 100000000)|list }}"),
+    ("backwards through everything", LONG, "{{ s[::-1][::-1][::-1][::-1]|length }}"),
+    ("trimmed by a long set", LONG, "{{ s.strip(s)|length }}{{ s|trim(s)|length }}"),
+    (
+        "what the messages say, thousands of times",
+        "",
+        "{% for i in range(3000) %}{{ messages[0].content }}{% endfor %}",
+    ),
+];
 
 /// Those that are long or deep as they stand.
 fn built() -> Vec<(&'static str, String)> {
@@ -172,6 +172,20 @@ fn built() -> Vec<(&'static str, String)> {
         format!("{}{middle}{}", open.repeat(times), close.repeat(times))
     };
     vec![
+        (
+            "shared lists compared",
+            format!(
+                "{SHARED}{}{{{{ ns.a == ms.a }}}}{{{{ ns.a < ms.a }}}}",
+                SHARED.replace("ns", "ms")
+            ),
+        ),
+        (
+            "blocks that keep what they write",
+            format!(
+                "{{% set x %}}{{% for i in range(90000) %}}{}{{% endfor %}}{{% endset %}}",
+                "a".repeat(500)
+            ),
+        ),
         ("brackets in brackets", format!("{{{{ {} }}}}", wrapped("[", "1", "]", 200_000))),
         ("parentheses in parentheses", format!("{{{{ {} }}}}", wrapped("(", "1", ")", 200_000))),
         ("nots of nots", format!("{{{{ {} }}}}", wrapped("not ", "1", "", 200_000))),
