@@ -80,6 +80,57 @@ fn files_that_are_no_model() {
     let _ = installation.run(&["improve", "ok.py", "--lines", "1-2"]).ok();
 }
 
+/// The demo model with another chat template in its file, which is no longer than its own.
+fn with_template(text: &str) -> Vec<u8> {
+    const KEY: &[u8] = b"tokenizer.chat_template";
+    let mut bytes = demo_model();
+    let key = bytes.windows(KEY.len()).position(|window| window == KEY).unwrap();
+    // After the key a type of four bytes, and the text's length in eight.
+    let start = key + KEY.len() + 12;
+    let length = u64::from_le_bytes(bytes[start - 8..start].try_into().unwrap());
+    let template = &mut bytes[start..start + usize::try_from(length).unwrap()];
+    template.fill(b' ');
+    template[..text.len()].copy_from_slice(text.as_bytes());
+    bytes
+}
+
+#[test]
+fn a_template_that_takes_too_much_is_refused_once_and_ends_no_worker() {
+    let installation = installation();
+    let _ = installation.write("ok.py", SOURCE);
+    let grows = "{% set ns=namespace(s='x') %}{% for i in range(40) %}\
+                 {% set ns.s=ns.s~ns.s %}{% endfor %}";
+    let _ = installation.write("grows.gguf", with_template(grows));
+    let arguments = ["improve", "ok.py", "--lines", "1-2", "--model", "grows.gguf"];
+    let outcome = installation.run(&arguments).failed(ErrorCode::ModelUnsupported);
+    assert!(outcome.stderr.contains("it takes more than 32 MiB of memory"), "{}", outcome.stderr);
+    let worker = installation.status().unwrap()["worker"]["pid"].clone();
+    assert!(worker.is_u64(), "{worker}");
+    let again = installation.run(&arguments).failed(ErrorCode::ModelUnsupported);
+    assert_eq!(again.stderr, outcome.stderr);
+    assert_eq!(installation.status().unwrap()["worker"]["pid"], worker);
+    // What needs no template is answered by the same worker, and so is another model.
+    let _ = installation.run(&["improve", "ok.py", "--lines", "1-2"]).ok();
+    assert_eq!(installation.status().unwrap()["worker"]["pid"], worker);
+}
+
+#[test]
+fn a_file_with_a_hole_where_its_weights_were_is_called_damaged() {
+    let installation = installation();
+    let _ = installation.write("ok.py", SOURCE);
+    let mut bytes = demo_model();
+    // The header has some sixty thousand bytes; what is behind it is weights.
+    bytes[100_000..].fill(0);
+    let _ = installation.write("hole.gguf", bytes);
+    for command in ["improve", "explain"] {
+        let arguments = [command, "ok.py", "--lines", "1-2", "--model", "hole.gguf"];
+        let outcome = installation.run(&arguments).failed(ErrorCode::ModelDamaged);
+        assert!(outcome.stderr.contains("its weights are damaged"), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("models verify"), "{}", outcome.stderr);
+        assert_eq!(outcome.stdout, "");
+    }
+}
+
 #[test]
 fn a_missing_demo_model() {
     let installation = installation();

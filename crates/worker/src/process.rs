@@ -109,7 +109,8 @@ pub(crate) fn give_way() {
 }
 
 /// A panic is a mistake of ours after which nothing here can be trusted: it is told to stderr
-/// and the process ends, from whatever thread. The host starts another.
+/// and the process ends, from whatever thread but that of a template, which catches its own. The
+/// host starts another.
 pub(crate) fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -63,9 +63,11 @@ const ROWS: &[Row] = &[
     },
     Row { name: "kernels", uses: &[], links: &[] },
     Row { name: "sandbox", uses: &["protocol"], links: &[] },
+    // It runs what strangers wrote: in the worker alone.
+    Row { name: "templates", uses: &["protocol"], links: &[] },
     Row {
         name: "worker",
-        uses: &["disk", "kernels", "protocol", "sandbox", "transport"],
+        uses: &["disk", "kernels", "protocol", "sandbox", "templates", "transport"],
         links: WORKER,
     },
     Row { name: "launcher", uses: &["protocol", "transport", "disk"], links: &[] },

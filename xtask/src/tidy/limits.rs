@@ -49,7 +49,6 @@ const MEANT_BY: &[(&str, &[&str])] = &[
 /// Constants that look like one of them and mean something else, and what.
 const OTHERS: &[(&str, &str, &str)] = &[
     ("crates/worker/src/engine/load.rs", "GPU_BATCH_TOKENS_MAX", "a step that a GPU can't give up"),
-    ("crates/worker/src/prompt/template.rs", "OUTPUT_BYTES_MAX", "what a template writes"),
     // It uses no other crate; `model-store` looks that the two agree.
     ("crates/gguf/src/metadata.rs", "TEMPLATE_BYTES_MAX", "of a crate of its own"),
     ("crates/worker/tests/it/harness.rs", "HEARTBEAT_MS", "faster, for tests"),

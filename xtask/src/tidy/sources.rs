@@ -22,6 +22,7 @@ const UNSAFE: &[(&str, &str)] = &[
     ("crates/launcher/src/private.rs", "the umask of a child"),
     ("crates/launcher/src/process.rs", "signals to a process group"),
     ("crates/launcher/tests/support/mod.rs", "signals to a process"),
+    ("crates/templates/src/guard.rs", "limits of a thread: an allocator, signals, its stack"),
     ("crates/transport/src/descriptors.rs", "open files that a child does not inherit"),
 ];
 

@@ -12,6 +12,7 @@ use localcoder_protocol::{
     ErrorAction, ErrorCode, ErrorInfo, LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress,
     LoadProgressParams, Measured, says_out_of_memory,
 };
+use localcoder_templates::TemplateError;
 use localcoder_transport::handover::Handed;
 
 use super::file::{damaged, inspect, unchanged};
@@ -20,7 +21,7 @@ use super::session::SEQUENCES;
 use super::{Engine, Session, threads};
 use crate::generate::{Pace, ROWS_MAX};
 use crate::llama::{Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams};
-use crate::prompt::{CHATML, ChatTemplate, TemplateError};
+use crate::prompt::{CHATML, ChatTemplate};
 
 /// Batches beyond this gain nothing and make a cancel wait.
 const BATCH_TOKENS_MAX: u32 = 2048;
@@ -29,6 +30,9 @@ const BATCH_TOKENS_MAX: u32 = 2048;
 const GPU_BATCH_TOKENS_MAX: u32 = 64;
 /// Up to this size a second thread costs more than it computes.
 const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What computes where no GPU does.
+const CPU: &str = "CPU";
 
 /// What llama.cpp says, and what that means; the first that matches. Want of memory comes between
 /// these and [`OTHER_REASONS`], whose words it may have in it.
@@ -66,6 +70,8 @@ pub(crate) struct Loaded {
     answer: LoadModelAnswer,
     /// The weights and the vocabulary.
     pub(crate) model: Arc<Model>,
+    /// Its file, where no GPU computes.
+    pub(crate) cpu_model: Option<String>,
     /// Its chat template, or why there is none.
     pub(crate) template: Result<ChatTemplate, ErrorInfo>,
     /// Its context.
@@ -128,7 +134,7 @@ impl Engine {
             worker: self.shared.worker(),
             context_tokens: u32::try_from(session.window()).unwrap_or(u32::MAX),
             threads,
-            device: gpu.clone().unwrap_or_else(|| "CPU".to_owned()),
+            device: gpu.clone().unwrap_or_else(|| CPU.to_owned()),
             memory: Log::lines().memory(),
             load_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
@@ -148,11 +154,13 @@ impl Engine {
         let later = repacking.is_some() && known == Some(true);
         let pace = if later { Pace::default() } else { Pace::known(&params.measured.step_costs) };
         let measured = params.measured.clone();
+        let cpu_model = (answer.device == CPU).then(|| params.model_ref.clone());
         self.loaded = Some(Loaded {
             params,
             stamp,
             answer: answer.clone(),
             model,
+            cpu_model,
             template,
             session,
             pace,

@@ -22,7 +22,7 @@ use crate::prompt;
 use crate::server::Shared;
 use draft::{Draft, Drafter};
 use renaming::Vocabulary;
-use sampler::Sampler;
+use sampler::{NotANumber, Sampler, says_nothing};
 use stream::TextStream;
 
 /// Prompt tokens computed in one step where nothing is to be written yet: what was computed of a
@@ -78,6 +78,7 @@ pub(crate) fn generate(
         pace: &mut loaded.pace,
         drafter,
         usage: &mut usage,
+        cpu_model: loaded.cpu_model.as_deref(),
     };
     let finish = writer.write(last)?;
     usage.decode_ms = started.elapsed().as_secs_f64() * 1e3;
@@ -116,6 +117,8 @@ struct Writer<'a> {
     pace: &'a mut Pace,
     drafter: Option<Drafter<'a>>,
     usage: &'a mut Usage,
+    /// File of the model, where the CPU alone computes.
+    cpu_model: Option<&'a str>,
 }
 
 impl Writer<'_> {
@@ -142,9 +145,12 @@ impl Writer<'_> {
             }
             let tokens = self.session.tokens();
             let logits = self.session.logits(open).ok_or_else(|| failed("there are no logits"))?;
+            if self.usage.generated_tokens == 0 && says_nothing(logits) {
+                return Err(self.silent("every token is as likely as any other"));
+            }
             let token = sampler
                 .choose(logits, &tokens[..tokens.len() - open])
-                .map_err(|_| failed("the model's output is not a number"))?;
+                .map_err(|NotANumber| self.silent("what it computes is not a number"))?;
             if self.model.is_end_of_generation(token) {
                 break FinishReason::EndOfTurn;
             }
@@ -208,6 +214,15 @@ impl Writer<'_> {
         let length = self.pace.best_length(draft.tokens.len(), drafter.chance(draft.trust));
         draft.tokens.truncate(length);
         (length > 0).then_some(draft)
+    }
+
+    /// The weights give nothing that can be written. Where a GPU has computed, it may be that one's
+    /// fault, and the host tries the CPU.
+    fn silent(&self, why: &str) -> ErrorInfo {
+        match self.cpu_model {
+            Some(path) => silent_weights(path, why),
+            None => failed(&format!("the GPU computed nothing that makes sense: {why}")),
+        }
     }
 
     fn follow(&mut self, token: Token) {
@@ -276,6 +291,16 @@ fn failed(message: &str) -> ErrorInfo {
     with_log(ErrorInfo::new(ErrorCode::GenerateFailed, message))
         .with_hint("try again; if it happens again, the model may be damaged: download it anew")
         .with_action(ErrorAction::Retry)
+}
+
+fn silent_weights(path: &str, why: &str) -> ErrorInfo {
+    ErrorInfo::new(
+        ErrorCode::ModelDamaged,
+        format!("the model `{path}` gives no answer: its weights are damaged"),
+    )
+    .with_cause(format!("{why}, as where a part of the file is empty or was overwritten"))
+    .with_hint("check it with `localcoder models verify ID`, or download it again")
+    .with_action(ErrorAction::SwitchModel)
 }
 
 /// Adds what llama.cpp said during this request.

@@ -15,6 +15,13 @@ const HEAD: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotANumber;
 
+/// Whether no token is likelier than another, which no model with weights says of anything. Looks
+/// no further than to the first that differs.
+pub(crate) fn says_nothing(logits: &[f32]) -> bool {
+    let (first, rest) = logits.split_first().unwrap_or((&0.0, &[]));
+    !rest.is_empty() && rest.iter().all(|logit| logit == first)
+}
+
 /// Chooses tokens for one generation.
 #[derive(Debug)]
 pub(crate) struct Sampler {
@@ -198,6 +205,14 @@ mod tests {
             assert_eq!(sampler.choose(&[], &[]), Err(NotANumber));
             assert_eq!(sampler.choose(&[f32::NEG_INFINITY, 0.0], &[]), Ok(1));
         }
+    }
+
+    #[test]
+    fn logits_that_are_all_the_same_say_nothing() {
+        assert!(says_nothing(&[0.0; 100]) && says_nothing(&[-0.0, 0.0]) && says_nothing(&[2.5; 3]));
+        assert!(!says_nothing(&[0.0, 0.0, 1e-6]));
+        // One token is a choice of one, and what is no number is told as that.
+        assert!(!says_nothing(&[1.0]) && !says_nothing(&[]) && !says_nothing(&[f32::NAN; 2]));
     }
 
     #[test]

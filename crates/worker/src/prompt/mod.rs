@@ -2,29 +2,42 @@
 //!
 //! The model's own template lays out the turns, but never sees what they say: contents are put
 //! in afterwards and tokenised apart from the template, so that no text of a user can become a
-//! token of control. Computes nothing; called by the engine for each generation.
+//! token of control. `localcoder-templates` runs the template, within limits. Computes nothing;
+//! called by the engine for each generation.
 
-mod functions;
-mod template;
 mod tokens;
 
-pub(crate) use template::{ChatTemplate, TemplateError};
 pub(crate) use tokens::assemble;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use localcoder_protocol::{ChatMessage, ErrorCode, ErrorInfo, Role, WorkerPrompt};
+use localcoder_templates::{Piece, Template, TemplateError};
 
 /// The template of a vocabulary that has the tokens for it and a file that has no template.
 pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
      {{ message.content }}<|im_end|>\n{% endfor %}\
      {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
-/// A part of a prompt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Piece {
-    /// Of the template: tokens of control are parsed.
-    Template(String),
-    /// Of the user or the product: they are not.
-    Content(String),
+/// A model's chat template.
+#[derive(Debug)]
+pub(crate) struct ChatTemplate {
+    template: Template,
+    folded: AtomicBool,
+}
+
+impl ChatTemplate {
+    /// Compiles a template. `bos` and `eos` are the names of the tokens that begin and end a
+    /// text, as templates write them.
+    pub(crate) fn compile(source: String, bos: String, eos: String) -> Result<Self, TemplateError> {
+        let template = Template::compile(source, bos, eos)?;
+        Ok(Self { template, folded: AtomicBool::new(false) })
+    }
+
+    /// Whether this is the first time that a system message has to be folded: told once.
+    fn first_fold(&self) -> bool {
+        !self.folded.swap(true, Ordering::Relaxed)
+    }
 }
 
 /// The parts of `prompt`. `template` gives the model's template or says why there is none.
@@ -50,12 +63,14 @@ pub(crate) fn pieces<'t>(
 /// Lays a chat out. Some templates refuse a system message or drop it; its text then goes to
 /// the head of the first user message.
 fn lay_out(template: &ChatTemplate, messages: &[ChatMessage]) -> Result<Vec<Piece>, ErrorInfo> {
-    let error = match template.render(messages) {
+    let error = match template.template.lay_out(messages) {
         Ok(pieces) => return Ok(pieces),
+        // It would want as much of the other chat.
+        Err(error @ TemplateError::Limit(_)) => return Err(error.into_info()),
         Err(error) => error,
     };
     let Some(folded) = fold_system(messages) else { return Err(error.into_info()) };
-    let pieces = template.render(&folded).map_err(|_| error.clone().into_info())?;
+    let pieces = template.template.lay_out(&folded).map_err(|_| error.clone().into_info())?;
     if template.first_fold() {
         crate::process::complain(&format!(
             "the model's chat template takes no system message ({error}): \

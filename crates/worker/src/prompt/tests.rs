@@ -146,7 +146,7 @@ fn a_template_that_changes_contents_is_refused() {
         "{% for m in messages %}{{ m.content|replace('q', '') }}{% endfor %}",
         "nothing",
     ] {
-        let error = compile(source).render(&chat()).unwrap_err().into_info();
+        let error = compile(source).template.lay_out(&chat()).unwrap_err().into_info();
         assert_eq!(error.code, ErrorCode::ModelUnsupported, "{source}");
         assert!(error.hint.is_some());
     }
@@ -159,10 +159,7 @@ fn a_template_that_never_ends_or_writes_without_end_is_stopped() {
         "{% for a in range(10000) %}{{ '0123456789' * 1000 }}{% endfor %}",
         "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}",
     ] {
-        assert!(
-            matches!(compile(source).render(&chat()), Err(TemplateError::Failed(_))),
-            "{source}"
-        );
+        assert!(compile(source).template.lay_out(&chat()).is_err(), "{source}");
     }
     assert!(ChatTemplate::compile("{% for %}".into(), String::new(), String::new()).is_err());
 }

@@ -1,6 +1,7 @@
 //! From the pieces of a prompt to its tokens, each piece by its own rule.
 
-use super::Piece;
+use localcoder_templates::Piece;
+
 use crate::llama::{Model, Token};
 
 /// What is asked of a vocabulary. A trait so that the rules can be tested without a model.

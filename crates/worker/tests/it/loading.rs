@@ -1,16 +1,17 @@
 //! Loading, replacing and unloading, and files that are no model.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use localcoder_protocol::{
-    ErrorAction, ErrorCode, KvStorage, LoadModel, LoadModelParams, LoadProfile, LoadProgress,
-    LoadProgressParams, Measured, Nothing, Notification, Ping, UnloadModel, WorkerGenerateParams,
-    WorkerPrompt,
+    ErrorAction, ErrorCode, Heartbeat, KvStorage, LoadModel, LoadModelParams, LoadProfile,
+    LoadProgress, LoadProgressParams, Measured, Nothing, Notification, Ping, UnloadModel,
+    WorkerGenerateParams, WorkerPrompt,
 };
 
-use crate::harness::{PROFILE, WORKER, Worker, chat, model};
+use crate::harness::{PROFILE, WORKER, Worker, chat, model, noise};
 
 /// The demo model with the first `old` in its file replaced by `new`, which is as long.
 fn patched(folder: &Path, old: &str, new: &str) -> PathBuf {
@@ -34,6 +35,10 @@ fn a_load_tells_its_progress_and_what_it_took() {
     };
     let answer = worker
         .call::<LoadModel>(&params, |method, params| {
+            // Where it takes longer.
+            if method == Heartbeat::METHOD {
+                return;
+            }
             assert_eq!(method, LoadProgress::METHOD);
             let it: LoadProgressParams = serde_json::from_value(params).unwrap();
             assert_eq!(it.worker, WORKER);
@@ -244,20 +249,114 @@ fn a_template_that_is_none_leaves_raw_prompts() {
     worker.generate(&raw).result.unwrap();
 }
 
-#[test]
-fn weights_that_are_not_numbers_are_found_when_they_are_used() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("nan.gguf");
+/// The demo model with a part of its weights overwritten, counted from where they begin.
+fn overwritten(folder: &Path, name: &str, part: Range<usize>, by: u8) -> PathBuf {
     let mut bytes = fs::read(model()).unwrap();
-    let end = bytes.len();
-    bytes[end - 200_000..].fill(0xff);
+    let header = localcoder_gguf::Header::read(bytes.as_slice(), bytes.len() as u64).unwrap();
+    let start = bytes.len() - usize::try_from(header.tensor_bytes).unwrap();
+    let end = (start + part.end).min(bytes.len());
+    bytes[start + part.start..end].fill(by);
+    let path = folder.join(name);
     fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[test]
+fn weights_that_give_nothing_are_told_as_damage_in_place_of_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = 0..usize::MAX / 2;
+    // The embeddings come first, and are also what the answer is read from.
+    let embeddings = 0..500_000;
     let mut worker = Worker::ready();
-    worker.load(&path, PROFILE).unwrap();
-    let error = worker.generate(&chat(1, "x = 1")).result.unwrap_err();
-    assert_eq!(error.code, ErrorCode::GenerateFailed);
+    for (name, part, by, words) in [
+        ("empty.gguf", all.clone(), 0, "as likely as any other"),
+        ("nan.gguf", all, 0xff, "not a number"),
+        ("nan-embeddings.gguf", embeddings, 0xff, "not a number"),
+        ("nan-end.gguf", 3_500_000..3_700_000, 0xff, "not a number"),
+    ] {
+        let path = overwritten(folder.path(), name, part, by);
+        worker.load(&path, PROFILE).unwrap();
+        let mut raw = chat(2, "");
+        raw.prompt = WorkerPrompt::Raw { text: "x = 1".into() };
+        let drafted = WorkerGenerateParams { draft: "x = 1\n".into(), ..chat(3, "x = 1") };
+        let drawn = WorkerGenerateParams { request_id: 4, ..noise(4, 1) };
+        for asked in [chat(1, "x = 1"), raw, drafted, drawn] {
+            let generated = worker.generate(&asked);
+            let error = generated.result.unwrap_err();
+            assert_eq!(error.code, ErrorCode::ModelDamaged, "{name}: {error:?}");
+            assert!(error.message.contains(path.to_str().unwrap()), "{error:?}");
+            assert!(error.cause.as_ref().is_some_and(|cause| cause.contains(words)), "{error:?}");
+            assert!(error.hint.is_some_and(|hint| hint.contains("models verify")));
+            assert_eq!(generated.text, "");
+        }
+    }
     worker.load(model(), PROFILE).unwrap();
-    worker.generate(&chat(2, "x = 1")).result.unwrap();
+    worker.generate(&chat(5, "x = 1")).result.unwrap();
+}
+
+#[test]
+fn a_model_that_repeats_itself_is_not_called_damaged() {
+    let mut worker = Worker::loaded(PROFILE);
+    let mut raw = chat(1, "");
+    raw.prompt = WorkerPrompt::Raw { text: "aaaa ".repeat(200) };
+    worker.generate(&raw).result.unwrap();
+}
+
+/// The demo model with another chat template in its file, which is no longer than its own.
+fn with_template(folder: &Path, text: &str) -> PathBuf {
+    const KEY: &[u8] = b"tokenizer.chat_template";
+    let mut bytes = fs::read(model()).unwrap();
+    let key = bytes.windows(KEY.len()).position(|window| window == KEY).unwrap();
+    // After the key a type of four bytes, and the text's length in eight.
+    let start = key + KEY.len() + 12;
+    let length = u64::from_le_bytes(bytes[start - 8..start].try_into().unwrap());
+    let template = &mut bytes[start..start + usize::try_from(length).unwrap()];
+    template.fill(b' ');
+    template[..text.len()].copy_from_slice(text.as_bytes());
+    let path = folder.join("template.gguf");
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[test]
+fn a_hostile_template_is_refused_in_time_with_its_reason_and_the_worker_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut worker = Worker::ready();
+    for (template, reason) in [
+        (
+            "{% set ns=namespace(s='x') %}{% for i in range(40) %}{% set ns.s=ns.s~ns.s %}{% endfor %}",
+            "memory",
+        ),
+        (
+            "{% for i in range(9999) %}{% set x=range(99999)|sort %}{% endfor %}",
+            "computes for more",
+        ),
+        ("{% set ns=namespace() %}{% set ns.a=ns %}{{ ns|tojson }}", "too deeply"),
+        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "steps"),
+        ("{{ '%.1000000000f' | format(1.5) }}", "the template engine fails"),
+    ] {
+        let path = with_template(folder.path(), template);
+        worker.load(&path, PROFILE).unwrap();
+        let started = Instant::now();
+        let error = worker.generate(&chat(1, "x = 1")).result.unwrap_err();
+        // The promise of a second is measured where nothing else computes: `localcoder-templates`.
+        assert!(started.elapsed() < Duration::from_secs(3), "{template}: {:?}", started.elapsed());
+        assert!(error.hint.is_some());
+        let again = worker.generate(&chat(2, "x = 1")).result.unwrap_err();
+        // Where others had the processor for all that time, that is what is said, and it may try again.
+        if error.code != ErrorCode::Busy {
+            assert_eq!(error.code, ErrorCode::ModelUnsupported, "{error:?}");
+            assert!(error.cause.as_ref().is_some_and(|cause| cause.contains(reason)), "{error:?}");
+            // The same reason again, for as little as it takes to say it.
+            assert_eq!(again, error);
+        }
+        let mut raw = chat(3, "");
+        raw.prompt = WorkerPrompt::Raw { text: "x = 1".into() };
+        worker.generate(&raw).result.unwrap();
+    }
+    assert!(worker.child.try_wait().unwrap().is_none(), "it is still the same one");
+    worker.load(model(), PROFILE).unwrap();
+    worker.generate(&chat(4, "x = 1")).result.unwrap();
 }
 
 /// The demo model is small and has no weights that would be rearranged; the way is the same.

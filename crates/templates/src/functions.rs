@@ -23,7 +23,7 @@ const DAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// Adds the functions.
-pub(super) fn add_to(env: &mut Environment<'_>) {
+pub(crate) fn add_to(env: &mut Environment<'_>) {
     env.add_function("raise_exception", |message: String| -> Result<String, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, message))
     });

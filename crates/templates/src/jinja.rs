@@ -1,0 +1,122 @@
+//! Jinja as Hugging Face's libraries set it up, which is what templates are written for. Runs on the
+//! thread of [`crate::renderer`]; limits steps and output itself, and leaves the rest to that thread.
+
+use std::io;
+
+use minijinja::{Environment, ErrorKind, context};
+
+use crate::functions;
+use crate::limits::{Limit, Limits};
+use crate::template::TemplateError;
+
+const NAME: &str = "chat";
+/// Longest reason that is passed on: an error may quote the template.
+const REASON_BYTES_MAX: usize = 300;
+
+/// A template and what it is given besides the messages.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) text: String,
+    /// Name of the token that begins a text.
+    pub(crate) bos: String,
+    /// Name of the token that ends one.
+    pub(crate) eos: String,
+}
+
+/// A message as the template sees it.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) role: &'static str,
+    pub(crate) content: String,
+}
+
+/// A compiled template.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    env: Environment<'static>,
+    bos: String,
+    eos: String,
+    limits: Limits,
+}
+
+/// What minijinja makes once for all threads, under locks: made by a thread that can't be parked
+/// amid it.
+pub(crate) fn prepare() {
+    static PREPARED: std::sync::Once = std::sync::Once::new();
+    PREPARED.call_once(|| {
+        // With a number, which has a table of its own.
+        let _ = Environment::new().render_str("{{ 1 }}", ());
+    });
+}
+
+impl Compiled {
+    pub(crate) fn new(source: Source, limits: Limits) -> Result<Self, TemplateError> {
+        let mut env = Environment::new();
+        env.set_trim_blocks(true);
+        env.set_lstrip_blocks(true);
+        env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        // The same in all builds: it would copy the template and all variables into an error.
+        env.set_debug(false);
+        env.set_fuel(Some(limits.steps));
+        functions::add_to(&mut env);
+        env.add_template_owned(NAME, source.text).map_err(|error| explain(&error, &limits))?;
+        Ok(Self { env, bos: source.bos, eos: source.eos, limits })
+    }
+
+    /// What the template writes, ready for the assistant's turn.
+    pub(crate) fn render(&self, messages: &[Shown]) -> Result<String, TemplateError> {
+        let explain = |error: minijinja::Error| explain(&error, &self.limits);
+        let values: Vec<_> = messages
+            .iter()
+            .map(|message| context! { role => message.role, content => message.content })
+            .collect();
+        let mut output = BoundedOutput { bytes: Vec::new(), most: self.limits.output_bytes };
+        let template = self.env.get_template(NAME).map_err(explain)?;
+        template
+            .render_captured_to(
+                context! {
+                    messages => values,
+                    add_generation_prompt => true,
+                    // Models that can think first are asked not to: the answer is the code.
+                    enable_thinking => false,
+                    bos_token => self.bos,
+                    eos_token => self.eos,
+                },
+                &mut output,
+            )
+            .map_err(explain)?;
+        Ok(String::from_utf8_lossy(&output.bytes).into_owned())
+    }
+}
+
+fn explain(error: &minijinja::Error, limits: &Limits) -> TemplateError {
+    match error.kind() {
+        ErrorKind::OutOfFuel => TemplateError::Limit(Limit::Steps(limits.steps)),
+        ErrorKind::WriteFailure => TemplateError::Limit(Limit::Output(limits.output_bytes)),
+        _ => {
+            let mut text = error.to_string();
+            text.truncate(text.floor_char_boundary(REASON_BYTES_MAX));
+            TemplateError::Failed(text)
+        }
+    }
+}
+
+/// What a template writes, up to a limit.
+struct BoundedOutput {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl io::Write for BoundedOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.most {
+            return Err(io::Error::other("it writes too much"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! Placeholders for what the messages say go into a template, and the pieces of a prompt come out of
+//! what it writes. So a template never sees the user's text, and the text never becomes a token of
+//! control. Pure functions.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hasher as _};
+
+use localcoder_protocol::{ChatMessage, Role};
+
+use crate::jinja::Shown;
+use crate::limits::Limit;
+use crate::template::TemplateError;
+
+/// White space that no template writes itself. One stands on each side of a placeholder, so
+/// that a template that trims contents gives itself away and the content is trimmed in its turn.
+const MARGIN: char = '\u{2003}';
+/// A few hundred kilobytes of messages that are put in thousands of times would fill the memory.
+/// Real templates put in each message once, and the first one at times with every turn.
+const REPEATS_MAX: usize = 4;
+
+/// A part of a prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Of the template: tokens of control are parsed.
+    Template(String),
+    /// Of the user or the product: they are not.
+    Content(String),
+}
+
+/// A chat, and the placeholders that stand for what it says.
+#[derive(Debug)]
+pub(crate) struct Layout<'m> {
+    messages: &'m [ChatMessage],
+    prefix: String,
+}
+
+impl<'m> Layout<'m> {
+    pub(crate) fn new(messages: &'m [ChatMessage]) -> Self {
+        let nonce = RandomState::new().build_hasher().finish();
+        Self { messages, prefix: format!("lc{nonce:016x}q") }
+    }
+
+    /// What the template is given.
+    pub(crate) fn shown(&self) -> Vec<Shown> {
+        let show = |(index, message): (usize, &ChatMessage)| {
+            // Templates leave out what is empty, which a placeholder never is.
+            let content = if message.content.is_empty() {
+                String::new()
+            } else {
+                format!("{MARGIN}{}{index}q{MARGIN}", self.prefix)
+            };
+            Shown { role: role_name(message.role), content }
+        };
+        self.messages.iter().enumerate().map(show).collect()
+    }
+
+    /// Cuts the rendered text at its placeholders and puts the contents in.
+    pub(crate) fn pieces(&self, rendered: &str) -> Result<Vec<Piece>, TemplateError> {
+        let messages = self.messages;
+        let said: usize = messages.iter().map(|message| message.content.len()).sum();
+        let mut left = said.saturating_mul(REPEATS_MAX);
+        let mut pieces = Vec::new();
+        let mut seen = vec![false; messages.len()];
+        let mut rest = rendered;
+        while let Some((before, after)) = rest.split_once(&self.prefix) {
+            let (index, after) = after
+                .split_once('q')
+                .and_then(|(index, after)| Some((index.parse::<usize>().ok()?, after)))
+                .filter(|(index, _)| *index < messages.len())
+                .ok_or_else(|| TemplateError::Failed("it cuts what messages say".to_owned()))?;
+            let mut content = messages[index].content.as_str();
+            left = left
+                .checked_sub(content.len())
+                .ok_or(TemplateError::Limit(Limit::Repeats(REPEATS_MAX)))?;
+            let before = before.strip_suffix(MARGIN).unwrap_or_else(|| {
+                content = content.trim_start();
+                before
+            });
+            rest = after.strip_prefix(MARGIN).unwrap_or_else(|| {
+                content = content.trim_end();
+                after
+            });
+            seen[index] = true;
+            push(&mut pieces, Piece::Template(before.to_owned()));
+            push(&mut pieces, Piece::Content(content.to_owned()));
+        }
+        push(&mut pieces, Piece::Template(rest.to_owned()));
+        for (message, seen) in messages.iter().zip(seen) {
+            if !seen && !message.content.is_empty() {
+                return Err(TemplateError::Vanished(message.role));
+            }
+        }
+        Ok(pieces)
+    }
+}
+
+fn push(pieces: &mut Vec<Piece>, piece: Piece) {
+    let (Piece::Template(text) | Piece::Content(text)) = &piece;
+    if !text.is_empty() {
+        pieces.push(piece);
+    }
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    }
+}

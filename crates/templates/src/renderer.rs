@@ -1,0 +1,248 @@
+//! The thread on which one template is compiled and rendered, and the one that waits for it: it
+//! gets an answer or the limit that was passed, and in time. The thread stays between renderings, so
+//! that an ordinary one costs two changes of threads and no start.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::guard::{Entered, Parked, Watch};
+use crate::jinja::{Compiled, Shown, Source};
+use crate::limits::{Limit, Limits};
+use crate::template::TemplateError;
+
+/// How often the one that waits looks whether a limit was passed. An answer wakes it at once.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// A thread with a compiled template. Dropping it ends the thread, unless that is parked.
+#[derive(Debug)]
+pub(crate) struct Renderer {
+    desk: Arc<Desk>,
+    watch: Arc<Watch>,
+    thread: JoinHandle<()>,
+    limits: Limits,
+}
+
+/// Where the two threads leave each other something. The rendering thread only comes here between
+/// jobs, when it can't be parked, so the lock is never held for ever.
+#[derive(Debug, Default)]
+struct Desk {
+    paper: Mutex<Paper>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+enum Paper {
+    #[default]
+    Nothing,
+    Asked(Vec<Shown>),
+    /// The messages go back to where their memory came from.
+    Answered(Result<String, TemplateError>, Vec<Shown>),
+    /// Nobody asks any more.
+    Closed,
+}
+
+impl Renderer {
+    /// Starts a thread and compiles the template there. The time to wait counts from `asked`.
+    pub(crate) fn start(
+        source: Source,
+        limits: Limits,
+        asked: Instant,
+    ) -> Result<Self, TemplateError> {
+        crate::jinja::prepare();
+        crate::guard::install();
+        let desk = Arc::new(Desk::default());
+        let watch = Arc::new(Watch::new(limits.memory_bytes));
+        let (own_desk, own_watch) = (Arc::clone(&desk), Arc::clone(&watch));
+        let thread = std::thread::Builder::new()
+            .name("template".to_owned())
+            .stack_size(limits.stack_bytes)
+            .spawn(move || work(&own_desk, &own_watch, source, limits))
+            .map_err(|error| TemplateError::Failed(format!("no thread for it: {error}")))?;
+        let renderer = Self { desk, watch, thread, limits };
+        renderer.wait(Duration::ZERO, asked)?;
+        Ok(renderer)
+    }
+
+    /// What the template makes of the messages. The time to wait counts from `asked`.
+    pub(crate) fn render(
+        &self,
+        messages: Vec<Shown>,
+        asked: Instant,
+    ) -> Result<String, TemplateError> {
+        let computed = self.watch.computed();
+        self.desk.put(Paper::Asked(messages));
+        self.wait(computed, asked)
+    }
+
+    /// Waits for an answer, or for a limit. `before` is what the thread had computed when it began.
+    fn wait(&self, before: Duration, asked: Instant) -> Result<String, TemplateError> {
+        let mut paper = self.desk.lock();
+        loop {
+            match std::mem::take(&mut *paper) {
+                Paper::Answered(result, messages) => {
+                    drop(messages);
+                    return result;
+                }
+                other => *paper = other,
+            }
+            let waited = self.desk.changed.wait_timeout(paper, LOOK_EVERY);
+            paper = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if matches!(&*paper, Paper::Answered(..)) {
+                continue;
+            }
+            if let Some(limit) = self.passed(before, asked) {
+                return Err(TemplateError::Limit(limit));
+            }
+        }
+    }
+
+    /// The limit that the job has passed, if any; then the thread is parked.
+    fn passed(&self, before: Duration, asked: Instant) -> Option<Limit> {
+        let limits = &self.limits;
+        let computed = self.watch.computed().saturating_sub(before);
+        let limit = if computed >= limits.computing {
+            Limit::Computing(limits.computing)
+        } else if asked.elapsed() >= limits.waiting {
+            Limit::Waiting(limits.waiting)
+        } else {
+            return self.parked();
+        };
+        // Where its job has ended meanwhile, the answer comes at once, if the machine lets it.
+        let stopped = self.watch.stop(&self.thread);
+        let late = asked.elapsed() >= limits.waiting;
+        self.parked().or_else(|| (stopped || late).then_some(limit))
+    }
+
+    fn parked(&self) -> Option<Limit> {
+        self.watch.parked().map(|parked| match parked {
+            Parked::OutOfMemory => Limit::Memory(self.limits.memory_bytes),
+            Parked::TooDeep => Limit::Depth,
+        })
+    }
+}
+
+impl Drop for Renderer {
+    fn drop(&mut self) {
+        self.desk.put(Paper::Closed);
+    }
+}
+
+impl Desk {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Paper> {
+        // Nothing that is done under the lock can fail halfway.
+        self.paper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, paper: Paper) {
+        let mut place = self.lock();
+        // Its thread is to be ended, whatever it still says.
+        if !matches!(&*place, Paper::Closed) {
+            *place = paper;
+        }
+        drop(place);
+        self.changed.notify_all();
+    }
+
+    /// The next messages; `None` at the end.
+    fn next(&self) -> Option<Vec<Shown>> {
+        let mut paper = self.lock();
+        loop {
+            match &mut *paper {
+                Paper::Asked(messages) => {
+                    let messages = std::mem::take(messages);
+                    *paper = Paper::Nothing;
+                    return Some(messages);
+                }
+                Paper::Closed => return None,
+                Paper::Nothing | Paper::Answered(..) => {}
+            }
+            paper = self.changed.wait(paper).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// What the thread does.
+fn work(desk: &Desk, watch: &Arc<Watch>, source: Source, limits: Limits) {
+    let bytes = source.text.capacity() + source.bos.capacity() + source.eos.capacity();
+    let _entered = Entered::new(watch, limits.stack_bytes);
+    watch.take_over(bytes);
+    let compiled = within(watch, || Compiled::new(source, limits));
+    let compiled = match compiled {
+        None => return,
+        Some(Err(error)) => return hand_over(desk, watch, Err(error), Vec::new()),
+        Some(Ok(compiled)) => compiled,
+    };
+    hand_over(desk, watch, Ok(String::new()), Vec::new());
+    while let Some(messages) = desk.next() {
+        let Some(result) = within(watch, || compiled.render(&messages)) else { return };
+        hand_over(desk, watch, result, messages);
+    }
+}
+
+/// Does a job within the limits; `None` where the thread was told to end meanwhile.
+fn within<T>(
+    watch: &Watch,
+    job: impl FnOnce() -> Result<T, TemplateError>,
+) -> Option<Result<T, TemplateError>> {
+    watch.begin();
+    let result = catch_unwind(AssertUnwindSafe(job))
+        .unwrap_or_else(|_| Err(TemplateError::Failed("the template engine fails on it".into())));
+    watch.finish().then_some(result)
+}
+
+fn hand_over(
+    desk: &Desk,
+    watch: &Watch,
+    result: Result<String, TemplateError>,
+    messages: Vec<Shown>,
+) {
+    watch.hand_over(match &result {
+        Ok(text) | Err(TemplateError::Failed(text)) => text.capacity(),
+        Err(_) => 0,
+    });
+    desk.put(Paper::Answered(result, messages));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n\
+        {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+    fn messages() -> Vec<Shown> {
+        let shown = |role| Shown { role, content: "a placeholder".to_owned() };
+        vec![shown("system"), shown("user")]
+    }
+
+    fn median(mut job: impl FnMut()) -> Duration {
+        let mut times: Vec<_> = (0..3_001)
+            .map(|_| {
+                let started = Instant::now();
+                job();
+                started.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        times[1_500]
+    }
+
+    /// It is on the way to the first token.
+    #[test]
+    fn the_limits_cost_less_than_a_tenth_of_a_millisecond() {
+        let empty = String::new;
+        let source = Source { text: TEMPLATE.to_owned(), bos: empty(), eos: empty() };
+        let here = Compiled::new(source.clone(), Limits::PRODUCT).unwrap();
+        let there = Renderer::start(source, Limits::PRODUCT, Instant::now()).unwrap();
+        let text = here.render(&messages()).unwrap();
+        let without = median(|| assert_eq!(here.render(&messages()).unwrap(), text));
+        let with = median(|| assert_eq!(there.render(messages(), Instant::now()).unwrap(), text));
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "a rendering takes {with:?}, and {without:?} without limits").unwrap();
+        assert!(with.saturating_sub(without) < Duration::from_micros(100), "{with:?}");
+    }
+}
