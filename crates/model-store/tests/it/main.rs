@@ -180,7 +180,7 @@ fn fetcher() -> Fetcher {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().unwrap().parent().unwrap().join("localcoder-fetch");
     assert!(program.is_file(), "{} is missing: run `cargo xtask build`", program.display());
-    Fetcher::new(&program, allowed()).with_limits(limits())
+    Fetcher::new(&program, allowed()).with_limits(limits()).with_home(Path::new("/nonexistent"))
 }
 
 fn consent(store: &Store, entry: &Entry) -> Consent {
