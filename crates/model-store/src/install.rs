@@ -196,6 +196,18 @@ impl Store {
         Ok(text)
     }
 
+    /// Whether a model of a catalog is still to be had.
+    ///
+    /// # Errors
+    /// Where it is there.
+    pub fn check_missing(&self, entry: &Entry) -> Result<(), ErrorInfo> {
+        let Ok(path) = self.path_of(&entry.id) else { return Ok(()) };
+        let message = format!("`{}` is installed already", entry.id);
+        Err(ErrorInfo::new(ErrorCode::Usage, message)
+            .with_cause(format!("its file is `{}`", path.display()))
+            .with_hint(format!("`localcoder models verify {}` checks it", entry.id)))
+    }
+
     /// Installs a model of a catalog. `told` gets what happens meanwhile.
     ///
     /// # Errors
@@ -209,12 +221,7 @@ impl Store {
         running: &Installing,
         told: &mut dyn FnMut(FetchEvent),
     ) -> Result<Installed, ErrorInfo> {
-        if let Ok(path) = self.path_of(&entry.id) {
-            let message = format!("`{}` is installed already", entry.id);
-            return Err(ErrorInfo::new(ErrorCode::Usage, message)
-                .with_cause(format!("its file is `{}`", path.display()))
-                .with_hint(format!("`localcoder models verify {}` checks it", entry.id)));
-        }
+        self.check_missing(entry)?;
         // Before a byte of it: what was agreed to is known whatever comes.
         let source = Source::of_entry(entry);
         consent.record(&self.consents(), (&entry.id, &entry.sha256), &source)?;
