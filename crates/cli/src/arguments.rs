@@ -165,6 +165,7 @@ pub(crate) struct TargetOptions {
 #[command(after_help = "\
 Examples:
   localcoder doctor
+  localcoder doctor --privacy                    what may use the network here, and how to check it
   localcoder doctor --bundle                     write a report to give to a maintainer
 
 The report is one text file. Nothing is sent: read it first. It has the findings, versions, the
@@ -175,6 +176,10 @@ pub(crate) struct DoctorOptions {
     /// file in this folder]
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pub(crate) bundle: Option<Option<PathBuf>>,
+    /// Say what may use the network and what can't, by what, and how to check that yourself; nothing
+    /// is started for it
+    #[arg(long, conflicts_with = "bundle")]
+    pub(crate) privacy: bool,
     /// Print the findings as JSON, and where the report is
     #[arg(long)]
     pub(crate) json: bool,
@@ -590,8 +595,10 @@ mod tests {
         for spec in COMMANDS {
             assert!(printed.remove(spec.id), "{}", spec.id);
         }
-        let events = with_option(&command, "", "events");
-        printed.extend(events.into_iter().map(|name| format!("{name} --events")));
+        for option in ["events", "privacy"] {
+            let with = with_option(&command, "", option);
+            printed.extend(with.into_iter().map(|name| format!("{name} --{option}")));
+        }
         printed.extend([Failed::COMMAND, Assisted::COMMAND].map(str::to_owned));
         let published: BTreeSet<String> =
             PRINTED.iter().map(|row| row.command.to_owned()).collect();

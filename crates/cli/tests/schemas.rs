@@ -99,6 +99,7 @@ fn whatever_is_printed_is_as_its_published_schema_says() {
     check("status", &[]);
     check("eval", &["--kind", "rename", "--language", "python", "--every", "9"]);
     check("doctor", &["--bundle", &format!("{folder}/report.txt")]);
+    check("doctor --privacy", &[]);
     check("host stop", &[]);
     check("test", &["a.py", "--lines", "1-3"]);
     let _ = installation.write("test_a.py", "assert True\n");

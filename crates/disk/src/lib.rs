@@ -12,6 +12,7 @@ mod read;
 mod replace;
 mod rewrite;
 mod stamp;
+pub mod tally;
 
 pub use cause::{Cause, Kind, cause_of, cause_of_start, user_name};
 pub use read::{Contents, ReadError, open, read, read_text};

@@ -16,6 +16,8 @@ use url::Url;
 
 use crate::hosts::Hosts;
 use crate::partial::Partial;
+use crate::permission::check_again;
+use crate::proxy::{Through, for_address};
 use crate::response::{Head, Meaning, judge};
 use crate::speed::Speed;
 use crate::trouble::{Remedy, Trouble, disk};
@@ -40,12 +42,14 @@ pub(crate) struct Attempt<'a> {
     pub(crate) space: &'a dyn Fn(u64) -> Result<(), Trouble>,
 }
 
-/// For all tries: the system's own roots, the proxy of the environment.
+/// For all tries: the system's own roots. Each address is asked through the proxy that the
+/// environment names for it.
 pub(crate) fn agent(limits: &FetchLimits) -> Agent {
     let connect = Some(Duration::from_millis(limits.connect_ms));
     let stall = Some(Duration::from_millis(limits.stall_ms));
     Agent::config_builder()
         .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
+        .proxy(None)
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -195,7 +199,11 @@ pub(crate) fn ask(
     from: Option<u64>,
     etag: Option<&str>,
 ) -> Result<Answer, Trouble> {
-    let mut request = agent.get(to.as_str()).header("accept-encoding", "identity");
+    check_again()?;
+    let through = for_address(to, |name| std::env::var_os(name))?;
+    let proxy = through.as_ref().map(|it| it.proxy.clone());
+    let request = agent.get(to.as_str()).config().proxy(proxy).build();
+    let mut request = request.header("accept-encoding", "identity");
     if let Some(from) = from {
         request = request.header("range", format!("bytes={from}-"));
         // A weak one says that the content is alike, not that its bytes are the same.
@@ -203,7 +211,10 @@ pub(crate) fn ask(
             request = request.header("if-range", etag);
         }
     }
-    request.call().map_err(|error| unreached(&error, to))
+    request.call().map_err(|error| match &through {
+        Some(through) => unreached_through(&error, to, through),
+        None => unreached(&error, to),
+    })
 }
 
 pub(crate) fn head(status: u16, headers: &HeaderMap) -> Head {
@@ -240,33 +251,84 @@ pub(crate) fn broken(error: &io::Error) -> Trouble {
 
 fn unreached(error: &ureq::Error, to: &Url) -> Trouble {
     let host = to.host_str().unwrap_or_default();
-    let (failure, why) = match error {
-        ureq::Error::HostNotFound => {
-            (FetchFailure::Unreachable, "its name is not known; is there a network?".to_owned())
-        }
-        ureq::Error::Timeout(_) => (FetchFailure::Unreachable, "it does not answer".to_owned()),
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => {
-            let message = format!("`{host}` can't prove who it is: {error}");
-            return Trouble::new(FetchFailure::Untrusted, Remedy::Elsewhere, message);
-        }
-        ureq::Error::Io(error) if is_about_trust(error) => {
-            let message = format!("`{host}` can't prove who it is: {error}");
-            return Trouble::new(FetchFailure::Untrusted, Remedy::Elsewhere, message);
+    let why = match error {
+        ureq::Error::HostNotFound => "its name is not known; is there a network?".to_owned(),
+        ureq::Error::Timeout(_) => "it does not answer".to_owned(),
+        error if is_about_trust(error) => return untrusted(error, &format!("`{host}`")),
+        other => other.to_string(),
+    };
+    Trouble::again(FetchFailure::Unreachable, format!("`{host}` could not be reached: {why}"))
+}
+
+/// The same where a proxy was asked: what failed is the proxy, unless it was asked and its answer is
+/// about the host.
+fn unreached_through(error: &ureq::Error, to: &Url, through: &Through) -> Trouble {
+    use io::ErrorKind::{
+        AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable, PermissionDenied,
+    };
+    let host = to.host_str().unwrap_or_default();
+    let dead = |why: &str| {
+        let message = format!("the proxy {through} could not be reached: {why}");
+        Trouble::again(FetchFailure::Proxy, message)
+    };
+    match error {
+        ureq::Error::HostNotFound if through.resolves() => dead("its name is not known"),
+        ureq::Error::Timeout(_) => dead("it does not answer"),
+        // What the system says of a connection has a number; what a proxy says has none.
+        ureq::Error::Io(error)
+            if error.raw_os_error().is_some()
+                && matches!(
+                    error.kind(),
+                    AddrNotAvailable
+                        | ConnectionRefused
+                        | HostUnreachable
+                        | NetworkUnreachable
+                        | PermissionDenied
+                ) =>
+        {
+            dead(&error.to_string())
         }
         ureq::Error::ConnectProxyFailed(why) => {
-            let message = format!("the proxy lets nobody through: {why}");
-            return Trouble::new(FetchFailure::Proxy, Remedy::Nothing, message);
+            let (why, remedy) = refusal(why);
+            let message = format!("the proxy {through} does not lead to `{host}`: {why}");
+            Trouble::new(FetchFailure::Proxy, remedy, message)
         }
-        ureq::Error::InvalidProxyUrl => {
-            let message = "the environment names a proxy whose address makes no sense";
-            return Trouble::new(FetchFailure::Proxy, Remedy::Nothing, message);
+        error if is_about_trust(error) => {
+            untrusted(error, &format!("`{host}`, or else the proxy {through},"))
         }
-        other => (FetchFailure::Unreachable, other.to_string()),
-    };
-    Trouble::again(failure, format!("`{host}` could not be reached: {why}"))
+        error => {
+            let message =
+                format!("`{host}` could not be reached through the proxy {through}: {error}");
+            Trouble::again(FetchFailure::Proxy, message)
+        }
+    }
+}
+
+/// What the HTTP library says of a proxy's answer, in words, and whether it may be another one later.
+fn refusal(said: &str) -> (String, Remedy) {
+    let status = said.split(|c: char| !c.is_ascii_digit()).find(|it| it.len() == 3);
+    match status {
+        Some("407") => ("it wants another user name and password".to_owned(), Remedy::Nothing),
+        Some(status) if status.starts_with('5') => {
+            (format!("it answers with {status}"), Remedy::Again(None))
+        }
+        Some(status) => (format!("it answers with {status}"), Remedy::Nothing),
+        None => (said.to_owned(), Remedy::Again(None)),
+    }
+}
+
+fn untrusted(error: &ureq::Error, who: &str) -> Trouble {
+    let message = format!("{who} can't prove who it is: {error}");
+    Trouble::new(FetchFailure::Untrusted, Remedy::Elsewhere, message)
 }
 
 /// Errors of certificates come wrapped in others.
-fn is_about_trust(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::InvalidData && error.to_string().contains("certificate")
+fn is_about_trust(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
+        ureq::Error::Io(error) => {
+            error.kind() == io::ErrorKind::InvalidData && error.to_string().contains("certificate")
+        }
+        _ => false,
+    }
 }

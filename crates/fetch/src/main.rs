@@ -3,13 +3,15 @@
 //!
 //! It reads its request from standard input and tells what happens on standard output, both in
 //! lines of JSON (`localcoder_protocol::FetchOrder`). The command line starts it for one file, and
-//! never in air-gapped mode; a request that does not say that the network is allowed is refused.
-//! Ending its standard input ends it.
+//! never in air-gapped mode; whoever starts it, it looks at the settings itself, and a request that
+//! does not say that the network is allowed is refused as well. Ending its standard input ends it.
 
 mod attempt;
 mod download;
 mod hosts;
 mod partial;
+mod permission;
+mod proxy;
 mod response;
 mod speed;
 mod text;
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
     // Before anything is made: which models somebody has is nobody else's business. The other
     // programs have this from `localcoder_transport::private`, which is not for this one.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let result = read_task().and_then(|task| {
+    let result = permission::check().and_then(|()| read_task()).and_then(|task| {
         end_with_the_host();
         match task {
             FetchTask::File(request) => download::download(&request, &mut tell),
@@ -48,8 +50,16 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(Failed { failure, message }) => {
+            let is_refused = failure == FetchFailure::AirGapped;
+            if is_refused {
+                // For whoever has started it by hand; its code is that of the command line.
+                let _ = writeln!(std::io::stderr(), "localcoder-fetch: {message}");
+            }
             tell(FetchEvent::Failed { failure, message });
-            ExitCode::FAILURE
+            match is_refused {
+                true => ErrorCode::AirGapped.exit_code().into(),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }

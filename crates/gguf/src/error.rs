@@ -22,6 +22,12 @@ pub enum GgufError {
     /// It is a GGUF of a kind that does not run here.
     #[error("it is a GGUF file that this program can't run: {0}")]
     Unsupported(String),
+    /// It is a GGUF of a model that does not write.
+    #[error("it is a GGUF file, and not of a model that writes text: {0}")]
+    WritesNothing(String),
+    /// It is a GGUF of an architecture that llama.cpp does not know.
+    #[error("its architecture is `{0}`, which this version does not know")]
+    UnknownArchitecture(String),
     /// It is a GGUF whose model has nothing to do with text, or not by itself.
     #[error("it is a GGUF file, and not of a text model: {0}")]
     NotText(String),
@@ -38,6 +44,8 @@ impl GgufError {
             Self::NotGguf(resembles) => resembles.hint(),
             Self::Truncated { .. } | Self::Damaged(_) => "download or copy the file again",
             Self::Unsupported(_) => "choose another GGUF file of the model",
+            Self::WritesNothing(_) => "choose the GGUF file of a model that writes text",
+            Self::UnknownArchitecture(_) => "update LocalCoder, or choose another model",
             Self::NotText(_) => "choose the GGUF file of a text model",
             Self::Read(_) => "check that the file is there and that you may read it",
         }

@@ -5,6 +5,7 @@
 
 use std::io::Read;
 
+use crate::architecture;
 use crate::error::{GgufError, Resembles, damaged, shown};
 use crate::metadata::{FimRole, Metadata, TEMPLATE, TOKENS, Value};
 use crate::source::Source;
@@ -111,6 +112,7 @@ impl Header {
                           image model";
             return Err(GgufError::Unsupported(reason.to_owned()));
         };
+        architecture::check(metadata, architecture)?;
         let model = Model { metadata, architecture };
         let embedding_length = model.required("embedding_length", 1 << 20)?;
         let block_count = model.required("block_count", 4096)?;
@@ -133,6 +135,7 @@ impl Header {
         };
         let vocabulary_size = check_vocabulary(metadata, tensors, embedding_length)?;
         model.check_floats()?;
+        architecture::check_tensors(metadata, tensors, architecture, block_count)?;
         Ok(Self {
             version,
             name: text("general.name")?,

@@ -4,6 +4,7 @@
 //! is checked here first, in safe code and within fixed bounds of memory. Tensor data is never
 //! read, and nothing is opened: the host hands in a reader and the length of the file.
 
+mod architecture;
 mod error;
 mod header;
 mod memory;

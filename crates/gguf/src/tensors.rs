@@ -24,6 +24,8 @@ pub(crate) struct Tensors {
     by_type: HashMap<&'static str, u64>,
     /// Shape of `token_embd.weight`: width and number of rows.
     pub(crate) embedding: Option<(u64, u64)>,
+    /// What they are called.
+    pub(crate) names: HashSet<String>,
     /// Where the last tensor ends, from the beginning of the data.
     end: u64,
 }
@@ -44,7 +46,6 @@ impl Tensors {
             _ => return damaged(format!("it claims {tensors} tensors")),
         }
         let mut all = Self::default();
-        let mut names = HashSet::new();
         let mut next_offset = 0_u64;
         for _ in 0..tensors {
             let Some(name) = source.string(NAME_BYTES_MAX)?.filter(|name| !name.is_empty()) else {
@@ -63,8 +64,8 @@ impl Tensors {
                 return damaged("its tensors are larger than any file");
             };
             next_offset = padded;
-            if !names.insert(name.clone()) {
-                return damaged(format!("the tensor `{}` is there twice", shown(&name)));
+            if let Some(twice) = all.names.replace(name) {
+                return damaged(format!("the tensor `{}` is there twice", shown(&twice)));
             }
         }
         all.check_end(source, alignment)?;

@@ -2,7 +2,9 @@
 
 mod builder;
 
-use builder::{ARRAY, BOOL, Builder, F32, I32, STRING, U16, U32, numbers, string};
+use builder::{
+    ARRAY, BOOL, Builder, F32, I32, LAYER, LAYERS_BYTES, STRING, U16, U32, numbers, string,
+};
 use localcoder_gguf::{FimTokens, GgufError, Header, KvType, Resembles, RunShape};
 
 const DEMO: &[u8] = include_bytes!("../../../models/demo/localcoder-demo.gguf");
@@ -44,7 +46,10 @@ fn a_sound_file_is_described() {
     assert_eq!((header.vocabulary_size, header.tokenizer.as_str()), (8, "gpt2"));
     assert_eq!(header.chat_template.as_deref(), Some("{{ messages }}"));
     assert_eq!(header.fim, Some(FimTokens { prefix: 4, suffix: 5, middle: 6 }));
-    assert_eq!((header.parameters, header.tensor_bytes), (32 * 8 + 32, 272 + 128));
+    assert_eq!(
+        (header.parameters, header.tensor_bytes),
+        (32 * 8 + 32 + 18, 272 + 128 + LAYERS_BYTES)
+    );
 }
 
 #[test]
@@ -94,8 +99,9 @@ fn memory_is_estimated_from_the_shape() {
         flash_attention: false,
     };
     let estimate = header.estimate(run);
-    assert_eq!((estimate.weights_bytes, estimate.kv_bytes), (400, 128 * 4096));
-    assert_eq!(estimate.buffers_bytes(), 400 + 128 * 4096 + estimate.compute_bytes);
+    let weights_bytes = 400 + LAYERS_BYTES;
+    assert_eq!((estimate.weights_bytes, estimate.kv_bytes), (weights_bytes, 128 * 4096));
+    assert_eq!(estimate.buffers_bytes(), weights_bytes + 128 * 4096 + estimate.compute_bytes);
     let beside = estimate.vocabulary_bytes + estimate.later_bytes;
     assert_eq!(estimate.total_bytes(), estimate.buffers_bytes() + beside);
     // The scores of four heads and the mask are most of what is computed in.
@@ -123,7 +129,11 @@ fn the_shapes_of_known_models_give_the_figures_that_were_measured() {
     builder.number("qwen2.attention.head_count", 28);
     builder.number("qwen2.attention.head_count_kv", 4);
     builder.tensors[0].shape = vec![3584, 8];
-    builder.tensors[1].offset = 3584 * 8 / 32 * 34;
+    for layer in 2..28 {
+        let parts = LAYER.map(|part| format!("blk.{layer}.{part}.weight"));
+        parts.iter().for_each(|name| builder.tensor(name, &[1], 0));
+    }
+    builder.lay_out();
     let qwen_7b = read(&builder.file()).unwrap();
     assert_eq!(qwen_7b.kv_bytes_per_token(KvType::F16), 56 * 1024);
 }
@@ -160,6 +170,118 @@ fn kinds_that_do_not_run_here_are_refused() {
     let mut one_part = Builder::sound();
     one_part.set("split.count", U16, &[1, 0]);
     assert!(read(&one_part.file()).is_ok());
+}
+
+#[test]
+fn what_writes_nothing_is_told_as_that() {
+    let silent = |expected: &str, change: &dyn Fn(&mut Builder)| {
+        let error = refused(expected, change);
+        assert!(matches!(error, GgufError::WritesNothing(_)), "{error:?}");
+        assert!(error.to_string().contains("not of a model that writes text"), "{error}");
+        assert_eq!(error.hint(), "choose the GGUF file of a model that writes text");
+    };
+    for (architecture, what) in [
+        ("bert", "an embedding model"),
+        ("nomic-bert", "an embedding model"),
+        ("gemma-embedding", "an embedding model"),
+        ("t5", "reads a whole text"),
+        ("llada", "everywhere at once"),
+        ("eagle3", "guesses ahead"),
+        ("wavtokenizer-dec", "makes sounds"),
+    ] {
+        silent(what, &|file| file.text("general.architecture", architecture));
+    }
+    // As of `Qwen3-Embedding`, whose architecture can write.
+    silent("an embedding model", &|file| file.number("qwen2.pooling_type", 3));
+    silent("an embedding model", &|file| file.set("qwen2.attention.causal", BOOL, &[0]));
+    let mut plain = Builder::sound();
+    plain.number("qwen2.pooling_type", 0);
+    plain.set("qwen2.attention.causal", BOOL, &[1]);
+    assert!(read(&plain.file()).is_ok());
+}
+
+#[test]
+fn an_architecture_that_nobody_knows_is_named() {
+    let error = refused("`frobnicate-9`", |file| file.text("general.architecture", "frobnicate-9"));
+    assert!(matches!(error, GgufError::UnknownArchitecture(_)), "{error:?}");
+    assert_eq!(error.hint(), "update LocalCoder, or choose another model");
+    // Nor does one that has controls in its name play with a terminal.
+    let _ = refused("`?[31mx`", |file| file.text("general.architecture", "\u{1b}[31mx"));
+}
+
+#[test]
+fn a_tensor_that_the_architecture_needs_and_that_is_not_there_is_named() {
+    let names: Vec<String> =
+        Builder::sound().tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    for (index, name) in names.iter().enumerate() {
+        damaged(&format!("the tensor `{name}` is missing"), |file| {
+            file.tensors.remove(index);
+            file.lay_out();
+        });
+    }
+    // One that is called otherwise is missing as well.
+    damaged("the tensor `blk.1.ffn_up.weight` is missing", |file| {
+        let last = file.tensors.iter_mut().find(|it| it.name == "blk.1.ffn_up.weight").unwrap();
+        last.name = "blk.2.ffn_up.weight".to_owned();
+    });
+    // Queries, keys and values may come from one.
+    let mut joined = Builder::sound();
+    joined
+        .tensors
+        .retain(|it| !["attn_q.", "attn_k.", "attn_v."].iter().any(|x| it.name.contains(x)));
+    joined.tensor("blk.0.attn_qkv.weight", &[1], 0);
+    joined.tensor("blk.1.attn_qkv.weight", &[1], 0);
+    joined.lay_out();
+    assert!(read(&joined.file()).is_ok());
+}
+
+/// The same file called another architecture lacks what that one has and this one has not.
+#[test]
+fn each_family_has_a_list_of_its_own() {
+    let of = |architecture: &str| {
+        let mut file = Builder::sound();
+        for (key, ..) in &mut file.pairs {
+            if let Some(rest) = key.strip_prefix(b"qwen2.") {
+                *key = [architecture.as_bytes(), b".", rest].concat();
+            }
+        }
+        file.text("general.architecture", architecture);
+        file
+    };
+    for (architecture, lacks) in [
+        ("llama", None),
+        ("mistral3", None),
+        ("gemma", None),
+        ("phi3", None),
+        ("qwen3", Some("blk.0.attn_q_norm.weight")),
+        ("qwen3moe", Some("blk.0.attn_q_norm.weight")),
+        ("qwen2moe", Some("output.weight")),
+        ("gemma2", Some("blk.0.post_attention_norm.weight")),
+        ("gemma3", Some("blk.0.attn_q_norm.weight")),
+        ("phi2", Some("output_norm.bias")),
+        ("starcoder2", Some("output_norm.bias")),
+        ("gpt-oss", Some("output.weight")),
+        // Of one without a list the embedding alone is asked for.
+        ("falcon", None),
+    ] {
+        let mut file = of(architecture);
+        let result = read(&file.file()).map(|header| header.architecture);
+        match lacks {
+            None => assert_eq!(result.unwrap(), architecture),
+            Some(name) => {
+                let why = result.unwrap_err().to_string();
+                assert!(why.contains(&format!("the tensor `{name}` is missing")), "{why}");
+            }
+        }
+        file.tensors.remove(0);
+        file.lay_out();
+        let why = read(&file.file()).unwrap_err().to_string();
+        assert!(why.contains("`token_embd.weight` is missing"), "{architecture}: {why}");
+    }
+    let mut experts = of("llama");
+    experts.number("llama.expert_count", 8);
+    let why = read(&experts.file()).unwrap_err().to_string();
+    assert!(why.contains("`blk.0.ffn_gate_inp.weight` is missing"), "{why}");
 }
 
 /// What has no text to work on is no damaged model of text.

@@ -6,29 +6,36 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use localcoder_disk::{ReadError, open, read_text};
+use localcoder_protocol::limits::CHAT_TEMPLATE_BYTES_MAX;
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::consent::Consent;
 use crate::gguf_file::checked_header;
 use crate::hash::digest;
-use crate::manifest::{Installed, MANIFEST_BYTES_MAX, write_whole};
+use crate::manifest::{Installed, MANIFEST_BYTES_MAX, Source, write_whole};
+use crate::naming;
 use crate::problem::{cancelled, disk, unusable};
 use crate::store::Store;
-use crate::{LICENSE_BYTES_MAX, Progress};
+use crate::{Catalog, Entry, LICENSE_BYTES_MAX, Progress, shipped_text};
 
 /// Files of the folder.
 const MODEL: &str = "model.gguf";
 const MANIFEST: &str = "model.json";
 const LICENSE: &str = "LICENSE.txt";
+/// Of a name; the longest of the catalog's has a third of it.
+const NAME_LETTERS_MAX: usize = 120;
 
-/// A folder with a model, of which nothing was checked but that it is one.
+/// A folder with a model. What it says is a claim until its file was read; where it claims the digest
+/// of a file of the catalog, the rest is taken from there and not from the folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bundle {
     folder: PathBuf,
-    /// What the folder says of it.
+    /// What is known of it: by the catalog, else by the folder.
     pub model: Installed,
     /// The text of its licence, where it has one.
     pub license_text: Option<String>,
+    /// The catalog's entry for the digest that it claims.
+    pub entry: Option<Entry>,
 }
 
 impl Bundle {
@@ -41,8 +48,8 @@ impl Bundle {
     /// Reads what a folder says.
     ///
     /// # Errors
-    /// Where it makes no sense.
-    pub fn read(folder: &Path) -> Result<Self, ErrorInfo> {
+    /// Where it makes no sense, or is not what the catalog says of the same file.
+    pub fn read(folder: &Path, catalog: &Catalog) -> Result<Self, ErrorInfo> {
         let unusable = |why: String| {
             let message = format!("`{}` is no exported model", folder.display());
             ErrorInfo::new(ErrorCode::ModelDamaged, message)
@@ -52,20 +59,81 @@ impl Bundle {
         let manifest = folder.join(MANIFEST);
         let text = read_text(&manifest, MANIFEST_BYTES_MAX)
             .map_err(|error| unusable(unread(&manifest, &error)))?;
-        let mut model = Installed::parse(&text).map_err(unusable)?;
-        // Where a file lies on this machine is not for a folder from elsewhere to say.
-        model.linked = None;
+        let claimed = Installed::parse(&text).map_err(unusable)?;
         let license = folder.join(LICENSE);
-        let license_text = match read_text(&license, LICENSE_BYTES_MAX) {
+        let carried = match read_text(&license, LICENSE_BYTES_MAX) {
             Ok(text) => Some(text),
             Err(error) if error.is_missing(&license) => None,
             Err(error) => return Err(unusable(unread(&license, &error))),
         };
+        let entry = catalog.by_digest(&claimed.sha256).cloned();
+        let (model, license_text) = match &entry {
+            Some(entry) => {
+                let shipped = shipped_text(&entry.license);
+                (claimed.pinned_by(entry).map_err(unusable)?, shipped.or(carried))
+            }
+            None => (claimed.claimed_by(folder, catalog).map_err(unusable)?, carried),
+        };
         if model.license.is_some() && license_text.is_none() {
             return Err(unusable(format!("the text of its licence, `{LICENSE}`, is not there")));
         }
-        Ok(Self { folder: folder.to_owned(), model, license_text })
+        Ok(Self { folder: folder.to_owned(), model, license_text, entry })
     }
+}
+
+impl Installed {
+    /// A model of the catalog as the catalog says, whatever the folder does.
+    fn pinned_by(mut self, entry: &Entry) -> Result<Self, String> {
+        if self.bytes != entry.bytes {
+            return Err(format!(
+                "it says that its file has {} bytes, and the one with this digest has {}",
+                self.bytes, entry.bytes
+            ));
+        }
+        self.only_itself();
+        self.id.clone_from(&entry.id);
+        self.file.clone_from(&entry.file);
+        self.source = Source::of_entry(entry);
+        self.describe(entry);
+        Ok(self)
+    }
+
+    /// A model that no catalog knows: its name must not be another one's, and what it claims stays
+    /// what it claims.
+    fn claimed_by(mut self, folder: &Path, catalog: &Catalog) -> Result<Self, String> {
+        if self.sampling.is_some_and(|sampling| !sampling.is_sound()) {
+            return Err("`sampling` has a number that is out of bounds".to_owned());
+        }
+        if self.chat_template.as_ref().is_some_and(|it| it.len() > CHAT_TEMPLATE_BYTES_MAX) {
+            return Err(format!("`chatTemplate` has more than {CHAT_TEMPLATE_BYTES_MAX} bytes"));
+        }
+        let source = Source::File { path: folder.to_owned() };
+        let from = std::mem::replace(&mut self.source, source);
+        self.only_itself();
+        self.claimed_source = Some(plain(&from.to_string()));
+        self.name = plain(&self.name);
+        self.file = plain(&self.file);
+        self.roles.clear();
+        if naming::is_reserved(&self.id, catalog) {
+            let own = naming::of_claimed(&self.id);
+            self.claimed_id = Some(std::mem::replace(&mut self.id, own));
+        }
+        Ok(self)
+    }
+
+    /// Where a file lies on this machine, and what its user has agreed to, is not for a folder from
+    /// elsewhere to say.
+    fn only_itself(&mut self) {
+        self.linked = None;
+        self.consent = None;
+        self.claimed_id = None;
+        self.claimed_source = None;
+    }
+}
+
+/// A stranger's text on one line, and no longer than a name is.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(NAME_LETTERS_MAX).collect()
 }
 
 fn unread(path: &Path, error: &ReadError) -> String {
@@ -92,6 +160,16 @@ impl Store {
                 let message = format!("`{}` is there already", folder.display());
                 ErrorInfo::new(ErrorCode::FileAccess, message)
                     .with_hint("remove it, or choose another folder with `--to`")
+            }
+            std::io::ErrorKind::NotFound => {
+                let message = format!("there is no folder `{}`", to.display());
+                ErrorInfo::new(ErrorCode::FileNotFound, message)
+                    .with_hint("make it first, or choose another folder with `--to`")
+            }
+            std::io::ErrorKind::NotADirectory => {
+                let message = format!("`{}` is no folder", to.display());
+                ErrorInfo::new(ErrorCode::FileAccess, message)
+                    .with_hint("choose a folder with `--to`")
             }
             _ => disk(&folder, &error),
         })?;
@@ -137,12 +215,23 @@ impl Store {
         consent: Option<Consent>,
         progress: &mut Progress<'_>,
     ) -> Result<Installed, ErrorInfo> {
-        let mut model = bundle.model.clone();
-        self.check_free(&model.id)?;
+        let claimed = &bundle.model;
+        match &bundle.entry {
+            Some(entry) => self.check_new(entry, &self.usable_ids()?)?,
+            None if claimed.claimed_id.is_none() => self.check_free(&claimed.id)?,
+            None => {}
+        }
         let path = bundle.folder.join(MODEL);
         let (mut file, about) = open(&path).map_err(|it| unusable(&path, it.cause(&path)))?;
-        checked_header(&path, &mut file)?;
+        let header = checked_header(&path, &mut file)?;
         let bytes = about.len();
+        if bytes != claimed.bytes {
+            return Err(other_length(&path, bytes, claimed.bytes));
+        }
+        let mut model = claimed.clone().measured(&header, bytes);
+        if model.claimed_id.is_some() {
+            model.id = self.free_name(&model.id)?;
+        }
         self.take_in(&path, &mut file, bytes, Some(&model.sha256), progress)?;
         if let (Some(license), Some(text)) = (&model.license, &bundle.license_text) {
             self.keep_license(&model.id, license, text)?;
@@ -151,10 +240,16 @@ impl Store {
             consent.record(&self.consents(), (&model.id, &model.sha256), &model.source)?;
         }
         model.consent = consent;
-        model.bytes = bytes;
         self.add(&model)?;
         Ok(model)
     }
+}
+
+fn other_length(path: &Path, found: u64, claimed: u64) -> ErrorInfo {
+    let message = format!("`{}` is not the file that its folder speaks of", path.display());
+    ErrorInfo::new(ErrorCode::ModelDamaged, message)
+        .with_cause(format!("it has {found} bytes, and the folder says {claimed}"))
+        .with_hint("copy the folder again, or export the model again")
 }
 
 /// Compares digests.

@@ -3,6 +3,7 @@
 //! form. An entry without a digest or a licence is refused, whoever wrote it.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use localcoder_disk::{Cause, ReadError, read_text};
 use localcoder_gguf::TEMPLATE_BYTES_MAX;
@@ -11,6 +12,8 @@ use localcoder_protocol::{ErrorCode, ErrorInfo, is_sha256};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::address;
+
 /// The product's own.
 const SHIPPED: &str = include_str!("../catalog.json");
 /// The form that is understood.
@@ -18,7 +21,7 @@ const VERSION: u32 = 1;
 /// Of a file: a thousand entries with all that may stand in one.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Of an id: it is a file's name.
-const ID_LENGTH_MAX: usize = 64;
+pub(crate) const ID_LENGTH_MAX: usize = 64;
 /// Hosts of the shipped entries' addresses, and those they lead to.
 const HUGGING_FACE_HOSTS: &[&str] = &["huggingface.co", ".huggingface.co", ".hf.co"];
 
@@ -138,7 +141,7 @@ pub struct Sampling {
 }
 
 impl Sampling {
-    fn is_sound(self) -> bool {
+    pub(crate) fn is_sound(self) -> bool {
         let within = |value: Option<f32>, low: f32, high: f32| {
             value.is_none_or(|value| (low..=high).contains(&value))
         };
@@ -225,6 +228,19 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// The product's own, read once.
+    pub(crate) fn known() -> &'static Self {
+        static KNOWN: LazyLock<Catalog> = LazyLock::new(Catalog::shipped);
+        &KNOWN
+    }
+
+    /// The entry that pins this digest, whatever a file with it is called. That alone makes a file
+    /// the one that the catalog means.
+    #[must_use]
+    pub fn by_digest(&self, sha256: &str) -> Option<&Entry> {
+        self.models.iter().find(|entry| entry.sha256 == sha256)
+    }
+
     /// The entry of an id.
     #[must_use]
     pub fn entry(&self, id: &str) -> Option<&Entry> {
@@ -241,6 +257,13 @@ pub fn catalog_schema() -> String {
 
 impl Entry {
     fn check(&self) -> Result<(), String> {
+        self.check_texts()?;
+        self.check_numbers()?;
+        self.check_addresses()
+    }
+
+    /// Names are there. What is in them is written out where it is shown, as are all names of others.
+    fn check_texts(&self) -> Result<(), String> {
         let named = [
             ("name", &self.name),
             ("file", &self.file),
@@ -259,17 +282,15 @@ impl Entry {
                         begins with a letter or digit"
                 .to_owned());
         }
+        Ok(())
+    }
+
+    fn check_numbers(&self) -> Result<(), String> {
         if !is_sha256(&self.sha256) {
             return Err("`sha256` is not 64 lower-case hexadecimal digits".to_owned());
         }
         if self.bytes == 0 || self.parameters == 0 || self.context_tokens == 0 {
             return Err("`bytes`, `parameters` and `contextTokens` are above zero".to_owned());
-        }
-        if !std::path::Path::new(&self.file)
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
-        {
-            return Err("`file` is no GGUF".to_owned());
         }
         if !self.sampling.unwrap_or_default().is_sound() {
             return Err("`sampling` has a number that is out of bounds".to_owned());
@@ -277,8 +298,43 @@ impl Entry {
         if self.chat_template.as_ref().is_some_and(|it| it.len() > CHAT_TEMPLATE_BYTES_MAX) {
             return Err(format!("`chatTemplate` has more than {CHAT_TEMPLATE_BYTES_MAX} bytes"));
         }
+        Ok(())
+    }
+
+    /// Where the file and the licence lie can be asked for.
+    fn check_addresses(&self) -> Result<(), String> {
+        if !std::path::Path::new(&self.file)
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
+        {
+            return Err("`file` is no GGUF".to_owned());
+        }
         if self.repository.is_empty() && self.url.is_none() {
             return Err("there is neither `repository` nor `url`".to_owned());
+        }
+        let paths = [
+            ("file", Some(&self.file)),
+            ("revision", Some(&self.revision)),
+            ("repository", Some(&self.repository).filter(|it| !it.is_empty())),
+        ];
+        for (what, path) in paths {
+            if let Some(why) = path.and_then(|path| address::path_problem(path)) {
+                return Err(format!("`{what}` {why}"));
+            }
+        }
+        if !self.repository.is_empty() && self.repository.split('/').count() != 2 {
+            return Err("`repository` is not `owner/name`".to_owned());
+        }
+        let addresses = [
+            ("url", self.url.as_ref()),
+            ("license.url", Some(&self.license.url)),
+            ("license.policyUrl", self.license.policy_url.as_ref()),
+        ];
+        let mirrors = self.mirrors.iter().map(|mirror| ("mirrors", Some(mirror)));
+        for (what, url) in addresses.into_iter().chain(mirrors) {
+            if let Some(why) = url.and_then(|url| address::problem(url)) {
+                return Err(format!("`{what}` {why}"));
+            }
         }
         Ok(())
     }

@@ -28,7 +28,10 @@ pub fn refuse(path: &Path, error: &GgufError) -> ErrorInfo {
             (ErrorCode::ModelDamaged, "is damaged")
         }
         GgufError::NotText(_) => (ErrorCode::ModelUnsupported, "is no text model"),
-        GgufError::Unsupported(_) => (ErrorCode::ModelUnsupported, "can't be run by this version"),
+        GgufError::WritesNothing(_) => (ErrorCode::ModelUnsupported, "writes no text"),
+        GgufError::Unsupported(_) | GgufError::UnknownArchitecture(_) => {
+            (ErrorCode::ModelUnsupported, "can't be run by this version")
+        }
         _ => (ErrorCode::ModelNotFound, "can't be read"),
     };
     ErrorInfo::new(code, format!("the model `{}` {what}", path.display()))

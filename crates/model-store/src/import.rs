@@ -7,16 +7,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use localcoder_disk::{Cause, Kind, ReadError, cause_of, open, sync_folder_of, unfinished_in};
-use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo};
+use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::bundle::check;
-use crate::catalog::is_id;
 use crate::gguf_file::checked_header;
 use crate::hash::digest;
 use crate::manifest::{Installed, Linked, Source};
+use crate::naming;
 use crate::problem::{cancelled, disk};
 use crate::store::{Store, ns};
-use crate::{Catalog, Progress, RESERVE_BYTES};
+use crate::{Catalog, Entry, Progress, RESERVE_BYTES};
 
 /// Readable by its user, writable by nobody: a file of the store does not change.
 const BLOB_MODE: u32 = 0o400;
@@ -30,7 +30,9 @@ pub enum ImportMode {
 }
 
 impl Store {
-    /// Imports a file as a model with this id, or one made of its name.
+    /// Imports a file as a model with this id, or one made of its name. A file that the catalog knows
+    /// by its digest is what the catalog says, and has its id where none is asked for; any other one
+    /// gets no id of the catalog's.
     ///
     /// # Errors
     /// Where the file is no usable model, the id is taken, or the disk is full.
@@ -39,13 +41,18 @@ impl Store {
         path: &Path,
         id: Option<&str>,
         mode: ImportMode,
+        catalog: &Catalog,
         progress: &mut Progress<'_>,
     ) -> Result<Installed, ErrorInfo> {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let id = self.free_id(id, &path)?;
+        if let Some(id) = id {
+            self.check_free(id)?;
+        }
         let (mut file, metadata) = open(&path).map_err(|error| unread(&path, &error))?;
         let header = checked_header(&path, &mut file)?;
         let bytes = metadata.len();
+        self.check_name(id, &naming::of_file(&path, &header), bytes, catalog)?;
+        let usable = self.usable_ids()?;
         let sha256 = match mode {
             ImportMode::Copy => self.take_in(&path, &mut file, bytes, None, progress)?,
             ImportMode::InPlace => digest(&mut file, bytes, progress, |_| Ok(()))
@@ -53,41 +60,77 @@ impl Store {
                 .ok_or_else(|| cancelled("the import"))?,
         };
         let source = Source::File { path: path.clone() };
-        let mut model = Installed::new(&id, &header, bytes, &sha256, source);
+        let mut model = Installed::new("", &header, bytes, &sha256, source);
         model.file = path.file_name().map_or(model.file, |it| it.to_string_lossy().into_owned());
+        let named = self.name(&mut model, id, &naming::of_file(&path, &header), catalog, &usable);
+        named.inspect_err(|_| self.drop_unused(&sha256))?;
         if mode == ImportMode::InPlace {
             let modified =
                 metadata.modified().map_err(|error| no_file(&path, cause_of(&error, &path)))?;
             model.linked = Some(Linked { path, modified_ns: ns(modified) });
         }
-        // A file that the catalog knows has its licence and its name from there.
-        if let Some(entry) = Catalog::shipped().models.iter().find(|it| it.sha256 == sha256) {
-            model.describe(entry);
-        }
         self.add(&model)?;
         Ok(model)
     }
 
-    fn free_id(&self, id: Option<&str>, path: &Path) -> Result<String, ErrorInfo> {
-        let id = id.map_or_else(|| id_of(path), str::to_owned);
-        if !is_id(&id) {
-            let message = format!("`{id}` can't be a model's id");
-            return Err(ErrorInfo::new(ErrorCode::Usage, message).with_hint(
-                "an id has 1 to 64 lower-case letters, digits, `.`, `-` and `_`; choose one with \
-                 `--id`",
-            ));
+    /// What can be said of a name before a file of gigabytes is read.
+    fn check_name(
+        &self,
+        id: Option<&str>,
+        of_file: &str,
+        bytes: u64,
+        catalog: &Catalog,
+    ) -> Result<(), ErrorInfo> {
+        let may_be = |entry: &Entry| entry.bytes == bytes;
+        match id {
+            Some(id) if catalog.entry(id).is_some_and(|entry| !may_be(entry)) => {
+                Err(naming::reserved(id))
+            }
+            Some(_) => Ok(()),
+            // It gets the catalog's name, a name of its own, or one of its digest.
+            None if catalog.models.iter().any(may_be) => Ok(()),
+            None if of_file.is_empty() || naming::is_reserved(of_file, catalog) => Ok(()),
+            None => self.check_free(of_file),
         }
-        self.check_free(&id)?;
-        Ok(id)
     }
 
-    pub(crate) fn check_free(&self, id: &str) -> Result<(), ErrorInfo> {
-        if id != DEMO && self.is_free(id)? {
-            return Ok(());
+    /// Gives a model its id, now that its digest is known, and what the catalog says of it.
+    fn name(
+        &self,
+        model: &mut Installed,
+        id: Option<&str>,
+        of_file: &str,
+        catalog: &Catalog,
+        usable: &[String],
+    ) -> Result<(), ErrorInfo> {
+        let entry = catalog.by_digest(&model.sha256);
+        let others = id.and_then(|id| catalog.entry(id)).filter(|it| it.sha256 != model.sha256);
+        if let Some(other) = others {
+            return Err(naming::reserved(&other.id));
         }
-        let message = format!("there is a model `{id}` already");
-        Err(ErrorInfo::new(ErrorCode::Usage, message)
-            .with_hint("choose another id with `--id`, or remove that model first"))
+        model.id = match (id, entry) {
+            (Some(id), _) => id.to_owned(),
+            (None, Some(entry)) => {
+                self.check_new(entry, usable)?;
+                entry.id.clone()
+            }
+            (None, None) if naming::is_reserved(of_file, catalog) => {
+                model.claimed_id = Some(of_file.to_owned());
+                self.free_name(&naming::of_claimed(of_file))?
+            }
+            (None, None) if of_file.is_empty() => self.free_name(&naming::of_digest(model))?,
+            (None, None) => {
+                self.check_free(of_file)?;
+                of_file.to_owned()
+            }
+        };
+        if model.name.is_empty() {
+            model.name.clone_from(&model.id);
+        }
+        if let Some(entry) = entry {
+            model.describe(entry);
+        }
+        Ok(())
     }
 
     /// Puts a copy into the store; its digest, which must be the one wanted, if one is.
@@ -147,14 +190,6 @@ impl Store {
     }
 }
 
-/// An id made of a file's name.
-fn id_of(path: &Path) -> String {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
-    let kept = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' };
-    let id: String = stem.chars().map(kept).take(64).collect();
-    id.trim_matches(['-', '.', '_']).to_owned()
-}
-
 fn unread(path: &Path, error: &ReadError) -> ErrorInfo {
     if let ReadError::NotAFile(kind) = error {
         let hint = if path.is_dir() { "name the GGUF file in it" } else { "name a GGUF file" };
@@ -171,20 +206,4 @@ fn no_file(path: &Path, cause: Cause) -> ErrorInfo {
         _ => format!("`{shown}` can't be read"),
     };
     ErrorInfo::new(ErrorCode::ModelNotFound, message).with_cause(cause.text).with_hint(cause.hint)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_is_made_of_the_files_name() {
-        for (name, id) in [
-            ("/x/Qwen2.5 Coder (7B).gguf", "qwen2.5-coder--7b"),
-            ("model.gguf", "model"),
-            ("-._.gguf", ""),
-        ] {
-            assert_eq!(id_of(Path::new(name)), id);
-        }
-    }
 }

@@ -13,8 +13,9 @@ use localcoder_protocol::{
     FetchOrder, FetchRequest, FetchTask, FetchText,
 };
 use localcoder_settings::NetworkAllowed;
+use localcoder_settings::env::HOME;
 
-use crate::catalog::{Entry, hosts_for};
+use crate::catalog::{Catalog, Entry, hosts_for};
 use crate::consent::Consent;
 use crate::gguf_file::checked_header;
 use crate::manifest::{Installed, Source};
@@ -30,6 +31,7 @@ const MAGIC: &str = "GGUF";
 pub struct Fetcher {
     program: PathBuf,
     limits: FetchLimits,
+    home: Option<PathBuf>,
 }
 
 /// A download that runs; a clone stops the same one.
@@ -40,6 +42,22 @@ pub struct Installing(Arc<Mutex<State>>);
 struct State {
     child: Option<Child>,
     stopped: bool,
+}
+
+/// Who has written down the address, the length and the digest: whoever can mend them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    /// The product's own catalog.
+    Here,
+    /// The user's.
+    InUsersCatalog,
+}
+
+impl Named {
+    fn by(entry: &Entry) -> Self {
+        let shipped = Catalog::shipped().entry(&entry.id).is_some_and(|it| it == entry);
+        if shipped { Self::Here } else { Self::InUsersCatalog }
+    }
 }
 
 impl Installing {
@@ -62,7 +80,14 @@ impl Fetcher {
     /// program says that the settings allow it, and this is where that is known from.
     #[must_use]
     pub fn new(program: &Path, _: NetworkAllowed) -> Self {
-        Self { program: program.to_owned(), limits: FetchLimits::default() }
+        Self { program: program.to_owned(), limits: FetchLimits::default(), home: None }
+    }
+
+    /// With the settings in another folder than the user's: the program reads them, too. For tests.
+    #[must_use]
+    pub fn with_home(mut self, home: &Path) -> Self {
+        self.home = Some(home.to_owned());
+        self
     }
 
     /// With other clocks; for tests.
@@ -75,6 +100,7 @@ impl Fetcher {
     fn run(
         &self,
         task: FetchTask,
+        from: Named,
         running: &Installing,
         told: &mut dyn FnMut(FetchEvent),
     ) -> Result<(), ErrorInfo> {
@@ -91,7 +117,7 @@ impl Fetcher {
         let status = child.map(|mut child| child.wait());
         match end {
             Some(FetchEvent::Done) => Ok(()),
-            Some(FetchEvent::Failed { failure, message }) => Err(explain(failure, message)),
+            Some(FetchEvent::Failed { failure, message }) => Err(explain(failure, message, from)),
             _ if running.is_stopped() => Err(cancelled("the download")),
             _ => Err(nonsense(&format!("it ended with {status:?}"))),
         }
@@ -113,11 +139,12 @@ impl Fetcher {
                 .with_cause(text)
                 .with_hint(hint)
         };
-        let mut child = Command::new(&self.program)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
+        let mut command = Command::new(&self.program);
+        if let Some(home) = &self.home {
+            command.env(HOME, home);
+        }
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
         let order = FetchOrder { network: FetchNetwork::Allowed, task };
         let mut line = serde_json::to_vec(&order).map_err(|error| nonsense(&error.to_string()))?;
         line.push(b'\n');
@@ -154,7 +181,7 @@ impl Store {
         });
         let mut text = String::new();
         fetcher
-            .run(task, running, &mut |event| {
+            .run(task, Named::by(entry), running, &mut |event| {
                 if let FetchEvent::Text { text: whole } = event {
                     text = whole;
                 }
@@ -167,6 +194,18 @@ impl Store {
         Consent::to(&entry.license, &text)?;
         self.keep_license(&entry.id, &entry.license, &text)?;
         Ok(text)
+    }
+
+    /// Whether a model of a catalog is still to be had.
+    ///
+    /// # Errors
+    /// Where it is there.
+    pub fn check_missing(&self, entry: &Entry) -> Result<(), ErrorInfo> {
+        let Ok(path) = self.path_of(&entry.id) else { return Ok(()) };
+        let message = format!("`{}` is installed already", entry.id);
+        Err(ErrorInfo::new(ErrorCode::Usage, message)
+            .with_cause(format!("its file is `{}`", path.display()))
+            .with_hint(format!("`localcoder models verify {}` checks it", entry.id)))
     }
 
     /// Installs a model of a catalog. `told` gets what happens meanwhile.
@@ -182,12 +221,7 @@ impl Store {
         running: &Installing,
         told: &mut dyn FnMut(FetchEvent),
     ) -> Result<Installed, ErrorInfo> {
-        if let Ok(path) = self.path_of(&entry.id) {
-            let message = format!("`{}` is installed already", entry.id);
-            return Err(ErrorInfo::new(ErrorCode::Usage, message)
-                .with_cause(format!("its file is `{}`", path.display()))
-                .with_hint(format!("`localcoder models verify {}` checks it", entry.id)));
-        }
+        self.check_missing(entry)?;
         // Before a byte of it: what was agreed to is known whatever comes.
         let source = Source::of_entry(entry);
         consent.record(&self.consents(), (&entry.id, &entry.sha256), &source)?;
@@ -204,7 +238,7 @@ impl Store {
             reserve_bytes: RESERVE_BYTES,
             limits: fetcher.limits,
         });
-        fetcher.run(task, running, told)?;
+        fetcher.run(task, Named::by(entry), running, told)?;
         let mut file = File::open(&blob).map_err(|error| disk(&blob, &error))?;
         let header = checked_header(&blob, &mut file).inspect_err(|_| {
             // It is the file that the catalog names, and no model: it is of no use to anybody.
@@ -225,12 +259,12 @@ fn nonsense(why: &str) -> ErrorInfo {
 }
 
 /// A failure, with what a user can do about it.
-fn explain(failure: FetchFailure, message: String) -> ErrorInfo {
+fn explain(failure: FetchFailure, message: String, from: Named) -> ErrorInfo {
     let (code, what, hint) = match failure {
         FetchFailure::AirGapped => (
             ErrorCode::AirGapped,
             "nothing is loaded from the network",
-            "build or install LocalCoder again: its programs do not fit together",
+            "`localcoder config get airGapped` says whether air-gapped mode is on, and why",
         ),
         FetchFailure::NoSpace => (
             ErrorCode::DiskFull,
@@ -264,8 +298,10 @@ fn explain(failure: FetchFailure, message: String) -> ErrorInfo {
         ),
         FetchFailure::Proxy => (
             ErrorCode::DownloadFailed,
-            "the proxy lets nobody through",
-            "set `https_proxy` to an address with user name and password",
+            "the proxy can't be used",
+            "mend the variable that names it, such as `https_proxy` (a user name and password go \
+             before the host, as in `http://NAME:PASSWORD@HOST:PORT`); hosts in `no_proxy` are \
+             asked without it",
         ),
         FetchFailure::Unreachable | FetchFailure::TooSlow | FetchFailure::Server => (
             ErrorCode::DownloadFailed,
@@ -278,5 +314,28 @@ fn explain(failure: FetchFailure, message: String) -> ErrorInfo {
             "update LocalCoder, or load the file by hand and import it",
         ),
     };
+    let hint = match from {
+        Named::Here => hint,
+        Named::InUsersCatalog => own_hint(failure).unwrap_or(hint),
+    };
     ErrorInfo::new(code, what).with_cause(message).with_hint(hint).with_action(ErrorAction::Retry)
+}
+
+/// What helps where the entry is of the user's own catalog: that file is what is to be mended, and no
+/// other version of the product knows more of it.
+fn own_hint(failure: FetchFailure) -> Option<&'static str> {
+    match failure {
+        FetchFailure::Redirect => Some(
+            "put the address that the server leads to into `url` or `mirrors` of the entry in your \
+             `catalog.json`: only hosts that are named there are asked",
+        ),
+        FetchFailure::WrongFile | FetchFailure::Checksum => Some(
+            "compare `bytes` and `sha256` of the entry in your `catalog.json` with the file that \
+             the server has; or sign in to your network if it asks for that",
+        ),
+        FetchFailure::Refused | FetchFailure::Invalid => {
+            Some("check `url` and `mirrors` of the entry in your `catalog.json`")
+        }
+        _ => None,
+    }
 }

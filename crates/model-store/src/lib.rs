@@ -4,6 +4,7 @@
 //! says what it is and where it came from. Everything here blocks on the disk, so callers run it
 //! on a thread of its own. It opens no connection: `localcoder-fetch` is asked for that.
 
+mod address;
 mod bundle;
 mod catalog;
 mod consent;
@@ -16,6 +17,7 @@ mod licenses;
 mod machine;
 mod manifest;
 mod memory;
+mod naming;
 mod problem;
 mod store;
 mod verify;

@@ -59,13 +59,22 @@ pub struct Installed {
     pub quantization: String,
     /// Context length that it was trained for, in tokens.
     pub context_tokens: u64,
-    /// Its licence, where a catalog says; of an imported file what the file claims.
+    /// Its licence, where a catalog says; of a model that was carried here, and that no catalog knows,
+    /// what came with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<LicenseTerms>,
     /// What the file claims of its licence; not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_license: Option<String>,
-    /// Its chat template, where a catalog says that the file's is missing or wrong.
+    /// The name that whoever carried it here gave it, where that is another model's: it is called
+    /// otherwise then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_id: Option<String>,
+    /// Where whoever carried it here said that it came from; not verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_source: Option<String>,
+    /// Its chat template, where a catalog says that the file's is missing or wrong, or whoever carried
+    /// it here says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat_template: Option<String>,
     /// What its maker recommends for answers that are no code.
@@ -96,6 +105,18 @@ pub enum Source {
         /// Where it lay.
         path: PathBuf,
     },
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Catalog { repository, revision, url } if repository.is_empty() => {
+                write!(f, "{url} at {revision}")
+            }
+            Self::Catalog { repository, revision, .. } => write!(f, "{repository} at {revision}"),
+            Self::File { path } => write!(f, "imported from `{}`", path.display()),
+        }
+    }
 }
 
 impl Source {
@@ -137,6 +158,8 @@ impl Installed {
             context_tokens: header.context_length,
             license: None,
             claimed_license: header.license.clone(),
+            claimed_id: None,
+            claimed_source: None,
             chat_template: None,
             sampling: None,
             consent: None,
@@ -154,6 +177,18 @@ impl Installed {
         };
         model.describe(entry);
         model
+    }
+
+    /// With the facts that its file tells, whatever else was said of it.
+    pub(crate) fn measured(mut self, header: &Header, bytes: u64) -> Self {
+        self.bytes = bytes;
+        self.architecture.clone_from(&header.architecture);
+        self.parameters = header.parameters;
+        header.quantization.clone_into(&mut self.quantization);
+        self.context_tokens = header.context_length;
+        self.claimed_license.clone_from(&header.license);
+        self.installed_at_s = now_s();
+        self
     }
 
     /// Takes what a catalog says of this file.

@@ -8,13 +8,14 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use localcoder_disk::{Kind, cause_of, read_text};
+use localcoder_disk::{Kind, cause_of, open, read_text};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::catalog::is_id;
-use crate::manifest::{Installed, Linked, Unread, write_whole};
+use crate::gguf_file::checked_header;
+use crate::manifest::{Installed, Linked, Source, Unread, write_whole};
 use crate::problem::{disk, unknown, unusable};
-use crate::{Entry, LICENSE_BYTES_MAX, LicenseTerms, Machine, shipped_text};
+use crate::{Catalog, Entry, LICENSE_BYTES_MAX, LicenseTerms, Machine, shipped_text};
 
 /// The user's alone: which models somebody has is nobody's business.
 const FOLDER_MODE: u32 = 0o700;
@@ -32,6 +33,42 @@ pub struct Listed {
     pub model: Installed,
     /// Why it can't be used, where it can't.
     pub problem: Option<String>,
+}
+
+/// Why a model can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) kind: Wrong,
+    /// A clause.
+    pub(crate) text: String,
+}
+
+/// What helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// The file is gone, or another one.
+    File,
+    /// The file lies elsewhere and may be the same still.
+    Touched,
+    /// The name is another model's.
+    Another,
+}
+
+impl Problem {
+    fn hint(&self, model: &Installed) -> String {
+        let id = &model.id;
+        match (self.kind, &model.source) {
+            (Wrong::Touched, _) => {
+                format!("`localcoder models verify {id}` reads it, and keeps it if it is the same")
+            }
+            (Wrong::File, Source::Catalog { .. }) => {
+                format!("install it again with `localcoder models install {id}`")
+            }
+            (Wrong::Another, _) | (Wrong::File, Source::File { .. }) => format!(
+                "remove it with `localcoder models remove {id}`, then import its file again"
+            ),
+        }
+    }
 }
 
 impl Store {
@@ -100,7 +137,10 @@ impl Store {
                 continue;
             }
             match Installed::read(&path) {
-                Ok(model) => models.push(Listed { problem: self.problem(&model), model }),
+                Ok(model) => {
+                    let problem = self.problem(&model).map(|problem| problem.text);
+                    models.push(Listed { problem, model });
+                }
                 // A model that is there must not look like one that is not.
                 Err(Unread::Disk(cause)) if cause.kind == Kind::Shortage => {
                     return Err(unusable(&path, cause));
@@ -159,9 +199,49 @@ impl Store {
             None => Ok(self.file_of(&model)),
             Some(problem) => {
                 Err(ErrorInfo::new(ErrorCode::ModelDamaged, format!("`{id}` can't be used"))
-                    .with_cause(problem)
-                    .with_hint(format!("install it again with `localcoder models install {id}`")))
+                    .with_hint(problem.hint(&model))
+                    .with_cause(problem.text))
             }
+        }
+    }
+
+    /// Ids of the models that can be used.
+    pub(crate) fn usable_ids(&self) -> Result<Vec<String>, ErrorInfo> {
+        let listed = self.list()?.into_iter().filter(|listed| listed.problem.is_none());
+        Ok(listed.map(|listed| listed.model.id).collect())
+    }
+
+    /// Whether the file of a model lies elsewhere and looks as if it had been written to, which
+    /// [`Store::verify`] finds out.
+    ///
+    /// # Errors
+    /// Where there is no such model.
+    pub fn is_touched(&self, id: &str) -> Result<bool, ErrorInfo> {
+        let problem = self.problem(&self.model(id)?);
+        Ok(problem.is_some_and(|problem| problem.kind == Wrong::Touched))
+    }
+
+    /// Whether a model was made to be asked: it has a template for that. One that has none goes on
+    /// with a text.
+    ///
+    /// # Errors
+    /// Where it can't be used.
+    pub fn has_template(&self, id: &str) -> Result<bool, ErrorInfo> {
+        let model = self.model(id)?;
+        let path = self.path_of(id)?;
+        let (mut file, _) = open(&path).map_err(|error| unusable(&path, error.cause(&path)))?;
+        let header = checked_header(&path, &mut file)?;
+        Ok(model.chat_template.is_some() || header.chat_template.is_some())
+    }
+
+    /// Takes a file out of the store again that no model has.
+    pub(crate) fn drop_unused(&self, sha256: &str) {
+        let Ok(_lock) = self.lock() else { return };
+        let Ok(models) = self.list() else { return };
+        let is_used =
+            models.iter().any(|it| it.model.linked.is_none() && it.model.sha256 == sha256);
+        if !is_used {
+            let _ = std::fs::remove_file(self.blob(sha256));
         }
     }
 
@@ -173,35 +253,53 @@ impl Store {
     }
 
     /// What a look at the file tells, without reading it.
-    fn problem(&self, model: &Installed) -> Option<String> {
+    pub(crate) fn problem(&self, model: &Installed) -> Option<Problem> {
+        let problem = |kind, text| Some(Problem { kind, text });
+        // A profile means the catalog's file by its name, and no other one may stand in for it.
+        let brought = matches!(model.source, Source::File { .. });
+        let entry = Catalog::known().entry(&model.id);
+        if brought && entry.is_some_and(|entry| entry.sha256 != model.sha256) {
+            let text = "its file was imported under the name of a model of the catalog and is \
+                        another one"
+                .to_owned();
+            return problem(Wrong::Another, text);
+        }
         let path = self.file_of(model);
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Some(format!("its file `{}` is gone", path.display()));
+                return problem(Wrong::File, format!("its file `{}` is gone", path.display()));
             }
             Err(error) => {
                 let why = cause_of(&error, &path).text;
-                return Some(format!("its file `{}` can't be looked at: {why}", path.display()));
+                let text = format!("its file `{}` can't be looked at: {why}", path.display());
+                return problem(Wrong::File, text);
             }
         };
         if metadata.len() != model.bytes {
-            return Some(format!(
-                "its file has {} bytes and not the {} that it had",
-                metadata.len(),
-                model.bytes
-            ));
+            let (found, had) = (metadata.len(), model.bytes);
+            let text = format!("its file has {found} bytes and not the {had} that it had");
+            return problem(Wrong::File, text);
         }
         let same =
             |linked: &Linked| metadata.modified().is_ok_and(|it| ns(it) == linked.modified_ns);
         let changed = model.linked.as_ref().is_some_and(|linked| !same(linked));
-        changed.then(|| "its file was changed since it was imported".to_owned())
+        let text = "its file, or its time alone, was changed since it was imported";
+        if changed { problem(Wrong::Touched, text.to_owned()) } else { None }
     }
 
     /// Takes a model in whose file is in its place.
     pub(crate) fn add(&self, model: &Installed) -> Result<(), ErrorInfo> {
-        let _lock = self.lock()?;
-        model.write(&self.manifests())
+        let before = self.model(&model.id).ok();
+        {
+            let _lock = self.lock()?;
+            model.write(&self.manifests())?;
+        }
+        // Of another file under the same name nobody knows any more.
+        if let Some(before) = before.filter(|before| before.sha256 != model.sha256) {
+            self.drop_unused(&before.sha256);
+        }
+        Ok(())
     }
 
     /// Removes a model; how many bytes are free then. The file is kept as long as another model
@@ -214,6 +312,10 @@ impl Store {
         let model = self.model(id)?;
         let manifest = self.manifest(id);
         fs_err::remove_file(&manifest).map_err(|error| disk(&manifest, &error))?;
+        if matches!(model.source, Source::File { .. }) {
+            // Another model may be called so later, and has another licence.
+            let _ = std::fs::remove_file(self.license_path(id));
+        }
         let shared = self
             .list()?
             .iter()
@@ -268,18 +370,22 @@ impl Store {
     /// The text of a model's licence, where it is known here: shipped, or kept from before.
     #[must_use]
     pub fn license_text(&self, entry: &Entry) -> Option<String> {
-        self.text_of(&entry.id, &entry.license)
+        shipped_text(&entry.license).or_else(|| self.text_beside(&entry.id))
     }
 
     /// The same of an installed model, where its licence is known.
     #[must_use]
     pub fn kept_license(&self, model: &Installed) -> Option<String> {
-        self.text_of(&model.id, model.license.as_ref()?)
+        let license = model.license.as_ref()?;
+        // What a stranger calls by a known licence's name is shown as it came.
+        match Catalog::known().by_digest(&model.sha256) {
+            Some(_) => shipped_text(license).or_else(|| self.text_beside(&model.id)),
+            None => self.text_beside(&model.id).or_else(|| shipped_text(license)),
+        }
     }
 
-    fn text_of(&self, id: &str, license: &LicenseTerms) -> Option<String> {
-        let kept = || read_text(&self.license_path(id), LICENSE_BYTES_MAX).ok();
-        shipped_text(license).or_else(kept)
+    fn text_beside(&self, id: &str) -> Option<String> {
+        read_text(&self.license_path(id), LICENSE_BYTES_MAX).ok()
     }
 
     /// Keeps a licence's text beside the models, if it does not come with the product.
@@ -289,7 +395,7 @@ impl Store {
         license: &LicenseTerms,
         text: &str,
     ) -> Result<(), ErrorInfo> {
-        if shipped_text(license).is_some() {
+        if shipped_text(license).is_some_and(|shipped| shipped == text) {
             return Ok(());
         }
         write_whole(&self.license_path(id), text.as_bytes())

@@ -1,13 +1,17 @@
 //! Whether an installed model is still what was installed: its file is read and its digest
-//! compared. One that is not is put aside, so that nothing loads it.
+//! compared. One that is not is put aside, so that nothing loads it; one that was only touched, restored
+//! or copied anew where it lies is kept.
+
+use std::fs::Metadata;
 
 use localcoder_disk::open;
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::Progress;
 use crate::hash::digest;
+use crate::manifest::Installed;
 use crate::problem::{cancelled, disk, unusable};
-use crate::store::Store;
+use crate::store::{Store, ns};
 
 impl Store {
     /// Reads a model's file and compares its digest.
@@ -17,14 +21,16 @@ impl Store {
     /// is put aside then.
     pub fn verify(&self, id: &str, progress: &mut Progress<'_>) -> Result<(), ErrorInfo> {
         let model = self.model(id)?;
-        let path = self.path_of(id)?;
+        // What was only touched is what is to be found out.
+        let touched = self.is_touched(id)?;
+        let path = if touched { self.file_of(&model) } else { self.path_of(id)? };
         let failed = |error: std::io::Error| disk(&path, &error);
-        let (mut file, _) = open(&path).map_err(|error| unusable(&path, error.cause(&path)))?;
+        let (mut file, about) = open(&path).map_err(|error| unusable(&path, error.cause(&path)))?;
         let found = digest(&mut file, model.bytes, progress, |_| Ok(()))
             .map_err(failed)?
             .ok_or_else(|| cancelled("the check"))?;
         if found == model.sha256 {
-            return Ok(());
+            return if touched { self.keep(model, &about) } else { Ok(()) };
         }
         let mut hint = "remove the model and import the right file".to_owned();
         if model.linked.is_none() {
@@ -39,5 +45,15 @@ impl Store {
         Err(ErrorInfo::new(ErrorCode::ChecksumMismatch, message)
             .with_cause(format!("its digest is {found}, and it was {}", model.sha256))
             .with_hint(hint))
+    }
+
+    /// Notes the time of a file that is the same still.
+    fn keep(&self, mut model: Installed, about: &Metadata) -> Result<(), ErrorInfo> {
+        let path = self.file_of(&model);
+        let modified = about.modified().map_err(|error| disk(&path, &error))?;
+        if let Some(linked) = &mut model.linked {
+            linked.modified_ns = ns(modified);
+        }
+        self.add(&model)
     }
 }

@@ -94,6 +94,8 @@ printed! {
     ConfigGet = "config get" => SettingValue;
     /// Whether everything is in order.
     DoctorRun = "doctor" => Checkup;
+    /// What may use the network.
+    DoctorPrivacy = "doctor --privacy" => PrivacyReport;
     /// How good a model's edits are.
     Evaluated = "eval" => EvalReport;
     /// What the host does.
@@ -264,6 +266,13 @@ pub struct InstalledModel {
     pub bytes: u64,
     /// Its SHA-256.
     pub sha256: String,
+    /// Whether a catalog pins this file by its digest. Where none does, name, licence and template are
+    /// what the file, or the folder that it came in, claims.
+    pub verified: bool,
+    /// The name of another model under which it came here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub claimed_id: Option<String>,
     /// Repository and revision, or the file that it was imported from.
     pub source: String,
     /// Such as `qwen2`.
@@ -274,7 +283,7 @@ pub struct InstalledModel {
     pub parameters: u64,
     /// Longest context that it was trained for, in tokens.
     pub context_tokens: u64,
-    /// Its licence, where a catalog says.
+    /// Its licence, where a catalog says; what came with it where it is not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub license: Option<License>,
@@ -524,6 +533,60 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub error: Option<ErrorInfo>,
+}
+
+/// What may use the network here, what can't, and how that can be checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct PrivacyReport {
+    /// Whether air-gapped mode is on: nothing is loaded from the network.
+    pub air_gapped: bool,
+    /// The same with where that comes from.
+    pub air_gap: String,
+    /// How often something was to be loaded and was refused for it; absent where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub refused: Option<u64>,
+    /// The same in words.
+    pub refused_text: String,
+    /// Programs of the product.
+    pub programs: Vec<PrivacyFinding>,
+    /// What the editor would ask by itself.
+    pub editor: Vec<PrivacyFinding>,
+    /// Commands of this system that show it, as `text`, and what they show.
+    pub checks: Vec<Fact>,
+}
+
+/// What something may do with the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct PrivacyFinding {
+    /// A program, or what would ask.
+    pub what: String,
+    /// In a word.
+    pub network: NetworkUse,
+    /// By what, and what was seen of it.
+    pub text: String,
+}
+
+/// What something may do with the network, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub enum NetworkUse {
+    /// Nothing: it is off, or can't.
+    None,
+    /// This machine only.
+    Loopback,
+    /// It has none, and nothing would hold it back.
+    Unused,
+    /// What the user asks for is loaded, and nothing else.
+    WhenAsked,
+    /// Nothing holds it back.
+    Open,
+    /// It was not, or could not be, looked at.
+    Unknown,
 }
 
 /// How good a model's edits are.

@@ -122,6 +122,12 @@ impl Places {
         self.cache.join("editor-settings.json")
     }
 
+    /// How often something was to be loaded and air-gapped mode has refused it.
+    #[must_use]
+    pub fn refusals_file(&self) -> PathBuf {
+        self.logs.join("air-gap-refusals.log")
+    }
+
     /// Folder of the kept states of what all prompts begin with.
     #[must_use]
     pub fn prefixes(&self) -> PathBuf {

@@ -287,7 +287,7 @@ impl Fetch {
     }
 
     /// The same with these variables in its environment, and no others: a test's machine may
-    /// have proxies.
+    /// have proxies, and its user settings.
     ///
     /// # Panics
     /// Where it can't be started.
@@ -311,6 +311,7 @@ impl Fetch {
     pub fn start_saying(program: &Path, line: &str, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(program)
             .env_clear()
+            .env("LOCALCODER_HOME", "/nonexistent")
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

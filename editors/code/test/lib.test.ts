@@ -20,7 +20,7 @@ import { readViewMessage } from "../src/lib/messages";
 import { progressText } from "../src/lib/progress";
 import { Running } from "../src/lib/running";
 import { declaredSettings, userSettings } from "../src/lib/settings";
-import { factLines, installText, isThere, shownModel } from "../src/lib/models";
+import { factLines, isThere, shownModel } from "../src/lib/models";
 import { statusView } from "../src/lib/status";
 import { buttonsFor } from "../src/lib/words";
 
@@ -202,20 +202,6 @@ test("a message that one line can't hold has a button", () => {
   assert.deepEqual(buttonsFor("Saved."), []);
   assert.deepEqual(buttonsFor(long), ["OK"]);
   assert.deepEqual(buttonsFor(long, ["Undo"]), ["Undo"]);
-});
-
-test("each event of a download has its words", () => {
-  const bytes = { bytes: 5e6, totalBytes: 1e7 };
-  assert.deepEqual(installText({ event: "progress", ...bytes, bytesPerS: 1e6 }), {
-    loading: { ...bytes, bytesPerSecond: 1e6 },
-    message: "5.0 MB of 10.0 MB, 1.0 MB/s, 5 s left",
-  });
-  assert.deepEqual(installText({ event: "checking", ...bytes }), {
-    message: "checking what is there: 5.0 MB of 10.0 MB",
-  });
-  const reason = "the server is busy";
-  assert.deepEqual(installText({ event: "waiting", waitMs: 9, reason }), { message: reason });
-  assert.deepEqual(installText({ event: "restarted", reason }), { message: reason });
 });
 
 test("what a model's licence wants shown is in the status bar's tooltip", () => {

@@ -41,7 +41,8 @@ const ROWS: &[Row] = &[
     Row { name: "settings", uses: &["protocol", "disk"], links: &[] },
     // The settings decide whether it may load anything.
     Row { name: "model-store", uses: &["protocol", "disk", "gguf", "settings"], links: &[] },
-    Row { name: "fetch", uses: &["protocol", "disk"], links: FETCH },
+    // Whoever starts it, it asks the settings itself whether it may.
+    Row { name: "fetch", uses: &["protocol", "disk", "settings"], links: FETCH },
     Row {
         name: "host",
         uses: &[

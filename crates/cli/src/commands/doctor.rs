@@ -1,6 +1,7 @@
 //! `localcoder doctor`: whether everything is there and in order, and how fast the model really
 //! is on this machine. It mends nothing; each finding says how to. `report` makes a file of it.
 
+mod privacy;
 mod redact;
 mod report;
 
@@ -40,6 +41,9 @@ struct Finding {
 }
 
 pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
+    if options.privacy {
+        return privacy::run(options.json);
+    }
     let places = Places::resolve()?;
     // Before the checks, which take a while.
     let report = options.bundle.as_ref().map(|file| report::target(file.as_deref())).transpose()?;

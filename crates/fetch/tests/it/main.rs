@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
 mod encrypted;
+mod permission;
+mod proxies;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -299,18 +301,4 @@ fn a_request_that_does_not_say_that_the_network_is_allowed_opens_nothing() {
     // With it, the same requests are.
     assert_eq!(end(&file, Some(json!("allowed"))), Ok(()));
     assert_eq!(server.asked().len(), 1);
-}
-
-#[test]
-fn a_proxy_of_the_environment_is_asked() {
-    let content = Content::random(10, 1_000);
-    let ask = ["Proxy-Authenticate: Basic"];
-    let proxy = Server::start(move |_| Reply::status("407 Proxy Authentication Required", &ask));
-    let dir = tempfile::tempdir().unwrap();
-    let mut request = request(dir.path(), &content, vec!["https://example.org/file".to_owned()]);
-    request.hosts = vec!["example.org".to_owned()];
-    let address = proxy.url("");
-    let ending = Fetch::start_with(&program(), &request, &[("https_proxy", &address)]);
-    assert_eq!(ending.follow(|_, _| {}).result(), Some(Err(FetchFailure::Proxy)));
-    assert_eq!(proxy.asked()[0].path, "example.org:443");
 }

@@ -9,6 +9,21 @@ pub(crate) const BOOL: u32 = 7;
 pub(crate) const STRING: u32 = 8;
 pub(crate) const ARRAY: u32 = 9;
 
+/// Tensors of a layer of `qwen2`.
+pub(crate) const LAYER: [&str; 9] = [
+    "attn_norm",
+    "attn_q",
+    "attn_k",
+    "attn_v",
+    "attn_output",
+    "ffn_norm",
+    "ffn_gate",
+    "ffn_up",
+    "ffn_down",
+];
+/// Bytes and numbers of these in both layers.
+pub(crate) const LAYERS_BYTES: u64 = 2 * 9 * 4;
+
 /// A file in the making. Everything can be wrong in it.
 #[derive(Clone)]
 pub(crate) struct Builder {
@@ -65,7 +80,19 @@ impl Builder {
         builder.text("tokenizer.chat_template", "{{ messages }}");
         builder.tensor("token_embd.weight", &[32, 8], 8);
         builder.tensor("output_norm.weight", &[32], 0);
+        // What a layer must have; nobody looks at its shape.
+        for name in (0..2).flat_map(|layer| LAYER.map(|part| format!("blk.{layer}.{part}.weight")))
+        {
+            builder.tensor(&name, &[1], 0);
+        }
         builder
+    }
+
+    /// Puts the tensors one behind the other again, after a shape or a name has changed.
+    pub(crate) fn lay_out(&mut self) {
+        for tensor in std::mem::take(&mut self.tensors) {
+            self.tensor(&tensor.name, &tensor.shape, tensor.kind);
+        }
     }
 
     pub(crate) fn set(&mut self, key: &str, kind: u32, value: &[u8]) {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
+mod lies;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +27,7 @@ fn store() -> (tempfile::TempDir, Store) {
 }
 
 fn import(store: &Store, path: &Path, id: &str, mode: ImportMode) -> Result<String, ErrorCode> {
-    let result = store.import(path, Some(id), mode, &mut |_, _| true);
+    let result = store.import(path, Some(id), mode, &Catalog::shipped(), &mut |_, _| true);
     result.map(|model| model.sha256).map_err(|error| error.code)
 }
 
@@ -74,7 +76,9 @@ fn a_file_in_its_place_stays_the_users() {
     let (dir, store) = store();
     let path = dir.path().join("My Model.gguf");
     std::fs::copy(demo(), &path).unwrap();
-    let model = store.import(&path, None, ImportMode::InPlace, &mut |_, _| true).unwrap();
+    let model = store
+        .import(&path, None, ImportMode::InPlace, &Catalog::shipped(), &mut |_, _| true)
+        .unwrap();
     assert_eq!(model.id, "my-model");
     assert_eq!(store.path_of("my-model").unwrap(), path);
     assert!(files(&store.folder().join("blobs")).is_empty());
@@ -108,7 +112,8 @@ fn what_is_no_model_leaves_nothing() {
     for id in ["", "UPPER", "../up", "a/b", "demo"] {
         assert_eq!(import(&store, &demo(), id, ImportMode::Copy), Err(ErrorCode::Usage), "{id}");
     }
-    let cancelled = store.import(&demo(), Some("x"), ImportMode::Copy, &mut |_, _| false);
+    let cancelled =
+        store.import(&demo(), Some("x"), ImportMode::Copy, &Catalog::shipped(), &mut |_, _| false);
     assert_eq!(cancelled.unwrap_err().code, ErrorCode::Cancelled);
     for folder in ["blobs", "downloads", "manifests"] {
         assert_eq!(files(&store.folder().join(folder)), [""; 0], "{folder}");
@@ -180,7 +185,7 @@ fn fetcher() -> Fetcher {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().unwrap().parent().unwrap().join("localcoder-fetch");
     assert!(program.is_file(), "{} is missing: run `cargo xtask build`", program.display());
-    Fetcher::new(&program, allowed()).with_limits(limits())
+    Fetcher::new(&program, allowed()).with_limits(limits()).with_home(Path::new("/nonexistent"))
 }
 
 fn consent(store: &Store, entry: &Entry) -> Consent {
@@ -292,7 +297,7 @@ fn a_model_is_carried_to_another_machine_and_checked_there() {
     assert_eq!(again.code, ErrorCode::FileAccess);
 
     let elsewhere = Store::open(&dir.path().join("elsewhere")).unwrap();
-    let bundle = Bundle::read(&folder).unwrap();
+    let bundle = Bundle::read(&folder, &Catalog::shipped()).unwrap();
     let model = elsewhere.import_bundle(&bundle, None, &mut |_, _| true).unwrap();
     assert_eq!((model.id.as_str(), &model.sha256), ("mine", &bundle.model.sha256));
     elsewhere.verify("mine", &mut |_, _| true).unwrap();
@@ -313,9 +318,12 @@ fn a_model_is_carried_to_another_machine_and_checked_there() {
         serde_json::from_str(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
     said["linked"] = serde_json::json!({"path": "/etc/passwd", "modifiedNs": 0});
     std::fs::write(&manifest, said.to_string()).unwrap();
-    assert_eq!(Bundle::read(&folder).unwrap().model.linked, None);
+    assert_eq!(Bundle::read(&folder, &Catalog::shipped()).unwrap().model.linked, None);
     std::fs::write(&manifest, "{}").unwrap();
-    assert_eq!(Bundle::read(&folder).unwrap_err().code, ErrorCode::ModelDamaged);
+    assert_eq!(
+        Bundle::read(&folder, &Catalog::shipped()).unwrap_err().code,
+        ErrorCode::ModelDamaged
+    );
 }
 
 #[test]

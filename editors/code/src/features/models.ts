@@ -5,6 +5,7 @@
 import * as vscode from "vscode";
 
 import type {
+  InstalledModel,
   ModelAction,
   ModelLicense,
   ModelList,
@@ -13,7 +14,7 @@ import type {
 } from "../generated/protocol";
 import type { ModelsProgram } from "../host/models";
 import { HostError } from "../lib/errors";
-import { factLines, installText, isThere, shownModel } from "../lib/models";
+import { factLines, importedText, installText, isThere, shownModel } from "../lib/models";
 import type { Loading, ShownModel } from "../lib/models";
 import { buttonsFor, plain } from "../lib/words";
 
@@ -283,7 +284,10 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
       link,
     );
     if (how !== undefined) {
-      await this.#busy("Importing the model", () => this.#program.import(path, how === link));
+      const model = await this.#busy("Importing the model", () =>
+        this.#program.import(path, how === link),
+      );
+      tellImported(model);
     }
   }
 
@@ -294,7 +298,10 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     }
     const exported = await this.#program.license(folder);
     if (await this.#agrees("Import", exported, () => Promise.resolve(exported))) {
-      await this.#busy(`Importing ${exported.name}`, () => this.#program.importExported(folder));
+      const model = await this.#busy(`Importing ${exported.name}`, () =>
+        this.#program.importExported(folder),
+      );
+      tellImported(model);
     }
   }
 
@@ -353,12 +360,19 @@ class Models implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     }
   }
 
-  async #busy(title: string, work: () => Promise<void>): Promise<void> {
-    await vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title },
-      work,
-    );
+  async #busy<T>(title: string, work: () => Promise<T>): Promise<T> {
+    const location = vscode.ProgressLocation.Notification;
+    return await vscode.window.withProgress({ location, title }, work);
   }
+}
+
+/** A model that no catalog knows is told as what it is: what it says of itself is a claim. */
+function tellImported(model: InstalledModel): void {
+  const said = importedText(model);
+  const show = model.verified
+    ? vscode.window.showInformationMessage
+    : vscode.window.showWarningMessage;
+  void show(said);
 }
 
 async function pickFolder(title: string, openLabel: string): Promise<string | undefined> {

@@ -1131,6 +1131,15 @@ bytes: number,
  */
 sha256: string, 
 /**
+ * Whether a catalog pins this file by its digest. Where none does, name, licence and template are
+ * what the file, or the folder that it came in, claims.
+ */
+verified: boolean, 
+/**
+ * The name of another model under which it came here.
+ */
+claimedId?: string, 
+/**
  * Repository and revision, or the file that it was imported from.
  */
 source: string, 
@@ -1151,7 +1160,7 @@ parameters: number,
  */
 contextTokens: number, 
 /**
- * Its licence, where a catalog says.
+ * Its licence, where a catalog says; what came with it where it is not verified.
  */
 license?: License, 
 /**
@@ -1387,6 +1396,52 @@ text?: string,
  */
 error?: ErrorInfo, };
 
+export type PrivacyReport = { 
+/**
+ * Whether air-gapped mode is on: nothing is loaded from the network.
+ */
+airGapped: boolean, 
+/**
+ * The same with where that comes from.
+ */
+airGap: string, 
+/**
+ * How often something was to be loaded and was refused for it; absent where nobody knows.
+ */
+refused?: number, 
+/**
+ * The same in words.
+ */
+refusedText: string, 
+/**
+ * Programs of the product.
+ */
+programs: Array<PrivacyFinding>, 
+/**
+ * What the editor would ask by itself.
+ */
+editor: Array<PrivacyFinding>, 
+/**
+ * Commands of this system that show it, as `text`, and what they show.
+ */
+checks: Array<Fact>, };
+
+export type PrivacyFinding = { 
+/**
+ * A program, or what would ask.
+ */
+what: string, 
+/**
+ * In a word.
+ */
+network: NetworkUse, 
+/**
+ * By what, and what was seen of it.
+ */
+text: string, };
+
+export type NetworkUse = "none" | "loopback" | "unused" | "whenAsked" | "open" | "unknown";
+
 export type EvalReport = { 
 /**
  * The model; absent where recorded answers were judged or tasks were proved.
@@ -1594,6 +1649,7 @@ export interface Printed {
   "config list": SettingsList;
   "config get": SettingValue;
   "doctor": Checkup;
+  "doctor --privacy": PrivacyReport;
   "eval": EvalReport;
   "status": StatusReport;
   "host start": HostStarted;

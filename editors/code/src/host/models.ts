@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 
 import type {
   ErrorInfo,
+  InstalledModel,
   InstallEvent,
   ModelLicense,
   ModelList,
@@ -39,8 +40,13 @@ export class ModelsProgram {
   }
 
   /** Takes an exported model in, whose licence was agreed to. */
-  async importExported(folder: string): Promise<void> {
-    await this.#ask("models import", [folder, "--accept-license"], READING_TIMEOUT_MS);
+  async importExported(folder: string): Promise<InstalledModel> {
+    const answer = await this.#ask(
+      "models import",
+      [folder, "--accept-license"],
+      READING_TIMEOUT_MS,
+    );
+    return answer.installed;
   }
 
   async export(id: string, to: string): Promise<void> {
@@ -64,9 +70,10 @@ export class ModelsProgram {
     await this.#ask("models verify", [id], READING_TIMEOUT_MS);
   }
 
-  async import(path: string, inPlace: boolean): Promise<void> {
+  async import(path: string, inPlace: boolean): Promise<InstalledModel> {
     const how = inPlace ? ["--in-place"] : [];
-    await this.#ask("models import", [path, ...how], READING_TIMEOUT_MS);
+    const answer = await this.#ask("models import", [path, ...how], READING_TIMEOUT_MS);
+    return answer.installed;
   }
 
   /** Installs a model whose licence was agreed to. When `stop` is called, what is loaded stays. */

@@ -2,7 +2,14 @@
  * What the list of models shows: the program's rows, and over them what a download of this window
  * does. Pure: `features/models.ts` puts it on the screen.
  */
-import type { Fact, InstallEvent, ModelAction, ModelRow, ModelState } from "../generated/protocol";
+import type {
+  Fact,
+  InstallEvent,
+  InstalledModel,
+  ModelAction,
+  ModelRow,
+  ModelState,
+} from "../generated/protocol";
 
 import { size } from "./words";
 
@@ -33,6 +40,18 @@ export function shownModel(row: ModelRow, loading: Loading | undefined): ShownMo
 /** Whether a model is there, whole or broken; others can be installed. */
 export function isThere({ state }: ModelRow): boolean {
   return state !== "available" && state !== "partial";
+}
+
+/** What is said of a model that was taken in: verified is what a catalog pins, and nothing else. */
+export function importedText({ id, name, verified, claimedId }: InstalledModel): string {
+  if (verified) {
+    return `${name} is installed and verified.`;
+  }
+  const claimed =
+    claimedId === undefined
+      ? "No catalog knows its file"
+      : `It came as ${claimedId}, which is the name of another model, and its file is not that one`;
+  return `${name} is installed as ${id}. ${claimed}: what it says of itself is claimed, not verified.`;
 }
 
 /** Facts a line each. */

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use localcoder_model_store::{Bundle, Consent};
 use localcoder_protocol::{
-    ErrorInfo, ModelExported, ModelInstalled, ModelLicense, ModelsExport, ModelsImport,
+    ErrorInfo, Fact, ModelExported, ModelInstalled, ModelLicense, ModelsExport, ModelsImport,
     ModelsLicense,
 };
 use localcoder_transport::private::with_users_umask;
@@ -28,13 +28,28 @@ pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result
 }
 
 /// The licence of a model that was exported, before it is imported.
-pub(super) fn license(folder: &Path, json: bool) -> Result<(), ErrorInfo> {
-    let Bundle { model, license_text, .. } = Bundle::read(folder)?;
+pub(super) fn license(models: &Models, folder: &Path, json: bool) -> Result<(), ErrorInfo> {
+    let Bundle { model, license_text, entry, .. } = Bundle::read(folder, &models.catalog)?;
     if json {
         let license = model.license.as_ref().map(list::license);
         let named = license.as_ref().map(|it| it.name.as_str());
+        let mut facts = list::license_facts(&model.id, model.bytes, &model.sha256, named);
+        facts.push(Fact {
+            what: "Verified".to_owned(),
+            text: match (&entry, &model.claimed_id) {
+                (Some(_), _) => {
+                    "its digest is the catalog's, and is compared with the file".to_owned()
+                }
+                (None, Some(claimed)) => format!(
+                    "no: it calls itself `{claimed}`, and its digest is not the one of the catalog"
+                ),
+                (None, None) => {
+                    "no: no catalog knows its digest, so all of it is claimed".to_owned()
+                }
+            },
+        });
         return output::answer::<ModelsLicense>(&ModelLicense {
-            facts: list::license_facts(&model.id, model.bytes, &model.sha256, named),
+            facts,
             id: model.id,
             name: model.name,
             license,
@@ -54,7 +69,7 @@ pub(super) fn import(
     accepted: bool,
     json: bool,
 ) -> Result<(), ErrorInfo> {
-    let bundle = Bundle::read(folder)?;
+    let bundle = Bundle::read(folder, &models.catalog)?;
     let model = &bundle.model;
     let consent = match (&model.license, &bundle.license_text) {
         (Some(license), Some(text)) => {
@@ -72,6 +87,6 @@ pub(super) fn import(
         let installed = list::installed_model(models, &model);
         return output::answer::<ModelsImport>(&ModelInstalled { installed });
     }
-    output::line(&format!("`{}` is installed and verified: {}.", model.id, model.name))?;
-    output::line(&format!("`localcoder models use {}` makes it the model for code.", model.id))
+    models.say_what_it_is(&model)?;
+    models.recommend(&model)
 }

@@ -20,7 +20,7 @@ use crate::session::program;
 
 pub(super) fn license(models: &Models, id: &str, json: bool) -> Result<(), ErrorInfo> {
     if Bundle::is_at(Path::new(id)) {
-        return carry::license(Path::new(id), json);
+        return carry::license(models, Path::new(id), json);
     }
     let license = match models.catalog.entry(id) {
         Some(entry) => of_an_entry(models, entry)?,
@@ -80,8 +80,9 @@ pub(super) fn install(
     told: Told,
 ) -> Result<(), ErrorInfo> {
     let entry = models.entry(id)?;
-    // Before anybody reads a licence for nothing.
-    models.network(&format!("`{id}` is not loaded"))?;
+    // Before anybody reads a licence for nothing, or is told to bring a file that is here.
+    models.store.check_missing(entry)?;
+    models.network_now(&format!("`{id}` is not loaded"))?;
     if told == Told::Text {
         list::facts(&list::entry_facts(models, entry))?;
         output::line("")?;
@@ -165,7 +166,7 @@ fn text_of(models: &Models, entry: &Entry, running: &Installing) -> Result<Strin
 /// With air-gapped mode on, the program that could open a connection is never started. The settings
 /// are read anew each time: a question may have stood there for hours.
 fn fetcher(models: &Models, what: &str) -> Result<Fetcher, ErrorInfo> {
-    let allowed = models.network(what)?;
+    let allowed = models.network_now(what)?;
     let name = format!("localcoder-fetch{}", std::env::consts::EXE_SUFFIX);
     Ok(Fetcher::new(&program()?.with_file_name(name), allowed))
 }

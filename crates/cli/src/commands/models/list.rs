@@ -1,6 +1,6 @@
 //! `models list` and `models info`: what there is, in a table for people or as JSON.
 
-use localcoder_model_store::{Entry, Installed, LicenseTerms, Listed, Source};
+use localcoder_model_store::{Entry, Installed, LicenseTerms, Listed};
 use localcoder_protocol::limits::CONTEXT_TOKENS;
 use localcoder_protocol::{
     DEMO, ErrorInfo, Fact, InstalledModel, License, ModelAction, ModelDetails, ModelList, ModelRow,
@@ -173,10 +173,34 @@ fn host(host: &str) -> String {
 
 /// Repository and revision, or the file that it was imported from.
 fn source(model: &Installed) -> String {
-    match &model.source {
-        Source::Catalog { repository, revision, .. } => format!("{repository} at {revision}"),
-        Source::File { path } => format!("imported from `{}`", path.display()),
+    model.source.to_string()
+}
+
+/// Whether a catalog pins its file, and what is said of it where none does.
+fn verified(models: &Models, model: &Installed) -> String {
+    match (models.catalog.by_digest(&model.sha256), &model.claimed_id) {
+        (Some(entry), _) => format!("yes: it is the file of `{}` in the catalog", entry.id),
+        (None, Some(claimed)) => {
+            format!("no: it came as `{claimed}` and is another file than the catalog's")
+        }
+        (None, None) => "no: its name, licence and template are what came with it".to_owned(),
     }
+}
+
+/// What came with a model that no catalog knows.
+fn claims(models: &Models, model: &Installed) -> String {
+    let known = models.catalog.by_digest(&model.sha256).is_some();
+    let of_file = model.claimed_license.as_ref().filter(|_| model.license.is_none() || !known);
+    let beside = model.license.as_ref().filter(|_| !known);
+    let template = model.chat_template.as_ref().filter(|_| !known);
+    let parts = [
+        of_file.map(|it| format!("licence `{it}`")),
+        beside.map(|it| format!("licence `{}`", it.name)),
+        model.claimed_source.as_ref().map(|it| format!("from {it}")),
+        template.map(|_| "a chat template of its own".to_owned()),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!("{}; not checked", parts.join(", ")) }
 }
 
 /// Where its file is, where it is there.
@@ -185,10 +209,10 @@ fn path(models: &Models, model: &Installed) -> Option<String> {
 }
 
 fn installed_facts(models: &Models, model: &Installed, problem: Option<&str>) -> Vec<Fact> {
-    let claimed = model.claimed_license.as_ref();
     known([
         ("Installed", format!("{} (`{}`)", model.name, model.id)),
         ("Can be used", problem.map_or_else(|| "yes".to_owned(), |it| format!("no: {it}"))),
+        ("Verified", verified(models, model)),
         ("File", path(models, model).unwrap_or_default()),
         ("Size", bytes(model.bytes)),
         ("From", source(model)),
@@ -197,7 +221,7 @@ fn installed_facts(models: &Models, model: &Installed, problem: Option<&str>) ->
         ("Context", format!("{} tokens", model.context_tokens)),
         ("SHA-256", model.sha256.clone()),
         ("Agreed to", model.consent.as_ref().map(|it| it.license_id.clone()).unwrap_or_default()),
-        ("Claimed", claimed.map(|it| format!("licence `{it}`, not checked")).unwrap_or_default()),
+        ("Claimed", claims(models, model)),
     ])
 }
 
@@ -312,6 +336,8 @@ pub(super) fn installed_model(models: &Models, model: &Installed) -> InstalledMo
         path: path(models, model),
         bytes: model.bytes,
         sha256: model.sha256.clone(),
+        verified: models.catalog.by_digest(&model.sha256).is_some(),
+        claimed_id: model.claimed_id.clone(),
         source: source(model),
         architecture: model.architecture.clone(),
         quantization: model.quantization.clone(),

@@ -8,8 +8,9 @@ mod use_model;
 
 use std::path::Path;
 
+use localcoder_disk::tally;
 use localcoder_host::connect;
-use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Machine, Store};
+use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Installed, Machine, Store};
 use localcoder_protocol::{
     ClientKind, ErrorCode, ErrorInfo, HostStatus, ModelDiscarded, ModelInstalled, ModelRemoved,
     ModelVerified, ModelsDiscard, ModelsImport, ModelsRemove, ModelsVerify, Nothing, Resident,
@@ -50,6 +51,11 @@ pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
     }
 }
 
+/// Of a model that goes on with a text.
+const NO_TEMPLATE: &str = "It has no chat template: it is a base model, which goes on with a text and \
+                           was not made to follow instructions. Choose its variant called \
+                           \"instruct\" or \"chat\" for edits and explanations.";
+
 /// What all these commands need.
 struct Models {
     places: Places,
@@ -86,6 +92,11 @@ impl Models {
         air_gap(&self.places).permission(what)
     }
 
+    /// The same for what is about to be loaded: one that is refused is counted.
+    fn network_now(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
+        self.network(what).inspect_err(|_| tally::add(&self.places.refusals_file()))
+    }
+
     /// The models in use for code and for everything else.
     fn in_use(&self) -> (String, String) {
         let settings = self.settings();
@@ -100,17 +111,14 @@ impl Models {
         mode: ImportMode,
         json: bool,
     ) -> Result<(), ErrorInfo> {
-        let model = followed("reading", |progress| self.store.import(path, id, mode, progress))?;
+        let model = followed("reading", |progress| {
+            self.store.import(path, id, mode, &self.catalog, progress)
+        })?;
         if json {
             let installed = list::installed_model(self, &model);
             return output::answer::<ModelsImport>(&ModelInstalled { installed });
         }
-        output::line(&format!(
-            "`{}` is installed: {}, {}.",
-            model.id,
-            model.name,
-            bytes(model.bytes)
-        ))?;
+        self.say_what_it_is(&model)?;
         match (&model.license, &model.claimed_license) {
             (Some(license), _) => output::line(&format!("Licence: {}.", license.name)),
             (None, Some(claimed)) => output::line(&format!(
@@ -118,7 +126,35 @@ impl Models {
             )),
             (None, None) => output::line("Its file says nothing of a licence."),
         }?;
-        output::line(&format!("`localcoder models use {}` makes it the model for code.", model.id))
+        self.recommend(&model)
+    }
+
+    /// Verified is what a catalog pins; anything else is what it claims to be.
+    fn say_what_it_is(&self, model: &Installed) -> Result<(), ErrorInfo> {
+        let Installed { id, name, claimed_id, .. } = model;
+        let size = bytes(model.bytes);
+        if self.catalog.by_digest(&model.sha256).is_some() {
+            return output::line(&format!("`{id}` is installed and verified: {name}, {size}."));
+        }
+        output::line(&format!("`{id}` is installed: {name}, {size}."))?;
+        output::line(&match claimed_id {
+            Some(claimed) => format!(
+                "It came as `{claimed}`, which is the name of another model: its file is not the \
+                 one that the catalog names. What it says of itself is claimed, not verified."
+            ),
+            None => "No catalog knows its file: what it says of itself is claimed, not verified."
+                .to_owned(),
+        })
+    }
+
+    /// The next step, where it makes sense.
+    fn recommend(&self, model: &Installed) -> Result<(), ErrorInfo> {
+        let id = &model.id;
+        if self.store.has_template(id)? {
+            let text = format!("`localcoder models use {id}` makes it the model for code.");
+            return output::line(&text);
+        }
+        output::line(NO_TEMPLATE)
     }
 
     fn remove(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {

@@ -4,7 +4,8 @@
 use localcoder_protocol::{DEMO, ErrorInfo, ModelChosen, ModelTask, ModelsUse};
 use localcoder_settings::{LARGE_PARAMETERS, Layer};
 
-use super::Models;
+use super::terminal::followed;
+use super::{Models, NO_TEMPLATE};
 use crate::arguments::Purpose;
 use crate::session::model_reference;
 use crate::{output, settings_file};
@@ -39,7 +40,13 @@ pub(super) fn run(
         model_reference(Some(id))?.unwrap_or_else(|| id.to_owned())
     } else {
         // It must be there and whole before it is chosen.
+        if models.store.is_touched(id)? {
+            followed("reading", |progress| models.store.verify(id, progress))?;
+        }
         models.store.path_of(id)?;
+        if !models.store.has_template(id)? {
+            output::note(&format!("`{id}` is chosen as you wish. {NO_TEMPLATE}"));
+        }
         id.to_owned()
     };
     settings_file::set(&models.places, key, Some(&value.clone().into()))?;

@@ -1,0 +1,238 @@
+//! `localcoder doctor --privacy`: what may use the network here, what can't, and by what. Each line is
+//! looked up where that can be done: in the settings, in the running processes, in the assembled
+//! editor; what was not looked at is called so. It starts nothing and asks nobody.
+
+mod editor;
+mod process;
+
+use localcoder_disk::tally;
+use localcoder_launcher::{Confinement, probe_confinement};
+use localcoder_protocol::{
+    DoctorPrivacy, ErrorInfo, Fact, HostStatus, NetworkUse, PrivacyFinding, PrivacyReport,
+};
+use localcoder_settings::{AIR_GAPPED, AirGap, Places, Resolved};
+
+use super::status;
+use crate::commands::status::sandbox_text;
+use crate::session::program;
+use crate::{output, settings_file};
+
+/// Variables that name a proxy for `localcoder-fetch`.
+const PROXIES: [&str; 6] =
+    ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+
+pub(super) fn run(json: bool) -> Result<(), ErrorInfo> {
+    let places = Places::resolve()?;
+    let report = report(&places);
+    if json {
+        return output::answer::<DoctorPrivacy>(&report);
+    }
+    output::line(&format!("Air gap:  {}", report.air_gap))?;
+    output::line(&format!("Refused:  {}", report.refused_text))?;
+    output::line("\nPrograms, and what they may do with the network:")?;
+    report.programs.iter().try_for_each(print)?;
+    output::line("\nWhat the editor would ask by itself:")?;
+    report.editor.iter().try_for_each(print)?;
+    output::line("\nHow to check it yourself:")?;
+    report.checks.iter().try_for_each(|check| {
+        output::line(&format!("  {}", check.text))?;
+        output::line(&format!("      {}", check.what))
+    })
+}
+
+fn print(finding: &PrivacyFinding) -> Result<(), ErrorInfo> {
+    let word = match finding.network {
+        NetworkUse::None => "none",
+        NetworkUse::Loopback => "loopback",
+        NetworkUse::Unused => "unused",
+        NetworkUse::WhenAsked => "asked",
+        NetworkUse::Open => "OPEN",
+        NetworkUse::Unknown => "unknown",
+    };
+    output::line(&format!("  {word:9}{:22}{}", finding.what, finding.text))
+}
+
+fn report(places: &Places) -> PrivacyReport {
+    let resolved = settings_file::resolved(places);
+    let host = status();
+    let (refused, refused_text) = refused(places);
+    PrivacyReport {
+        air_gapped: resolved.air_gap.is_on(),
+        air_gap: air_gap(&resolved),
+        refused,
+        refused_text,
+        programs: programs(&resolved.air_gap, host.as_ref()),
+        editor: editor::findings(places),
+        checks: checks(host.as_ref()),
+    }
+}
+
+/// Whether it is on, and where that comes from.
+fn air_gap(resolved: &Resolved) -> String {
+    match &resolved.air_gap {
+        AirGap::On { reason, hint } => format!("on: {reason}; {hint}"),
+        AirGap::Off(_) => {
+            let row = resolved.values.iter().find(|(key, ..)| *key == AIR_GAPPED);
+            let layer = row.map_or("the defaults", |(.., layer)| layer.name());
+            format!("off, by {layer}; `localcoder config set {AIR_GAPPED} true` turns it on")
+        }
+    }
+}
+
+/// Of all that was to be loaded, by the command line or by `localcoder-fetch` itself.
+fn refused(places: &Places) -> (Option<u64>, String) {
+    let path = places.refusals_file();
+    let Some(tally) = tally::read(&path) else {
+        return (None, format!("not known: `{}` can't be read", path.display()));
+    };
+    let more = if tally.is_full { "at least " } else { "" };
+    let times = if tally.count == 1 { "download was" } else { "downloads were" };
+    let text =
+        format!("{more}{} {times} refused for it, as `{}` counts", tally.count, path.display());
+    (Some(tally.count), text)
+}
+
+fn finding(what: &str, network: NetworkUse, text: String) -> PrivacyFinding {
+    PrivacyFinding { what: what.to_owned(), network, text }
+}
+
+fn programs(air_gap: &AirGap, host: Option<&HostStatus>) -> Vec<PrivacyFinding> {
+    vec![
+        worker(host),
+        the_host(host),
+        fetch(air_gap),
+        front(),
+        editor_server(air_gap),
+        finding(
+            "window",
+            NetworkUse::Loopback,
+            "not looked at here: its pages may load from the front alone, by their content security \
+             policy, and its only proxy is the front"
+                .to_owned(),
+        ),
+    ]
+}
+
+/// What the system holds back, as the worker has tried at its start; and what it has open now.
+fn worker(host: Option<&HostStatus>) -> PrivacyFinding {
+    let what = "localcoder-worker";
+    let Some(worker) = host.and_then(|host| host.worker.as_ref()) else {
+        let text =
+            "none runs now; `localcoder doctor` starts one and says what the system refuses it";
+        return finding(what, NetworkUse::Unknown, text.to_owned());
+    };
+    let network = if worker.confined.calls { NetworkUse::None } else { NetworkUse::Open };
+    let now = process::seen(worker.pid);
+    finding(what, network, format!("{}; {now}", sandbox_text(&worker.confined)))
+}
+
+/// It has no need of a network; what holds it back, if anything does, it does not say.
+fn the_host(host: Option<&HostStatus>) -> PrivacyFinding {
+    let what = "localcoder-host";
+    let Some(host) = host else {
+        return finding(what, NetworkUse::Unknown, "none runs now".to_owned());
+    };
+    let now = process::seen(host.pid);
+    let held = match process::filters_more(host.pid) {
+        Some(true) => "its calls are filtered by the kernel",
+        _ => "nothing was seen that would hold it back",
+    };
+    let network = if now.is_quiet() { NetworkUse::Unused } else { NetworkUse::Open };
+    let text =
+        format!("it listens on a Unix socket and links no library for the network; {held}; {now}");
+    finding(what, network, text)
+}
+
+/// The one door.
+fn fetch(air_gap: &AirGap) -> PrivacyFinding {
+    let what = "localcoder-fetch";
+    let there = program().map(|own| own.with_file_name(what).is_file()).unwrap_or(false);
+    if !there {
+        let text = "it is not beside this program, so nothing can be loaded";
+        return finding(what, NetworkUse::None, text.to_owned());
+    }
+    if air_gap.is_on() {
+        let text = "it is not started, and started by hand it reads the settings and refuses";
+        return finding(what, NetworkUse::None, text.to_owned());
+    }
+    let proxies: Vec<&str> = PROXIES
+        .into_iter()
+        .filter(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+        .collect();
+    let proxy = match proxies.as_slice() {
+        [] => "no proxy is named".to_owned(),
+        names => format!("through the proxy of {}", names.join(", ")),
+    };
+    let text = format!(
+        "started by `models install` and `models license` alone, for the hosts that the catalog \
+         names; {proxy}"
+    );
+    finding(what, NetworkUse::WhenAsked, text)
+}
+
+fn front() -> PrivacyFinding {
+    let text = "not looked at here: while the IDE is open it listens on 127.0.0.1 and ::1 alone, and \
+                connects to nothing but the editor server's Unix socket";
+    finding("localcoder (front)", NetworkUse::Loopback, text.to_owned())
+}
+
+/// Extensions, language servers and terminals.
+fn editor_server(air_gap: &AirGap) -> PrivacyFinding {
+    let what = "editor and terminals";
+    if !air_gap.is_on() {
+        let text = "extensions and terminals have the network as in any VS Code, unless air-gapped \
+                    mode is on";
+        return finding(what, NetworkUse::Open, text.to_owned());
+    }
+    let confinement = probe_confinement();
+    let network = match confinement {
+        Confinement::Namespace | Confinement::Filter => NetworkUse::None,
+        Confinement::None { .. } => NetworkUse::Open,
+    };
+    finding(
+        what,
+        network,
+        format!("{confinement} It was tried just now, and holds from the IDE's next start on."),
+    )
+}
+
+/// Commands, with what they show.
+fn checks(host: Option<&HostStatus>) -> Vec<Fact> {
+    let pid = host.map_or_else(|| "PID".to_owned(), |host| host.pid.to_string());
+    let worker = host.and_then(|host| host.worker.as_ref());
+    let worker = worker.map_or_else(|| "PID".to_owned(), |worker| worker.pid.to_string());
+    let all: Vec<(&str, String)> = if cfg!(target_os = "macos") {
+        vec![
+            ("prints nothing: none of our programs has a socket of the network", {
+                "lsof -nP -i -a -c localcoder".to_owned()
+            }),
+            ("no connection appears while you ask for an edit", {
+                format!("nettop -m route -p {pid}")
+            }),
+            ("no `connect` but to Unix sockets, also of what it starts", {
+                format!("sudo dtruss -f -t connect -p {pid}")
+            }),
+        ]
+    } else {
+        vec![
+            ("lists the front on 127.0.0.1 and ::1 while the IDE is open, and nothing else", {
+                "ss -tunap | grep localcoder".to_owned()
+            }),
+            ("each socket that an edit makes, by all processes: Unix sockets alone", {
+                "localcoder host stop; strace -f -e trace=network localcoder improve FILE --lines A-B"
+                    .to_owned()
+            }),
+            ("an edit where there is no network at all: nothing is missed", {
+                "localcoder host stop; unshare -rn localcoder improve FILE --lines A-B".to_owned()
+            }),
+            ("the kernel filters the worker's calls: it has a filter more than your shell", {
+                format!("grep Seccomp /proc/{worker}/status /proc/$$/status")
+            }),
+            ("no files of kind IPv4 or IPv6: the host has no socket of the network", {
+                format!("lsof -nP -i -a -p {pid}")
+            }),
+        ]
+    };
+    let fact = |(what, text): (&str, String)| Fact { what: what.to_owned(), text };
+    all.into_iter().map(fact).collect()
+}

@@ -1,0 +1,91 @@
+//! `localcoder doctor --privacy`: what it says is what is.
+
+#![expect(clippy::unwrap_used, reason = "a test says where it fails")]
+
+use localcoder_protocol::ErrorCode;
+use localcoder_test_support::Installation;
+use serde_json::{Value, json};
+
+fn installation() -> Installation {
+    let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
+    std::fs::create_dir_all(installation.home()).unwrap();
+    installation
+}
+
+fn privacy(installation: &Installation) -> Value {
+    installation.run(&["doctor", "--privacy", "--json"]).ok().json()
+}
+
+fn program(report: &Value, what: &str) -> Value {
+    let programs = report["programs"].as_array().unwrap();
+    programs.iter().find(|row| row["what"] == what).unwrap().clone()
+}
+
+#[test]
+fn the_air_gap_is_told_with_where_it_comes_from_and_what_it_has_refused() {
+    let installation = installation();
+    let report = privacy(&installation);
+    assert_eq!((&report["airGapped"], &report["refused"]), (&json!(false), &json!(0)));
+    assert!(report["airGap"].as_str().unwrap().starts_with("off, by the defaults"), "{report}");
+    assert_eq!(program(&report, "localcoder-fetch")["network"], "whenAsked");
+    assert_eq!(program(&report, "editor and terminals")["network"], "open");
+
+    let settings = installation.home().join("settings.json");
+    std::fs::write(&settings, "{\"airGapped\": true}").unwrap();
+    let install = ["models", "install", "llama-3-8b", "--accept-license"];
+    let _ = installation.run(&install).failed(ErrorCode::AirGapped);
+    let _ = installation.run(&["models", "license", "llama-3-8b"]).failed(ErrorCode::AirGapped);
+    // To look at what there is asks for nothing.
+    let _ = installation.run(&["models", "list"]).ok();
+    let report = privacy(&installation);
+    assert_eq!((&report["airGapped"], &report["refused"]), (&json!(true), &json!(2)));
+    assert!(report["airGap"].as_str().unwrap().contains("is on (in settings.json)"), "{report}");
+    assert_eq!(program(&report, "localcoder-fetch")["network"], "none");
+
+    // One that can't be read is on as well, and says so.
+    std::fs::write(&settings, "{ half").unwrap();
+    let said = installation.run(&["doctor", "--privacy"]).ok().stdout;
+    assert!(said.contains("counts as on") && said.contains("settings.json` is no JSON"), "{said}");
+    assert!(said.contains("2 downloads were refused"), "{said}");
+}
+
+#[test]
+fn what_runs_is_looked_at_and_what_does_not_is_not_guessed() {
+    let installation = installation();
+    let report = privacy(&installation);
+    for what in ["localcoder-worker", "localcoder-host"] {
+        assert_eq!(program(&report, what)["network"], "unknown", "{report}");
+    }
+    assert!(installation.status().is_none(), "nothing is started for it");
+    let generate = ["generate", "--prompt", "x", "--raw", "--max-tokens", "1"];
+    let _ = installation.run(&generate).ok();
+    let report = privacy(&installation);
+    let (host, worker) =
+        (program(&report, "localcoder-host"), program(&report, "localcoder-worker"));
+    assert_eq!(host["network"], "unused", "{host}");
+    let confined = installation.status().unwrap()["worker"]["confined"]["calls"] == true;
+    assert_eq!(worker["network"], if confined { "none" } else { "open" }, "{worker}");
+    if cfg!(target_os = "linux") {
+        let status = installation.status().unwrap();
+        let seen = |pid: &Value| format!("process {pid} has no socket of the network open now");
+        assert!(host["text"].as_str().unwrap().contains(&seen(&status["pid"])), "{host}");
+        let text = worker["text"].as_str().unwrap().to_owned();
+        // A worker that is closed off is not debugged either, so its descriptors may not be told.
+        assert!(
+            text.contains(&seen(&status["worker"]["pid"])) || text.contains("not told"),
+            "{text}"
+        );
+    }
+    let said = installation.run(&["doctor", "--privacy"]).ok().stdout;
+    for part in ["Air gap:", "localcoder-worker", "How to check it yourself:"] {
+        assert!(said.contains(part), "no {part}: {said}");
+    }
+    let commands: &[&str] = if cfg!(target_os = "macos") {
+        &["lsof -nP -i", "dtruss"]
+    } else {
+        &["ss -tunap", "strace -f -e trace=network", "unshare -rn"]
+    };
+    for command in commands {
+        assert!(said.contains(command), "no {command}: {said}");
+    }
+}

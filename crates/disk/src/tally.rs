@@ -1,0 +1,85 @@
+//! A count of something that happens seldom, as a file of ours: a line with the time for each. Several
+//! programs may add at once, and none of them waits; whoever can't write has other worries.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::read::read_text;
+
+/// Six thousand lines. What comes after is not counted any more, and that is told.
+const BYTES_MAX: u64 = 64 * 1024;
+
+/// What a file has counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How often it happened.
+    pub count: u64,
+    /// Whether it may have been more often: the file is full.
+    pub is_full: bool,
+    /// The last time, in seconds since 1970.
+    pub last_s: Option<u64>,
+}
+
+/// Counts one more; a folder that is missing is made, for its user alone.
+pub fn add(path: &Path) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let line = format!("{}\n", now.as_secs());
+    if let Some(folder) = path.parent() {
+        let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    }
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    let Ok(mut file) = file else { return };
+    if file.metadata().is_ok_and(|about| about.is_file() && about.len() < BYTES_MAX) {
+        // One write of a few bytes at the end: lines of two programs don't mix.
+        let _ = file.write_all(line.as_bytes());
+    }
+}
+
+/// What was counted; nothing where there is no file, `None` where there is one that can't be read.
+#[must_use]
+pub fn read(path: &Path) -> Option<Tally> {
+    match read_text(path, BYTES_MAX + 64) {
+        Ok(text) => Some(Tally {
+            count: u64::try_from(text.lines().count()).unwrap_or(u64::MAX),
+            is_full: u64::try_from(text.len()).is_ok_and(|bytes| bytes >= BYTES_MAX),
+            last_s: text.lines().next_back().and_then(|line| line.parse().ok()),
+        }),
+        Err(error) if error.is_missing(path) => Some(Tally::default()),
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_counted_until_the_file_is_full_and_that_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs/refused");
+        assert_eq!(read(&path), Some(Tally::default()));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..25).for_each(|_| add(&path)));
+            }
+        });
+        let tally = read(&path).unwrap();
+        assert_eq!((tally.count, tally.is_full), (100, false));
+        assert!(tally.last_s > Some(1_700_000_000));
+        std::fs::write(&path, "1\n".repeat(32 * 1024)).unwrap();
+        add(&path);
+        assert_eq!(read(&path), Some(Tally { count: 32 * 1024, is_full: true, last_s: Some(1) }));
+    }
+
+    #[test]
+    fn what_can_not_be_written_or_read_stops_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        add(&folder.path().join("file/tally"));
+        add(folder.path());
+        assert_eq!(read(folder.path()), None);
+    }
+}

@@ -1,0 +1,290 @@
+//! Which proxy an address is asked through. A proxy that is named and can't be used is an error: to
+//! ask without it would show the user's address to whom it was to be hidden from, or be blocked for
+//! a reason that nobody can find. So the variables are read here and not by the HTTP library, which
+//! passes over what it does not understand.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::IpAddr;
+
+use localcoder_protocol::FetchFailure;
+use ureq::{Proxy, ProxyProtocol};
+use url::{Host, Url};
+
+use crate::trouble::{Remedy, Trouble};
+
+/// In the order in which they count for an encrypted address. All of them count for any address:
+/// whoever has set one of them wants nothing to be asked without.
+const FOR_HTTPS: [&str; 6] =
+    ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY"];
+/// The same for one that is not.
+const FOR_HTTP: [&str; 6] =
+    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"];
+/// Hosts that are asked without one.
+const EXCEPT: [&str; 2] = ["no_proxy", "NO_PROXY"];
+/// What is said of others.
+const KINDS: &str = "`http`, `https`, `socks4`, `socks4a`, `socks5` and `socks5h` are";
+/// Of a name of a kind that is shown; the longest known one has 7.
+const KIND_LENGTH_MAX: usize = 16;
+
+/// A proxy, and which variable names it.
+#[derive(Debug, Clone)]
+pub(crate) struct Through {
+    pub(crate) proxy: Proxy,
+    variable: &'static str,
+    host: String,
+    port: u16,
+}
+
+/// Never with the user name and password that an address may have in it.
+impl fmt::Display for Through {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}:{}` of {}", self.host, self.port, self.variable)
+    }
+}
+
+impl Through {
+    /// Whether it is asked for a name, and not for an address that was looked up here.
+    pub(crate) fn resolves(&self) -> bool {
+        self.proxy.protocol() != ProxyProtocol::Socks4
+    }
+}
+
+/// The proxy for an address; `None` where the environment names none for it.
+///
+/// # Errors
+/// Where it names one that can't be used.
+pub(crate) fn for_address(
+    to: &Url,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Option<Through>, Trouble> {
+    let names = if to.scheme() == "https" { FOR_HTTPS } else { FOR_HTTP };
+    let set = |name: &'static str| Some((name, variable(name).filter(|it| !it.is_empty())?));
+    let Some((name, value)) = names.into_iter().find_map(set) else { return Ok(None) };
+    // One that can't be read is no exception for anybody: what is asked goes through the proxy.
+    let except = EXCEPT.into_iter().find_map(|it| variable(it)?.into_string().ok());
+    if except.is_some_and(|list| is_except(&list, to)) {
+        return Ok(None);
+    }
+    let nonsense = || unusable(name, "names a proxy whose address makes no sense");
+    parse(name, value.to_str().ok_or_else(nonsense)?.trim()).map(Some)
+}
+
+fn parse(variable: &'static str, value: &str) -> Result<Through, Trouble> {
+    // Nothing of the address is shown but its kind: a password may be anywhere in what makes no
+    // sense.
+    let nonsense = || unusable(variable, "names a proxy whose address makes no sense");
+    let (kind, rest) = match value.split_once("://") {
+        Some((kind, rest)) => (kind.to_ascii_lowercase(), rest),
+        None => ("http".to_owned(), value),
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
+    if kind.is_empty() || kind.len() > KIND_LENGTH_MAX || !kind.chars().all(is_name) {
+        return Err(nonsense());
+    }
+    let kind = match kind.as_str() {
+        "http" | "https" | "socks4" | "socks4a" | "socks5h" => kind.as_str(),
+        // By the letter, the name would be looked up here: that tells a name server, and where
+        // there is a proxy there may be none.
+        "socks" | "socks5" => "socks5h",
+        other => {
+            let why = format!("names a proxy of the kind `{other}`, which can't be used; {KINDS}");
+            return Err(unusable(variable, &why));
+        }
+    };
+    let address = format!("{kind}://{rest}");
+    let checked = Url::parse(&address).map_err(|_| nonsense())?;
+    if checked.host_str().is_none_or(str::is_empty) {
+        return Err(nonsense());
+    }
+    let proxy = Proxy::new(&address).map_err(|_| nonsense())?;
+    let (host, port) = (proxy.host().to_owned(), proxy.port());
+    Ok(Through { proxy, variable, host, port })
+}
+
+fn unusable(variable: &str, why: &str) -> Trouble {
+    Trouble::new(FetchFailure::Proxy, Remedy::Nothing, format!("{variable} {why}"))
+}
+
+/// Whether a list such as `localhost, .example.org, 10.0.0.0/8` has a host in it. A name stands for
+/// its subdomains as well, as for other programs.
+fn is_except(list: &str, to: &Url) -> bool {
+    let Some(host) = to.host() else { return false };
+    list.split([',', ' ']).filter(|entry| !entry.is_empty()).any(|entry| {
+        let (entry, port) = without_port(entry);
+        let same_port = port.is_none_or(|port| to.port_or_known_default() == Some(port));
+        same_port && (entry == "*" || matches(entry, &host))
+    })
+}
+
+fn without_port(entry: &str) -> (&str, Option<u16>) {
+    let colons = entry.matches(':').count();
+    match entry.rsplit_once(':') {
+        // More of them, and it is an address of the sixth version.
+        Some((host, port)) if colons == 1 || host.ends_with(']') => match port.parse() {
+            Ok(port) => (host, Some(port)),
+            Err(_) => (entry, None),
+        },
+        _ => (entry, None),
+    }
+}
+
+fn matches(entry: &str, host: &Host<&str>) -> bool {
+    let address = match host {
+        Host::Domain(name) => {
+            let entry = entry.trim_start_matches('*').trim_start_matches('.').to_ascii_lowercase();
+            let parent = name.strip_suffix(&entry);
+            return !entry.is_empty()
+                && parent.is_some_and(|before| before.is_empty() || before.ends_with('.'));
+        }
+        Host::Ipv4(address) => IpAddr::from(*address),
+        Host::Ipv6(address) => IpAddr::from(*address),
+    };
+    let entry = entry.trim_matches(['[', ']']);
+    let (network, bits) = match entry.split_once('/') {
+        Some((network, bits)) => (network, bits.parse().ok()),
+        None => (entry, Some(u32::MAX)),
+    };
+    match (network.parse(), bits) {
+        (Ok(network), Some(bits)) => is_within(address, network, bits),
+        _ => false,
+    }
+}
+
+/// Whether the first `bits` of two addresses are the same.
+fn is_within(address: IpAddr, network: IpAddr, bits: u32) -> bool {
+    let (differs, width) = match (address, network) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => (u128::from(a.to_bits() ^ b.to_bits()), 32),
+        (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits(), 128),
+        _ => return false,
+    };
+    differs.checked_shr(width - bits.min(width)).unwrap_or(0) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(to: &str, environment: &[(&str, &str)]) -> Result<Option<String>, String> {
+        let variable = |name: &str| {
+            environment.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).into())
+        };
+        match for_address(&Url::parse(to).unwrap(), variable) {
+            Ok(through) => Ok(through.map(|it| it.to_string())),
+            Err(trouble) => {
+                assert_eq!(trouble.failed.failure, FetchFailure::Proxy);
+                assert_eq!(trouble.remedy, Remedy::Nothing);
+                Err(trouble.failed.message)
+            }
+        }
+    }
+
+    const TARGET: &str = "https://example.org/f";
+
+    #[test]
+    fn every_variable_counts_and_the_one_for_the_scheme_first() {
+        let all: Vec<(&str, String)> =
+            FOR_HTTPS.iter().map(|it| (*it, format!("http://{it}.example:80"))).collect();
+        for (names, to) in [(FOR_HTTPS, TARGET), (FOR_HTTP, "http://127.0.0.1:1/f")] {
+            for first in 0..names.len() {
+                let rest: Vec<(&str, &str)> = all
+                    .iter()
+                    .filter(|(name, _)| names[first..].contains(name))
+                    .map(|(name, value)| (*name, value.as_str()))
+                    .collect();
+                let through = asked(to, &rest).unwrap().unwrap();
+                assert!(through.ends_with(&format!(" of {}", names[first])), "{through}");
+            }
+        }
+        assert_eq!(asked(TARGET, &[]), Ok(None));
+        assert_eq!(asked(TARGET, &[("https_proxy", ""), ("ALL_PROXY", "")]), Ok(None));
+    }
+
+    #[test]
+    fn an_address_of_a_proxy_is_read_in_each_form_and_shown_without_its_password() {
+        for (value, shown) in [
+            ("http://proxy.example:3128", "proxy.example:3128"),
+            ("proxy.example:3128", "proxy.example:3128"),
+            (" http://proxy.example:3128/ ", "proxy.example:3128"),
+            ("https://user:secret@proxy.example", "proxy.example:443"),
+            ("user:s%40cret@proxy.example:1", "proxy.example:1"),
+            ("SOCKS5://user:secret@127.0.0.1:9", "127.0.0.1:9"),
+            ("socks5h://[::1]", "[::1]:1080"),
+            ("socks4://127.0.0.1:9", "127.0.0.1:9"),
+        ] {
+            let through = asked(TARGET, &[("ALL_PROXY", value)]).unwrap().unwrap();
+            assert_eq!(through, format!("`{shown}` of ALL_PROXY"), "{value}");
+        }
+    }
+
+    #[test]
+    fn one_that_can_not_be_used_is_an_error_that_names_the_variable() {
+        for (value, said) in [
+            ("ftp://proxy.example:21", "the kind `ftp`, which can't be used; `http`"),
+            ("socks6://proxy.example", "the kind `socks6`"),
+            ("http://", "makes no sense"),
+            ("http://:80", "makes no sense"),
+            ("http://secret@:80", "makes no sense"),
+            ("http://proxy.example:99999", "makes no sense"),
+            ("http://proxy.example:secret", "makes no sense"),
+            ("user:secret://x@proxy.example", "makes no sense"),
+            ("http://secret proxy", "makes no sense"),
+            ("://secret", "makes no sense"),
+            ("http://us%FFer:secret@proxy.example", "makes no sense"),
+        ] {
+            for name in FOR_HTTPS {
+                let why = asked(TARGET, &[(name, value)]).unwrap_err();
+                assert!(why.starts_with(&format!("{name} names a proxy ")), "{value}: {why}");
+                assert!(why.contains(said) && !why.contains("secret"), "{value}: {why}");
+            }
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStringExt as _;
+            let bytes = |name: &str| {
+                (name == "ALL_PROXY").then(|| OsString::from_vec(b"http://\xff".to_vec()))
+            };
+            assert!(for_address(&Url::parse(TARGET).unwrap(), bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn hosts_of_the_list_are_asked_without_one() {
+        let direct = |list: &str, to: &str| {
+            let set = [("ALL_PROXY", "http://proxy.example"), ("NO_PROXY", list)];
+            asked(to, &set).unwrap().is_none()
+        };
+        for (list, to) in [
+            ("*", TARGET),
+            ("example.org", TARGET),
+            ("localhost, EXAMPLE.org", TARGET),
+            (".example.org", "https://cdn.example.org/f"),
+            ("*.example.org", "https://cdn.example.org/f"),
+            ("example.org:443", TARGET),
+            ("127.0.0.1", "http://127.0.0.1:8/f"),
+            ("127.0.0.0/8", "http://127.0.0.1:8/f"),
+            ("::1", "http://[::1]:8/f"),
+            ("[::1]:8", "http://[::1]:8/f"),
+            ("fe80::/10", "https://[fe80::1]/f"),
+        ] {
+            assert!(direct(list, to), "{list}: {to}");
+        }
+        for (list, to) in [
+            ("", TARGET),
+            ("localhost", TARGET),
+            ("ample.org", TARGET),
+            ("org.example", TARGET),
+            ("example.org:80", TARGET),
+            (".", TARGET),
+            ("127.0.0.2", "http://127.0.0.1:8/f"),
+            ("10.0.0.0/8", "http://127.0.0.1:8/f"),
+            ("10.0.0.0/x", "http://10.0.0.1/f"),
+            ("::2", "http://[::1]:8/f"),
+        ] {
+            assert!(!direct(list, to), "{list}: {to}");
+        }
+        // An exception does not hide that the proxy for everybody else makes no sense.
+        let set = [("ALL_PROXY", "nonsense://x"), ("no_proxy", "localhost")];
+        assert!(asked(TARGET, &set).is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! By which name a file that somebody has brought is called. The names of the catalog's models are
+//! theirs: settings and profiles mean by them the one file that the catalog pins, so another file gets
+//! a name of its own, whatever it is called.
+
+use std::path::Path;
+
+use localcoder_gguf::Header;
+use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo};
+
+use crate::catalog::{Catalog, Entry, ID_LENGTH_MAX, is_id};
+use crate::manifest::Installed;
+use crate::store::Store;
+
+/// What stands before the name that a file claims and may not have.
+const CLAIMED: &str = "imported-";
+/// Of a digest, where a name has nothing else: enough to tell a user's models apart.
+const DIGEST_LETTERS: usize = 8;
+/// Files of one name that are told apart by a number.
+const NUMBER_MAX: u32 = 99;
+
+/// Whether a name is the catalog's or the product's own.
+pub(crate) fn is_reserved(id: &str, catalog: &Catalog) -> bool {
+    id == DEMO || catalog.entry(id).is_some()
+}
+
+/// A name for what claims a reserved one.
+pub(crate) fn of_claimed(id: &str) -> String {
+    trimmed(&format!("{CLAIMED}{id}"))
+}
+
+/// An id made of a file's name, else of what the file calls its model; empty where both have no
+/// letter or digit that an id could have.
+pub(crate) fn of_file(path: &Path, header: &Header) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let of_stem = of_text(&stem);
+    if of_stem.is_empty() { of_text(header.name.as_deref().unwrap_or_default()) } else { of_stem }
+}
+
+/// What is left where nothing has a name.
+pub(crate) fn of_digest(model: &Installed) -> String {
+    let digest: String = model.sha256.chars().take(DIGEST_LETTERS).collect();
+    of_text(&format!("{}-{digest}", model.architecture))
+}
+
+fn of_text(text: &str) -> String {
+    let kept = |c: char| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c } else { '-' };
+    trimmed(&text.to_lowercase().chars().map(kept).collect::<String>())
+}
+
+fn trimmed(text: &str) -> String {
+    let ends = ['-', '.', '_'];
+    let id: String = text.trim_start_matches(ends).chars().take(ID_LENGTH_MAX).collect();
+    id.trim_end_matches(ends).to_owned()
+}
+
+impl Store {
+    /// Whether nothing has this name yet, and it can be one.
+    pub(crate) fn check_free(&self, id: &str) -> Result<(), ErrorInfo> {
+        if !is_id(id) {
+            let message = format!("`{id}` can't be a model's id");
+            return Err(ErrorInfo::new(ErrorCode::Usage, message).with_hint(
+                "an id has 1 to 64 lower-case letters, digits, `.`, `-` and `_`; choose one with \
+                 `--id`",
+            ));
+        }
+        if id != DEMO && self.is_free(id)? {
+            return Ok(());
+        }
+        let message = format!("there is a model `{id}` already");
+        Err(ErrorInfo::new(ErrorCode::Usage, message)
+            .with_hint("choose another id with `--id`, or remove that model first"))
+    }
+
+    /// Whether a model of the catalog is not there yet, or can't be used and is mended by its file.
+    pub(crate) fn check_new(&self, entry: &Entry, usable: &[String]) -> Result<(), ErrorInfo> {
+        match self.model(&entry.id) {
+            Ok(there) if there.sha256 == entry.sha256 => match usable.contains(&entry.id) {
+                true => Err(there_already(&entry.id)),
+                false => Ok(()),
+            },
+            _ => self.check_free(&entry.id),
+        }
+    }
+
+    /// The name, or the same with a number where another model has it.
+    pub(crate) fn free_name(&self, name: &str) -> Result<String, ErrorInfo> {
+        if self.is_free(name)? {
+            return Ok(name.to_owned());
+        }
+        for number in 2..=NUMBER_MAX {
+            let end = format!("-{number}");
+            let begin: String = name.chars().take(ID_LENGTH_MAX - end.len()).collect();
+            let numbered = format!("{begin}{end}");
+            if self.is_free(&numbered)? {
+                return Ok(numbered);
+            }
+        }
+        self.check_free(name).map(|()| name.to_owned())
+    }
+}
+
+/// A name that the user has chosen and that is another model's.
+pub(crate) fn reserved(id: &str) -> ErrorInfo {
+    let message = format!("`{id}` is the name of a model of the catalog, and this is another file");
+    ErrorInfo::new(ErrorCode::Usage, message)
+        .with_cause("its digest is not the one that the catalog names")
+        .with_hint("choose another id with `--id`, or leave `--id` out")
+}
+
+/// A file that is here already, as what it is.
+pub(crate) fn there_already(id: &str) -> ErrorInfo {
+    let message = format!("this is the file of `{id}`, which is installed already");
+    ErrorInfo::new(ErrorCode::Usage, message).with_hint(format!(
+        "`localcoder models use {id}` makes it the model for code; `--id` gives it another name"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_made_of_a_name() {
+        for (name, id) in [
+            ("Qwen2.5 Coder (7B)", "qwen2.5-coder--7b"),
+            ("model", "model"),
+            ("-._", ""),
+            ("模型", ""),
+            ("模型 7B", "7b"),
+            ("\u{1b}[31mred", "31mred"),
+        ] {
+            assert_eq!(of_text(name), id);
+        }
+        assert_eq!(of_text(&"x".repeat(100)).len(), ID_LENGTH_MAX);
+        assert!(is_id(&of_claimed(&"x".repeat(ID_LENGTH_MAX))));
+    }
+
+    #[test]
+    fn names_of_the_catalog_are_reserved() {
+        let catalog = Catalog::shipped();
+        assert!(is_reserved("qwen2.5-coder-7b", &catalog) && is_reserved(DEMO, &catalog));
+        assert!(!is_reserved("imported-qwen2.5-coder-7b", &catalog));
+        assert_eq!(of_claimed("qwen2.5-coder-7b"), "imported-qwen2.5-coder-7b");
+    }
+}
