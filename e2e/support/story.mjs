@@ -48,7 +48,11 @@ export function story(title, tell, { ide: options = {} } = {}) {
     for (const line of browser?.errors ?? []) {
       context.diagnostic(`page console: ${line.slice(0, 300)}`);
     }
-    for (const end of [() => browser?.close(), () => ide.stop()]) {
+    const close = async () => {
+      await browser?.close();
+      assert.deepEqual(browser?.foreign ?? [], [], "what pages had looked up or sent");
+    };
+    for (const end of [close, () => ide.stop()]) {
       await Promise.resolve()
         .then(end)
         .catch((error) => problems.push(error));
