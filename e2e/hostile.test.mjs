@@ -14,7 +14,7 @@ import { ARTIFACTS, SCREENSHOTS } from "./support/places.mjs";
 import { Listener } from "./support/stranger.mjs";
 import { offLoopback } from "./support/trace.mjs";
 import { snapped, snapsWhereTrusted } from "./support/traps.mjs";
-import { until } from "./support/wait.mjs";
+import { STORY_MS, until } from "./support/wait.mjs";
 import { READY, Workbench } from "./support/workbench.mjs";
 
 /** The front's own page, the editor, its workers, and the frames of webviews. */
@@ -35,7 +35,7 @@ const SETTINGS = {
 };
 
 for (const [name, settings] of Object.entries(SETTINGS)) {
-  test(`a hostile folder that is ${name} gets nothing out`, { timeout: 300_000 }, async () => {
+  test(`a hostile folder that is ${name} gets nothing out`, { timeout: STORY_MS }, async () => {
     mkdirSync(ARTIFACTS, { recursive: true });
     const trace = join(ARTIFACTS, `hostile-${name}.txt`);
     const ide = new Ide({ trace });
@@ -48,8 +48,9 @@ for (const [name, settings] of Object.entries(SETTINGS)) {
     }
     const browser = await Browser.open();
     let closed = false;
+    let workbench;
     try {
-      const workbench = new Workbench(await browser.page());
+      workbench = new Workbench(await browser.page());
       await workbench.open(await ide.start(), { first: true });
       await preview(workbench);
       await hover(workbench);
@@ -80,6 +81,7 @@ for (const [name, settings] of Object.entries(SETTINGS)) {
       assert.deepEqual(offLoopback(readFileSync(trace, "utf8"), listener.port), []);
     } finally {
       if (!closed) {
+        await workbench?.photograph(`hostile-${name}-failed`).catch(() => undefined);
         await browser.close();
       }
       await listener.close();

@@ -11,10 +11,8 @@ import { test } from "node:test";
 import { Browser } from "./browser.mjs";
 import { Ide } from "./ide.mjs";
 import { ARTIFACTS } from "./places.mjs";
+import { STORY_MS } from "./wait.mjs";
 import { Workbench } from "./workbench.mjs";
-
-/** Longest time a story may take, in milliseconds; quiet machines need a tenth of it. */
-const STORY_MS = 300_000;
 
 /**
  * Declares a story. `tell` gets `ide` (processes and files), `workbench` (a window that is ready),

@@ -67,6 +67,9 @@ pub(super) fn traced(names: &[String], traces: &Path, network: Network) -> Resul
             Network::None => apart("node", &package),
         };
         node.env("LOCALCODER_TRACES", traces);
+        if std::env::var_os(PATIENCE).is_none() {
+            node.env(PATIENCE, TRACED_PATIENCE_S.to_string());
+        }
         if let Some(display) = &display {
             display.set(&mut node);
         }
@@ -82,6 +85,11 @@ pub(super) fn traced(names: &[String], traces: &Path, network: Network) -> Resul
     }
     Ok(())
 }
+
+/// What the stories read how long they wait for anything, in seconds.
+const PATIENCE: &str = "LOCALCODER_PATIENCE_S";
+/// Three times the usual: traced programs are slower, those that start many others most.
+const TRACED_PATIENCE_S: u32 = 180;
 
 /// A program in a network with nothing but loopback. Needs the rights to make one.
 fn apart(program: &str, folder: &Path) -> std::process::Command {
