@@ -6,7 +6,7 @@ import { execFile, spawn } from 'node:child_process';
 import { cpSync, createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { CALLS } from '../support/trace.mjs';
+import { handIn, traced } from '../support/trace.mjs';
 import { until } from './screen.mjs';
 
 const run = promisify(execFile);
@@ -48,8 +48,8 @@ export class Ide {
 	 */
 	async start(paths, title, { trace } = {}) {
 		this.log = createWriteStream(join(evidence, 'localcoder.log'), { flags: 'a' });
-		const tracer = trace === undefined ? [] : ['strace', '-D', '-f', '-qq', '--seccomp-bpf', '-e', `trace=${CALLS}`, '-o', trace];
-		const [program, ...words] = [...tracer, join(programs, 'localcoder'), ...paths];
+		this.trace = trace;
+		const [program, ...words] = traced([join(programs, 'localcoder'), ...paths], trace);
 		this.launcher = spawn(program, words, { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
 		this.launcher.stdout.pipe(this.log, { end: false });
 		this.launcher.stderr.pipe(this.log, { end: false });
@@ -59,7 +59,8 @@ export class Ide {
 
 	/** Runs `localcoder .` in a folder, as from another terminal, to its end. */
 	async startAgain(folder) {
-		await run(join(programs, 'localcoder'), ['.'], { env: this.env, cwd: folder, timeout: 60_000 });
+		const [program, ...words] = traced([join(programs, 'localcoder'), '.']);
+		await run(program, words, { env: this.env, cwd: folder, timeout: 60_000 });
 	}
 
 	/** Puts a program in the place of the system's own that keeps what it was called with. */
@@ -73,7 +74,8 @@ export class Ide {
 
 	/** Runs `localcoder` to its end. */
 	async command(...words) {
-		return (await run(join(programs, 'localcoder'), words, { env: this.env })).stdout;
+		const [program, ...rest] = traced([join(programs, 'localcoder'), ...words]);
+		return (await run(program, rest, { env: this.env })).stdout;
 	}
 
 	/** The window with this title, once it is there, with the keyboard on it. */
@@ -146,6 +148,7 @@ export class Ide {
 		}
 		await this.command('host', 'stop').catch(() => undefined);
 		this.log?.end();
+		handIn(this.trace);
 		rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
 	}
 }

@@ -2,9 +2,14 @@
  * Headless Chromium, and what is watched on every page: where its requests go and what its
  * console says.
  */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
 import { chromium } from "playwright-core";
 
 import { browserProgram } from "./places.mjs";
+import { reachedBy } from "./net-log.mjs";
+import { problemsOfPolicy } from "./policy.mjs";
 
 /** Errors on the console that the editor's base writes and that mean nothing. */
 const NOISE = [
@@ -25,6 +30,9 @@ const OURS = /localcoder\.localcoder|\[LocalCoder\]|extensions\/localcoder\//u;
 const WEBVIEW_FILE =
   /^https:\/\/(vscode-remote\+localcoder|file\+)\.vscode-resource\.localcoder\.localhost\//u;
 
+/** How Chromium says that it has not even tried. */
+const REFUSED = new Set(["csp", "origin"]);
+
 /** The editor itself, and below it its webviews. */
 const OWN_HOST = /^([0-9a-v]{52}\.)?[0-9a-f]{32}\.localhost$/u;
 
@@ -38,6 +46,11 @@ export class Browser {
   ours = [];
   /** All lines that pages wrote. */
   console = "";
+  /** Documents and scripts of workers that were loaded, by their names, with their policies. */
+  policies = new Map();
+  /** What is wrong with these. */
+  policyProblems = [];
+  #logs = mkdtempSync("/tmp/lc-browser-");
 
   static async open() {
     const browser = new Browser();
@@ -54,6 +67,7 @@ export class Browser {
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        `--log-net-log=${join(browser.#logs, "net.json")}`,
       ],
     });
     await browser.#begin();
@@ -80,10 +94,12 @@ export class Browser {
       if (!response.fromServiceWorker()) {
         this.#check(response.url());
       }
+      this.#readPolicy(response);
     });
     this.context.on("requestfailed", (request) => {
-      // What the page's policy refuses is announced, and never sent.
-      if (request.failure()?.errorText === "csp") {
+      // What the page's policy refuses is announced, and never sent; so is what may come from the
+      // page's own origin only, such as a part of another drawing.
+      if (REFUSED.has(request.failure()?.errorText)) {
         this.foreign = this.foreign.filter((address) => address !== request.url());
       } else {
         this.#check(request.url());
@@ -111,8 +127,32 @@ export class Browser {
     return this.console.split("\n").filter((line) => line.startsWith("error: "));
   }
 
+  /**
+   * Ends it; what its pages had looked up or connected to beyond this machine is in `foreign` then,
+   * also where no request was made of it.
+   */
   async close() {
     await this.chromium.close();
+    try {
+      const reached = reachedBy(readFileSync(join(this.#logs, "net.json"), "utf8"));
+      this.foreign.push(...reached);
+    } finally {
+      rmSync(this.#logs, { recursive: true, force: true });
+    }
+  }
+
+  /** Answers of service workers are the worker's own, and of pages that a story goes to by itself. */
+  #readPolicy(response) {
+    const { hostname, pathname } = new URL(response.url());
+    const kind = response.request().resourceType();
+    const isPage = kind === "document" || /worker/iu.test(pathname);
+    if (!isPage || !OWN_HOST.test(hostname) || response.fromServiceWorker()) {
+      return;
+    }
+    const policy = response.headers()["content-security-policy"];
+    const name = pathname.split("/").at(-1) || "the editor";
+    this.policies.set(name, policy);
+    this.policyProblems.push(...problemsOfPolicy(policy).map((problem) => `${name}: ${problem}`));
   }
 
   #check(address) {

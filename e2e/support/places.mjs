@@ -13,6 +13,9 @@ export const SAMPLE = join(ROOT, "target/ide/sample");
 /** The bundled model. */
 export const DEMO_MODEL = join(ROOT, "models/demo/localcoder-demo.gguf");
 
+/** Hostile answers, of the extension's own tests. */
+export const ANSWERS = join(ROOT, "editors/code/test/hostile-answers.json");
+
 /** What stories leave behind: one folder per story that failed. */
 export const ARTIFACTS = join(ROOT, "target/e2e");
 

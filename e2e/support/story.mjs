@@ -11,10 +11,8 @@ import { test } from "node:test";
 import { Browser } from "./browser.mjs";
 import { Ide } from "./ide.mjs";
 import { ARTIFACTS } from "./places.mjs";
+import { STORY_MS } from "./wait.mjs";
 import { Workbench } from "./workbench.mjs";
-
-/** Longest time a story may take, in milliseconds; quiet machines need a tenth of it. */
-const STORY_MS = 300_000;
 
 /**
  * Declares a story. `tell` gets `ide` (processes and files), `workbench` (a window that is ready),
@@ -48,7 +46,11 @@ export function story(title, tell, { ide: options = {} } = {}) {
     for (const line of browser?.errors ?? []) {
       context.diagnostic(`page console: ${line.slice(0, 300)}`);
     }
-    for (const end of [() => browser?.close(), () => ide.stop()]) {
+    const close = async () => {
+      await browser?.close();
+      assert.deepEqual(browser?.foreign ?? [], [], "what pages had looked up or sent");
+    };
+    for (const end of [close, () => ide.stop()]) {
       await Promise.resolve()
         .then(end)
         .catch((error) => problems.push(error));

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { createServer } from "node:http";
 import { promisify } from "node:util";
 
@@ -45,7 +46,12 @@ export function strangerRuns(script, ...words) {
 export class Listener {
   /** Each request: `{ method, url, headers }`. */
   heard = [];
+  /** Connections, also those on which nothing was asked. */
+  connections = 0;
+  /** Datagrams to the same port. */
+  datagrams = 0;
   #server;
+  #datagrams = createSocket("udp4");
 
   /** `answer(request)` gives `{ type, body }`. */
   static async open({ port = 0, host = "127.0.0.1", answer } = {}) {
@@ -58,9 +64,19 @@ export class Listener {
       response.writeHead(200, { "content-type": type, "access-control-allow-origin": "*" });
       response.end(body);
     });
+    listener.#server.on("connection", () => {
+      listener.connections += 1;
+    });
     await new Promise((resolve, reject) => {
       listener.#server.on("error", reject);
       listener.#server.listen(port, host, resolve);
+    });
+    listener.#datagrams.on("message", () => {
+      listener.datagrams += 1;
+    });
+    await new Promise((resolve, reject) => {
+      listener.#datagrams.on("error", reject);
+      listener.#datagrams.bind(listener.port, host, resolve);
     });
     return listener;
   }
@@ -71,6 +87,7 @@ export class Listener {
 
   close() {
     this.#server.closeAllConnections();
+    this.#datagrams.close();
     return new Promise((resolve) => this.#server.close(resolve));
   }
 }

@@ -2,9 +2,45 @@
  * What strace has seen: whether anything was sent to another machine, or asked to be looked up by a
  * resolver, also one that is asked over loopback or a Unix socket.
  */
+import { copyFileSync } from "node:fs";
+import { basename, join } from "node:path";
 
-/** The calls by which something can be sent. */
-export const CALLS = "connect,sendto,sendmsg,sendmmsg";
+/** The calls by which something can be sent, and where others would send it unseen. */
+const SENDING = "connect,sendto,sendmsg,sendmmsg,io_uring_setup";
+/** Those by which processes are made: they tell which program a number is. */
+const STARTING = "execve,clone,?clone3,?fork,?vfork";
+
+/**
+ * strace, without the command: it writes what is sent by a program, and all that this starts, to
+ * `file`. -D: the program is our child, the tracer is not in between.
+ */
+export function strace(file) {
+  const calls = ["-e", `trace=${SENDING},${STARTING}`];
+  // What goes through a ring makes no calls. Node.js does without where the system has none.
+  const rings = ["-e", "inject=io_uring_setup:error=ENOSYS"];
+  // Arguments of programs are longer than the 32 bytes that are usual.
+  const how = ["-D", "-f", "-qq", "-s", "256", "--seccomp-bpf"];
+  return ["strace", ...how, ...calls, ...rings, "-o", file];
+}
+
+/** Where `cargo xtask airgap` wants the traces of all programs. */
+const TRACES = process.env.LOCALCODER_TRACES;
+let traces = 0;
+
+/** The command, traced where that is wanted; `own`: a file of the story's for it. */
+export function traced(command, own) {
+  if (own === undefined && TRACES === undefined) {
+    return command;
+  }
+  return [...strace(own ?? join(TRACES, `${process.pid}-${(traces += 1)}.strace`)), ...command];
+}
+
+/** A story has a trace of its own, which counts with the others. */
+export function handIn(own) {
+  if (own !== undefined && TRACES !== undefined) {
+    copyFileSync(own, join(TRACES, `${process.pid}-${(traces += 1)}-${basename(own)}.strace`));
+  }
+}
 
 const LOOPBACK = /inet_addr\("127\.|inet_pton\(AF_INET6, "::1"|inet_pton\(AF_INET6, "::ffff:127\./u;
 /** A name server's port, and the sockets of the system's own resolvers; nscd tells of users, too. */

@@ -3,8 +3,14 @@
  * are no fixed pauses.
  */
 
-/** How long anything may take that is quick on a quiet machine, in seconds. */
-export const PATIENCE_S = 60;
+/**
+ * How long anything may take that is quick on a quiet machine, in seconds. A machine that is busy
+ * with other things, or traced programs, may be given more.
+ */
+export const PATIENCE_S = Number(process.env.LOCALCODER_PATIENCE_S ?? 60);
+
+/** How long a whole story may take, in milliseconds. */
+export const STORY_MS = 5 * PATIENCE_S * 1000;
 
 /** How often is looked, in milliseconds. */
 export const LOOK_EVERY_MS = 50;

@@ -630,7 +630,7 @@ export class Workbench {
     await until(`the palette takes "${text}"`, async () => {
       await this.page.keyboard.press(key);
       return await this.#quickInput()
-        .fill(text, { timeout: 3_000 })
+        .fill(text, { timeout: 10_000 })
         .then(
           () => true,
           () => false,

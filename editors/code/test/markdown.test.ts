@@ -5,6 +5,8 @@ import { test } from "node:test";
 import { ELEMENTS, parseMarkdown } from "../src/ui/explain/markdown";
 import type { MarkdownNode } from "../src/ui/explain/markdown";
 
+import ANSWERS from "./hostile-answers.json";
+
 /** The tree as text, with every character of content that could be markup made visible. */
 function show(nodes: readonly MarkdownNode[]): string {
   return nodes
@@ -64,4 +66,41 @@ test("no element outside the list can occur", () => {
   };
   collect(parseMarkdown("# h\n> q\n\n---\n\n~~s~~ <b>x</b>  \ny\n\n<div>\n\n- [ ] t\n\n&lt;b&gt;"));
   assert.ok([...tags].every((tag) => (ELEMENTS as readonly string[]).includes(tag)));
+});
+
+test("a hostile answer becomes text in harmless elements, and in a moment", () => {
+  assert.ok(ANSWERS.length >= 30);
+  for (const { name, text, times } of ANSWERS) {
+    const began = performance.now();
+    const nodes = parseMarkdown(text.repeat(times ?? 1));
+    // A thousandfold of what a common answer takes; what grows with the square takes minutes.
+    assert.ok(performance.now() - began < 5_000, `${name} takes long`);
+    const stack: MarkdownNode[] = [...nodes];
+    for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+      if (typeof node === "string") {
+        assert.doesNotMatch(node, /[\u202a-\u202e\u2066-\u2069\u001b\u0000]/u, name);
+      } else {
+        assert.ok((ELEMENTS as readonly string[]).includes(node.tag), name);
+        assert.deepEqual(Object.keys(node).toSorted(), ["children", "tag"], name);
+        stack.push(...node.children);
+      }
+    }
+  }
+});
+
+test("a link says where it leads", () => {
+  assert.equal(
+    render("[https://python.org](https://leak.invalid/evil)"),
+    "<p>https://python.org (https://leak.invalid/evil)</p>",
+  );
+});
+
+test("what no one sees is written out, and what languages need stays", () => {
+  assert.equal(render("a\u202eb"), "<p>a\u27e8U+202E\u27e9b</p>");
+  assert.equal(render("`a\u2066b`"), "<p><code>a\u27e8U+2066\u27e9b</code></p>");
+  assert.equal(render("\u{e0041}"), "<p>\u27e8U+E0041\u27e9</p>");
+  assert.equal(
+    render("\u{1f469}\u200d\u{1f4bb} \u0645\u06cc\u200c"),
+    "<p>\u{1f469}\u200d\u{1f4bb} \u0645\u06cc\u200c</p>",
+  );
 });

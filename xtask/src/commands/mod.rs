@@ -3,6 +3,7 @@
 //! A command that is not here does not exist: help, usage lines and dispatch are made from
 //! this table. Each command's work stands in its own file.
 
+mod airgap;
 mod audit;
 mod bench;
 mod build;
@@ -120,6 +121,12 @@ const COMMANDS: &[Command] = &[
         usage: "tidy",
         about: "the rules about the repository itself",
         run: tidy::run,
+    },
+    Command {
+        name: "airgap",
+        usage: "airgap [--quick] [--only NAME,…] [--no-build] [--yes]",
+        about: "nothing leaves the machine: the stories traced, then without a network (Linux, root)",
+        run: airgap::run,
     },
     Command {
         name: "audit",

@@ -40,18 +40,103 @@ pub(super) fn faults(times: usize) -> Result<()> {
     process::run(&mut node)
 }
 
+/// What network the stories have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Network {
+    /// The machine's.
+    Usual,
+    /// One of their own, in which there is loopback and no way out.
+    None,
+}
+
+/// The stories whose files begin with one of `names`, or all, in a browser and in the native window,
+/// with a trace of every program in `traces`.
+pub(super) fn traced(names: &[String], traces: &Path, network: Network) -> Result<()> {
+    let package = places::root().join("e2e");
+    node::install(&package)?;
+    fs_err::create_dir_all(traces)?;
+    let display = if cfg!(target_os = "linux") { Some(Display::start()?) } else { None };
+    let mut failed = 0;
+    for folder in [package.clone(), package.join("native")] {
+        let files = files(&folder, names)?;
+        if files.is_empty() {
+            continue;
+        }
+        let mut node = match network {
+            Network::Usual => process::command("node", &package),
+            Network::None => apart("node", &package),
+        };
+        node.env("LOCALCODER_TRACES", traces);
+        if std::env::var_os(PATIENCE).is_none() {
+            node.env(PATIENCE, TRACED_PATIENCE_S.to_string());
+        }
+        if let Some(display) = &display {
+            display.set(&mut node);
+        }
+        node.args(NODE_TESTS).args(files);
+        // What others do is to be seen all the same.
+        if let Err(error) = process::run(&mut node) {
+            crate::report::failure(&error);
+            failed += 1;
+        }
+    }
+    if failed > 0 {
+        bail!("not all stories passed");
+    }
+    Ok(())
+}
+
+/// What the stories read how long they wait for anything, in seconds.
+const PATIENCE: &str = "LOCALCODER_PATIENCE_S";
+/// Three times the usual: traced programs are slower, those that start many others most.
+const TRACED_PATIENCE_S: u32 = 180;
+
+/// A program in a network with nothing but loopback. Needs the rights to make one.
+fn apart(program: &str, folder: &Path) -> std::process::Command {
+    let mut command = process::command("unshare", folder);
+    command.args(["--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh", program]);
+    command
+}
+
+/// strace as the stories use it, to `file`; the program and its words are to be added.
+pub(super) fn strace(file: &Path) -> Result<std::process::Command> {
+    let folder = places::root().join("e2e");
+    let mut node = process::command("node", &folder);
+    let script = "import('./support/trace.mjs').then(it => \
+                  console.log(JSON.stringify(it.strace(process.argv[1]))))";
+    let words: Vec<String> =
+        serde_json::from_str(&process::read(node.args(["-e", script]).arg(file))?)?;
+    let (program, rest) = words.split_first().context("strace has no command line")?;
+    let mut command = process::command(program, &folder);
+    command.args(rest);
+    Ok(command)
+}
+
+/// Node's own test runner: one file after the other, since each starts a whole IDE.
+const NODE_TESTS: [&str; 3] = ["--test", "--test-concurrency=1", "--test-reporter=spec"];
+
 /// Node's own test runner over the stories in a folder, one after the other: each starts a
 /// whole IDE, and two at once would measure each other.
 fn story(package: &Path, folder: &Path) -> Result<std::process::Command> {
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("there are no stories in `{}`", folder.display()))?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
-    files.sort();
+    let files = files(folder, &[])?;
     if files.is_empty() {
         bail!("there are no stories (`*.test.mjs`) in `{}`", folder.display());
     }
     let mut node = process::command("node", package);
-    node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
+    node.args(NODE_TESTS).args(files);
     Ok(node)
+}
+
+/// The files of stories in a folder whose names begin so; all without any name.
+fn files(folder: &Path, names: &[String]) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("there are no stories in `{}`", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|file| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let is_named = names.is_empty() || names.iter().any(|it| name.starts_with(it.as_str()));
+        name.ends_with(".test.mjs") && is_named
+    });
+    files.sort();
+    Ok(files)
 }

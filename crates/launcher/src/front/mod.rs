@@ -235,7 +235,7 @@ async fn answer(
         Err(Refusal::Silent) => return Err(io::ErrorKind::PermissionDenied.into()),
         Err(refusal) => return Ok(pages::refuse(&refusal)),
     };
-    let is_frame = matches!(pass, Pass::Frame(_));
+    let frame = if let Pass::Frame(file) = pass { Some(file) } else { None };
     let answered = match pass {
         Pass::Open { ticket, query } => {
             let session =
@@ -258,8 +258,8 @@ async fn answer(
             return Ok(pages::no_server());
         }
     };
-    if is_frame {
-        shared.policy.put_on_frame(answer.headers_mut());
+    if let Some(file) = frame {
+        shared.policy.put_on_frame(file, answer.headers_mut());
     } else if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         shared.policy.put_on_editor(answer.headers_mut());
     }

@@ -11,6 +11,13 @@ use super::door::Door;
 /// `ide/overlay/overlay.json` put it in place of a public host.
 const FRAME_FILES: &str = "https://*.vscode-resource.localcoder.localhost";
 
+/// The page that a webview's contents are written into.
+const FRAME_OF_CONTENTS: &str = "fake.html";
+/// What a content security policy does not hold back, by no directive that browsers have: connections
+/// made ready for a page that is then refused, or by a hint (`preconnect`, `dns-prefetch`), and those
+/// of `RTCPeerConnection`. Browsers that don't know the header ignore it.
+const CONNECTION_ALLOWLIST: HeaderName = HeaderName::from_static("connection-allowlist");
+
 /// The scripts of a file that the editor server serves without a word about it: one of its own,
 /// such as a worker, or a page that says in itself which scripts are its own.
 const SHIPPED_SCRIPTS: &str = "'self' 'unsafe-inline' 'unsafe-eval' blob: data:";
@@ -27,10 +34,14 @@ fn scripts_of(headers: &HeaderMap) -> Option<&str> {
     parts.find_map(|part| part.strip_prefix("script-src "))
 }
 
+/// For the few pages that are the front's own. What does not fall back to `default-src` is named.
+const OWN: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// Both policies, and the headers that go with them.
 pub(super) struct Policy {
     editor: String,
     frame: HeaderValue,
+    connections: HeaderValue,
 }
 
 impl Policy {
@@ -53,7 +64,10 @@ impl Policy {
              form-action 'none'; frame-ancestors 'self' http://{authority}"
         );
         let frame = HeaderValue::try_from(frame).expect("it is plain text");
-        Self { editor, frame }
+        // Asked for before the service worker is, so they are named here as well.
+        let connections = format!("(response-origin \"{FRAME_FILES}\")");
+        let connections = HeaderValue::try_from(connections).expect("it is plain text");
+        Self { editor, frame, connections }
     }
 
     /// For an answer of the editor server to its own page.
@@ -64,14 +78,19 @@ impl Policy {
     }
 
     /// For a file of a webview's frame.
-    pub(super) fn put_on_frame(&self, headers: &mut HeaderMap) {
+    pub(super) fn put_on_frame(&self, file: &str, headers: &mut HeaderMap) {
         put(headers, self.frame.clone());
+        // Chromium 156 ends a page that has it together with the page around it, so only the
+        // innermost gets it, in which what others wrote is shown.
+        if file == FRAME_OF_CONTENTS {
+            headers.insert(CONNECTION_ALLOWLIST, self.connections.clone());
+        }
     }
 }
 
 /// For an answer of the front itself.
 pub(super) fn put_on_own(headers: &mut HeaderMap) {
-    put(headers, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    put(headers, HeaderValue::from_static(OWN));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
@@ -131,7 +150,11 @@ mod tests {
         headers.insert(header::CONTENT_SECURITY_POLICY, users_file);
         policy.put_on_editor(&mut headers);
         assert_eq!(headers[header::CONTENT_SECURITY_POLICY], "default-src 'none'; sandbox");
-        policy.put_on_frame(&mut headers);
+        policy.put_on_frame("index.html", &mut headers);
+        assert!(!headers.contains_key(CONNECTION_ALLOWLIST));
+        policy.put_on_frame(FRAME_OF_CONTENTS, &mut headers);
+        let connections = "(response-origin \"https://*.vscode-resource.localcoder.localhost\")";
+        assert_eq!(headers[CONNECTION_ALLOWLIST], connections);
         let frame = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         for word in [&editor, frame].into_iter().flat_map(|text| text.split([' ', ';'])) {
             let own = word.ends_with(&authority) || word == FRAME_FILES;

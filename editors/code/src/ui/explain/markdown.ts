@@ -1,7 +1,8 @@
 /**
  * Markdown to a tree of a few harmless elements. A model's answer is untrusted: there is no raw
  * HTML, no image, and a link is shown as its text and address, because anything that loads or
- * opens an address could carry code away. `dom.ts` builds the tree.
+ * opens an address could carry code away. Characters that no one sees or that turn the direction of
+ * what follows are written out. `dom.ts` builds the tree.
  */
 import MarkdownIt from "markdown-it";
 import type { Token } from "markdown-it";
@@ -23,6 +24,13 @@ export interface MarkdownElement {
 
 const parser = new MarkdownIt({ html: false, linkify: false, typographer: false }).disable("image");
 
+/**
+ * Controls, overrides and isolates of direction, tags and separators of lines: code that has them
+ * reads otherwise than it runs. Marks that languages need (joiners, marks of direction) stay.
+ */
+const HIDDEN =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2060-\u2069\u{e0000}-\u{e01ef}]/gu;
+
 /** Reads Markdown, whole or as far as it has come. */
 export function parseMarkdown(text: string): MarkdownNode[] {
   return build(parser.parse(text, {}));
@@ -32,7 +40,7 @@ function build(tokens: readonly Token[]): MarkdownNode[] {
   const root: MarkdownNode[] = [];
   const open = [root];
   const append = (node: MarkdownNode): void => {
-    open.at(-1)?.push(node);
+    open.at(-1)?.push(typeof node === "string" ? written(node) : node);
   };
   const links: string[] = [];
   for (const token of tokens) {
@@ -65,9 +73,9 @@ function leaf(token: Token): MarkdownNode[] {
       return build(token.children ?? []);
     case "fence":
     case "code_block":
-      return [{ tag: "pre", children: [{ tag: "code", children: [token.content] }] }];
+      return [{ tag: "pre", children: [{ tag: "code", children: [written(token.content)] }] }];
     case "code_inline":
-      return [{ tag: "code", children: [token.content] }];
+      return [{ tag: "code", children: [written(token.content)] }];
     case "hardbreak":
       return [{ tag: "br", children: [] }];
     case "softbreak":
@@ -77,6 +85,13 @@ function leaf(token: Token): MarkdownNode[] {
     default:
       return token.content === "" ? [] : [token.content];
   }
+}
+
+function written(text: string): string {
+  return text.replaceAll(HIDDEN, (it) => {
+    const code = (it.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+    return `\u27e8U+${code}\u27e9`;
+  });
 }
 
 function elementOf(tag: string): MarkdownElement["tag"] | undefined {

@@ -1,0 +1,113 @@
+//! `airgap`: shows that nothing leaves this machine. The stories run with all programs traced
+//! (strace), then once more in a network without a way out; what was turned to whom is a table by
+//! program. Zero is required of everything but what a terminal runs.
+//!
+//! The browser of the tests is a tool and not traced: what its pages ask for is watched by the
+//! stories themselves, and by Chromium's own log of its network. Linux only.
+
+mod count;
+mod line;
+mod programs;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::{build, ide, stories};
+use crate::arguments::Arguments;
+use crate::setup::{self, Group};
+use crate::{files, places, process, report};
+use count::Tally;
+
+/// With `--quick`: edits, explanations, who is kept out, a hostile folder.
+const QUICK: [&str; 4] = ["improve", "explain", "clean", "hostile"];
+
+pub(super) fn run(mut arguments: Arguments) -> Result<()> {
+    let quick = arguments.switch("--quick");
+    let only = arguments.option("--only")?;
+    let built = arguments.switch("--no-build");
+    let yes = arguments.switch("--yes");
+    arguments.finish()?;
+    ensure!(cfg!(target_os = "linux"), "`airgap` traces with strace, which there is on Linux only");
+    ensure!(
+        process::succeeds(Command::new("strace").arg("--version")),
+        "strace is missing, and without it nothing can be seen: apt-get install strace"
+    );
+    if !built {
+        setup::ensure(Group::ALL, yes)?;
+        build::programs()?;
+        ide::assemble()?;
+    }
+    let names: Vec<String> = match (&only, quick) {
+        (Some(only), _) => only.split(',').map(str::to_owned).collect(),
+        (None, true) => QUICK.map(str::to_owned).to_vec(),
+        (None, false) => Vec::new(),
+    };
+    let traces = places::target().join("airgap");
+    if traces.exists() {
+        fs_err::remove_dir_all(&traces)?;
+    }
+    fs_err::create_dir_all(&traces)?;
+    report::stage("what must be seen is seen", || control(&traces))?;
+    let traced = report::stage("stories, traced", || {
+        stories::traced(&names, &traces, stories::Network::Usual)
+    });
+    let verdict = judge(&traces);
+    let apart = report::stage("stories, in a network without a way out", || {
+        stories::traced(&names, &traces.join("apart"), stories::Network::None)
+    });
+    let tally = verdict?;
+    let guilty = tally.guilty();
+    if !guilty.is_empty() {
+        bail!("these reached out, or could have unseen: {}", guilty.join(", "));
+    }
+    traced.context("what was traced is clean, but stories failed")?;
+    apart.context("with a network everything passes, without one it does not")
+}
+
+/// A program that does connect, and one that looks a name up: the watch must catch both.
+fn control(traces: &Path) -> Result<()> {
+    let file = traces.join("control.txt");
+    let script = "const d = require('node:dgram').createSocket('udp4'); \
+                  d.send('x', 9, '192.0.2.1', () => d.close()); \
+                  require('node:dns').lookup('leak.localcoder-test.invalid', () => {});";
+    let mut strace = stories::strace(&file)?;
+    strace.args(["node", "-e", script]);
+    process::run(&mut strace)?;
+    let mut tally = Tally::default();
+    tally.add(&fs_err::read_to_string(&file)?);
+    let counts = tally.of("node");
+    ensure!(
+        counts.elsewhere > 0 && counts.look_ups > 0 && !tally.guilty().is_empty(),
+        "a program that sent a datagram and looked a name up was not caught: {counts:?}"
+    );
+    fs_err::remove_file(&file)?;
+    report::line(format!(
+        "   caught: {} to elsewhere, {} look-ups of a program that does both",
+        counts.elsewhere, counts.look_ups
+    ));
+    Ok(())
+}
+
+/// Reads all traces; the table goes to the terminal and to `target/airgap/report.txt`.
+fn judge(traces: &Path) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let mut files: Vec<PathBuf> = fs_err::read_dir(traces)?.flatten().map(|it| it.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|it| it == "strace"));
+    ensure!(!files.is_empty(), "no story has left a trace in `{}`", traces.display());
+    for path in &files {
+        // Programs may send what is no text.
+        tally.add(&String::from_utf8_lossy(&fs_err::read(path)?));
+    }
+    for program in ["launcher", "host", "worker", "editor server", "extension host"] {
+        ensure!(
+            tally.of(program).processes > 0,
+            "no {program} was seen: what is unseen isn't clean"
+        );
+    }
+    let table = format!("{} traces\n{}", files.len(), tally.table());
+    report::line(&table);
+    files::write(&traces.join("report.txt"), &table)?;
+    Ok(tally)
+}
