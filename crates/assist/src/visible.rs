@@ -1,14 +1,15 @@
 //! Text of others made safe to show on a terminal: names out of model files, licences, answers and
 //! file names may hold characters that move the cursor, set colors, name the window, or turn the
 //! direction of what follows. They are shown, not obeyed. Changes nothing that goes to a file or a
-//! pipe; `output` calls it.
+//! pipe; the command line calls it.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The text with what a terminal would obey written out as `\u001b`: the way that JSON writes it, so
 /// that what is printed with `--json` stays what it was.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
     }
