@@ -165,7 +165,7 @@ fn listed(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Keeps in the repository the inputs that reach all there is, the short ones; says how many.
+/// Keeps in the repository some of the inputs that reach all there is; says how many.
 fn kept(target: &Target, programs: &Path) -> Result<usize> {
     let merged = folder().join("merged").join(target.name);
     if merged.exists() {
@@ -185,20 +185,23 @@ fn kept(target: &Target, programs: &Path) -> Result<usize> {
         sizes.push((fs_err::metadata(&path)?.len(), PathBuf::from(path)));
     }
     sizes.sort();
-    let (mut bytes, mut chosen) = (0, Vec::new());
-    for (size, path) in sizes {
-        bytes += size;
-        if bytes > KEPT_BYTES_MAX || chosen.len() == KEPT_FILES_MAX {
-            break;
-        }
-        chosen.push(path);
-    }
+    let chosen = spread(&sizes);
     fs_err::remove_dir_all(&kept)?;
     fs_err::create_dir_all(&kept)?;
-    for path in &chosen {
+    for (_, path) in &chosen {
         fs_err::copy(path, kept.join(path.file_name().context("a file has a name")?))?;
     }
     Ok(chosen.len())
+}
+
+/// As many as may be kept, of all lengths: the short ones alone are those that are refused at once.
+fn spread(sizes: &[(u64, PathBuf)]) -> Vec<&(u64, PathBuf)> {
+    let fits = |chosen: &Vec<&(u64, PathBuf)>| {
+        let bytes: u64 = chosen.iter().map(|(size, _)| size).sum();
+        chosen.len() <= KEPT_FILES_MAX && bytes <= KEPT_BYTES_MAX
+    };
+    let every = |step| sizes.iter().step_by(step).collect::<Vec<_>>();
+    (1..=sizes.len()).map(every).find(fits).unwrap_or_default()
 }
 
 /// Writes a text into the folder of results.
@@ -206,4 +209,19 @@ fn write(name: &str, text: &str) -> Result<PathBuf> {
     let path = folder().join(name);
     files::write(&path, text)?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_of_all_lengths_and_little() {
+        let sizes: Vec<_> = (0..5_000).map(|size| (size, PathBuf::new())).collect();
+        let kept = spread(&sizes);
+        let bytes: u64 = kept.iter().map(|(size, _)| size).sum();
+        assert!(kept.len() > 50 && bytes <= KEPT_BYTES_MAX, "{} of {bytes} bytes", kept.len());
+        assert!(kept.last().is_some_and(|(size, _)| *size > 4_000));
+        assert!(spread(&[]).is_empty());
+    }
 }
