@@ -20,7 +20,7 @@ pub(crate) enum Unusable {
 
 /// Words that end or begin a turn in the templates of common models. They are control tokens
 /// and no text; a worker that shows them has a model with a broken vocabulary.
-pub(crate) const CONTROL: &[&str] = &[
+pub const CONTROL: &[&str] = &[
     "<|im_end|>",
     "<|im_start|>",
     "<|endoftext|>",

@@ -30,7 +30,9 @@ mod scopes;
 mod sensitive;
 mod surroundings;
 mod syntax;
+mod visible;
 
+pub use clean::CONTROL as CONTROL_TOKENS;
 pub use document::{FileText, check_text};
 pub use edit::{Attempt, Command, Finished, Layout, Limits, Outcome, Task, prepare};
 pub use explanation::Explanation;
@@ -38,3 +40,4 @@ pub use place::{apply, apply_all, locate};
 pub use prompt::Prompts;
 pub use scopes::scopes;
 pub use sensitive::reason as sensitive;
+pub use visible::visible;

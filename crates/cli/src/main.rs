@@ -13,7 +13,6 @@ mod settings_file;
 mod source;
 mod stdout;
 mod tester;
-mod visible;
 
 use std::process::ExitCode;
 

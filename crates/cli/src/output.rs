@@ -12,13 +12,13 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use localcoder_assist::visible;
 use localcoder_disk::{Kind, cause_of};
 use localcoder_protocol::{ErrorCode, ErrorInfo, Failed, Failure, Printed, ProgressParams};
 use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::stdout::Stdout;
-use crate::visible::visible;
 
 /// Whether the reader of stdout has gone away.
 static READER_GONE: AtomicBool = AtomicBool::new(false);

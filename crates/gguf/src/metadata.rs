@@ -5,6 +5,7 @@
 //! their entries.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read;
 
 use crate::error::{GgufError, damaged, shown};
@@ -22,8 +23,8 @@ const VOCABULARY_MAX: u64 = 1024 * 1024;
 const TEXT_BYTES_MAX: u64 = 4096;
 /// Longest chat template, in bytes.
 pub const TEMPLATE_BYTES_MAX: u64 = 1024 * 1024;
-/// No token that we look for is longer.
-const TOKEN_BYTES_MAX: u64 = 64;
+/// Longer tokens are not compared; the longest of known models are runs of some hundred blanks.
+const TOKEN_BYTES_MAX: u64 = 4096;
 
 pub(crate) const TOKENS: &str = "tokenizer.ggml.tokens";
 pub(crate) const TEMPLATE: &str = "tokenizer.chat_template";
@@ -207,13 +208,24 @@ impl Metadata {
         source: &mut Source<R>,
         length: u64,
     ) -> Result<(), GgufError> {
+        let mut hashes = Vec::new();
         for token in 0..length {
-            let text = source.string(TOKEN_BYTES_MAX)?.unwrap_or_default();
+            let text = source.raw_string(TOKEN_BYTES_MAX)?.unwrap_or_default();
+            // llama.cpp gives empty ones a name by their number.
+            if !text.is_empty() {
+                hashes.push(hash(&text));
+            }
+            let text = String::from_utf8(text).unwrap_or_default();
             self.vocabulary.written_as_byte.push(is_byte(&text));
             let found = FIM_NAMES.iter().find(|(name, _)| *name == text);
             if let (Some((_, role)), Ok(token)) = (found, u32::try_from(token)) {
                 self.fim.entry(*role).or_insert(token);
             }
+        }
+        // llama.cpp asserts that there are as many different tokens as there are tokens.
+        hashes.sort_unstable();
+        if hashes.windows(2).any(|pair| pair[0] == pair[1]) {
+            return damaged("its vocabulary has the same token twice");
         }
         Ok(())
     }
@@ -258,6 +270,14 @@ impl Metadata {
             Some(_) => damaged(format!("`{key}` is not a list of the right type")),
         }
     }
+}
+
+/// Stands for a token's text, which would take ten times the memory: of a million tokens two different
+/// ones have the same with a chance of one in thirty million.
+fn hash(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn value_type<R: Read>(source: &mut Source<R>, key: &str) -> Result<ValueType, GgufError> {

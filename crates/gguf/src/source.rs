@@ -98,6 +98,11 @@ impl<R: Read> Source<R> {
     /// Reads a string of at most `bytes_max` bytes; `None` where it is longer, which is passed
     /// over, or not UTF-8.
     pub(crate) fn string(&mut self, bytes_max: u64) -> Result<Option<String>, GgufError> {
+        Ok(self.raw_string(bytes_max)?.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    /// The same, whatever its bytes are.
+    pub(crate) fn raw_string(&mut self, bytes_max: u64) -> Result<Option<Vec<u8>>, GgufError> {
         let length = self.u64()?;
         if length > STRING_BYTES_MAX {
             return damaged(format!("it has a text of {length} bytes"));
@@ -112,6 +117,6 @@ impl<R: Read> Source<R> {
         if taken < length {
             return Err(self.failed(std::io::ErrorKind::UnexpectedEof.into()));
         }
-        Ok(String::from_utf8(bytes).ok())
+        Ok(Some(bytes))
     }
 }

@@ -70,7 +70,7 @@ fn what_the_file_does_not_say_is_derived() {
         builder.remove(key);
     }
     builder.remove("qwen2.attention.head_count_kv");
-    builder.tokens(&["a"; 8]);
+    builder.tokens(&["a", "b", "c", "d", "e", "f", "g", "h"]);
     builder.remove("tokenizer.ggml.token_type");
     let header = read(&builder.file()).unwrap();
     assert_eq!((header.name, header.license, header.chat_template), (None, None, None));
@@ -369,10 +369,21 @@ fn a_vocabulary_that_does_not_agree_with_itself_is_refused() {
     damaged("7 entries for 8 tokens", |file| {
         file.set("tokenizer.ggml.scores", ARRAY, &numbers(F32, &[0; 7]));
     });
-    damaged("8 entries for 9 tokens", |file| file.tokens(&["<0x00>"; 9]));
-    damaged("token 2 should be a byte", |file| file.tokens(&["<0x0>"; 8]));
+    const NINE: [&str; 9] = ["a", "b", "<0x00>", "c", "d", "e", "f", "g", "h"];
+    damaged("8 entries for 9 tokens", |file| file.tokens(&NINE));
+    damaged("token 2 should be a byte", |file| {
+        file.tokens(&["a", "b", "<0x0>", "c", "d", "e", "f", "g"]);
+    });
+    // llama.cpp aborts where a token is there twice, and names empty ones by their number.
+    let long = "a".repeat(1000);
+    damaged("the same token twice", |file| {
+        file.tokens(&[&long, "b", "<0x00>", "c", "d", "e", "f", &long]);
+    });
+    let mut empty = Builder::sound();
+    empty.tokens(&["", "", "<0x00>", "c", "d", "e", "f", "g"]);
+    assert!(read(&empty.file()).is_ok());
     damaged("32 × 8 for 9 tokens", |file| {
-        file.tokens(&["a"; 9]);
+        file.tokens(&NINE);
         file.remove("tokenizer.ggml.token_type");
         file.remove("tokenizer.ggml.scores");
     });

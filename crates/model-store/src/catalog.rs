@@ -211,7 +211,11 @@ impl Catalog {
         Ok(catalog)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// What a catalog file says.
+    ///
+    /// # Errors
+    /// With what is wrong, where it is none: nothing of it is used then.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let catalog: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         if catalog.version != VERSION {
             return Err(format!(

@@ -30,6 +30,7 @@ pub enum EngineState {
     /// The model is being read.
     Loading {
         /// 0 to 1.
+        #[serde(deserialize_with = "crate::number::finite")]
         fraction: f32,
     },
     /// Ready to answer.
@@ -494,14 +495,17 @@ pub struct SamplingParams {
     /// 0 is greedy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
+    #[serde(deserialize_with = "crate::number::finite_if_any")]
     pub temperature: Option<f32>,
     /// 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
+    #[serde(deserialize_with = "crate::number::finite_if_any")]
     pub top_p: Option<f32>,
     /// 1 is off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
+    #[serde(deserialize_with = "crate::number::finite_if_any")]
     pub repeat_penalty: Option<f32>,
     /// Random where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -731,6 +735,7 @@ pub struct ProgressParams {
     /// 0 to 1 within the stage, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
+    #[serde(deserialize_with = "crate::number::finite_if_any")]
     pub fraction: Option<f32>,
     /// A few words for the user.
     pub message: String,

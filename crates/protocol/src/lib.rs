@@ -12,6 +12,7 @@ mod fetch;
 mod hello;
 mod host;
 pub mod limits;
+mod number;
 mod printed;
 mod request;
 mod shortage;

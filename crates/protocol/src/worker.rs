@@ -187,6 +187,7 @@ pub struct LoadProgressParams {
     /// As named by the host.
     pub worker: WorkerId,
     /// 0 to 1.
+    #[serde(deserialize_with = "crate::number::finite")]
     pub fraction: f32,
 }
 
@@ -247,10 +248,13 @@ pub enum WorkerPrompt {
 #[serde(rename_all = "camelCase")]
 pub struct WorkerSampling {
     /// 0 is greedy.
+    #[serde(deserialize_with = "crate::number::finite")]
     pub temperature: f32,
     /// 0 to 1; 1 is off.
+    #[serde(deserialize_with = "crate::number::finite")]
     pub top_p: f32,
     /// 1 is off.
+    #[serde(deserialize_with = "crate::number::finite")]
     pub repeat_penalty: f32,
     /// The same seed and prompt give the same text.
     pub seed: u32,

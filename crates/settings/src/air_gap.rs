@@ -5,6 +5,7 @@
 //! program that could open a connection is asked for one. So nobody can forget to look.
 
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
+use serde_json::Value;
 
 use crate::{Key, Layer, Places, SettingsFiles};
 
@@ -99,6 +100,15 @@ pub(crate) fn is_meant_by(key: &str) -> bool {
     letters.to_ascii_lowercase().contains(STEM)
 }
 
+/// Whether a value has such a name in it. A profile can't say it, but whoever writes it there wants it.
+pub(crate) fn is_meant_in(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.iter().any(|(key, it)| is_meant_by(key) || is_meant_in(it)),
+        Value::Array(list) => list.iter().any(is_meant_in),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -122,7 +132,7 @@ mod tests {
     #[test]
     fn only_a_plain_no_is_one() {
         // As VS Code writes it: read, and what is meant counts.
-        let said: [(&str, bool); 16] = [
+        let said: [(&str, bool); 18] = [
             ("{}", false),
             (r#"{"airGapped": false}"#, false),
             (r#"{"airGapped": true}"#, true),
@@ -140,6 +150,8 @@ mod tests {
             (r#"{"localcoder.airGapped": false, "airGapped": true}"#, true),
             (r#"{"airgapped": true}"#, true),
             (r#"{"air-gapped": false}"#, true),
+            (r#"{"profiles": {"mine": {"airGapped": true}}}"#, true),
+            (r#"{"profiles": {"mine": {"code": "demo"}}}"#, false),
         ];
         for (text, on) in said {
             let (_home, places) = home(Some(text.as_bytes()), None);

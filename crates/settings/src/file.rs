@@ -62,6 +62,18 @@ impl Origin {
     }
 }
 
+impl Contents {
+    /// What the text of a settings file says.
+    ///
+    /// # Errors
+    /// As [`parse`].
+    pub fn of(text: &str) -> Result<Self, String> {
+        let values = parse(text)?;
+        let Keys { lines, repeated, .. } = Keys::of(text);
+        Ok(Self { values, repeated, origin: Origin { path: None, lines }, problem: None })
+    }
+}
+
 impl From<Map<String, Value>> for Contents {
     fn from(values: Map<String, Value>) -> Self {
         Self { values, ..Self::default() }
@@ -120,12 +132,7 @@ impl SettingsFiles {
 fn read(path: &Path, mend: &str) -> Contents {
     let contents = read_file(path).and_then(|file| match file {
         None => Ok(Contents::default()),
-        Some((text, _)) => {
-            let values = parse(&text).map_err(|why| no_json(path, &why))?;
-            let Keys { lines, repeated, .. } = Keys::of(&text);
-            let origin = Origin { path: None, lines };
-            Ok(Contents { values, repeated, origin, problem: None })
-        }
+        Some((text, _)) => Contents::of(&text).map_err(|why| no_json(path, &why)),
     });
     contents.unwrap_or_else(|error| {
         let mend = error.hint.as_deref().unwrap_or(mend);

@@ -178,7 +178,10 @@ impl Found {
             match setting.check(value) {
                 Ok(()) if setting.is_nothing(value) => {}
                 Ok(()) => self.put(key, value.clone(), layer, &place),
-                Err(allowed) => add(bad((layer, &place), key, value, &allowed), closes),
+                Err(allowed) => {
+                    let closes = closes || air_gap::is_meant_in(value);
+                    add(bad((layer, &place), key, value, &allowed), closes);
+                }
             }
         }
         wrong

@@ -12,6 +12,7 @@ mod demo_model;
 mod e2e;
 mod eval;
 mod faults;
+mod fuzz;
 mod gpu;
 mod ide;
 mod levels;
@@ -103,6 +104,12 @@ const COMMANDS: &[Command] = &[
         usage: "simulate [--seeds N] [--from SEED] [--seed SEED]",
         about: "the host's core in simulated worlds where everything goes wrong, one each seed",
         run: simulate::run,
+    },
+    Command {
+        name: "fuzz",
+        usage: "fuzz [--target NAME] [--minutes N] [--keep] | --gguf-readers [--files N]",
+        about: "what comes from elsewhere, with inputs that a fuzzer makes (needs cargo-fuzz)",
+        run: fuzz::run,
     },
     Command {
         name: "gpu",

@@ -62,6 +62,11 @@ const ROWS: &[Row] = &[
         uses: &["protocol", "transport", "gguf", "settings", "model-store", "host"],
         links: TREE_SITTER,
     },
+    Row {
+        name: "fuzzing",
+        uses: &["protocol", "transport", "gguf", "assist", "settings", "model-store"],
+        links: TREE_SITTER,
+    },
     Row { name: "kernels", uses: &[], links: &[] },
     Row { name: "sandbox", uses: &["protocol"], links: &[] },
     // It runs what strangers wrote: in the worker alone.
@@ -103,6 +108,7 @@ const ROWS: &[Row] = &[
             "test-support",
             "model-store",
             "simulator",
+            "fuzzing",
         ],
         links: TREE_SITTER,
     },

@@ -12,7 +12,7 @@ use localcoder_protocol::ErrorInfo;
 
 use crate::failure::no_interrupts;
 use crate::output;
-use crate::visible::visible;
+use localcoder_assist::visible;
 
 /// Between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);

@@ -1,0 +1,52 @@
+//! What must hold of our readers whatever bytes they are given: one function for each, which panics
+//! where it does not hold.
+//!
+//! A fuzzer calls them with inputs that it makes (`fuzz`, by `cargo xtask fuzz`), and the tests of this
+//! crate with those that were kept. Never part of a program. `model_file` makes GGUF files, sound and
+//! changed, for comparisons with other readers.
+
+pub mod model_file;
+
+mod answer;
+mod catalog;
+mod edit;
+mod explanation;
+mod framing;
+mod gguf;
+mod input;
+mod messages;
+mod settings;
+mod terminal;
+
+/// A reader, and what must hold of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Also that of the program in `fuzz/fuzz_targets`, and of the folder of kept inputs.
+    pub name: &'static str,
+    /// What is read, for people.
+    pub about: &'static str,
+    /// Panics where something does not hold.
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target { name: "gguf", about: "the header of a model file", run: gguf::run },
+    Target { name: "framing", about: "frames of a stream", run: framing::run },
+    Target { name: "messages", about: "messages of host, worker and fetch", run: messages::run },
+    Target { name: "catalog", about: "a catalog of models", run: catalog::run },
+    Target { name: "settings", about: "a settings file, and changes to it", run: settings::run },
+    Target { name: "answer", about: "the code in a model's answer", run: answer::run },
+    Target { name: "edit", about: "edits, hunks, diffs and their places", run: edit::run },
+    Target { name: "explanation", about: "an explanation as it streams", run: explanation::run },
+    Target { name: "terminal", about: "text of others on a terminal", run: terminal::run },
+];
+
+/// Runs the target of a name.
+///
+/// # Panics
+/// Where there is no such target, or where something does not hold.
+pub fn run(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name);
+    (target.expect("programs are named like rows of the table").run)(bytes);
+}

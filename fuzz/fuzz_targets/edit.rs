@@ -1,0 +1,4 @@
+//! The target `edit` of `localcoder-fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| localcoder_fuzzing::run("edit", bytes));

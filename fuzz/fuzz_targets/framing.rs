@@ -1,0 +1,4 @@
+//! The target `framing` of `localcoder-fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| localcoder_fuzzing::run("framing", bytes));
