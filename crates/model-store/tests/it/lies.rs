@@ -68,10 +68,13 @@ fn license() -> Value {
     })
 }
 
+/// What is said of it, and how it is told.
+type Lie<'a> = (&'a str, &'a dyn Fn(&Path));
+
 /// Lies about the model of a folder, and what is said of each.
 #[test]
 fn folders_that_lie_are_named_or_come_to_nothing() {
-    let refused: &[(&str, &dyn Fn(&Path))] = &[
+    let refused: &[Lie<'_>] = &[
         ("its digest is", &|folder| changed(folder, &|it| it["sha256"] = "0".repeat(64).into())),
         ("and the folder says 5", &|folder| changed(folder, &|it| it["bytes"] = 5.into())),
         ("its id or digest makes no sense", &|folder| {
