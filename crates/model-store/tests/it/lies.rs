@@ -12,6 +12,9 @@ use crate::{demo, files, store};
 
 const CODER: &str = "qwen2.5-coder-7b";
 
+/// Makes a folder lie.
+type Lie = dyn Fn(&Path);
+
 /// What came of a lie.
 type Came = Result<Installed, ErrorInfo>;
 
@@ -71,7 +74,7 @@ fn license() -> Value {
 /// Lies about the model of a folder, and what is said of each.
 #[test]
 fn folders_that_lie_are_named_or_come_to_nothing() {
-    let refused: &[(&str, &dyn Fn(&Path))] = &[
+    let refused: &[(&str, &Lie)] = &[
         ("its digest is", &|folder| changed(folder, &|it| it["sha256"] = "0".repeat(64).into())),
         ("and the folder says 5", &|folder| changed(folder, &|it| it["bytes"] = 5.into())),
         ("its id or digest makes no sense", &|folder| {
