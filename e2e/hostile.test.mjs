@@ -58,6 +58,7 @@ for (const [name, settings] of Object.entries(SETTINGS)) {
       await files(workbench, name);
       await extensionPages(workbench);
       await notebook(workbench, name, listener.port);
+      await workbench.openPreview("AWAY.md");
       mkdirSync(SCREENSHOTS, { recursive: true });
       await workbench.photograph(`hostile-${name}`);
       const expected = name === "trusted" ? snapsWhereTrusted() : [];

@@ -44,7 +44,7 @@ function markup(elsewhere) {
     `<img src="x" onerror="fetch('${elsewhere}/onerror'); new Image().src='${elsewhere}/onerror.png'">`,
     `<script>new Image().src = "${elsewhere}/script.png"</script><script src="${elsewhere}/script.js"></script>`,
     `<form action="${elsewhere}/form"><input type="image" src="${elsewhere}/input.png"></form>`,
-    `<meta http-equiv="refresh" content="0;url=${elsewhere}/refresh"><base href="${elsewhere}/base/">`,
+    `<base href="${elsewhere}/base/">`,
     `<a href="${elsewhere}/ping" ping="${elsewhere}/pinged">a link</a>`,
     `<math><mi xlink:href="${elsewhere}/math">x</mi></math><table background="${elsewhere}/table.png"></table>`,
   ];
@@ -126,6 +126,8 @@ export function makeHostile(folder, port, marks) {
     `# Pictures\n\n<img src="${pointOf(SEEN.preview)}" width="200" height="100">\n\n${page}`,
   );
   write("README.md", `# Read me\n\n${page}`);
+  // By itself: the browser puts a page of its own in the place of one that goes where it may not.
+  write("AWAY.md", `# Away\n\n<meta http-equiv="refresh" content="0;url=${elsewhere}/refresh">\n`);
   write("leak.ipynb", notebook(elsewhere));
 }
 
@@ -144,7 +146,7 @@ function contentOf(type, elsewhere) {
 
 /** A notebook with an output that runs scripts where it is shown. */
 function notebook(elsewhere) {
-  const output = `${markup(elsewhere).filter((it) => !/<script|refresh/u.test(it)).join("\n")}
+  const output = `${markup(elsewhere).filter((it) => !/<script/u.test(it)).join("\n")}
     <p id="tried">not yet</p>
     <script>(${attack})(${JSON.stringify(elsewhere)}, ${JSON.stringify(SEEN.notebook)});</script>`;
   return {

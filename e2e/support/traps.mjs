@@ -13,7 +13,8 @@ import { dirname, join } from "node:path";
  */
 export const TRAPS = {
   "a task on opening": {
-    trusted: true,
+    // The setting is the user's alone.
+    trusted: false,
     settings: () => ({ "task.allowAutomaticTasks": "on" }),
     files: (script) => ({
       ".vscode/tasks.json": {

@@ -237,12 +237,13 @@ fn end() -> ! {
 
 fn tried(how: &str) -> String {
     let this = std::env::current_exe().expect("it runs");
-    // Not among the temporary files, where the host may write.
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    // The host may write among the temporary files, so these are elsewhere.
+    let [folder, temporary] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
     let output = Command::new(this)
         .args(["child", "--exact", "--nocapture"])
         .env(CHILD, how)
         .env(FOLDER, folder.path())
+        .env("TMPDIR", temporary.path())
         .output()
         .expect("it starts");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

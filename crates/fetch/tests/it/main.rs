@@ -181,7 +181,9 @@ fn a_disk_that_others_fill_meanwhile_keeps_what_is_there() {
         }
         Reply::file(asked, &bytes, "\"v1\"")
     });
-    let request = request(disk.path(), &content, vec![server.url("file")]);
+    let mut request = request(disk.path(), &content, vec![server.url("file")]);
+    // To fill the disk takes the server a while on a busy machine.
+    request.limits.stall_ms = 60_000;
     let ending = Fetch::start(&program(), &request).follow(|_, _| {});
     assert_eq!(ending.result(), Some(Err(FetchFailure::NoSpace)), "{:?}", ending.events);
     assert!(!Path::new(&request.target).exists());
