@@ -639,9 +639,18 @@ export class Workbench {
   }
 
   async #pick(key, text, entry) {
-    await this.#askPalette(key, text);
     const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${entry}"]`);
-    await row.first().click();
+    await until(`"${entry}" can be chosen`, async () => {
+      await this.#askPalette(key, text);
+      // A page that comes up just then takes the focus, and the list is closed.
+      return await row
+        .first()
+        .click({ timeout: 10_000 })
+        .then(
+          () => true,
+          () => false,
+        );
+    });
     await this.#quickInput().waitFor({ state: "hidden" });
   }
 
