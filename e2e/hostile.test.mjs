@@ -113,8 +113,6 @@ async function extensionPages(workbench) {
 
 /** The folder's settings have Markdown files opened as previews. */
 async function preview(workbench) {
-  // The one that the folder has opened at the start.
-  await workbench.webview("h1:has-text('Read me')");
   await workbench.openPreview("PICTURES.md");
   await workbench.webview("h1:has-text('Pictures')");
 }
