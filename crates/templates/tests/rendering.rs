@@ -45,28 +45,6 @@ fn what_a_template_keeps_from_one_rendering_to_the_next_counts() {
 }
 
 #[test]
-fn after_some_that_had_to_be_stopped_no_more_are_run() {
-    let messages = chat(1);
-    let text = "{% set ns = namespace(s='x') %}{% for i in range(40) %}\
-        {% set ns.s = ns.s ~ ns.s %}{% endfor %}";
-    let hostile = |number: usize| format!("{text}{number}");
-    let compile = |text| Template::compile(text, String::new(), String::new());
-    let mut stopped = 0;
-    let error = loop {
-        match compile(hostile(stopped)) {
-            Ok(template) => assert!(template.lay_out(&messages).is_err()),
-            Err(error) => break error,
-        }
-        stopped += 1;
-        assert!(stopped < 100);
-    };
-    assert_eq!(error, TemplateError::Limit(Limit::Stopped(stopped)));
-    let info = error.into_info();
-    assert!(info.cause.is_some_and(|cause| cause.contains("had to be stopped")));
-    assert!(info.hint.is_some());
-}
-
-#[test]
 fn any_bytes_may_be_a_template() {
     for bytes in
         [&b""[..], b"{{", b"\xff{% for m in messages %}{{ m.content }}{% endfor %}", b"{{ a"]
