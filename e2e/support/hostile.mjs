@@ -41,7 +41,7 @@ function markup(elsewhere) {
     `<object data="${elsewhere}/object.svg"></object><embed src="${elsewhere}/embed.svg">`,
     `<svg width="9" height="9"><image href="${elsewhere}/svg.png" width="9" height="9"/><use href="${elsewhere}/use.svg#x"/>
       <script>fetch("${elsewhere}/svg-script")</script></svg>`,
-    `<img src="x" onerror="fetch('${elsewhere}/onerror'); new Image().src='${elsewhere}/onerror.png'">`,
+    `<img src="data:image/png,none" onerror="fetch('${elsewhere}/onerror'); new Image().src='${elsewhere}/onerror.png'">`,
     `<script>new Image().src = "${elsewhere}/script.png"</script><script src="${elsewhere}/script.js"></script>`,
     `<form action="${elsewhere}/form"><input type="image" src="${elsewhere}/input.png"></form>`,
     `<base href="${elsewhere}/base/">`,
