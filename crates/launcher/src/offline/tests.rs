@@ -302,7 +302,10 @@ fn as_another_user() {
     let folder = tempfile::tempdir().unwrap();
     fs_err::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let program = folder.path().join("tests");
-    fs_err::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By another process: a test beside this one that starts a program at that moment would inherit
+    // the file open to be written, and such a file can't be run.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status();
+    assert!(copied.unwrap().success());
     let mut again = Command::new(program);
     again.args(["offline::tests::", "--nocapture", "--test-threads", "1"]);
     let output = again.uid(NOBODY).gid(NOBODY).current_dir("/").output().unwrap();
