@@ -5,18 +5,13 @@
 use std::os::unix::fs::PermissionsExt;
 
 use localcoder_protocol::{ErrorCode, PROTOCOL_VERSION};
-use localcoder_test_support::Installation;
+use localcoder_test_support::{Installation, demo};
 use serde_json::json;
 
 const SOURCE: &str = "def f(x):\n    return x == None\n\n\n\n";
 
 fn installation() -> Installation {
     Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
-
-fn demo_model() -> Vec<u8> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
-    std::fs::read(path).unwrap()
 }
 
 #[test]
@@ -59,7 +54,7 @@ fn a_selection_larger_than_the_context() {
 fn files_that_are_no_model() {
     let installation = installation();
     let source = installation.write("ok.py", SOURCE);
-    let whole = demo_model();
+    let whole = demo::bytes();
     let _ = installation.write("half.gguf", &whole[..whole.len() / 2]);
     let _ = installation.write("header.gguf", &whole[..2_000]);
     let _ = installation.write("empty.gguf", b"");
@@ -80,27 +75,13 @@ fn files_that_are_no_model() {
     let _ = installation.run(&["improve", "ok.py", "--lines", "1-2"]).ok();
 }
 
-/// The demo model with another chat template in its file, which is no longer than its own.
-fn with_template(text: &str) -> Vec<u8> {
-    const KEY: &[u8] = b"tokenizer.chat_template";
-    let mut bytes = demo_model();
-    let key = bytes.windows(KEY.len()).position(|window| window == KEY).unwrap();
-    // After the key a type of four bytes, and the text's length in eight.
-    let start = key + KEY.len() + 12;
-    let length = u64::from_le_bytes(bytes[start - 8..start].try_into().unwrap());
-    let template = &mut bytes[start..start + usize::try_from(length).unwrap()];
-    template.fill(b' ');
-    template[..text.len()].copy_from_slice(text.as_bytes());
-    bytes
-}
-
 #[test]
 fn a_template_that_takes_too_much_is_refused_once_and_ends_no_worker() {
     let installation = installation();
     let _ = installation.write("ok.py", SOURCE);
     let grows = "{% set ns=namespace(s='x') %}{% for i in range(40) %}\
                  {% set ns.s=ns.s~ns.s %}{% endfor %}";
-    let _ = installation.write("grows.gguf", with_template(grows));
+    let _ = installation.write("grows.gguf", demo::with_template(grows));
     let arguments = ["improve", "ok.py", "--lines", "1-2", "--model", "grows.gguf"];
     let outcome = installation.run(&arguments).failed(ErrorCode::ModelUnsupported);
     assert!(outcome.stderr.contains("it takes more than 32 MiB of memory"), "{}", outcome.stderr);
@@ -120,7 +101,7 @@ fn a_template_that_takes_too_much_is_refused_once_and_ends_no_worker() {
 fn a_file_with_a_hole_where_its_weights_were_is_called_damaged() {
     let installation = installation();
     let _ = installation.write("ok.py", SOURCE);
-    let mut bytes = demo_model();
+    let mut bytes = demo::bytes();
     // The header has some sixty thousand bytes; what is behind it is weights.
     bytes[100_000..].fill(0);
     let _ = installation.write("hole.gguf", bytes);

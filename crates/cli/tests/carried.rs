@@ -3,38 +3,30 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
-use std::path::{Path, PathBuf};
-
 use localcoder_protocol::ErrorCode;
-use localcoder_test_support::Installation;
 use localcoder_test_support::downloads::{Content, catalog, sha256};
 use localcoder_test_support::http::{Reply, Server};
+use localcoder_test_support::{Installation, demo};
 use serde_json::{Value, json};
 
 const CODER: &str = "qwen2.5-coder-7b";
 
 fn installation() -> Installation {
-    let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
-    std::fs::create_dir_all(installation.home()).unwrap();
-    installation
-}
-
-fn demo() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf")
+    Installation::with_home(env!("CARGO_BIN_EXE_localcoder"))
 }
 
 /// A folder that a stranger has made of the demo model.
 fn folder(installation: &Installation, name: &str, manifest: &Value) -> String {
     let folder = installation.folder().join(name);
     std::fs::create_dir(&folder).unwrap();
-    std::fs::copy(demo(), folder.join("model.gguf")).unwrap();
+    std::fs::copy(demo::path(), folder.join("model.gguf")).unwrap();
     std::fs::write(folder.join("model.json"), manifest.to_string()).unwrap();
     std::fs::write(folder.join("LICENSE.txt"), "Do as you like.\n").unwrap();
     folder.display().to_string()
 }
 
 fn manifest(id: &str) -> Value {
-    let bytes = std::fs::read(demo()).unwrap();
+    let bytes = std::fs::read(demo::path()).unwrap();
     json!({
         "version": 1, "id": id, "name": "Qwen2.5 Coder 7B", "file": "x.gguf", "bytes": bytes.len(),
         "sha256": sha256(&bytes), "installedAtS": 1, "architecture": "qwen2", "parameters": 1,
@@ -85,11 +77,11 @@ fn a_folder_that_calls_itself_the_models_of_a_profile_is_called_claimed_and_not_
 #[test]
 fn a_file_that_a_catalog_pins_is_verified_and_any_other_is_not() {
     let installation = installation();
-    let bytes = std::fs::read(demo()).unwrap();
+    let bytes = std::fs::read(demo::path()).unwrap();
     let content = Content { sha256: sha256(&bytes), bytes };
     let offered = catalog(&content, "https://example.org/small.gguf");
     let other = installation.folder().join("llama-3-8b.gguf");
-    std::fs::copy(demo(), &other).unwrap();
+    std::fs::copy(demo::path(), &other).unwrap();
     let other = other.display().to_string();
     let said = installation.run(&["models", "import", &other]).ok().stdout;
     assert!(
@@ -122,7 +114,7 @@ fn a_file_that_a_catalog_pins_is_verified_and_any_other_is_not() {
 #[test]
 fn a_base_model_is_told_as_one_and_not_recommended() {
     let installation = installation();
-    let mut bytes = std::fs::read(demo()).unwrap();
+    let mut bytes = std::fs::read(demo::path()).unwrap();
     let key = b"tokenizer.chat_template";
     let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
     bytes[at + key.len() - 1] = b'X';
@@ -136,7 +128,7 @@ fn a_base_model_is_told_as_one_and_not_recommended() {
 #[test]
 fn a_file_that_was_touched_where_it_lies_is_read_and_used() {
     let installation = installation();
-    let path = installation.write("mine.gguf", std::fs::read(demo()).unwrap());
+    let path = installation.write("mine.gguf", std::fs::read(demo::path()).unwrap());
     let import = ["models", "import", path.to_str().unwrap(), "--in-place"];
     let _ = installation.run(&import).ok();
     let file = std::fs::File::options().write(true).open(&path).unwrap();
@@ -153,7 +145,7 @@ fn a_file_that_was_touched_where_it_lies_is_read_and_used() {
 #[test]
 fn hints_of_a_users_own_catalog_are_about_that_file() {
     let installation = installation();
-    let bytes = std::fs::read(demo()).unwrap();
+    let bytes = std::fs::read(demo::path()).unwrap();
     let served = bytes.clone();
     let server = Server::start(move |asked| match asked.path.as_str() {
         "/moved" => Reply::status("302 Found", &["Location: https://elsewhere.example/x.gguf"]),
@@ -179,7 +171,9 @@ fn hints_of_a_users_own_catalog_are_about_that_file() {
         assert!(!hint.contains("update LocalCoder"), "{hint}");
     }
     // And where a model is exported to is told as what it is.
-    let _ = installation.run(&["models", "import", demo().to_str().unwrap(), "--id", "mine"]).ok();
+    let _ = installation
+        .run(&["models", "import", demo::path().to_str().unwrap(), "--id", "mine"])
+        .ok();
     let export = ["models", "export", "mine", "--to", "no/such/folder"];
     let refused = installation.run(&export).failed(ErrorCode::FileNotFound).stderr;
     assert!(refused.contains("there is no folder `") && refused.contains("make it"), "{refused}");

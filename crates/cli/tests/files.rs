@@ -1,15 +1,12 @@
 //! The files that a user names: what is read of them, what they are after a change, and what is
 //! told where that fails. With the real programs.
 
-#![expect(clippy::unwrap_used, reason = "a test says where it fails")]
-
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown, symlink};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use localcoder_protocol::ErrorCode;
-use localcoder_test_support::Installation;
 use localcoder_test_support::disk::Disk;
+use localcoder_test_support::{Installation, demo};
 use rustix::fs::{CWD, Mode, XattrFlags, getxattr, mkfifoat, setxattr};
 use rustix::process::geteuid;
 
@@ -18,13 +15,7 @@ const SOURCE: &str = "def f(x):\n    x = x + 1\n    return x\n";
 const STRANGER: u32 = 65534;
 
 fn installation() -> Installation {
-    let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
-    std::fs::create_dir_all(installation.home()).unwrap();
-    installation
-}
-
-fn demo() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf")
+    Installation::with_home(env!("CARGO_BIN_EXE_localcoder"))
 }
 
 fn apply(file: &str) -> [&str; 5] {
@@ -254,7 +245,7 @@ fn another_users_host_is_not_taken_for_one_that_is_broken() {
 #[test]
 fn too_few_descriptors_are_told_as_that_and_no_model_is_missing_for_them() {
     let installation = installation();
-    let demo = demo().display().to_string();
+    let demo = demo::path().display().to_string();
     let _ = installation.run(&["models", "import", &demo, "--id", "mine"]).ok();
     let run = |limit: u32, arguments: &[&str]| {
         let mut shell = Command::new("/bin/sh");

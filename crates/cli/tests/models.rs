@@ -2,25 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
-use std::path::{Path, PathBuf};
-
 use localcoder_protocol::ErrorCode;
-use localcoder_test_support::Installation;
 use localcoder_test_support::downloads::{Content, catalog, sha256};
 use localcoder_test_support::http::{Reply, Server};
+use localcoder_test_support::{Installation, demo};
 use serde_json::{Value, json};
 
 fn installation() -> Installation {
     Installation::new(env!("CARGO_BIN_EXE_localcoder"))
 }
 
-fn demo() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf")
-}
-
 /// A catalog of the user's own with one model on a server of the test.
 fn offer(installation: &Installation, server: &Server) -> Content {
-    let bytes = std::fs::read(demo()).unwrap();
+    let bytes = std::fs::read(demo::path()).unwrap();
     let content = Content { sha256: sha256(&bytes), bytes };
     let catalog = catalog(&content, &server.url("small.gguf"));
     let config = installation.home();
@@ -30,7 +24,7 @@ fn offer(installation: &Installation, server: &Server) -> Content {
 }
 
 fn serve() -> Server {
-    let bytes = std::fs::read(demo()).unwrap();
+    let bytes = std::fs::read(demo::path()).unwrap();
     Server::start(move |asked| Reply::file(asked, &bytes, "\"1\""))
 }
 
@@ -108,7 +102,7 @@ fn a_model_is_installed_used_and_removed() {
 #[test]
 fn a_file_is_imported_and_named() {
     let installation = installation();
-    let path = demo().display().to_string();
+    let path = demo::path().display().to_string();
     let imported = installation.run(&["models", "import", &path, "--id", "mine"]).ok();
     assert!(imported.stdout.contains("`mine` is installed"), "{}", imported.stdout);
     let info = installation.run(&["models", "info", "mine", "--json"]).ok().json();
@@ -179,7 +173,9 @@ fn settings_that_can_not_be_read_are_not_written_over() {
 #[test]
 fn a_model_is_for_code_or_for_everything_else() {
     let installation = installation();
-    let _ = installation.run(&["models", "import", demo().to_str().unwrap(), "--id", "mine"]).ok();
+    let _ = installation
+        .run(&["models", "import", demo::path().to_str().unwrap(), "--id", "mine"])
+        .ok();
     let used = |id: &str| {
         let list = installation.run(&["models", "list", "--json"]).json();
         let models = list["models"].as_array().unwrap();

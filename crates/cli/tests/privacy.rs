@@ -7,9 +7,7 @@ use localcoder_test_support::Installation;
 use serde_json::{Value, json};
 
 fn installation() -> Installation {
-    let installation = Installation::new(env!("CARGO_BIN_EXE_localcoder"));
-    std::fs::create_dir_all(installation.home()).unwrap();
-    installation
+    Installation::with_home(env!("CARGO_BIN_EXE_localcoder"))
 }
 
 fn privacy(installation: &Installation) -> Value {

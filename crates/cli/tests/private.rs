@@ -8,17 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use localcoder_protocol::ErrorCode;
-use localcoder_test_support::Installation;
+use localcoder_test_support::{Installation, demo};
 
 /// Some other user.
 const STRANGER: u32 = 65534;
 
 fn installation() -> Installation {
     Installation::new(env!("CARGO_BIN_EXE_localcoder"))
-}
-
-fn demo() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf")
 }
 
 /// Runs a command in a shell with this umask; it must work.
@@ -58,7 +54,7 @@ fn all(folder: &Path) -> Vec<PathBuf> {
 fn with_the_most_open_umask_every_file_and_socket_is_its_users_alone() {
     let installation = installation();
     let file = installation.write("a.py", "def f():\n    x = x + 1\n    return x\n");
-    let (demo, file) = (demo(), file.to_str().unwrap().to_owned());
+    let (demo, file) = (demo::path(), file.to_str().unwrap().to_owned());
     for arguments in [
         &["models", "import", demo.to_str().unwrap(), "--id", "mine"][..],
         &["models", "use", "mine"],
@@ -97,7 +93,7 @@ fn a_file_that_is_improved_keeps_its_mode() {
 #[test]
 fn an_exported_model_has_the_users_umask() {
     let installation = installation();
-    let demo = demo();
+    let demo = demo::path();
     let import = ["models", "import", demo.to_str().unwrap(), "--id", "mine"];
     run_with_umask(&installation, "000", &import);
     for (umask, folder_mode, file_mode) in [("022", 0o755, 0o644), ("077", 0o700, 0o600)] {

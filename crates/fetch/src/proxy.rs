@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
 
-use localcoder_protocol::FetchFailure;
+use localcoder_protocol::{FetchFailure, PROXY_VARIABLES};
 use ureq::{Proxy, ProxyProtocol};
 use url::{Host, Url};
 
@@ -15,8 +15,7 @@ use crate::trouble::{Remedy, Trouble};
 
 /// In the order in which they count for an encrypted address. All of them count for any address:
 /// whoever has set one of them wants nothing to be asked without.
-const FOR_HTTPS: [&str; 6] =
-    ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY"];
+const FOR_HTTPS: [&str; 6] = PROXY_VARIABLES;
 /// The same for one that is not.
 const FOR_HTTP: [&str; 6] =
     ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"];

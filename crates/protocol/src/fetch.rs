@@ -70,6 +70,10 @@ pub struct FetchText {
     pub limits: FetchLimits,
 }
 
+/// Environment variables that name a proxy for it, the first for encrypted addresses first.
+pub const PROXY_VARIABLES: [&str; 6] =
+    ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY"];
+
 /// One file that is to be had: from where, as what, and what it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

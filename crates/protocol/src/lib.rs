@@ -27,7 +27,7 @@ pub use edit::{Anchor, Diagnostic, DocumentText, Edit, Hunk, LineRange, Scope};
 pub use error::{ErrorAction, ErrorCode, ErrorInfo};
 pub use fetch::{
     FetchEvent, FetchFailure, FetchLimits, FetchNetwork, FetchOrder, FetchPermission, FetchRequest,
-    FetchTask, FetchText,
+    FetchTask, FetchText, PROXY_VARIABLES,
 };
 pub use hello::{
     BUILD_ID, ClientKind, EXCHANGE_FD, Hello, HelloAnswer, HelloParams, KERNELS, MODELS_FD,

@@ -3,6 +3,7 @@
 //! worker that misbehaves on command.
 //! Nothing of it is in the product.
 
+pub mod demo;
 pub mod disk;
 pub mod downloads;
 pub mod fake_worker;
@@ -40,6 +41,17 @@ impl Installation {
         // A short path: a socket's may have 103 bytes at most.
         let folder = tempfile::Builder::new().prefix("lc").tempdir_in("/tmp");
         Self { program, folder: folder.expect("a temporary folder") }
+    }
+
+    /// The same, where the product's own folder is there already and empty.
+    ///
+    /// # Panics
+    /// Where it can't be made.
+    #[must_use]
+    pub fn with_home(program: &str) -> Self {
+        let installation = Self::new(program);
+        std::fs::create_dir_all(installation.home()).expect("the test's folder is writable");
+        installation
     }
 
     /// Its folder; `LOCALCODER_HOME` is `home` in it.

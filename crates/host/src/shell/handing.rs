@@ -53,8 +53,10 @@ impl Handing {
 /// The number of a load and the path that it names.
 fn load(message: &Message) -> Option<(i64, PathBuf)> {
     let Message::Request { id: Id::Number(number), method, params } = message else { return None };
-    let named = params.get("modelRef").and_then(|it| it.as_str());
-    (method == LoadModel::METHOD).then(|| Some((*number, PathBuf::from(named?))))?
+    if method != LoadModel::METHOD {
+        return None;
+    }
+    Some((*number, PathBuf::from(params.get("modelRef")?.as_str()?)))
 }
 
 #[cfg(test)]

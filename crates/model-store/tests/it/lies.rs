@@ -8,7 +8,9 @@ use localcoder_protocol::{ErrorCode, ErrorInfo};
 use localcoder_settings::resolve;
 use serde_json::{Value, json};
 
-use crate::{demo, files, store};
+use localcoder_test_support::demo;
+
+use crate::{files, store};
 
 const CODER: &str = "qwen2.5-coder-7b";
 
@@ -43,7 +45,9 @@ fn is_not_believed(store: &Store, what: &str) {
 fn carried() -> (tempfile::TempDir, PathBuf) {
     let (dir, store) = store();
     store
-        .import(&demo(), Some("mine"), ImportMode::Copy, &Catalog::shipped(), &mut |_, _| true)
+        .import(&demo::path(), Some("mine"), ImportMode::Copy, &Catalog::shipped(), &mut |_, _| {
+            true
+        })
         .unwrap();
     let folder = store.export("mine", dir.path(), &mut |_, _| true).unwrap();
     (dir, folder)
@@ -244,7 +248,7 @@ fn renamed(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
 
 #[test]
 fn files_that_are_no_model_that_writes_are_refused_with_what_they_are() {
-    let bytes = std::fs::read(demo()).unwrap();
+    let bytes = std::fs::read(demo::path()).unwrap();
     for (said, file) in [
         ("an embedding model", called(&bytes, b"bert")),
         ("an embedding model", called(&bytes, b"nomic-bert")),
@@ -282,7 +286,7 @@ fn files_with_the_name_of_a_model_of_the_catalog_get_a_name_of_their_own() {
     let catalog = Catalog::shipped();
     let import = |name: &str, id: Option<&str>, mode| {
         let path = dir.path().join(name);
-        std::fs::copy(demo(), &path).unwrap();
+        std::fs::copy(demo::path(), &path).unwrap();
         store.import(&path, id, mode, &catalog, &mut |_, _| true)
     };
     for (name, claimed, id) in [
@@ -310,7 +314,7 @@ fn files_with_the_name_of_a_model_of_the_catalog_get_a_name_of_their_own() {
 #[test]
 fn a_file_without_any_name_is_called_by_its_digest() {
     let (dir, store) = store();
-    let bytes = std::fs::read(demo()).unwrap();
+    let bytes = std::fs::read(demo::path()).unwrap();
     let path = dir.path().join("模型.gguf");
     std::fs::write(&path, renamed(&bytes, "general.name", "general.nume")).unwrap();
     let model =
@@ -324,7 +328,9 @@ fn a_file_without_any_name_is_called_by_its_digest() {
 fn one_that_has_such_a_name_already_is_not_used() {
     let (_dir, store) = store();
     let import = |id: &str| {
-        store.import(&demo(), Some(id), ImportMode::Copy, &Catalog::shipped(), &mut |_, _| true)
+        store.import(&demo::path(), Some(id), ImportMode::Copy, &Catalog::shipped(), &mut |_, _| {
+            true
+        })
     };
     let _ = import("mine").unwrap();
     let manifests = store.folder().join("manifests");
@@ -342,7 +348,7 @@ fn one_that_has_such_a_name_already_is_not_used() {
 
 /// A user's catalog that pins the demo's file.
 fn pinning(dir: &Path, change: &dyn Fn(&mut Value)) -> Result<Catalog, ErrorInfo> {
-    let bytes = std::fs::read(demo()).unwrap();
+    let bytes = std::fs::read(demo::path()).unwrap();
     let content = localcoder_test_support::downloads::Content {
         sha256: localcoder_test_support::downloads::sha256(&bytes),
         bytes,
@@ -360,7 +366,7 @@ fn the_catalogs_own_file_is_known_by_its_digest_whatever_it_is_called() {
     let (dir, store) = store();
     let catalog = pinning(dir.path(), &|_| {}).unwrap();
     let path = dir.path().join("something else.gguf");
-    std::fs::copy(demo(), &path).unwrap();
+    std::fs::copy(demo::path(), &path).unwrap();
     let import =
         |id: Option<&str>| store.import(&path, id, ImportMode::Copy, &catalog, &mut |_, _| true);
     let model = import(None).unwrap();
@@ -441,7 +447,7 @@ fn a_file_in_its_place_whose_time_alone_changed_is_kept_once_it_was_read() {
     use std::time::{Duration, SystemTime};
     let (dir, store) = store();
     let path = dir.path().join("mine.gguf");
-    std::fs::copy(demo(), &path).unwrap();
+    std::fs::copy(demo::path(), &path).unwrap();
     store.import(&path, None, ImportMode::InPlace, &Catalog::shipped(), &mut |_, _| true).unwrap();
     let touch = |seconds| {
         let file = std::fs::File::options().write(true).open(&path).unwrap();
@@ -467,11 +473,11 @@ fn a_file_in_its_place_whose_time_alone_changed_is_kept_once_it_was_read() {
 #[test]
 fn a_model_without_a_template_is_known_as_one() {
     let (dir, store) = store();
-    let bytes = std::fs::read(demo()).unwrap();
+    let bytes = std::fs::read(demo::path()).unwrap();
     let path = dir.path().join("base.gguf");
     std::fs::write(&path, renamed(&bytes, "tokenizer.chat_template", "tokenizer.chat_templatX"))
         .unwrap();
-    for (path, has) in [(path, false), (demo(), true)] {
+    for (path, has) in [(path, false), (demo::path(), true)] {
         let model = store
             .import(&path, None, ImportMode::Copy, &Catalog::shipped(), &mut |_, _| true)
             .unwrap();

@@ -4,7 +4,7 @@
 
 mod lies;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use localcoder_model_store::{
@@ -12,13 +12,10 @@ use localcoder_model_store::{
 };
 use localcoder_protocol::{ErrorCode, FetchEvent};
 use localcoder_settings::{NetworkAllowed, resolve};
+use localcoder_test_support::demo;
 use localcoder_test_support::disk::Disk;
 use localcoder_test_support::downloads::{Content, limits};
 use localcoder_test_support::http::{Asked, Part, Reply, Server};
-
-fn demo() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf")
-}
 
 fn store() -> (tempfile::TempDir, Store) {
     let dir = tempfile::tempdir().unwrap();
@@ -43,16 +40,16 @@ fn files(folder: &Path) -> Vec<String> {
 #[test]
 fn an_imported_model_is_there_and_goes_again() {
     let (_dir, store) = store();
-    let sha256 = import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    let sha256 = import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
     let listed = store.list().unwrap();
     assert_eq!(listed.len(), 1);
     let model = &listed[0].model;
     assert_eq!((model.id.as_str(), &listed[0].problem), ("mine", &None));
-    assert_eq!(model.source, Source::File { path: std::path::absolute(demo()).unwrap() });
+    assert_eq!(model.source, Source::File { path: std::path::absolute(demo::path()).unwrap() });
     let blob = store.path_of("mine").unwrap();
     assert_eq!(blob.file_name().unwrap().to_string_lossy(), format!("sha256-{sha256}"));
     assert!(std::fs::metadata(&blob).unwrap().permissions().readonly());
-    assert!(std::fs::read(&blob).unwrap() == std::fs::read(demo()).unwrap());
+    assert!(std::fs::read(&blob).unwrap() == std::fs::read(demo::path()).unwrap());
     store.verify("mine", &mut |_, _| true).unwrap();
     assert_eq!(store.remove("mine").unwrap(), model.bytes);
     assert!(store.list().unwrap().is_empty() && !blob.exists());
@@ -62,8 +59,8 @@ fn an_imported_model_is_there_and_goes_again() {
 #[test]
 fn two_models_may_have_one_file() {
     let (_dir, store) = store();
-    import(&store, &demo(), "one", ImportMode::Copy).unwrap();
-    import(&store, &demo(), "two", ImportMode::Copy).unwrap();
+    import(&store, &demo::path(), "one", ImportMode::Copy).unwrap();
+    import(&store, &demo::path(), "two", ImportMode::Copy).unwrap();
     assert_eq!(files(&store.folder().join("blobs")).len(), 1);
     assert_eq!(store.remove("one").unwrap(), 0);
     assert!(store.path_of("two").is_ok());
@@ -75,7 +72,7 @@ fn two_models_may_have_one_file() {
 fn a_file_in_its_place_stays_the_users() {
     let (dir, store) = store();
     let path = dir.path().join("My Model.gguf");
-    std::fs::copy(demo(), &path).unwrap();
+    std::fs::copy(demo::path(), &path).unwrap();
     let model = store
         .import(&path, None, ImportMode::InPlace, &Catalog::shipped(), &mut |_, _| true)
         .unwrap();
@@ -99,7 +96,7 @@ fn what_is_no_model_leaves_nothing() {
         std::fs::write(&path, bytes).unwrap();
         path
     };
-    let demo_bytes = std::fs::read(demo()).unwrap();
+    let demo_bytes = std::fs::read(demo::path()).unwrap();
     for (path, code) in [
         (write("page.gguf", b"<html>"), ErrorCode::ModelNotGguf),
         (write("empty.gguf", b""), ErrorCode::ModelNotGguf),
@@ -110,22 +107,31 @@ fn what_is_no_model_leaves_nothing() {
         assert_eq!(import(&store, &path, "x", ImportMode::Copy), Err(code), "{path:?}");
     }
     for id in ["", "UPPER", "../up", "a/b", "demo"] {
-        assert_eq!(import(&store, &demo(), id, ImportMode::Copy), Err(ErrorCode::Usage), "{id}");
+        assert_eq!(
+            import(&store, &demo::path(), id, ImportMode::Copy),
+            Err(ErrorCode::Usage),
+            "{id}"
+        );
     }
-    let cancelled =
-        store.import(&demo(), Some("x"), ImportMode::Copy, &Catalog::shipped(), &mut |_, _| false);
+    let cancelled = store.import(
+        &demo::path(),
+        Some("x"),
+        ImportMode::Copy,
+        &Catalog::shipped(),
+        &mut |_, _| false,
+    );
     assert_eq!(cancelled.unwrap_err().code, ErrorCode::Cancelled);
     for folder in ["blobs", "downloads", "manifests"] {
         assert_eq!(files(&store.folder().join(folder)), [""; 0], "{folder}");
     }
-    import(&store, &demo(), "taken", ImportMode::Copy).unwrap();
-    assert_eq!(import(&store, &demo(), "taken", ImportMode::Copy), Err(ErrorCode::Usage));
+    import(&store, &demo::path(), "taken", ImportMode::Copy).unwrap();
+    assert_eq!(import(&store, &demo::path(), "taken", ImportMode::Copy), Err(ErrorCode::Usage));
 }
 
 #[test]
 fn damage_is_found_and_put_aside() {
     let (_dir, store) = store();
-    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
     let blob = store.path_of("mine").unwrap();
     let mut bytes = std::fs::read(&blob).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -138,14 +144,14 @@ fn damage_is_found_and_put_aside() {
     // Nothing loads it any more, and importing the right file mends it.
     assert_eq!(store.path_of("mine").unwrap_err().code, ErrorCode::ModelDamaged);
     store.remove("mine").unwrap();
-    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
     store.verify("mine", &mut |_, _| true).unwrap();
 }
 
 #[test]
 fn torn_and_foreign_manifests_are_passed_over() {
     let (_dir, store) = store();
-    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
     let manifests = store.folder().join("manifests");
     let good = std::fs::read_to_string(manifests.join("mine.json")).unwrap();
     std::fs::write(manifests.join("torn.json"), &good[..good.len() / 2]).unwrap();
@@ -170,7 +176,7 @@ fn entry(content: &Content, server: &Server) -> Entry {
 }
 
 fn real() -> Content {
-    let bytes = std::fs::read(demo()).unwrap();
+    let bytes = std::fs::read(demo::path()).unwrap();
     let sha256 = localcoder_test_support::downloads::sha256(&bytes);
     Content { bytes, sha256 }
 }
@@ -289,7 +295,7 @@ fn what_is_not_the_file_of_the_catalog_is_not_installed() {
 #[test]
 fn a_model_is_carried_to_another_machine_and_checked_there() {
     let (dir, store) = store();
-    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
     let folder = store.export("mine", dir.path(), &mut |_, _| true).unwrap();
     assert_eq!(folder, dir.path().join("mine.localcoder-model"));
     assert!(Bundle::is_at(&folder) && !Bundle::is_at(dir.path()));
@@ -359,10 +365,13 @@ fn a_disk_that_can_only_be_read_loses_nothing() {
     };
     let folder = disk.path().join("models");
     let store = Store::open(&folder).unwrap();
-    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
     disk.set_read_only(true);
     let store = Store::open(&folder).unwrap();
-    assert_eq!(import(&store, &demo(), "other", ImportMode::Copy), Err(ErrorCode::ModelStore));
+    assert_eq!(
+        import(&store, &demo::path(), "other", ImportMode::Copy),
+        Err(ErrorCode::ModelStore)
+    );
     let refused = store.remove("mine").unwrap_err();
     assert_eq!(refused.code, ErrorCode::ModelStore);
     assert!(refused.to_string().to_lowercase().contains("read-only"), "{refused}");
@@ -379,7 +388,7 @@ fn a_disk_that_is_full_loses_nothing() {
         return;
     };
     let store = Store::open(&disk.path().join("models")).unwrap();
-    import(&store, &demo(), "mine", ImportMode::Copy).unwrap();
+    import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
     let mut fillers = Vec::new();
     let full = (0..24).find(|number| {
         let path = disk.path().join(format!("filler-{number}"));
@@ -388,10 +397,10 @@ fn a_disk_that_is_full_loses_nothing() {
         made.is_err()
     });
     assert!(full.is_some());
-    assert_eq!(import(&store, &demo(), "other", ImportMode::Copy), Err(ErrorCode::DiskFull));
+    assert_eq!(import(&store, &demo::path(), "other", ImportMode::Copy), Err(ErrorCode::DiskFull));
     // Only the manifest has no place.
     std::fs::remove_file(fillers.pop().unwrap()).unwrap();
-    let taken = import(&store, &demo(), "other", ImportMode::Copy);
+    let taken = import(&store, &demo::path(), "other", ImportMode::Copy);
     assert!(matches!(taken, Ok(_) | Err(ErrorCode::DiskFull)), "{taken:?}");
     for listed in store.list().unwrap() {
         assert_eq!(listed.problem, None, "{}", listed.model.id);

@@ -2,7 +2,6 @@
 //! of their own before llama.cpp reads anything. Checks no more than the magic: the host has checked
 //! the header, and here it is seen that this is still the file that it has checked.
 
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -15,13 +14,8 @@ use localcoder_transport::handover::Handed;
 const HEADER_BYTES: u64 = 24;
 
 /// Looks at what was given; `path` is for words.
-pub(super) fn inspect(path: &Path, given: Option<&Handed>) -> Result<Stamp, ErrorInfo> {
+pub(super) fn inspect(path: &Path, given: &Handed) -> Result<Stamp, ErrorInfo> {
     let shown = path.display();
-    let Some(given) = given else {
-        let message = format!("the file of the model `{shown}` was not given to the worker");
-        return Err(ErrorInfo::new(ErrorCode::ModelNotFound, message)
-            .with_hint("try again; if that does not help, run `localcoder host stop`"));
-    };
     let metadata = given.file.metadata().map_err(|error| access_error(path, &error))?;
     if !metadata.is_file() {
         return Err(ErrorInfo::new(ErrorCode::ModelNotGguf, format!("`{shown}` is not a file"))
@@ -30,8 +24,12 @@ pub(super) fn inspect(path: &Path, given: Option<&Handed>) -> Result<Stamp, Erro
     }
     unchanged(path, given)?;
     let mut magic = [0; 4];
-    let read = read_at_most(&given.file, &mut magic).map_err(|error| access_error(path, &error))?;
-    if magic[..read] != *b"GGUF" {
+    match given.file.read_exact_at(&mut magic, 0) {
+        // A shorter one begins otherwise.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => magic.fill(0),
+        read => read.map_err(|error| access_error(path, &error))?,
+    }
+    if magic != *b"GGUF" {
         return Err(ErrorInfo::new(
             ErrorCode::ModelNotGguf,
             format!("`{shown}` is not a GGUF model"),
@@ -60,17 +58,11 @@ pub(super) fn unchanged(path: &Path, given: &Handed) -> Result<(), ErrorInfo> {
         .with_action(ErrorAction::Retry))
 }
 
-fn read_at_most(file: &File, into: &mut [u8]) -> io::Result<usize> {
-    let mut read = 0;
-    while read < into.len() {
-        match file.read_at(&mut into[read..], read as u64) {
-            Ok(0) => break,
-            Ok(count) => read += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(read)
+/// The host has sent a load and no file with it.
+pub(super) fn not_given(path: &Path) -> ErrorInfo {
+    let message = format!("the file of the model `{}` was not given to the worker", path.display());
+    ErrorInfo::new(ErrorCode::ModelNotFound, message)
+        .with_hint("try again; if that does not help, run `localcoder host stop`")
 }
 
 /// The file is cut off or damaged.

@@ -15,7 +15,7 @@ use localcoder_protocol::{
 use localcoder_templates::TemplateError;
 use localcoder_transport::handover::Handed;
 
-use super::file::{damaged, inspect, unchanged};
+use super::file::{damaged, inspect, not_given, unchanged};
 use super::repacking::{Outcome, Repacking};
 use super::session::SEQUENCES;
 use super::{Engine, Session, threads};
@@ -104,8 +104,8 @@ impl Engine {
         given: Option<Handed>,
     ) -> Result<LoadModelAnswer, ErrorInfo> {
         let path = PathBuf::from(&params.model_ref);
-        let stamp = inspect(&path, given.as_ref())?;
-        let Some(given) = given else { return Err(super::no_model()) };
+        let given = given.ok_or_else(|| not_given(&path))?;
+        let stamp = inspect(&path, &given)?;
         if let Some(loaded) = &self.loaded
             && loaded.params.model_ref == params.model_ref
             && loaded.params.profile == params.profile

@@ -10,6 +10,7 @@ use localcoder_protocol::{
     LoadProgress, LoadProgressParams, Measured, Nothing, Notification, Ping, UnloadModel,
     WorkerGenerateParams, WorkerPrompt,
 };
+use localcoder_test_support::demo;
 
 use crate::harness::{PROFILE, WORKER, Worker, chat, model, noise};
 
@@ -302,22 +303,6 @@ fn a_model_that_repeats_itself_is_not_called_damaged() {
     worker.generate(&raw).result.unwrap();
 }
 
-/// The demo model with another chat template in its file, which is no longer than its own.
-fn with_template(folder: &Path, text: &str) -> PathBuf {
-    const KEY: &[u8] = b"tokenizer.chat_template";
-    let mut bytes = fs::read(model()).unwrap();
-    let key = bytes.windows(KEY.len()).position(|window| window == KEY).unwrap();
-    // After the key a type of four bytes, and the text's length in eight.
-    let start = key + KEY.len() + 12;
-    let length = u64::from_le_bytes(bytes[start - 8..start].try_into().unwrap());
-    let template = &mut bytes[start..start + usize::try_from(length).unwrap()];
-    template.fill(b' ');
-    template[..text.len()].copy_from_slice(text.as_bytes());
-    let path = folder.join("template.gguf");
-    fs::write(&path, bytes).unwrap();
-    path
-}
-
 #[test]
 fn a_hostile_template_is_refused_in_time_with_its_reason_and_the_worker_goes_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -335,7 +320,8 @@ fn a_hostile_template_is_refused_in_time_with_its_reason_and_the_worker_goes_on(
         ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "steps"),
         ("{{ '%.1000000000f' | format(1.5) }}", "the template engine fails"),
     ] {
-        let path = with_template(folder.path(), template);
+        let path = folder.path().join("template.gguf");
+        fs::write(&path, demo::with_template(template)).unwrap();
         worker.load(&path, PROFILE).unwrap();
         let started = Instant::now();
         let error = worker.generate(&chat(1, "x = 1")).result.unwrap_err();

@@ -8,18 +8,15 @@ mod process;
 use localcoder_disk::tally;
 use localcoder_launcher::{Confinement, probe_confinement};
 use localcoder_protocol::{
-    DoctorPrivacy, ErrorInfo, Fact, HostStatus, NetworkUse, PrivacyFinding, PrivacyReport,
+    DoctorPrivacy, ErrorInfo, Fact, HostStatus, NetworkUse, PROXY_VARIABLES, PrivacyFinding,
+    PrivacyReport,
 };
 use localcoder_settings::{AIR_GAPPED, AirGap, Places, Resolved};
 
 use super::status;
-use crate::commands::status::sandbox_text;
+use crate::commands::status::{host_sandbox_text, sandbox_text};
 use crate::session::program;
 use crate::{output, settings_file};
-
-/// Variables that name a proxy for `localcoder-fetch`.
-const PROXIES: [&str; 6] =
-    ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
 
 pub(super) fn run(json: bool) -> Result<(), ErrorInfo> {
     let places = Places::resolve()?;
@@ -126,17 +123,14 @@ fn worker(host: Option<&HostStatus>) -> PrivacyFinding {
     finding(what, network, format!("{}; {now}", sandbox_text(&worker.confined)))
 }
 
-/// It has no need of a network; what holds it back, if anything does, it does not say.
+/// It has no need of a network; what holds it back it says itself.
 fn the_host(host: Option<&HostStatus>) -> PrivacyFinding {
     let what = "localcoder-host";
     let Some(host) = host else {
         return finding(what, NetworkUse::Unknown, "none runs now".to_owned());
     };
     let now = process::seen(host.pid);
-    let held = match process::filters_more(host.pid) {
-        Some(true) => "its calls are filtered by the kernel",
-        _ => "nothing was seen that would hold it back",
-    };
+    let held = host_sandbox_text(&host.confined);
     let network = if now.is_quiet() { NetworkUse::Unused } else { NetworkUse::Open };
     let text =
         format!("it listens on a Unix socket and links no library for the network; {held}; {now}");
@@ -155,7 +149,7 @@ fn fetch(air_gap: &AirGap) -> PrivacyFinding {
         let text = "it is not started, and started by hand it reads the settings and refuses";
         return finding(what, NetworkUse::None, text.to_owned());
     }
-    let proxies: Vec<&str> = PROXIES
+    let proxies: Vec<&str> = PROXY_VARIABLES
         .into_iter()
         .filter(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
         .collect();

@@ -1,5 +1,5 @@
 //! What a running process has to do with the network, as the system tells: the sockets that it has
-//! open, and whether its calls are filtered. Linux alone tells this without asking for rights.
+//! open. Linux alone tells this without asking for rights.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -62,19 +62,6 @@ fn network_sockets(pid: u32) -> Option<usize> {
     Some(count)
 }
 
-/// Whether the kernel filters the calls of a process by more than those of this one: a container
-/// filters everybody's. `None` where it does not say.
-pub(super) fn filters_more(pid: u32) -> Option<bool> {
-    let own = filters(std::process::id())?;
-    Some(filters(pid)? > own)
-}
-
-fn filters(pid: u32) -> Option<u32> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let count = status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"))?;
-    count.trim().parse().ok()
-}
-
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {
@@ -95,7 +82,5 @@ mod tests {
         assert_eq!(network_sockets(pid), Some(before + 2));
         assert!(!seen(pid).is_quiet());
         assert_eq!(network_sockets(u32::MAX), None);
-        assert_eq!(filters_more(u32::MAX), None);
-        assert!(filters_more(pid).is_none_or(|more| !more));
     }
 }

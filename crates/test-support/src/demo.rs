@@ -1,0 +1,38 @@
+//! The demo model as tests use it: its file, and its bytes with something else in them.
+
+use std::path::{Path, PathBuf};
+
+const TEMPLATE_KEY: &[u8] = b"tokenizer.chat_template";
+
+/// Its file in the source tree, which nobody may change.
+#[must_use]
+pub fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf")
+}
+
+/// All of its bytes.
+///
+/// # Panics
+/// Where it is not there.
+#[must_use]
+pub fn bytes() -> Vec<u8> {
+    std::fs::read(path()).expect("the demo model is part of the source")
+}
+
+/// Its bytes with another chat template, which is no longer than its own.
+///
+/// # Panics
+/// Where that is longer.
+#[must_use]
+pub fn with_template(text: &str) -> Vec<u8> {
+    let mut bytes = bytes();
+    let key = bytes.windows(TEMPLATE_KEY.len()).position(|window| window == TEMPLATE_KEY);
+    // After the key a type of four bytes, and the text's length in eight.
+    let start = key.expect("it has a template") + TEMPLATE_KEY.len() + 12;
+    let length = bytes[start - 8..start].try_into().map(u64::from_le_bytes);
+    let length = usize::try_from(length.expect("they are eight")).expect("it was read");
+    let template = &mut bytes[start..start + length];
+    template.fill(b' ');
+    template[..text.len()].copy_from_slice(text.as_bytes());
+    bytes
+}
