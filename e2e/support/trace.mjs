@@ -50,8 +50,44 @@ const LOOK_UP =
 /** Lines of the trace that must not be; `port` is one of loopback that must not be asked either. */
 export function offLoopback(trace, port) {
   const listener = new RegExp(`htons\\(${port}\\)`, "u");
-  return trace.split("\n").filter((line) => {
+  const lines = trace.split("\n");
+  return lines.flatMap((line, at) => {
     const network = /AF_INET6?\b/u.test(line) && !LOOPBACK.test(line);
-    return network || LOOK_UP.test(line) || listener.test(line);
+    return network || LOOK_UP.test(line) || listener.test(line) ? [told(lines, at)] : [];
   });
+}
+
+/** A chain of parents has some ten; one that is longer is a mistake of ours. */
+const PARENTS_MAX = 64;
+
+/** How many lines of the same process after one that must not be are told: the name it looks up. */
+const LINES_AFTER = 2;
+
+/** A line, the program whose it is, and what that sent next. */
+function told(lines, at) {
+  const pid = processOf(lines[at]);
+  const next = lines.slice(at + 1).filter((line) => processOf(line) === pid);
+  return [lines[at], ...next.slice(0, LINES_AFTER), `by: ${programOf(lines, at)}`].join("\n");
+}
+
+function processOf(line) {
+  return line.split(/\s/u, 1)[0];
+}
+
+/** The command line that the process of a line has, or whoever made it. */
+function programOf(lines, at) {
+  const before = lines.slice(0, at).reverse();
+  let pid = processOf(lines[at]);
+  for (let parents = 0; parents < PARENTS_MAX; parents += 1) {
+    const became = before.find((line) => {
+      return processOf(line) === pid && / execve\(/u.test(line) && !/ = -1 /u.test(line);
+    });
+    // A child's first lines may come before the end of the call that made it.
+    const made = before.find((line) => /\b(clone3?|v?fork)\b/u.test(line) && line.endsWith(` = ${pid}`));
+    if (became !== undefined || made === undefined) {
+      return became ?? "a program that ran before";
+    }
+    pid = processOf(made);
+  }
+  return "nobody knows";
 }

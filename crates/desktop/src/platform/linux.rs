@@ -1,6 +1,9 @@
 //! What only WebKitGTK can tell or do: ask a page before it is closed, see its process end, and
 //! show a bare window that a page fills itself.
 
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::transmute;
+
 use gtk::prelude::*;
 use tao::platform::unix::WindowExtUnix;
 use tao::window::Window;
@@ -58,6 +61,7 @@ pub(crate) fn watch(view: &WebView, teller: &Teller) {
         // A command moves an editor out some time after its key. All a page can open is a bare
         // window; `page.js` turns every other into a message.
         settings.set_javascript_can_open_windows_automatically(true);
+        forbid_hints(&settings);
     }
     let closes = teller.clone();
     // Not the signal `close`: wry destroys the view on it, and with the view later handlers.
@@ -69,6 +73,51 @@ pub(crate) fn watch(view: &WebView, teller: &Teller) {
         request.deny();
         true
     });
+}
+
+/// What a page may say of addresses that it will want. WebKit looks their names up past the proxy.
+const HINTS: [&CStr; 4] =
+    [c"LinkDNSPrefetch", c"LinkPreconnect", c"LinkPreconnectEarlyHints", c"LinkPrefetch"];
+
+/// Has WebKit follow no hints: a name that is looked up tells a stranger's resolver something. A
+/// library of before 2.42 has no names for it, and follows none (`enable-dns-prefetching`).
+#[expect(unsafe_code, reason = "the crate has no calls for it")]
+fn forbid_hints(settings: &webkit2gtk::Settings) {
+    type All = unsafe extern "C" fn() -> *mut c_void;
+    type Length = unsafe extern "C" fn(*mut c_void) -> usize;
+    type Get = unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void;
+    type Identifier = unsafe extern "C" fn(*mut c_void) -> *const c_char;
+    type Enable = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int);
+    type Unref = unsafe extern "C" fn(*mut c_void);
+    // SAFETY: the names are those of the functions of WebKitGTK's `WebKitFeature.h` and
+    // `WebKitSettings.h` with these arguments (`gboolean` is a C int, `gsize` a usize), the list and
+    // what is in it live until it is given back, and `settings` outlives the call.
+    unsafe {
+        let symbol = |name: &CStr| {
+            let found = libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr());
+            (!found.is_null()).then_some(found)
+        };
+        let functions = (|| {
+            Some((
+                transmute::<*mut c_void, All>(symbol(c"webkit_settings_get_all_features")?),
+                transmute::<*mut c_void, Length>(symbol(c"webkit_feature_list_get_length")?),
+                transmute::<*mut c_void, Get>(symbol(c"webkit_feature_list_get")?),
+                transmute::<*mut c_void, Identifier>(symbol(c"webkit_feature_get_identifier")?),
+                transmute::<*mut c_void, Enable>(symbol(c"webkit_settings_set_feature_enabled")?),
+                transmute::<*mut c_void, Unref>(symbol(c"webkit_feature_list_unref")?),
+            ))
+        })();
+        let Some((all, length, get, identifier, enable, unref)) = functions else { return };
+        let features = all();
+        for at in 0..length(features) {
+            let feature = get(features, at);
+
+            if HINTS.contains(&CStr::from_ptr(identifier(feature))) {
+                enable(settings.as_ptr().cast(), feature, 0);
+            }
+        }
+        unref(features);
+    }
 }
 
 /// Asks the page whether it may be closed; it answers with [`PageEvent::Closed`] or stays. A page
