@@ -589,13 +589,23 @@ impl Task {
         let added = needed.imports.join(end);
         let original = line.text.to_owned();
         let replacement = match needed.before {
-            // Behind imports there is a blank line nearly everywhere.
-            true => [&added, end, end, line.text].concat(),
+            true => {
+                // Behind imports there is a blank line nearly everywhere, and two where the style
+                // of Python has them.
+                let blank = if self.is_python_block(line.text) { 2 } else { 1 };
+                [&added, end, &end.repeat(blank), line.text].concat()
+            }
             false => [line.text, end, &added].concat(),
         };
         let number = u32::try_from(needed.line + 1).unwrap_or(u32::MAX);
         let anchor = place::anchor(&self.document.text, &(needed.line..needed.line + 1));
         Edit { range: LineRange { start: number, end: number }, original, replacement, anchor }
+    }
+
+    /// Whether a line begins a function or class of Python's outside of others.
+    fn is_python_block(&self, line: &str) -> bool {
+        let blocks = ["def ", "async def ", "class ", "@"];
+        self.language.id == "python" && blocks.iter().any(|block| line.starts_with(block))
     }
 
     /// That more was rewritten than was selected.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    Alias, ExceptHandler, Expr, ExprContext, ModModule, Parameter, Pattern, PythonVersion, Stmt,
-    TypeParam,
+    Alias, ExceptHandler, Expr, ExprContext, Mod, ModModule, Parameter, Pattern, PythonVersion,
+    Stmt, TypeParam,
 };
 use ruff_python_parser::{Mode, ParseOptions, UnsupportedSyntaxErrorKind, parse_unchecked};
 
@@ -22,8 +22,94 @@ pub(crate) fn errors(text: &str) -> Option<Vec<String>> {
         let newer = parsed.unsupported_syntax_errors().iter();
         let newer =
             newer.filter(|it| matches!(it.kind, UnsupportedSyntaxErrorKind::Pep701FString(_)));
-        errors.chain(newer.map(ToString::to_string)).collect()
+        let errors = errors.chain(newer.map(ToString::to_string));
+        let mut misplaced = Misplaced::default();
+        if let Mod::Module(module) = parsed.syntax() {
+            misplaced.visit_body(&module.body);
+        }
+        errors.chain(misplaced.found).collect()
     })
+}
+
+/// What parses, and what Python refuses all the same for where it stands.
+#[derive(Debug, Default)]
+struct Misplaced {
+    found: Vec<String>,
+    function: Function,
+    in_loop: bool,
+}
+
+/// What a statement stands in.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Function {
+    #[default]
+    None,
+    Plain,
+    Async,
+}
+
+impl Misplaced {
+    fn found(&mut self, what: &str) {
+        self.found.push(what.to_owned());
+    }
+
+    fn inside(&mut self, function: Function, in_loop: bool, body: &[Stmt]) {
+        let outer = (self.function, self.in_loop);
+        (self.function, self.in_loop) = (function, in_loop);
+        self.visit_body(body);
+        (self.function, self.in_loop) = outer;
+    }
+}
+
+impl<'a> Visitor<'a> for Misplaced {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(function) => {
+                let kind = if function.is_async { Function::Async } else { Function::Plain };
+                self.inside(kind, false, &function.body);
+                return;
+            }
+            Stmt::ClassDef(class) => {
+                self.inside(Function::None, false, &class.body);
+                return;
+            }
+            Stmt::For(looped) => {
+                self.visit_expr(&looped.iter);
+                self.inside(self.function, true, &looped.body);
+                self.visit_body(&looped.orelse);
+                return;
+            }
+            Stmt::While(looped) => {
+                self.visit_expr(&looped.test);
+                self.inside(self.function, true, &looped.body);
+                self.visit_body(&looped.orelse);
+                return;
+            }
+            Stmt::Return(_) if self.function == Function::None => {
+                self.found("`return` outside of a function");
+            }
+            Stmt::Break(_) if !self.in_loop => self.found("`break` outside of a loop"),
+            Stmt::Continue(_) if !self.in_loop => self.found("`continue` outside of a loop"),
+            _ => {}
+        }
+        visitor::walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            // Its body may `yield`.
+            Expr::Lambda(_) => return,
+            Expr::Yield(_) | Expr::YieldFrom(_) if self.function == Function::None => {
+                self.found("`yield` outside of a function");
+            }
+            // A cell of a notebook may wait outside of functions.
+            Expr::Await(_) if self.function == Function::Plain => {
+                self.found("`await` outside of an `async` function");
+            }
+            _ => {}
+        }
+        visitor::walk_expr(self, expr);
+    }
 }
 
 /// Names that are used and that nothing in the text defines, wherever it does so: one of another
@@ -208,6 +294,11 @@ mod tests {
             "x = 1\n",
             "match x:\n    case [a, *b]:\n        pass\n",
             "async def f():\n    await g()\n",
+            "await f()\n",
+            "for x in y:\n    if x:\n        continue\nelse:\n    z\n",
+            "while x:\n    try:\n        pass\n    finally:\n        break\n",
+            "def f():\n    g = lambda: (yield)\n    for x in y:\n        return x\n    yield\n",
+            "class A:\n    async def f(self):\n        return [await x async for x in y]\n",
         ] {
             assert_eq!(errors(good), Some(Vec::new()), "{good}");
         }
@@ -217,6 +308,12 @@ mod tests {
             "def f(:\n",
             "return x not in\n",
             "for x in y\n    pass\n",
+            "class A:\n    def f(self):\n        pass\n    return 1\n",
+            "return 1\n",
+            "for x in y:\n    def f():\n        break\n",
+            "for x in y:\n    pass\nelse:\n    continue\n",
+            "def f():\n    return await g()\n",
+            "class A:\n    x = yield\n",
         ] {
             assert!(!errors(bad).unwrap().is_empty(), "{bad}");
         }

@@ -65,6 +65,25 @@ fn done(outcome: Outcome) -> Finished {
 }
 
 #[test]
+fn an_import_that_the_edit_needs_stands_off_from_the_code_as_the_language_has_it() {
+    let shown = |path: &str, text: &str, line: u32, raw: &str| {
+        let document = document(path, text);
+        let selection = LineRange { start: line, end: line };
+        let task = prepare(&document, selection, improve()).expect("a good request");
+        let finished = done(answer(&task, raw));
+        let edits: Vec<_> = std::iter::once(&finished.edit).chain(&finished.imports).collect();
+        edits
+            .into_iter()
+            .fold(text.to_owned(), |text, edit| apply(&text, edit.range, edit).unwrap())
+    };
+    let first = "def f():\n    return 1\n\n\n";
+    let python = shown("a.py", &format!("{first}x = 1.5\n"), 5, "x = math.floor(1.5)\n```");
+    assert_eq!(python, format!("import math\n\n\n{first}x = math.floor(1.5)\n"));
+    let plain = shown("a.py", "y = 1\n\nx = 1.5\n", 3, "x = math.floor(1.5)\n```");
+    assert_eq!(plain, "import math\n\ny = 1\n\nx = math.floor(1.5)\n");
+}
+
+#[test]
 fn a_method_is_shown_without_indentation_and_its_answer_becomes_an_edit() {
     let task = task(METHOD, (2, 7), improve());
     assert_eq!(task.range(), LineRange { start: 2, end: 6 });
