@@ -5,10 +5,14 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
+/** What only watches the others, as long as one of them is left. */
+const TRACER = /^strace /u;
+
 /** Process ids and commands that belong to `home`, without zombies. */
 export function processesOf(home) {
   const mark = `LOCALCODER_HOME=${home}`;
-  return process.platform === "linux" ? fromProc(mark) : fromPs(mark);
+  const all = process.platform === "linux" ? fromProc(mark) : fromPs(mark);
+  return all.filter(({ command }) => !TRACER.test(command));
 }
 
 function fromProc(mark) {

@@ -531,6 +531,15 @@ export class Workbench {
     });
   }
 
+  /** What stands beside the lines of the active editor and is none of their text. */
+  async besideLines() {
+    const spans = this.page.locator(".editor-group-container.active .view-line span");
+    return await spans.evaluateAll((all) => {
+      const contents = all.map((span) => getComputedStyle(span, "::after").content);
+      return contents.filter((it) => /^"/u.test(it)).join("\n").replaceAll("\u00a0", " ");
+    });
+  }
+
   /** Waits for a notification; gives its text. */
   async notification(pattern) {
     return await until(`a notification says ${pattern}`, async () => {

@@ -14,6 +14,7 @@ import { Previews } from "./features/previews";
 import { registerReport } from "./features/report";
 import { Session } from "./features/session";
 import { registerSettings } from "./features/settings";
+import { Standing } from "./features/standing";
 import { registerStatus } from "./features/status";
 import { registerSuggestions } from "./features/suggestions";
 import { registerSwitch } from "./features/switch";
@@ -48,6 +49,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
   });
   const notifier = new Notifier(log);
   const previews = new Previews(host, notifier);
+  const standing = new Standing();
   const session = new Session(context.extension.packageJSON, host, notifier, log);
   const models = new ModelsProgram(program);
   const wanted = (): void => {
@@ -66,9 +68,10 @@ export function activate(context: vscode.ExtensionContext): Exports {
     log,
     busyChanged,
     previews,
+    standing,
     session,
     registerAssist(
-      new Edits(host, new TestsProgram(program), running, previews, notifier),
+      new Edits(host, new TestsProgram(program), running, previews, notifier, standing),
       new Texts(context.extensionUri, host, running, notifier, log),
     ),
     registerPrepare(host),

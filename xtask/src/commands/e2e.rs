@@ -1,4 +1,7 @@
-//! `e2e`: the browser stories, once or many times over to find one that fails now and then.
+//! `e2e`: the browser stories, once or many times over to find one that fails now and then; or the
+//! story of a real model, whose file one has.
+
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -12,14 +15,22 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let times: u32 = times.parse().with_context(|| format!("`{times}` is not a number"))?;
     ensure!(times > 0, "--times needs at least 1");
     let yes = arguments.switch("--yes");
+    let model = arguments.option("--model")?.map(PathBuf::from);
     arguments.finish()?;
+    if let Some(model) = &model {
+        ensure!(model.is_file(), "there is no file `{}`", model.display());
+    }
     setup::ensure(Group::ALL, yes)?;
     build::programs()?;
     ide::assemble()?;
     let mut failed = 0;
     for time in 1..=times {
         let name = format!("stories, {time} of {times}");
-        if let Err(error) = report::stage(&name, stories::browser) {
+        let told = || match &model {
+            Some(model) => stories::of_model(model),
+            None => stories::browser(),
+        };
+        if let Err(error) = report::stage(&name, told) {
             report::failure(&error);
             failed += 1;
         }

@@ -69,8 +69,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "e2e",
-        usage: "e2e [--times N] [--yes]",
-        about: "the user stories in a browser, N times over",
+        usage: "e2e [--times N] [--model FILE] [--yes]",
+        about: "the user stories in a browser, N times over; or that of a real model",
         run: e2e::run,
     },
     Command {

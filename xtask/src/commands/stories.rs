@@ -17,6 +17,15 @@ pub(super) fn browser() -> Result<()> {
     process::run(&mut node)
 }
 
+/// The story of a model whose file one has.
+pub(super) fn of_model(file: &Path) -> Result<()> {
+    let folder = places::root().join("e2e");
+    node::install(&folder)?;
+    let mut node = story(&folder, &folder.join("model"))?;
+    node.env("LOCALCODER_STORY_MODEL", std::path::absolute(file)?);
+    process::run(&mut node)
+}
+
 /// The native window's story.
 pub(super) fn native() -> Result<()> {
     let folder = places::root().join("e2e");

@@ -21,6 +21,7 @@ import { diagnosticsOf } from "./diagnostics";
 import type { Notifier } from "./notify";
 import type { Previews } from "./previews";
 import { chosenTarget } from "./scope";
+import type { Standing } from "./standing";
 import { documentName, documentText } from "./target";
 import type { Target } from "./target";
 import { trialOf } from "./trials";
@@ -60,6 +61,7 @@ export class Edits {
   readonly #running: Running;
   readonly #previews: Previews;
   readonly #notifier: Notifier;
+  readonly #standing: Standing;
   readonly #tests: TestsProgram;
 
   constructor(
@@ -68,8 +70,10 @@ export class Edits {
     running: Running,
     previews: Previews,
     notifier: Notifier,
+    standing: Standing,
   ) {
     this.#host = host;
+    this.#standing = standing;
     this.#tests = tests;
     this.#running = running;
     this.#previews = previews;
@@ -107,11 +111,13 @@ export class Edits {
   ): Promise<EditOutcome> {
     const { target, instruction } = wish;
     const file = new FollowedFile(target.document.uri);
+    this.#standing.close();
     try {
       const answer = await this.#ask(entry, wish);
       this.#notifier.note(`${usageText(answer.usage)}. ${contextText(answer.context)}.`);
       if (answer.unchanged) {
         showWarnings(answer);
+        this.#standing.show(target, entry.nothing);
         const said = unchangedText(answer, entry.nothing, lineLabel(target.lines));
         const buttons = instruction === undefined ? [] : this.#betterButtons(wish);
         void this.#better(

@@ -1,0 +1,139 @@
+/**
+ * The story of a real model, whose file LOCALCODER_STORY_MODEL names: it is imported and used, an edit
+ * that it was told is kept, one that it is not sure of is said to be, and one during which the file
+ * changes lands where it belongs. What it writes is its own; that it is kept is what counts.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { SAMPLE } from "../support/places.mjs";
+import { linesOf, parsesAsPython } from "../support/python.mjs";
+import { story } from "../support/story.mjs";
+import { whileStopped } from "../support/streaming.mjs";
+import { until } from "../support/wait.mjs";
+import { KEYS } from "../support/workbench.mjs";
+
+const MODEL = process.env.LOCALCODER_STORY_MODEL;
+const TEXT = readFileSync(join(SAMPLE, "inventory.py"), "utf8");
+const WITH_WORDS = "LocalCoder: Improve Selection with Instruction";
+
+/** The first function, which all of them work on. */
+const FIRST = 4;
+const LAST = 8;
+
+/** What small models go wrong with, the likeliest first. */
+const HARD = [
+  "Look the quantities up in the dictionary STOCK_LEVELS, and use the cached helper for each.",
+  "Remove everything but the return statement.",
+  "Rename the function to stock_total and let total_stock call it, with a deprecation warning.",
+  "Read the items from the database.",
+];
+
+async function useModel(ide, workbench) {
+  const { installed } = JSON.parse(
+    await ide.localcoder("models", "import", MODEL, "--json"),
+  );
+  await ide.localcoder("models", "use", installed.id);
+  await until("the window has heard of it", async () => {
+    return (await workbench.statusLabel()).includes(installed.name);
+  });
+}
+
+/** Nothing but those lines may be another. */
+function onlyLines(text, now, first, last) {
+  const { start, end } = linesOf(text, first, last);
+  // Imports go where imports are, before them.
+  assert.ok(now.endsWith(text.slice(end)), `behind the lines: ${now}`);
+  assert.ok(
+    now.includes(text.slice(0, start).trim()),
+    `before the lines: ${now}`,
+  );
+}
+
+story(
+  "a real model's edits are kept, doubted and put where they belong",
+  async ({ ide, workbench, name }) => {
+    await useModel(ide, workbench);
+
+    await workbench.openFile("inventory.py");
+    await workbench.goTo(5);
+    const instruction =
+      "Add type hints to the parameters and the return value.";
+    await workbench.tell(
+      WITH_WORDS,
+      "Edit lines 4–8 of inventory.py",
+      instruction,
+    );
+    await workbench.diff("inventory.py");
+    await workbench.photograph(`${name}-instructed`);
+    await workbench.press(KEYS.apply);
+    await workbench.noDiff();
+    const typed = ide.read("inventory.py");
+    assert.match(typed, /def total_stock\(.*->/u);
+    assert.ok(await parsesAsPython(typed));
+    onlyLines(TEXT, typed, FIRST, LAST);
+    await workbench.closeNotifications();
+
+    const worker = await ide.readyWorker();
+    await workbench.openFile("typed.py");
+    await workbench.selectLines(FIRST, LAST);
+    await whileStopped(worker, async () => {
+      await workbench.press(KEYS.improve);
+      await workbench.notification(/^Improving /u);
+      await workbench.goTo(2);
+      await workbench.press("Enter");
+      await until("a line is typed", () => workbench.dirty());
+    });
+    assert.match(await workbench.diff("typed.py"), /lines 5–9/u);
+    await workbench.photograph(`${name}-meanwhile`);
+    await workbench.press(KEYS.apply);
+    await workbench.noDiff();
+    await workbench.inFile("typed.py");
+    await workbench.press(KEYS.save);
+    await workbench.saved();
+    onlyLines(
+      TEXT.replace("\n", "\n\n"),
+      ide.read("typed.py"),
+      FIRST + 1,
+      LAST + 1,
+    );
+    await workbench.closeNotifications();
+
+    const hard = await doubtful(ide, "doubt.py");
+    await workbench.openFile("doubt.py");
+    await workbench.goTo(5);
+    await workbench.tell(WITH_WORDS, "Edit lines 4–8 of doubt.py", hard);
+    await workbench.notification(
+      / is not sure of this change: it .+ Read it closely\.$/u,
+    );
+    await workbench.diff("doubt.py");
+    await workbench.photograph(`${name}-doubt`);
+    await workbench.press(KEYS.discard);
+    await workbench.noDiff();
+    assert.equal(ide.read("doubt.py"), TEXT);
+  },
+  { ide: { files: { "typed.py": TEXT, "doubt.py": TEXT } } },
+);
+
+/** One that this model is not sure of. */
+async function doubtful(ide, file) {
+  for (const instruction of HARD) {
+    const words = [
+      "--lines",
+      `${FIRST}-${LAST}`,
+      "--instruction",
+      instruction,
+      "--json",
+    ];
+    const told = await ide
+      .localcoder("improve", join(ide.folder, file), ...words)
+      .then((text) => JSON.parse(text))
+      // An answer that can't be used is no edit at all.
+      .catch(() => ({}));
+    if (told.unsure !== undefined) {
+      return instruction;
+    }
+  }
+  throw new Error("the model is sure of all of them");
+}
