@@ -14,7 +14,8 @@ const REPORT: PrivacyReport = {
     { kind: "host", count: 3, text: "requests for another host name" },
     { kind: "token", count: 0, text: "requests without the path" },
   ],
-  refusalsText: "the front of the IDE that runs (process 7) has refused 3 requests since it was opened",
+  refusalsText:
+    "the front of the IDE that runs (process 7) has refused 3 requests since it was opened",
   programs: [
     { what: "localcoder-host", network: "none", word: "none", text: "it listens on a Unix socket" },
     { what: "localcoder-worker", network: "notRunning", word: "not running", text: "none runs" },
