@@ -52,7 +52,8 @@ fn what_runs_is_looked_at_and_what_does_not_is_not_guessed() {
     let installation = installation();
     let report = privacy(&installation);
     for what in ["localcoder-worker", "localcoder-host"] {
-        assert_eq!(program(&report, what)["network"], "unknown", "{report}");
+        assert_eq!(program(&report, what)["network"], "notRunning", "{report}");
+        assert_eq!(program(&report, what)["word"], "not running", "{report}");
     }
     assert!(installation.status().is_none(), "nothing is started for it");
     let generate = ["generate", "--prompt", "x", "--raw", "--max-tokens", "1"];
@@ -60,11 +61,14 @@ fn what_runs_is_looked_at_and_what_does_not_is_not_guessed() {
     let report = privacy(&installation);
     let (host, worker) =
         (program(&report, "localcoder-host"), program(&report, "localcoder-worker"));
-    assert_eq!(host["network"], "unused", "{host}");
-    let confined = installation.status().unwrap()["worker"]["confined"]["calls"] == true;
+    let status = installation.status().unwrap();
+    // What the system refuses the host is more than that it has none at the moment.
+    let confined = status["confined"]["calls"] == true;
+    assert_eq!(host["network"], if confined { "none" } else { "unused" }, "{host}");
+    assert_eq!(host["text"].as_str().unwrap().contains("has no network"), confined, "{host}");
+    let confined = status["worker"]["confined"]["calls"] == true;
     assert_eq!(worker["network"], if confined { "none" } else { "open" }, "{worker}");
     if cfg!(target_os = "linux") {
-        let status = installation.status().unwrap();
         let seen = |pid: &Value| format!("process {pid} has no socket of the network open now");
         assert!(host["text"].as_str().unwrap().contains(&seen(&status["pid"])), "{host}");
         let text = worker["text"].as_str().unwrap().to_owned();
@@ -86,4 +90,55 @@ fn what_runs_is_looked_at_and_what_does_not_is_not_guessed() {
     for command in commands {
         assert!(said.contains(command), "no {command}: {said}");
     }
+}
+
+/// An IDE whose launcher says that, in its place.
+fn launcher(installation: &Installation, answer: &'static str) -> std::thread::JoinHandle<String> {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::os::unix::fs::DirBuilderExt as _;
+    let folder = installation.home().join("runtime");
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(folder.join("ide.sock")).unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut asked = String::new();
+        let _ = BufReader::new(&stream).read_line(&mut asked).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
+        asked
+    })
+}
+
+#[test]
+fn the_ide_that_runs_is_asked_what_it_has_refused_and_one_that_does_not_say_is_not_guessed() {
+    let installation = installation();
+    let report = privacy(&installation);
+    assert_eq!(report["refusals"], json!([]));
+    assert!(report["refusalsText"].as_str().unwrap().contains("no IDE runs"), "{report}");
+    for what in ["localcoder (front)", "window"] {
+        assert_eq!(program(&report, what)["network"], "notRunning", "{report}");
+    }
+
+    let told = concat!(
+        r#"{"pid":1,"opened":{"port":4711,"confinement":"filter"},"#,
+        r#""refused":[{"kind":"host","text":"requests for another host","count":3}]}"#,
+        "\n"
+    );
+    let ide = launcher(&installation, told);
+    let report = privacy(&installation);
+    assert_eq!(ide.join().unwrap(), "{\"tell\":\"running\"}\n", "nothing is opened for it");
+    let row = json!({"kind": "host", "count": 3, "text": "requests for another host"});
+    assert_eq!(report["refusals"], json!([row]));
+    let front = program(&report, "localcoder (front)");
+    assert!(front["text"].as_str().unwrap().contains("port 4711 of 127.0.0.1"), "{front}");
+    // What it was started in counts, not what the settings say by now.
+    assert_eq!(program(&report, "editor and terminals")["network"], "none");
+    assert!(report["checks"].to_string().contains("http://127.0.0.1:4711/"), "{report}");
+
+    std::fs::remove_file(installation.home().join("runtime/ide.sock")).unwrap();
+    let ide = launcher(&installation, "");
+    let report = privacy(&installation);
+    let _ = ide.join().unwrap();
+    assert_eq!(report["refusals"], json!([]));
+    assert!(report["refusalsText"].as_str().unwrap().contains("another version"), "{report}");
+    assert_eq!(program(&report, "editor and terminals")["network"], "unknown", "{report}");
 }

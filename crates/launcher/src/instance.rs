@@ -1,5 +1,5 @@
 //! One launcher per user: a lock file held for life, and a socket on which later starts hand
-//! their request over. One JSON line goes each way.
+//! their request over, or ask what runs. One JSON line goes each way.
 //!
 //! The lock decides who is first; only its holder touches the socket file. So a socket left
 //! behind by a crash is simply replaced, and two starts at once can't both be first.
@@ -7,12 +7,14 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use localcoder_transport::local::OnlyListener;
 use serde::{Deserialize, Serialize};
+
+use crate::running::{About, Running};
 
 /// Longest request or answer in bytes. Command lines are bounded too, but higher.
 const LINE_BYTES_MAX: u64 = 1024 * 1024;
@@ -21,6 +23,8 @@ const LINE_BYTES_MAX: u64 = 1024 * 1024;
 const ANSWER_MS: u64 = 45_000;
 /// How long a connected start may take to say what it wants.
 const REQUEST_MS: u64 = 5_000;
+/// How long who only asks waits. A later start may be served before it, whose answer takes longer.
+const ABOUT_MS: u64 = 5_000;
 /// How long to look for a socket that belongs to the holder of the lock.
 const CONNECT_MS: u64 = 5_000;
 
@@ -33,6 +37,22 @@ pub(crate) struct Ask {
     pub(crate) browser: bool,
     /// Another window even where one shows the folder.
     pub(crate) new_window: bool,
+}
+
+/// A line that comes in. An earlier version understands the first kind alone.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Open(Ask),
+    Tell { tell: Subject },
+}
+
+/// What can be asked for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Subject {
+    /// What runs.
+    Running,
 }
 
 /// The answer: what was done, or why not.
@@ -62,7 +82,7 @@ pub(crate) struct Instance {
 
 /// Becomes the first launcher, or hands the request to it.
 pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
-    let socket = runtime.join("ide.sock");
+    let socket = socket(runtime);
     let deadline = Instant::now() + Duration::from_millis(CONNECT_MS);
     loop {
         if let Some(instance) = try_first(runtime, &socket)? {
@@ -86,6 +106,42 @@ pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// What the running launcher says of itself; `None` where none runs.
+pub(crate) fn ask_about(runtime: &Path) -> Result<Option<Running>, ErrorInfo> {
+    let socket = socket(runtime);
+    let stream = match UnixStream::connect(&socket) {
+        Ok(stream) => stream,
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(trouble(&socket, "can't be asked").with_cause(error.to_string())),
+    };
+    let talk = || {
+        stream.set_read_timeout(Some(Duration::from_millis(ABOUT_MS)))?;
+        stream.set_write_timeout(Some(Duration::from_millis(ABOUT_MS)))?;
+        write_line(&stream, &Line::Tell { tell: Subject::Running })?;
+        read_line::<Running>(&stream)
+    };
+    talk().map(Some).map_err(|error| {
+        let what = if timed_out(&error) {
+            "did not answer yet"
+        } else {
+            "does not say what it refuses: it is of another version"
+        };
+        let message = format!("the LocalCoder IDE that is running {what}");
+        ErrorInfo::new(ErrorCode::EditorStart, message).with_cause(error.to_string())
+    })
+}
+
+fn socket(runtime: &Path) -> PathBuf {
+    runtime.join("ide.sock")
 }
 
 fn try_first(runtime: &Path, socket: &Path) -> Result<Option<Instance>, ErrorInfo> {
@@ -121,9 +177,10 @@ fn timed_out(error: &io::Error) -> bool {
 
 impl Instance {
     /// Takes requests on a thread for as long as the process lives; `deliver` says whether
-    /// anybody still wants them.
+    /// anybody still wants them. What is asked about the run is told at once.
     pub(crate) fn serve(
         &self,
+        about: Arc<About>,
         deliver: impl Fn(Asked) -> bool + Send + 'static,
     ) -> Result<(), ErrorInfo> {
         let listener = self.only.socket().try_clone();
@@ -135,7 +192,7 @@ impl Instance {
         let serve = move || {
             // One at a time: each is short, and a stuck one is cut off.
             while let Ok((stream, _)) = listener.accept() {
-                if let Err(error) = answer_one(&stream, &deliver) {
+                if let Err(error) = answer_one(&stream, &about, &deliver) {
                     tracing::debug!(%error, "a request of a later start failed");
                 }
             }
@@ -148,10 +205,17 @@ impl Instance {
     }
 }
 
-fn answer_one(stream: &UnixStream, deliver: &impl Fn(Asked) -> bool) -> io::Result<()> {
+fn answer_one(
+    stream: &UnixStream,
+    about: &About,
+    deliver: &impl Fn(Asked) -> bool,
+) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_millis(REQUEST_MS)))?;
     stream.set_write_timeout(Some(Duration::from_millis(REQUEST_MS)))?;
-    let ask: Ask = read_line(stream)?;
+    let ask = match read_line(stream)? {
+        Line::Open(ask) => ask,
+        Line::Tell { tell: Subject::Running } => return write_line(stream, &about.tell()),
+    };
     let (sender, receiver) = mpsc::sync_channel(1);
     if !deliver(Asked { ask, answer: sender }) {
         return Ok(());
@@ -200,7 +264,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let instance = first(dir.path());
         let (sender, receiver) = mpsc::channel();
-        instance.serve(move |asked| sender.send(asked).is_ok()).unwrap();
+        instance.serve(Arc::default(), move |asked| sender.send(asked).is_ok()).unwrap();
         let answering = std::thread::spawn(move || {
             for answer in [Ok("opened".to_owned()), Err(ErrorInfo::new(ErrorCode::Busy, "no"))] {
                 let asked = receiver.recv().unwrap();
@@ -212,6 +276,44 @@ mod tests {
         assert!(matches!(claimed, Claim::Running(message) if message == "opened"));
         assert_eq!(claim(dir.path(), &ask("/b")).unwrap_err().code, ErrorCode::Busy);
         answering.join().unwrap();
+    }
+
+    #[test]
+    fn who_asks_is_told_what_runs_also_while_a_start_is_under_way() {
+        use crate::front::{Reason, Refusals};
+        use crate::running::Opened;
+
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(ask_about(dir.path()).unwrap(), None);
+        let instance = first(dir.path());
+        let about = Arc::<About>::default();
+        let (sender, receiver) = mpsc::channel();
+        instance.serve(Arc::clone(&about), move |asked| sender.send(asked).is_ok()).unwrap();
+        let told = ask_about(dir.path()).unwrap().unwrap();
+        assert_eq!((told.pid, told.opened), (std::process::id(), None));
+        assert_eq!(told.refused, Refusals::default().all());
+
+        about.refusals.count(Reason::Host);
+        let opened = Opened { port: 4711, confinement: Some(crate::Confinement::Filter) };
+        about.opened.set(opened.clone()).unwrap();
+        let told = ask_about(dir.path()).unwrap().unwrap();
+        assert_eq!(told.opened, Some(opened));
+        let host = told.refused.iter().find(|row| row.kind == "host").unwrap();
+        assert_eq!(host.count, 1);
+        assert!(receiver.try_recv().is_err(), "the session hears nothing of it");
+        drop(instance);
+        assert_eq!(ask_about(dir.path()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_launcher_that_does_not_know_the_question_is_told_as_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(socket(dir.path())).unwrap();
+        // As an earlier version does with a line that it does not understand.
+        let earlier = std::thread::spawn(move || drop(listener.accept().unwrap()));
+        let error = ask_about(dir.path()).unwrap_err();
+        assert!(error.message.contains("another version"), "{error}");
+        earlier.join().unwrap();
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod memory;
 mod offline;
 mod private;
 mod process;
+mod running;
 mod server;
 mod session;
 pub mod window;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 pub use offline::{Confinement, probe as probe_confinement};
+pub use running::{Opened, Refused, Running, running};
 
 pub use localcoder_transport::local::private_folder;
 pub use localcoder_transport::private::{close_umask, with_users_umask};

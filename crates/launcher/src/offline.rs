@@ -18,8 +18,11 @@ mod linux;
 use std::io;
 use std::process::Command;
 
+use serde::{Deserialize, Serialize};
+
 /// What keeps a program from the network.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Confinement {
     /// A network of its own, in which there is only its own loopback, and a filter for what such
     /// a network does not hold back.

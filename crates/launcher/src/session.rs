@@ -23,6 +23,7 @@ use crate::memory::Memory;
 use crate::offline::{self, Confinement};
 use crate::private::empty_ipc;
 use crate::private_folder;
+use crate::running::{About, Opened};
 use crate::server::{Server, failed};
 use crate::window::{self, Command};
 use crate::{Notice, Outcome, Setup};
@@ -100,9 +101,10 @@ pub(crate) fn run(
     let (sender, receiver) = mpsc::channel();
     watch_signals(sender.clone())?;
     let asks = sender.clone();
-    instance.serve(move |asked| asks.send(Event::Asked(asked)).is_ok())?;
+    let about = Arc::<About>::default();
+    instance.serve(Arc::clone(&about), move |asked| asks.send(Event::Asked(asked)).is_ok())?;
 
-    let mut session = Session::prepare(setup, notice, sender)?;
+    let mut session = Session::prepare(setup, notice, sender, &about)?;
     session.start_server()?;
     let outcome = session.answer(ask).and_then(|done| {
         notice(match done {
@@ -139,6 +141,7 @@ impl<'a> Session<'a> {
         setup: &'a Setup,
         notice: &'a (dyn Fn(Notice) + Sync),
         events: mpsc::Sender<Event>,
+        about: &About,
     ) -> Result<Self, ErrorInfo> {
         for folder in [&setup.editor, &setup.logs] {
             fs_err::create_dir_all(folder).map_err(|error| {
@@ -157,7 +160,9 @@ impl<'a> Session<'a> {
         }
         let log = Arc::new(Log::open(setup.logs.join("editor-server.log")));
         let server = front::server_socket(&setup.runtime);
-        let front = Front::open(server, setup.editor.join("state"), &log)?;
+        let front = Front::open(server, setup.editor.join("state"), &log, &about.refusals)?;
+        let opened = Opened { port: front.port(), confinement: confinement.clone() };
+        let _ = about.opened.set(opened);
         Ok(Self {
             setup,
             notice,

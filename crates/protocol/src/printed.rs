@@ -550,6 +550,10 @@ pub struct PrivacyReport {
     pub refused: Option<u64>,
     /// The same in words.
     pub refused_text: String,
+    /// What the front of the running IDE has refused, a row a kind; empty where nobody knows.
+    pub refusals: Vec<PrivacyRefusal>,
+    /// By whom and since when, or why nothing is known.
+    pub refusals_text: String,
     /// Programs of the product.
     pub programs: Vec<PrivacyFinding>,
     /// What the editor would ask by itself.
@@ -566,7 +570,21 @@ pub struct PrivacyFinding {
     pub what: String,
     /// In a word.
     pub network: NetworkUse,
+    /// That word as it is shown.
+    pub word: String,
     /// By what, and what was seen of it.
+    pub text: String,
+}
+
+/// How often the front has refused something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct PrivacyRefusal {
+    /// Why, in a word.
+    pub kind: String,
+    /// How often.
+    pub count: u64,
+    /// What was counted.
     pub text: String,
 }
 
@@ -585,6 +603,8 @@ pub enum NetworkUse {
     WhenAsked,
     /// Nothing holds it back.
     Open,
+    /// It does not run now.
+    NotRunning,
     /// It was not, or could not be, looked at.
     Unknown,
 }

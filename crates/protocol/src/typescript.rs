@@ -184,6 +184,7 @@ fn printed_types() -> String {
         Checkup,
         Finding,
         PrivacyReport,
+        PrivacyRefusal,
         PrivacyFinding,
         NetworkUse,
         EvalReport,

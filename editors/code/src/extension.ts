@@ -11,6 +11,7 @@ import { registerModels } from "./features/models";
 import { Notifier } from "./features/notify";
 import { registerPrepare } from "./features/prepare";
 import { Previews } from "./features/previews";
+import { registerPrivacy } from "./features/privacy";
 import { registerReport } from "./features/report";
 import { Session } from "./features/session";
 import { registerSettings } from "./features/settings";
@@ -80,6 +81,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
     registerSwitch(host, models, new ProfilesProgram(program), notifier, wanted),
     registerSettings(),
     registerAirGap(process.env["LOCALCODER_AIR_GAPPED"]),
+    registerPrivacy(context.extensionUri, program, notifier),
     registerReport(program, notifier),
     registerSuggestions(host, notifier),
     registerDemoNotice(context.globalState, host),

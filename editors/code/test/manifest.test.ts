@@ -23,7 +23,7 @@ const { commands, keybindings, menus, configuration } = manifest.contributes;
 test("keys and menus name commands that are declared and registered", () => {
   const bundle =
     readFileSync(join(root, "src/features/previews.ts"), "utf8") +
-    ["standing", "status", "models", "switch", "settings", "report"]
+    ["standing", "status", "models", "switch", "settings", "report", "privacy"]
       .map((it) => readFileSync(join(root, `src/features/${it}.ts`), "utf8"))
       .join("");
   const declared = new Set(commands.map((it) => it.command));

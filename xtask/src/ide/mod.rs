@@ -12,6 +12,7 @@ mod manifest;
 mod notices;
 mod overlay;
 mod packages;
+mod program_settings;
 mod removed;
 pub(crate) mod sbom;
 mod shim;

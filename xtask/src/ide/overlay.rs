@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::addresses::Addresses;
+use super::program_settings::ProgramSettings;
 use super::removed::Removed;
 use super::shim::Shim;
 use super::sources::Sources;
@@ -62,7 +63,9 @@ pub(super) fn build(root: &Path, folder: &Path, sources: &Sources) -> Result<()>
     Removed::read(&overlay)?.apply(&vscode)?;
     apply(&overlay, &vscode, &super::manifest::product_version(root)?)?;
     // After the edits, which are written down in the base's own words.
-    UserSettings::read(&overlay)?.apply(&vscode)?;
+    let users = UserSettings::read(&overlay)?;
+    ProgramSettings::read(&overlay)?.check(&vscode, &users)?;
+    users.apply(&vscode)?;
     Addresses::read(&overlay)?.apply(&vscode)
 }
 

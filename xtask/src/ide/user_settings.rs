@@ -56,8 +56,8 @@ struct Family {
 /// Settings of which the same is to be said.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Keys {
-    keys: Vec<String>,
+pub(super) struct Keys {
+    pub(super) keys: Vec<String>,
     #[expect(dead_code, reason = "for the reader of the file; must be there")]
     reason: String,
 }
@@ -76,6 +76,11 @@ impl UserSettings {
     /// Reads the list.
     pub(super) fn read(overlay: &Path) -> Result<Self> {
         read_json(&overlay.join("user-settings.json"))
+    }
+
+    /// Where the core declares its settings.
+    pub(super) fn file(&self) -> &str {
+        &self.file
     }
 
     /// Changes the registry, after a look at all that is declared.
@@ -128,15 +133,14 @@ impl UserSettings {
         problems
     }
 
-    /// The first word of a text that makes one look at it. Addresses of documentation don't count.
+    /// Whether a folder can't set it, as it is the user's by this list.
+    pub(super) fn is_users(&self, key: &str) -> bool {
+        keys(&self.users).any(|other| other == key)
+            || self.families.iter().any(|family| key.starts_with(&family.prefix))
+    }
+
     fn word_in(&self, text: &str) -> Option<String> {
-        let words = text.split_whitespace().map(|part| {
-            let part = part.split("](").next().unwrap_or(part);
-            part.split("http://").next().unwrap_or(part).split("https://").next().unwrap_or(part)
-        });
-        words
-            .flat_map(split_words)
-            .find(|word| self.words.iter().any(|beginning| word.starts_with(beginning.as_str())))
+        word_in(text, &self.words)
     }
 
     /// A function of JavaScript: whether a setting is the user's.
@@ -148,7 +152,17 @@ impl UserSettings {
     }
 }
 
-fn keys(lists: &[Keys]) -> impl Iterator<Item = &str> {
+/// The first word of a text that begins as one of these. Addresses of documentation don't count.
+pub(super) fn word_in(text: &str, beginnings: &[String]) -> Option<String> {
+    let parts = text.split_whitespace().map(|part| {
+        let part = part.split("](").next().unwrap_or(part);
+        part.split("http://").next().unwrap_or(part).split("https://").next().unwrap_or(part)
+    });
+    let begins = |word: &String| beginnings.iter().any(|one| word.starts_with(one.as_str()));
+    parts.flat_map(split_words).find(begins)
+}
+
+pub(super) fn keys(lists: &[Keys]) -> impl Iterator<Item = &str> {
     lists.iter().flat_map(|list| &list.keys).map(String::as_str)
 }
 
@@ -170,10 +184,33 @@ fn split_words(text: &str) -> Vec<String> {
 
 /// The settings in the manifests of the base's extensions.
 fn of_extensions(vscode: &Path, settings: &mut Settings) -> Result<()> {
+    for Declared { key, value, text, .. } in declared_by_extensions(vscode)? {
+        let tags = value["tags"].as_array().into_iter().flatten().map(Value::to_string);
+        let text = [text].into_iter().chain(tags).collect::<Vec<_>>().join(" ");
+        settings.insert(key, Setting { text, application: value["scope"] == "application" });
+    }
+    Ok(())
+}
+
+/// A setting in an extension's manifest.
+pub(super) struct Declared {
+    pub(super) key: String,
+    pub(super) value: Value,
+    /// Its description.
+    pub(super) text: String,
+    /// Whether the value of a folder that is not trusted is not used.
+    pub(super) restricted: bool,
+}
+
+/// All settings in the manifests of the base's extensions.
+pub(super) fn declared_by_extensions(vscode: &Path) -> Result<Vec<Declared>> {
+    let mut declared = Vec::new();
     for path in tree::matching(vscode, "extensions/*/package.json")? {
         let manifest: Value = read_json(&path)?;
         let texts_path = path.with_file_name("package.nls.json");
         let texts: Value = if texts_path.is_file() { read_json(&texts_path)? } else { Value::Null };
+        let restricted =
+            manifest["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"].as_array();
         let blocks = &manifest["contributes"]["configuration"];
         let blocks = blocks.as_array().map_or(std::slice::from_ref(blocks), Vec::as_slice);
         for (key, value) in
@@ -183,14 +220,14 @@ fn of_extensions(vscode: &Path, settings: &mut Settings) -> Result<()> {
                 .iter()
                 .filter_map(|name| value[*name].as_str())
                 .map(|text| translated(text, &texts))
-                .chain(value["tags"].as_array().into_iter().flatten().map(Value::to_string))
                 .collect::<Vec<_>>()
                 .join(" ");
-            let application = value["scope"] == "application";
-            settings.insert(key.clone(), Setting { text, application });
+            let restricted = value["restricted"] == true
+                || restricted.is_some_and(|keys| keys.iter().any(|other| other == key));
+            declared.push(Declared { key: key.clone(), value: value.clone(), text, restricted });
         }
     }
-    Ok(())
+    Ok(declared)
 }
 
 /// A manifest's text, where it is the name of one between percent signs.
@@ -202,7 +239,16 @@ fn translated(text: &str, texts: &Value) -> String {
 
 /// The settings that the workbench's own code declares by a written-out name.
 pub(super) fn of_the_core(code: &str, texts: &[String]) -> Settings {
-    let mut settings = Settings::new();
+    let settings = declared_by_the_core(code).into_iter().map(|(key, declaration)| {
+        let application = declaration.contains("scope:1,") || declaration.contains("scope:1}");
+        (key.to_owned(), Setting { text: description(declaration, texts), application })
+    });
+    settings.collect()
+}
+
+/// Their names and declarations.
+pub(super) fn declared_by_the_core(code: &str) -> Vec<(&str, &str)> {
+    let mut declared = Vec::new();
     for (at, _) in code.match_indices("\":{") {
         let Some(start) = code[..at].rfind('"') else { continue };
         let key = &code[start + 1..at];
@@ -214,18 +260,14 @@ pub(super) fn of_the_core(code: &str, texts: &[String]) -> Settings {
         }
         let Some(declaration) = object(&code[at + 2..]) else { continue };
         let says = |name: &str| declaration.contains(&format!("{name}:"));
-        if !(says("type") || says("$ref") || says("anyOf") || says("enum")) {
-            continue;
+        // Else something else that has a type, as the parameter of a command.
+        if (says("type") || says("$ref") || says("anyOf") || says("enum"))
+            && (says("escription") || says("default") || says("scope"))
+        {
+            declared.push((key, declaration));
         }
-        // Something else that has a type, as the parameter of a command.
-        if !(says("escription") || says("default") || says("scope")) {
-            continue;
-        }
-        let application = declaration.contains("scope:1,") || declaration.contains("scope:1}");
-        let setting = Setting { text: description(declaration, texts), application };
-        settings.insert(key.to_owned(), setting);
     }
-    settings
+    declared
 }
 
 /// The object literal that a text begins with.
@@ -256,7 +298,7 @@ fn object(text: &str) -> Option<&str> {
 }
 
 /// The descriptions in a declaration: written out, or as `d(123,…)` in the list of texts.
-fn description(declaration: &str, texts: &[String]) -> String {
+pub(super) fn description(declaration: &str, texts: &[String]) -> String {
     let mut found = Vec::new();
     for (at, part) in declaration.match_indices("escription:") {
         let rest = &declaration[at + part.len()..];

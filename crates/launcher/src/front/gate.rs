@@ -6,6 +6,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Uri};
 
 use super::door::Door;
+use super::refusals::Reason;
 
 /// The only files of the editor server that a webview's own origin has.
 const FRAME_FILES: [&str; 3] = ["index.html", "fake.html", "service-worker.js"];
@@ -39,29 +40,40 @@ pub(super) enum Pass {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The connection is closed without a word: it is not for us, or not from whom it should be.
-    Silent,
+    Silent(Reason),
     /// A browser loads addresses ahead that its user may never open; that must not use a ticket up.
     Ahead,
     /// It knows the address and has no session.
     NoSession,
     /// It is let in and asks for what there is not.
-    NotThere,
+    NotThere(Reason),
+}
+
+impl Refusal {
+    /// As what it is counted.
+    pub(super) fn reason(&self) -> Reason {
+        match *self {
+            Self::Silent(reason) | Self::NotThere(reason) => reason,
+            Self::Ahead => Reason::Ahead,
+            Self::NoSession => Reason::Session,
+        }
+    }
 }
 
 /// Judges a request by its head.
 pub(super) fn judge(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
     // A proxy would be asked like that; the native window's own requests end here.
     if request.uri.authority().is_some() || request.method == Method::CONNECT {
-        return Err(Refusal::Silent);
+        return Err(Refusal::Silent(Reason::Proxy));
     }
-    let host = only(&request.headers, header::HOST).ok_or(Refusal::Silent)?;
+    let host = only(&request.headers, header::HOST).ok_or(Refusal::Silent(Reason::Host))?;
     if host == door.authority() {
         return editor(request, door);
     }
     let name = host.strip_suffix(door.authority()).and_then(|name| name.strip_suffix('.'));
     match name {
         Some(name) if is_frame_name(name) => frame(request, door, host),
-        _ => Err(Refusal::Silent),
+        _ => Err(Refusal::Silent(Reason::Host)),
     }
 }
 
@@ -72,9 +84,12 @@ fn editor(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
     if path == "/open" {
         return open(request, query, origin);
     }
-    let (first, rest) = split(path).ok_or(Refusal::Silent)?;
-    if !door.path().is(first) || origin == Origin::Other {
-        return Err(Refusal::Silent);
+    let (first, rest) = split(path).ok_or(Refusal::Silent(Reason::Token))?;
+    if !door.path().is(first) {
+        return Err(Refusal::Silent(Reason::Token));
+    }
+    if origin == Origin::Other {
+        return Err(Refusal::Silent(Reason::Origin));
     }
     let cookies = only(&request.headers, header::COOKIE).unwrap_or_default();
     if !door.knows(cookies) {
@@ -82,23 +97,30 @@ fn editor(request: &Parts, door: &Door) -> Result<Pass, Refusal> {
     }
     // Absent in older browsers; a page of another site has no cookie there either.
     if !matches!(site, None | Some("same-origin" | "none")) {
-        return Err(Refusal::Silent);
+        return Err(Refusal::Silent(Reason::Origin));
     }
-    if let Some(name) = rest.strip_prefix("/-/state/") {
-        let method = [Method::GET, Method::POST].contains(&request.method);
-        let allowed = method && is_state_name(name);
-        return if allowed { Ok(Pass::State(name.to_owned())) } else { Err(Refusal::NotThere) };
+    let state = rest.strip_prefix("/-/state/");
+    let methods = [Method::GET, if state.is_some() { Method::POST } else { Method::HEAD }];
+    if !methods.contains(&request.method) {
+        return Err(Refusal::NotThere(Reason::Method));
     }
-    let known = SERVER_PATHS.contains(&rest) || is_server_folder(rest);
-    if ![Method::GET, Method::HEAD].contains(&request.method) || !known {
-        return Err(Refusal::NotThere);
+    let known =
+        state.map_or_else(|| SERVER_PATHS.contains(&rest) || is_server_folder(rest), is_state_name);
+    if !known {
+        return Err(Refusal::NotThere(Reason::Path));
+    }
+    if let Some(name) = state {
+        return Ok(Pass::State(name.to_owned()));
     }
     let passed = with_query(rest, &request.uri);
     if !request.headers.contains_key(header::UPGRADE) {
         return Ok(Pass::Server(passed));
     }
     // Browsers name the page that opens a WebSocket, always.
-    if origin != Origin::Own { Err(Refusal::Silent) } else { Ok(Pass::Socket(passed)) }
+    if origin != Origin::Own {
+        return Err(Refusal::Silent(Reason::Origin));
+    }
+    Ok(Pass::Socket(passed))
 }
 
 fn open(request: &Parts, query: &str, origin: Origin) -> Result<Pass, Refusal> {
@@ -106,24 +128,33 @@ fn open(request: &Parts, query: &str, origin: Origin) -> Result<Pass, Refusal> {
     if purpose.is_some_and(|purpose| purpose.contains("prefetch")) {
         return Err(Refusal::Ahead);
     }
-    if request.method != Method::GET || origin != Origin::None {
-        return Err(Refusal::Silent);
+    if request.method != Method::GET {
+        return Err(Refusal::Silent(Reason::Method));
+    }
+    if origin != Origin::None {
+        return Err(Refusal::Silent(Reason::Origin));
     }
     let mut parts: Vec<&str> = query.split('&').collect();
     let index = parts.iter().position(|part| part.starts_with("ticket="));
-    let ticket = parts.remove(index.ok_or(Refusal::Silent)?);
+    let ticket = parts.remove(index.ok_or(Refusal::Silent(Reason::Ticket))?);
     Ok(Pass::Open { ticket: ticket["ticket=".len()..].to_owned(), query: parts.join("&") })
 }
 
 fn frame(request: &Parts, door: &Door, host: &str) -> Result<Pass, Refusal> {
-    let (first, rest) = split(request.uri.path()).ok_or(Refusal::Silent)?;
+    let (first, rest) = split(request.uri.path()).ok_or(Refusal::Silent(Reason::Token))?;
     let site = only(&request.headers, SEC_FETCH_SITE);
-    let good = door.frames().is(first)
-        && Origin::of(&request.headers, host) != Origin::Other
-        && [Method::GET, Method::HEAD].contains(&request.method)
+    let ours = Origin::of(&request.headers, host) != Origin::Other
         && matches!(site, None | Some("same-origin" | "same-site"));
+    let checks = [
+        (door.frames().is(first), Reason::Token),
+        (ours, Reason::Origin),
+        ([Method::GET, Method::HEAD].contains(&request.method), Reason::Method),
+    ];
+    if let Some((_, reason)) = checks.into_iter().find(|(good, _)| !good) {
+        return Err(Refusal::Silent(reason));
+    }
     let file = FRAME_FILES.iter().find(|file| rest.strip_prefix('/') == Some(file));
-    file.filter(|_| good).map(|file| Pass::Frame(file)).ok_or(Refusal::Silent)
+    file.map(|file| Pass::Frame(file)).ok_or(Refusal::Silent(Reason::Path))
 }
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -267,16 +298,17 @@ mod tests {
         let port = case.door.authority().replace("4711", "4712");
         let below = format!("x.{}", case.door.authority());
         for host in ["127.0.0.1:4711", "localhost:4711", &port, &below, ""] {
-            assert_eq!(case.ask("GET", &uri, &[("host", host)]), Err(Refusal::Silent), "{host}");
+            let refused = case.ask("GET", &uri, &[("host", host)]);
+            assert_eq!(refused, Err(Refusal::Silent(Reason::Host)), "{host}");
         }
         let webview = format!("http://{}.{}", "0".repeat(52), case.door.authority());
         for origin in ["null", "http://example.org", &format!("http://{port}"), &webview] {
             let refused = case.ask("GET", &uri, &[("origin", origin)]);
-            assert_eq!(refused, Err(Refusal::Silent), "{origin}");
+            assert_eq!(refused, Err(Refusal::Silent(Reason::Origin)), "{origin}");
         }
         for site in ["cross-site", "same-site"] {
             let refused = case.ask("GET", &uri, &[("sec-fetch-site", site)]);
-            assert_eq!(refused, Err(Refusal::Silent), "{site}");
+            assert_eq!(refused, Err(Refusal::Silent(Reason::Origin)), "{site}");
         }
     }
 
@@ -285,9 +317,10 @@ mod tests {
         let case = Case::new();
         let (uri, own) = (case.path("/stable-1"), case.origin());
         let upgrade = ("upgrade", "websocket");
-        assert_eq!(case.ask("GET", &uri, &[upgrade]), Err(Refusal::Silent));
-        let foreign = [upgrade, ("origin", "http://example.org")];
-        assert_eq!(case.ask("GET", &uri, &foreign), Err(Refusal::Silent));
+        let foreign = Err(Refusal::Silent(Reason::Origin));
+        assert_eq!(case.ask("GET", &uri, &[upgrade]), foreign);
+        let named = [upgrade, ("origin", "http://example.org")];
+        assert_eq!(case.ask("GET", &uri, &named), foreign);
         let none = [upgrade, ("origin", &*own), ("cookie", "")];
         assert_eq!(case.ask("GET", &uri, &none), Err(Refusal::NoSession));
     }
@@ -295,9 +328,11 @@ mod tests {
     #[test]
     fn without_the_path_there_is_no_answer_and_without_the_session_a_hint_only() {
         let case = Case::new();
-        for path in ["/", "/version", "/?tkn=1", "/open", "/0123456789abcdef0123456789abcdef/"] {
-            assert_eq!(case.ask("GET", path, &[]), Err(Refusal::Silent), "{path}");
+        for path in ["/", "/version", "/?tkn=1", "/0123456789abcdef0123456789abcdef/"] {
+            let refused = case.ask("GET", path, &[]);
+            assert_eq!(refused, Err(Refusal::Silent(Reason::Token)), "{path}");
         }
+        assert_eq!(case.ask("GET", "/open", &[]), Err(Refusal::Silent(Reason::Ticket)));
         let refused = case.ask("GET", &case.path("/"), &[("cookie", "")]);
         assert_eq!(refused, Err(Refusal::NoSession));
     }
@@ -306,14 +341,19 @@ mod tests {
     fn only_what_the_page_needs_of_the_server_is_there() {
         let case = Case::new();
         for path in ["/delay-shutdown", "/web-extension-resource/x", "/..", "/-", "/proxy/80/"] {
-            assert_eq!(case.ask("GET", &case.path(path), &[]), Err(Refusal::NotThere), "{path}");
+            let refused = case.ask("GET", &case.path(path), &[]);
+            assert_eq!(refused, Err(Refusal::NotThere(Reason::Path)), "{path}");
         }
         for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"] {
-            assert_eq!(case.ask(method, &case.path("/"), &[]), Err(Refusal::NotThere), "{method}");
+            let refused = case.ask(method, &case.path("/"), &[]);
+            assert_eq!(refused, Err(Refusal::NotThere(Reason::Method)), "{method}");
         }
+        let put = case.ask("PUT", &case.path("/-/state/global"), &[]);
+        assert_eq!(put, Err(Refusal::NotThere(Reason::Method)));
         for name in ["", "../x", "A", &"x".repeat(81)] {
             let uri = case.path(&format!("/-/state/{name}"));
-            assert_eq!(case.ask("GET", &uri, &[]), Err(Refusal::NotThere), "{name}");
+            let refused = case.ask("GET", &uri, &[]);
+            assert_eq!(refused, Err(Refusal::NotThere(Reason::Path)), "{name}");
         }
     }
 
@@ -325,7 +365,8 @@ mod tests {
         assert_eq!(passed, Ok(Pass::Open { ticket: "12".to_owned(), query: "a=b&c=d".to_owned() }));
         let ahead = [("sec-purpose", "prefetch;prerender")];
         assert_eq!(case.ask("GET", "/open?ticket=12", &ahead), Err(Refusal::Ahead));
-        assert_eq!(case.ask("POST", "/open?ticket=12", &bare), Err(Refusal::Silent));
+        let posted = case.ask("POST", "/open?ticket=12", &bare);
+        assert_eq!(posted, Err(Refusal::Silent(Reason::Method)));
     }
 
     #[test]
@@ -338,19 +379,24 @@ mod tests {
         };
         let frames = case.door.frames().reveal();
         assert_eq!(of(&format!("/{frames}/index.html?id=1")), Ok(Pass::Frame("index.html")));
-        for path in [&format!("/{frames}/"), &format!("/{frames}/../a"), &case.path("/"), "/"] {
-            assert_eq!(of(path), Err(Refusal::Silent), "{path}");
+        for path in [&format!("/{frames}/"), &format!("/{frames}/../a")] {
+            assert_eq!(of(path), Err(Refusal::Silent(Reason::Path)), "{path}");
+        }
+        for path in [&case.path("/"), "/"] {
+            assert_eq!(of(path), Err(Refusal::Silent(Reason::Token)), "{path}");
         }
         let editor = case.ask("GET", &format!("/{frames}/index.html"), &[]);
-        assert_eq!(editor, Err(Refusal::Silent), "the editor's own origin has no frames");
+        let silent = Err(Refusal::Silent(Reason::Token));
+        assert_eq!(editor, silent, "the editor's own origin has no frames");
     }
 
     #[test]
     fn what_is_meant_for_a_proxy_ends_here() {
         let case = Case::new();
         let uri = format!("http://{}{}", case.door.authority(), case.path("/"));
-        assert_eq!(case.ask("GET", &uri, &[]), Err(Refusal::Silent));
-        assert_eq!(case.ask("CONNECT", "example.org:443", &[]), Err(Refusal::Silent));
-        assert_eq!(case.ask("GET", "http://example.org/", &[]), Err(Refusal::Silent));
+        let silent = Err(Refusal::Silent(Reason::Proxy));
+        assert_eq!(case.ask("GET", &uri, &[]), silent);
+        assert_eq!(case.ask("CONNECT", "example.org:443", &[]), silent);
+        assert_eq!(case.ask("GET", "http://example.org/", &[]), silent);
     }
 }

@@ -12,6 +12,7 @@ mod limits;
 mod pages;
 mod peer;
 mod policy;
+mod refusals;
 mod state;
 mod upstream;
 
@@ -37,6 +38,8 @@ use peer::{Peer, Peers};
 use policy::Policy;
 use state::State;
 use upstream::{Body, Upstream};
+
+pub(crate) use refusals::{Reason, Refusals};
 
 /// How long a connection may take to show that it may come in. Browsers open some ahead, and open
 /// another one where such a one is closed.
@@ -66,15 +69,21 @@ struct Shared {
     state: State,
     connections: Arc<Connections>,
     peers: Peers,
+    refusals: Arc<Refusals>,
 }
 
 impl Front {
     /// Begins to listen. `server` is the editor server's socket, which need not be there yet;
-    /// `kept` the folder for what the page keeps.
+    /// `kept` the folder for what the page keeps; `refusals` where what is refused is counted.
     ///
     /// # Errors
     /// Where there is no port or no random number to be had.
-    pub(crate) fn open(server: PathBuf, kept: PathBuf, log: &Arc<Log>) -> Result<Self, ErrorInfo> {
+    pub(crate) fn open(
+        server: PathBuf,
+        kept: PathBuf,
+        log: &Arc<Log>,
+        refusals: &Arc<Refusals>,
+    ) -> Result<Self, ErrorInfo> {
         let (listeners, port) = listen().map_err(trouble)?;
         // The standard library has asked for 128.
         for listener in &listeners {
@@ -88,6 +97,7 @@ impl Front {
             state: State::new(kept),
             connections: Arc::default(),
             peers: Peers::open(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
+            refusals: Arc::clone(refusals),
         });
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(trouble)?;
@@ -104,6 +114,11 @@ impl Front {
         };
         std::thread::Builder::new().name("front".to_owned()).spawn(serve).map_err(trouble)?;
         Ok(Self { door, port })
+    }
+
+    /// Where it listens, on loopback.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// `http://HOST:PORT` of the editor. The frames of webviews are on hosts below it.
@@ -160,15 +175,20 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, log: Arc<Log>) {
         Ok(listener) => listener,
         Err(error) => return log.line(&format!("[the editor's front can't listen: {error}]")),
     };
-    let mut foreign = Told::default();
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
             tokio::time::sleep(REST_TIME).await;
             continue;
         };
         if shared.peers.of(peer, here) == Peer::Foreign {
-            foreign.count(&log);
-            // Closed at once and with nothing left of it: there may be tens of thousands.
+            let so_far = shared.refusals.count(Reason::OtherUser);
+            // There may be tens of thousands.
+            if so_far.is_power_of_two() {
+                log.line(&format!(
+                    "[{so_far} connections of other users of this machine were refused so far]"
+                ));
+            }
+            // Closed at once and with nothing left of it.
             let _ = stream.set_zero_linger();
             continue;
         }
@@ -177,27 +197,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, log: Arc<Log>) {
     }
 }
 
-/// Tells of connections that were refused, as often as they double.
-#[derive(Default)]
-struct Told {
-    seen: u64,
-}
-
-impl Told {
-    fn count(&mut self, log: &Log) {
-        self.seen += 1;
-        if self.seen.is_power_of_two() {
-            log.line(&format!(
-                "[{} connections of other users of this machine were refused so far]",
-                self.seen
-            ));
-        }
-    }
-}
-
 async fn serve(stream: TcpStream, shared: Arc<Shared>, guest: Arc<Guest>) {
     let _ = stream.set_nodelay(true);
-    let asked = Arc::clone(&guest);
+    let (asked, refusals) = (Arc::clone(&guest), Arc::clone(&shared.refusals));
     let service = service_fn(move |request| {
         let (shared, guest) = (Arc::clone(&shared), Arc::clone(&asked));
         async move { answer(request, &shared, guest).await }
@@ -215,9 +217,14 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, guest: Arc<Guest>) {
         }
     };
     tokio::select! {
-        // An error here is a connection that broke or was refused.
-        _ = connection => {}
-        () = guest.told_to_go() => {}
+        // Another error is a connection that broke, or one whose request was refused.
+        ended = connection => if ended.is_err_and(|error| error.is_parse()) {
+            refusals.count(Reason::Unreadable);
+        },
+        () = guest.told_to_go() => {
+            refusals.count(Reason::Crowded);
+        }
+        // Not counted: browsers open some ahead and say nothing on them.
         () = too_late => {}
     }
 }
@@ -232,17 +239,28 @@ async fn answer(
     let (head, body) = request.into_parts();
     let pass = match gate::judge(&head, &shared.door) {
         Ok(pass) => pass,
-        Err(Refusal::Silent) => return Err(io::ErrorKind::PermissionDenied.into()),
-        Err(refusal) => return Ok(pages::refuse(&refusal)),
+        Err(refusal) => {
+            shared.refusals.count(refusal.reason());
+            return match refusal {
+                Refusal::Silent(_) => Err(io::ErrorKind::PermissionDenied.into()),
+                told => Ok(pages::refuse(&told)),
+            };
+        }
     };
     let frame = if let Pass::Frame(file) = pass { Some(file) } else { None };
     let answered = match pass {
         Pass::Open { ticket, query } => {
             let session =
                 shared.door.exchange(&ticket, Instant::now()).map_err(io::Error::other)?;
+            if session.is_none() {
+                shared.refusals.count(Reason::Ticket);
+            }
             return Ok(pages::open(&shared.door, session.as_ref(), &query));
         }
-        _ if !guest.enter() => return Ok(pages::full()),
+        _ if !guest.enter() => {
+            shared.refusals.count(Reason::Crowded);
+            return Ok(pages::full());
+        }
         Pass::State(name) => return keep(&head.method, &name, body, shared).await,
         Pass::Server(path) => shared.upstream.get(&head.method, &path, &head.headers).await,
         Pass::Socket(path) => shared.upstream.upgrade(&path, &head.headers, client, guest).await,

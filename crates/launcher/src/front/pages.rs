@@ -47,7 +47,7 @@ pub(super) fn refuse(refusal: &Refusal) -> Response<Body> {
             "",
         ),
         Refusal::Ahead => page(StatusCode::SERVICE_UNAVAILABLE, "Not ahead of time.", "", ""),
-        Refusal::Silent | Refusal::NotThere => {
+        Refusal::Silent(_) | Refusal::NotThere(_) => {
             page(StatusCode::NOT_FOUND, "There is nothing here.", "", "")
         }
     }

@@ -15,6 +15,7 @@ struct House {
     front: Front,
     /// Requests that reached the server.
     reached: Arc<AtomicUsize>,
+    refusals: Arc<Refusals>,
     dir: tempfile::TempDir,
 }
 
@@ -37,8 +38,15 @@ impl House {
         let dir = tempfile::tempdir().unwrap();
         let log = Arc::new(Log::open(dir.path().join("log")));
         let (socket, kept) = (dir.path().join("web.sock"), dir.path().join("state"));
-        let front = Front::open(socket, kept, &log).unwrap();
-        Self { front, reached: Arc::default(), dir }
+        let refusals = Arc::default();
+        let front = Front::open(socket, kept, &log, &refusals).unwrap();
+        Self { front, reached: Arc::default(), refusals, dir }
+    }
+
+    /// What was refused so far: each kind of which there was any.
+    fn refused(&self) -> Vec<(String, u64)> {
+        let all = self.refusals.all().into_iter();
+        all.filter(|row| row.count > 0).map(|row| (row.kind, row.count)).collect()
     }
 
     fn socket(&self) -> PathBuf {
@@ -131,6 +139,7 @@ fn a_ticket_opens_the_editor_once_and_the_server_hears_nothing_of_it() {
     let again = house.get(path, "");
     assert!(again.starts_with("HTTP/1.1 403") && again.contains("has been used"), "{again}");
     assert!(!again.contains(&base), "who has a used ticket does not learn the path: {again}");
+    assert_eq!(house.refused(), [("ticket".to_owned(), 1)]);
 }
 
 #[test]
@@ -139,6 +148,7 @@ fn who_is_not_in_gets_no_answer_and_nothing_reaches_the_server() {
     let (cookie, base) = house.enter();
     let host = house.front.door.authority().to_owned();
     let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+    assert_eq!(house.refused(), [], "who is let in is not counted");
     for head in [
         format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"),
         format!("GET /version HTTP/1.1\r\nHost: {host}\r\n\r\n"),
@@ -154,6 +164,8 @@ fn who_is_not_in_gets_no_answer_and_nothing_reaches_the_server() {
     let forbidden = house.get(&format!("{base}/"), "");
     assert!(forbidden.contains("not signed in"), "{forbidden}");
     assert_eq!(house.reached.load(Ordering::SeqCst), 0);
+    let counted = [("proxy", 2), ("host", 2), ("token", 2), ("origin", 2), ("session", 1)];
+    assert_eq!(house.refused(), counted.map(|(kind, count)| (kind.to_owned(), count)));
 }
 
 #[test]
@@ -205,6 +217,21 @@ fn without_a_server_the_page_is_told_to_come_again() {
 }
 
 #[test]
+fn what_is_no_http_is_counted_and_told_nothing_of_the_editor() {
+    let house = House::new();
+    // The beginning of a TLS handshake.
+    let answer = house.say("\u{16}\u{3}\u{1}\u{2}\u{0}\r\n\r\n");
+    assert!(!answer.contains("200"), "{answer}");
+    // Counted by the front's thread, which may still be about to.
+    let deadline = Instant::now() + DEADLINE;
+    while house.refused().is_empty() {
+        assert!(Instant::now() < deadline, "it is not counted");
+        std::thread::yield_now();
+    }
+    assert_eq!(house.refused(), [("unreadable".to_owned(), 1)]);
+}
+
+#[test]
 fn connections_that_say_nothing_keep_nobody_out() {
     let house = House::new();
     let (cookie, base) = house.enter();
@@ -220,6 +247,8 @@ fn connections_that_say_nothing_keep_nobody_out() {
     }
     let mut first = &idle[0];
     assert_eq!(first.read(&mut [0]).unwrap_or(0), 0, "the oldest had to go");
+    let [(kind, count)] = &house.refused()[..] else { panic!("{:?}", house.refused()) };
+    assert!(kind == "crowded" && *count > 0, "{count} {kind}");
 }
 
 #[test]

@@ -87,6 +87,7 @@ async function showMenu(busy: boolean): Promise<void> {
     { label: "$(dashboard) Switch Profile…", command: "localcoder.switchProfile" },
     { label: "$(package) Show Models", command: "localcoder.models.show" },
     { label: "$(gear) Open Settings", command: "localcoder.openSettings" },
+    { label: "$(shield) Show Privacy", command: "localcoder.showPrivacy" },
     { label: "$(output) Show Log", command: "localcoder.showLog" },
     { label: "$(report) Create Report", command: "localcoder.createReport" },
     { label: "$(debug-restart) Restart Engine", command: "localcoder.restartEngine" },

@@ -1414,6 +1414,14 @@ refused?: number,
  */
 refusedText: string, 
 /**
+ * What the front of the running IDE has refused, a row a kind; empty where nobody knows.
+ */
+refusals: Array<PrivacyRefusal>, 
+/**
+ * By whom and since when, or why nothing is known.
+ */
+refusalsText: string, 
+/**
  * Programs of the product.
  */
 programs: Array<PrivacyFinding>, 
@@ -1426,6 +1434,20 @@ editor: Array<PrivacyFinding>,
  */
 checks: Array<Fact>, };
 
+export type PrivacyRefusal = { 
+/**
+ * Why, in a word.
+ */
+kind: string, 
+/**
+ * How often.
+ */
+count: number, 
+/**
+ * What was counted.
+ */
+text: string, };
+
 export type PrivacyFinding = { 
 /**
  * A program, or what would ask.
@@ -1436,11 +1458,15 @@ what: string,
  */
 network: NetworkUse, 
 /**
+ * That word as it is shown.
+ */
+word: string, 
+/**
  * By what, and what was seen of it.
  */
 text: string, };
 
-export type NetworkUse = "none" | "loopback" | "unused" | "whenAsked" | "open" | "unknown";
+export type NetworkUse = "none" | "loopback" | "unused" | "whenAsked" | "open" | "notRunning" | "unknown";
 
 export type EvalReport = { 
 /**

@@ -6,6 +6,8 @@
 import type MarkdownIt from "markdown-it";
 import type { StateCore, Token } from "markdown-it";
 
+import { escaped } from "./words";
+
 type Renderer = InstanceType<typeof MarkdownIt>;
 
 /** Takes remote pictures out of what a markdown-it renders. */
@@ -90,14 +92,6 @@ function attribute(tag: string, name: string): string | undefined {
   );
   const value = found?.[1] ?? found?.[2] ?? found?.[3];
   return value?.replaceAll("&quot;", '"').replaceAll("&amp;", "&");
-}
-
-function escaped(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }
 
 /** The address of a picture on another machine; none for one in the folder or in the document. */

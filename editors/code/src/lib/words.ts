@@ -35,6 +35,15 @@ export function joined(parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join(", ");
 }
 
+/** As text in HTML, also in an attribute. */
+export function escaped(text: string): string {
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
+}
+
 /** Bytes in the units of disks. */
 export function size(bytes: number): string {
   const [unit, name] = bytes >= 1e9 ? [1e9, "GB"] : bytes >= 1e6 ? [1e6, "MB"] : [1e3, "kB"];

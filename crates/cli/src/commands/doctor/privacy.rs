@@ -3,16 +3,17 @@
 //! editor; what was not looked at is called so. It starts nothing and asks nobody.
 
 mod editor;
+mod ide;
 mod process;
 
 use localcoder_disk::tally;
-use localcoder_launcher::{Confinement, probe_confinement};
 use localcoder_protocol::{
     DoctorPrivacy, ErrorInfo, Fact, HostStatus, NetworkUse, PROXY_VARIABLES, PrivacyFinding,
     PrivacyReport,
 };
 use localcoder_settings::{AIR_GAPPED, AirGap, Places, Resolved};
 
+use self::ide::Ide;
 use super::status;
 use crate::commands::status::{host_sandbox_text, sandbox_text};
 use crate::session::program;
@@ -26,6 +27,10 @@ pub(super) fn run(json: bool) -> Result<(), ErrorInfo> {
     }
     output::line(&format!("Air gap:  {}", report.air_gap))?;
     output::line(&format!("Refused:  {}", report.refused_text))?;
+    output::line(&format!("Front:    {}", report.refusals_text))?;
+    report.refusals.iter().try_for_each(|row| {
+        output::line(&format!("  {:<9}{:22}{}", row.count, row.kind, row.text))
+    })?;
     output::line("\nPrograms, and what they may do with the network:")?;
     report.programs.iter().try_for_each(print)?;
     output::line("\nWhat the editor would ask by itself:")?;
@@ -38,29 +43,38 @@ pub(super) fn run(json: bool) -> Result<(), ErrorInfo> {
 }
 
 fn print(finding: &PrivacyFinding) -> Result<(), ErrorInfo> {
-    let word = match finding.network {
+    output::line(&format!("  {:12}{:22}{}", finding.word, finding.what, finding.text))
+}
+
+/// What a page or a terminal says for it.
+fn word(network: NetworkUse) -> &'static str {
+    match network {
         NetworkUse::None => "none",
         NetworkUse::Loopback => "loopback",
         NetworkUse::Unused => "unused",
         NetworkUse::WhenAsked => "asked",
         NetworkUse::Open => "OPEN",
+        NetworkUse::NotRunning => "not running",
         NetworkUse::Unknown => "unknown",
-    };
-    output::line(&format!("  {word:9}{:22}{}", finding.what, finding.text))
+    }
 }
 
 fn report(places: &Places) -> PrivacyReport {
     let resolved = settings_file::resolved(places);
     let host = status();
+    let ide = Ide::ask(places);
     let (refused, refused_text) = refused(places);
+    let (refusals, refusals_text) = ide.refusals();
     PrivacyReport {
         air_gapped: resolved.air_gap.is_on(),
         air_gap: air_gap(&resolved),
         refused,
         refused_text,
-        programs: programs(&resolved.air_gap, host.as_ref()),
+        refusals,
+        refusals_text,
+        programs: programs(&resolved.air_gap, host.as_ref(), &ide),
         editor: editor::findings(places),
-        checks: checks(host.as_ref()),
+        checks: checks(host.as_ref(), ide.port()),
     }
 }
 
@@ -84,29 +98,26 @@ fn refused(places: &Places) -> (Option<u64>, String) {
     };
     let more = if tally.is_full { "at least " } else { "" };
     let times = if tally.count == 1 { "download was" } else { "downloads were" };
-    let text =
-        format!("{more}{} {times} refused for it, as `{}` counts", tally.count, path.display());
+    let text = format!(
+        "{more}{} {times} refused for air-gapped mode, as `{}` counts",
+        tally.count,
+        path.display()
+    );
     (Some(tally.count), text)
 }
 
 fn finding(what: &str, network: NetworkUse, text: String) -> PrivacyFinding {
-    PrivacyFinding { what: what.to_owned(), network, text }
+    PrivacyFinding { what: what.to_owned(), network, word: word(network).to_owned(), text }
 }
 
-fn programs(air_gap: &AirGap, host: Option<&HostStatus>) -> Vec<PrivacyFinding> {
+fn programs(air_gap: &AirGap, host: Option<&HostStatus>, ide: &Ide) -> Vec<PrivacyFinding> {
     vec![
         worker(host),
         the_host(host),
         fetch(air_gap),
-        front(),
-        editor_server(air_gap),
-        finding(
-            "window",
-            NetworkUse::Loopback,
-            "not looked at here: its pages may load from the front alone, by their content security \
-             policy, and its only proxy is the front"
-                .to_owned(),
-        ),
+        ide.front(),
+        ide.editor_server(air_gap),
+        ide.window(),
     ]
 }
 
@@ -116,10 +127,14 @@ fn worker(host: Option<&HostStatus>) -> PrivacyFinding {
     let Some(worker) = host.and_then(|host| host.worker.as_ref()) else {
         let text =
             "none runs now; `localcoder doctor` starts one and says what the system refuses it";
-        return finding(what, NetworkUse::Unknown, text.to_owned());
+        return finding(what, NetworkUse::NotRunning, text.to_owned());
     };
-    let network = if worker.confined.calls { NetworkUse::None } else { NetworkUse::Open };
     let now = process::seen(worker.pid);
+    // Native code that nothing holds back is not trusted because it is quiet at the moment.
+    let network = match held(worker.confined.calls, now) {
+        NetworkUse::Unused | NetworkUse::Unknown => NetworkUse::Open,
+        held => held,
+    };
     finding(what, network, format!("{}; {now}", sandbox_text(&worker.confined)))
 }
 
@@ -127,14 +142,25 @@ fn worker(host: Option<&HostStatus>) -> PrivacyFinding {
 fn the_host(host: Option<&HostStatus>) -> PrivacyFinding {
     let what = "localcoder-host";
     let Some(host) = host else {
-        return finding(what, NetworkUse::Unknown, "none runs now".to_owned());
+        let text = "none runs now; the first program that needs one starts it";
+        return finding(what, NetworkUse::NotRunning, text.to_owned());
     };
     let now = process::seen(host.pid);
-    let held = host_sandbox_text(&host.confined);
-    let network = if now.is_quiet() { NetworkUse::Unused } else { NetworkUse::Open };
-    let text =
-        format!("it listens on a Unix socket and links no library for the network; {held}; {now}");
-    finding(what, network, text)
+    let held_back = host_sandbox_text(&host.confined);
+    let text = format!(
+        "it listens on a Unix socket and links no library for the network; {held_back}; {now}"
+    );
+    finding(what, held(host.confined.calls, now), text)
+}
+
+/// Of a program that has no need of a network: `refused` is whether the system refuses it one.
+fn held(refused: bool, now: process::Seen) -> NetworkUse {
+    match now.sockets() {
+        Some(1..) => NetworkUse::Open,
+        _ if refused => NetworkUse::None,
+        Some(0) => NetworkUse::Unused,
+        None => NetworkUse::Unknown,
+    }
 }
 
 /// The one door.
@@ -164,38 +190,13 @@ fn fetch(air_gap: &AirGap) -> PrivacyFinding {
     finding(what, NetworkUse::WhenAsked, text)
 }
 
-fn front() -> PrivacyFinding {
-    let text = "not looked at here: while the IDE is open it listens on 127.0.0.1 and ::1 alone, and \
-                connects to nothing but the editor server's Unix socket";
-    finding("localcoder (front)", NetworkUse::Loopback, text.to_owned())
-}
-
-/// Extensions, language servers and terminals.
-fn editor_server(air_gap: &AirGap) -> PrivacyFinding {
-    let what = "editor and terminals";
-    if !air_gap.is_on() {
-        let text = "extensions and terminals have the network as in any VS Code, unless air-gapped \
-                    mode is on";
-        return finding(what, NetworkUse::Open, text.to_owned());
-    }
-    let confinement = probe_confinement();
-    let network = match confinement {
-        Confinement::Namespace | Confinement::Filter => NetworkUse::None,
-        Confinement::None { .. } => NetworkUse::Open,
-    };
-    finding(
-        what,
-        network,
-        format!("{confinement} It was tried just now, and holds from the IDE's next start on."),
-    )
-}
-
 /// Commands, with what they show.
-fn checks(host: Option<&HostStatus>) -> Vec<Fact> {
+fn checks(host: Option<&HostStatus>, port: Option<u16>) -> Vec<Fact> {
     let pid = host.map_or_else(|| "PID".to_owned(), |host| host.pid.to_string());
     let worker = host.and_then(|host| host.worker.as_ref());
     let worker = worker.map_or_else(|| "PID".to_owned(), |worker| worker.pid.to_string());
-    let all: Vec<(&str, String)> = if cfg!(target_os = "macos") {
+    let port = port.map_or_else(|| "PORT".to_owned(), |port| port.to_string());
+    let mut all: Vec<(&str, String)> = if cfg!(target_os = "macos") {
         vec![
             ("prints nothing: none of our programs has a socket of the network", {
                 "lsof -nP -i -a -c localcoder".to_owned()
@@ -209,9 +210,10 @@ fn checks(host: Option<&HostStatus>) -> Vec<Fact> {
         ]
     } else {
         vec![
-            ("lists the front on 127.0.0.1 and ::1 while the IDE is open, and nothing else", {
-                "ss -tunap | grep localcoder".to_owned()
-            }),
+            (
+                "lists the front and its windows on 127.0.0.1 and ::1 while the IDE is open, and nothing else",
+                { "ss -tunap | grep localcoder".to_owned() },
+            ),
             ("each socket that an edit makes, by all processes: Unix sockets alone", {
                 "localcoder host stop; strace -f -e trace=network localcoder improve FILE --lines A-B"
                     .to_owned()
@@ -227,6 +229,31 @@ fn checks(host: Option<&HostStatus>) -> Vec<Fact> {
             }),
         ]
     };
+    all.push((
+        "no answer from the front of the open IDE, and one `host` more is counted as refused",
+        format!("curl --noproxy '*' http://127.0.0.1:{port}/"),
+    ));
     let fact = |(what, text): (&str, String)| Fact { what: what.to_owned(), text };
     all.into_iter().map(fact).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_is_closed_and_an_open_socket_is_open_whatever_is_said() {
+        let seen = process::Seen::of;
+        for (refused, sockets, network) in [
+            (true, Some(0), NetworkUse::None),
+            (true, None, NetworkUse::None),
+            (true, Some(1), NetworkUse::Open),
+            (false, Some(0), NetworkUse::Unused),
+            (false, Some(2), NetworkUse::Open),
+            // What nobody has looked at is not called unused.
+            (false, None, NetworkUse::Unknown),
+        ] {
+            assert_eq!(held(refused, seen(sockets)), network, "{refused} {sockets:?}");
+        }
+    }
 }

@@ -4,10 +4,12 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Lists of sockets of the network below `/proc/PID/net`; the number of the inode is in the tenth
-/// column of each.
+/// Lists of sockets of the network below `/proc/PID/net`; the socket's own address is in the second
+/// column of each, the number of the inode in the tenth.
 const LISTS: [&str; 8] = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6"];
+const ADDRESS_COLUMN: usize = 1;
 const INODE_COLUMN: usize = 9;
 
 /// What was seen of a process.
@@ -15,20 +17,53 @@ const INODE_COLUMN: usize = 9;
 pub(super) struct Seen {
     pid: u32,
     /// `None` where the system does not say.
-    network_sockets: Option<usize>,
+    sockets: Option<Sockets>,
+}
+
+/// Open sockets of the network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Sockets {
+    all: usize,
+    /// Those whose own address is not on loopback.
+    elsewhere: usize,
 }
 
 impl Seen {
-    /// Whether no socket of the network is open, as far as that is known.
-    pub(super) fn is_quiet(self) -> bool {
-        self.network_sockets.is_none_or(|sockets| sockets == 0)
+    /// How many sockets of the network are open, where that is known.
+    pub(super) fn sockets(self) -> Option<usize> {
+        self.sockets.map(|sockets| sockets.all)
+    }
+
+    /// Whether one is known to be open that is not on loopback.
+    pub(super) fn is_elsewhere(self) -> bool {
+        self.sockets.is_some_and(|sockets| sockets.elsewhere > 0)
+    }
+
+    /// In words, of a process whose sockets should all be on loopback.
+    pub(super) fn of_loopback(self) -> String {
+        let pid = self.pid;
+        match self.sockets {
+            Some(Sockets { all, elsewhere: 0 }) => {
+                format!("process {pid} has {all} sockets of the network open now, all on loopback")
+            }
+            Some(Sockets { all, elsewhere }) => format!(
+                "of the {all} sockets of the network that process {pid} has open now {elsewhere} are \
+                 NOT on loopback"
+            ),
+            None => self.to_string(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(all: Option<usize>) -> Self {
+        Self { pid: 1, sockets: all.map(|all| Sockets { all, elsewhere: 0 }) }
     }
 }
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pid = self.pid;
-        match self.network_sockets {
+        match self.sockets() {
             Some(0) => write!(f, "process {pid} has no socket of the network open now"),
             Some(1) => write!(f, "process {pid} has 1 socket of the network OPEN now"),
             Some(count) => write!(f, "process {pid} has {count} sockets of the network OPEN now"),
@@ -39,10 +74,10 @@ impl fmt::Display for Seen {
 
 /// Looks at a process.
 pub(super) fn seen(pid: u32) -> Seen {
-    Seen { pid, network_sockets: network_sockets(pid) }
+    Seen { pid, sockets: network_sockets(pid) }
 }
 
-fn network_sockets(pid: u32) -> Option<usize> {
+fn network_sockets(pid: u32) -> Option<Sockets> {
     let mut open = HashSet::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()? {
         let target = fs::read_link(entry.ok()?.path()).unwrap_or_default();
@@ -51,15 +86,35 @@ fn network_sockets(pid: u32) -> Option<usize> {
             open.insert(inode.to_owned());
         }
     }
-    let mut count = 0;
+    let mut sockets = Sockets::default();
     for list in LISTS {
         // A kernel without the family has no list of it.
         let text = fs::read_to_string(format!("/proc/{pid}/net/{list}")).unwrap_or_default();
-        let inodes =
-            text.lines().skip(1).filter_map(|line| line.split_whitespace().nth(INODE_COLUMN));
-        count += inodes.filter(|inode| open.contains(*inode)).count();
+        for line in text.lines().skip(1) {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            if columns.get(INODE_COLUMN).is_some_and(|inode| open.contains(*inode)) {
+                let address = columns.get(ADDRESS_COLUMN).copied().unwrap_or_default();
+                sockets.all += 1;
+                sockets.elsewhere += usize::from(!is_loopback(address));
+            }
+        }
     }
-    Some(count)
+    Some(sockets)
+}
+
+/// `ADDRESS:PORT` as the kernel writes it: words of four bytes, each as a number of this machine.
+fn is_loopback(address: &str) -> bool {
+    let host = address.split(':').next().unwrap_or_default();
+    let words = (0..host.len() / 8).filter_map(|at| host.get(at * 8..at * 8 + 8));
+    let bytes: Vec<u8> = words
+        .filter_map(|word| u32::from_str_radix(word, 16).ok())
+        .flat_map(u32::to_ne_bytes)
+        .collect();
+    match (<[u8; 4]>::try_from(&*bytes), <[u8; 16]>::try_from(&*bytes)) {
+        (Ok(four), _) => Ipv4Addr::from(four).is_loopback(),
+        (_, Ok(six)) => Ipv6Addr::from(six).to_canonical().is_loopback(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -73,14 +128,20 @@ mod tests {
     #[test]
     fn sockets_of_the_network_are_counted_and_others_are_not() {
         let pid = std::process::id();
-        let before = network_sockets(pid).unwrap();
+        let before = network_sockets(pid).unwrap_or_default();
         let folder = tempfile::tempdir().unwrap();
         let _unix = UnixListener::bind(folder.path().join("socket")).unwrap();
         assert_eq!(network_sockets(pid), Some(before));
         let _tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let _udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert_eq!(network_sockets(pid), Some(before + 2));
-        assert!(!seen(pid).is_quiet());
+        let elsewhere = before.elsewhere;
+        assert_eq!(network_sockets(pid), Some(Sockets { all: before.all + 2, elsewhere }));
+        let _six = TcpListener::bind("[::1]:0");
+        assert_eq!(network_sockets(pid).unwrap().elsewhere, elsewhere);
+        assert!(!seen(pid).is_elsewhere());
+        let _all = TcpListener::bind("0.0.0.0:0").unwrap();
+        assert!(seen(pid).is_elsewhere());
+        assert!(seen(pid).of_loopback().contains("1 are NOT on loopback"));
         assert_eq!(network_sockets(u32::MAX), None);
     }
 }

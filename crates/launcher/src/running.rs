@@ -1,0 +1,74 @@
+//! What a running IDE says of itself to who may open its socket: where its front listens, what its
+//! editor server was started with, and what was refused so far. It is told by the thread that takes
+//! later starts, so a busy session delays it by nothing.
+//!
+//! Called by `localcoder doctor --privacy`, which starts nothing for it.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use localcoder_protocol::ErrorInfo;
+use serde::{Deserialize, Serialize};
+
+use crate::front::Refusals;
+use crate::instance;
+use crate::offline::Confinement;
+
+/// A running IDE. One of another version may say less, which then is missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Running {
+    /// The launcher's process.
+    pub pid: u32,
+    /// What is known once the front is open.
+    pub opened: Option<Opened>,
+    /// What the front has refused since then, all kinds.
+    pub refused: Vec<Refused>,
+}
+
+/// The front, and what the editor server runs in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Opened {
+    /// Where the front listens, on loopback.
+    pub port: u16,
+    /// What keeps the editor from the network, where it was started in air-gapped mode.
+    pub confinement: Option<Confinement>,
+}
+
+/// How often something was refused for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refused {
+    /// The reason in a word.
+    pub kind: String,
+    /// What was counted.
+    pub text: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// Where the launcher puts it together.
+#[derive(Debug, Default)]
+pub(crate) struct About {
+    pub(crate) refusals: Arc<Refusals>,
+    pub(crate) opened: OnceLock<Opened>,
+}
+
+impl About {
+    pub(crate) fn tell(&self) -> Running {
+        Running {
+            pid: std::process::id(),
+            opened: self.opened.get().cloned(),
+            refused: self.refusals.all(),
+        }
+    }
+}
+
+/// Asks the IDE whose runtime folder this is; `None` where none runs.
+///
+/// # Errors
+/// Where the folder is not this user's alone, or what runs does not say it.
+pub fn running(runtime: &Path) -> Result<Option<Running>, ErrorInfo> {
+    instance::ask_about(runtime)
+}

@@ -1,0 +1,72 @@
+/**
+ * *Show Privacy*: a page that shows what `localcoder doctor --privacy` says, looked at anew with each
+ * call and on *Refresh*. The page has no script of ours, and can load nothing but its style.
+ */
+import * as vscode from "vscode";
+
+import { privacyReport } from "../host/privacy";
+import { privacyBody } from "../lib/privacy";
+
+import type { Notifier } from "./notify";
+
+/** The page's kind; its title menu in package.json goes by it. */
+const VIEW_TYPE = "localcoder.privacy";
+
+/** Adds the commands. `program`: the path of `localcoder`, where it is known. */
+export function registerPrivacy(
+  extension: vscode.Uri,
+  program: string | undefined,
+  notifier: Notifier,
+): vscode.Disposable {
+  let page: vscode.WebviewPanel | undefined;
+  const show = (): Promise<void> =>
+    notifier.guarded(async () => {
+      const report = await privacyReport(program);
+      page ??= open(extension, () => {
+        page = undefined;
+      });
+      page.webview.html = html(extension, page.webview, privacyBody(report, now()));
+      page.reveal();
+    });
+  return vscode.Disposable.from(
+    vscode.commands.registerCommand("localcoder.showPrivacy", show),
+    vscode.commands.registerCommand("localcoder.refreshPrivacy", show),
+    new vscode.Disposable(() => {
+      page?.dispose();
+    }),
+  );
+}
+
+function open(extension: vscode.Uri, closed: () => void): vscode.WebviewPanel {
+  const page = vscode.window.createWebviewPanel(VIEW_TYPE, "Privacy", vscode.ViewColumn.Active, {
+    // The editor's own script in the frame hands keys on, which WebKit has it do only where scripts
+    // are allowed; the page's policy allows none.
+    enableScripts: true,
+    enableFindWidget: true,
+    localResourceRoots: [vscode.Uri.joinPath(extension, "media")],
+  });
+  page.onDidDispose(closed);
+  return page;
+}
+
+function now(): string {
+  return new Date().toLocaleTimeString();
+}
+
+function html(extension: vscode.Uri, webview: vscode.Webview, body: string): string {
+  const style = webview.asWebviewUri(vscode.Uri.joinPath(extension, "media", "privacy.css"));
+  const policy = `default-src 'none'; style-src ${webview.cspSource}`;
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="${style.toString()}">
+<title>Privacy</title>
+</head>
+<body>
+${body}
+</body>
+</html>`;
+}

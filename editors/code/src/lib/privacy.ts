@@ -1,0 +1,54 @@
+/**
+ * The page of *Show Privacy* as HTML. The words are the program's; here they get their places. All of
+ * them are text: what stands between backquotes is shown as code, and nothing else means anything.
+ */
+import type { Fact, PrivacyFinding, PrivacyRefusal, PrivacyReport } from "../generated/protocol";
+
+import { escaped, sentence } from "./words";
+
+/** The body of the page. `at`: when it was looked at, as it is shown. */
+export function privacyBody(report: PrivacyReport, at: string): string {
+  const { airGap, refusedText, refusals, refusalsText, programs, editor, checks } = report;
+  return `<main data-testid="privacy">
+<h1>Privacy</h1>
+<p class="aside">As it was at ${escaped(at)}. Refresh in the title of this page looks again.</p>
+<h2>Air-gapped mode</h2>
+<p data-testid="privacy-air-gap">${words(sentence(airGap))}</p>
+<h2>Refused</h2>
+<p data-testid="privacy-refused">${words(sentence(refusedText))}</p>
+<p data-testid="privacy-refusals">${words(sentence(refusalsText))}</p>
+${table("privacy-refusals-table", refusals.map(refusal))}
+<h2>Programs, and what they may do with the network</h2>
+${table("privacy-programs", programs.map(finding))}
+<h2>What the editor would ask by itself</h2>
+${table("privacy-editor", editor.map(finding))}
+<h2>How to check it yourself</h2>
+<dl data-testid="privacy-checks">
+${checks.map(check).join("\n")}
+</dl>
+</main>`;
+}
+
+function table(name: string, rows: readonly string[]): string {
+  return rows.length === 0
+    ? ""
+    : `<table data-testid="${name}"><tbody>\n${rows.join("\n")}\n</tbody></table>`;
+}
+
+function refusal({ kind, count, text }: PrivacyRefusal): string {
+  const none = count === 0 ? ' class="aside"' : "";
+  return `<tr${none} data-kind="${escaped(kind)}"><td class="count">${count}</td><td>${words(text)}</td></tr>`;
+}
+
+function finding({ what, network, word, text }: PrivacyFinding): string {
+  return `<tr><th scope="row">${words(what)}</th><td class="network ${escaped(network)}">${words(word)}</td><td>${words(sentence(text))}</td></tr>`;
+}
+
+function check({ what, text }: Fact): string {
+  return `<dt>${words(sentence(what))}</dt><dd><code>${escaped(text)}</code></dd>`;
+}
+
+/** Text with its parts between backquotes as code; one without an end is a backquote. */
+function words(text: string): string {
+  return escaped(text).replaceAll(/`([^`]+)`/gu, "<code>$1</code>");
+}
