@@ -9,7 +9,7 @@
 //! looks them up or connects to them; if one were, it would stand here like any other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::line::{Call, Target, read};
 use super::programs::{Programs, TERMINAL};
@@ -25,6 +25,10 @@ const NSCD_VERSION: u8 = 2;
 const NSCD_OF_USERS: [u8; 7] = [0, 1, 2, 3, 11, 12, 15];
 /// Lines that are kept of a program that did what must not be.
 const SHOWN_MAX: usize = 5;
+
+/// Where the launcher and `doctor` see whether the air gap holds (`offline/linux.rs`): they connect a
+/// socket for datagrams, which sends nothing, and the kernel must say that there is no way.
+const PROBED: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
 
 /// How often a program turned to whom.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -113,9 +117,12 @@ impl Tally {
             };
             let mut good = true;
             match call {
-                Call::Addressed { descriptor, targets } => {
+                Call::Addressed { descriptor, targets, unreachable } => {
                     for target in targets {
-                        good &= counts.count(target);
+                        good &= match *unreachable && *target == Target::Host(PROBED.0, PROBED.1) {
+                            true => counts.count(&Target::Kernel),
+                            false => counts.count(target),
+                        };
                         let is_nscd = matches!(target, Target::Unix(path) if path.contains(NSCD));
                         let socket = (*pid, *descriptor);
                         let _ = if is_nscd { nscd.insert(socket) } else { nscd.remove(&socket) };
@@ -243,6 +250,22 @@ mod tests {
         assert!(!clean);
         assert_eq!((counts.elsewhere, counts.look_ups), (5, 0));
         assert_eq!(counts.shown.len(), 5);
+    }
+
+    #[test]
+    fn whether_there_is_a_way_may_be_asked_where_there_is_none() {
+        let asked = |port: u16, end: &str| {
+            format!(
+                "7 connect(3, {{sa_family=AF_INET, sin_port=htons({port}), \
+                 sin_addr=inet_addr(\"192.0.2.1\")}}, 16) = {end}\n"
+            )
+        };
+        let none = "-1 ENETUNREACH (Network is unreachable)";
+        let (counts, clean) = counted(&asked(9, none));
+        assert!(clean && counts.kernel == 1, "{counts:?}");
+        for (port, end) in [(9, "0"), (9, "-1 ETIMEDOUT (Connection timed out)"), (80, none)] {
+            assert!(!counted(&asked(port, end)).1, "{port} {end}");
+        }
     }
 
     #[test]

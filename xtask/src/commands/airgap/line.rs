@@ -18,6 +18,8 @@ pub(super) enum Call {
         descriptor: u32,
         /// A `sendmmsg` has several.
         targets: Vec<Target>,
+        /// Whether the kernel has said that there is no way there.
+        unreachable: bool,
     },
     /// It sent something on a socket that was connected before.
     Sent {
@@ -74,14 +76,15 @@ pub(super) fn read(line: &str) -> Option<(u32, Call)> {
 
 fn sent(name: &str, arguments: &str) -> Option<Call> {
     let descriptor = arguments.split([',', ')']).next()?.trim().parse().ok()?;
+    let unreachable = arguments.contains(" = -1 ENETUNREACH ");
     let targets = targets(arguments);
     if !targets.is_empty() {
-        return Some(Call::Addressed { descriptor, targets });
+        return Some(Call::Addressed { descriptor, targets, unreachable });
     }
     if name == "connect" {
         // An address that strace could not read, or would not.
         let other = Target::Other(arguments.chars().take(80).collect());
-        return Some(Call::Addressed { descriptor, targets: vec![other] });
+        return Some(Call::Addressed { descriptor, targets: vec![other], unreachable });
     }
     let begin = arguments.split_once('"').map(|(_, text)| unescaped(text)).unwrap_or_default();
     Some(Call::Sent { descriptor, begin })
