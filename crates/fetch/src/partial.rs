@@ -8,10 +8,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use localcoder_disk::{Options, read, replace, sync_folder_of};
+use localcoder_disk::{Options, cause_of, read, replace, sync_folder_of};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -77,10 +78,10 @@ impl Partial {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
+            .custom_flags(not_through_a_link())
             .open(&path)?;
         let marks = folder.join(format!("{sha256}.mark"));
-        let boot = boot_id();
+        let boot = boot_id().to_owned();
         let mut mark: Mark = read(&marks, MARK_FILE_BYTES_MAX)
             .ok()
             .and_then(|mark| serde_json::from_slice(&mark.bytes).ok())
@@ -152,7 +153,11 @@ impl Partial {
         self.marker.stop()?;
         self.file.set_permissions(PermissionsExt::from_mode(FINISHED_MODE))?;
         self.file.sync_all()?;
-        fs_err::rename(&self.path, target)?;
+        std::fs::rename(&self.path, target).map_err(|error| {
+            let why = cause_of(&error, target).text;
+            let text = format!("the whole file can't be put at `{}`: {why}", target.display());
+            io::Error::new(error.kind(), text)
+        })?;
         sync_folder_of(target)?;
         let _ = std::fs::remove_file(&self.marker.path);
         Ok(Verdict::Right)
@@ -255,8 +260,17 @@ fn write_marks(
     Ok(())
 }
 
-fn boot_id() -> String {
-    std::fs::read_to_string(BOOT_ID).map(|id| id.trim().to_owned()).unwrap_or_default()
+/// Of the flags to open a file with.
+pub(crate) fn not_through_a_link() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
+}
+
+/// Read once: a first time before the system refuses to.
+pub(crate) fn boot_id() -> &'static str {
+    static ID: OnceLock<String> = OnceLock::new();
+    ID.get_or_init(|| {
+        std::fs::read_to_string(BOOT_ID).map(|id| id.trim().to_owned()).unwrap_or_default()
+    })
 }
 
 /// Lower-case hexadecimal digits.

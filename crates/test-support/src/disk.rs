@@ -47,6 +47,24 @@ impl Disk {
         &self.path
     }
 
+    /// Where it is for a program that [`Self::starting`] starts.
+    #[must_use]
+    pub fn mounted(&self) -> &Path {
+        Path::new(&self.mounted)
+    }
+
+    /// What starts a program in its name space. Who has closed itself does not get to
+    /// [`Self::path`], which leads through another process.
+    #[must_use]
+    pub fn starting(&self, program: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--user", "--preserve-credentials", "--mount", "--target"])
+            .arg(self.shell.id().to_string())
+            .arg(program);
+        command
+    }
+
     /// From now on nothing can be written on it, or everything again.
     ///
     /// # Panics
