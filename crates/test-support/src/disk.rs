@@ -71,7 +71,8 @@ impl Disk {
     /// Where the system does not do it.
     pub fn set_read_only(&mut self, read_only: bool) {
         let how = if read_only { "ro" } else { "rw" };
-        let remount = format!("mount -o remount,{how} '{}'", self.mounted);
+        // All is named: else `mount` looks up options that an ordinary user can't give.
+        let remount = format!("mount -t tmpfs -o remount,{how} tmpfs '{}'", self.mounted);
         assert!(self.order(&remount), "`{remount}`");
     }
 
