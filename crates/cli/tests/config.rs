@@ -90,9 +90,13 @@ fn the_doctor_finds_a_sound_installation_sound_and_measures_it() {
     let found = installation.run(&["doctor"]).ok().stdout;
     assert_eq!(found.lines().filter(|line| line.starts_with("ok ")).count(), 9, "{found}");
     assert!(found.contains("LocalCoder demo on CPU reads"), "{found}");
-    let sandbox = "Sandbox:   the host has no network and writes in its own folders alone; the worker \
-                   opens no files";
-    assert!(!cfg!(target_os = "linux") || found.contains(sandbox), "{found}");
+    for sandbox in [
+        "Sandbox:   the host has no network and writes in its own folders alone; the worker opens no \
+         files",
+        "; a download starts nothing and writes in the store's folders alone",
+    ] {
+        assert!(!cfg!(target_os = "linux") || found.contains(sandbox), "no {sandbox}: {found}");
+    }
     let found = installation.run(&["doctor", "--json"]).json();
     assert_eq!(found["healthy"], true, "{found}");
 }

@@ -1,7 +1,7 @@
 //! A count of something that happens seldom, as a file of ours: a line with the time for each. Several
 //! programs may add at once, and none of them waits; whoever can't write has other worries.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
@@ -23,19 +23,35 @@ pub struct Tally {
     pub last_s: Option<u64>,
 }
 
-/// Counts one more; a folder that is missing is made, for its user alone.
+/// The open file of a count, for who may have to add when it can open files no more.
+#[derive(Debug)]
+pub struct Counter(Option<File>);
+
+impl Counter {
+    /// Opens it; a folder that is missing is made, for its user alone.
+    #[must_use]
+    pub fn open(path: &Path) -> Self {
+        if let Some(folder) = path.parent() {
+            let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        }
+        Self(OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok())
+    }
+
+    /// Counts one more.
+    pub fn add(&self) {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let line = format!("{}\n", now.as_secs());
+        let Some(mut file) = self.0.as_ref() else { return };
+        if file.metadata().is_ok_and(|about| about.is_file() && about.len() < BYTES_MAX) {
+            // One write of a few bytes at the end: lines of two programs don't mix.
+            let _ = file.write_all(line.as_bytes());
+        }
+    }
+}
+
+/// Counts one more.
 pub fn add(path: &Path) {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let line = format!("{}\n", now.as_secs());
-    if let Some(folder) = path.parent() {
-        let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    }
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-    let Ok(mut file) = file else { return };
-    if file.metadata().is_ok_and(|about| about.is_file() && about.len() < BYTES_MAX) {
-        // One write of a few bytes at the end: lines of two programs don't mix.
-        let _ = file.write_all(line.as_bytes());
-    }
+    Counter::open(path).add();
 }
 
 /// What was counted; nothing where there is no file, `None` where there is one that can't be read.
@@ -66,6 +82,8 @@ mod tests {
                 scope.spawn(|| (0..25).for_each(|_| add(&path)));
             }
         });
+        // One that was opened and not used counts nothing.
+        let _ = Counter::open(&path);
         let tally = read(&path).unwrap();
         assert_eq!((tally.count, tally.is_full), (100, false));
         assert!(tally.last_s > Some(1_700_000_000));

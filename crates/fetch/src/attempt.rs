@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::hosts::Hosts;
 use crate::partial::Partial;
-use crate::permission::check_again;
+use crate::permission::Permission;
 use crate::proxy::{Through, for_address};
 use crate::response::{Head, Meaning, judge};
 use crate::speed::Speed;
@@ -37,6 +37,7 @@ pub(crate) type Answer = ureq::http::Response<Body>;
 /// What a try needs.
 pub(crate) struct Attempt<'a> {
     pub(crate) request: &'a FetchRequest,
+    pub(crate) permission: &'a Permission,
     pub(crate) tell: &'a mut dyn FnMut(FetchEvent),
     /// Told at times; fails where the disk is nearly full.
     pub(crate) space: &'a dyn Fn(u64) -> Result<(), Trouble>,
@@ -78,7 +79,7 @@ impl Attempt<'_> {
         let redirects = self.request.limits.redirects;
         let answer = follow(&hosts, url, redirects, |to| {
             let from = (partial.bytes() > 0).then(|| partial.bytes());
-            ask(agent, to, from, partial.etag(without_query(url)))
+            ask((agent, self.permission), to, from, partial.etag(without_query(url)))
         })?;
         self.take(answer, url, partial)
     }
@@ -194,12 +195,12 @@ pub(crate) fn follow(
 
 /// Asks for the bytes from `from` on, if they are of this version still; else for all.
 pub(crate) fn ask(
-    agent: &Agent,
+    (agent, permission): (&Agent, &Permission),
     to: &Url,
     from: Option<u64>,
     etag: Option<&str>,
 ) -> Result<Answer, Trouble> {
-    check_again()?;
+    permission.check_again()?;
     let through = for_address(to, |name| std::env::var_os(name))?;
     let proxy = through.as_ref().map(|it| it.proxy.clone());
     let request = agent.get(to.as_str()).config().proxy(proxy).build();

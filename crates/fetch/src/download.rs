@@ -2,13 +2,16 @@
 //! file is there or nothing helps. What a single answer means is decided in `response.rs`.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use localcoder_disk::cause_of;
 use localcoder_protocol::{FetchEvent, FetchFailure, FetchRequest, is_sha256};
 
 use crate::attempt::{Attempt, agent};
-use crate::partial::{Partial, Verdict};
+use crate::partial::{Partial, Verdict, not_through_a_link};
+use crate::permission::Permission;
 use crate::trouble::{Failed, Remedy, Trouble, disk};
 
 /// What counts as progress: less than this a try, and a server could keep us busy for ever.
@@ -16,12 +19,12 @@ const PROGRESS_BYTES: u64 = 1024 * 1024;
 /// Of small files so many parts are progress each.
 const PROGRESS_PARTS: u64 = 64;
 
-/// Loads the file, or says why there is none.
+/// Loads the file that a checked request names, or says why there is none.
 pub(crate) fn download(
     request: &FetchRequest,
+    permission: &Permission,
     tell: &mut dyn FnMut(FetchEvent),
 ) -> Result<(), Failed> {
-    check(request)?;
     let (folder, target) = (Path::new(&request.folder), Path::new(&request.target));
     let _lock = lock(folder, &request.sha256)?;
     if target.exists() {
@@ -37,7 +40,7 @@ pub(crate) fn download(
     space(request, request.bytes - partial.bytes()).map_err(|trouble| trouble.failed)?;
     let mut wrong_before = false;
     loop {
-        Tries::new(request).fill(&mut partial, tell)?;
+        Tries::new(request, permission).fill(&mut partial, tell)?;
         let digest = match partial.finish(&request.sha256, target) {
             Ok(Verdict::Right) => return Ok(()),
             Ok(Verdict::Wrong(digest)) => digest,
@@ -57,7 +60,7 @@ pub(crate) fn download(
 }
 
 /// A digest is part of file names, so nothing else may be in it.
-fn check(request: &FetchRequest) -> Result<(), Failed> {
+pub(crate) fn check(request: &FetchRequest) -> Result<(), Failed> {
     let invalid = |message: &str| Err(Failed::new(FetchFailure::Invalid, message));
     if !is_sha256(&request.sha256) {
         return invalid("the digest is not 64 lower-case hexadecimal digits");
@@ -72,8 +75,21 @@ fn check(request: &FetchRequest) -> Result<(), Failed> {
 fn lock(folder: &Path, sha256: &str) -> Result<File, Failed> {
     let path = folder.join(format!("{sha256}.lock"));
     let failed = |error: std::io::Error| disk(&error).failed;
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-    let file = file.map_err(failed)?;
+    // Never through a link that somebody put there, as the unfinished file.
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .custom_flags(not_through_a_link())
+        .open(&path)
+        .map_err(|error| {
+            let why = match path.is_symlink() {
+                true => "it is a link to somewhere else, where nothing is to be written".to_owned(),
+                false => cause_of(&error, &path).text,
+            };
+            let text = format!("`{}` can't be opened: {why}", path.display());
+            failed(std::io::Error::new(error.kind(), text))
+        })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
@@ -114,6 +130,7 @@ fn size(bytes: u64) -> String {
 /// Tries until the file has all its bytes.
 struct Tries<'a> {
     request: &'a FetchRequest,
+    permission: &'a Permission,
     /// The address in use.
     address: usize,
     /// Addresses in a row that have refused.
@@ -127,8 +144,8 @@ struct Tries<'a> {
 }
 
 impl<'a> Tries<'a> {
-    fn new(request: &'a FetchRequest) -> Self {
-        Self { request, address: 0, refusals: 0, count: 0, anew: false, most: 0 }
+    fn new(request: &'a FetchRequest, permission: &'a Permission) -> Self {
+        Self { request, permission, address: 0, refusals: 0, count: 0, anew: false, most: 0 }
     }
 
     fn fill(
@@ -141,7 +158,8 @@ impl<'a> Tries<'a> {
         while partial.bytes() < self.request.bytes {
             let url = &self.request.urls[self.address];
             let space = |bytes| space(self.request, bytes);
-            let mut attempt = Attempt { request: self.request, tell, space: &space };
+            let (request, permission) = (self.request, self.permission);
+            let mut attempt = Attempt { request, permission, tell, space: &space };
             let Err(trouble) = attempt.run(&agent, url, partial) else { continue };
             if self.has_progressed(partial.bytes()) {
                 (self.count, self.refusals, self.anew) = (0, 0, false);

@@ -4,9 +4,11 @@
 //! It reads its request from standard input and tells what happens on standard output, both in
 //! lines of JSON (`localcoder_protocol::FetchOrder`). The command line starts it for one file, and
 //! never in air-gapped mode; whoever starts it, it looks at the settings itself, and a request that
-//! does not say that the network is allowed is refused as well. Ending its standard input ends it.
+//! does not say that the network is allowed is refused as well. Once it knows what is wanted, it has the
+//! system refuse it all else, and tells how far that went. Ending its standard input ends it.
 
 mod attempt;
+mod confine;
 mod download;
 mod hosts;
 mod partial;
@@ -26,6 +28,8 @@ use localcoder_protocol::{
     ErrorCode, FetchEvent, FetchFailure, FetchNetwork, FetchOrder, FetchPermission, FetchTask,
 };
 
+use confine::confine;
+use permission::Permission;
 use trouble::Failed;
 
 /// Longest request; an address has a few hundred bytes.
@@ -35,16 +39,7 @@ fn main() -> ExitCode {
     // Before anything is made: which models somebody has is nobody else's business. The other
     // programs have this from `localcoder_transport::private`, which is not for this one.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let result = permission::check().and_then(|()| read_task()).and_then(|task| {
-        end_with_the_host();
-        match task {
-            FetchTask::File(request) => download::download(&request, &mut tell),
-            FetchTask::Text(request) => {
-                text::load(&request).map(|text| tell(FetchEvent::Text { text }))
-            }
-        }
-    });
-    match result {
+    match Permission::ask().and_then(|permission| run(&read_task()?, &permission)) {
         Ok(()) => {
             tell(FetchEvent::Done);
             ExitCode::SUCCESS
@@ -60,6 +55,21 @@ fn main() -> ExitCode {
                 true => ErrorCode::AirGapped.exit_code().into(),
                 false => ExitCode::FAILURE,
             }
+        }
+    }
+}
+
+fn run(task: &FetchTask, permission: &Permission) -> Result<(), Failed> {
+    if let FetchTask::File(request) = task {
+        download::check(request)?;
+    }
+    // Before the first thread, since threads are closed one by one.
+    tell(FetchEvent::Confined(confine(task, permission.places())));
+    end_with_the_host();
+    match task {
+        FetchTask::File(request) => download::download(request, permission, &mut tell),
+        FetchTask::Text(request) => {
+            text::load(request, permission).map(|text| tell(FetchEvent::Text { text }))
         }
     }
 }

@@ -8,10 +8,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use localcoder_disk::{Options, read, replace, sync_folder_of};
+use localcoder_disk::{Options, cause_of, read, replace, sync_folder_of};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -22,6 +23,8 @@ const MARK_BYTES: u64 = 8 * 1024 * 1024;
 const MARK_FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes that are read at once.
 const READ_BYTES: usize = 256 * 1024;
+/// Its user's alone.
+const UNFINISHED_MODE: u32 = 0o600;
 /// Readable by its user, writable by nobody: a file of the store does not change.
 const FINISHED_MODE: u32 = 0o400;
 /// Changes with every start of the system.
@@ -70,17 +73,15 @@ impl Partial {
         checking: &mut dyn FnMut(u64, u64),
     ) -> io::Result<Self> {
         let path = folder.join(format!("{sha256}.partial"));
-        // Never through a link that somebody put there.
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0))
-            .open(&path)?;
+        let file = match unfinished(&path) {
+            // It was whole, and a run ended between closing it and giving it its name.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && reopen(&path) => {
+                unfinished(&path)?
+            }
+            opened => opened?,
+        };
         let marks = folder.join(format!("{sha256}.mark"));
-        let boot = boot_id();
+        let boot = boot_id().to_owned();
         let mut mark: Mark = read(&marks, MARK_FILE_BYTES_MAX)
             .ok()
             .and_then(|mark| serde_json::from_slice(&mark.bytes).ok())
@@ -152,7 +153,11 @@ impl Partial {
         self.marker.stop()?;
         self.file.set_permissions(PermissionsExt::from_mode(FINISHED_MODE))?;
         self.file.sync_all()?;
-        fs_err::rename(&self.path, target)?;
+        std::fs::rename(&self.path, target).map_err(|error| {
+            let why = cause_of(&error, target).text;
+            let text = format!("the whole file can't be put at `{}`: {why}", target.display());
+            io::Error::new(error.kind(), text)
+        })?;
         sync_folder_of(target)?;
         let _ = std::fs::remove_file(&self.marker.path);
         Ok(Verdict::Right)
@@ -189,6 +194,23 @@ impl Partial {
         self.file.read_exact_at(&mut bytes, 0)?;
         Ok(bytes)
     }
+}
+
+fn unfinished(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(UNFINISHED_MODE)
+        // Never through a link that somebody put there.
+        .custom_flags(not_through_a_link())
+        .open(path)
+}
+
+/// Whether a file that was there could be made one to write again.
+fn reopen(path: &Path) -> bool {
+    std::fs::set_permissions(path, PermissionsExt::from_mode(UNFINISHED_MODE)).is_ok()
 }
 
 /// A mark to write, and whom to tell that it is written.
@@ -255,8 +277,17 @@ fn write_marks(
     Ok(())
 }
 
-fn boot_id() -> String {
-    std::fs::read_to_string(BOOT_ID).map(|id| id.trim().to_owned()).unwrap_or_default()
+/// Of the flags to open a file with.
+pub(crate) fn not_through_a_link() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
+}
+
+/// Read once: a first time before the system refuses to.
+pub(crate) fn boot_id() -> &'static str {
+    static ID: OnceLock<String> = OnceLock::new();
+    ID.get_or_init(|| {
+        std::fs::read_to_string(BOOT_ID).map(|id| id.trim().to_owned()).unwrap_or_default()
+    })
 }
 
 /// Lower-case hexadecimal digits.
@@ -307,6 +338,26 @@ mod tests {
         let expected = if boot_id().is_empty() { (0, None) } else { (6, Some("\"1\"")) };
         assert_eq!((next.bytes(), next.etag("https://a.example/b")), expected);
         drop(killed);
+    }
+
+    /// As after a kill while the disk was told of the whole file. For the superuser it is nothing.
+    #[test]
+    fn one_that_was_whole_and_got_no_name_is_not_loaded_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let sha256 = digest(b"hello world");
+        let mut partial = open(dir.path(), &sha256);
+        partial.comes_from("https://a.example/b", None).unwrap();
+        partial.append(b"hello world").unwrap();
+        assert!(partial.finish(&sha256, &dir.path().join("missing/blob")).is_err());
+        drop(partial);
+        let mut partial = open(dir.path(), &sha256);
+        assert!(partial.bytes() == 11 || boot_id().is_empty());
+        let target = dir.path().join("blob");
+        if partial.bytes() == 11 {
+            assert_eq!(partial.finish(&sha256, &target).unwrap(), Verdict::Right);
+            let mode = fs_err::metadata(&target).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, FINISHED_MODE);
+        }
     }
 
     #[test]

@@ -9,16 +9,17 @@ use ureq::Agent;
 
 use crate::attempt::{agent, ask, broken, follow, head};
 use crate::hosts::Hosts;
+use crate::permission::Permission;
 use crate::response::check_kind;
 use crate::trouble::{Failed, Remedy, Trouble};
 
 /// Loads it.
-pub(crate) fn load(request: &FetchText) -> Result<String, Failed> {
+pub(crate) fn load(request: &FetchText, permission: &Permission) -> Result<String, Failed> {
     let agent = agent(&request.limits);
     let mut last = Failed::new(FetchFailure::Invalid, "there is no address");
     for url in &request.urls {
         for attempt in 0..request.limits.tries {
-            match attempt_once(request, &agent, url) {
+            match attempt_once((request, permission), &agent, url) {
                 Ok(text) => return Ok(text),
                 Err(Trouble { failed, remedy: Remedy::Again(asked) }) => {
                     last = failed;
@@ -36,9 +37,14 @@ pub(crate) fn load(request: &FetchText) -> Result<String, Failed> {
     Err(last)
 }
 
-fn attempt_once(request: &FetchText, agent: &Agent, url: &str) -> Result<String, Trouble> {
+fn attempt_once(
+    (request, permission): (&FetchText, &Permission),
+    agent: &Agent,
+    url: &str,
+) -> Result<String, Trouble> {
     let hosts = Hosts(&request.hosts);
-    let answer = follow(&hosts, url, request.limits.redirects, |to| ask(agent, to, None, None))?;
+    let redirects = request.limits.redirects;
+    let answer = follow(&hosts, url, redirects, |to| ask((agent, permission), to, None, None))?;
     check_kind(&head(answer.status().as_u16(), answer.headers()), &request.limits)?;
     let mut bytes = Vec::new();
     answer

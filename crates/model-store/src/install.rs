@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use localcoder_disk::{Cause, cause_of_start};
 use localcoder_protocol::{
-    ErrorAction, ErrorCode, ErrorInfo, FetchEvent, FetchFailure, FetchLimits, FetchNetwork,
-    FetchOrder, FetchRequest, FetchTask, FetchText,
+    Confined, ErrorAction, ErrorCode, ErrorInfo, FetchEvent, FetchFailure, FetchLimits,
+    FetchNetwork, FetchOrder, FetchRequest, FetchTask, FetchText,
 };
 use localcoder_settings::NetworkAllowed;
 use localcoder_settings::env::HOME;
@@ -95,6 +95,26 @@ impl Fetcher {
     pub fn with_limits(mut self, limits: FetchLimits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// What the system refuses the program while it works: it is started with nothing to load, so
+    /// that no connection is opened.
+    ///
+    /// # Errors
+    /// Where it can't be started, or does not say.
+    pub fn confined(&self) -> Result<Confined, ErrorInfo> {
+        let (urls, hosts) = (Vec::new(), Vec::new());
+        let nothing = FetchText { urls, hosts, bytes_max: 0, limits: self.limits };
+        let mut said = None;
+        let mut told = |event| {
+            if let FetchEvent::Confined(confined) = event {
+                said = Some(confined);
+            }
+        };
+        let end =
+            self.run(FetchTask::Text(nothing), Named::Here, &Installing::default(), &mut told);
+        // It has failed in any case, as there is no address.
+        said.ok_or_else(|| end.err().unwrap_or_else(|| nonsense("it loaded nothing")))
     }
 
     fn run(

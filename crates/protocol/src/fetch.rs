@@ -6,6 +6,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::Confined;
+
 /// What is to be done, and that it may be. An order that does not say so in plain words is refused
 /// before anything is opened: the program can't know the user's settings, and whoever forgets to
 /// look at them must not get through.
@@ -145,6 +147,9 @@ impl Default for FetchLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "event")]
 pub enum FetchEvent {
+    /// What the system refuses it from here on. The first event where the order made sense; nothing
+    /// was opened before it.
+    Confined(Confined),
     /// What was there of an earlier try is read again.
     Checking {
         /// Bytes read.

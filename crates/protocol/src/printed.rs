@@ -399,7 +399,10 @@ impl InstallEvent {
             }
             FetchEvent::Waiting { wait_ms, reason } => Some(Self::Waiting { wait_ms, reason }),
             FetchEvent::Restarted { reason } => Some(Self::Restarted { reason }),
-            FetchEvent::Text { .. } | FetchEvent::Done | FetchEvent::Failed { .. } => None,
+            FetchEvent::Confined(_)
+            | FetchEvent::Text { .. }
+            | FetchEvent::Done
+            | FetchEvent::Failed { .. } => None,
         }
     }
 }

@@ -8,6 +8,7 @@ mod files;
 use std::io;
 
 use localcoder_protocol::Confined;
+use rustix::net::{AddressFamily, SocketType};
 
 use crate::{Profile, Walls};
 
@@ -34,11 +35,13 @@ pub(super) fn close(profile: &Profile<'_>, walls: Walls) -> Confined {
     }
 }
 
+/// A family of sockets that there is not: Linux has 46. A kernel without the filter says so to
+/// everybody; for one that there is, it may refuse an ordinary user by itself, which shows nothing.
+const NO_FAMILY: AddressFamily = AddressFamily::from_raw(0x7fff);
+
 /// Whether the filter holds: what it refuses is tried, in ways that change nothing where it does not.
 fn tried(profile: &Profile<'_>) -> io::Result<()> {
-    // No profile has any of this family.
-    let socket =
-        rustix::net::socket(rustix::net::AddressFamily::PACKET, rustix::net::SocketType::RAW, None);
+    let socket = rustix::net::socket(NO_FAMILY, SocketType::STREAM, None);
     let opens = match profile {
         Profile::Worker { .. } => !HAS_DRIVERS && std::fs::File::open("/dev/null").is_ok(),
         Profile::Host { .. } | Profile::Fetch { .. } => false,

@@ -47,13 +47,32 @@ impl Disk {
         &self.path
     }
 
+    /// Where it is for a program that [`Self::starting`] starts.
+    #[must_use]
+    pub fn mounted(&self) -> &Path {
+        Path::new(&self.mounted)
+    }
+
+    /// What starts a program in its name space. Who has closed itself does not get to
+    /// [`Self::path`], which leads through another process.
+    #[must_use]
+    pub fn starting(&self, program: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--user", "--preserve-credentials", "--mount", "--target"])
+            .arg(self.shell.id().to_string())
+            .arg(program);
+        command
+    }
+
     /// From now on nothing can be written on it, or everything again.
     ///
     /// # Panics
     /// Where the system does not do it.
     pub fn set_read_only(&mut self, read_only: bool) {
         let how = if read_only { "ro" } else { "rw" };
-        let remount = format!("mount -o remount,{how} '{}'", self.mounted);
+        // All is named: else `mount` looks up options that an ordinary user can't give.
+        let remount = format!("mount -t tmpfs -o remount,{how} tmpfs '{}'", self.mounted);
         assert!(self.order(&remount), "`{remount}`");
     }
 

@@ -19,6 +19,8 @@ use crate::http::{Asked, Part, Reply, Server};
 const ETAG: &str = "\"v1\"";
 /// What a killed process may have to load again, whatever it had.
 pub const LOADED_AGAIN_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Where there is nothing, and nobody can make anything.
+pub const NO_HOME: &str = "/proc/none";
 /// Most memory the program may ever have.
 pub const MEMORY_KIB_MAX: u64 = 64 * 1024;
 
@@ -297,10 +299,16 @@ impl Fetch {
         request: &FetchRequest,
         environment: &[(&str, &str)],
     ) -> Self {
-        let task = FetchTask::File(request.clone());
-        let order = FetchOrder { network: FetchNetwork::Allowed, task };
-        let line = serde_json::to_string(&order).expect("it is plain data");
-        Self::start_saying(program, &line, environment)
+        Self::start_saying(program, &line(request), environment)
+    }
+
+    /// The same by another command than the program alone.
+    ///
+    /// # Panics
+    /// Where it can't be started.
+    #[must_use]
+    pub fn start_by(command: &mut Command, request: &FetchRequest) -> Self {
+        Self::begin(command, &line(request), &[])
     }
 
     /// The same with any line as its request.
@@ -309,14 +317,18 @@ impl Fetch {
     /// Where it can't be started.
     #[must_use]
     pub fn start_saying(program: &Path, line: &str, environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(program)
+        Self::begin(&mut Command::new(program), line, environment)
+    }
+
+    fn begin(command: &mut Command, line: &str, environment: &[(&str, &str)]) -> Self {
+        let mut child = command
             .env_clear()
-            .env("LOCALCODER_HOME", "/nonexistent")
+            .env("LOCALCODER_HOME", NO_HOME)
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdin = child.stdin.as_mut().expect("it was asked for as a pipe");
         // One that ends at once need not read it.
         let _ = stdin.write_all(format!("{line}\n").as_bytes());
@@ -356,6 +368,12 @@ impl Fetch {
         let _ = self.child.wait();
         ending
     }
+}
+
+fn line(request: &FetchRequest) -> String {
+    let task = FetchTask::File(request.clone());
+    let order = FetchOrder { network: FetchNetwork::Allowed, task };
+    serde_json::to_string(&order).expect("it is plain data")
 }
 
 fn peak_memory_kib(pid: u32) -> u64 {

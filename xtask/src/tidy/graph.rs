@@ -42,7 +42,7 @@ const ROWS: &[Row] = &[
     // The settings decide whether it may load anything.
     Row { name: "model-store", uses: &["protocol", "disk", "gguf", "settings"], links: &[] },
     // Whoever starts it, it asks the settings itself whether it may.
-    Row { name: "fetch", uses: &["protocol", "disk", "settings"], links: FETCH },
+    Row { name: "fetch", uses: &["protocol", "disk", "sandbox", "settings"], links: FETCH },
     Row {
         name: "host",
         uses: &[

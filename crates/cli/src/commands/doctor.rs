@@ -9,20 +9,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use indicatif::DecimalBytes;
 use localcoder_host::connect;
-use localcoder_model_store::{Catalog, Machine, Store};
+use localcoder_model_store::{Catalog, Fetcher, Machine, Store};
 use localcoder_protocol::limits::SLOW_TOKENS_PER_S;
 use localcoder_protocol::{
     Checkup, ClientKind, Device, DoctorRun, ErrorCode, ErrorInfo, Generate, GenerateAnswer,
     GenerateParams, HostStatus, Nothing, ProfileSurvey, SamplingParams, Status, Survey,
     SurveyParams,
 };
-use localcoder_settings::{Layer, Places, Settings};
+use localcoder_settings::{Layer, Places, Settings, air_gap};
 use serde_json::Map;
 
 use crate::arguments::DoctorOptions;
 use crate::commands::{
     profiles,
-    status::{host_sandbox_text, notes, sandbox_text},
+    status::{fetch_sandbox_text, host_sandbox_text, notes, sandbox_text},
 };
 use crate::session::{REQUEST_ID, Session, program};
 use crate::{output, settings_file};
@@ -90,7 +90,7 @@ fn findings(places: &Places, here: &Machine) -> Vec<Finding> {
         Finding { what: "Profiles", result: can_run() },
         Finding { what: "Self-test", result: self_test(&used_for_code) },
         Finding { what: "Devices", result: devices() },
-        Finding { what: "Sandbox", result: Ok(sandbox()) },
+        Finding { what: "Sandbox", result: Ok(sandbox(places)) },
     ]
 }
 
@@ -242,13 +242,27 @@ fn devices() -> Result<String, ErrorInfo> {
     Ok(text)
 }
 
-/// What the system refuses the host, and the worker, which reads the model's file.
-fn sandbox() -> String {
+/// What the system refuses the host, the worker, which reads the model's file, and a download.
+fn sandbox(places: &Places) -> String {
+    let download = sandbox_of_downloads(places);
     // Why one does not run is found above.
-    let Some(status) = status() else { return "not known, as no host runs".to_owned() };
+    let Some(status) = status() else { return format!("not known, as no host runs; {download}") };
     let host = host_sandbox_text(&status.confined);
     let worker = status.worker.map(|worker| sandbox_text(&worker.confined));
-    format!("{host}; {}", worker.unwrap_or_else(|| "no worker runs".to_owned()))
+    format!("{host}; {}; {download}", worker.unwrap_or_else(|| "no worker runs".to_owned()))
+}
+
+/// It is tried where it could be started for a download as well.
+fn sandbox_of_downloads(places: &Places) -> String {
+    let Ok(allowed) = air_gap(places).permission("") else {
+        return "nothing is downloaded in air-gapped mode".to_owned();
+    };
+    let confined = program()
+        .and_then(|own| Fetcher::new(&own.with_file_name("localcoder-fetch"), allowed).confined());
+    confined.map_or_else(
+        |error| format!("what a download may do is not known: {error}"),
+        |confined| fetch_sandbox_text(&confined),
+    )
 }
 
 /// What the host says of itself.

@@ -139,6 +139,24 @@ pub(crate) fn sandbox_text(confined: &Confined) -> String {
     }
 }
 
+/// As [`sandbox_text`], of the program that loads files.
+pub(crate) fn fetch_sandbox_text(confined: &Confined) -> String {
+    let Confined { calls, files, why } = confined;
+    let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    match (calls, files) {
+        (true, true) => {
+            "a download starts nothing and writes in the store's folders alone".to_owned()
+        }
+        (true, false) => {
+            format!("a download starts nothing, but could read and write what you can{why}")
+        }
+        (false, true) => {
+            format!("a download writes in the store's folders alone, but could start programs{why}")
+        }
+        (false, false) => format!("NONE: a download could do what you can{why}"),
+    }
+}
+
 /// As [`sandbox_text`], of the host.
 pub(crate) fn host_sandbox_text(confined: &Confined) -> String {
     let Confined { calls, files, why } = confined;

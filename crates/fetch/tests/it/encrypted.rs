@@ -82,10 +82,10 @@ fn answer(
     stream.flush()
 }
 
-/// What comes of a download from a server with such a certificate; `trusts`: whether the
-/// program knows the authority.
+/// What comes of a download from a server of this machine with such a certificate; `trusts`: whether
+/// the program knows the authority.
 fn download(
-    name: &str,
+    (host, name): (&str, &str),
     trusts: bool,
     change: impl FnOnce(&mut CertificateParams),
 ) -> (Result<(), FetchFailure>, String) {
@@ -99,7 +99,9 @@ fn download(
     let other = Authority::new();
     let roots = if trusts { &authority.roots } else { &other.roots };
     let dir = tempfile::tempdir().unwrap();
-    let request = request(dir.path(), &content, vec![format!("https://{address}/file")]);
+    let url = format!("https://{host}:{}/file", address.port());
+    let mut request = request(dir.path(), &content, vec![url]);
+    request.hosts = vec![host.to_owned()];
     let environment = [("SSL_CERT_FILE", roots.to_str().unwrap())];
     let ending = Fetch::start_with(&program(), &request, &environment).follow(|_, _| {});
     let message = match ending.events.last() {
@@ -115,7 +117,10 @@ fn download(
 
 #[test]
 fn a_server_that_the_system_trusts_is_believed() {
-    assert_eq!(download("127.0.0.1", true, |_| {}), (Ok(()), String::new()));
+    // By its name as well: what names are looked up with can be read.
+    for host in ["127.0.0.1", "localhost"] {
+        assert_eq!(download((host, host), true, |_| {}), (Ok(()), String::new()), "{host}");
+    }
 }
 
 #[test]
@@ -128,7 +133,7 @@ fn no_other_server_is_believed() {
         ("not yet valid", "127.0.0.1", true, |it| it.not_before = date_time_ymd(2999, 1, 1)),
     ];
     for (what, name, trusts, change) in cases {
-        let (result, message) = download(name, trusts, change);
+        let (result, message) = download(("127.0.0.1", name), trusts, change);
         assert_eq!(result, Err(FetchFailure::Untrusted), "{what}: {message}");
         assert!(message.len() > 20, "{what}: {message}");
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 
+mod confined;
 mod encrypted;
 mod permission;
 mod proxies;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use localcoder_protocol::{ErrorCode, FetchEvent, FetchFailure, FetchTask};
 use localcoder_test_support::disk::Disk;
 use localcoder_test_support::downloads::{
-    Content, Fault, Fetch, LOADED_AGAIN_BYTES_MAX, Random, request, trial,
+    Content, Fault, Fetch, LOADED_AGAIN_BYTES_MAX, NO_HOME, Random, request, trial,
 };
 use localcoder_test_support::http::{Asked, Part, Reply, Server};
 use serde_json::{Value, json};
@@ -125,7 +126,11 @@ fn it_ends_with_its_host() {
     let mut request = request(dir.path(), &content, vec![server.url("file")]);
     request.limits.stall_ms = 60_000;
     let begun = Instant::now();
-    let ending = Fetch::start(&program(), &request).follow(|fetch, _| fetch.close());
+    let ending = Fetch::start(&program(), &request).follow(|fetch, event| {
+        if matches!(event, FetchEvent::Progress { .. }) {
+            fetch.close();
+        }
+    });
     assert_eq!(ending.result(), None);
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert!(left_in(dir.path()).iter().any(|name| name.ends_with(".partial")));
@@ -181,18 +186,19 @@ fn a_disk_that_others_fill_meanwhile_keeps_what_is_there() {
         }
         Reply::file(asked, &bytes, "\"v1\"")
     });
-    let mut request = request(disk.path(), &content, vec![server.url("file")]);
+    let mut request = request(disk.mounted(), &content, vec![server.url("file")]);
     // To fill the disk takes the server a while on a busy machine.
     request.limits.stall_ms = 60_000;
-    let ending = Fetch::start(&program(), &request).follow(|_, _| {});
+    let start = || Fetch::start_by(&mut disk.starting(&program()), &request);
+    let ending = start().follow(|_, _| {});
     assert_eq!(ending.result(), Some(Err(FetchFailure::NoSpace)), "{:?}", ending.events);
-    assert!(!Path::new(&request.target).exists());
+    assert!(!disk.path().join("blob").exists());
     assert_eq!(server.asked().len(), 1, "a full disk is no reason to ask again");
 
     std::fs::remove_file(disk.path().join("filler")).unwrap();
-    let ending = Fetch::start(&program(), &request).follow(|_, _| {});
+    let ending = start().follow(|_, _| {});
     assert_eq!(ending.result(), Some(Ok(())), "{:?}", ending.events);
-    assert!(std::fs::read(&request.target).unwrap() == content.bytes);
+    assert!(std::fs::read(disk.path().join("blob")).unwrap() == content.bytes);
     // What is known to be on the disk is not loaded again; that is noted from time to time.
     assert!(server.asked()[1].range_start() > Some(4_000_000), "{:?}", server.asked()[1]);
 }
@@ -213,9 +219,10 @@ fn a_disk_that_becomes_read_only_is_told_and_loses_nothing() {
             honest
         }
     });
-    let mut request = request(disk.path(), &content, vec![server.url("file")]);
+    let mut request = request(disk.mounted(), &content, vec![server.url("file")]);
     request.limits.stall_ms = 60_000;
-    let half = Fetch::start(&program(), &request).follow(|fetch, event| {
+    let start = |disk: &Disk| Fetch::start_by(&mut disk.starting(&program()), &request);
+    let half = start(&disk).follow(|fetch, event| {
         if matches!(event, FetchEvent::Progress { bytes: 1.., .. }) {
             fetch.kill();
         }
@@ -223,15 +230,15 @@ fn a_disk_that_becomes_read_only_is_told_and_loses_nothing() {
     assert_eq!(half.result(), None);
 
     disk.set_read_only(true);
-    let ending = Fetch::start(&program(), &request).follow(|_, _| {});
+    let ending = start(&disk).follow(|_, _| {});
     assert_eq!(ending.result(), Some(Err(FetchFailure::Disk)), "{:?}", ending.events);
     let Some(FetchEvent::Failed { message, .. }) = ending.events.last() else { panic!() };
     assert!(message.to_lowercase().contains("read-only"), "{message}");
 
     disk.set_read_only(false);
-    let ending = Fetch::start(&program(), &request).follow(|_, _| {});
+    let ending = start(&disk).follow(|_, _| {});
     assert_eq!(ending.result(), Some(Ok(())), "{:?}", ending.events);
-    assert!(std::fs::read(&request.target).unwrap() == content.bytes);
+    assert!(std::fs::read(disk.path().join("blob")).unwrap() == content.bytes);
 }
 
 #[test]
@@ -251,7 +258,7 @@ fn what_makes_no_sense_is_refused() {
     assert_eq!(refused(&|it| it.urls.clear()), FetchFailure::Invalid);
     assert_eq!(refused(&|it| it.bytes = 0), FetchFailure::Invalid);
     assert_eq!(refused(&|it| it.hosts.clear()), FetchFailure::Redirect);
-    assert_eq!(refused(&|it| it.folder = "/nonexistent".to_owned()), FetchFailure::Disk);
+    assert_eq!(refused(&|it| it.folder = format!("{NO_HOME}/folder")), FetchFailure::Disk);
     assert!(server.asked().is_empty());
 }
 

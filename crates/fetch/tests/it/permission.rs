@@ -101,7 +101,8 @@ fn a_home_that_leads_nowhere_closes_as_well() {
 #[test]
 fn an_air_gap_that_is_turned_on_meanwhile_is_heard_before_the_next_connection() {
     let home = tempfile::tempdir().unwrap();
-    let settings = Places::under(home.path()).settings_file();
+    let places = Places::under(home.path());
+    let settings = places.settings_file();
     let content = Content::random(22, 100_000);
     let bytes = content.bytes.clone();
     let server = Server::start(move |asked| {
@@ -115,4 +116,6 @@ fn an_air_gap_that_is_turned_on_meanwhile_is_heard_before_the_next_connection() 
     let ending = ending.follow(|_, _| {});
     assert_eq!(ending.result(), Some(Err(FetchFailure::AirGapped)), "{:?}", ending.events);
     assert_eq!(server.connections(), 1);
+    let kept = std::fs::read_to_string(places.refusals_file()).unwrap();
+    assert_eq!(kept.lines().count(), 1, "it was counted");
 }

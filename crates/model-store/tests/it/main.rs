@@ -14,7 +14,7 @@ use localcoder_protocol::{ErrorCode, FetchEvent};
 use localcoder_settings::{NetworkAllowed, resolve};
 use localcoder_test_support::demo;
 use localcoder_test_support::disk::Disk;
-use localcoder_test_support::downloads::{Content, limits};
+use localcoder_test_support::downloads::{Content, NO_HOME, limits};
 use localcoder_test_support::http::{Asked, Part, Reply, Server};
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -191,7 +191,7 @@ fn fetcher() -> Fetcher {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().unwrap().parent().unwrap().join("localcoder-fetch");
     assert!(program.is_file(), "{} is missing: run `cargo xtask build`", program.display());
-    Fetcher::new(&program, allowed()).with_limits(limits()).with_home(Path::new("/nonexistent"))
+    Fetcher::new(&program, allowed()).with_limits(limits()).with_home(Path::new(NO_HOME))
 }
 
 fn consent(store: &Store, entry: &Entry) -> Consent {

@@ -14,18 +14,31 @@ use crate::Profile;
 /// What is asked for; an older kernel has a part of it.
 const ABI_WANTED: ABI = ABI::V6;
 
-/// What names and certificates are looked up with, on the usual distributions.
+/// What names and certificates are looked up with, on the usual distributions. A rule is on what a
+/// path leads to, so what may be a link to somewhere else is named beside its folder.
 const SYSTEM: &[&str] = &[
     "/etc",
     "/usr",
     "/lib",
     "/lib64",
-    "/run",
     "/nix",
     "/gnu",
-    "/opt",
+    "/opt/etc",
+    "/var/lib/ca-certificates",
+    "/etc/ssl/certs",
+    "/etc/pki/tls/certs",
+    "/etc/hosts",
+    "/etc/resolv.conf",
     "/dev/null",
     "/dev/urandom",
+    // Not the whole of it: with the folders of users in it are their sockets and keys.
+    "/run/systemd/resolve",
+    "/run/NetworkManager",
+    "/run/resolvconf",
+    "/run/netconfig",
+    "/run/connman",
+    "/run/nscd",
+    "/run/host/etc",
 ];
 
 /// One rule: what may be done below a path.
@@ -70,7 +83,7 @@ fn restrict(
 ) -> io::Result<()> {
     let wrong = |error: landlock::RulesetError| io::Error::other(error.to_string());
     let mut ruleset =
-        Ruleset::default().set_compatibility(CompatLevel::BestEffort).handle_access(handled);
+        started(profile)?.set_compatibility(CompatLevel::BestEffort).handle_access(handled);
     // The host ends workers that another host has left.
     if matches!(profile, Profile::Worker { .. } | Profile::Fetch { .. }) {
         ruleset = ruleset.and_then(|rules| rules.scope(Scope::from_all(ABI_WANTED)));
@@ -94,6 +107,17 @@ fn restrict(
         RulesetStatus::NotEnforced => Err(io::Error::other("the kernel has none")),
         RulesetStatus::PartiallyEnforced | RulesetStatus::FullyEnforced => Ok(()),
     }
+}
+
+/// The first kernels with such rules let nobody move a file to another folder, which is how a whole
+/// download gets its name: there it goes without them.
+fn started(profile: &Profile<'_>) -> io::Result<Ruleset> {
+    let none = Ruleset::default();
+    if !matches!(profile, Profile::Fetch { .. }) {
+        return Ok(none);
+    }
+    let moves = none.set_compatibility(CompatLevel::HardRequirement).handle_access(AccessFs::Refer);
+    moves.map_err(|_| io::Error::other("the kernel has none that let a file be moved"))
 }
 
 /// A rule on a file may not name what only folders have.

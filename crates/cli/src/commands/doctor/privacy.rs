@@ -184,8 +184,8 @@ fn fetch(air_gap: &AirGap) -> PrivacyFinding {
         names => format!("through the proxy of {}", names.join(", ")),
     };
     let text = format!(
-        "started by `models install` and `models license` alone, for the hosts that the catalog \
-         names; {proxy}"
+        "it connects for `models install` and `models license` alone, to the hosts that the catalog \
+         names; {proxy}; `localcoder doctor` tries what the system refuses it besides"
     );
     finding(what, NetworkUse::WhenAsked, text)
 }

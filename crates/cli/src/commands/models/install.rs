@@ -8,13 +8,14 @@ use localcoder_model_store::{
     Bundle, Consent, Entry, Fetcher, Installed, Installing, LicenseTerms,
 };
 use localcoder_protocol::{
-    ErrorCode, ErrorInfo, FetchEvent, InstallEvent, ModelInstalled, ModelLicense, ModelsInstall,
-    ModelsInstallEvents, ModelsLicense,
+    Confined, ErrorCode, ErrorInfo, FetchEvent, InstallEvent, ModelInstalled, ModelLicense,
+    ModelsInstall, ModelsInstallEvents, ModelsLicense,
 };
 use localcoder_transport::{shortage, spawn_thread};
 
 use super::terminal::{Meter, bytes, interrupts};
 use super::{Models, carry, list};
+use crate::commands::status::fetch_sandbox_text;
 use crate::output;
 use crate::session::program;
 
@@ -130,8 +131,9 @@ fn load(
     })?;
     let meter = Meter::new("loading");
     let mut printed = Ok(());
-    let mut tell = |event| match told {
-        Told::Events => {
+    let mut tell = |event| match event {
+        FetchEvent::Confined(confined) => weakly(&confined).iter().for_each(|it| meter.note(it)),
+        event if told == Told::Events => {
             let Some(event) = InstallEvent::of(event).filter(|_| printed.is_ok()) else { return };
             printed = output::event::<ModelsInstallEvents>(&event);
             if printed.is_err() {
@@ -139,7 +141,7 @@ fn load(
                 running.stop();
             }
         }
-        _ => tell(&meter, event),
+        event => tell(&meter, event),
     };
     let fetcher = fetcher(models, &format!("`{}` is not loaded", entry.id))?;
     let result = models.store.install(entry, consent, &fetcher, running, &mut tell);
@@ -208,6 +210,43 @@ fn tell(meter: &Meter, event: FetchEvent) {
             meter.note(&format!("{reason}; trying again in {seconds} s"));
         }
         FetchEvent::Restarted { reason } => meter.note(&format!("beginning anew: {reason}")),
-        FetchEvent::Text { .. } | FetchEvent::Done | FetchEvent::Failed { .. } => {}
+        FetchEvent::Confined(_)
+        | FetchEvent::Text { .. }
+        | FetchEvent::Done
+        | FetchEvent::Failed { .. } => {}
+    }
+}
+
+/// What is said of a download that the system holds back in part only, or not at all. It goes on: what
+/// comes is checked as ever.
+fn weakly(confined: &Confined) -> Option<String> {
+    let is_weak = !(confined.calls && confined.files);
+    is_weak.then(|| format!("sandbox: {}", fetch_sandbox_text(confined)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_that_is_held_back_in_part_says_so_and_why() {
+        let why = Some("the kernel has none".to_owned());
+        for (calls, files, said) in [
+            (
+                true,
+                false,
+                "sandbox: a download starts nothing, but could read and write what you can",
+            ),
+            (
+                false,
+                true,
+                "sandbox: a download writes in the store's folders alone, but could start",
+            ),
+            (false, false, "sandbox: NONE: a download could do what you can"),
+        ] {
+            let told = weakly(&Confined { calls, files, why: why.clone() }).unwrap();
+            assert!(told.starts_with(said) && told.ends_with(": the kernel has none"), "{told}");
+        }
+        assert_eq!(weakly(&Confined { calls: true, files: true, why: None }), None);
     }
 }
