@@ -11,7 +11,8 @@ import { story } from "./support/story.mjs";
 import { offLoopback } from "./support/trace.mjs";
 import { KEYS, READY } from "./support/workbench.mjs";
 
-const WORDS = ["Copilot", "Sign in", "code-server"];
+/** The last is of a status bar that says what keyboard one has. */
+const WORDS = ["Copilot", "Sign in", "code-server", "Layout: "];
 
 story("the workbench is ours and asks for no account", async ({ workbench, name }) => {
   assert.equal(await workbench.statusLabel(), "LocalCoder: LocalCoder demo");

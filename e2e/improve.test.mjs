@@ -53,3 +53,24 @@ story("improve and discard by keyboard", async ({ ide, workbench, name }) => {
   assert.equal(await workbench.dirty(), false);
   await workbench.shows(/total = total \+ item\["quantity"\]/u);
 });
+
+story("what changes nothing is said beside the code, and its keys write nothing", async (tools) => {
+  const { ide, workbench, name } = tools;
+  await improve(workbench);
+  await workbench.press(KEYS.apply);
+  await workbench.noDiff();
+  await workbench.inFile(FILE);
+  const improved = ide.read(FILE);
+
+  for (const key of [KEYS.apply, KEYS.discard]) {
+    await workbench.selectLines(FIRST, FIRST + 1);
+    await workbench.press(KEYS.improve);
+    const note = /Nothing to improve in lines 4–5\. Escape closes this\./u;
+    await until("it is said beside the code", async () => note.test(await workbench.besideLines()));
+    await workbench.photograph(name);
+    await workbench.press(key);
+    await until("the note is closed", async () => !note.test(await workbench.besideLines()));
+  }
+  assert.equal(await workbench.dirty(), false);
+  assert.equal(ide.read(FILE), improved);
+});
