@@ -8,6 +8,7 @@ use std::io::Read;
 use crate::architecture;
 use crate::error::{GgufError, Resembles, damaged, shown};
 use crate::metadata::{FimRole, Metadata, TEMPLATE, TOKENS, Value};
+use crate::shape;
 use crate::source::Source;
 use crate::tensors::Tensors;
 use crate::types::{ValueType, file_type_name};
@@ -115,7 +116,8 @@ impl Header {
         architecture::check(metadata, architecture)?;
         let model = Model { metadata, architecture };
         let embedding_length = model.required("embedding_length", 1 << 20)?;
-        let block_count = model.required("block_count", 4096)?;
+        let block_count = model.required("block_count", shape::LAYERS_MAX)?;
+        shape::check(metadata, architecture, block_count)?;
         let heads = model.heads("attention.head_count", block_count)?;
         let kv_heads = model.heads("attention.head_count_kv", block_count)?;
         let (head_count, head_count_kv, kv_heads_all_layers) = match (&heads, &kv_heads) {
