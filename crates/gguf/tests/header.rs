@@ -484,6 +484,19 @@ fn shapes_on_which_llama_cpp_would_give_up_are_refused() {
     assert!(read(&sound.file()).is_ok());
 }
 
+/// ggml adds and multiplies number by number with plain numbers alone, and gives up at others.
+#[test]
+fn norms_and_biases_of_another_type_than_plain_numbers_are_refused() {
+    damaged("`output_norm.weight` is of the type Q8_0 and should be of F32", |file| {
+        file.tensors.iter_mut().find(|it| it.name == "output_norm.weight").unwrap().kind = 8;
+        file.lay_out();
+    });
+    damaged("`blk.0.attn_q.bias` is of the type F16 and should be of F32", |file| {
+        file.tensor("blk.0.attn_q.bias", &[32], 1);
+    });
+    damaged("`general.file_type` is 65536", |file| file.number("general.file_type", 65_536));
+}
+
 /// Of these llama.cpp calls a function that is not there.
 #[test]
 fn weights_of_a_type_that_is_not_multiplied_with_are_refused() {
