@@ -16,7 +16,11 @@ mod gguf;
 mod input;
 mod messages;
 mod settings;
+mod template;
 mod terminal;
+
+pub use localcoder_templates::Tried;
+pub use template::tried as tried_template;
 
 /// A reader, and what must hold of it.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "answer", about: "the code in a model's answer", run: answer::run },
     Target { name: "edit", about: "edits, hunks, diffs and their places", run: edit::run },
     Target { name: "explanation", about: "an explanation as it streams", run: explanation::run },
+    Target { name: "template", about: "a model's chat template", run: template::run },
     Target { name: "terminal", about: "text of others on a terminal", run: terminal::run },
 ];
 

@@ -5,10 +5,14 @@
 //! files of strangers: it keeps all that it reads.
 
 mod change;
+mod edit;
+mod names;
 mod sound;
+mod vary;
 
 pub use change::changed;
 pub use sound::{bytes_of_text, pieces_of_text};
+pub use vary::varied;
 
 /// Type numbers of metadata values.
 pub(crate) mod kind {

@@ -47,6 +47,7 @@ replayed! {
     code_is_taken_out_of_answers_as_it_must: "answer";
     edits_are_made_and_applied_as_they_must: "edit";
     explanations_are_shown_as_they_must: "explanation";
+    templates_end_as_they_must: "template";
     nothing_on_a_terminal_is_obeyed: "terminal";
 }
 

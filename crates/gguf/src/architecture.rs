@@ -15,7 +15,7 @@ use crate::tensors::Tensors;
 
 /// Those that go on with a text, a token at a time.
 #[rustfmt::skip]
-const WRITE: &[&str] = &[
+pub const ARCHITECTURES: &[&str] = &[
     "llama", "llama4", "deci", "falcon", "grok", "gpt2", "gptneox", "mpt", "baichuan", "starcoder",
     "refact", "bloom", "stablelm", "qwen", "qwen2", "qwen2moe", "qwen2vl", "qwen3", "qwen3moe",
     "qwen3next", "qwen3vl", "qwen3vlmoe", "qwen35", "qwen35moe", "qwen4exp", "phi2", "phi3", "phimoe",
@@ -76,7 +76,7 @@ pub(crate) fn check(metadata: &Metadata, architecture: &str) -> Result<(), GgufE
     if let Some((_, what)) = OTHERS.iter().find(|(names, _)| names.contains(&architecture)) {
         return silent(what);
     }
-    if !WRITE.contains(&architecture) {
+    if !ARCHITECTURES.contains(&architecture) {
         return Err(GgufError::UnknownArchitecture(shown(architecture)));
     }
     // Of an architecture that can write, made into one that does not.
@@ -299,13 +299,13 @@ mod tests {
     fn an_architecture_is_one_thing_or_another() {
         let others: Vec<&str> =
             OTHERS.iter().flat_map(|(names, _)| names.iter().copied()).collect();
-        for name in WRITE {
+        for name in ARCHITECTURES {
             assert!(!others.contains(name), "{name}");
         }
         let needed: Vec<&str> =
             NEEDS.iter().flat_map(|it| it.architectures.iter().copied()).collect();
         for (index, name) in needed.iter().enumerate() {
-            assert!(WRITE.contains(name), "{name}");
+            assert!(ARCHITECTURES.contains(name), "{name}");
             assert!(!needed[..index].contains(name), "{name} is there twice");
         }
     }

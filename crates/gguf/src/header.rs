@@ -8,6 +8,7 @@ use std::io::Read;
 use crate::architecture;
 use crate::error::{GgufError, Resembles, damaged, shown};
 use crate::metadata::{FimRole, Metadata, TEMPLATE, TOKENS, Value};
+use crate::shape;
 use crate::source::Source;
 use crate::tensors::Tensors;
 use crate::types::{ValueType, file_type_name};
@@ -15,6 +16,10 @@ use crate::types::{ValueType, file_type_name};
 const MAGIC: &[u8; 4] = b"GGUF";
 const VERSIONS: std::ops::RangeInclusive<u32> = 2..=3;
 const ALIGNMENT: u32 = 32;
+
+/// llama.cpp makes it a `llama_ftype`, whose largest name stands for 1,024: what the language lets such
+/// a value be ends here.
+const FILE_TYPE_MAX: u32 = 2047;
 
 /// Models without attention, which may have no heads.
 const WITHOUT_HEADS: &[&str] = &["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"];
@@ -115,7 +120,8 @@ impl Header {
         architecture::check(metadata, architecture)?;
         let model = Model { metadata, architecture };
         let embedding_length = model.required("embedding_length", 1 << 20)?;
-        let block_count = model.required("block_count", 4096)?;
+        let block_count = model.required("block_count", shape::LAYERS_MAX)?;
+        shape::check(metadata, architecture, block_count)?;
         let heads = model.heads("attention.head_count", block_count)?;
         let kv_heads = model.heads("attention.head_count_kv", block_count)?;
         let (head_count, head_count_kv, kv_heads_all_layers) = match (&heads, &kv_heads) {
@@ -141,10 +147,7 @@ impl Header {
             name: text("general.name")?,
             size_label: text("general.size_label")?,
             license: text("general.license")?,
-            quantization: metadata
-                .u32("general.file_type")?
-                .and_then(file_type_name)
-                .unwrap_or_else(|| tensors.usual_type()),
+            quantization: quantization(metadata, tensors)?,
             context_length: model.required("context_length", 1 << 30)?.into(),
             embedding_length,
             feed_forward_length: model.feed_forward_length(block_count, embedding_length)?,
@@ -231,6 +234,15 @@ fn alignment(metadata: &Metadata) -> Result<u64, GgufError> {
         return Ok(alignment.into());
     }
     damaged(format!("its alignment is {alignment}"))
+}
+
+/// What the file says, or the type of most weights.
+fn quantization(metadata: &Metadata, tensors: &Tensors) -> Result<&'static str, GgufError> {
+    let said = metadata.u32("general.file_type")?;
+    if let Some(number) = said.filter(|number| *number > FILE_TYPE_MAX) {
+        return damaged(format!("`general.file_type` is {number}"));
+    }
+    Ok(said.and_then(file_type_name).unwrap_or_else(|| tensors.usual_type()))
 }
 
 fn missing_tokenizer() -> GgufError {

@@ -9,10 +9,12 @@ mod error;
 mod header;
 mod memory;
 mod metadata;
+mod shape;
 mod source;
 mod tensors;
 mod types;
 
+pub use architecture::ARCHITECTURES;
 pub use error::{GgufError, Resembles};
 pub use header::{FimTokens, Header};
 pub use memory::{FIRST_OUTPUT_ROWS, KvType, MemoryEstimate, RunShape};

@@ -9,6 +9,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read;
 
 use crate::error::{GgufError, damaged, shown};
+use crate::shape::SCALING;
 use crate::source::Source;
 use crate::types::ValueType;
 
@@ -292,6 +293,7 @@ fn value_type<R: Read>(source: &mut Source<R>, key: &str) -> Result<ValueType, G
 fn read_text<R: Read>(source: &mut Source<R>, key: &str) -> Result<Value, GgufError> {
     let wanted = matches!(key, "general.architecture" | "general.type")
         || key.starts_with("tokenizer.ggml.")
+        || key.ends_with(SCALING)
         || matches!(
             key,
             "general.name" | "general.size_label" | "general.license" | "general.license.name"

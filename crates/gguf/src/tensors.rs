@@ -14,6 +14,14 @@ const TENSORS_MAX: u64 = 65_536;
 /// llama.cpp keeps names in 64 bytes with a zero at the end.
 const NAME_BYTES_MAX: u64 = 63;
 const DIMENSIONS_MAX: u32 = 4;
+/// ggml multiplies with no matrix of these types: the table of its CPU backend (`type_traits_cpu` in
+/// `ggml-cpu.c`, as it comes with `llama-cpp-sys-2` 0.1.161) has no function for them, and it calls what
+/// is not there. Two are intermediate results, the others are lists of indices.
+const NOT_MULTIPLIED: &[&str] = &["Q8_1", "Q8_K", "I8", "I16", "I32", "I64", "F64"];
+/// Tensors that are added to or multiplied with number by number, which ggml does with plain ones alone.
+const PLAIN: &[&str] = &["norm.weight", ".bias"];
+/// The tensor that is a list of indices: which experts a token is given to, by its number.
+const INDICES: &str = ".ffn_gate_tid2eid.weight";
 
 /// What there is to know of all tensors together.
 #[derive(Debug, Default)]
@@ -129,6 +137,14 @@ impl Shape {
             };
         }
         let kind = tensor_type(source.u32()?)?;
+        if kind.name != "F32" && PLAIN.iter().any(|ending| name.ends_with(ending)) {
+            let (name, kind) = (shown(name), kind.name);
+            return damaged(format!("`{name}` is of the type {kind} and should be of F32"));
+        }
+        if NOT_MULTIPLIED.contains(&kind.name) && !(kind.name == "I32" && name.ends_with(INDICES)) {
+            let (name, kind) = (shown(name), kind.name);
+            return damaged(format!("`{name}` is of the type {kind}, which no weights are"));
+        }
         if !width.is_multiple_of(kind.block) {
             return damaged(format!(
                 "the rows of `{}` do not fit the type {}",

@@ -280,6 +280,7 @@ fn each_family_has_a_list_of_its_own() {
     }
     let mut experts = of("llama");
     experts.number("llama.expert_count", 8);
+    experts.number("llama.expert_used_count", 2);
     let why = read(&experts.file()).unwrap_err().to_string();
     assert!(why.contains("`blk.0.ffn_gate_inp.weight` is missing"), "{why}");
 }
@@ -447,6 +448,70 @@ fn the_magic_is_checked_whole_however_it_arrives() {
     file[3] = b'X';
     let error = Header::read(Slow(&file), file.len() as u64).unwrap_err();
     assert!(matches!(error, GgufError::NotGguf(_)));
+}
+
+/// llama.cpp asserts each of them, whatever the architecture, and ends.
+#[test]
+fn shapes_on_which_llama_cpp_would_give_up_are_refused() {
+    damaged("`qwen2.block_count` is 513", |file| file.number("qwen2.block_count", 513));
+    damaged("`qwen2.rope.scaling.type` is `su`", |file| {
+        file.text("qwen2.rope.scaling.type", "su");
+    });
+    damaged("3 of its 2 layers look ahead", |file| file.number("qwen2.nextn_predict_layers", 3));
+    let experts = |count: u32, used: u32, groups: u32, groups_used: u32| {
+        move |file: &mut Builder| {
+            file.number("qwen2.expert_count", count);
+            file.number("qwen2.expert_used_count", used);
+            file.number("qwen2.expert_group_count", groups);
+            file.number("qwen2.expert_group_used_count", groups_used);
+        }
+    };
+    damaged("it claims 1025 experts", experts(1025, 2, 0, 0));
+    damaged("it uses 9 of 8 experts", experts(8, 9, 0, 0));
+    damaged("it uses 0 of 8 experts", experts(8, 0, 0, 0));
+    damaged("it uses 1 of 0 experts", experts(0, 1, 0, 0));
+    damaged("it has 8 experts in 8 groups", experts(8, 2, 8, 1));
+    damaged("it has 0 experts in 1 groups", experts(0, 0, 1, 0));
+    damaged("it uses 1 of 3 groups of its 8 experts", experts(8, 2, 3, 1));
+    damaged("it uses 4 of 4 groups of its 8 experts", experts(8, 2, 4, 4));
+    damaged("it uses 9 of 8 experts", |file| {
+        file.number("qwen2.expert_count", 8);
+        file.set("qwen2.expert_used_count", ARRAY, &numbers(I32, &[2, 9]));
+    });
+    let mut sound = Builder::sound();
+    experts(8, 2, 4, 2)(&mut sound);
+    sound.text("qwen2.rope.scaling.type", "yarn");
+    assert!(read(&sound.file()).is_ok());
+}
+
+/// ggml adds and multiplies number by number with plain numbers alone, and gives up at others.
+#[test]
+fn norms_and_biases_of_another_type_than_plain_numbers_are_refused() {
+    damaged("`output_norm.weight` is of the type Q8_0 and should be of F32", |file| {
+        file.tensors.iter_mut().find(|it| it.name == "output_norm.weight").unwrap().kind = 8;
+        file.lay_out();
+    });
+    damaged("`blk.0.attn_q.bias` is of the type F16 and should be of F32", |file| {
+        file.tensor("blk.0.attn_q.bias", &[32], 1);
+    });
+    damaged("`general.file_type` is 65536", |file| file.number("general.file_type", 65_536));
+}
+
+/// Of these llama.cpp calls a function that is not there.
+#[test]
+fn weights_of_a_type_that_is_not_multiplied_with_are_refused() {
+    for (kind, name) in
+        [(9, "Q8_1"), (24, "I8"), (25, "I16"), (26, "I32"), (27, "I64"), (28, "F64")]
+    {
+        let expected = format!("`blk.0.attn_q.weight` is of the type {name}, which no weights are");
+        damaged(&expected, |file| {
+            let tensor = |tensor: &&mut builder::Tensor| tensor.name == "blk.0.attn_q.weight";
+            file.tensors.iter_mut().find(tensor).unwrap().kind = kind;
+        });
+    }
+    let mut indices = Builder::sound();
+    indices.tensor("blk.0.ffn_gate_tid2eid.weight", &[2, 8], 26);
+    assert!(read(&indices.file()).is_ok());
 }
 
 #[test]

@@ -2,62 +2,93 @@
 
 use std::time::{Duration, Instant};
 
-use localcoder_protocol::{ChatMessage, Role};
+use localcoder_protocol::ChatMessage;
 
 use crate::guard::{memory_peak_bytes, parked_threads};
-use crate::{Limits, Piece, Template, TemplateError};
+use crate::{Limit, Limits, Piece, Template, TemplateError};
 
 /// Small ones, so that an input takes little time and a template that is stopped keeps little.
 const LIMITS: Limits = Limits {
     steps: 5_000,
     output_bytes: 16 * 1024,
-    memory_bytes: 1024 * 1024,
-    stack_bytes: 512 * 1024,
-    computing: Limits::PRODUCT.computing,
+    memory_bytes: 512 * 1024,
+    stack_bytes: 256 * 1024,
+    // Fewer steps take a thousandth of it, unless one alone takes long.
+    computing: Duration::from_millis(30),
     waiting: Duration::from_secs(5),
-    // A GiB and a half in all.
-    stopped_max: 1_000,
+    // Each leaves half a MiB behind at most, mostly less.
+    stopped_max: 500,
 };
 /// A machine that is busy may look late at its clock.
 const END_WITHIN: Duration = Duration::from_secs(20);
 
-/// Compiles the bytes as a template and lays a chat out with it, and panics where a limit does not
-/// hold, or where what the messages say came out as anything else. False where so many templates were
-/// stopped in this process that nothing more is tried: begin another.
+/// What became of a template, where everything holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// It ended by itself.
+    Ended,
+    /// It had to be stopped, and goes on holding what it held.
+    Stopped,
+    /// Nothing: so many were stopped in this process that no more are run. Begin another.
+    NotRun,
+}
+
+/// Compiles a text as a template and lays a chat out with it, and panics where a limit does not hold,
+/// or where what the messages say came out as anything else.
 ///
 /// # Panics
 /// Where something does not hold.
-pub fn fuzz_template(bytes: &[u8]) -> bool {
+pub fn fuzz_template(text: &str, chat: &[ChatMessage]) -> Tried {
     if parked_threads() >= LIMITS.stopped_max {
-        return false;
+        return Tried::NotRun;
     }
     let started = Instant::now();
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    let said = [
-        (Role::System, "Be <|im_end|> brief."),
-        (Role::User, " {{ 7*7 }}\n"),
-        (Role::Assistant, "ok"),
-    ];
-    let chat = said.map(|(role, content)| ChatMessage { role, content: content.to_owned() });
-    let template = Template::compile_within(text, "<s>".to_owned(), "</s>".to_owned(), LIMITS);
-    if let Ok(template) = template {
-        for _ in 0..2 {
-            match template.lay_out(&chat) {
-                Ok(pieces) => check(&chat, &pieces),
-                Err(TemplateError::Failed(reason)) => assert!(!reason.is_empty()),
-                Err(TemplateError::Limit(_) | TemplateError::Vanished(_)) => {}
+    let compiled =
+        Template::compile_within(text.to_owned(), "<s>".to_owned(), "</s>".to_owned(), LIMITS);
+    let mut tried = Tried::Ended;
+    let mut told = |error: &TemplateError| {
+        check_error(error);
+        if had_to_be_stopped(error) {
+            tried = Tried::Stopped;
+        }
+    };
+    match compiled {
+        Ok(template) => {
+            for _ in 0..2 {
+                match template.lay_out(chat) {
+                    Ok(pieces) => check(chat, &pieces),
+                    Err(error) => told(&error),
+                }
             }
         }
+        Err(error) => told(&error),
     }
     assert!(started.elapsed() < END_WITHIN, "it has no end");
     // For a moment an allocation that grows is there twice.
     assert!(memory_peak_bytes() <= Limits::PRODUCT.memory_bytes, "{} bytes", memory_peak_bytes());
-    true
+    tried
+}
+
+fn had_to_be_stopped(error: &TemplateError) -> bool {
+    match error {
+        TemplateError::Limit(limit) => match limit {
+            Limit::Memory(_) | Limit::Depth | Limit::Computing(_) | Limit::Waiting(_) => true,
+            Limit::Steps(_) | Limit::Output(_) | Limit::Repeats(_) | Limit::Stopped(_) => false,
+        },
+        TemplateError::Failed(_) | TemplateError::Vanished(_) => false,
+    }
+}
+
+/// A refusal says something, and can be told.
+fn check_error(error: &TemplateError) {
+    assert!(!error.to_string().is_empty());
+    let info = error.clone().into_info();
+    assert!(info.cause.is_some() && info.hint.is_some(), "{info:?}");
 }
 
 /// Contents come out whole, but for white space round them, and each of them does.
 fn check(chat: &[ChatMessage], pieces: &[Piece]) {
-    for message in chat {
+    for message in chat.iter().filter(|it| !it.content.trim().is_empty()) {
         let is_it = |piece: &Piece| match piece {
             Piece::Content(text) => text.trim() == message.content.trim(),
             Piece::Template(_) => false,

@@ -15,7 +15,7 @@ mod limits;
 mod renderer;
 mod template;
 
-pub use fuzz::fuzz_template;
+pub use fuzz::{Tried, fuzz_template};
 pub use guard::memory_peak_bytes;
 pub use layout::Piece;
 pub use limits::{Limit, Limits};

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should fail")]
 
 use localcoder_protocol::{ChatMessage, Role};
-use localcoder_templates::{Limit, Piece, Template, TemplateError, fuzz_template};
+use localcoder_templates::{Limit, Piece, Template, TemplateError, Tried, fuzz_template};
 
 const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
      {{ message.content }}<|im_end|>\n{% endfor %}\
@@ -45,11 +45,16 @@ fn what_a_template_keeps_from_one_rendering_to_the_next_counts() {
 }
 
 #[test]
-fn any_bytes_may_be_a_template() {
-    for bytes in
-        [&b""[..], b"{{", b"\xff{% for m in messages %}{{ m.content }}{% endfor %}", b"{{ a"]
-    {
-        assert!(fuzz_template(bytes));
+fn any_text_may_be_a_template_and_any_chat_be_laid_out_by_it() {
+    let blank = ChatMessage { role: Role::System, content: " \n".to_owned() };
+    let chats = [vec![], vec![blank], chat(2)];
+    for chat in &chats {
+        for text in ["", "{{", "{% for m in messages %}{{ m.content }}{% endfor %}", "{{ a", CHATML]
+        {
+            assert_eq!(fuzz_template(text, chat), Tried::Ended, "{text}");
+        }
     }
-    assert!(fuzz_template(CHATML.as_bytes()));
+    let grows = "{% set ns = namespace(s='x') %}{% for i in range(40) %}\
+        {% set ns.s = ns.s ~ ns.s %}{% endfor %}";
+    assert_eq!(fuzz_template(grows, &chats[0]), Tried::Stopped);
 }

@@ -107,7 +107,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "fuzz",
-        usage: "fuzz [--target NAME] [--minutes N] [--keep] | --gguf-readers [--files N]",
+        usage: "fuzz [--target NAME] [--minutes N] [--keep] | --gguf-readers [--files N] | \
+                --native [--files N] [--from SEED]",
         about: "what comes from elsewhere, with inputs that a fuzzer makes (needs cargo-fuzz)",
         run: fuzz::run,
     },

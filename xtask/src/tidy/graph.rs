@@ -64,12 +64,12 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "fuzzing",
-        uses: &["protocol", "transport", "gguf", "assist", "settings", "model-store"],
+        uses: &["protocol", "transport", "gguf", "assist", "settings", "model-store", "templates"],
         links: TREE_SITTER,
     },
     Row { name: "kernels", uses: &[], links: &[] },
     Row { name: "sandbox", uses: &["protocol"], links: &[] },
-    // It runs what strangers wrote: in the worker alone.
+    // It runs what strangers wrote: of the programs in the worker alone.
     Row { name: "templates", uses: &["protocol"], links: &[] },
     Row {
         name: "worker",

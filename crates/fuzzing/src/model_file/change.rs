@@ -5,7 +5,7 @@ use super::{ModelFile, Pair, Tensor, kind, text};
 
 /// Numbers that something goes wrong with: bounds of types and of other readers, and one that made
 /// llama.cpp abort as a count of heads.
-const NUMBERS: &[u64] = &[
+pub(super) const NUMBERS: &[u64] = &[
     0,
     1,
     2,
@@ -29,7 +29,8 @@ const NUMBERS: &[u64] = &[
     u64::MAX,
 ];
 
-const FLOATS: &[f32] = &[0.0, -0.0, -1.0, 1e-45, 1e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+pub(super) const FLOATS: &[f32] =
+    &[0.0, -0.0, -1.0, 1e-45, 1e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
 
 /// Texts that are no token, or one that is there already.
 const TOKENS: &[&[u8]] = &[
@@ -50,9 +51,13 @@ const TOKENS: &[&[u8]] = &[
 ];
 
 /// A small generator of numbers (xorshift64*), so that a seed gives the same file everywhere.
-struct Numbers(u64);
+pub(super) struct Numbers(u64);
 
 impl Numbers {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -60,11 +65,11 @@ impl Numbers {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 8
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % end.max(1) as u64).unwrap_or(0)
     }
 
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+    pub(super) fn of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len())]
     }
 }
@@ -217,12 +222,10 @@ const EXTRA: &[(&str, u32)] = &[
 /// A file with one to three changes of a seed, and what they are.
 #[must_use]
 pub fn changed(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
-    let mut numbers = Numbers(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut numbers = Numbers::new(seed);
     let (mut file, mut what) = (file.clone(), Vec::new());
     for _ in 0..=numbers.below(3) {
-        let (name, change) = numbers.of(CHANGES);
-        change(&mut file, &mut numbers);
-        what.push(name);
+        what.push(changed_once(&mut file, &mut numbers));
     }
     file.pad();
     // What follows is not in the parts: counts that are wrong, single bytes, and where the file ends.
@@ -253,6 +256,13 @@ pub fn changed(file: &ModelFile, seed: u64) -> (Vec<u8>, Vec<&'static str>) {
     (bytes, what)
 }
 
+/// Makes one change, and says which.
+pub(super) fn changed_once(file: &mut ModelFile, numbers: &mut Numbers) -> &'static str {
+    let (name, change) = numbers.of(CHANGES);
+    change(file, numbers);
+    name
+}
+
 fn with(mut what: Vec<&'static str>, more: &'static str) -> Vec<&'static str> {
     what.push(more);
     what
@@ -263,7 +273,10 @@ fn a_pair<'a>(file: &'a mut ModelFile, numbers: &mut Numbers) -> Option<&'a mut 
     file.pairs.get_mut(at)
 }
 
-fn a_tensor<'a>(file: &'a mut ModelFile, numbers: &mut Numbers) -> Option<&'a mut Tensor> {
+pub(super) fn a_tensor<'a>(
+    file: &'a mut ModelFile,
+    numbers: &mut Numbers,
+) -> Option<&'a mut Tensor> {
     let at = numbers.below(file.tensors.len());
     file.tensors.get_mut(at)
 }
@@ -319,7 +332,11 @@ fn texts(value: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(texts)
 }
 
-fn set_text(pair: &mut Pair, numbers: &mut Numbers, change: impl Fn(&mut Numbers) -> Vec<u8>) {
+pub(super) fn set_text(
+    pair: &mut Pair,
+    numbers: &mut Numbers,
+    change: impl Fn(&mut Numbers) -> Vec<u8>,
+) {
     let Some(mut all) = texts(&pair.value) else { return };
     let at = numbers.below(all.len());
     let Some(one) = all.get_mut(at) else { return };
@@ -328,7 +345,7 @@ fn set_text(pair: &mut Pair, numbers: &mut Numbers, change: impl Fn(&mut Numbers
     pair.value = pair.value[..12].iter().copied().chain(list).collect();
 }
 
-fn named<'a>(file: &'a mut ModelFile, name: &str) -> Option<&'a mut Pair> {
+pub(super) fn named<'a>(file: &'a mut ModelFile, name: &str) -> Option<&'a mut Pair> {
     let wanted = |pair: &&mut Pair| pair.key == name.as_bytes() && pair.value.len() > 12;
     file.pairs.iter_mut().find(wanted)
 }
@@ -349,7 +366,7 @@ fn merge(file: &mut ModelFile, numbers: &mut Numbers) {
     }
 }
 
-fn element(
+pub(super) fn element(
     file: &mut ModelFile,
     numbers: &mut Numbers,
     name: &str,

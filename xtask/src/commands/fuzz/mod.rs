@@ -3,13 +3,14 @@
 //! built, run, counted and kept.
 //!
 //! With `--gguf-readers` files are made instead, and our reader of model files is compared with those of
-//! others.
+//! others; with `--native` those that it accepts are given to llama.cpp.
 
 mod gguf_readers;
+mod native;
 mod report;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use localcoder_fuzzing::{TARGETS, Target};
@@ -42,7 +43,15 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let count = number(&mut arguments, "--files")?;
     let keep = arguments.switch("--keep");
     let readers = arguments.switch("--gguf-readers");
+    let native = arguments.switch("--native");
+    let from = number(&mut arguments, "--from")?;
     arguments.finish()?;
+    if native {
+        return native::run(
+            count.unwrap_or(native::FILES as f64) as u64,
+            from.unwrap_or(0.0) as u64,
+        );
+    }
     if readers {
         return gguf_readers::run(count.unwrap_or(gguf_readers::FILES as f64) as u64);
     }
@@ -121,6 +130,22 @@ fn of_repository(kind: &str, target: &Target) -> PathBuf {
 
 fn fuzz(target: &Target, programs: &Path, minutes: f64) -> Result<Ran> {
     crate::report::line(format!("── {}: {}", target.name, target.about));
+    let wanted = Duration::from_secs_f64((minutes * 60.0).ceil().max(1.0));
+    let begun = Instant::now();
+    let mut ran = once(target, programs, wanted)?;
+    // One that leaves something behind with each input ends after some of them.
+    while ran.found.is_empty() {
+        let left = wanted.saturating_sub(begun.elapsed());
+        if left < Duration::from_secs(1) {
+            break;
+        }
+        ran.add(once(target, programs, left)?);
+    }
+    Ok(ran)
+}
+
+/// Runs the program of a target until it ends or so much time has passed.
+fn once(target: &Target, programs: &Path, time: Duration) -> Result<Ran> {
     let work = folder().join("corpus").join(target.name);
     let found = folder().join("found").join(target.name);
     for folder in [&work, &found] {
@@ -131,8 +156,7 @@ fn fuzz(target: &Target, programs: &Path, minutes: f64) -> Result<Ran> {
     program.arg(&work);
     let kept = ["corpus", "regressions"].map(|kind| of_repository(kind, target));
     program.args(kept.iter().filter(|folder| folder.is_dir()));
-    let seconds = (minutes * 60.0).ceil().max(1.0);
-    program.arg(format!("-max_total_time={seconds}"));
+    program.arg(format!("-max_total_time={}", time.as_secs().max(1)));
     program.arg(format!("-timeout={INPUT_SECONDS}"));
     program.arg(format!("-rss_limit_mb={MEMORY_MIB}"));
     program.arg(format!("-max_len={INPUT_BYTES_MAX}"));

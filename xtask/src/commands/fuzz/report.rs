@@ -47,6 +47,17 @@ impl Ran {
         })
     }
 
+    /// What the same target did after it.
+    pub(super) fn add(&mut self, next: Self) {
+        self.seconds += next.seconds;
+        self.executions += next.executions;
+        self.coverage = self.coverage.max(next.coverage);
+        self.features = self.features.max(next.features);
+        self.corpus_files = next.corpus_files;
+        self.peak_mib = self.peak_mib.max(next.peak_mib);
+        self.found.extend(next.found);
+    }
+
     pub(super) fn line(&self) -> String {
         let held = match self.found.len() {
             0 => "all hold".to_owned(),
@@ -92,5 +103,8 @@ mod tests {
         assert_eq!(numbers, (12_345, 812, 3_101, 430, 63));
         assert!(ran.line().contains("(6172 a second)") && ran.line().ends_with("all hold"));
         assert!(Ran::new("gguf", Duration::ZERO, "error", Vec::new()).is_err());
+        let mut both = ran.clone();
+        both.add(ran);
+        assert_eq!((both.executions, both.coverage, both.peak_mib), (24_690, 812, 63));
     }
 }
