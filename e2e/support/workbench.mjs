@@ -105,8 +105,12 @@ export class Workbench {
 
   /** Opens a file that is shown as a preview. */
   async openPreview(name) {
-    await this.#pick(`${MOD}+KeyP`, name, name);
-    await this.#activeTab(new RegExp(name.replaceAll(".", "\\."), "u"));
+    const tab = new RegExp(name.replaceAll(".", "\\."), "u");
+    await until(`the preview of ${name} is shown`, async () => {
+      await this.#pick(`${MOD}+KeyP`, name, name);
+      // The folder's page at the start may come up just then, and lie over it.
+      return await this.#activeTab(tab, { seconds: 10 }).catch(() => undefined);
+    });
   }
 
   /** Opens a notebook, and waits until its cells are there. */
@@ -667,12 +671,13 @@ export class Workbench {
     return this.page.locator(".quick-input-widget .quick-input-box input").first();
   }
 
-  async #activeTab(name) {
-    return await until(`the tab ${name} is active`, async () => {
+  async #activeTab(name, options) {
+    const probe = async () => {
       const tab = this.page.locator(".editor-group-container.active .tab.active");
       const label = (await tab.getAttribute("aria-label", { timeout: 1_000 })) ?? "";
       const fits = name instanceof RegExp ? name.test(label) : label === name;
       return fits ? label : undefined;
-    });
+    };
+    return await until(`the tab ${name} is active`, probe, options);
   }
 }
