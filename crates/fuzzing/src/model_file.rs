@@ -287,6 +287,15 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_a_vocabulary_can_be_changed() {
+        let mut bare = bytes_of_text();
+        bare.pairs.retain(|pair| !pair.key.starts_with(b"tokenizer"));
+        for seed in 0..2_000 {
+            assert!(!varied(&bare, seed).1.is_empty());
+        }
+    }
+
+    #[test]
     fn a_seed_gives_the_same_file_and_many_seeds_give_all_sorts() {
         let sound = pieces_of_text();
         assert_eq!(changed(&sound, 7), changed(&sound, 7));

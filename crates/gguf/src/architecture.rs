@@ -268,6 +268,7 @@ pub(crate) fn check_tensors(
             return missing(name);
         }
     }
+    check_experts(tensors, layers)?;
     let Some(needs) = known else { return Ok(()) };
     let experts = metadata.u32(&format!("{architecture}.expert_count"))?.unwrap_or(0) > 0;
     let feed_forward = if experts { needs.experts } else { needs.dense };
@@ -282,6 +283,25 @@ pub(crate) fn check_tensors(
         let mut all = needs.layer.iter().chain(attention).chain(feed_forward);
         if let Some(part) = all.find(|part| !has(part)) {
             return missing(&format!("blk.{layer}.{part}"));
+        }
+    }
+    Ok(())
+}
+
+/// Where a layer chooses among experts it must have them, whatever its architecture: some of those in
+/// llama.cpp ask for none of the three, and compute with all.
+fn check_experts(tensors: &Tensors, layers: u32) -> Result<(), GgufError> {
+    for layer in 0..layers {
+        let name = |part: &str| format!("blk.{layer}.{part}.weight");
+        let has = |part: &str| tensors.names.contains(&name(part));
+        if !has("ffn_gate_inp") {
+            continue;
+        }
+        if !has("ffn_down_exps") {
+            return missing(&name("ffn_down_exps"));
+        }
+        if !has("ffn_up_exps") && !has("ffn_gate_up_exps") {
+            return missing(&name("ffn_up_exps"));
         }
     }
     Ok(())

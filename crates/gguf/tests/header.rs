@@ -283,6 +283,21 @@ fn each_family_has_a_list_of_its_own() {
     experts.number("llama.expert_used_count", 2);
     let why = read(&experts.file()).unwrap_err().to_string();
     assert!(why.contains("`blk.0.ffn_gate_inp.weight` is missing"), "{why}");
+
+    // One without a list that chooses among experts has them.
+    let chooses = |experts: &[&str]| {
+        let mut file = of("hy_v3");
+        for part in ["ffn_gate_inp"].iter().chain(experts) {
+            file.tensor(&format!("blk.1.{part}.weight"), &[1, 1], 0);
+        }
+        file.lay_out();
+        read(&file.file()).map_err(|error| error.to_string()).err().unwrap_or_default()
+    };
+    assert!(chooses(&[]).contains("`blk.1.ffn_down_exps.weight` is missing"));
+    assert!(chooses(&["ffn_down_exps"]).contains("`blk.1.ffn_up_exps.weight` is missing"));
+    for up in ["ffn_up_exps", "ffn_gate_up_exps"] {
+        assert_eq!(chooses(&["ffn_down_exps", up]), "");
+    }
 }
 
 /// What has no text to work on is no damaged model of text.

@@ -57,7 +57,7 @@ const CHANGES: &[Change] = &[
     ("a token's number", |file, numbers| {
         let name = format!("tokenizer.ggml.{}_token_id", numbers.of(names::TOKENS));
         let tokens = file.tokens() as u32;
-        let numbers = [tokens, tokens - 1, u32::MAX, i32::MAX as u32, drawn(numbers)];
+        let numbers = [tokens, tokens.saturating_sub(1), u32::MAX, i32::MAX as u32, drawn(numbers)];
         file.set_number(&name, numbers[4 - (numbers[4] as usize % 5)]);
     }),
     ("the kind of vocabulary", |file, numbers| {
@@ -74,8 +74,9 @@ const CHANGES: &[Change] = &[
         let length = numbers.of(&[0, 3, 4, 5, 8, 64, 1024]);
         let mut bytes: Vec<u8> = (0..length).map(|_| numbers.below(256) as u8).collect();
         if length >= 8 {
-            bytes[..4]
-                .copy_from_slice(&numbers.of(&[0_u32, 4, length as u32 - 5, 60]).to_le_bytes());
+            bytes[..4].copy_from_slice(
+                &numbers.of(&[0_u32, 4, (length as u32).saturating_sub(5), 60]).to_le_bytes(),
+            );
         }
         let list = [&0_u32.to_le_bytes()[..], &(length as u64).to_le_bytes(), &bytes].concat();
         file.set("tokenizer.ggml.precompiled_charsmap", kind::ARRAY, list);
