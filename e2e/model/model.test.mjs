@@ -109,6 +109,8 @@ story(
     );
     await workbench.diff("doubt.py");
     await workbench.photograph(`${name}-doubt`);
+    // The first Escape would close what is said of it.
+    await workbench.closeNotifications();
     await workbench.press(KEYS.discard);
     await workbench.noDiff();
     assert.equal(ide.read("doubt.py"), TEXT);
