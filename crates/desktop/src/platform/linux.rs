@@ -111,7 +111,6 @@ fn forbid_hints(settings: &webkit2gtk::Settings) {
         let features = all();
         for at in 0..length(features) {
             let feature = get(features, at);
-
             if HINTS.contains(&CStr::from_ptr(identifier(feature))) {
                 enable(settings.as_ptr().cast(), feature, 0);
             }
