@@ -1,7 +1,8 @@
 //! `build`: the programs, and nothing else.
 //!
-//! Leaves xtask out: only it wants the TypeScript feature of `protocol`, and with it in the
-//! selection the product's crates would be compiled a second time.
+//! The whole workspace is selected, as the alias in `.cargo/config.toml` does, although this program is
+//! there already: with another selection crates have other features, and 146 of them would be
+//! compiled a second time, which a newcomer waits for.
 
 use anyhow::Result;
 
@@ -22,7 +23,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
 pub(super) fn programs() -> Result<()> {
     report::stage("build", || {
         let mut cargo = process::cargo(&places::root());
-        cargo.args(["build", "--locked", "--workspace", "--exclude", "xtask", "--bins"]);
+        cargo.args(["build", "--locked", "--workspace", "--bins"]);
         process::run(&mut cargo)?;
         metal::place(&places::target().join("debug"))
     })

@@ -12,6 +12,7 @@ mod demo_model;
 mod e2e;
 mod eval;
 mod faults;
+mod forecast;
 mod fuzz;
 mod gpu;
 mod ide;

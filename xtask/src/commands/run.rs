@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 use localcoder_settings::Places;
 
-use super::{build, ide, smoke};
+use super::{build, forecast, ide, smoke};
 use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{display, files, places, process, report};
@@ -27,6 +27,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     if smoke && browser {
         groups.push(Group::Tests);
     }
+    report::line(forecast::of_run(&groups));
     setup::ensure(&groups, yes)?;
     build::programs()?;
     let ide = ide::assemble()?;

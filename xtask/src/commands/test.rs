@@ -84,14 +84,9 @@ fn clippy() -> Result<()> {
     process::run(&mut cargo)
 }
 
-/// Unit and integration tests, in the two selections that `build` explains.
+/// Unit and integration tests, in the one selection that `build` explains.
 fn rust() -> Result<()> {
-    let root = places::root();
-    let mut cargo = process::cargo(&root);
-    process::run(cargo.args(["test", "--locked", "--workspace", "--exclude", "xtask"]))?;
-    let mut cargo = process::cargo(&root);
-    cargo.args(["test", "--locked", "--package", "xtask", "--package", "localcoder-protocol"]);
-    process::run(&mut cargo)
+    process::run(process::cargo(&places::root()).args(["test", "--locked", "--workspace"]))
 }
 
 /// The extension's types, style and tests.

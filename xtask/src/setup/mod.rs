@@ -32,6 +32,11 @@ pub(crate) fn ensure(groups: &[Group], yes: bool) -> Result<()> {
     Ok(())
 }
 
+/// How much of what the groups need is not there.
+pub(crate) fn missing_count(groups: &[Group]) -> usize {
+    missing(groups).len()
+}
+
 fn missing(groups: &[Group]) -> Vec<&'static Need> {
     let wanted = |need: &&Need| groups.contains(&need.group) && need.applies_here();
     NEEDS.iter().filter(wanted).filter(|need| !need.check.is_met()).collect()
