@@ -7,6 +7,7 @@ import { registerAirGap } from "./features/air-gap";
 import { registerAssist } from "./features/assist";
 import { registerDemoNotice } from "./features/demo-notice";
 import { Edits } from "./features/edits";
+import { registerManager } from "./features/manager";
 import { ModelActions } from "./features/model-actions";
 import { registerModels } from "./features/models";
 import { Notifier } from "./features/notify";
@@ -81,6 +82,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
     registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted }),
     actions,
     registerModels(actions, notifier),
+    registerManager(context.extensionUri, actions, notifier),
     registerSwitch(host, models, new ProfilesProgram(program), notifier, wanted),
     registerSettings(),
     registerAirGap(process.env["LOCALCODER_AIR_GAPPED"]),

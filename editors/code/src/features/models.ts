@@ -1,6 +1,7 @@
 /**
  * The short list of models in the side bar: what is installed, what can be, and what can be done with
- * each. A tree of the editor's own, so that keyboard and screen reader work as everywhere.
+ * each. A tree of the editor's own, so that keyboard and screen reader work as everywhere. A click
+ * opens the page that says all of a model.
  */
 import * as vscode from "vscode";
 
@@ -66,16 +67,16 @@ export function registerModels(actions: ModelActions, notifier: Notifier): vscod
       }
     }),
     ...commands,
-    vscode.commands.registerCommand(`${VIEW}.importExported`, () =>
+    vscode.commands.registerCommand("localcoder.models.importExported", () =>
       actions.guarded(() => actions.importExported()),
     ),
-    vscode.commands.registerCommand(`${VIEW}.import`, () =>
+    vscode.commands.registerCommand("localcoder.models.import", () =>
       actions.guarded(() => actions.import()),
     ),
-    vscode.commands.registerCommand(`${VIEW}.refresh`, () => {
+    vscode.commands.registerCommand("localcoder.models.refresh", () => {
       actions.refresh();
     }),
-    vscode.commands.registerCommand(`${VIEW}.show`, () =>
+    vscode.commands.registerCommand("localcoder.models.show", () =>
       vscode.commands.executeCommand(`${VIEW}.focus`),
     ),
   );
@@ -133,6 +134,11 @@ class ModelTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     item.iconPath = new vscode.ThemeIcon(icon);
     item.contextValue = actions.join(" ");
     item.accessibilityInformation = { label: `${plain(node.name)}, ${words}, ${description}` };
+    item.command = {
+      command: "localcoder.models.manage",
+      title: "Show All of This Model",
+      arguments: [node],
+    };
     return item;
   }
 
