@@ -16,7 +16,10 @@ export async function assertAccessible(frame, selector) {
   );
   const serious = violations
     .filter(({ impact }) => SERIOUS.has(impact))
-    .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`);
+    .map(({ id, help, nodes }) => {
+      const [{ html, failureSummary }] = nodes;
+      return `${id}: ${help}: ${nodes.length} such as ${html}: ${failureSummary}`;
+    });
   assert.deepEqual(serious, [], "what is not accessible");
   assert.ok(passes.length > 0, "nothing was looked at");
 }

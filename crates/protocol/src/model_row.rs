@@ -140,7 +140,7 @@ pub enum ModelFit {
 pub struct ModelSpeed {
     /// Tokens a second.
     pub tokens_per_s: f64,
-    /// Whether answers on this machine have shown it; else it is the most that its memory allows.
+    /// Whether answers on this machine have shown it; else it is an estimate.
     pub measured: bool,
     /// Where the number comes from.
     pub text: String,

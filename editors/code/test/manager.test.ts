@@ -50,7 +50,7 @@ describe("the page of models", () => {
     const texts = Object.fromEntries(Object.entries(cells).map(([name, { text }]) => [name, text]));
     assert.deepEqual(texts, {
       name: "Coder 7B",
-      state: "Can be installed",
+      state: "Not installed",
       roles: "code, completion",
       size: "4.7 GB",
       quantization: "Q4_K_M",
@@ -58,7 +58,7 @@ describe("the page of models", () => {
       context: "32,768",
       memory: "5.4 GB",
       fits: "If others close",
-      speed: "≤ 6.2 tokens/s",
+      speed: "≈ 6.2",
     });
     assert.equal(cells.speed.claimed, true);
     assert.equal(cells.license.claimed, undefined);
@@ -72,7 +72,7 @@ describe("the page of models", () => {
     );
     assert.deepEqual([other.license.claimed, other.speed.claimed], [true, undefined]);
     assert.match(other.license.about ?? "", /not checked/u);
-    assert.deepEqual([other.speed.text, other.roles.text], ["123 tokens/s", "base"]);
+    assert.deepEqual([other.speed.text, other.roles.text], ["123", "base"]);
   });
 
   it("says nothing of what nobody knows", () => {
@@ -83,7 +83,7 @@ describe("the page of models", () => {
     for (const column of ["size", "context", "quantization", "memory", "fits", "roles"] as const) {
       assert.equal(cells[column].text, "—", column);
     }
-    assert.deepEqual([cells.license.text, cells.speed.text], ["Not known", "Not measured"]);
+    assert.deepEqual([cells.license.text, cells.speed.text], ["Not known", "—"]);
   });
 
   it("tells how far a download is, in the row, the details and for a screen reader", () => {
@@ -147,6 +147,7 @@ describe("the page of models", () => {
 describe("the short list of models", () => {
   it("says the one thing that an icon does not", () => {
     assert.equal(shortText(ROW, undefined), "4.7 GB");
+    assert.equal(shortText({ ...ROW, bytes: 491_400_000 }, undefined), "491 MB");
     assert.equal(shortText({ ...ROW, state: "bundled" }, undefined), "demo only");
     assert.equal(shortText({ ...ROW, state: "broken" }, undefined), "can't be used");
     const paused: ModelRow = { ...ROW, state: "partial", loadedBytes: 1_000_000_000 };

@@ -3,7 +3,7 @@
  * trusted: what it sends is a name out of a closed list, the id of a model, or addresses that were
  * dropped. Pure: `features/manager.ts` has the page, `ui/manager` draws it.
  */
-import type { ModelAction, ModelFit, ModelRow, ModelRole } from "../generated/protocol";
+import type { Fact, ModelAction, ModelFit, ModelRow, ModelRole } from "../generated/protocol";
 
 import { isThere, loadingText, percent } from "./models";
 import type { Loading, ShownModel } from "./models";
@@ -136,14 +136,14 @@ export interface Cell {
 export const COLUMNS = {
   name: "Model",
   state: "State",
-  roles: "For",
+  fits: "Fits now",
+  speed: "Tokens/s",
+  memory: "Memory",
   size: "Size",
-  quantization: "Quantization",
+  roles: "For",
+  quantization: "Quant.",
   license: "Licence",
   context: "Context",
-  memory: "Memory",
-  fits: "Fits now",
-  speed: "Speed",
 } as const;
 
 /** By name. */
@@ -167,7 +167,7 @@ const STATES = {
   bundled: "Bundled",
   installed: "Installed",
   broken: "Can't be used",
-  available: "Can be installed",
+  available: "Not installed",
 };
 
 /** What a model's row says. */
@@ -247,37 +247,36 @@ function licenseCell({ license }: ModelRow): Cell {
 
 function speedCell({ speed }: ModelRow): Cell {
   if (speed === undefined) {
-    return { text: "Not measured", claimed: true };
+    return { text: "—", about: "neither measured yet nor to be told beforehand" };
   }
   const number = speed.tokensPerS.toFixed(speed.tokensPerS < 20 ? 1 : 0);
   return speed.measured
-    ? { text: `${number} tokens/s`, about: speed.text }
-    : { text: `≤ ${number} tokens/s`, about: speed.text, claimed: true };
+    ? { text: number, about: speed.text }
+    : { text: `≈ ${number}`, about: speed.text, claimed: true };
 }
 
 /** The lines above a model's facts: what the short cells stand for. */
-export function detailsOf(model: ManagedModel): { readonly what: string; readonly text: string }[] {
+export function detailsOf(model: ManagedModel): Fact[] {
   const { row, loading } = model;
-  const cells = cellsOf(model);
-  const license =
-    row.license === undefined ? "" : joined([cells.license.text, cells.license.about ?? ""]);
+  const { roles, speed, license } = cellsOf(model);
+  const isClaimed = license.claimed === true;
   return [
     { what: "Download", text: loading === undefined ? "" : loadingText(loading) },
     { what: "Problem", text: row.problem ?? "" },
-    {
-      what: "Made for",
-      text: joined([
-        row.roles.map((role) => ROLES[role]).join(", "),
-        cells.roles.about?.toLowerCase() ?? "",
-      ]),
-    },
+    { what: "Made for", text: joined([...row.roles, roles.about?.toLowerCase() ?? ""]) },
     { what: "Memory", text: sentence(row.memory?.text ?? "") },
     {
       what: "Speed",
-      text: row.speed === undefined ? "" : `${cells.speed.text}: ${row.speed.text}`,
+      text: row.speed === undefined ? "" : sentence(`${speed.text} tokens/s, ${row.speed.text}`),
     },
-    { what: "Licence", text: license },
+    { what: "Licence", text: isClaimed ? joined([license.text, license.about ?? ""]) : "" },
   ].filter(({ text }) => text !== "");
+}
+
+/** What else is known of a model. */
+export function factsOf({ row }: ManagedModel): Fact[] {
+  // What stands above is of the window that would be used.
+  return row.facts.filter(({ what }) => what !== "Memory");
 }
 
 /** Steps of a download that are told to a screen reader, in percent. */

@@ -51,7 +51,8 @@ export function shortText(row: ModelRow, loading: Loading | undefined): string {
       return `${percent({ bytes: row.loadedBytes, totalBytes: row.bytes })} %`;
     case "installed":
     case "available":
-      return size(row.bytes);
+      // Tenths of hundreds say nothing.
+      return size(row.bytes).replace(/(\d{3})\.\d/u, "$1");
   }
 }
 

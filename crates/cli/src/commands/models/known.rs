@@ -25,8 +25,8 @@ use crate::session::program;
 const KEPT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// A model up to this length may lie in the processor's caches, where memory says nothing of its speed.
 const CACHED_BYTES_MAX: u64 = 256 * 1024 * 1024;
-/// After so long it is measured again: the machine may have been busy.
-const MEASURED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// After so long it is measured again: a busy machine looks slower than it is.
+const MEASURED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// What all models are seen against, looked at once.
 pub(super) struct Here {
@@ -89,7 +89,7 @@ impl Here {
         }
     }
 
-    /// The most that memory allows: each token reads all weights once.
+    /// What memory allows: each token reads all weights once.
     pub(super) fn expected(&self, model_bytes: u64) -> Option<ModelSpeed> {
         #[expect(clippy::cast_precision_loss, reason = "a rough figure")]
         let tokens_per_s = self.read_bytes_per_s / model_bytes.max(1) as f64;
@@ -103,8 +103,8 @@ impl Here {
             tokens_per_s,
             measured: false,
             text: format!(
-                "an estimate, at most: this machine reads {read} of memory a second (measured), and \
-                 each token reads {}, all of the model",
+                "an estimate: this machine was seen to read {read} of memory a second, and each token \
+                 reads {}, all of the model",
                 bytes(model_bytes)
             ),
         })
@@ -191,22 +191,24 @@ struct Bandwidth {
     at_s: u64,
 }
 
-/// Bytes of memory that this machine reads in a second: as it was found within the last day, else
-/// measured now.
+/// Bytes of memory that this machine reads in a second: the most that was ever seen, since whatever else
+/// runs can only take from it.
 fn read_bytes_per_s(places: &Places) -> f64 {
     let path = places.bandwidth_file();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let machine = machine_name();
     let kept = read_text(&path, KEPT_BYTES_MAX).ok();
     let kept = kept.and_then(|text| serde_json::from_str::<Bandwidth>(&text).ok());
+    let kept = kept.filter(|it| it.machine == machine && it.bytes_per_s.is_finite());
     let is_fresh = |it: &Bandwidth| {
         let age = now.checked_sub(Duration::from_secs(it.at_s));
-        it.machine == machine && it.bytes_per_s > 0.0 && age.is_some_and(|age| age < MEASURED_FOR)
+        age.is_some_and(|age| age < MEASURED_FOR)
     };
-    if let Some(kept) = kept.filter(is_fresh) {
-        return kept.bytes_per_s;
+    let seen_bytes_per_s = kept.as_ref().map_or(0.0, |it| it.bytes_per_s);
+    if kept.as_ref().is_some_and(is_fresh) {
+        return seen_bytes_per_s;
     }
-    let bytes_per_s = memory_bytes_per_s();
+    let bytes_per_s = memory_bytes_per_s().max(seen_bytes_per_s);
     let found = Bandwidth { machine, bytes_per_s, at_s: now.as_secs() };
     if let Ok(text) = serde_json::to_vec_pretty(&found)
         && std::fs::create_dir_all(&places.cache).is_ok()

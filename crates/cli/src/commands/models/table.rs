@@ -91,8 +91,8 @@ fn cells(row: &ModelRow) -> [String; 8] {
         ModelFit::Unknown => "?",
     });
     let speed = row.speed.as_ref().map_or_else(String::new, |speed| {
-        let most = if speed.measured { "" } else { "max " };
-        format!("{most}{:.1}", speed.tokens_per_s)
+        let estimate = if speed.measured { "" } else { "~" };
+        format!("{estimate}{:.1}", speed.tokens_per_s)
     });
     let license = row.license.as_ref().map_or_else(String::new, |license| {
         // What nobody has checked is no fact.
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn columns_stand_below_each_other_whatever_an_id_is_called() {
         let lines = lines(&rows(), None);
-        for text in ["Q4_K_M", "Apache", "Name of", "max 6.2", "4.68 GB"] {
+        for text in ["Q4_K_M", "Apache", "Name of", "~6.2", "4.68 GB"] {
             let at = begins(&lines, text);
             assert!(at.len() == 3 && at.iter().all(|it| *it == at[0]), "{text}: {lines:#?}");
         }
@@ -242,7 +242,7 @@ mod tests {
         claims.problem = Some("its file is gone".to_owned());
         let lines = lines(&[claims], None).join("\n");
         assert!(lines.contains("Apache License 2.0 (claimed)"), "{lines}");
-        assert!(!lines.contains("max "), "{lines}");
+        assert!(!lines.contains('~'), "{lines}");
         assert!(lines.contains("\n    can't be used: its file is gone"), "{lines}");
     }
 }

@@ -2,12 +2,14 @@
  * The script of the page of models: draws the state that the extension sends, filters it, and reports
  * what is pressed and dropped. What can be done with a model is not its business.
  */
+import type { Fact } from "../../generated/protocol";
 import {
   actionWords,
   cellsOf,
   COLUMNS,
   detailsOf,
   downloadsText,
+  factsOf,
   isShown,
 } from "../../lib/manager";
 import type {
@@ -137,7 +139,7 @@ function drawDetails(model: ManagedModel | undefined): void {
   setText(element("details-id"), row.id);
   drawActions(model, shown.actions);
   element("about").replaceChildren(...detailsOf(model).flatMap(fact));
-  element("facts").replaceChildren(...row.facts.flatMap(fact));
+  element("facts").replaceChildren(...factsOf(model).flatMap(fact));
   const license = element("license");
   if (isAnother && license instanceof HTMLDetailsElement) {
     license.open = false;
@@ -171,7 +173,7 @@ function drawActions(model: ManagedModel, actions: ManagedModel["shown"]["action
   }
 }
 
-function fact({ what, text }: { readonly what: string; readonly text: string }): HTMLElement[] {
+function fact({ what, text }: Fact): HTMLElement[] {
   const value = made("dd", text);
   value.dataset["what"] = what;
   return [made("dt", what), value];
