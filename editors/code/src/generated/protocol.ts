@@ -1055,7 +1055,7 @@ export type ModelSpeed = {
  */
 tokensPerS: number, 
 /**
- * Whether answers on this machine have shown it; else it is the most that its memory allows.
+ * Whether answers on this machine have shown it; else it is an estimate.
  */
 measured: boolean, 
 /**
