@@ -1,76 +1,13 @@
 /** The story of a model: found, agreed to, loaded with interruptions, used, removed. */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { after } from "node:test";
 
-import { DEMO_MODEL } from "./support/places.mjs";
+import { FAST_MS, offerModel } from "./support/model-server.mjs";
 import { story } from "./support/story.mjs";
 import { KEYS, READY } from "./support/workbench.mjs";
 
-/** Bytes that the server sends at once. */
-const PART = 64 * 1024;
-
-/** The pause after them, in milliseconds: as long as the download is to be paused, so slow that a
- * busy machine can do it; then fast. */
-const SLOW_MS = 600;
-const FAST_MS = 10;
-
-const bytes = readFileSync(DEMO_MODEL);
-const offer = { there: true, asked: 0, pauseMs: SLOW_MS };
-const server = createServer(serve).listen(0, "127.0.0.1");
-await new Promise((resolve) => server.once("listening", resolve));
-after(() => server.close());
-
-async function serve(request, response) {
-  offer.asked += 1;
-  if (!offer.there) {
-    response.writeHead(404).end();
-    return;
-  }
-  const from = Number(/bytes=(\d+)-/u.exec(request.headers.range ?? "")?.[1] ?? 0);
-  response.writeHead(from > 0 ? 206 : 200, {
-    "Content-Length": bytes.length - from,
-    ...(from > 0 && { "Content-Range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` }),
-  });
-  for (let at = from; at < bytes.length && !response.destroyed; at += PART) {
-    response.write(bytes.subarray(at, at + PART));
-    await new Promise((resolve) => setTimeout(resolve, offer.pauseMs));
-  }
-  response.end();
-}
-
-const catalog = {
-  version: 1,
-  models: [
-    {
-      id: "small",
-      name: "Small Model",
-      summary: "A model for this story.",
-      roles: ["code"],
-      family: "small",
-      publisher: "Somebody",
-      parameters: 1000,
-      quantization: "Q8_0",
-      file: "small.gguf",
-      bytes: bytes.length,
-      sha256: createHash("sha256").update(bytes).digest("hex"),
-      revision: "main",
-      url: `http://127.0.0.1:${server.address().port}/small.gguf`,
-      license: {
-        id: "Apache-2.0",
-        name: "Apache License 2.0",
-        url: "https://example.org/LICENSE",
-        commercial: true,
-        attribution: ["Built with Small"],
-      },
-      contextTokens: 2048,
-      kvBytesPerToken: 1024,
-      profile: "fast",
-    },
-  ],
-};
+const { offer, catalog, close } = await offerModel();
+after(close);
 
 story(
   "a model is installed, used and removed",

@@ -43,7 +43,9 @@ if (process.argv.includes("--tests")) {
     format: "iife",
     logLevel: "warning",
     legalComments: "linked",
-    entryPoints: { explain: join(root, "src/ui/explain/main.ts") },
+    entryPoints: Object.fromEntries(
+      ["explain", "manager"].map((page) => [page, join(root, "src/ui", page, "main.ts")]),
+    ),
     outdir,
   });
 }

@@ -71,6 +71,13 @@ fn unwritten(error: &io::Error) -> ErrorInfo {
         .with_hint(hint)
 }
 
+/// How many columns the terminal has that data goes to, where it goes to one.
+pub(crate) fn columns() -> Option<usize> {
+    let stdout = std::io::stdout();
+    let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(&stdout).ok())??;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
 /// Writes a line of data.
 pub(crate) fn line(text: &str) -> Result<(), ErrorInfo> {
     data(&format!("{text}\n"))

@@ -198,3 +198,54 @@ fn a_model_is_for_code_or_for_everything_else() {
         installation.run(&["models", "license", "mine"]).failed(ErrorCode::ModelStore).stderr;
     assert!(unknown.contains("licence of `mine` is not known"), "{unknown}");
 }
+
+#[test]
+fn a_path_to_a_file_of_the_catalog_is_that_model() {
+    let installation = installation();
+    let server = serve();
+    offer(&installation, &server);
+    let path = demo::path().display().to_string();
+    // The name that somebody gave it, and the one that profiles have for it, mean the same.
+    let used = installation.run(&["models", "use", &path]).ok();
+    assert!(used.stderr.contains("is the file of `small`, by its digest"), "{}", used.stderr);
+    assert!(used.stdout.contains("`small` is the model for code"), "{}", used.stdout);
+    let list = installation.run(&["models", "list", "--json"]).ok().json();
+    assert_eq!(ids(&list, "installed"), ["small"]);
+    let _ = installation.run(&["models", "use", "demo"]).ok();
+    let _ = installation.run(&["models", "remove", "small"]).ok();
+    let _ = installation.run(&["models", "import", &path, "--id", "mine"]).ok();
+    let list = installation.run(&["models", "list", "--json"]).ok().json();
+    assert_eq!(ids(&list, "installed"), ["mine"]);
+    assert!(!ids(&list, "available").contains(&"small".to_owned()), "it is there");
+    let _ = installation.run(&["models", "use", "small"]).ok();
+    let list = installation.run(&["models", "list", "--json"]).ok().json();
+    let mine = list["models"].as_array().unwrap().iter().find(|row| row["id"] == "mine").unwrap();
+    assert_eq!(mine["uses"], json!(["code", "general"]));
+    assert!(server.asked().is_empty());
+}
+
+#[test]
+fn what_is_known_of_a_model_stands_in_its_row() {
+    let installation = installation();
+    let list = installation.run(&["models", "list", "--json"]).ok().json();
+    let row = |list: &Value, id: &str| {
+        list["models"].as_array().unwrap().iter().find(|row| row["id"] == id).unwrap().clone()
+    };
+    let seven = row(&list, "qwen2.5-coder-7b");
+    assert_eq!(seven["roles"], json!(["code"]));
+    assert_eq!((&seven["profile"], &seven["tuning"]), (&json!("fast"), &json!("instruct")));
+    assert_eq!(seven["license"]["saidBy"], "catalog");
+    assert!(seven["memory"]["neededBytes"].as_u64() > seven["bytes"].as_u64());
+    assert_eq!(seven["speed"]["measured"], false);
+    let text = seven["speed"]["text"].as_str().unwrap();
+    assert!(text.contains("estimate") && text.contains("4.68 GB"), "{text}");
+    let demo = row(&list, "demo");
+    assert_eq!((&demo["license"]["saidBy"], demo.get("speed")), (&json!("file"), None));
+    // An answer says more than any estimate; a host keeps it when it ends.
+    let prompt = ["generate", "--prompt", "def f(x):", "--raw", "--max-tokens", "40"];
+    let _ = installation.run(&prompt).ok();
+    let _ = installation.run(&["host", "stop"]).ok();
+    let demo = row(&installation.run(&["models", "list", "--json"]).ok().json(), "demo");
+    assert_eq!(demo["speed"]["measured"], true, "{demo}");
+    assert!(demo["speed"]["tokensPerS"].as_f64().unwrap() > 0.0);
+}

@@ -69,6 +69,8 @@ pub struct Header {
     pub parameters: u64,
     /// Bytes of all tensors.
     pub tensor_bytes: u64,
+    /// Whether a token is computed by some of its parts only, its experts.
+    pub has_experts: bool,
 }
 
 /// Ids of the tokens that mark the parts of a fill-in-the-middle prompt.
@@ -166,6 +168,7 @@ impl Header {
             fim: fim(metadata, vocabulary_size)?,
             parameters: tensors.parameters,
             tensor_bytes: tensors.bytes,
+            has_experts: shape::has_experts(metadata, architecture)?,
             architecture: shown(architecture),
         })
     }

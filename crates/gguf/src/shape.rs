@@ -31,6 +31,11 @@ pub(crate) fn check(metadata: &Metadata, architecture: &str, layers: u32) -> Res
     experts(metadata, architecture)
 }
 
+/// Whether there is a choice among experts.
+pub(crate) fn has_experts(metadata: &Metadata, architecture: &str) -> Result<bool, GgufError> {
+    Ok(metadata.u32(&format!("{architecture}.expert_count"))?.unwrap_or(0) > 1)
+}
+
 /// How many experts there are, how many of them compute, and in how many groups.
 fn experts(metadata: &Metadata, architecture: &str) -> Result<(), GgufError> {
     let number = |name: &str| metadata.u32(&format!("{architecture}.{name}"));

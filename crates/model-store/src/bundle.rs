@@ -126,6 +126,7 @@ impl Installed {
     fn only_itself(&mut self) {
         self.linked = None;
         self.consent = None;
+        self.catalog_id = None;
         self.claimed_id = None;
         self.claimed_source = None;
     }

@@ -17,6 +17,9 @@ const BESIDE_BYTES: u64 = 512 * 1024 * 1024;
 /// the editor's.
 const USABLE_PERCENT: u64 = 75;
 
+/// Between windows that are tried.
+pub const WINDOW_STEP_TOKENS: u32 = 2_048;
+
 // The worker keeps a sequence for each purpose and one to work with, each with its first logits.
 const _: () = assert!(FIRST_OUTPUT_ROWS == Purpose::ALL.len() as u64 + 1);
 
@@ -56,6 +59,29 @@ impl Need {
             }
         };
         Self { bytes, measured: measured.is_some() }
+    }
+}
+
+impl Known<'_> {
+    /// The window that a model is run with where the settings allow those from `least` to `most`, and
+    /// what it needs with it: the largest that can be had now, else the smallest. None is larger than
+    /// what the model was trained for.
+    #[must_use]
+    pub fn window(self, (least, most): (u32, u32), memory: Memory) -> (u32, Need) {
+        let trained = match self {
+            Self::Header(header) => header.context_length,
+            Self::Entry(entry) => entry.context_tokens,
+        };
+        let trained = u32::try_from(trained).unwrap_or(u32::MAX);
+        let [least, most] = [least, most].map(|tokens| tokens.min(trained));
+        let mut window = most.max(least);
+        loop {
+            let need = Need::of(self, usual(window), None);
+            if window <= least || memory.fit(need.bytes) == Fit::Fits {
+                return (window, need);
+            }
+            window = window.saturating_sub(WINDOW_STEP_TOKENS).max(least);
+        }
     }
 }
 
@@ -126,6 +152,25 @@ impl Memory {
             (None, Some(total)) if needed_bytes <= usable(total) => Fit::Fits,
             (None, None) => Fit::Unknown,
             _ => Fit::Tight,
+        }
+    }
+}
+
+impl Memory {
+    /// Whether so much can be had, with the numbers; `size` writes one for people.
+    #[must_use]
+    pub fn fit_text(&self, needed_bytes: u64, size: impl Fn(u64) -> String) -> String {
+        let needed = size(needed_bytes);
+        let of = self.total_bytes.map_or_else(String::new, |it| format!(" of {}", size(it)));
+        match (self.fit(needed_bytes), self.free_bytes) {
+            (Fit::Fits, Some(free)) => format!("needs {needed}, {} free{of}", size(free)),
+            (Fit::Fits, None) => format!("needs {needed}{of}"),
+            (Fit::Tight, Some(free)) => {
+                format!("needs {needed}, {} free{of}: close other programs", size(free))
+            }
+            (Fit::Tight, None) => format!("needs {needed}{of}: close other programs"),
+            (Fit::TooLarge, _) => format!("needs {needed}{of}: too large for this machine"),
+            (Fit::Unknown, _) => format!("needs {needed}; what is free is not known here"),
         }
     }
 }
@@ -205,6 +250,40 @@ mod tests {
                 assert!(said - there <= BESIDE_BYTES, "{id}, {window}: {said} is far too much");
             }
         }
+    }
+
+    #[test]
+    fn the_largest_window_that_fits_is_meant_else_the_smallest() {
+        let catalog = Catalog::shipped();
+        let entry = catalog.entry("qwen2.5-coder-7b").unwrap();
+        let need = |tokens| entry.need(tokens).bytes;
+        let window = |free: u64| {
+            let memory = memory(Some(64), None);
+            let memory = Memory { free_bytes: Some(free), ..memory };
+            let (tokens, needed) = Known::Entry(entry).window((4096, 8192), memory);
+            assert_eq!(needed.bytes, need(tokens));
+            tokens
+        };
+        assert_eq!(window(need(8192)), 8192);
+        assert_eq!(window(need(8192) - 1), 6144);
+        assert_eq!(window(need(4096)), 4096);
+        assert_eq!(window(0), 4096);
+        let all = memory(Some(64), Some(64));
+        let mut small = entry.clone();
+        small.context_tokens = 2048;
+        assert_eq!(Known::Entry(&small).window((4096, 8192), all).0, 2048);
+    }
+
+    #[test]
+    fn whether_it_fits_is_said_with_the_numbers() {
+        let size = |bytes: u64| format!("{} GiB", bytes / GIB);
+        let text = |memory: Memory, gib: u64| memory.fit_text(gib * GIB, size);
+        let both = memory(Some(16), Some(6));
+        assert_eq!(text(both, 5), "needs 5 GiB, 6 GiB free of 16 GiB");
+        assert_eq!(text(both, 7), "needs 7 GiB, 6 GiB free of 16 GiB: close other programs");
+        assert_eq!(text(both, 17), "needs 17 GiB of 16 GiB: too large for this machine");
+        assert_eq!(text(memory(None, None), 1), "needs 1 GiB; what is free is not known here");
+        assert_eq!(text(memory(Some(16), None), 1), "needs 1 GiB of 16 GiB");
     }
 
     #[test]

@@ -73,6 +73,26 @@ impl Store {
         Ok(model)
     }
 
+    /// The entry of a catalog that pins a file by its digest. It is read only where one has its length.
+    ///
+    /// # Errors
+    /// Where it can't be read, or the user has had enough.
+    pub fn recognize(
+        path: &Path,
+        catalog: &Catalog,
+        progress: &mut Progress<'_>,
+    ) -> Result<Option<Entry>, ErrorInfo> {
+        let (mut file, metadata) = open(path).map_err(|error| unread(path, &error))?;
+        let bytes = metadata.len();
+        if !catalog.models.iter().any(|entry| entry.bytes == bytes) {
+            return Ok(None);
+        }
+        let sha256 = digest(&mut file, bytes, progress, |_| Ok(()))
+            .map_err(|error| no_file(path, cause_of(&error, path)))?
+            .ok_or_else(|| cancelled("the look at the file"))?;
+        Ok(catalog.by_digest(&sha256).cloned())
+    }
+
     /// What can be said of a name before a file of gigabytes is read.
     fn check_name(
         &self,

@@ -5,6 +5,7 @@
 //! on a thread of its own. It opens no connection: `localcoder-fetch` is asked for that.
 
 mod address;
+mod bandwidth;
 mod bundle;
 mod catalog;
 mod consent;
@@ -22,10 +23,11 @@ mod problem;
 mod store;
 mod verify;
 
+pub use bandwidth::memory_bytes_per_s;
 pub use bundle::Bundle;
 pub use catalog::{Catalog, Entry, LicenseTerms, Profile, Role, Sampling, catalog_schema};
 pub use consent::Consent;
-pub use fit::{Fit, Known, Memory, Need, run_shape};
+pub use fit::{Fit, Known, Memory, Need, WINDOW_STEP_TOKENS, run_shape};
 pub use gguf_file::{checked_header, refuse};
 pub use import::ImportMode;
 pub use install::{Fetcher, Installing};

@@ -66,6 +66,9 @@ pub struct Installed {
     /// What the file claims of its licence; not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_license: Option<String>,
+    /// The model of a catalog that pins this file by its digest, whatever this one is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog_id: Option<String>,
     /// The name that whoever carried it here gave it, where that is another model's: it is called
     /// otherwise then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,6 +164,7 @@ impl Installed {
             claimed_id: None,
             claimed_source: None,
             chat_template: None,
+            catalog_id: None,
             sampling: None,
             consent: None,
             installed_at_s: now_s(),
@@ -193,6 +197,7 @@ impl Installed {
 
     /// Takes what a catalog says of this file.
     pub(crate) fn describe(&mut self, entry: &Entry) {
+        self.catalog_id = Some(entry.id.clone());
         self.name.clone_from(&entry.name);
         self.roles.clone_from(&entry.roles);
         self.license = Some(entry.license.clone());

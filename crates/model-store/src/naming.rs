@@ -53,6 +53,14 @@ fn trimmed(text: &str) -> String {
     id.trim_end_matches(ends).to_owned()
 }
 
+impl Installed {
+    /// Whether its file is the one that the catalog means by an id.
+    pub(crate) fn is_of(&self, id: &str) -> bool {
+        let pins = |entry: &Entry| entry.sha256 == self.sha256;
+        self.catalog_id.as_deref() == Some(id) || Catalog::known().entry(id).is_some_and(pins)
+    }
+}
+
 impl Store {
     /// Whether nothing has this name yet, and it can be one.
     pub(crate) fn check_free(&self, id: &str) -> Result<(), ErrorInfo> {

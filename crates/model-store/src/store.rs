@@ -189,12 +189,38 @@ impl Store {
         })
     }
 
-    /// The file of a model that can be used.
+    /// The model that is meant by an id: the one that is called so, else one that can be used and has
+    /// the file which the catalog means by it.
+    ///
+    /// # Errors
+    /// Where there is none, or its manifest can't be read.
+    pub fn meant(&self, id: &str) -> Result<Installed, ErrorInfo> {
+        let named = self.model(id);
+        match &named {
+            Ok(model) if self.problem(model).is_none() => return named,
+            Err(error) if error.code != ErrorCode::ModelNotFound => return named,
+            _ => {}
+        }
+        let is_it = |listed: &Listed| listed.problem.is_none() && listed.model.is_of(id);
+        let same = self.list()?.into_iter().find(is_it);
+        same.map_or(named, |listed| Ok(listed.model))
+    }
+
+    /// The model whose file was left where it is, in this place, and can be used.
+    #[must_use]
+    pub fn left_at(&self, path: &Path) -> Option<Installed> {
+        let is_it = |model: &Installed| model.linked.as_ref().is_some_and(|it| it.path == path);
+        let listed = self.list().ok()?.into_iter();
+        let mut usable = listed.filter(|listed| listed.problem.is_none());
+        usable.find(|listed| is_it(&listed.model)).map(|listed| listed.model)
+    }
+
+    /// The file of a model that can be used: see [`Self::meant`].
     ///
     /// # Errors
     /// Where it is not installed, or its file is gone or another one.
     pub fn path_of(&self, id: &str) -> Result<PathBuf, ErrorInfo> {
-        let model = self.model(id)?;
+        let model = self.meant(id)?;
         match self.problem(&model) {
             None => Ok(self.file_of(&model)),
             Some(problem) => {
@@ -227,7 +253,7 @@ impl Store {
     /// # Errors
     /// Where it can't be used.
     pub fn has_template(&self, id: &str) -> Result<bool, ErrorInfo> {
-        let model = self.model(id)?;
+        let model = self.meant(id)?;
         let path = self.path_of(id)?;
         let (mut file, _) = open(&path).map_err(|error| unusable(&path, error.cause(&path)))?;
         let header = checked_header(&path, &mut file)?;

@@ -12,6 +12,7 @@ mod fetch;
 mod hello;
 mod host;
 pub mod limits;
+mod model_row;
 mod number;
 mod printed;
 mod request;
@@ -35,6 +36,7 @@ pub use hello::{
 };
 pub use host::*;
 pub use limits::{DOCUMENT_BYTES_MAX, FRAME_BYTES_MAX, HEARTBEAT_MS};
+pub use model_row::*;
 pub use printed::*;
 pub use request::{Notification, NotificationMethod, Request, RequestMethod};
 pub use shortage::says_out_of_memory;

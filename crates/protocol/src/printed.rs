@@ -8,7 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AssistAnswer, ErrorInfo, FetchEvent, GenerateAnswer, HostStatus, SurveyAnswer, TestRun,
+    AssistAnswer, ErrorInfo, FetchEvent, GenerateAnswer, HostStatus, ModelDetails, ModelList,
+    ModelTask, SurveyAnswer, TestRun,
 };
 
 /// A command with `--json`.
@@ -124,55 +125,6 @@ pub struct TestReport {
     pub run: Option<TestRun>,
 }
 
-/// What a model is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub enum ModelTask {
-    /// What is done with code: edits and texts about it.
-    Code,
-    /// Everything else.
-    General,
-}
-
-/// How a model is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub enum ModelState {
-    /// It comes with the product.
-    Bundled,
-    /// It can be used.
-    Installed,
-    /// It was installed and can't be used.
-    Broken,
-    /// A part of it was loaded.
-    Partial,
-    /// A catalog has it.
-    Available,
-}
-
-/// What can be done with a model: the commands `localcoder models …` that make sense for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub enum ModelAction {
-    /// `models install`, which goes on with what is there.
-    Install,
-    /// `models discard`.
-    Discard,
-    /// `models use`.
-    Use,
-    /// `models use --for general`.
-    UseForGeneral,
-    /// `models verify`.
-    Verify,
-    /// `models export`.
-    Export,
-    /// `models remove`.
-    Remove,
-}
-
 /// Something that is known, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -181,72 +133,6 @@ pub struct Fact {
     pub what: String,
     /// What is known.
     pub text: String,
-}
-
-/// All models.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct ModelList {
-    /// Those that are there first, the bundled one before them.
-    pub models: Vec<ModelRow>,
-    /// Bytes that models take on the disk.
-    pub used_bytes: u64,
-    /// Bytes that are free on the disk of the models.
-    pub free_bytes: u64,
-    /// Both, in a sentence.
-    pub disk_text: String,
-    /// Why nothing can be loaded from the network, where that is so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "codegen", ts(optional))]
-    pub refusal: Option<ErrorInfo>,
-}
-
-/// A model in the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct ModelRow {
-    /// By which it is called.
-    pub id: String,
-    /// For people.
-    pub name: String,
-    /// How it is there.
-    pub state: ModelState,
-    /// What it is used for now.
-    pub uses: Vec<ModelTask>,
-    /// What can be done with it now.
-    pub actions: Vec<ModelAction>,
-    /// Length of its file in bytes.
-    pub bytes: u64,
-    /// How much of it is loaded, of one that is not there.
-    pub loaded_bytes: u64,
-    /// Bytes of memory that it needs, of one that a catalog has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "codegen", ts(optional))]
-    pub memory_bytes: Option<u64>,
-    /// Why it can't be used, where it can't.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "codegen", ts(optional))]
-    pub problem: Option<String>,
-    /// What is worth knowing beside its name: size, use, whether it fits.
-    pub description: String,
-    /// All that is known.
-    pub facts: Vec<Fact>,
-}
-
-/// One model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct ModelDetails {
-    /// As the list has it.
-    #[serde(flatten)]
-    pub row: ModelRow,
-    /// What was installed, where it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "codegen", ts(optional))]
-    pub installed: Option<InstalledModel>,
 }
 
 /// What is there of a model.

@@ -104,6 +104,12 @@ impl Places {
         self.cache.join("measurements.json")
     }
 
+    /// How fast this machine reads its memory.
+    #[must_use]
+    pub fn bandwidth_file(&self) -> PathBuf {
+        self.cache.join("memory-bandwidth.json")
+    }
+
     /// Which workers run, so that a later host can end those that an earlier one has left.
     #[must_use]
     pub fn workers_file(&self) -> PathBuf {

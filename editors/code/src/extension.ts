@@ -7,6 +7,8 @@ import { registerAirGap } from "./features/air-gap";
 import { registerAssist } from "./features/assist";
 import { registerDemoNotice } from "./features/demo-notice";
 import { Edits } from "./features/edits";
+import { registerManager } from "./features/manager";
+import { ModelActions } from "./features/model-actions";
 import { registerModels } from "./features/models";
 import { Notifier } from "./features/notify";
 import { registerPrepare } from "./features/prepare";
@@ -56,6 +58,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
   const wanted = (): void => {
     session.retry();
   };
+  const actions = new ModelActions(models, notifier, wanted);
   const restart = async (): Promise<void> => {
     log.info("Restarting the engine.");
     try {
@@ -77,7 +80,9 @@ export function activate(context: vscode.ExtensionContext): Exports {
     ),
     registerPrepare(host),
     registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted }),
-    registerModels(models, notifier, wanted),
+    actions,
+    registerModels(actions, notifier),
+    registerManager(context.extensionUri, actions, notifier),
     registerSwitch(host, models, new ProfilesProgram(program), notifier, wanted),
     registerSettings(),
     registerAirGap(process.env["LOCALCODER_AIR_GAPPED"]),

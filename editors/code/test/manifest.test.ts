@@ -23,7 +23,17 @@ const { commands, keybindings, menus, configuration } = manifest.contributes;
 test("keys and menus name commands that are declared and registered", () => {
   const bundle =
     readFileSync(join(root, "src/features/previews.ts"), "utf8") +
-    ["standing", "status", "models", "switch", "settings", "report", "privacy"]
+    [
+      "standing",
+      "status",
+      "models",
+      "model-actions",
+      "manager",
+      "switch",
+      "settings",
+      "report",
+      "privacy",
+    ]
       .map((it) => readFileSync(join(root, `src/features/${it}.ts`), "utf8"))
       .join("");
   const declared = new Set(commands.map((it) => it.command));
@@ -37,7 +47,7 @@ test("keys and menus name commands that are declared and registered", () => {
   }
   for (const command of [...declared].filter((it) => !ofTable.has(it))) {
     const action = command.replace("localcoder.models.", "");
-    const registered = [`registerCommand("${command}"`, `  ${action}: (models, row) =>`];
+    const registered = [`registerCommand("${command}"`, `  ${action}: (actions, row) =>`];
     assert.ok(
       registered.some((it) => bundle.includes(it)),
       command,

@@ -36,6 +36,7 @@ use life::Life;
 use pool::{Outcome, Pool, SlotId};
 pub use reply::{Notice, Reply};
 use requests::{Asked, Work, locate_edit};
+pub use schedule::KeptSpeeds;
 use schedule::{Action, Asker, Context, Schedule, ScheduleStatus, Ticket};
 use sessions::Sessions;
 

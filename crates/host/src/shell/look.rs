@@ -15,6 +15,7 @@ use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo, ModelInfo};
 use localcoder_transport::{is_shortage, shortage};
 use rustix::fs::OFlags;
 
+use super::recognition::Recognition;
 use crate::ModelFile;
 
 /// Where references lead.
@@ -24,6 +25,10 @@ pub(super) struct Models {
     pub(super) demo: Option<PathBuf>,
     /// Folder of the installed ones.
     pub(super) installed: PathBuf,
+    /// The user's own catalog.
+    pub(super) catalog: PathBuf,
+    /// What is known of files that are named by their paths.
+    pub(super) recognition: Recognition,
 }
 
 impl Models {
@@ -37,15 +42,22 @@ impl Models {
             })?;
             return Ok((demo, None));
         }
+        let store = Store::existing(&self.installed);
         // A path has a separator in it: what is sent here is absolute.
         if reference.contains(['/', '\\']) {
-            return Ok((PathBuf::from(reference), None));
+            let path = PathBuf::from(reference);
+            let known = store.and_then(|store| store.left_at(&path));
+            return Ok((path, known));
         }
-        let Some(store) = Store::existing(&self.installed) else {
-            return Err(not_installed(reference));
-        };
-        let model = store.model(reference)?;
-        Ok((store.path_of(reference)?, Some(model)))
+        let found = store.map(|store| Ok((store.path_of(reference)?, store.meant(reference)?)));
+        match found.unwrap_or_else(|| Err(not_installed(reference))) {
+            Ok((path, model)) => Ok((path, Some(model))),
+            Err(error) if error.code == ErrorCode::ModelNotFound => {
+                let place = self.recognition.place_of(reference).ok_or(error)?;
+                Ok((place, None))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -165,28 +177,38 @@ impl Look<'_> {
         let path = path.as_path();
         self.place.set(path);
         let (mut file, meta) = open(path)?;
-        let (_, header) = self.headers.of(path, &mut file)?;
+        let (stamp, header) = self.headers.of(path, &mut file)?;
+        let is_ours = installed.is_some() || reference == DEMO;
+        let recognition = &self.models.recognition;
+        let entry = (!is_ours).then(|| recognition.of(path, stamp, &self.models.catalog)).flatten();
+        let entry = entry.as_deref();
+        let license = installed.as_ref().and_then(|model| model.license.as_ref());
         let info = ModelInfo {
             reference: reference.to_owned(),
-            name: match &installed {
-                Some(model) => model.name.clone(),
-                None => header.name.clone().unwrap_or_else(|| file_stem(path)),
+            name: match (&installed, entry) {
+                (Some(model), _) => model.name.clone(),
+                (None, Some(entry)) => entry.name.clone(),
+                (None, None) => header.name.clone().unwrap_or_else(|| file_stem(path)),
             },
             architecture: header.architecture.clone(),
             size_bytes: meta.len(),
             trained_context_tokens: u32::try_from(header.context_length).unwrap_or(u32::MAX),
             demo: reference == DEMO,
-            attribution: installed
-                .as_ref()
-                .and_then(|model| model.license.as_ref())
+            attribution: license
+                .or(entry.map(|entry| &entry.license))
                 .map_or_else(Vec::new, |license| license.attribution.clone()),
+        };
+        let (template, sampling) = match (&installed, entry) {
+            (Some(model), _) => (model.chat_template.clone(), model.sampling),
+            (None, Some(entry)) => (entry.chat_template.clone(), entry.sampling),
+            (None, None) => (None, None),
         };
         Ok(ModelFile {
             path: path.to_owned(),
             info,
             modified: meta.modified().ok(),
-            chat_template: installed.as_ref().and_then(|model| model.chat_template.clone()),
-            sampling: installed.and_then(|model| model.sampling).unwrap_or_default(),
+            chat_template: template,
+            sampling: sampling.unwrap_or_default(),
             header: Some(header),
         })
     }
@@ -252,7 +274,75 @@ fn cannot_open(path: &Path, error: &std::io::Error) -> ErrorInfo {
 
 #[cfg(test)]
 mod tests {
+    use localcoder_model_store::Catalog;
+
     use super::*;
+
+    fn models(demo: Option<PathBuf>, folder: &Path) -> Models {
+        Models {
+            demo,
+            installed: folder.to_owned(),
+            catalog: folder.join("catalog.json"),
+            recognition: Recognition::default(),
+        }
+    }
+
+    #[test]
+    fn a_file_that_a_catalog_knows_is_that_model_under_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
+        let bytes = fs_err::read(demo).unwrap();
+        let path = folder.path().join("my file.gguf");
+        fs_err::write(&path, &bytes).unwrap();
+        let mut pinned = Catalog::shipped();
+        pinned.models.truncate(1);
+        let entry = &mut pinned.models[0];
+        (entry.id, entry.name) = ("pinned".to_owned(), "Pinned Model".to_owned());
+        entry.bytes = bytes.len() as u64;
+        entry.chat_template = Some("{{ messages }}".to_owned());
+        entry.license.attribution = vec!["Built with Pinned".to_owned()];
+        let catalog = |sha256: String| {
+            let mut pinned = pinned.clone();
+            pinned.models[0].sha256 = sha256;
+            let text = serde_json::to_string(&pinned).unwrap();
+            fs_err::write(folder.path().join("catalog.json"), text).unwrap();
+        };
+        let by_path = [path.to_str().unwrap().to_owned()];
+        let look = |models: &Models, references: &[String]| {
+            let (headers, place) = <(Headers, Place)>::default();
+            Look { models, headers: &headers, place: &place }.first(references)
+        };
+        // Another digest of the same length is another model.
+        catalog("0".repeat(64));
+        let others = models(None, folder.path());
+        let own_name = look(&others, &by_path).unwrap().info.name;
+        catalog(hex_digest(&bytes));
+        let models = models(None, folder.path());
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let found = loop {
+            let found = look(&models, &by_path).unwrap();
+            if found.info.name == "Pinned Model" {
+                break found;
+            }
+            assert!(found.info.name == own_name && std::time::Instant::now() < deadline);
+            std::thread::yield_now();
+        };
+        assert_eq!(found.info.attribution, ["Built with Pinned"]);
+        assert_eq!(found.chat_template.as_deref(), Some("{{ messages }}"));
+        assert_eq!(look(&models, &["pinned".to_owned()]).unwrap().path, path);
+        assert_eq!(look(&others, &by_path).unwrap().info.name, own_name);
+
+        // What is written into it is no such model any more.
+        fs_err::write(&path, [&bytes[..bytes.len() - 1], b"!"].concat()).unwrap();
+        assert_eq!(look(&models, &by_path).unwrap().info.name, own_name);
+        let gone = look(&models, &["pinned".to_owned()]).unwrap_err();
+        assert_eq!(gone.code, ErrorCode::ModelNotFound);
+    }
+
+    fn hex_digest(bytes: &[u8]) -> String {
+        use sha2::{Digest as _, Sha256};
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 
     #[test]
     fn a_file_that_was_read_before_is_read_again_where_it_changed() {
@@ -261,7 +351,7 @@ mod tests {
         let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
         let bytes = fs_err::read(demo).unwrap();
         fs_err::write(&path, &bytes).unwrap();
-        let models = Models { demo: None, installed: folder.path().to_owned() };
+        let models = models(None, folder.path());
         let (headers, place) = <(Headers, Place)>::default();
         let references = [path.to_str().unwrap().to_owned()];
         let look = Look { models: &models, headers: &headers, place: &place };
@@ -284,7 +374,7 @@ mod tests {
         let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
         let good = fs_err::read(demo).unwrap();
         let bad = [b"GGUF\xff\xff\xff\xff".as_slice(), &good[8..]].concat();
-        let models = Models { demo: None, installed: folder.path().to_owned() };
+        let models = models(None, folder.path());
         let (headers, place) = <(Headers, Place)>::default();
         let look = Look { models: &models, headers: &headers, place: &place };
         let path = at("model.gguf");
@@ -326,8 +416,7 @@ mod tests {
         let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/demo/localcoder-demo.gguf");
         let damaged = folder.path().join("damaged.gguf");
         fs_err::write(&damaged, "no model").unwrap();
-        let models =
-            Models { demo: Some(PathBuf::from(demo)), installed: folder.path().to_owned() };
+        let models = models(Some(PathBuf::from(demo)), folder.path());
         let (headers, place) = <(Headers, Place)>::default();
         let look = Look { models: &models, headers: &headers, place: &place };
         let first = |references: &[&str]| {

@@ -17,6 +17,7 @@ mod orphans;
 mod power;
 mod prefixes;
 mod pressure;
+mod recognition;
 mod sleep;
 mod worker_environment;
 mod worker_process;
@@ -42,6 +43,7 @@ use journal::Journal;
 use kept_file::KeptFile;
 use listener::{ClientWriter, Listener};
 use look::{Checked, Models};
+use recognition::Recognition;
 pub use machine::name as machine_name;
 use prefixes::Prefixes;
 use worker_process::Workers;
@@ -190,7 +192,12 @@ impl Shell {
             unfinished_load: loading.read(),
         };
         let models =
-            Models { demo: places::demo_model(&exe_dir), installed: places.models.clone() };
+            Models {
+                demo: places::demo_model(&exe_dir),
+                installed: places.models.clone(),
+                catalog: places.catalog_file(),
+                recognition: Recognition::default(),
+            };
         let no_thread = |error: std::io::Error| {
             let message = "the LocalCoder host could not start its threads";
             shortage(ErrorCode::HostUnreachable, message, &error)

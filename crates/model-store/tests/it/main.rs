@@ -56,6 +56,64 @@ fn an_imported_model_is_there_and_goes_again() {
     assert_eq!(store.remove("mine").unwrap_err().code, ErrorCode::ModelNotFound);
 }
 
+/// A catalog whose one model has the file of the demo model.
+fn pinning(sha256: &str) -> Catalog {
+    let mut catalog = Catalog::shipped();
+    catalog.models.truncate(1);
+    let entry = &mut catalog.models[0];
+    entry.id = "pinned".to_owned();
+    entry.bytes = std::fs::metadata(demo::path()).unwrap().len();
+    entry.sha256 = sha256.to_owned();
+    catalog
+}
+
+#[test]
+fn a_file_of_a_catalog_is_found_by_the_catalogs_name_whatever_it_is_called() {
+    let (dir, store) = store();
+    let sha256 = import(&store, &demo::path(), "other", ImportMode::Copy).unwrap();
+    assert_eq!(store.path_of("pinned").unwrap_err().code, ErrorCode::ModelNotFound);
+    let catalog = pinning(&sha256);
+    let _ = store.remove("other").unwrap();
+    let import = |id| store.import(&demo::path(), id, ImportMode::Copy, &catalog, &mut |_, _| true);
+    let mine = import(Some("mine")).unwrap();
+    assert_eq!(mine.catalog_id.as_deref(), Some("pinned"));
+    assert_eq!(store.meant("pinned").unwrap().id, "mine");
+    assert_eq!(store.path_of("pinned").unwrap(), store.path_of("mine").unwrap());
+    let again = store.check_missing(&catalog.models[0]).unwrap_err();
+    assert_eq!(again.code, ErrorCode::Usage, "there is nothing to load");
+
+    // What is carried to another machine has the catalog's name there, and no folder's word counts.
+    let folder = store.export("mine", dir.path(), &mut |_, _| true).unwrap();
+    let bundle = Bundle::read(&folder, &catalog).unwrap();
+    assert_eq!(bundle.model.id, "pinned");
+    let stranger = Bundle::read(&folder, &Catalog::shipped()).unwrap();
+    assert_eq!((stranger.model.id.as_str(), &stranger.model.catalog_id), ("mine", &None));
+
+    let _ = store.remove("mine").unwrap();
+    assert_eq!(store.meant("pinned").unwrap_err().code, ErrorCode::ModelNotFound);
+}
+
+#[test]
+fn a_file_is_recognized_by_its_digest_and_read_only_where_its_length_is_known() {
+    let (_dir, store) = store();
+    let sha256 = import(&store, &demo::path(), "a", ImportMode::InPlace).unwrap();
+    let path = std::path::absolute(demo::path()).unwrap();
+    assert_eq!(store.left_at(&path).unwrap().id, "a");
+    assert_eq!(store.left_at(Path::new("/elsewhere.gguf")), None);
+    let reads = std::cell::Cell::new(0);
+    let recognized = |catalog: &Catalog| {
+        let mut progress = |_, _| {
+            reads.set(reads.get() + 1);
+            true
+        };
+        Store::recognize(&path, catalog, &mut progress).unwrap().map(|entry| entry.id)
+    };
+    assert_eq!((recognized(&Catalog::shipped()), reads.get()), (None, 0));
+    assert_eq!(recognized(&pinning(&"0".repeat(64))), None);
+    assert!(reads.get() > 0);
+    assert_eq!(recognized(&pinning(&sha256)).as_deref(), Some("pinned"));
+}
+
 #[test]
 fn two_models_may_have_one_file() {
     let (_dir, store) = store();

@@ -2,8 +2,6 @@
  * The Explanation view: a webview that shows a state which is kept here, so that hiding or moving
  * the view loses nothing. It runs only our own bundled script and can load nothing else.
  */
-import { randomBytes } from "node:crypto";
-
 import * as vscode from "vscode";
 
 import type { ErrorAction } from "../generated/protocol";
@@ -12,11 +10,32 @@ import type { Explanation } from "../lib/explanation";
 import { readViewMessage } from "../lib/messages";
 import type { StateMessage } from "../lib/messages";
 
+import { pageHtml, pageRoots } from "./page";
+
 /** The view's id. */
 export const VIEW_ID = "localcoder.explanation";
 
 /** Shortest time between two updates of the view, in milliseconds. */
 const UPDATE_EVERY_MS = 50;
+
+/** All fixed text; what varies comes as messages and is set as text. */
+const BODY = `<main id="explanation" data-testid="explanation" data-phase="empty">
+<header id="header" data-testid="explanation-header" hidden>
+<div id="about"><strong id="target" data-testid="explanation-target"></strong>
+<span id="model" data-testid="explanation-model"></span></div>
+<div id="tools" role="toolbar" aria-label="Explanation">
+<button id="stop" data-testid="explanation-stop" type="button" hidden>Stop</button>
+<button id="copy" data-testid="explanation-copy" type="button" hidden>Copy</button>
+</div>
+</header>
+<p id="stage" data-testid="explanation-stage" role="status" aria-live="polite"></p>
+<article id="text" data-testid="explanation-text" aria-label="Explanation text" aria-live="polite"></article>
+<section id="error" data-testid="explanation-error" role="alert" hidden>
+<p id="error-text" data-testid="explanation-error-text"></p>
+<div id="error-buttons"></div>
+</section>
+<footer id="footnotes" data-testid="explanation-footnotes"></footer>
+</main>`;
 
 /** What the user does in the view. */
 export interface ViewActions {
@@ -65,20 +84,19 @@ export class ExplanationView implements vscode.WebviewViewProvider, vscode.Dispo
   resolveWebviewView(view: vscode.WebviewView): void {
     this.#view = view;
     const { webview } = view;
-    const media = vscode.Uri.joinPath(this.#extension, "media");
-    const dist = vscode.Uri.joinPath(this.#extension, "dist");
-    webview.options = { enableScripts: true, localResourceRoots: [media, dist] };
+    webview.options = { enableScripts: true, localResourceRoots: pageRoots(this.#extension) };
     webview.onDidReceiveMessage((message: unknown) => {
       this.#receive(message);
     });
     view.onDidDispose(() => {
       this.#view = undefined;
     });
-    webview.html = page(
-      webview.cspSource,
-      webview.asWebviewUri(vscode.Uri.joinPath(media, "explain.css")).toString(),
-      webview.asWebviewUri(vscode.Uri.joinPath(dist, "explain.js")).toString(),
-    );
+    webview.html = pageHtml(this.#extension, webview, {
+      title: "Explanation",
+      style: "explain.css",
+      script: "explain.js",
+      body: BODY,
+    });
   }
 
   dispose(): void {
@@ -111,40 +129,4 @@ export class ExplanationView implements vscode.WebviewViewProvider, vscode.Dispo
     const message: StateMessage = { type: "state", state: this.#state };
     void this.#view?.webview.postMessage(message);
   }
-}
-
-/** All fixed text; what varies comes as messages and is set as text. */
-function page(cspSource: string, style: string, script: string): string {
-  const nonce = randomBytes(16).toString("base64url");
-  const policy = `default-src 'none'; style-src ${cspSource}; script-src 'nonce-${nonce}'`;
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="${style}">
-<title>Explanation</title>
-</head>
-<body>
-<main id="explanation" data-testid="explanation" data-phase="empty">
-<header id="header" data-testid="explanation-header" hidden>
-<div id="about"><strong id="target" data-testid="explanation-target"></strong>
-<span id="model" data-testid="explanation-model"></span></div>
-<div id="tools" role="toolbar" aria-label="Explanation">
-<button id="stop" data-testid="explanation-stop" type="button" hidden>Stop</button>
-<button id="copy" data-testid="explanation-copy" type="button" hidden>Copy</button>
-</div>
-</header>
-<p id="stage" data-testid="explanation-stage" role="status" aria-live="polite"></p>
-<article id="text" data-testid="explanation-text" aria-label="Explanation text" aria-live="polite"></article>
-<section id="error" data-testid="explanation-error" role="alert" hidden>
-<p id="error-text" data-testid="explanation-error-text"></p>
-<div id="error-buttons"></div>
-</section>
-<footer id="footnotes" data-testid="explanation-footnotes"></footer>
-</main>
-<script nonce="${nonce}" src="${script}"></script>
-</body>
-</html>`;
 }

@@ -8,6 +8,7 @@ import { privacyReport } from "../host/privacy";
 import { privacyBody } from "../lib/privacy";
 
 import type { Notifier } from "./notify";
+import { pageHtml } from "./page";
 
 /** The page's kind; its title menu in package.json goes by it. */
 const VIEW_TYPE = "localcoder.privacy";
@@ -25,7 +26,11 @@ export function registerPrivacy(
       page ??= open(extension, () => {
         page = undefined;
       });
-      page.webview.html = html(extension, page.webview, privacyBody(report, now()));
+      page.webview.html = pageHtml(extension, page.webview, {
+        title: "Privacy",
+        style: "privacy.css",
+        body: privacyBody(report, now()),
+      });
       page.reveal();
     });
   return vscode.Disposable.from(
@@ -51,22 +56,4 @@ function open(extension: vscode.Uri, closed: () => void): vscode.WebviewPanel {
 
 function now(): string {
   return new Date().toLocaleTimeString();
-}
-
-function html(extension: vscode.Uri, webview: vscode.Webview, body: string): string {
-  const style = webview.asWebviewUri(vscode.Uri.joinPath(extension, "media", "privacy.css"));
-  const policy = `default-src 'none'; style-src ${webview.cspSource}`;
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="stylesheet" href="${style.toString()}">
-<title>Privacy</title>
-</head>
-<body>
-${body}
-</body>
-</html>`;
 }

@@ -1013,6 +1013,56 @@ diskText: string,
  */
 refusal?: ErrorInfo, };
 
+export type ModelRole = "code" | "general" | "completion";
+
+export type ModelTuning = "instruct" | "base";
+
+export type LicenseSource = "catalog" | "folder" | "file";
+
+export type ClaimedLicense = { 
+/**
+ * For people.
+ */
+name: string, 
+/**
+ * Who says so.
+ */
+saidBy: LicenseSource, };
+
+export type ModelFit = "loaded" | "fits" | "tight" | "tooLarge" | "unknown";
+
+export type ModelMemory = { 
+/**
+ * All of it.
+ */
+neededBytes: number, 
+/**
+ * With this context window: the largest that the settings allow and that fits, else the smallest.
+ */
+windowTokens: number, 
+/**
+ * Whether it can be had now.
+ */
+fit: ModelFit, 
+/**
+ * The same with the numbers.
+ */
+text: string, };
+
+export type ModelSpeed = { 
+/**
+ * Tokens a second.
+ */
+tokensPerS: number, 
+/**
+ * Whether answers on this machine have shown it; else it is an estimate.
+ */
+measured: boolean, 
+/**
+ * Where the number comes from.
+ */
+text: string, };
+
 export type ModelRow = { 
 /**
  * By which it is called.
@@ -1043,9 +1093,41 @@ bytes: number,
  */
 loadedBytes: number, 
 /**
- * Bytes of memory that it needs, of one that a catalog has.
+ * What it is meant for; empty where nobody says.
  */
-memoryBytes?: number, 
+roles: Array<ModelRole>, 
+/**
+ * The profile that suits it, where a catalog says.
+ */
+profile?: string, 
+/**
+ * Whether it follows instructions or goes on with a text, where that is known.
+ */
+tuning?: ModelTuning, 
+/**
+ * Number of weights; 0 where it is not known.
+ */
+parameters: number, 
+/**
+ * Such as `Q4_K_M`; empty where it is not known.
+ */
+quantization: string, 
+/**
+ * Its licence, where anybody says.
+ */
+license?: ClaimedLicense, 
+/**
+ * Longest context that it was trained for, in tokens; 0 where it is not known.
+ */
+contextTokens: number, 
+/**
+ * What it needs of memory and whether that can be had, where it is known.
+ */
+memory?: ModelMemory, 
+/**
+ * How fast it writes, where that was measured or can be told beforehand.
+ */
+speed?: ModelSpeed, 
 /**
  * Why it can't be used, where it can't.
  */
@@ -1093,9 +1175,41 @@ bytes: number,
  */
 loadedBytes: number, 
 /**
- * Bytes of memory that it needs, of one that a catalog has.
+ * What it is meant for; empty where nobody says.
  */
-memoryBytes?: number, 
+roles: Array<ModelRole>, 
+/**
+ * The profile that suits it, where a catalog says.
+ */
+profile?: string, 
+/**
+ * Whether it follows instructions or goes on with a text, where that is known.
+ */
+tuning?: ModelTuning, 
+/**
+ * Number of weights; 0 where it is not known.
+ */
+parameters: number, 
+/**
+ * Such as `Q4_K_M`; empty where it is not known.
+ */
+quantization: string, 
+/**
+ * Its licence, where anybody says.
+ */
+license?: ClaimedLicense, 
+/**
+ * Longest context that it was trained for, in tokens; 0 where it is not known.
+ */
+contextTokens: number, 
+/**
+ * What it needs of memory and whether that can be had, where it is known.
+ */
+memory?: ModelMemory, 
+/**
+ * How fast it writes, where that was measured or can be told beforehand.
+ */
+speed?: ModelSpeed, 
 /**
  * Why it can't be used, where it can't.
  */

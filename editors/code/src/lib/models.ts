@@ -37,6 +37,56 @@ export function shownModel(row: ModelRow, loading: Loading | undefined): ShownMo
   return { state: uses.length > 0 ? "inUse" : row.state, description, actions };
 }
 
+/** Beside a name in a narrow list: the one thing that its icon does not say. */
+export function shortText(row: ModelRow, loading: Loading | undefined): string {
+  if (loading !== undefined) {
+    return loading.totalBytes === 0 ? "starting…" : `${percent(loading)} %`;
+  }
+  switch (row.state) {
+    case "bundled":
+      return "demo only";
+    case "broken":
+      return "can't be used";
+    case "partial":
+      return `${percent({ bytes: row.loadedBytes, totalBytes: row.bytes })} %`;
+    case "installed":
+    case "available":
+      // Tenths of hundreds say nothing.
+      return size(row.bytes).replace(/(\d{3})\.\d/u, "$1");
+  }
+}
+
+/** How much of it there is, in whole percent that no unfinished download brings to 100. */
+export function percent({ bytes, totalBytes }: Pick<Loading, "bytes" | "totalBytes">): number {
+  return Math.min(100, Math.floor((100 * bytes) / Math.max(1, totalBytes)));
+}
+
+/** The first place among dropped addresses that a model could be taken in from. */
+export function droppedPath(
+  uris: string,
+): { readonly path: string; readonly exported: boolean } | undefined {
+  for (const line of uris.split(/\r?\n/u)) {
+    // Files of this machine: the window's own, or those of its server.
+    if (!/^(?:file|vscode-remote):\/\//u.test(line)) {
+      continue;
+    }
+    const path = pathOf(line);
+    const exported = path?.endsWith(".localcoder-model") ?? false;
+    if (path !== undefined && (exported || path.toLowerCase().endsWith(".gguf"))) {
+      return { path, exported };
+    }
+  }
+  return undefined;
+}
+
+function pathOf(address: string): string | undefined {
+  try {
+    return decodeURIComponent(new URL(address).pathname).replace(/\/$/u, "");
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether a model is there, whole or broken; others can be installed. */
 export function isThere({ state }: ModelRow): boolean {
   return state !== "available" && state !== "partial";

@@ -1,14 +1,15 @@
 //! `models list` and `models info`: what there is, in a table for people or as JSON.
 
-use localcoder_model_store::{Entry, Installed, LicenseTerms, Listed};
+use localcoder_model_store::{Entry, Installed, LicenseTerms, Listed, Source};
 use localcoder_protocol::limits::CONTEXT_TOKENS;
 use localcoder_protocol::{
-    DEMO, ErrorInfo, Fact, InstalledModel, License, ModelAction, ModelDetails, ModelList, ModelRow,
-    ModelState, ModelTask, ModelsInfo, ModelsList,
+    ClaimedLicense, DEMO, ErrorInfo, Fact, InstalledModel, License, LicenseSource, ModelAction,
+    ModelDetails, ModelList, ModelRow, ModelState, ModelTask, ModelsInfo, ModelsList,
 };
 
-use super::Models;
+use super::known::{self, Here};
 use super::terminal::bytes;
+use super::{Models, table};
 use crate::output;
 
 pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
@@ -16,39 +17,8 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
     if json {
         return output::answer::<ModelsList>(&list);
     }
-    let (others, there): (Vec<_>, Vec<_>) = list
-        .models
-        .iter()
-        .partition(|row| matches!(row.state, ModelState::Available | ModelState::Partial));
-    output::line("Installed:")?;
-    for row in there {
-        let (size, text) = match (row.state, &row.problem) {
-            (ModelState::Bundled, _) => {
-                (String::new(), "the bundled demo model, no code assistant".to_owned())
-            }
-            (_, Some(problem)) => {
-                let again = match row.actions.contains(&ModelAction::Install) {
-                    true => format!("; `localcoder models install {}` loads it again", row.id),
-                    false => String::new(),
-                };
-                (bytes(row.bytes), format!("{} (can't be used: {problem}{again})", row.name))
-            }
-            (_, None) => (bytes(row.bytes), row.name.clone()),
-        };
-        line(mark(&row.uses), &row.id, &size, &text)?;
-    }
-    if !others.is_empty() {
-        output::line("\nCan be installed with `localcoder models install ID`:")?;
-    }
-    for row in others {
-        let begun = match row.loaded_bytes {
-            0 => String::new(),
-            loaded => format!("; {} of it are loaded", bytes(loaded)),
-        };
-        let entry = models.entry(&row.id)?;
-        let fit = models.machine.fit(entry.need(CONTEXT_TOKENS).bytes).text();
-        let text = format!("{}, {}; {fit}{begun}", row.name, entry.license.name);
-        line(' ', &row.id, &bytes(row.bytes), &text)?;
+    for line in table::lines(&list.models, output::columns()) {
+        output::line(&line)?;
     }
     let one_for_all = list.models.iter().any(|row| row.uses.len() == 2);
     output::line(&format!(
@@ -64,29 +34,20 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
     ))
 }
 
-fn mark(uses: &[ModelTask]) -> char {
-    if uses.contains(&ModelTask::Code) {
-        '*'
-    } else if uses.is_empty() {
-        ' '
-    } else {
-        '+'
-    }
-}
-
-fn line(mark: char, id: &str, size: &str, text: &str) -> Result<(), ErrorInfo> {
-    output::line(&format!("{mark} {id:20} {size:>9}  {text}"))
-}
-
 /// All models, those that are there first.
 fn model_list(models: &Models) -> Result<ModelList, ErrorInfo> {
     let installed = models.store.list()?;
     let in_use = models.in_use();
-    let mut rows = vec![demo_row(&in_use)];
-    rows.extend(installed.iter().map(|listed| installed_row(models, listed, &in_use)));
-    let is_there = |entry: &Entry| installed.iter().any(|it| it.model.id == entry.id);
+    let here = Here::look(models);
+    let mut rows = vec![demo_row(&here, &in_use)];
+    rows.extend(installed.iter().map(|listed| installed_row(models, &here, listed, &in_use)));
+    let is_it = |listed: &Listed, entry: &Entry| {
+        let same = listed.problem.is_none() && listed.model.sha256 == entry.sha256;
+        same || listed.model.id == entry.id
+    };
+    let is_there = |entry: &Entry| installed.iter().any(|listed| is_it(listed, entry));
     let others = models.catalog.models.iter().filter(|entry| !is_there(entry));
-    rows.extend(others.map(|entry| entry_row(models, entry)));
+    rows.extend(others.map(|entry| entry_row(models, &here, entry)));
     let (used_bytes, free_bytes) = (models.store.used_bytes(), models.machine.disk_free_bytes);
     Ok(ModelList {
         models: rows,
@@ -101,10 +62,11 @@ pub(super) fn info(models: &Models, id: &str, json: bool) -> Result<(), ErrorInf
     let installed = models.store.list()?.into_iter().find(|listed| listed.model.id == id);
     let entry = models.catalog.entry(id);
     if json {
+        let here = Here::look(models);
         let row = match (&installed, entry) {
-            (Some(listed), _) => installed_row(models, listed, &models.in_use()),
-            (None, Some(entry)) => entry_row(models, entry),
-            (None, None) => entry_row(models, models.entry(id)?),
+            (Some(listed), _) => installed_row(models, &here, listed, &models.in_use()),
+            (None, Some(entry)) => entry_row(models, &here, entry),
+            (None, None) => entry_row(models, &here, models.entry(id)?),
         };
         let installed = installed.map(|listed| installed_model(models, &listed.model));
         return output::answer::<ModelsInfo>(&ModelDetails { row, installed });
@@ -149,6 +111,7 @@ pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Vec<Fact> {
         ("What for", entry.summary.clone()),
         ("Publisher", format!("{}{}", entry.publisher, by.unwrap_or_default())),
         ("Loaded from", entry.hosts().iter().map(|it| host(it)).collect::<Vec<_>>().join(", ")),
+        ("Address", entry.urls().into_iter().next().unwrap_or_default()),
         ("Repository", entry.repository.clone()),
         ("Revision", entry.revision.clone()),
         ("File", format!("{}, {}", entry.file, bytes(entry.bytes))),
@@ -174,6 +137,20 @@ fn host(host: &str) -> String {
 /// Repository and revision, or the file that it was imported from.
 fn source(model: &Installed) -> String {
     model.source.to_string()
+}
+
+/// Where it was loaded from.
+fn address(model: &Installed) -> String {
+    match &model.source {
+        Source::Catalog { url, .. } => url.clone(),
+        Source::File { .. } => String::new(),
+    }
+}
+
+/// The licence that a catalog names.
+fn known_license(models: &Models, model: &Installed) -> String {
+    let entry = models.catalog.by_digest(&model.sha256);
+    entry.map_or_else(String::new, |it| format!("{}, {}", it.license.name, it.license.url))
 }
 
 /// Whether a catalog pins its file, and what is said of it where none does.
@@ -216,10 +193,12 @@ fn installed_facts(models: &Models, model: &Installed, problem: Option<&str>) ->
         ("File", path(models, model).unwrap_or_default()),
         ("Size", bytes(model.bytes)),
         ("From", source(model)),
+        ("Address", address(model)),
         ("Architecture", model.architecture.clone()),
         ("Quantization", model.quantization.clone()),
         ("Context", format!("{} tokens", model.context_tokens)),
         ("SHA-256", model.sha256.clone()),
+        ("Licence", known_license(models, model)),
         ("Agreed to", model.consent.as_ref().map(|it| it.license_id.clone()).unwrap_or_default()),
         ("Claimed", claims(models, model)),
     ])
@@ -251,27 +230,44 @@ fn joined(parts: [&str; 2]) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-fn demo_row(in_use: &(String, String)) -> ModelRow {
+fn demo_row(here: &Here, in_use: &(String, String)) -> ModelRow {
     let uses = uses(DEMO, in_use);
+    let about = here.demo();
     ModelRow {
         id: DEMO.to_owned(),
         name: "LocalCoder demo".to_owned(),
         state: ModelState::Bundled,
         actions: use_actions(&uses).collect(),
-        bytes: 0,
-        loaded_bytes: 0,
-        memory_bytes: None,
+        bytes: about.bytes,
+        loaded_bytes: about.bytes,
+        roles: Vec::new(),
+        profile: None,
+        tuning: about.tuning,
+        parameters: about.parameters,
+        quantization: about.quantization,
+        license: about.license,
+        context_tokens: about.context_tokens,
+        memory: about.memory,
+        speed: about.speed,
         problem: None,
         description: joined(["bundled, no code assistant", uses_text(&uses)]),
-        facts: known([(
-            "What for",
-            "tidies short Python functions, so that everything can be tried".to_owned(),
-        )]),
+        facts: known([
+            (
+                "What for",
+                "tidies short Python functions, so that everything can be tried".to_owned(),
+            ),
+            ("File", about.path.map(|path| path.display().to_string()).unwrap_or_default()),
+        ]),
         uses,
     }
 }
 
-fn installed_row(models: &Models, listed: &Listed, in_use: &(String, String)) -> ModelRow {
+fn installed_row(
+    models: &Models,
+    here: &Here,
+    listed: &Listed,
+    in_use: &(String, String),
+) -> ModelRow {
     let Listed { model, problem } = listed;
     let uses = uses(&model.id, in_use);
     let (state, actions) = if problem.is_some() {
@@ -288,6 +284,8 @@ fn installed_row(models: &Models, listed: &Listed, in_use: &(String, String)) ->
         Some(problem) => format!("can't be used: {problem}"),
         None => uses_text(&uses).to_owned(),
     };
+    let entry = models.catalog.by_digest(&model.sha256);
+    let seen = here.installed(models, model, problem.is_none());
     ModelRow {
         id: model.id.clone(),
         name: model.name.clone(),
@@ -295,7 +293,15 @@ fn installed_row(models: &Models, listed: &Listed, in_use: &(String, String)) ->
         actions,
         bytes: model.bytes,
         loaded_bytes: model.bytes,
-        memory_bytes: None,
+        roles: model.roles.iter().map(|role| known::role(*role)).collect(),
+        profile: entry.map(|entry| known::profile(entry.profile).to_owned()),
+        tuning: seen.tuning,
+        parameters: model.parameters,
+        quantization: model.quantization.clone(),
+        license: known::license(model, entry),
+        context_tokens: model.context_tokens,
+        memory: seen.memory,
+        speed: seen.speed,
         problem: problem.clone(),
         description: joined([&bytes(model.bytes), &about]),
         facts: installed_facts(models, model, problem.as_deref()),
@@ -303,14 +309,14 @@ fn installed_row(models: &Models, listed: &Listed, in_use: &(String, String)) ->
     }
 }
 
-fn entry_row(models: &Models, entry: &Entry) -> ModelRow {
-    let needed = entry.need(CONTEXT_TOKENS).bytes;
+fn entry_row(models: &Models, here: &Here, entry: &Entry) -> ModelRow {
     let loaded = models.store.loaded_bytes(&entry.sha256);
+    let memory = here.memory(entry);
     let (state, description, actions) = if loaded > 0 {
         let text = format!("paused: {} of {} are loaded", bytes(loaded), bytes(entry.bytes));
         (ModelState::Partial, text, vec![ModelAction::Install, ModelAction::Discard])
     } else {
-        let text = joined([&bytes(entry.bytes), models.machine.fit(needed).text()]);
+        let text = joined([&bytes(entry.bytes), known::fit_text(memory.fit)]);
         (ModelState::Available, text, vec![ModelAction::Install])
     };
     ModelRow {
@@ -321,7 +327,18 @@ fn entry_row(models: &Models, entry: &Entry) -> ModelRow {
         actions,
         bytes: entry.bytes,
         loaded_bytes: loaded,
-        memory_bytes: Some(needed),
+        roles: entry.roles.iter().map(|role| known::role(*role)).collect(),
+        profile: Some(known::profile(entry.profile).to_owned()),
+        tuning: known::tuning(entry),
+        parameters: entry.parameters,
+        quantization: entry.quantization.clone(),
+        license: Some(ClaimedLicense {
+            name: entry.license.name.clone(),
+            said_by: LicenseSource::Catalog,
+        }),
+        context_tokens: entry.context_tokens,
+        memory: Some(memory),
+        speed: here.expected(entry.bytes),
         problem: None,
         description,
         facts: entry_facts(models, entry),

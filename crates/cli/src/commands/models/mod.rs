@@ -2,7 +2,9 @@
 
 mod carry;
 mod install;
+mod known;
 mod list;
+mod table;
 mod terminal;
 mod use_model;
 
@@ -97,10 +99,17 @@ impl Models {
         self.network(what).inspect_err(|_| tally::add(&self.places.refusals_file()))
     }
 
-    /// The models in use for code and for everything else.
+    /// The models in use for code and for everything else: by the ids that the store has for them.
     fn in_use(&self) -> (String, String) {
         let settings = self.settings();
-        let used = |references: &[String]| settings_file::model_in_use(&self.places, references);
+        let used = |references: &[String]| {
+            let used = settings_file::model_in_use(&self.places, references);
+            let there = match used.contains(['/', '\\']) {
+                true => self.store.left_at(Path::new(&used)),
+                false => self.store.meant(&used).ok(),
+            };
+            there.map_or(used, |model| model.id)
+        };
         (used(&settings.code_models()), used(&settings.general_models()))
     }
 

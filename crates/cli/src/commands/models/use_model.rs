@@ -1,6 +1,9 @@
 //! `models use`: the setting `codeModel` or `generalModel` in the product's own settings file.
 //! Other settings in it stay as they are.
 
+use std::path::Path;
+
+use localcoder_model_store::{ImportMode, Store};
 use localcoder_protocol::{DEMO, ErrorInfo, ModelChosen, ModelTask, ModelsUse};
 use localcoder_settings::{LARGE_PARAMETERS, Layer};
 
@@ -37,7 +40,7 @@ pub(super) fn run(
     let value = if id == DEMO {
         id.to_owned()
     } else if id.contains(['/', '\\']) {
-        model_reference(Some(id))?.unwrap_or_else(|| id.to_owned())
+        of_path(models, &model_reference(Some(id))?.unwrap_or_else(|| id.to_owned()))?
     } else {
         // It must be there and whole before it is chosen.
         if models.store.is_touched(id)? {
@@ -74,6 +77,22 @@ pub(super) fn run(
         ));
     }
     Ok(())
+}
+
+/// By which a file is called from now on that the user names by its path: one that a catalog knows by
+/// its digest is that model, and stays where it is.
+fn of_path(models: &Models, path: &str) -> Result<String, ErrorInfo> {
+    let file = Path::new(path);
+    let known = followed("reading", |progress| Store::recognize(file, &models.catalog, progress))?;
+    let Some(entry) = known else { return Ok(path.to_owned()) };
+    let there = match models.store.meant(&entry.id) {
+        Ok(there) if models.store.path_of(&entry.id).is_ok() => there,
+        _ => followed("reading", |progress| {
+            models.store.import(file, None, ImportMode::InPlace, &models.catalog, progress)
+        })?,
+    };
+    output::note(&format!("`{path}` is the file of `{}`, by its digest.", entry.id));
+    Ok(there.id)
 }
 
 /// The profile in force, where it does not load a model of this size.

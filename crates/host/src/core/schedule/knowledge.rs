@@ -3,6 +3,8 @@
 //! cache: losing it costs a little speed until it is measured again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
 
 use localcoder_protocol::{LoadProfile, Measured, MemoryUse};
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,9 @@ const KEEP_EVERY_MS: u64 = 30_000;
 const VERSION: u32 = 2;
 /// Windows and KV caches for which a model's memory is remembered, over all models.
 const MEMORIES_MAX: usize = 128;
+/// Answers whose speed is remembered of a model: one that came while the machine had much else to do
+/// does not count for all.
+const ANSWERS_MAX: usize = 5;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -33,6 +38,9 @@ struct Kept {
     version: u32,
     models: BTreeMap<String, Measured>,
     memories: BTreeMap<String, MemoryUse>,
+    /// Written tokens a second of the last answers.
+    #[serde(default)]
+    speeds: BTreeMap<String, Vec<f64>>,
     /// Models for which another profile was suggested.
     suggested: BTreeSet<String>,
     /// The machine whose GPU failed, and how.
@@ -49,6 +57,9 @@ impl Knowledge {
         }
         while kept.memories.len() > MEMORIES_MAX {
             kept.memories.pop_first();
+        }
+        while kept.speeds.len() > MODELS_MAX {
+            kept.speeds.pop_first();
         }
         Self { machine, kept, changed_ms: None }
     }
@@ -100,6 +111,18 @@ impl Knowledge {
         }
     }
 
+    /// Notes how fast a model wrote an answer.
+    pub(super) fn note_speed(&mut self, now_ms: u64, file: &ModelFile, tokens_per_s: f64) {
+        let key = speed_key(&self.machine, file.written(), &file.path);
+        let mut speeds = self.kept.speeds.get(&key).cloned().unwrap_or_default();
+        speeds.push(tokens_per_s);
+        let first = speeds.len().saturating_sub(ANSWERS_MAX);
+        speeds.drain(..first);
+        if insert_bounded(&mut self.kept.speeds, key, speeds, MODELS_MAX) {
+            self.changed(now_ms);
+        }
+    }
+
     pub(super) fn was_suggested(&self, model: &str) -> bool {
         self.kept.suggested.contains(model)
     }
@@ -146,6 +169,39 @@ impl Knowledge {
     }
 }
 
+/// How fast the models' last answers were written on a machine, as a host has kept it.
+#[derive(Debug, Clone, Default)]
+pub struct KeptSpeeds {
+    machine: String,
+    speeds: BTreeMap<String, Vec<f64>>,
+}
+
+impl KeptSpeeds {
+    /// What the text of an [`super::super::Effect::KeepMeasurements`] says of this machine; nothing
+    /// where it can't be read.
+    #[must_use]
+    pub fn of(machine: String, kept: Option<&str>) -> Self {
+        let Knowledge { machine, kept, .. } = Knowledge::new(machine, kept);
+        Self { machine, speeds: kept.speeds }
+    }
+
+    /// Tokens a second of the middle one of the last answers of the model in this file, which was
+    /// written so long after the beginning of 1970; and how many answers that were.
+    #[must_use]
+    pub fn middle(&self, path: &Path, written: Option<Duration>) -> Option<(f64, usize)> {
+        let mut speeds = self.speeds.get(&speed_key(&self.machine, written, path))?.clone();
+        speeds.retain(|speed| speed.is_finite() && *speed > 0.0);
+        speeds.sort_by(f64::total_cmp);
+        speeds.get(speeds.len() / 2).map(|middle| (*middle, speeds.len()))
+    }
+}
+
+/// The machine and the file.
+fn speed_key(machine: &str, written: Option<Duration>, path: &Path) -> String {
+    let written = written.map_or(0, |since| since.as_secs());
+    format!("{machine}|{written}|{}", path.display())
+}
+
 /// The file, and all of the profile that memory depends on.
 fn memory_key(file: &ModelFile, profile: &LoadProfile) -> String {
     let written = file.written().map_or(0, |since| since.as_secs());
@@ -170,4 +226,32 @@ fn insert_bounded<T: PartialEq>(
     }
     map.insert(key, value);
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_the_last_answers_is_kept_by_machine_and_file() {
+        let mut knowledge = Knowledge::new("here".to_owned(), None);
+        let file = crate::model_file::sample();
+        for speed in [100.0, 4.0, 6.0, 5.0, 90.0, 5.5] {
+            knowledge.note_speed(0, &file, speed);
+        }
+        let text = knowledge.take_kept(0, true).unwrap();
+        let of = |machine: &str| KeptSpeeds::of(machine.to_owned(), Some(&text));
+        assert_eq!(of("here").middle(&file.path, None), Some((5.5, ANSWERS_MAX)));
+        assert_eq!(of("there").middle(&file.path, None), None);
+        assert_eq!(of("here").middle(Path::new("b"), None), None);
+        assert_eq!(of("here").middle(&file.path, Some(Duration::from_secs(1))), None);
+        let unread = KeptSpeeds::of("here".to_owned(), Some("{"));
+        assert_eq!(unread.middle(&file.path, None), None);
+    }
+
+    #[test]
+    fn what_a_host_of_an_earlier_version_has_kept_is_read() {
+        let kept = r#"{"version":2,"models":{},"memories":{},"suggested":["a"],"gpuFailure":null}"#;
+        assert!(Knowledge::new("here".to_owned(), Some(kept)).was_suggested("a"));
+    }
 }

@@ -38,6 +38,7 @@ use super::reply::Reply;
 use super::suspect::Suspect;
 use crate::ModelFile;
 pub(super) use action::{Action, Asker, Report, Trial};
+pub use knowledge::KeptSpeeds;
 use knowledge::Knowledge;
 use ladder::Ladder;
 use residency::Residency;

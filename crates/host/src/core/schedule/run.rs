@@ -93,6 +93,9 @@ impl Schedule {
         // A second attempt at the same goes on counting.
         let Some(settings) = settings.filter(|_| self.active.is_none()) else { return };
         let usage = total.unwrap_or(answer.usage);
+        if let Some(written) = super::speed::written_tokens_per_s(usage) {
+            self.knowledge.note_speed(cx.now_ms, &loaded.file, written);
+        }
         let knowledge = &self.knowledge;
         let may_suggest = |model: &str| !knowledge.was_suggested(model) && cx.is_watched;
         if let Some(fast) = self.speeds.note(&loaded.file, usage, &settings, may_suggest) {

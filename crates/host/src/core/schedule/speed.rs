@@ -61,12 +61,8 @@ impl Speeds {
         settings: &Settings,
         may_suggest: impl Fn(&str) -> bool,
     ) -> Option<String> {
-        if usage.generated_tokens < TOKENS_MIN {
-            return None;
-        }
-        let per_second = |tokens: u32, ms: f64| f64::from(tokens) * 1e3 / ms.max(1e-3);
+        let written = written_tokens_per_s(usage)?;
         let read = usage.prompt_tokens.saturating_sub(usage.cached_tokens);
-        let written = per_second(usage.generated_tokens, usage.decode_ms);
         let key = key(file);
         let speed = Speed {
             read_tokens_per_s: match read {
@@ -135,6 +131,16 @@ impl Speeds {
         };
         Some(Suggested { model, params })
     }
+}
+
+/// How fast an answer was written, where it is long enough to say.
+pub(super) fn written_tokens_per_s(usage: Usage) -> Option<f64> {
+    let Usage { generated_tokens, decode_ms, .. } = usage;
+    (generated_tokens >= TOKENS_MIN).then(|| per_second(generated_tokens, decode_ms))
+}
+
+fn per_second(tokens: u32, ms: f64) -> f64 {
+    f64::from(tokens) * 1e3 / ms.max(1e-3)
 }
 
 fn key(file: &ModelFile) -> String {

@@ -1,6 +1,7 @@
 //! How a model may be run for a request, and what that takes: the profiles that would do, the best
 //! first, and their memory. Reads the state of the schedule and the pool and changes nothing.
 
+use localcoder_model_store::WINDOW_STEP_TOKENS;
 use localcoder_protocol::limits::{BATCH_TOKENS, SMALL_BATCH_TOKENS};
 use localcoder_protocol::{ErrorInfo, KvStorage, LoadProfile};
 use localcoder_settings::{Acceleration, Mode, Settings};
@@ -13,8 +14,6 @@ use crate::core::pool::{Phase, PoolView, SlotId};
 
 /// In stability mode one layer in so many stays off the GPU.
 const CAREFUL_LAYERS_OFF: u32 = 4;
-/// Windows between the largest and the smallest that a profile allows.
-const WINDOW_STEP_TOKENS: u32 = 2_048;
 
 /// How a model may be run for a request.
 pub(super) struct Wanted {

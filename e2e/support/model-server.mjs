@@ -1,0 +1,74 @@
+/** A model that can be installed in a story: a server on this machine, and a catalog that names it. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+
+import { DEMO_MODEL } from "./places.mjs";
+
+/** Bytes that the server sends at once. */
+const PART = 64 * 1024;
+
+/** The pause after them, in milliseconds: as long as the download is to be paused, so slow that a
+ * busy machine can do it; then fast. */
+export const SLOW_MS = 600;
+export const FAST_MS = 10;
+
+/**
+ * Starts it. `offer` says whether the file is there, how slow it comes, and how often it was asked
+ * for; `catalog` names it `Small Model`.
+ */
+export async function offerModel() {
+  const bytes = readFileSync(DEMO_MODEL);
+  const offer = { there: true, asked: 0, pauseMs: SLOW_MS };
+  const server = createServer((request, response) => serve(bytes, offer, request, response));
+  server.listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const catalog = { version: 1, models: [entry(bytes, server.address().port)] };
+  return { offer, catalog, sha256: catalog.models[0].sha256, close: () => server.close() };
+}
+
+async function serve(bytes, offer, request, response) {
+  offer.asked += 1;
+  if (!offer.there) {
+    response.writeHead(404).end();
+    return;
+  }
+  const from = Number(/bytes=(\d+)-/u.exec(request.headers.range ?? "")?.[1] ?? 0);
+  response.writeHead(from > 0 ? 206 : 200, {
+    "Content-Length": bytes.length - from,
+    ...(from > 0 && { "Content-Range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` }),
+  });
+  for (let at = from; at < bytes.length && !response.destroyed; at += PART) {
+    response.write(bytes.subarray(at, at + PART));
+    await new Promise((resolve) => setTimeout(resolve, offer.pauseMs));
+  }
+  response.end();
+}
+
+function entry(bytes, port) {
+  return {
+    id: "small",
+    name: "Small Model",
+    summary: "A model for this story.",
+    roles: ["code"],
+    family: "small",
+    publisher: "Somebody",
+    parameters: 1000,
+    quantization: "Q8_0",
+    file: "small.gguf",
+    bytes: bytes.length,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    revision: "main",
+    url: `http://127.0.0.1:${port}/small.gguf`,
+    license: {
+      id: "Apache-2.0",
+      name: "Apache License 2.0",
+      url: "https://example.org/LICENSE",
+      commercial: true,
+      attribution: ["Built with Small"],
+    },
+    contextTokens: 2048,
+    kvBytesPerToken: 1024,
+    profile: "fast",
+  };
+}

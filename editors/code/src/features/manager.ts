@@ -1,0 +1,226 @@
+/**
+ * *Manage Models*: a page with all models side by side, and all that is known of the chosen one. It
+ * shows what `model-actions.ts` has, calls what that does, and decides nothing.
+ */
+import * as vscode from "vscode";
+
+import type { ModelRow } from "../generated/protocol";
+import { renderError, toErrorInfo } from "../lib/errors";
+import { readFromManager } from "../lib/manager";
+import type { FromManager, LicenseShown, ManagedModel, ToManager } from "../lib/manager";
+
+import type { ModelActions } from "./model-actions";
+import { dropped } from "./model-drop";
+import type { Notifier } from "./notify";
+import { pageHtml, pageRoots } from "./page";
+
+const VIEW_TYPE = "localcoder.models.manager";
+
+/** All fixed text; what varies comes as messages and is set as text. */
+const BODY = `<main id="manager" data-testid="manager">
+<header>
+<h1>Models</h1>
+<div id="tools" role="toolbar" aria-label="Models">
+<button id="import" data-testid="manager-import" type="button">Import GGUF File…</button>
+<button id="importExported" data-testid="manager-import-exported" type="button">Import Exported Model…</button>
+<button id="refresh" data-testid="manager-refresh" type="button">Refresh</button>
+</div>
+</header>
+<p id="disk" data-testid="manager-disk"></p>
+<p id="refusal" data-testid="manager-refusal" role="note" hidden></p>
+<form id="filter" role="search" aria-label="Filter models">
+<input id="text" data-testid="manager-text" type="search" placeholder="Filter by name, role, licence…" aria-label="Filter by name, role or licence">
+<select id="which" data-testid="manager-which" aria-label="Which models">
+<option value="all">All models</option>
+<option value="installed">Installed</option>
+<option value="available">Can be installed</option>
+</select>
+<label><input id="fits" data-testid="manager-fits" type="checkbox"> Fits now</label>
+<span id="count" data-testid="manager-count" role="status"></span>
+</form>
+<div id="body">
+<div id="table-box">
+<table id="table" data-testid="manager-table" role="grid" aria-label="Models">
+<thead><tr id="head" role="row"></tr></thead>
+<tbody id="rows"></tbody>
+</table>
+<p id="drop" class="aside">Drop a GGUF file or an exported model from the Explorer here (hold Shift) to import it.</p>
+</div>
+<section id="details" data-testid="manager-details" aria-labelledby="details-name" hidden>
+<h2 id="details-name"></h2>
+<p id="details-id"></p>
+<div id="actions" data-testid="manager-actions" role="toolbar" aria-label="What can be done with this model"></div>
+<dl id="about"></dl>
+<details id="license" data-testid="manager-license">
+<summary>Text of the licence</summary>
+<pre id="license-text" data-testid="manager-license-text" tabindex="0" aria-label="Text of the licence">Loading…</pre>
+</details>
+<dl id="facts" data-testid="manager-facts"></dl>
+</section>
+</div>
+<p id="told" class="told" role="status" aria-live="polite" data-testid="manager-told"></p>
+</main>`;
+
+/** Adds the command that opens the page, at a model where one is named. */
+export function registerManager(
+  extension: vscode.Uri,
+  actions: ModelActions,
+  notifier: Notifier,
+): vscode.Disposable {
+  let page: ManagerPage | undefined;
+  return vscode.Disposable.from(
+    vscode.commands.registerCommand("localcoder.models.manage", (row?: ModelRow) => {
+      page ??= new ManagerPage(extension, actions, notifier, () => {
+        page = undefined;
+      });
+      page.show(row?.id);
+    }),
+    new vscode.Disposable(() => {
+      page?.dispose();
+    }),
+  );
+}
+
+class ManagerPage implements vscode.Disposable {
+  readonly #panel: vscode.WebviewPanel;
+  readonly #actions: ModelActions;
+  readonly #notifier: Notifier;
+  readonly #following: vscode.Disposable;
+  #license: LicenseShown | undefined;
+  #chosen: string | undefined;
+
+  constructor(
+    extension: vscode.Uri,
+    actions: ModelActions,
+    notifier: Notifier,
+    closed: () => void,
+  ) {
+    this.#actions = actions;
+    this.#notifier = notifier;
+    this.#panel = vscode.window.createWebviewPanel(VIEW_TYPE, "Models", vscode.ViewColumn.Active, {
+      enableScripts: true,
+      enableFindWidget: true,
+      // The filter and the chosen model are the page's own, and few.
+      retainContextWhenHidden: true,
+      localResourceRoots: pageRoots(extension),
+    });
+    const { webview } = this.#panel;
+    webview.onDidReceiveMessage((message: unknown) => {
+      const read = readFromManager(message);
+      if (read !== undefined) {
+        void this.#receive(read);
+      }
+    });
+    webview.html = pageHtml(extension, webview, {
+      title: "Models",
+      style: "manager.css",
+      script: "manager.js",
+      body: BODY,
+    });
+    this.#following = actions.onDidChange(() => void this.#post());
+    this.#panel.onDidDispose(() => {
+      this.#following.dispose();
+      closed();
+    });
+  }
+
+  /** Brings the page to the front, at this model where one is named. */
+  show(id: string | undefined): void {
+    this.#chosen = id ?? this.#chosen;
+    this.#panel.reveal();
+    this.#actions.refresh();
+    this.#choose();
+  }
+
+  dispose(): void {
+    this.#panel.dispose();
+  }
+
+  async #receive(message: FromManager): Promise<void> {
+    switch (message.type) {
+      case "ready":
+        await this.#post();
+        this.#choose();
+        break;
+      case "command":
+        await this.#command(message.command);
+        break;
+      case "act": {
+        const row = await this.#row(message.id);
+        if (row !== undefined && this.#actions.shown(row).actions.includes(message.action)) {
+          await this.#actions.run(message.action, row);
+        }
+        break;
+      }
+      case "license":
+        await this.#readLicense(message.id);
+        break;
+      case "dropped":
+        await dropped(this.#actions, message.uris);
+        break;
+    }
+  }
+
+  async #command(command: "import" | "importExported" | "refresh"): Promise<void> {
+    switch (command) {
+      case "import":
+        await this.#actions.guarded(() => this.#actions.import());
+        break;
+      case "importExported":
+        await this.#actions.guarded(() => this.#actions.importExported());
+        break;
+      case "refresh":
+        this.#actions.refresh();
+        break;
+    }
+  }
+
+  async #row(id: string): Promise<ModelRow | undefined> {
+    const { models } = await this.#actions.list();
+    return models.find((row) => row.id === id);
+  }
+
+  async #readLicense(id: string): Promise<void> {
+    try {
+      const { text } = await this.#actions.license(id);
+      this.#license = { id, text: text || "Nothing is known of its licence." };
+    } catch (error) {
+      this.#license = { id, text: renderError(toErrorInfo(error)).text };
+    }
+    await this.#post();
+  }
+
+  async #post(): Promise<void> {
+    try {
+      const { models, diskText, refusal } = await this.#actions.list();
+      const managed = models.map((row): ManagedModel => {
+        const loading = this.#actions.loading(row.id);
+        const shown = this.#actions.shown(row);
+        return { row, shown, ...(loading === undefined ? {} : { loading }) };
+      });
+      this.#send({
+        type: "state",
+        state: {
+          models: managed,
+          diskText,
+          refusal: refusal === undefined ? "" : renderError(refusal).text,
+          ...(this.#license === undefined ? {} : { license: this.#license }),
+        },
+      });
+    } catch (error) {
+      this.#notifier.error(error, () => {
+        this.#actions.refresh();
+      });
+    }
+  }
+
+  #choose(): void {
+    if (this.#chosen !== undefined) {
+      this.#send({ type: "choose", id: this.#chosen });
+    }
+  }
+
+  #send(message: ToManager): void {
+    void this.#panel.webview.postMessage(message);
+  }
+}

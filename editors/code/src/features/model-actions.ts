@@ -1,0 +1,332 @@
+/**
+ * What can be done with models, with every question that belongs to it: the consent to a licence, what
+ * becomes of a file, where an export goes. One room for it, with any number of views on it: each shows
+ * {@link ModelActions.list} and {@link ModelActions.shown}, and calls the rest.
+ */
+import { basename } from "node:path";
+
+import * as vscode from "vscode";
+
+import type {
+  InstalledModel,
+  ModelAction,
+  ModelLicense,
+  ModelList,
+  ModelRow,
+  ModelTask,
+} from "../generated/protocol";
+import type { ModelsProgram } from "../host/models";
+import { HostError } from "../lib/errors";
+import { factLines, importedText, installText, shownModel } from "../lib/models";
+import type { Loading, ShownModel } from "../lib/models";
+import { buttonsFor } from "../lib/words";
+
+import type { Notifier } from "./notify";
+import { giveUpOwn } from "./settings";
+
+/** What can be done with a model. For which ones it makes sense the program says. */
+export type Action = ModelAction | "pause";
+
+/** Names of all of them. */
+export const ACTIONS: Record<Action, (actions: ModelActions, row: ModelRow) => Promise<void>> = {
+  install: (actions, row) => actions.install(row),
+  pause: (actions, row) => actions.pause(row),
+  discard: (actions, row) => actions.discard(row),
+  use: (actions, row) => actions.use(row, "code"),
+  useForGeneral: (actions, row) => actions.use(row, "general"),
+  verify: (actions, row) => actions.verify(row),
+  remove: (actions, row) => actions.remove(row),
+  export: (actions, row) => actions.export(row),
+};
+
+const SETTINGS: Record<ModelTask, string> = { code: "codeModel", general: "generalModel" };
+
+interface Download {
+  readonly loading: Loading;
+  readonly stop: () => void;
+}
+
+/** What has changed: which models there are and how, or how far a download is. */
+export type Changed = "list" | "progress";
+
+/** See the module. `chosen`: another model is in use from now on. */
+export class ModelActions implements vscode.Disposable {
+  readonly #program: ModelsProgram;
+  readonly #notifier: Notifier;
+  readonly #chosen: () => void;
+  readonly #changed = new vscode.EventEmitter<Changed>();
+  readonly #downloads = new Map<string, Download>();
+  readonly onDidChange = this.#changed.event;
+  /** What was asked for last; an answer that came too late is not shown. */
+  #list: Promise<ModelList> | undefined;
+
+  constructor(program: ModelsProgram, notifier: Notifier, chosen: () => void) {
+    this.#program = program;
+    this.#notifier = notifier;
+    this.#chosen = chosen;
+  }
+
+  /** All models, as they were when {@link refresh} was called last. */
+  list(): Promise<ModelList> {
+    this.#list ??= this.#program.list();
+    return this.#list;
+  }
+
+  /** How a model is shown now. */
+  shown(row: ModelRow): ShownModel {
+    return shownModel(row, this.loading(row.id));
+  }
+
+  /** How far this window's download of a model is, where there is one. */
+  loading(id: string): Loading | undefined {
+    return this.#downloads.get(id)?.loading;
+  }
+
+  /** The licence of a model, or of an exported one in a folder. */
+  async license(idOrFolder: string): Promise<ModelLicense> {
+    return await this.#program.license(idOrFolder);
+  }
+
+  /** Looks anew. */
+  refresh(): void {
+    this.#list = undefined;
+    this.#changed.fire("list");
+  }
+
+  /** Does something with a model, and tells what goes wrong. */
+  async run(action: Action, row: ModelRow): Promise<void> {
+    await this.guarded(() => ACTIONS[action](this, row));
+  }
+
+  /** Tells what goes wrong, and shows how things are afterwards. */
+  async guarded(act: () => Promise<void>): Promise<void> {
+    await this.#notifier.guarded(act, () => this.guarded(act));
+    this.refresh();
+  }
+
+  /** Asks for the model, where nobody has named one. */
+  async choose(action: Action): Promise<ModelRow | undefined> {
+    const { models } = await this.list();
+    const items = models
+      .map((row) => ({ row, ...this.shown(row) }))
+      .filter(({ actions }) => actions.includes(action))
+      .map(({ row, description }) => ({ label: row.name, description, row }));
+    const picked = await vscode.window.showQuickPick(items, { placeHolder: "Which model?" });
+    return picked?.row;
+  }
+
+  /** Installs a model whose licence the user agrees to, then offers to use it. */
+  async install(row: ModelRow): Promise<void> {
+    if (!(await this.load(row))) {
+      return;
+    }
+    const use = "Use It for Code";
+    const picked = await vscode.window.showInformationMessage(
+      `${row.name} is installed and verified.`,
+      use,
+    );
+    if (picked === use) {
+      await this.use(row, "code");
+    }
+  }
+
+  /** The same without that offer; whether the user agreed, and it is there. */
+  async load(row: ModelRow): Promise<boolean> {
+    // Before anybody reads a licence for nothing.
+    const { refusal } = await this.list();
+    if (refusal !== undefined) {
+      throw new HostError(refusal);
+    }
+    if (!(await this.#agrees("Install", row, () => this.license(row.id)))) {
+      return false;
+    }
+    await vscode.window.withProgress(
+      {
+        location: vscode.ProgressLocation.Notification,
+        title: `Installing ${row.name}`,
+        cancellable: true,
+      },
+      (progress, token) => this.#follow(row, progress, token),
+    );
+    // Before any question, which may stand there for long.
+    this.refresh();
+    return true;
+  }
+
+  /** Stops a download; what is loaded stays. */
+  async pause(row: ModelRow): Promise<void> {
+    this.#downloads.get(row.id)?.stop();
+    await Promise.resolve();
+  }
+
+  /** Gives up what is loaded. */
+  async discard(row: ModelRow): Promise<void> {
+    await this.#program.discard(row.id);
+  }
+
+  async use(row: ModelRow, task: ModelTask): Promise<void> {
+    await this.#program.use(row.id, task);
+    await giveUpOwn(SETTINGS[task]);
+    this.#chosen();
+  }
+
+  async verify(row: ModelRow): Promise<void> {
+    await this.#busy(`Checking ${row.name}`, () => this.#program.verify(row.id));
+    void vscode.window.showInformationMessage(`${row.name} is what was installed.`);
+  }
+
+  async remove(row: ModelRow): Promise<void> {
+    const remove = "Remove";
+    const question = `Remove ${row.name}? ${row.description} of disk.`;
+    const answer = await vscode.window.showWarningMessage(question, { modal: true }, remove);
+    if (answer === remove) {
+      await this.#program.remove(row.id);
+    }
+  }
+
+  /** Takes a GGUF file in: this one, or one that is asked for. */
+  async import(path?: string): Promise<void> {
+    const file = path ?? (await pickFile());
+    if (file === undefined) {
+      return;
+    }
+    const [copy, link] = ["Copy It", "Leave It Where It Is"];
+    const how = await vscode.window.showInformationMessage(
+      `Copy ${path === undefined ? "the file" : basename(path)} into the store?`,
+      {
+        modal: true,
+        detail:
+          "A copy stays as it is. A file that is left where it is takes no room twice, and its model is gone when it is moved or changed.",
+      },
+      copy,
+      link,
+    );
+    if (how !== undefined) {
+      const model = await this.#busy("Importing the model", () =>
+        this.#program.import(file, how === link),
+      );
+      tellImported(model);
+    }
+  }
+
+  /** Takes an exported model in: the one in this folder, or one that is asked for. */
+  async importExported(path?: string): Promise<void> {
+    const folder = path ?? (await pickFolder("Import an Exported Model", "Import"));
+    if (folder === undefined) {
+      return;
+    }
+    const exported = await this.license(folder);
+    if (await this.#agrees("Import", exported, () => Promise.resolve(exported))) {
+      const model = await this.#busy(`Importing ${exported.name}`, () =>
+        this.#program.importExported(folder),
+      );
+      tellImported(model);
+    }
+  }
+
+  async export(row: ModelRow): Promise<void> {
+    const folder = await pickFolder(`Export ${row.name}`, "Export Here");
+    if (folder === undefined) {
+      return;
+    }
+    await this.#busy(`Exporting ${row.name}`, () => this.#program.export(row.id, folder));
+    const said = `${row.name} is in ${folder}, with its licence and its digest.`;
+    void vscode.window.showInformationMessage(said, ...buttonsFor(said));
+  }
+
+  dispose(): void {
+    for (const { stop } of this.#downloads.values()) {
+      stop();
+    }
+    this.#changed.dispose();
+  }
+
+  async #follow(
+    row: ModelRow,
+    progress: vscode.Progress<{ message?: string; increment?: number }>,
+    token: vscode.CancellationToken,
+  ): Promise<void> {
+    let shown = 0;
+    const { done, stop } = this.#program.install(row.id, (event) => {
+      const { loading, message } = installText(event);
+      if (loading === undefined) {
+        progress.report({ message });
+        return;
+      }
+      const percent = (100 * loading.bytes) / Math.max(1, loading.totalBytes);
+      progress.report({ message, increment: Math.max(0, percent - shown) });
+      shown = Math.max(shown, percent);
+      this.#downloads.set(row.id, { loading, stop });
+      this.#changed.fire("progress");
+    });
+    const loading = { bytes: row.loadedBytes, totalBytes: 0, bytesPerSecond: 0 };
+    this.#downloads.set(row.id, { loading, stop });
+    this.refresh();
+    token.onCancellationRequested(stop);
+    try {
+      await done;
+    } finally {
+      this.#downloads.delete(row.id);
+    }
+  }
+
+  /** Shows what the model is and its licence, and asks. */
+  async #agrees(
+    what: "Install" | "Import",
+    { name, facts }: Pick<ModelRow, "name" | "facts">,
+    license: () => Promise<ModelLicense>,
+  ): Promise<boolean> {
+    const [agree, read] = [`Agree and ${what}`, "Read the Licence"];
+    const answer = await vscode.window.showInformationMessage(
+      `${what} ${name}?`,
+      { modal: true, detail: factLines(facts).join("\n") },
+      agree,
+      read,
+    );
+    if (answer !== read) {
+      return answer === agree;
+    }
+    const content = (await license()).text || "Nothing is known of its licence.";
+    const document = await vscode.workspace.openTextDocument({ content, language: "plaintext" });
+    await vscode.window.showTextDocument(document);
+    const decision = await vscode.window.showInformationMessage(
+      `Do you agree to the licence of ${name}?`,
+      agree,
+      "No",
+    );
+    return decision === agree;
+  }
+
+  async #busy<T>(title: string, work: () => Promise<T>): Promise<T> {
+    const location = vscode.ProgressLocation.Notification;
+    return await vscode.window.withProgress({ location, title }, work);
+  }
+}
+
+/** A model that no catalog knows is told as what it is: what it says of itself is a claim. */
+function tellImported(model: InstalledModel): void {
+  const said = importedText(model);
+  const show = model.verified
+    ? vscode.window.showInformationMessage
+    : vscode.window.showWarningMessage;
+  void show(said);
+}
+
+async function pickFile(): Promise<string | undefined> {
+  const files = await vscode.window.showOpenDialog({
+    filters: { "GGUF models": ["gguf"] },
+    openLabel: "Import",
+    title: "Import a Model",
+  });
+  return files?.[0]?.fsPath;
+}
+
+async function pickFolder(title: string, openLabel: string): Promise<string | undefined> {
+  const folders = await vscode.window.showOpenDialog({
+    canSelectFiles: false,
+    canSelectFolders: true,
+    title,
+    openLabel,
+  });
+  return folders?.[0]?.fsPath;
+}

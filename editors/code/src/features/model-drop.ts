@@ -1,0 +1,29 @@
+/**
+ * A model that is dropped onto the list or the page. What the editor's own list of files gives is a
+ * place, and is taken in from there. What another program gives comes as content alone: a page is not
+ * told where it lies, and gigabytes are not handed through it.
+ */
+import * as vscode from "vscode";
+
+import { droppedPath } from "../lib/models";
+
+import type { ModelActions } from "./model-actions";
+
+/** Takes in what was dropped; `uris`: addresses, a line each. */
+export async function dropped(actions: ModelActions, uris: string): Promise<void> {
+  const found = droppedPath(uris);
+  if (found === undefined) {
+    const choose = "Import Model";
+    const picked = await vscode.window.showInformationMessage(
+      "A GGUF file or the folder of an exported model can be dropped here from the Explorer. A file from another program comes without its place: name it with Import Model.",
+      choose,
+    );
+    if (picked === choose) {
+      await actions.guarded(() => actions.import());
+    }
+    return;
+  }
+  await actions.guarded(() =>
+    found.exported ? actions.importExported(found.path) : actions.import(found.path),
+  );
+}

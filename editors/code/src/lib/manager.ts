@@ -1,0 +1,296 @@
+/**
+ * What the page of models shows, and what it and the extension say to each other. The page is not
+ * trusted: what it sends is a name out of a closed list, the id of a model, or addresses that were
+ * dropped. Pure: `features/manager.ts` has the page, `ui/manager` draws it.
+ */
+import type { Fact, ModelAction, ModelFit, ModelRow, ModelRole } from "../generated/protocol";
+
+import { isThere, loadingText, percent } from "./models";
+import type { Loading, ShownModel } from "./models";
+import { capitalized, joined, plain, sentence, size } from "./words";
+
+/** A model of the page. */
+export interface ManagedModel {
+  readonly row: ModelRow;
+  readonly shown: ShownModel;
+  readonly loading?: Loading;
+}
+
+/** The text of a model's licence, once it was asked for. */
+export interface LicenseShown {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** All there is to show. */
+export interface ManagerState {
+  readonly models: readonly ManagedModel[];
+  readonly diskText: string;
+  /** Why nothing can be loaded from the network; empty where it can. */
+  readonly refusal: string;
+  readonly license?: LicenseShown;
+}
+
+/** Extension to page. */
+export type ToManager =
+  | { readonly type: "state"; readonly state: ManagerState }
+  | { readonly type: "choose"; readonly id: string };
+
+/** What is done without a model. */
+export type ManagerCommand = "import" | "importExported" | "refresh";
+
+/** Page to extension. */
+export type FromManager =
+  | { readonly type: "ready" }
+  | { readonly type: "command"; readonly command: ManagerCommand }
+  | { readonly type: "act"; readonly action: ModelAction | "pause"; readonly id: string }
+  | { readonly type: "license"; readonly id: string }
+  | { readonly type: "dropped"; readonly uris: string };
+
+const COMMANDS: Record<ManagerCommand, true> = {
+  import: true,
+  importExported: true,
+  refresh: true,
+};
+
+/** Words on the buttons, in their order. */
+export const ACTION_WORDS: Record<ModelAction | "pause", string> = {
+  install: "Install",
+  pause: "Pause",
+  discard: "Cancel",
+  use: "Use for Code",
+  useForGeneral: "Use for Everything Else",
+  verify: "Verify",
+  export: "Export…",
+  remove: "Delete…",
+};
+
+/** What the button for an action says of this model: a paused download goes on. */
+export function actionWords(action: ModelAction | "pause", { row }: ManagedModel): string {
+  return action === "install" && row.state === "partial" ? "Resume" : ACTION_WORDS[action];
+}
+
+/** Reads what the page sent; nothing where it makes no sense. */
+export function readFromManager(value: unknown): FromManager | undefined {
+  if (typeof value !== "object" || value === null) {
+    return undefined;
+  }
+  const { type, command, action, id, uris } = value as Record<string, unknown>;
+  switch (type) {
+    case "ready":
+      return { type };
+    case "command":
+      return isOf(COMMANDS, command) ? { type, command } : undefined;
+    case "act":
+      return isOf(ACTION_WORDS, action) && typeof id === "string"
+        ? { type, action, id }
+        : undefined;
+    case "license":
+      return typeof id === "string" ? { type, id } : undefined;
+    case "dropped":
+      return typeof uris === "string" ? { type, uris } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function isOf<T extends string>(table: Record<T, unknown>, value: unknown): value is T {
+  return typeof value === "string" && Object.hasOwn(table, value);
+}
+
+/** Which models are shown. */
+export interface ModelFilter {
+  readonly text: string;
+  readonly which: "all" | "installed" | "available";
+  readonly fits: boolean;
+}
+
+/** Whether a filter lets a model through. */
+export function isShown({ row }: ManagedModel, { text, which, fits }: ModelFilter): boolean {
+  const words = text.toLowerCase().split(/\s+/u);
+  const said = joined([
+    row.id,
+    row.name,
+    row.quantization,
+    row.license?.name ?? "",
+    row.profile ?? "",
+    ...row.roles,
+    ...row.facts.map((fact) => fact.text),
+  ]).toLowerCase();
+  const fit = row.memory?.fit;
+  return (
+    words.every((word) => said.includes(word)) &&
+    (which === "all" || isThere(row) === (which === "installed")) &&
+    (!fits || fit === "fits" || fit === "loaded")
+  );
+}
+
+/** What a cell says, what stands behind it, and whether it is no fact. */
+export interface Cell {
+  readonly text: string;
+  readonly about?: string;
+  readonly claimed?: boolean;
+}
+
+/** The columns of the table. */
+export const COLUMNS = {
+  name: "Model",
+  state: "State",
+  fits: "Fits now",
+  speed: "Tokens/s",
+  memory: "Memory",
+  size: "Size",
+  roles: "For",
+  quantization: "Quant.",
+  license: "Licence",
+  context: "Context",
+} as const;
+
+/** By name. */
+export type Column = keyof typeof COLUMNS;
+
+const ROLES: Record<ModelRole, string> = {
+  code: "code",
+  general: "general",
+  completion: "completion",
+};
+
+const FITS: Record<ModelFit, string> = {
+  loaded: "Loaded",
+  fits: "Yes",
+  tight: "If others close",
+  tooLarge: "No",
+  unknown: "Not known",
+};
+
+const STATES = {
+  bundled: "Bundled",
+  installed: "Installed",
+  broken: "Can't be used",
+  available: "Not installed",
+};
+
+/** What a model's row says. */
+export function cellsOf(model: ManagedModel): Record<Column, Cell> {
+  const { row } = model;
+  const profile = row.profile === undefined ? "" : `profile ${row.profile}`;
+  const base = row.tuning === "base" ? "base" : "";
+  return {
+    name: { text: plain(row.name), about: row.id },
+    state: { text: stateText(model), about: row.problem ?? row.description },
+    roles: {
+      text: joined([...row.roles.map((role) => ROLES[role]), base]) || "—",
+      about: capitalized(joined([tuningText(row), profile])),
+    },
+    size: { text: row.bytes === 0 ? "—" : size(row.bytes) },
+    quantization: { text: plain(row.quantization) || "—" },
+    license: licenseCell(row),
+    context: { text: row.contextTokens === 0 ? "—" : row.contextTokens.toLocaleString("en") },
+    memory:
+      row.memory === undefined
+        ? NOTHING
+        : { text: size(row.memory.neededBytes), about: row.memory.text },
+    fits:
+      row.memory === undefined ? NOTHING : { text: FITS[row.memory.fit], about: row.memory.text },
+    speed: speedCell(row),
+  };
+}
+
+const NOTHING: Cell = { text: "—" };
+
+function stateText({ row, shown, loading }: ManagedModel): string {
+  switch (shown.state) {
+    case "loading":
+      return loading === undefined || loading.totalBytes === 0
+        ? "Starting…"
+        : `${percent(loading)} %`;
+    case "partial":
+      return `Paused at ${percent({ bytes: row.loadedBytes, totalBytes: row.bytes })} %`;
+    case "inUse":
+      return row.uses.length > 1 ? "In use" : row.uses[0] === "code" ? "For code" : "For the rest";
+    case "bundled":
+    case "installed":
+    case "broken":
+    case "available":
+      return STATES[shown.state];
+  }
+}
+
+function tuningText({ tuning }: ModelRow): string {
+  return tuning === undefined
+    ? ""
+    : tuning === "instruct"
+      ? "made to follow instructions"
+      : "a base model, which goes on with a text";
+}
+
+function licenseCell({ license }: ModelRow): Cell {
+  switch (license?.saidBy) {
+    case "catalog":
+      return { text: plain(license.name), about: "as the catalog says that pins this file" };
+    case "folder":
+      return {
+        text: plain(license.name),
+        about: "claimed by the folder it came in; not checked",
+        claimed: true,
+      };
+    case "file":
+      return {
+        text: plain(license.name),
+        about: "claimed by its own file; not checked",
+        claimed: true,
+      };
+    case undefined:
+      return { text: "Not known" };
+  }
+}
+
+function speedCell({ speed }: ModelRow): Cell {
+  if (speed === undefined) {
+    return { text: "—", about: "neither measured yet nor to be told beforehand" };
+  }
+  const number = speed.tokensPerS.toFixed(speed.tokensPerS < 20 ? 1 : 0);
+  return speed.measured
+    ? { text: number, about: speed.text }
+    : { text: `≈ ${number}`, about: speed.text, claimed: true };
+}
+
+/** The lines above a model's facts: what the short cells stand for. */
+export function detailsOf(model: ManagedModel): Fact[] {
+  const { row, loading } = model;
+  const { roles, speed, license } = cellsOf(model);
+  const isClaimed = license.claimed === true;
+  return [
+    { what: "Download", text: loading === undefined ? "" : loadingText(loading) },
+    { what: "Problem", text: row.problem ?? "" },
+    { what: "Made for", text: joined([...row.roles, roles.about?.toLowerCase() ?? ""]) },
+    { what: "Memory", text: sentence(row.memory?.text ?? "") },
+    {
+      what: "Speed",
+      text: row.speed === undefined ? "" : sentence(`${speed.text} tokens/s, ${row.speed.text}`),
+    },
+    { what: "Licence", text: isClaimed ? joined([license.text, license.about ?? ""]) : "" },
+  ].filter(({ text }) => text !== "");
+}
+
+/** What else is known of a model. */
+export function factsOf({ row }: ManagedModel): Fact[] {
+  // What stands above is of the window that would be used.
+  return row.facts.filter(({ what }) => what !== "Memory");
+}
+
+/** Steps of a download that are told to a screen reader, in percent. */
+const TOLD_EVERY = 10;
+
+/** What is told of downloads, which is the same for a while. */
+export function downloadsText(models: readonly ManagedModel[]): string {
+  return models
+    .flatMap(({ row, loading }) => {
+      if (loading === undefined) {
+        return [];
+      }
+      const step = Math.floor(percent(loading) / TOLD_EVERY) * TOLD_EVERY;
+      return [`${plain(row.name)}: ${step} % loaded`];
+    })
+    .join(". ");
+}
