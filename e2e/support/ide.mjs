@@ -33,6 +33,8 @@ const END_S = 30;
 export class Ide {
   /** What the launcher wrote. */
   output = "";
+  /** When it was started last. */
+  startedAt = 0;
   #launcher;
 
   /**
@@ -40,9 +42,18 @@ export class Ide {
    * stands in the installation's `settings.json`. `catalog`: its user's own models. `umask`: what the
    * shell has that it is started from. `editor`: the editor's own user settings. `files`: more files
    * of the project, by their names. `extensions`: the files of the user's own extensions, as
-   * `FOLDER/NAME`.
+   * `FOLDER/NAME`. `firstStart`: nobody has set it up yet, so that the IDE begins with that.
    */
-  constructor({ trace, settings = {}, catalog, umask, editor, files = {}, extensions = {} } = {}) {
+  constructor({
+    trace,
+    settings = {},
+    catalog,
+    umask,
+    editor,
+    files = {},
+    extensions = {},
+    firstStart = false,
+  } = {}) {
     this.umask = umask;
     // Sockets have short paths only, so not under the system's (on macOS long) temporary folder.
     this.home = realpathSync(mkdtempSync("/tmp/lc-e2e-"));
@@ -50,6 +61,10 @@ export class Ide {
     mkdirSync(join(this.home, "work"));
     cpSync(SAMPLE, this.folder, { recursive: true });
     writeFileSync(join(this.home, "settings.json"), JSON.stringify(settings));
+    if (!firstStart) {
+      const done = { version: 1, finished: true, step: "done", downloads: [] };
+      writeFileSync(join(this.home, "setup.json"), JSON.stringify(done));
+    }
     if (catalog !== undefined) {
       writeFileSync(join(this.home, "catalog.json"), JSON.stringify(catalog));
     }
@@ -80,6 +95,7 @@ export class Ide {
 
   /** Starts the launcher; gives an address that opens the window once. */
   async start() {
+    this.startedAt = Date.now();
     const command = traced([LOCALCODER, "--browser", this.folder], this.trace);
     if (this.umask !== undefined) {
       command.unshift("sh", "-c", `umask ${this.umask}; exec "$@"`, "sh");
@@ -152,6 +168,11 @@ export class Ide {
   /** What stands in the installation's `settings.json`. */
   settings() {
     return JSON.parse(readFileSync(join(this.home, "settings.json"), "utf8"));
+  }
+
+  /** How far the set-up is, as it stands in `setup.json`. */
+  setup() {
+    return JSON.parse(readFileSync(join(this.home, "setup.json"), "utf8"));
   }
 
   /** A file of the project as it is on disk. */

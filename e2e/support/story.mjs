@@ -32,7 +32,7 @@ export function story(title, tell, { ide: options = {} } = {}) {
       browser = await Browser.open();
       const another = async () => {
         const workbench = new Workbench(await browser.page());
-        const first = browser.context.pages().length === 1;
+        const first = browser.context.pages().length === 1 && options.firstStart !== true;
         await workbench.open(first ? url : await ide.address(), { first });
         return workbench;
       };

@@ -269,6 +269,11 @@ export class Workbench {
     await this.#pickPath(() => this.#chooseEntry(title, entry), path, button);
   }
 
+  /** Takes a path in the dialog for files that `begin` opens. */
+  async pick(begin, path, button) {
+    await this.#pickPath(begin, path, button);
+  }
+
   /** Runs a command that asks for a folder. */
   async commandWithPath(title, path, button) {
     await this.#pickPath(() => this.#begin(title), path, button);

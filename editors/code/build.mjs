@@ -1,5 +1,5 @@
 /**
- * Bundles the extension, its webview script, and with `--tests` the unit tests.
+ * Bundles the extension, its webviews' scripts, and with `--tests` the unit tests.
  * Type checking is `npm run check`; esbuild does none.
  */
 import { readdirSync, rmSync } from "node:fs";
@@ -44,7 +44,7 @@ if (process.argv.includes("--tests")) {
     logLevel: "warning",
     legalComments: "linked",
     entryPoints: Object.fromEntries(
-      ["explain", "manager"].map((page) => [page, join(root, "src/ui", page, "main.ts")]),
+      ["explain", "manager", "setup"].map((page) => [page, join(root, "src/ui", page, "main.ts")]),
     ),
     outdir,
   });

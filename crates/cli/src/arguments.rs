@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use localcoder_protocol::LineRange;
 
 pub(crate) use crate::assist_arguments::{AssistCommand, AssistOptions};
+pub(crate) use crate::setup_arguments::{SelfTestOptions, SetupOptions};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,6 +17,7 @@ Examples:
   localcoder explain report.py --lines 10-24
   localcoder improve report.py --lines 10-24 --model ~/models/qwen2.5-coder-7b.gguf
   echo 'Say hello.' | localcoder generate --prompt -
+  localcoder setup                               choose a model for this machine, and get it
   localcoder models list                         what there is, and what can be installed
   localcoder profiles                            which models would fit, with the numbers
 
@@ -61,6 +63,10 @@ pub(crate) enum Command {
     Config(ConfigOptions),
     /// Check that everything is in order, and measure the model on this machine
     Doctor(DoctorOptions),
+    /// Choose a model for this machine, get it and test it
+    Setup(SetupOptions),
+    /// Find out whether a model works on this machine, and how fast
+    SelfTest(SelfTestOptions),
     /// Find out how good a model's edits are, with tasks whose answers are run
     Eval(EvalOptions),
     /// Show what the host and the model are doing
@@ -81,6 +87,8 @@ impl Command {
             }
             Self::Config(options) => options.command.json(),
             Self::Doctor(options) => options.json,
+            Self::Setup(options) => options.json,
+            Self::SelfTest(options) => options.json || options.events,
             Self::Eval(options) => options.json,
             Self::Status(options) => options.json,
             Self::Host(options) => options.json(),

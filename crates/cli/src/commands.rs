@@ -9,5 +9,7 @@ pub(crate) mod host;
 pub(crate) mod models;
 pub(crate) mod open;
 pub(crate) mod profiles;
+pub(crate) mod self_test;
+pub(crate) mod setup;
 pub(crate) mod status;
 pub(crate) mod test;

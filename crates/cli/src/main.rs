@@ -10,6 +10,7 @@ mod offline;
 mod output;
 mod session;
 mod settings_file;
+mod setup_arguments;
 mod source;
 mod stdout;
 mod tester;
@@ -49,6 +50,8 @@ fn main() -> ExitCode {
         Some(Command::Profiles(options)) => commands::profiles::run(&options),
         Some(Command::Config(options)) => commands::config::run(options.command),
         Some(Command::Doctor(options)) => commands::doctor::run(&options),
+        Some(Command::Setup(options)) => commands::setup::run(&options),
+        Some(Command::SelfTest(options)) => commands::self_test::run(&options),
         Some(Command::Eval(options)) => commands::eval::run(&options),
         Some(Command::Status(options)) => commands::status::run(&options),
         Some(Command::Host(options)) => commands::host::run(&options),

@@ -53,7 +53,7 @@ impl Session {
     /// Makes the request and waits for its end. `on_delta` gets streamed text; where it fails, and
     /// where nobody reads any more, the request ends.
     pub(crate) fn request<R: Request>(
-        self,
+        &mut self,
         params: &R::Params,
         on_delta: impl FnMut(&str) -> Result<(), ErrorInfo>,
     ) -> Result<R::Answer, ErrorInfo> {
@@ -62,7 +62,7 @@ impl Session {
 
     /// The same with the test that the host may want edits to be tried with.
     pub(crate) fn request_with<R: Request>(
-        mut self,
+        &mut self,
         params: &R::Params,
         mut on_delta: impl FnMut(&str) -> Result<(), ErrorInfo>,
         tester: Option<Tester>,

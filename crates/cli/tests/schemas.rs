@@ -98,6 +98,8 @@ fn whatever_is_printed_is_as_its_published_schema_says() {
     check("generate", &["--prompt", "x", "--max-tokens", "4"]);
     check("status", &[]);
     check("eval", &["--kind", "rename", "--language", "python", "--every", "9"]);
+    check("setup", &[]);
+    check("self-test", &["--model", "demo"]);
     check("doctor", &["--bundle", &format!("{folder}/report.txt")]);
     check("doctor --privacy", &[]);
     check("host stop", &[]);
@@ -115,6 +117,12 @@ fn whatever_is_printed_is_as_its_published_schema_says() {
     assert!(events.lines().count() > 1, "{events}");
     for line in events.lines() {
         published.check("models install --events", &serde_json::from_str(line).unwrap());
+    }
+
+    let events = installation.run(&["self-test", "--events"]).ok().stdout;
+    assert!(events.lines().count() > 5, "{events}");
+    for line in events.lines() {
+        published.check("self-test --events", &serde_json::from_str(line).unwrap());
     }
 
     let all: BTreeSet<&str> = PRINTED.iter().map(|row| row.command).collect();

@@ -16,6 +16,7 @@ mod model_row;
 mod number;
 mod printed;
 mod request;
+mod setup;
 mod shortage;
 #[cfg(feature = "codegen")]
 pub mod typescript;
@@ -39,6 +40,7 @@ pub use limits::{DOCUMENT_BYTES_MAX, FRAME_BYTES_MAX, HEARTBEAT_MS};
 pub use model_row::*;
 pub use printed::*;
 pub use request::{Notification, NotificationMethod, Request, RequestMethod};
+pub use setup::*;
 pub use shortage::says_out_of_memory;
 pub use usage::{ContextUse, FinishReason, MemoryUse, Usage};
 pub use worker::*;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AssistAnswer, ErrorInfo, FetchEvent, GenerateAnswer, HostStatus, ModelDetails, ModelList,
-    ModelTask, SurveyAnswer, TestRun,
+    ModelTask, SelfTestEvent, SelfTestReport, SetupReport, SurveyAnswer, TestRun,
 };
 
 /// A command with `--json`.
@@ -97,6 +97,12 @@ printed! {
     DoctorRun = "doctor" => Checkup;
     /// What may use the network.
     DoctorPrivacy = "doctor --privacy" => PrivacyReport;
+    /// What there is to know before a model is chosen, and how far that is.
+    SetupShow = "setup" => SetupReport;
+    /// Whether a model works here, and how fast.
+    SelfTestRun = "self-test" => SelfTestReport;
+    /// A line of what happens meanwhile.
+    SelfTestEvents = "self-test --events" => SelfTestEvent;
     /// How good a model's edits are.
     Evaluated = "eval" => EvalReport;
     /// What the host does.

@@ -98,6 +98,12 @@ impl Places {
         self.config.join("catalog.json")
     }
 
+    /// How far the first set-up is.
+    #[must_use]
+    pub fn setup_file(&self) -> PathBuf {
+        self.data.join("setup.json")
+    }
+
     /// What was measured of models on this machine.
     #[must_use]
     pub fn measurements_file(&self) -> PathBuf {

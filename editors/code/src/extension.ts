@@ -17,6 +17,7 @@ import { registerPrivacy } from "./features/privacy";
 import { registerReport } from "./features/report";
 import { Session } from "./features/session";
 import { registerSettings } from "./features/settings";
+import { Setup } from "./features/setup";
 import { Standing } from "./features/standing";
 import { registerStatus } from "./features/status";
 import { registerSuggestions } from "./features/suggestions";
@@ -27,6 +28,7 @@ import { openLink } from "./host/link";
 import { ModelsProgram } from "./host/models";
 import { startHost, stopHost } from "./host/process";
 import { ProfilesProgram } from "./host/profiles";
+import { SetupProgram } from "./host/setup";
 import { TestsProgram } from "./host/tests";
 import { logLine, toErrorInfo } from "./lib/errors";
 import { withoutRemotePictures } from "./lib/pictures";
@@ -59,6 +61,15 @@ export function activate(context: vscode.ExtensionContext): Exports {
     session.retry();
   };
   const actions = new ModelActions(models, notifier, wanted);
+  const setup = new Setup({
+    extension: context.extensionUri,
+    program: new SetupProgram(program),
+    models,
+    actions,
+    host,
+    notifier,
+    chosen: wanted,
+  });
   const restart = async (): Promise<void> => {
     log.info("Restarting the engine.");
     try {
@@ -89,7 +100,8 @@ export function activate(context: vscode.ExtensionContext): Exports {
     registerPrivacy(context.extensionUri, program, notifier),
     registerReport(program, notifier),
     registerSuggestions(host, notifier),
-    registerDemoNotice(context.globalState, host),
+    setup,
+    registerDemoNotice(context.globalState, host, setup.offered),
     host,
   );
   void host.keepConnected();

@@ -31,6 +31,7 @@ test("keys and menus name commands that are declared and registered", () => {
       "manager",
       "switch",
       "settings",
+      "setup",
       "report",
       "privacy",
     ]

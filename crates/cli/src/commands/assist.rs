@@ -42,7 +42,7 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
     };
     let streams = spec.answer == AnswerKind::Text && !options.json;
     let stream = |text: &str| if streams { output::data(text) } else { Ok(()) };
-    let session = Session::open()?;
+    let mut session = Session::open()?;
     let answer = match session.request_with::<Assist>(&params, stream, tester) {
         Err(_) if output::reader_is_gone() => return Ok(()),
         answer => answer?,

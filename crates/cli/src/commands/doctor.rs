@@ -5,32 +5,24 @@ mod privacy;
 mod redact;
 mod report;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use indicatif::DecimalBytes;
 use localcoder_host::connect;
 use localcoder_model_store::{Catalog, Fetcher, Machine, Store};
 use localcoder_protocol::limits::SLOW_TOKENS_PER_S;
 use localcoder_protocol::{
     Checkup, ClientKind, Device, DoctorRun, ErrorCode, ErrorInfo, Generate, GenerateAnswer,
-    GenerateParams, HostStatus, Nothing, ProfileSurvey, SamplingParams, Status, Survey,
-    SurveyParams,
+    HostStatus, Nothing, ProfileSurvey, Status, Survey, SurveyParams,
 };
 use localcoder_settings::{Layer, Places, Settings, air_gap};
-use serde_json::Map;
 
 use crate::arguments::DoctorOptions;
 use crate::commands::{
-    profiles,
+    profiles, self_test,
     status::{fetch_sandbox_text, host_sandbox_text, notes, sandbox_text},
 };
-use crate::session::{REQUEST_ID, Session, program};
+use crate::session::{Session, program};
 use crate::{output, settings_file};
 
-/// Lines of the self-test's prompt, about 16 tokens each: enough to be read in batches.
-const PROMPT_LINES: usize = 24;
-/// Tokens that it writes: two seconds of a large model on a slow machine.
-const ANSWER_TOKENS: u32 = 16;
 /// Less than this on the disk of the models, and nothing can be installed.
 const DISK_FREE_BYTES_MIN: u64 = 2_000_000_000;
 
@@ -177,17 +169,7 @@ fn disk(machine: &Machine) -> Result<String, ErrorInfo> {
 
 /// Loads the model for code, has it read and write, and measures both.
 fn self_test(model: &str) -> Result<String, ErrorInfo> {
-    let params = GenerateParams {
-        request_id: REQUEST_ID.to_owned(),
-        prompt: prompt(),
-        system: None,
-        raw: true,
-        max_tokens: Some(ANSWER_TOKENS),
-        stop: Vec::new(),
-        sampling: SamplingParams { temperature: Some(0.0), ..SamplingParams::default() },
-        model: Some(model.to_owned()),
-        settings: Map::new(),
-    };
+    let params = self_test::generation(model);
     let answer = Session::open()?.request::<Generate>(&params, |_| Ok(()))?;
     let worker = status().and_then(|status| status.worker);
     let device = worker.map_or_else(|| "an unknown device".to_owned(), |worker| worker.device);
@@ -195,15 +177,13 @@ fn self_test(model: &str) -> Result<String, ErrorInfo> {
 }
 
 fn speed(answer: &GenerateAnswer, device: &str) -> String {
-    let usage = &answer.usage;
-    let per_second = |tokens: u32, ms: f64| f64::from(tokens) * 1e3 / ms.max(1e-3);
-    let read =
-        per_second(usage.prompt_tokens.saturating_sub(usage.cached_tokens), usage.prefill_ms);
-    let written = per_second(usage.generated_tokens, usage.decode_ms);
+    let (read, written) = self_test::rates(&answer.usage);
     let name = &answer.model.name;
+    let Some(written) = written else {
+        return format!("{name} on {device} reads {read:.0} tokens/s");
+    };
     let speed = format!("{name} on {device} reads {read:.0} and writes {written:.1} tokens/s");
-    // A model that ends at once has not shown how fast it is.
-    if written >= SLOW_TOKENS_PER_S || usage.generated_tokens < ANSWER_TOKENS / 2 {
+    if written >= SLOW_TOKENS_PER_S {
         return speed;
     }
     format!("{speed}; that is slow: close other programs, or choose a smaller model")
@@ -270,10 +250,4 @@ fn status() -> Option<HostStatus> {
     let places = Places::resolve().ok()?;
     let mut client = connect::connect_raw(&places).ok()??;
     client.call::<Status>(&Nothing {}, |_, _| {}).ok()
-}
-
-/// Different each time, so that nothing of it was read before.
-fn prompt() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    (0..PROMPT_LINES).map(|line| format!("value_{line} = {now} + {line}\n")).collect()
 }

@@ -9,16 +9,20 @@ import type { HostConnection } from "../host/connection";
 
 const SHOWN_KEY = "localcoder.demoNoticeShown";
 
-/** See the module. */
+/** See the module. `offered`: whether the set-up is shown, which says the same. */
 export function registerDemoNotice(
   memory: vscode.Memento,
   host: HostConnection,
+  offered: Promise<boolean>,
 ): vscode.Disposable {
   const show = async (status: HostStatus): Promise<void> => {
     if (status.model?.demo !== true || memory.get<boolean>(SHOWN_KEY) === true) {
       return;
     }
     await memory.update(SHOWN_KEY, true);
+    if (await offered) {
+      return;
+    }
     const choice = await vscode.window.showInformationMessage(
       "LocalCoder is using its small demo model, which tidies short Python functions and can do " +
         "little else. A real model can be installed, or imported from a GGUF file.",

@@ -137,12 +137,18 @@ export class ModelActions implements vscode.Disposable {
     if (refusal !== undefined) {
       throw new HostError(refusal);
     }
-    if (!(await this.#agrees("Install", row, () => this.license(row.id)))) {
+    if (!(await this.agrees("Install", row, () => this.license(row.id)))) {
       return false;
     }
+    await this.download(row);
+    return true;
+  }
+
+  /** Loads a model whose licence was agreed to. `location`: where it is told how far it is. */
+  async download(row: ModelRow, location = vscode.ProgressLocation.Notification): Promise<void> {
     await vscode.window.withProgress(
       {
-        location: vscode.ProgressLocation.Notification,
+        location,
         title: `Installing ${row.name}`,
         cancellable: true,
       },
@@ -150,7 +156,6 @@ export class ModelActions implements vscode.Disposable {
     );
     // Before any question, which may stand there for long.
     this.refresh();
-    return true;
   }
 
   /** Stops a download; what is loaded stays. */
@@ -216,7 +221,7 @@ export class ModelActions implements vscode.Disposable {
       return;
     }
     const exported = await this.license(folder);
-    if (await this.#agrees("Import", exported, () => Promise.resolve(exported))) {
+    if (await this.agrees("Import", exported, () => Promise.resolve(exported))) {
       const model = await this.#busy(`Importing ${exported.name}`, () =>
         this.#program.importExported(folder),
       );
@@ -271,7 +276,7 @@ export class ModelActions implements vscode.Disposable {
   }
 
   /** Shows what the model is and its licence, and asks. */
-  async #agrees(
+  async agrees(
     what: "Install" | "Import",
     { name, facts }: Pick<ModelRow, "name" | "facts">,
     license: () => Promise<ModelLicense>,

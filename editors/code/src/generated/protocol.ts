@@ -1582,6 +1582,212 @@ text: string, };
 
 export type NetworkUse = "none" | "loopback" | "unused" | "whenAsked" | "open" | "notRunning" | "unknown";
 
+export type SetupStep = "choose" | "download" | "selfTest" | "done";
+
+export type SetupReport = { 
+/**
+ * Whether it is to be offered by itself at a start.
+ */
+needed: boolean, 
+/**
+ * How far it is.
+ */
+step: SetupStep, 
+/**
+ * Ids of the models that were agreed to and are not there yet.
+ */
+downloads: Array<string>, 
+/**
+ * What this machine has.
+ */
+machine: Array<Fact>, 
+/**
+ * What suits it.
+ */
+recommended: SetupRecommendation, 
+/**
+ * Each profile, and whether its models fit.
+ */
+profiles: Array<SetupProfile>, 
+/**
+ * All models.
+ */
+list: ModelList, 
+/**
+ * What a base model is, and what an instruct one.
+ */
+kindsText: string, 
+/**
+ * What lies where on the disk.
+ */
+stored: Array<Fact>, 
+/**
+ * What goes over the network.
+ */
+networkText: string, 
+/**
+ * Nothing is loaded from the network, and what that means.
+ */
+airGap: SetupAirGap, 
+/**
+ * What a first edit can be made of.
+ */
+sample: SetupSample, };
+
+export type SetupRecommendation = { 
+/**
+ * Name of the profile.
+ */
+profile: string, 
+/**
+ * The model for code: an id of the catalog, or `demo` where no other fits.
+ */
+model: string, 
+/**
+ * Why: a sentence with the numbers.
+ */
+reason: string, };
+
+export type SetupProfile = { 
+/**
+ * By which it is chosen.
+ */
+name: string, 
+/**
+ * What it is, what it needs and whether that fits.
+ */
+text: string, };
+
+export type SetupAirGap = { 
+/**
+ * Whether it is on.
+ */
+on: boolean, 
+/**
+ * Why it is on, where it is.
+ */
+reason?: string, 
+/**
+ * What it does, exactly: sentences.
+ */
+effects: Array<string>, };
+
+export type SetupSample = { 
+/**
+ * Name of the file.
+ */
+name: string, 
+/**
+ * All of it.
+ */
+text: string, 
+/**
+ * A function that can be better.
+ */
+lines: LineRange, };
+
+export type SelfTestVerdict = "passed" | "slow" | "failed";
+
+export type SelfTestCheck = { 
+/**
+ * What was tried.
+ */
+what: string, 
+/**
+ * How it went.
+ */
+verdict: SelfTestVerdict, 
+/**
+ * What was measured, in words.
+ */
+text: string, 
+/**
+ * What it should be and who says so, where there is a limit.
+ */
+limit?: string, 
+/**
+ * What to do, where it is not as it should be.
+ */
+advice?: string, 
+/**
+ * Why it does not work, where it does not.
+ */
+error?: ErrorInfo, };
+
+export type SelfTestReport = { 
+/**
+ * The worst of the checks.
+ */
+verdict: SelfTestVerdict, 
+/**
+ * The outcome in a sentence, and what to do next.
+ */
+summary: string, 
+/**
+ * By which the model is called.
+ */
+model: string, 
+/**
+ * For people; the id where it could not be loaded.
+ */
+name: string, 
+/**
+ * Where it computes, where that is known.
+ */
+device?: string, 
+/**
+ * In the order in which they were made. What comes after one that failed is not tried.
+ */
+checks: Array<SelfTestCheck>, 
+/**
+ * What was measured.
+ */
+measured: SelfTestNumbers, 
+/**
+ * What the model made of the sample, as a unified diff.
+ */
+diff?: string, };
+
+export type SelfTestNumbers = { 
+/**
+ * Until the model was ready, in milliseconds; absent where it was loaded and in use elsewhere.
+ */
+loadMs?: number, 
+/**
+ * Until the first token of an answer to a prompt of which nothing was read before.
+ */
+coldFirstTokenMs?: number, 
+/**
+ * Until the first token where the prompt was read before.
+ */
+warmFirstTokenMs?: number, 
+/**
+ * Prompt tokens that are read in a second.
+ */
+prefillTokensPerS?: number, 
+/**
+ * Tokens that are written in a second.
+ */
+decodeTokensPerS?: number, 
+/**
+ * Until the edit of the sample was there.
+ */
+improveMs?: number, };
+
+export type SelfTestEvent = { "event": "began", 
+/**
+ * What.
+ */
+what: string, } | { "event": "checked", 
+/**
+ * How it went.
+ */
+check: SelfTestCheck, } | { "event": "finished", 
+/**
+ * What came of it.
+ */
+report: SelfTestReport, };
+
 export type EvalReport = { 
 /**
  * The model; absent where recorded answers were judged or tasks were proved.
@@ -1790,6 +1996,9 @@ export interface Printed {
   "config get": SettingValue;
   "doctor": Checkup;
   "doctor --privacy": PrivacyReport;
+  "setup": SetupReport;
+  "self-test": SelfTestReport;
+  "self-test --events": SelfTestEvent;
   "eval": EvalReport;
   "status": StatusReport;
   "host start": HostStarted;

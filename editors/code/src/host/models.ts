@@ -2,11 +2,7 @@
  * Runs `localcoder models …`. The program does all the work and decides everything; this module
  * asks, follows a download, and stops it when asked to.
  */
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-
 import type {
-  ErrorInfo,
   InstalledModel,
   InstallEvent,
   ModelLicense,
@@ -14,9 +10,10 @@ import type {
   ModelTask,
   Printed,
 } from "../generated/protocol";
-import { HostError } from "../lib/errors";
 
-import { ask, known, parseJson, readError } from "./process";
+import { follow } from "./follow";
+import type { Followed } from "./follow";
+import { ask } from "./process";
 
 /** Reading a file of many gigabytes takes minutes on a slow disk. */
 const READING_TIMEOUT_MS = 30 * 60_000;
@@ -77,43 +74,11 @@ export class ModelsProgram {
   }
 
   /** Installs a model whose licence was agreed to. When `stop` is called, what is loaded stays. */
-  install(
-    id: string,
-    told: (event: InstallEvent) => void,
-  ): { readonly done: Promise<void>; readonly stop: () => void } {
+  install(id: string, told: (event: InstallEvent) => void): Followed {
     const args = ["models", "install", id, "--accept-license", "--events"];
-    const child = spawn(known(this.#program), args, {
-      stdio: ["ignore", "pipe", "ignore"],
-      windowsHide: true,
+    return follow(this.#program, args, (event) => {
+      told(event as InstallEvent);
     });
-    const done = new Promise<void>((resolve, reject) => {
-      let failure: ErrorInfo | undefined;
-      createInterface({ input: child.stdout }).on("line", (line) => {
-        const event = parseJson(line);
-        failure = readError(event) ?? failure;
-        if (typeof event === "object" && event !== null && "event" in event) {
-          told(event as InstallEvent);
-        }
-      });
-      child.on("error", reject);
-      child.on("close", (code) => {
-        if (code === 0) {
-          resolve();
-          return;
-        }
-        reject(
-          failure === undefined
-            ? new Error(`\`localcoder models install\` ended with ${code ?? "a signal"}`)
-            : new HostError(failure),
-        );
-      });
-    });
-    return {
-      done,
-      stop: () => {
-        child.kill("SIGINT");
-      },
-    };
   }
 
   async #ask<C extends keyof Printed>(

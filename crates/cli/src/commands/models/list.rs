@@ -35,7 +35,7 @@ pub(super) fn list(models: &Models, json: bool) -> Result<(), ErrorInfo> {
 }
 
 /// All models, those that are there first.
-fn model_list(models: &Models) -> Result<ModelList, ErrorInfo> {
+pub(super) fn model_list(models: &Models) -> Result<ModelList, ErrorInfo> {
     let installed = models.store.list()?;
     let in_use = models.in_use();
     let here = Here::look(models);

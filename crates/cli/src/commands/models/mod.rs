@@ -14,9 +14,9 @@ use localcoder_disk::tally;
 use localcoder_host::connect;
 use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Installed, Machine, Store};
 use localcoder_protocol::{
-    ClientKind, ErrorCode, ErrorInfo, HostStatus, ModelDiscarded, ModelInstalled, ModelRemoved,
-    ModelVerified, ModelsDiscard, ModelsImport, ModelsRemove, ModelsVerify, Nothing, Resident,
-    Status, Unload, UnloadParams,
+    ClientKind, ErrorCode, ErrorInfo, HostStatus, ModelDiscarded, ModelInstalled, ModelList,
+    ModelRemoved, ModelVerified, ModelsDiscard, ModelsImport, ModelsRemove, ModelsVerify, Nothing,
+    Resident, Status, Unload, UnloadParams,
 };
 use localcoder_settings::{NetworkAllowed, Places, Settings, air_gap};
 
@@ -51,6 +51,11 @@ pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
         ModelsCommand::Verify { id, json } => models.verify(&id, json),
         ModelsCommand::Use { id, purpose, json } => use_model::run(&models, &id, purpose, json),
     }
+}
+
+/// All models, for others.
+pub(crate) fn listed() -> Result<ModelList, ErrorInfo> {
+    list::model_list(&Models::open()?)
 }
 
 /// Of a model that goes on with a text.

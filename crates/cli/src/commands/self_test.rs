@@ -1,0 +1,319 @@
+//! `localcoder self-test`: whether a model works on this machine, and how fast: it is loaded, reads,
+//! writes, and improves a function of the sample. What is asked of it stands in `policy`.
+
+mod policy;
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use localcoder_protocol::{
+    Assist, AssistAnswer, AssistParams, DocumentText, EditAnswer, ErrorCode, ErrorInfo, Generate,
+    GenerateAnswer, GenerateParams, HostStatus, LineRange, Nothing, SamplingParams, SelfTestCheck,
+    SelfTestEvent, SelfTestEvents, SelfTestNumbers, SelfTestReport, SelfTestRun, SelfTestVerdict,
+    SetupSample, Status, Unload, UnloadParams, Usage, Warm, WarmParams,
+};
+use localcoder_settings::Places;
+use serde_json::Map;
+
+use crate::arguments::SelfTestOptions;
+use crate::session::{REQUEST_ID, Session, model_reference};
+use crate::{output, settings_file};
+use policy::Improved;
+
+/// Lines of the prompt that is read, about 16 tokens each: enough to be read in batches.
+const PROMPT_LINES: usize = 24;
+/// Tokens that are written: two seconds of a large model on a slow machine.
+const ANSWER_TOKENS: u32 = 16;
+/// What is improved: a function of the sample project that nobody would leave as it is.
+const SAMPLE: &str = include_str!("../../../../ide/sample/inventory.py");
+const SAMPLE_NAME: &str = "inventory.py";
+const FUNCTION: &str = "def total_stock";
+
+pub(crate) fn run(options: &SelfTestOptions) -> Result<(), ErrorInfo> {
+    let model = match model_reference(options.model.as_deref())? {
+        Some(model) => model,
+        None => {
+            let places = Places::resolve()?;
+            let used = settings_file::resolved(&places).settings.code_models();
+            settings_file::model_in_use(&places, &used)
+        }
+    };
+    let told = Told::of(options);
+    let report = tried(&model, told)?;
+    match told {
+        Told::Events => output::event::<SelfTestEvents>(&SelfTestEvent::Finished {
+            report: Box::new(report.clone()),
+        })?,
+        Told::Json => output::answer::<SelfTestRun>(&report)?,
+        Told::Text => {
+            if let Some(diff) = &report.diff {
+                output::line("\nWhat it made of the sample:\n")?;
+                output::data(diff)?;
+            }
+            output::line(&format!("\n{}", report.summary))?;
+        }
+    }
+    match report.checks.into_iter().find(|it| it.verdict == SelfTestVerdict::Failed) {
+        // Whoever reads JSON has the verdict in it.
+        Some(failed) if told == Told::Text => Err(failed.error.unwrap_or_else(|| {
+            ErrorInfo::new(ErrorCode::AnswerUnusable, failed.text)
+                .with_hint(failed.advice.unwrap_or_default())
+        })),
+        _ => Ok(()),
+    }
+}
+
+/// How it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// For people, as it goes.
+    Text,
+    /// The outcome alone.
+    Json,
+    /// Each event as a line, the outcome last.
+    Events,
+}
+
+impl Told {
+    fn of(options: &SelfTestOptions) -> Self {
+        match (options.json, options.events) {
+            (_, true) => Self::Events,
+            (true, _) => Self::Json,
+            _ => Self::Text,
+        }
+    }
+
+    fn began(self, what: &str) -> Result<(), ErrorInfo> {
+        match self {
+            Self::Events => {
+                output::event::<SelfTestEvents>(&SelfTestEvent::Began { what: what.to_owned() })
+            }
+            Self::Text | Self::Json => Ok(()),
+        }
+    }
+
+    fn checked(self, check: &SelfTestCheck) -> Result<(), ErrorInfo> {
+        match self {
+            Self::Events => {
+                let check = check.clone();
+                output::event::<SelfTestEvents>(&SelfTestEvent::Checked { check })
+            }
+            Self::Text => lines(check).iter().try_for_each(|line| output::line(line)),
+            Self::Json => Ok(()),
+        }
+    }
+}
+
+fn lines(check: &SelfTestCheck) -> Vec<String> {
+    let mark = match check.verdict {
+        SelfTestVerdict::Passed => "ok  ",
+        SelfTestVerdict::Slow => "SLOW",
+        SelfTestVerdict::Failed => "BAD ",
+    };
+    let mut lines = vec![format!("{mark} {:19}{}", format!("{}:", check.what), check.text)];
+    if check.verdict != SelfTestVerdict::Passed {
+        let more = check.limit.iter().chain(&check.advice);
+        lines.extend(more.map(|text| format!("                        {text}")));
+    }
+    lines
+}
+
+/// A test under way.
+struct Test {
+    session: Session,
+    model: String,
+    report: SelfTestReport,
+}
+
+/// All of it, up to the first check that fails.
+fn tried(model: &str, told: Told) -> Result<SelfTestReport, ErrorInfo> {
+    let report = SelfTestReport {
+        verdict: SelfTestVerdict::Passed,
+        summary: String::new(),
+        model: model.to_owned(),
+        name: model.to_owned(),
+        device: None,
+        checks: Vec::new(),
+        measured: SelfTestNumbers::default(),
+        diff: None,
+    };
+    let mut test = Test { session: Session::open()?, model: model.to_owned(), report };
+    let parts: [(&str, fn(&mut Test) -> Result<Vec<SelfTestCheck>, ErrorInfo>); 3] =
+        [("Load", Test::load), ("First token", Test::read_and_write), ("Improve", Test::improve)];
+    for (what, part) in parts {
+        told.began(what)?;
+        let checks = match part(&mut test) {
+            // That is nothing that the model did.
+            Err(error) if error.code == ErrorCode::Cancelled => return Err(error),
+            Err(error) => vec![policy::broken(what, error)],
+            Ok(checks) => checks,
+        };
+        for check in &checks {
+            told.checked(check)?;
+        }
+        let failed = checks.iter().any(|check| check.verdict == SelfTestVerdict::Failed);
+        test.report.checks.extend(checks);
+        if failed {
+            break;
+        }
+    }
+    let mut report = test.report;
+    (report.verdict, report.summary) = policy::outcome(&report.name, &report.checks);
+    Ok(report)
+}
+
+impl Test {
+    /// From the disk, also where it is in memory: unless somebody is being answered with it.
+    fn load(&mut self) -> Result<Vec<SelfTestCheck>, ErrorInfo> {
+        let resident = self.status()?.residents.iter().any(|it| it.model.reference == self.model);
+        let params = UnloadParams { model: self.model.clone() };
+        let in_use = resident && !self.session.request::<Unload>(&params, |_| Ok(()))?.unloaded;
+        let began = Instant::now();
+        let params = WarmParams { model: Some(self.model.clone()), ..WarmParams::default() };
+        self.session.request::<Warm>(&params, |_| Ok(()))?;
+        self.report.measured.load_ms = (!in_use).then(|| ms_since(began));
+        let status = self.status()?;
+        let loaded = status.residents.iter().find(|it| it.model.reference == self.model);
+        if let Some(loaded) = loaded {
+            self.report.name.clone_from(&loaded.model.name);
+            self.report.device = Some(loaded.device.clone());
+        }
+        let device = self.report.device.as_deref();
+        Ok(vec![policy::load(self.report.measured.load_ms, device)])
+    }
+
+    fn read_and_write(&mut self) -> Result<Vec<SelfTestCheck>, ErrorInfo> {
+        let params = generation(&self.model);
+        let (cold_ms, answer) = self.generated(&params)?;
+        let (warm_ms, _) = self.generated(&params)?;
+        let numbers = &mut self.report.measured;
+        numbers.cold_first_token_ms = Some(cold_ms);
+        numbers.warm_first_token_ms = Some(warm_ms);
+        let (read, written) = rates(&answer.usage);
+        numbers.prefill_tokens_per_s = Some(read);
+        numbers.decode_tokens_per_s = written;
+        Ok(policy::speeds(numbers))
+    }
+
+    /// Time to the first token, and the answer.
+    fn generated(&mut self, params: &GenerateParams) -> Result<(f64, GenerateAnswer), ErrorInfo> {
+        let began = Instant::now();
+        let mut first_ms = None;
+        let answer = self.session.request::<Generate>(params, |_| {
+            first_ms.get_or_insert_with(|| ms_since(began));
+            Ok(())
+        })?;
+        // A model that ends at once has shown its first token all the same: it was the end.
+        Ok((first_ms.unwrap_or_else(|| ms_since(began)), answer))
+    }
+
+    fn improve(&mut self) -> Result<Vec<SelfTestCheck>, ErrorInfo> {
+        let params = AssistParams {
+            request_id: REQUEST_ID.to_owned(),
+            command: "improve".to_owned(),
+            document: DocumentText {
+                path: SAMPLE_NAME.to_owned(),
+                language_id: Some("python".to_owned()),
+                text: SAMPLE.to_owned(),
+            },
+            selection: function_lines(),
+            instruction: None,
+            diagnostics: Vec::new(),
+            test: None,
+            model: Some(self.model.clone()),
+            settings: Map::new(),
+        };
+        let began = Instant::now();
+        let answer = self.session.request::<Assist>(&params, |_| Ok(()))?;
+        let ms = ms_since(began);
+        let AssistAnswer::Edit(EditAnswer { unchanged, hunks, diff, unsure, .. }) = answer else {
+            return Err(ErrorInfo::new(
+                ErrorCode::Protocol,
+                "an edit was asked for, and a text came",
+            ));
+        };
+        self.report.measured.improve_ms = Some(ms);
+        let hunks = if unchanged { 0 } else { hunks.len() };
+        self.report.diff = (hunks > 0).then_some(diff);
+        Ok(vec![policy::improve(&Improved { ms, hunks, doubt: unsure.as_deref() })])
+    }
+
+    fn status(&mut self) -> Result<HostStatus, ErrorInfo> {
+        self.session.request::<Status>(&Nothing {}, |_| Ok(()))
+    }
+}
+
+/// A text that was never read before, and a few tokens after it.
+pub(crate) fn generation(model: &str) -> GenerateParams {
+    GenerateParams {
+        request_id: REQUEST_ID.to_owned(),
+        prompt: prompt(),
+        system: None,
+        raw: true,
+        max_tokens: Some(ANSWER_TOKENS),
+        stop: Vec::new(),
+        sampling: SamplingParams { temperature: Some(0.0), ..SamplingParams::default() },
+        model: Some(model.to_owned()),
+        settings: Map::new(),
+    }
+}
+
+/// Tokens a second, read and written. A model that ends at once has not shown how fast it writes.
+pub(crate) fn rates(usage: &Usage) -> (f64, Option<f64>) {
+    let per_second = |tokens: u32, ms: f64| f64::from(tokens) * 1e3 / ms.max(1e-3);
+    let read =
+        per_second(usage.prompt_tokens.saturating_sub(usage.cached_tokens), usage.prefill_ms);
+    let written = per_second(usage.generated_tokens, usage.decode_ms);
+    (read, (usage.generated_tokens >= ANSWER_TOKENS / 2).then_some(written))
+}
+
+/// Different each time, so that nothing of it was read before.
+fn prompt() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    (0..PROMPT_LINES).map(|line| format!("value_{line} = {now} + {line}\n")).collect()
+}
+
+fn ms_since(began: Instant) -> f64 {
+    began.elapsed().as_secs_f64() * 1e3
+}
+
+/// What a first edit can be made of.
+pub(crate) fn sample() -> SetupSample {
+    SetupSample { name: SAMPLE_NAME.to_owned(), text: SAMPLE.to_owned(), lines: function_lines() }
+}
+
+/// Lines of the function, from its head to its last line with code.
+fn function_lines() -> LineRange {
+    let lines: Vec<&str> = SAMPLE.lines().collect();
+    let head = lines.iter().position(|line| line.starts_with(FUNCTION)).unwrap_or(0);
+    let body = lines.iter().skip(head + 1).take_while(|line| line.starts_with(' ')).count();
+    let number = |index: usize| u32::try_from(index + 1).unwrap_or(u32::MAX);
+    LineRange { start: number(head), end: number(head + body) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_has_the_function_that_is_improved() {
+        let LineRange { start, end } = function_lines();
+        let lines: Vec<&str> = SAMPLE.lines().collect();
+        assert!(lines[start as usize - 1].starts_with(FUNCTION));
+        assert_eq!(lines[end as usize - 1].trim(), "return total");
+        assert!(end - start >= 4, "{start}-{end}");
+    }
+
+    #[test]
+    fn a_model_that_ends_at_once_has_not_shown_how_fast_it_writes() {
+        let usage = Usage {
+            prompt_tokens: 110,
+            cached_tokens: 10,
+            prefill_ms: 1_000.0,
+            generated_tokens: ANSWER_TOKENS,
+            decode_ms: 500.0,
+            ..Usage::default()
+        };
+        assert_eq!(rates(&usage), (100.0, Some(32.0)));
+        assert_eq!(rates(&Usage { generated_tokens: 1, ..usage }), (100.0, None));
+    }
+}

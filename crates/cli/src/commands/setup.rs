@@ -1,0 +1,103 @@
+//! `localcoder setup`: from a machine without a model to one that edits. The page in the editor and
+//! the questions on a terminal show the same facts (`facts`) and leave the same notes (`state`).
+
+mod facts;
+mod questions;
+mod recommend;
+mod state;
+
+use localcoder_model_store::{Catalog, Role, Store};
+use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo, SetupShow, SetupStep};
+use localcoder_settings::{AIR_GAPPED, LARGE_PARAMETERS, Places};
+
+use crate::arguments::SetupOptions;
+use crate::setup_arguments::Switch;
+use crate::{output, settings_file};
+use state::State;
+
+/// The profile under which large models are loaded.
+const HEAVY: &str = "heavy";
+
+pub(crate) fn run(options: &SetupOptions) -> Result<(), ErrorInfo> {
+    let places = Places::resolve()?;
+    let changed = change(&places, options)?;
+    if let Some(model) = &options.model {
+        return questions::get(&places, model, options);
+    }
+    if options.json {
+        return output::answer::<SetupShow>(&facts::report(&places)?);
+    }
+    if changed { Ok(()) } else { questions::ask(&places) }
+}
+
+/// What is asked for without questions; whether it was anything.
+fn change(places: &Places, options: &SetupOptions) -> Result<bool, ErrorInfo> {
+    if let Some(switch) = options.air_gapped {
+        let on = switch == Switch::On;
+        settings_file::set(places, AIR_GAPPED, Some(&on.into()))?;
+        said(options, &format!("Air-gapped mode is {}.", if on { "on" } else { "off" }))?;
+    }
+    let file = places.setup_file();
+    let mut state = State::read(&file).unwrap_or_default();
+    if options.demo {
+        stay_with_demo(places)?;
+        state.go(SetupStep::Done, Vec::new());
+        state.write(&file)?;
+        said(options, "The demo model stays. `localcoder setup --again` begins anew.")?;
+    } else if let Some(step) = options.step {
+        for id in &options.download {
+            known(places, id)?;
+        }
+        state.go(step.into(), options.download.clone());
+        state.write(&file)?;
+    } else if let Some(id) = &options.used {
+        take_into_use(places, id)?;
+        state.arrived(id);
+        state.write(&file)?;
+    } else if options.again {
+        State::default().write(&file)?;
+        said(options, "The set-up is offered at the next start.")?;
+    }
+    let asked = options.demo || options.again || options.air_gapped.is_some();
+    Ok(asked || options.step.is_some() || options.used.is_some())
+}
+
+fn said(options: &SetupOptions, text: &str) -> Result<(), ErrorInfo> {
+    if options.json { Ok(()) } else { output::line(text) }
+}
+
+/// What is loaded stands in a catalog.
+fn known(places: &Places, id: &str) -> Result<(), ErrorInfo> {
+    let catalog = Catalog::with_file(&places.catalog_file())?;
+    if catalog.entry(id).is_some() {
+        return Ok(());
+    }
+    let message = format!("the catalog has no model `{id}`");
+    Err(ErrorInfo::new(ErrorCode::ModelNotFound, message)
+        .with_hint("`localcoder models list` shows what can be installed"))
+}
+
+/// Where another model was named; where none was, the demo is what answers anyway.
+fn stay_with_demo(places: &Places) -> Result<(), ErrorInfo> {
+    let settings = settings_file::resolved(places).settings;
+    if settings_file::model_in_use(places, &settings.code_models()) == DEMO {
+        return Ok(());
+    }
+    settings_file::set(places, "codeModel", Some(&DEMO.into()))
+}
+
+/// Makes a model that is there the one for what it is meant for, under a profile that loads it.
+fn take_into_use(places: &Places, id: &str) -> Result<(), ErrorInfo> {
+    let store = Store::open(&places.models)?;
+    store.path_of(id)?;
+    let catalog = Catalog::with_file(&places.catalog_file())?;
+    let entry = catalog.entry(id);
+    let for_code = entry.is_none_or(|entry| entry.roles.contains(&Role::Code));
+    let key = if for_code { "codeModel" } else { "generalModel" };
+    settings_file::set(places, key, Some(&id.into()))?;
+    let now = settings_file::resolved(places).settings.profile;
+    if store.model(id)?.parameters >= LARGE_PARAMETERS && !now.large_models {
+        settings_file::set(places, "profile", Some(&HEAVY.into()))?;
+    }
+    Ok(())
+}

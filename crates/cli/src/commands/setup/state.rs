@@ -1,0 +1,119 @@
+//! How far the set-up is, in `setup.json`: written as a whole, so that whatever ends, it goes on there.
+
+use std::path::Path;
+
+use localcoder_disk::{Options, cause_of, read_text, replace};
+use localcoder_protocol::{ErrorCode, ErrorInfo, SetupStep};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::explained;
+
+/// The form that is understood.
+const VERSION: u32 = 1;
+/// Of the file, which has some hundred bytes.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// More than any catalog's models that somebody loads at once.
+const DOWNLOADS_MAX: usize = 64;
+
+/// What stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct State {
+    version: u32,
+    /// Whether somebody has come to an end of it once: it is not offered by itself then.
+    #[serde(default)]
+    pub(super) finished: bool,
+    #[serde(default)]
+    pub(super) step: SetupStep,
+    /// Ids of the models whose licences were agreed to and that are to be loaded.
+    #[serde(default)]
+    pub(super) downloads: Vec<String>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { version: VERSION, finished: false, step: SetupStep::Choose, downloads: Vec::new() }
+    }
+}
+
+impl State {
+    /// What was noted; nothing where there is none, or none that can be read: it costs a question.
+    pub(super) fn read(path: &Path) -> Option<Self> {
+        let text = read_text(path, FILE_BYTES_MAX).ok()?;
+        let state: Self = serde_json::from_str(&text).ok()?;
+        (state.version == VERSION && state.downloads.len() <= DOWNLOADS_MAX).then_some(state)
+    }
+
+    /// Notes it.
+    pub(super) fn write(&self, path: &Path) -> Result<(), ErrorInfo> {
+        let text = serde_json::to_string_pretty(self).expect("plain data serializes");
+        let folder = path.parent().unwrap_or(path);
+        let written = std::fs::create_dir_all(folder)
+            .and_then(|()| replace(path, format!("{text}\n").as_bytes(), Options::PRIVATE));
+        written.map_err(|error| {
+            let message = format!("how far the set-up is can't be noted in `{}`", path.display());
+            explained(ErrorInfo::new(ErrorCode::FileAccess, message), cause_of(&error, path))
+        })
+    }
+
+    /// Goes to a step. What is to be loaded belongs to its own.
+    pub(super) fn go(&mut self, step: SetupStep, downloads: Vec<String>) {
+        self.step = step;
+        self.finished |= step == SetupStep::Done;
+        self.downloads = if step == SetupStep::Download { downloads } else { Vec::new() };
+    }
+
+    /// A model is there: the next is loaded, or this one tried.
+    pub(super) fn arrived(&mut self, id: &str) {
+        self.downloads.retain(|waiting| waiting != id);
+        let left = std::mem::take(&mut self.downloads);
+        let step = if left.is_empty() { SetupStep::SelfTest } else { SetupStep::Download };
+        self.go(step, left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_noted_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/setup.json");
+        assert_eq!(State::read(&path), None);
+        let mut state = State::default();
+        state.go(SetupStep::Download, vec!["a".to_owned(), "b".to_owned()]);
+        state.write(&path).unwrap();
+        assert_eq!(State::read(&path), Some(state));
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_no_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("setup.json");
+        for text in ["", "{", "[]", r#"{"version":2}"#, r#"{"version":1,"step":"elsewhere"}"#] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(State::read(&path), None, "{text}");
+        }
+        std::fs::write(&path, r#"{"version":1,"later":true}"#).unwrap();
+        assert_eq!(State::read(&path), Some(State::default()));
+    }
+
+    #[test]
+    fn one_model_after_the_other_arrives_and_then_it_is_tried() {
+        let mut state = State::default();
+        state.go(SetupStep::Download, vec!["a".to_owned(), "b".to_owned()]);
+        state.arrived("a");
+        assert_eq!(
+            (state.step, state.downloads.as_slice()),
+            (SetupStep::Download, &["b".to_owned()][..])
+        );
+        state.arrived("b");
+        assert_eq!((state.step, state.downloads.len()), (SetupStep::SelfTest, 0));
+        assert!(!state.finished);
+        state.go(SetupStep::Done, vec!["c".to_owned()]);
+        assert!(state.finished && state.downloads.is_empty());
+        state.go(SetupStep::Choose, Vec::new());
+        assert!(state.finished, "called again by hand, it is not offered by itself");
+    }
+}

@@ -1,0 +1,56 @@
+/** Runs a command of `localcoder` that tells what happens as it goes, a line of JSON each. */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+import type { ErrorInfo } from "../generated/protocol";
+import { HostError } from "../lib/errors";
+
+import { known, parseJson, readError } from "./process";
+
+/** A command under way. */
+export interface Followed {
+  /** Its end; rejected where it failed. */
+  readonly done: Promise<void>;
+  /** Ends it in good order. */
+  readonly stop: () => void;
+}
+
+/** Runs it. `told`: gets each line that is an event. */
+export function follow(
+  program: string | undefined,
+  args: readonly string[],
+  told: (event: unknown) => void,
+): Followed {
+  const child = spawn(known(program), args, {
+    stdio: ["ignore", "pipe", "ignore"],
+    windowsHide: true,
+  });
+  const done = new Promise<void>((resolve, reject) => {
+    let failure: ErrorInfo | undefined;
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const event = parseJson(line);
+      failure = readError(event) ?? failure;
+      if (typeof event === "object" && event !== null && "event" in event) {
+        told(event);
+      }
+    });
+    child.on("error", reject);
+    child.on("close", (code) => {
+      if (code === 0) {
+        resolve();
+        return;
+      }
+      reject(
+        failure === undefined
+          ? new Error(`\`localcoder ${args.join(" ")}\` ended with ${code ?? "a signal"}`)
+          : new HostError(failure),
+      );
+    });
+  });
+  return {
+    done,
+    stop: () => {
+      child.kill("SIGINT");
+    },
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * The set-up as it is shown: what the program says, and over it what this window does. Pure:
+ * `features/setup.ts` keeps it, `ui/setup` draws it.
+ */
+import type {
+  ModelRow,
+  SelfTestCheck,
+  SelfTestEvent,
+  SelfTestReport,
+  SetupReport,
+} from "../generated/protocol";
+
+import { isThere, loadingText } from "./models";
+import type { Loading } from "./models";
+
+/** A download as the page shows it. */
+export interface ShownDownload {
+  readonly id: string;
+  readonly name: string;
+  readonly running: boolean;
+  /** From 0 to 100. */
+  readonly percent: number;
+  readonly text: string;
+}
+
+/** A self-test as the page shows it. */
+export interface ShownTest {
+  /** What is being tried; empty where nothing is. */
+  readonly trying: string;
+  readonly checks: readonly SelfTestCheck[];
+  readonly report?: SelfTestReport;
+}
+
+/** All that the page shows. */
+export interface SetupPage {
+  readonly report?: SetupReport;
+  readonly download?: ShownDownload;
+  readonly test: ShownTest;
+  /** What is under way that can't be stopped; empty where nothing is. */
+  readonly busy: string;
+  /** What went wrong and what to do; empty where nothing did. */
+  readonly error: string;
+}
+
+/** Nothing yet. */
+export const NO_TEST: ShownTest = { trying: "", checks: [] };
+
+/** Before the program has said anything. */
+export const EMPTY_PAGE: SetupPage = { test: NO_TEST, busy: "", error: "" };
+
+/** What the test shows after an event. */
+export function testAfter(test: ShownTest, event: SelfTestEvent): ShownTest {
+  switch (event.event) {
+    case "began":
+      return { ...test, trying: event.what };
+    case "checked":
+      return { ...test, checks: [...test.checks, event.check] };
+    case "finished":
+      return { trying: "", checks: event.report.checks, report: event.report };
+  }
+}
+
+/** The model that is to be loaded next, where one is. */
+export function waitingModel(report: SetupReport): ModelRow | undefined {
+  const id = report.downloads[0];
+  return report.list.models.find((row) => row.id === id);
+}
+
+/** How a download stands. `loading`: what this window loads of it. */
+export function shownDownload(row: ModelRow, loading: Loading | undefined): ShownDownload {
+  const { id, name, bytes, loadedBytes } = row;
+  if (loading !== undefined) {
+    const percent = percentOf(loading.bytes, loading.totalBytes);
+    return { id, name, running: true, percent, text: loadingText(loading) };
+  }
+  const paused = loadingText({ bytes: loadedBytes, totalBytes: bytes, bytesPerSecond: 0 });
+  return {
+    id,
+    name,
+    running: false,
+    percent: percentOf(loadedBytes, bytes),
+    text: `Paused: ${paused} are loaded.`,
+  };
+}
+
+/** The models as they are offered: the recommended one first, then as the program has them. */
+export function offered(report: SetupReport): ModelRow[] {
+  const { models } = report.list;
+  const first = models.filter((row) => row.id === report.recommended.model);
+  return [...first, ...models.filter((row) => !first.includes(row))].filter(
+    (row) => row.state !== "bundled",
+  );
+}
+
+/** What a button of a model's does. */
+export function offerOf(row: ModelRow): {
+  readonly type: "install" | "use";
+  readonly title: string;
+} {
+  if (isThere(row)) {
+    return { type: "use", title: "Use and test" };
+  }
+  return { type: "install", title: row.state === "partial" ? "Resume download…" : "Download…" };
+}
+
+/** A line of a diff and what it is. */
+export function diffLines(diff: string): { readonly kind: "add" | "del" | "same"; text: string }[] {
+  return diff
+    .replace(/\n$/u, "")
+    .split("\n")
+    .map((text) => {
+      const isHead = text.startsWith("+++") || text.startsWith("---");
+      const kind = isHead ? "same" : text.startsWith("+") ? "add" : text.startsWith("-") ? "del" : "same"; // prettier-ignore
+      return { kind, text };
+    });
+}
+
+function percentOf(bytes: number, totalBytes: number): number {
+  return totalBytes === 0 ? 0 : Math.min(100, (100 * bytes) / totalBytes);
+}

@@ -1,0 +1,43 @@
+/** What stays the same at every step: what lies where, and air-gapped mode. */
+import type { SetupReport } from "../../generated/protocol";
+import type { SetupMessage } from "../../lib/setup-messages";
+
+import { facts, make } from "./dom";
+
+/** The parts. */
+export function aboutParts(report: SetupReport, send: (message: SetupMessage) => void): Node[] {
+  const { on, reason, effects } = report.airGap;
+  const box = make("input", {
+    testId: "setup-air-gap",
+    attributes: { type: "checkbox", id: "air-gap", "aria-describedby": "air-gap-effects" },
+  });
+  box.checked = on;
+  box.addEventListener("change", () => {
+    send({ type: "airGap", on: box.checked });
+  });
+  return [
+    make(
+      "section",
+      { attributes: { "aria-labelledby": "air-gap-title" } },
+      make("h2", { attributes: { id: "air-gap-title" } }, "Air-gapped mode"),
+      make(
+        "p",
+        {},
+        box,
+        make("label", { attributes: { for: "air-gap" } }, " Load nothing from the network"),
+      ),
+      make(
+        "ul",
+        { attributes: { id: "air-gap-effects" } },
+        ...effects.map((effect) => make("li", {}, effect)),
+      ),
+      ...(reason === undefined ? [] : [make("p", { className: "note" }, `It is on: ${reason}.`)]),
+    ),
+    make(
+      "section",
+      { attributes: { "aria-labelledby": "stored-title" } },
+      make("h2", { attributes: { id: "stored-title" } }, "What is stored where"),
+      facts(report.stored),
+    ),
+  ];
+}

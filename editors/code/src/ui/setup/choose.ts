@@ -1,0 +1,161 @@
+/** The first step: what this machine has, what suits it, and the ways to a model. */
+import type { ModelRow, SetupReport } from "../../generated/protocol";
+import { offerOf, offered } from "../../lib/setup";
+import type { SetupPage } from "../../lib/setup";
+import type { SetupMessage } from "../../lib/setup-messages";
+
+import { button, facts, make } from "./dom";
+
+type Send = (message: SetupMessage) => void;
+
+/** Facts of a model that are worth a line before it is chosen; all of them stand in the question. */
+const WORTH_KNOWING = ["What for", "Memory", "Speed", "Licence"];
+
+/** The step's parts. */
+export function chooseParts(page: SetupPage, report: SetupReport, send: Send): Node[] {
+  const busy = page.busy !== "";
+  return [tryNow(send, busy), machine(report), models(report, send, busy), own(send, busy)];
+}
+
+function section(title: string, testId: string, ...parts: readonly Node[]): HTMLElement {
+  const id = `${testId}-title`;
+  return make(
+    "section",
+    { testId, attributes: { "aria-labelledby": id } },
+    make("h2", { attributes: { id } }, title),
+    ...parts,
+  );
+}
+
+function tryNow(send: Send, busy: boolean): HTMLElement {
+  const start = button(
+    "Stay with the demo for now",
+    "setup-demo",
+    () => {
+      send({ type: "demo" });
+    },
+    { main: true, disabled: busy },
+  );
+  start.dataset["first"] = "";
+  return section(
+    "Try it at once",
+    "setup-try",
+    make(
+      "p",
+      {},
+      "A small demo model is here already. It tidies short Python functions and is no code " +
+        "assistant; a real model can be chosen any time with “LocalCoder: Set Up”.",
+    ),
+    make("div", { className: "actions" }, start),
+  );
+}
+
+function machine(report: SetupReport): HTMLElement {
+  const profiles = report.profiles.map(({ name, text }) => ({
+    what: name === report.recommended.profile ? `${name} (recommended)` : name,
+    text,
+  }));
+  return section(
+    "This machine",
+    "setup-machine",
+    facts(report.machine),
+    make(
+      "p",
+      { testId: "setup-reason" },
+      `Recommended: the profile ${report.recommended.profile}. ${report.recommended.reason}`,
+    ),
+    make(
+      "details",
+      {},
+      make("summary", {}, "What each profile needs, and what fits"),
+      facts(profiles),
+    ),
+  );
+}
+
+function models(report: SetupReport, send: Send, busy: boolean): HTMLElement {
+  const refusal = report.list.refusal;
+  const parts: Node[] = [make("p", {}, report.kindsText)];
+  if (refusal !== undefined) {
+    parts.push(make("p", { className: "note", testId: "setup-refusal" }, refusal.message));
+  }
+  const items = offered(report).map((row) => item(row, report, send, busy));
+  return section("A real model", "setup-models", ...parts, make("ul", {}, ...items));
+}
+
+function item(row: ModelRow, report: SetupReport, send: Send, busy: boolean): HTMLLIElement {
+  const { id, name } = row;
+  const { type, title } = offerOf(row);
+  const recommended = id === report.recommended.model;
+  const loads = type === "install";
+  const start = button(
+    title,
+    `setup-model-${id}`,
+    () => {
+      send({ type, id });
+    },
+    {
+      disabled: busy || (loads && report.list.refusal !== undefined),
+      label: `${title.replace("…", "")} ${name}`,
+    },
+  );
+  const heading = make("h3", {}, name);
+  if (recommended) {
+    heading.append(" ", make("span", { className: "badge" }, "Recommended"));
+  }
+  const known = row.facts.filter(({ what }) => WORTH_KNOWING.includes(what));
+  return make(
+    "li",
+    { className: "model", testId: `setup-row-${id}` },
+    make(
+      "div",
+      {},
+      heading,
+      make("p", { className: "quiet" }, row.description),
+      ...(known.length === 0 ? [] : [facts(known)]),
+    ),
+    start,
+  );
+}
+
+function own(send: Send, busy: boolean): HTMLElement {
+  const box = make("input", { attributes: { type: "checkbox", id: "in-place" } });
+  box.checked = true;
+  const file = button(
+    "Import a GGUF file…",
+    "setup-import-file",
+    () => {
+      send({ type: "importFile", inPlace: box.checked });
+    },
+    { disabled: busy },
+  );
+  const folder = button(
+    "Import an exported model…",
+    "setup-import-folder",
+    () => {
+      send({ type: "importFolder" });
+    },
+    { disabled: busy },
+  );
+  return section(
+    "A model that you have",
+    "setup-own",
+    make(
+      "p",
+      {},
+      "A GGUF file, or a folder that `localcoder models export` has made on another machine, for " +
+        "example on a stick. Neither needs a network.",
+    ),
+    make(
+      "p",
+      {},
+      box,
+      make(
+        "label",
+        { attributes: { for: "in-place" } },
+        " Leave the GGUF file where it is: it takes no room twice, and the model is gone when the file is moved or changed",
+      ),
+    ),
+    make("div", { className: "actions" }, file, folder),
+  );
+}

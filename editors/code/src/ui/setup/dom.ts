@@ -1,0 +1,74 @@
+/** Makes elements. Text only ever enters as text. */
+
+/** What an element gets beside its text. */
+export interface Props {
+  readonly className?: string;
+  readonly testId?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly onClick?: () => void;
+}
+
+/** An element with what is in it. */
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  props: Props,
+  ...children: readonly (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  made.className = props.className ?? "";
+  if (props.testId !== undefined) {
+    made.dataset["testid"] = props.testId;
+  }
+  for (const [name, value] of Object.entries(props.attributes ?? {})) {
+    made.setAttribute(name, value);
+  }
+  if (props.onClick !== undefined) {
+    made.addEventListener("click", props.onClick);
+  }
+  made.append(...children);
+  return made;
+}
+
+/** A button. `main`: the one that most take. */
+export function button(
+  title: string,
+  testId: string,
+  onClick: () => void,
+  props: { readonly main?: boolean; readonly disabled?: boolean; readonly label?: string } = {},
+): HTMLButtonElement {
+  const attributes = {
+    type: "button",
+    ...(props.label !== undefined && { "aria-label": props.label }),
+  };
+  const className = props.main === true ? "main" : "";
+  const made = make("button", { className, testId, attributes, onClick }, title);
+  made.disabled = props.disabled === true;
+  return made;
+}
+
+/** A list of what is known: a word for it, and what. */
+export function facts(
+  all: readonly { readonly what: string; readonly text: string }[],
+): HTMLDListElement {
+  const rows = all.map(({ what, text }) =>
+    make("div", {}, make("dt", {}, what), make("dd", {}, text)),
+  );
+  return make("dl", {}, ...rows);
+}
+
+/** An element of the page, which `setup-view.ts` writes. */
+export function find(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (found === null) {
+    throw new Error(`the page has no #${id}`);
+  }
+  return found;
+}
+
+/** Writes only what differs: a live region reads every write. */
+export function setText(id: string, text: string): void {
+  const target = find(id);
+  if (target.textContent !== text) {
+    target.textContent = text;
+  }
+}

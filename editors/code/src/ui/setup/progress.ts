@@ -1,0 +1,134 @@
+/** The steps that take a while: a download and the self-test. */
+import type { SelfTestCheck, SelfTestVerdict, SetupReport } from "../../generated/protocol";
+import { diffLines } from "../../lib/setup";
+import type { SetupPage, ShownDownload } from "../../lib/setup";
+import type { SetupMessage } from "../../lib/setup-messages";
+
+import { button, make } from "./dom";
+
+type Send = (message: SetupMessage) => void;
+
+const VERDICTS: Record<SelfTestVerdict, string> = { passed: "OK", slow: "Slow", failed: "Failed" };
+
+/** The parts of the download. */
+export function downloadParts(page: SetupPage, report: SetupReport, send: Send): Node[] {
+  const { download } = page;
+  const running = download?.running === true;
+  const more = report.downloads.length - 1;
+  const go = button(running ? "Pause" : "Resume", running ? "setup-pause" : "setup-resume", () => {
+    send({ type: running ? "pause" : "resume" });
+  }, { main: true }); // prettier-ignore
+  go.dataset["first"] = "";
+  const back = button("Choose another model", "setup-choose", () => {
+    send({ type: "choose" });
+  }, { disabled: running }); // prettier-ignore
+  const bar = make("progress", {
+    testId: "setup-progress",
+    attributes: { max: "100", "aria-label": "Downloaded" },
+  });
+  return [
+    make(
+      "section",
+      { attributes: { "aria-labelledby": "download-title" } },
+      make("h2", { attributes: { id: "download-title" } }, `Download ${download?.name ?? ""}`),
+      bar,
+      make("p", { testId: "setup-download-text" }),
+      make(
+        "p",
+        { className: "quiet" },
+        "What is loaded stays, whatever ends: it goes on from there and is checked by its digest. " +
+          "You can go on working meanwhile; this page may be closed.",
+        ...(more > 0 ? [` ${more} more ${more === 1 ? "model" : "models"} after it.`] : []),
+      ),
+      make("div", { className: "actions" }, go, back),
+    ),
+  ];
+}
+
+/** Shows how far it is, without anything being drawn anew. */
+export function moveProgress(download: ShownDownload | undefined): void {
+  const bar = document.querySelector<HTMLProgressElement>("progress");
+  const text = document.querySelector("[data-testid=setup-download-text]");
+  if (bar !== null && text !== null && download !== undefined) {
+    bar.value = download.percent;
+    text.textContent = download.text;
+  }
+}
+
+/** The parts of the self-test. */
+export function testParts(page: SetupPage, send: Send): Node[] {
+  const { checks, report, trying } = page.test;
+  const running = trying !== "";
+  const failed = report?.verdict === "failed";
+  const tryIt = button("Try it on the sample", "setup-try-it", () => {
+    send({ type: "tryIt" });
+  }, { main: report !== undefined && !failed, disabled: running }); // prettier-ignore
+  const again = button(report === undefined ? "Test the model" : "Test again", "setup-test", () => {
+    send({ type: "test" });
+  }, { main: failed, disabled: running }); // prettier-ignore
+  const other = button("Choose another model", "setup-choose", () => {
+    send({ type: "choose" });
+  });
+  const finish = button("Finish", "setup-finish", () => {
+    send({ type: "finish" });
+  });
+  if (report === undefined || failed) {
+    again.dataset["first"] = "";
+  } else {
+    tryIt.dataset["first"] = "";
+  }
+  const buttons = report === undefined ? [again, other, finish] : [tryIt, again, other, finish];
+  return [
+    make(
+      "section",
+      { attributes: { "aria-labelledby": "test-title" } },
+      make(
+        "h2",
+        { attributes: { id: "test-title" } },
+        `Self-test${report === undefined ? "" : ` of ${report.name}`}`,
+      ),
+      ...(checks.length === 0 ? [] : [table(checks)]),
+      ...(report?.diff === undefined ? [] : [diff(report.diff)]),
+      make("div", { className: "actions" }, ...buttons),
+    ),
+  ];
+}
+
+function table(checks: readonly SelfTestCheck[]): HTMLTableElement {
+  const head = ["Check", "Outcome", "Measured", "Should be"].map((text) =>
+    make("th", { attributes: { scope: "col" } }, text),
+  );
+  const rows = checks.map((check) =>
+    make(
+      "tr",
+      { testId: `setup-check-${check.what}`, className: check.verdict },
+      make("th", { attributes: { scope: "row" } }, check.what),
+      make("td", { className: "verdict" }, VERDICTS[check.verdict]),
+      make("td", {}, [check.text, check.advice ?? ""].filter(Boolean).join(": ")),
+      make("td", { className: "quiet" }, check.limit ?? ""),
+    ),
+  );
+  return make(
+    "table",
+    { testId: "setup-checks" },
+    make("thead", {}, make("tr", {}, ...head)),
+    make("tbody", {}, ...rows),
+  );
+}
+
+/** With words for those who don't see the colours: the signs at the beginning of lines stay. */
+function diff(text: string): HTMLElement {
+  const lines = diffLines(text).map(({ kind, text: line }) =>
+    make("span", { className: kind }, `${line}\n`),
+  );
+  return make(
+    "figure",
+    {},
+    make("figcaption", {}, "What it made of a function of the sample"),
+    make(
+      "pre",
+      { testId: "setup-diff", attributes: { tabindex: "0", role: "region", "aria-label": "Diff" } },
+      make("code", {}, ...lines),
+    ),
+  );
+}

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import type {
+  ModelRow,
+  SelfTestEvent,
+  SelfTestReport,
+  SetupReport,
+} from "../src/generated/protocol";
+import { readSetupMessage } from "../src/lib/setup-messages";
+import {
+  diffLines,
+  NO_TEST,
+  offered,
+  offerOf,
+  shownDownload,
+  testAfter,
+  waitingModel,
+} from "../src/lib/setup";
+
+function row(id: string, state: ModelRow["state"], loadedBytes = 0): ModelRow {
+  return {
+    id,
+    name: `Model ${id}`,
+    state,
+    uses: [],
+    actions: [],
+    bytes: 4_000_000,
+    loadedBytes,
+    description: "",
+    facts: [],
+  };
+}
+
+const report = {
+  downloads: ["b"],
+  recommended: { profile: "fast", model: "b", reason: "It fits." },
+  list: { models: [row("demo", "bundled"), row("a", "available"), row("b", "partial", 1_000_000)] },
+} as unknown as SetupReport;
+
+test("the recommended model is offered first, and the bundled one is no download", () => {
+  assert.deepEqual(
+    offered(report).map(({ id }) => id),
+    ["b", "a"],
+  );
+  assert.equal(offerOf(row("a", "available")).type, "install");
+  assert.match(offerOf(row("a", "partial")).title, /^Resume/u);
+  assert.equal(offerOf(row("a", "installed")).type, "use");
+});
+
+test("a download is shown as it runs, and as it was left", () => {
+  const waiting = waitingModel(report);
+  assert.equal(waiting?.id, "b");
+  const paused = shownDownload(waiting, undefined);
+  assert.deepEqual([paused.running, paused.percent], [false, 25]);
+  assert.equal(paused.text, "Paused: 1.0 MB of 4.0 MB are loaded.");
+  const loading = { bytes: 2_000_000, totalBytes: 4_000_000, bytesPerSecond: 1_000_000 };
+  const running = shownDownload(waiting, loading);
+  assert.deepEqual([running.running, running.percent], [true, 50]);
+  assert.match(running.text, /2\.0 MB of 4\.0 MB, 1\.0 MB\/s, 2 s left/u);
+  assert.equal(shownDownload(waiting, { bytes: 0, totalBytes: 0, bytesPerSecond: 0 }).percent, 0);
+});
+
+test("a self-test grows with its events and ends with its report", () => {
+  const check = { what: "Load", verdict: "passed", text: "loaded" } as const;
+  const events: SelfTestEvent[] = [
+    { event: "began", what: "Load" },
+    { event: "checked", check },
+    { event: "began", what: "Improve" },
+  ];
+  const running = events.reduce(testAfter, NO_TEST);
+  assert.deepEqual(running, { trying: "Improve", checks: [check] });
+  const whole = { checks: [check, check], summary: "It works." } as unknown as SelfTestReport;
+  const done = testAfter(running, { event: "finished", report: whole });
+  assert.equal(done.trying, "");
+  assert.equal(done.report?.summary, "It works.");
+  assert.equal(done.checks.length, 2);
+});
+
+test("lines of a diff are told apart, its head is none of them", () => {
+  const kinds = diffLines("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n c\n").map(({ kind }) => kind);
+  assert.deepEqual(kinds, ["same", "same", "same", "del", "add", "same"]);
+});
+
+test("the page may say what stands in the list and nothing else", () => {
+  for (const good of [
+    { type: "ready" },
+    { type: "demo" },
+    { type: "install", id: "a" },
+    { type: "importFile", inPlace: false },
+    { type: "airGap", on: true },
+  ]) {
+    assert.deepEqual(readSetupMessage({ ...good, more: 1 }), good);
+  }
+  for (const bad of [
+    undefined,
+    "demo",
+    {},
+    { type: "other" },
+    { type: "install" },
+    { type: "install", id: 1 },
+    { type: "importFile" },
+    { type: "airGap", on: "yes" },
+  ]) {
+    assert.equal(readSetupMessage(bad), undefined);
+  }
+});
