@@ -21,7 +21,7 @@ pub enum SetupStep {
 }
 
 /// What there is to know before a model is chosen, and how far the choice is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct SetupReport {

@@ -13,6 +13,7 @@ import {
   NO_TEST,
   offered,
   offerOf,
+  rowFacts,
   shownDownload,
   testAfter,
   waitingModel,
@@ -27,6 +28,10 @@ function row(id: string, state: ModelRow["state"], loadedBytes = 0): ModelRow {
     actions: [],
     bytes: 4_000_000,
     loadedBytes,
+    roles: ["code"],
+    parameters: 1,
+    quantization: "Q4_K_M",
+    contextTokens: 4096,
     description: "",
     facts: [],
   };
@@ -38,14 +43,38 @@ const report = {
   list: { models: [row("demo", "bundled"), row("a", "available"), row("b", "partial", 1_000_000)] },
 } as unknown as SetupReport;
 
-test("the recommended model is offered first, and the bundled one is no download", () => {
+test("models are offered by what they are for, the recommended one first", () => {
+  const { models } = report.list;
+  const general: ModelRow = { ...row("c", "available"), roles: ["general"] };
+  const large: ModelRow = { ...row("d", "available"), profile: "heavy" };
+  const all = { ...report, list: { ...report.list, models: [...models, general, large] } };
   assert.deepEqual(
-    offered(report).map(({ id }) => id),
-    ["b", "a"],
+    offered(all).map(({ title, rows }) => [title, rows.map(({ id }) => id).join(" ")]),
+    [
+      ["For code", "b a"],
+      ["For everything else", "c"],
+      ["Heavy", "d"],
+    ],
   );
   assert.equal(offerOf(row("a", "available")).type, "install");
   assert.match(offerOf(row("a", "partial")).title, /^Resume/u);
   assert.equal(offerOf(row("a", "installed")).type, "use");
+});
+
+test("of a model is told what is known of it, and no more", () => {
+  const whole: ModelRow = {
+    ...row("a", "available"),
+    facts: [{ what: "What for", text: "a first try" }],
+    license: { name: "Apache License 2.0", saidBy: "catalog" },
+    speed: { tokensPerS: 12, measured: false, text: "12 tokens/s at most, an estimate" },
+  };
+  const texts = rowFacts(whole).map(({ what, text }) => `${what}: ${text}`);
+  assert.deepEqual(texts, [
+    "What for: a first try",
+    "Size: 4.0 MB, Q4_K_M",
+    "Licence: Apache License 2.0",
+    "Speed: 12 tokens/s at most, an estimate",
+  ]);
 });
 
 test("a download is shown as it runs, and as it was left", () => {

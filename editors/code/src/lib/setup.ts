@@ -12,6 +12,7 @@ import type {
 
 import { isThere, loadingText } from "./models";
 import type { Loading } from "./models";
+import { joined, size } from "./words";
 
 /** A download as the page shows it. */
 export interface ShownDownload {
@@ -83,13 +84,46 @@ export function shownDownload(row: ModelRow, loading: Loading | undefined): Show
   };
 }
 
-/** The models as they are offered: the recommended one first, then as the program has them. */
-export function offered(report: SetupReport): ModelRow[] {
-  const { models } = report.list;
-  const first = models.filter((row) => row.id === report.recommended.model);
-  return [...first, ...models.filter((row) => !first.includes(row))].filter(
-    (row) => row.state !== "bundled",
-  );
+/** Models that are meant for the same. */
+export interface Group {
+  readonly title: string;
+  readonly rows: readonly ModelRow[];
+}
+
+/** The models as they are offered, by what they are for, the recommended one first. */
+export function offered(report: SetupReport): Group[] {
+  const rows = report.list.models
+    .filter((row) => row.state !== "bundled")
+    .sort((a, b) => Number(isFor(report, b)) - Number(isFor(report, a)));
+  const groups: Group[] = [
+    { title: "For code", rows: rows.filter((row) => groupOf(row) === "code") },
+    { title: "For everything else", rows: rows.filter((row) => groupOf(row) === "general") },
+    { title: "Heavy", rows: rows.filter((row) => groupOf(row) === "heavy") },
+  ];
+  return groups.filter(({ rows: some }) => some.length > 0);
+}
+
+function isFor(report: SetupReport, { id }: ModelRow): boolean {
+  return id === report.recommended.model;
+}
+
+function groupOf({ profile, roles }: ModelRow): "code" | "general" | "heavy" {
+  if (profile === "heavy") {
+    return "heavy";
+  }
+  return roles.length === 0 || roles.includes("code") ? "code" : "general";
+}
+
+/** What is worth knowing of a model before it is chosen; all of it stands in the question. */
+export function rowFacts(row: ModelRow): { readonly what: string; readonly text: string }[] {
+  const of = (what: string): string => row.facts.find((fact) => fact.what === what)?.text ?? "";
+  return [
+    { what: "What for", text: of("What for") },
+    { what: "Size", text: joined([size(row.bytes), row.quantization]) },
+    { what: "Licence", text: row.license?.name ?? "" },
+    { what: "Memory", text: row.memory?.text ?? "" },
+    { what: "Speed", text: row.speed?.text ?? "" },
+  ].filter(({ text }) => text !== "");
 }
 
 /** What a button of a model's does. */

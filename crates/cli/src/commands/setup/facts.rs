@@ -5,7 +5,7 @@ use localcoder_host::connect;
 use localcoder_model_store::{Catalog, Machine, Store};
 use localcoder_protocol::limits::CONTEXT_TOKENS;
 use localcoder_protocol::{
-    Device, ErrorInfo, Fact, Nothing, SetupAirGap, SetupProfile, SetupReport, Status,
+    Device, ErrorInfo, Fact, ModelRow, Nothing, SetupAirGap, SetupProfile, SetupReport, Status,
 };
 use localcoder_settings::{Key, Layer, Places, Profile, Resolved, built_in};
 
@@ -43,10 +43,13 @@ pub(super) fn report(places: &Places) -> Result<SetupReport, ErrorInfo> {
     let catalog = Catalog::with_file(&places.catalog_file())?;
     let machine = Machine::here(&places.models);
     let devices = devices(places);
+    let list = models::listed()?;
+    let speed_of = |row: &ModelRow| Some((row.id.clone(), row.speed.as_ref()?.tokens_per_s));
     let known = Known {
         memory_bytes: machine.memory_bytes,
         disk_bytes: machine.disk_free_bytes,
         gpu: devices.as_ref().map(|devices| devices.iter().any(|device| device.gpu)),
+        speeds: list.models.iter().filter_map(speed_of).collect(),
     };
     let profiles = built_in();
     Ok(SetupReport {
@@ -54,9 +57,9 @@ pub(super) fn report(places: &Places) -> Result<SetupReport, ErrorInfo> {
         step: state.step,
         downloads: state.downloads,
         machine: machine_facts(&machine, devices.as_deref(), places),
-        recommended: recommend(&catalog, &profiles, known),
+        recommended: recommend(&catalog, &profiles, &known),
         profiles: profiles.iter().map(|it| profile_text(it, &catalog, &machine)).collect(),
-        list: models::listed()?,
+        list,
         kinds_text: KINDS.to_owned(),
         stored: stored(places),
         network_text: NETWORK.to_owned(),

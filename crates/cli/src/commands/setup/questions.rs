@@ -242,8 +242,14 @@ fn tell(report: &SetupReport) -> Result<(), ErrorInfo> {
         let mark = if row.id == report.recommended.model { " (recommended)" } else { "" };
         let number = index + 1;
         output::line(&format!("  {number:2}  {}: {}{mark}", row.name, row.description))?;
-        for fact in row.facts.iter().filter(|fact| fact.what == "Licence") {
-            output::line(&format!("      {}", fact.text))?;
+        let known = [
+            row.license.as_ref().map(|license| license.name.clone()),
+            row.memory.as_ref().map(|memory| memory.text.clone()),
+            row.speed.as_ref().map(|speed| speed.text.clone()),
+        ];
+        let known: Vec<String> = known.into_iter().flatten().collect();
+        if !known.is_empty() {
+            output::line(&format!("      {}", known.join("; ")))?;
         }
     }
     Ok(())
@@ -303,7 +309,8 @@ mod tests {
     fn row(id: &str, state: ModelState) -> ModelRow {
         serde_json::from_value(serde_json::json!({
             "id": id, "name": id, "state": state, "uses": [], "actions": [], "bytes": 1,
-            "loadedBytes": 0, "description": "", "facts": []
+            "loadedBytes": 0, "roles": [], "parameters": 0, "quantization": "", "contextTokens": 0,
+            "description": "", "facts": []
         }))
         .unwrap()
     }

@@ -1,8 +1,10 @@
 //! Which profile and model suit a machine. Pure: from its memory, its GPU and what the catalog says.
 
+use std::collections::HashMap;
+
 use indicatif::DecimalBytes;
 use localcoder_model_store::{Catalog, Entry, Role};
-use localcoder_protocol::limits::CONTEXT_TOKENS;
+use localcoder_protocol::limits::{CONTEXT_TOKENS, SLOW_TOKENS_PER_S};
 use localcoder_protocol::{DEMO, SetupRecommendation};
 use localcoder_settings::Profile;
 
@@ -12,7 +14,7 @@ const SHARE_PERCENT: u64 = 60;
 const LARGE_SHARE_PERCENT: u64 = 40;
 
 /// What is known of the machine.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Known {
     /// All memory; 0 where the system does not tell.
     pub(super) memory_bytes: u64,
@@ -20,70 +22,84 @@ pub(super) struct Known {
     pub(super) disk_bytes: u64,
     /// Whether there is a GPU that the engine can use; not known before it has run.
     pub(super) gpu: Option<bool>,
+    /// Tokens a second that models write, or are expected to, by their ids.
+    pub(super) speeds: HashMap<String, f64>,
 }
 
-/// The largest that leaves enough for everything else. Without a GPU nothing above the lightest
-/// profile: a larger model writes as much slower as it is larger.
+impl Known {
+    /// Whether it writes slower than people read. What is expected is of the processor's memory.
+    fn is_slow(&self, entry: &Entry) -> bool {
+        let speed = self.speeds.get(&entry.id);
+        self.gpu != Some(true) && speed.is_some_and(|speed| *speed < SLOW_TOKENS_PER_S)
+    }
+}
+
+/// The largest that leaves enough for everything else, and is not slow. A large one only with a GPU.
 pub(super) fn recommend(
     catalog: &Catalog,
     profiles: &[Profile],
-    known: Known,
+    known: &Known,
 ) -> SetupRecommendation {
-    let fits_in = |entry: &Entry, percent: u64| {
-        needed(entry) <= known.memory_bytes / 100 * percent && entry.bytes < known.disk_bytes
+    let fits = |entry: &Entry, percent: u64| {
+        needed(entry) <= known.memory_bytes / 100 * percent
+            && entry.bytes < known.disk_bytes
+            && !known.is_slow(entry)
     };
-    let fits = |entry: &Entry| fits_in(entry, SHARE_PERCENT);
     let of = |profile: &Profile| {
         let percent = if profile.large_models { LARGE_SHARE_PERCENT } else { SHARE_PERCENT };
         let code = catalog.entry(&profile.code_model)?;
         let general = catalog.entry(&profile.general_model).unwrap_or(code);
-        (fits_in(code, percent) && fits_in(general, percent)).then_some((code, general))
+        (fits(code, percent) && fits(general, percent)).then_some((code, general))
     };
-    let tried = if known.gpu == Some(false) { 1 } else { profiles.len() };
+    let memory = DecimalBytes(known.memory_bytes);
     let found = profiles
         .iter()
-        .take(tried)
-        .filter(|profile| known.gpu == Some(true) || !profile.large_models)
         .rev()
+        .filter(|profile| known.gpu == Some(true) || !profile.large_models)
         .find_map(|profile| Some((profile, of(profile)?)));
-    let memory = DecimalBytes(known.memory_bytes);
     if let Some((profile, (code, general))) = found {
         let most = DecimalBytes(needed(code).max(needed(general)));
-        let why = match known.gpu {
-            Some(false) => {
-                " No GPU was found that the engine can use, so a smaller model may be pleasanter."
-            }
-            _ => "",
-        };
         return SetupRecommendation {
             profile: profile.name.clone(),
             model: code.id.clone(),
             reason: format!(
                 "{} needs {most} of this machine's {memory} of memory and leaves the rest to other \
-                 programs.{why}",
+                 programs.",
                 code.name
             ),
         };
     }
-    let lightest = profiles.first().map(|profile| profile.name.clone()).unwrap_or_default();
-    let small = catalog.models.iter().filter(|it| it.roles.contains(&Role::Code) && fits(it));
-    match small.max_by_key(|entry| entry.parameters) {
+    smaller(catalog, profiles, known, fits)
+}
+
+/// Of the models for code that no profile names, the largest that will do.
+fn smaller(
+    catalog: &Catalog,
+    profiles: &[Profile],
+    known: &Known,
+    fits: impl Fn(&Entry, u64) -> bool,
+) -> SetupRecommendation {
+    let memory = DecimalBytes(known.memory_bytes);
+    let profile = profiles.first().map(|profile| profile.name.clone()).unwrap_or_default();
+    let of_code = catalog.models.iter().filter(|entry| entry.roles.contains(&Role::Code));
+    match of_code.filter(|it| fits(it, SHARE_PERCENT)).max_by_key(|entry| entry.parameters) {
         Some(entry) => SetupRecommendation {
-            profile: lightest,
+            profile,
             model: entry.id.clone(),
             reason: format!(
-                "{} is the largest that leaves enough of this machine's {memory} of memory, and of \
-                 its disk, to other programs: it needs {}.",
-                entry.name,
-                DecimalBytes(needed(entry))
+                "{} is the largest for code that leaves enough of this machine's {memory} of memory \
+                 and of its disk to other programs, and that should write {SLOW_TOKENS_PER_S:.0} \
+                 tokens/s or more here: about as fast as people read.",
+                entry.name
             ),
         },
         None => SetupRecommendation {
-            profile: lightest,
+            profile,
             model: DEMO.to_owned(),
             reason: format!(
-                "No model of the catalog leaves enough of this machine's {memory} of memory, or of \
-                 its disk ({} free), to other programs.",
+                "No model of the catalog leaves enough of this machine's {memory} of memory and of \
+                 its disk ({} free) to other programs and should write {SLOW_TOKENS_PER_S:.0} \
+                 tokens/s or more here.",
                 DecimalBytes(known.disk_bytes)
             ),
         },
@@ -102,8 +118,12 @@ mod tests {
 
     const GB: u64 = 1_000_000_000;
 
-    fn on(memory_gb: u64, disk_gb: u64, gpu: Option<bool>) -> SetupRecommendation {
-        let known = Known { memory_bytes: memory_gb * GB, disk_bytes: disk_gb * GB, gpu };
+    fn known(memory_gb: u64, disk_gb: u64, gpu: Option<bool>) -> Known {
+        let speeds = HashMap::new();
+        Known { memory_bytes: memory_gb * GB, disk_bytes: disk_gb * GB, gpu, speeds }
+    }
+
+    fn on(known: &Known) -> SetupRecommendation {
         recommend(&Catalog::shipped(), &built_in(), known)
     }
 
@@ -115,22 +135,35 @@ mod tests {
             (16, Some(true), "balanced", "qwen2.5-coder-7b"),
             (16, None, "balanced", "qwen2.5-coder-7b"),
             (64, None, "balanced", "qwen2.5-coder-7b"),
-            (64, Some(false), "fast", "qwen2.5-coder-7b"),
+            (64, Some(false), "balanced", "qwen2.5-coder-7b"),
             (8, Some(true), "fast", "qwen2.5-coder-1.5b"),
             (2, None, "fast", "qwen2.5-coder-0.5b"),
             (1, None, "fast", DEMO),
             (0, None, "fast", DEMO),
         ] {
             let SetupRecommendation { profile: got, model: chosen, reason } =
-                on(memory_gb, 100, gpu);
+                on(&known(memory_gb, 100, gpu));
             assert_eq!((got.as_str(), chosen.as_str()), (profile, model), "{memory_gb} {gpu:?}");
-            assert!(reason.ends_with('.') && reason.contains("GB") || memory_gb == 0, "{reason}");
+            assert!(reason.ends_with('.') && reason.contains("of memory"), "{reason}");
         }
     }
 
     #[test]
     fn what_does_not_fit_the_disk_is_not_recommended() {
-        assert_eq!(on(32, 3, Some(true)).model, "qwen2.5-coder-1.5b");
-        assert_eq!(on(32, 0, Some(true)).model, DEMO);
+        assert_eq!(on(&known(32, 3, Some(true))).model, "qwen2.5-coder-1.5b");
+        assert_eq!(on(&known(32, 0, Some(true))).model, DEMO);
+    }
+
+    #[test]
+    fn what_would_be_slow_on_the_processor_is_not_recommended() {
+        let mut slow = known(64, 100, Some(false));
+        let speeds = [("qwen2.5-coder-7b", 6.0), ("qwen2.5-coder-1.5b", 20.0)];
+        slow.speeds = speeds.map(|(id, speed)| (id.to_owned(), speed)).into();
+        let SetupRecommendation { model, reason, .. } = on(&slow);
+        assert_eq!(model, "qwen2.5-coder-1.5b");
+        assert!(reason.contains("10 tokens/s"), "{reason}");
+        // A GPU has memory of its own, of which the estimate says nothing.
+        slow.gpu = Some(true);
+        assert_eq!(on(&slow).model, "qwen2.5-coder-14b");
     }
 }

@@ -1,15 +1,12 @@
 /** The first step: what this machine has, what suits it, and the ways to a model. */
 import type { ModelRow, SetupReport } from "../../generated/protocol";
-import { offerOf, offered } from "../../lib/setup";
+import { offerOf, offered, rowFacts } from "../../lib/setup";
 import type { SetupPage } from "../../lib/setup";
 import type { SetupMessage } from "../../lib/setup-messages";
 
 import { button, facts, make } from "./dom";
 
 type Send = (message: SetupMessage) => void;
-
-/** Facts of a model that are worth a line before it is chosen; all of them stand in the question. */
-const WORTH_KNOWING = ["What for", "Memory", "Speed", "Licence"];
 
 /** The step's parts. */
 export function chooseParts(page: SetupPage, report: SetupReport, send: Send): Node[] {
@@ -79,8 +76,11 @@ function models(report: SetupReport, send: Send, busy: boolean): HTMLElement {
   if (refusal !== undefined) {
     parts.push(make("p", { className: "note", testId: "setup-refusal" }, refusal.message));
   }
-  const items = offered(report).map((row) => item(row, report, send, busy));
-  return section("A real model", "setup-models", ...parts, make("ul", {}, ...items));
+  for (const { title, rows } of offered(report)) {
+    const items = rows.map((row) => item(row, report, send, busy));
+    parts.push(make("h3", {}, title), make("ul", { className: "models" }, ...items));
+  }
+  return section("A real model", "setup-models", ...parts);
 }
 
 function item(row: ModelRow, report: SetupReport, send: Send, busy: boolean): HTMLLIElement {
@@ -99,11 +99,10 @@ function item(row: ModelRow, report: SetupReport, send: Send, busy: boolean): HT
       label: `${title.replace("…", "")} ${name}`,
     },
   );
-  const heading = make("h3", {}, name);
+  const heading = make("h4", {}, name);
   if (recommended) {
     heading.append(" ", make("span", { className: "badge" }, "Recommended"));
   }
-  const known = row.facts.filter(({ what }) => WORTH_KNOWING.includes(what));
   return make(
     "li",
     { className: "model", testId: `setup-row-${id}` },
@@ -111,8 +110,8 @@ function item(row: ModelRow, report: SetupReport, send: Send, busy: boolean): HT
       "div",
       {},
       heading,
-      make("p", { className: "quiet" }, row.description),
-      ...(known.length === 0 ? [] : [facts(known)]),
+      ...(row.state === "available" ? [] : [make("p", { className: "quiet" }, row.description)]),
+      facts(rowFacts(row)),
     ),
     start,
   );
