@@ -14,12 +14,12 @@ export const SLOW_MS = 600;
 export const FAST_MS = 10;
 
 /**
- * Starts it. `offer` says whether the file is there, how slow it comes, and how often it was asked
- * for; `catalog` names it `Small Model`.
+ * Starts it. `offer` says whether the file is there, how slow it comes, how often it was asked for,
+ * and how many bytes were sent; `catalog` names it `Small Model`.
  */
 export async function offerModel() {
   const bytes = readFileSync(DEMO_MODEL);
-  const offer = { there: true, asked: 0, pauseMs: SLOW_MS };
+  const offer = { there: true, asked: 0, sent: 0, pauseMs: SLOW_MS };
   const server = createServer((request, response) => serve(bytes, offer, request, response));
   server.listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
@@ -39,7 +39,9 @@ async function serve(bytes, offer, request, response) {
     ...(from > 0 && { "Content-Range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` }),
   });
   for (let at = from; at < bytes.length && !response.destroyed; at += PART) {
-    response.write(bytes.subarray(at, at + PART));
+    const part = bytes.subarray(at, at + PART);
+    offer.sent += part.length;
+    response.write(part);
     await new Promise((resolve) => setTimeout(resolve, offer.pauseMs));
   }
   response.end();

@@ -87,9 +87,9 @@ export function testParts(page: SetupPage, send: Send): Node[] {
         { attributes: { id: "test-title" } },
         `Self-test${report === undefined ? "" : ` of ${report.name}`}`,
       ),
+      make("div", { className: "actions" }, ...buttons),
       ...(checks.length === 0 ? [] : [table(checks)]),
       ...(report?.diff === undefined ? [] : [diff(report.diff)]),
-      make("div", { className: "actions" }, ...buttons),
     ),
   ];
 }
