@@ -33,7 +33,9 @@ export function story(title, tell, { ide: options = {} } = {}) {
       const another = async () => {
         const workbench = new Workbench(await browser.page());
         const first = browser.context.pages().length === 1;
-        await workbench.open(first ? url : await ide.address(), { first });
+        // What is told once lies under a question; it is left there.
+        const told = first && !ide.isAsked;
+        await workbench.open(first ? url : await ide.address(), { first: told });
         return workbench;
       };
       await tell({ ide, browser, url, workbench: await another(), another, name });
