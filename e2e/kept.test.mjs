@@ -3,11 +3,11 @@
  * then and the browser has kept nothing.
  */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
+import { folderOf, untilKept } from "./support/kept.mjs";
 import { story } from "./support/story.mjs";
-import { until } from "./support/wait.mjs";
 import { Workbench } from "./support/workbench.mjs";
 
 const FILE = "inventory.py";
@@ -22,29 +22,6 @@ const KEYS_OF = {
   panel: "workbench.panel.hidden",
   auxiliarybar: "workbench.auxiliaryBar.hidden",
 };
-
-/** Where the launcher keeps it. */
-function folderOf(ide) {
-  return join(ide.home, "editor/state");
-}
-
-/** What is kept under that name now, in whichever database; nothing where nothing is. */
-function kept(ide, name) {
-  for (const file of readdirSync(folderOf(ide)).filter((file) => file.endsWith(".json"))) {
-    const stores = JSON.parse(readFileSync(join(folderOf(ide), file), "utf8"));
-    for (const values of Object.values(stores)) {
-      if (Object.hasOwn(values, name)) {
-        // The first letter says what kind of value it is.
-        return values[name].slice(1);
-      }
-    }
-  }
-}
-
-/** Waits until the page has given that away: the workbench does it every few seconds. */
-async function untilKept(ide, name, fits) {
-  await until(`${name} is kept`, () => fits(kept(ide, name) ?? ""));
-}
 
 /** Ends the run; gives a window of the next one, in a browser that has kept nothing. */
 async function nextRun({ ide, browser }, before) {

@@ -3,6 +3,8 @@
  * and what they do not allow is refused with what can be done.
  */
 import assert from "node:assert/strict";
+import { readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
 
 import { SettingsEditor } from "./support/settings.mjs";
 import { story } from "./support/story.mjs";
@@ -26,11 +28,11 @@ async function underProfile(ide, workbench, profile, contextTokens) {
   await workbench.status(READY);
 }
 
-/** Waits until a setting has that value, which the editor has sent. */
-async function inEditor(ide, key, value) {
-  await until(`${key} is ${value} in the editor's settings`, async () => {
+/** Waits until a setting has that value in the one file that there is. */
+async function inFile(ide, key, value) {
+  await until(`${key} is ${value} in settings.json`, async () => {
     const setting = await ide.setting(key);
-    return setting.value === value && setting.from === "the editor's settings";
+    return setting.value === value && setting.from === "settings.json";
   });
 }
 
@@ -45,7 +47,7 @@ story(
     await underProfile(ide, workbench, "fast", 1024);
 
     await editor.choose("acceleration", "cpu");
-    await inEditor(ide, "acceleration", "cpu");
+    await inFile(ide, "acceleration", "cpu");
     await workbench.status(READY);
     // What the window says may be of the worker before.
     await until("the worker says what it runs on", async () => {
@@ -53,7 +55,7 @@ story(
     });
 
     await editor.choose("mode", "stability");
-    await inEditor(ide, "mode", "stability");
+    await inFile(ide, "mode", "stability");
     await workbench.status(READY);
     await workbench.photograph(name);
     await editor.close();
@@ -74,16 +76,14 @@ story(
     assert.ok(Number(read) - Number(ahead) >= Number(selected), notes);
     assert.match(notes, /up to \d+ answer, window 1024$/u);
 
-    // What is chosen now counts, although the editor had a value of its own.
+    // What is chosen elsewhere counts and is shown.
     await workbench.ask("LocalCoder: Switch Profile");
     const entry = await workbench.entry(/^fast, in use: /u);
     assert.match(entry, /loaded|fits with/iu);
     await workbench.photograph(`${name}-picker`);
     await workbench.take("balanced");
     await underProfile(ide, workbench, "balanced", 2048);
-    await until("the editor has no value of its own", async () => {
-      return (await ide.setting("profile")).from === "settings.json";
-    });
+    await inFile(ide, "profile", "balanced");
     assert.deepEqual(await workbench.notifications(), []);
 
     // A profile whose model is not there is chosen all the same, and that is told.
@@ -93,6 +93,126 @@ story(
     await underProfile(ide, workbench, "heavy", 2048);
   },
   { ide: { settings: { profiles: PROFILES } } },
+);
+
+story("ours are found under User, and a change is in the one file", async (tools) => {
+  const { ide, workbench, name } = tools;
+  const editor = new SettingsEditor(workbench);
+  await editor.openByKey();
+  await editor.look("localcoder");
+  await editor.lists("profile");
+  assert.deepEqual(await editor.tabs(), ["User", "Workspace"]);
+  const strangers = (await editor.listed()).filter((key) => !key.startsWith("localcoder."));
+  assert.deepEqual(strangers, []);
+  await workbench.photograph(`${name}-found`);
+
+  await editor.choose("mode", "stability");
+  await inFile(ide, "mode", "stability");
+  const explained = await ide.explained();
+  assert.match(explained.list, /^mode +stability +settings\.json$/mu);
+  const [, file] = /settings\.json is `(.+)`\./u.exec(explained.note);
+  assert.equal(JSON.parse(readFileSync(file, "utf8"))["localcoder.mode"], "stability");
+  // The editor has no other file of its own.
+  assert.equal(realpathSync(join(ide.home, "editor/user/User/settings.json")), file);
+
+  // What the command line sets is shown by the open editor, and the host uses it.
+  ide.set("mode", "performance");
+  await until("the editor shows what was set elsewhere", async () => {
+    return (await editor.shown("mode")) === "performance";
+  });
+  ide.set("contextWindow", "1024");
+  await until("the host has heard of it", async () => (await ide.status()).contextTokens === 1024);
+  // So does a hand in the file, with the short name or the full one.
+  for (const [key, tokens] of [["contextWindow", 512], ["localcoder.contextWindow", 2048]]) {
+    ide.writeSettings(`// by hand\n{ "${key}": ${tokens}, }\n`);
+    await until(`${key} counts`, async () => (await ide.status()).contextTokens === tokens);
+  }
+  await editor.look("telemetry");
+  await until("no setting of telemetry is left", async () => {
+    const listed = await editor.listed();
+    return listed.length > 0 && listed.every((key) => !key.startsWith("telemetry."));
+  });
+  await workbench.photograph(`${name}-telemetry`);
+  await editor.look("github");
+  await editor.nothing();
+});
+
+story(
+  "a folder's settings set none of ours",
+  async ({ ide, workbench, name }) => {
+    const editor = new SettingsEditor(workbench);
+    await editor.openByKey();
+    await editor.look("@ext:localcoder.localcoder");
+    await editor.lists("profile");
+    await editor.tab("Workspace");
+    await editor.nothing();
+    await workbench.photograph(name);
+    for (const key of ["contextWindow", "airGapped", "codeModel"]) {
+      assert.equal((await ide.setting(key)).from.startsWith("the "), true, key);
+    }
+    assert.equal((await ide.status()).contextTokens, 4096);
+    await workbench.openFile(FILE);
+    await workbench.selectLines(4, 8);
+    await workbench.press(KEYS.explain);
+    await workbench.explanationPhase("done");
+    const notes = await workbench.explanationPart("footnotes").innerText();
+    assert.match(notes, /window 4096$/u);
+  },
+  {
+    ide: {
+      files: {
+        ".vscode/settings.json": JSON.stringify({
+          "localcoder.contextWindow": 512,
+          "localcoder.airGapped": true,
+          "localcoder.codeModel": "/tmp/theirs.gguf",
+        }),
+      },
+    },
+  },
+);
+
+story("a settings file that is broken is told with its line", async (tools) => {
+  const { ide, workbench, name } = tools;
+  const before = ide.settingsText();
+  ide.writeSettings('{\n  "localcoder.mode": "stability"\n  "localcoder.contextWindow": 1024\n}\n');
+  const said = /settings\.json` is no JSON: .*line 2/u;
+  await workbench.notification(said);
+  await workbench.photograph(name);
+  await workbench.clickNotification(said, "Open settings.json");
+  await until("the file is open at the line", async () => {
+    return /^settings\.json/u.test((await workbench.tabs()).join()) && (await workbench.line()) === 2;
+  });
+  await workbench.photograph(`${name}-opened`);
+  await assert.rejects(ide.localcoder("config", "set", "mode", "performance"), said);
+  assert.equal((await ide.setting("airGapped")).value, true, "nobody knows, so it is on");
+  // Once it is mended nothing is told any more, and a wrong value is, with its line.
+  ide.writeSettings(before);
+  await until("the air gap is off", async () => (await ide.setting("airGapped")).value === false);
+  await workbench.closeNotifications();
+  ide.writeSettings('{\n  "localcoder.contextWindow": 7\n}\n');
+  await workbench.notification(/contextWindow` can't be 7 \(in `.*settings\.json`, line 2\)/u);
+});
+
+story(
+  "settings that an earlier version has kept elsewhere are taken over",
+  async ({ ide, workbench, name }) => {
+    const editor = new SettingsEditor(workbench);
+    await editor.open();
+    await editor.choose("mode", "stability");
+    await workbench.photograph(name);
+    await underProfile(ide, workbench, "balanced", 1024);
+    const text = ide.settingsText();
+    assert.match(text, /"localcoder\.contextWindow": 1024/u);
+    assert.match(text, /"editor\.fontSize": 17/u);
+    await inFile(ide, "contextWindow", 1024);
+  },
+  {
+    ide: {
+      settings: { contextWindow: 512 },
+      editor: { "editor.fontSize": 17 },
+      machine: { "localcoder.contextWindow": 1024 },
+    },
+  },
 );
 
 story(

@@ -28,13 +28,19 @@ export class Ide {
 		writeFileSync(join(this.home, 'setup.json'), JSON.stringify(done));
 		mkdirSync(evidence, { recursive: true });
 		this.env = { ...screen.env, LOCALCODER_HOME: this.home };
+		this.settings({});
 	}
 
 	/** Sets the user's settings, before a start. */
 	settings(values) {
 		const folder = join(this.home, 'editor/user/User');
 		mkdirSync(folder, { recursive: true });
-		writeFileSync(join(folder, 'settings.json'), JSON.stringify(values));
+		// Who does not tell of trust is not asked for it: a folder is restricted then.
+		const unasked = {
+			'security.workspace.trust.startupPrompt': 'never',
+			'security.workspace.trust.banner': 'never',
+		};
+		writeFileSync(join(folder, 'settings.json'), JSON.stringify({ ...unasked, ...values }));
 	}
 
 	file(name) {

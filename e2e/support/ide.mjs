@@ -26,6 +26,15 @@ const run = promisify(execFile);
 /** What the launcher tells. */
 const ADDRESS = /http:\/\/[0-9a-f]{32}\.localhost:\S+/u;
 
+/** What our settings begin with in a file that is the editor's, too. */
+const PREFIX = "localcoder.";
+
+/** The settings of a user who wants no question about trust and no banner. */
+const UNASKED = {
+  "security.workspace.trust.startupPrompt": "never",
+  "security.workspace.trust.banner": "never",
+};
+
 /** How long processes get to end by themselves, in seconds. */
 const END_S = 30;
 
@@ -39,37 +48,40 @@ export class Ide {
 
   /**
    * `trace`: a file for the connections that are made, as strace writes them. `settings`: what
-   * stands in the installation's `settings.json`. `catalog`: its user's own models. `umask`: what the
+   * stands in the installation's `settings.json`, as values or as a text. `catalog`: its user's own models. `umask`: what the
    * shell has that it is started from. `editor`: the editor's own user settings. `files`: more files
    * of the project, by their names. `extensions`: the files of the user's own extensions, as
-   * `FOLDER/NAME`. `firstStart`: nobody has set it up yet, so that the IDE begins with that.
+   * `FOLDER/NAME`. `firstStart`: nobody has set it up yet, so that the IDE begins with that. `asks`:
+   * whether folders are asked for as a new user is. `sample`: the folder is the product's own copy of
+   * the sample project. `machine`: the editor's settings of the machine, where earlier versions had the
+   * product's own.
    */
-  constructor({
-    trace,
-    settings = {},
-    catalog,
-    umask,
-    editor,
-    files = {},
-    extensions = {},
-    firstStart = false,
-  } = {}) {
+  constructor(options = {}) {
+    const { trace, settings = {}, catalog, umask, editor, firstStart = false } = options;
+    const { files = {}, extensions = {}, asks = false, sample = false } = options;
     this.umask = umask;
     // Sockets have short paths only, so not under the system's (on macOS long) temporary folder.
     this.home = realpathSync(mkdtempSync("/tmp/lc-e2e-"));
-    this.folder = join(this.home, "work", "sample");
+    this.folder = sample ? join(this.home, "sample") : join(this.home, "work", "sample");
     mkdirSync(join(this.home, "work"));
     cpSync(SAMPLE, this.folder, { recursive: true });
-    writeFileSync(join(this.home, "settings.json"), JSON.stringify(settings));
     if (!firstStart) {
       const done = { version: 1, finished: true, step: "done", downloads: [] };
       writeFileSync(join(this.home, "setup.json"), JSON.stringify(done));
     }
+    // Who does not tell of trust is not asked for it: a folder is restricted then.
+    const answered = asks ? {} : UNASKED;
+    this.writeSettings(
+      typeof settings === "string" ? settings : JSON.stringify({ ...answered, ...settings }),
+    );
     if (catalog !== undefined) {
       writeFileSync(join(this.home, "catalog.json"), JSON.stringify(catalog));
     }
     if (editor !== undefined) {
       this.editorSettings(editor);
+    }
+    if (options.machine !== undefined) {
+      writeNew(join(this.home, "editor/user/Machine/settings.json"), JSON.stringify(options.machine));
     }
     for (const [name, content] of Object.entries(files)) {
       this.write(name, content);
@@ -77,6 +89,8 @@ export class Ide {
     for (const [name, content] of Object.entries(extensions)) {
       this.install(name, content);
     }
+    /** Whether a dialog lies over the first window. */
+    this.isAsked = asks && !sample;
     this.trace = trace;
     this.environment = { ...process.env, LOCALCODER_HOME: this.home };
   }
@@ -165,9 +179,27 @@ export class Ide {
     return JSON.parse(await this.localcoder("config", "get", key, "--json"));
   }
 
-  /** What stands in the installation's `settings.json`. */
+  /** All settings with where each comes from: the `list`, and the `note` under it. */
+  async explained() {
+    const { stdout, stderr } = await this.#run(["config", "list", "--explain"]);
+    return { list: stdout, note: stderr };
+  }
+
+  /** What stands in the installation's `settings.json` of the product's own, by short names. */
   settings() {
-    return JSON.parse(readFileSync(join(this.home, "settings.json"), "utf8"));
+    const entries = Object.entries(JSON.parse(this.settingsText()));
+    const ours = entries.filter(([key]) => !key.includes(".") || key.startsWith(PREFIX));
+    return Object.fromEntries(ours.map(([key, value]) => [key.replace(PREFIX, ""), value]));
+  }
+
+  /** The whole text of the installation's `settings.json`. */
+  settingsText() {
+    return readFileSync(join(this.home, "settings.json"), "utf8");
+  }
+
+  /** Writes the whole text, as another program would. */
+  writeSettings(text) {
+    writeFileSync(join(this.home, "settings.json"), text);
   }
 
   /** How far the set-up is, as it stands in `setup.json`. */

@@ -50,6 +50,58 @@ export class SettingsEditor {
     });
   }
 
+  /** Opens it as VS Code's users do, by the key. */
+  async openByKey() {
+    await this.#page.keyboard.press(`${MOD}+Comma`);
+    await this.#search().waitFor();
+  }
+
+  /** Types into the field that looks for settings. */
+  async look(text) {
+    await this.#search().click();
+    await this.#page.keyboard.press(`${MOD}+KeyA`);
+    await this.#page.keyboard.type(text);
+  }
+
+  /** The names of the tabs that can be chosen, the chosen one first. */
+  async tabs() {
+    const tabs = this.#page.locator(".settings-editor .settings-tabs-widget .action-label");
+    const all = await tabs.evaluateAll((labels) =>
+      labels
+        .filter((label) => label.checkVisibility())
+        .map((label) => [label.classList.contains("checked"), label.textContent.trim()]),
+    );
+    all.sort(([one], [other]) => Number(other) - Number(one));
+    return all.map(([, name]) => name);
+  }
+
+  /** The keys of the settings that are listed now, as far as they are in sight. */
+  async listed() {
+    const rows = this.#page.locator(".settings-editor [data-key]");
+    return await rows.evaluateAll((all) => [...new Set(all.map((row) => row.dataset.key))]);
+  }
+
+  /** What a setting of ours shows, where it is one word of several. */
+  async shown(key) {
+    return await this.#setting(key).locator("select").inputValue({ timeout: STEP_MS });
+  }
+
+  /** Chooses the tab of that name. */
+  async tab(name) {
+    const tabs = this.#page.locator(".settings-editor .settings-tabs-widget .action-label");
+    await tabs.filter({ hasText: name }).click();
+  }
+
+  /** Waits until nothing that was looked for is found. */
+  async nothing() {
+    await this.#page.locator(".settings-editor .no-results-message-container").waitFor();
+  }
+
+  /** Waits until a setting of ours is listed. */
+  async lists(key) {
+    await this.#setting(key).waitFor();
+  }
+
   /** Closes it, whether it stands among the files or lies over them. */
   async close() {
     // The first key may only close what lies over it, such as a hint.
@@ -66,10 +118,12 @@ export class SettingsEditor {
     return this.#page.locator(`.settings-editor [data-key="localcoder.${key}"]`);
   }
 
+  #search() {
+    return this.#page.locator(".settings-editor .suggest-input-container .monaco-editor");
+  }
+
   async #find(key) {
-    await this.#page.locator(".settings-editor .suggest-input-container .monaco-editor").click();
-    await this.#page.keyboard.press(`${MOD}+KeyA`);
-    await this.#page.keyboard.type(`localcoder.${key}`);
+    await this.look(`localcoder.${key}`);
     await this.#setting(key).waitFor();
   }
 }

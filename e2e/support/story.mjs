@@ -32,8 +32,10 @@ export function story(title, tell, { ide: options = {} } = {}) {
       browser = await Browser.open();
       const another = async () => {
         const workbench = new Workbench(await browser.page());
-        const first = browser.context.pages().length === 1 && options.firstStart !== true;
-        await workbench.open(first ? url : await ide.address(), { first });
+        const first = browser.context.pages().length === 1;
+        // What is told once lies under a question, or under the set-up; it is left there.
+        const told = first && !ide.isAsked && options.firstStart !== true;
+        await workbench.open(first ? url : await ide.address(), { first: told });
         return workbench;
       };
       await tell({ ide, browser, url, workbench: await another(), another, name });

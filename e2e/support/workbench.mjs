@@ -210,6 +210,12 @@ export class Workbench {
     });
   }
 
+  /** The line that the cursor is in. */
+  async line() {
+    const label = await this.page.locator('[id="status.editor.selection"]').innerText();
+    return Number(/Ln (\d+)/u.exec(label)?.[1]);
+  }
+
   /** Runs a command of the command palette by its whole title. */
   async command(title) {
     await this.#pick("F1", `>${title}`, title);
@@ -495,6 +501,17 @@ export class Workbench {
   /** Trusts the folder, in that editor. */
   async trustFolder() {
     await this.#trustEditor().getByRole("button", { name: "Trust", exact: true }).click();
+  }
+
+  /** Takes that back, in that editor. */
+  async distrustFolder() {
+    await this.#trustEditor().getByRole("button", { name: "Don't Trust", exact: true }).click();
+  }
+
+  /** Waits until the window says that its folder is restricted, or says nothing of it. */
+  async restricted(is) {
+    const state = is ? "visible" : "hidden";
+    await this.page.locator('[id="status.workspaceTrust"]').waitFor({ state });
   }
 
   #trustEditor() {

@@ -6,6 +6,7 @@ mod arguments;
 mod assist_arguments;
 mod commands;
 mod failure;
+mod ide_settings;
 mod offline;
 mod output;
 mod session;

@@ -8,9 +8,7 @@ use localcoder_disk::{Cause, Options, RewriteError, create, rewrite};
 use localcoder_host::connect;
 use localcoder_model_store::Store;
 use localcoder_protocol::{ClientKind, ConfigureFile, ConfigureFileParams, ErrorCode, ErrorInfo};
-use localcoder_settings::{
-    DEMO, Places, Resolved, SettingsFiles, edited, no_json, parse, read_file,
-};
+use localcoder_settings::{DEMO, Places, Resolved, SettingsFiles, edited, no_json, read_file};
 use serde_json::{Map, Value};
 
 use crate::failure::explained;
@@ -23,24 +21,32 @@ const EMPTY: &str = "{}\n";
 
 /// Gives a setting a value, or takes it away.
 pub(crate) fn set(places: &Places, key: &str, value: Option<&Value>) -> Result<(), ErrorInfo> {
+    rewrite_with(places, &|text| edited(text, key, value))
+}
+
+/// Gives the file the text that is made of its own, which is empty where there is none.
+pub(crate) fn rewrite_with(
+    places: &Places,
+    edit: &dyn Fn(&str) -> Result<String, String>,
+) -> Result<(), ErrorInfo> {
     let path = places.settings_file();
     for _ in 0..TRIES_MAX {
-        let Some(settings) = change(&path, key, value)? else { continue };
+        if !change(&path, edit)? {
+            continue;
+        }
         // A host that can't be told reads the file when it starts anew.
         if let Ok(Some(mut client)) = connect::connect(places, ClientKind::Cli) {
-            let _ = client.call::<ConfigureFile>(&ConfigureFileParams { settings }, |_, _| {});
+            let read = ConfigureFileParams { settings: None };
+            let _ = client.call::<ConfigureFile>(&read, |_, _| {});
         }
         return Ok(());
     }
     Err(unwritten(&path, RewriteError::Changed.cause(&path)))
 }
 
-/// One try; what the file says then. `None` where another program has changed it meanwhile.
-fn change(
-    path: &Path,
-    key: &str,
-    value: Option<&Value>,
-) -> Result<Option<Map<String, Value>>, ErrorInfo> {
+/// One try; `false` where another program has changed the file meanwhile. What is right already is
+/// not written.
+fn change(path: &Path, edit: &dyn Fn(&str) -> Result<String, String>) -> Result<bool, ErrorInfo> {
     let hint = "mend the file, then try again: nothing in it was changed";
     let unusable = |why: String| no_json(path, &why).with_hint(hint);
     let before = read_file(path).map_err(|mut error| {
@@ -48,15 +54,18 @@ fn change(
         error
     })?;
     let text = before.as_ref().map_or(EMPTY, |(text, _)| text);
-    let text = edited(text, key, value).map_err(unusable)?;
-    let settings = parse(&text).map_err(unusable)?;
+    let changed = edit(text).map_err(unusable)?;
+    if before.is_some() && changed == text {
+        return Ok(true);
+    }
+    let text = changed;
     let written = match &before {
         Some((_, seen)) => rewrite(path, seen, text.as_bytes()),
         None => make(path, &text),
     };
     match written {
-        Ok(()) => Ok(Some(settings)),
-        Err(RewriteError::Changed) => Ok(None),
+        Ok(()) => Ok(true),
+        Err(RewriteError::Changed) => Ok(false),
         Err(error) => Err(unwritten(path, error.cause(path))),
     }
 }

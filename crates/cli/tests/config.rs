@@ -34,6 +34,15 @@ fn a_setting_is_shown_changed_and_taken_back() {
     let explained = installation.run(&["config", "list", "--explain"]).ok().stdout;
     let line = explained.lines().find(|line| line.starts_with("sampling.temperature")).unwrap();
     assert!(line.contains("0.5") && line.ends_with("settings.json"), "{line}");
+    // A name in full is the same one.
+    assert_eq!(
+        installation.run(&["config", "get", "localcoder.contextWindow"]).ok().stdout,
+        "2048\n"
+    );
+    let full = installation.run(&["config", "set", "localcoder.codeModel", "456"]).ok().stdout;
+    assert_eq!(full, "codeModel is 456 (settings.json).\n");
+    let text = std::fs::read_to_string(installation.home().join("settings.json")).unwrap();
+    assert!(text.contains(r#""localcoder.codeModel": "456""#), "{text}");
     let back = installation.run(&["config", "unset", "contextWindow"]).ok().stdout;
     assert_eq!(back, "contextWindow is 4096 (the profile balanced).\n");
 }

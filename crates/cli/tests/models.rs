@@ -167,7 +167,7 @@ fn settings_that_can_not_be_read_are_not_written_over() {
     let _ = installation.run(&["models", "use", "demo"]).ok();
     let settings = std::fs::read_to_string(home.join("settings.json")).unwrap();
     let settings: Value = serde_json::from_str(&settings).unwrap();
-    assert_eq!(settings, json!({"contextWindow": 1024, "codeModel": "demo"}));
+    assert_eq!(settings, json!({"contextWindow": 1024, "localcoder.codeModel": "demo"}));
 }
 
 #[test]

@@ -51,6 +51,8 @@ fn run(
         editor: home.join("editor"),
         runtime: home.join("runtime"),
         logs: home.join("logs"),
+        settings: home.join("settings.json"),
+        sample: home.join("sample"),
     };
     // The programs are in the folder above that of the examples.
     let here = std::env::current_exe().expect("the system knows its own program");

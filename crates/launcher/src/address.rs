@@ -7,7 +7,7 @@ use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 /// The name by which the page knows this machine's files. It is the same in every run, as what is
 /// kept about a folder is kept by it; an edit in `ide/overlay/overlay.json` says it to the page.
-const AUTHORITY: &str = "localcoder";
+pub(crate) const AUTHORITY: &str = "localcoder";
 
 /// What a window shows.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -173,6 +173,8 @@ mod tests {
             editor: folder(),
             runtime: folder(),
             logs: folder(),
+            settings: folder(),
+            sample: folder(),
             home: None,
             node: folder(),
             server_main: folder(),

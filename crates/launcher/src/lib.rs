@@ -52,6 +52,10 @@ pub struct Setup {
     pub runtime: PathBuf,
     /// `editor-server.log` goes here.
     pub logs: PathBuf,
+    /// The file that the editor's user settings lie in.
+    pub settings: PathBuf,
+    /// The user's copy of the sample project, which is trusted without a question.
+    pub sample: PathBuf,
     /// `LOCALCODER_HOME` for the editor, where this is a private installation.
     pub home: Option<PathBuf>,
     /// The Node.js that runs the editor server.
@@ -77,6 +81,8 @@ impl Setup {
             editor: folders.editor.clone(),
             runtime: folders.runtime.clone(),
             logs: folders.logs.clone(),
+            settings: folders.settings.clone(),
+            sample: folders.sample.clone(),
             // The editor's terminals are in other folders than this program.
             home: std::env::var_os("LOCALCODER_HOME")
                 .filter(|home| !home.is_empty())
@@ -100,6 +106,10 @@ pub struct Folders {
     pub runtime: PathBuf,
     /// See [`Setup::logs`].
     pub logs: PathBuf,
+    /// See [`Setup::settings`].
+    pub settings: PathBuf,
+    /// See [`Setup::sample`].
+    pub sample: PathBuf,
 }
 
 /// How it ended well.

@@ -152,6 +152,8 @@ fn command(setup: &Setup, socket: &Path) -> Result<Command, ErrorInfo> {
         .stderr(Stdio::piped());
     environment::clean(&mut command);
     command.env("LOCALCODER_BIN", &setup.localcoder);
+    // By this the extension knows that the editor's user settings are the product's own file.
+    command.env("LOCALCODER_SETTINGS", &setup.settings);
     // The extension tells of a change that this server does not have.
     command.env("LOCALCODER_AIR_GAPPED", if setup.air_gapped { "1" } else { "0" });
     // Edits in `ide/overlay/overlay.json` have the base make its sockets there.

@@ -160,7 +160,11 @@ impl<'a> Session<'a> {
         }
         let log = Arc::new(Log::open(setup.logs.join("editor-server.log")));
         let server = front::server_socket(&setup.runtime);
-        let front = Front::open(server, setup.editor.join("state"), &log, &about.refusals)?;
+        let kept = setup.editor.join("state");
+        if let Err(error) = front::trust_once(&kept, &setup.sample) {
+            tracing::warn!(%error, "the sample project is not trusted ahead");
+        }
+        let front = Front::open(server, kept, &log, &about.refusals)?;
         let opened = Opened { port: front.port(), confinement: confinement.clone() };
         let _ = about.opened.set(opened);
         Ok(Self {

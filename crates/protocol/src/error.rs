@@ -128,6 +128,8 @@ pub enum ErrorAction {
     ShowLog,
     /// Open the product's settings.
     OpenSettings,
+    /// Open the product's settings file where it says something wrong.
+    OpenSettingsFile,
     /// Reload the window.
     ReloadWindow,
     /// Choose another profile.

@@ -684,15 +684,16 @@ pub struct ConfigureParams {
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
-/// The product's own `settings.json` was changed: all of its values now. Who writes the file tells
-/// a running host, which reads it at its start only.
+/// The product's own `settings.json` was changed: a running host reads it at its start and when it
+/// is told.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ConfigureFileParams {
-    /// As they stand in the file.
-    #[cfg_attr(feature = "codegen", ts(type = "Record<string, unknown>"))]
-    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// All values as they stand in the file; without them the host reads the file itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional, type = "Record<string, unknown>"))]
+    pub settings: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// What was wrong with the settings, if anything. Good values are used all the same.

@@ -291,7 +291,7 @@ macro_rules! settings {
             }
         }
 
-        /// The definitions. All settings decide what runs, so all are machine-scoped: a workspace
+        /// The definitions. All settings decide what runs, so all are the application's: a workspace
         /// can't set them.
         pub const TABLE: &[$crate::definition::Setting] = &[$($crate::definition::Setting {
             id: Key::$id,

@@ -1,17 +1,104 @@
 //! A change to the text of a settings file: one value, and everything else stays as it was written,
 //! comments and all.
 
-use jsonc_parser::cst::{CstInputValue, CstObject, CstObjectProp, CstRootNode};
-use serde_json::Value;
+use jsonc_parser::cst::{CstInputValue, CstObject, CstObjectProp, CstRootNode, ObjectPropName};
+use serde_json::{Map, Value};
 
 use crate::file::{BYTE_ORDER_MARK, dialect, parse};
 use crate::resolve::PREFIX;
+use crate::{Key, TABLE};
 
 /// The text with a value for a setting, or without the setting where that is `None`.
 ///
 /// # Errors
 /// With what is wrong, where the text is no settings file.
 pub fn edited(text: &str, key: &str, value: Option<&Value>) -> Result<String, String> {
+    let Opened { mark, root, object } = opened(text)?;
+    let full = format!("{PREFIX}{key}");
+    let mut properties = Vec::new();
+    for name in [key, full.as_str()] {
+        find(&object, name, &mut properties);
+    }
+    // Where it stands more than once, one stays: which of them counted nobody could tell. It has its
+    // full name then, by which the editor knows it.
+    let place = properties.iter().position(is_outer);
+    match (value, place.map(|place| properties.remove(place))) {
+        (Some(value), Some(property)) => {
+            property.set_value(input(value));
+            rename(&property, &full);
+        }
+        (Some(value), None) => {
+            object.append(&full, input(value));
+        }
+        (None, Some(property)) => remove(property),
+        (None, None) => {}
+    }
+    properties.into_iter().for_each(remove);
+    Ok(format!("{mark}{root}"))
+}
+
+/// The text with the full name of each setting of the product's that stands there without it, so
+/// that an editor that has the file for its own knows them.
+///
+/// # Errors
+/// As [`edited`].
+pub fn in_full(text: &str) -> Result<String, String> {
+    let mut text = text.to_owned();
+    for setting in TABLE {
+        let values = parse(&text)?;
+        let full = format!("{PREFIX}{}", setting.key);
+        let stands = standing(&values, &full).or_else(|| standing(&values, setting.key)).cloned();
+        if let Some(value) = stands.filter(|_| !values.contains_key(&full)) {
+            text = edited(&text, setting.key, Some(&value))?;
+        }
+    }
+    Ok(text)
+}
+
+/// The text with the values of another settings file of the same editor, and which of the two counts
+/// where both have one. A value of the product's may be written in any way in either.
+///
+/// # Errors
+/// As [`edited`].
+pub fn merged(text: &str, other: &Map<String, Value>, counts: Counts) -> Result<String, String> {
+    let mut text = text.to_owned();
+    for (name, value) in other {
+        let values = parse(&text)?;
+        let key = name.strip_prefix(PREFIX).unwrap_or(name);
+        let full = format!("{PREFIX}{key}");
+        let is_ours = Key::named(key).is_some();
+        let stands = match is_ours {
+            true => standing(&values, &full).or_else(|| standing(&values, key)),
+            false => values.get(name),
+        };
+        if stands.is_some_and(|it| it == value || counts == Counts::This) {
+            continue;
+        }
+        text = match is_ours {
+            true => edited(&text, key, Some(value))?,
+            false => put(&text, name, value)?,
+        };
+    }
+    Ok(text)
+}
+
+/// Which of two files counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// The one that is changed.
+    This,
+    /// The one that its values are from.
+    Other,
+}
+
+/// A text to be changed.
+struct Opened {
+    mark: String,
+    root: CstRootNode,
+    object: CstObject,
+}
+
+fn opened(text: &str) -> Result<Opened, String> {
     parse(text)?;
     let (mark, text) = match text.strip_prefix(BYTE_ORDER_MARK) {
         Some(rest) => (BYTE_ORDER_MARK.to_string(), rest),
@@ -19,23 +106,40 @@ pub fn edited(text: &str, key: &str, value: Option<&Value>) -> Result<String, St
     };
     let root = CstRootNode::parse(text, &dialect()).map_err(|error| error.to_string())?;
     let object = root.object_value().ok_or("it is no object, `{ … }`")?;
-    let full = format!("{PREFIX}{key}");
-    let mut properties = Vec::new();
-    for name in [key, full.as_str()] {
-        find(&object, name, &mut properties);
+    Ok(Opened { mark, root, object })
+}
+
+/// Gives a value to one name of the first level.
+fn put(text: &str, name: &str, value: &Value) -> Result<String, String> {
+    let Opened { mark, root, object } = opened(text)?;
+    match object.get(name) {
+        Some(property) => property.set_value(input(value)),
+        None => drop(object.append(name, input(value))),
     }
-    // Where it stands more than once, one stays: which of them counted nobody could tell.
-    let mut properties = properties.into_iter();
-    match (value, properties.next()) {
-        (Some(value), Some(property)) => property.set_value(input(value)),
-        (Some(value), None) => {
-            object.append(key, input(value));
-        }
-        (None, Some(property)) => remove(property),
-        (None, None) => {}
-    }
-    properties.for_each(remove);
     Ok(format!("{mark}{root}"))
+}
+
+/// The value of a dotted name, however it is written.
+fn standing<'a>(values: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    values.get(name).or_else(|| {
+        values.iter().find_map(|(key, value)| {
+            let inner = name.strip_prefix(key.as_str())?.strip_prefix('.')?;
+            standing(value.as_object()?, inner)
+        })
+    })
+}
+
+/// Whether it stands on the first level.
+fn is_outer(property: &CstObjectProp) -> bool {
+    let object = property.parent().and_then(|parent| parent.as_object());
+    object.and_then(|object| object.parent()).is_none_or(|it| it.as_object_prop().is_none())
+}
+
+fn rename(property: &CstObjectProp, name: &str) {
+    if let Some(ObjectPropName::String(text)) = property.name() {
+        // A name of a setting has no character that would have to be escaped.
+        text.set_raw_value(format!("\"{name}\""));
+    }
 }
 
 /// The properties of a name, however it is written: `a.b`, or `b` in an object `a`.
@@ -88,9 +192,9 @@ mod tests {
     fn what_else_is_there_stays_as_it_was_written() {
         let text = "\u{feff}// mine\r\n{\r\n\t\"a\": 1, // one\r\n\t/* two */ \"b\": 2,\r\n}\r\n";
         let changed = edited(text, "b", Some(&json!(3))).unwrap();
-        assert_eq!(changed, text.replace("\"b\": 2", "\"b\": 3"));
+        assert_eq!(changed, text.replace("\"b\": 2", "\"localcoder.b\": 3"));
         let added = edited(text, "c.d", Some(&json!("x"))).unwrap();
-        assert_eq!(added, text.replace("2,\r\n", "2,\r\n\t\"c.d\": \"x\",\r\n"));
+        assert_eq!(added, text.replace("2,\r\n", "2,\r\n\t\"localcoder.c.d\": \"x\",\r\n"));
         let without = edited(text, "a", None).unwrap();
         assert!(without.contains("// mine") && without.contains("/* two */ \"b\": 2"), "{without}");
         assert_eq!(edited(text, "z", None).unwrap(), text);
@@ -98,7 +202,7 @@ mod tests {
         let plain = edited("{}\n", "a", Some(&json!({"b": [1, null]}))).unwrap();
         assert_eq!(
             serde_json::from_str::<Value>(&plain).unwrap(),
-            json!({"a": {"b": [1, null]}}),
+            json!({"localcoder.a": {"b": [1, null]}}),
             "{plain}"
         );
     }
@@ -116,10 +220,43 @@ mod tests {
             r#"{"localcoder": {"a.b": 1}, "c": 2, "a": {"b": 3}, "a.b": 4, "a.b": 5}"#,
         ] {
             assert_eq!(of(text, None), json!({"c": 2}), "{text}");
-            let set = of(text, Some(json!(7))).to_string();
-            assert_eq!((set.matches('7').count(), set.len() < 50), (1, true), "{set}");
+            let set = of(text, Some(json!(7)));
+            assert_eq!(set, json!({"localcoder.a.b": 7, "c": 2}), "{text}");
         }
         assert_eq!(of(r#"{"a": {"b": 1, "c": 2}}"#, None), json!({"a": {"c": 2}}));
+    }
+
+    #[test]
+    fn names_are_written_in_full_and_all_else_stays() {
+        let text = "{\n  // mine\n  \"profile\": \"fast\", // quick\n  \"editor.fontSize\": 12,\n  \
+                    \"sampling\": {\"topP\": 0.5}, \"colour\": 1\n}\n";
+        let full = in_full(text).unwrap();
+        assert!(
+            full.contains("  // mine\n  \"localcoder.profile\": \"fast\", // quick\n"),
+            "{full}"
+        );
+        let values = json!({
+            "localcoder.profile": "fast", "editor.fontSize": 12, "colour": 1,
+            "localcoder.sampling.topP": 0.5,
+        });
+        assert_eq!(Value::Object(parse(&full).unwrap()), values);
+        assert_eq!(in_full(&full).unwrap(), full, "there is nothing left to do");
+        // Which of two is meant nobody can tell: both stay, and that is told.
+        let twice = r#"{"mode": "stability", "localcoder.mode": "performance"}"#;
+        assert_eq!(in_full(twice).unwrap(), twice);
+    }
+
+    #[test]
+    fn the_values_of_another_file_are_taken_over() {
+        let other = json!({"editor.fontSize": 14, "localcoder.mode": "stability", "a.b": {"c": 1}});
+        let other = other.as_object().unwrap();
+        let text = "{ // mine\n  \"mode\": \"performance\", \"editor.fontSize\": 12 }";
+        let of = |counts| parse(&merged(text, other, counts).unwrap()).map(Value::Object).unwrap();
+        let this = json!({"mode": "performance", "editor.fontSize": 12, "a.b": {"c": 1}});
+        assert_eq!(of(Counts::This), this);
+        let that = json!({"localcoder.mode": "stability", "editor.fontSize": 14, "a.b": {"c": 1}});
+        assert_eq!(of(Counts::Other), that);
+        assert!(merged("{", other, Counts::This).is_err());
     }
 
     #[test]
@@ -147,7 +284,8 @@ mod tests {
             let after = edited(&text, &key, value.map(Value::from).as_ref()).unwrap();
             let mut wanted = keys.clone();
             wanted.remove(&key);
-            wanted.extend(value.map(|value| (key, value)));
+            // What is written has its full name.
+            wanted.extend(value.map(|value| (format!("{PREFIX}{key}"), value)));
             let values = parse(&after).map_err(|why| TestCaseError::fail(format!("{after}: {why}")))?;
             prop_assert_eq!(Value::Object(values), json!(wanted), "{}", after);
         }

@@ -12,7 +12,7 @@ use jsonc_parser::{
     CollectOptions, ParseOptions, ParseResult, ast, parse_to_ast, parse_to_serde_value,
 };
 use localcoder_disk::{Cause, ReadError, Stamp};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 use serde_json::{Map, Value};
 
 use crate::{Layer, Places, Resolved, resolve};
@@ -139,7 +139,8 @@ fn read(path: &Path, mend: &str) -> Contents {
         let hint = format!(
             "{mend}: until then nothing in it is used, and `localcoder.airGapped` counts as on"
         );
-        Contents { problem: Some(error.with_hint(hint)), ..Contents::default() }
+        let problem = error.with_hint(hint).with_action(ErrorAction::OpenSettingsFile);
+        Contents { problem: Some(problem), ..Contents::default() }
     })
 }
 

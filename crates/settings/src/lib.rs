@@ -19,12 +19,12 @@ mod values;
 
 pub use air_gap::{AIR_GAPPED, AirGap, NetworkAllowed, air_gap};
 pub use definition::{Affects, Choices, Kind, Setting};
-pub use edit::edited;
+pub use edit::{Counts, edited, in_full, merged};
 pub use file::{Contents, Origin, SettingsFiles, no_json, parse, read_file};
 pub use localcoder_protocol::DEMO;
 pub use places::Places;
 pub use profiles::{LARGE_PARAMETERS, Profile, built_in, no_such_profile};
 pub use render::{json_schema, markdown, vscode_properties};
-pub use resolve::{Layer, Resolved, check_value, no_such_setting, resolve};
+pub use resolve::{Layer, Resolved, check_value, no_such_setting, own, resolve};
 pub use table::{Acceleration, Backend, Key, Mode, TABLE};
 pub use values::{Sampling, Settings};

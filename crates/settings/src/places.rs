@@ -92,6 +92,12 @@ impl Places {
         self.config.join("settings.json")
     }
 
+    /// The user's own copy of the sample project, once it was made.
+    #[must_use]
+    pub fn sample(&self) -> PathBuf {
+        self.data.join("sample")
+    }
+
     /// The user's own catalog of models, which need not be there.
     #[must_use]
     pub fn catalog_file(&self) -> PathBuf {
@@ -128,10 +134,23 @@ impl Places {
         self.cache.join("loading.json")
     }
 
-    /// What the editor had set last.
+    /// What an editor with settings of its own had set last. The IDE's are in [`Self::settings_file`].
     #[must_use]
     pub fn editor_settings_file(&self) -> PathBuf {
         self.cache.join("editor-settings.json")
+    }
+
+    /// Where the IDE looks for its user's settings; it leads to [`Self::settings_file`].
+    #[must_use]
+    pub fn ide_settings_link(&self) -> PathBuf {
+        self.editor.join("user/User/settings.json")
+    }
+
+    /// Where the IDE has kept settings of the machine, among them this product's, in versions before
+    /// those were the user's.
+    #[must_use]
+    pub fn ide_machine_settings(&self) -> PathBuf {
+        self.editor.join("user/Machine/settings.json")
     }
 
     /// How often something was to be loaded and air-gapped mode has refused it.

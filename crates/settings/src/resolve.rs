@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
-use serde_json::{Map, Value};
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
+use serde_json::Value;
 
 use crate::air_gap::{self, AIR_GAPPED, AirGap};
 use crate::values::Settings;
@@ -153,7 +153,13 @@ impl Found {
             add(problem.clone(), true);
         }
         let mut flat = Vec::new();
-        flatten("", &contents.values, &mut flat);
+        // The file is the editor's own as well.
+        let passed = |key: &str| layer == Layer::File && is_the_editors(key);
+        for (key, value) in &contents.values {
+            if !passed(key) || air_gap::is_meant_by(key) {
+                flatten(key.clone(), value, &mut flat);
+            }
+        }
         let hidden = contents.repeated.iter().filter(|key| flat.iter().all(|it| it.0 != **key));
         for written in hidden.collect::<Vec<_>>() {
             if let Some(key) = Key::named(own(written)) {
@@ -226,21 +232,34 @@ fn chosen(found: &mut Found, errors: &mut Vec<ErrorInfo>) -> Profile {
     named(&instead).expect("the usual profile is built in")
 }
 
-/// A key without the product's name.
-fn own(key: &str) -> &str {
+/// A key without the product's name, with which it may be written in full.
+#[must_use]
+pub fn own(key: &str) -> &str {
     key.strip_prefix(PREFIX).unwrap_or(key)
 }
 
 /// The keys of nested objects, dotted. What stands under the name of a setting is its value, also
 /// where that is an object and should not be.
-fn flatten<'a>(prefix: &str, map: &'a Map<String, Value>, out: &mut Vec<(String, &'a Value)>) {
-    for (key, value) in map {
-        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        match value {
-            Value::Object(inner) if Key::named(own(&key)).is_none() => flatten(&key, inner, out),
-            value => out.push((key, value)),
+fn flatten<'a>(key: String, value: &'a Value, out: &mut Vec<(String, &'a Value)>) {
+    match value {
+        Value::Object(inner) if Key::named(own(&key)).is_none() => {
+            for (name, value) in inner {
+                flatten(format!("{key}.{name}"), value, out);
+            }
         }
+        value => out.push((key, value)),
     }
+}
+
+/// Whether a name in a settings file is one of the editor's or of another extension's: these have a
+/// section before them, or are in brackets where they hold for one language.
+fn is_the_editors(key: &str) -> bool {
+    if key.starts_with('[') {
+        return true;
+    }
+    let Some((section, _)) = key.split_once('.') else { return false };
+    let of_ours = |setting: &Setting| setting.key.split('.').next() == Some(section);
+    format!("{section}.") != PREFIX && !TABLE.iter().any(of_ours)
 }
 
 /// Whether a setting may have a value.
@@ -268,7 +287,8 @@ fn unknown(place: &str, name: &str) -> ErrorInfo {
         ErrorCode::InvalidSetting,
         format!("there is no setting `localcoder.{name}` (in {place})"),
     )
-    .with_hint("remove it, or look up the name in docs/reference/settings.md");
+    .with_hint("remove it, or look up the name in docs/reference/settings.md")
+    .with_action(ErrorAction::OpenSettingsFile);
     match air_gap::is_meant_by(name) {
         true => error.with_cause(format!(
             "it may be meant as `localcoder.{AIR_GAPPED}`, which therefore counts as on"
@@ -290,6 +310,7 @@ fn bad((layer, place): (Layer, &str), key: Key, value: &Value, allowed: &str) ->
     )
     .with_cause(format!("allowed is {allowed}{otherwise}"))
     .with_hint(hint)
+    .with_action(ErrorAction::OpenSettingsFile)
 }
 
 /// One key in full and the same without the product's name, or nested.
@@ -299,7 +320,8 @@ fn twice(place: &str, key: Key) -> ErrorInfo {
         ErrorCode::InvalidSetting,
         format!("`localcoder.{name}` stands twice (in {place}), with different values"),
     )
-    .with_hint(format!("`localcoder config set {name} VALUE` leaves one of them"));
+    .with_hint(format!("`localcoder config set {name} VALUE` leaves one of them"))
+    .with_action(ErrorAction::OpenSettingsFile);
     match key {
         Key::AirGapped => error.with_cause("nobody can tell which is meant, so it counts as on"),
         _ => error,
@@ -310,7 +332,7 @@ fn twice(place: &str, key: Key) -> ErrorInfo {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     fn map(value: &Value) -> Contents {
         value.as_object().unwrap().clone().into()
@@ -348,6 +370,32 @@ mod tests {
                  allowed is a whole number from 512 to 8192",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_the_editors_in_the_file_is_left_to_it() {
+        let file = map(&json!({
+            "editor.fontSize": 12, "[python]": {"editor.tabSize": 2}, "other.airgapped.x": 1,
+            "files.associations": {"*.airgapped": "ini"}, "localcoder.contextWindow": 2048,
+            "sampling.topX": 1, "colour": 1, "localcoder.colour": 2,
+        }));
+        let resolved = resolve(&[(Layer::File, &file)]);
+        assert_eq!(resolved.settings.context_tokens, 2048);
+        let mut names: Vec<_> = resolved.errors.iter().map(|it| it.message.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "there is no setting `localcoder.colour` (in settings.json)",
+                "there is no setting `localcoder.colour` (in settings.json)",
+                "there is no setting `localcoder.other.airgapped.x` (in settings.json)",
+                "there is no setting `localcoder.sampling.topX` (in settings.json)",
+            ]
+        );
+        assert!(resolved.air_gap.is_on(), "nobody knows what was meant by the third");
+        // A command or a request says nothing of the editor.
+        let request = map(&json!({"editor.fontSize": 12}));
+        assert_eq!(resolve(&[(Layer::Request, &request)]).errors.len(), 1);
     }
 
     #[test]

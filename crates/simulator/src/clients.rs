@@ -245,7 +245,11 @@ impl World {
             "configure" => json!({"settings": self.draw_settings()}),
             "configureFile" => {
                 self.disk.file_settings = self.draw_settings();
-                json!({"settings": self.disk.file_settings})
+                // Who has written the file says what is in it now, or has the host read it.
+                match self.random.per_mille(500) {
+                    true => json!({"settings": self.disk.file_settings}),
+                    false => json!({}),
+                }
             }
             "cancel" => {
                 let open = self.requests.open_request_id(client);
@@ -298,7 +302,11 @@ impl World {
         let target = params["requestId"].as_str().filter(|_| method == "cancel");
         let asked = Asked::new(client, method, request_id, target.map(str::to_owned));
         let number = self.requests.ask(asked);
-        self.loads.settings_seen(method, &params);
+        let settings = match method {
+            "configureFile" => &json!({"settings": self.disk.file_settings}),
+            _ => &params,
+        };
+        self.loads.settings_seen(method, settings);
         if ["improve", "explain", "generate", "warm", "prepare", "configure", "configureFile"]
             .contains(&method)
         {

@@ -25,6 +25,7 @@ impl World {
         bounds::effects(&effects)?;
         let exits = effects.contains(&Effect::Exit);
         let mut said_exit = false;
+        let mut read = Vec::new();
         for effect in effects {
             let is_sent = matches!(effect, Effect::Reply { .. } | Effect::Notify(..));
             if !(is_tick && is_sent && self.clients.is_empty()) {
@@ -34,6 +35,10 @@ impl World {
                 return breach("exit", format!("after it said so the host wants {effect:?}"));
             }
             said_exit |= effect == Effect::Exit;
+            if let Effect::ReadSettings { client, id } = effect {
+                read.push((client, id));
+                continue;
+            }
             self.apply(effect, exits)?;
         }
         if said_exit {
@@ -41,7 +46,12 @@ impl World {
             self.host_is_gone();
             return Ok(());
         }
-        checks::after_event(self)
+        checks::after_event(self)?;
+        for (client, id) in read {
+            let contents = Box::new(self.disk.file_settings.clone().into());
+            self.deliver(Event::SettingsRead { client, id, contents })?;
+        }
+        Ok(())
     }
 
     fn apply(&mut self, effect: Effect, exits: bool) -> Held {
@@ -92,7 +102,8 @@ impl World {
                 self.disk.unfinished_load = None;
                 Ok(())
             }
-            Effect::Exit => Ok(()),
+            // Done before anything else happens, by who has delivered the event.
+            Effect::ReadSettings { .. } | Effect::Exit => Ok(()),
         }
     }
 

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { ERROR_CODES } from "../src/generated/protocol";
 import type { EngineState, ErrorCode, ErrorInfo } from "../src/generated/protocol";
 import { contextText, cutText, omittedText, unchangedText, usageText } from "../src/lib/answer";
-import { HostError, isErrorInfo, renderError, toErrorInfo } from "../src/lib/errors";
+import { HostError, isErrorInfo, lineOf, renderError, toErrorInfo } from "../src/lib/errors";
 import { answered, asked, EXPLANATION_CHARS_MAX, failedWith, grown } from "../src/lib/explanation";
 import {
   baseName,
@@ -372,4 +372,14 @@ test("a file moves with its folder, and not with one that begins alike", () => {
   assert.equal(movedPath("/a/b/c.py", "/a/b", "/z"), "/z/c.py");
   assert.equal(movedPath("/a/bc/d.py", "/a/b", "/z"), undefined);
   assert.equal(movedPath("/a/b.py", "/a/b.py/c", "/z"), undefined);
+});
+
+test("the line that an error speaks of is found", () => {
+  const error = { code: "invalidSetting", message: "`settings.json` is no JSON" } as const;
+  assert.equal(lineOf({ ...error, cause: "Expected comma on line 2 column 9" }), 2);
+  assert.equal(lineOf({ ...error, message: "it can't be 7 (in `a.json`, line 12)" }), 12);
+  assert.equal(lineOf({ ...error, message: "line 0" }), 1);
+  for (const message of ["no line", "online 7", "lines 4-8"]) {
+    assert.equal(lineOf({ ...error, message }), undefined, message);
+  }
 });

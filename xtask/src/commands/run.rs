@@ -51,7 +51,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
 /// The user's copy of the sample project; made once and never written again.
 fn sample(ide: &std::path::Path) -> Result<PathBuf> {
     let places = Places::resolve().map_err(|error| anyhow!("{error}"))?;
-    let sample = places.data.join("sample");
+    let sample = places.sample();
     if !sample.exists() {
         files::copy_folder(&ide.join("sample"), &sample)?;
     }

@@ -3,7 +3,7 @@
 
 use localcoder_protocol::{ConfigGet, ConfigList, ErrorInfo, SettingValue, SettingsList};
 use localcoder_settings::{
-    AIR_GAPPED, AirGap, Layer, Places, Settings, check_value, json_schema, no_such_setting,
+    AIR_GAPPED, AirGap, Layer, Places, Settings, check_value, json_schema, no_such_setting, own,
 };
 use serde_json::{Map, Value};
 
@@ -17,12 +17,12 @@ pub(crate) fn run(command: ConfigCommand) -> Result<(), ErrorInfo> {
         ConfigCommand::List { explain, profile, json } => {
             list(&places, explain, &overrides(profile.as_deref()), json)
         }
-        ConfigCommand::Get { key, json } => get(&places, &key, json),
+        ConfigCommand::Get { key, json } => get(&places, own(&key), json),
         ConfigCommand::Set { key, value } => {
-            let value = typed(&key, &value)?;
-            change(&places, &key, Some(&value))
+            let value = typed(own(&key), &value)?;
+            change(&places, own(&key), Some(&value))
         }
-        ConfigCommand::Unset { key } => change(&places, &key, None),
+        ConfigCommand::Unset { key } => change(&places, own(&key), None),
         ConfigCommand::Schema => output::value(&json_schema()),
     }
 }

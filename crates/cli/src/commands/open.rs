@@ -11,8 +11,8 @@ use localcoder_settings::{Places, air_gap, env, places};
 use localcoder_transport::spawn_thread;
 
 use crate::arguments::OpenOptions;
-use crate::output;
 use crate::session::program;
+use crate::{ide_settings, output, settings_file};
 
 pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
     let program = program()?;
@@ -29,12 +29,19 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
     for line in check_folders(&places)? {
         output::note(&line);
     }
+    // Before anything asks what is set.
+    let told = settings_file::problems();
+    let problems = ide_settings::unite(&places);
+    let is_new = |problem: &&ErrorInfo| told.iter().all(|it| it.message != problem.message);
+    problems.iter().filter(is_new).for_each(settings_file::tell);
     let air_gap = air_gap(&places);
     if let Some(reason) = air_gap.reason() {
         output::note(&format!("{reason}."));
     }
     load_meanwhile(&places, &program);
-    let folders = Folders { editor: places.editor, runtime: places.runtime, logs: places.logs };
+    let (settings, sample) = (places.settings_file(), places.sample());
+    let Places { editor, runtime, logs, .. } = places;
+    let folders = Folders { editor, runtime, logs, settings, sample };
     let mut setup = Setup::assembled(&ide, &program, &folders);
     setup.air_gapped = air_gap.is_on();
     let request = OpenRequest {

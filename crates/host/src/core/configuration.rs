@@ -35,8 +35,8 @@ impl Configuration {
         text
     }
 
-    pub(super) fn set_file(&mut self, settings: Map<String, Value>) {
-        self.file = settings.into();
+    pub(super) fn set_file(&mut self, contents: Contents) {
+        self.file = contents;
     }
 
     /// Puts what was set into force; what was in force before, and what was wrong.

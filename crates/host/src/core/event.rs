@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use localcoder_protocol::ErrorInfo;
+use localcoder_settings::Contents;
 use localcoder_transport::{Id, Message};
 
 use super::reply::{Notice, Reply};
@@ -101,6 +102,15 @@ pub enum Event {
         path: PathBuf,
         /// The largest that is smaller, checked.
         found: Box<Option<ModelFile>>,
+    },
+    /// Answer to [`Effect::ReadSettings`].
+    SettingsRead {
+        /// As asked.
+        client: ClientId,
+        /// As asked.
+        id: Id,
+        /// What `settings.json` says now, or why it can't be read.
+        contents: Box<Contents>,
     },
     /// Answer to [`Effect::StartWorker`]: the process runs, or why not.
     WorkerStarted {
@@ -215,6 +225,14 @@ pub enum Effect {
         key: String,
         /// Its length.
         bytes: u64,
+    },
+    /// Read `settings.json` again, before anything else happens: a client has told that it was
+    /// changed, by the request of this id.
+    ReadSettings {
+        /// Who has told it.
+        client: ClientId,
+        /// By which request.
+        id: Id,
     },
     /// Keep this text for [`super::HostConfig::measurements`] of the next host.
     KeepMeasurements(String),

@@ -135,6 +135,11 @@ impl Host {
                 self.sessions.status_changed();
                 self.ask(|schedule, cx, out| schedule.smaller_found(&path, *found, cx, out));
             }
+            Event::SettingsRead { client, id, contents } => {
+                self.configuration.set_file(*contents);
+                let answer = Reply::Configure(self.settle_settings());
+                self.sessions.reply(client, id, Ok(answer), &mut self.effects);
+            }
             Event::PowerSaving(saves) => self.schedule.set_power_saving(saves),
             Event::MemoryShort(short) => self.schedule.set_memory_short(short),
             Event::Woke => self.ask(Schedule::woke),
@@ -341,7 +346,11 @@ impl Host {
                 Reply::Configure(self.settle_settings())
             }
             Asked::ConfigureFile(params) => {
-                self.configuration.set_file(params.settings);
+                let Some(settings) = params.settings else {
+                    self.effects.push(Effect::ReadSettings { client, id: asker.id });
+                    return Ok(None);
+                };
+                self.configuration.set_file(settings.into());
                 Reply::Configure(self.settle_settings())
             }
             Asked::Cancel(params) => {

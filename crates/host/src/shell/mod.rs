@@ -147,6 +147,7 @@ pub fn check_folders(places: &Places) -> Result<Vec<String>, ErrorInfo> {
 
 struct Shell {
     host: Host,
+    places: Places,
     started: Instant,
     /// How much faster than the world's its clock runs; 1 but in trials of faults.
     time_scale: u64,
@@ -206,6 +207,7 @@ impl Shell {
         let inspector = Inspector::new(models, inspected(sender.clone()));
         let shell = Self {
             host: Host::new(config),
+            places: places.clone(),
             started: Instant::now(),
             time_scale,
             workers: workers.map_err(no_thread)?,
@@ -319,6 +321,10 @@ impl Shell {
                 Effect::FindPrefix { generation, key } => self.find_prefix(generation, key),
                 Effect::KeepPrefix { generation, key, bytes } => {
                     self.keep_prefix(generation, key, bytes);
+                }
+                Effect::ReadSettings { client, id } => {
+                    let contents = Box::new(read_settings(&self.places).file);
+                    self.pending.push_back(Event::SettingsRead { client, id, contents });
                 }
                 Effect::KeepMeasurements(text) => self.measurements.keep(&text),
                 Effect::KeepEditorSettings(text) => self.editor_settings.keep(&text),

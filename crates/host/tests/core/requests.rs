@@ -415,6 +415,27 @@ fn a_settings_file_that_is_changed_takes_effect_at_once() {
 }
 
 #[test]
+fn a_settings_file_is_read_again_when_the_host_is_told_so() {
+    let mut rig = Rig::with_settings(json!({"codeModel": "before"}));
+    rig.connect(1);
+    rig.file_settings =
+        Contents::of("{\n  \"codeModel\": \"after\", \"contextWindow\": 1\n}").unwrap();
+    let id = rig.request(1, "configureFile", json!({}));
+    let answer = rig.answer(id).as_ref().unwrap();
+    assert_eq!(answer["errors"].as_array().unwrap().len(), 1, "{answer}");
+    rig.request(1, "warm", json!({}));
+    assert_eq!(rig.calls("loadModel")[0]["modelRef"], "after");
+    // One that can't be read says so until it can.
+    let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`settings.json` is no JSON");
+    rig.file_settings = Contents { problem: Some(problem.clone()), ..Contents::default() };
+    let id = rig.request(1, "configureFile", json!({}));
+    assert_eq!(rig.answer(id).as_ref().unwrap()["errors"][0]["message"], json!(problem.message));
+    rig.file_settings = Contents::default();
+    let id = rig.request(1, "configureFile", json!({}));
+    assert_eq!(rig.answer(id).as_ref().unwrap()["errors"], json!([]));
+}
+
+#[test]
 fn an_unused_host_ends_and_a_used_one_stays() {
     let mut rig = Rig::new();
     rig.connect(1);

@@ -50,6 +50,8 @@ pub(crate) struct Rig {
     pub(crate) kept: Option<String>,
     /// What is noted of a load that has not ended.
     pub(crate) unfinished_load: Option<String>,
+    /// What `settings.json` says when it is read again.
+    pub(crate) file_settings: Contents,
     /// Settings of the editor that it wanted kept, each time.
     pub(crate) editor_settings_kept: Vec<String>,
     /// Answers greeting, loading and counting by itself.
@@ -166,6 +168,7 @@ impl Rig {
             prefixes_kept: Vec::new(),
             kept: None,
             unfinished_load: None,
+            file_settings: Contents::default(),
             editor_settings_kept: Vec::new(),
             cooperative: true,
             cancelled: BTreeSet::new(),
@@ -243,6 +246,10 @@ impl Rig {
                         events.push(Event::PrefixFound { generation, key, bytes });
                     }
                     Effect::KeepPrefix { key, bytes, .. } => self.prefixes_kept.push((key, bytes)),
+                    Effect::ReadSettings { client, id } => {
+                        let contents = Box::new(self.file_settings.clone());
+                        events.push(Event::SettingsRead { client, id, contents });
+                    }
                     Effect::KeepMeasurements(text) => self.kept = Some(text),
                     Effect::KeepEditorSettings(text) => self.editor_settings_kept.push(text),
                     Effect::LoadBegins(text) => self.unfinished_load = Some(text),

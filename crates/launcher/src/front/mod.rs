@@ -14,6 +14,7 @@ mod peer;
 mod policy;
 mod refusals;
 mod state;
+mod trust;
 mod upstream;
 
 use std::io;
@@ -37,6 +38,7 @@ use limits::{Connections, Guest};
 use peer::{Peer, Peers};
 use policy::Policy;
 use state::State;
+pub(crate) use trust::trust_once;
 use upstream::{Body, Upstream};
 
 pub(crate) use refusals::{Reason, Refusals};

@@ -4,9 +4,11 @@
  */
 import * as vscode from "vscode";
 
-import type { ErrorAction } from "../generated/protocol";
-import { isCancelled, logLine, renderError, toErrorInfo } from "../lib/errors";
+import type { ErrorAction, ErrorInfo } from "../generated/protocol";
+import { isCancelled, lineOf, logLine, renderError, toErrorInfo } from "../lib/errors";
 import { buttonsFor } from "../lib/words";
+
+import { openSettingsFile } from "./settings";
 
 /** See the module. */
 export class Notifier {
@@ -36,7 +38,7 @@ export class Notifier {
     void show(text, ...buttonsFor(text, titles)).then((pressed) => {
       const button = buttons.find(({ title }) => title === pressed);
       if (button !== undefined) {
-        this.act(button.action, retry);
+        this.act(button.action, retry, info);
       }
     });
   }
@@ -60,8 +62,8 @@ export class Notifier {
     this.#log.info(text);
   }
 
-  /** Does what a button of an error or a suggestion says. */
-  act(action: ErrorAction, retry?: () => void): void {
+  /** Does what a button of an error or a suggestion says. `about`: the error. */
+  act(action: ErrorAction, retry?: () => void, about?: ErrorInfo): void {
     switch (action) {
       case "retry":
         retry?.();
@@ -71,6 +73,9 @@ export class Notifier {
         break;
       case "openSettings":
         void vscode.commands.executeCommand("localcoder.openSettings");
+        break;
+      case "openSettingsFile":
+        void openSettingsFile(about === undefined ? undefined : lineOf(about));
         break;
       case "reloadWindow":
         void vscode.commands.executeCommand("workbench.action.reloadWindow");

@@ -1,8 +1,10 @@
 /**
- * What is done with every new connection: the user's settings are sent and the model is got
- * ready. Settings are sent again when they change, and the model is made quick again when the
+ * What is done with every new connection: the host is told the user's settings, or to read them, and
+ * the model is got ready. So it is when they change, and the model is made quick again when the
  * user comes back to the window. Also writes the connection's story to the log.
  */
+import { basename, dirname } from "node:path";
+
 import * as vscode from "vscode";
 
 import type { ErrorInfo } from "../generated/protocol";
@@ -12,6 +14,7 @@ import { Pace } from "../lib/pace";
 import { declaredSettings, userSettings } from "../lib/settings";
 
 import type { Notifier } from "./notify";
+import { settingsFile } from "./settings";
 
 /** The part of the settings' names that all have. */
 const SECTION = "localcoder";
@@ -35,8 +38,8 @@ export class Session implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #subscriptions: vscode.Disposable[];
   readonly #onFocus = new Pace(WARM_EVERY_MS);
-  /** Complaints about settings that were shown; each is told once. */
-  readonly #told = new Set<string>();
+  /** Complaints about settings that were shown; each is told once, until it was mended. */
+  #told: ReadonlySet<string> = new Set();
 
   constructor(
     manifest: unknown,
@@ -61,6 +64,7 @@ export class Session implements vscode.Disposable {
           void this.#prepare({ ahead: true });
         }
       }),
+      ...this.#watchFile(),
       vscode.window.onDidChangeWindowState(({ focused }) => {
         if (focused && host.state.kind === "connected" && this.#onFocus.take()) {
           void this.#warm({ ahead: true });
@@ -83,16 +87,47 @@ export class Session implements vscode.Disposable {
   }
 
   async #prepare(how: Readiness): Promise<void> {
-    const configuration = vscode.workspace.getConfiguration();
-    const settings = userSettings(this.#keys, (key) => configuration.inspect(key));
     try {
-      const { errors } = await this.#host.request("configure", { settings });
-      this.#tell(errors);
+      this.#tell(await this.#configure());
     } catch (error) {
       this.#log.warn(`Sending the settings failed: ${logLine(toErrorInfo(error))}`);
       return;
     }
     await this.#warm(how);
+  }
+
+  /** Has the host know what is set; says what of it can't be used. */
+  async #configure(): Promise<readonly ErrorInfo[]> {
+    if (settingsFile === undefined) {
+      const configuration = vscode.workspace.getConfiguration();
+      const settings = userSettings(this.#keys, (key) => configuration.inspect(key));
+      return (await this.#host.request("configure", { settings })).errors;
+    }
+    // What an editor has told that had settings of its own does not count any more.
+    await this.#host.request("configure", { settings: {} });
+    return (await this.#host.request("configureFile", {})).errors;
+  }
+
+  /** The file is changed by other programs, too, and in ways that are no change of a value. */
+  #watchFile(): readonly vscode.Disposable[] {
+    if (settingsFile === undefined) {
+      return [];
+    }
+    const changed = (): void => {
+      if (this.#host.state.kind === "connected") {
+        void this.#prepare({ ahead: true });
+      }
+    };
+    const folder = vscode.Uri.file(dirname(settingsFile));
+    const watcher = vscode.workspace.createFileSystemWatcher(
+      new vscode.RelativePattern(folder, basename(settingsFile)),
+    );
+    return [
+      watcher,
+      watcher.onDidChange(changed),
+      watcher.onDidCreate(changed),
+      watcher.onDidDelete(changed),
+    ];
   }
 
   async #warm({ ahead }: Readiness): Promise<void> {
@@ -110,11 +145,10 @@ export class Session implements vscode.Disposable {
   }
 
   #tell(errors: readonly ErrorInfo[]): void {
-    for (const error of errors) {
-      if (!this.#told.has(logLine(error))) {
-        this.#told.add(logLine(error));
-        this.#notifier.error(new HostError(error));
-      }
+    const told = this.#told;
+    this.#told = new Set(errors.map(logLine));
+    for (const error of errors.filter((it) => !told.has(logLine(it)))) {
+      this.#notifier.error(new HostError(error));
     }
   }
 }

@@ -40,7 +40,7 @@ pid: number, };
 
 export type ErrorCode = "internal" | "usage" | "protocol" | "versionMismatch" | "hostUnreachable" | "runtimeFolder" | "draining" | "busy" | "outputFailed" | "fileNotFound" | "fileAccess" | "notText" | "linesOutOfRange" | "selectionEmpty" | "selectionTooLarge" | "documentTooLarge" | "documentChanged" | "answerUnusable" | "invalidSetting" | "noModel" | "modelNotFound" | "modelNotGguf" | "modelDamaged" | "modelUnsupported" | "modelLoadFailed" | "outOfMemory" | "profileNeeded" | "workerStart" | "workerCrashed" | "generateFailed" | "editorStart" | "downloadFailed" | "checksumMismatch" | "diskFull" | "airGapped" | "licenseNotAccepted" | "modelInUse" | "modelStore" | "cancelled";
 
-export type ErrorAction = "retry" | "showLog" | "openSettings" | "reloadWindow" | "switchProfile" | "switchModel" | "useFastProfile";
+export type ErrorAction = "retry" | "showLog" | "openSettings" | "openSettingsFile" | "reloadWindow" | "switchProfile" | "switchModel" | "useFastProfile";
 
 export type ErrorInfo = { 
 /**
@@ -844,9 +844,9 @@ found: boolean, };
 
 export type ConfigureFileParams = { 
 /**
- * As they stand in the file.
+ * All values as they stand in the file; without them the host reads the file itself.
  */
-settings: Record<string, unknown>, };
+settings?: Record<string, unknown>, };
 
 export type WarmParams = { 
 /**

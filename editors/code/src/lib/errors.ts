@@ -66,6 +66,7 @@ export const ACTION_TITLES: Record<ErrorAction, string> = {
   retry: "Retry",
   showLog: "Show Log",
   openSettings: "Open Settings",
+  openSettingsFile: "Open settings.json",
   reloadWindow: "Reload Window",
   switchProfile: "Switch Profile…",
   switchModel: "Switch Model…",
@@ -100,6 +101,12 @@ export function renderError(info: ErrorInfo, canRetry = false): RenderedError {
   }
   const buttons = [...actions].map((action) => ({ action, title: ACTION_TITLES[action] }));
   return { severity, text, buttons };
+}
+
+/** The line of a file that an error speaks of, counted from one. */
+export function lineOf({ message, cause = "" }: ErrorInfo): number | undefined {
+  const line = /\bline (\d+)\b/u.exec(`${message} ${cause}`)?.[1];
+  return line === undefined ? undefined : Math.max(1, Number(line));
 }
 
 /** One line for the log. */

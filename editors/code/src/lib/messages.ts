@@ -23,6 +23,7 @@ const ACTIONS: Record<ErrorAction, true> = {
   retry: true,
   showLog: true,
   openSettings: true,
+  openSettingsFile: true,
   reloadWindow: true,
   switchProfile: true,
   switchModel: true,

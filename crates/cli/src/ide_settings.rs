@@ -1,0 +1,236 @@
+//! The settings of the IDE's user lie in the product's own file, so that there is one place for what
+//! is set: the editor finds it by a link. What earlier versions had kept elsewhere is taken over.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use fs_err::os::unix::fs::symlink;
+use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_settings::{
+    AIR_GAPPED, Counts, Places, edited, in_full, merged, no_json, parse, read_file,
+};
+use serde_json::{Map, Value};
+
+use crate::settings_file::rewrite_with;
+
+/// What a file is called whose settings were taken over.
+const TAKEN: &str = "settings-before.json";
+
+/// Has the IDE use the product's settings file, before it is started. What could not be done is
+/// returned; the IDE starts all the same, and nothing is lost.
+pub(crate) fn unite(places: &Places) -> Vec<ErrorInfo> {
+    let mut problems = Vec::new();
+    let mut note = |result: Result<(), ErrorInfo>| problems.extend(result.err());
+    note(take_machine_settings(places));
+    note(take_own_settings(places));
+    note(rewrite_with(places, &in_full));
+    note(link(places));
+    problems
+}
+
+/// Settings of the machine counted more than the file's, and go on doing so.
+fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
+    let path = places.ide_machine_settings();
+    let values = match values_of(&path) {
+        Ok(None) => return Ok(()),
+        Ok(Some(values)) => Ok(values),
+        // The host has kept a copy of those that are this product's.
+        Err(problem) => match values_of(&places.editor_settings_file()) {
+            Ok(Some(kept)) => Ok(kept),
+            _ => Err(problem),
+        },
+    };
+    match &values {
+        Ok(values) => rewrite_with(places, &|text| merged(text, values, Counts::Other))?,
+        Err(_) => {
+            // What nobody can read counts as a yes.
+            let closed = Value::Bool(true);
+            rewrite_with(places, &|text| edited(text, AIR_GAPPED, Some(&closed)))?;
+        }
+    }
+    put_aside(&path)?;
+    match fs_err::remove_file(places.editor_settings_file()) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(undone(&places.editor_settings_file(), &error));
+        }
+        _ => {}
+    }
+    values.map(drop).map_err(|problem| {
+        problem.with_hint(format!(
+            "its settings are not used any more, and `localcoder.{AIR_GAPPED}` is on: set them \
+             anew; the file is kept as `{TAKEN}`"
+        ))
+    })
+}
+
+/// Settings of the editor itself.
+fn take_own_settings(places: &Places) -> Result<(), ErrorInfo> {
+    let path = places.ide_settings_link();
+    if !path.symlink_metadata().is_ok_and(|it| it.is_file()) {
+        return Ok(());
+    }
+    let unusable = |problem: ErrorInfo| {
+        problem.with_hint("mend the file, then start the IDE again: until then it is used as it is")
+    };
+    if let Some(values) = values_of(&path).map_err(unusable)? {
+        rewrite_with(places, &|text| merged(text, &values, Counts::This))?;
+        put_aside(&path)?;
+    }
+    Ok(())
+}
+
+/// Makes the link where it is not there or leads elsewhere.
+fn link(places: &Places) -> Result<(), ErrorInfo> {
+    let (path, file) = (places.ide_settings_link(), places.settings_file());
+    match fs_err::read_link(&path) {
+        Ok(to) if to == file => return Ok(()),
+        Ok(_) => fs_err::remove_file(&path).map_err(|error| undone(&path, &error))?,
+        // A file that could not be taken over stays.
+        Err(_) if path.symlink_metadata().is_ok() => return Ok(()),
+        Err(_) => {}
+    }
+    let made = fs_err::create_dir_all(folder_of(&path)).and_then(|()| symlink(&file, &path));
+    made.map_err(|error| undone(&path, &error))
+}
+
+fn values_of(path: &Path) -> Result<Option<Map<String, Value>>, ErrorInfo> {
+    match read_file(path)? {
+        // The editor takes an empty one for one that says nothing.
+        Some((text, _)) if text.trim().is_empty() => Ok(Some(Map::new())),
+        Some((text, _)) => parse(&text).map(Some).map_err(|why| no_json(path, &why)),
+        None => Ok(None),
+    }
+}
+
+fn put_aside(path: &Path) -> Result<(), ErrorInfo> {
+    let to = folder_of(path).join(TAKEN);
+    fs_err::rename(path, to).map_err(|error| undone(path, &error))
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(path).to_owned()
+}
+
+fn undone(path: &Path, error: &io::Error) -> ErrorInfo {
+    let message = format!("`{}` can't be changed", path.display());
+    ErrorInfo::new(ErrorCode::FileAccess, message)
+        .with_cause(error.to_string())
+        .with_hint("settings of the IDE may not be those that `localcoder config list` shows")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Places) {
+        let home = tempfile::tempdir().unwrap();
+        let places = Places::under(home.path());
+        (home, places)
+    }
+
+    fn write(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn settings(places: &Places) -> Value {
+        let text = std::fs::read_to_string(places.settings_file()).unwrap();
+        Value::Object(parse(&text).unwrap())
+    }
+
+    /// That the IDE has that file for its own.
+    fn is_one(places: &Places) {
+        let link = places.ide_settings_link();
+        assert_eq!(std::fs::read_link(link).unwrap(), places.settings_file());
+    }
+
+    #[test]
+    fn a_new_installation_has_one_file_and_keeps_it() {
+        let (_home, places) = home();
+        for _ in 0..2 {
+            assert_eq!(unite(&places), []);
+            assert_eq!(settings(&places), json!({}));
+            is_one(&places);
+        }
+        // Where its folder was moved, the link is made anew.
+        std::fs::remove_file(places.ide_settings_link()).unwrap();
+        symlink("/elsewhere", places.ide_settings_link()).unwrap();
+        assert_eq!(unite(&places), []);
+        is_one(&places);
+    }
+
+    #[test]
+    fn what_was_kept_elsewhere_is_taken_over_once() {
+        let (_home, places) = home();
+        write(
+            &places.settings_file(),
+            "{\n  // mine\n  \"mode\": \"stability\", \"airGapped\": false\n}\n",
+        );
+        let machine = r#"{"localcoder.airGapped": true, "git.path": "/g", // its
+            "localcoder.contextWindow": 1024,}"#;
+        write(&places.ide_machine_settings(), machine);
+        write(&places.editor_settings_file(), r#"{"airGapped": true, "contextWindow": 1024}"#);
+        write(
+            &places.ide_settings_link(),
+            r#"{"editor.fontSize": 9, "localcoder.mode": "performance"}"#,
+        );
+        assert_eq!(unite(&places), []);
+        let united = json!({
+            "localcoder.mode": "stability", "localcoder.airGapped": true, "git.path": "/g",
+            "localcoder.contextWindow": 1024, "editor.fontSize": 9,
+        });
+        assert_eq!(settings(&places), united);
+        is_one(&places);
+        let text = std::fs::read_to_string(places.settings_file()).unwrap();
+        assert!(text.contains("// mine"), "{text}");
+        assert!(!places.editor_settings_file().exists() && !places.ide_machine_settings().exists());
+        let kept = places.ide_machine_settings().with_file_name(TAKEN);
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), machine);
+        // What is set now is not undone by the next start.
+        write(&places.settings_file(), "{}");
+        assert_eq!(unite(&places), []);
+        assert_eq!(settings(&places), json!({}));
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_told_and_closes_the_air_gap() {
+        let (_home, places) = home();
+        write(&places.ide_machine_settings(), "{ // half");
+        let told = unite(&places);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].message.ends_with("Machine/settings.json` is no JSON"), "{}", told[0]);
+        assert_eq!(settings(&places), json!({"localcoder.airGapped": true}));
+
+        // The host's copy of it says what was meant.
+        let (_home, places) = home();
+        write(&places.ide_machine_settings(), "{ // half");
+        write(&places.editor_settings_file(), r#"{"airGapped": false, "mode": "stability"}"#);
+        assert_eq!(unite(&places), []);
+        let meant = json!({"localcoder.airGapped": false, "localcoder.mode": "stability"});
+        assert_eq!(settings(&places), meant);
+    }
+
+    #[test]
+    fn a_file_that_is_no_json_stays_as_it_is() {
+        let (_home, places) = home();
+        write(&places.settings_file(), "{ half");
+        write(&places.ide_machine_settings(), r#"{"localcoder.airGapped": true}"#);
+        write(&places.ide_settings_link(), r#"{"editor.fontSize": 9}"#);
+        let told = unite(&places);
+        assert!(
+            told.iter().all(|it| it.message.ends_with("settings.json` is no JSON")),
+            "{told:?}"
+        );
+        assert!(!told.is_empty());
+        assert_eq!(std::fs::read_to_string(places.settings_file()).unwrap(), "{ half");
+        assert!(places.ide_machine_settings().exists() && places.ide_settings_link().is_file());
+        // Once it is mended all comes together.
+        write(&places.settings_file(), "{}");
+        assert_eq!(unite(&places), []);
+        let united = json!({"localcoder.airGapped": true, "editor.fontSize": 9});
+        assert_eq!(settings(&places), united);
+        is_one(&places);
+    }
+}
