@@ -8,6 +8,7 @@ mod commands;
 mod failure;
 mod offline;
 mod output;
+mod removal_arguments;
 mod session;
 mod settings_file;
 mod source;
@@ -52,6 +53,9 @@ fn main() -> ExitCode {
         Some(Command::Eval(options)) => commands::eval::run(&options),
         Some(Command::Status(options)) => commands::status::run(&options),
         Some(Command::Host(options)) => commands::host::run(&options),
+        Some(Command::Reset(options)) => commands::reset::reset(&options),
+        Some(Command::Uninstall(options)) => commands::reset::uninstall(&options),
+        Some(Command::Help(options)) => commands::help::run(&options),
     };
     if let Err(error) = &result {
         output::error(error, json);

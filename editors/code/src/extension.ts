@@ -7,12 +7,14 @@ import { registerAirGap } from "./features/air-gap";
 import { registerAssist } from "./features/assist";
 import { registerDemoNotice } from "./features/demo-notice";
 import { Edits } from "./features/edits";
+import { registerHelp } from "./features/help";
 import { registerModels } from "./features/models";
 import { Notifier } from "./features/notify";
 import { registerPrepare } from "./features/prepare";
 import { Previews } from "./features/previews";
 import { registerPrivacy } from "./features/privacy";
 import { registerReport } from "./features/report";
+import { registerReset } from "./features/reset";
 import { Session } from "./features/session";
 import { registerSettings } from "./features/settings";
 import { Standing } from "./features/standing";
@@ -20,6 +22,7 @@ import { registerStatus } from "./features/status";
 import { registerSuggestions } from "./features/suggestions";
 import { registerSwitch } from "./features/switch";
 import { Texts } from "./features/texts";
+import { registerTour } from "./features/tour";
 import { HostConnection } from "./host/connection";
 import { openLink } from "./host/link";
 import { ModelsProgram } from "./host/models";
@@ -76,13 +79,16 @@ export function activate(context: vscode.ExtensionContext): Exports {
       new Texts(context.extensionUri, host, running, notifier, log),
     ),
     registerPrepare(host),
-    registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted }),
+    registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted, notifier }),
     registerModels(models, notifier, wanted),
     registerSwitch(host, models, new ProfilesProgram(program), notifier, wanted),
     registerSettings(),
     registerAirGap(process.env["LOCALCODER_AIR_GAPPED"]),
     registerPrivacy(context.extensionUri, program, notifier),
     registerReport(program, notifier),
+    registerReset(program, notifier),
+    registerHelp(context.extensionUri),
+    registerTour(context, notifier),
     registerSuggestions(host, notifier),
     registerDemoNotice(context.globalState, host),
     host,

@@ -89,8 +89,9 @@ test("every error code is told with what happened, why, what next, and a button"
 
 test("a suggested retry is offered only where the caller can retry", () => {
   const info: ErrorInfo = { code: "answerUnusable", message: "It broke.", action: "retry" };
-  assert.deepEqual(renderError(info, false).buttons, []);
-  assert.deepEqual(renderError(info, true).buttons, [{ action: "retry", title: "Retry" }]);
+  const more = { action: "learnMore", title: "Learn More" };
+  assert.deepEqual(renderError(info, false).buttons, [more]);
+  assert.deepEqual(renderError(info, true).buttons, [{ action: "retry", title: "Retry" }, more]);
   assert.equal(renderError(info).text, "It broke.");
 });
 
@@ -101,10 +102,26 @@ test("an error that another profile or model would help against offers that", ()
     ["switchProfile", "Switch Profile…"],
     ["switchModel", "Switch Model…"],
     ["useFastProfile", "Use Fast Profile"],
+    ["showModels", "Show Models"],
+    ["restartEngine", "Restart Engine"],
+    ["createReport", "Create Report"],
   ] as const) {
-    assert.deepEqual(renderError({ ...info, action }).buttons, [{ action, title }]);
+    assert.deepEqual(renderError({ ...info, action }).buttons[0], { action, title });
     assert.deepEqual(readViewMessage({ type: "act", action }), { type: "act", action });
   }
+});
+
+test("what an answer leaves out stands in plain view, and what it cost in one line", () => {
+  const context = { ...CONTEXT, afterLinesOmitted: 20 };
+  const usage = { ...EXPLANATION.usage, prefillMs: 200, decodeMs: 1_040, generatedTokens: 1 };
+  const done = answered(asked("a.py", ""), {
+    ...EXPLANATION,
+    context,
+    usage,
+    finish: "tokenLimit",
+  });
+  assert.deepEqual(done.notes, [cutText("tokenLimit"), omittedText(context)]);
+  assert.equal(done.cost, "1.2 s · 1 token");
 });
 
 test("whatever is thrown becomes an error with a code", () => {
@@ -279,7 +296,8 @@ test("an explanation goes from asked to done, and keeps what came when it fails"
   assert.deepEqual([growing.phase, growing.text], ["streaming", "It adds."]);
   const done = answered(growing, EXPLANATION);
   assert.deepEqual([done.phase, done.text, done.model], ["done", "It adds.", "Coder 7B"]);
-  assert.deepEqual(done.footnotes, [
+  assert.deepEqual([done.notes, done.cost], [[], "2.1 s · 50 tokens"]);
+  assert.deepEqual(done.costDetails, [
     "120 tokens read, 50 written, 25.0 tokens/s",
     contextText(CONTEXT),
   ]);
@@ -293,7 +311,7 @@ test("an explanation goes from asked to done, and keeps what came when it fails"
   assert.deepEqual([failed.phase, failed.error], ["failed", "It died. Try again."]);
   assert.deepEqual(
     failed.buttons.map((it) => it.action),
-    ["retry", "showLog"],
+    ["retry", "showLog", "learnMore"],
   );
   assert.equal(
     grown(start, "x".repeat(EXPLANATION_CHARS_MAX + 1)).text.length,

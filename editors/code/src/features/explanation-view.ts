@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 
 import * as vscode from "vscode";
 
-import type { ErrorAction } from "../generated/protocol";
+import type { ButtonAction } from "../lib/errors";
 import { EMPTY } from "../lib/explanation";
 import type { Explanation } from "../lib/explanation";
 import { readViewMessage } from "../lib/messages";
@@ -21,7 +21,7 @@ const UPDATE_EVERY_MS = 50;
 /** What the user does in the view. */
 export interface ViewActions {
   stop(): void;
-  act(action: ErrorAction): void;
+  act(action: ButtonAction): void;
 }
 
 /** See the module. */
@@ -142,7 +142,13 @@ function page(cspSource: string, style: string, script: string): string {
 <p id="error-text" data-testid="explanation-error-text"></p>
 <div id="error-buttons"></div>
 </section>
-<footer id="footnotes" data-testid="explanation-footnotes"></footer>
+<footer id="footnotes" data-testid="explanation-footnotes" hidden>
+<div id="notes" data-testid="explanation-notes"></div>
+<details id="cost" data-testid="explanation-cost" hidden>
+<summary id="cost-summary"></summary>
+<div id="cost-details"></div>
+</details>
+</footer>
 </main>
 <script nonce="${nonce}" src="${script}"></script>
 </body>

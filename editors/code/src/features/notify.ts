@@ -4,8 +4,9 @@
  */
 import * as vscode from "vscode";
 
-import type { ErrorAction } from "../generated/protocol";
-import { isCancelled, logLine, renderError, toErrorInfo } from "../lib/errors";
+import type { ErrorCode } from "../generated/protocol";
+import { ACTION_COMMANDS, isCancelled, logLine, renderError, toErrorInfo } from "../lib/errors";
+import type { ButtonAction } from "../lib/errors";
 import { buttonsFor } from "../lib/words";
 
 /** See the module. */
@@ -36,7 +37,7 @@ export class Notifier {
     void show(text, ...buttonsFor(text, titles)).then((pressed) => {
       const button = buttons.find(({ title }) => title === pressed);
       if (button !== undefined) {
-        this.act(button.action, retry);
+        this.act(button.action, { code: info.code, ...(retry && { retry }) });
       }
     });
   }
@@ -60,30 +61,14 @@ export class Notifier {
     this.#log.info(text);
   }
 
-  /** Does what a button of an error or a suggestion says. */
-  act(action: ErrorAction, retry?: () => void): void {
-    switch (action) {
-      case "retry":
-        retry?.();
-        break;
-      case "showLog":
-        this.#log.show(true);
-        break;
-      case "openSettings":
-        void vscode.commands.executeCommand("localcoder.openSettings");
-        break;
-      case "reloadWindow":
-        void vscode.commands.executeCommand("workbench.action.reloadWindow");
-        break;
-      case "switchProfile":
-        void vscode.commands.executeCommand("localcoder.switchProfile");
-        break;
-      case "switchModel":
-        void vscode.commands.executeCommand("localcoder.switchModel");
-        break;
-      case "useFastProfile":
-        void vscode.commands.executeCommand("localcoder.switchProfile", "fast");
-        break;
+  /** Does what a button of an error or a suggestion says. `code`: of which error it is. */
+  act(action: ButtonAction, { code, retry }: { code?: ErrorCode; retry?: () => void } = {}): void {
+    if (action === "retry") {
+      retry?.();
+    } else if (action === "learnMore") {
+      void vscode.commands.executeCommand("localcoder.showHelp", code);
+    } else {
+      void vscode.commands.executeCommand(...ACTION_COMMANDS[action]);
     }
   }
 }
