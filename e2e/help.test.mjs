@@ -57,7 +57,6 @@ story(
 
 story("a reset says what goes, asks, and closes the IDE", async ({ ide, workbench, name }) => {
   ide.set("contextWindow", "2048");
-  const models = join(ide.home, "models");
   await workbench.choose("LocalCoder: Reset…", "Reset");
   const asked = await workbench.dialog();
   for (const part of ["Goes:", join(ide.home, "settings.json"), join(ide.home, "editor")]) {
@@ -71,6 +70,8 @@ story("a reset says what goes, asks, and closes the IDE", async ({ ide, workbenc
   await workbench.choose("LocalCoder: Reset…", "Reset");
   await workbench.answer("Remove and Close");
   await until("nothing runs any more", () => processesOf(ide.home).length === 0);
-  const left = readdirSync(ide.home).filter((it) => join(ide.home, it) !== models);
-  assert.deepEqual(left, ["work"], "the projects are all that is left");
+  const left = readdirSync(ide.home, { recursive: true }).filter(
+    (it) => !it.startsWith("models") && !it.startsWith("work"),
+  );
+  assert.deepEqual(left, [], "projects and models are all that is left");
 });

@@ -8,11 +8,11 @@ import { READY } from "./support/workbench.mjs";
 const FILE = "inventory.py";
 const PAGE = ".gettingStartedContainer";
 
-/** Opens our walkthrough from the welcome page. */
+/** Opens the welcome page, which begins with our walkthrough. */
 async function openWalkthrough(workbench) {
   await workbench.command("Help: Welcome");
-  const card = workbench.page.locator(`${PAGE} .getting-started-category`);
-  await card.filter({ hasText: "Get started with LocalCoder" }).click();
+  const title = workbench.page.locator(`${PAGE} .gettingStartedDetailsContent .category-title`);
+  await title.filter({ hasText: "Get started with LocalCoder" }).waitFor();
   await workbench.page.locator(`${PAGE} .getting-started-step`).first().waitFor();
 }
 
@@ -40,18 +40,22 @@ async function back(workbench) {
 }
 
 story("the welcome page is ours, in light and in dark", async ({ workbench, name }) => {
-  await workbench.command("Help: Welcome");
+  await openWalkthrough(workbench);
+  // With room for the picture of the step.
+  await workbench.command("View: Toggle Primary Side Bar Visibility");
+  await workbench.part("sidebar", "hidden");
+  await workbench.photograph(name);
   const page = workbench.page.locator(PAGE);
-  await page.locator(".getting-started-category").first().waitFor();
-  const titles = await page.locator(".getting-started-category .category-title").allInnerTexts();
-  assert.deepEqual(titles, ["Get started with LocalCoder"]);
-  const words = (await page.innerText()).replaceAll("\u00a0", " ");
+  await page.locator(".prev-button").click();
+  const titles = page.locator(".gettingStartedSlideCategories .category-title:visible");
+  await titles.first().waitFor();
+  assert.deepEqual(await titles.allInnerTexts(), ["Get started with LocalCoder"]);
+  const words = (await page.locator(".gettingStartedSlideCategories").innerText()).replaceAll("\u00a0", " ");
   assert.match(words, /Your code stays on your machine/u);
   assert.doesNotMatch(words, /VS Code|Copilot|Sign in|Marketplace|Remote|Tunnel/iu);
   await workbench.photograph(`${name}-page`);
-  await openWalkthrough(workbench);
-  await workbench.photograph(name);
-  for (const theme of ["Light Modern", "Dark High Contrast"]) {
+  await titles.first().click();
+  for (const theme of ["Dark Modern", "Dark High Contrast"]) {
     await workbench.choose("Preferences: Color Theme", theme);
     await workbench.photograph(`${name}-${theme.toLowerCase().replaceAll(" ", "-")}`);
   }
@@ -89,18 +93,25 @@ story("each step of the walkthrough does what its button says", async (tools) =>
   await press(workbench, "Choose a real model", "Show Models");
   await workbench.model("LocalCoder demo");
 
-  for (const [title, button, tab] of [
-    ["Learn the keys", "Show Keyboard Shortcuts", /^Keyboard Shortcuts/u],
-    ["Make it yours", "Open Settings", /^Settings/u],
+  for (const [title, button, shows] of [
+    ["Learn the keys", "Show Keyboard Shortcuts", ".keybindings-editor"],
+    ["Make it yours", "Open Settings", ".settings-editor"],
   ]) {
     await back(workbench);
     const shown = await step(workbench, title);
     await shown.waitFor();
     await workbench.photograph(`${name}-${title.toLowerCase().replaceAll(" ", "-")}`);
     await press(workbench, title, button);
-    await until(`${title}: its page is there`, async () =>
-      (await workbench.tabs()).some((it) => tab.test(it)),
-    );
+    const editor = workbench.page.locator(shows);
+    await editor.waitFor();
+    // It lies over the walkthrough.
+    await until(`${title}: its page is closed`, async () => {
+      await workbench.press("Escape");
+      return await editor.waitFor({ state: "hidden", timeout: 3_000 }).then(
+        () => true,
+        () => false,
+      );
+    });
   }
   await back(workbench);
   await press(workbench, "Find help", "Show Help");

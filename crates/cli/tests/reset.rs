@@ -30,6 +30,7 @@ fn installation() -> Installation {
     ] {
         put(&home.join(file), "{}");
     }
+    put(&home.join("catalog.json"), r#"{"version": 1, "models": []}"#);
     // What others have left there.
     for file in
         ["mine.txt", "models/mine.gguf", "logs/mine.log", "cache/mine/a", "sample/report.py"]
@@ -172,21 +173,20 @@ fn a_home_that_is_a_link_is_left_alone() {
 
 #[test]
 fn a_model_that_was_imported_in_place_stays_even_within_our_folders() {
-    let installation = installation();
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo/localcoder-demo.gguf");
-    fs::remove_file(installation.home().join("models/manifests/x.json")).unwrap();
-    let outside = installation.folder().join("mine.gguf");
-    let inside = installation.home().join("editor/user/mine.gguf");
-    for (path, id) in [(&outside, "outside"), (&inside, "inside")] {
-        fs::copy(&demo, path).unwrap();
-        let path = path.display().to_string();
-        let import = ["models", "import", &path, "--id", id, "--in-place"];
+    for (name, is_inside) in [("mine.gguf", false), ("home/editor/user/mine.gguf", true)] {
+        let installation = installation();
+        let path = installation.folder().join(name);
+        fs::copy(&demo, &path).unwrap();
+        let named = path.display().to_string();
+        let import = ["models", "import", &named, "--id", "mine", "--in-place"];
         let _: Outcome = installation.run(&import).ok();
+        let printed = installation.run(&["uninstall", "--yes", "--json"]).ok().json();
+        assert!(path.is_file(), "{name}");
+        let told = printed["stays"].to_string().contains("imported in place");
+        assert_eq!(told, is_inside, "{printed:#}");
+        assert!(!installation.home().join("models/manifests").exists());
     }
-    let printed = installation.run(&["uninstall", "--yes", "--json"]).ok().json();
-    assert!(outside.is_file() && inside.is_file());
-    assert!(printed["stays"].to_string().contains("imported in place"), "{printed:#}");
-    assert!(!installation.home().join("models/manifests").exists());
 }
 
 #[test]

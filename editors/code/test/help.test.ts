@@ -33,7 +33,7 @@ test("the function of a walkthrough's step is found, its empty last lines aside"
 });
 
 test("before a reset it is said what goes, what stays, and what is not saved", () => {
-  const paths = ["/h/a", "/h/b", "/h/c", "/h/d"];
+  const paths = ["a", "b", "c", "d", "e", "f", "g"].map((name) => `/h/${name}`);
   const removal: Removal = {
     done: false,
     bytes: 1_500_000,
@@ -42,7 +42,7 @@ test("before a reset it is said what goes, what stays, and what is not saved", (
     closes: true,
   };
   const text = removalText(removal, 2);
-  assert.match(text, /Goes:\n• Logs \(1\.5 MB\): \/h\/a, \/h\/b, \/h\/c and 1 more\n/u);
+  assert.match(text, /Goes:\n• Logs \(1\.5 MB\): \/h \(a, b, c, d, e, f and 1 more\)\n/u);
   assert.match(text, /Stays:\n• The programs themselves: \/opt — as they came\n/u);
   assert.match(text, /2 files have changes that are not saved/u);
   assert.doesNotMatch(removalText({ ...removal, stays: [] }, 0), /Stays|not saved/u);

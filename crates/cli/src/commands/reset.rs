@@ -43,10 +43,9 @@ pub(crate) fn uninstall(options: &UninstallOptions) -> Result<(), ErrorInfo> {
 /// `programs`: where the programs lie, whose removal is told to be left.
 fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Removal, ErrorInfo> {
     let places = Places::resolve()?;
-    let parts = own::parts(&places, &linked_files(&places)?);
-    let (go, stay): (Vec<Part>, Vec<Part>) = parts
-        .into_iter()
-        .partition(|part| part.stays.is_none() && (models || part.kind != Kind::Models));
+    let goes = |part: &Part| part.stays.is_none() && (models || part.kind != Kind::Models);
+    let (go, stay): (Vec<Part>, Vec<Part>) =
+        own::parts(&places, &linked_files(&places)?).into_iter().partition(goes);
     let open = running(&places.runtime)?;
     let mut removal = Removal {
         done: false,
@@ -68,12 +67,12 @@ fn run(models: bool, sure: &SureOptions, programs: Option<&Path>) -> Result<Remo
         end_ide(&places, ide.pid)?;
     }
     end_host(&places)?;
-    // The command's own look at the running host may have left a file behind: what is there now counts.
-    for part in own::parts(&places, &linked_files(&places)?) {
-        if go.iter().any(|it| it.kind == part.kind) && part.stays.is_none() {
-            remove(&part)?;
-        }
-    }
+    // A host writes what it has measured when it ends, so what is there now counts.
+    let now = own::parts(&places, &linked_files(&places)?).into_iter().filter(goes);
+    let gone: Vec<Part> = now.collect();
+    gone.iter().try_for_each(remove)?;
+    removal.goes = gone.iter().map(Part::told).collect();
+    removal.bytes = gone.iter().map(|part| part.bytes).sum();
     own::remove_empty(&places);
     removal.done = true;
     if !sure.json {

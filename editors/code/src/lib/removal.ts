@@ -3,8 +3,8 @@ import type { Removal, RemovalPart } from "../generated/protocol";
 
 import { size } from "./words";
 
-/** Most paths of a part that are named: the others lie beside them. */
-const PATHS_MAX = 3;
+/** Most names of a part that are told; the others lie beside them. */
+const NAMES_MAX = 6;
 
 /** What is asked before anything is removed. `unsaved`: documents with changes that are not saved. */
 export function removalText(removal: Removal, unsaved: number): string {
@@ -21,9 +21,20 @@ export function removalText(removal: Removal, unsaved: number): string {
 }
 
 function partText({ what, paths, bytes, text }: RemovalPart): string {
-  const head = bytes === undefined ? what : `${what} (${size(bytes)})`;
-  const named = paths.slice(0, PATHS_MAX).join(", ");
-  const more = paths.length > PATHS_MAX ? ` and ${paths.length - PATHS_MAX} more` : "";
+  const head =
+    bytes === undefined ? what : `${what} (${bytes < 1_000 ? `${bytes} B` : size(bytes)})`;
   const note = text === undefined ? "" : ` — ${text}`;
-  return `• ${head}: ${named}${more}${note}`;
+  return `• ${head}: ${pathsText(paths)}${note}`;
+}
+
+/** The folder that they lie in once, where there are several. */
+function pathsText(paths: readonly string[]): string {
+  const [first = ""] = paths;
+  const folder = first.slice(0, first.lastIndexOf("/"));
+  if (paths.length === 1 || !paths.every((path) => path.startsWith(`${folder}/`))) {
+    return paths.join(", ");
+  }
+  const names = paths.map((path) => path.slice(folder.length + 1));
+  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : "";
+  return `${folder} (${names.slice(0, NAMES_MAX).join(", ")}${more})`;
 }
