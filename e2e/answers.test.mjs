@@ -75,7 +75,7 @@ async function show(view, text) {
     async ({ text, forbidden }) => {
       const state = {
         ...{ phase: "done", target: "inventory.py, lines 4–8", model: "LocalCoder demo", stage: "" },
-        ...{ text, footnotes: [], error: "", buttons: [] },
+        ...{ text, notes: [], cost: "", costDetails: [], error: "", buttons: [] },
       };
       window.postMessage({ type: "state", state });
       const article = document.getElementById("text");

@@ -23,7 +23,11 @@ story("explain a function", async ({ ide, workbench, name }) => {
   assert.match(await workbench.explanationPart("text").innerText(), /\btotal_stock\b/u);
   assert.equal(await workbench.explanationPart("target").innerText(), `${FILE}, lines 4–8`);
   assert.equal(await workbench.explanationPart("model").innerText(), "LocalCoder demo");
-  const notes = await workbench.explanationPart("footnotes").innerText();
+  // One short line stands below the answer; the numbers are there for whom asks for them.
+  const cost = workbench.explanationPart("cost");
+  assert.match(await cost.innerText(), /^\d+\.\d s · \d+ tokens?$/u);
+  await cost.locator("summary").click();
+  const notes = await cost.innerText();
   assert.match(notes, /\d+ tokens read( \(\d+ ahead\))?, \d+ written, \d+\.\d tokens\/s/u);
   assert.equal(await workbench.explanationPart("stop").isVisible(), false);
   assert.equal(ide.read(FILE), before);
@@ -37,7 +41,7 @@ story("a selection is read before a command is called on it", async ({ ide, work
   await until("the selection is read", async () => (await ide.status()).heldTokens > 100);
   await workbench.press(KEYS.explain);
   await workbench.explanationPhase("done");
-  const notes = await workbench.explanationPart("footnotes").innerText();
+  const notes = await workbench.explanationPart("cost").textContent();
   const [, read, ahead] = /(\d+) tokens read \((\d+) ahead\)/u.exec(notes) ?? [];
   // What is left is the command itself, in the demo model's small vocabulary.
   assert.ok(Number(read) - Number(ahead) < 64, notes);

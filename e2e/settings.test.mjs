@@ -70,7 +70,7 @@ story(
     await workbench.selectLines(4, 8);
     await workbench.press(KEYS.explain);
     await workbench.explanationPhase("done");
-    const notes = await workbench.explanationPart("footnotes").innerText();
+    const notes = (await workbench.explanationPart("cost").textContent()).trim();
     const [, read, , ahead = 0] = /(\d+) tokens read( \((\d+) ahead\))?/u.exec(notes) ?? [];
     const [, selected] = /Tokens: (\d+) selected/u.exec(notes) ?? [];
     assert.ok(Number(read) - Number(ahead) >= Number(selected), notes);
@@ -261,7 +261,7 @@ story(
     await workbench.selectLines(4, 44);
     await workbench.press(KEYS.explain);
     await workbench.explanationPhase("done");
-    const notes = await workbench.explanationPart("footnotes").innerText();
+    const notes = (await workbench.explanationPart("cost").textContent()).trim();
     assert.match(notes, /Tokens: \d+ selected, \d+ file, \d+ instructions, .* window 2048$/u);
     assert.equal(ide.read(FILE), before);
   },

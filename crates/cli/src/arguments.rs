@@ -7,6 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use localcoder_protocol::LineRange;
 
 pub(crate) use crate::assist_arguments::{AssistCommand, AssistOptions};
+pub(crate) use crate::removal_arguments::{
+    HelpOptions, ResetOptions, SureOptions, UninstallOptions,
+};
 pub(crate) use crate::setup_arguments::{SelfTestOptions, SetupOptions};
 
 const EXAMPLES: &str = "\
@@ -21,12 +24,12 @@ Examples:
   localcoder models list                         what there is, and what can be installed
   localcoder profiles                            which models would fit, with the numbers
 
-Exit codes: 0 done, 2 wrong arguments, 130 stopped by Ctrl-C; the others stand in
-docs/reference/errors.md. Data goes to stdout, everything else to stderr.";
+Exit codes: 0 done, 2 wrong arguments, 130 stopped by Ctrl-C; `localcoder help NAME`
+says what the others mean. Data goes to stdout, everything else to stderr.";
 
 /// LocalCoder IDE: edit and understand code with a model that runs on this machine.
 #[derive(Debug, Parser)]
-#[command(name = "localcoder", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(name = "localcoder", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -73,6 +76,12 @@ pub(crate) enum Command {
     Status(StatusOptions),
     /// Start or stop the background process that the windows share
     Host(HostOptions),
+    /// Remove settings, the editor's data, caches and logs; models stay
+    Reset(ResetOptions),
+    /// Remove all that LocalCoder has written, models too
+    Uninstall(UninstallOptions),
+    /// Print help, or what an error means and what to do about it
+    Help(HelpOptions),
 }
 
 impl Command {
@@ -92,6 +101,9 @@ impl Command {
             Self::Eval(options) => options.json,
             Self::Status(options) => options.json,
             Self::Host(options) => options.json(),
+            Self::Reset(options) => options.sure.json,
+            Self::Uninstall(options) => options.sure.json,
+            Self::Help(_) => false,
         }
     }
 }

@@ -9,6 +9,7 @@ mod failure;
 mod ide_settings;
 mod offline;
 mod output;
+mod removal_arguments;
 mod session;
 mod settings_file;
 mod setup_arguments;
@@ -56,6 +57,9 @@ fn main() -> ExitCode {
         Some(Command::Eval(options)) => commands::eval::run(&options),
         Some(Command::Status(options)) => commands::status::run(&options),
         Some(Command::Host(options)) => commands::host::run(&options),
+        Some(Command::Reset(options)) => commands::reset::reset(&options),
+        Some(Command::Uninstall(options)) => commands::reset::uninstall(&options),
+        Some(Command::Help(options)) => commands::help::run(&options),
     };
     if let Err(error) = &result {
         output::error(error, json);

@@ -191,6 +191,10 @@ fn render(error: &ErrorInfo) -> String {
             text.push_str(&format!("\n  {label}: {part}"));
         }
     }
+    // What a person did on purpose, or typed just now, needs no page.
+    if !matches!(error.code, ErrorCode::Cancelled | ErrorCode::Usage) {
+        text.push_str(&format!("\n  more: `localcoder help {}`", error.code.as_str()));
+    }
     text
 }
 
@@ -228,7 +232,11 @@ mod tests {
         for code in ErrorCode::ALL {
             let error =
                 ErrorInfo::new(*code, "it broke").with_cause("a stone").with_hint("mend it");
-            assert_eq!(render(&error), "error: it broke\n  cause: a stone\n  hint: mend it");
+            let text = render(&error);
+            let (told, more) = text.split_once("\n  more: ").unwrap_or((&text, ""));
+            assert_eq!(told, "error: it broke\n  cause: a stone\n  hint: mend it");
+            let quiet = matches!(code, ErrorCode::Cancelled | ErrorCode::Usage);
+            assert!(quiet && more.is_empty() || more.contains(code.as_str()), "{text}");
         }
     }
 }

@@ -104,6 +104,8 @@ fn whatever_is_printed_is_as_its_published_schema_says() {
     check("doctor --privacy", &[]);
     check("host stop", &[]);
     check("test", &["a.py", "--lines", "1-3"]);
+    check("reset", &["--dry-run"]);
+    check("uninstall", &["--dry-run"]);
     let _ = installation.write("test_a.py", "assert True\n");
     check("test", &["a.py", "--lines", "1-3"]);
     for command in ["improve", "explain"] {

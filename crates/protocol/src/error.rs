@@ -138,6 +138,12 @@ pub enum ErrorAction {
     SwitchModel,
     /// Change to the profile *fast*.
     UseFastProfile,
+    /// Show the models, to install, import, verify or remove one.
+    ShowModels,
+    /// End the host and start another.
+    RestartEngine,
+    /// Write a report for a maintainer.
+    CreateReport,
 }
 
 /// An error a person can act on.

@@ -8,6 +8,7 @@ mod commands;
 mod digest;
 mod edit;
 mod error;
+mod error_help;
 mod fetch;
 mod hello;
 mod host;

@@ -111,6 +111,10 @@ printed! {
     HostStart = "host start" => HostStarted;
     /// No host runs.
     HostStop = "host stop" => HostStopped;
+    /// What was written goes, models apart.
+    Reset = "reset" => Removal;
+    /// All of it goes.
+    Uninstall = "uninstall" => Removal;
 }
 
 /// What is printed in place of an answer.
@@ -622,6 +626,40 @@ pub struct HostStopped {
     pub stopped: bool,
     /// Whether it had to be ended from outside, since it did not answer.
     pub forced: bool,
+}
+
+/// What is removed of what the product has written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct Removal {
+    /// Whether it was removed; otherwise it would be.
+    pub done: bool,
+    /// Bytes of what goes.
+    pub bytes: u64,
+    /// What goes.
+    pub goes: Vec<RemovalPart>,
+    /// What is there and stays.
+    pub stays: Vec<RemovalPart>,
+    /// Whether an open IDE is closed for it.
+    pub closes: bool,
+}
+
+/// A part of what the product has written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct RemovalPart {
+    /// For people.
+    pub what: String,
+    /// Where it is.
+    pub paths: Vec<String>,
+    /// Bytes of it; absent where they were not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub bytes: Option<u64>,
+    /// What else is to be known, such as why it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub text: Option<String>,
 }
 
 #[cfg(test)]

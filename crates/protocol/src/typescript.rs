@@ -212,6 +212,8 @@ fn printed_types() -> String {
         StatusReport,
         HostStarted,
         HostStopped,
+        Removal,
+        RemovalPart,
     )
 }
 
@@ -245,6 +247,13 @@ fn tables() -> String {
     out.push_str("}\n\n/** Every error code with the command line's exit code. */\nexport const ERROR_CODES: Record<ErrorCode, number> = {\n");
     for code in ErrorCode::ALL {
         let _ = writeln!(out, "  {}: {},", code.as_str(), code.exit_code());
+    }
+    out.push_str("};\n\n/** What is offered where an error of the code names no action itself. */\nexport const USUAL_ACTIONS: Partial<Record<ErrorCode, ErrorAction>> = {\n");
+    for code in ErrorCode::ALL {
+        if let Some(action) = code.usual_action() {
+            let action = serde_json::to_string(&action).expect("a name serializes");
+            let _ = writeln!(out, "  {}: {action},", code.as_str());
+        }
     }
     out.push_str("};\n");
     out

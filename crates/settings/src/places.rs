@@ -190,6 +190,17 @@ pub fn demo_model(exe_dir: &Path) -> Option<PathBuf> {
         .map(|path| path.canonicalize().unwrap_or(path))
 }
 
+/// The folder of the pages for users: of the assembled IDE, or of the source tree.
+#[must_use]
+pub fn docs_dir(exe_dir: &Path) -> Option<PathBuf> {
+    let shipped = ide_dir(exe_dir).map(|ide| ide.join("vscode/extensions/localcoder/docs"));
+    shipped
+        .into_iter()
+        .chain([exe_dir.join("../../docs")])
+        .find(|path| path.join("reference/errors.md").is_file())
+        .map(|path| path.canonicalize().unwrap_or(path))
+}
+
 /// The assembled IDE's folder, where it is there.
 #[must_use]
 pub fn ide_dir(exe_dir: &Path) -> Option<PathBuf> {

@@ -7,6 +7,7 @@ import { registerAirGap } from "./features/air-gap";
 import { registerAssist } from "./features/assist";
 import { registerDemoNotice } from "./features/demo-notice";
 import { Edits } from "./features/edits";
+import { registerHelp } from "./features/help";
 import { registerManager } from "./features/manager";
 import { ModelActions } from "./features/model-actions";
 import { registerModels } from "./features/models";
@@ -15,6 +16,7 @@ import { registerPrepare } from "./features/prepare";
 import { Previews } from "./features/previews";
 import { registerPrivacy } from "./features/privacy";
 import { registerReport } from "./features/report";
+import { registerReset } from "./features/reset";
 import { Session } from "./features/session";
 import { registerSettings } from "./features/settings";
 import { Setup } from "./features/setup";
@@ -23,6 +25,7 @@ import { registerStatus } from "./features/status";
 import { registerSuggestions } from "./features/suggestions";
 import { registerSwitch } from "./features/switch";
 import { Texts } from "./features/texts";
+import { registerTour } from "./features/tour";
 import { HostConnection } from "./host/connection";
 import { openLink } from "./host/link";
 import { ModelsProgram } from "./host/models";
@@ -70,15 +73,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
     notifier,
     chosen: wanted,
   });
-  const restart = async (): Promise<void> => {
-    log.info("Restarting the engine.");
-    try {
-      await stopHost(program);
-    } catch (error) {
-      log.warn(logLine(toErrorInfo(error)));
-    }
-    host.reconnect();
-  };
+  const restart = (): Promise<void> => restartEngine(program, host, log);
   context.subscriptions.push(
     log,
     busyChanged,
@@ -90,7 +85,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
       new Texts(context.extensionUri, host, running, notifier, log),
     ),
     registerPrepare(host),
-    registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted }),
+    registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted, notifier }),
     actions,
     registerModels(actions, notifier),
     registerManager(context.extensionUri, actions, notifier),
@@ -99,6 +94,9 @@ export function activate(context: vscode.ExtensionContext): Exports {
     registerAirGap(process.env["LOCALCODER_AIR_GAPPED"]),
     registerPrivacy(context.extensionUri, program, notifier),
     registerReport(program, notifier),
+    registerReset(program, notifier),
+    registerHelp(context.extensionUri),
+    registerTour(context, notifier),
     registerSuggestions(host, notifier),
     setup,
     registerDemoNotice(context.globalState, host, setup.offered),
@@ -109,4 +107,19 @@ export function activate(context: vscode.ExtensionContext): Exports {
     void import("./smoke").then(({ runSmoke }) => runSmoke(host));
   }
   return { extendMarkdownIt: withoutRemotePictures };
+}
+
+/** Ends the host, of which the next request starts another. */
+async function restartEngine(
+  program: string | undefined,
+  host: HostConnection,
+  log: vscode.LogOutputChannel,
+): Promise<void> {
+  log.info("Restarting the engine.");
+  try {
+    await stopHost(program);
+  } catch (error) {
+    log.warn(logLine(toErrorInfo(error)));
+  }
+  host.reconnect();
 }

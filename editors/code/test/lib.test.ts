@@ -2,10 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ERROR_CODES } from "../src/generated/protocol";
-import type { EngineState, ErrorCode, ErrorInfo } from "../src/generated/protocol";
+import type { EngineState, ErrorInfo } from "../src/generated/protocol";
 import { contextText, cutText, omittedText, unchangedText, usageText } from "../src/lib/answer";
-import { HostError, isErrorInfo, lineOf, renderError, toErrorInfo } from "../src/lib/errors";
 import { answered, asked, EXPLANATION_CHARS_MAX, failedWith, grown } from "../src/lib/explanation";
 import {
   baseName,
@@ -26,8 +24,6 @@ import { buttonsFor } from "../src/lib/words";
 
 import { hostStatus, HELLO } from "./fake-host";
 import { ANCHOR, CONTEXT, EXPLANATION, MODEL, modelRow, USAGE } from "./samples";
-
-const codes = Object.keys(ERROR_CODES) as ErrorCode[];
 
 test("a selection covers every line it touches, and not one it only ends before", () => {
   const lines = (start: [number, number], end: [number, number]) =>
@@ -72,48 +68,17 @@ test("names of files are found in paths of every system", () => {
   assert.equal(baseName("Untitled-1"), "Untitled-1");
 });
 
-test("every error code is told with what happened, why, what next, and a button", () => {
-  for (const code of codes) {
-    const info: ErrorInfo = { code, message: "the thing broke", cause: "no luck", hint: "try it" };
-    const { severity, text, buttons } = renderError(info);
-    assert.equal(text, "The thing broke: no luck. Try it.", code);
-    assert.equal(severity === "silent", code === "cancelled", code);
-    assert.equal(
-      buttons.some((it) => it.action === "showLog"),
-      severity === "error",
-      code,
-    );
-    assert.ok(isErrorInfo(info), code);
-  }
-});
-
-test("a suggested retry is offered only where the caller can retry", () => {
-  const info: ErrorInfo = { code: "answerUnusable", message: "It broke.", action: "retry" };
-  assert.deepEqual(renderError(info, false).buttons, []);
-  assert.deepEqual(renderError(info, true).buttons, [{ action: "retry", title: "Retry" }]);
-  assert.equal(renderError(info).text, "It broke.");
-});
-
-test("an error that another profile or model would help against offers that", () => {
-  const info: ErrorInfo = { code: "profileNeeded", message: "it is large" };
-  assert.equal(renderError(info).severity, "warning");
-  for (const [action, title] of [
-    ["switchProfile", "Switch Profile…"],
-    ["switchModel", "Switch Model…"],
-    ["useFastProfile", "Use Fast Profile"],
-  ] as const) {
-    assert.deepEqual(renderError({ ...info, action }).buttons, [{ action, title }]);
-    assert.deepEqual(readViewMessage({ type: "act", action }), { type: "act", action });
-  }
-});
-
-test("whatever is thrown becomes an error with a code", () => {
-  const info: ErrorInfo = { code: "noModel", message: "no model" };
-  assert.deepEqual(toErrorInfo(new HostError(info)), info);
-  assert.deepEqual(toErrorInfo({ message: "x", data: info }), info);
-  assert.equal(toErrorInfo({ data: { code: "toString", message: "x" } }).code, "internal");
-  assert.match(toErrorInfo(new Error("boom")).message, /boom/u);
-  assert.match(toErrorInfo("boom").message, /boom/u);
+test("what an answer leaves out stands in plain view, and what it cost in one line", () => {
+  const context = { ...CONTEXT, afterLinesOmitted: 20 };
+  const usage = { ...EXPLANATION.usage, prefillMs: 200, decodeMs: 1_040, generatedTokens: 1 };
+  const done = answered(asked("a.py", ""), {
+    ...EXPLANATION,
+    context,
+    usage,
+    finish: "tokenLimit",
+  });
+  assert.deepEqual(done.notes, [cutText("tokenLimit"), omittedText(context)]);
+  assert.equal(done.cost, "1.2 s · 1 token");
 });
 
 test("every engine state has its words in the status bar", () => {
@@ -279,7 +244,8 @@ test("an explanation goes from asked to done, and keeps what came when it fails"
   assert.deepEqual([growing.phase, growing.text], ["streaming", "It adds."]);
   const done = answered(growing, EXPLANATION);
   assert.deepEqual([done.phase, done.text, done.model], ["done", "It adds.", "Coder 7B"]);
-  assert.deepEqual(done.footnotes, [
+  assert.deepEqual([done.notes, done.cost], [[], "2.1 s · 50 tokens"]);
+  assert.deepEqual(done.costDetails, [
     "120 tokens read, 50 written, 25.0 tokens/s",
     contextText(CONTEXT),
   ]);
@@ -293,7 +259,7 @@ test("an explanation goes from asked to done, and keeps what came when it fails"
   assert.deepEqual([failed.phase, failed.error], ["failed", "It died. Try again."]);
   assert.deepEqual(
     failed.buttons.map((it) => it.action),
-    ["retry", "showLog"],
+    ["retry", "showLog", "learnMore"],
   );
   assert.equal(
     grown(start, "x".repeat(EXPLANATION_CHARS_MAX + 1)).text.length,
@@ -372,14 +338,4 @@ test("a file moves with its folder, and not with one that begins alike", () => {
   assert.equal(movedPath("/a/b/c.py", "/a/b", "/z"), "/z/c.py");
   assert.equal(movedPath("/a/bc/d.py", "/a/b", "/z"), undefined);
   assert.equal(movedPath("/a/b.py", "/a/b.py/c", "/z"), undefined);
-});
-
-test("the line that an error speaks of is found", () => {
-  const error = { code: "invalidSetting", message: "`settings.json` is no JSON" } as const;
-  assert.equal(lineOf({ ...error, cause: "Expected comma on line 2 column 9" }), 2);
-  assert.equal(lineOf({ ...error, message: "it can't be 7 (in `a.json`, line 12)" }), 12);
-  assert.equal(lineOf({ ...error, message: "line 0" }), 1);
-  for (const message of ["no line", "online 7", "lines 4-8"]) {
-    assert.equal(lineOf({ ...error, message }), undefined, message);
-  }
 });

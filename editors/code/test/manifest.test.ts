@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { COMMANDS } from "../src/generated/protocol";
+import { ACTION_COMMANDS, ACTION_TITLES } from "../src/lib/errors";
 
 interface Manifest {
   readonly capabilities: { readonly untrustedWorkspaces: { readonly supported: string } };
@@ -12,6 +13,12 @@ interface Manifest {
     readonly commands: readonly { readonly command: string; readonly title: string }[];
     readonly keybindings: readonly { readonly command: string; readonly when?: string }[];
     readonly menus: Record<string, readonly { readonly command: string; readonly when?: string }[]>;
+    readonly walkthroughs: readonly {
+      readonly steps: readonly {
+        readonly description: string;
+        readonly media: { readonly svg?: string; readonly markdown?: string };
+      }[];
+    }[];
     readonly configuration: { readonly properties: Record<string, { readonly scope?: string }> };
   };
 }
@@ -34,6 +41,8 @@ test("keys and menus name commands that are declared and registered", () => {
       "setup",
       "report",
       "privacy",
+      "help",
+      "reset",
     ]
       .map((it) => readFileSync(join(root, `src/features/${it}.ts`), "utf8"))
       .join("");
@@ -77,5 +86,36 @@ test("a folder can set nothing", () => {
   assert.equal(manifest.capabilities.untrustedWorkspaces.supported, "limited");
   for (const [name, { scope }] of Object.entries(configuration.properties)) {
     assert.ok(scope === "machine" || scope === "application", name);
+  }
+});
+
+test("every button of an error does something that there is", () => {
+  const declared = new Set(commands.map((it) => it.command));
+  for (const action of Object.keys(ACTION_TITLES)) {
+    // The caller does it again, or the entry of the error is opened.
+    if (action === "retry" || action === "learnMore") {
+      continue;
+    }
+    const [command] = ACTION_COMMANDS[action as keyof typeof ACTION_COMMANDS];
+    assert.ok(declared.has(command) || command.startsWith("workbench.action."), action);
+  }
+});
+
+test("every step of the walkthrough has a button that runs a command, and a picture or a text", () => {
+  const registered = readFileSync(join(root, "src/features/tour.ts"), "utf8");
+  const declared = new Set(commands.map((it) => it.command));
+  const steps = manifest.contributes.walkthroughs.flatMap((it) => it.steps);
+  assert.ok(steps.length >= 6);
+  for (const { description, media } of steps) {
+    const called = [...description.matchAll(/^\[.+\]\(command:([\w.]+)/gmu)].map(
+      (it) => it[1] ?? "",
+    );
+    assert.ok(called.length > 0, description);
+    for (const command of called) {
+      const there = declared.has(command) || registered.includes(`"${command}"`);
+      assert.ok(there || command.startsWith("workbench.action."), command);
+    }
+    const file = media.svg ?? media.markdown ?? "";
+    assert.ok(readFileSync(join(root, file), "utf8").length > 100, file);
   }
 });

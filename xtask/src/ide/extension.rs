@@ -24,9 +24,29 @@ const SHIPPED: [&str; 9] = [
     "language-configuration.json",
 ];
 
+/// Pages of `docs` that are shipped in its `docs` folder, for *Show Help*: these, and the guides.
+const PAGES: [&str; 5] = [
+    "edits.md",
+    "diagnostics.md",
+    "reliability.md",
+    "reference/settings.md",
+    "reference/errors.md",
+];
+
+/// All shipped pages, below `docs`.
+fn pages(root: &Path) -> Result<Vec<PathBuf>> {
+    let guides = tree::files(&root.join("docs/guides"))?;
+    let guides = guides.into_iter().map(|path| Path::new("guides").join(path));
+    Ok(PAGES.iter().map(PathBuf::from).chain(guides).collect())
+}
+
 /// The built extension.
 pub(super) struct Extension {
     folder: PathBuf,
+    /// The repository's pages for users.
+    docs: PathBuf,
+    /// Those that are shipped.
+    pages: Vec<PathBuf>,
     /// From its package.json.
     pub(super) version: String,
     /// Digest of all that is shipped of it.
@@ -49,10 +69,15 @@ pub(super) fn find(root: &Path) -> Result<Option<Extension>> {
             digest.file(&path)?;
         }
     }
+    let (docs, pages) = (root.join("docs"), pages(root)?);
+    for page in &pages {
+        digest.text(&page.to_string_lossy());
+        digest.file(&docs.join(page))?;
+    }
     let package: Value = serde_json::from_str(&fs::read_to_string(folder.join("package.json"))?)
         .context("editors/code/package.json is not JSON")?;
     let version = package["version"].as_str().unwrap_or("unknown").to_owned();
-    Ok(Some(Extension { folder, version, digest: digest.finish() }))
+    Ok(Some(Extension { folder, docs, pages, version, digest: digest.finish() }))
 }
 
 impl Extension {
@@ -67,6 +92,78 @@ impl Extension {
                 fs::copy(&source, &target)?;
             }
         }
+        for page in &self.pages {
+            let target = to.join("docs").join(page);
+            fs::create_dir_all(target.parent().expect("a page lies in a folder"))?;
+            fs::copy(self.docs.join(page), &target)?;
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The headings of a page as links name them.
+    fn anchors(text: &str) -> BTreeSet<String> {
+        let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
+        let headings = headings.map(|it| it.trim_start_matches('#').trim().to_lowercase());
+        let kept = |it: String| {
+            it.replace(' ', "-").replace(|c: char| !(c.is_alphanumeric() || c == '-'), "")
+        };
+        headings.map(kept).collect()
+    }
+
+    /// `guides/../reference/x.md` as `reference/x.md`.
+    fn plain(path: &Path) -> PathBuf {
+        let mut plain = PathBuf::new();
+        for part in path.components() {
+            match part {
+                std::path::Component::ParentDir => drop(plain.pop()),
+                other => plain.push(other),
+            }
+        }
+        plain
+    }
+
+    #[test]
+    fn every_link_of_a_shipped_page_leads_to_a_shipped_page_and_a_heading_on_it() {
+        let root = crate::places::root();
+        let pages = pages(&root).unwrap();
+        let text = |page: &Path| fs::read_to_string(root.join("docs").join(page)).unwrap();
+        let mut links = 0;
+        for page in &pages {
+            let words = text(page);
+            for (at, _) in words.match_indices("](") {
+                let link = words[at + 2..].split(')').next().unwrap();
+                let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+                let target = match path {
+                    "" => page.clone(),
+                    path => plain(&page.parent().unwrap().join(path)),
+                };
+                let shown = page.display();
+                assert!(pages.contains(&target), "{shown}: `{link}` is not shipped");
+                let is_there = anchor.is_empty() || anchors(&text(&target)).contains(anchor);
+                assert!(is_there, "{shown}: `{link}` has no such heading");
+                links += 1;
+            }
+        }
+        assert!(links > 50, "only {links} links were found");
+    }
+
+    #[test]
+    fn every_page_that_the_help_command_lists_is_shipped_and_every_guide_is_listed() {
+        let root = crate::places::root();
+        let pages = pages(&root).unwrap();
+        let source = fs::read_to_string(root.join("editors/code/src/lib/help.ts")).unwrap();
+        let listed: BTreeSet<PathBuf> = source
+            .split("path: \"")
+            .skip(1)
+            .map(|rest| PathBuf::from(rest.split('"').next().unwrap()))
+            .collect();
+        assert_eq!(listed, pages.into_iter().collect::<BTreeSet<_>>());
     }
 }

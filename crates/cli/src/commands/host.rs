@@ -47,12 +47,17 @@ fn start(places: &Places, json: bool) -> Result<(), ErrorInfo> {
 }
 
 fn stop(places: &Places, json: bool) -> Result<(), ErrorInfo> {
+    report_stop(json, end_host(places)?)
+}
+
+/// Ends the host, from outside where it does not answer.
+pub(crate) fn end_host(places: &Places) -> Result<Stopped, ErrorInfo> {
     // Without hello: a host of another version must be stoppable.
     let refused = match connect::ask_raw::<Stop>(places, &Nothing {}) {
-        Ok(None) => return report_stop(json, Stopped::Nothing),
+        Ok(None) => return Ok(Stopped::Nothing),
         Ok(Some(_)) => {
             if is_gone(places) {
-                return report_stop(json, Stopped::Asked);
+                return Ok(Stopped::Asked);
             }
             None
         }
@@ -63,10 +68,10 @@ fn stop(places: &Places, json: bool) -> Result<(), ErrorInfo> {
     match Unresponsive::find(places) {
         Some(host) => {
             host.end()?;
-            report_stop(json, Stopped::Forced(host.pid()))
+            Ok(Stopped::Forced(host.pid()))
         }
         // It has ended after all, or another process is behind its socket.
-        None if !connect::is_there(places) => report_stop(json, Stopped::Asked),
+        None if !connect::is_there(places) => Ok(Stopped::Asked),
         None => Err(refused.unwrap_or_else(|| {
             ErrorInfo::new(ErrorCode::HostUnreachable, "the host does not end")
                 .with_cause("which process it is can't be told for sure")
@@ -106,8 +111,8 @@ fn forget(places: &Places) -> Result<(), ErrorInfo> {
 }
 
 /// What came of a stop.
-#[derive(Clone, Copy)]
-enum Stopped {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stopped {
     /// There was no host.
     Nothing,
     /// It has ended as it was asked to.

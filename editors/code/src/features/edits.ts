@@ -4,6 +4,7 @@
  */
 import * as vscode from "vscode";
 
+import { COMMANDS } from "../generated/protocol";
 import type { CommandEntry, EditAnswer, ErrorInfo, TestRun } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import type { TestsProgram } from "../host/tests";
@@ -119,7 +120,8 @@ export class Edits {
         showWarnings(answer);
         this.#standing.show(target, entry.nothing);
         const said = unchangedText(answer, entry.nothing, lineLabel(target.lines));
-        const buttons = instruction === undefined ? [] : this.#betterButtons(wish);
+        const buttons =
+          instruction === undefined ? instructButtons(entry) : this.#betterButtons(wish);
         void this.#better(
           entry,
           wish,
@@ -164,6 +166,8 @@ export class Edits {
       await this.#heavier(entry, wish, answer);
     } else if (button === OTHER_MODEL) {
       this.#notifier.act("switchModel");
+    } else if (button !== undefined && instructButtons(entry).includes(button)) {
+      await vscode.commands.executeCommand(instructing(entry)?.command ?? entry.command);
     }
   }
 
@@ -221,6 +225,17 @@ export class Edits {
       }),
     );
   }
+}
+
+/** The command that does the same and is told in words what is to change. */
+function instructing({ id }: CommandEntry): CommandEntry | undefined {
+  return COMMANDS.find((it) => it.id === id && it.asksInstruction);
+}
+
+/** The way on where nothing was found without words. */
+function instructButtons(entry: CommandEntry): string[] {
+  const title = instructing(entry)?.title;
+  return title === undefined ? [] : [title];
 }
 
 function askInstruction(target: Target): Thenable<string | undefined> {

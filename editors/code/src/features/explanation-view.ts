@@ -4,7 +4,7 @@
  */
 import * as vscode from "vscode";
 
-import type { ErrorAction } from "../generated/protocol";
+import type { ButtonAction } from "../lib/errors";
 import { EMPTY } from "../lib/explanation";
 import type { Explanation } from "../lib/explanation";
 import { readViewMessage } from "../lib/messages";
@@ -34,13 +34,19 @@ const BODY = `<main id="explanation" data-testid="explanation" data-phase="empty
 <p id="error-text" data-testid="explanation-error-text"></p>
 <div id="error-buttons"></div>
 </section>
-<footer id="footnotes" data-testid="explanation-footnotes"></footer>
+<footer id="footnotes" data-testid="explanation-footnotes" hidden>
+<div id="notes" data-testid="explanation-notes"></div>
+<details id="cost" data-testid="explanation-cost" hidden>
+<summary id="cost-summary"></summary>
+<div id="cost-details"></div>
+</details>
+</footer>
 </main>`;
 
 /** What the user does in the view. */
 export interface ViewActions {
   stop(): void;
-  act(action: ErrorAction): void;
+  act(action: ButtonAction): void;
 }
 
 /** See the module. */

@@ -4,8 +4,16 @@
  */
 import * as vscode from "vscode";
 
-import type { ErrorAction, ErrorInfo } from "../generated/protocol";
-import { isCancelled, lineOf, logLine, renderError, toErrorInfo } from "../lib/errors";
+import type { ErrorCode } from "../generated/protocol";
+import {
+  ACTION_COMMANDS,
+  isCancelled,
+  lineOf,
+  logLine,
+  renderError,
+  toErrorInfo,
+} from "../lib/errors";
+import type { ButtonAction } from "../lib/errors";
 import { buttonsFor } from "../lib/words";
 
 import { openSettingsFile } from "./settings";
@@ -38,7 +46,12 @@ export class Notifier {
     void show(text, ...buttonsFor(text, titles)).then((pressed) => {
       const button = buttons.find(({ title }) => title === pressed);
       if (button !== undefined) {
-        this.act(button.action, retry, info);
+        const line = lineOf(info);
+        this.act(button.action, {
+          code: info.code,
+          ...(line !== undefined && { line }),
+          ...(retry && { retry }),
+        });
       }
     });
   }
@@ -62,33 +75,22 @@ export class Notifier {
     this.#log.info(text);
   }
 
-  /** Does what a button of an error or a suggestion says. `about`: the error. */
-  act(action: ErrorAction, retry?: () => void, about?: ErrorInfo): void {
-    switch (action) {
-      case "retry":
-        retry?.();
-        break;
-      case "showLog":
-        this.#log.show(true);
-        break;
-      case "openSettings":
-        void vscode.commands.executeCommand("localcoder.openSettings");
-        break;
-      case "openSettingsFile":
-        void openSettingsFile(about === undefined ? undefined : lineOf(about));
-        break;
-      case "reloadWindow":
-        void vscode.commands.executeCommand("workbench.action.reloadWindow");
-        break;
-      case "switchProfile":
-        void vscode.commands.executeCommand("localcoder.switchProfile");
-        break;
-      case "switchModel":
-        void vscode.commands.executeCommand("localcoder.switchModel");
-        break;
-      case "useFastProfile":
-        void vscode.commands.executeCommand("localcoder.switchProfile", "fast");
-        break;
+  /**
+   * Does what a button of an error or a suggestion says. `code`: of which error it is; `line`: of
+   * which line of a file it speaks.
+   */
+  act(
+    action: ButtonAction,
+    { code, line, retry }: { code?: ErrorCode; line?: number; retry?: () => void } = {},
+  ): void {
+    if (action === "retry") {
+      retry?.();
+    } else if (action === "learnMore") {
+      void vscode.commands.executeCommand("localcoder.showHelp", code);
+    } else if (action === "openSettingsFile") {
+      void openSettingsFile(line);
+    } else {
+      void vscode.commands.executeCommand(...ACTION_COMMANDS[action]);
     }
   }
 }

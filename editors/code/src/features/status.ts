@@ -6,10 +6,12 @@ import * as vscode from "vscode";
 
 import { COMMANDS } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
-import { renderError } from "../lib/errors";
+import { ACTION_TITLES, renderError } from "../lib/errors";
 import type { Running } from "../lib/running";
 import { statusView } from "../lib/status";
 import type { StatusView } from "../lib/status";
+
+import type { Notifier } from "./notify";
 
 /** What the status bar needs besides the host. */
 export interface StatusActions {
@@ -17,6 +19,8 @@ export interface StatusActions {
   restart(): Promise<void>;
   /** Tries again after a failure. */
   retry(): void;
+  /** Does what the other buttons of a failure say. */
+  readonly notifier: Notifier;
 }
 
 /** See the module. `busyChanged` tells when this window starts or stops waiting. */
@@ -46,9 +50,7 @@ export function registerStatus(
     busyChanged(update),
     ...removals.map((remove) => new vscode.Disposable(remove)),
     vscode.commands.registerCommand("localcoder.showMenu", () => showMenu(running.busy)),
-    vscode.commands.registerCommand("localcoder.showFailure", () =>
-      showFailure(view, log, actions),
-    ),
+    vscode.commands.registerCommand("localcoder.showFailure", () => showFailure(view, actions)),
     vscode.commands.registerCommand("localcoder.showLog", () => {
       log.show();
     }),
@@ -88,6 +90,7 @@ async function showMenu(busy: boolean): Promise<void> {
     { label: "$(package) Show Models", command: "localcoder.models.show" },
     { label: "$(gear) Open Settings", command: "localcoder.openSettings" },
     { label: "$(shield) Show Privacy", command: "localcoder.showPrivacy" },
+    { label: "$(book) Show Help", command: "localcoder.showHelp" },
     { label: "$(output) Show Log", command: "localcoder.showLog" },
     { label: "$(report) Create Report", command: "localcoder.createReport" },
     { label: "$(debug-restart) Restart Engine", command: "localcoder.restartEngine" },
@@ -99,20 +102,21 @@ async function showMenu(busy: boolean): Promise<void> {
   }
 }
 
-async function showFailure(
-  view: StatusView,
-  log: vscode.LogOutputChannel,
-  actions: StatusActions,
-): Promise<void> {
-  if (view.failure === undefined) {
+async function showFailure(view: StatusView, actions: StatusActions): Promise<void> {
+  const failure = view.failure;
+  if (failure === undefined) {
     await vscode.commands.executeCommand("localcoder.showMenu");
     return;
   }
-  const { text } = renderError(view.failure);
-  const chosen = await vscode.window.showErrorMessage(text, "Retry", "Show Log");
-  if (chosen === "Retry") {
+  const { text, buttons } = renderError(failure);
+  const titles = buttons.map(({ title }) => title);
+  const chosen = await vscode.window.showErrorMessage(text, ACTION_TITLES.retry, ...titles);
+  if (chosen === ACTION_TITLES.retry) {
     actions.retry();
-  } else if (chosen === "Show Log") {
-    log.show();
+    return;
+  }
+  const button = buttons.find(({ title }) => title === chosen);
+  if (button !== undefined) {
+    actions.notifier.act(button.action, { code: failure.code });
   }
 }

@@ -4,10 +4,11 @@
  */
 import * as vscode from "vscode";
 
-import type { CommandEntry, ErrorAction } from "../generated/protocol";
+import type { CommandEntry, ErrorCode } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { expectKind } from "../lib/answer";
 import { HostError, logLine, toErrorInfo } from "../lib/errors";
+import type { ButtonAction } from "../lib/errors";
 import { answered, asked, failedWith, grown, progressed } from "../lib/explanation";
 import { progressText } from "../lib/progress";
 import type { Running } from "../lib/running";
@@ -31,6 +32,8 @@ export class Texts {
   readonly #log: vscode.LogOutputChannel;
   /** What is done again when that is asked for, with what is selected then. */
   #last: CommandEntry | undefined;
+  /** How that one failed, where it did. */
+  #failed: ErrorCode | undefined;
   #run = 0;
 
   constructor(
@@ -65,17 +68,19 @@ export class Texts {
     }
   }
 
-  #act(action: ErrorAction): void {
-    this.#notifier.act(action, () => {
+  #act(action: ButtonAction): void {
+    const retry = (): void => {
       if (this.#last !== undefined) {
         void this.run(this.#last);
       }
-    });
+    };
+    this.#notifier.act(action, { retry, ...(this.#failed && { code: this.#failed }) });
   }
 
   async #ask(entry: CommandEntry, target: Target): Promise<void> {
     const { document, lines } = target;
     this.#last = entry;
+    this.#failed = undefined;
     this.#run += 1;
     const run = this.#run;
     // A late word of an explanation that was replaced must not enter the new one.
@@ -108,7 +113,10 @@ export class Texts {
     } catch (error) {
       const info = toErrorInfo(error);
       this.#log[error instanceof HostError ? "warn" : "error"](logLine(info));
-      update((state) => failedWith(state, info));
+      update((state) => {
+        this.#failed = info.code;
+        return failedWith(state, info);
+      });
     }
   }
 }

@@ -40,7 +40,7 @@ pid: number, };
 
 export type ErrorCode = "internal" | "usage" | "protocol" | "versionMismatch" | "hostUnreachable" | "runtimeFolder" | "draining" | "busy" | "outputFailed" | "fileNotFound" | "fileAccess" | "notText" | "linesOutOfRange" | "selectionEmpty" | "selectionTooLarge" | "documentTooLarge" | "documentChanged" | "answerUnusable" | "invalidSetting" | "noModel" | "modelNotFound" | "modelNotGguf" | "modelDamaged" | "modelUnsupported" | "modelLoadFailed" | "outOfMemory" | "profileNeeded" | "workerStart" | "workerCrashed" | "generateFailed" | "editorStart" | "downloadFailed" | "checksumMismatch" | "diskFull" | "airGapped" | "licenseNotAccepted" | "modelInUse" | "modelStore" | "cancelled";
 
-export type ErrorAction = "retry" | "showLog" | "openSettings" | "openSettingsFile" | "reloadWindow" | "switchProfile" | "switchModel" | "useFastProfile";
+export type ErrorAction = "retry" | "showLog" | "openSettings" | "openSettingsFile" | "reloadWindow" | "switchProfile" | "switchModel" | "useFastProfile" | "showModels" | "restartEngine" | "createReport";
 
 export type ErrorInfo = { 
 /**
@@ -1939,6 +1939,46 @@ stopped: boolean,
  */
 forced: boolean, };
 
+export type Removal = { 
+/**
+ * Whether it was removed; otherwise it would be.
+ */
+done: boolean, 
+/**
+ * Bytes of what goes.
+ */
+bytes: number, 
+/**
+ * What goes.
+ */
+goes: Array<RemovalPart>, 
+/**
+ * What is there and stays.
+ */
+stays: Array<RemovalPart>, 
+/**
+ * Whether an open IDE is closed for it.
+ */
+closes: boolean, };
+
+export type RemovalPart = { 
+/**
+ * For people.
+ */
+what: string, 
+/**
+ * Where it is.
+ */
+paths: Array<string>, 
+/**
+ * Bytes of it; absent where they were not counted.
+ */
+bytes?: number, 
+/**
+ * What else is to be known, such as why it stays.
+ */
+text?: string, };
+
 export const PROTOCOL_VERSION = 3;
 export const BUILD_ID = "0.1.0";
 export { DOCUMENT_BYTES_MAX } from "./limits";
@@ -2003,6 +2043,8 @@ export interface Printed {
   "status": StatusReport;
   "host start": HostStarted;
   "host stop": HostStopped;
+  "reset": Removal;
+  "uninstall": Removal;
 }
 
 /** Every error code with the command line's exit code. */
@@ -2046,6 +2088,37 @@ export const ERROR_CODES: Record<ErrorCode, number> = {
   modelInUse: 55,
   modelStore: 56,
   cancelled: 130,
+};
+
+/** What is offered where an error of the code names no action itself. */
+export const USUAL_ACTIONS: Partial<Record<ErrorCode, ErrorAction>> = {
+  internal: "createReport",
+  protocol: "createReport",
+  versionMismatch: "restartEngine",
+  hostUnreachable: "restartEngine",
+  draining: "retry",
+  busy: "retry",
+  selectionTooLarge: "openSettings",
+  documentChanged: "retry",
+  answerUnusable: "retry",
+  invalidSetting: "openSettings",
+  noModel: "showModels",
+  modelNotFound: "showModels",
+  modelNotGguf: "showModels",
+  modelDamaged: "showModels",
+  modelUnsupported: "showModels",
+  modelLoadFailed: "showModels",
+  outOfMemory: "switchProfile",
+  profileNeeded: "switchProfile",
+  workerStart: "restartEngine",
+  workerCrashed: "retry",
+  generateFailed: "retry",
+  downloadFailed: "retry",
+  checksumMismatch: "showModels",
+  diskFull: "showModels",
+  airGapped: "openSettings",
+  modelInUse: "switchModel",
+  modelStore: "showModels",
 };
 
 /** How long to wait for the answer of a request; null where progress is reported instead. */

@@ -40,6 +40,13 @@ export function usageText(usage: Usage): string {
   return parts.join(", ");
 }
 
+/** `1.2 s · 85 tokens`: what was computed, and what was written. */
+export function costText(usage: Usage): string {
+  const seconds = (usage.prefillMs + usage.decodeMs) / 1000;
+  const tokens = usage.generatedTokens === 1 ? "1 token" : `${usage.generatedTokens} tokens`;
+  return `${seconds.toFixed(1)} s · ${tokens}`;
+}
+
 /** What the context window was divided into: so short that a status bar does not cut it. */
 export function contextText(context: ContextUse): string {
   const { selectionTokens, fileTokens, systemTokens, answerTokensMax, windowTokens } = context;

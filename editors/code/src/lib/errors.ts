@@ -2,7 +2,7 @@
  * Errors as the host writes them: recognising them on the wire and putting them into words and
  * buttons. Shows nothing itself; `features/notify.ts` does.
  */
-import { ERROR_CODES } from "../generated/protocol";
+import { ERROR_CODES, USUAL_ACTIONS } from "../generated/protocol";
 import type { ErrorAction, ErrorCode, ErrorInfo } from "../generated/protocol";
 
 import { sentence } from "./words";
@@ -61,8 +61,11 @@ const SEVERITIES: Record<ErrorCode, Severity> = {
   cancelled: "silent",
 };
 
+/** What a button does: what the host suggests, or the entry of the error in the reference. */
+export type ButtonAction = ErrorAction | "learnMore";
+
 /** The words on buttons. An ellipsis says that something is asked first. */
-export const ACTION_TITLES: Record<ErrorAction, string> = {
+export const ACTION_TITLES: Record<ButtonAction, string> = {
   retry: "Retry",
   showLog: "Show Log",
   openSettings: "Open Settings",
@@ -71,11 +74,37 @@ export const ACTION_TITLES: Record<ErrorAction, string> = {
   switchProfile: "Switch Profile…",
   switchModel: "Switch Model…",
   useFastProfile: "Use Fast Profile",
+  showModels: "Show Models",
+  restartEngine: "Restart Engine",
+  createReport: "Create Report",
+  learnMore: "Learn More",
 };
+
+/**
+ * The command behind each button, with its arguments. Doing it again is the caller's, and the others
+ * depend on the error.
+ */
+export const ACTION_COMMANDS: Record<
+  Exclude<ButtonAction, "retry" | "learnMore" | "openSettingsFile">,
+  readonly [command: string, ...given: string[]]
+> = {
+  showLog: ["localcoder.showLog"],
+  openSettings: ["localcoder.openSettings"],
+  reloadWindow: ["workbench.action.reloadWindow"],
+  switchProfile: ["localcoder.switchProfile"],
+  switchModel: ["localcoder.switchModel"],
+  useFastProfile: ["localcoder.switchProfile", "fast"],
+  showModels: ["localcoder.models.show"],
+  restartEngine: ["localcoder.restartEngine"],
+  createReport: ["localcoder.createReport"],
+};
+
+/** What the message itself says whole, and of which there is no more to be read. */
+const SAYS_ALL: readonly ErrorCode[] = ["selectionEmpty", "cancelled"];
 
 /** A button under an error. */
 export interface ErrorButton {
-  readonly action: ErrorAction;
+  readonly action: ButtonAction;
   readonly title: string;
 }
 
@@ -92,12 +121,16 @@ export function renderError(info: ErrorInfo, canRetry = false): RenderedError {
   const severity = SEVERITIES[info.code];
   const what = info.cause === undefined ? info.message : `${info.message}: ${info.cause}`;
   const text = [what, info.hint ?? ""].map(sentence).filter(Boolean).join(" ");
-  const actions = new Set<ErrorAction>();
-  if (info.action !== undefined && (info.action !== "retry" || canRetry)) {
-    actions.add(info.action);
+  const actions = new Set<ButtonAction>();
+  const action = info.action ?? USUAL_ACTIONS[info.code];
+  if (action !== undefined && (action !== "retry" || canRetry)) {
+    actions.add(action);
   }
   if (severity === "error") {
     actions.add("showLog");
+  }
+  if (!SAYS_ALL.includes(info.code)) {
+    actions.add("learnMore");
   }
   const buttons = [...actions].map((action) => ({ action, title: ACTION_TITLES[action] }));
   return { severity, text, buttons };

@@ -4,7 +4,7 @@
  */
 import type { ErrorInfo, TextAnswer } from "../generated/protocol";
 
-import { contextText, cutText, omittedText, usageText } from "./answer";
+import { contextText, costText, cutText, omittedText, usageText } from "./answer";
 import { renderError } from "./errors";
 import type { ErrorButton } from "./errors";
 
@@ -25,8 +25,12 @@ export interface Explanation {
   readonly stage: string;
   /** The Markdown so far. */
   readonly text: string;
-  /** What was cut or left out, what it cost, and what the model was given. */
-  readonly footnotes: readonly string[];
+  /** What was cut or left out: always in plain view. */
+  readonly notes: readonly string[];
+  /** What it cost, in a few words; empty until it is done. */
+  readonly cost: string;
+  /** What it cost and what the model was given, with all numbers: shown when asked for. */
+  readonly costDetails: readonly string[];
   /** Where it failed: what and what next. */
   readonly error: string;
   readonly buttons: readonly ErrorButton[];
@@ -39,7 +43,9 @@ export const EMPTY: Explanation = {
   model: "",
   stage: "",
   text: "",
-  footnotes: [],
+  notes: [],
+  cost: "",
+  costDetails: [],
   error: "",
   buttons: [],
 };
@@ -63,10 +69,12 @@ export function grown(state: Explanation, delta: string): Explanation {
 /** The answer is whole. */
 export function answered(state: Explanation, answer: TextAnswer): Explanation {
   const { finish, context, usage } = answer;
-  const notes = [cutText(finish), omittedText(context), usageText(usage), contextText(context)];
+  const notes = [cutText(finish), omittedText(context)].filter((note) => note !== undefined);
   const text = answer.text.slice(0, EXPLANATION_CHARS_MAX);
-  const footnotes = notes.filter((note) => note !== undefined);
-  return { ...state, phase: "done", stage: "", text, footnotes, model: answer.model.name };
+  const cost = costText(usage);
+  const costDetails = [usageText(usage), contextText(context)];
+  const model = answer.model.name;
+  return { ...state, phase: "done", stage: "", text, notes, cost, costDetails, model };
 }
 
 /** There will be no (more) answer. What came so far stays. */

@@ -2,8 +2,7 @@
  * What the extension and the Explanation view say to each other. The view is not trusted: what
  * it sends is a name out of a closed list and nothing else.
  */
-import type { ErrorAction } from "../generated/protocol";
-
+import type { ButtonAction } from "./errors";
 import type { Explanation } from "./explanation";
 
 /** Extension to view: all there is to show. */
@@ -17,9 +16,9 @@ export type ViewMessage =
   | { readonly type: "ready" }
   | { readonly type: "stop" }
   | { readonly type: "copy" }
-  | { readonly type: "act"; readonly action: ErrorAction };
+  | { readonly type: "act"; readonly action: ButtonAction };
 
-const ACTIONS: Record<ErrorAction, true> = {
+const ACTIONS: Record<ButtonAction, true> = {
   retry: true,
   showLog: true,
   openSettings: true,
@@ -28,6 +27,10 @@ const ACTIONS: Record<ErrorAction, true> = {
   switchProfile: true,
   switchModel: true,
   useFastProfile: true,
+  showModels: true,
+  restartEngine: true,
+  createReport: true,
+  learnMore: true,
 };
 
 /** Reads what the view sent; nothing where it makes no sense. */
@@ -48,6 +51,6 @@ export function readViewMessage(value: unknown): ViewMessage | undefined {
   }
 }
 
-function isAction(value: unknown): value is ErrorAction {
+function isAction(value: unknown): value is ButtonAction {
   return typeof value === "string" && Object.hasOwn(ACTIONS, value);
 }

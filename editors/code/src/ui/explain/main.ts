@@ -54,7 +54,11 @@ function draw(state: Explanation): void {
   if (shown?.buttons !== state.buttons) {
     element("error-buttons").replaceChildren(...state.buttons.map(errorButton));
   }
-  element("footnotes").replaceChildren(...state.footnotes.map(paragraph));
+  element("footnotes").hidden = state.cost === "" && state.notes.length === 0;
+  element("notes").replaceChildren(...state.notes.map(paragraph));
+  element("cost").hidden = state.cost === "";
+  setText(element("cost-summary"), state.cost);
+  element("cost-details").replaceChildren(...state.costDetails.map(paragraph));
   shown = state;
 }
 

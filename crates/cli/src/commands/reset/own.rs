@@ -1,0 +1,206 @@
+//! What on the disk is the product's own: names that it writes, below its own folders. Looks, and
+//! removes nothing but folders that have become empty.
+
+use std::path::{Path, PathBuf};
+
+use localcoder_protocol::RemovalPart;
+use localcoder_settings::Places;
+
+/// What belongs together, and is told as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Settings,
+    Editor,
+    Models,
+    Cache,
+    Logs,
+    Runtime,
+}
+
+/// A part of what was written, as it is on the disk now.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) kind: Kind,
+    what: &'static str,
+    /// What there is of it.
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) bytes: u64,
+    /// Why it must stay, where it must.
+    pub(super) stays: Option<String>,
+    /// What else is to be said of it.
+    note: Option<String>,
+}
+
+/// What is removed of a folder, by name; a name that ends in `*` stands for all that begin so.
+struct Row<'a> {
+    kind: Kind,
+    what: &'static str,
+    folder: &'a Path,
+    names: &'static [&'static str],
+}
+
+fn rows(places: &Places) -> [Row<'_>; 6] {
+    let row = |kind, what, folder, names| Row { kind, what, folder, names };
+    [
+        row(
+            Kind::Settings,
+            "Settings, and your own catalog of models",
+            &places.config,
+            &["settings.json", "catalog.json"],
+        ),
+        row(
+            Kind::Editor,
+            "The editor's settings, keys, extensions and windows, and text that is not saved yet",
+            &places.editor,
+            &["extensions", "launcher.json", "server", "state", "user", "window"],
+        ),
+        row(
+            Kind::Models,
+            "Installed and unfinished models, and which licences you agreed to",
+            &places.models,
+            &["blobs", "consents.jsonl", "downloads", "licenses", "lock", "manifests"],
+        ),
+        row(
+            Kind::Cache,
+            "What was measured and kept to start faster",
+            &places.cache,
+            &["editor-settings.json", "loading.json", "measurements.json", "prefixes"],
+        ),
+        row(
+            Kind::Logs,
+            "Logs",
+            &places.logs,
+            &["air-gap-refusals.log", "editor-server.log*", "host.log*"],
+        ),
+        row(
+            Kind::Runtime,
+            "Sockets and locks",
+            &places.runtime,
+            &["host.lock", "host.sock", "ide.lock", "ide.sock", "ipc", "web.sock", "workers.json"],
+        ),
+    ]
+}
+
+/// What is there. `linked`: files of the user's own that no folder may be removed with.
+pub(super) fn parts(places: &Places, linked: &[PathBuf]) -> Vec<Part> {
+    let own = own_folders(places);
+    let parts = rows(places).into_iter().filter_map(|row| part(&row, &own, linked));
+    parts.collect()
+}
+
+fn part(row: &Row<'_>, own: &[PathBuf], linked: &[PathBuf]) -> Option<Part> {
+    let paths = there(row);
+    if paths.is_empty() {
+        return None;
+    }
+    let stays = link_above(row.folder, own).or_else(|| of_another(row.folder)).or_else(|| {
+        let within = |path: &&PathBuf| paths.iter().any(|own| is_within(path, own));
+        let held = linked.iter().find(within)?;
+        Some(format!(
+            "it holds `{}`, which you have imported in place: move that first",
+            held.display()
+        ))
+    });
+    let links: Vec<String> = paths.iter().filter_map(|path| link(path)).collect();
+    Some(Part {
+        kind: row.kind,
+        what: row.what,
+        bytes: paths.iter().map(|path| size_bytes(path)).sum(),
+        paths,
+        stays,
+        note: (!links.is_empty()).then(|| links.join("; ")),
+    })
+}
+
+impl Part {
+    pub(super) fn told(&self) -> RemovalPart {
+        RemovalPart {
+            what: self.what.to_owned(),
+            paths: self.paths.iter().map(|path| path.display().to_string()).collect(),
+            bytes: Some(self.bytes),
+            text: self.stays.clone().or_else(|| self.note.clone()),
+        }
+    }
+}
+
+/// The names of a row that are in its folder.
+fn there(row: &Row<'_>) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(row.folder) else { return Vec::new() };
+    let is_ours = |name: &str| {
+        row.names.iter().any(|own| match own.strip_suffix('*') {
+            Some(begin) => name.starts_with(begin),
+            None => name == *own,
+        })
+    };
+    let ours = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_ours));
+    let mut paths: Vec<PathBuf> = ours.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+/// The folders that are ours by their names, from the outermost.
+fn own_folders(places: &Places) -> Vec<PathBuf> {
+    let Places { data, config, cache, logs, runtime, models, editor } = places;
+    let mut own: Vec<PathBuf> =
+        [data, config, cache, logs, runtime, models, editor].map(PathBuf::clone).to_vec();
+    // Logs lie a step further down where the system has a place for state.
+    let named = |path: &&Path| path.file_name().is_some_and(|name| name == "localcoder");
+    own.extend(logs.parent().filter(named).map(Path::to_owned));
+    own
+}
+
+/// A link on the way from the outermost folder of ours to this one: what lies behind it may be
+/// anybody's.
+fn link_above(folder: &Path, own: &[PathBuf]) -> Option<String> {
+    let mut ways = folder.ancestors().filter(|path| own.iter().any(|own| path == own));
+    ways.find_map(|path| {
+        let target = std::fs::read_link(path).ok()?;
+        let (path, target) = (path.display(), target.display());
+        Some(format!("`{path}` is a link to `{target}`, where nothing is removed: do that by hand"))
+    })
+}
+
+/// That a folder is another user's.
+fn of_another(folder: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = std::fs::symlink_metadata(folder).ok()?;
+    let is_own = about.uid() == rustix::process::geteuid().as_raw();
+    (!is_own).then(|| format!("`{}` belongs to another user", folder.display()))
+}
+
+/// That a name of ours is a link.
+fn link(path: &Path) -> Option<String> {
+    let target = std::fs::read_link(path).ok()?;
+    Some(format!("`{}` is a link; `{}` stays", path.display(), target.display()))
+}
+
+/// Whether a file lies in a folder, by the names it has and by where they lead to. Through a link of ours
+/// nothing is removed.
+fn is_within(file: &Path, folder: &Path) -> bool {
+    if folder.is_symlink() {
+        return false;
+    }
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    file.starts_with(folder) || real(file).starts_with(real(folder))
+}
+
+/// Bytes of a file, or of all files in a folder; a link is none.
+fn size_bytes(path: &Path) -> u64 {
+    let Ok(about) = path.symlink_metadata() else { return 0 };
+    if !about.is_dir() {
+        return if about.is_file() { about.len() } else { 0 };
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| size_bytes(&entry.path())).sum()
+}
+
+/// Takes folders of ours away that hold nothing any more.
+pub(super) fn remove_empty(places: &Places) {
+    let mut folders = own_folders(places);
+    // The innermost first.
+    folders.sort_by_key(|folder| std::cmp::Reverse(folder.components().count()));
+    for folder in folders {
+        // Refused where it holds anything, and where it is a link.
+        let _ = std::fs::remove_dir(folder);
+    }
+}

@@ -1,0 +1,17 @@
+/** Finds a function of the sample project in its text. */
+
+/** The lines of a top function of Python, from 0; the first line of the file where there is none. */
+export function functionLines(text: string, name: string): { start: number; end: number } {
+  const lines = text.split(/\r?\n/u);
+  const start = lines.findIndex((line) => line.startsWith(`def ${name}(`));
+  if (start < 0) {
+    return { start: 0, end: 0 };
+  }
+  let end = start;
+  for (let at = start + 1; at < lines.length && !/^\S/u.test(lines[at] ?? ""); at += 1) {
+    if (lines[at]?.trim() !== "") {
+      end = at;
+    }
+  }
+  return { start, end };
+}
