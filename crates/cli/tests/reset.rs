@@ -200,11 +200,15 @@ fn a_running_host_is_ended_first() {
 }
 
 #[test]
-fn a_yes_that_comes_through_a_pipe_is_no_answer() {
+fn a_yes_that_comes_from_a_file_is_no_answer() {
     let installation = installation();
     let before = files(&installation.home());
-    let outcome = installation.run_with_input(&["reset"], "y\n").failed(ErrorCode::Usage);
-    assert!(outcome.stderr.contains("--dry-run"), "{}", outcome.stderr);
+    let yes = installation.write("yes.txt", "y\n");
+    let mut command = installation.command(&["reset"]);
+    let output = command.stdin(fs::File::open(yes).unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(ErrorCode::Usage.exit_code())));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("--dry-run"), "{told}");
     assert_eq!(files(&installation.home()), before);
     let mut child = installation.command(&["reset", "--yes"]).spawn().unwrap();
     assert!(wait_for_end(&mut child).success());
