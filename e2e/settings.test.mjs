@@ -115,7 +115,9 @@ story("ours are found under User, and a change is in the one file", async (tools
   // The editor has no other file of its own.
   assert.equal(realpathSync(join(ide.home, "editor/user/User/settings.json")), file);
 
-  // What the command line sets is shown by the open editor, and the host uses it.
+  // What the command line sets is shown by the open editor, once the field is left, and the host
+  // uses it.
+  await editor.look("localcoder.mode");
   ide.set("mode", "performance");
   await until("the editor shows what was set elsewhere", async () => {
     return (await editor.shown("mode")) === "performance";
@@ -133,8 +135,6 @@ story("ours are found under User, and a change is in the one file", async (tools
     return listed.length > 0 && listed.every((key) => !key.startsWith("telemetry."));
   });
   await workbench.photograph(`${name}-telemetry`);
-  await editor.look("github");
-  await editor.nothing();
 });
 
 story(
@@ -150,13 +150,15 @@ story(
     for (const key of ["contextWindow", "airGapped", "codeModel"]) {
       assert.equal((await ide.setting(key)).from.startsWith("the "), true, key);
     }
-    assert.equal((await ide.status()).contextTokens, 4096);
+    await editor.close();
+    // As much as the demo model takes.
+    assert.equal((await ide.status()).contextTokens, 2048);
     await workbench.openFile(FILE);
     await workbench.selectLines(4, 8);
     await workbench.press(KEYS.explain);
     await workbench.explanationPhase("done");
     const notes = await workbench.explanationPart("footnotes").innerText();
-    assert.match(notes, /window 4096$/u);
+    assert.match(notes, /window 2048$/u);
   },
   {
     ide: {
@@ -180,10 +182,11 @@ story("a settings file that is broken is told with its line", async (tools) => {
   await workbench.photograph(name);
   await workbench.clickNotification(said, "Open settings.json");
   await until("the file is open at the line", async () => {
-    return /^settings\.json/u.test((await workbench.tabs()).join()) && (await workbench.line()) === 2;
+    return (await workbench.line()) === 2;
   });
   await workbench.photograph(`${name}-opened`);
-  await assert.rejects(ide.localcoder("config", "set", "mode", "performance"), said);
+  const refused = /settings\.json` is no JSON\n +cause: .*line 2/u;
+  await assert.rejects(ide.localcoder("config", "set", "mode", "performance"), refused);
   assert.equal((await ide.setting("airGapped")).value, true, "nobody knows, so it is on");
   // Once it is mended nothing is told any more, and a wrong value is, with its line.
   ide.writeSettings(before);
@@ -202,7 +205,7 @@ story(
     await workbench.photograph(name);
     await underProfile(ide, workbench, "balanced", 1024);
     const text = ide.settingsText();
-    assert.match(text, /"localcoder\.contextWindow": 1024/u);
+    assert.match(text, /"localcoder\.contextWindow": ?1024/u);
     assert.match(text, /"editor\.fontSize": 17/u);
     await inFile(ide, "contextWindow", 1024);
   },

@@ -10,6 +10,8 @@ import { Workbench } from "./support/workbench.mjs";
 
 /** Under which name the page keeps the trusted folders. */
 const TRUST = "content.trust.model.key";
+/** Under which name it keeps that the question was answered. */
+const ANSWERED = "workspace.trust.startupPrompt.shown";
 const TRUSTED = /You trust this folder/u;
 const RESTRICTED = /Restricted Mode/u;
 const QUESTION = /Do you trust the authors of the files in this folder\?/u;
@@ -34,11 +36,16 @@ story(
     await workbench.restricted(false);
     await workbench.noDialog();
     await workbench.photograph(name);
+    // Then the window begins anew, and asks as it has not before.
     await workbench.distrustFolder();
-    await workbench.trustSays(RESTRICTED);
+    assert.match(await workbench.dialog(), QUESTION);
+    await workbench.answer(NO);
+    await workbench.noDialog();
+    await workbench.restricted(true);
     await untilKept(ide, TRUST, (value) => !value.includes(ide.folder));
+    await untilKept(ide, ANSWERED, (value) => value === "true");
     const next = await nextRun(tools);
-    await next.openTrust(RESTRICTED);
+    await next.restricted(true);
     await next.noDialog();
   },
   { ide: { asks: true, sample: true } },
@@ -65,7 +72,7 @@ for (const [answer, button] of [
       if (answer === "yes") {
         await untilKept(ide, TRUST, (value) => value.includes(ide.folder));
       }
-      await untilKept(ide, "workspace.trust.startupPrompt.shown", (value) => value === "true");
+      await untilKept(ide, ANSWERED, (value) => value === "true");
 
       const next = await nextRun(tools);
       await next.restricted(answer === "no");

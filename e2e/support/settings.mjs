@@ -94,7 +94,8 @@ export class SettingsEditor {
 
   /** Waits until nothing that was looked for is found. */
   async nothing() {
-    await this.#page.locator(".settings-editor .no-results-message-container").waitFor();
+    const told = this.#page.locator(".settings-editor").getByText("No Settings Found");
+    await told.first().waitFor();
   }
 
   /** Waits until a setting of ours is listed. */

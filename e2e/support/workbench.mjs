@@ -212,8 +212,8 @@ export class Workbench {
 
   /** The line that the cursor is in. */
   async line() {
-    const label = await this.page.locator('[id="status.editor.selection"]').innerText();
-    return Number(/Ln (\d+)/u.exec(label)?.[1]);
+    const numbers = this.page.locator(".monaco-editor .line-numbers.active-line-number");
+    return Number(await numbers.first().innerText({ timeout: 1_000 }));
   }
 
   /** Runs a command of the command palette by its whole title. */

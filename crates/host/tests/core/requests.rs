@@ -2,6 +2,7 @@
 
 use localcoder_host::core::{ClientId, Event};
 use localcoder_protocol::{DOCUMENT_BYTES_MAX, ErrorCode, ErrorInfo, PROTOCOL_VERSION, WorkerId};
+use localcoder_settings::Contents;
 use localcoder_transport::{Id, Message};
 use serde_json::{Value, json};
 
@@ -421,7 +422,7 @@ fn a_settings_file_is_read_again_when_the_host_is_told_so() {
     rig.file_settings =
         Contents::of("{\n  \"codeModel\": \"after\", \"contextWindow\": 1\n}").unwrap();
     let id = rig.request(1, "configureFile", json!({}));
-    let answer = rig.answer(id).as_ref().unwrap();
+    let answer = rig.answer(id).unwrap();
     assert_eq!(answer["errors"].as_array().unwrap().len(), 1, "{answer}");
     rig.request(1, "warm", json!({}));
     assert_eq!(rig.calls("loadModel")[0]["modelRef"], "after");

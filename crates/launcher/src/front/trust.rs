@@ -27,7 +27,9 @@ pub(crate) fn trust_once(kept: &Path, folder: &Path) -> io::Result<()> {
     let folder = real(folder);
     let Some(path) = folder.to_str() else { return Ok(()) };
     let kept: Value = serde_json::from_slice(&state.read(DATABASE))?;
-    if kept[OWN_STORE][SAID] == json!(path) {
+    // The page's values begin with what kind they are.
+    let said = format!("s{path}");
+    if kept[OWN_STORE][SAID] == json!(said) {
         return Ok(());
     }
     let mut trusted = trusted(&kept);
@@ -35,11 +37,10 @@ pub(crate) fn trust_once(kept: &Path, folder: &Path) -> io::Result<()> {
     if trusted.iter().all(|it| it["uri"]["path"] != json!(path)) {
         trusted.push(json!({"uri": uri, "trusted": true}));
     }
-    // The page's values begin with what kind they are.
     let value = format!("s{}", json!({"uriTrustInfo": trusted}));
     for change in [
         json!({"store": STORE, "put": {KEY: value}}),
-        json!({"store": OWN_STORE, "put": {SAID: path}}),
+        json!({"store": OWN_STORE, "put": {SAID: said}}),
     ] {
         state.change(DATABASE, change.to_string().as_bytes())?;
     }
