@@ -116,7 +116,7 @@ story(
       until(`the focus is on ${what}`, async () =>
         frame.evaluate((selector) => document.activeElement?.matches(selector), what),
       );
-    await by(frame, "text").fill("small somebody");
+    await by(frame, "text").fill("small 127.0.0.1");
     await by(frame, "text").focus();
     // Over the two filters to the row, and from there into what can be done with it.
     for (const next of ['[data-testid="manager-which"]', '[data-testid="manager-fits"]', SMALL]) {

@@ -201,12 +201,13 @@ mod tests {
         Header::read(bytes.as_slice(), bytes.len() as u64).unwrap()
     }
 
+    fn memory(total_gib: Option<u64>, free_gib: Option<u64>) -> Memory {
+        let bytes = |gib: Option<u64>| gib.map(|gib| gib * GIB);
+        Memory { total_bytes: bytes(total_gib), free_bytes: bytes(free_gib) }
+    }
+
     #[test]
     fn what_is_free_now_counts_and_all_there_is_only_beside_it() {
-        let memory = |total: Option<u64>, free: Option<u64>| Memory {
-            total_bytes: total.map(|it| it * GIB),
-            free_bytes: free.map(|it| it * GIB),
-        };
         let both = memory(Some(16), Some(6));
         assert_eq!(both.fit(5 * GIB), Fit::Fits);
         assert_eq!(both.fit(7 * GIB), Fit::Tight);

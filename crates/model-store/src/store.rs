@@ -243,7 +243,7 @@ impl Store {
     /// # Errors
     /// Where there is no such model.
     pub fn is_touched(&self, id: &str) -> Result<bool, ErrorInfo> {
-        let problem = self.problem(&self.model(id)?);
+        let problem = self.problem(&self.meant(id)?);
         Ok(problem.is_some_and(|problem| problem.kind == Wrong::Touched))
     }
 

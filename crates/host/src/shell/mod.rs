@@ -43,9 +43,9 @@ use journal::Journal;
 use kept_file::KeptFile;
 use listener::{ClientWriter, Listener};
 use look::{Checked, Models};
-use recognition::Recognition;
 pub use machine::name as machine_name;
 use prefixes::Prefixes;
+use recognition::Recognition;
 use worker_process::Workers;
 
 /// Events that may wait for the core. Readers wait for room, so a flood slows its sender only.
@@ -192,13 +192,12 @@ impl Shell {
             measurements: measurements.read(),
             unfinished_load: loading.read(),
         };
-        let models =
-            Models {
-                demo: places::demo_model(&exe_dir),
-                installed: places.models.clone(),
-                catalog: places.catalog_file(),
-                recognition: Recognition::default(),
-            };
+        let models = Models {
+            demo: places::demo_model(&exe_dir),
+            installed: places.models.clone(),
+            catalog: places.catalog_file(),
+            recognition: Recognition::default(),
+        };
         let no_thread = |error: std::io::Error| {
             let message = "the LocalCoder host could not start its threads";
             shortage(ErrorCode::HostUnreachable, message, &error)

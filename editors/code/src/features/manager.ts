@@ -20,7 +20,7 @@ const VIEW_TYPE = "localcoder.models.manager";
 const BODY = `<main id="manager" data-testid="manager">
 <header>
 <h1>Models</h1>
-<div id="tools" role="toolbar" aria-label="Models">
+<div id="tools" role="group" aria-label="Models">
 <button id="import" data-testid="manager-import" type="button">Import GGUF File…</button>
 <button id="importExported" data-testid="manager-import-exported" type="button">Import Exported Model…</button>
 <button id="refresh" data-testid="manager-refresh" type="button">Refresh</button>
@@ -49,7 +49,7 @@ const BODY = `<main id="manager" data-testid="manager">
 <section id="details" data-testid="manager-details" aria-labelledby="details-name" hidden>
 <h2 id="details-name"></h2>
 <p id="details-id"></p>
-<div id="actions" data-testid="manager-actions" role="toolbar" aria-label="What can be done with this model"></div>
+<div id="actions" data-testid="manager-actions" role="group" aria-label="What can be done with this model"></div>
 <dl id="about"></dl>
 <details id="license" data-testid="manager-license">
 <summary>Text of the licence</summary>

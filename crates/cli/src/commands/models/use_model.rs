@@ -83,14 +83,17 @@ pub(super) fn run(
 /// its digest is that model, and stays where it is.
 fn of_path(models: &Models, path: &str) -> Result<String, ErrorInfo> {
     let file = Path::new(path);
-    let known = followed("reading", |progress| Store::recognize(file, &models.catalog, progress))?;
-    let Some(entry) = known else { return Ok(path.to_owned()) };
-    let there = match models.store.meant(&entry.id) {
-        Ok(there) if models.store.path_of(&entry.id).is_ok() => there,
-        _ => followed("reading", |progress| {
-            models.store.import(file, None, ImportMode::InPlace, &models.catalog, progress)
-        })?,
-    };
+    let known = followed("reading", |progress| {
+        let Some(entry) = Store::recognize(file, &models.catalog, progress)? else {
+            return Ok(None);
+        };
+        let there = match models.store.meant(&entry.id) {
+            Ok(there) if models.store.path_of(&entry.id).is_ok() => there,
+            _ => models.store.import(file, None, ImportMode::InPlace, &models.catalog, progress)?,
+        };
+        Ok(Some((entry, there)))
+    })?;
+    let Some((entry, there)) = known else { return Ok(path.to_owned()) };
     output::note(&format!("`{path}` is the file of `{}`, by its digest.", entry.id));
     Ok(there.id)
 }
@@ -98,7 +101,7 @@ fn of_path(models: &Models, path: &str) -> Result<String, ErrorInfo> {
 /// The profile in force, where it does not load a model of this size.
 fn needed_profile(models: &Models, id: &str) -> Option<String> {
     let settings = models.settings();
-    let parameters = models.store.model(id).ok()?.parameters;
+    let parameters = models.store.meant(id).ok()?.parameters;
     let refused = parameters >= LARGE_PARAMETERS && !settings.profile.large_models;
     refused.then_some(settings.profile.name)
 }
