@@ -236,9 +236,10 @@ const SIZES = [
 ];
 
 /** Looks at a page in both themes and sizes. */
-async function lookAt(ide, workbench, page, name) {
+async function lookAt(workbench, page, name) {
   for (const [kind, theme] of Object.entries(THEMES)) {
-    ide.editorSettings({ "workbench.colorTheme": theme });
+    await workbench.page.emulateMedia({ colorScheme: kind });
+    await workbench.choose("Preferences: Color Theme", theme);
     await until(`the theme is ${kind}`, async () =>
       (await page.frame()).evaluate((it) => document.body.classList.contains(`vscode-${it}`), kind),
     );
@@ -272,13 +273,13 @@ story(
       (await page.part("setup-model-small")).isEnabled(),
     );
     await page.focused("setup-air-gap");
-    await lookAt(ide, workbench, page, "setup-choose");
+    await lookAt(workbench, page, "setup-choose");
 
     await ide.localcoder("setup", "--step", "download", "--download", "small");
     await workbench.command("LocalCoder: Set Up");
     await page.at("download");
     await page.focused("setup-resume");
-    await lookAt(ide, workbench, page, "setup-download");
+    await lookAt(workbench, page, "setup-download");
     await tabTo(workbench, page, "setup-choose");
     await workbench.press("Enter");
     await page.at("choose");
@@ -291,7 +292,7 @@ story(
     await workbench.press("Enter");
     await page.says("setup-status", /works on this machine/u);
     await page.focused("setup-try-it");
-    await lookAt(ide, workbench, page, "setup-tested");
+    await lookAt(workbench, page, "setup-tested");
   },
   { ide: { firstStart: true, catalog } },
 );
