@@ -66,14 +66,14 @@ test("of a model is told what is known of it, and no more", () => {
     ...row("a", "available"),
     facts: [{ what: "What for", text: "a first try" }],
     license: { name: "Apache License 2.0", saidBy: "catalog" },
-    speed: { tokensPerS: 12, measured: false, text: "12 tokens/s at most, an estimate" },
+    speed: { tokensPerS: 12, measured: false, text: "an estimate" },
   };
   const texts = rowFacts(whole).map(({ what, text }) => `${what}: ${text}`);
   assert.deepEqual(texts, [
     "What for: a first try",
     "Size: 4.0 MB, Q4_K_M",
     "Licence: Apache License 2.0",
-    "Speed: 12 tokens/s at most, an estimate",
+    "Speed: at most 12.0 tokens/s: an estimate",
   ]);
 });
 

@@ -122,8 +122,16 @@ export function rowFacts(row: ModelRow): { readonly what: string; readonly text:
     { what: "Size", text: joined([size(row.bytes), row.quantization]) },
     { what: "Licence", text: row.license?.name ?? "" },
     { what: "Memory", text: row.memory?.text ?? "" },
-    { what: "Speed", text: row.speed?.text ?? "" },
+    { what: "Speed", text: speedText(row) },
   ].filter(({ text }) => text !== "");
+}
+
+function speedText({ speed }: ModelRow): string {
+  if (speed === undefined) {
+    return "";
+  }
+  const most = speed.measured ? "" : "at most ";
+  return `${most}${speed.tokensPerS.toFixed(1)} tokens/s: ${speed.text}`;
 }
 
 /** What a button of a model's does. */

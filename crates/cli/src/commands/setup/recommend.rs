@@ -27,6 +27,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Whether it fits into that share of memory, and onto the disk.
+    fn has_room(&self, entry: &Entry, percent: u64) -> bool {
+        needed(entry) <= self.memory_bytes / 100 * percent && entry.bytes < self.disk_bytes
+    }
+
     /// Whether it writes slower than people read. What is expected is of the processor's memory.
     fn is_slow(&self, entry: &Entry) -> bool {
         let speed = self.speeds.get(&entry.id);
@@ -35,16 +40,14 @@ impl Known {
 }
 
 /// The largest that leaves enough for everything else, and is not slow. A large one only with a GPU.
+/// Where all are slow, the smallest: what memory is expected to do may be too low on a busy machine.
 pub(super) fn recommend(
     catalog: &Catalog,
     profiles: &[Profile],
     known: &Known,
 ) -> SetupRecommendation {
-    let fits = |entry: &Entry, percent: u64| {
-        needed(entry) <= known.memory_bytes / 100 * percent
-            && entry.bytes < known.disk_bytes
-            && !known.is_slow(entry)
-    };
+    let fits =
+        |entry: &Entry, percent: u64| known.has_room(entry, percent) && !known.is_slow(entry);
     let of = |profile: &Profile| {
         let percent = if profile.large_models { LARGE_SHARE_PERCENT } else { SHARE_PERCENT };
         let code = catalog.entry(&profile.code_model)?;
@@ -69,21 +72,18 @@ pub(super) fn recommend(
             ),
         };
     }
-    smaller(catalog, profiles, known, fits)
+    smaller(catalog, profiles, known)
 }
 
 /// Of the models for code that no profile names, the largest that will do.
-fn smaller(
-    catalog: &Catalog,
-    profiles: &[Profile],
-    known: &Known,
-    fits: impl Fn(&Entry, u64) -> bool,
-) -> SetupRecommendation {
+fn smaller(catalog: &Catalog, profiles: &[Profile], known: &Known) -> SetupRecommendation {
     let memory = DecimalBytes(known.memory_bytes);
     let profile = profiles.first().map(|profile| profile.name.clone()).unwrap_or_default();
     let of_code = catalog.models.iter().filter(|entry| entry.roles.contains(&Role::Code));
-    match of_code.filter(|it| fits(it, SHARE_PERCENT)).max_by_key(|entry| entry.parameters) {
-        Some(entry) => SetupRecommendation {
+    let fitting: Vec<&Entry> = of_code.filter(|it| known.has_room(it, SHARE_PERCENT)).collect();
+    let quick = fitting.iter().filter(|it| !known.is_slow(it)).max_by_key(|it| it.parameters);
+    match (quick, fitting.iter().min_by_key(|it| it.parameters)) {
+        (Some(entry), _) => SetupRecommendation {
             profile,
             model: entry.id.clone(),
             reason: format!(
@@ -93,13 +93,21 @@ fn smaller(
                 entry.name
             ),
         },
-        None => SetupRecommendation {
+        (None, Some(entry)) => SetupRecommendation {
+            profile,
+            model: entry.id.clone(),
+            reason: format!(
+                "{} is the smallest for code. None is expected to write {SLOW_TOKENS_PER_S:.0} \
+                 tokens/s here: about as fast as people read.",
+                entry.name
+            ),
+        },
+        (None, None) => SetupRecommendation {
             profile,
             model: DEMO.to_owned(),
             reason: format!(
                 "No model of the catalog leaves enough of this machine's {memory} of memory and of \
-                 its disk ({} free) to other programs and should write {SLOW_TOKENS_PER_S:.0} \
-                 tokens/s or more here.",
+                 its disk ({} free) to other programs.",
                 DecimalBytes(known.disk_bytes)
             ),
         },
@@ -165,5 +173,13 @@ mod tests {
         // A GPU has memory of its own, of which the estimate says nothing.
         slow.gpu = Some(true);
         assert_eq!(on(&slow).model, "qwen2.5-coder-14b");
+        // Nothing is quick: the smallest.
+        let all =
+            ["qwen2.5-coder-7b", "qwen2.5-coder-14b", "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"];
+        slow.gpu = Some(false);
+        slow.speeds = all.map(|id| (id.to_owned(), 3.0)).into();
+        let SetupRecommendation { model, reason, .. } = on(&slow);
+        assert_eq!(model, "qwen2.5-coder-0.5b");
+        assert!(reason.contains("None is expected"), "{reason}");
     }
 }
