@@ -1,3 +1,6 @@
+/**
+ * What the set-up shows of what the program says, and what its page may say.
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
