@@ -39,7 +39,7 @@ struct Row<'a> {
     names: &'static [&'static str],
 }
 
-fn rows(places: &Places) -> [Row<'_>; 6] {
+fn rows(places: &Places) -> [Row<'_>; 7] {
     let row = |kind, what, folder, names| Row { kind, what, folder, names };
     [
         row(
@@ -48,6 +48,7 @@ fn rows(places: &Places) -> [Row<'_>; 6] {
             &places.config,
             &["settings.json", "catalog.json"],
         ),
+        row(Kind::Settings, "How far the set-up has come", &places.data, &["setup.json"]),
         row(
             Kind::Editor,
             "The editor's settings, keys, extensions and windows, and text that is not saved yet",
@@ -64,7 +65,13 @@ fn rows(places: &Places) -> [Row<'_>; 6] {
             Kind::Cache,
             "What was measured and kept to start faster",
             &places.cache,
-            &["editor-settings.json", "loading.json", "measurements.json", "prefixes"],
+            &[
+                "editor-settings.json",
+                "loading.json",
+                "measurements.json",
+                "memory-bandwidth.json",
+                "prefixes",
+            ],
         ),
         row(
             Kind::Logs,
