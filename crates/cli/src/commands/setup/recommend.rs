@@ -6,7 +6,7 @@ use indicatif::DecimalBytes;
 use localcoder_model_store::{Catalog, Entry, Role};
 use localcoder_protocol::limits::{CONTEXT_TOKENS, SLOW_TOKENS_PER_S};
 use localcoder_protocol::{DEMO, SetupRecommendation};
-use localcoder_settings::Profile;
+use localcoder_settings::{LARGE_PARAMETERS, Profile};
 
 /// Of all memory, what a model may take: the rest is the system's, the editor's and the browser's.
 const SHARE_PERCENT: u64 = 60;
@@ -79,7 +79,11 @@ pub(super) fn recommend(
 fn smaller(catalog: &Catalog, profiles: &[Profile], known: &Known) -> SetupRecommendation {
     let memory = DecimalBytes(known.memory_bytes);
     let profile = profiles.first().map(|profile| profile.name.clone()).unwrap_or_default();
-    let of_code = catalog.models.iter().filter(|entry| entry.roles.contains(&Role::Code));
+    // A large one is loaded under its own profile alone.
+    let of_code = catalog
+        .models
+        .iter()
+        .filter(|entry| entry.roles.contains(&Role::Code) && entry.parameters < LARGE_PARAMETERS);
     let fitting: Vec<&Entry> = of_code.filter(|it| known.has_room(it, SHARE_PERCENT)).collect();
     let quick = fitting.iter().filter(|it| !known.is_slow(it)).max_by_key(|it| it.parameters);
     match (quick, fitting.iter().min_by_key(|it| it.parameters)) {
