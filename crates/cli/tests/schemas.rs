@@ -114,17 +114,19 @@ fn whatever_is_printed_is_as_its_published_schema_says() {
     }
     let gone = ["improve", "gone.py", "--lines", "1-2", "--json"];
     published.check("failure", &installation.run(&gone).json());
-    let followed = ["models", "install", "small", "--accept-license", "--events"];
-    let events = installation.run(&followed).ok().stdout;
-    assert!(events.lines().count() > 1, "{events}");
-    for line in events.lines() {
-        published.check("models install --events", &serde_json::from_str(line).unwrap());
-    }
-
-    let events = installation.run(&["self-test", "--events"]).ok().stdout;
-    assert!(events.lines().count() > 5, "{events}");
-    for line in events.lines() {
-        published.check("self-test --events", &serde_json::from_str(line).unwrap());
+    for (command, asked, more_than) in [
+        (
+            "models install --events",
+            &["models", "install", "small", "--accept-license", "--events"][..],
+            1,
+        ),
+        ("self-test --events", &["self-test", "--events"], 5),
+    ] {
+        let events = installation.run(asked).ok().stdout;
+        assert!(events.lines().count() > more_than, "{events}");
+        for line in events.lines() {
+            published.check(command, &serde_json::from_str(line).unwrap());
+        }
     }
 
     let all: BTreeSet<&str> = PRINTED.iter().map(|row| row.command).collect();

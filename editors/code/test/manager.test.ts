@@ -1,3 +1,4 @@
+/** What the page of models shows of each, and what it may say. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
