@@ -35,6 +35,14 @@ impl Published {
             .collect();
         assert!(faults.is_empty(), "`{command}` prints {printed:#}\nbut {}", faults.join("\n"));
     }
+
+    /// The same of each line that was printed while it went on.
+    fn check_events(&mut self, command: &'static str, printed: &str) {
+        assert!(printed.lines().count() > 1, "{printed}");
+        for line in printed.lines() {
+            self.check(command, &serde_json::from_str(line).unwrap());
+        }
+    }
 }
 
 /// What is published may grow, so readers must bear more than it says; here nothing may be printed
@@ -114,20 +122,10 @@ fn whatever_is_printed_is_as_its_published_schema_says() {
     }
     let gone = ["improve", "gone.py", "--lines", "1-2", "--json"];
     published.check("failure", &installation.run(&gone).json());
-    for (command, asked, more_than) in [
-        (
-            "models install --events",
-            &["models", "install", "small", "--accept-license", "--events"][..],
-            1,
-        ),
-        ("self-test --events", &["self-test", "--events"], 5),
-    ] {
-        let events = installation.run(asked).ok().stdout;
-        assert!(events.lines().count() > more_than, "{events}");
-        for line in events.lines() {
-            published.check(command, &serde_json::from_str(line).unwrap());
-        }
-    }
+    let install = ["models", "install", "small", "--accept-license", "--events"];
+    published.check_events("models install --events", &installation.run(&install).ok().stdout);
+    let tested = installation.run(&["self-test", "--events"]).ok().stdout;
+    published.check_events("self-test --events", &tested);
 
     let all: BTreeSet<&str> = PRINTED.iter().map(|row| row.command).collect();
     assert_eq!(published.seen, all);
