@@ -124,6 +124,9 @@ struct Test {
     report: SelfTestReport,
 }
 
+/// A part of it, and the checks that were made.
+type Part = fn(&mut Test) -> Result<Vec<SelfTestCheck>, ErrorInfo>;
+
 /// All of it, up to the first check that fails.
 fn tried(model: &str, told: Told) -> Result<SelfTestReport, ErrorInfo> {
     let report = SelfTestReport {
@@ -137,7 +140,7 @@ fn tried(model: &str, told: Told) -> Result<SelfTestReport, ErrorInfo> {
         diff: None,
     };
     let mut test = Test { session: Session::open()?, model: model.to_owned(), report };
-    let parts: [(&str, fn(&mut Test) -> Result<Vec<SelfTestCheck>, ErrorInfo>); 3] =
+    let parts: [(&str, Part); 3] =
         [("Load", Test::load), ("First token", Test::read_and_write), ("Improve", Test::improve)];
     for (what, part) in parts {
         told.began(what)?;

@@ -75,6 +75,7 @@ pub(super) fn get(places: &Places, model: &str, options: &SetupOptions) -> Resul
 }
 
 /// A command gets Ctrl-C as well, and ends in good order; this one waits for it.
+#[expect(clippy::exit, reason = "a question waits for a line, and nothing else is under way")]
 fn interrupts_end_this_alone() -> Result<(), ErrorInfo> {
     ctrlc::set_handler(|| {
         if !COMMAND_RUNS.load(Ordering::Relaxed) {
