@@ -157,7 +157,7 @@ story(
     await workbench.selectLines(4, 8);
     await workbench.press(KEYS.explain);
     await workbench.explanationPhase("done");
-    const notes = await workbench.explanationPart("footnotes").innerText();
+    const notes = (await workbench.explanationPart("cost").textContent()).trim();
     assert.match(notes, /window 2048$/u);
   },
   {

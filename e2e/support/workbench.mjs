@@ -338,8 +338,7 @@ export class Workbench {
 
   /** Runs a command that goes on asking. */
   async #begin(title) {
-    await this.#askPalette("F1", `>${title}`);
-    await this.#row(title).first().click();
+    await this.#takeFrom("F1", `>${title}`, title);
   }
 
   async #chooseEntry(title, entry) {
@@ -674,11 +673,15 @@ export class Workbench {
   }
 
   async #pick(key, text, entry) {
-    const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${entry}"]`);
+    await this.#takeFrom(key, text, entry);
+    await this.#quickInput().waitFor({ state: "hidden" });
+  }
+
+  async #takeFrom(key, text, entry) {
     await until(`"${entry}" can be chosen`, async () => {
       await this.#askPalette(key, text);
       // A page that comes up just then takes the focus, and the list is closed.
-      return await row
+      return await this.#row(entry)
         .first()
         .click({ timeout: 10_000 })
         .then(
@@ -686,7 +689,6 @@ export class Workbench {
           () => false,
         );
     });
-    await this.#quickInput().waitFor({ state: "hidden" });
   }
 
   #quickInput() {
