@@ -76,7 +76,7 @@ test("of a model is told what is known of it, and no more", () => {
     "What for: a first try",
     "Size: 4.0 MB, Q4_K_M",
     "Licence: Apache License 2.0",
-    "Speed: at most 12.0 tokens/s: an estimate",
+    "Speed: about 12.0 tokens/s: an estimate",
   ]);
 });
 

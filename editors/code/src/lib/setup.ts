@@ -130,8 +130,8 @@ function speedText({ speed }: ModelRow): string {
   if (speed === undefined) {
     return "";
   }
-  const most = speed.measured ? "" : "at most ";
-  return `${most}${speed.tokensPerS.toFixed(1)} tokens/s: ${speed.text}`;
+  const about = speed.measured ? "" : "about ";
+  return `${about}${speed.tokensPerS.toFixed(1)} tokens/s: ${speed.text}`;
 }
 
 /** What a button of a model's does. */

@@ -247,8 +247,8 @@ fn tell(report: &SetupReport) -> Result<(), ErrorInfo> {
             row.license.as_ref().map(|license| license.name.clone()),
             row.memory.as_ref().map(|memory| memory.text.clone()),
             row.speed.as_ref().map(|speed| {
-                let most = if speed.measured { "" } else { "at most " };
-                format!("{most}{:.1} tokens/s, {}", speed.tokens_per_s, speed.text)
+                let about = if speed.measured { "" } else { "about " };
+                format!("{about}{:.1} tokens/s, {}", speed.tokens_per_s, speed.text)
             }),
         ];
         let known: Vec<String> = known.into_iter().flatten().collect();

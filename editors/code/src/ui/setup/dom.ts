@@ -25,8 +25,22 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   if (props.onClick !== undefined) {
     made.addEventListener("click", props.onClick);
   }
-  made.append(...children);
+  made.append(
+    ...children.flatMap((child) => (typeof child === "string" ? inWords(child) : [child])),
+  );
   return made;
+}
+
+/** What stands between backticks is a command or a name. */
+function inWords(text: string): (Node | string)[] {
+  return text.split(/`([^`]+)`/u).map((part, at) => {
+    if (at % 2 === 0) {
+      return part;
+    }
+    const code = document.createElement("code");
+    code.textContent = part;
+    return code;
+  });
 }
 
 /** A button. `main`: the one that most take. */
