@@ -1,6 +1,7 @@
 /** Stories of explaining code: the answer streams into the side bar and can be stopped. */
 import assert from "node:assert/strict";
 
+import { assertAccessible } from "./support/axe.mjs";
 import { story } from "./support/story.mjs";
 import { freezeInMidAnswer, RAMBLING } from "./support/streaming.mjs";
 import { until } from "./support/wait.mjs";
@@ -29,6 +30,8 @@ story("explain a function", async ({ ide, workbench, name }) => {
   await cost.locator("summary").click();
   const notes = await cost.innerText();
   assert.match(notes, /\d+ tokens read( \(\d+ ahead\))?, \d+ written, \d+\.\d tokens\/s/u);
+  const PAGE = '[data-testid="explanation"]';
+  await assertAccessible(await workbench.webview(PAGE), PAGE);
   assert.equal(await workbench.explanationPart("stop").isVisible(), false);
   assert.equal(ide.read(FILE), before);
   assert.deepEqual(await workbench.notifications(), []);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 
+import { assertAccessible } from "./support/axe.mjs";
 import { story } from "./support/story.mjs";
 import { until } from "./support/wait.mjs";
 
@@ -40,6 +41,7 @@ story("the privacy page shows what is closed and counts what the front has refus
 
   // The words are those of the command line.
   const frame = await workbench.webview(PAGE);
+  await assertAccessible(frame, PAGE);
   const page = (await frame.locator(PAGE).innerText()).replaceAll("\u00a0", " ");
   const report = JSON.parse(await ide.localcoder("doctor", "--privacy", "--json"));
   const plain = (text) => text.replaceAll("`", "");
