@@ -1,4 +1,4 @@
-//! What an edit changes: hunks of lines, and the same as a unified diff.
+//! What an edit changes: runs of lines, and the same as a unified diff.
 //!
 //! Only the edit's own lines are compared, so no hunk ever reaches outside of them. Lines are
 //! compared with their ends.
@@ -7,7 +7,6 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use imara_diff::{Algorithm, Diff, InternedInput};
-use localcoder_protocol::Hunk;
 
 /// Unchanged lines shown round a change, as in `git diff`.
 const CONTEXT_LINES: usize = 3;
@@ -19,15 +18,10 @@ pub(crate) struct Change {
     new: Range<usize>,
 }
 
-impl From<&Change> for Hunk {
-    fn from(change: &Change) -> Self {
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        Self {
-            old_start: number(change.old.start + 1),
-            old_lines: number(change.old.len()),
-            new_start: number(change.new.start + 1),
-            new_lines: number(change.new.len()),
-        }
+impl Change {
+    /// The lines of the old and of the new document.
+    pub(crate) fn sides(&self) -> (Range<usize>, Range<usize>) {
+        (self.old.clone(), self.new.clone())
     }
 }
 
@@ -172,18 +166,12 @@ mod tests {
     }
 
     #[test]
-    fn hunks_say_where_old_and_new_lines_are() {
-        let hunks = |old: &str, new: &str, edited| -> Vec<Hunk> {
-            changes(old, new, edited).iter().map(Hunk::from).collect()
+    fn changes_say_where_old_and_new_lines_are() {
+        let sides = |old: &str, new: &str, edited| -> Vec<_> {
+            changes(old, new, edited).iter().map(Change::sides).collect()
         };
-        let hunk = |old_start, old_lines, new_start, new_lines| Hunk {
-            old_start,
-            old_lines,
-            new_start,
-            new_lines,
-        };
-        assert_eq!(hunks("a\nb\nc\n", "a\nx\nb\nc\n", 0..3), [hunk(2, 0, 2, 1)]);
-        assert_eq!(hunks("a\nb\nc\nd\n", "a\nc\ny\n", 0..4), [hunk(2, 1, 2, 0), hunk(4, 1, 3, 1)]);
+        assert_eq!(sides("a\nb\nc\n", "a\nx\nb\nc\n", 0..3), [(1..1, 1..2)]);
+        assert_eq!(sides("a\nb\nc\nd\n", "a\nc\ny\n", 0..4), [(1..2, 1..1), (3..4, 2..3)]);
     }
 
     proptest! {

@@ -9,20 +9,22 @@ use std::ops::Range;
 
 use localcoder_protocol::limits::SCOPE_LINES_MAX;
 use localcoder_protocol::{
-    AnswerKind, ChatMessage, CommandSpec, ContextUse, Diagnostic, DocumentText, Edit, ErrorCode,
-    ErrorInfo, FinishReason, Hunk, LineRange, Role, TestOutcome, TestRun, WorkerPrompt,
+    Anchor, AnswerKind, ChatMessage, CommandSpec, ContextUse, Diagnostic, DocumentText, Edit,
+    ErrorCode, ErrorInfo, FinishReason, LineRange, PendingEdit, Role, TestOutcome, TestRun,
+    WorkerPrompt,
 };
 
 use crate::budget::{self, Counts};
 use crate::flaws::Flaw;
+use crate::follow::{self, Base};
 use crate::guard::{self, Problem, Rewrite, Severity};
 use crate::indent::Dedented;
 use crate::language::{Language, file_name};
 use crate::outline::{self, OutlineLine};
-use crate::prompt::{Input, Order, Prompts, fence};
+use crate::prompt::{Follows, Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
 use crate::{
-    clean, diff, document, errors, flaws, imports, place, renames, same, sensitive, syntax,
+    clean, diff, document, errors, flaws, hunks, imports, place, renames, same, sensitive, syntax,
 };
 
 /// A larger selection fits no context window we support, so it is not even counted.
@@ -144,8 +146,8 @@ pub struct Finished {
     pub imports: Option<Edit>,
     /// The model found nothing to change.
     pub unchanged: bool,
-    /// The changed runs of lines in the whole document; all lie inside the edits' ranges.
-    pub hunks: Vec<Hunk>,
+    /// The edit's changes, each to be kept or dropped by itself: together they are the edit.
+    pub hunks: Vec<Edit>,
     /// The change as a unified diff, with the document's path; empty where `unchanged`.
     pub diff: String,
     /// What the user should look at before keeping it.
@@ -200,6 +202,32 @@ pub struct Task {
     flaws: Vec<Flaw>,
     /// What tools say of these lines, as the model is told it.
     diagnostics: String,
+    /// What the document was made from, where it has an edit in it that waits for a decision.
+    base: Option<Box<Base>>,
+}
+
+/// A rewrite as far as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoFar {
+    /// Lines of the document.
+    pub range: LineRange,
+    /// What stands there so far.
+    pub text: String,
+}
+
+/// Checks a request for a change of an edit that waits for a decision. The document is as it was
+/// before that edit.
+///
+/// # Errors
+/// As [`prepare`], and `documentChanged` where the edit has no place any more.
+pub fn prepare_follow(
+    document: &DocumentText,
+    pending: &PendingEdit,
+    command: Command,
+) -> Result<Task, ErrorInfo> {
+    let (now, lines, base) = follow::with_pending(document, pending)?;
+    let task = prepare(&now, lines, command)?;
+    Ok(Task { base: Some(Box::new(base)), ..task })
 }
 
 /// Checks a request and takes from the document all that is needed later.
@@ -241,6 +269,7 @@ pub fn prepare(
         instruction: command.instruction.as_deref(),
         language: language.id,
         diagnostics: "",
+        follows: None,
     };
     let flaws = match order.looks_for_flaws() {
         true => flaws::found(language, &document.text, &lines),
@@ -260,6 +289,7 @@ pub fn prepare(
         diagnostics: flaws_text(&all, &flaws),
         flaws,
         lines,
+        base: None,
     })
 }
 
@@ -469,16 +499,55 @@ impl Task {
                 let warning = |problem: &&Problem| format!("Look closely: {}.", problem.reason);
                 finished.warnings =
                     doubts.iter().skip(1).chain(others.iter()).map(warning).collect();
-                Outcome::Done(finished)
+                Outcome::Done(self.of_document(finished))
             }
             (_, None, _) => Outcome::Refused(errors::unusable("there is no code in it")),
+        }
+    }
+
+    /// The rewrite as far as `answer` has come, in whole lines: behind them stand the lines that it has
+    /// not come to yet. `None` while there is nothing to be seen of it. Nothing is checked.
+    #[must_use]
+    pub fn so_far(&self, answer: &str) -> Option<SoFar> {
+        let (lines, _) = answer.rsplit_once('\n')?;
+        let original = self.selection.text.as_str();
+        let fence = fence(&["", "", original]);
+        let code = clean::code(lines, original, &fence, self.language).ok()?;
+        let edit = Edit {
+            range: self.range(),
+            original: self.selection.original(),
+            replacement: self.selection.restore_so_far(&code),
+            anchor: Anchor::default(),
+        };
+        let edit = match &self.base {
+            Some(base) => base.edits_to(&self.edited(&edit, None)).0,
+            None => edit,
+        };
+        let is_seen = edit.replacement != edit.original;
+        is_seen.then_some(SoFar { range: edit.range, text: edit.replacement })
+    }
+
+    /// What is told of a rewrite where the document has an edit in it that waits: the edit in its place.
+    fn of_document(&self, finished: Finished) -> Finished {
+        let Some(base) = &self.base else { return finished };
+        let after = self.edited(&finished.edit, finished.imports.as_ref());
+        let (edit, imports) = base.edits_to(&after);
+        let lines = edit.range.start as usize - 1..edit.range.end as usize;
+        let first = imports.as_ref().map_or(lines.start, |it| it.range.start as usize - 1);
+        let changes = diff::changes(base.text(), &after, first..lines.end);
+        Finished {
+            hunks: hunks::hunks(base.text(), &edit),
+            diff: diff::unified(&self.document.path, base.text(), &after, &changes),
+            edit,
+            imports,
+            ..finished
         }
     }
 
     /// What the model was told to mend and has left as it was; `None` where it was told nothing.
     #[must_use]
     pub fn unmended(&self, prompts: &Prompts, finished: &Finished) -> Option<String> {
-        if self.flaws.is_empty() || !prompts.tells_flaws() {
+        if self.flaws.is_empty() || self.base.is_some() || !prompts.tells_flaws() {
             return None;
         }
         let edited = place::apply(&self.document.text, finished.edit.range, &finished.edit).ok()?;
@@ -570,7 +639,7 @@ impl Task {
         let added = needed.map(|needed| format!("Added: {}.", needed.imports.join("; ")));
         Finished {
             unchanged: edit.replacement == edit.original,
-            hunks: changes.iter().map(Hunk::from).collect(),
+            hunks: hunks::hunks(old, &edit),
             diff: diff::unified(&self.document.path, old, new, &changes),
             warnings: Vec::new(),
             notes: self.grown().into_iter().chain(added).collect(),
@@ -637,6 +706,10 @@ impl Task {
             instruction: self.instruction(),
             language: self.language.id,
             diagnostics: &self.diagnostics,
+            follows: self
+                .base
+                .as_deref()
+                .map(|base| Follows { original: &base.original, instructions: &base.instructions }),
         }
     }
 

@@ -8,6 +8,10 @@ use imara_diff::{Algorithm, Diff, InternedInput};
 
 use crate::document::{Line, usual_end};
 
+/// Lines of a selection beyond as many as are written where the next one is looked for: more are seldom
+/// taken away at once, and what is far off may read the same by chance.
+const LOOK_AHEAD_LINES: usize = 6;
+
 /// A selection as the model sees it, and how to undo that.
 #[derive(Debug, Clone)]
 pub(crate) struct Dedented {
@@ -80,6 +84,25 @@ impl Dedented {
             }
         }
         restored
+    }
+
+    /// The same for the first lines of an answer: behind them stand the selection's lines from where
+    /// these have come to.
+    pub(crate) fn restore_so_far(&self, answer: &str) -> String {
+        let written = self.normalise(answer);
+        let near = (written.len() + LOOK_AHEAD_LINES).min(self.original.len());
+        let old = self.original[..near].iter().map(|(text, _)| text.as_str());
+        let old: Vec<_> = old.map(|text| if text.trim().is_empty() { "" } else { text }).collect();
+        let new: Vec<_> = written.iter().map(String::as_str).collect();
+        let kept = unchanged(&old, &new);
+        let reached = kept.iter().flatten().max().map_or(0, |last| last + 1);
+        let mut text = self.restore(answer);
+        for (at, (line, _)) in self.original.iter().enumerate().skip(reached) {
+            let end = at.checked_sub(1).map(|before| self.original[before].1.as_str());
+            text.push_str(end.filter(|end| !end.is_empty()).unwrap_or(self.end));
+            text.push_str(line);
+        }
+        text
     }
 
     /// The answer's lines with the selection's base indentation and in its kind of white space.

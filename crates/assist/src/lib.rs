@@ -15,8 +15,10 @@ mod errors;
 mod explanation;
 mod fences;
 mod flaws;
+mod follow;
 mod forms;
 mod guard;
+mod hunks;
 mod imports;
 mod indent;
 mod language;
@@ -34,9 +36,11 @@ mod visible;
 
 pub use clean::CONTROL as CONTROL_TOKENS;
 pub use document::{FileText, check_text};
-pub use edit::{Attempt, Command, Finished, Layout, Limits, Outcome, Task, prepare};
+pub use edit::{
+    Attempt, Command, Finished, Layout, Limits, Outcome, SoFar, Task, prepare, prepare_follow,
+};
 pub use explanation::Explanation;
-pub use place::{apply, apply_all, locate};
+pub use place::{apply, apply_all, locate, locate_all};
 pub use prompt::Prompts;
 pub use scopes::scopes;
 pub use sensitive::reason as sensitive;

@@ -44,20 +44,21 @@ pub(crate) fn anchor(text: &str, range: &Range<usize>) -> Anchor {
 /// # Errors
 /// `documentChanged` where the edit has no place any more, or could have several.
 pub fn locate(document: &DocumentText, edit: &Edit) -> Result<(LineRange, bool), ErrorInfo> {
-    let lines = lines(&document.text);
+    place(document, &lines(&document.text), &sha256(&document.text), edit)
+}
+
+fn place(
+    document: &DocumentText,
+    lines: &[Line<'_>],
+    document_sha256: &str,
+    edit: &Edit,
+) -> Result<(LineRange, bool), ErrorInfo> {
     let wanted = crate::document::lines(&edit.original);
     let anchor = &edit.anchor;
-    let changed = |what: &str| {
-        Err(ErrorInfo::new(
-            ErrorCode::DocumentChanged,
-            format!("`{}` has changed since the edit was made", file_name(&document.path)),
-        )
-        .with_cause(what)
-        .with_hint("the document was left as it is; select the lines again and ask once more"))
-    };
-    if sha256(&document.text) == anchor.document_sha256 {
+    let changed = |what: &str| Err(moved_away(document, what));
+    if document_sha256 == anchor.document_sha256 {
         let there = (edit.range.start as usize).wrapping_sub(1);
-        if stands_at(&lines, there, &wanted) {
+        if stands_at(lines, there, &wanted) {
             return Ok((edit.range, false));
         }
     }
@@ -65,7 +66,7 @@ pub fn locate(document: &DocumentText, edit: &Edit) -> Result<(LineRange, bool),
         return changed("the lines to be replaced stood at several places that read the same");
     }
     let (before, after) = (read(&anchor.before), read(&anchor.after));
-    let mut found: Vec<usize> = places(&lines, &[], &wanted, &[]).collect();
+    let mut found: Vec<usize> = places(lines, &[], &wanted, &[]).collect();
     if found.is_empty() {
         return changed("the lines to be replaced are no longer there");
     }
@@ -73,7 +74,7 @@ pub fn locate(document: &DocumentText, edit: &Edit) -> Result<(LineRange, bool),
         return changed("the lines to be replaced now stand at several places");
     }
     let stands_between = |before: &[Line<'_>], after: &[Line<'_>]| {
-        let places: Vec<usize> = places(&lines, before, &wanted, after).collect();
+        let places: Vec<usize> = places(lines, before, &wanted, after).collect();
         move |at: &usize| places.contains(at)
     };
     if !anchor.alone {
@@ -93,6 +94,27 @@ pub fn locate(document: &DocumentText, edit: &Edit) -> Result<(LineRange, bool),
         }
         _ => changed("the lines to be replaced now stand at several places"),
     }
+}
+
+/// Finds the places of edits that were made from one document, each by itself. Two that now claim the
+/// same lines have no place.
+#[must_use]
+pub fn locate_all(document: &DocumentText, edits: &[Edit]) -> Vec<Result<LineRange, ErrorInfo>> {
+    let (lines, now) = (lines(&document.text), sha256(&document.text));
+    let one = |edit| place(document, &lines, &now, edit).map(|(range, _)| range);
+    let found: Vec<_> = edits.iter().map(one).collect();
+    let overlaps = |at: usize, range: &LineRange| {
+        let others = found.iter().enumerate().filter(|(other, _)| *other != at);
+        let mut others = others.filter_map(|(_, it)| it.as_ref().ok());
+        others.any(|other| range.start <= other.end && other.start <= range.end)
+    };
+    let placed = found.iter().enumerate().map(|(at, it)| match it {
+        Ok(range) if overlaps(at, range) => {
+            Err(moved_away(document, "two of the edits would replace the same lines"))
+        }
+        other => other.clone(),
+    });
+    placed.collect()
 }
 
 /// Puts edits that belong together into a document: all of them, or none. Returns the text, and where
@@ -116,6 +138,13 @@ pub fn apply_all(
         text = apply(&text, range, edit)?;
     }
     Ok((text, first))
+}
+
+fn moved_away(document: &DocumentText, what: &str) -> ErrorInfo {
+    let text = format!("`{}` has changed since the edit was made", file_name(&document.path));
+    ErrorInfo::new(ErrorCode::DocumentChanged, text)
+        .with_cause(what)
+        .with_hint("the document was left as it is; select the lines again and ask once more")
 }
 
 /// Where `own` stands between `before` and `after`: the index of its first line.

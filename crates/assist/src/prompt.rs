@@ -33,6 +33,11 @@ pub struct Prompts {
     /// Asks a model that has changed nothing what there is to change. Without these words it is not
     /// asked again.
     plan: Option<String>,
+    /// Says before the instruction what the selected code was before an edit that waits, and by which
+    /// instructions it became what it is. Without these words it is not told.
+    follow: Option<String>,
+    /// The same of an edit that was made without any.
+    follow_improved: Option<String>,
     /// What the user wants, with what the model has said of it.
     again: Option<String>,
     /// How freely the model writes when it is asked for several answers. Without it only one is.
@@ -167,7 +172,23 @@ impl Prompts {
         }
         let diagnostics = self.diagnostics.as_deref().filter(|_| is_told);
         let diagnostics = diagnostics.map(|words| fill(words, &values));
-        diagnostics.unwrap_or_default() + &self.command(order)
+        let earlier = order.follows.and_then(|it| self.earlier(it, order.language));
+        earlier.unwrap_or_default() + &diagnostics.unwrap_or_default() + &self.command(order)
+    }
+
+    fn earlier(&self, follows: Follows<'_>, language: &str) -> Option<String> {
+        let words = match follows.instructions {
+            "" => self.follow_improved.as_deref(),
+            _ => self.follow.as_deref(),
+        };
+        let values = [
+            ("fence", fence(&[follows.original])),
+            ("language", language.to_owned()),
+            ("original", follows.original.to_owned()),
+            ("instructions", follows.instructions.to_owned()),
+        ];
+        let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+        words.map(|words| fill(words, &values))
     }
 
     fn command(&self, order: Order<'_>) -> String {
@@ -195,6 +216,15 @@ pub(crate) struct Order<'a> {
     pub(crate) language: &'static str,
     /// What tools say of the code, a line each.
     pub(crate) diagnostics: &'a str,
+    /// What the selected code was made from, where it waits for a decision.
+    pub(crate) follows: Option<Follows<'a>>,
+}
+
+/// What came before an instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Follows<'a> {
+    pub(crate) original: &'a str,
+    pub(crate) instructions: &'a str,
 }
 
 impl Order<'_> {
@@ -342,6 +372,7 @@ mod tests {
             instruction: None,
             language: "python",
             diagnostics: "",
+            follows: None,
         }
     }
 

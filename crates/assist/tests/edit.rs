@@ -5,7 +5,7 @@ use localcoder_assist::{
     Attempt, Command, Finished, Layout, Limits, Outcome, Prompts, Task, apply, locate, prepare,
 };
 use localcoder_protocol::{
-    DocumentText, ErrorCode, ErrorInfo, FinishReason, Hunk, LineRange, WorkerPrompt,
+    DocumentText, ErrorCode, ErrorInfo, FinishReason, LineRange, WorkerPrompt,
 };
 
 const METHOD: &str = "\
@@ -116,7 +116,9 @@ fn a_method_is_shown_without_indentation_and_its_answer_becomes_an_edit() {
         "    def total(self):\n        return sum(item.price for item in self.items)"
     );
     assert!(!finished.unchanged && finished.warnings.is_empty());
-    assert_eq!(finished.hunks, [Hunk { old_start: 3, old_lines: 4, new_start: 3, new_lines: 1 }]);
+    let [hunk] = finished.hunks.as_slice() else { panic!("{:?}", finished.hunks) };
+    assert_eq!(hunk.range, LineRange { start: 3, end: 6 });
+    assert_eq!(hunk.replacement, "        return sum(item.price for item in self.items)");
     assert_eq!(
         finished.diff,
         "--- a/shop/basket.py\n+++ b/shop/basket.py\n@@ -1,9 +1,6 @@\n class Basket:\n     def total(self):\n\

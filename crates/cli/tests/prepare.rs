@@ -67,6 +67,9 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
     assert!(prepare(&mut client, "p1"));
     let improve = AssistParams {
         diagnostics: Vec::new(),
+        pending: None,
+        variation: None,
+        drafts: false,
         test: None,
         request_id: "i".to_owned(),
         command: "improve".to_owned(),
@@ -85,6 +88,9 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
 
     let explain = AssistParams {
         diagnostics: Vec::new(),
+        pending: None,
+        variation: None,
+        drafts: false,
         test: None,
         request_id: "e".to_owned(),
         command: "explain".to_owned(),
@@ -106,6 +112,9 @@ fn a_new_host_begins_with_what_an_earlier_one_has_kept_until_it_is_forgotten() {
         let mut client = connected(&installation);
         let params = AssistParams {
             diagnostics: Vec::new(),
+            pending: None,
+            variation: None,
+            drafts: false,
             test: None,
             request_id: request_id.to_owned(),
             command: "improve".to_owned(),

@@ -89,19 +89,3 @@ pub struct Scope {
     /// What they are, such as `function total`.
     pub label: String,
 }
-
-/// One changed run of lines, as in a unified diff.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct Hunk {
-    /// First changed line of the old document, from 1. For a pure insertion: the line before
-    /// which it goes.
-    pub old_start: u32,
-    /// How many old lines are replaced.
-    pub old_lines: u32,
-    /// First changed line of the new document, from 1.
-    pub new_start: u32,
-    /// How many new lines replace them.
-    pub new_lines: u32,
-}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::request::{notifications, requests};
 use crate::{
     Confined, ContextUse, Diagnostic, DocumentText, Edit, ErrorAction, ErrorInfo, FinishReason,
-    Hunk, LineRange, MemoryUse, Scope, Usage,
+    LineRange, MemoryUse, Scope, Usage,
 };
 
 /// Names one request of one connection, so that its stream can be told apart and it can be
@@ -309,6 +309,19 @@ pub struct AssistParams {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<Diagnostic>>"))]
     pub diagnostics: Vec<Diagnostic>,
+    /// The edit that waits for a decision and is to be changed by this instruction. The document is as
+    /// it was before that edit, `selection` is not looked at, and the answer takes the edit's place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub pending: Option<PendingEdit>,
+    /// Asks for another answer than the one that is usual, and than those with other numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub variation: Option<u32>,
+    /// Whether the edit is shown while it is written ([`DraftParams`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
+    pub drafts: bool,
     /// The user's own test of the lines, as it went on the document as it is. Where there is one,
     /// the client runs it on each edit that it is told to ([`TryEditParams`]), before one is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -323,6 +336,22 @@ pub struct AssistParams {
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     #[cfg_attr(feature = "codegen", ts(optional, type = "Record<string, unknown>"))]
     pub settings: serde_json::Map<String, serde_json::Value>,
+}
+
+/// An edit that waits for a decision, and what led to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct PendingEdit {
+    /// [`EditAnswer::edit`].
+    pub edit: Edit,
+    /// [`EditAnswer::imports`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub imports: Option<Edit>,
+    /// The instructions so far, the first one first; none for a command that has none.
+    #[serde(default)]
+    pub instructions: Vec<String>,
 }
 
 /// How a test went.
@@ -410,8 +439,9 @@ pub struct EditAnswer {
     pub imports: Option<Edit>,
     /// The model found nothing to change.
     pub unchanged: bool,
-    /// The changed runs of lines in the whole document.
-    pub hunks: Vec<Hunk>,
+    /// The edit's changes in order, each an edit that can be kept or dropped by itself. Together they
+    /// are `edit`; none is that of `imports`.
+    pub hunks: Vec<Edit>,
     /// The change as a unified diff, with the document's path.
     pub diff: String,
     /// What the user should look at before keeping it.
@@ -625,26 +655,39 @@ pub struct UnloadAnswer {
     pub unloaded: bool,
 }
 
-/// Where does this edit belong in the document as it is now?
+/// Where do these edits belong in the document as it is now?
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct LocateEditParams {
+pub struct LocateEditsParams {
     /// The document as it is now.
     pub document: DocumentText,
-    /// The edit to be applied.
-    pub edit: Edit,
+    /// Edits that were made from one document, at most [`crate::limits::LOCATED_EDITS_MAX`].
+    pub edits: Vec<Edit>,
 }
 
-/// The place of an edit. A document in which it has none is the error `documentChanged`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The place of one edit: exactly one of both is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct LocateEditAnswer {
+pub struct EditPlace {
     /// Where the original stands now.
-    pub range: LineRange,
-    /// Whether that is another place than when the request was made.
-    pub moved: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub range: Option<LineRange>,
+    /// Why it has no place any more: `documentChanged`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub error: Option<ErrorInfo>,
+}
+
+/// The places, one for each edit and in their order. No two overlap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct LocateEditsAnswer {
+    /// See the type.
+    pub places: Vec<EditPlace>,
 }
 
 /// Which lines are meant? Asked where nothing is selected, or so much that it is worth a thought.
@@ -753,6 +796,20 @@ pub struct DeltaParams {
     pub text: String,
 }
 
+/// An edit as far as it is written, for a request that asked for [`AssistParams::drafts`]. Nothing of
+/// it is checked, and a later one or the answer may have none of it. Imports are not in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct DraftParams {
+    /// Which request.
+    pub request_id: RequestId,
+    /// Lines of the request's document.
+    pub range: LineRange,
+    /// What stands there so far, in whole lines; those that were not reached are as they were.
+    pub text: String,
+}
+
 requests! { HOST_REQUESTS:
     /// What the host is and does now.
     Status = "status", Nothing => HostStatus, idempotent: true, deadline_ms: Some(5_000);
@@ -778,8 +835,8 @@ requests! { HOST_REQUESTS:
     Generate = "generate", GenerateParams => GenerateAnswer, idempotent: false, deadline_ms: None;
     /// Stop a request of this connection. It is answered with the error `cancelled`.
     Cancel = "cancel", CancelParams => CancelAnswer, idempotent: true, deadline_ms: Some(5_000);
-    /// See [`LocateEditParams`].
-    LocateEdit = "locateEdit", LocateEditParams => LocateEditAnswer, idempotent: true, deadline_ms: Some(5_000);
+    /// See [`LocateEditsParams`].
+    LocateEdits = "locateEdits", LocateEditsParams => LocateEditsAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`ScopesParams`].
     Scopes = "scopes", ScopesParams => ScopesAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`TriedParams`].
@@ -791,6 +848,8 @@ notifications! { HOST_NOTIFICATIONS:
     Progress = "progress", ProgressParams;
     /// See [`DeltaParams`].
     Delta = "delta", DeltaParams;
+    /// See [`DraftParams`].
+    Draft = "draft", DraftParams;
     /// See [`TryEditParams`].
     TryEdit = "tryEdit", TryEditParams;
     /// See [`SuggestionParams`]. Sent to editors that asked for the status.

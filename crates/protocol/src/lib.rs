@@ -26,7 +26,7 @@ mod worker;
 
 pub use commands::{AnswerKind, COMMANDS, CommandSpec, Entry, ModelUse, Needs, Place};
 pub use digest::is_sha256;
-pub use edit::{Anchor, Diagnostic, DocumentText, Edit, Hunk, LineRange, Scope};
+pub use edit::{Anchor, Diagnostic, DocumentText, Edit, LineRange, Scope};
 pub use error::{ErrorAction, ErrorCode, ErrorInfo};
 pub use fetch::{
     FetchEvent, FetchFailure, FetchLimits, FetchNetwork, FetchOrder, FetchPermission, FetchRequest,

@@ -61,6 +61,10 @@ limits! {
     /// and other tools ask to narrow it from there on.
     SCOPE_LINES_MAX: u32 = 120;
 
+    /// Edits that are located in a document at once: the changes of one answer with its imports. One
+    /// with more changes is one change, since nobody decides on so many one by one.
+    LOCATED_EDITS_MAX: usize = 64;
+
     /// Largest frame either side accepts, in bytes. A source file of this size does not fit any
     /// context window we support, so larger frames are mistakes or attacks.
     FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;

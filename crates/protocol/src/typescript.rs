@@ -104,7 +104,6 @@ fn types() -> String {
         Edit,
         Diagnostic,
         Scope,
-        Hunk,
         FinishReason,
         Usage,
         ContextUse,
@@ -130,6 +129,7 @@ fn types() -> String {
         TestRun,
         TryEditParams,
         TriedParams,
+        PendingEdit,
         AssistParams,
         AssistAnswer,
         EditAnswer,
@@ -144,8 +144,9 @@ fn types() -> String {
         WarmAnswer,
         UnloadParams,
         UnloadAnswer,
-        LocateEditParams,
-        LocateEditAnswer,
+        LocateEditsParams,
+        EditPlace,
+        LocateEditsAnswer,
         ScopesParams,
         ScopesAnswer,
         ConfigureParams,
@@ -153,6 +154,7 @@ fn types() -> String {
         Stage,
         ProgressParams,
         DeltaParams,
+        DraftParams,
     )
 }
 

@@ -75,7 +75,7 @@ pub(crate) const ACTS: &[(u64, &str)] = &[
     (4, "configure"),
     (4, "configureFile"),
     (11, "cancel"),
-    (1, "locateEdit"),
+    (1, "locateEdits"),
     (1, "scopes"),
     (1, "tried"),
 ];
@@ -255,12 +255,12 @@ impl World {
                 let open = self.requests.open_request_id(client);
                 json!({"requestId": open.unwrap_or_else(|| "r0".to_owned())})
             }
-            "locateEdit" => json!({
+            "locateEdits" => json!({
                 "document": document,
-                "edit": {
+                "edits": [{
                     "range": {"start": 1, "end": 1}, "original": "x\n", "replacement": "y\n",
                     "anchor": {"documentSha256": "", "before": [], "after": [], "alone": true, "unique": true},
-                },
+                }],
             }),
             "scopes" => json!({
                 "document": document,

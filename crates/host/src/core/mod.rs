@@ -293,6 +293,7 @@ impl Host {
             Action::Report(report) => self.sessions.report(now, *report, effects),
             Action::TryEdit(asker, trial) => self.sessions.try_edit(&asker, *trial, effects),
             Action::Stream(asker, text) => self.sessions.delta(now, asker, &text, effects),
+            Action::Draft(asker, so_far) => self.sessions.draft(asker, so_far, effects),
             Action::Restarted(asker) => self.sessions.restarted(&asker),
             Action::Reply(asker, result) => {
                 self.sessions.status_changed();
@@ -358,7 +359,7 @@ impl Host {
                 let found = self.ask(|schedule, _, out| schedule.cancel(client, &id, out));
                 Reply::Cancel(CancelAnswer { found })
             }
-            Asked::LocateEdit(params) => Reply::LocateEdit(locate_edit(&params)?),
+            Asked::LocateEdits(params) => Reply::LocateEdits(locate_edits(&params)?),
             Asked::Scopes(params) => Reply::Scopes(Box::new(localcoder_assist::scopes(&params)?)),
             Asked::Tried(params) => {
                 self.ask(|schedule, cx, out| schedule.tried(client, &params, cx, out));

@@ -1,10 +1,10 @@
 //! What clients are sent, as typed values. The shell makes messages of them.
 
 use localcoder_protocol::{
-    AssistAnswer, CancelAnswer, ConfigureAnswer, Delta, DeltaParams, GenerateAnswer, HelloAnswer,
-    HostStatus, LocateEditAnswer, Nothing, PrepareAnswer, Progress, ProgressParams, ScopesAnswer,
-    StatusChanged, Suggestion, SuggestionParams, SurveyAnswer, TryEdit, TryEditParams,
-    UnloadAnswer, WarmAnswer,
+    AssistAnswer, CancelAnswer, ConfigureAnswer, Delta, DeltaParams, Draft, DraftParams,
+    GenerateAnswer, HelloAnswer, HostStatus, LocateEditsAnswer, Nothing, PrepareAnswer, Progress,
+    ProgressParams, ScopesAnswer, StatusChanged, Suggestion, SuggestionParams, SurveyAnswer,
+    TryEdit, TryEditParams, UnloadAnswer, WarmAnswer,
 };
 use localcoder_transport::Message;
 use serde::Serialize;
@@ -23,8 +23,8 @@ pub enum Reply {
     Configure(ConfigureAnswer),
     /// To `cancel`.
     Cancel(CancelAnswer),
-    /// To `locateEdit`.
-    LocateEdit(LocateEditAnswer),
+    /// To `locateEdits`.
+    LocateEdits(LocateEditsAnswer),
     /// To `scopes`.
     Scopes(Box<ScopesAnswer>),
     /// To `survey`.
@@ -51,7 +51,7 @@ impl Reply {
             Self::Status(answer) => json(answer),
             Self::Configure(answer) => json(answer),
             Self::Cancel(answer) => json(answer),
-            Self::LocateEdit(answer) => json(answer),
+            Self::LocateEdits(answer) => json(answer),
             Self::Scopes(answer) => json(answer),
             Self::Survey(answer) => json(answer),
             Self::Unload(answer) => json(answer),
@@ -74,6 +74,8 @@ pub enum Notice {
     Progress(ProgressParams),
     /// A piece of a streamed answer.
     Delta(DeltaParams),
+    /// An edit as far as it is written.
+    Draft(DraftParams),
     /// An edit that the client is to run its test on.
     TryEdit(TryEditParams),
     /// Something that the user may want to change.
@@ -89,6 +91,7 @@ impl Notice {
         match self {
             Self::Progress(params) => Message::notification::<Progress>(params),
             Self::Delta(params) => Message::notification::<Delta>(params),
+            Self::Draft(params) => Message::notification::<Draft>(params),
             Self::TryEdit(params) => Message::notification::<TryEdit>(params),
             Self::Suggestion(params) => Message::notification::<Suggestion>(params),
             Self::Status(status) => Message::notification::<StatusChanged>(status),

@@ -1,17 +1,18 @@
 //! The table from method to request: what a client may ask, as typed values.
 
-use localcoder_assist::{Command, Task, prepare};
+use localcoder_assist::{Command, Task, prepare, prepare_follow};
+use localcoder_protocol::limits::LOCATED_EDITS_MAX;
 use localcoder_protocol::{
     Assist, AssistParams, Cancel, CancelParams, Configure, ConfigureFile, ConfigureFileParams,
-    ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, ErrorCode, ErrorInfo, Generate,
-    GenerateParams, Hello, HelloParams, LineRange, LocateEdit, LocateEditAnswer, LocateEditParams,
-    ModelUse, Prepare, PrepareParams, Request, RequestId, Scopes, ScopesParams, Status, Stop,
-    Survey, SurveyParams, TestRun, Tried, TriedParams, Unload, UnloadParams, Warm, WarmParams,
+    ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, EditPlace, ErrorCode, ErrorInfo,
+    Generate, GenerateParams, Hello, HelloParams, LineRange, LocateEdits, LocateEditsAnswer,
+    LocateEditsParams, ModelUse, Prepare, PrepareParams, Request, RequestId, Scopes, ScopesParams,
+    Status, Stop, Survey, SurveyParams, Tried, TriedParams, Unload, UnloadParams, Warm, WarmParams,
 };
 use serde_json::{Map, Value};
 
 use super::errors;
-use super::jobs::Job;
+use super::jobs::{EditWish, Job};
 
 /// A request of a client.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(super) enum Asked {
     Configure(ConfigureParams),
     ConfigureFile(ConfigureFileParams),
     Cancel(CancelParams),
-    LocateEdit(Box<LocateEditParams>),
+    LocateEdits(Box<LocateEditsParams>),
     Scopes(Box<ScopesParams>),
     Tried(TriedParams),
     Survey(SurveyParams),
@@ -48,8 +49,7 @@ pub(super) struct Work {
 #[derive(Debug)]
 pub(super) enum Kind {
     Prepare(Task),
-    /// With the user's own test, where it can be run.
-    Assist(Task, Option<TestRun>),
+    Assist(Task, EditWish),
     Generate(Box<GenerateParams>),
 }
 
@@ -65,7 +65,7 @@ impl Kind {
     pub(super) fn job(self, settings: &localcoder_settings::Settings) -> Job {
         match self {
             Self::Prepare(task) => Job::prepare(task),
-            Self::Assist(task, test) => Job::assist(task, test),
+            Self::Assist(task, wish) => Job::assist(task, wish),
             Self::Generate(params) => Job::generate(*params, settings.sampling_set),
         }
     }
@@ -85,7 +85,7 @@ const READERS: &[(&str, Reader)] = &[
     (Configure::METHOD, |params| Ok(Asked::Configure(read::<Configure>(params)?))),
     (ConfigureFile::METHOD, |params| Ok(Asked::ConfigureFile(read::<ConfigureFile>(params)?))),
     (Cancel::METHOD, |params| Ok(Asked::Cancel(read::<Cancel>(params)?))),
-    (LocateEdit::METHOD, |params| Ok(Asked::LocateEdit(Box::new(read::<LocateEdit>(params)?)))),
+    (LocateEdits::METHOD, |params| Ok(Asked::LocateEdits(Box::new(read::<LocateEdit>(params)?)))),
     (Scopes::METHOD, |params| Ok(Asked::Scopes(Box::new(read::<Scopes>(params)?)))),
     (Tried::METHOD, |params| Ok(Asked::Tried(read::<Tried>(params)?))),
     (Survey::METHOD, |params| Ok(Asked::Survey(read::<Survey>(params)?))),
@@ -100,11 +100,16 @@ const READERS: &[(&str, Reader)] = &[
         let params = read::<Assist>(params)?;
         let AssistParams { request_id, command, document, selection, instruction, .. } = params;
         let command = Command::new(&command, instruction.as_deref())?;
-        let mut task = task(&document, selection, command)?.with_diagnostics(&params.diagnostics);
+        let task = match &params.pending {
+            Some(pending) => prepare_follow(checked(&document)?, pending, command)?,
+            None => task(&document, selection, command)?,
+        };
+        let mut task = task.with_diagnostics(&params.diagnostics);
         if let Some(run) = &params.test {
             task = task.with_test(run);
         }
-        let kind = Kind::Assist(task, params.test);
+        let AssistParams { test, variation, drafts, .. } = params;
+        let kind = Kind::Assist(task, EditWish { test, variation, drafts });
         work(request_id, params.model, params.settings, kind)
     }),
     (Generate::METHOD, |params| {
@@ -136,10 +141,16 @@ fn task(
     selection: LineRange,
     command: Command,
 ) -> Result<Task, ErrorInfo> {
-    if document.text.len() > DOCUMENT_BYTES_MAX {
-        return Err(errors::document_too_large(&document.path, document.text.len()));
+    prepare(checked(document)?, selection, command)
+}
+
+fn checked(document: &DocumentText) -> Result<&DocumentText, ErrorInfo> {
+    match document.text.len() {
+        bytes if bytes > DOCUMENT_BYTES_MAX => {
+            Err(errors::document_too_large(&document.path, bytes))
+        }
+        _ => Ok(document),
     }
-    prepare(document, selection, command)
 }
 
 fn work(
@@ -151,10 +162,20 @@ fn work(
     Ok(Asked::Work(Box::new(Work { request_id, model, overrides, kind })))
 }
 
-/// Where an edit belongs in a document.
-pub(super) fn locate_edit(params: &LocateEditParams) -> Result<LocateEditAnswer, ErrorInfo> {
-    let (range, moved) = localcoder_assist::locate(&params.document, &params.edit)?;
-    Ok(LocateEditAnswer { range, moved })
+/// Where edits belong in a document.
+pub(super) fn locate_edits(params: &LocateEditsParams) -> Result<LocateEditsAnswer, ErrorInfo> {
+    let LocateEditsParams { document, edits } = params;
+    if edits.len() > LOCATED_EDITS_MAX {
+        let text =
+            format!("{} edits; at most {LOCATED_EDITS_MAX} are located at once", edits.len());
+        return Err(ErrorInfo::new(ErrorCode::Protocol, text));
+    }
+    let places = localcoder_assist::locate_all(document, edits);
+    let place = |found: Result<LineRange, ErrorInfo>| match found {
+        Ok(range) => EditPlace { range: Some(range), error: None },
+        Err(error) => EditPlace { range: None, error: Some(error) },
+    };
+    Ok(LocateEditsAnswer { places: places.into_iter().map(place).collect() })
 }
 
 #[cfg(test)]

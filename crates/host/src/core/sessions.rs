@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use localcoder_assist::SoFar;
 use localcoder_protocol::limits::CLIENTS_MAX;
 use localcoder_protocol::{
-    BUILD_ID, ClientKind, DeltaParams, Drain, ErrorCode, ErrorInfo, Hello, HelloAnswer,
-    HelloParams, HostStatus, PROTOCOL_VERSION, ProgressParams, Request, RequestId, Status, Stop,
-    SuggestionParams, TryEditParams,
+    BUILD_ID, ClientKind, DeltaParams, DraftParams, Drain, ErrorCode, ErrorInfo, Hello,
+    HelloAnswer, HelloParams, HostStatus, PROTOCOL_VERSION, ProgressParams, Request, RequestId,
+    Status, Stop, SuggestionParams, TryEditParams,
 };
 use localcoder_transport::Id;
 
@@ -217,6 +218,16 @@ impl Sessions {
             let Trial { number, edits } = trial;
             let params = TryEditParams { request_id, trial: number, edits };
             effects.push(Effect::Notify(asker.client, Notice::TryEdit(params)));
+        }
+    }
+
+    /// An edit as far as it is written.
+    pub(super) fn draft(&self, asker: Asker, so_far: SoFar, effects: &mut Vec<Effect>) {
+        let (client, Some(request_id)) = (asker.client, asker.request_id) else { return };
+        if self.clients.contains_key(&client) {
+            let SoFar { range, text } = so_far;
+            let draft = DraftParams { request_id, range, text };
+            effects.push(Effect::Notify(client, Notice::Draft(draft)));
         }
     }
 

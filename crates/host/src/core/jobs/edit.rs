@@ -4,7 +4,7 @@
 //! while that takes little time, and the best of all is shown. Where the user's own test can be run,
 //! an answer with which it fails is one that was no better.
 
-use localcoder_assist::{Attempt, Finished, Layout, Outcome, Task};
+use localcoder_assist::{Attempt, Finished, Layout, Outcome, SoFar, Task};
 use localcoder_protocol::{
     AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, SamplingParams, TestRun,
     Usage,
@@ -27,6 +27,12 @@ const TESTED_SAMPLES_MAX: u32 = 6;
 /// for an answer that they are told is hard.
 const ATTEMPTS_MS_MAX: f64 = 30_000.0;
 
+/// Seeds of other answers that the user asks for: none of them is one of [`TESTED_SAMPLES_MAX`].
+const VARIATIONS_FROM: u32 = 1_000;
+
+/// How freely a model writes then for which nothing else was measured: that of the sets that have one.
+const VARIED_TEMPERATURE: f32 = 0.6;
+
 /// What the model is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -40,10 +46,25 @@ enum Stage {
     Sample(u32),
 }
 
+/// How a client wants its edit.
+#[derive(Debug, Clone, Default)]
+pub(in crate::core) struct EditWish {
+    /// The user's own test, where the client can run it on an edit.
+    pub(in crate::core) test: Option<TestRun>,
+    /// Another answer than the usual one: which.
+    pub(in crate::core) variation: Option<u32>,
+    /// Whether it is shown while it is written.
+    pub(in crate::core) drafts: bool,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(in crate::core) struct EditJob {
     task: Box<Task>,
+    variation: Option<u32>,
+    drafts: bool,
+    /// What was shown last of what is written.
+    shown: Option<SoFar>,
     /// The first question.
     layout: Option<Layout>,
     stage: Stage,
@@ -67,15 +88,19 @@ pub(in crate::core) struct EditJob {
 }
 
 impl EditJob {
-    pub(super) fn new(task: Task, test: Option<TestRun>) -> Self {
+    pub(super) fn new(task: Task, wish: EditWish) -> Self {
+        let EditWish { test, variation, drafts } = wish;
         let trial = test.map(|before| Trial::new(before, task.wants_fix()));
-        Self::with(task, trial)
+        Self::with(task, trial, variation, drafts)
     }
 
-    fn with(task: Task, trial: Option<Trial>) -> Self {
+    fn with(task: Task, trial: Option<Trial>, variation: Option<u32>, drafts: bool) -> Self {
         Self {
             task: Box::new(task),
             trial,
+            variation,
+            drafts,
+            shown: None,
             layout: None,
             stage: Stage::First,
             text: String::new(),
@@ -91,14 +116,17 @@ impl EditJob {
     }
 
     pub(super) fn again(self) -> Self {
-        Self::with(*self.task, self.trial.map(Trial::again))
+        Self::with(*self.task, self.trial.map(Trial::again), self.variation, self.drafts)
     }
 
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
             Input::Ready => Step::Count(self.task.texts_to_count(model.prompts())),
             Input::Counted(counts) => lay_out(&self.task, model, counts, |layout| {
-                let call = layout_call(&layout, Purpose::Edit);
+                let mut call = layout_call(&layout, Purpose::Edit);
+                if let Some(number) = self.variation {
+                    call.sampling = varied(model, VARIATIONS_FROM.saturating_add(number));
+                }
                 self.layout = Some(layout);
                 call
             }),
@@ -107,9 +135,15 @@ impl EditJob {
                 if self.stage == Stage::Plan {
                     return Step::Wait;
                 }
-                self.line_breaks += text.matches('\n').count();
+                let ended = text.matches('\n').count();
+                self.line_breaks += ended;
                 let open = usize::from(!self.text.ends_with('\n'));
-                Step::Lines((self.line_breaks + open).max(1))
+                let so_far = (ended > 0 && self.drafts).then(|| self.task.so_far(&self.text));
+                let news = so_far.flatten().filter(|it| self.shown.as_ref() != Some(it));
+                if news.is_some() {
+                    self.shown.clone_from(&news);
+                }
+                Step::Lines((self.line_breaks + open).max(1), news)
             }
             Input::Generated(written) => {
                 add_usage(&mut self.usage, written.usage);
@@ -241,9 +275,7 @@ impl EditJob {
         match temperature.filter(|_| number <= most && self.has_time()) {
             Some(temperature) => {
                 let mut call = layout_call(layout, Purpose::Edit);
-                let seed = Some(number);
-                let temperature = Some(temperature);
-                call.sampling = SamplingParams { temperature, seed, ..call.sampling };
+                call.sampling = sampling(temperature, number);
                 self.retry(Stage::Sample(number), call, "it may be wrong".to_owned())
             }
             None => self.best(model),
@@ -316,6 +348,15 @@ impl EditJob {
     }
 }
 
+/// For another answer, also from models that are asked once else.
+fn varied(model: ModelView<'_>, seed: u32) -> SamplingParams {
+    sampling(model.prompts().sampling_temperature().unwrap_or(VARIED_TEMPERATURE), seed)
+}
+
+fn sampling(temperature: f32, seed: u32) -> SamplingParams {
+    SamplingParams { temperature: Some(temperature), seed: Some(seed), ..SamplingParams::default() }
+}
+
 fn too_early() -> Step {
     let text = "an edit was written before it was asked for";
     Step::Fail(ErrorInfo::new(ErrorCode::Internal, text))
@@ -357,7 +398,7 @@ mod tests {
 
     /// A job whose prompt was sent.
     fn writing(model: ModelView<'_>) -> EditJob {
-        let mut job = EditJob::new(task(None), None);
+        let mut job = EditJob::new(task(None), EditWish::default());
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let counts = vec![5; texts.len()];
         let step = job.step(model, Input::Counted(&counts));
@@ -371,11 +412,11 @@ mod tests {
         let model = ModelView { file: &file, context_tokens: 4096 };
         let mut job = writing(model);
         let step = job.step(model, Input::Text("def f(x:\n"));
-        assert!(matches!(step, Step::Lines(1)), "{step:?}");
+        assert!(matches!(step, Step::Lines(1, None)), "{step:?}");
         let step = job.step(model, Input::Generated(&written()));
         assert!(matches!(step, Step::Retry { .. }), "{step:?}");
         let step = job.step(model, Input::Text("def f(x):\n    return -x\n"));
-        assert!(matches!(step, Step::Lines(2)), "{step:?}");
+        assert!(matches!(step, Step::Lines(2, None)), "{step:?}");
         let Step::Answer(answer) = job.step(model, Input::Generated(&written())) else {
             panic!("it is of use")
         };
@@ -391,7 +432,7 @@ mod tests {
         file.info.size_bytes = 1_000_000_000;
         let model = ModelView { file: &file, context_tokens: 4096 };
         let text = "def f(x):\n    return x\n";
-        let mut job = EditJob::new(task(Some("Add one.")), None);
+        let mut job = EditJob::new(task(Some("Add one.")), EditWish::default());
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
         let _ = job.step(model, Input::Text(text));
@@ -454,7 +495,7 @@ mod tests {
         let mut file = sample();
         file.info.size_bytes = 1_000_000_000;
         let model = ModelView { file: &file, context_tokens: 4096 };
-        let mut job = EditJob::new(task(Some("Add one.")), None);
+        let mut job = EditJob::new(task(Some("Add one.")), EditWish::default());
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
         let same = "def f(x):\n    return x\n";
@@ -505,6 +546,6 @@ mod tests {
         let mut job = job.again();
         assert!(matches!(job.step(model, Input::Ready), Step::Count(_)));
         let step = job.step(model, Input::Text("def f(x):"));
-        assert!(matches!(step, Step::Lines(1)), "{step:?}");
+        assert!(matches!(step, Step::Lines(1, None)), "{step:?}");
     }
 }

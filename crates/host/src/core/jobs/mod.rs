@@ -12,9 +12,10 @@ mod text;
 mod trial;
 
 use localcoder_assist::Task;
-use localcoder_protocol::{AnswerKind, GenerateParams, SamplingParams, TestRun};
+use localcoder_protocol::{AnswerKind, GenerateParams, SamplingParams};
 
 use edit::EditJob;
+pub(super) use edit::EditWish;
 use generate::GenerateJob;
 use keep_warm::KeepWarmJob;
 use prepare::PrepareJob;
@@ -48,10 +49,9 @@ impl Job {
         Self::Prepare(PrepareJob::new(task))
     }
 
-    /// `test`: the user's own, where the client can run it on an edit.
-    pub(super) fn assist(task: Task, test: Option<TestRun>) -> Self {
+    pub(super) fn assist(task: Task, wish: EditWish) -> Self {
         match task.spec().answer {
-            AnswerKind::Edit => Self::Edit(Box::new(EditJob::new(task, test))),
+            AnswerKind::Edit => Self::Edit(Box::new(EditJob::new(task, wish))),
             AnswerKind::Text => Self::Text(TextJob::new(task)),
         }
     }

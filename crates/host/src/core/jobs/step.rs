@@ -1,6 +1,6 @@
 //! What goes into a job and what comes out of it, one step at a time.
 
-use localcoder_assist::{Layout, Limits, Prompts, Task};
+use localcoder_assist::{Layout, Limits, Prompts, SoFar, Task};
 use localcoder_protocol::{
     Edit, ErrorInfo, ModelInfo, Purpose, SamplingParams, TestRun, Usage, WorkerGenerateAnswer,
 };
@@ -65,8 +65,8 @@ pub(in crate::core) enum Step {
     Try { trial: u32, edits: Vec<Edit>, name: String },
     /// To show the client a piece of its answer.
     Stream(String),
-    /// To tell the client how many lines are written.
-    Lines(usize),
+    /// To tell the client how many lines are written, and to show them where there is more to be seen.
+    Lines(usize, Option<SoFar>),
     /// To answer, after the last piece.
     Answer(Box<Answer>),
     /// To end without an answer.

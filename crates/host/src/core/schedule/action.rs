@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use localcoder_assist::SoFar;
 use localcoder_protocol::{Edit, ErrorInfo, LoadProfile, RequestId, Stage, SuggestionParams};
 use localcoder_transport::Id;
 
@@ -73,6 +74,8 @@ pub(in crate::core) enum Action {
     TryEdit(Asker, Box<Trial>),
     /// Send a client a piece of its answer.
     Stream(Asker, String),
+    /// Show a client its edit as far as it is written.
+    Draft(Asker, SoFar),
     /// The request begins again: what was told of it does not count.
     Restarted(Asker),
     /// The end of a request.

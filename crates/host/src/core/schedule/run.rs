@@ -200,10 +200,13 @@ impl Schedule {
             Step::Stream(text) => {
                 out.extend(ticket.asker.clone().map(|asker| Action::Stream(asker, text)));
             }
-            Step::Lines(lines) => {
+            Step::Lines(lines, so_far) => {
                 let plural = if lines == 1 { "" } else { "s" };
                 let message = format!("Writing: {lines} line{plural}");
                 ticket.report_fraction(Stage::Generating, None, message, true, out);
+                if let (Some(so_far), Some(asker)) = (so_far, ticket.asker.clone()) {
+                    out.push(Action::Draft(asker, so_far));
+                }
             }
             Step::Answer(answer) => {
                 let Answer { rest, reply, usage } = *answer;
