@@ -47,6 +47,8 @@ pub struct Entry {
     pub icon: &'static str,
     /// Whether the user is asked what is to be done.
     pub asks_instruction: bool,
+    /// What is to be done, where the entry says it for the user.
+    pub instruction: Option<&'static str>,
     /// The key as VS Code writes it; on macOS Cmd takes the place of Ctrl.
     pub key: Option<&'static str>,
     /// Where it is offered.
@@ -82,6 +84,25 @@ pub struct CommandSpec {
 
 const BOTH_MENUS: &[Place] = &[Place::ContextMenu, Place::StatusMenu];
 
+/// An instruction that is asked for often. It stands in the palette and in the list of quick edits, not
+/// in menus, which would be full of them.
+const fn quick(
+    command: &'static str,
+    title: &'static str,
+    icon: &'static str,
+    instruction: &'static str,
+) -> Entry {
+    Entry {
+        command,
+        title,
+        icon,
+        asks_instruction: false,
+        instruction: Some(instruction),
+        key: None,
+        places: &[],
+    }
+}
+
 /// All of them, in the order in which they are offered.
 pub const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
@@ -105,6 +126,7 @@ pub const COMMANDS: &[CommandSpec] = &[
                 title: "Improve Selection",
                 icon: "sparkle",
                 asks_instruction: false,
+                instruction: None,
                 key: Some("ctrl+alt+i"),
                 places: BOTH_MENUS,
             },
@@ -113,9 +135,41 @@ pub const COMMANDS: &[CommandSpec] = &[
                 title: "Improve Selection with Instruction…",
                 icon: "edit",
                 asks_instruction: true,
+                instruction: None,
                 key: None,
                 places: BOTH_MENUS,
             },
+            quick(
+                "simplifySelection",
+                "Simplify Selection",
+                "list-flat",
+                "Simplify this code without changing what it does.",
+            ),
+            quick("addTypes", "Add Types to Selection", "symbol-class", "Add the types."),
+            quick(
+                "handleErrors",
+                "Handle Errors in Selection",
+                "shield",
+                "Handle the errors that can occur here.",
+            ),
+            quick(
+                "renameForClarity",
+                "Rename for Clarity in Selection",
+                "symbol-key",
+                "Rename unclear local variables so that each name says what it holds.",
+            ),
+            quick(
+                "makeFaster",
+                "Make Selection Faster",
+                "dashboard",
+                "Make this code faster without changing what it does.",
+            ),
+            quick(
+                "fixProblems",
+                "Fix Problems in Selection",
+                "wrench",
+                "Fix what the tools say about it, and change nothing else.",
+            ),
         ],
     },
     CommandSpec {
@@ -134,6 +188,7 @@ pub const COMMANDS: &[CommandSpec] = &[
             title: "Explain Selection",
             icon: "comment-discussion",
             asks_instruction: false,
+            instruction: None,
             key: Some("ctrl+alt+e"),
             places: BOTH_MENUS,
         }],
@@ -154,6 +209,7 @@ pub const COMMANDS: &[CommandSpec] = &[
             title: "Document Selection",
             icon: "book",
             asks_instruction: false,
+            instruction: None,
             key: None,
             places: BOTH_MENUS,
         }],
@@ -185,7 +241,8 @@ mod tests {
         for spec in COMMANDS {
             assert!(!spec.entries.is_empty() && !spec.examples.is_empty(), "{}", spec.id);
             let asks = spec.entries.iter().any(|entry| entry.asks_instruction);
-            assert!(!asks || spec.takes_instruction, "{}", spec.id);
+            let says = spec.entries.iter().any(|entry| entry.instruction.is_some());
+            assert!(!(asks || says) || spec.takes_instruction, "{}", spec.id);
             assert!(spec.examples.iter().all(|it| it.starts_with(spec.id)), "{}", spec.id);
         }
     }

@@ -33,6 +33,7 @@ fn commands() -> String {
            /** What is going on while it runs. */\n  readonly doing: string;\n  \
            /** What is told where nothing changes. */\n  readonly nothing: string;\n  \
            /** Whether the user is asked what is to be done. */\n  readonly asksInstruction: boolean;\n  \
+           /** What is to be done, where the entry says it. */\n  readonly instruction?: string;\n  \
            readonly inStatusMenu: boolean;\n}\n\n\
          export const COMMANDS: readonly CommandEntry[] = [\n",
     );
@@ -42,11 +43,12 @@ fn commands() -> String {
                 AnswerKind::Edit => "edit",
                 AnswerKind::Text => "text",
             };
+            let instruction = entry.instruction.map(|text| format!("    instruction: {text:?},\n"));
             let _ = writeln!(
                 out,
                 "  {{\n    id: {:?},\n    command: \"localcoder.{}\",\n    title: {:?},\n    \
                  icon: {:?},\n    answer: {answer:?},\n    doing: {:?},\n    nothing: {:?},\n    \
-                 asksInstruction: {},\n    inStatusMenu: {},\n  }},",
+                 asksInstruction: {},\n{}    inStatusMenu: {},\n  }},",
                 spec.id,
                 entry.command,
                 entry.title,
@@ -54,6 +56,7 @@ fn commands() -> String {
                 spec.doing,
                 spec.nothing,
                 entry.asks_instruction,
+                instruction.unwrap_or_default(),
                 entry.places.contains(&Place::StatusMenu),
             );
         }
