@@ -2,12 +2,15 @@
 import * as vscode from "vscode";
 
 import type { SetupSample } from "../generated/protocol";
+import * as l10n from "../lib/l10n";
 
 const MOD = process.platform === "darwin" ? "Cmd" : "Ctrl";
 const ALT = process.platform === "darwin" ? "Option" : "Alt";
-const HINT =
-  `Press ${MOD}+${ALT}+I to improve the selected function. ` +
-  `Then ${MOD}+Enter keeps the change, and Escape leaves the code as it was.`;
+const HINT = l10n.t(
+  "Press {0} to improve the selected function. Then {1} keeps the change, and Escape leaves the code as it was.",
+  `${MOD}+${ALT}+I`,
+  `${MOD}+Enter`,
+);
 
 /** Opens it from the folder, where it is there as it came, else as a new document. */
 export async function openSample({ name, text, lines }: SetupSample): Promise<void> {
@@ -18,7 +21,7 @@ export async function openSample({ name, text, lines }: SetupSample): Promise<vo
   const end = document.lineAt(lines.end - 1).range.end;
   editor.selection = new vscode.Selection(new vscode.Position(lines.start - 1, 0), end);
   editor.revealRange(editor.selection, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
-  void vscode.window.showInformationMessage(HINT, "OK");
+  void vscode.window.showInformationMessage(HINT, l10n.t("OK"));
 }
 
 async function inFolder(name: string, text: string): Promise<vscode.TextDocument | undefined> {
