@@ -12,7 +12,7 @@ import { escaped } from "../lib/words";
 /** A page. */
 export interface Page {
   readonly title: string;
-  /** Name of a file in `media`. */
+  /** Name of a file in `media`, which comes after the style that all pages have. */
   readonly style: string;
   /** Name of a bundle in `dist`; a page without one runs nothing. */
   readonly script?: string;
@@ -48,6 +48,7 @@ export function pageHtml(
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="stylesheet" href="${uri("media", "page.css")}">
 <link rel="stylesheet" href="${uri("media", style)}">
 <title>${escaped(title)}</title>
 </head>

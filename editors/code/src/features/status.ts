@@ -123,6 +123,6 @@ async function showFailure(view: StatusView, actions: StatusActions): Promise<vo
   }
   const button = buttons.find(({ title }) => title === chosen);
   if (button !== undefined) {
-    actions.notifier.act(button.action, { code: failure.code });
+    actions.notifier.act(button.action, { error: failure });
   }
 }

@@ -162,7 +162,7 @@ function drawActions(model: ManagedModel, actions: ManagedModel["shown"]["action
       button.type = "button";
       button.dataset["action"] = it;
       button.dataset["testid"] = `manager-${it}`;
-      button.classList.toggle("first", at === 0);
+      button.classList.toggle("main", at === 0);
       button.addEventListener("click", () => {
         editor.postMessage({ type: "act", action: it, id: model.row.id });
       });

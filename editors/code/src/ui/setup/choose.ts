@@ -116,7 +116,7 @@ function item(row: ModelRow, report: SetupReport, send: Send, busy: boolean): HT
       "div",
       {},
       heading,
-      ...(row.state === "available" ? [] : [make("p", { className: "quiet" }, row.description)]),
+      ...(row.state === "available" ? [] : [make("p", { className: "aside" }, row.description)]),
       facts(rowFacts(row)),
     ),
     start,

@@ -44,7 +44,7 @@ export function downloadParts(page: SetupPage, report: SetupReport, send: Send):
       make("p", { testId: "setup-download-text" }),
       make(
         "p",
-        { className: "quiet" },
+        { className: "aside" },
         l10n.t(
           "What is loaded stays, whatever ends: it goes on from there and is checked by its digest. You can go on working meanwhile; this page may be closed.",
         ),
@@ -121,7 +121,7 @@ function table(checks: readonly SelfTestCheck[]): HTMLTableElement {
       make("th", { attributes: { scope: "row" } }, check.what),
       make("td", { className: "verdict" }, VERDICTS[check.verdict]),
       make("td", {}, [check.text, check.advice ?? ""].filter(Boolean).join(": ")),
-      make("td", { className: "quiet" }, check.limit ?? ""),
+      make("td", { className: "aside" }, check.limit ?? ""),
     ),
   );
   return make(
