@@ -51,9 +51,12 @@ export class Browser {
   /** What is wrong with these. */
   policyProblems = [];
   #logs = mkdtempSync("/tmp/lc-browser-");
+  #language;
 
-  static async open() {
+  /** `language`: which one the editor is to take for its own. */
+  static async open({ language } = {}) {
     const browser = new Browser();
+    browser.#language = language;
     const root = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
     browser.chromium = await chromium.launch({
       executablePath: browserProgram(),
@@ -85,6 +88,11 @@ export class Browser {
       viewport: { width: 1280, height: 800 },
       permissions: ["clipboard-read", "clipboard-write"],
     });
+    if (this.#language !== undefined) {
+      await this.context.addInitScript((language) => {
+        globalThis._VSCODE_NLS_LANGUAGE = language;
+      }, this.#language);
+    }
     this.context.on("request", (request) => {
       if (!WEBVIEW_FILE.test(request.url())) {
         this.#check(request.url());

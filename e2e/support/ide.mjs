@@ -54,7 +54,7 @@ export class Ide {
    * `FOLDER/NAME`. `firstStart`: nobody has set it up yet, so that the IDE begins with that. `asks`:
    * whether folders are asked for as a new user is. `sample`: the folder is the product's own copy of
    * the sample project. `machine`: the editor's settings of the machine, where earlier versions had the
-   * product's own.
+   * product's own. `assembled`: gives the folder of another assembled IDE.
    */
   constructor(options = {}) {
     const { trace, settings = {}, catalog, umask, editor, firstStart = false } = options;
@@ -92,7 +92,8 @@ export class Ide {
     /** Whether a dialog lies over the first window. */
     this.isAsked = asks && !sample;
     this.trace = trace;
-    this.environment = { ...process.env, LOCALCODER_HOME: this.home };
+    const other = options.assembled === undefined ? {} : { LOCALCODER_IDE_DIR: options.assembled() };
+    this.environment = { ...process.env, ...other, LOCALCODER_HOME: this.home };
   }
 
   /** Sets the editor's own user settings, before a start. */

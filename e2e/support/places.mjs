@@ -7,8 +7,11 @@ const ROOT = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathna
 /** The program that is tested. */
 export const LOCALCODER = join(ROOT, "target/debug/localcoder");
 
+/** The assembled IDE. */
+export const IDE = join(ROOT, "target/ide");
+
 /** The sample project, of which every story gets a copy. */
-export const SAMPLE = join(ROOT, "target/ide/sample");
+export const SAMPLE = join(IDE, "sample");
 
 /** The bundled model. */
 export const DEMO_MODEL = join(ROOT, "models/demo/localcoder-demo.gguf");

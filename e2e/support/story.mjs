@@ -17,9 +17,9 @@ import { Workbench } from "./workbench.mjs";
 /**
  * Declares a story. `tell` gets `ide` (processes and files), `workbench` (a window that is ready),
  * `another()` (one more window of the same IDE), `browser`, `url` (the address that opened the
- * window) and `name` (for its picture).
+ * window) and `name` (for its picture). `language`: which one the editor is to take for its own.
  */
-export function story(title, tell, { ide: options = {} } = {}) {
+export function story(title, tell, { ide: options = {}, language } = {}) {
   const name = title.toLowerCase().replaceAll(/[^a-z0-9]+/gu, "-");
   test(title, { timeout: STORY_MS }, async (context) => {
     const folder = join(ARTIFACTS, name);
@@ -29,7 +29,7 @@ export function story(title, tell, { ide: options = {} } = {}) {
     const problems = [];
     try {
       const url = await ide.start();
-      browser = await Browser.open();
+      browser = await Browser.open({ language });
       const another = async () => {
         const workbench = new Workbench(await browser.page());
         const first = browser.context.pages().length === 1;

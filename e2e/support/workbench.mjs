@@ -83,12 +83,12 @@ export class Workbench {
     return (await this.page.locator(STATUS).getAttribute("aria-label")) ?? "";
   }
 
-  /** What the status bar item says when the mouse rests on it. */
-  async statusDetails() {
+  /** What the status bar item says when the mouse rests on it. `has`: what is in it in that language. */
+  async statusDetails(has = "Host process") {
     const shown = async () => {
       const hovers = await this.page.locator(".workbench-hover").allInnerTexts();
       const texts = hovers.map((hover) => hover.replaceAll("\u00a0", " "));
-      return texts.find((hover) => hover.includes("Host process"));
+      return texts.find((hover) => hover.includes(has));
     };
     return await until("the status bar item has a tooltip", async () => {
       await this.page.mouse.move(640, 400);

@@ -64,8 +64,6 @@ pub struct CommandSpec {
     pub about: &'static str,
     /// Examples for `--help`, without `localcoder`.
     pub examples: &'static [&'static str],
-    /// What is going on while it runs, before the file's name.
-    pub doing: &'static str,
     /// What is told where an edit would change nothing, before the lines.
     pub nothing: &'static str,
     /// What the answer is.
@@ -113,7 +111,6 @@ pub const COMMANDS: &[CommandSpec] = &[
             "improve report.py --lines 10-24 --instruction 'Use a dict comprehension'",
             "improve report.py --lines 10-24 --apply && git diff",
         ],
-        doing: "Improving",
         nothing: "nothing to improve",
         answer: AnswerKind::Edit,
         model: ModelUse::Code,
@@ -176,7 +173,6 @@ pub const COMMANDS: &[CommandSpec] = &[
         id: "explain",
         about: "Explain lines of a file",
         examples: &["explain report.py --lines 10-24"],
-        doing: "Explaining",
         nothing: "nothing to explain",
         answer: AnswerKind::Text,
         model: ModelUse::Code,
@@ -197,7 +193,6 @@ pub const COMMANDS: &[CommandSpec] = &[
         id: "document",
         about: "Write doc comments for lines of a file and show the change as a diff",
         examples: &["document report.py --lines 10-24"],
-        doing: "Documenting",
         nothing: "nothing to document",
         answer: AnswerKind::Edit,
         model: ModelUse::Code,

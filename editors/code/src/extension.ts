@@ -1,6 +1,8 @@
 /**
  * The extension's entry: makes the parts and hands each what it needs. Nothing is decided here.
  */
+import "./translated";
+
 import * as vscode from "vscode";
 
 import { registerAirGap } from "./features/air-gap";

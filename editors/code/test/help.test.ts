@@ -27,9 +27,9 @@ test("every error but those that say all has an entry to be opened", () => {
 
 test("the function of a walkthrough's step is found, its empty last lines aside", () => {
   const text = "x = 1\n\n\ndef one(a):\n    b = a\n\n    return b\n\n\ndef two():\n    pass\n";
-  assert.deepEqual(functionLines(text, "one"), { start: 3, end: 6 });
-  assert.deepEqual(functionLines(text.replaceAll("\n", "\r\n"), "two"), { start: 9, end: 10 });
-  assert.deepEqual(functionLines(text, "three"), { start: 0, end: 0 });
+  assert.deepEqual(functionLines(text, "one"), { start: 4, end: 7 });
+  assert.deepEqual(functionLines(text.replaceAll("\n", "\r\n"), "two"), { start: 10, end: 11 });
+  assert.deepEqual(functionLines(text, "three"), { start: 1, end: 1 });
 });
 
 test("before a reset it is said what goes, what stays, and what is not saved", () => {

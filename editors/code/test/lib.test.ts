@@ -4,6 +4,7 @@ import { test } from "node:test";
 
 import type { EngineState, ErrorInfo } from "../src/generated/protocol";
 import { contextText, cutText, omittedText, unchangedText, usageText } from "../src/lib/answer";
+import { COMMAND_WORDS } from "../src/lib/commands";
 import { answered, asked, EXPLANATION_CHARS_MAX, failedWith, grown } from "../src/lib/explanation";
 import {
   baseName,
@@ -114,12 +115,13 @@ test("the memory of the loaded model is in the status bar's tooltip", () => {
 });
 
 test("that nothing was changed is told with the model's reason where one was asked for", () => {
+  const { found } = COMMAND_WORDS.improve;
   assert.equal(
-    unchangedText({ attempts: 1 }, "nothing to improve", "lines 3–7"),
+    unchangedText({ attempts: 1 }, found, "lines 3–7"),
     "LocalCoder found nothing to improve in lines 3–7.",
   );
   assert.equal(
-    unchangedText({ attempts: 2, reason: "it has no\nloop" }, "nothing to improve", "lines 3–7"),
+    unchangedText({ attempts: 2, reason: "it has no\nloop" }, found, "lines 3–7"),
     "The model changed nothing in lines 3–7, asked in two ways. Its reason: It has no loop. Say more exactly what is to change, or use a larger model.",
   );
 });

@@ -24,8 +24,39 @@ interface Manifest {
 }
 
 const root = join(__dirname, "..");
-const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
+const words = JSON.parse(readFileSync(join(root, "package.nls.json"), "utf8")) as Record<
+  string,
+  string
+>;
+const unnamed = new Set(Object.keys(words));
+/** As the editor reads it: names in place of words are looked up. */
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"), (_key, value) => {
+  const name = typeof value === "string" ? /^%(.+)%$/u.exec(value)?.[1] : undefined;
+  if (name === undefined) {
+    return value as unknown;
+  }
+  unnamed.delete(name);
+  return words[name] ?? assert.fail(`package.nls.json has no ${name}`);
+}) as Manifest;
 const { commands, keybindings, menus, configuration } = manifest.contributes;
+
+test("all words of the manifest have names, and all names are used", () => {
+  assert.deepEqual([...unnamed], []);
+  const plain: string[] = [];
+  JSON.parse(readFileSync(join(root, "package.json"), "utf8"), (key, value) => {
+    const isWords = /^(?:name|title|shortTitle|contextualTitle|category|altText)$|escription$/u;
+    // The product's name is the same in every language.
+    if (
+      typeof value === "string" &&
+      isWords.test(key) &&
+      !/^(?:%.+%|LocalCoder|localcoder)$/u.test(value)
+    ) {
+      plain.push(`${key}: ${value}`);
+    }
+    return value as unknown;
+  });
+  assert.deepEqual(plain, []);
+});
 
 test("keys and menus name commands that are declared and registered", () => {
   const bundle =

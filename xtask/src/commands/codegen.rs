@@ -12,6 +12,8 @@ use localcoder_protocol::{
 };
 use serde_json::{Value, json};
 
+use super::manifest_words::Words;
+use super::printed_json::print_json;
 use crate::arguments::Arguments;
 use crate::{files, places, report};
 
@@ -22,6 +24,9 @@ pub(crate) struct Generated {
 }
 
 const PACKAGE: &str = "editors/code/package.json";
+
+/// What its names of words stand for.
+const WORDS: &str = "editors/code/package.nls.json";
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let check = arguments.switch("--check");
@@ -47,7 +52,9 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
 
 /// Every generated file as it should be.
 pub(crate) fn generated(root: &Path) -> Result<Vec<Generated>> {
-    let package = files::read(&root.join(PACKAGE))?;
+    let mut words = Words::default();
+    let package = with_settings(&files::read(&root.join(PACKAGE))?, &mut words)?;
+    let package = with_commands(&package, &mut words)?;
     let mut generated = vec![
         Generated {
             path: "editors/code/src/generated/protocol.ts".into(),
@@ -57,7 +64,8 @@ pub(crate) fn generated(root: &Path) -> Result<Vec<Generated>> {
             path: "editors/code/src/generated/limits.ts".into(),
             text: localcoder_protocol::typescript::limits(),
         },
-        Generated { path: PACKAGE.into(), text: with_commands(&with_settings(&package)?)? },
+        Generated { path: PACKAGE.into(), text: package },
+        Generated { path: WORDS.into(), text: words.among(&files::read(&root.join(WORDS))?)? },
         Generated {
             path: "docs/reference/settings.md".into(),
             text: localcoder_settings::markdown(),
@@ -139,21 +147,21 @@ fn anchor(code: ErrorCode) -> String {
 
 /// The extension's `package.json` with the settings that the product really has. The rest of
 /// the text stays byte for byte: people edit it.
-fn with_settings(package: &str) -> Result<String> {
+fn with_settings(package: &str, words: &mut Words) -> Result<String> {
     let path = ["contributes", "configuration", "properties"];
-    with_value(package, &path, &localcoder_settings::vscode_properties())
+    with_value(package, &path, &words.of_settings(localcoder_settings::vscode_properties()))
 }
 
 /// The same with the commands on selected code, their keys and their menus. What is of other
 /// commands stays.
-fn with_commands(package: &str) -> Result<String> {
+fn with_commands(package: &str, words: &mut Words) -> Result<String> {
     let manifest: Value = serde_json::from_str(package)?;
     let entries = || COMMANDS.iter().flat_map(|spec| spec.entries);
     let name = |entry: &Entry| format!("localcoder.{}", entry.command);
     let commands = entries().map(|entry| {
         json!({
             "command": name(entry),
-            "title": entry.title,
+            "title": words.named(&format!("commands.{}", entry.command), entry.title),
             "category": "LocalCoder",
             "icon": format!("$({})", entry.icon),
         })
@@ -238,72 +246,21 @@ fn span_of(package: &str, path: &[&str]) -> Option<std::ops::Range<usize>> {
     None
 }
 
-/// Longest line prettier leaves in one piece.
-const LINE_CHARS: usize = 80;
-
-/// Writes JSON as prettier does: objects one key to a line, arrays on one line where they fit.
-/// `taken` is how much of the line stands before the value, indentation aside.
-fn print_json(value: &Value, indent: usize, taken: usize, text: &mut String) {
-    let inner = " ".repeat(indent + 2);
-    match value {
-        Value::Object(map) if !map.is_empty() => {
-            text.push_str("{\n");
-            for (index, (key, value)) in map.iter().enumerate() {
-                let key = Value::from(key.as_str()).to_string();
-                let _ = write!(text, "{inner}{key}: ");
-                print_json(value, indent + 2, key.chars().count() + 2, text);
-                text.push_str(if index + 1 < map.len() { ",\n" } else { "\n" });
-            }
-            let _ = write!(text, "{}}}", " ".repeat(indent));
-        }
-        Value::Array(items) if items.iter().any(Value::is_object) => {
-            text.push_str("[\n");
-            for (index, item) in items.iter().enumerate() {
-                text.push_str(&inner);
-                print_json(item, indent + 2, 0, text);
-                text.push_str(if index + 1 < items.len() { ",\n" } else { "\n" });
-            }
-            let _ = write!(text, "{}]", " ".repeat(indent));
-        }
-        Value::Array(items) if !items.is_empty() => {
-            let words: Vec<String> = items.iter().map(ToString::to_string).collect();
-            let line = format!("[{}]", words.join(", "));
-            if indent + taken + line.chars().count() < LINE_CHARS {
-                text.push_str(&line);
-                return;
-            }
-            let lines: Vec<String> = words.iter().map(|word| format!("{inner}{word}")).collect();
-            let _ = write!(text, "[\n{}\n{}]", lines.join(",\n"), " ".repeat(indent));
-        }
-        other => text.push_str(&other.to_string()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn settings_replace_their_place_and_nothing_else() {
+        let mut words = Words::default();
         let before = "{\n  \"contributes\": {\n    \"configuration\": {\n      \"properties\": {\n        \"old {\": 1\n      }\n    },\n    \"commands\": [ ]\n  }\n}\n";
-        let after = with_settings(before).unwrap();
+        let after = with_settings(before, &mut words).unwrap();
         let value: serde_json::Value = serde_json::from_str(&after).unwrap();
         let properties = &value["contributes"]["configuration"]["properties"];
-        assert_eq!(properties, &localcoder_settings::vscode_properties());
+        let mut expected = Words::default();
+        assert_eq!(properties, &expected.of_settings(localcoder_settings::vscode_properties()));
         assert!(after.ends_with("\n      }\n    },\n    \"commands\": [ ]\n  }\n}\n"), "{after}");
-        assert_eq!(with_settings(&after).unwrap(), after);
-    }
-
-    #[test]
-    fn short_arrays_stay_on_their_line_and_long_ones_do_not() {
-        let long = "x".repeat(LINE_CHARS);
-        let value = serde_json::json!({"a": ["b", "c"], "d": [long]});
-        let mut text = String::new();
-        print_json(&value, 0, 0, &mut text);
-        assert_eq!(
-            text,
-            format!("{{\n  \"a\": [\"b\", \"c\"],\n  \"d\": [\n    \"{long}\"\n  ]\n}}")
-        );
+        assert_eq!(with_settings(&after, &mut words).unwrap(), after);
     }
 
     #[test]

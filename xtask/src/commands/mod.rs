@@ -17,6 +17,8 @@ mod fuzz;
 mod gpu;
 mod ide;
 mod levels;
+mod manifest_words;
+mod printed_json;
 mod run;
 mod sbom;
 mod simulate;

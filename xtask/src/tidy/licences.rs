@@ -10,8 +10,10 @@ use super::Repository;
 use crate::ide;
 
 /// Packages with a licence outside the list, and why that is right. Nothing of them is bundled.
-const EXCEPTIONS: &[(&str, &str, &str)] =
-    &[("argparse", "PSF-2.0", "only the command line of markdown-it uses it")];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("argparse", "PSF-2.0", "only the command line of markdown-it uses it"),
+    ("argparse", "Python-2.0", "the same of an older one, for the export of words to translators"),
+];
 
 /// Rust crates, for every platform.
 pub(super) fn crates(repository: &Repository) -> Result<Vec<String>> {

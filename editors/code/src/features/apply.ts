@@ -9,6 +9,7 @@ import type { EditAnswer, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import type { Damage } from "../lib/bytes";
 import { HostError } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 import { differingLines } from "../lib/lines";
 import type { Placed } from "../lib/lines";
 import { buttonsFor, plain } from "../lib/words";
@@ -50,12 +51,15 @@ export async function writePlan({ document, placed }: Plan): Promise<void> {
 
 /** Whether the user wants it in a file that programs act on. `sensitive`: what they do with it. */
 export async function isWanted(document: vscode.TextDocument, sensitive: string): Promise<boolean> {
-  const change = "Change It";
+  const change = l10n.t("Change It");
   // The folder is what makes it one, often.
   const path = vscode.workspace.asRelativePath(document.uri, false);
   const asked = await vscode.window.showWarningMessage(
-    `${plain(path)} is no ordinary file: ${plain(sensitive)}.`,
-    { modal: true, detail: "Read the change closely. Nothing is written unless you say so." },
+    l10n.t("{0} is no ordinary file: {1}.", plain(path), plain(sensitive)),
+    {
+      modal: true,
+      detail: l10n.t("Read the change closely. Nothing is written unless you say so."),
+    },
     change,
   );
   return asked === change;
@@ -67,14 +71,17 @@ export async function savePlan({ document, saves, damage }: Plan): Promise<void>
     return;
   }
   const name = documentName(document);
-  const kept = `The improvement is in the editor, and ${name} was not saved:`;
   if (damage === "ends") {
-    const why = "it has more than one kind of line ends, and saving makes them all alike";
-    const said = `${kept} ${why}. Save it if they may be, or undo.`;
+    const said = l10n.t(
+      "The improvement is in the editor, and {0} was not saved: it has more than one kind of line ends, and saving makes them all alike. Save it if they may be, or undo.",
+      name,
+    );
     void vscode.window.showWarningMessage(said, ...buttonsFor(said));
   } else if (!(await keeperOf(document).save())) {
-    const why = "the editor could not write the file";
-    const said = `${kept} ${why}. Save it once the file can be written, or undo.`;
+    const said = l10n.t(
+      "The improvement is in the editor, and {0} was not saved: the editor could not write the file. Save it once the file can be written, or undo.",
+      name,
+    );
     void vscode.window.showWarningMessage(said, ...buttonsFor(said));
   }
 }
@@ -89,8 +96,11 @@ export async function takeBack(source: vscode.Uri, before: string, after: string
   if (document.getText() !== after) {
     throw new HostError({
       code: "documentChanged",
-      message: `\`${documentName(document)}\` was changed since, and the change can't be taken back alone`,
-      hint: "Nothing was written. Undo in the editor, step by step.",
+      message: l10n.t(
+        "`{0}` was changed since, and the change can't be taken back alone",
+        documentName(document),
+      ),
+      hint: l10n.t("Nothing was written. Undo in the editor, step by step."),
     });
   }
   const wasSaved = !keeperOf(document).isDirty;
@@ -121,20 +131,24 @@ export async function revealLine(
 }
 
 function refuseDamage(document: vscode.TextDocument, damage: Damage): void {
-  const name = `\`${documentName(document)}\``;
+  const name = documentName(document);
   if (damage === "stale") {
     throw new HostError({
       code: "documentChanged",
-      message: `${name} was changed on the disk, and the editor does not show that yet`,
-      hint: "Nothing was written. Apply again when it does; “File: Revert File” reads the file again.",
+      message: l10n.t("`{0}` was changed on the disk, and the editor does not show that yet", name),
+      hint: l10n.t(
+        "Nothing was written. Apply again when it does; “File: Revert File” reads the file again.",
+      ),
     });
   }
   if (damage === "lossy") {
     throw new HostError({
       code: "notText",
-      message: `${name} has bytes that the editor can't read as ${document.encoding}`,
-      cause: "saving would replace them with others, also where nothing was edited",
-      hint: "Nothing was written. Choose the file's own encoding (“Change File Encoding”, “Reopen with Encoding”), then apply again.",
+      message: l10n.t("`{0}` has bytes that the editor can't read as {1}", name, document.encoding),
+      cause: l10n.t("saving would replace them with others, also where nothing was edited"),
+      hint: l10n.t(
+        "Nothing was written. Choose the file's own encoding (“Change File Encoding”, “Reopen with Encoding”), then apply again.",
+      ),
     });
   }
 }

@@ -6,6 +6,7 @@ import * as vscode from "vscode";
 
 import type { HostStatus } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
+import * as l10n from "../lib/l10n";
 
 const SHOWN_KEY = "localcoder.demoNoticeShown";
 
@@ -24,9 +25,10 @@ export function registerDemoNotice(
       return;
     }
     const choice = await vscode.window.showInformationMessage(
-      "LocalCoder is using its small demo model, which tidies short Python functions and can do " +
-        "little else. A real model can be installed, or imported from a GGUF file.",
-      "Choose a Model",
+      l10n.t(
+        "LocalCoder is using its small demo model, which tidies short Python functions and can do little else. A real model can be installed, or imported from a GGUF file.",
+      ),
+      l10n.t("Choose a Model"),
     );
     if (choice !== undefined) {
       await vscode.commands.executeCommand("localcoder.models.show");

@@ -6,6 +6,7 @@
 import * as vscode from "vscode";
 
 import type { Diagnostic, LineRange } from "../generated/protocol";
+import * as l10n from "../lib/l10n";
 
 import { documentName } from "./target";
 
@@ -77,15 +78,27 @@ export class DiagnosticsWatch {
     const said = added
       .slice(0, TOLD_MAX)
       .map(({ message, range, source }) => {
-        const by = source === undefined ? "" : ` (${source})`;
-        return `line ${range.start.line + 1}: ${message}${by}`;
+        const line = range.start.line + 1;
+        return source === undefined
+          ? l10n.t("line {0}: {1}", line, message)
+          : l10n.t("line {0}: {1} ({2})", line, message, source);
       })
       .join("; ");
-    const more = added.length > TOLD_MAX ? ` and ${added.length - TOLD_MAX} more` : "";
-    const errors = added.length === 1 ? "an error" : `${added.length} errors`;
-    const button = "Undo";
+    const count = added.length;
+    const button = l10n.t("Undo");
     const name = documentName(this.#document);
-    const shown = `The change brings ${errors} to ${name}: ${said}${more}.`;
+    const shown =
+      count === 1
+        ? l10n.t("The change brings an error to {0}: {1}.", name, said)
+        : count <= TOLD_MAX
+          ? l10n.t("The change brings {0} errors to {1}: {2}.", count, name, said)
+          : l10n.t(
+              "The change brings {0} errors to {1}: {2} and {3} more.",
+              count,
+              name,
+              said,
+              count - TOLD_MAX,
+            );
     if ((await vscode.window.showWarningMessage(shown, button)) === button) {
       undo();
     }

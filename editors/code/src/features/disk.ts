@@ -10,6 +10,7 @@ import * as vscode from "vscode";
 import { damageOf } from "../lib/bytes";
 import type { Damage } from "../lib/bytes";
 import { HostError, toErrorInfo } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 import { baseName } from "../lib/lines";
 
 /** The scheme of the cells of a notebook, which have no file of their own. */
@@ -42,7 +43,11 @@ export function notebookOf(document: vscode.TextDocument): vscode.NotebookDocume
 export async function openAgain(uri: vscode.Uri): Promise<vscode.TextDocument> {
   const open = vscode.workspace.textDocuments.find((it) => it.uri.toString() === uri.toString());
   if (open === undefined && [CELL_SCHEME, "untitled"].includes(uri.scheme)) {
-    throw gone(uri, "it was closed", "Open it and ask once more.");
+    throw gone(
+      uri,
+      l10n.t("it was closed"),
+      l10n.t("Nothing was written. Open it and ask once more."),
+    );
   }
   const document = open ?? (await opened(uri));
   const keeper = keeperOf(document);
@@ -60,7 +65,8 @@ async function opened(uri: vscode.Uri): Promise<vscode.TextDocument> {
     if (await isMissing(uri)) {
       throw missing(uri);
     }
-    throw gone(uri, toErrorInfo(error).message, "See whether the editor opens it.");
+    const next = l10n.t("Nothing was written. See whether the editor opens it.");
+    throw gone(uri, toErrorInfo(error).message, next);
   }
 }
 
@@ -70,19 +76,28 @@ export async function refuseReadOnly(document: vscode.TextDocument): Promise<voi
   const refuse = (why: string, next: string): never => {
     throw new HostError({
       code: "fileAccess",
-      message: `${quoted(keeper.uri)} is read-only`,
+      message: l10n.t("`{0}` is read-only", baseName(keeper.uri.path)),
       cause: why,
-      hint: `Nothing was written. ${next}, then apply again.`,
+      hint: next,
     });
   };
   if (vscode.workspace.fs.isWritableFileSystem(keeper.uri.scheme) === false) {
-    refuse("nothing can be written where it is kept", "Save it as another file");
+    refuse(
+      l10n.t("nothing can be written where it is kept"),
+      l10n.t("Nothing was written. Save it as another file, then apply again."),
+    );
   }
   if (isReadOnlyBySetting(document)) {
-    refuse("the setting files.readonlyInclude says so", "Change that setting");
+    refuse(
+      l10n.t("the setting files.readonlyInclude says so"),
+      l10n.t("Nothing was written. Change that setting, then apply again."),
+    );
   }
   if (!keeper.isDirty && keeper.uri.scheme === "file" && !(await isWritable(keeper.uri.fsPath))) {
-    refuse("its permissions don't let it be written", "Make the file writable");
+    refuse(
+      l10n.t("its permissions don't let it be written"),
+      l10n.t("Nothing was written. Make the file writable, then apply again."),
+    );
   }
 }
 
@@ -101,9 +116,9 @@ export async function damageBySaving(document: vscode.TextDocument): Promise<Dam
   } catch (error) {
     throw new HostError({
       code: "fileAccess",
-      message: `${quoted(uri)} can't be compared with what the editor shows`,
+      message: l10n.t("`{0}` can't be compared with what the editor shows", baseName(uri.path)),
       cause: toErrorInfo(error).message,
-      hint: "Nothing was written. See whether the editor opens the file, then apply again.",
+      hint: l10n.t("Nothing was written. See whether the editor opens the file, then apply again."),
     });
   }
 }
@@ -147,21 +162,17 @@ async function isWritable(path: string): Promise<boolean> {
 function missing(uri: vscode.Uri): HostError {
   return gone(
     uri,
-    "it was deleted, or moved by another program",
-    "Put the file back and try again.",
+    l10n.t("it was deleted, or moved by another program"),
+    l10n.t("Nothing was written. Put the file back and try again."),
   );
 }
 
-/** In marks, as the host writes names: a sentence that begins with one leaves it as it is. */
-function quoted(uri: vscode.Uri): string {
-  return `\`${baseName(uri.path)}\``;
-}
-
-function gone(uri: vscode.Uri, cause: string, next: string): HostError {
+/** The name in marks, as the host writes them: a sentence that begins with one leaves it as it is. */
+function gone(uri: vscode.Uri, cause: string, hint: string): HostError {
   return new HostError({
     code: "fileNotFound",
-    message: `${quoted(uri)} is no longer there`,
+    message: l10n.t("`{0}` is no longer there", baseName(uri.path)),
     cause,
-    hint: `Nothing was written. ${next}`,
+    hint,
   });
 }

@@ -9,7 +9,9 @@ import type { CommandEntry, EditAnswer, ErrorInfo, TestRun } from "../generated/
 import type { HostConnection } from "../host/connection";
 import type { TestsProgram } from "../host/tests";
 import { contextText, expectKind, omittedText, unchangedText, usageText } from "../lib/answer";
+import { COMMAND_WORDS } from "../lib/commands";
 import { ACTION_TITLES, toErrorInfo } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 import { lineLabel } from "../lib/lines";
 import { progressText } from "../lib/progress";
 import type { Running } from "../lib/running";
@@ -23,7 +25,7 @@ import type { Notifier } from "./notify";
 import type { Previews } from "./previews";
 import { chosenTarget } from "./scope";
 import type { Standing } from "./standing";
-import { documentName, documentText } from "./target";
+import { documentName, documentText, targetLabel } from "./target";
 import type { Target } from "./target";
 import { trialOf } from "./trials";
 
@@ -51,7 +53,7 @@ interface Wish {
 }
 
 /** What the button says that asks once more with that profile. */
-const TRY_HEAVY = "Try Heavy";
+const TRY_HEAVY = l10n.t("Try Heavy");
 
 /** What it says where that profile did no better. */
 const OTHER_MODEL = ACTION_TITLES.switchModel;
@@ -118,8 +120,9 @@ export class Edits {
       this.#notifier.note(`${usageText(answer.usage)}. ${contextText(answer.context)}.`);
       if (answer.unchanged) {
         showWarnings(answer);
-        this.#standing.show(target, entry.nothing);
-        const said = unchangedText(answer, entry.nothing, lineLabel(target.lines));
+        const { found, note } = COMMAND_WORDS[entry.id];
+        this.#standing.show(target, note);
+        const said = unchangedText(answer, found, lineLabel(target.lines));
         const buttons =
           instruction === undefined ? instructButtons(entry) : this.#betterButtons(wish);
         void this.#better(
@@ -147,8 +150,12 @@ export class Edits {
   #tellDoubt(entry: CommandEntry, wish: Wish, answer: EditAnswer): void {
     const { unsure, model } = answer;
     if (unsure !== undefined) {
-      const why = `${model.name} is not sure of this change: ${plain(unsure)}.`;
-      const shown = `${why} Read it closely.`;
+      const why = plain(unsure);
+      const shown = l10n.t(
+        "{0} is not sure of this change: {1}. Read it closely.",
+        model.name,
+        why,
+      );
       const buttons = this.#betterButtons(wish);
       void this.#better(entry, wish, answer, vscode.window.showWarningMessage(shown, ...buttons));
     }
@@ -203,7 +210,7 @@ export class Edits {
     };
     const options = {
       location: vscode.ProgressLocation.Notification,
-      title: `${entry.doing} ${documentName(document)}, ${lineLabel(lines)}`,
+      title: COMMAND_WORDS[entry.id].doing(targetLabel(target)),
       cancellable: true,
     };
     const key = `edit ${document.uri.toString()}`;
@@ -240,18 +247,20 @@ function instructButtons(entry: CommandEntry): string[] {
 
 function askInstruction(target: Target): Thenable<string | undefined> {
   return vscode.window.showInputBox({
-    title: `Edit ${lineLabel(target.lines)} of ${documentName(target.document)}`,
-    prompt: "What should be done with the selected code?",
-    placeHolder: "for example: add type hints",
+    title: l10n.t("Edit {0} of {1}", lineLabel(target.lines), documentName(target.document)),
+    prompt: l10n.t("What should be done with the selected code?"),
+    placeHolder: l10n.t("for example: add type hints"),
     validateInput: (text) =>
       text.length > INSTRUCTION_CHARS_MAX
-        ? `At most ${INSTRUCTION_CHARS_MAX} characters.`
+        ? l10n.t("At most {0} characters.", INSTRUCTION_CHARS_MAX)
         : undefined,
   });
 }
 
 function passedText({ name, onlyBuild }: TestRun): string {
-  return onlyBuild ? `It compiles (${name}).` : `Tested: ${name} passes with it.`;
+  return onlyBuild
+    ? l10n.t("It compiles ({0}).", name)
+    : l10n.t("Tested: {0} passes with it.", name);
 }
 
 function showWarnings(answer: EditAnswer): void {

@@ -7,8 +7,10 @@ import * as vscode from "vscode";
 import type { ButtonAction } from "../lib/errors";
 import { EMPTY } from "../lib/explanation";
 import type { Explanation } from "../lib/explanation";
+import * as l10n from "../lib/l10n";
 import { readViewMessage } from "../lib/messages";
 import type { StateMessage } from "../lib/messages";
+import { escaped } from "../lib/words";
 
 import { pageHtml, pageRoots } from "./page";
 
@@ -23,13 +25,13 @@ const BODY = `<main id="explanation" data-testid="explanation" data-phase="empty
 <header id="header" data-testid="explanation-header" hidden>
 <div id="about"><strong id="target" data-testid="explanation-target"></strong>
 <span id="model" data-testid="explanation-model"></span></div>
-<div id="tools" role="toolbar" aria-label="Explanation">
-<button id="stop" data-testid="explanation-stop" type="button" hidden>Stop</button>
-<button id="copy" data-testid="explanation-copy" type="button" hidden>Copy</button>
+<div id="tools" role="toolbar" aria-label="${escaped(l10n.t("Explanation"))}">
+<button id="stop" data-testid="explanation-stop" type="button" hidden>${escaped(l10n.t("Stop"))}</button>
+<button id="copy" data-testid="explanation-copy" type="button" hidden>${escaped(l10n.t("Copy"))}</button>
 </div>
 </header>
 <p id="stage" data-testid="explanation-stage" role="status" aria-live="polite"></p>
-<article id="text" data-testid="explanation-text" aria-label="Explanation text" aria-live="polite"></article>
+<article id="text" data-testid="explanation-text" aria-label="${escaped(l10n.t("Explanation text"))}" aria-live="polite"></article>
 <section id="error" data-testid="explanation-error" role="alert" hidden>
 <p id="error-text" data-testid="explanation-error-text"></p>
 <div id="error-buttons"></div>
@@ -98,7 +100,7 @@ export class ExplanationView implements vscode.WebviewViewProvider, vscode.Dispo
       this.#view = undefined;
     });
     webview.html = pageHtml(this.#extension, webview, {
-      title: "Explanation",
+      title: l10n.t("Explanation"),
       style: "explain.css",
       script: "explain.js",
       body: BODY,
@@ -121,7 +123,7 @@ export class ExplanationView implements vscode.WebviewViewProvider, vscode.Dispo
         break;
       case "copy":
         void vscode.env.clipboard.writeText(this.#state.text);
-        vscode.window.setStatusBarMessage("$(check) Explanation copied", 3_000);
+        vscode.window.setStatusBarMessage(`$(check) ${l10n.t("Explanation copied")}`, 3_000);
         break;
       case "act":
         this.#actions.act(read.action);

@@ -7,6 +7,7 @@ import * as vscode from "vscode";
 import { ERROR_CODES } from "../generated/protocol";
 import type { ErrorCode } from "../generated/protocol";
 import { ERRORS_PAGE, errorAnchor, PAGES } from "../lib/help";
+import * as l10n from "../lib/l10n";
 
 /** Adds the commands. */
 export function registerHelp(extension: vscode.Uri): vscode.Disposable {
@@ -25,7 +26,10 @@ export function registerHelp(extension: vscode.Uri): vscode.Disposable {
         label: title,
         description: about,
       }));
-      const options = { title: "LocalCoder Help", placeHolder: "What do you want to read?" };
+      const options = {
+        title: l10n.t("LocalCoder Help"),
+        placeHolder: l10n.t("What do you want to read?"),
+      };
       const chosen = await vscode.window.showQuickPick(entries, options);
       if (chosen !== undefined) {
         await open(chosen.path);

@@ -7,6 +7,7 @@ import * as vscode from "vscode";
 import type { Edit, EditAnswer, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { HostError } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 import { lineLabel, originalStandsAt } from "../lib/lines";
 import type { Placed } from "../lib/lines";
 
@@ -69,8 +70,8 @@ export async function writeLines(
   if (!(await vscode.workspace.applyEdit(change))) {
     throw new HostError({
       code: "fileAccess",
-      message: `the editor did not accept the change to ${documentName(document)}`,
-      hint: "The document may be read-only or was changed meanwhile. Nothing was written.",
+      message: l10n.t("the editor did not accept the change to {0}", documentName(document)),
+      hint: l10n.t("The document may be read-only or was changed meanwhile. Nothing was written."),
     });
   }
 }
@@ -78,7 +79,11 @@ export async function writeLines(
 function changed(document: vscode.TextDocument, edit: Edit): HostError {
   return new HostError({
     code: "documentChanged",
-    message: `${lineLabel(edit.range)} of ${documentName(document)} were changed meanwhile`,
-    hint: "Nothing was written. Select the code and improve it again.",
+    message: l10n.t(
+      "{0} of {1} were changed meanwhile",
+      lineLabel(edit.range),
+      documentName(document),
+    ),
+    hint: l10n.t("Nothing was written. Select the code and improve it again."),
   });
 }

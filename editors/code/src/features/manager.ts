@@ -6,8 +6,10 @@ import * as vscode from "vscode";
 
 import type { ModelRow } from "../generated/protocol";
 import { renderError, toErrorInfo } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 import { readFromManager } from "../lib/manager";
 import type { FromManager, LicenseShown, ManagedModel, ToManager } from "../lib/manager";
+import { escaped } from "../lib/words";
 
 import type { ModelActions } from "./model-actions";
 import { dropped } from "./model-drop";
@@ -19,41 +21,41 @@ const VIEW_TYPE = "localcoder.models.manager";
 /** All fixed text; what varies comes as messages and is set as text. */
 const BODY = `<main id="manager" data-testid="manager">
 <header>
-<h1>Models</h1>
-<div id="tools" role="group" aria-label="Models">
-<button id="import" data-testid="manager-import" type="button">Import GGUF File…</button>
-<button id="importExported" data-testid="manager-import-exported" type="button">Import Exported Model…</button>
-<button id="refresh" data-testid="manager-refresh" type="button">Refresh</button>
+<h1>${escaped(l10n.t("Models"))}</h1>
+<div id="tools" role="group" aria-label="${escaped(l10n.t("Models"))}">
+<button id="import" data-testid="manager-import" type="button">${escaped(l10n.t("Import GGUF File…"))}</button>
+<button id="importExported" data-testid="manager-import-exported" type="button">${escaped(l10n.t("Import Exported Model…"))}</button>
+<button id="refresh" data-testid="manager-refresh" type="button">${escaped(l10n.t("Refresh"))}</button>
 </div>
 </header>
 <p id="disk" data-testid="manager-disk"></p>
 <p id="refusal" data-testid="manager-refusal" role="note" hidden></p>
-<form id="filter" role="search" aria-label="Filter models">
-<input id="text" data-testid="manager-text" type="search" placeholder="Filter by name, role, licence…" aria-label="Filter by name, role or licence">
-<select id="which" data-testid="manager-which" aria-label="Which models">
-<option value="all">All models</option>
-<option value="installed">Installed</option>
-<option value="available">Can be installed</option>
+<form id="filter" role="search" aria-label="${escaped(l10n.t("Filter models"))}">
+<input id="text" data-testid="manager-text" type="search" placeholder="${escaped(l10n.t("Filter by name, role, licence…"))}" aria-label="${escaped(l10n.t("Filter by name, role or licence"))}">
+<select id="which" data-testid="manager-which" aria-label="${escaped(l10n.t("Which models"))}">
+<option value="all">${escaped(l10n.t("All models"))}</option>
+<option value="installed">${escaped(l10n.t("Installed"))}</option>
+<option value="available">${escaped(l10n.t("Can be installed"))}</option>
 </select>
-<label><input id="fits" data-testid="manager-fits" type="checkbox"> Fits now</label>
+<label><input id="fits" data-testid="manager-fits" type="checkbox"> ${escaped(l10n.t("Fits now"))}</label>
 <span id="count" data-testid="manager-count" role="status"></span>
 </form>
 <div id="body">
 <div id="table-box">
-<table id="table" data-testid="manager-table" role="grid" aria-label="Models">
+<table id="table" data-testid="manager-table" role="grid" aria-label="${escaped(l10n.t("Models"))}">
 <thead><tr id="head" role="row"></tr></thead>
 <tbody id="rows"></tbody>
 </table>
-<p id="drop" class="aside">Drop a GGUF file or an exported model from the Explorer here (hold Shift) to import it.</p>
+<p id="drop" class="aside">${escaped(l10n.t("Drop a GGUF file or an exported model from the Explorer here (hold Shift) to import it."))}</p>
 </div>
 <section id="details" data-testid="manager-details" aria-labelledby="details-name" hidden>
 <h2 id="details-name"></h2>
 <p id="details-id"></p>
-<div id="actions" data-testid="manager-actions" role="group" aria-label="What can be done with this model"></div>
+<div id="actions" data-testid="manager-actions" role="group" aria-label="${escaped(l10n.t("What can be done with this model"))}"></div>
 <dl id="about"></dl>
 <details id="license" data-testid="manager-license">
-<summary>Text of the licence</summary>
-<pre id="license-text" data-testid="manager-license-text" tabindex="0" aria-label="Text of the licence">Loading…</pre>
+<summary>${escaped(l10n.t("Text of the licence"))}</summary>
+<pre id="license-text" data-testid="manager-license-text" tabindex="0" aria-label="${escaped(l10n.t("Text of the licence"))}">${escaped(l10n.t("Loading…"))}</pre>
 </details>
 <dl id="facts" data-testid="manager-facts"></dl>
 </section>
@@ -97,13 +99,18 @@ class ManagerPage implements vscode.Disposable {
   ) {
     this.#actions = actions;
     this.#notifier = notifier;
-    this.#panel = vscode.window.createWebviewPanel(VIEW_TYPE, "Models", vscode.ViewColumn.Active, {
-      enableScripts: true,
-      enableFindWidget: true,
-      // The filter and the chosen model are the page's own, and few.
-      retainContextWhenHidden: true,
-      localResourceRoots: pageRoots(extension),
-    });
+    this.#panel = vscode.window.createWebviewPanel(
+      VIEW_TYPE,
+      l10n.t("Models"),
+      vscode.ViewColumn.Active,
+      {
+        enableScripts: true,
+        enableFindWidget: true,
+        // The filter and the chosen model are the page's own, and few.
+        retainContextWhenHidden: true,
+        localResourceRoots: pageRoots(extension),
+      },
+    );
     const { webview } = this.#panel;
     webview.onDidReceiveMessage((message: unknown) => {
       const read = readFromManager(message);
@@ -112,7 +119,7 @@ class ManagerPage implements vscode.Disposable {
       }
     });
     webview.html = pageHtml(extension, webview, {
-      title: "Models",
+      title: l10n.t("Models"),
       style: "manager.css",
       script: "manager.js",
       body: BODY,
@@ -183,7 +190,7 @@ class ManagerPage implements vscode.Disposable {
   async #readLicense(id: string): Promise<void> {
     try {
       const { text } = await this.#actions.license(id);
-      this.#license = { id, text: text || "Nothing is known of its licence." };
+      this.#license = { id, text: text || l10n.t("Nothing is known of its licence.") };
     } catch (error) {
       this.#license = { id, text: renderError(toErrorInfo(error)).text };
     }

@@ -17,6 +17,7 @@ import type {
 } from "../generated/protocol";
 import type { ModelsProgram } from "../host/models";
 import { HostError } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 import { factLines, importedText, installText, shownModel } from "../lib/models";
 import type { Loading, ShownModel } from "../lib/models";
 import { buttonsFor } from "../lib/words";
@@ -111,7 +112,9 @@ export class ModelActions implements vscode.Disposable {
       .map((row) => ({ row, ...this.shown(row) }))
       .filter(({ actions }) => actions.includes(action))
       .map(({ row, description }) => ({ label: row.name, description, row }));
-    const picked = await vscode.window.showQuickPick(items, { placeHolder: "Which model?" });
+    const picked = await vscode.window.showQuickPick(items, {
+      placeHolder: l10n.t("Which model?"),
+    });
     return picked?.row;
   }
 
@@ -120,9 +123,9 @@ export class ModelActions implements vscode.Disposable {
     if (!(await this.load(row))) {
       return;
     }
-    const use = "Use It for Code";
+    const use = l10n.t("Use It for Code");
     const picked = await vscode.window.showInformationMessage(
-      `${row.name} is installed and verified.`,
+      l10n.t("{0} is installed and verified.", row.name),
       use,
     );
     if (picked === use) {
@@ -137,7 +140,7 @@ export class ModelActions implements vscode.Disposable {
     if (refusal !== undefined) {
       throw new HostError(refusal);
     }
-    if (!(await this.agrees("Install", row, () => this.license(row.id)))) {
+    if (!(await this.agrees("install", row, () => this.license(row.id)))) {
       return false;
     }
     await this.download(row);
@@ -149,7 +152,7 @@ export class ModelActions implements vscode.Disposable {
     await vscode.window.withProgress(
       {
         location,
-        title: `Installing ${row.name}`,
+        title: l10n.t("Installing {0}", row.name),
         cancellable: true,
       },
       (progress, token) => this.#follow(row, progress, token),
@@ -176,13 +179,13 @@ export class ModelActions implements vscode.Disposable {
   }
 
   async verify(row: ModelRow): Promise<void> {
-    await this.#busy(`Checking ${row.name}`, () => this.#program.verify(row.id));
-    void vscode.window.showInformationMessage(`${row.name} is what was installed.`);
+    await this.#busy(l10n.t("Checking {0}", row.name), () => this.#program.verify(row.id));
+    void vscode.window.showInformationMessage(l10n.t("{0} is what was installed.", row.name));
   }
 
   async remove(row: ModelRow): Promise<void> {
-    const remove = "Remove";
-    const question = `Remove ${row.name}? ${row.description} of disk.`;
+    const remove = l10n.t("Remove");
+    const question = l10n.t("Remove {0}? {1} of disk.", row.name, row.description);
     const answer = await vscode.window.showWarningMessage(question, { modal: true }, remove);
     if (answer === remove) {
       await this.#program.remove(row.id);
@@ -195,19 +198,22 @@ export class ModelActions implements vscode.Disposable {
     if (file === undefined) {
       return;
     }
-    const [copy, link] = ["Copy It", "Leave It Where It Is"];
+    const [copy, link] = [l10n.t("Copy It"), l10n.t("Leave It Where It Is")];
     const how = await vscode.window.showInformationMessage(
-      `Copy ${path === undefined ? "the file" : basename(path)} into the store?`,
+      path === undefined
+        ? l10n.t("Copy the file into the store?")
+        : l10n.t("Copy {0} into the store?", basename(path)),
       {
         modal: true,
-        detail:
+        detail: l10n.t(
           "A copy stays as it is. A file that is left where it is takes no room twice, and its model is gone when it is moved or changed.",
+        ),
       },
       copy,
       link,
     );
     if (how !== undefined) {
-      const model = await this.#busy("Importing the model", () =>
+      const model = await this.#busy(l10n.t("Importing the model"), () =>
         this.#program.import(file, how === link),
       );
       tellImported(model);
@@ -216,13 +222,13 @@ export class ModelActions implements vscode.Disposable {
 
   /** Takes an exported model in: the one in this folder, or one that is asked for. */
   async importExported(path?: string): Promise<void> {
-    const folder = path ?? (await pickFolder("Import an Exported Model", "Import"));
+    const folder = path ?? (await pickExported());
     if (folder === undefined) {
       return;
     }
     const exported = await this.license(folder);
-    if (await this.agrees("Import", exported, () => Promise.resolve(exported))) {
-      const model = await this.#busy(`Importing ${exported.name}`, () =>
+    if (await this.agrees("import", exported, () => Promise.resolve(exported))) {
+      const model = await this.#busy(l10n.t("Importing {0}", exported.name), () =>
         this.#program.importExported(folder),
       );
       tellImported(model);
@@ -230,12 +236,12 @@ export class ModelActions implements vscode.Disposable {
   }
 
   async export(row: ModelRow): Promise<void> {
-    const folder = await pickFolder(`Export ${row.name}`, "Export Here");
+    const folder = await pickFolder(l10n.t("Export {0}", row.name), l10n.t("Export Here"));
     if (folder === undefined) {
       return;
     }
-    await this.#busy(`Exporting ${row.name}`, () => this.#program.export(row.id, folder));
-    const said = `${row.name} is in ${folder}, with its licence and its digest.`;
+    await this.#busy(l10n.t("Exporting {0}", row.name), () => this.#program.export(row.id, folder));
+    const said = l10n.t("{0} is in {1}, with its licence and its digest.", row.name, folder);
     void vscode.window.showInformationMessage(said, ...buttonsFor(said));
   }
 
@@ -277,13 +283,17 @@ export class ModelActions implements vscode.Disposable {
 
   /** Shows what the model is and its licence, and asks. */
   async agrees(
-    what: "Install" | "Import",
+    what: "install" | "import",
     { name, facts }: Pick<ModelRow, "name" | "facts">,
     license: () => Promise<ModelLicense>,
   ): Promise<boolean> {
-    const [agree, read] = [`Agree and ${what}`, "Read the Licence"];
+    const read = l10n.t("Read the Licence");
+    const [agree, question] =
+      what === "install"
+        ? [l10n.t("Agree and Install"), l10n.t("Install {0}?", name)]
+        : [l10n.t("Agree and Import"), l10n.t("Import {0}?", name)];
     const answer = await vscode.window.showInformationMessage(
-      `${what} ${name}?`,
+      question,
       { modal: true, detail: factLines(facts).join("\n") },
       agree,
       read,
@@ -291,13 +301,13 @@ export class ModelActions implements vscode.Disposable {
     if (answer !== read) {
       return answer === agree;
     }
-    const content = (await license()).text || "Nothing is known of its licence.";
+    const content = (await license()).text || l10n.t("Nothing is known of its licence.");
     const document = await vscode.workspace.openTextDocument({ content, language: "plaintext" });
     await vscode.window.showTextDocument(document);
     const decision = await vscode.window.showInformationMessage(
-      `Do you agree to the licence of ${name}?`,
+      l10n.t("Do you agree to the licence of {0}?", name),
       agree,
-      "No",
+      l10n.t({ message: "No", comment: "a button: the licence is not agreed to" }),
     );
     return decision === agree;
   }
@@ -317,13 +327,19 @@ function tellImported(model: InstalledModel): void {
   void show(said);
 }
 
-async function pickFile(): Promise<string | undefined> {
+/** Asks for a GGUF file. */
+export async function pickFile(): Promise<string | undefined> {
   const files = await vscode.window.showOpenDialog({
-    filters: { "GGUF models": ["gguf"] },
-    openLabel: "Import",
-    title: "Import a Model",
+    filters: { [l10n.t("GGUF models")]: ["gguf"] },
+    openLabel: l10n.t("Import"),
+    title: l10n.t("Import a Model"),
   });
   return files?.[0]?.fsPath;
+}
+
+/** Asks for the folder of an exported model. */
+export async function pickExported(): Promise<string | undefined> {
+  return await pickFolder(l10n.t("Import an Exported Model"), l10n.t("Import"));
 }
 
 async function pickFolder(title: string, openLabel: string): Promise<string | undefined> {

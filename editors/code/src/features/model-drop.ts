@@ -5,6 +5,7 @@
  */
 import * as vscode from "vscode";
 
+import * as l10n from "../lib/l10n";
 import { droppedPath } from "../lib/models";
 
 import type { ModelActions } from "./model-actions";
@@ -13,9 +14,11 @@ import type { ModelActions } from "./model-actions";
 export async function dropped(actions: ModelActions, uris: string): Promise<void> {
   const found = droppedPath(uris);
   if (found === undefined) {
-    const choose = "Import Model";
+    const choose = l10n.t("Import Model");
     const picked = await vscode.window.showInformationMessage(
-      "A GGUF file or the folder of an exported model can be dropped here from the Explorer. A file from another program comes without its place: name it with Import Model.",
+      l10n.t(
+        "A GGUF file or the folder of an exported model can be dropped here from the Explorer. A file from another program comes without its place: name it with Import Model.",
+      ),
       choose,
     );
     if (picked === choose) {

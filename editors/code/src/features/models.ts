@@ -6,6 +6,7 @@
 import * as vscode from "vscode";
 
 import type { ModelRow } from "../generated/protocol";
+import * as l10n from "../lib/l10n";
 import { factLines, isThere, shortText } from "../lib/models";
 import type { ShownModel } from "../lib/models";
 import { plain } from "../lib/words";
@@ -22,13 +23,13 @@ const URIS = "text/uri-list";
 
 /** A codicon for each state, and what a screen reader says of it. */
 const STATES: Record<ShownModel["state"], readonly [icon: string, words: string]> = {
-  inUse: ["check", "in use"],
-  bundled: ["package", "bundled"],
-  installed: ["package", "installed"],
-  broken: ["warning", "damaged"],
-  available: ["cloud-download", "can be installed"],
-  partial: ["debug-pause", "paused"],
-  loading: ["sync~spin", "loading"],
+  inUse: ["check", l10n.t("in use")],
+  bundled: ["package", l10n.t("bundled")],
+  installed: ["package", l10n.t("installed")],
+  broken: ["warning", l10n.t("damaged")],
+  available: ["cloud-download", l10n.t("can be installed")],
+  partial: ["debug-pause", l10n.t("paused")],
+  loading: ["sync~spin", l10n.t("loading")],
 };
 
 type Node = "installed" | "available" | ModelRow;
@@ -122,7 +123,7 @@ class ModelTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
 
   getTreeItem(node: Node): vscode.TreeItem {
     if (typeof node === "string") {
-      const title = node === "installed" ? "Installed" : "Can be installed";
+      const title = node === "installed" ? l10n.t("Installed") : l10n.t("Can be installed");
       return new vscode.TreeItem(title, vscode.TreeItemCollapsibleState.Expanded);
     }
     const item = new vscode.TreeItem(plain(node.name));
@@ -136,7 +137,7 @@ class ModelTree implements vscode.TreeDataProvider<Node>, vscode.Disposable {
     item.accessibilityInformation = { label: `${plain(node.name)}, ${words}, ${description}` };
     item.command = {
       command: "localcoder.models.manage",
-      title: "Show All of This Model",
+      title: l10n.t("Show All of This Model"),
       arguments: [node],
     };
     return item;

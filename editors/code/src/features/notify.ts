@@ -4,7 +4,7 @@
  */
 import * as vscode from "vscode";
 
-import type { ErrorCode } from "../generated/protocol";
+import type { ErrorInfo } from "../generated/protocol";
 import {
   ACTION_COMMANDS,
   isCancelled,
@@ -46,12 +46,7 @@ export class Notifier {
     void show(text, ...buttonsFor(text, titles)).then((pressed) => {
       const button = buttons.find(({ title }) => title === pressed);
       if (button !== undefined) {
-        const line = lineOf(info);
-        this.act(button.action, {
-          code: info.code,
-          ...(line !== undefined && { line }),
-          ...(retry && { retry }),
-        });
+        this.act(button.action, { error: info, ...(retry && { retry }) });
       }
     });
   }
@@ -75,20 +70,17 @@ export class Notifier {
     this.#log.info(text);
   }
 
-  /**
-   * Does what a button of an error or a suggestion says. `code`: of which error it is; `line`: of
-   * which line of a file it speaks.
-   */
+  /** Does what a button of an error or a suggestion says. */
   act(
     action: ButtonAction,
-    { code, line, retry }: { code?: ErrorCode; line?: number; retry?: () => void } = {},
+    { error, retry }: { error?: ErrorInfo; retry?: () => void } = {},
   ): void {
     if (action === "retry") {
       retry?.();
     } else if (action === "learnMore") {
-      void vscode.commands.executeCommand("localcoder.showHelp", code);
+      void vscode.commands.executeCommand("localcoder.showHelp", error?.code);
     } else if (action === "openSettingsFile") {
-      void openSettingsFile(line);
+      void openSettingsFile(error && lineOf(error));
     } else {
       void vscode.commands.executeCommand(...ACTION_COMMANDS[action]);
     }

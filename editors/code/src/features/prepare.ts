@@ -40,7 +40,7 @@ async function prepare(host: HostConnection, signal: AbortSignal): Promise<void>
   if (host.status?.engine.state !== "ready" || !hasSelection()) {
     return;
   }
-  const { editor, lines } = currentPlace("prepare");
+  const { editor, lines } = currentPlace();
   const { document } = editor;
   // A character may take three bytes: a longer document is not worth sending ahead.
   if (document.getText().length * 3 <= DOCUMENT_BYTES_MAX) {

@@ -7,10 +7,12 @@ import * as vscode from "vscode";
 
 import type { CommandEntry, EditAnswer, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
+import { COMMAND_WORDS } from "../lib/commands";
 import { toErrorInfo } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 import { lineLabel, withEdits } from "../lib/lines";
 import type { Placed } from "../lib/lines";
-import { buttonsFor, capitalized } from "../lib/words";
+import { buttonsFor } from "../lib/words";
 
 import { isWanted, planEdit, revealLine, savePlan, takeBack, writePlan } from "./apply";
 import { DiagnosticsWatch } from "./diagnostics";
@@ -143,8 +145,12 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       watch.tell(() => {
         void this.#notifier.guarded(() => takeBack(plan.document.uri, before, after));
       });
-      const where = `${lineLabel(plan.placed[0].range)} of ${documentName(plan.document)}`;
-      vscode.window.setStatusBarMessage(`$(check) Improved ${where}`, 5_000);
+      const said = l10n.t(
+        "Improved {0} of {1}",
+        lineLabel(plan.placed[0].range),
+        documentName(plan.document),
+      );
+      vscode.window.setStatusBarMessage(`$(check) ${said}`, 5_000);
     } catch (error) {
       this.#notifier.error(error);
     } finally {
@@ -187,9 +193,10 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       const isOpen = this.#previews.get(preview.source.toString()) === preview;
       if (isOpen && !preview.stale && toErrorInfo(error).code === "documentChanged") {
         preview.stale = true;
-        const said =
-          `The code that this improvement replaces in ${documentName(document)} was changed. ` +
-          "It can only be applied if that is undone.";
+        const said = l10n.t(
+          "The code that this improvement replaces in {0} was changed. It can only be applied if that is undone.",
+          documentName(document),
+        );
         void vscode.window.showWarningMessage(said, ...buttonsFor(said));
       }
     }
@@ -270,8 +277,8 @@ async function show(
   if (shown.languageId !== document.languageId) {
     await vscode.languages.setTextDocumentLanguage(shown, document.languageId);
   }
-  const name = documentName(document);
-  const title = `${capitalized(preview.entry.id)} ${name} (${lineLabel(preview.range)})`;
+  const { diff } = COMMAND_WORDS[preview.entry.id];
+  const title = diff(documentName(document), lineLabel(preview.range));
   await vscode.commands.executeCommand("vscode.diff", document.uri, preview.uri, title, options);
 }
 
@@ -299,9 +306,9 @@ function closeLeftovers(): void {
   const left = allTabs().filter((tab) => previewOf(tab) !== undefined);
   if (left.length > 0) {
     void vscode.window.tabGroups.close(left);
-    const said =
-      "The editor has started its extensions again, and what waited to be applied is gone. Nothing was written. " +
-      "Select the code and ask once more.";
+    const said = l10n.t(
+      "The editor has started its extensions again, and what waited to be applied is gone. Nothing was written. Select the code and ask once more.",
+    );
     void vscode.window.showWarningMessage(said, ...buttonsFor(said));
   }
 }

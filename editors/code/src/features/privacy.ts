@@ -5,6 +5,7 @@
 import * as vscode from "vscode";
 
 import { privacyReport } from "../host/privacy";
+import * as l10n from "../lib/l10n";
 import { privacyBody } from "../lib/privacy";
 
 import type { Notifier } from "./notify";
@@ -27,7 +28,7 @@ export function registerPrivacy(
         page = undefined;
       });
       page.webview.html = pageHtml(extension, page.webview, {
-        title: "Privacy",
+        title: l10n.t("Privacy"),
         style: "privacy.css",
         body: privacyBody(report, now()),
       });
@@ -43,13 +44,18 @@ export function registerPrivacy(
 }
 
 function open(extension: vscode.Uri, closed: () => void): vscode.WebviewPanel {
-  const page = vscode.window.createWebviewPanel(VIEW_TYPE, "Privacy", vscode.ViewColumn.Active, {
-    // The editor's own script in the frame hands keys on, which WebKit has it do only where scripts
-    // are allowed; the page's policy allows none.
-    enableScripts: true,
-    enableFindWidget: true,
-    localResourceRoots: [vscode.Uri.joinPath(extension, "media")],
-  });
+  const page = vscode.window.createWebviewPanel(
+    VIEW_TYPE,
+    l10n.t("Privacy"),
+    vscode.ViewColumn.Active,
+    {
+      // The editor's own script in the frame hands keys on, which WebKit has it do only where scripts
+      // are allowed; the page's policy allows none.
+      enableScripts: true,
+      enableFindWidget: true,
+      localResourceRoots: [vscode.Uri.joinPath(extension, "media")],
+    },
+  );
   page.onDidDispose(closed);
   return page;
 }

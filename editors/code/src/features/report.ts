@@ -7,6 +7,7 @@ import { homedir } from "node:os";
 import * as vscode from "vscode";
 
 import { createReport } from "../host/report";
+import * as l10n from "../lib/l10n";
 import { buttonsFor } from "../lib/words";
 
 import type { Notifier } from "./notify";
@@ -15,14 +16,17 @@ import type { Notifier } from "./notify";
 export function registerReport(program: string | undefined, notifier: Notifier): vscode.Disposable {
   return vscode.commands.registerCommand("localcoder.createReport", () =>
     notifier.guarded(async () => {
-      const title = "LocalCoder: checking everything for the report";
+      const title = l10n.t("LocalCoder: checking everything for the report");
       const path = await vscode.window.withProgress(
         { location: vscode.ProgressLocation.Notification, title },
         () => createReport(program, homedir()),
       );
       const document = await vscode.workspace.openTextDocument(vscode.Uri.file(path));
       await vscode.window.showTextDocument(document, { preview: false });
-      const said = `The report is ${path}. Nothing was sent: read it before you give it to anybody.`;
+      const said = l10n.t(
+        "The report is {0}. Nothing was sent: read it before you give it to anybody.",
+        path,
+      );
       void vscode.window.showInformationMessage(said, ...buttonsFor(said));
     }),
   );

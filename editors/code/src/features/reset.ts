@@ -6,6 +6,7 @@ import * as vscode from "vscode";
 
 import { removalLog, removalOf, startRemoval } from "../host/removal";
 import type { RemovalCommand } from "../host/removal";
+import * as l10n from "../lib/l10n";
 import { removalText } from "../lib/removal";
 
 import type { Notifier } from "./notify";
@@ -16,18 +17,18 @@ interface Choice extends vscode.QuickPickItem {
 
 const CHOICES: readonly Choice[] = [
   {
-    label: "Reset",
-    detail: "Settings, the editor's data, caches and logs go; installed models stay.",
+    label: l10n.t("Reset"),
+    detail: l10n.t("Settings, the editor's data, caches and logs go; installed models stay."),
     command: ["reset"],
   },
   {
-    label: "Reset and Remove Models",
-    detail: "Installed models go as well.",
+    label: l10n.t("Reset and Remove Models"),
+    detail: l10n.t("Installed models go as well."),
     command: ["reset", "--models"],
   },
   {
-    label: "Uninstall",
-    detail: "All that LocalCoder has written goes. Its programs are removed as they came.",
+    label: l10n.t("Uninstall"),
+    detail: l10n.t("All that LocalCoder has written goes. Its programs are removed as they came."),
     command: ["uninstall"],
   },
 ];
@@ -37,8 +38,8 @@ export function registerReset(program: string | undefined, notifier: Notifier): 
   return vscode.commands.registerCommand("localcoder.reset", () =>
     notifier.guarded(async () => {
       const options = {
-        title: "Reset LocalCoder",
-        placeHolder: "How much is to be removed? The list is shown before anything is.",
+        title: l10n.t("Reset LocalCoder"),
+        placeHolder: l10n.t("How much is to be removed? The list is shown before anything is."),
       };
       const chosen = await vscode.window.showQuickPick(CHOICES, options);
       if (chosen === undefined) {
@@ -46,17 +47,17 @@ export function registerReset(program: string | undefined, notifier: Notifier): 
       }
       const removal = await removalOf(program, chosen.command);
       if (removal.goes.length === 0) {
-        void vscode.window.showInformationMessage("There is nothing to remove.");
+        void vscode.window.showInformationMessage(l10n.t("There is nothing to remove."));
         return;
       }
       const unsaved = vscode.workspace.textDocuments.filter((document) => document.isDirty).length;
       const log = removalLog();
-      const button = "Remove and Close";
+      const button = l10n.t("Remove and Close");
       const pressed = await vscode.window.showWarningMessage(
-        "Remove this from the machine?",
+        l10n.t("Remove this from the machine?"),
         {
           modal: true,
-          detail: `${removalText(removal, unsaved)} What came of it will stand in ${log}.`,
+          detail: `${removalText(removal, unsaved)} ${l10n.t("What came of it will stand in {0}.", log)}`,
         },
         button,
       );

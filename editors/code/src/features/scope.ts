@@ -5,27 +5,29 @@
 import * as vscode from "vscode";
 
 import { SCOPE_LINES_MAX } from "../generated/limits";
-import type { LineRange, Scope } from "../generated/protocol";
+import type { CommandId, LineRange, Scope } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
+import { COMMAND_WORDS } from "../lib/commands";
+import * as l10n from "../lib/l10n";
 import { lineLabel } from "../lib/lines";
 import { capitalized } from "../lib/words";
 
 import { currentPlace, documentText } from "./target";
 import type { Target } from "./target";
 
-/** The target, or nothing where the user chose none. `verb`: the command's id. */
+/** The target, or nothing where the user chose none. */
 export async function chosenTarget(
   host: HostConnection,
-  verb: string,
+  command: CommandId,
 ): Promise<Target | undefined> {
-  const { editor, lines, empty } = currentPlace(verb);
+  const { editor, lines, empty } = currentPlace();
   const { document } = editor;
   if (!empty && lines.end - lines.start < SCOPE_LINES_MAX) {
     return { document, lines };
   }
   const params = { document: documentText(document), selection: lines, empty };
   const { chosen, scopes } = await host.request("scopes", params);
-  const scope = chosen ?? (await choose(editor, scopes, verb));
+  const scope = chosen ?? (await choose(editor, scopes, command));
   return scope === undefined ? undefined : { document, lines: scope.range };
 }
 
@@ -33,11 +35,14 @@ export async function chosenTarget(
 async function choose(
   editor: vscode.TextEditor,
   scopes: readonly Scope[],
-  verb: string,
+  command: CommandId,
 ): Promise<Scope | undefined> {
   const picker = vscode.window.createQuickPick<vscode.QuickPickItem & { scope: Scope }>();
-  picker.title = `What to ${verb}`;
-  picker.placeholder = `More than ${SCOPE_LINES_MAX} lines at once take long, and small models lose parts of them`;
+  picker.title = COMMAND_WORDS[command].choose;
+  picker.placeholder = l10n.t(
+    "More than {0} lines at once take long, and small models lose parts of them",
+    SCOPE_LINES_MAX,
+  );
   picker.items = scopes.map((scope) => ({
     label: capitalized(scope.label),
     description: lineLabel(scope.range),

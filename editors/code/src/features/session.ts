@@ -52,7 +52,7 @@ export class Session implements vscode.Disposable {
     this.#notifier = notifier;
     this.#log = log;
     const unlisten = host.onState.on((state) => {
-      log.info(describe(state));
+      log.info(logState(state));
       if (state.kind === "connected") {
         void this.#prepare({ ahead: true });
       }
@@ -153,7 +153,7 @@ export class Session implements vscode.Disposable {
   }
 }
 
-function describe(state: HostState): string {
+function logState(state: HostState): string {
   switch (state.kind) {
     case "connecting":
       return state.again ? "The engine host ended; connecting again." : "Connecting.";

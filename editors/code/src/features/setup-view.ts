@@ -4,9 +4,11 @@
  */
 import * as vscode from "vscode";
 
+import * as l10n from "../lib/l10n";
 import type { SetupPage } from "../lib/setup";
 import { readSetupMessage } from "../lib/setup-messages";
 import type { SetupMessage, SetupStateMessage } from "../lib/setup-messages";
+import { escaped } from "../lib/words";
 
 import { pageHtml, pageRoots } from "./page";
 
@@ -18,9 +20,9 @@ const UPDATE_EVERY_MS = 50;
 
 /** All fixed text; what varies comes as messages and is set as text. */
 const BODY = `<main data-testid="setup" data-step="">
-<h1>Set up LocalCoder</h1>
+<h1>${escaped(l10n.t("Set up LocalCoder"))}</h1>
 <p id="network"></p>
-<nav aria-label="Steps"><ol id="steps"></ol></nav>
+<nav aria-label="${escaped(l10n.t("Steps"))}"><ol id="steps"></ol></nav>
 <p id="status" role="status" data-testid="setup-status"></p>
 <p id="error" role="alert" data-testid="setup-error" hidden></p>
 <div id="step"></div>
@@ -52,7 +54,7 @@ export class SetupView implements vscode.Disposable {
     }
     const panel = vscode.window.createWebviewPanel(
       VIEW_TYPE,
-      "Set Up LocalCoder",
+      l10n.t("Set Up LocalCoder"),
       vscode.ViewColumn.Active,
       {
         enableScripts: true,
@@ -71,7 +73,7 @@ export class SetupView implements vscode.Disposable {
       }
     });
     panel.webview.html = pageHtml(this.#extension, panel.webview, {
-      title: "Set Up LocalCoder",
+      title: l10n.t("Set Up LocalCoder"),
       style: "setup.css",
       script: "setup.js",
       body: BODY,

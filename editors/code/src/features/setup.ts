@@ -10,10 +10,12 @@ import type { Followed } from "../host/follow";
 import type { ModelsProgram } from "../host/models";
 import type { SetupProgram } from "../host/setup";
 import { isCancelled, renderError, toErrorInfo } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 import { EMPTY_PAGE, NO_TEST, shownDownload, testAfter, waitingModel } from "../lib/setup";
 import type { SetupPage } from "../lib/setup";
 import type { SetupMessage } from "../lib/setup-messages";
 
+import { pickExported, pickFile } from "./model-actions";
 import type { Changed, ModelActions } from "./model-actions";
 import type { Notifier } from "./notify";
 import { openSample } from "./sample";
@@ -157,7 +159,7 @@ export class Setup implements vscode.Disposable {
     const { actions, program } = this.#parts;
     if (
       row === undefined ||
-      !(await actions.agrees("Install", row, () => actions.license(row.id)))
+      !(await actions.agrees("install", row, () => actions.license(row.id)))
     ) {
       return;
     }
@@ -189,8 +191,8 @@ export class Setup implements vscode.Disposable {
   }
 
   async #tellReady(row: ModelRow): Promise<void> {
-    const show = "Show the Self-Test";
-    const said = `${row.name} is installed and in use.`;
+    const show = l10n.t("Show the Self-Test");
+    const said = l10n.t("{0} is installed and in use.", row.name);
     if ((await vscode.window.showInformationMessage(said, show)) === show) {
       this.#view.open();
       this.#view.show(this.#page);
@@ -198,37 +200,26 @@ export class Setup implements vscode.Disposable {
   }
 
   async #importFile(inPlace: boolean): Promise<void> {
-    const files = await vscode.window.showOpenDialog({
-      filters: { "GGUF models": ["gguf"] },
-      openLabel: "Import",
-      title: "Import a Model",
-    });
-    const path = files?.[0]?.fsPath;
+    const path = await pickFile();
     if (path !== undefined) {
       await this.#imported(() => this.#parts.models.import(path, inPlace));
     }
   }
 
   async #importFolder(): Promise<void> {
-    const folders = await vscode.window.showOpenDialog({
-      canSelectFiles: false,
-      canSelectFolders: true,
-      title: "Import an Exported Model",
-      openLabel: "Import",
-    });
-    const path = folders?.[0]?.fsPath;
+    const path = await pickExported();
     if (path === undefined) {
       return;
     }
     const { actions, models } = this.#parts;
     const exported = await actions.license(path);
-    if (await actions.agrees("Import", exported, () => Promise.resolve(exported))) {
+    if (await actions.agrees("import", exported, () => Promise.resolve(exported))) {
       await this.#imported(() => models.importExported(path));
     }
   }
 
   async #imported(take: () => Promise<{ readonly id: string }>): Promise<void> {
-    this.#show({ busy: "Reading the model and checking it…" });
+    this.#show({ busy: l10n.t("Reading the model and checking it…") });
     try {
       const { id } = await take();
       await this.#use(id);

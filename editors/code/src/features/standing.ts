@@ -5,8 +5,9 @@
  */
 import * as vscode from "vscode";
 
+import type { CommandWords } from "../lib/commands";
 import { lineLabel } from "../lib/lines";
-import { capitalized } from "../lib/words";
+
 import type { Target } from "./target";
 
 /** While it is there Ctrl+Enter and Escape only close it. */
@@ -43,15 +44,14 @@ export class Standing implements vscode.Disposable {
     ];
   }
 
-  /** `said`: a clause, "nothing to improve". */
-  show({ document, lines }: Target, said: string): void {
+  show({ document, lines }: Target, note: CommandWords["note"]): void {
     this.close();
     const editor = vscode.window.activeTextEditor;
     if (editor === undefined || editor.document !== document) {
       return;
     }
     const end = document.lineAt(lines.end - 1).range.end;
-    const contentText = `${capitalized(said)} in ${lineLabel(lines)}. Escape closes this.`;
+    const contentText = note(lineLabel(lines));
     editor.setDecorations(this.#look, [
       { range: new vscode.Range(end, end), renderOptions: { after: { contentText } } },
     ]);

@@ -7,6 +7,7 @@ import * as vscode from "vscode";
 import { COMMANDS } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { ACTION_TITLES, renderError } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 import type { Running } from "../lib/running";
 import { statusView } from "../lib/status";
 import type { StatusView } from "../lib/status";
@@ -83,19 +84,24 @@ async function showMenu(busy: boolean): Promise<void> {
       command,
     })),
     ...(busy
-      ? [{ label: "$(debug-stop) Cancel Running Requests", command: "localcoder.cancel" }]
+      ? [
+          {
+            label: `$(debug-stop) ${l10n.t("Cancel Running Requests")}`,
+            command: "localcoder.cancel",
+          },
+        ]
       : []),
-    { label: "$(arrow-swap) Switch Model…", command: "localcoder.switchModel" },
-    { label: "$(dashboard) Switch Profile…", command: "localcoder.switchProfile" },
-    { label: "$(package) Show Models", command: "localcoder.models.show" },
-    { label: "$(gear) Open Settings", command: "localcoder.openSettings" },
-    { label: "$(shield) Show Privacy", command: "localcoder.showPrivacy" },
-    { label: "$(book) Show Help", command: "localcoder.showHelp" },
-    { label: "$(output) Show Log", command: "localcoder.showLog" },
-    { label: "$(report) Create Report", command: "localcoder.createReport" },
-    { label: "$(debug-restart) Restart Engine", command: "localcoder.restartEngine" },
+    { label: `$(arrow-swap) ${l10n.t("Switch Model…")}`, command: "localcoder.switchModel" },
+    { label: `$(dashboard) ${l10n.t("Switch Profile…")}`, command: "localcoder.switchProfile" },
+    { label: `$(package) ${l10n.t("Show Models")}`, command: "localcoder.models.show" },
+    { label: `$(gear) ${l10n.t("Open Settings")}`, command: "localcoder.openSettings" },
+    { label: `$(shield) ${l10n.t("Show Privacy")}`, command: "localcoder.showPrivacy" },
+    { label: `$(book) ${l10n.t("Show Help")}`, command: "localcoder.showHelp" },
+    { label: `$(output) ${l10n.t("Show Log")}`, command: "localcoder.showLog" },
+    { label: `$(report) ${l10n.t("Create Report")}`, command: "localcoder.createReport" },
+    { label: `$(debug-restart) ${l10n.t("Restart Engine")}`, command: "localcoder.restartEngine" },
   ];
-  const options = { title: "LocalCoder", placeHolder: "What do you want to do?" };
+  const options = { title: "LocalCoder", placeHolder: l10n.t("What do you want to do?") };
   const chosen = await vscode.window.showQuickPick(entries, options);
   if (chosen !== undefined) {
     await vscode.commands.executeCommand(chosen.command);
@@ -117,6 +123,6 @@ async function showFailure(view: StatusView, actions: StatusActions): Promise<vo
   }
   const button = buttons.find(({ title }) => title === chosen);
   if (button !== undefined) {
-    actions.notifier.act(button.action, { code: failure.code });
+    actions.notifier.act(button.action, { error: failure });
   }
 }

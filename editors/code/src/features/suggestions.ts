@@ -24,7 +24,7 @@ export function registerSuggestions(host: HostConnection, notifier: Notifier): v
 async function show({ message, action }: SuggestionParams, notifier: Notifier): Promise<void> {
   // The model that would be better is not installed: the list has it, the picker has not.
   const isList = action === "switchModel";
-  const title = isList ? "Show Models" : ACTION_TITLES[action];
+  const title = isList ? ACTION_TITLES.showModels : ACTION_TITLES[action];
   const picked = await vscode.window.showInformationMessage(plain(message), title);
   if (picked !== undefined && isList) {
     await vscode.commands.executeCommand("localcoder.models.show");

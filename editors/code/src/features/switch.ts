@@ -8,7 +8,8 @@ import * as vscode from "vscode";
 import type { HostConnection } from "../host/connection";
 import type { ModelsProgram } from "../host/models";
 import type { ProfilesProgram } from "../host/profiles";
-import { toErrorInfo } from "../lib/errors";
+import { ACTION_TITLES, toErrorInfo } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 import {
   missingText,
   modelEntries,
@@ -67,8 +68,8 @@ class Switcher {
 
   async model(): Promise<void> {
     const words = {
-      title: "Switch Model",
-      placeholder: "Which model is to improve and explain code?",
+      title: l10n.t("Switch Model"),
+      placeholder: l10n.t("Which model is to improve and explain code?"),
     };
     const choice = await pick(words, async (show) => {
       const list = await this.#models.list();
@@ -79,7 +80,10 @@ class Switcher {
   }
 
   async profile(): Promise<void> {
-    const words = { title: "Switch Profile", placeholder: "Which profile is to be used?" };
+    const words = {
+      title: l10n.t("Switch Profile"),
+      placeholder: l10n.t("Which profile is to be used?"),
+    };
     const choice = await pick(words, async (show) => {
       show(profileEntries(await this.#survey([])));
     });
@@ -95,15 +99,15 @@ class Switcher {
       void this.#tellMissing(missingText(name, missing));
     }
     if (overrides.length === 0) {
-      const text = `$(check) The profile ${name} is in use`;
+      const text = `$(check) ${l10n.t("The profile {0} is in use", name)}`;
       vscode.window.setStatusBarMessage(text, CHOSEN_SHOWN_MS);
       return;
     }
-    const giveUp = "Use the Profile's";
+    const giveUp = l10n.t("Use the Profile's");
     const answer = await vscode.window.showInformationMessage(
       overridesText(name, overrides),
       giveUp,
-      "Keep Mine",
+      l10n.t("Keep Mine"),
     );
     if (answer === giveUp) {
       for (const key of overrides) {
@@ -115,7 +119,7 @@ class Switcher {
   }
 
   async #tellMissing(text: string): Promise<void> {
-    const show = "Show Models";
+    const show = ACTION_TITLES.showModels;
     if ((await vscode.window.showWarningMessage(text, show)) === show) {
       await vscode.commands.executeCommand("localcoder.models.show");
     }

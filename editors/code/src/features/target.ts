@@ -7,6 +7,7 @@ import * as vscode from "vscode";
 import { DOCUMENT_BYTES_MAX } from "../generated/protocol";
 import type { DocumentText, LineRange } from "../generated/protocol";
 import { HostError } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 import { baseName, lineLabel, selectedLines } from "../lib/lines";
 
 /** The scheme of proposed texts. */
@@ -26,19 +27,19 @@ export interface Place {
   readonly empty: boolean;
 }
 
-/** Where the cursor is, or an error that says where to put it. `verb`: the command's id. */
-export function currentPlace(verb: string): Place {
+/** Where the cursor is, or an error that says where to put it. */
+export function currentPlace(): Place {
   const editor = vscode.window.activeTextEditor;
   if (editor?.document.uri.scheme === PREVIEW_SCHEME) {
     throw new HostError({
       code: "selectionEmpty",
-      message: `this is a proposed text: apply or discard it, then select the code to ${verb}`,
+      message: l10n.t("this is a proposed text: apply or discard it, then select the code"),
     });
   }
   if (editor === undefined) {
     throw new HostError({
       code: "selectionEmpty",
-      message: `open the file with the code to ${verb} first`,
+      message: l10n.t("open the file with the code first"),
     });
   }
   const { start, end } = editor.selection;
@@ -54,8 +55,13 @@ export function documentText(document: vscode.TextDocument): DocumentText {
   if (bytes > DOCUMENT_BYTES_MAX) {
     throw new HostError({
       code: "documentTooLarge",
-      message: `${baseName(document.fileName)} has ${bytes} bytes; at most ${DOCUMENT_BYTES_MAX} can be worked on`,
-      hint: "Move the code to a smaller file.",
+      message: l10n.t(
+        "{0} has {1} bytes; at most {2} can be worked on",
+        baseName(document.fileName),
+        bytes,
+        DOCUMENT_BYTES_MAX,
+      ),
+      hint: l10n.t("Move the code to a smaller file."),
     });
   }
   const path = vscode.workspace.asRelativePath(document.uri, false);

@@ -4,7 +4,7 @@
  */
 import * as vscode from "vscode";
 
-import type { CommandEntry, ErrorCode } from "../generated/protocol";
+import type { CommandEntry, ErrorInfo } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { expectKind } from "../lib/answer";
 import { HostError, logLine, toErrorInfo } from "../lib/errors";
@@ -33,7 +33,7 @@ export class Texts {
   /** What is done again when that is asked for, with what is selected then. */
   #last: CommandEntry | undefined;
   /** How that one failed, where it did. */
-  #failed: ErrorCode | undefined;
+  #failed: ErrorInfo | undefined;
   #run = 0;
 
   constructor(
@@ -74,7 +74,7 @@ export class Texts {
         void this.run(this.#last);
       }
     };
-    this.#notifier.act(action, { retry, ...(this.#failed && { code: this.#failed }) });
+    this.#notifier.act(action, { retry, ...(this.#failed && { error: this.#failed }) });
   }
 
   async #ask(entry: CommandEntry, target: Target): Promise<void> {
@@ -114,7 +114,7 @@ export class Texts {
       const info = toErrorInfo(error);
       this.#log[error instanceof HostError ? "warn" : "error"](logLine(info));
       update((state) => {
-        this.#failed = info.code;
+        this.#failed = info;
         return failedWith(state, info);
       });
     }

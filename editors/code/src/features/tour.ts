@@ -5,9 +5,11 @@
  */
 import * as vscode from "vscode";
 
+import { unixEnds } from "../lib/lines";
 import { functionLines } from "../lib/tour";
 
 import type { Notifier } from "./notify";
+import { inFolders, showLines } from "./sample";
 
 /** The sample project's file, and what is selected in it. */
 const FILE = "inventory.py";
@@ -27,12 +29,8 @@ export function registerTour(
   const registered = STEPS.map(([step, name, command]) =>
     vscode.commands.registerCommand(step, () =>
       notifier.guarded(async () => {
-        const document = await vscode.workspace.openTextDocument(await sample(context));
-        const editor = await vscode.window.showTextDocument(document, { preview: false });
-        const lines = functionLines(document.getText(), name);
-        const end = document.lineAt(lines.end).range.end;
-        editor.selection = new vscode.Selection(new vscode.Position(lines.start, 0), end);
-        editor.revealRange(editor.selection, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+        const document = await sample(context);
+        await showLines(document, functionLines(document.getText(), name));
         await vscode.commands.executeCommand(command);
       }),
     ),
@@ -40,34 +38,32 @@ export function registerTour(
   return vscode.Disposable.from(...registered);
 }
 
-async function sample(context: vscode.ExtensionContext): Promise<vscode.Uri> {
+async function sample(context: vscode.ExtensionContext): Promise<vscode.TextDocument> {
   // Beside the editor, which the extension lies in.
   const shipped = vscode.Uri.joinPath(context.extensionUri, "..", "..", "..", "sample", FILE);
   const original = await vscode.workspace.fs.readFile(shipped);
-  for (const { uri } of vscode.workspace.workspaceFolders ?? []) {
-    const own = vscode.Uri.joinPath(uri, FILE);
-    if (isSample(await read(own), original)) {
-      return own;
-    }
+  // By the line that it begins with: what was tried on it has changed others.
+  const first = firstLine(Buffer.from(original).toString("utf8"));
+  const own = await inFolders(FILE, (text) => firstLine(text) === first);
+  if (own !== undefined) {
+    return own;
   }
   const copy = vscode.Uri.joinPath(context.globalStorageUri, "sample", FILE);
-  if ((await read(copy)) === undefined) {
+  if (!(await isThere(copy))) {
     await vscode.workspace.fs.writeFile(copy, original);
   }
-  return copy;
+  return await vscode.workspace.openTextDocument(copy);
 }
 
-/** By the line that it begins with: what was tried on it has changed others. */
-function isSample(text: Uint8Array | undefined, original: Uint8Array): boolean {
-  const first = (bytes: Uint8Array): string =>
-    Buffer.from(bytes).toString("utf8").split("\n", 1)[0] ?? "";
-  return text !== undefined && first(text) === first(original);
+function firstLine(text: string): string {
+  return unixEnds(text).split("\n", 1)[0] ?? "";
 }
 
-async function read(uri: vscode.Uri): Promise<Uint8Array | undefined> {
+async function isThere(uri: vscode.Uri): Promise<boolean> {
   try {
-    return await vscode.workspace.fs.readFile(uri);
+    await vscode.workspace.fs.stat(uri);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }

@@ -7,6 +7,7 @@ import * as vscode from "vscode";
 import type { Edit, TestRun, TryEditParams } from "../generated/protocol";
 import type { Tested, TestsProgram } from "../host/tests";
 import { toErrorInfo } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 
 import { documentText } from "./target";
 import type { Target } from "./target";
@@ -37,7 +38,8 @@ export async function trialOf(
     : {
         before,
         run: async ({ edits }) =>
-          (await runOf(tests, of, text, edits)) ?? notRun(before.name, "it is not there any more"),
+          (await runOf(tests, of, text, edits)) ??
+          notRun(before.name, l10n.t("it is not there any more")),
       };
 }
 
@@ -51,7 +53,7 @@ async function runOf(
     return await tests.run(of, text, edits);
   } catch (error) {
     // An edit is worth showing without its test; the reason goes along.
-    return notRun("the test", toErrorInfo(error).message);
+    return notRun(l10n.t("the test"), toErrorInfo(error).message);
   }
 }
 

@@ -19,6 +19,7 @@ import { REAL_CLOCK, whenAborted } from "../lib/clock";
 import type { Clock } from "../lib/clock";
 import { cancelled, HostError, toErrorInfo } from "../lib/errors";
 import { Emitter } from "../lib/emitter";
+import * as l10n from "../lib/l10n";
 
 import type { Link, NotificationHandler } from "./link";
 
@@ -246,8 +247,8 @@ export class HostConnection {
     }
     return new HostError({
       code: "hostUnreachable",
-      message: `the engine host could not be reached within ${CONNECT_WAIT_MS / 1000} s`,
-      hint: "Try again, or restart the engine.",
+      message: l10n.t("the engine host could not be reached within {0} s", CONNECT_WAIT_MS / 1000),
+      hint: l10n.t("Try again, or restart the engine."),
       action: "retry",
     });
   }
@@ -308,10 +309,14 @@ async function sayHello(link: Link): Promise<HelloAnswer> {
     const older = host.protocolVersion < PROTOCOL_VERSION;
     throw new HostError({
       code: "versionMismatch",
-      message: `the engine host (build ${host.buildId}) and this window (build ${BUILD_ID}) are of different versions`,
+      message: l10n.t(
+        "the engine host (build {0}) and this window (build {1}) are of different versions",
+        host.buildId,
+        BUILD_ID,
+      ),
       hint: older
-        ? "The host is the older one: restart the engine."
-        : "This window is the older one: reload it.",
+        ? l10n.t("The host is the older one: restart the engine.")
+        : l10n.t("This window is the older one: reload it."),
       action: older ? "retry" : "reloadWindow",
     });
   } catch (error) {

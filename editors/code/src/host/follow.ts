@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 
 import type { ErrorInfo } from "../generated/protocol";
 import { HostError } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 
 import { known, parseJson, readError } from "./process";
 
@@ -42,7 +43,7 @@ export function follow(
       }
       reject(
         failure === undefined
-          ? new Error(`\`localcoder ${args.join(" ")}\` ended with ${code ?? "a signal"}`)
+          ? new Error(endText(`localcoder ${args.join(" ")}`, code))
           : new HostError(failure),
       );
     });
@@ -53,4 +54,10 @@ export function follow(
       child.kill("SIGINT");
     },
   };
+}
+
+function endText(command: string, code: number | null): string {
+  return code === null
+    ? l10n.t("`{0}` was ended by a signal", command)
+    : l10n.t("`{0}` ended with {1}", command, code);
 }

@@ -16,6 +16,7 @@ import type { MessageConnection } from "vscode-jsonrpc/node";
 import { DEADLINES_MS } from "../generated/protocol";
 import type { Notifications, Requests } from "../generated/protocol";
 import { HostError, toErrorInfo } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 
 /** How long connecting to the socket may take, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -104,9 +105,9 @@ export function openLink(path: string, onNotification: NotificationHandler): Pro
       reject(
         new HostError({
           code: "hostUnreachable",
-          message: "the engine host does not accept connections",
+          message: l10n.t("the engine host does not accept connections"),
           cause,
-          hint: "Restart the engine.",
+          hint: l10n.t("Restart the engine."),
           action: "retry",
         }),
       );
@@ -115,7 +116,7 @@ export function openLink(path: string, onNotification: NotificationHandler): Pro
       fail(error.message);
     };
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
-      fail(`no connection within ${CONNECT_TIMEOUT_MS / 1000} s`);
+      fail(l10n.t("no connection within {0} s", CONNECT_TIMEOUT_MS / 1000));
     });
     socket.once("error", onError);
     socket.once("connect", () => {
@@ -129,8 +130,8 @@ export function openLink(path: string, onNotification: NotificationHandler): Pro
 function connectionLost(): HostError {
   return new HostError({
     code: "hostUnreachable",
-    message: "the engine host ended while it was working on this",
-    hint: "A new one is being started: try again.",
+    message: l10n.t("the engine host ended while it was working on this"),
+    hint: l10n.t("A new one is being started: try again."),
     action: "retry",
   });
 }
@@ -138,8 +139,8 @@ function connectionLost(): HostError {
 function noAnswer(method: string, deadlineMs: number): HostError {
   return new HostError({
     code: "hostUnreachable",
-    message: `the engine host did not answer \`${method}\` within ${deadlineMs / 1000} s`,
-    hint: "Restart the engine and try again.",
+    message: l10n.t("the engine host did not answer `{0}` within {1} s", method, deadlineMs / 1000),
+    hint: l10n.t("Restart the engine and try again."),
     action: "retry",
   });
 }

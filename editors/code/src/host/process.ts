@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { ERROR_CODES } from "../generated/protocol";
 import type { ErrorCode, ErrorInfo, HostStarted, Printed } from "../generated/protocol";
 import { HostError, isErrorInfo } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 
 /** Longest output that is read, in characters. */
 const OUTPUT_CHARS_MAX = 1024 * 1024;
@@ -40,8 +41,8 @@ export async function ask<C extends keyof Printed>(
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
     throw new HostError({
       code: "protocol",
-      message: `\`localcoder ${command}\` gave an answer that makes no sense`,
-      hint: "Reload the window; if it happens again, reinstall LocalCoder.",
+      message: l10n.t("`{0}` gave an answer that makes no sense", `localcoder ${command}`),
+      hint: l10n.t("Reload the window; if it happens again, reinstall LocalCoder."),
       action: "reloadWindow",
     });
   }
@@ -67,9 +68,9 @@ export function known(program: string | undefined): string {
   if (program === undefined || program === "") {
     throw new HostError({
       code: "hostUnreachable",
-      message: "this editor was not started by LocalCoder",
-      cause: "the environment variable LOCALCODER_BIN is not set",
-      hint: "Start the editor with the `localcoder` program.",
+      message: l10n.t("this editor was not started by LocalCoder"),
+      cause: l10n.t("the environment variable LOCALCODER_BIN is not set"),
+      hint: l10n.t("Start the editor with the `localcoder` program."),
     });
   }
   return program;
@@ -107,9 +108,9 @@ function collect(
       reject(
         new HostError({
           code: "hostUnreachable",
-          message: `\`${program}\` could not be run`,
+          message: l10n.t("`{0}` could not be run", program),
           cause: error.message,
-          hint: "Reinstall LocalCoder.",
+          hint: l10n.t("Reinstall LocalCoder."),
         }),
       );
     });
@@ -141,7 +142,7 @@ function failureOf(
   }
   const command = `localcoder ${args.join(" ")}`;
   if (exitCode === null) {
-    const message = `\`${command}\` did not end within ${timeoutMs / 1000} s`;
+    const message = l10n.t("`{0}` did not end within {1} s", command, timeoutMs / 1000);
     return { code: "hostUnreachable", message, action: "showLog" };
   }
   const codes = Object.keys(ERROR_CODES) as ErrorCode[];
@@ -149,7 +150,7 @@ function failureOf(
   const said = stderr.trim().split("\n").slice(-6).join(" ");
   return {
     code,
-    message: said === "" ? `\`${command}\` failed with exit code ${exitCode}` : said,
+    message: said === "" ? l10n.t("`{0}` failed with exit code {1}", command, exitCode) : said,
     action: "showLog",
   };
 }

@@ -3,6 +3,7 @@
  * asks and says where it is.
  */
 import { HostError } from "../lib/errors";
+import * as l10n from "../lib/l10n";
 
 import { ask } from "./process";
 
@@ -15,8 +16,8 @@ export async function createReport(program: string | undefined, folder: string):
   if (report === undefined) {
     throw new HostError({
       code: "protocol",
-      message: "`localcoder doctor --bundle` does not say where the report is",
-      hint: "Run it in a terminal.",
+      message: l10n.t("`localcoder doctor --bundle` does not say where the report is"),
+      hint: l10n.t("Run it in a terminal."),
     });
   }
   return report;

@@ -1,4 +1,5 @@
 /** What a user has to know when the air gap is turned on or off while the IDE runs. */
+import * as l10n from "./l10n";
 
 /** How the launcher says that the editor server was started without network, and with. */
 const STARTED = { without: "1", with: "0" } as const;
@@ -6,15 +7,13 @@ const STARTED = { without: "1", with: "0" } as const;
 /** Nothing where the editor is as it is wanted, or where nobody said how it was started. */
 export function airGapNotice(wanted: boolean, started: string | undefined): string | undefined {
   if (wanted && started === STARTED.with) {
-    return (
-      "LocalCoder loads nothing from the network any more. Extensions and terminals of this " +
-      "window lose it when the IDE is started again."
+    return l10n.t(
+      "LocalCoder loads nothing from the network any more. Extensions and terminals of this window lose it when the IDE is started again.",
     );
   }
   if (!wanted && started === STARTED.without) {
-    return (
-      "LocalCoder may load what you ask for again. Extensions and terminals of this window have " +
-      "no network until the IDE is started again."
+    return l10n.t(
+      "LocalCoder may load what you ask for again. Extensions and terminals of this window have no network until the IDE is started again.",
     );
   }
   return undefined;

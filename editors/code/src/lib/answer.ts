@@ -10,7 +10,9 @@ import type {
   Usage,
 } from "../generated/protocol";
 
+import type { CommandWords } from "./commands";
 import { HostError } from "./errors";
+import * as l10n from "./l10n";
 import { plain, sentence } from "./words";
 
 /** An answer of the kind that its command has. */
@@ -23,79 +25,106 @@ export function expectKind<K extends AssistAnswer["kind"]>(
   }
   throw new HostError({
     code: "protocol",
-    message: `the host answered with ${answer.kind} where ${kind} was asked for`,
-    hint: "The host is of another version: restart the engine.",
+    message: l10n.t("the host answered with {0} where {1} was asked for", answer.kind, kind),
+    hint: l10n.t("The host is of another version: restart the engine."),
     action: "retry",
   });
 }
 
 /** `120 tokens read (119 ahead), 85 written, 24.3 tokens/s`. */
 export function usageText(usage: Usage): string {
-  const ahead = usage.cachedTokens > 0 ? ` (${usage.cachedTokens} ahead)` : "";
-  const parts = [`${usage.promptTokens} tokens read${ahead}`, `${usage.generatedTokens} written`];
-  if (usage.decodeMs > 0 && usage.generatedTokens > 0) {
-    const perSecond = (usage.generatedTokens * 1000) / usage.decodeMs;
-    parts.push(`${perSecond.toFixed(1)} tokens/s`);
+  const { promptTokens, cachedTokens, generatedTokens } = usage;
+  const parts = [
+    cachedTokens > 0
+      ? l10n.t("{0} tokens read ({1} ahead)", promptTokens, cachedTokens)
+      : l10n.t("{0} tokens read", promptTokens),
+    l10n.t("{0} written", generatedTokens),
+  ];
+  if (usage.decodeMs > 0 && generatedTokens > 0) {
+    const perSecond = (generatedTokens * 1000) / usage.decodeMs;
+    parts.push(l10n.t("{0} tokens/s", perSecond.toFixed(1)));
   }
   return parts.join(", ");
 }
 
 /** `1.2 s · 85 tokens`: what was computed, and what was written. */
 export function costText(usage: Usage): string {
-  const seconds = (usage.prefillMs + usage.decodeMs) / 1000;
-  const tokens = usage.generatedTokens === 1 ? "1 token" : `${usage.generatedTokens} tokens`;
-  return `${seconds.toFixed(1)} s · ${tokens}`;
+  const seconds = ((usage.prefillMs + usage.decodeMs) / 1000).toFixed(1);
+  return usage.generatedTokens === 1
+    ? l10n.t("{0} s · 1 token", seconds)
+    : l10n.t("{0} s · {1} tokens", seconds, usage.generatedTokens);
 }
 
 /** What the context window was divided into: so short that a status bar does not cut it. */
 export function contextText(context: ContextUse): string {
   const { selectionTokens, fileTokens, systemTokens, answerTokensMax, windowTokens } = context;
-  const given = `${selectionTokens} selected, ${fileTokens} file, ${systemTokens} instructions`;
-  return `Tokens: ${given}, up to ${answerTokensMax} answer, window ${windowTokens}`;
+  return l10n.t(
+    "Tokens: {0} selected, {1} file, {2} instructions, up to {3} answer, window {4}",
+    selectionTokens,
+    fileTokens,
+    systemTokens,
+    answerTokensMax,
+    windowTokens,
+  );
 }
 
-/** That nothing was changed. `nothing`: what was not found, where no words said what to do. */
+/** That nothing was changed. `found`: says so where no words said what to do. */
 export function unchangedText(
   { reason, attempts }: Pick<EditAnswer, "reason" | "attempts">,
-  nothing: string,
+  found: CommandWords["found"],
   where: string,
 ): string {
   if (reason === undefined) {
-    return `LocalCoder found ${nothing} in ${where}.`;
+    return found(where);
   }
-  const asked = attempts > 1 ? ", asked in two ways" : "";
   const why = sentence(plain(reason));
-  return `The model changed nothing in ${where}${asked}. Its reason: ${why} Say more exactly what is to change, or use a larger model.`;
+  return attempts > 1
+    ? l10n.t(
+        "The model changed nothing in {0}, asked in two ways. Its reason: {1} Say more exactly what is to change, or use a larger model.",
+        where,
+        why,
+      )
+    : l10n.t(
+        "The model changed nothing in {0}. Its reason: {1} Say more exactly what is to change, or use a larger model.",
+        where,
+        why,
+      );
 }
 
 /** What of the file the model did not see: so short that a status bar does not cut it. */
 export function omittedText(context: ContextUse): string | undefined {
   const { beforeLinesOmitted: before, afterLinesOmitted: after, windowTokens } = context;
   const omitted = [
-    ...(before > 0 ? [`${count(before)} before`] : []),
-    ...(after > 0 ? [`${count(after)} after`] : []),
+    ...(before === 0
+      ? []
+      : [before === 1 ? l10n.t("1 line before") : l10n.t("{0} lines before", before)]),
+    ...(after === 0
+      ? []
+      : [after === 1 ? l10n.t("1 line after") : l10n.t("{0} lines after", after)]),
   ];
   if (omitted.length === 0) {
     return undefined;
   }
-  const used =
-    context.outlineLines > 0 ? `, but for ${context.outlineLines} that the selection uses` : "";
-  return `Not shown to the model: ${omitted.join(", ")}${used} (its window: ${windowTokens} tokens)`;
+  const lines = omitted.join(", ");
+  return context.outlineLines > 0
+    ? l10n.t(
+        "Not shown to the model: {0}, but for {1} that the selection uses (its window: {2} tokens)",
+        lines,
+        context.outlineLines,
+        windowTokens,
+      )
+    : l10n.t("Not shown to the model: {0} (its window: {1} tokens)", lines, windowTokens);
 }
 
 /** Why an answer is not whole. */
 export function cutText(finish: FinishReason): string | undefined {
   switch (finish) {
     case "tokenLimit":
-      return "The answer was cut: it reached the limit on generated tokens.";
+      return l10n.t("The answer was cut: it reached the limit on generated tokens.");
     case "contextFull":
-      return "The answer was cut: the context window is full.";
+      return l10n.t("The answer was cut: the context window is full.");
     case "endOfTurn":
     case "stopString":
       return undefined;
   }
-}
-
-function count(lines: number): string {
-  return lines === 1 ? "1 line" : `${lines} lines`;
 }

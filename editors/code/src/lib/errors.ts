@@ -5,6 +5,7 @@
 import { ERROR_CODES, USUAL_ACTIONS } from "../generated/protocol";
 import type { ErrorAction, ErrorCode, ErrorInfo } from "../generated/protocol";
 
+import * as l10n from "./l10n";
 import { sentence } from "./words";
 
 /** An {@link ErrorInfo} that can be thrown. */
@@ -66,18 +67,18 @@ export type ButtonAction = ErrorAction | "learnMore";
 
 /** The words on buttons. An ellipsis says that something is asked first. */
 export const ACTION_TITLES: Record<ButtonAction, string> = {
-  retry: "Retry",
-  showLog: "Show Log",
-  openSettings: "Open Settings",
-  openSettingsFile: "Open settings.json",
-  reloadWindow: "Reload Window",
-  switchProfile: "Switch Profile…",
-  switchModel: "Switch Model…",
-  useFastProfile: "Use Fast Profile",
-  showModels: "Show Models",
-  restartEngine: "Restart Engine",
-  createReport: "Create Report",
-  learnMore: "Learn More",
+  retry: l10n.t("Retry"),
+  showLog: l10n.t("Show Log"),
+  openSettings: l10n.t("Open Settings"),
+  openSettingsFile: l10n.t("Open settings.json"),
+  reloadWindow: l10n.t("Reload Window"),
+  switchProfile: l10n.t("Switch Profile…"),
+  switchModel: l10n.t("Switch Model…"),
+  useFastProfile: l10n.t("Use Fast Profile"),
+  showModels: l10n.t("Show Models"),
+  restartEngine: l10n.t("Restart Engine"),
+  createReport: l10n.t("Create Report"),
+  learnMore: l10n.t("Learn More"),
 };
 
 /**
@@ -170,7 +171,7 @@ export function toErrorInfo(error: unknown): ErrorInfo {
   const message = error instanceof Error ? error.message : String(error);
   return {
     code: "internal",
-    message: `something unexpected happened: ${message}`,
+    message: l10n.t("something unexpected happened: {0}", message),
     action: "showLog",
   };
 }
@@ -182,5 +183,5 @@ export function isCancelled(error: unknown): boolean {
 
 /** The error of a request that the user stopped. */
 export function cancelled(): HostError {
-  return new HostError({ code: "cancelled", message: "the request was cancelled" });
+  return new HostError({ code: "cancelled", message: l10n.t("the request was cancelled") });
 }

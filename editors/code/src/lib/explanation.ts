@@ -5,8 +5,9 @@
 import type { ErrorInfo, TextAnswer } from "../generated/protocol";
 
 import { contextText, costText, cutText, omittedText, usageText } from "./answer";
-import { renderError } from "./errors";
+import { ACTION_TITLES, renderError } from "./errors";
 import type { ErrorButton } from "./errors";
+import * as l10n from "./l10n";
 
 /** Longest explanation that is kept, in characters; a model that does not stop is cut here. */
 export const EXPLANATION_CHARS_MAX = 200_000;
@@ -52,7 +53,7 @@ export const EMPTY: Explanation = {
 
 /** A request was made. */
 export function asked(target: string, model: string): Explanation {
-  return { ...EMPTY, phase: "working", target, model, stage: "starting" };
+  return { ...EMPTY, phase: "working", target, model, stage: l10n.t("starting") };
 }
 
 /** The host told how far it is. */
@@ -83,7 +84,7 @@ export function failedWith(state: Explanation, error: ErrorInfo): Explanation {
     return { ...state, phase: "cancelled", stage: "" };
   }
   const { text, buttons } = renderError(error, true);
-  const retry: ErrorButton = { action: "retry", title: "Retry" };
+  const retry: ErrorButton = { action: "retry", title: ACTION_TITLES.retry };
   const others = buttons.filter((button) => button.action !== "retry");
   return { ...state, phase: "failed", stage: "", error: text, buttons: [retry, ...others] };
 }

@@ -1,6 +1,8 @@
 /** The pages that ship inside the extension: which there are, and where an error stands in them. */
 import type { ErrorCode } from "../generated/protocol";
 
+import * as l10n from "./l10n";
+
 /** A page, by its path below `docs`. */
 export interface Page {
   readonly path: string;
@@ -11,46 +13,70 @@ export interface Page {
 
 /** All of them, in the order in which they are offered. */
 export const PAGES: readonly Page[] = [
-  { path: "guides/README.md", title: "Overview", about: "all pages, and what each is for" },
-  { path: "guides/first-edit.md", title: "First edit", about: "select, press a key, read a diff" },
+  {
+    path: "guides/README.md",
+    title: l10n.t("Overview"),
+    about: l10n.t("all pages, and what each is for"),
+  },
+  {
+    path: "guides/first-edit.md",
+    title: l10n.t("First edit"),
+    about: l10n.t("select, press a key, read a diff"),
+  },
   {
     path: "guides/choosing-a-model.md",
-    title: "Choosing a model",
-    about: "which one for which machine, and how to get it",
+    title: l10n.t("Choosing a model"),
+    about: l10n.t("which one for which machine, and how to get it"),
   },
   {
     path: "guides/offline.md",
-    title: "Offline machines",
-    about: "carry a model over, keep everything off the network",
+    title: l10n.t("Offline machines"),
+    about: l10n.t("carry a model over, keep everything off the network"),
   },
-  { path: "guides/low-memory.md", title: "Low memory", about: "what a model takes, what helps" },
+  {
+    path: "guides/low-memory.md",
+    title: l10n.t("Low memory"),
+    about: l10n.t("what a model takes, what helps"),
+  },
   {
     path: "guides/gpu-trouble.md",
-    title: "GPU trouble",
-    about: "when a load fails, or answers are slow or wrong",
+    title: l10n.t("GPU trouble"),
+    about: l10n.t("when a load fails, or answers are slow or wrong"),
   },
   {
     path: "guides/privacy.md",
-    title: "Privacy",
-    about: "what may use the network, and how to check it",
+    title: l10n.t("Privacy"),
+    about: l10n.t("what may use the network, and how to check it"),
   },
   {
     path: "guides/reset-and-uninstall.md",
-    title: "Reset and uninstall",
-    about: "what is removed, what stays",
+    title: l10n.t("Reset and uninstall"),
+    about: l10n.t("what is removed, what stays"),
   },
-  { path: "reference/settings.md", title: "Settings", about: "each of them, with its default" },
-  { path: "reference/errors.md", title: "Error codes", about: "what each means, and what to do" },
-  { path: "edits.md", title: "How an edit is made", about: "what is sent, what is checked" },
+  {
+    path: "reference/settings.md",
+    title: l10n.t("Settings"),
+    about: l10n.t("each of them, with its default"),
+  },
+  {
+    path: "reference/errors.md",
+    title: l10n.t("Error codes"),
+    about: l10n.t("what each means, and what to do"),
+  },
+  {
+    path: "edits.md",
+    title: l10n.t("How an edit is made"),
+    about: l10n.t("what is sent, what is checked"),
+  },
   {
     path: "diagnostics.md",
-    title: "When something goes wrong",
-    about: "logs, and the report for a maintainer",
+    title: l10n.t("When something goes wrong"),
+    about: l10n.t("logs, and the report for a maintainer"),
   },
   {
     path: "reliability.md",
-    title: "What happens when something breaks",
-    about: "crashes, hangs, too little memory",
+    title: l10n.t("What happens when something breaks"),
+    about: l10n.t("crashes, hangs, too little memory"),
   },
 ];
 

@@ -4,6 +4,8 @@
  */
 import type { Edit, LineRange } from "../generated/protocol";
 
+import * as l10n from "./l10n";
+
 /** A place in a text as editors count it: both from 0. */
 export interface Place {
   readonly line: number;
@@ -36,7 +38,9 @@ export function selectedLines(start: Place, end: Place): LineRange | undefined {
 
 /** `line 3` or `lines 3–7`. */
 export function lineLabel(range: LineRange): string {
-  return range.start === range.end ? `line ${range.start}` : `lines ${range.start}–${range.end}`;
+  return range.start === range.end
+    ? l10n.t("line {0}", range.start)
+    : l10n.t("lines {0}–{1}", range.start, range.end);
 }
 
 /** The text with those lines replaced; nothing where it does not have them. */

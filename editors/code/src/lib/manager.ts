@@ -5,6 +5,7 @@
  */
 import type { Fact, ModelAction, ModelFit, ModelRow, ModelRole } from "../generated/protocol";
 
+import * as l10n from "./l10n";
 import { isThere, loadingText, percent } from "./models";
 import type { Loading, ShownModel } from "./models";
 import { capitalized, joined, plain, sentence, size } from "./words";
@@ -55,19 +56,19 @@ const COMMANDS: Record<ManagerCommand, true> = {
 
 /** Words on the buttons, in their order. */
 export const ACTION_WORDS: Record<ModelAction | "pause", string> = {
-  install: "Install",
-  pause: "Pause",
-  discard: "Cancel",
-  use: "Use for Code",
-  useForGeneral: "Use for Everything Else",
-  verify: "Verify",
-  export: "Export…",
-  remove: "Delete…",
+  install: l10n.t("Install"),
+  pause: l10n.t("Pause"),
+  discard: l10n.t("Cancel"),
+  use: l10n.t("Use for Code"),
+  useForGeneral: l10n.t("Use for Everything Else"),
+  verify: l10n.t("Verify"),
+  export: l10n.t("Export…"),
+  remove: l10n.t("Delete…"),
 };
 
 /** What the button for an action says of this model: a paused download goes on. */
 export function actionWords(action: ModelAction | "pause", { row }: ManagedModel): string {
-  return action === "install" && row.state === "partial" ? "Resume" : ACTION_WORDS[action];
+  return action === "install" && row.state === "partial" ? l10n.t("Resume") : ACTION_WORDS[action];
 }
 
 /** Reads what the page sent; nothing where it makes no sense. */
@@ -114,7 +115,7 @@ export function isShown({ row }: ManagedModel, { text, which, fits }: ModelFilte
     row.quantization,
     row.license?.name ?? "",
     row.profile ?? "",
-    ...row.roles,
+    ...rolesOf(row),
     ...row.facts.map((fact) => fact.text),
   ]).toLowerCase();
   const fit = row.memory?.fit;
@@ -132,54 +133,64 @@ export interface Cell {
   readonly claimed?: boolean;
 }
 
-/** The columns of the table. */
-export const COLUMNS = {
-  name: "Model",
-  state: "State",
-  fits: "Fits now",
-  speed: "Tokens/s",
-  memory: "Memory",
-  size: "Size",
-  roles: "For",
-  quantization: "Quant.",
-  license: "Licence",
-  context: "Context",
-} as const;
-
 /** By name. */
-export type Column = keyof typeof COLUMNS;
+export type Column =
+  | "name"
+  | "state"
+  | "fits"
+  | "speed"
+  | "memory"
+  | "size"
+  | "roles"
+  | "quantization"
+  | "license"
+  | "context";
+
+/** The columns of the table. */
+export const COLUMNS: Readonly<Record<Column, string>> = {
+  name: l10n.t("Model"),
+  state: l10n.t("State"),
+  fits: l10n.t("Fits now"),
+  speed: l10n.t("Tokens/s"),
+  memory: l10n.t("Memory"),
+  size: l10n.t("Size"),
+  roles: l10n.t({ message: "For", comment: "above a column: what a model is for" }),
+  quantization: l10n.t("Quant."),
+  license: l10n.t("Licence"),
+  context: l10n.t("Context"),
+};
 
 const ROLES: Record<ModelRole, string> = {
-  code: "code",
-  general: "general",
-  completion: "completion",
+  code: l10n.t({ message: "code", comment: "what a model is for" }),
+  general: l10n.t({ message: "general", comment: "what a model is for" }),
+  completion: l10n.t("completion"),
 };
 
 const FITS: Record<ModelFit, string> = {
-  loaded: "Loaded",
-  fits: "Yes",
-  tight: "If others close",
-  tooLarge: "No",
-  unknown: "Not known",
+  loaded: l10n.t("Loaded"),
+  fits: l10n.t({ message: "Yes", comment: "in the column Fits now" }),
+  tight: l10n.t("If others close"),
+  tooLarge: l10n.t({ message: "No", comment: "in the column Fits now" }),
+  unknown: l10n.t("Not known"),
 };
 
 const STATES = {
-  bundled: "Bundled",
-  installed: "Installed",
-  broken: "Can't be used",
-  available: "Not installed",
+  bundled: l10n.t("Bundled"),
+  installed: l10n.t("Installed"),
+  broken: l10n.t("Can't be used"),
+  available: l10n.t("Not installed"),
 };
 
 /** What a model's row says. */
 export function cellsOf(model: ManagedModel): Record<Column, Cell> {
   const { row } = model;
-  const profile = row.profile === undefined ? "" : `profile ${row.profile}`;
-  const base = row.tuning === "base" ? "base" : "";
+  const profile = row.profile === undefined ? "" : l10n.t("profile {0}", row.profile);
+  const base = row.tuning === "base" ? l10n.t({ message: "base", comment: "a kind of model" }) : "";
   return {
     name: { text: plain(row.name), about: row.id },
     state: { text: stateText(model), about: row.problem ?? row.description },
     roles: {
-      text: joined([...row.roles.map((role) => ROLES[role]), base]) || "—",
+      text: joined([...rolesOf(row), base]) || "—",
       about: capitalized(joined([tuningText(row), profile])),
     },
     size: { text: row.bytes === 0 ? "—" : size(row.bytes) },
@@ -198,16 +209,24 @@ export function cellsOf(model: ManagedModel): Record<Column, Cell> {
 
 const NOTHING: Cell = { text: "—" };
 
+function rolesOf({ roles }: ModelRow): string[] {
+  return roles.map((role) => ROLES[role]);
+}
+
 function stateText({ row, shown, loading }: ManagedModel): string {
   switch (shown.state) {
     case "loading":
       return loading === undefined || loading.totalBytes === 0
-        ? "Starting…"
-        : `${percent(loading)} %`;
+        ? l10n.t("Starting…")
+        : l10n.t("{0} %", percent(loading));
     case "partial":
-      return `Paused at ${percent({ bytes: row.loadedBytes, totalBytes: row.bytes })} %`;
+      return l10n.t("Paused at {0} %", percent({ bytes: row.loadedBytes, totalBytes: row.bytes }));
     case "inUse":
-      return row.uses.length > 1 ? "In use" : row.uses[0] === "code" ? "For code" : "For the rest";
+      return row.uses.length > 1
+        ? l10n.t("In use")
+        : row.uses[0] === "code"
+          ? l10n.t("For code")
+          : l10n.t("For the rest");
     case "bundled":
     case "installed":
     case "broken":
@@ -220,34 +239,37 @@ function tuningText({ tuning }: ModelRow): string {
   return tuning === undefined
     ? ""
     : tuning === "instruct"
-      ? "made to follow instructions"
-      : "a base model, which goes on with a text";
+      ? l10n.t("made to follow instructions")
+      : l10n.t("a base model, which goes on with a text");
 }
 
 function licenseCell({ license }: ModelRow): Cell {
   switch (license?.saidBy) {
     case "catalog":
-      return { text: plain(license.name), about: "as the catalog says that pins this file" };
+      return {
+        text: plain(license.name),
+        about: l10n.t("as the catalog says that pins this file"),
+      };
     case "folder":
       return {
         text: plain(license.name),
-        about: "claimed by the folder it came in; not checked",
+        about: l10n.t("claimed by the folder it came in; not checked"),
         claimed: true,
       };
     case "file":
       return {
         text: plain(license.name),
-        about: "claimed by its own file; not checked",
+        about: l10n.t("claimed by its own file; not checked"),
         claimed: true,
       };
     case undefined:
-      return { text: "Not known" };
+      return { text: l10n.t("Not known") };
   }
 }
 
 function speedCell({ speed }: ModelRow): Cell {
   if (speed === undefined) {
-    return { text: "—", about: "neither measured yet nor to be told beforehand" };
+    return { text: "—", about: l10n.t("neither measured yet nor to be told beforehand") };
   }
   const number = speed.tokensPerS.toFixed(speed.tokensPerS < 20 ? 1 : 0);
   return speed.measured
@@ -261,15 +283,18 @@ export function detailsOf(model: ManagedModel): Fact[] {
   const { roles, speed, license } = cellsOf(model);
   const isClaimed = license.claimed === true;
   return [
-    { what: "Download", text: loading === undefined ? "" : loadingText(loading) },
-    { what: "Problem", text: row.problem ?? "" },
-    { what: "Made for", text: joined([...row.roles, roles.about?.toLowerCase() ?? ""]) },
-    { what: "Memory", text: sentence(row.memory?.text ?? "") },
+    { what: l10n.t("Download"), text: loading === undefined ? "" : loadingText(loading) },
+    { what: l10n.t("Problem"), text: row.problem ?? "" },
+    { what: l10n.t("Made for"), text: joined([...rolesOf(row), roles.about?.toLowerCase() ?? ""]) },
+    { what: l10n.t("Memory"), text: sentence(row.memory?.text ?? "") },
     {
-      what: "Speed",
-      text: row.speed === undefined ? "" : sentence(`${speed.text} tokens/s, ${row.speed.text}`),
+      what: l10n.t("Speed"),
+      text:
+        row.speed === undefined
+          ? ""
+          : sentence(l10n.t("{0} tokens/s, {1}", speed.text, row.speed.text)),
     },
-    { what: "Licence", text: isClaimed ? joined([license.text, license.about ?? ""]) : "" },
+    { what: l10n.t("Licence"), text: isClaimed ? joined([license.text, license.about ?? ""]) : "" },
   ].filter(({ text }) => text !== "");
 }
 
@@ -290,7 +315,7 @@ export function downloadsText(models: readonly ManagedModel[]): string {
         return [];
       }
       const step = Math.floor(percent(loading) / TOLD_EVERY) * TOLD_EVERY;
-      return [`${plain(row.name)}: ${step} % loaded`];
+      return [l10n.t("{0}: {1} % loaded", plain(row.name), step)];
     })
     .join(". ");
 }

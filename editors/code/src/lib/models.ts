@@ -11,6 +11,7 @@ import type {
   ModelState,
 } from "../generated/protocol";
 
+import * as l10n from "./l10n";
 import { size } from "./words";
 
 /** A download that runs. */
@@ -40,15 +41,15 @@ export function shownModel(row: ModelRow, loading: Loading | undefined): ShownMo
 /** Beside a name in a narrow list: the one thing that its icon does not say. */
 export function shortText(row: ModelRow, loading: Loading | undefined): string {
   if (loading !== undefined) {
-    return loading.totalBytes === 0 ? "starting…" : `${percent(loading)} %`;
+    return loading.totalBytes === 0 ? l10n.t("starting…") : l10n.t("{0} %", percent(loading));
   }
   switch (row.state) {
     case "bundled":
-      return "demo only";
+      return l10n.t("demo only");
     case "broken":
-      return "can't be used";
+      return l10n.t("can't be used");
     case "partial":
-      return `${percent({ bytes: row.loadedBytes, totalBytes: row.bytes })} %`;
+      return l10n.t("{0} %", percent({ bytes: row.loadedBytes, totalBytes: row.bytes }));
     case "installed":
     case "available":
       // Tenths of hundreds say nothing.
@@ -95,13 +96,20 @@ export function isThere({ state }: ModelRow): boolean {
 /** What is said of a model that was taken in: verified is what a catalog pins, and nothing else. */
 export function importedText({ id, name, verified, claimedId }: InstalledModel): string {
   if (verified) {
-    return `${name} is installed and verified.`;
+    return l10n.t("{0} is installed and verified.", name);
   }
-  const claimed =
-    claimedId === undefined
-      ? "No catalog knows its file"
-      : `It came as ${claimedId}, which is the name of another model, and its file is not that one`;
-  return `${name} is installed as ${id}. ${claimed}: what it says of itself is claimed, not verified.`;
+  return claimedId === undefined
+    ? l10n.t(
+        "{0} is installed as {1}. No catalog knows its file: what it says of itself is claimed, not verified.",
+        name,
+        id,
+      )
+    : l10n.t(
+        "{0} is installed as {1}. It came as {2}, which is the name of another model, and its file is not that one: what it says of itself is claimed, not verified.",
+        name,
+        id,
+        claimedId,
+      );
 }
 
 /** Facts a line each. */
@@ -112,13 +120,14 @@ export function factLines(facts: readonly Fact[]): string[] {
 /** How far a download is, how fast, and how long it will take. */
 export function loadingText({ bytes, totalBytes, bytesPerSecond }: Loading): string {
   if (totalBytes === 0) {
-    return "starting…";
+    return l10n.t("starting…");
   }
-  const done = `${size(bytes)} of ${size(totalBytes)}`;
+  const [done, all] = [size(bytes), size(totalBytes)];
   if (bytesPerSecond === 0) {
-    return done;
+    return l10n.t("{0} of {1}", done, all);
   }
-  return `${done}, ${size(bytesPerSecond)}/s, ${duration((totalBytes - bytes) / bytesPerSecond)} left`;
+  const left = duration((totalBytes - bytes) / bytesPerSecond);
+  return l10n.t("{0} of {1}, {2}/s, {3} left", done, all, size(bytesPerSecond), left);
 }
 
 /** What an event says: how far it is, or a note. */
@@ -131,7 +140,7 @@ export function installText(event: InstallEvent): { loading?: Loading; message: 
     }
     case "checking": {
       const text = loadingText({ ...event, bytesPerSecond: 0 });
-      return { message: `checking what is there: ${text}` };
+      return { message: l10n.t("checking what is there: {0}", text) };
     }
     case "waiting":
     case "restarted":
@@ -144,8 +153,8 @@ export function installText(event: InstallEvent): { loading?: Loading; message: 
 function duration(seconds: number): string {
   const minutes = Math.round(seconds / 60);
   return minutes >= 60
-    ? `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+    ? l10n.t("{0} h {1} min", Math.floor(minutes / 60), minutes % 60)
     : minutes >= 1
-      ? `${minutes} min`
-      : `${Math.max(1, Math.round(seconds))} s`;
+      ? l10n.t("{0} min", minutes)
+      : l10n.t("{0} s", Math.max(1, Math.round(seconds)));
 }

@@ -6,6 +6,7 @@
 import type MarkdownIt from "markdown-it";
 import type { StateCore, Token } from "markdown-it";
 
+import * as l10n from "./l10n";
 import { escaped } from "./words";
 
 type Renderer = InstanceType<typeof MarkdownIt>;
@@ -65,9 +66,10 @@ function link(state: StateCore, address: URL, alt: string, linked: boolean): Tok
 }
 
 function words(address: URL, alt: string, linked: boolean): string {
-  const named = alt.trim() === "" ? "" : `: ${alt.trim()}`;
-  const how = linked ? "" : " — click to open it in your browser";
-  return `[Picture from ${address.host}${named}${how}]`;
+  const from = alt.trim() === "" ? address.host : `${address.host}: ${alt.trim()}`;
+  return linked
+    ? l10n.t("[Picture from {0}]", from)
+    : l10n.t("[Picture from {0} — click to open it in your browser]", from);
 }
 
 /** The tags of pictures in raw HTML. */

@@ -4,25 +4,26 @@
  */
 import type { Fact, PrivacyFinding, PrivacyRefusal, PrivacyReport } from "../generated/protocol";
 
+import * as l10n from "./l10n";
 import { escaped, sentence } from "./words";
 
 /** The body of the page. `at`: when it was looked at, as it is shown. */
 export function privacyBody(report: PrivacyReport, at: string): string {
   const { airGap, refusedText, refusals, refusalsText, programs, editor, checks } = report;
   return `<main data-testid="privacy">
-<h1>Privacy</h1>
-<p class="aside">As it was at ${escaped(at)}. Refresh in the title of this page looks again.</p>
-<h2>Air-gapped mode</h2>
+<h1>${escaped(l10n.t("Privacy"))}</h1>
+<p class="aside">${escaped(l10n.t("As it was at {0}. Refresh in the title of this page looks again.", at))}</p>
+<h2>${escaped(l10n.t("Air-gapped mode"))}</h2>
 <p data-testid="privacy-air-gap">${words(sentence(airGap))}</p>
-<h2>Refused</h2>
+<h2>${escaped(l10n.t("Refused"))}</h2>
 <p data-testid="privacy-refused">${words(sentence(refusedText))}</p>
 <p data-testid="privacy-refusals">${words(sentence(refusalsText))}</p>
 ${table("privacy-refusals-table", refusals.map(refusal))}
-<h2>Programs, and what they may do with the network</h2>
+<h2>${escaped(l10n.t("Programs, and what they may do with the network"))}</h2>
 ${table("privacy-programs", programs.map(finding))}
-<h2>What the editor would ask by itself</h2>
+<h2>${escaped(l10n.t("What the editor would ask by itself"))}</h2>
 ${table("privacy-editor", editor.map(finding))}
-<h2>How to check it yourself</h2>
+<h2>${escaped(l10n.t("How to check it yourself"))}</h2>
 <dl data-testid="privacy-checks">
 ${checks.map(check).join("\n")}
 </dl>

@@ -1,13 +1,15 @@
 /** Says in a few words how far a request is. */
 import type { ProgressParams, Stage } from "../generated/protocol";
 
+import * as l10n from "./l10n";
+
 const STAGES: Record<Stage, string> = {
-  queued: "waiting for its turn",
-  loading: "loading the model",
-  prefill: "reading the code",
-  generating: "writing",
-  testing: "running the test",
-  retrying: "trying again",
+  queued: l10n.t("waiting for its turn"),
+  loading: l10n.t("loading the model"),
+  prefill: l10n.t("reading the code"),
+  generating: l10n.t("writing"),
+  testing: l10n.t("running the test"),
+  retrying: l10n.t("trying again"),
 };
 
 /** The host's own words where it has some, with a percentage where it is known. */
@@ -16,5 +18,5 @@ export function progressText(progress: ProgressParams): string {
   if (progress.fraction === undefined || words.includes("%")) {
     return words;
   }
-  return `${words} (${Math.round(progress.fraction * 100)} %)`;
+  return l10n.t("{0} ({1} %)", words, Math.round(progress.fraction * 100));
 }

@@ -1,6 +1,7 @@
 /** Says in words what a reset removes and what it leaves. */
 import type { Removal, RemovalPart } from "../generated/protocol";
 
+import * as l10n from "./l10n";
 import { size } from "./words";
 
 /** Most names of a part that are told; the others lie beside them. */
@@ -9,15 +10,22 @@ const NAMES_MAX = 6;
 /** What is asked before anything is removed. `unsaved`: documents with changes that are not saved. */
 export function removalText(removal: Removal, unsaved: number): string {
   const parts = [
-    "Goes:",
+    l10n.t("Goes:"),
     ...removal.goes.map(partText),
-    ...(removal.stays.length > 0 ? ["", "Stays:", ...removal.stays.map(partText)] : []),
+    ...(removal.stays.length > 0 ? ["", l10n.t("Stays:"), ...removal.stays.map(partText)] : []),
   ];
   if (unsaved > 0) {
-    const those = unsaved === 1 ? "1 file has" : `${unsaved} files have`;
-    parts.push("", `${those} changes that are not saved. They go, too: save first to keep them.`);
+    parts.push(
+      "",
+      unsaved === 1
+        ? l10n.t("1 file has changes that are not saved. They go, too: save first to keep them.")
+        : l10n.t(
+            "{0} files have changes that are not saved. They go, too: save first to keep them.",
+            unsaved,
+          ),
+    );
   }
-  return [...parts, "", "LocalCoder IDE is closed first."].join("\n");
+  return [...parts, "", l10n.t("LocalCoder IDE is closed first.")].join("\n");
 }
 
 function partText({ what, paths, bytes, text }: RemovalPart): string {
@@ -35,6 +43,8 @@ function pathsText(paths: readonly string[]): string {
     return paths.join(", ");
   }
   const names = paths.map((path) => path.slice(folder.length + 1));
-  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : "";
-  return `${folder} (${names.slice(0, NAMES_MAX).join(", ")}${more})`;
+  const told = names.slice(0, NAMES_MAX).join(", ");
+  return names.length > NAMES_MAX
+    ? l10n.t("{0} ({1} and {2} more)", folder, told, names.length - NAMES_MAX)
+    : `${folder} (${told})`;
 }

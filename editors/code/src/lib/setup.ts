@@ -10,6 +10,7 @@ import type {
   SetupReport,
 } from "../generated/protocol";
 
+import * as l10n from "./l10n";
 import { isThere, loadingText } from "./models";
 import type { Loading } from "./models";
 import { joined, size } from "./words";
@@ -80,7 +81,7 @@ export function shownDownload(row: ModelRow, loading: Loading | undefined): Show
     name,
     running: false,
     percent: percentOf(loadedBytes, bytes),
-    text: `Paused: ${paused} are loaded.`,
+    text: l10n.t("Paused: {0} are loaded.", paused),
   };
 }
 
@@ -96,9 +97,12 @@ export function offered(report: SetupReport): Group[] {
     .filter((row) => row.state !== "bundled")
     .sort((a, b) => Number(isFor(report, b)) - Number(isFor(report, a)));
   const groups: Group[] = [
-    { title: "For code", rows: rows.filter((row) => groupOf(row) === "code") },
-    { title: "For everything else", rows: rows.filter((row) => groupOf(row) === "general") },
-    { title: "Heavy", rows: rows.filter((row) => groupOf(row) === "heavy") },
+    { title: l10n.t("For code"), rows: rows.filter((row) => groupOf(row) === "code") },
+    {
+      title: l10n.t("For everything else"),
+      rows: rows.filter((row) => groupOf(row) === "general"),
+    },
+    { title: l10n.t("Heavy"), rows: rows.filter((row) => groupOf(row) === "heavy") },
   ];
   return groups.filter(({ rows: some }) => some.length > 0);
 }
@@ -118,11 +122,11 @@ function groupOf({ profile, roles }: ModelRow): "code" | "general" | "heavy" {
 export function rowFacts(row: ModelRow): { readonly what: string; readonly text: string }[] {
   const of = (what: string): string => row.facts.find((fact) => fact.what === what)?.text ?? "";
   return [
-    { what: "What for", text: of("What for") },
-    { what: "Size", text: joined([size(row.bytes), row.quantization]) },
-    { what: "Licence", text: row.license?.name ?? "" },
-    { what: "Memory", text: row.memory?.text ?? "" },
-    { what: "Speed", text: speedText(row) },
+    { what: l10n.t("What for"), text: of("What for") },
+    { what: l10n.t("Size"), text: joined([size(row.bytes), row.quantization]) },
+    { what: l10n.t("Licence"), text: row.license?.name ?? "" },
+    { what: l10n.t("Memory"), text: row.memory?.text ?? "" },
+    { what: l10n.t("Speed"), text: speedText(row) },
   ].filter(({ text }) => text !== "");
 }
 
@@ -130,19 +134,30 @@ function speedText({ speed }: ModelRow): string {
   if (speed === undefined) {
     return "";
   }
-  const about = speed.measured ? "" : "about ";
-  return `${about}${speed.tokensPerS.toFixed(1)} tokens/s: ${speed.text}`;
+  const perSecond = speed.tokensPerS.toFixed(1);
+  return speed.measured
+    ? l10n.t("{0} tokens/s: {1}", perSecond, speed.text)
+    : l10n.t("about {0} tokens/s: {1}", perSecond, speed.text);
 }
 
 /** What a button of a model's does. */
 export function offerOf(row: ModelRow): {
   readonly type: "install" | "use";
   readonly title: string;
+  /** The same for who doesn't see what it stands beside. */
+  readonly label: string;
 } {
+  const { name } = row;
   if (isThere(row)) {
-    return { type: "use", title: "Use and test" };
+    return { type: "use", title: l10n.t("Use and test"), label: l10n.t("Use and test {0}", name) };
   }
-  return { type: "install", title: row.state === "partial" ? "Resume download…" : "Download…" };
+  return row.state === "partial"
+    ? {
+        type: "install",
+        title: l10n.t("Resume download…"),
+        label: l10n.t("Resume download {0}", name),
+      }
+    : { type: "install", title: l10n.t("Download…"), label: l10n.t("Download {0}", name) };
 }
 
 /** A line of a diff and what it is. */

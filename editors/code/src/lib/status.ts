@@ -13,6 +13,7 @@ import type {
 import type { HostState } from "../host/connection";
 
 import { renderError } from "./errors";
+import * as l10n from "./l10n";
 import { joined, plain, sentence, size } from "./words";
 
 /** Longest name or reason in the status bar, in characters. */
@@ -38,17 +39,17 @@ export function statusView(
 ): StatusView {
   switch (host.kind) {
     case "stopped":
-      return { icon: "circle-slash", label: "stopped", details: [] };
+      return { icon: "circle-slash", label: l10n.t("stopped"), details: [] };
     case "connecting":
-      return spinning(host.again ? "reconnecting…" : "starting…", [
+      return spinning(host.again ? l10n.t("reconnecting…") : l10n.t("starting…"), [
         host.again
-          ? "The engine host ended; a new one is being started."
-          : "Starting the engine host.",
+          ? l10n.t("The engine host ended; a new one is being started.")
+          : l10n.t("Starting the engine host."),
       ]);
     case "unreachable":
-      return failed("not running", host.error);
+      return failed(l10n.t("not running"), host.error);
     case "connected":
-      return status === undefined ? spinning("starting…", []) : engineView(status, running);
+      return status === undefined ? spinning(l10n.t("starting…"), []) : engineView(status, running);
   }
 }
 
@@ -57,29 +58,29 @@ function engineView(status: HostStatus, running: boolean): StatusView {
   const engine = status.engine;
   switch (engine.state) {
     case "failed":
-      return failed(`failed: ${shorten(engine.error.message)}`, engine.error, details);
+      return failed(l10n.t("failed: {0}", shorten(engine.error.message)), engine.error, details);
     case "loading":
-      return spinning(`loading ${percent(engine.fraction)} %`, details);
+      return spinning(l10n.t("loading {0} %", percent(engine.fraction)), details);
     case "starting":
-      return spinning("starting…", details);
+      return spinning(l10n.t("starting…"), details);
     case "working":
-      return spinning("working…", details);
+      return spinning(l10n.t("working…"), details);
     case "unresponsive":
       return {
         icon: "warning",
-        label: "not responding",
+        label: l10n.t("not responding"),
         details: [
-          "The engine gives no sign of life. It is ended and started again if that lasts.",
+          l10n.t("The engine gives no sign of life. It is ended and started again if that lasts."),
           ...details,
         ],
       };
     case "idle":
       return running
-        ? spinning("working…", details)
-        : { icon: "circle-outline", label: "idle", details };
+        ? spinning(l10n.t("working…"), details)
+        : { icon: "circle-outline", label: l10n.t("idle"), details };
     case "ready": {
-      const label = shorten(status.model?.name ?? "ready");
-      return running ? spinning("working…", details) : { icon: "check", label, details };
+      const label = shorten(status.model?.name ?? l10n.t("ready"));
+      return running ? spinning(l10n.t("working…"), details) : { icon: "check", label, details };
     }
   }
 }
@@ -97,23 +98,23 @@ function describeModel(status: HostStatus): string[] {
   const details: string[] = [];
   if (status.model !== undefined) {
     const { name, architecture, sizeBytes, demo, attribution } = status.model;
-    const kind = demo ? ", demo model" : "";
-    details.push(`Model: ${plain(name)} (${plain(architecture)}, ${size(sizeBytes)}${kind})`);
+    const facts = [plain(architecture), size(sizeBytes), ...(demo ? [l10n.t("demo model")] : [])];
+    details.push(l10n.t("Model: {0} ({1})", plain(name), facts.join(", ")));
     // What a licence wants shown where the model is used.
     details.push(...attribution.map(plain));
   }
   if (status.profile !== "") {
-    details.push(`Profile: ${plain(status.profile)}`);
+    details.push(l10n.t("Profile: {0}", plain(status.profile)));
   }
   if (status.contextTokens !== undefined) {
-    details.push(`Context window: ${status.contextTokens} tokens`);
+    details.push(l10n.t("Context window: {0} tokens", status.contextTokens));
   }
   if (status.memory !== undefined) {
     const [all, kv] = [total(status.memory), size(status.memory.kvBytes)];
-    details.push(`Memory: ${all}, of these ${kv} for the context window`);
+    details.push(l10n.t("Memory: {0}, of these {1} for the context window", all, kv));
   }
   if (status.speed !== undefined) {
-    details.push(`Speed of the last answer: ${speedText(status.speed)}`);
+    details.push(l10n.t("Speed of the last answer: {0}", speedText(status.speed)));
   }
   return details;
 }
@@ -122,30 +123,37 @@ function describeModel(status: HostStatus): string[] {
 function describeMachine(status: HostStatus): string[] {
   const details: string[] = [];
   if (status.worker !== undefined && status.worker.device !== "") {
-    details.push(`Device: ${plain(status.worker.device)}`);
+    details.push(l10n.t("Device: {0}", plain(status.worker.device)));
   }
   if (status.devices.length > 0) {
-    details.push(`Devices found: ${status.devices.map(deviceText).join("; ")}`);
+    details.push(l10n.t("Devices found: {0}", status.devices.map(deviceText).join("; ")));
   }
   for (const { model, contextTokens, memory, device, pid } of status.residents) {
     if (pid !== status.worker?.pid) {
-      const facts = `${total(memory)}, ${contextTokens} tokens, ${plain(device)}`;
-      details.push(`Loaded too: ${plain(model.name)} (${facts})`);
+      details.push(
+        l10n.t(
+          "Loaded too: {0} ({1}, {2} tokens, {3})",
+          plain(model.name),
+          total(memory),
+          contextTokens,
+          plain(device),
+        ),
+      );
     }
   }
   if (status.freeBytes !== undefined) {
-    details.push(`Free memory: ${size(status.freeBytes)}`);
+    details.push(l10n.t("Free memory: {0}", size(status.freeBytes)));
   }
   return details;
 }
 
 function describeProcesses({ worker, pid, confined }: HostStatus): string[] {
-  const host = `Host process: ${pid}, sandbox ${sandboxText(confined)}`;
+  const host = l10n.t("Host process: {0}, sandbox {1}", pid, sandboxText(confined));
   return worker === undefined
     ? [host]
     : [
         `llama.cpp: ${plain(worker.llamaBuild)}`,
-        `Worker process: ${worker.pid}, sandbox ${sandboxText(worker.confined)}`,
+        l10n.t("Worker process: {0}, sandbox {1}", worker.pid, sandboxText(worker.confined)),
         host,
       ];
 }
@@ -153,10 +161,12 @@ function describeProcesses({ worker, pid, confined }: HostStatus): string[] {
 /** What the system refuses a program; told most where it refuses nothing. */
 function sandboxText({ calls, files, why }: Confined): string {
   if (calls && files) {
-    return "on";
+    return l10n.t({ message: "on", comment: "the sandbox of a program" });
   }
-  const reason = why === undefined ? "" : `, ${plain(why)}`;
-  return calls ? `in part${reason}` : `OFF${reason}`;
+  const part = calls
+    ? l10n.t({ message: "in part", comment: "the sandbox of a program" })
+    : l10n.t({ message: "OFF", comment: "the sandbox of a program" });
+  return why === undefined ? part : joined([part, plain(why)]);
 }
 
 function deviceText({ name, description, gpu, memoryBytes }: Device): string {
@@ -166,8 +176,10 @@ function deviceText({ name, description, gpu, memoryBytes }: Device): string {
 }
 
 function speedText({ readTokensPerS, writtenTokensPerS }: Speed): string {
-  const reads = readTokensPerS > 0 ? `reads ${rate(readTokensPerS)}, ` : "";
-  return `${reads}writes ${rate(writtenTokensPerS)} tokens/s`;
+  const written = rate(writtenTokensPerS);
+  return readTokensPerS > 0
+    ? l10n.t("reads {0}, writes {1} tokens/s", rate(readTokensPerS), written)
+    : l10n.t("writes {0} tokens/s", written);
 }
 
 /** With two digits: no speed is steadier than that. */

@@ -13,6 +13,7 @@ import type {
 } from "../generated/protocol";
 
 import { renderError } from "./errors";
+import * as l10n from "./l10n";
 import { plain, sentence } from "./words";
 
 /** What the host has said of what fits. */
@@ -53,7 +54,7 @@ export interface Entry {
 export const LOOKING: Entry = {
   key: "looking",
   icon: "loading~spin",
-  label: "Looking what fits into the free memory…",
+  label: l10n.t("Looking what fits into the free memory…"),
   description: "",
   detail: "",
   isInUse: false,
@@ -62,8 +63,8 @@ export const LOOKING: Entry = {
 const SHOW_MODELS: Entry = {
   key: "show",
   icon: "list-unordered",
-  label: "Show Models…",
-  description: "to install, import and remove them",
+  label: l10n.t("Show Models…"),
+  description: l10n.t("to install, import and remove them"),
   detail: "",
   isInUse: false,
   choice: { kind: "showModels" },
@@ -109,7 +110,7 @@ export function profileEntries(surveyed: Surveyed): Entry[] {
       key: `profile ${name}`,
       icon: inForce ? "check" : "dashboard",
       label: plain(name),
-      description: inForce ? `in use: ${plain(summary)}` : plain(summary),
+      description: inForce ? l10n.t("in use: {0}", plain(summary)) : plain(summary),
       detail: profileText(profile),
       isInUse: inForce,
       choice: { kind: "profile", name, missing: code.verdict === "unusable" ? code.text : "" },
@@ -134,7 +135,10 @@ function profileText({ code, general }: ProfileSurvey): string {
   if (general === undefined) {
     return plain(sentence(namedText("", code)));
   }
-  const both = [namedText("for code", code), namedText("for everything else", general)];
+  const both = [
+    namedText(l10n.t("for code"), code),
+    namedText(l10n.t("for everything else"), general),
+  ];
   return plain(both.map(sentence).join(" "));
 }
 
@@ -147,7 +151,7 @@ function namedText(use: string, survey: ModelSurvey): string {
 }
 
 function textOf({ text, measured }: ModelSurvey): string {
-  return measured ? `${text} (measured)` : text;
+  return measured ? l10n.t("{0} (measured)", text) : text;
 }
 
 /** Says that the host could not be asked, and offers to ask again. */
@@ -160,8 +164,8 @@ function failure(surveyed: Surveyed): Entry[] {
     {
       key: "again",
       icon: "refresh",
-      label: "Ask Again",
-      description: "what fits into the free memory could not be found out",
+      label: l10n.t("Ask Again"),
+      description: l10n.t("what fits into the free memory could not be found out"),
       detail: plain(text),
       isInUse: false,
       choice: { kind: "askAgain" },
@@ -172,15 +176,27 @@ function failure(surveyed: Surveyed): Entry[] {
 /** Says that a profile was chosen whose model is not there. */
 export function missingText(profile: string, missing: string): string {
   const what = plain(sentence(missing));
-  return `The profile ${plain(profile)} is in use. ${what} Until it can be used, another one answers: the status bar says which.`;
+  return l10n.t(
+    "The profile {0} is in use. {1} Until it can be used, another one answers: the status bar says which.",
+    plain(profile),
+    what,
+  );
 }
 
 /** Says which settings count more than the profile that was chosen. */
 export function overridesText(profile: string, overrides: readonly string[]): string {
   const names = overrides.map((name) => `\`localcoder.${name}\``);
   const last = names.at(-1) ?? "";
-  const all = names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${last}` : last;
-  const subject =
-    names.length > 1 ? `Your settings ${all} count more` : `Your setting ${all} counts more`;
-  return `The profile ${plain(profile)} is in use. ${subject} than the profile.`;
+  return names.length > 1
+    ? l10n.t(
+        "The profile {0} is in use. Your settings {1} and {2} count more than the profile.",
+        plain(profile),
+        names.slice(0, -1).join(", "),
+        last,
+      )
+    : l10n.t(
+        "The profile {0} is in use. Your setting {1} counts more than the profile.",
+        plain(profile),
+        last,
+      );
 }

@@ -1,11 +1,12 @@
 /** Finds a function of the sample project in its text. */
+import type { LineRange } from "../generated/protocol";
 
-/** The lines of a top function of Python, from 0; the first line of the file where there is none. */
-export function functionLines(text: string, name: string): { start: number; end: number } {
+/** The lines of a top function of Python; the first line of the file where there is none. */
+export function functionLines(text: string, name: string): LineRange {
   const lines = text.split(/\r?\n/u);
   const start = lines.findIndex((line) => line.startsWith(`def ${name}(`));
   if (start < 0) {
-    return { start: 0, end: 0 };
+    return { start: 1, end: 1 };
   }
   let end = start;
   for (let at = start + 1; at < lines.length && !/^\S/u.test(lines[at] ?? ""); at += 1) {
@@ -13,5 +14,5 @@ export function functionLines(text: string, name: string): { start: number; end:
       end = at;
     }
   }
-  return { start, end };
+  return { start: start + 1, end: end + 1 };
 }

@@ -1,4 +1,5 @@
 /** Words of others and numbers, as they can be shown. */
+import * as l10n from "./l10n";
 
 /** Names come out of model files: no line ends or controls, and no `$(icon)`. */
 export function plain(text: string): string {
@@ -27,7 +28,7 @@ const MESSAGE_LINE_CHARS = 45;
  * longer one gets one that only closes it.
  */
 export function buttonsFor(text: string, buttons: readonly string[] = []): string[] {
-  return buttons.length > 0 || text.length <= MESSAGE_LINE_CHARS ? [...buttons] : ["OK"];
+  return buttons.length > 0 || text.length <= MESSAGE_LINE_CHARS ? [...buttons] : [l10n.t("OK")];
 }
 
 /** What there is of these, with a comma between. */

@@ -2,8 +2,11 @@
  * The script of the Explanation view: shows the state that the extension sends and reports
  * clicks. It keeps nothing and decides nothing.
  */
+import "../translated";
+
 import type { ErrorButton } from "../../lib/errors";
 import type { Explanation } from "../../lib/explanation";
+import * as l10n from "../../lib/l10n";
 import type { StateMessage, ViewMessage } from "../../lib/messages";
 
 import { element, toDom } from "./dom";
@@ -14,11 +17,11 @@ declare function acquireVsCodeApi(): { postMessage(message: ViewMessage): void }
 const editor = acquireVsCodeApi();
 
 const PHASE_TEXT: Record<Explanation["phase"], string> = {
-  empty: "Select code in an editor and run “LocalCoder: Explain Selection”.",
+  empty: l10n.t("Select code in an editor and run “LocalCoder: Explain Selection”."),
   working: "",
   streaming: "",
   done: "",
-  cancelled: "Stopped.",
+  cancelled: l10n.t("Stopped."),
   failed: "",
 };
 
@@ -47,7 +50,10 @@ function draw(state: Explanation): void {
   element("model").textContent = state.model;
   element("stop").hidden = !running;
   element("copy").hidden = running || state.text === "";
-  setText(element("stage"), PHASE_TEXT[state.phase] || (running ? `${state.stage}…` : ""));
+  setText(
+    element("stage"),
+    PHASE_TEXT[state.phase] || (running ? l10n.t("{0}…", state.stage) : ""),
+  );
   drawText(state, running);
   element("error").hidden = state.phase !== "failed";
   setText(element("error-text"), state.error);

@@ -2,7 +2,10 @@
  * The script of the page of models: draws the state that the extension sends, filters it, and reports
  * what is pressed and dropped. What can be done with a model is not its business.
  */
+import "../translated";
+
 import type { Fact } from "../../generated/protocol";
+import * as l10n from "../../lib/l10n";
 import {
   actionWords,
   cellsOf,
@@ -75,7 +78,7 @@ function draw(): void {
   setText(element("disk"), state.diskText);
   element("refusal").hidden = state.refusal === "";
   setText(element("refusal"), state.refusal);
-  setText(element("count"), `${shown.length} of ${state.models.length}`);
+  setText(element("count"), l10n.t("{0} of {1}", shown.length, state.models.length));
   drawRows(shown);
   drawDetails(shown.find(({ row }) => row.id === chosen));
   setText(element("told"), downloadsText(state.models));
@@ -123,7 +126,7 @@ function barOf({ row }: ManagedModel, value: number): HTMLProgressElement {
   const bar = made("progress");
   bar.max = 100;
   bar.value = value;
-  bar.setAttribute("aria-label", `How much of ${row.name} is loaded`);
+  bar.setAttribute("aria-label", l10n.t("How much of {0} is loaded", row.name));
   return bar;
 }
 
@@ -144,7 +147,7 @@ function drawDetails(model: ManagedModel | undefined): void {
   if (isAnother && license instanceof HTMLDetailsElement) {
     license.open = false;
   }
-  const known = state?.license?.id === row.id ? state.license.text : "Loading…";
+  const known = state?.license?.id === row.id ? state.license.text : l10n.t("Loading…");
   setText(element("license-text"), known);
 }
 
@@ -159,7 +162,7 @@ function drawActions(model: ManagedModel, actions: ManagedModel["shown"]["action
       button.type = "button";
       button.dataset["action"] = it;
       button.dataset["testid"] = `manager-${it}`;
-      button.classList.toggle("first", at === 0);
+      button.classList.toggle("main", at === 0);
       button.addEventListener("click", () => {
         editor.postMessage({ type: "act", action: it, id: model.row.id });
       });

@@ -1,5 +1,6 @@
 /** What stays the same at every step: what lies where, and air-gapped mode. */
 import type { SetupReport } from "../../generated/protocol";
+import * as l10n from "../../lib/l10n";
 import type { SetupMessage } from "../../lib/setup-messages";
 
 import { facts, make } from "./dom";
@@ -19,24 +20,30 @@ export function aboutParts(report: SetupReport, send: (message: SetupMessage) =>
     make(
       "section",
       { attributes: { "aria-labelledby": "air-gap-title" } },
-      make("h2", { attributes: { id: "air-gap-title" } }, "Air-gapped mode"),
+      make("h2", { attributes: { id: "air-gap-title" } }, l10n.t("Air-gapped mode")),
       make(
         "p",
         {},
         box,
-        make("label", { attributes: { for: "air-gap" } }, " Load nothing from the network"),
+        make(
+          "label",
+          { attributes: { for: "air-gap" } },
+          ` ${l10n.t("Load nothing from the network")}`,
+        ),
       ),
       make(
         "ul",
         { attributes: { id: "air-gap-effects" } },
         ...effects.map((effect) => make("li", {}, effect)),
       ),
-      ...(reason === undefined ? [] : [make("p", { className: "note" }, `It is on: ${reason}.`)]),
+      ...(reason === undefined
+        ? []
+        : [make("p", { className: "note" }, l10n.t("It is on: {0}.", reason))]),
     ),
     make(
       "section",
       { attributes: { "aria-labelledby": "stored-title" } },
-      make("h2", { attributes: { id: "stored-title" } }, "What is stored where"),
+      make("h2", { attributes: { id: "stored-title" } }, l10n.t("What is stored where")),
       facts(report.stored),
     ),
   ];

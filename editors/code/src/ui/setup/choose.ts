@@ -1,5 +1,6 @@
 /** The first step: what this machine has, what suits it, and the ways to a model. */
 import type { ModelRow, SetupReport } from "../../generated/protocol";
+import * as l10n from "../../lib/l10n";
 import { offerOf, offered, rowFacts } from "../../lib/setup";
 import type { SetupPage } from "../../lib/setup";
 import type { SetupMessage } from "../../lib/setup-messages";
@@ -26,7 +27,7 @@ function section(title: string, testId: string, ...parts: readonly Node[]): HTML
 
 function tryNow(send: Send, busy: boolean): HTMLElement {
   const start = button(
-    "Stay with the demo for now",
+    l10n.t("Stay with the demo for now"),
     "setup-demo",
     () => {
       send({ type: "demo" });
@@ -35,13 +36,14 @@ function tryNow(send: Send, busy: boolean): HTMLElement {
   );
   start.dataset["first"] = "";
   return section(
-    "Try it at once",
+    l10n.t("Try it at once"),
     "setup-try",
     make(
       "p",
       {},
-      "A small demo model is here already. It tidies short Python functions and is no code " +
-        "assistant; a real model can be chosen any time with “LocalCoder: Set Up”.",
+      l10n.t(
+        "A small demo model is here already. It tidies short Python functions and is no code assistant; a real model can be chosen any time with “LocalCoder: Set Up”.",
+      ),
     ),
     make("div", { className: "actions" }, start),
   );
@@ -49,22 +51,26 @@ function tryNow(send: Send, busy: boolean): HTMLElement {
 
 function machine(report: SetupReport): HTMLElement {
   const profiles = report.profiles.map(({ name, text }) => ({
-    what: name === report.recommended.profile ? `${name} (recommended)` : name,
+    what: name === report.recommended.profile ? l10n.t("{0} (recommended)", name) : name,
     text,
   }));
   return section(
-    "This machine",
+    l10n.t("This machine"),
     "setup-machine",
     facts(report.machine),
     make(
       "p",
       { testId: "setup-reason" },
-      `Recommended: the profile ${report.recommended.profile}. ${report.recommended.reason}`,
+      l10n.t(
+        "Recommended: the profile {0}. {1}",
+        report.recommended.profile,
+        report.recommended.reason,
+      ),
     ),
     make(
       "details",
       {},
-      make("summary", {}, "What each profile needs, and what fits"),
+      make("summary", {}, l10n.t("What each profile needs, and what fits")),
       facts(profiles),
     ),
   );
@@ -80,12 +86,12 @@ function models(report: SetupReport, send: Send, busy: boolean): HTMLElement {
     const items = rows.map((row) => item(row, report, send, busy));
     parts.push(make("h3", {}, title), make("ul", { className: "models" }, ...items));
   }
-  return section("A real model", "setup-models", ...parts);
+  return section(l10n.t("A real model"), "setup-models", ...parts);
 }
 
 function item(row: ModelRow, report: SetupReport, send: Send, busy: boolean): HTMLLIElement {
   const { id, name } = row;
-  const { type, title } = offerOf(row);
+  const { type, title, label } = offerOf(row);
   const recommended = id === report.recommended.model;
   const loads = type === "install";
   const start = button(
@@ -96,12 +102,12 @@ function item(row: ModelRow, report: SetupReport, send: Send, busy: boolean): HT
     },
     {
       disabled: busy || (loads && report.list.refusal !== undefined),
-      label: `${title.replace("…", "")} ${name}`,
+      label,
     },
   );
   const heading = make("h4", {}, name);
   if (recommended) {
-    heading.append(" ", make("span", { className: "badge" }, "Recommended"));
+    heading.append(" ", make("span", { className: "badge" }, l10n.t("Recommended")));
   }
   return make(
     "li",
@@ -110,7 +116,7 @@ function item(row: ModelRow, report: SetupReport, send: Send, busy: boolean): HT
       "div",
       {},
       heading,
-      ...(row.state === "available" ? [] : [make("p", { className: "quiet" }, row.description)]),
+      ...(row.state === "available" ? [] : [make("p", { className: "aside" }, row.description)]),
       facts(rowFacts(row)),
     ),
     start,
@@ -121,7 +127,7 @@ function own(send: Send, busy: boolean): HTMLElement {
   const box = make("input", { attributes: { type: "checkbox", id: "in-place" } });
   box.checked = true;
   const file = button(
-    "Import a GGUF file…",
+    l10n.t("Import a GGUF file…"),
     "setup-import-file",
     () => {
       send({ type: "importFile", inPlace: box.checked });
@@ -129,7 +135,7 @@ function own(send: Send, busy: boolean): HTMLElement {
     { disabled: busy },
   );
   const folder = button(
-    "Import an exported model…",
+    l10n.t("Import an exported model…"),
     "setup-import-folder",
     () => {
       send({ type: "importFolder" });
@@ -137,13 +143,14 @@ function own(send: Send, busy: boolean): HTMLElement {
     { disabled: busy },
   );
   return section(
-    "A model that you have",
+    l10n.t("A model that you have"),
     "setup-own",
     make(
       "p",
       {},
-      "A GGUF file, or a folder that `localcoder models export` has made on another machine, for " +
-        "example on a stick. Neither needs a network.",
+      l10n.t(
+        "A GGUF file, or a folder that `localcoder models export` has made on another machine, for example on a stick. Neither needs a network.",
+      ),
     ),
     make(
       "p",
@@ -152,7 +159,7 @@ function own(send: Send, busy: boolean): HTMLElement {
       make(
         "label",
         { attributes: { for: "in-place" } },
-        " Leave the GGUF file where it is: it takes no room twice, and the model is gone when the file is moved or changed",
+        ` ${l10n.t("Leave the GGUF file where it is: it takes no room twice, and the model is gone when the file is moved or changed")}`,
       ),
     ),
     make("div", { className: "actions" }, file, folder),

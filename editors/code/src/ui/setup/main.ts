@@ -2,7 +2,10 @@
  * The script of the set-up's page: draws the state that the extension sends and reports clicks. It
  * keeps nothing and decides nothing.
  */
+import "../translated";
+
 import type { SetupStep } from "../../generated/protocol";
+import * as l10n from "../../lib/l10n";
 import type { SetupPage } from "../../lib/setup";
 import type { SetupMessage, SetupStateMessage } from "../../lib/setup-messages";
 
@@ -19,10 +22,10 @@ const send = (message: SetupMessage): void => {
 };
 
 const STEPS: readonly (readonly [step: SetupStep, title: string])[] = [
-  ["choose", "Choose a model"],
-  ["download", "Download"],
-  ["selfTest", "Self-test"],
-  ["done", "Ready"],
+  ["choose", l10n.t("Choose a model")],
+  ["download", l10n.t("Download")],
+  ["selfTest", l10n.t("Self-test")],
+  ["done", l10n.t("Ready")],
 ];
 
 /** What stands in each part, so that one that stays as it is keeps focus and place. */
@@ -111,14 +114,17 @@ function stepItem(step: SetupStep, title: string, current: SetupStep): HTMLLIEle
 
 function statusOf(page: SetupPage): string {
   if (page.report === undefined) {
-    return page.error === "" ? "Looking at this machine…" : "";
+    return page.error === "" ? l10n.t("Looking at this machine…") : "";
   }
   if (page.busy !== "") {
     return page.busy;
   }
   if (page.report.step === "selfTest") {
     const { trying, report } = page.test;
-    return report?.summary ?? (trying === "" ? "" : `Trying the model: ${trying.toLowerCase()}…`);
+    return (
+      report?.summary ??
+      (trying === "" ? "" : l10n.t("Trying the model: {0}…", trying.toLowerCase()))
+    );
   }
   return "";
 }

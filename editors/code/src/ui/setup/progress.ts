@@ -1,5 +1,6 @@
 /** The steps that take a while: a download and the self-test. */
 import type { SelfTestCheck, SelfTestVerdict, SetupReport } from "../../generated/protocol";
+import * as l10n from "../../lib/l10n";
 import { diffLines } from "../../lib/setup";
 import type { SetupPage, ShownDownload } from "../../lib/setup";
 import type { SetupMessage } from "../../lib/setup-messages";
@@ -8,41 +9,56 @@ import { button, make } from "./dom";
 
 type Send = (message: SetupMessage) => void;
 
-const VERDICTS: Record<SelfTestVerdict, string> = { passed: "OK", slow: "Slow", failed: "Failed" };
+const VERDICTS: Record<SelfTestVerdict, string> = {
+  passed: l10n.t("OK"),
+  slow: l10n.t("Slow"),
+  failed: l10n.t("Failed"),
+};
 
 /** The parts of the download. */
 export function downloadParts(page: SetupPage, report: SetupReport, send: Send): Node[] {
   const { download } = page;
   const running = download?.running === true;
   const more = report.downloads.length - 1;
-  const go = button(running ? "Pause" : "Resume", running ? "setup-pause" : "setup-resume", () => {
+  const go = button(running ? l10n.t("Pause") : l10n.t("Resume"), running ? "setup-pause" : "setup-resume", () => {
     send({ type: running ? "pause" : "resume" });
   }, { main: true }); // prettier-ignore
   go.dataset["first"] = "";
-  const back = button("Choose another model", "setup-choose", () => {
+  const back = button(l10n.t("Choose another model"), "setup-choose", () => {
     send({ type: "choose" });
   }, { disabled: running }); // prettier-ignore
   const bar = make("progress", {
     testId: "setup-progress",
-    attributes: { max: "100", "aria-label": "Downloaded" },
+    attributes: { max: "100", "aria-label": l10n.t("Downloaded") },
   });
   return [
     make(
       "section",
       { attributes: { "aria-labelledby": "download-title" } },
-      make("h2", { attributes: { id: "download-title" } }, `Download ${download?.name ?? ""}`),
+      make(
+        "h2",
+        { attributes: { id: "download-title" } },
+        l10n.t("Download {0}", download?.name ?? ""),
+      ),
       bar,
       make("p", { testId: "setup-download-text" }),
       make(
         "p",
-        { className: "quiet" },
-        "What is loaded stays, whatever ends: it goes on from there and is checked by its digest. " +
-          "You can go on working meanwhile; this page may be closed.",
-        ...(more > 0 ? [` ${more} more ${more === 1 ? "model" : "models"} after it.`] : []),
+        { className: "aside" },
+        l10n.t(
+          "What is loaded stays, whatever ends: it goes on from there and is checked by its digest. You can go on working meanwhile; this page may be closed.",
+        ),
+        ...(more > 0 ? [` ${moreText(more)}`] : []),
       ),
       make("div", { className: "actions" }, go, back),
     ),
   ];
+}
+
+function moreText(models: number): string {
+  return models === 1
+    ? l10n.t("1 more model after it.")
+    : l10n.t("{0} more models after it.", models);
 }
 
 /** Shows how far it is, without anything being drawn anew. */
@@ -60,16 +76,16 @@ export function testParts(page: SetupPage, send: Send): Node[] {
   const { checks, report, trying } = page.test;
   const running = trying !== "";
   const failed = report?.verdict === "failed";
-  const tryIt = button("Try it on the sample", "setup-try-it", () => {
+  const tryIt = button(l10n.t("Try it on the sample"), "setup-try-it", () => {
     send({ type: "tryIt" });
   }, { main: report !== undefined && !failed, disabled: running }); // prettier-ignore
-  const again = button(report === undefined ? "Test the model" : "Test again", "setup-test", () => {
+  const again = button(report === undefined ? l10n.t("Test the model") : l10n.t("Test again"), "setup-test", () => {
     send({ type: "test" });
   }, { main: failed, disabled: running }); // prettier-ignore
-  const other = button("Choose another model", "setup-choose", () => {
+  const other = button(l10n.t("Choose another model"), "setup-choose", () => {
     send({ type: "choose" });
   });
-  const finish = button("Finish", "setup-finish", () => {
+  const finish = button(l10n.t("Finish"), "setup-finish", () => {
     send({ type: "finish" });
   });
   if (report === undefined || failed) {
@@ -85,7 +101,7 @@ export function testParts(page: SetupPage, send: Send): Node[] {
       make(
         "h2",
         { attributes: { id: "test-title" } },
-        `Self-test${report === undefined ? "" : ` of ${report.name}`}`,
+        report === undefined ? l10n.t("Self-test") : l10n.t("Self-test of {0}", report.name),
       ),
       make("div", { className: "actions" }, ...buttons),
       ...(checks.length === 0 ? [] : [table(checks)]),
@@ -95,8 +111,8 @@ export function testParts(page: SetupPage, send: Send): Node[] {
 }
 
 function table(checks: readonly SelfTestCheck[]): HTMLTableElement {
-  const head = ["Check", "Outcome", "Measured", "Should be"].map((text) =>
-    make("th", { attributes: { scope: "col" } }, text),
+  const head = [l10n.t("Check"), l10n.t("Outcome"), l10n.t("Measured"), l10n.t("Should be")].map(
+    (text) => make("th", { attributes: { scope: "col" } }, text),
   );
   const rows = checks.map((check) =>
     make(
@@ -105,7 +121,7 @@ function table(checks: readonly SelfTestCheck[]): HTMLTableElement {
       make("th", { attributes: { scope: "row" } }, check.what),
       make("td", { className: "verdict" }, VERDICTS[check.verdict]),
       make("td", {}, [check.text, check.advice ?? ""].filter(Boolean).join(": ")),
-      make("td", { className: "quiet" }, check.limit ?? ""),
+      make("td", { className: "aside" }, check.limit ?? ""),
     ),
   );
   return make(
@@ -124,10 +140,13 @@ function diff(text: string): HTMLElement {
   return make(
     "figure",
     {},
-    make("figcaption", {}, "What it made of a function of the sample"),
+    make("figcaption", {}, l10n.t("What it made of a function of the sample")),
     make(
       "pre",
-      { testId: "setup-diff", attributes: { tabindex: "0", role: "region", "aria-label": "Diff" } },
+      {
+        testId: "setup-diff",
+        attributes: { tabindex: "0", role: "region", "aria-label": l10n.t("Diff") },
+      },
       make("code", {}, ...lines),
     ),
   );

@@ -1,0 +1,123 @@
+/**
+ * A language in which every word of ours stands in marks: what is shown without them has been left out
+ * of a translation. It is made of what is exported to translators, and lies in a copy of the IDE.
+ */
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+
+import { ARTIFACTS, IDE } from "./places.mjs";
+
+/** By which name editors know such a language. */
+export const PSEUDO = "qps-ploc";
+
+/** The words in marks. */
+export const marked = (words) => `⟦${words}⟧`;
+
+/** Where the copy lies: on the same disk, of which it takes next to nothing. */
+const COPY = join(ARTIFACTS, "pseudo-ide");
+
+/** The assembled IDE with that language. */
+export function pseudoIde() {
+  removePseudoIde();
+  for (const entry of readdirSync(IDE, { recursive: true, withFileTypes: true })) {
+    const from = join(entry.parentPath, entry.name);
+    const to = join(COPY, from.slice(IDE.length));
+    if (entry.isDirectory()) {
+      mkdirSync(to, { recursive: true });
+      continue;
+    }
+    mkdirSync(dirname(to), { recursive: true });
+    if (entry.isSymbolicLink()) {
+      symlinkSync(readlinkSync(from), to);
+    } else {
+      linkSync(from, to);
+    }
+  }
+  const extension = join(COPY, "vscode/extensions/localcoder");
+  const bundle = JSON.parse(readFileSync(join(extension, "l10n/bundle.l10n.json"), "utf8"));
+  write(join(extension, `l10n/bundle.l10n.${PSEUDO}.json`), all(bundle));
+  const manifest = JSON.parse(readFileSync(join(extension, "package.nls.json"), "utf8"));
+  write(join(extension, `package.nls.${PSEUDO}.json`), all(manifest));
+  return COPY;
+}
+
+/** Takes the copy away. */
+export function removePseudoIde() {
+  rmSync(COPY, { recursive: true, force: true });
+}
+
+/** All words of a page that somebody reads or hears, as they stand there. */
+export async function readable(frame) {
+  return await frame.locator("body").evaluate((body) => {
+    const names = ["aria-label", "title", "placeholder"];
+    const elements = [...body.querySelectorAll("*")].filter(
+      (it) => !["SCRIPT", "STYLE"].includes(it.tagName),
+    );
+    const texts = elements.flatMap((it) =>
+      [...it.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data),
+    );
+    const labels = elements.flatMap((it) => names.map((name) => it.getAttribute(name) ?? ""));
+    return [...texts, ...labels].map((text) => text.trim()).filter((text) => text !== "");
+  });
+}
+
+/**
+ * What of some words stands in no marks and is not `known` either: what programs say, models are called
+ * and files have. Numbers, units and signs are no words.
+ */
+export function unmarked(texts, known) {
+  const longestFirst = [...known].sort((one, other) => other.length - one.length);
+  const isWord = (text) => /\p{L}{2,}/u.test(text.replaceAll(/\d[\d.,]* (?:[kMG]?B|GiB)\b/gu, ""));
+  const isKnown = (text) => {
+    const rest = longestFirst.reduce((left, it) => left.replaceAll(it, "\n"), text);
+    return !isWord(rest) || known.some((it) => it.includes(text));
+  };
+  const pieces = texts.flatMap((text) => outside(text).split("\n")).map((text) => text.trim());
+  return [...new Set(pieces)].filter((text) => isWord(text) && !isKnown(text));
+}
+
+/** A text without what stands in marks, which may lie within each other. */
+function outside(text) {
+  const inner = /⟦[^⟦⟧]*⟧/gu;
+  let rest = text;
+  while (inner.test(rest)) {
+    rest = rest.replaceAll(inner, "\n");
+  }
+  return rest;
+}
+
+/** All strings in a value. */
+export function strings(value) {
+  if (typeof value === "string") {
+    return value.trim() === "" ? [] : [value.trim()];
+  }
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(strings) : [];
+}
+
+function all(bundle) {
+  return Object.fromEntries(
+    Object.entries(bundle).map(([key, words]) => [
+      key,
+      typeof words === "string"
+        ? marked(words)
+        : { ...words, message: marked(words.message) },
+    ]),
+  );
+}
+
+function write(path, value) {
+  if (existsSync(path)) {
+    throw new Error(`${path} is there already, and is the same file as the IDE's`);
+  }
+  writeFileSync(path, JSON.stringify(value));
+}
