@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use localcoder_assist::{Attempt, Command, Outcome, apply, apply_all, locate, prepare};
+use localcoder_assist::{Attempt, Command, Outcome, apply, apply_all, locate, locate_all, prepare};
 use localcoder_protocol::{Anchor, DocumentText, Edit, FinishReason, LineRange};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -210,4 +210,124 @@ fn an_edit_goes_to_its_own_lines_or_nowhere_and_is_taken_back_whole() {
         .unwrap();
     let applied = applied.get();
     assert!(applied > 200, "only {applied} of 1000 were applied: the test proves little");
+}
+
+/// What an answer makes of a line.
+#[derive(Debug, Clone, Copy)]
+enum Rewritten {
+    Same,
+    Other,
+    Gone,
+    WithOneBehind,
+}
+
+fn rewritten() -> impl Strategy<Value = Rewritten> {
+    prop_oneof![
+        4 => Just(Rewritten::Same),
+        2 => Just(Rewritten::Other),
+        1 => Just(Rewritten::Gone),
+        1 => Just(Rewritten::WithOneBehind),
+    ]
+}
+
+fn rewrite(lines: &[Line], how: &[Rewritten]) -> String {
+    let mut answer = String::new();
+    for (at, (line, how)) in lines.iter().zip(how.iter().cycle()).enumerate() {
+        let indent: String = line.text.chars().take_while(|c| *c == ' ').collect();
+        let new = format!("{indent}total_{at} = one(items)\n");
+        match how {
+            Rewritten::Same => answer.push_str(&format!("{}\n", line.text)),
+            Rewritten::Other => answer.push_str(&new),
+            Rewritten::Gone => {}
+            Rewritten::WithOneBehind => answer.push_str(&format!("{}\n{new}", line.text)),
+        }
+    }
+    answer
+}
+
+#[test]
+fn each_change_of_an_edit_goes_to_its_own_lines_or_nowhere_whichever_are_kept() {
+    let body =
+        proptest::sample::subsequence((2..16_usize).collect::<Vec<_>>(), 2..7).prop_shuffle();
+    let function =
+        (0..2_usize, body).prop_map(|(head, body)| [vec![head], body, vec![16]].concat());
+    let document = proptest::collection::vec(function, 2..7).prop_map(|all| all.concat());
+    let how = proptest::collection::vec(rewritten(), 3..9);
+    let acts = proptest::collection::vec(act(), 0..8);
+    let strategy = (document, 0_u16..1000, 3_usize..12, how, acts, 0_u32..);
+    let (several, written) = (Cell::new(0), Cell::new(0));
+    let config = Config { cases: 1000, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config)
+        .run(&strategy, |(lines, at, height, how, acts, kept)| {
+            let mut document = Document::new(&lines);
+            let place = document.place(at, height);
+            let start = u32::try_from(place.start).unwrap() + 1;
+            let selection = LineRange { start, end: u32::try_from(place.end).unwrap() };
+            let command = Command::new("improve", Some("Call it with one.")).unwrap();
+            let Ok(task) = prepare(&document.text(), selection, command) else { return Ok(()) };
+            let range = task.range();
+            let rows = range.start as usize - 1..range.end as usize;
+            let answer = rewrite(&document.lines[rows], &how);
+            let Outcome::Done(done) = task.finish(&answer, FinishReason::StopString, Attempt::Last)
+            else {
+                return Ok(());
+            };
+            if done.hunks.len() > 1 {
+                several.set(several.get() + 1);
+            }
+            let all: Vec<&Edit> = done.hunks.iter().collect();
+            prop_assert_eq!(
+                apply_all(&document.text(), &all).unwrap().0,
+                apply_all(&document.text(), &[&done.edit]).unwrap().0
+            );
+            let first = document.clone();
+            let mut past = Vec::new();
+            for act in &acts {
+                document.act(act, &mut past);
+            }
+            let now = document.text();
+            let places = locate_all(&now, &done.hunks);
+            let mut ranges: Vec<LineRange> = places.iter().flatten().copied().collect();
+            ranges.sort_by_key(|range| range.start);
+            prop_assert!(ranges.windows(2).all(|pair| pair[0].end < pair[1].start));
+            let origins = |lines: &[Line], rows: Range<usize>| -> Vec<usize> {
+                let near = rows.start.saturating_sub(2)..(rows.end + 2).min(lines.len());
+                lines[near].iter().map(|line| line.origin).collect()
+            };
+            let rows = |range: &LineRange| range.start as usize - 1..range.end as usize;
+            let mut kept_hunks = Vec::new();
+            for (at, (hunk, place)) in done.hunks.iter().zip(&places).enumerate() {
+                let Ok(range) = place else { continue };
+                let wanted = origins(&first.lines, rows(&hunk.range));
+                let found = origins(&document.lines, rows(range));
+                let is_own = |origin: &usize| wanted.contains(origin) || *origin > lines.len();
+                prop_assert!(found.iter().any(is_own), "stale: {:?} {:?}", hunk, acts);
+                if kept >> (at % 32) & 1 == 1 {
+                    kept_hunks.push((hunk, *range));
+                }
+            }
+            let edits: Vec<&Edit> = kept_hunks.iter().map(|(hunk, _)| *hunk).collect();
+            let (after, _) = apply_all(&now, &edits).unwrap();
+            // What no kept change replaces is there, byte for byte, and so is what it puts there.
+            let old: Vec<&str> = now.text.split('\n').collect();
+            let mut expected: Vec<String> = Vec::new();
+            let mut at = 0;
+            for (hunk, range) in &kept_hunks {
+                expected
+                    .extend(old[at..range.start as usize - 1].iter().map(|it| (*it).to_owned()));
+                let end = if old[range.end as usize - 1].ends_with('\r') { "\r" } else { "" };
+                expected.push([hunk.replacement.as_str(), end].concat());
+                at = range.end as usize;
+            }
+            expected.extend(old[at..].iter().map(|it| (*it).to_owned()));
+            let sorted = kept_hunks.windows(2).all(|pair| pair[0].1.start < pair[1].1.start);
+            if sorted {
+                prop_assert_eq!(after, expected.join("\n"));
+                written.set(written.get() + kept_hunks.len());
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(several.get() > 100, "{} of 1000 had several changes", several.get());
+    assert!(written.get() > 300, "{} changes were written", written.get());
 }

@@ -9,6 +9,7 @@ import { registerAirGap } from "./features/air-gap";
 import { registerAssist } from "./features/assist";
 import { registerDemoNotice } from "./features/demo-notice";
 import { Edits } from "./features/edits";
+import { registerFix } from "./features/fix";
 import { registerHelp } from "./features/help";
 import { registerManager } from "./features/manager";
 import { ModelActions } from "./features/model-actions";
@@ -17,6 +18,7 @@ import { Notifier } from "./features/notify";
 import { registerPrepare } from "./features/prepare";
 import { Previews } from "./features/previews";
 import { registerPrivacy } from "./features/privacy";
+import { registerQuickEdit } from "./features/quick-edit";
 import { registerReport } from "./features/report";
 import { registerReset } from "./features/reset";
 import { Session } from "./features/session";
@@ -76,16 +78,16 @@ export function activate(context: vscode.ExtensionContext): Exports {
     chosen: wanted,
   });
   const restart = (): Promise<void> => restartEngine(program, host, log);
+  const edits = new Edits(host, new TestsProgram(program), running, previews, notifier, standing);
   context.subscriptions.push(
     log,
     busyChanged,
     previews,
     standing,
     session,
-    registerAssist(
-      new Edits(host, new TestsProgram(program), running, previews, notifier, standing),
-      new Texts(context.extensionUri, host, running, notifier, log),
-    ),
+    registerAssist(edits, new Texts(context.extensionUri, host, running, notifier, log)),
+    registerQuickEdit(context.globalState, edits),
+    registerFix(host, edits, notifier),
     registerPrepare(host),
     registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted, notifier }),
     actions,

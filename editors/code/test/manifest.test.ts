@@ -62,6 +62,8 @@ test("keys and menus name commands that are declared and registered", () => {
   const bundle =
     readFileSync(join(root, "src/features/previews.ts"), "utf8") +
     [
+      "assist",
+      "quick-edit",
       "standing",
       "status",
       "models",
@@ -88,7 +90,12 @@ test("keys and menus name commands that are declared and registered", () => {
   }
   for (const command of [...declared].filter((it) => !ofTable.has(it))) {
     const action = command.replace("localcoder.models.", "");
-    const registered = [`registerCommand("${command}"`, `  ${action}: (actions, row) =>`];
+    const decision = command.replace("localcoder.", "");
+    const registered = [
+      `registerCommand("${command}"`,
+      `  ${action}: (actions, row) =>`,
+      `      ${decision}: (it`,
+    ];
     assert.ok(
       registered.some((it) => bundle.includes(it)),
       command,

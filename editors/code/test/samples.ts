@@ -66,7 +66,7 @@ export const IMPROVEMENT: Extract<AssistAnswer, { kind: "edit" }> = {
   kind: "edit",
   edit: { range: { start: 1, end: 1 }, original: "x=1", replacement: "x = 1", anchor: ANCHOR },
   unchanged: false,
-  hunks: [{ oldStart: 1, oldLines: 1, newStart: 1, newLines: 1 }],
+  hunks: [{ range: { start: 1, end: 1 }, original: "x=1", replacement: "x = 1", anchor: ANCHOR }],
   diff: "",
   warnings: [],
   notes: [],

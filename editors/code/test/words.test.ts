@@ -36,6 +36,8 @@ const NO_WORDS: Record<string, string> = {
   End: "a key's name in the page's own events",
   ArrowDown: "a key's name in the page's own events",
   ArrowUp: "a key's name in the page's own events",
+  "Ctrl+Y": "a key",
+  "Ctrl+Backspace": "a key",
   Cmd: "a key",
   Ctrl: "a key",
   Option: "a key",
@@ -45,6 +47,9 @@ const NO_WORDS: Record<string, string> = {
 /** Calls whose words are for the log, for who mends the product, or for a program. */
 const UNSEEN_CALLS =
   /(?:^|\.)(?:info|warn|note|executeCommand|registerCommand|querySelector|closest|ask|#ask|Error)$/u;
+
+/** What a model is told, which is in English whatever the user's language is. */
+const TOLD_TO_MODELS = /^instruction$/u;
 
 /** Properties whose words are shown, however short they are. */
 const SHOWN =
@@ -120,8 +125,12 @@ function isShownValue(node: ts.Node): boolean {
 
 function wordsOf(node: ts.Node): string[] {
   if (ts.isStringLiteral(node) || ts.isNoSubstitutionTemplateLiteral(node)) {
-    const isName = ts.isPropertyAssignment(node.parent) && node.parent.name === node;
-    return isName ? [] : readable(node.text).filter((it) => isWords(it, isShownValue(node)));
+    const property = ts.isPropertyAssignment(node.parent) ? node.parent : undefined;
+    const isName = property?.name === node;
+    const isTold = property !== undefined && TOLD_TO_MODELS.test(property.name.getText());
+    return isName || isTold
+      ? []
+      : readable(node.text).filter((it) => isWords(it, isShownValue(node)));
   }
   if (ts.isTemplateExpression(node)) {
     const pieces = [node.head.text, ...node.templateSpans.map((span) => span.literal.text)];

@@ -35,7 +35,7 @@ use jobs::Job;
 use life::Life;
 use pool::{Outcome, Pool, SlotId};
 pub use reply::{Notice, Reply};
-use requests::{Asked, Work, locate_edit};
+use requests::{Asked, Work, locate_edits};
 pub use schedule::KeptSpeeds;
 use schedule::{Action, Asker, Context, Schedule, ScheduleStatus, Ticket};
 use sessions::Sessions;

@@ -85,7 +85,7 @@ const READERS: &[(&str, Reader)] = &[
     (Configure::METHOD, |params| Ok(Asked::Configure(read::<Configure>(params)?))),
     (ConfigureFile::METHOD, |params| Ok(Asked::ConfigureFile(read::<ConfigureFile>(params)?))),
     (Cancel::METHOD, |params| Ok(Asked::Cancel(read::<Cancel>(params)?))),
-    (LocateEdits::METHOD, |params| Ok(Asked::LocateEdits(Box::new(read::<LocateEdit>(params)?)))),
+    (LocateEdits::METHOD, |params| Ok(Asked::LocateEdits(Box::new(read::<LocateEdits>(params)?)))),
     (Scopes::METHOD, |params| Ok(Asked::Scopes(Box::new(read::<Scopes>(params)?)))),
     (Tried::METHOD, |params| Ok(Asked::Tried(read::<Tried>(params)?))),
     (Survey::METHOD, |params| Ok(Asked::Survey(read::<Survey>(params)?))),

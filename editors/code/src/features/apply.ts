@@ -5,7 +5,7 @@
  */
 import * as vscode from "vscode";
 
-import type { EditAnswer, LineRange } from "../generated/protocol";
+import type { Edit, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import type { Damage } from "../lib/bytes";
 import { HostError } from "../lib/errors";
@@ -31,7 +31,7 @@ export interface Plan {
 export async function planEdit(
   host: HostConnection,
   source: vscode.Uri,
-  answer: EditAnswer,
+  edits: readonly [Edit, ...Edit[]],
 ): Promise<Plan> {
   const document = await openAgain(source);
   await refuseReadOnly(document);
@@ -39,7 +39,7 @@ export async function planEdit(
   const saves = !isDirty && !isUntitled && uri.scheme === "file";
   const damage = saves ? await damageBySaving(document) : "none";
   refuseDamage(document, damage);
-  const placed = await locateEdits(host, document, answer);
+  const placed = await locateEdits(host, document, edits);
   return { document, placed, saves, damage };
 }
 

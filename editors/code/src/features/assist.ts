@@ -16,5 +16,12 @@ export function registerAssist(edits: Edits, texts: Texts): vscode.Disposable {
       entry.answer === "edit" ? edits.run(entry, given) : texts.run(entry),
     ),
   );
-  return vscode.Disposable.from(texts.view, ...registered);
+  const onWaiting = [
+    vscode.commands.registerCommand("localcoder.followUp", (given?: unknown) =>
+      edits.followUp(given),
+    ),
+    vscode.commands.registerCommand("localcoder.regenerate", () => edits.again({ heavy: false })),
+    vscode.commands.registerCommand("localcoder.tryHeavy", () => edits.again({ heavy: true })),
+  ];
+  return vscode.Disposable.from(texts.view, ...registered, ...onWaiting);
 }

@@ -16,10 +16,15 @@ const LOOKS_WITHIN_MS = 8_000;
 /** Messages that are told: a notification holds no more. */
 const TOLD_MAX = 2;
 
-/** What they say of these lines, for the model. */
-export function diagnosticsOf(document: vscode.TextDocument, lines: LineRange): Diagnostic[] {
+/** What they say of these lines, for the model. `about`: only what they say of that place. */
+export function diagnosticsOf(
+  document: vscode.TextDocument,
+  lines: LineRange,
+  about?: vscode.Range,
+): Diagnostic[] {
   return vscode.languages
     .getDiagnostics(document.uri)
+    .filter(({ range }) => about === undefined || range.isEqual(about))
     .filter(({ severity }) => severity !== vscode.DiagnosticSeverity.Hint)
     .map(({ message, range, source }) => ({
       line: range.start.line + 1,

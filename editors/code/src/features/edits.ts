@@ -11,6 +11,7 @@ import type { TestsProgram } from "../host/tests";
 import { contextText, expectKind, omittedText, unchangedText, usageText } from "../lib/answer";
 import { COMMAND_WORDS } from "../lib/commands";
 import { ACTION_TITLES, toErrorInfo } from "../lib/errors";
+import { Emitter } from "../lib/emitter";
 import * as l10n from "../lib/l10n";
 import { lineLabel } from "../lib/lines";
 import { progressText } from "../lib/progress";
@@ -28,6 +29,7 @@ import type { Standing } from "./standing";
 import { documentName, documentText, targetLabel } from "./target";
 import type { Target } from "./target";
 import { trialOf } from "./trials";
+import type { Wish } from "./wish";
 
 /** Longest instruction, in characters. */
 const INSTRUCTION_CHARS_MAX = 2_000;
@@ -44,28 +46,32 @@ export type EditOutcome =
 /** The profile for what a lighter one is not sure of. */
 const HEAVY = "heavy";
 
-/** What is asked for. */
-interface Wish {
-  readonly target: Target;
-  readonly instruction?: string;
-  /** Where it is not the one that is set. */
-  readonly profile?: string;
-}
-
 /** What the button says that asks once more with that profile. */
 const TRY_HEAVY = l10n.t("Try Heavy");
 
 /** What it says where that profile did no better. */
 const OTHER_MODEL = ACTION_TITLES.switchModel;
 
+/** An edit of which the user wants another. */
+export interface AskedAgain {
+  readonly answer: EditAnswer;
+  /** Whether it was said in words what is to be different. */
+  readonly followsUp: boolean;
+}
+
 /** See the module. */
 export class Edits {
+  /** Instructions that the user has written. */
+  readonly onInstruction = new Emitter<string>();
+  readonly onAskedAgain = new Emitter<AskedAgain>();
   readonly #host: HostConnection;
   readonly #running: Running;
   readonly #previews: Previews;
   readonly #notifier: Notifier;
   readonly #standing: Standing;
   readonly #tests: TestsProgram;
+  /** What is shown while it is written, one after the other. */
+  #drafts: Promise<void> = Promise.resolve();
 
   constructor(
     host: HostConnection,
@@ -81,6 +87,9 @@ export class Edits {
     this.#running = running;
     this.#previews = previews;
     this.#notifier = notifier;
+    previews.onGivenUp.on((source) => {
+      running.cancel(keyOf(source));
+    });
   }
 
   /** `given`: the instruction, from a keybinding's arguments; asked for where absent. */
@@ -89,12 +98,56 @@ export class Edits {
     if (target === undefined) {
       return undefined;
     }
+    if (entry.instruction !== undefined) {
+      return await this.#edit(entry, { target, instruction: entry.instruction });
+    }
     if (!entry.asksInstruction) {
       return await this.#edit(entry, { target });
     }
-    const instruction = typeof given === "string" ? given : await askInstruction(target);
+    const instruction = typeof given === "string" ? given : await askInstruction(titleOf(target));
     const wanted = instruction?.trim() ?? "";
-    return wanted === "" ? undefined : await this.#edit(entry, { target, instruction: wanted });
+    if (wanted === "") {
+      return undefined;
+    }
+    this.onInstruction.fire(wanted);
+    return await this.#edit(entry, { target, instruction: wanted });
+  }
+
+  /** Asks for the edit of lines that were chosen otherwise. */
+  async ask(entry: CommandEntry, wish: Wish): Promise<EditOutcome> {
+    return await this.#edit(entry, wish, () => this.ask(entry, wish));
+  }
+
+  /** Says in words what is to be different about the edit that waits. */
+  async followUp(given: unknown): Promise<EditOutcome | undefined> {
+    const waiting = await this.#previews.waiting();
+    if (waiting === undefined) {
+      return undefined;
+    }
+    const { document, range, pending, version } = waiting;
+    const target = { document, lines: range };
+    const asked = typeof given === "string" ? given : await askInstruction(FOLLOW_UP);
+    const instruction = asked?.trim() ?? "";
+    const entry = instructing(version.entry) ?? COMMANDS.find((it) => it.asksInstruction);
+    if (instruction === "" || entry === undefined) {
+      return undefined;
+    }
+    this.onAskedAgain.fire({ answer: version.answer, followsUp: true });
+    return await this.ask(entry, { target, instruction, pending });
+  }
+
+  /** Asks for another answer to what led to the edit that waits, or for that of the heavy profile. */
+  async again({ heavy }: { readonly heavy: boolean }): Promise<EditOutcome | undefined> {
+    const waiting = await this.#previews.waiting();
+    if (waiting === undefined) {
+      return undefined;
+    }
+    const { document, range, version } = waiting;
+    const { entry, wish, answer } = version;
+    const target = { document, lines: range };
+    this.onAskedAgain.fire({ answer, followsUp: false });
+    const change = heavy ? { profile: HEAVY } : { variation: (wish.variation ?? 0) + 1 };
+    return await this.ask(entry, { ...wish, target, ...change });
   }
 
   async #target(entry: CommandEntry): Promise<Target | undefined> {
@@ -119,6 +172,7 @@ export class Edits {
       const answer = await this.#ask(entry, wish);
       this.#notifier.note(`${usageText(answer.usage)}. ${contextText(answer.context)}.`);
       if (answer.unchanged) {
+        await this.#previews.giveUp(await file.settled());
         showWarnings(answer);
         const { found, note } = COMMAND_WORDS[entry.id];
         this.#standing.show(target, note);
@@ -133,12 +187,13 @@ export class Edits {
         );
         return { kind: "unchanged", answer };
       }
-      await this.#previews.open(entry, await file.settled(), answer);
+      await this.#previews.open(await file.settled(), { entry, wish, answer });
       // Not before there is something to look at.
       this.#tellDoubt(entry, wish, answer);
       showWarnings(answer);
       return { kind: "preview", answer };
     } catch (error) {
+      await this.#previews.giveUp(await file.settled());
       this.#notifier.error(error, () => void again());
       return { kind: "failed", error: toErrorInfo(error) };
     } finally {
@@ -183,8 +238,9 @@ export class Edits {
     try {
       const document = await openAgain(wish.target.document.uri);
       // The lines may have moved while the message stood there.
-      const [{ range }] = await locateEdits(this.#host, document, { edit: answer.edit });
+      const [{ range }] = await locateEdits(this.#host, document, [answer.edit]);
       const target = { document, lines: range };
+      this.onAskedAgain.fire({ answer, followsUp: false });
       const again = (): Promise<void> => this.#heavier(entry, wish, answer);
       await this.#edit(entry, { ...wish, target, profile: HEAVY }, again);
     } catch (error) {
@@ -198,13 +254,18 @@ export class Edits {
   }
 
   async #ask(entry: CommandEntry, wish: Wish): Promise<EditAnswer> {
-    const { target, instruction, profile } = wish;
+    const { target, instruction, profile, pending, variation, about } = wish;
     const { document, lines } = target;
+    const asked = documentText(document);
     const params = {
       command: entry.id,
-      document: documentText(document),
+      document: asked,
       selection: lines,
-      diagnostics: diagnosticsOf(document, lines),
+      drafts: true,
+      // Those of the document are not those of the text that waits.
+      diagnostics: pending === undefined ? diagnosticsOf(document, lines, about) : [],
+      ...(pending === undefined ? {} : { pending }),
+      ...(variation === undefined ? {} : { variation }),
       ...(instruction === undefined ? {} : { instruction }),
       ...(profile === undefined ? {} : { settings: { profile } }),
     };
@@ -213,7 +274,7 @@ export class Edits {
       title: COMMAND_WORDS[entry.id].doing(targetLabel(target)),
       cancellable: true,
     };
-    const key = `edit ${document.uri.toString()}`;
+    const key = keyOf(document.uri);
     return await vscode.window.withProgress(options, (progress, token) =>
       this.#running.run(key, async (signal) => {
         token.onCancellationRequested(() => {
@@ -225,9 +286,22 @@ export class Edits {
           signal,
           ...(trial === undefined ? {} : { onTryEdit: trial.run }),
           onProgress: (update) => {
-            progress.report({ message: progressText(update) });
+            const message = progressText(update);
+            progress.report({ message });
+            if (update.stage === "retrying") {
+              this.#previews.note(document.uri, message);
+            }
+          },
+          onDraft: ({ range, text }) => {
+            // What was asked of another text would show that as a change.
+            if (document.getText() === asked.text && !signal.aborted) {
+              this.#drafts = this.#drafts
+                .then(() => this.#previews.draft(entry, document, range, text))
+                .catch(() => undefined);
+            }
           },
         });
+        await this.#drafts;
         return expectKind(answer, "edit");
       }),
     );
@@ -245,11 +319,35 @@ function instructButtons(entry: CommandEntry): string[] {
   return title === undefined ? [] : [title];
 }
 
-function askInstruction(target: Target): Thenable<string | undefined> {
-  return vscode.window.showInputBox({
+/** Names what is running on a document: a second one takes its place. */
+function keyOf(source: vscode.Uri): string {
+  return `edit ${source.toString()}`;
+}
+
+/** Words of an input box. */
+interface Asked {
+  readonly title: string;
+  readonly prompt: string;
+  readonly placeHolder: string;
+}
+
+const FOLLOW_UP: Asked = {
+  title: l10n.t("Change this edit"),
+  prompt: l10n.t("What should be different about it?"),
+  placeHolder: l10n.t("for example: keep the comment"),
+};
+
+function titleOf(target: Target): Asked {
+  return {
     title: l10n.t("Edit {0} of {1}", lineLabel(target.lines), documentName(target.document)),
     prompt: l10n.t("What should be done with the selected code?"),
     placeHolder: l10n.t("for example: add type hints"),
+  };
+}
+
+function askInstruction(asked: Asked): Thenable<string | undefined> {
+  return vscode.window.showInputBox({
+    ...asked,
     validateInput: (text) =>
       text.length > INSTRUCTION_CHARS_MAX
         ? l10n.t("At most {0} characters.", INSTRUCTION_CHARS_MAX)

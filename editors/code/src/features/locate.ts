@@ -4,7 +4,7 @@
  */
 import * as vscode from "vscode";
 
-import type { Edit, EditAnswer, LineRange } from "../generated/protocol";
+import type { Edit, EditAnswer, EditPlace, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { HostError } from "../lib/errors";
 import * as l10n from "../lib/l10n";
@@ -16,37 +16,64 @@ import { documentName, documentText } from "./target";
 /** How often a document may change under our hands before we give up. */
 const ATTEMPTS_MAX = 5;
 
-/** Of an answer, what it changes. */
-type Edited = Pick<EditAnswer, "edit" | "imports">;
-
-/** An answer's edit, with what it needs elsewhere in the document. The first is the edit itself. */
-function editsOf(answer: Edited): readonly [Edit, ...Edit[]] {
-  return answer.imports === undefined ? [answer.edit] : [answer.edit, answer.imports];
+/** A document's text, and where edits belong in it. */
+export interface Located {
+  readonly text: string;
+  readonly places: readonly EditPlace[];
 }
 
-/** The edits with the lines that they replace in the document as it is when this returns. */
-export async function locateEdits(
+/** An answer's edit, with what it needs elsewhere in the document. The first is the edit itself. */
+export function editsOf({
+  edit,
+  imports,
+}: Pick<EditAnswer, "edit" | "imports">): readonly [Edit, ...Edit[]] {
+  return imports === undefined ? [edit] : [edit, imports];
+}
+
+/** Where each of the edits belongs in the document as it is when this returns, or why nowhere. */
+export async function placesOf(
   host: HostConnection,
   document: vscode.TextDocument,
-  answer: Edited,
-): Promise<readonly [Placed, ...Placed[]]> {
-  const [first, ...others] = editsOf(answer);
+  edits: readonly [Edit, ...Edit[]],
+): Promise<Located> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
     const asked = documentText(document);
-    const place = async (edit: Edit): Promise<Placed> => {
-      const { range } = await host.request("locateEdit", { document: asked, edit });
-      return { edit, range };
-    };
-    const placed = [await place(first), ...(await Promise.all(others.map(place)))] as const;
+    const params = { document: asked, edits: [...edits] };
+    const { places } = await host.request("locateEdits", params);
     const now = document.getText();
     if (now === asked.text) {
-      if (placed.every(({ edit, range }) => originalStandsAt(now, range, edit))) {
-        return [placed[0], ...placed.slice(1)];
+      const stands = ({ range }: EditPlace, index: number): boolean => {
+        const edit = edits[index];
+        return range === undefined || (edit !== undefined && originalStandsAt(now, range, edit));
+      };
+      if (places.length === edits.length && places.every(stands)) {
+        return { text: now, places };
       }
       break;
     }
   }
-  throw changed(document, first);
+  throw changed(document, edits[0]);
+}
+
+/** The edits with the lines that they replace: all of them, or an error. */
+export async function locateEdits(
+  host: HostConnection,
+  document: vscode.TextDocument,
+  edits: readonly [Edit, ...Edit[]],
+): Promise<readonly [Placed, ...Placed[]]> {
+  const { places } = await placesOf(host, document, edits);
+  const placed = edits.map((edit, index): Placed => {
+    const { range, error } = places[index] ?? {};
+    if (range === undefined) {
+      throw error === undefined ? changed(document, edit) : new HostError(error);
+    }
+    return { edit, range };
+  });
+  const [first, ...others] = placed;
+  if (first === undefined) {
+    throw changed(document, edits[0]);
+  }
+  return [first, ...others];
 }
 
 /** Lines, and what is to stand there. */

@@ -1,52 +1,47 @@
 /**
- * Improvements that wait for the user's decision: a diff between the document and the text as it
- * would be, with Apply and Discard. The diff follows the document while it is open, and its file where
- * that is renamed. Closing it discards; only Apply writes.
+ * Edits that wait for the user's decision: a diff between the document and the text as it would be.
+ * Each change is kept or dropped; once all are decided, those kept are written in one step. The diff
+ * follows the document while it is open, and its file where that is renamed. While an edit is being
+ * written, the diff shows it as far as it is. Closing drops what is not decided; nothing is written
+ * that was not kept.
  */
 import * as vscode from "vscode";
 
-import type { CommandEntry, EditAnswer, LineRange } from "../generated/protocol";
+import type { CommandEntry, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
-import { COMMAND_WORDS } from "../lib/commands";
-import { toErrorInfo } from "../lib/errors";
+import * as changes from "../lib/changes";
+import type { Change, Decision } from "../lib/changes";
+import { Emitter } from "../lib/emitter";
 import * as l10n from "../lib/l10n";
-import { lineLabel, withEdits } from "../lib/lines";
-import type { Placed } from "../lib/lines";
+import { replaceLines } from "../lib/lines";
 import { buttonsFor } from "../lib/words";
 
-import { isWanted, planEdit, revealLine, savePlan, takeBack, writePlan } from "./apply";
-import { DiagnosticsWatch } from "./diagnostics";
 import { openAgain } from "./disk";
-import { locateEdits } from "./locate";
 import { FollowedFile } from "./moves";
 import type { Notifier } from "./notify";
-import { documentName, PREVIEW_SCHEME } from "./target";
+import { newPreview, place, reveal, show, tellLost, waitingOf } from "./preview";
+import type { Outcome, Preview, Version, Waiting } from "./preview";
+import { chosenLines, marksOf } from "./preview-marks";
+import { activePreview, allTabs, closeLeftovers, Marks, previewOf, tabsOf } from "./preview-tabs";
+import { writeKept } from "./preview-write";
+import { PREVIEW_SCHEME } from "./target";
 
 /** How long the document must rest before the diff follows it, in milliseconds. */
 const REFRESH_AFTER_MS = 150;
 
-/** One improvement that waits. */
-interface Preview {
-  readonly entry: CommandEntry;
-  readonly answer: EditAnswer;
-  readonly column: vscode.ViewColumn | undefined;
-  source: vscode.Uri;
-  uri: vscode.Uri;
-  range: LineRange;
-  text: string;
-  stale: boolean;
-  timer?: NodeJS.Timeout | undefined;
-  file?: FollowedFile;
-}
-
-/** See the module. Keyed by the document: a newer improvement replaces an older one. */
+/** See the module. Keyed by the document: a newer edit replaces an older one. */
 export class Previews implements vscode.TextDocumentContentProvider, vscode.Disposable {
+  /** What became of those that were shown. */
+  readonly onOutcome = new Emitter<Outcome>();
+  /** One that is being written was closed: it is not wanted any more. */
+  readonly onGivenUp = new Emitter<vscode.Uri>();
   readonly #host: HostConnection;
   readonly #notifier: Notifier;
   readonly #previews = new Map<string, Preview>();
-  /** Those that are being applied: a key that is pressed twice applies once. */
+  /** Those that are being written to their documents: a key that is pressed twice does it once. */
   readonly #applied = new Set<Preview>();
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
+  readonly #marks = new Marks();
   readonly #subscriptions: vscode.Disposable[];
   #count = 0;
 
@@ -59,47 +54,125 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     closeLeftovers();
     this.#subscriptions = [
       vscode.workspace.registerTextDocumentContentProvider(PREVIEW_SCHEME, this),
-      vscode.workspace.onDidChangeTextDocument((event) => {
-        this.#follow(event.document);
+      vscode.workspace.onDidChangeTextDocument(({ document }) => {
+        this.#follow(document);
+        this.#markIn(document.uri);
+      }),
+      vscode.window.onDidChangeVisibleTextEditors((editors) => {
+        for (const { document } of editors) {
+          this.#markIn(document.uri);
+        }
       }),
       tabGroups.onDidChangeTabs((event) => {
-        this.#forgetClosed(event.closed);
-        updateContext();
+        this.#endClosed(event.closed);
+        this.#updateContext();
       }),
-      tabGroups.onDidChangeTabGroups(updateContext),
-      vscode.commands.registerCommand("localcoder.applyImprovement", (uri?: vscode.Uri) =>
-        this.#apply(uri),
-      ),
-      vscode.commands.registerCommand("localcoder.discardImprovement", (uri?: vscode.Uri) =>
-        this.#discard(uri),
-      ),
+      tabGroups.onDidChangeTabGroups(() => {
+        this.#updateContext();
+      }),
+      ...this.#decisions(),
     ];
   }
 
-  /** Shows an improvement of the document that is there now. */
-  async open(entry: CommandEntry, source: vscode.Uri, answer: EditAnswer): Promise<void> {
-    const document = await openAgain(source);
-    const placed = await locateEdits(this.#host, document, answer);
-    const older = this.#previews.get(source.toString());
-    if (older !== undefined) {
-      await this.#close(older);
-    }
-    const preview: Preview = {
-      entry,
-      answer,
-      column: vscode.window.activeTextEditor?.viewColumn,
-      source,
-      uri: this.#newUri(source),
-      range: placed[0].range,
-      text: proposed(document, placed),
-      stale: false,
+  #decisions(): vscode.Disposable[] {
+    type Act = (preview: Preview, given: unknown) => Promise<void>;
+    const acts: Record<string, Act> = {
+      applyImprovement: (it) => this.#decideAll(it, "kept"),
+      discardImprovement: (it) => this.#decideAll(it, "dropped"),
+      keepChange: (it, given) => this.#decide(it, given, "kept"),
+      dropChange: (it, given) => this.#decide(it, given, "dropped"),
+      previousVersion: (it) => this.#previous(it),
     };
+    return Object.entries(acts).map(([name, act]) =>
+      vscode.commands.registerCommand(`localcoder.${name}`, (given?: unknown) => {
+        const preview = this.#find(given);
+        return preview && this.#notifier.guarded(() => act(preview, given));
+      }),
+    );
+  }
+
+  /** Shows an edit of the document that is there now, in place of one that waits. */
+  async open(source: vscode.Uri, version: Version): Promise<void> {
+    const document = await openAgain(source);
+    const older = this.#previews.get(source.toString());
+    const { pending, variation, profile } = version.wish;
+    const isAnother = [pending, variation, profile].some((it) => it !== undefined);
+    const versions = isAnother ? (older?.versions ?? []) : [];
+    const fresh = changes.changesOf(version.answer);
+    const preview =
+      older ?? newPreview(version.entry, source, this.#newUri(source), version.answer.edit.range);
+    const before = { versions: preview.versions, note: preview.note };
+    preview.versions = [...versions, version];
+    preview.note = undefined;
+    try {
+      await place(this.#host, preview, document, fresh);
+    } catch (error) {
+      Object.assign(preview, before);
+      throw error;
+    }
     this.#keep(preview);
-    await show(preview, document, { preview: false });
+    if (tabsOf(preview.uri).length === 0) {
+      await show(preview, document, { preview: false });
+    }
+    this.#refreshed(preview);
+    reveal(preview, changes.nextOpen(preview.changes, -1));
+  }
+
+  /** Shows an edit as far as it is written. `text`: what stands at those lines of the document. */
+  async draft(
+    entry: CommandEntry,
+    document: vscode.TextDocument,
+    range: LineRange,
+    text: string,
+  ): Promise<void> {
+    const all = replaceLines(document.getText(), range, text);
+    if (all === undefined) {
+      return;
+    }
+    const source = document.uri;
+    const older = this.#previews.get(source.toString());
+    const preview = older ?? newPreview(entry, source, this.#newUri(source), range);
+    Object.assign(preview, { text: all, shown: [], note: l10n.t("Being written…") });
+    if (older === undefined) {
+      this.#keep(preview);
+      await show(preview, document, { preview: false });
+    }
+    this.#refreshed(preview);
+    reveal(preview, undefined, range);
+  }
+
+  /** Says beside an edit that is being written why it is written once more. */
+  note(source: vscode.Uri, note: string): void {
+    const preview = this.#previews.get(source.toString());
+    if (preview?.note !== undefined) {
+      preview.note = note;
+      this.#mark(preview);
+    }
+  }
+
+  /** Nothing comes of what is being written: what waited before is shown again, or nothing. */
+  async giveUp(source: vscode.Uri): Promise<void> {
+    const preview = this.#previews.get(source.toString());
+    if (preview?.note === undefined) {
+      return;
+    }
+    preview.note = undefined;
+    if (preview.versions.length === 0) {
+      await this.#close(preview);
+    } else {
+      await place(this.#host, preview, await openAgain(source), preview.changes);
+      this.#refreshed(preview);
+    }
+  }
+
+  /** The edit that is on the screen and waits. */
+  async waiting(): Promise<Waiting | undefined> {
+    const preview = this.#find(undefined);
+    return preview && (await waitingOf(this.#host, preview));
   }
 
   provideTextDocumentContent(uri: vscode.Uri): string {
-    return this.#find(uri)?.text ?? "";
+    return this.#byUri(uri)?.text ?? "";
   }
 
   dispose(): void {
@@ -107,67 +180,81 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       clearTimeout(preview.timer);
       preview.file?.dispose();
     }
-    vscode.Disposable.from(...this.#subscriptions, this.#changed).dispose();
+    vscode.Disposable.from(...this.#subscriptions, this.#changed, this.#marks).dispose();
   }
 
-  async #apply(uri: vscode.Uri | undefined): Promise<void> {
-    const preview = this.#find(uri);
-    if (preview === undefined || this.#applied.has(preview)) {
+  async #decideAll(preview: Preview, decision: Decision): Promise<void> {
+    if (preview.versions.length === 0) {
+      await (decision === "dropped" ? this.#close(preview) : Promise.resolve());
+      return;
+    }
+    await this.#settle(preview, changes.allDecided(preview.changes, decision));
+  }
+
+  /** Decides on the change at the cursor, or on those of the lines that a button stands at. */
+  async #decide(preview: Preview, given: unknown, decision: Decision): Promise<void> {
+    const lines = chosenLines(preview.uri, given);
+    const meant =
+      lines?.isProposed === false
+        ? changes.changesAt(preview.changes, lines.range)
+        : lines && changes.changesIn(preview.shown, lines.range);
+    const indices = meant === undefined || meant.length === 0 ? firstOpen(preview) : meant;
+    const all = changes.decided(preview.changes, indices, decision);
+    if (changes.isSettled(all)) {
+      await this.#settle(preview, all);
+      return;
+    }
+    await place(this.#host, preview, await openAgain(preview.source), all);
+    this.#refreshed(preview);
+    reveal(preview, changes.nextOpen(all, indices.at(-1) ?? -1));
+  }
+
+  /** All is decided: writes what is kept, and closes. */
+  async #settle(preview: Preview, all: readonly Change[]): Promise<void> {
+    const answer = preview.versions.at(-1)?.answer;
+    if (answer === undefined || this.#applied.has(preview)) {
       return;
     }
     this.#applied.add(preview);
     try {
-      await preview.file?.settled();
-      let plan = await planEdit(this.#host, preview.source, preview.answer);
-      if (preview.answer.sensitive !== undefined) {
-        if (!(await isWanted(plan.document, preview.answer.sensitive))) {
-          return;
-        }
-        // Much may have happened while the user was asked.
-        await preview.file?.settled();
-        plan = await planEdit(this.#host, preview.source, preview.answer);
-      }
-      const watch = new DiagnosticsWatch(plan.document);
-      const before = plan.document.getText();
-      // From here on the document's changes are ours and the diff need not follow them.
-      this.#forget(preview);
-      try {
-        await writePlan(plan);
-      } catch (error) {
-        this.#keep(preview);
-        throw error;
-      }
-      await savePlan(plan);
-      // In this order: a file that only the diff has open would lose what can be undone.
-      await revealLine(plan.document, plan.placed[0].range, preview.column);
-      await this.#close(preview);
-      const after = plan.document.getText();
-      watch.tell(() => {
-        void this.#notifier.guarded(() => takeBack(plan.document.uri, before, after));
+      const written = await writeKept(this.#host, this.#notifier, preview, answer, all, {
+        begin: () => {
+          this.#forget(preview);
+        },
+        failed: () => {
+          this.#keep(preview);
+        },
+        close: () => this.#close(preview),
       });
-      const said = l10n.t(
-        "Improved {0} of {1}",
-        lineLabel(plan.placed[0].range),
-        documentName(plan.document),
-      );
-      vscode.window.setStatusBarMessage(`$(check) ${said}`, 5_000);
-    } catch (error) {
-      this.#notifier.error(error);
+      if (written !== false) {
+        this.onOutcome.fire({ answer, ...changes.counts(all), ...written });
+      }
     } finally {
       this.#applied.delete(preview);
     }
   }
 
-  async #discard(uri: vscode.Uri | undefined): Promise<void> {
-    const preview = this.#find(uri);
-    if (preview !== undefined) {
-      await this.#close(preview);
+  async #previous(preview: Preview): Promise<void> {
+    const [older, ...newer] = preview.versions.slice(-2);
+    if (older === undefined || newer.length === 0) {
+      const said = l10n.t("There is no version of this edit before this one.");
+      void vscode.window.showInformationMessage(said, ...buttonsFor(said));
+      return;
     }
+    const document = await openAgain(preview.source);
+    await place(this.#host, preview, document, changes.changesOf(older.answer));
+    preview.versions = preview.versions.slice(0, -1);
+    this.#refreshed(preview);
   }
 
   /** The preview of this text or document, or the one that is on the screen. */
-  #find(uri: vscode.Uri | undefined): Preview | undefined {
-    const wanted = (uri ?? activePreview())?.toString();
+  #find(given: unknown): Preview | undefined {
+    const uri = given instanceof vscode.Uri ? given : activePreview();
+    return uri && this.#byUri(uri);
+  }
+
+  #byUri(uri: vscode.Uri): Preview | undefined {
+    const wanted = uri.toString();
     const all = [...this.#previews.values()];
     return all.find((it) => it.uri.toString() === wanted || it.source.toString() === wanted);
   }
@@ -177,41 +264,56 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     if (preview !== undefined) {
       clearTimeout(preview.timer);
       preview.timer = setTimeout(() => {
-        void this.#refresh(preview, document);
+        void this.#followNow(preview, document);
       }, REFRESH_AFTER_MS);
     }
   }
 
-  async #refresh(preview: Preview, document: vscode.TextDocument): Promise<void> {
-    try {
-      const placed = await locateEdits(this.#host, document, preview.answer);
-      preview.range = placed[0].range;
-      preview.text = proposed(document, placed);
-      preview.stale = false;
-      this.#changed.fire(preview.uri);
-    } catch (error) {
-      const isOpen = this.#previews.get(preview.source.toString()) === preview;
-      if (isOpen && !preview.stale && toErrorInfo(error).code === "documentChanged") {
-        preview.stale = true;
-        const said = l10n.t(
-          "The code that this improvement replaces in {0} was changed. It can only be applied if that is undone.",
-          documentName(document),
-        );
-        void vscode.window.showWarningMessage(said, ...buttonsFor(said));
-      }
+  async #followNow(preview: Preview, document: vscode.TextDocument): Promise<void> {
+    if (preview.note !== undefined) {
+      return;
+    }
+    await place(this.#host, preview, document, preview.changes).catch(() => undefined);
+    if (this.#previews.get(preview.source.toString()) !== preview) {
+      return;
+    }
+    this.#refreshed(preview);
+    tellLost(preview, document);
+  }
+
+  #refreshed(preview: Preview): void {
+    this.#changed.fire(preview.uri);
+    this.#mark(preview);
+    this.#updateContext();
+  }
+
+  #markIn(uri: vscode.Uri): void {
+    const preview = uri.scheme === PREVIEW_SCHEME ? this.#byUri(uri) : undefined;
+    if (preview !== undefined) {
+      this.#mark(preview);
     }
   }
 
-  #forgetClosed(closed: readonly vscode.Tab[]): void {
+  #mark(preview: Preview): void {
+    this.#marks.show(preview.uri, marksOf(preview));
+  }
+
+  #endClosed(closed: readonly vscode.Tab[]): void {
     const open = new Set(allTabs().map((tab) => previewOf(tab)?.toString()));
     for (const tab of closed) {
       const uri = previewOf(tab);
-      if (uri !== undefined && !open.has(uri.toString())) {
-        const preview = [...this.#previews.values()].find(
-          (it) => it.uri.toString() === uri.toString(),
-        );
-        if (preview !== undefined && preview.file?.isMoving !== true) {
+      const preview = uri && !open.has(uri.toString()) ? this.#byUri(uri) : undefined;
+      if (preview !== undefined && preview.file?.isMoving !== true) {
+        if (preview.versions.length === 0 || preview.note !== undefined) {
           this.#forget(preview);
+          this.onGivenUp.fire(preview.source);
+        } else {
+          const all = changes.allDecided(preview.changes, "dropped");
+          void this.#notifier
+            .guarded(() => this.#settle(preview, all))
+            .finally(() => {
+              this.#forget(preview);
+            });
         }
       }
     }
@@ -229,6 +331,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       const document = await openAgain(to);
       const where = column === undefined ? {} : { viewColumn: column };
       await show(preview, document, { ...where, preview: false, preserveFocus: true });
+      this.#mark(preview);
     } catch (error) {
       this.#forget(preview);
       this.#notifier.error(error);
@@ -244,6 +347,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   }
 
   #keep(preview: Preview): void {
+    preview.file?.dispose();
     this.#previews.set(preview.source.toString(), preview);
     preview.file = new FollowedFile(preview.source, (to) => {
       void this.#moved(preview, to);
@@ -262,59 +366,22 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     this.#forget(preview);
     await vscode.window.tabGroups.close(tabsOf(preview.uri));
   }
-}
 
-function proposed(document: vscode.TextDocument, placed: readonly Placed[]): string {
-  return withEdits(document.getText(), placed) ?? document.getText();
-}
-
-async function show(
-  preview: Preview,
-  document: vscode.TextDocument,
-  options: vscode.TextDocumentShowOptions,
-): Promise<void> {
-  const shown = await vscode.workspace.openTextDocument(preview.uri);
-  if (shown.languageId !== document.languageId) {
-    await vscode.languages.setTextDocumentLanguage(shown, document.languageId);
-  }
-  const { diff } = COMMAND_WORDS[preview.entry.id];
-  const title = diff(documentName(document), lineLabel(preview.range));
-  await vscode.commands.executeCommand("vscode.diff", document.uri, preview.uri, title, options);
-}
-
-function allTabs(): vscode.Tab[] {
-  return vscode.window.tabGroups.all.flatMap((group) => group.tabs);
-}
-
-function previewOf(tab: vscode.Tab | undefined): vscode.Uri | undefined {
-  const input = tab?.input;
-  return input instanceof vscode.TabInputTextDiff && input.modified.scheme === PREVIEW_SCHEME
-    ? input.modified
-    : undefined;
-}
-
-function activePreview(): vscode.Uri | undefined {
-  return previewOf(vscode.window.tabGroups.activeTabGroup.activeTab);
-}
-
-function tabsOf(uri: vscode.Uri): vscode.Tab[] {
-  return allTabs().filter((tab) => previewOf(tab)?.toString() === uri.toString());
-}
-
-/** Extensions that are started again find their tabs, which show nothing that one may apply. */
-function closeLeftovers(): void {
-  const left = allTabs().filter((tab) => previewOf(tab) !== undefined);
-  if (left.length > 0) {
-    void vscode.window.tabGroups.close(left);
-    const said = l10n.t(
-      "The editor has started its extensions again, and what waited to be applied is gone. Nothing was written. Select the code and ask once more.",
-    );
-    void vscode.window.showWarningMessage(said, ...buttonsFor(said));
+  /** For the keys: focus may be in either half of the diff. */
+  #updateContext(): void {
+    const uri = activePreview();
+    const preview = uri && this.#byUri(uri);
+    const set = (name: string, value: boolean): void => {
+      void vscode.commands.executeCommand("setContext", `localcoder.${name}`, value);
+    };
+    set("previewActive", uri !== undefined);
+    set("previewWaits", (preview?.versions.length ?? 0) > 0 && preview?.note === undefined);
+    set("previewHasEarlier", (preview?.versions.length ?? 0) > 1);
   }
 }
 
-/** For the keys: focus may be in either half of the diff. */
-function updateContext(): void {
-  const active = activePreview() !== undefined;
-  void vscode.commands.executeCommand("setContext", "localcoder.previewActive", active);
+/** The first one that is not decided on, where the cursor is at none. */
+function firstOpen({ changes: all, shown }: Preview): readonly number[] {
+  const first = shown.find(({ index }) => all[index]?.decision === "open");
+  return first === undefined ? [] : [first.index];
 }

@@ -30,6 +30,8 @@ export const CHAT_TEMPLATE_BYTES_MAX = 1048576;
 export const SHA256_DIGITS = 64;
 /** Lines of a selection above which the user is asked what is meant, and that a selection which cuts through code grows to at most: beyond that small models lose parts of what they copy, and other tools ask to narrow it from there on. */
 export const SCOPE_LINES_MAX = 120;
+/** Edits that are located in a document at once: the changes of one answer with its imports. One with more changes is one change, since nobody decides on so many one by one. */
+export const LOCATED_EDITS_MAX = 64;
 /** Largest frame either side accepts, in bytes. A source file of this size does not fit any context window we support, so larger frames are mistakes or attacks. */
 export const FRAME_BYTES_MAX = 4194304;
 /** Longest frame of a client that has not said hello, in bytes; a hello has some hundred. */

@@ -155,25 +155,6 @@ range: LineRange,
  */
 label: string, };
 
-export type Hunk = { 
-/**
- * First changed line of the old document, from 1. For a pure insertion: the line before
- * which it goes.
- */
-oldStart: number, 
-/**
- * How many old lines are replaced.
- */
-oldLines: number, 
-/**
- * First changed line of the new document, from 1.
- */
-newStart: number, 
-/**
- * How many new lines replace them.
- */
-newLines: number, };
-
 export type FinishReason = "endOfTurn" | "stopString" | "tokenLimit" | "contextFull";
 
 export type Usage = { 
@@ -633,6 +614,20 @@ trial: number,
  */
 run: TestRun, };
 
+export type PendingEdit = { 
+/**
+ * [`EditAnswer::edit`].
+ */
+edit: Edit, 
+/**
+ * [`EditAnswer::imports`].
+ */
+imports?: Edit, 
+/**
+ * The instructions so far, the first one first; none for a command that has none.
+ */
+instructions: Array<string>, };
+
 export type AssistParams = { 
 /**
  * See [`RequestId`].
@@ -658,6 +653,19 @@ instruction?: string,
  * What the user's tools say about the document. What is about the lines is told to the model.
  */
 diagnostics?: Array<Diagnostic>, 
+/**
+ * The edit that waits for a decision and is to be changed by this instruction. The document is as
+ * it was before that edit, `selection` is not looked at, and the answer takes the edit's place.
+ */
+pending?: PendingEdit, 
+/**
+ * Asks for another answer than the one that is usual, and than those with other numbers.
+ */
+variation?: number, 
+/**
+ * Whether the edit is shown while it is written ([`DraftParams`]).
+ */
+drafts?: boolean, 
 /**
  * The user's own test of the lines, as it went on the document as it is. Where there is one,
  * the client runs it on each edit that it is told to ([`TryEditParams`]), before one is shown.
@@ -690,9 +698,10 @@ imports?: Edit,
  */
 unchanged: boolean, 
 /**
- * The changed runs of lines in the whole document.
+ * The edit's changes in order, each an edit that can be kept or dropped by itself. Together they
+ * are `edit`; none is that of `imports`.
  */
-hunks: Array<Hunk>, 
+hunks: Array<Edit>, 
 /**
  * The change as a unified diff, with the document's path.
  */
@@ -879,25 +888,31 @@ export type UnloadAnswer = {
  */
 unloaded: boolean, };
 
-export type LocateEditParams = { 
+export type LocateEditsParams = { 
 /**
  * The document as it is now.
  */
 document: DocumentText, 
 /**
- * The edit to be applied.
+ * Edits that were made from one document, at most [`crate::limits::LOCATED_EDITS_MAX`].
  */
-edit: Edit, };
+edits: Array<Edit>, };
 
-export type LocateEditAnswer = { 
+export type EditPlace = { 
 /**
  * Where the original stands now.
  */
-range: LineRange, 
+range?: LineRange, 
 /**
- * Whether that is another place than when the request was made.
+ * Why it has no place any more: `documentChanged`.
  */
-moved: boolean, };
+error?: ErrorInfo, };
+
+export type LocateEditsAnswer = { 
+/**
+ * See the type.
+ */
+places: Array<EditPlace>, };
 
 export type ScopesParams = { 
 /**
@@ -962,6 +977,20 @@ export type DeltaParams = {
 requestId: string, 
 /**
  * Always whole characters.
+ */
+text: string, };
+
+export type DraftParams = { 
+/**
+ * Which request.
+ */
+requestId: string, 
+/**
+ * Lines of the request's document.
+ */
+range: LineRange, 
+/**
+ * What stands there so far, in whole lines; those that were not reached are as they were.
  */
 text: string, };
 
@@ -2000,7 +2029,7 @@ export interface Requests {
   assist: { params: AssistParams; answer: AssistAnswer };
   generate: { params: GenerateParams; answer: GenerateAnswer };
   cancel: { params: CancelParams; answer: CancelAnswer };
-  locateEdit: { params: LocateEditParams; answer: LocateEditAnswer };
+  locateEdits: { params: LocateEditsParams; answer: LocateEditsAnswer };
   scopes: { params: ScopesParams; answer: ScopesAnswer };
   tried: { params: TriedParams; answer: Nothing };
 }
@@ -2009,6 +2038,7 @@ export interface Requests {
 export interface Notifications {
   progress: ProgressParams;
   delta: DeltaParams;
+  draft: DraftParams;
   tryEdit: TryEditParams;
   suggestion: SuggestionParams;
   statusChanged: HostStatus;
@@ -2138,7 +2168,7 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   assist: null,
   generate: null,
   cancel: 5000,
-  locateEdit: 5000,
+  locateEdits: 5000,
   scopes: 5000,
   tried: 5000,
 };
@@ -2157,6 +2187,8 @@ export interface CommandEntry {
   readonly answer: AssistAnswer["kind"];
   /** Whether the user is asked what is to be done. */
   readonly asksInstruction: boolean;
+  /** What is to be done, where the entry says it. */
+  readonly instruction?: string;
   readonly inStatusMenu: boolean;
 }
 
@@ -2178,6 +2210,66 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: true,
     inStatusMenu: true,
+  },
+  {
+    id: "improve",
+    command: "localcoder.simplifySelection",
+    title: l10n.t("Simplify Selection"),
+    icon: "list-flat",
+    answer: "edit",
+    asksInstruction: false,
+    instruction: "Simplify this code without changing what it does.",
+    inStatusMenu: false,
+  },
+  {
+    id: "improve",
+    command: "localcoder.addTypes",
+    title: l10n.t("Add Types to Selection"),
+    icon: "symbol-class",
+    answer: "edit",
+    asksInstruction: false,
+    instruction: "Add the types.",
+    inStatusMenu: false,
+  },
+  {
+    id: "improve",
+    command: "localcoder.handleErrors",
+    title: l10n.t("Handle Errors in Selection"),
+    icon: "shield",
+    answer: "edit",
+    asksInstruction: false,
+    instruction: "Handle the errors that can occur here.",
+    inStatusMenu: false,
+  },
+  {
+    id: "improve",
+    command: "localcoder.renameForClarity",
+    title: l10n.t("Rename for Clarity in Selection"),
+    icon: "symbol-key",
+    answer: "edit",
+    asksInstruction: false,
+    instruction: "Rename unclear local variables so that each name says what it holds.",
+    inStatusMenu: false,
+  },
+  {
+    id: "improve",
+    command: "localcoder.makeFaster",
+    title: l10n.t("Make Selection Faster"),
+    icon: "dashboard",
+    answer: "edit",
+    asksInstruction: false,
+    instruction: "Make this code faster without changing what it does.",
+    inStatusMenu: false,
+  },
+  {
+    id: "improve",
+    command: "localcoder.fixProblems",
+    title: l10n.t("Fix Problems in Selection"),
+    icon: "wrench",
+    answer: "edit",
+    asksInstruction: false,
+    instruction: "Fix what the tools say about it, and change nothing else.",
+    inStatusMenu: false,
   },
   {
     id: "explain",

@@ -6,6 +6,7 @@
 import { BUILD_ID, PROTOCOL_VERSION } from "../generated/protocol";
 import type {
   DeltaParams,
+  DraftParams,
   ErrorInfo,
   HelloAnswer,
   HostStatus,
@@ -50,6 +51,8 @@ export interface AskOptions {
   readonly signal: AbortSignal;
   readonly onProgress?: (progress: ProgressParams) => void;
   readonly onDelta?: (delta: DeltaParams) => void;
+  /** An edit as far as it is written; only where it was asked for. */
+  readonly onDraft?: (draft: DraftParams) => void;
   /** How the user's own test goes on an edit that may become the answer. */
   readonly onTryEdit?: (wanted: TryEditParams) => Promise<TestRun>;
 }
@@ -264,6 +267,9 @@ export class HostConnection {
     } else if (name === "progress") {
       const progress = params as ProgressParams;
       this.#listeners.get(progress.requestId)?.onProgress?.(progress);
+    } else if (name === "draft") {
+      const draft = params as DraftParams;
+      this.#listeners.get(draft.requestId)?.onDraft?.(draft);
     } else {
       const delta = params as DeltaParams;
       this.onDelta.fire(delta);

@@ -48,7 +48,14 @@ export class Link {
     });
     // A broken socket also closes; without a listener the error would end the process.
     socket.on("error", () => undefined);
-    for (const name of ["progress", "delta", "tryEdit", "suggestion", "statusChanged"] as const) {
+    for (const name of [
+      "progress",
+      "delta",
+      "draft",
+      "tryEdit",
+      "suggestion",
+      "statusChanged",
+    ] as const) {
       this.#rpc.onNotification(name, (params: Notifications[typeof name]) => {
         onNotification(name, params);
       });

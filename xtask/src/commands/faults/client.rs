@@ -136,6 +136,9 @@ impl Caller {
         let started = match kind {
             Kind::Improve | Kind::Explain => self.client.start::<Assist>(&AssistParams {
                 diagnostics: Vec::new(),
+                pending: None,
+                variation: None,
+                drafts: false,
                 test: None,
                 request_id,
                 command: if kind == Kind::Improve { "improve" } else { "explain" }.to_owned(),

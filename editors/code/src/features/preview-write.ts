@@ -1,0 +1,80 @@
+/** Writes the changes of an edit that are kept: all of them in one step of undo, or none. */
+import * as vscode from "vscode";
+
+import type { EditAnswer } from "../generated/protocol";
+import type { HostConnection } from "../host/connection";
+import * as changes from "../lib/changes";
+import type { Change } from "../lib/changes";
+import * as l10n from "../lib/l10n";
+import { lineLabel } from "../lib/lines";
+
+import { isWanted, planEdit, revealLine, savePlan, takeBack, writePlan } from "./apply";
+import type { Plan } from "./apply";
+import { DiagnosticsWatch } from "./diagnostics";
+import type { Notifier } from "./notify";
+import type { Outcome, Preview } from "./preview";
+import { documentName } from "./target";
+
+/** What happens to the diff meanwhile. */
+export interface Steps {
+  /** The document is about to be changed by us: the diff need not follow it. */
+  readonly begin: () => void;
+  /** Nothing was changed after all. */
+  readonly failed: () => void;
+  readonly close: () => Promise<void>;
+}
+
+/** What was written, nothing where nothing is kept; `false` where the user did not want it. */
+export async function writeKept(
+  host: HostConnection,
+  notifier: Notifier,
+  preview: Preview,
+  answer: EditAnswer,
+  all: readonly Change[],
+  steps: Steps,
+): Promise<Pick<Outcome, "written"> | false> {
+  await preview.file?.settled();
+  const [first, ...others] = changes.kept(all);
+  if (first === undefined) {
+    await steps.close();
+    return {};
+  }
+  let plan = await planEdit(host, preview.source, [first, ...others]);
+  if (answer.sensitive !== undefined) {
+    if (!(await isWanted(plan.document, answer.sensitive))) {
+      return false;
+    }
+    // Much may have happened while the user was asked.
+    await preview.file?.settled();
+    plan = await planEdit(host, preview.source, [first, ...others]);
+  }
+  const watch = new DiagnosticsWatch(plan.document);
+  const before = plan.document.getText();
+  steps.begin();
+  try {
+    await writePlan(plan);
+  } catch (error) {
+    steps.failed();
+    throw error;
+  }
+  await savePlan(plan);
+  // In this order: a file that only the diff has open would lose what can be undone.
+  await revealLine(plan.document, plan.placed[0].range, preview.column);
+  await steps.close();
+  const after = plan.document.getText();
+  watch.tell(() => {
+    void notifier.guarded(() => takeBack(plan.document.uri, before, after));
+  });
+  tellWritten(plan, all);
+  return { written: { uri: plan.document.uri, before, after } };
+}
+
+function tellWritten({ document, placed }: Plan, all: readonly Change[]): void {
+  const { all: count, kept } = changes.counts(all);
+  const name = documentName(document);
+  const said =
+    kept === count
+      ? l10n.t("Improved {0} of {1}", lineLabel(placed[0].range), name)
+      : l10n.t("Kept {0} of {1} changes in {2}", kept, count, name);
+  vscode.window.setStatusBarMessage(`$(check) ${said}`, 5_000);
+}

@@ -1,0 +1,167 @@
+/** One edit that waits for a decision: what is known of it, and where it stands in its document. */
+import * as vscode from "vscode";
+
+import type { CommandEntry, EditAnswer, LineRange, PendingEdit } from "../generated/protocol";
+import type { HostConnection } from "../host/connection";
+import * as changes from "../lib/changes";
+import type { Change, Shown } from "../lib/changes";
+import { COMMAND_WORDS } from "../lib/commands";
+import * as l10n from "../lib/l10n";
+import { lineLabel } from "../lib/lines";
+import { buttonsFor } from "../lib/words";
+
+import { openAgain } from "./disk";
+import { placesOf } from "./locate";
+import type { FollowedFile } from "./moves";
+import { showDiff } from "./preview-tabs";
+import { documentName } from "./target";
+import { instructionsOf } from "./wish";
+import type { Wish } from "./wish";
+
+/** What was asked for, and what came of it. */
+export interface Version {
+  readonly entry: CommandEntry;
+  readonly wish: Wish;
+  readonly answer: EditAnswer;
+}
+
+/** An edit that waits, as far as others change it. */
+export interface Waiting {
+  readonly version: Version;
+  readonly document: vscode.TextDocument;
+  /** The lines of the document that it replaces. */
+  readonly range: LineRange;
+  readonly pending: PendingEdit;
+}
+
+/** What the user has decided on an edit. */
+export interface Outcome {
+  readonly answer: EditAnswer;
+  readonly all: number;
+  readonly kept: number;
+  /** Where something was kept: the document, and its text before and after. */
+  readonly written?: { readonly uri: vscode.Uri; readonly before: string; readonly after: string };
+}
+
+/** An edit that is shown. */
+export interface Preview {
+  readonly entry: CommandEntry;
+  readonly column: vscode.ViewColumn | undefined;
+  /** Those before the one that is shown, and that one; none while the first is being written. */
+  versions: readonly Version[];
+  changes: readonly Change[];
+  shown: readonly Shown[];
+  source: vscode.Uri;
+  uri: vscode.Uri;
+  text: string;
+  /** The lines of the document as they were when it was asked for. */
+  range: LineRange;
+  /** Said beside the text while it is being written. */
+  note: string | undefined;
+  isStale: boolean;
+  timer?: NodeJS.Timeout | undefined;
+  file?: FollowedFile;
+}
+
+/** One of which nothing is written yet. */
+export function newPreview(
+  entry: CommandEntry,
+  source: vscode.Uri,
+  uri: vscode.Uri,
+  range: LineRange,
+): Preview {
+  return {
+    entry,
+    range,
+    column: vscode.window.activeTextEditor?.viewColumn,
+    versions: [],
+    changes: [],
+    shown: [],
+    source,
+    uri,
+    text: "",
+    note: undefined,
+    isStale: false,
+  };
+}
+
+/** Finds where changes belong, and what the document would be with them. */
+export async function place(
+  host: HostConnection,
+  preview: Preview,
+  document: vscode.TextDocument,
+  wanted: readonly Change[],
+): Promise<void> {
+  const [first, ...others] = wanted.map(({ edit }) => edit);
+  if (first !== undefined) {
+    const { text, places } = await placesOf(host, document, [first, ...others]);
+    preview.changes = changes.placedAt(wanted, places);
+    Object.assign(preview, changes.proposed(text, preview.changes));
+  }
+}
+
+/** What others need in order to change it; nothing while it is being written. */
+export async function waitingOf(
+  host: HostConnection,
+  preview: Preview,
+): Promise<Waiting | undefined> {
+  const version = preview.versions.at(-1);
+  if (version === undefined || preview.note !== undefined) {
+    return undefined;
+  }
+  const { answer, wish } = version;
+  const document = await openAgain(preview.source);
+  const edit = changes.edited(answer, preview.changes);
+  const { places } = await placesOf(host, document, [edit]);
+  const imports = answer.imports === undefined ? {} : { imports: answer.imports };
+  const pending = { edit, ...imports, instructions: instructionsOf(wish) };
+  return { version, document, range: places[0]?.range ?? edit.range, pending };
+}
+
+/** Opens its diff. */
+export async function show(
+  preview: Preview,
+  document: vscode.TextDocument,
+  options: vscode.TextDocumentShowOptions,
+): Promise<void> {
+  const { diff } = COMMAND_WORDS[preview.entry.id];
+  const title = diff(documentName(document), lineLabel(preview.range));
+  await showDiff(document, preview.uri, title, options);
+}
+
+/** Puts the cursor of its diff at a change, or at these lines. */
+export function reveal(preview: Preview, index: number | undefined, lines?: LineRange): void {
+  const editor = vscode.window.visibleTextEditors.find(
+    ({ document }) => document.uri.toString() === preview.uri.toString(),
+  );
+  const range = lines ?? preview.shown.find((it) => it.index === index)?.range;
+  if (editor !== undefined && range !== undefined) {
+    const at = new vscode.Position(range.start - 1, 0);
+    editor.selection = new vscode.Selection(at, at);
+    const type = vscode.TextEditorRevealType.InCenterIfOutsideViewport;
+    editor.revealRange(new vscode.Range(at, at), type);
+  }
+}
+
+/** Tells once that lines which changes replace were changed. */
+export function tellLost(preview: Preview, document: vscode.TextDocument): void {
+  const all = preview.changes.length;
+  const lost = preview.changes.filter(({ range }) => range === undefined).length;
+  if (lost > 0 && !preview.isStale) {
+    const name = documentName(document);
+    const said =
+      lost === all
+        ? l10n.t(
+            "The code that this improvement replaces in {0} was changed. It can only be applied if that is undone.",
+            name,
+          )
+        : l10n.t(
+            "The code that {0} of {1} changes replace in {2} was changed. They can only be kept if that is undone; the others can be.",
+            lost,
+            all,
+            name,
+          );
+    void vscode.window.showWarningMessage(said, ...buttonsFor(said));
+  }
+  preview.isStale = lost > 0;
+}

@@ -1,0 +1,27 @@
+/** What is asked for where an edit is asked for. */
+import type * as vscode from "vscode";
+
+import type { PendingEdit } from "../generated/protocol";
+
+import type { Target } from "./target";
+
+/** See the module. */
+export interface Wish {
+  readonly target: Target;
+  /** In words; a command without any looks for what to do by itself. */
+  readonly instruction?: string;
+  /** Of what tools report, only what stands here is told. */
+  readonly about?: vscode.Range;
+  /** The edit that waits and is to be changed. */
+  readonly pending?: PendingEdit;
+  /** Another answer than those before: which. */
+  readonly variation?: number;
+  /** Where it is not the one that is set. */
+  readonly profile?: string;
+}
+
+/** The instructions that lead to what is asked for, the first one first. */
+export function instructionsOf({ instruction, pending }: Wish): string[] {
+  const before = pending?.instructions ?? [];
+  return instruction === undefined ? before : [...before, instruction];
+}
