@@ -17,6 +17,8 @@ export const KEYS = {
   explain: `${MOD}+Alt+KeyE`,
   apply: `${MOD}+Enter`,
   discard: "Escape",
+  keepChange: `${MOD}+KeyY`,
+  dropChange: `${MOD}+Backspace`,
   undo: `${MOD}+KeyZ`,
   save: `${MOD}+KeyS`,
 };
@@ -553,6 +555,24 @@ export class Workbench {
       );
       const text = (await lines.allInnerTexts()).join("\n").replaceAll("\u00a0", " ");
       return pattern.test(text);
+    });
+  }
+
+  /** Waits until what stands beside the lines is that. */
+  async besides(pattern) {
+    await until(`beside the lines stands ${pattern}`, async () =>
+      pattern.test(await this.besideLines()),
+    );
+  }
+
+  /** Presses a button at a change of the diff, from 0, by mouse. */
+  async changeButton(name, index) {
+    const change = this.page.locator(".monaco-diff-editor .gutterItem").nth(index);
+    await until(`${name} is pressed`, async () => {
+      await change.hover({ timeout: 1_000 });
+      const button = change.getByRole("button", { name: new RegExp(`^${name}`, "u") });
+      await button.click({ timeout: 1_000 });
+      return true;
     });
   }
 
