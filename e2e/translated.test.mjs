@@ -32,7 +32,7 @@ story(
   "a translation reaches all words of an edit, the status bar, the models and the set-up",
   async ({ ide, workbench, name }) => {
     const { page } = workbench;
-    const known = [...(await said(ide)), "LocalCoder", "inventory.py"];
+    const known = [...(await said(ide)), "LocalCoder", "llama.cpp", "inventory.py"];
 
     const details = (await workbench.statusDetails("⟦")).split("\n");
     assert.ok(details.length > 5, details.join(" | "));
@@ -43,14 +43,17 @@ story(
     await workbench.press(KEYS.improve);
     const tab = page.getByRole("tab", { name: /^⟦Improve inventory\.py \(⟦lines 4–8⟧\)⟧/u });
     await tab.waitFor();
-    for (const button of ["Apply", "Discard"]) {
+    for (const button of ["Apply Improvement", "Discard Improvement"]) {
       await workbench.button(marked(button)).waitFor();
     }
-    const given = page.locator(".part.statusbar").getByText(/⟦Tokens: \d+ selected/u);
-    await given.first().waitFor();
+    await until("what the model was given is told", async () =>
+      /⟦(?:Tokens|Not shown to the model): .*⟧/u.test(await workbench.words("statusbar")),
+    );
     await workbench.photograph(`${name}-edit`);
     await workbench.press(KEYS.apply);
-    await page.getByText(/⟦Improved ⟦lines? [\d–]+⟧ of inventory\.py⟧/u).first().waitFor();
+    await until("what was applied is told", async () =>
+      /⟦Improved ⟦lines? [\d–]+⟧ of inventory\.py⟧/u.test(await workbench.words("statusbar")),
+    );
 
     await workbench.command(`LocalCoder: ${marked("Manage Models")}`);
     const manager = await workbench.webview('[data-testid="manager"]');

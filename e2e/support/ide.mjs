@@ -11,12 +11,13 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
-import { LOCALCODER, SAMPLE } from "./places.mjs";
+import { FAKE_WORKER, LOCALCODER, SAMPLE } from "./places.mjs";
 import { processesOf, signal } from "./processes.mjs";
 import { handIn, traced } from "./trace.mjs";
 import { until } from "./wait.mjs";
@@ -54,7 +55,9 @@ export class Ide {
    * `FOLDER/NAME`. `firstStart`: nobody has set it up yet, so that the IDE begins with that. `asks`:
    * whether folders are asked for as a new user is. `sample`: the folder is the product's own copy of
    * the sample project. `machine`: the editor's settings of the machine, where earlier versions had the
-   * product's own. `assembled`: gives the folder of another assembled IDE.
+   * product's own. `assembled`: gives the folder of another assembled IDE. `worker`: the scripts of a
+   * worker that misbehaves, and has no model; it leaves its notes in {@link notes}. `ownDisk`: models
+   * lie on a disk of their own, which {@link sizeDisk} sets the size of.
    */
   constructor(options = {}) {
     const { trace, settings = {}, catalog, umask, editor, firstStart = false } = options;
@@ -93,7 +96,11 @@ export class Ide {
     this.isAsked = asks && !sample;
     this.trace = trace;
     const other = options.assembled === undefined ? {} : { LOCALCODER_IDE_DIR: options.assembled() };
-    this.environment = { ...process.env, ...other, LOCALCODER_HOME: this.home };
+    this.notes = join(this.home, "notes");
+    const misbehaving = options.worker === undefined ? {} : fakeWorker(options.worker, this.notes);
+    const changed = { ...other, ...misbehaving, LOCALCODER_HOME: this.home };
+    this.environment = { ...process.env, ...changed };
+    this.disk = options.ownDisk === true ? join(this.home, "models") : undefined;
   }
 
   /** Sets the editor's own user settings, before a start. */
@@ -114,6 +121,10 @@ export class Ide {
     const command = traced([LOCALCODER, "--browser", this.folder], this.trace);
     if (this.umask !== undefined) {
       command.unshift("sh", "-c", `umask ${this.umask}; exec "$@"`, "sh");
+    }
+    if (this.disk !== undefined) {
+      mkdirSync(this.disk, { recursive: true });
+      command.unshift(...onOwnDisk(this.disk));
     }
     const [program, ...words] = command;
     this.#launcher = spawn(program, words, {
@@ -138,6 +149,19 @@ export class Ide {
       }
       return ADDRESS.exec(told)?.[0];
     });
+  }
+
+  /** Sets the size of the disk that models have to themselves, as `mount` is told it. */
+  sizeDisk(size) {
+    const within = ["--user", "--preserve-credentials", "--mount", "--target", this.#launcher.pid];
+    const mount = ["mount", "-t", "tmpfs", "-o", `remount,size=${size}`, "tmpfs", this.disk];
+    execFileSync("nsenter", [...within.map(String), ...mount]);
+  }
+
+  /** How many bytes lie on that disk. */
+  diskUsed() {
+    const { blocks, bfree, bsize } = statfsSync(`/proc/${this.#launcher.pid}/root${this.disk}`);
+    return (blocks - bfree) * bsize;
   }
 
   /** Another address, for one more browser or window. */
@@ -292,4 +316,16 @@ export class Ide {
 function writeNew(path, content) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, content);
+}
+
+/** The environment of a host whose worker does that. */
+function fakeWorker(scripts, counter) {
+  const noted = scripts.map((script) => ({ ...script, counter }));
+  return { LOCALCODER_WORKER: FAKE_WORKER, LOCALCODER_FAKE_WORKER: JSON.stringify(noted) };
+}
+
+/** What a command is put behind so that this folder is a disk for it, large enough for any model. */
+function onOwnDisk(folder) {
+  const script = 'mount -t tmpfs -o size=64g tmpfs "$1" && shift && exec "$@"';
+  return ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", folder];
 }

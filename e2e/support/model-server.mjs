@@ -15,16 +15,30 @@ export const FAST_MS = 10;
 
 /**
  * Starts it. `offer` says whether the file is there, how slow it comes, how often it was asked for,
- * and how many bytes were sent; `catalog` names it `Small Model`.
+ * and how many bytes were sent; `catalog` names it `Small Model`. `goOffline` ends it until `goOnline`.
  */
 export async function offerModel() {
   const bytes = readFileSync(DEMO_MODEL);
   const offer = { there: true, asked: 0, sent: 0, pauseMs: SLOW_MS };
   const server = createServer((request, response) => serve(bytes, offer, request, response));
-  server.listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const catalog = { version: 1, models: [entry(bytes, server.address().port)] };
-  return { offer, catalog, sha256: catalog.models[0].sha256, close: () => server.close() };
+  const listen = async (port) => {
+    server.listen(port, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    return server.address().port;
+  };
+  const port = await listen(0);
+  const catalog = { version: 1, models: [entry(bytes, port)] };
+  return {
+    offer,
+    catalog,
+    sha256: catalog.models[0].sha256,
+    close: () => server.close(),
+    goOffline: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+    goOnline: () => listen(port),
+  };
 }
 
 async function serve(bytes, offer, request, response) {

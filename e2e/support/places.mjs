@@ -7,6 +7,9 @@ const ROOT = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathna
 /** The program that is tested. */
 export const LOCALCODER = join(ROOT, "target/debug/localcoder");
 
+/** A worker without a model, which does wrong what it is told. */
+export const FAKE_WORKER = join(ROOT, "target/debug/localcoder-fake-worker");
+
 /** The assembled IDE. */
 export const IDE = join(ROOT, "target/ide");
 

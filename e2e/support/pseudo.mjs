@@ -61,10 +61,14 @@ export async function readable(frame) {
   return await frame.locator("body").evaluate((body) => {
     const names = ["aria-label", "title", "placeholder"];
     const elements = [...body.querySelectorAll("*")].filter(
-      (it) => !["SCRIPT", "STYLE"].includes(it.tagName),
+      (it) => !["SCRIPT", "STYLE", "CODE"].includes(it.tagName),
     );
+    // A command within a sentence is a part of it.
+    const whole = (it) => it.querySelector(":scope > code") !== null;
     const texts = elements.flatMap((it) =>
-      [...it.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data),
+      whole(it)
+        ? [it.textContent]
+        : [...it.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data),
     );
     const labels = elements.flatMap((it) => names.map((name) => it.getAttribute(name) ?? ""));
     return [...texts, ...labels].map((text) => text.trim()).filter((text) => text !== "");
@@ -76,11 +80,14 @@ export async function readable(frame) {
  * and files have. Numbers, units and signs are no words.
  */
 export function unmarked(texts, known) {
-  const longestFirst = [...known].sort((one, other) => other.length - one.length);
+  // A clause of a program's begins a sentence here, what it puts into backticks looks like code, and
+  // what is free is another number a moment later.
+  const plain = (text) => text.toLowerCase().replaceAll("`", "").replaceAll(/\d[\d.,]*/gu, "0");
+  const longestFirst = known.map(plain).sort((one, other) => other.length - one.length);
   const isWord = (text) => /\p{L}{2,}/u.test(text.replaceAll(/\d[\d.,]* (?:[kMG]?B|GiB)\b/gu, ""));
   const isKnown = (text) => {
-    const rest = longestFirst.reduce((left, it) => left.replaceAll(it, "\n"), text);
-    return !isWord(rest) || known.some((it) => it.includes(text));
+    const rest = longestFirst.reduce((left, it) => left.replaceAll(it, "\n"), plain(text));
+    return !isWord(rest) || longestFirst.some((it) => it.includes(plain(text)));
   };
   const pieces = texts.flatMap((text) => outside(text).split("\n")).map((text) => text.trim());
   return [...new Set(pieces)].filter((text) => isWord(text) && !isKnown(text));

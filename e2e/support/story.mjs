@@ -18,8 +18,9 @@ import { Workbench } from "./workbench.mjs";
  * Declares a story. `tell` gets `ide` (processes and files), `workbench` (a window that is ready),
  * `another()` (one more window of the same IDE), `browser`, `url` (the address that opened the
  * window) and `name` (for its picture). `language`: which one the editor is to take for its own.
+ * `status`: what the status bar says when the window is ready, where no model is.
  */
-export function story(title, tell, { ide: options = {}, language } = {}) {
+export function story(title, tell, { ide: options = {}, language, status } = {}) {
   const name = title.toLowerCase().replaceAll(/[^a-z0-9]+/gu, "-");
   test(title, { timeout: STORY_MS }, async (context) => {
     const folder = join(ARTIFACTS, name);
@@ -34,8 +35,10 @@ export function story(title, tell, { ide: options = {}, language } = {}) {
         const workbench = new Workbench(await browser.page());
         const first = browser.context.pages().length === 1;
         // What is told once lies under a question, or under the set-up; it is left there.
-        const told = first && !ide.isAsked && options.firstStart !== true;
-        await workbench.open(first ? url : await ide.address(), { first: told });
+        const told =
+          first && !ide.isAsked && options.firstStart !== true && status === undefined;
+        const how = { first: told, ...(status !== undefined && { status }) };
+        await workbench.open(first ? url : await ide.address(), how);
         return workbench;
       };
       await tell({ ide, browser, url, workbench: await another(), another, name });

@@ -37,13 +37,13 @@ export class Workbench {
   }
 
   /**
-   * Opens the window and waits until the engine is ready. `first`: in the first window it is told
-   * once that the model is a demo.
+   * Opens the window and waits until the engine is ready, or its `status` is that. `first`: in the first
+   * window it is told once that the model is a demo.
    */
-  async open(url, { first }) {
+  async open(url, { first, status = READY }) {
     await this.page.goto(url);
     await this.page.locator(".monaco-workbench .part.statusbar").waitFor();
-    await this.status(READY);
+    await this.status(status);
     if (first) {
       await this.notification(/small demo model/u);
       await this.closeNotifications();
@@ -83,6 +83,11 @@ export class Workbench {
   /** What a screen reader hears of the status bar item. */
   async statusLabel() {
     return (await this.page.locator(STATUS).getAttribute("aria-label")) ?? "";
+  }
+
+  /** Clicks the status bar item. */
+  async clickStatus() {
+    await this.page.locator(STATUS).click();
   }
 
   /** What the status bar item says when the mouse rests on it. `has`: what is in it in that language. */

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { importedText, installText } from "../src/lib/models";
+import { importedText, installText, loadingText } from "../src/lib/models";
 
 test("each event of a download has its words", () => {
   const bytes = { bytes: 5e6, totalBytes: 1e7 };
@@ -16,7 +16,12 @@ test("each event of a download has its words", () => {
     message: "checking what is there: 5.0 MB of 10.0 MB",
   });
   const reason = "the server is busy";
-  assert.deepEqual(installText({ event: "waiting", waitMs: 9, reason }), { message: reason });
+  assert.deepEqual(installText({ event: "waiting", waitMs: 4_000, reason }), {
+    message: `${reason}; trying again in 4 s`,
+  });
+  const loading = { bytes: 1e6, totalBytes: 2e6, bytesPerSecond: 0 };
+  assert.equal(loadingText({ ...loading, note: reason }), reason);
+  assert.equal(loadingText(loading), "1.0 MB of 2.0 MB");
   assert.deepEqual(installText({ event: "restarted", reason }), { message: reason });
 });
 

@@ -257,11 +257,15 @@ export class ModelActions implements vscode.Disposable {
     progress: vscode.Progress<{ message?: string; increment?: number }>,
     token: vscode.CancellationToken,
   ): Promise<void> {
+    const begun = { bytes: row.loadedBytes, totalBytes: 0, bytesPerSecond: 0 };
     let shown = 0;
     const { done, stop } = this.#program.install(row.id, (event) => {
       const { loading, message } = installText(event);
       if (loading === undefined) {
         progress.report({ message });
+        const before = this.#downloads.get(row.id)?.loading ?? begun;
+        this.#downloads.set(row.id, { loading: { ...before, note: message }, stop });
+        this.#changed.fire("progress");
         return;
       }
       const percent = (100 * loading.bytes) / Math.max(1, loading.totalBytes);
@@ -270,8 +274,7 @@ export class ModelActions implements vscode.Disposable {
       this.#downloads.set(row.id, { loading, stop });
       this.#changed.fire("progress");
     });
-    const loading = { bytes: row.loadedBytes, totalBytes: 0, bytesPerSecond: 0 };
-    this.#downloads.set(row.id, { loading, stop });
+    this.#downloads.set(row.id, { loading: begun, stop });
     this.refresh();
     token.onCancellationRequested(stop);
     try {

@@ -19,6 +19,8 @@ export interface Loading {
   readonly bytes: number;
   readonly totalBytes: number;
   readonly bytesPerSecond: number;
+  /** Why it does not go on just now, such as that nobody can be reached. */
+  readonly note?: string;
 }
 
 /** A row as it is shown. */
@@ -118,7 +120,10 @@ export function factLines(facts: readonly Fact[]): string[] {
 }
 
 /** How far a download is, how fast, and how long it will take. */
-export function loadingText({ bytes, totalBytes, bytesPerSecond }: Loading): string {
+export function loadingText({ bytes, totalBytes, bytesPerSecond, note = "" }: Loading): string {
+  if (note !== "") {
+    return note;
+  }
   if (totalBytes === 0) {
     return l10n.t("starting…");
   }
@@ -142,7 +147,10 @@ export function installText(event: InstallEvent): { loading?: Loading; message: 
       const text = loadingText({ ...event, bytesPerSecond: 0 });
       return { message: l10n.t("checking what is there: {0}", text) };
     }
-    case "waiting":
+    case "waiting": {
+      const { reason, waitMs } = event;
+      return { message: l10n.t("{0}; trying again in {1}", reason, duration(waitMs / 1000)) };
+    }
     case "restarted":
       return { message: event.reason };
     case "installed":
