@@ -14,6 +14,7 @@ import {
   isSettled,
   kept,
   lineCounts,
+  lost,
   nextOpen,
   placedAt,
   proposed,
@@ -97,6 +98,8 @@ test("a change whose lines were changed is neither shown nor written, and holds 
   const done = decided(all, [SECOND], "kept");
   assert.ok(isSettled(done));
   assert.equal(kept(done).length, 2);
+  assert.equal(lost(done), 0);
+  assert.equal(lost(allDecided(all, "kept")), 1);
 });
 
 test("the next one to decide on comes behind the last decision, and then from the first", () => {

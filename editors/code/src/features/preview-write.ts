@@ -5,12 +5,15 @@ import type { EditAnswer } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import * as changes from "../lib/changes";
 import type { Change } from "../lib/changes";
+import { HostError } from "../lib/errors";
 import * as l10n from "../lib/l10n";
 import { lineLabel } from "../lib/lines";
+import { buttonsFor } from "../lib/words";
 
 import { isWanted, planEdit, revealLine, savePlan, takeBack, writePlan } from "./apply";
 import type { Plan } from "./apply";
 import { DiagnosticsWatch } from "./diagnostics";
+import { openAgain } from "./disk";
 import type { Notifier } from "./notify";
 import type { Outcome, Preview } from "./preview";
 import { documentName } from "./target";
@@ -35,6 +38,10 @@ export async function writeKept(
 ): Promise<Pick<Outcome, "written"> | false> {
   await preview.file?.settled();
   const [first, ...others] = changes.kept(all);
+  const lost = changes.lost(all);
+  if (first === undefined && lost > 0) {
+    throw changedMeanwhile(await openAgain(preview.source));
+  }
   if (first === undefined) {
     await steps.close();
     return {};
@@ -66,7 +73,28 @@ export async function writeKept(
     void notifier.guarded(() => takeBack(plan.document.uri, before, after));
   });
   tellWritten(plan, all);
+  if (lost > 0) {
+    const said = l10n.t(
+      "{0} of {1} changes could not be kept: the lines of {2} that they replace were changed.",
+      lost,
+      changes.counts(all).all,
+      documentName(plan.document),
+    );
+    void vscode.window.showWarningMessage(said, ...buttonsFor(said));
+  }
   return { written: { uri: plan.document.uri, before, after } };
+}
+
+/** Nothing of an edit fits any more. */
+export function changedMeanwhile(document: vscode.TextDocument): HostError {
+  return new HostError({
+    code: "documentChanged",
+    message: l10n.t(
+      "the lines of {0} that this edit replaces were changed meanwhile",
+      documentName(document),
+    ),
+    hint: l10n.t("Nothing was written. Undo that change, or ask once more."),
+  });
 }
 
 function tellWritten({ document, placed }: Plan, all: readonly Change[]): void {

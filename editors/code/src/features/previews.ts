@@ -23,7 +23,7 @@ import { newPreview, place, reveal, show, tellLost, waitingOf } from "./preview"
 import type { Outcome, Preview, Version, Waiting } from "./preview";
 import { chosenLines, marksOf } from "./preview-marks";
 import { activePreview, allTabs, closeLeftovers, Marks, previewOf, tabsOf } from "./preview-tabs";
-import { writeKept } from "./preview-write";
+import { changedMeanwhile, writeKept } from "./preview-write";
 import { PREVIEW_SCHEME } from "./target";
 
 /** How long the document must rest before the diff follows it, in milliseconds. */
@@ -199,6 +199,9 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
         ? changes.changesAt(preview.changes, lines.range)
         : lines && changes.changesIn(preview.shown, lines.range);
     const indices = meant === undefined || meant.length === 0 ? firstOpen(preview) : meant;
+    if (indices.length === 0) {
+      throw changedMeanwhile(await openAgain(preview.source));
+    }
     const all = changes.decided(preview.changes, indices, decision);
     if (changes.isSettled(all)) {
       await this.#settle(preview, all);

@@ -126,6 +126,11 @@ export function kept(changes: readonly Change[]): readonly Edit[] {
   return all.filter(({ range }) => range !== undefined).map(({ edit }) => edit);
 }
 
+/** How many are wanted and can't be written, since the lines that they replace were changed. */
+export function lost(changes: readonly Change[]): number {
+  return changes.filter(({ decision, range }) => decision === "kept" && range === undefined).length;
+}
+
 /** How many there are, and how many of them are kept: without what only brings something in. */
 export function counts(changes: readonly Change[]): {
   readonly all: number;
