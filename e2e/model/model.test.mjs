@@ -139,3 +139,63 @@ async function doubtful(ide, file) {
   }
   throw new Error("the model is sure of all of them");
 }
+
+/** Three functions, each with something to change that every model of code can. */
+const THREE = `def total(items):
+    result = 0
+    for item in items:
+        result = result + item
+    return result
+
+
+def product(items):
+    result = 1
+    for item in items:
+        result = result * item
+    return result
+
+
+def largest(items):
+    result = items[0]
+    for item in items:
+        if item > result:
+            result = item
+    return result
+`;
+
+story(
+  "a real model's edit is decided on change by change, and changed in words",
+  async ({ ide, workbench, name }) => {
+    await useModel(ide, workbench);
+    await workbench.openFile("three.py");
+    await workbench.selectLines(1, 19);
+    await workbench.tell(WITH_WORDS, "Edit lines 1–19 of three.py", "Add type hints.");
+    await workbench.diff("three.py");
+    await workbench.besides(/Keep .* Drop .* changes: /u);
+    await workbench.photograph(`${name}-waits`);
+
+    await workbench.tell(
+      "LocalCoder: Change This Edit",
+      "Change this edit",
+      "Add a docstring to each function.",
+    );
+    await workbench.diff("three.py");
+    await workbench.besides(/Keep .* Drop/u);
+    await workbench.photograph(`${name}-followed`);
+    assert.equal(ide.read("three.py"), THREE, "nothing is written");
+
+    await workbench.press(KEYS.keepChange);
+    await workbench.besides(/✓ kept/u);
+    await workbench.press(KEYS.discard);
+    await workbench.noDiff();
+    await until("what was kept is written", () => ide.read("three.py") !== THREE);
+    const kept = ide.read("three.py");
+    assert.ok(await parsesAsPython(kept), kept);
+    assert.match(kept, /def largest\(items\):\n {4}result = items\[0\]/u, "what was not kept is as it was");
+    await workbench.inFile("three.py");
+    await workbench.press(KEYS.undo);
+    await workbench.press(KEYS.save);
+    await until("one undo takes it back", () => ide.read("three.py") === THREE);
+  },
+  { ide: { files: { "three.py": THREE } } },
+);

@@ -169,7 +169,7 @@ export class Edits {
     const file = new FollowedFile(target.document.uri);
     this.#standing.close();
     try {
-      const answer = await this.#ask(entry, wish);
+      const answer = await this.#ask(entry, wish, file);
       this.#notifier.note(`${usageText(answer.usage)}. ${contextText(answer.context)}.`);
       if (answer.unchanged) {
         await this.#previews.giveUp(await file.settled());
@@ -253,7 +253,7 @@ export class Edits {
     return [profile ?? this.#host.status?.profile].includes(HEAVY) ? [OTHER_MODEL] : [TRY_HEAVY];
   }
 
-  async #ask(entry: CommandEntry, wish: Wish): Promise<EditAnswer> {
+  async #ask(entry: CommandEntry, wish: Wish, file: FollowedFile): Promise<EditAnswer> {
     const { target, instruction, profile, pending, variation, about } = wish;
     const { document, lines } = target;
     const asked = documentText(document);
@@ -293,12 +293,14 @@ export class Edits {
             }
           },
           onDraft: ({ range, text }) => {
-            // What was asked of another text would show that as a change.
-            if (document.getText() === asked.text && !signal.aborted) {
-              this.#drafts = this.#drafts
-                .then(() => this.#previews.draft(entry, document, range, text))
-                .catch(() => undefined);
-            }
+            const show = async (): Promise<void> => {
+              // What was asked of another text would show that as a change.
+              const isOfText = document.getText() === asked.text && file.isAt(document.uri);
+              if (isOfText && !signal.aborted) {
+                await this.#previews.draft(entry, document, range, text);
+              }
+            };
+            this.#drafts = this.#drafts.then(show).catch(() => undefined);
           },
         });
         await this.#drafts;

@@ -48,6 +48,11 @@ export class FollowedFile implements vscode.Disposable {
     return this.#move !== undefined;
   }
 
+  /** Whether it is there, and stays. */
+  isAt(place: vscode.Uri): boolean {
+    return !this.isMoving && this.#place.toString() === place.toString();
+  }
+
   /** Where it is, once it is not moved any more. */
   async settled(): Promise<vscode.Uri> {
     await this.#move?.over;
