@@ -297,7 +297,7 @@ export class Edits {
               // What was asked of another text would show that as a change.
               const isOfText = document.getText() === asked.text && file.isAt(document.uri);
               if (isOfText && !signal.aborted) {
-                await this.#previews.draft(entry, document, range, text);
+                await this.#previews.draft(entry, wish, { range, text });
               }
             };
             this.#drafts = this.#drafts.then(show).catch(() => undefined);

@@ -5,7 +5,6 @@ import type { EditAnswer } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import * as changes from "../lib/changes";
 import type { Change } from "../lib/changes";
-import { HostError } from "../lib/errors";
 import * as l10n from "../lib/l10n";
 import { lineLabel } from "../lib/lines";
 import { buttonsFor } from "../lib/words";
@@ -15,6 +14,7 @@ import type { Plan } from "./apply";
 import { DiagnosticsWatch } from "./diagnostics";
 import { openAgain } from "./disk";
 import type { Notifier } from "./notify";
+import { changedMeanwhile } from "./preview";
 import type { Outcome, Preview } from "./preview";
 import { documentName } from "./target";
 
@@ -83,18 +83,6 @@ export async function writeKept(
     void vscode.window.showWarningMessage(said, ...buttonsFor(said));
   }
   return { written: { uri: plan.document.uri, before, after } };
-}
-
-/** Nothing of an edit fits any more. */
-export function changedMeanwhile(document: vscode.TextDocument): HostError {
-  return new HostError({
-    code: "documentChanged",
-    message: l10n.t(
-      "the lines of {0} that this edit replaces were changed meanwhile",
-      documentName(document),
-    ),
-    hint: l10n.t("Nothing was written. Undo that change, or ask once more."),
-  });
 }
 
 function tellWritten({ document, placed }: Plan, all: readonly Change[]): void {

@@ -6,6 +6,7 @@ import type { HostConnection } from "../host/connection";
 import * as changes from "../lib/changes";
 import type { Change, Shown } from "../lib/changes";
 import { COMMAND_WORDS } from "../lib/commands";
+import { HostError } from "../lib/errors";
 import * as l10n from "../lib/l10n";
 import { lineLabel } from "../lib/lines";
 import { buttonsFor } from "../lib/words";
@@ -98,6 +99,37 @@ export async function place(
     preview.changes = changes.placedAt(wanted, places);
     Object.assign(preview, changes.proposed(text, preview.changes));
   }
+}
+
+/** Where an edit belongs now, or an error where nothing of it does. */
+export function rangeNow(
+  preview: Preview,
+  document: vscode.TextDocument,
+  { answer }: Version,
+): LineRange {
+  const range = changes.rangeNow(answer.edit, preview.changes);
+  if (range === undefined) {
+    throw changedMeanwhile(document);
+  }
+  return range;
+}
+
+/** Nothing of an edit fits any more. */
+export function changedMeanwhile(document: vscode.TextDocument): HostError {
+  return new HostError({
+    code: "documentChanged",
+    message: l10n.t(
+      "the lines of {0} that this edit replaces were changed meanwhile",
+      documentName(document),
+    ),
+    hint: l10n.t("Nothing was written. Undo that change, or ask once more."),
+  });
+}
+
+/** Whether what waits came of another question than what is asked for. */
+export function isOfAnother({ versions }: Preview, { pending, variation, profile }: Wish): boolean {
+  const changesIt = [pending, variation, profile].some((it) => it !== undefined);
+  return versions.length > 0 && !changesIt;
 }
 
 /** What others need in order to change it; nothing while it is being written. */

@@ -7,7 +7,7 @@
  */
 import * as vscode from "vscode";
 
-import type { CommandEntry, LineRange } from "../generated/protocol";
+import type { CommandEntry } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import * as changes from "../lib/changes";
 import type { Change, Decision } from "../lib/changes";
@@ -17,14 +17,26 @@ import { replaceLines } from "../lib/lines";
 import { buttonsFor } from "../lib/words";
 
 import { openAgain } from "./disk";
+import type { Written } from "./locate";
 import { FollowedFile } from "./moves";
 import type { Notifier } from "./notify";
-import { newPreview, place, reveal, show, tellLost, waitingOf } from "./preview";
+import {
+  changedMeanwhile,
+  isOfAnother,
+  newPreview,
+  place,
+  rangeNow,
+  reveal,
+  show,
+  tellLost,
+  waitingOf,
+} from "./preview";
 import type { Outcome, Preview, Version, Waiting } from "./preview";
 import { chosenLines, marksOf } from "./preview-marks";
 import { activePreview, allTabs, closeLeftovers, Marks, previewOf, tabsOf } from "./preview-tabs";
-import { changedMeanwhile, writeKept } from "./preview-write";
+import { writeKept } from "./preview-write";
 import { PREVIEW_SCHEME } from "./target";
+import type { Wish } from "./wish";
 
 /** How long the document must rest before the diff follows it, in milliseconds. */
 const REFRESH_AFTER_MS = 150;
@@ -95,42 +107,43 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   async open(source: vscode.Uri, version: Version): Promise<void> {
     const document = await openAgain(source);
     const older = this.#previews.get(source.toString());
-    const { pending, variation, profile } = version.wish;
-    const isAnother = [pending, variation, profile].some((it) => it !== undefined);
-    const versions = isAnother ? (older?.versions ?? []) : [];
     const fresh = changes.changesOf(version.answer);
-    const preview =
-      older ?? newPreview(version.entry, source, this.#newUri(source), version.answer.edit.range);
+    const isNew = older === undefined || isOfAnother(older, version.wish);
+    const preview = isNew
+      ? newPreview(version.entry, source, this.#newUri(source), version.answer.edit.range)
+      : older;
     const before = { versions: preview.versions, note: preview.note };
-    preview.versions = [...versions, version];
+    preview.versions = [...preview.versions, version];
     preview.note = undefined;
     try {
       await place(this.#host, preview, document, fresh);
+      preview.range = rangeNow(preview, document, version);
     } catch (error) {
       Object.assign(preview, before);
       throw error;
+    }
+    if (isNew && older !== undefined) {
+      await this.#replace(older);
     }
     this.#keep(preview);
     if (tabsOf(preview.uri).length === 0) {
       await show(preview, document, { preview: false });
     }
     this.#refreshed(preview);
+    tellLost(preview, document);
     reveal(preview, changes.nextOpen(preview.changes, -1));
   }
 
-  /** Shows an edit as far as it is written. `text`: what stands at those lines of the document. */
-  async draft(
-    entry: CommandEntry,
-    document: vscode.TextDocument,
-    range: LineRange,
-    text: string,
-  ): Promise<void> {
+  /** Shows an edit as far as it is written. */
+  async draft(entry: CommandEntry, wish: Wish, { range, text }: Written): Promise<void> {
+    const { document } = wish.target;
+    const source = document.uri;
     const all = replaceLines(document.getText(), range, text);
-    if (all === undefined) {
+    const older = this.#previews.get(source.toString());
+    // What waits stays until there is an answer that takes its place.
+    if (all === undefined || (older !== undefined && isOfAnother(older, wish))) {
       return;
     }
-    const source = document.uri;
-    const older = this.#previews.get(source.toString());
     const preview = older ?? newPreview(entry, source, this.#newUri(source), range);
     Object.assign(preview, { text: all, shown: [], note: l10n.t("Being written…") });
     if (older === undefined) {
@@ -362,6 +375,15 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     preview.file?.dispose();
     if (this.#previews.get(preview.source.toString()) === preview) {
       this.#previews.delete(preview.source.toString());
+    }
+  }
+
+  /** Another edit takes its place. */
+  async #replace(preview: Preview): Promise<void> {
+    await this.#close(preview);
+    const answer = preview.versions.at(-1)?.answer;
+    if (answer !== undefined) {
+      this.onOutcome.fire({ answer, all: changes.counts(preview.changes).all, kept: 0 });
     }
   }
 

@@ -126,6 +126,15 @@ export function kept(changes: readonly Change[]): readonly Edit[] {
   return all.filter(({ range }) => range !== undefined).map(({ edit }) => edit);
 }
 
+/** The lines of an edit as the document is now; nothing where none of its changes has a place. */
+export function rangeNow(edit: Edit, changes: readonly Change[]): LineRange | undefined {
+  const own = changes.find(({ isImport, range }) => !isImport && range !== undefined);
+  const moved = own?.range && own.range.start - own.edit.range.start;
+  return moved === undefined
+    ? undefined
+    : { start: edit.range.start + moved, end: edit.range.end + moved };
+}
+
 /** How many are wanted and can't be written, since the lines that they replace were changed. */
 export function lost(changes: readonly Change[]): number {
   return changes.filter(({ decision, range }) => decision === "kept" && range === undefined).length;
