@@ -197,3 +197,14 @@ export function tellLost(preview: Preview, document: vscode.TextDocument): void 
   }
   preview.isStale = lost > 0;
 }
+
+/** Which keys do something: focus may be in either half of the diff. */
+export function setKeys(isActive: boolean, preview: Preview | undefined): void {
+  const set = (name: string, value: boolean): void => {
+    void vscode.commands.executeCommand("setContext", `localcoder.${name}`, value);
+  };
+  const versions = preview?.versions.length ?? 0;
+  set("previewActive", isActive);
+  set("previewWaits", versions > 0 && preview?.note === undefined);
+  set("previewHasEarlier", versions > 1);
+}

@@ -392,16 +392,9 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     await vscode.window.tabGroups.close(tabsOf(preview.uri));
   }
 
-  /** For the keys: focus may be in either half of the diff. */
   #updateContext(): void {
     const uri = activePreview();
-    const preview = uri && this.#byUri(uri);
-    const set = (name: string, value: boolean): void => {
-      void vscode.commands.executeCommand("setContext", `localcoder.${name}`, value);
-    };
-    set("previewActive", uri !== undefined);
-    set("previewWaits", (preview?.versions.length ?? 0) > 0 && preview?.note === undefined);
-    set("previewHasEarlier", (preview?.versions.length ?? 0) > 1);
+    setKeys(uri !== undefined, uri && this.#byUri(uri));
   }
 }
 
