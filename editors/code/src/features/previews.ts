@@ -20,17 +20,7 @@ import { openAgain } from "./disk";
 import type { Written } from "./locate";
 import { FollowedFile } from "./moves";
 import type { Notifier } from "./notify";
-import {
-  changedMeanwhile,
-  isOfAnother,
-  newPreview,
-  place,
-  rangeNow,
-  reveal,
-  show,
-  tellLost,
-  waitingOf,
-} from "./preview";
+import * as pending from "./preview";
 import type { Outcome, Preview, Version, Waiting } from "./preview";
 import { chosenLines, marksOf } from "./preview-marks";
 import { activePreview, allTabs, closeLeftovers, Marks, previewOf, tabsOf } from "./preview-tabs";
@@ -108,16 +98,16 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     const document = await openAgain(source);
     const older = this.#previews.get(source.toString());
     const fresh = changes.changesOf(version.answer);
-    const isNew = older === undefined || isOfAnother(older, version.wish);
+    const isNew = older === undefined || pending.isOfAnother(older, version.wish);
     const preview = isNew
-      ? newPreview(version.entry, source, this.#newUri(source), version.answer.edit.range)
+      ? pending.newPreview(version.entry, source, this.#newUri(source), version.answer.edit.range)
       : older;
     const before = { versions: preview.versions, note: preview.note };
     preview.versions = [...preview.versions, version];
     preview.note = undefined;
     try {
-      await place(this.#host, preview, document, fresh);
-      preview.range = rangeNow(preview, document, version);
+      await pending.place(this.#host, preview, document, fresh);
+      preview.range = pending.rangeNow(preview, document, version);
     } catch (error) {
       Object.assign(preview, before);
       throw error;
@@ -127,11 +117,11 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     }
     this.#keep(preview);
     if (tabsOf(preview.uri).length === 0) {
-      await show(preview, document, { preview: false });
+      await pending.show(preview, document, { preview: false });
     }
     this.#refreshed(preview);
-    tellLost(preview, document);
-    reveal(preview, changes.nextOpen(preview.changes, -1));
+    pending.tellLost(preview, document);
+    pending.reveal(preview, changes.nextOpen(preview.changes, -1));
   }
 
   /** Shows an edit as far as it is written. */
@@ -141,17 +131,17 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     const all = replaceLines(document.getText(), range, text);
     const older = this.#previews.get(source.toString());
     // What waits stays until there is an answer that takes its place.
-    if (all === undefined || (older !== undefined && isOfAnother(older, wish))) {
+    if (all === undefined || (older !== undefined && pending.isOfAnother(older, wish))) {
       return;
     }
-    const preview = older ?? newPreview(entry, source, this.#newUri(source), range);
+    const preview = older ?? pending.newPreview(entry, source, this.#newUri(source), range);
     Object.assign(preview, { text: all, shown: [], note: l10n.t("Being written…") });
     if (older === undefined) {
       this.#keep(preview);
-      await show(preview, document, { preview: false });
+      await pending.show(preview, document, { preview: false });
     }
     this.#refreshed(preview);
-    reveal(preview, undefined, range);
+    pending.reveal(preview, undefined, range);
   }
 
   /** Says beside an edit that is being written why it is written once more. */
@@ -173,7 +163,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     if (preview.versions.length === 0) {
       await this.#close(preview);
     } else {
-      await place(this.#host, preview, await openAgain(source), preview.changes);
+      await pending.place(this.#host, preview, await openAgain(source), preview.changes);
       this.#refreshed(preview);
     }
   }
@@ -181,7 +171,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   /** The edit that is on the screen and waits. */
   async waiting(): Promise<Waiting | undefined> {
     const preview = this.#find(undefined);
-    return preview && (await waitingOf(this.#host, preview));
+    return preview && (await pending.waitingOf(this.#host, preview));
   }
 
   provideTextDocumentContent(uri: vscode.Uri): string {
@@ -213,16 +203,16 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
         : lines && changes.changesIn(preview.shown, lines.range);
     const indices = meant === undefined || meant.length === 0 ? firstOpen(preview) : meant;
     if (indices.length === 0) {
-      throw changedMeanwhile(await openAgain(preview.source));
+      throw pending.changedMeanwhile(await openAgain(preview.source));
     }
     const all = changes.decided(preview.changes, indices, decision);
     if (changes.isSettled(all)) {
       await this.#settle(preview, all);
       return;
     }
-    await place(this.#host, preview, await openAgain(preview.source), all);
+    await pending.place(this.#host, preview, await openAgain(preview.source), all);
     this.#refreshed(preview);
-    reveal(preview, changes.nextOpen(all, indices.at(-1) ?? -1));
+    pending.reveal(preview, changes.nextOpen(all, indices.at(-1) ?? -1));
   }
 
   /** All is decided: writes what is kept, and closes. */
@@ -258,7 +248,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       return;
     }
     const document = await openAgain(preview.source);
-    await place(this.#host, preview, document, changes.changesOf(older.answer));
+    await pending.place(this.#host, preview, document, changes.changesOf(older.answer));
     preview.versions = preview.versions.slice(0, -1);
     this.#refreshed(preview);
   }
@@ -289,12 +279,12 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     if (preview.note !== undefined) {
       return;
     }
-    await place(this.#host, preview, document, preview.changes).catch(() => undefined);
+    await pending.place(this.#host, preview, document, preview.changes).catch(() => undefined);
     if (this.#previews.get(preview.source.toString()) !== preview) {
       return;
     }
     this.#refreshed(preview);
-    tellLost(preview, document);
+    pending.tellLost(preview, document);
   }
 
   #refreshed(preview: Preview): void {
@@ -346,7 +336,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     try {
       const document = await openAgain(to);
       const where = column === undefined ? {} : { viewColumn: column };
-      await show(preview, document, { ...where, preview: false, preserveFocus: true });
+      await pending.show(preview, document, { ...where, preview: false, preserveFocus: true });
       this.#mark(preview);
     } catch (error) {
       this.#forget(preview);
@@ -394,7 +384,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
 
   #updateContext(): void {
     const uri = activePreview();
-    setKeys(uri !== undefined, uri && this.#byUri(uri));
+    pending.setKeys(uri !== undefined, uri && this.#byUri(uri));
   }
 }
 
