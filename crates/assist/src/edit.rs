@@ -308,6 +308,12 @@ impl Task {
         self.command.spec
     }
 
+    /// The document's language by our own name; `other` where we have none.
+    #[must_use]
+    pub fn language(&self) -> &'static str {
+        if self.language.id.is_empty() { "other" } else { self.language.id }
+    }
+
     /// Whether it is told in words what is to be done.
     #[must_use]
     pub fn is_instructed(&self) -> bool {

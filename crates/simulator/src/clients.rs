@@ -78,6 +78,7 @@ pub(crate) const ACTS: &[(u64, &str)] = &[
     (1, "locateEdit"),
     (1, "scopes"),
     (1, "tried"),
+    (1, "recordDecision"),
 ];
 
 /// A command on selected code is asked for by its id.
@@ -238,6 +239,9 @@ impl World {
                 let open = self.requests.open_request_id(client);
                 let run = self.draw_test_run();
                 json!({"requestId": open.unwrap_or_else(|| "r0".to_owned()), "trial": 1, "run": run})
+            }
+            "recordDecision" => {
+                json!({"editId": format!("{number:016x}"), "decision": {"kind": "kept"}})
             }
             "warm" => json!({"ahead": self.random.per_mille(500)}),
             "survey" => json!({"models": [self.draw_model()]}),

@@ -10,6 +10,7 @@ use localcoder_protocol::{
     Usage,
 };
 
+use super::counting::Counting;
 use super::step::{Answer, Input, ModelView, Step, add_usage, lay_out, layout_call};
 use super::trial::{Said, Trial};
 use crate::core::pool::GenerateCall;
@@ -44,6 +45,7 @@ enum Stage {
 #[derive(Debug)]
 pub(in crate::core) struct EditJob {
     task: Box<Task>,
+    counting: Counting,
     /// The first question.
     layout: Option<Layout>,
     stage: Stage,
@@ -67,14 +69,15 @@ pub(in crate::core) struct EditJob {
 }
 
 impl EditJob {
-    pub(super) fn new(task: Task, test: Option<TestRun>) -> Self {
+    pub(super) fn new(task: Task, test: Option<TestRun>, counting: Counting) -> Self {
         let trial = test.map(|before| Trial::new(before, task.wants_fix()));
-        Self::with(task, trial)
+        Self::with(task, trial, counting)
     }
 
-    fn with(task: Task, trial: Option<Trial>) -> Self {
+    fn with(task: Task, trial: Option<Trial>, counting: Counting) -> Self {
         Self {
             task: Box::new(task),
+            counting,
             trial,
             layout: None,
             stage: Stage::First,
@@ -91,7 +94,7 @@ impl EditJob {
     }
 
     pub(super) fn again(self) -> Self {
-        Self::with(*self.task, self.trial.map(Trial::again))
+        Self::with(*self.task, self.trial.map(Trial::again), self.counting)
     }
 
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
@@ -295,6 +298,7 @@ impl EditJob {
             done.notes.push(format!("Found, and not mended by the model: {left}."));
         }
         let answer = EditAnswer {
+            edit_id: self.counting.edit_id.clone(),
             edit: done.edit,
             imports: done.imports,
             reason: self.plan.clone().filter(|_| done.unchanged),
@@ -311,8 +315,9 @@ impl EditJob {
             context: layout.context,
             model: model.info(),
         };
+        let shown = self.counting.shown(&self.task, model, &answer);
         let reply = Reply::Assist(Box::new(AssistAnswer::Edit(answer)));
-        Step::Answer(Box::new(Answer { rest: String::new(), reply, usage: self.usage }))
+        Step::Answer(Box::new(Answer { rest: String::new(), reply, shown, usage: self.usage }))
     }
 }
 
@@ -357,7 +362,7 @@ mod tests {
 
     /// A job whose prompt was sent.
     fn writing(model: ModelView<'_>) -> EditJob {
-        let mut job = EditJob::new(task(None), None);
+        let mut job = EditJob::new(task(None), None, Counting::default());
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let counts = vec![5; texts.len()];
         let step = job.step(model, Input::Counted(&counts));
@@ -391,7 +396,7 @@ mod tests {
         file.info.size_bytes = 1_000_000_000;
         let model = ModelView { file: &file, context_tokens: 4096 };
         let text = "def f(x):\n    return x\n";
-        let mut job = EditJob::new(task(Some("Add one.")), None);
+        let mut job = EditJob::new(task(Some("Add one.")), None, Counting::default());
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
         let _ = job.step(model, Input::Text(text));
@@ -454,7 +459,7 @@ mod tests {
         let mut file = sample();
         file.info.size_bytes = 1_000_000_000;
         let model = ModelView { file: &file, context_tokens: 4096 };
-        let mut job = EditJob::new(task(Some("Add one.")), None);
+        let mut job = EditJob::new(task(Some("Add one.")), None, Counting::default());
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
         let same = "def f(x):\n    return x\n";

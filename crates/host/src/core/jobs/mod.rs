@@ -2,8 +2,8 @@
 //! small state machine: it is told what has come and says what it wants next. It knows no clients,
 //! no workers and no clock.
 
+mod counting;
 mod edit;
-
 mod generate;
 mod keep_warm;
 mod prepare;
@@ -14,6 +14,7 @@ mod trial;
 use localcoder_assist::Task;
 use localcoder_protocol::{AnswerKind, GenerateParams, SamplingParams, TestRun};
 
+pub(super) use counting::Counting;
 use edit::EditJob;
 use generate::GenerateJob;
 use keep_warm::KeepWarmJob;
@@ -49,9 +50,9 @@ impl Job {
     }
 
     /// `test`: the user's own, where the client can run it on an edit.
-    pub(super) fn assist(task: Task, test: Option<TestRun>) -> Self {
+    pub(super) fn assist(task: Task, test: Option<TestRun>, counting: Counting) -> Self {
         match task.spec().answer {
-            AnswerKind::Edit => Self::Edit(Box::new(EditJob::new(task, test))),
+            AnswerKind::Edit => Self::Edit(Box::new(EditJob::new(task, test, counting))),
             AnswerKind::Text => Self::Text(TextJob::new(task)),
         }
     }
