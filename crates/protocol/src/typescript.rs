@@ -15,6 +15,7 @@ pub fn generate() -> String {
     );
     out.push_str(&types());
     out.push_str(&printed_types());
+    out.push_str(&statistics_types());
     out.push_str(&tables());
     out.push_str(&deadlines());
     out.push_str(&commands());
@@ -132,13 +133,6 @@ fn types() -> String {
         TriedParams,
         Decision,
         RecordDecisionParams,
-        EditCounts,
-        StatisticsBy,
-        EvalShare,
-        StatisticsRow,
-        StatisticsGroup,
-        EditStatistics,
-        StatisticsDeleted,
         AssistParams,
         AssistAnswer,
         EditAnswer,
@@ -223,6 +217,19 @@ fn printed_types() -> String {
         HostStopped,
         Removal,
         RemovalPart,
+    )
+}
+
+/// The same of what became of edits.
+fn statistics_types() -> String {
+    declared!(
+        EditCounts,
+        StatisticsBy,
+        EvalShare,
+        StatisticsRow,
+        StatisticsGroup,
+        EditStatistics,
+        StatisticsDeleted,
     )
 }
 

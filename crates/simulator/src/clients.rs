@@ -92,6 +92,11 @@ pub(crate) fn on_the_wire(act: &str, mut params: Value) -> (&str, Value) {
     }
 }
 
+/// What became of an edit, which need not be one that anybody was shown.
+fn decision_about(number: u64) -> Value {
+    json!({"editId": format!("{number:016x}"), "decision": {"kind": "kept"}})
+}
+
 impl World {
     pub(crate) fn client_connects(&mut self) -> Held {
         if self.clients.closed || self.clients.connected.len() >= WINDOWS_MAX {
@@ -240,9 +245,7 @@ impl World {
                 let run = self.draw_test_run();
                 json!({"requestId": open.unwrap_or_else(|| "r0".to_owned()), "trial": 1, "run": run})
             }
-            "recordDecision" => {
-                json!({"editId": format!("{number:016x}"), "decision": {"kind": "kept"}})
-            }
+            "recordDecision" => decision_about(number),
             "warm" => json!({"ahead": self.random.per_mille(500)}),
             "survey" => json!({"models": [self.draw_model()]}),
             "unload" => json!({"model": self.draw_model()}),

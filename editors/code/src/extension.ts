@@ -8,6 +8,7 @@ import { registerAssist } from "./features/assist";
 import { registerDemoNotice } from "./features/demo-notice";
 import { Edits } from "./features/edits";
 import { registerHelp } from "./features/help";
+import { Ledger } from "./features/ledger";
 import { registerManager } from "./features/manager";
 import { ModelActions } from "./features/model-actions";
 import { registerModels } from "./features/models";
@@ -21,6 +22,7 @@ import { Session } from "./features/session";
 import { registerSettings } from "./features/settings";
 import { Setup } from "./features/setup";
 import { Standing } from "./features/standing";
+import { registerStatistics } from "./features/statistics";
 import { registerStatus } from "./features/status";
 import { registerSuggestions } from "./features/suggestions";
 import { registerSwitch } from "./features/switch";
@@ -56,7 +58,8 @@ export function activate(context: vscode.ExtensionContext): Exports {
     busyChanged.fire(busy);
   });
   const notifier = new Notifier(log);
-  const previews = new Previews(host, notifier);
+  const ledger = new Ledger(host);
+  const previews = new Previews(host, ledger, notifier);
   const standing = new Standing();
   const session = new Session(context.extension.packageJSON, host, notifier, log);
   const models = new ModelsProgram(program);
@@ -77,6 +80,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
   context.subscriptions.push(
     log,
     busyChanged,
+    ledger,
     previews,
     standing,
     session,
@@ -93,6 +97,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
     registerSettings(),
     registerAirGap(process.env["LOCALCODER_AIR_GAPPED"]),
     registerPrivacy(context.extensionUri, program, notifier),
+    registerStatistics(context.extensionUri, program, notifier),
     registerReport(program, notifier),
     registerReset(program, notifier),
     registerHelp(context.extensionUri),

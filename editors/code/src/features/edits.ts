@@ -173,6 +173,7 @@ export class Edits {
 
   /** Asks once more for what was asked for, with the heavier profile. */
   async #heavier(entry: CommandEntry, wish: Wish, answer: EditAnswer): Promise<void> {
+    this.#previews.retried(answer);
     try {
       const document = await openAgain(wish.target.document.uri);
       // The lines may have moved while the message stood there.

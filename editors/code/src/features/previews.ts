@@ -15,6 +15,7 @@ import { buttonsFor, capitalized } from "../lib/words";
 import { isWanted, planEdit, revealLine, savePlan, takeBack, writePlan } from "./apply";
 import { DiagnosticsWatch } from "./diagnostics";
 import { openAgain } from "./disk";
+import type { Ledger } from "./ledger";
 import { locateEdits } from "./locate";
 import { FollowedFile } from "./moves";
 import type { Notifier } from "./notify";
@@ -40,6 +41,7 @@ interface Preview {
 /** See the module. Keyed by the document: a newer improvement replaces an older one. */
 export class Previews implements vscode.TextDocumentContentProvider, vscode.Disposable {
   readonly #host: HostConnection;
+  readonly #ledger: Ledger;
   readonly #notifier: Notifier;
   readonly #previews = new Map<string, Preview>();
   /** Those that are being applied: a key that is pressed twice applies once. */
@@ -50,8 +52,9 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
 
   readonly onDidChange = this.#changed.event;
 
-  constructor(host: HostConnection, notifier: Notifier) {
+  constructor(host: HostConnection, ledger: Ledger, notifier: Notifier) {
     this.#host = host;
+    this.#ledger = ledger;
     this.#notifier = notifier;
     const { tabGroups } = vscode.window;
     closeLeftovers();
@@ -80,6 +83,9 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     const placed = await locateEdits(this.#host, document, answer);
     const older = this.#previews.get(source.toString());
     if (older !== undefined) {
+      if (isAbout(older, placed[0].range)) {
+        this.#ledger.askedAgain(older.answer, older.entry, entry);
+      }
       await this.#close(older);
     }
     const preview: Preview = {
@@ -93,7 +99,13 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       stale: false,
     };
     this.#keep(preview);
+    this.#ledger.shown(answer);
     await show(preview, document, { preview: false });
+  }
+
+  /** What is asked for again in another way than by the same command. */
+  retried(answer: EditAnswer): void {
+    this.#ledger.decided(answer, { kind: "retried" });
   }
 
   provideTextDocumentContent(uri: vscode.Uri): string {
@@ -135,6 +147,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
         this.#keep(preview);
         throw error;
       }
+      this.#ledger.kept(preview.answer, plan.document, before);
       await savePlan(plan);
       // In this order: a file that only the diff has open would lose what can be undone.
       await revealLine(plan.document, plan.placed[0].range, preview.column);
@@ -205,6 +218,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
         );
         if (preview !== undefined && preview.file?.isMoving !== true) {
           this.#forget(preview);
+          this.#ledger.closed(preview.answer);
         }
       }
     }
@@ -253,8 +267,13 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
 
   async #close(preview: Preview): Promise<void> {
     this.#forget(preview);
+    this.#ledger.closed(preview.answer);
     await vscode.window.tabGroups.close(tabsOf(preview.uri));
   }
+}
+
+function isAbout({ range }: Preview, lines: LineRange): boolean {
+  return range.start <= lines.end && lines.start <= range.end;
 }
 
 function proposed(document: vscode.TextDocument, placed: readonly Placed[]): string {

@@ -651,180 +651,6 @@ editId: string,
  */
 decision: Decision, };
 
-export type EditCounts = { 
-/**
- * All of them.
- */
-shown: number, 
-/**
- * Written as they were shown, and left.
- */
-kept: number, 
-/**
- * Written in part, and left.
- */
-keptInPart: number, 
-/**
- * Put away.
- */
-dropped: number, 
-/**
- * Written, and taken back within ten minutes.
- */
-undone: number, 
-/**
- * Asked for again.
- */
-retried: number, 
-/**
- * Told in words what to change about them.
- */
-followedUp: number, 
-/**
- * Of which nothing was heard.
- */
-undecided: number, 
-/**
- * Of all, those shown as *not sure*.
- */
-unsure: number, 
-/**
- * Of these, those kept whole or in part.
- */
-unsureKept: number, 
-/**
- * How often the model was asked for all of them.
- */
-attempts: number, };
-
-export type StatisticsBy = "command" | "model" | "language" | "prompt";
-
-export type EvalShare = { 
-/**
- * Which tasks.
- */
-what: string, 
-/**
- * How many tasks.
- */
-tasks: number, 
-/**
- * 0 to 1.
- */
-rightOfShown: number, };
-
-export type StatisticsRow = { 
-/**
- * What it is about; `all` for all of them.
- */
-name: string, 
-/**
- * Kept whole or in part, of all that were shown: 0 to 1. Absent where none was shown.
- */
-keptOfShown?: number, 
-/**
- * The same of those of which something was heard.
- */
-keptOfDecided?: number, 
-/**
- * What tasks say of the same, where they were measured.
- */
-eval?: Array<EvalShare>, 
-/**
- * All of them.
- */
-shown: number, 
-/**
- * Written as they were shown, and left.
- */
-kept: number, 
-/**
- * Written in part, and left.
- */
-keptInPart: number, 
-/**
- * Put away.
- */
-dropped: number, 
-/**
- * Written, and taken back within ten minutes.
- */
-undone: number, 
-/**
- * Asked for again.
- */
-retried: number, 
-/**
- * Told in words what to change about them.
- */
-followedUp: number, 
-/**
- * Of which nothing was heard.
- */
-undecided: number, 
-/**
- * Of all, those shown as *not sure*.
- */
-unsure: number, 
-/**
- * Of these, those kept whole or in part.
- */
-unsureKept: number, 
-/**
- * How often the model was asked for all of them.
- */
-attempts: number, };
-
-export type StatisticsGroup = { 
-/**
- * What.
- */
-by: StatisticsBy, 
-/**
- * The most shown first.
- */
-rows: Array<StatisticsRow>, };
-
-export type EditStatistics = { 
-/**
- * Where it is kept.
- */
-file: string, 
-/**
- * Its length; 0 where there is none.
- */
-bytes: number, 
-/**
- * Whether edits are counted now.
- */
-on: boolean, 
-/**
- * The first day that is counted, or its month where it was some time ago.
- */
-since?: string, 
-/**
- * Lines that can't be read, and are passed over.
- */
-unreadLines: number, 
-/**
- * All together.
- */
-all: StatisticsRow, 
-/**
- * The same told apart.
- */
-groups: Array<StatisticsGroup>, };
-
-export type StatisticsDeleted = { 
-/**
- * Where they were.
- */
-file: string, 
-/**
- * False where there were none.
- */
-deleted: boolean, };
-
 export type AssistParams = { 
 /**
  * See [`RequestId`].
@@ -2180,6 +2006,180 @@ bytes?: number,
  * What else is to be known, such as why it stays.
  */
 text?: string, };
+
+export type EditCounts = { 
+/**
+ * All of them.
+ */
+shown: number, 
+/**
+ * Written as they were shown, and left.
+ */
+kept: number, 
+/**
+ * Written in part, and left.
+ */
+keptInPart: number, 
+/**
+ * Put away.
+ */
+dropped: number, 
+/**
+ * Written, and taken back within ten minutes.
+ */
+undone: number, 
+/**
+ * Asked for again.
+ */
+retried: number, 
+/**
+ * Told in words what to change about them.
+ */
+followedUp: number, 
+/**
+ * Of which nothing was heard.
+ */
+undecided: number, 
+/**
+ * Of all, those shown as *not sure*.
+ */
+unsure: number, 
+/**
+ * Of these, those kept whole or in part.
+ */
+unsureKept: number, 
+/**
+ * How often the model was asked for all of them.
+ */
+attempts: number, };
+
+export type StatisticsBy = "command" | "model" | "language" | "prompt";
+
+export type EvalShare = { 
+/**
+ * Which tasks.
+ */
+what: string, 
+/**
+ * How many tasks.
+ */
+tasks: number, 
+/**
+ * 0 to 1.
+ */
+rightOfShown: number, };
+
+export type StatisticsRow = { 
+/**
+ * What it is about; `all` for all of them.
+ */
+name: string, 
+/**
+ * Kept whole or in part, of all that were shown: 0 to 1. Absent where none was shown.
+ */
+keptOfShown?: number, 
+/**
+ * The same of those of which something was heard.
+ */
+keptOfDecided?: number, 
+/**
+ * What tasks say of the same, where they were measured.
+ */
+eval?: Array<EvalShare>, 
+/**
+ * All of them.
+ */
+shown: number, 
+/**
+ * Written as they were shown, and left.
+ */
+kept: number, 
+/**
+ * Written in part, and left.
+ */
+keptInPart: number, 
+/**
+ * Put away.
+ */
+dropped: number, 
+/**
+ * Written, and taken back within ten minutes.
+ */
+undone: number, 
+/**
+ * Asked for again.
+ */
+retried: number, 
+/**
+ * Told in words what to change about them.
+ */
+followedUp: number, 
+/**
+ * Of which nothing was heard.
+ */
+undecided: number, 
+/**
+ * Of all, those shown as *not sure*.
+ */
+unsure: number, 
+/**
+ * Of these, those kept whole or in part.
+ */
+unsureKept: number, 
+/**
+ * How often the model was asked for all of them.
+ */
+attempts: number, };
+
+export type StatisticsGroup = { 
+/**
+ * What.
+ */
+by: StatisticsBy, 
+/**
+ * The most shown first.
+ */
+rows: Array<StatisticsRow>, };
+
+export type EditStatistics = { 
+/**
+ * Where it is kept.
+ */
+file: string, 
+/**
+ * Its length; 0 where there is none.
+ */
+bytes: number, 
+/**
+ * Whether edits are counted now.
+ */
+on: boolean, 
+/**
+ * The first day that is counted, or its month where it was some time ago.
+ */
+since?: string, 
+/**
+ * Lines that can't be read, and are passed over.
+ */
+unreadLines: number, 
+/**
+ * All together.
+ */
+all: StatisticsRow, 
+/**
+ * The same told apart.
+ */
+groups: Array<StatisticsGroup>, };
+
+export type StatisticsDeleted = { 
+/**
+ * Where they were.
+ */
+file: string, 
+/**
+ * False where there were none.
+ */
+deleted: boolean, };
 
 export const PROTOCOL_VERSION = 3;
 export const BUILD_ID = "0.1.0";
