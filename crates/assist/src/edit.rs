@@ -19,7 +19,7 @@ use crate::flaws::Flaw;
 use crate::follow::{self, Base};
 use crate::guard::{self, Problem, Rewrite, Severity};
 use crate::indent::Dedented;
-use crate::language::{Language, file_name};
+use crate::language::{Language, fence_tag, shown_name};
 use crate::outline::{self, OutlineLine};
 use crate::prompt::{Follows, Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
@@ -336,6 +336,12 @@ impl Task {
     #[must_use]
     pub fn spec(&self) -> &'static CommandSpec {
         self.command.spec
+    }
+
+    /// The document's language by our own name; `other` where we have none.
+    #[must_use]
+    pub fn language(&self) -> &'static str {
+        if self.language.id.is_empty() { "other" } else { self.language.id }
     }
 
     /// Whether it is told in words what is to be done.
@@ -777,25 +783,7 @@ impl From<clean::Unusable> for Problem {
     }
 }
 
-/// The fence's tag. An editor's id for a language that we do not know serves as well, if it is
-/// a plain word.
-fn fence_tag(language: &Language, language_id: Option<&str>) -> String {
-    let plain = |id: &&str| {
-        id.len() <= 24 && id.chars().all(|c| c.is_ascii_alphanumeric() || "+-#".contains(c))
-    };
-    match language_id.filter(plain) {
-        Some(id) if language.id.is_empty() => id.to_owned(),
-        _ => language.fence.to_owned(),
-    }
-}
-
 fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
-/// The file's name on one line and of bounded length, whatever the path is.
-fn shown_name(path: &str) -> String {
-    let name = file_name(path).chars().filter(|c| !c.is_control());
-    name.take(100).collect()
 }

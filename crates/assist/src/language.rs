@@ -150,6 +150,24 @@ pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
+/// The fence's tag. An editor's id for a language that we do not know serves as well, if it is
+/// a plain word.
+pub(crate) fn fence_tag(language: &Language, language_id: Option<&str>) -> String {
+    let plain = |id: &&str| {
+        id.len() <= 24 && id.chars().all(|c| c.is_ascii_alphanumeric() || "+-#".contains(c))
+    };
+    match language_id.filter(plain) {
+        Some(id) if language.id.is_empty() => id.to_owned(),
+        _ => language.fence.to_owned(),
+    }
+}
+
+/// The file's name on one line and of bounded length, whatever the path is.
+pub(crate) fn shown_name(path: &str) -> String {
+    let name = file_name(path).chars().filter(|c| !c.is_control());
+    name.take(100).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

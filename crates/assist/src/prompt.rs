@@ -17,8 +17,10 @@ use crate::renames;
 /// The words for one kind of models.
 #[derive(Debug, Deserialize)]
 pub struct Prompts {
-    #[serde(rename = "version")]
-    _version: u32,
+    /// Of its set.
+    #[serde(skip)]
+    name: &'static str,
+    version: u32,
     system: String,
     file: String,
     /// Lines of the file that stand far off. Without these words they are not given.
@@ -67,7 +69,8 @@ macro_rules! sets {
             name: $name,
             prompts: LazyLock::new(|| {
                 let text = include_str!(concat!("../prompts/", $name, ".json"));
-                serde_json::from_str(text).expect("a test reads the same file")
+                let prompts = serde_json::from_str(text).expect("a test reads the same file");
+                Prompts { name: $name, ..prompts }
             }),
         }),*]
     };
@@ -117,6 +120,12 @@ impl Prompts {
             None => return Self::usual(),
         };
         SETS.iter().find(|set| set.name == wanted).map_or_else(Self::usual, |set| &set.prompts)
+    }
+
+    /// Which words these are: answers to others are not comparable.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{}/{}", self.name, self.version)
     }
 
     /// What every prompt begins with: the system message, and the head of the user's message up to

@@ -11,6 +11,7 @@ pub(crate) use crate::removal_arguments::{
     HelpOptions, ResetOptions, SureOptions, UninstallOptions,
 };
 pub(crate) use crate::setup_arguments::{SelfTestOptions, SetupOptions};
+pub(crate) use crate::stats_arguments::StatsOptions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,6 +73,8 @@ pub(crate) enum Command {
     SelfTest(SelfTestOptions),
     /// Find out how good a model's edits are, with tasks whose answers are run
     Eval(EvalOptions),
+    /// Show what became of the edits that were shown, or delete that
+    Stats(StatsOptions),
     /// Show what the host and the model are doing
     Status(StatusOptions),
     /// Start or stop the background process that the windows share
@@ -99,6 +102,7 @@ impl Command {
             Self::Setup(options) => options.json,
             Self::SelfTest(options) => options.json || options.events,
             Self::Eval(options) => options.json,
+            Self::Stats(options) => options.json,
             Self::Status(options) => options.json,
             Self::Host(options) => options.json(),
             Self::Reset(options) => options.sure.json,

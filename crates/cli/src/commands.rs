@@ -13,5 +13,6 @@ pub(crate) mod profiles;
 pub(crate) mod reset;
 pub(crate) mod self_test;
 pub(crate) mod setup;
+pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod test;

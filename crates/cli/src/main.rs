@@ -14,6 +14,7 @@ mod session;
 mod settings_file;
 mod setup_arguments;
 mod source;
+mod stats_arguments;
 mod stdout;
 mod tester;
 
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Some(Command::Setup(options)) => commands::setup::run(&options),
         Some(Command::SelfTest(options)) => commands::self_test::run(&options),
         Some(Command::Eval(options)) => commands::eval::run(&options),
+        Some(Command::Stats(options)) => commands::stats::run(&options),
         Some(Command::Status(options)) => commands::status::run(&options),
         Some(Command::Host(options)) => commands::host::run(&options),
         Some(Command::Reset(options)) => commands::reset::reset(&options),

@@ -12,7 +12,7 @@ use localcoder_protocol::{
     Cancel, CancelParams, ClientKind, DEMO, Delta, ErrorCode, ErrorInfo, Nothing, Notification,
     Progress, ProgressParams, Request, Status, Tried, TryEdit, TryEditParams,
 };
-use localcoder_settings::Places;
+use localcoder_settings::{Key, Places};
 use localcoder_transport::{Client, ClientEvent, read_answer, spawn_thread};
 use serde_json::{Map, Value};
 
@@ -173,6 +173,12 @@ pub(crate) fn program() -> Result<PathBuf, ErrorInfo> {
 /// What `--profile` sets for a command alone.
 pub(crate) fn overrides(profile: Option<&str>) -> Map<String, Value> {
     profile.iter().map(|name| ("profile".to_owned(), Value::from(*name))).collect()
+}
+
+/// The same where nobody is shown the edit: it is not counted.
+pub(crate) fn uncounted(mut settings: Map<String, Value>) -> Map<String, Value> {
+    settings.insert(Key::Ledger.name().to_owned(), false.into());
+    settings
 }
 
 /// A model reference that means the same in the host's working folder.

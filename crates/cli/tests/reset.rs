@@ -27,6 +27,7 @@ fn installation() -> Installation {
         "models/blobs/sha256-0",
         "models/manifests/x.json",
         "runtime/workers.json",
+        "statistics/edits.jsonl",
     ] {
         put(&home.join(file), "{}");
     }

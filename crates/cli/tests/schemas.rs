@@ -120,6 +120,12 @@ fn whatever_is_printed_is_as_its_published_schema_says() {
         let asked = [command, "a.py", "--lines", "1-3", "--json"];
         published.check("assist", &installation.run(&asked).ok().json());
     }
+    let shown = installation.run(&["stats", "--json"]).ok().json();
+    published.check("stats", &shown);
+    // What tasks and tests of ours have asked for was shown to nobody.
+    assert_eq!(shown["all"]["shown"], 1, "{shown:#}");
+    let deleted = installation.run(&["stats", "--delete", "--yes", "--json"]).ok().json();
+    published.check("stats --delete", &deleted);
     let gone = ["improve", "gone.py", "--lines", "1-2", "--json"];
     published.check("failure", &installation.run(&gone).json());
     let install = ["models", "install", "small", "--accept-license", "--events"];

@@ -5,6 +5,7 @@
 //! an answer did is found out by running it, in a process of its own with limits and no network.
 
 mod language;
+mod measured;
 mod own;
 mod pack;
 mod plain;
@@ -14,6 +15,7 @@ mod run;
 mod task;
 
 pub use language::Language;
+pub use measured::measured;
 pub use own::own_tasks;
 pub use pack::read_pack;
 pub use plain::code_of;

@@ -137,7 +137,7 @@ tables! {
         WorkerHello Ping Devices LoadModel UnloadModel CountTokens WorkerGenerate SavePrefix
         RestorePrefix WorkerCancel;
     notifications:
-        Progress Delta TryEdit Suggestion StatusChanged
+        Progress Delta Draft TryEdit Suggestion StatusChanged
         LoadProgress Heartbeat PrefillProgress Token;
 }
 

@@ -6,9 +6,10 @@
 
 pub mod connect;
 pub mod core;
+pub mod ledger;
 mod model_file;
 mod process;
 pub mod shell;
 pub mod unresponsive;
 
-pub use model_file::ModelFile;
+pub use model_file::{ModelFile, Pinned};

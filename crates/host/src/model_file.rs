@@ -17,6 +17,8 @@ pub struct ModelFile {
     pub path: PathBuf,
     /// What a user is told of it.
     pub info: ModelInfo,
+    /// By which the store or a catalog knows it, where one does.
+    pub pinned: Option<Pinned>,
     /// When it was written.
     pub modified: Option<SystemTime>,
     /// Its chat template, where that of the file is not to be used.
@@ -25,6 +27,15 @@ pub struct ModelFile {
     pub sampling: Sampling,
     /// What its header says, where it was read.
     pub header: Option<Arc<Header>>,
+}
+
+/// A name that stands for one content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pinned {
+    /// By which it is called.
+    pub id: String,
+    /// Its digest.
+    pub sha256: String,
 }
 
 impl ModelFile {
@@ -48,6 +59,7 @@ pub(crate) fn sample() -> ModelFile {
             demo: false,
             attribution: Vec::new(),
         },
+        pinned: None,
         modified: None,
         chat_template: None,
         sampling: Sampling::default(),

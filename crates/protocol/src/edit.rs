@@ -89,3 +89,19 @@ pub struct Scope {
     /// What they are, such as `function total`.
     pub label: String,
 }
+
+/// An edit that waits for a decision, and what led to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct PendingEdit {
+    /// [`crate::EditAnswer::edit`].
+    pub edit: Edit,
+    /// [`crate::EditAnswer::imports`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub imports: Option<Edit>,
+    /// The instructions so far, the first one first; none for a command that has none.
+    #[serde(default)]
+    pub instructions: Vec<String>,
+}

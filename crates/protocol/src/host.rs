@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{notifications, requests};
 use crate::{
-    Confined, ContextUse, Diagnostic, DocumentText, Edit, ErrorAction, ErrorInfo, FinishReason,
-    LineRange, MemoryUse, Scope, Usage,
+    Confined, ContextUse, Diagnostic, DocumentText, Edit, EditId, ErrorAction, ErrorInfo,
+    FinishReason, LineRange, MemoryUse, PendingEdit, RecordDecisionParams, Scope, TestRun,
+    TriedParams, TryEditParams, Usage,
 };
 
 /// Names one request of one connection, so that its stream can be told apart and it can be
@@ -338,81 +339,6 @@ pub struct AssistParams {
     pub settings: serde_json::Map<String, serde_json::Value>,
 }
 
-/// An edit that waits for a decision, and what led to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct PendingEdit {
-    /// [`EditAnswer::edit`].
-    pub edit: Edit,
-    /// [`EditAnswer::imports`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "codegen", ts(optional))]
-    pub imports: Option<Edit>,
-    /// The instructions so far, the first one first; none for a command that has none.
-    #[serde(default)]
-    pub instructions: Vec<String>,
-}
-
-/// How a test went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub enum TestOutcome {
-    /// It ended well.
-    Passed,
-    /// It ended otherwise.
-    Failed,
-    /// It could not be run, or had no end in time: nothing is known.
-    NotRun,
-}
-
-/// A run of the user's own test.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct TestRun {
-    /// What was run, such as `tests/test_cart.py`.
-    pub name: String,
-    /// How it went.
-    pub outcome: TestOutcome,
-    /// What it said, from its end, where it failed; why it could not be run where it was not.
-    #[serde(default)]
-    pub said: String,
-    /// Whether nothing was run but the compiler, since there is no test.
-    #[serde(default)]
-    pub only_build: bool,
-    /// How long it took, in milliseconds.
-    pub ms: u32,
-}
-
-/// An edit that may become the answer: the client runs the test that it has named with the request
-/// on a copy with it, and says in [`TriedParams`] how it went.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct TryEditParams {
-    /// Which request.
-    pub request_id: RequestId,
-    /// Which edit of it; counted from 1.
-    pub trial: u32,
-    /// The edit, and what it needs elsewhere in the document.
-    pub edits: Vec<Edit>,
-}
-
-/// How the test went on an edit. One that nobody waits for any more is passed over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct TriedParams {
-    /// Which request.
-    pub request_id: RequestId,
-    /// [`TryEditParams::trial`].
-    pub trial: u32,
-    /// How it went.
-    pub run: TestRun,
-}
-
 /// What came of it; which kind is the command's [`crate::AnswerKind`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
@@ -430,6 +356,9 @@ pub enum AssistAnswer {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct EditAnswer {
+    /// By which [`RecordDecisionParams`] names it; a host before these has none.
+    #[serde(default)]
+    pub edit_id: EditId,
     /// The edit. Where `unchanged`, its replacement is its original.
     pub edit: Edit,
     /// What the edit needs where the document brings in what it uses. Both are applied as one step,
@@ -841,6 +770,8 @@ requests! { HOST_REQUESTS:
     Scopes = "scopes", ScopesParams => ScopesAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`TriedParams`].
     Tried = "tried", TriedParams => Nothing, idempotent: true, deadline_ms: Some(5_000);
+    /// See [`RecordDecisionParams`].
+    RecordDecision = "recordDecision", RecordDecisionParams => Nothing, idempotent: true, deadline_ms: Some(5_000);
 }
 
 notifications! { HOST_NOTIFICATIONS:

@@ -12,6 +12,7 @@ mod error_help;
 mod fetch;
 mod hello;
 mod host;
+mod ledger;
 pub mod limits;
 mod model_row;
 mod number;
@@ -19,6 +20,7 @@ mod printed;
 mod request;
 mod setup;
 mod shortage;
+mod trial;
 #[cfg(feature = "codegen")]
 pub mod typescript;
 mod usage;
@@ -26,7 +28,7 @@ mod worker;
 
 pub use commands::{AnswerKind, COMMANDS, CommandSpec, Entry, ModelUse, Needs, Place};
 pub use digest::is_sha256;
-pub use edit::{Anchor, Diagnostic, DocumentText, Edit, LineRange, Scope};
+pub use edit::{Anchor, Diagnostic, DocumentText, Edit, LineRange, PendingEdit, Scope};
 pub use error::{ErrorAction, ErrorCode, ErrorInfo};
 pub use fetch::{
     FetchEvent, FetchFailure, FetchLimits, FetchNetwork, FetchOrder, FetchPermission, FetchRequest,
@@ -37,12 +39,14 @@ pub use hello::{
     PROTOCOL_VERSION, WORKER_ENVIRONMENT, WORKER_VERSION,
 };
 pub use host::*;
+pub use ledger::*;
 pub use limits::{DOCUMENT_BYTES_MAX, FRAME_BYTES_MAX, HEARTBEAT_MS};
 pub use model_row::*;
 pub use printed::*;
 pub use request::{Notification, NotificationMethod, Request, RequestMethod};
 pub use setup::*;
 pub use shortage::says_out_of_memory;
+pub use trial::*;
 pub use usage::{ContextUse, FinishReason, MemoryUse, Usage};
 pub use worker::*;
 

@@ -8,8 +8,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AssistAnswer, ErrorInfo, FetchEvent, GenerateAnswer, HostStatus, ModelDetails, ModelList,
-    ModelTask, SelfTestEvent, SelfTestReport, SetupReport, SurveyAnswer, TestRun,
+    AssistAnswer, EditStatistics, ErrorInfo, FetchEvent, GenerateAnswer, HostStatus, ModelDetails,
+    ModelList, ModelTask, SelfTestEvent, SelfTestReport, SetupReport, StatisticsDeleted,
+    SurveyAnswer, TestRun,
 };
 
 /// A command with `--json`.
@@ -105,6 +106,10 @@ printed! {
     SelfTestEvents = "self-test --events" => SelfTestEvent;
     /// How good a model's edits are.
     Evaluated = "eval" => EvalReport;
+    /// What became of the edits that were shown.
+    StatsShow = "stats" => EditStatistics;
+    /// That is deleted.
+    StatsDelete = "stats --delete" => StatisticsDeleted;
     /// What the host does.
     StatusShow = "status" => StatusReport;
     /// A host runs.
@@ -457,6 +462,8 @@ pub struct PrivacyReport {
     pub programs: Vec<PrivacyFinding>,
     /// What the editor would ask by itself.
     pub editor: Vec<PrivacyFinding>,
+    /// Files that hold something of what the user does, as `what`, and what that is.
+    pub kept: Vec<Fact>,
     /// Commands of this system that show it, as `text`, and what they show.
     pub checks: Vec<Fact>,
 }

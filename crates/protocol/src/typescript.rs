@@ -16,6 +16,7 @@ pub fn generate() -> String {
     );
     out.push_str(&types());
     out.push_str(&printed_types());
+    out.push_str(&statistics_types());
     out.push_str(&tables());
     out.push_str(&deadlines());
     out.push_str(&commands());
@@ -133,6 +134,8 @@ fn types() -> String {
         TryEditParams,
         TriedParams,
         PendingEdit,
+        Decision,
+        RecordDecisionParams,
         AssistParams,
         AssistAnswer,
         EditAnswer,
@@ -219,6 +222,19 @@ fn printed_types() -> String {
         HostStopped,
         Removal,
         RemovalPart,
+    )
+}
+
+/// The same of what became of edits.
+fn statistics_types() -> String {
+    declared!(
+        EditCounts,
+        StatisticsBy,
+        EvalShare,
+        StatisticsRow,
+        StatisticsGroup,
+        EditStatistics,
+        StatisticsDeleted,
     )
 }
 

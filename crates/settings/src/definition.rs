@@ -68,6 +68,8 @@ pub enum Affects {
     Residency,
     /// What is suggested to the user.
     Suggestions,
+    /// What is counted of edits.
+    Statistics,
     /// What is done with an edit before it is shown; hosts don't go by it.
     Clients,
     /// Whether anything may be fetched: looked up each time that something is to be.
@@ -82,7 +84,7 @@ impl Affects {
         match self {
             Self::Load => Some("with the next request: the model is loaded again where it must be"),
             Self::Sampling | Self::Clients => Some("with the next request"),
-            Self::Residency | Self::Suggestions => Some("at once"),
+            Self::Residency | Self::Suggestions | Self::Statistics => Some("at once"),
             Self::Network => Some("at once for commands, and for the editor at its next start"),
             Self::Nothing => None,
         }

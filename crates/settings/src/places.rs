@@ -110,6 +110,19 @@ impl Places {
         self.data.join("setup.json")
     }
 
+    /// Folder of what is counted of edits. The host may write there and nowhere else in
+    /// [`Self::data`].
+    #[must_use]
+    pub fn statistics(&self) -> PathBuf {
+        self.data.join("statistics")
+    }
+
+    /// Which edits were shown and what became of them.
+    #[must_use]
+    pub fn ledger_file(&self) -> PathBuf {
+        self.statistics().join("edits.jsonl")
+    }
+
     /// What was measured of models on this machine.
     #[must_use]
     pub fn measurements_file(&self) -> PathBuf {
@@ -235,6 +248,7 @@ mod tests {
             &places.editor,
             &places.host_socket(),
             &places.settings_file(),
+            &places.ledger_file(),
         ] {
             assert!(path.starts_with("/h"), "{}", path.display());
         }

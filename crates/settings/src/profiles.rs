@@ -53,6 +53,14 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// Its name where that is one of the product's, and `own` for one of the user's, whose words
+    /// are nobody's business.
+    #[must_use]
+    pub fn public_name(&self) -> &'static str {
+        let built_in = PROFILE_CHOICES.iter().find(|(name, _)| *name == self.name);
+        built_in.map_or("own", |(name, _)| name)
+    }
+
     /// What it says of settings that a user may set, too.
     pub(crate) fn values(&self) -> [(Key, Value); 3] {
         [

@@ -132,6 +132,15 @@ settings! {
         Kind::Switch { default: false },
         affects: [Clients], of_profiles: false;
 
+    /// Count which edits are shown and what becomes of them (kept, dropped, taken back, asked for
+    /// again), by command, model, language and version of the prompts: `localcoder stats` and
+    /// *LocalCoder: Edit Statistics* show it. It stays in one file on this machine, never holds
+    /// code, names of files or what you have asked for, and is deleted with
+    /// `localcoder stats --delete`.
+    Ledger = "ledger", ledger: bool,
+        Kind::Switch { default: true },
+        affects: [Statistics], of_profiles: false;
+
     /// Where a model writes fewer tokens a second than this in five requests in a row, the profile
     /// *fast* is suggested, once for each model. 0 suggests nothing.
     SlowTokensPerSecond = "slowTokensPerSecond", slow_tokens_per_second: f64,

@@ -39,6 +39,8 @@ pub struct Settings {
     pub sampling_set: SamplingParams,
     /// Whether the user's own test is run on an edit before it is shown.
     pub test_edits: bool,
+    /// Whether it is counted what becomes of edits.
+    pub ledger: bool,
     /// Below it a model counts as slow; 0 for none.
     pub slow_tokens_per_s: f64,
     code_model: Wanted,
@@ -148,6 +150,7 @@ impl Settings {
             Key::SlowTokensPerSecond => {
                 self.slow_tokens_per_s.total_cmp(&other.slow_tokens_per_s).is_ne()
             }
+            Key::Ledger => self.ledger != other.ledger,
             // No host goes by them: whoever needs the network asks `AirGap`, and there is one
             // backend.
             Key::AirGapped | Key::TestEdits | Key::Backend => false,
@@ -172,6 +175,7 @@ impl Settings {
             top_p,
             repeat_penalty,
             test_edits,
+            ledger,
             slow_tokens_per_second,
             air_gapped,
             backend: Backend::Embedded,
@@ -196,6 +200,7 @@ impl Settings {
                 seed: None,
             },
             test_edits,
+            ledger,
             slow_tokens_per_s: slow_tokens_per_second,
             code_model: wanted(Key::CodeModel, code_model),
             general_model: wanted(Key::GeneralModel, general_model),

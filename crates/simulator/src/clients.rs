@@ -78,6 +78,7 @@ pub(crate) const ACTS: &[(u64, &str)] = &[
     (1, "locateEdits"),
     (1, "scopes"),
     (1, "tried"),
+    (1, "recordDecision"),
 ];
 
 /// A command on selected code is asked for by its id.
@@ -89,6 +90,11 @@ pub(crate) fn on_the_wire(act: &str, mut params: Value) -> (&str, Value) {
         }
         None => (act, params),
     }
+}
+
+/// What became of an edit, which need not be one that anybody was shown.
+fn decision_about(number: u64) -> Value {
+    json!({"editId": format!("{number:016x}"), "decision": {"kind": "kept"}})
 }
 
 impl World {
@@ -239,6 +245,7 @@ impl World {
                 let run = self.draw_test_run();
                 json!({"requestId": open.unwrap_or_else(|| "r0".to_owned()), "trial": 1, "run": run})
             }
+            "recordDecision" => decision_about(number),
             "warm" => json!({"ahead": self.random.per_mille(500)}),
             "survey" => json!({"models": [self.draw_model()]}),
             "unload" => json!({"model": self.draw_model()}),

@@ -102,6 +102,8 @@ impl World {
                 self.disk.unfinished_load = None;
                 Ok(())
             }
+            // Who wants to know it reads the file; a host never does.
+            Effect::CountShown(_) | Effect::CountDecision { .. } => Ok(()),
             // Done before anything else happens, by who has delivered the event.
             Effect::ReadSettings { .. } | Effect::Exit => Ok(()),
         }

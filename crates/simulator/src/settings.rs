@@ -22,6 +22,7 @@ pub(crate) fn values_of(key: Key) -> Vec<Value> {
         Key::Mode => vec![json!("performance"), json!("stability")],
         Key::Acceleration => vec![json!("auto"), json!("gpu"), json!("cpu")],
         Key::IdleUnloadMinutes => vec![json!(1), json!(5), json!(15)],
+        Key::Ledger => vec![json!(true), json!(false)],
         Key::KeepModelLoaded => vec![json!(true), json!(false), Value::Null],
         Key::Temperature | Key::TopP => vec![json!(0.0), json!(0.7), json!("warm")],
         Key::RepeatPenalty => vec![json!(1.0), json!(1.3)],

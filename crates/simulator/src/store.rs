@@ -190,6 +190,7 @@ impl Store {
                 demo: index == 0,
                 attribution: Vec::new(),
             },
+            pinned: None,
             modified: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(self.written_s[index])),
             chat_template: None,
             sampling: Sampling::default(),

@@ -11,6 +11,7 @@ import { registerDemoNotice } from "./features/demo-notice";
 import { Edits } from "./features/edits";
 import { registerFix } from "./features/fix";
 import { registerHelp } from "./features/help";
+import { registerLedger } from "./features/ledger";
 import { registerManager } from "./features/manager";
 import { ModelActions } from "./features/model-actions";
 import { registerModels } from "./features/models";
@@ -25,6 +26,7 @@ import { Session } from "./features/session";
 import { registerSettings } from "./features/settings";
 import { Setup } from "./features/setup";
 import { Standing } from "./features/standing";
+import { registerStatistics } from "./features/statistics";
 import { registerStatus } from "./features/status";
 import { registerSuggestions } from "./features/suggestions";
 import { registerSwitch } from "./features/switch";
@@ -88,6 +90,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
     registerAssist(edits, new Texts(context.extensionUri, host, running, notifier, log)),
     registerQuickEdit(context.globalState, edits),
     registerFix(host, edits, notifier),
+    registerLedger(host, previews, edits),
     registerPrepare(host),
     registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted, notifier }),
     actions,
@@ -97,6 +100,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
     registerSettings(),
     registerAirGap(process.env["LOCALCODER_AIR_GAPPED"]),
     registerPrivacy(context.extensionUri, program, notifier),
+    registerStatistics(context.extensionUri, program, notifier),
     registerReport(program, notifier),
     registerReset(program, notifier),
     registerHelp(context.extensionUri),

@@ -74,6 +74,7 @@ test("keys and menus name commands that are declared and registered", () => {
       "setup",
       "report",
       "privacy",
+      "statistics",
       "help",
       "reset",
     ]

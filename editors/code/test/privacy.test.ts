@@ -21,6 +21,7 @@ const REPORT: PrivacyReport = {
     { what: "localcoder-worker", network: "notRunning", word: "not running", text: "none runs" },
   ],
   editor: [{ what: "updates", network: "open", word: "OPEN", text: "you have set `update.mode`" }],
+  kept: [{ what: "/home/<ada>/edits.jsonl", text: "no code; `localcoder stats` shows it" }],
   checks: [{ what: "prints nothing", text: "lsof -nP -i | grep 'localcoder' && echo <oh>" }],
 };
 
@@ -35,6 +36,7 @@ test("the page has all that the program says", () => {
     "localcoder-host",
     ">not running</td><td>None runs.</td>",
     '<td class="network open">OPEN</td><td>You have set <code>update.mode</code>.</td>',
+    "<dt><code>/home/&lt;ada&gt;/edits.jsonl</code></dt><dd>No code; <code>localcoder stats</code> shows it.</dd>",
     "<dt>Prints nothing.</dt><dd><code>lsof -nP -i | grep 'localcoder' &amp;&amp; echo &lt;oh&gt;</code></dd>",
   ]) {
     assert.ok(body.includes(part), `${part} in ${body}`);

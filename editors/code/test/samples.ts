@@ -64,6 +64,7 @@ export const EXPLANATION: Extract<AssistAnswer, { kind: "text" }> = {
 
 export const IMPROVEMENT: Extract<AssistAnswer, { kind: "edit" }> = {
   kind: "edit",
+  editId: "0123456789abcdef",
   edit: { range: { start: 1, end: 1 }, original: "x=1", replacement: "x = 1", anchor: ANCHOR },
   unchanged: false,
   hunks: [{ range: { start: 1, end: 1 }, original: "x=1", replacement: "x = 1", anchor: ANCHOR }],

@@ -28,6 +28,7 @@ const CORE: &[&str] = &[
     "jobs/text",
     "jobs/generate",
     "jobs/trial",
+    "jobs/counting",
     "jobs/edit",
     "jobs",
     "schedule/action",

@@ -27,6 +27,7 @@ const MEANT_BY: &[(&str, &[&str])] = &[
     ("SURVEY_MODELS_MAX", &["SURVEY"]),
     ("SLOW_TOKENS_PER_S", &["SLOW"]),
     ("SCOPE_LINES_MAX", &["SCOPE", "GROWN"]),
+    ("LOCATED_EDITS_MAX", &["LOCATED"]),
     ("CHAT_TEMPLATE_BYTES_MAX", &["TEMPLATE"]),
     ("SHA256_DIGITS", &["DIGITS", "SHA256"]),
     ("FRAME_BYTES_MAX", &["FRAME"]),

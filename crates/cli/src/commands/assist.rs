@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use localcoder_protocol::{
-    AnswerKind, Assist, AssistAnswer, AssistParams, Assisted, EditAnswer, ErrorCode, ErrorInfo,
-    FinishReason, TestOutcome, TestRun,
+    AnswerKind, Assist, AssistAnswer, AssistParams, Assisted, Decision, EditAnswer, ErrorCode,
+    ErrorInfo, FinishReason, RecordDecision, RecordDecisionParams, TestOutcome, TestRun,
 };
 use localcoder_settings::Places;
 
@@ -56,6 +56,10 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
     {
         let edits: Vec<_> = std::iter::once(&edit.edit).chain(&edit.imports).collect();
         source.apply(&edits)?;
+        let decision =
+            RecordDecisionParams { edit_id: edit.edit_id.clone(), decision: Decision::Kept };
+        // The file is written, whether that is counted or not.
+        let _ = session.request::<RecordDecision>(&decision, |_| Ok(()));
     }
     match &answer {
         _ if options.json => output::answer::<Assisted>(&answer),

@@ -22,7 +22,7 @@ use crate::arguments::{EvalHalf, EvalOptions};
 use crate::failure::explained;
 use crate::offline::Offline;
 use crate::output;
-use crate::session::{model_reference, overrides, program};
+use crate::session::{model_reference, overrides, program, uncounted};
 use crate::tester::Tester;
 
 /// Of a file of outcomes; one has some KB.
@@ -217,7 +217,7 @@ impl<'a> Asking<'a> {
             drafts: false,
             test: None,
             model: self.model.clone(),
-            settings: overrides(self.options.model.profile.as_deref()),
+            settings: uncounted(overrides(self.options.model.profile.as_deref())),
         };
         let outcome = Outcome {
             task: task.id.clone(),
@@ -401,7 +401,7 @@ fn words(outcome: &Outcome) -> String {
 }
 
 /// Outcomes of earlier runs; a last line that was cut off counts as none.
-fn outcomes(path: &Path) -> Result<Vec<Outcome>, ErrorInfo> {
+pub(super) fn outcomes(path: &Path) -> Result<Vec<Outcome>, ErrorInfo> {
     if !path.exists() {
         return Ok(Vec::new());
     }

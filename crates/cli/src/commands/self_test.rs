@@ -15,7 +15,7 @@ use localcoder_settings::Places;
 use serde_json::Map;
 
 use crate::arguments::SelfTestOptions;
-use crate::session::{REQUEST_ID, Session, model_reference};
+use crate::session::{REQUEST_ID, Session, model_reference, uncounted};
 use crate::{output, settings_file};
 use policy::Improved;
 
@@ -226,7 +226,7 @@ impl Test {
             drafts: false,
             test: None,
             model: Some(self.model.clone()),
-            settings: Map::new(),
+            settings: uncounted(Map::new()),
         };
         let began = Instant::now();
         let answer = self.session.request::<Assist>(&params, |_| Ok(()))?;

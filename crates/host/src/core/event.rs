@@ -4,12 +4,13 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
-use localcoder_protocol::ErrorInfo;
+use localcoder_protocol::{Decision, EditId, ErrorInfo};
 use localcoder_settings::Contents;
 use localcoder_transport::{Id, Message};
 
 use super::reply::{Notice, Reply};
 use crate::ModelFile;
+use crate::ledger::Shown;
 
 /// Names a connection for the host's lifetime.
 pub type ClientId = u64;
@@ -242,6 +243,15 @@ pub enum Effect {
     LoadBegins(String),
     /// Forget it: the load has ended, well or not, and this host has seen it.
     LoadEnded,
+    /// Count an edit that is shown.
+    CountShown(Box<Shown>),
+    /// Count what became of one.
+    CountDecision {
+        /// Which; it need not be one that was counted.
+        edit_id: EditId,
+        /// What.
+        decision: Decision,
+    },
     /// End the host after what was sent.
     Exit,
 }

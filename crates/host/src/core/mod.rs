@@ -24,16 +24,17 @@ mod suspect;
 pub use localcoder_protocol::limits::{CLIENTS_MAX, QUEUE_MAX};
 use localcoder_protocol::{
     BUILD_ID, CancelAnswer, ConfigureAnswer, Confined, ErrorInfo, HostStatus, ModelUse,
-    PROTOCOL_VERSION, WarmAnswer, WarmParams, WorkerStatus,
+    PROTOCOL_VERSION, RecordDecisionParams, WarmAnswer, WarmParams, WorkerStatus,
 };
 use localcoder_settings::Contents;
 use localcoder_transport::Message;
 
 use configuration::Configuration;
 pub use event::{ClientId, Death, Effect, Event, WorkerEnding};
-use jobs::Job;
+use jobs::{Counting, Job};
 use life::Life;
 use pool::{Outcome, Pool, SlotId};
+use random::Random;
 pub use reply::{Notice, Reply};
 use requests::{Asked, Work, locate_edits};
 pub use schedule::KeptSpeeds;
@@ -79,6 +80,8 @@ pub struct Host {
     pool: Pool,
     schedule: Schedule,
     sessions: Sessions,
+    /// Where edits get their names.
+    names: Random,
     effects: Vec<Effect>,
 }
 
@@ -91,8 +94,9 @@ impl Host {
             now_ms: 0,
             life: Life::new(config.pid, config.confined, config.idle_exit_ms),
             configuration: Configuration::new(config.file_settings, config.editor_settings),
-            // Another sequence than that of the requests.
+            // Another sequence than that of the requests, as that of the names.
             pool: Pool::new(config.heartbeat_ms, !seed),
+            names: Random::new(seed.rotate_left(32)),
             schedule: Schedule::new(
                 machine,
                 measurements.as_deref(),
@@ -295,6 +299,7 @@ impl Host {
             Action::Stream(asker, text) => self.sessions.delta(now, asker, &text, effects),
             Action::Draft(asker, so_far) => self.sessions.draft(asker, so_far, effects),
             Action::Restarted(asker) => self.sessions.restarted(&asker),
+            Action::CountShown(shown) => effects.push(Effect::CountShown(shown)),
             Action::Reply(asker, result) => {
                 self.sessions.status_changed();
                 self.sessions.finish(asker, result, effects);
@@ -365,6 +370,12 @@ impl Host {
                 self.ask(|schedule, cx, out| schedule.tried(client, &params, cx, out));
                 Reply::Nothing
             }
+            Asked::RecordDecision(RecordDecisionParams { edit_id, decision }) => {
+                if self.configuration.settings().ledger {
+                    self.effects.push(Effect::CountDecision { edit_id, decision });
+                }
+                Reply::Nothing
+            }
             Asked::Unload(params) => {
                 Reply::Unload(self.ask(|schedule, cx, out| schedule.unload(&params.model, cx, out)))
             }
@@ -408,7 +419,7 @@ impl Host {
             },
         };
         let asker = Asker { request_id: Some(request_id), ..asker };
-        let job = kind.job(&settings);
+        let job = kind.job(&settings, || Counting::new(self.names.edit_id(), &settings));
         self.queue(Ticket::new(Some(asker), references, job, settings));
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Numbers that look random and are the same for the same start, so that a run can be repeated.
 
+use localcoder_protocol::EditId;
+
 /// A splitmix64 sequence.
 #[derive(Debug)]
 pub(super) struct Random(u64);
@@ -7,6 +9,11 @@ pub(super) struct Random(u64);
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
         Self(seed)
+    }
+
+    /// A name that nothing else has by chance.
+    pub(super) fn edit_id(&mut self) -> EditId {
+        format!("{:08x}{:08x}", self.next(), self.next())
     }
 
     pub(super) fn next(&mut self) -> u32 {

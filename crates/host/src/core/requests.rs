@@ -6,13 +6,14 @@ use localcoder_protocol::{
     Assist, AssistParams, Cancel, CancelParams, Configure, ConfigureFile, ConfigureFileParams,
     ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, EditPlace, ErrorCode, ErrorInfo,
     Generate, GenerateParams, Hello, HelloParams, LineRange, LocateEdits, LocateEditsAnswer,
-    LocateEditsParams, ModelUse, Prepare, PrepareParams, Request, RequestId, Scopes, ScopesParams,
-    Status, Stop, Survey, SurveyParams, Tried, TriedParams, Unload, UnloadParams, Warm, WarmParams,
+    LocateEditsParams, ModelUse, Prepare, PrepareParams, RecordDecision, RecordDecisionParams,
+    Request, RequestId, Scopes, ScopesParams, Status, Stop, Survey, SurveyParams, Tried,
+    TriedParams, Unload, UnloadParams, Warm, WarmParams, is_edit_id,
 };
 use serde_json::{Map, Value};
 
 use super::errors;
-use super::jobs::{EditWish, Job};
+use super::jobs::{Counting, EditWish, Job};
 
 /// A request of a client.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(super) enum Asked {
     LocateEdits(Box<LocateEditsParams>),
     Scopes(Box<ScopesParams>),
     Tried(TriedParams),
+    RecordDecision(RecordDecisionParams),
     Survey(SurveyParams),
     Unload(UnloadParams),
     Warm(WarmParams),
@@ -62,10 +64,15 @@ impl Kind {
         }
     }
 
-    pub(super) fn job(self, settings: &localcoder_settings::Settings) -> Job {
+    /// `counting`: an edit, where it is one.
+    pub(super) fn job(
+        self,
+        settings: &localcoder_settings::Settings,
+        counting: impl FnOnce() -> Counting,
+    ) -> Job {
         match self {
             Self::Prepare(task) => Job::prepare(task),
-            Self::Assist(task, wish) => Job::assist(task, wish),
+            Self::Assist(task, wish) => Job::assist(task, wish, counting()),
             Self::Generate(params) => Job::generate(*params, settings.sampling_set),
         }
     }
@@ -88,6 +95,13 @@ const READERS: &[(&str, Reader)] = &[
     (LocateEdits::METHOD, |params| Ok(Asked::LocateEdits(Box::new(read::<LocateEdits>(params)?)))),
     (Scopes::METHOD, |params| Ok(Asked::Scopes(Box::new(read::<Scopes>(params)?)))),
     (Tried::METHOD, |params| Ok(Asked::Tried(read::<Tried>(params)?))),
+    (RecordDecision::METHOD, |params| {
+        let params = read::<RecordDecision>(params)?;
+        match is_edit_id(&params.edit_id) {
+            true => Ok(Asked::RecordDecision(params)),
+            false => Err(ErrorInfo::new(ErrorCode::Protocol, "no edit is named like that")),
+        }
+    }),
     (Survey::METHOD, |params| Ok(Asked::Survey(read::<Survey>(params)?))),
     (Unload::METHOD, |params| Ok(Asked::Unload(read::<Unload>(params)?))),
     (Warm::METHOD, |params| Ok(Asked::Warm(read::<Warm>(params)?))),

@@ -16,7 +16,7 @@ use localcoder_transport::{is_shortage, shortage};
 use rustix::fs::OFlags;
 
 use super::recognition::Recognition;
-use crate::ModelFile;
+use crate::{ModelFile, Pinned};
 
 /// Where references lead.
 #[derive(Debug, Clone)]
@@ -203,9 +203,15 @@ impl Look<'_> {
             (None, Some(entry)) => (entry.chat_template.clone(), entry.sampling),
             (None, None) => (None, None),
         };
+        let pinned = match (&installed, entry) {
+            (Some(model), _) => Some((&model.id, &model.sha256)),
+            (None, entry) => entry.map(|entry| (&entry.id, &entry.sha256)),
+        };
+        let pinned = pinned.map(|(id, sha256)| Pinned { id: id.clone(), sha256: sha256.clone() });
         Ok(ModelFile {
             path: path.to_owned(),
             info,
+            pinned,
             modified: meta.modified().ok(),
             chat_template: template,
             sampling: sampling.unwrap_or_default(),

@@ -6,6 +6,7 @@ mod inspector;
 mod journal;
 mod kept_file;
 mod last_lines;
+mod ledger_file;
 mod level;
 mod listener;
 mod log;
@@ -41,6 +42,7 @@ use handing::{Handing, Next};
 use inspector::{Inspected, Inspector, Load};
 use journal::Journal;
 use kept_file::KeptFile;
+pub use ledger_file::LedgerFile;
 use listener::{ClientWriter, Listener};
 use look::{Checked, Models};
 pub use machine::name as machine_name;
@@ -117,10 +119,12 @@ pub fn run(places: &Places, mut ready: impl Write) -> Result<(), ErrorInfo> {
     }
 }
 
-/// From here on this process and its workers have no network, and write in three folders alone. In
-/// them lie its socket and its lock, what it has measured, and its log; models it only reads.
+/// From here on this process and its workers have no network, and write in four folders alone. In
+/// them lie its socket and its lock, what it has measured, its log, and what it has counted of
+/// edits; models it only reads.
 fn confine(places: &Places) -> Confined {
-    let writes = [&places.runtime, &places.cache, &places.logs].map(Clone::clone);
+    let own = [&places.runtime, &places.cache, &places.logs].map(Clone::clone);
+    let writes: Vec<_> = own.into_iter().chain([places.statistics()]).collect();
     for folder in &writes {
         // Who needs it tells why it can't be made.
         let _ = fs_err::create_dir_all(folder);
@@ -160,6 +164,7 @@ struct Shell {
     measurements: KeptFile,
     editor_settings: KeptFile,
     loading: KeptFile,
+    ledger: LedgerFile,
     prefixes: Prefixes,
     inspector: Inspector,
     handing: Handing,
@@ -213,6 +218,7 @@ impl Shell {
             measurements,
             editor_settings,
             loading,
+            ledger: LedgerFile::new(places.ledger_file()),
             prefixes: Prefixes::new(places),
             inspector: inspector.map_err(no_thread)?,
             handing: Handing::default(),
@@ -329,6 +335,10 @@ impl Shell {
                 Effect::KeepEditorSettings(text) => self.editor_settings.keep(&text),
                 Effect::LoadBegins(text) => self.loading.keep_durably(&text),
                 Effect::LoadEnded => self.loading.forget(),
+                Effect::CountShown(shown) => self.ledger.shown(&shown),
+                Effect::CountDecision { edit_id, decision } => {
+                    self.ledger.decided(&edit_id, decision);
+                }
                 Effect::Exit => exit = true,
             }
         }

@@ -52,6 +52,8 @@ pub(crate) struct Rig {
     pub(crate) unfinished_load: Option<String>,
     /// What `settings.json` says when it is read again.
     pub(crate) file_settings: Contents,
+    /// What it wanted counted of edits.
+    pub(crate) counted: Vec<Effect>,
     /// Settings of the editor that it wanted kept, each time.
     pub(crate) editor_settings_kept: Vec<String>,
     /// Answers greeting, loading and counting by itself.
@@ -169,6 +171,7 @@ impl Rig {
             kept: None,
             unfinished_load: None,
             file_settings: Contents::default(),
+            counted: Vec::new(),
             editor_settings_kept: Vec::new(),
             cooperative: true,
             cancelled: BTreeSet::new(),
@@ -254,6 +257,9 @@ impl Rig {
                     Effect::KeepEditorSettings(text) => self.editor_settings_kept.push(text),
                     Effect::LoadBegins(text) => self.unfinished_load = Some(text),
                     Effect::LoadEnded => self.unfinished_load = None,
+                    Effect::CountShown(_) | Effect::CountDecision { .. } => {
+                        self.counted.push(effect);
+                    }
                     Effect::Exit => self.exited = true,
                 }
             }
@@ -692,6 +698,7 @@ fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
     Ok(ModelFile {
         path: PathBuf::from(reference),
         info,
+        pinned: None,
         modified: None,
         header,
         chat_template: (reference == "lively").then(|| "{{ messages }}".to_owned()),

@@ -77,7 +77,9 @@ export function proposed(
 ): { readonly text: string; readonly shown: readonly Shown[] } {
   const placed = changes
     .map((change, index) => ({ ...change, index }))
-    .filter(({ decision }) => decision !== "dropped");
+    .filter(({ decision }) => decision !== "dropped")
+    // Lines that were moved by hand may stand in another order.
+    .toSorted((one, other) => (one.range?.start ?? 0) - (other.range?.start ?? 0));
   const shown: Shown[] = [];
   let grown = 0;
   for (const { edit, range, index } of placed) {

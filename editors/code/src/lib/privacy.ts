@@ -9,7 +9,7 @@ import { escaped, sentence } from "./words";
 
 /** The body of the page. `at`: when it was looked at, as it is shown. */
 export function privacyBody(report: PrivacyReport, at: string): string {
-  const { airGap, refusedText, refusals, refusalsText, programs, editor, checks } = report;
+  const { airGap, refusedText, refusals, refusalsText, programs, editor, kept, checks } = report;
   return `<main data-testid="privacy">
 <h1>${escaped(l10n.t("Privacy"))}</h1>
 <p class="aside">${escaped(l10n.t("As it was at {0}. Refresh in the title of this page looks again.", at))}</p>
@@ -23,6 +23,10 @@ ${table("privacy-refusals-table", refusals.map(refusal))}
 ${table("privacy-programs", programs.map(finding))}
 <h2>${escaped(l10n.t("What the editor would ask by itself"))}</h2>
 ${table("privacy-editor", editor.map(finding))}
+<h2>${escaped(l10n.t("What is kept of what you do, on this machine alone"))}</h2>
+<dl data-testid="privacy-kept">
+${kept.map(fact).join("\n")}
+</dl>
 <h2>${escaped(l10n.t("How to check it yourself"))}</h2>
 <dl data-testid="privacy-checks">
 ${checks.map(check).join("\n")}
@@ -43,6 +47,10 @@ function refusal({ kind, count, text }: PrivacyRefusal): string {
 
 function finding({ what, network, word, text }: PrivacyFinding): string {
   return `<tr><th scope="row">${words(what)}</th><td class="network ${escaped(network)}">${words(word)}</td><td>${words(sentence(text))}</td></tr>`;
+}
+
+function fact({ what, text }: Fact): string {
+  return `<dt><code>${escaped(what)}</code></dt><dd>${words(sentence(text))}</dd>`;
 }
 
 function check({ what, text }: Fact): string {

@@ -6,7 +6,9 @@ mod editor;
 mod ide;
 mod process;
 
+use indicatif::DecimalBytes;
 use localcoder_disk::tally;
+use localcoder_host::shell::LedgerFile;
 use localcoder_protocol::{
     DoctorPrivacy, ErrorInfo, Fact, HostStatus, NetworkUse, PROXY_VARIABLES, PrivacyFinding,
     PrivacyReport,
@@ -35,6 +37,11 @@ pub(super) fn run(json: bool) -> Result<(), ErrorInfo> {
     report.programs.iter().try_for_each(print)?;
     output::line("\nWhat the editor would ask by itself:")?;
     report.editor.iter().try_for_each(print)?;
+    output::line("\nWhat is kept of what you do, on this machine alone:")?;
+    report.kept.iter().try_for_each(|file| {
+        output::line(&format!("  {}", file.what))?;
+        output::line(&format!("      {}", file.text))
+    })?;
     output::line("\nHow to check it yourself:")?;
     report.checks.iter().try_for_each(|check| {
         output::line(&format!("  {}", check.text))?;
@@ -74,6 +81,7 @@ fn report(places: &Places) -> PrivacyReport {
         refusals_text,
         programs: programs(&resolved.air_gap, host.as_ref(), &ide),
         editor: editor::findings(places),
+        kept: vec![ledger(places, &resolved)],
         checks: checks(host.as_ref(), ide.port()),
     }
 }
@@ -104,6 +112,25 @@ fn refused(places: &Places) -> (Option<u64>, String) {
         path.display()
     );
     (Some(tally.count), text)
+}
+
+/// What is counted of edits.
+fn ledger(places: &Places, resolved: &Resolved) -> Fact {
+    let file = LedgerFile::new(places.ledger_file());
+    let is_there = match std::fs::metadata(file.path()) {
+        Ok(about) => format!("it has {}", DecimalBytes(about.len())),
+        Err(_) => "it is not there now".to_owned(),
+    };
+    let counts = match resolved.settings.ledger {
+        true => "`localcoder config set ledger false` counts no more",
+        false => "nothing is counted, by the setting `ledger`",
+    };
+    let text = format!(
+        "which edits were shown and what became of them, by day, command, model, prompt and \
+         language: no code, no names of files, nothing that you have asked for; {is_there}; \
+         `localcoder stats` shows it, `localcoder stats --delete` deletes it; {counts}"
+    );
+    Fact { what: file.path().display().to_string(), text }
 }
 
 fn finding(what: &str, network: NetworkUse, text: String) -> PrivacyFinding {

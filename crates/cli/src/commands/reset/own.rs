@@ -11,6 +11,7 @@ use localcoder_settings::Places;
 pub(super) enum Kind {
     Settings,
     Editor,
+    Statistics,
     Models,
     Cache,
     Logs,
@@ -39,7 +40,7 @@ struct Row<'a> {
     names: &'static [&'static str],
 }
 
-fn rows(places: &Places) -> [Row<'_>; 7] {
+fn rows(places: &Places) -> [Row<'_>; 8] {
     let row = |kind, what, folder, names| Row { kind, what, folder, names };
     [
         row(
@@ -49,6 +50,12 @@ fn rows(places: &Places) -> [Row<'_>; 7] {
             &["settings.json", "catalog.json"],
         ),
         row(Kind::Settings, "How far the set-up has come", &places.data, &["setup.json"]),
+        row(
+            Kind::Statistics,
+            "Which edits were shown, and what became of them",
+            &places.data,
+            &["statistics"],
+        ),
         row(
             Kind::Editor,
             "The editor's settings, keys, extensions and windows, and text that is not saved yet",

@@ -10,6 +10,7 @@ use localcoder_protocol::{
     Usage,
 };
 
+use super::counting::Counting;
 use super::step::{Answer, Input, ModelView, Step, add_usage, lay_out, layout_call};
 use super::trial::{Said, Trial};
 use crate::core::pool::GenerateCall;
@@ -65,6 +66,7 @@ pub(in crate::core) struct EditJob {
     drafts: bool,
     /// What was shown last of what is written.
     shown: Option<SoFar>,
+    counting: Counting,
     /// The first question.
     layout: Option<Layout>,
     stage: Stage,
@@ -88,15 +90,16 @@ pub(in crate::core) struct EditJob {
 }
 
 impl EditJob {
-    pub(super) fn new(task: Task, wish: EditWish) -> Self {
-        let EditWish { test, variation, drafts } = wish;
-        let trial = test.map(|before| Trial::new(before, task.wants_fix()));
-        Self::with(task, trial, variation, drafts)
+    pub(super) fn new(task: Task, wish: EditWish, counting: Counting) -> Self {
+        let trial = wish.test.clone().map(|before| Trial::new(before, task.wants_fix()));
+        Self::with(task, trial, wish, counting)
     }
 
-    fn with(task: Task, trial: Option<Trial>, variation: Option<u32>, drafts: bool) -> Self {
+    fn with(task: Task, trial: Option<Trial>, wish: EditWish, counting: Counting) -> Self {
+        let EditWish { variation, drafts, .. } = wish;
         Self {
             task: Box::new(task),
+            counting,
             trial,
             variation,
             drafts,
@@ -116,7 +119,8 @@ impl EditJob {
     }
 
     pub(super) fn again(self) -> Self {
-        Self::with(*self.task, self.trial.map(Trial::again), self.variation, self.drafts)
+        let wish = EditWish { test: None, variation: self.variation, drafts: self.drafts };
+        Self::with(*self.task, self.trial.map(Trial::again), wish, self.counting)
     }
 
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
@@ -327,6 +331,7 @@ impl EditJob {
             done.notes.push(format!("Found, and not mended by the model: {left}."));
         }
         let answer = EditAnswer {
+            edit_id: self.counting.edit_id.clone(),
             edit: done.edit,
             imports: done.imports,
             reason: self.plan.clone().filter(|_| done.unchanged),
@@ -343,8 +348,9 @@ impl EditJob {
             context: layout.context,
             model: model.info(),
         };
+        let shown = self.counting.shown(&self.task, model, &answer);
         let reply = Reply::Assist(Box::new(AssistAnswer::Edit(answer)));
-        Step::Answer(Box::new(Answer { rest: String::new(), reply, usage: self.usage }))
+        Step::Answer(Box::new(Answer { rest: String::new(), reply, shown, usage: self.usage }))
     }
 }
 
@@ -398,7 +404,7 @@ mod tests {
 
     /// A job whose prompt was sent.
     fn writing(model: ModelView<'_>) -> EditJob {
-        let mut job = EditJob::new(task(None), EditWish::default());
+        let mut job = EditJob::new(task(None), EditWish::default(), Counting::default());
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let counts = vec![5; texts.len()];
         let step = job.step(model, Input::Counted(&counts));
@@ -432,7 +438,8 @@ mod tests {
         file.info.size_bytes = 1_000_000_000;
         let model = ModelView { file: &file, context_tokens: 4096 };
         let text = "def f(x):\n    return x\n";
-        let mut job = EditJob::new(task(Some("Add one.")), EditWish::default());
+        let mut job =
+            EditJob::new(task(Some("Add one.")), EditWish::default(), Counting::default());
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
         let _ = job.step(model, Input::Text(text));
@@ -495,7 +502,8 @@ mod tests {
         let mut file = sample();
         file.info.size_bytes = 1_000_000_000;
         let model = ModelView { file: &file, context_tokens: 4096 };
-        let mut job = EditJob::new(task(Some("Add one.")), EditWish::default());
+        let mut job =
+            EditJob::new(task(Some("Add one.")), EditWish::default(), Counting::default());
         let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
         let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
         let same = "def f(x):\n    return x\n";

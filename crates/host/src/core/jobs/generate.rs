@@ -66,7 +66,12 @@ impl GenerateJob {
             model: model.info(),
         };
         let reply = Reply::Generate(Box::new(answer));
-        Step::Answer(Box::new(Answer { rest: String::new(), reply, usage: written.usage }))
+        Step::Answer(Box::new(Answer {
+            rest: String::new(),
+            reply,
+            shown: None,
+            usage: written.usage,
+        }))
     }
 }
 

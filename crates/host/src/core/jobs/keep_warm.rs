@@ -26,6 +26,7 @@ impl KeepWarmJob {
             Input::Generated(_) => Step::Answer(Box::new(Answer {
                 rest: String::new(),
                 reply: Reply::Nothing,
+                shown: None,
                 usage: Usage::default(),
             })),
         }

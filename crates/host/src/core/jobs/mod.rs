@@ -2,8 +2,8 @@
 //! small state machine: it is told what has come and says what it wants next. It knows no clients,
 //! no workers and no clock.
 
+mod counting;
 mod edit;
-
 mod generate;
 mod keep_warm;
 mod prepare;
@@ -14,6 +14,7 @@ mod trial;
 use localcoder_assist::Task;
 use localcoder_protocol::{AnswerKind, GenerateParams, SamplingParams};
 
+pub(super) use counting::Counting;
 use edit::EditJob;
 pub(super) use edit::EditWish;
 use generate::GenerateJob;
@@ -49,9 +50,9 @@ impl Job {
         Self::Prepare(PrepareJob::new(task))
     }
 
-    pub(super) fn assist(task: Task, wish: EditWish) -> Self {
+    pub(super) fn assist(task: Task, wish: EditWish, counting: Counting) -> Self {
         match task.spec().answer {
-            AnswerKind::Edit => Self::Edit(Box::new(EditJob::new(task, wish))),
+            AnswerKind::Edit => Self::Edit(Box::new(EditJob::new(task, wish, counting))),
             AnswerKind::Text => Self::Text(TextJob::new(task)),
         }
     }

@@ -28,6 +28,7 @@ impl PrepareJob {
             Input::Generated(_) => Step::Answer(Box::new(Answer {
                 rest: String::new(),
                 reply: Reply::Prepare(PrepareAnswer { prepared: true }),
+                shown: None,
                 usage: Usage::default(),
             })),
         }

@@ -8,6 +8,7 @@ use localcoder_protocol::{
 use crate::ModelFile;
 use crate::core::pool::GenerateCall;
 use crate::core::reply::Reply;
+use crate::ledger::Shown;
 
 /// The model that a job works with.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +80,8 @@ pub(in crate::core) struct Answer {
     /// What is still to be streamed.
     pub(in crate::core) rest: String,
     pub(in crate::core) reply: Reply,
+    /// Where it is an edit that is to be counted.
+    pub(in crate::core) shown: Option<Box<Shown>>,
     /// Of all attempts together.
     pub(in crate::core) usage: Usage,
 }

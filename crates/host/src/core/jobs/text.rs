@@ -63,6 +63,6 @@ impl TextJob {
             model: model.info(),
         };
         let reply = Reply::Assist(Box::new(AssistAnswer::Text(answer)));
-        Step::Answer(Box::new(Answer { rest, reply, usage: written.usage }))
+        Step::Answer(Box::new(Answer { rest, reply, shown: None, usage: written.usage }))
     }
 }

@@ -11,6 +11,7 @@ use crate::ModelFile;
 use crate::core::event::ClientId;
 use crate::core::pool::{Load, Question, SlotId};
 use crate::core::reply::Reply;
+use crate::ledger::Shown;
 
 /// Whom to answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +79,8 @@ pub(in crate::core) enum Action {
     Draft(Asker, SoFar),
     /// The request begins again: what was told of it does not count.
     Restarted(Asker),
+    /// Count an edit that is shown.
+    CountShown(Box<Shown>),
     /// The end of a request.
     Reply(Asker, Result<Reply, ErrorInfo>),
     /// Tell editors that something may be changed.

@@ -209,9 +209,10 @@ impl Schedule {
                 }
             }
             Step::Answer(answer) => {
-                let Answer { rest, reply, usage } = *answer;
+                let Answer { rest, reply, shown, usage } = *answer;
                 if let Some(asker) = self.end_active(out).and_then(|ticket| ticket.asker) {
                     out.push(Action::Stream(asker.clone(), rest));
+                    out.extend(shown.map(Action::CountShown));
                     out.push(Action::Reply(asker, Ok(reply)));
                 }
                 return Some(usage);

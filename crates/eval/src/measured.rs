@@ -1,0 +1,80 @@
+//! What was measured with the product's own tasks and is told in `docs/eval.md`, as numbers: to be
+//! shown beside what people did with the edits of the same model.
+
+use localcoder_protocol::EvalShare;
+
+/// A row of the page's results.
+struct Measured {
+    /// The model's id in the catalog.
+    model: &'static str,
+    /// Which tasks.
+    what: &'static str,
+    tasks: u32,
+    /// Of all tasks, in percent.
+    right: f64,
+    /// Shown and not right, of all tasks, in percent.
+    wrong: f64,
+}
+
+const MEASURED: &[Measured] = &[
+    Measured {
+        model: "qwen2.5-coder-1.5b",
+        what: "instructed",
+        tasks: 53,
+        right: 58.0,
+        wrong: 38.0,
+    },
+    Measured {
+        model: "qwen2.5-coder-1.5b",
+        what: "planted flaws",
+        tasks: 30,
+        right: 63.0,
+        wrong: 27.0,
+    },
+];
+
+/// What was measured of a model, by its id in the catalog; nothing where it was not.
+#[must_use]
+pub fn measured(model: &str) -> Vec<EvalShare> {
+    let of_model = MEASURED.iter().filter(|row| row.model == model);
+    let share = |row: &Measured| EvalShare {
+        what: row.what.to_owned(),
+        tasks: row.tasks,
+        right_of_shown: row.right / (row.right + row.wrong),
+    };
+    of_model.map(share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_the_page() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/eval.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let results = page.split_once("| Qwen2.5-Coder 1.5B").expect("its table").1;
+        let rows: Vec<Vec<&str>> = results
+            .lines()
+            .skip_while(|line| !line.starts_with("|---"))
+            .skip(1)
+            .take_while(|line| line.starts_with('|'))
+            .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+            .collect();
+        for Measured { what, tasks, right, wrong, .. } in MEASURED {
+            let row = rows.iter().find(|row| row[0].starts_with(what)).expect(what);
+            let percent = |cell: &str| cell.trim_end_matches(" %").parse::<f64>().unwrap();
+            assert_eq!(row[1], tasks.to_string(), "{what}");
+            let told = (percent(row[2]), percent(row[5]));
+            assert_eq!(told, (*right, *wrong), "{what}: right and wrong shown");
+        }
+    }
+
+    #[test]
+    fn a_model_that_was_not_measured_has_no_numbers() {
+        assert_eq!(measured("demo"), []);
+        let shares = measured("qwen2.5-coder-1.5b");
+        assert_eq!(shares.len(), 2);
+        assert!((shares[0].right_of_shown - 0.604).abs() < 0.001);
+    }
+}

@@ -1,0 +1,58 @@
+//! What is counted of an edit, for the ledger: names of our own tables, and nothing of the text.
+
+use localcoder_assist::Task;
+use localcoder_protocol::{DEMO, EditAnswer, EditId};
+use localcoder_settings::Settings;
+
+use super::step::ModelView;
+use crate::ledger::{About, Shown, model_name};
+
+/// See the module.
+#[derive(Debug, Clone, Default)]
+pub(in crate::core) struct Counting {
+    /// By which a client names the edit.
+    pub(super) edit_id: EditId,
+    profile: &'static str,
+    /// Whether anything is.
+    is_on: bool,
+}
+
+impl Counting {
+    pub(in crate::core) fn new(edit_id: EditId, settings: &Settings) -> Self {
+        let profile = settings.profile.public_name();
+        Self { edit_id, profile, is_on: settings.ledger }
+    }
+
+    /// Where an answer is an edit that somebody is shown, and it is to be counted.
+    pub(super) fn shown(
+        &self,
+        task: &Task,
+        model: ModelView<'_>,
+        answer: &EditAnswer,
+    ) -> Option<Box<Shown>> {
+        if !self.is_on || answer.unchanged {
+            return None;
+        }
+        let file = model.file;
+        let of_header = || file.header.as_ref().and_then(|header| header.name.as_deref());
+        let about = About {
+            command: task.spec().id.to_owned(),
+            instructed: task.is_instructed(),
+            model: match &file.pinned {
+                _ if file.info.demo => DEMO.to_owned(),
+                Some(pinned) => pinned.id.clone(),
+                None => model_name(of_header()),
+            },
+            sha256: file.pinned.as_ref().map(|pinned| pinned.sha256.clone()),
+            prompt: model.prompts().label(),
+            language: task.language().to_owned(),
+            profile: self.profile.to_owned(),
+        };
+        Some(Box::new(Shown {
+            edit_id: self.edit_id.clone(),
+            about,
+            attempts: answer.attempts,
+            unsure: answer.unsure.is_some(),
+        }))
+    }
+}

@@ -1,0 +1,412 @@
+//! The ledger: which edits were shown and what became of them, as lines of text. Pure: the shell
+//! writes the file ([`crate::shell::LedgerFile`]), `localcoder stats` reads it.
+//!
+//! A line is an edit that was shown, a decision about one, or the sums of a month. What stands in
+//! them are names of our own tables, numbers, and names of models: no text of the user has a place.
+
+use std::collections::{BTreeMap, HashMap};
+
+use localcoder_protocol::{Decision, EditCounts, EditId, is_edit_id};
+use serde::{Deserialize, Serialize};
+
+/// Edits that are kept one by one; of older ones their months' sums are.
+const EDITS_MAX: usize = 1_000;
+/// Rows of months that are kept. Somebody who uses every command in five languages has some twenty
+/// a month.
+const MONTHS_MAX: usize = 1_000;
+/// Longest name of a model that is written down.
+const NAME_CHARS_MAX: usize = 60;
+
+/// What edits have in common that are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct About {
+    /// [`localcoder_protocol::CommandSpec::id`].
+    pub command: String,
+    /// Whether it was said in words what to do.
+    pub instructed: bool,
+    /// The id of the model, or what its file calls it.
+    pub model: String,
+    /// The digest of the model, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Which words it was asked with.
+    pub prompt: String,
+    /// The document's language; `other` for one that is not in our table.
+    pub language: String,
+    /// The profile in force; `own` for one of the user's.
+    pub profile: String,
+}
+
+/// An edit that is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// By which decisions name it.
+    pub edit_id: EditId,
+    /// What it is counted with.
+    pub about: About,
+    /// How often the model was asked for it.
+    pub attempts: u32,
+    /// Whether it is shown as one that may well be wrong.
+    pub unsure: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Shown {
+        shown: EditId,
+        day: String,
+        #[serde(flatten)]
+        about: About,
+        attempts: u32,
+        unsure: bool,
+    },
+    Decided {
+        decided: EditId,
+        decision: Decision,
+    },
+    Month {
+        month: String,
+        #[serde(flatten)]
+        about: About,
+        #[serde(flatten)]
+        counts: EditCounts,
+    },
+}
+
+impl Line {
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("strings and numbers serialize")
+    }
+}
+
+/// The line of an edit that is shown. `day`: as [`day_of`] has it.
+#[must_use]
+pub fn shown_line(shown: &Shown, day: String) -> String {
+    let Shown { edit_id, about, attempts, unsure } = shown.clone();
+    Line::Shown { shown: edit_id, day, about, attempts, unsure }.text()
+}
+
+/// The line of a decision.
+#[must_use]
+pub fn decided_line(edit_id: &str, decision: Decision) -> String {
+    Line::Decided { decided: edit_id.to_owned(), decision }.text()
+}
+
+/// What a model is called that no catalog knows: as its file says, which may be anything, so only
+/// what names are made of is taken. Never the name of the file, which is the user's.
+#[must_use]
+pub fn model_name(of_header: Option<&str>) -> String {
+    let is_of_names = |letter: &char| letter.is_ascii_alphanumeric() || " .-_".contains(*letter);
+    let name: String = of_header.unwrap_or_default().chars().filter(is_of_names).collect();
+    let name: String = name.trim().chars().take(NAME_CHARS_MAX).collect();
+    if name.is_empty() { "a file of your own".to_owned() } else { name }
+}
+
+/// An edit that was shown, as far as is known.
+#[derive(Debug)]
+struct Edit {
+    shown: Shown,
+    day: String,
+    decision: Option<Decision>,
+}
+
+impl Edit {
+    fn month(&self) -> String {
+        self.day.chars().take("2026-01".len()).collect()
+    }
+
+    fn counts(&self) -> EditCounts {
+        let mut counts = EditCounts {
+            shown: 1,
+            unsure: u64::from(self.shown.unsure),
+            attempts: u64::from(self.shown.attempts),
+            ..EditCounts::default()
+        };
+        let count = match self.decision {
+            Some(Decision::Kept) => &mut counts.kept,
+            Some(Decision::KeptInPart { .. }) => &mut counts.kept_in_part,
+            Some(Decision::Dropped) => &mut counts.dropped,
+            Some(Decision::Undone) => &mut counts.undone,
+            Some(Decision::Retried) => &mut counts.retried,
+            Some(Decision::FollowedUp) => &mut counts.followed_up,
+            None => &mut counts.undecided,
+        };
+        *count = 1;
+        counts.unsure_kept = counts.unsure * (counts.kept + counts.kept_in_part);
+        counts
+    }
+}
+
+/// What an edit has come to once another decision is told. Who keeps an edit or takes it back has
+/// the last word; to ask again says more than to close what was shown, which belongs to it.
+fn decided(before: Option<Decision>, next: Decision) -> Decision {
+    use Decision::{Dropped, FollowedUp, Kept, KeptInPart, Retried, Undone};
+    match (before, next) {
+        (None, next) | (_, next @ (Kept | KeptInPart { .. } | Undone)) => next,
+        (Some(Dropped | Retried | FollowedUp), next @ (Retried | FollowedUp)) => next,
+        (Some(before), _) => before,
+    }
+}
+
+/// What a ledger says. See the module.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    months: BTreeMap<(String, About), EditCounts>,
+    /// In the order in which they were shown.
+    edits: Vec<Edit>,
+    unread_lines: u64,
+}
+
+impl Ledger {
+    /// What the text says; lines that say nothing are counted and passed over.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let mut ledger = Self::default();
+        let mut places: HashMap<EditId, usize> = HashMap::new();
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            match serde_json::from_str(line) {
+                Ok(Line::Shown { shown: edit_id, day, about, attempts, unsure }) => {
+                    if places.contains_key(&edit_id) {
+                        continue;
+                    }
+                    places.insert(edit_id.clone(), ledger.edits.len());
+                    let shown = Shown { edit_id, about, attempts, unsure };
+                    ledger.edits.push(Edit { shown, day, decision: None });
+                }
+                Ok(Line::Decided { decided: edit_id, decision }) => {
+                    // One that is not there was shown while nothing was counted.
+                    if let Some(place) = places.get(&edit_id).filter(|_| is_edit_id(&edit_id)) {
+                        let edit = &mut ledger.edits[*place];
+                        edit.decision = Some(decided(edit.decision, decision));
+                    }
+                }
+                Ok(Line::Month { month, about, counts }) => {
+                    let sums = ledger.months.entry((month, about)).or_default();
+                    *sums = sum(*sums, counts);
+                }
+                Err(_) => ledger.unread_lines += 1,
+            }
+        }
+        ledger
+    }
+
+    /// What was counted, as often as it pleases with the same [`About`].
+    pub fn counts(&self) -> impl Iterator<Item = (&About, EditCounts)> {
+        let of_months = self.months.iter().map(|((_, about), counts)| (about, *counts));
+        of_months.chain(self.edits.iter().map(|edit| (&edit.shown.about, edit.counts())))
+    }
+
+    /// The first month or day that is counted.
+    #[must_use]
+    pub fn since(&self) -> Option<&str> {
+        let month = self.months.keys().next().map(|(month, _)| month.as_str());
+        month.or_else(|| self.edits.iter().map(|edit| edit.day.as_str()).min())
+    }
+
+    /// Lines that could not be read.
+    #[must_use]
+    pub fn unread_lines(&self) -> u64 {
+        self.unread_lines
+    }
+
+    /// The same in less space: the newest edits as they are, of the others their months' sums, and
+    /// of these the newest.
+    #[must_use]
+    pub fn folded(mut self) -> String {
+        let old = self.edits.len().saturating_sub(EDITS_MAX);
+        for edit in self.edits.drain(..old) {
+            let counts = edit.counts();
+            let key = (edit.month(), edit.shown.about);
+            let sums = self.months.entry(key).or_default();
+            *sums = sum(*sums, counts);
+        }
+        let dropped = self.months.len().saturating_sub(MONTHS_MAX);
+        let months = self.months.into_iter().skip(dropped);
+        let months = months.map(|((month, about), counts)| Line::Month { month, about, counts });
+        let mut lines: Vec<String> = months.map(|line| line.text()).collect();
+        for Edit { shown, day, decision } in &self.edits {
+            lines.push(shown_line(shown, day.clone()));
+            lines.extend(decision.map(|decision| decided_line(&shown.edit_id, decision)));
+        }
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
+/// Both together.
+#[must_use]
+pub fn sum(one: EditCounts, other: EditCounts) -> EditCounts {
+    // A file that somebody has changed may say anything.
+    let add = u64::saturating_add;
+    EditCounts {
+        shown: add(one.shown, other.shown),
+        kept: add(one.kept, other.kept),
+        kept_in_part: add(one.kept_in_part, other.kept_in_part),
+        dropped: add(one.dropped, other.dropped),
+        undone: add(one.undone, other.undone),
+        retried: add(one.retried, other.retried),
+        followed_up: add(one.followed_up, other.followed_up),
+        undecided: add(one.undecided, other.undecided),
+        unsure: add(one.unsure, other.unsure),
+        unsure_kept: add(one.unsure_kept, other.unsure_kept),
+        attempts: add(one.attempts, other.attempts),
+    }
+}
+
+/// The day of a time, such as `2026-01-31`, in UTC: it tells nothing of where the machine is.
+#[must_use]
+pub fn day_of(unix_s: u64) -> String {
+    // Years from March, so that a leap day is the last of its year; 400 of them are an era.
+    let days = unix_s / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(model: &str) -> About {
+        About {
+            command: "improve".to_owned(),
+            instructed: false,
+            model: model.to_owned(),
+            sha256: None,
+            prompt: "instruct/2".to_owned(),
+            language: "python".to_owned(),
+            profile: "balanced".to_owned(),
+        }
+    }
+
+    fn shown(number: usize) -> Shown {
+        Shown { edit_id: format!("{number:016x}"), about: about("a"), attempts: 2, unsure: true }
+    }
+
+    fn all(ledger: &Ledger) -> EditCounts {
+        ledger.counts().fold(EditCounts::default(), |all, (_, counts)| sum(all, counts))
+    }
+
+    /// What one edit has come to after these decisions.
+    fn after(decisions: &[Decision]) -> EditCounts {
+        let mut text = shown_line(&shown(1), "2026-01-31".to_owned());
+        for decision in decisions {
+            text += &format!("\n{}", decided_line(&shown(1).edit_id, *decision));
+        }
+        all(&Ledger::read(&text))
+    }
+
+    #[test]
+    fn an_edit_is_in_one_count_and_the_one_that_says_most() {
+        use Decision::{Dropped, FollowedUp, Kept, KeptInPart, Retried, Undone};
+        let part = KeptInPart { hunks_kept: 1, hunks_shown: 3 };
+        let cases: &[(&[Decision], fn(&EditCounts) -> u64)] = &[
+            (&[], |counts| counts.undecided),
+            (&[Kept], |counts| counts.kept),
+            (&[part], |counts| counts.kept_in_part),
+            (&[part, Kept], |counts| counts.kept),
+            (&[Dropped, Kept], |counts| counts.kept),
+            (&[Kept, Dropped], |counts| counts.kept),
+            (&[Kept, FollowedUp], |counts| counts.kept),
+            (&[Kept, Undone], |counts| counts.undone),
+            (&[Kept, Undone, Kept], |counts| counts.kept),
+            (&[Kept, Undone, Retried], |counts| counts.undone),
+            (&[Retried, Dropped], |counts| counts.retried),
+            (&[Dropped, Retried], |counts| counts.retried),
+            (&[FollowedUp, Dropped], |counts| counts.followed_up),
+            (&[Retried, Kept], |counts| counts.kept),
+            (&[Dropped, Dropped], |counts| counts.dropped),
+        ];
+        for (decisions, count) in cases {
+            let counts = after(decisions);
+            assert_eq!((counts.shown, count(&counts)), (1, 1), "{decisions:?}: {counts:?}");
+            let EditCounts { kept, kept_in_part, dropped, undone, .. } = counts;
+            let sum = kept + kept_in_part + dropped + undone;
+            assert_eq!(sum + counts.retried + counts.followed_up + counts.undecided, 1);
+            assert_eq!((counts.unsure, counts.unsure_kept), (1, kept + kept_in_part));
+            assert_eq!(counts.attempts, 2);
+        }
+    }
+
+    #[test]
+    fn broken_lines_and_decisions_about_nothing_are_passed_over() {
+        let good = shown_line(&shown(1), "2026-01-31".to_owned());
+        let decided = decided_line(&shown(1).edit_id, Decision::Kept);
+        let stray = decided_line(&shown(2).edit_id, Decision::Kept);
+        let cut = &good[..good.len() / 2];
+        let odd = decided.replace("kept", "loved");
+        let text =
+            format!("{cut}\n{good}\n\nnonsense\n[]\n{good}\n{stray}\n{odd}\n{decided}\n\u{fffd}");
+        let ledger = Ledger::read(&text);
+        let counts = all(&ledger);
+        assert_eq!((counts.shown, counts.kept, ledger.unread_lines()), (1, 1, 5));
+    }
+
+    #[test]
+    fn what_is_folded_says_the_same_and_is_bounded_however_much_there_was() {
+        let mut text = String::new();
+        for number in 0..3_000 {
+            let day = format!("2026-{:02}-15", number / 300 + 1);
+            text += &format!("{}\n", shown_line(&shown(number), day));
+            let decision = if number % 3 == 0 { Decision::Kept } else { Decision::Dropped };
+            text += &format!("{}\n", decided_line(&shown(number).edit_id, decision));
+        }
+        let before = Ledger::read(&text);
+        let (counts, since) = (all(&before), before.since().map(str::to_owned));
+        assert_eq!((counts.shown, counts.kept), (3_000, 1_000));
+        let folded = before.folded();
+        assert!(folded.len() < text.len() / 2);
+        let after = Ledger::read(&folded);
+        assert_eq!((all(&after), after.unread_lines()), (counts, 0));
+        assert_eq!((since.as_deref(), after.since()), (Some("2026-01-15"), Some("2026-01")));
+        // A decision that comes later still finds its edit.
+        let late = format!("{folded}{}\n", decided_line(&shown(2_999).edit_id, Decision::Undone));
+        assert_eq!(all(&Ledger::read(&late)).undone, 1);
+        assert_eq!(Ledger::read(&folded).folded(), folded, "nothing is left to fold");
+    }
+
+    #[test]
+    fn months_without_an_end_are_not_kept_without_an_end() {
+        let row = |number: usize| {
+            let month = format!("{:04}-01", number / 10);
+            let about = about(&format!("m{number:05}"));
+            let counts = EditCounts { shown: 1, ..EditCounts::default() };
+            Line::Month { month, about, counts }.text() + "\n"
+        };
+        let text: String = (0..MONTHS_MAX + 500).map(row).collect();
+        let folded = Ledger::read(&text).folded();
+        let after = Ledger::read(&folded);
+        assert_eq!(after.counts().count(), MONTHS_MAX);
+        assert_eq!(after.since(), Some("0050-01"), "the oldest have gone");
+    }
+
+    #[test]
+    fn of_a_models_own_name_nothing_is_taken_but_what_names_are_made_of() {
+        assert_eq!(model_name(Some("Qwen2.5-Coder 7B")), "Qwen2.5-Coder 7B");
+        assert_eq!(model_name(Some("/home/ada/\u{1b}[2Jx")), "homeada2Jx");
+        assert_eq!(model_name(Some("é/")), "a file of your own");
+        assert_eq!(model_name(None), "a file of your own");
+        assert_eq!(model_name(Some(&"x".repeat(500))).len(), NAME_CHARS_MAX);
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (unix_s, day) in [
+            (0, "1970-01-01"),
+            (951_782_399, "2000-02-28"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_798_761_599, "2026-12-31"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(day_of(unix_s), day);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+/**
+ * Tells the host what becomes of each edit that is shown: one word by the edit's name, of which the
+ * host knows the rest. Nothing here sends code, and nothing waits for it or fails because of it.
+ */
+import * as vscode from "vscode";
+
+import type { Decision, EditAnswer } from "../generated/protocol";
+import type { HostConnection } from "../host/connection";
+import { UndoWatch } from "../lib/undo-watch";
+
+import type { Edits } from "./edits";
+import type { Outcome } from "./preview";
+import type { Previews } from "./previews";
+
+type Named = Pick<EditAnswer, "editId">;
+
+/** See the module. */
+export function registerLedger(
+  host: HostConnection,
+  previews: Previews,
+  edits: Edits,
+): vscode.Disposable {
+  const tell = ({ editId }: Named, decision: Decision): void => {
+    // A host of an earlier build gives no names.
+    if (editId !== "") {
+      host.request("recordDecision", { editId, decision }).catch(() => undefined);
+    }
+  };
+  const watch = new UndoWatch((editId, undone) => {
+    tell({ editId }, { kind: undone ? "undone" : "kept" });
+  });
+  const stops = [
+    previews.onOutcome.on((outcome) => {
+      const { answer, written } = outcome;
+      tell(answer, decisionOf(outcome));
+      if (written !== undefined) {
+        const { uri, before, after } = written;
+        watch.kept(answer.editId, uri.toString(), before, after);
+      }
+    }),
+    edits.onAskedAgain.on(({ answer, followsUp }) => {
+      tell(answer, { kind: followsUp ? "followedUp" : "retried" });
+    }),
+  ];
+  return vscode.Disposable.from(
+    ...stops.map((stop) => new vscode.Disposable(stop)),
+    vscode.workspace.onDidChangeTextDocument(({ document }) => {
+      watch.changed(document.uri.toString(), () => document.getText());
+    }),
+  );
+}
+
+function decisionOf({ all, kept }: Outcome): Decision {
+  if (kept === 0) {
+    return { kind: "dropped" };
+  }
+  return kept === all ? { kind: "kept" } : { kind: "keptInPart", hunksKept: kept, hunksShown: all };
+}

@@ -1,0 +1,60 @@
+/**
+ * Notices that a written edit was taken back: the document reads again as before it, within ten
+ * minutes. By the text and not by a key, since there are many ways to take something back.
+ */
+
+/** How long it counts as taken back, in milliseconds; after that it is the user's own change. */
+export const UNDONE_WITHIN_MS = 10 * 60 * 1_000;
+
+/** An edit that was written. */
+interface Kept {
+  readonly editId: string;
+  readonly document: string;
+  /** The whole text. */
+  readonly before: string;
+  readonly after: string;
+  readonly untilMs: number;
+  undone: boolean;
+}
+
+/** See the module. */
+export class UndoWatch {
+  readonly #tell: (editId: string, undone: boolean) => void;
+  readonly #nowMs: () => number;
+  #kept: Kept[] = [];
+
+  /** `tell`: that an edit was taken back, or, with false, is there again. */
+  constructor(tell: (editId: string, undone: boolean) => void, nowMs = (): number => Date.now()) {
+    this.#tell = tell;
+    this.#nowMs = nowMs;
+  }
+
+  /** From now on the document is watched. `before` and `after`: its whole text. */
+  kept(editId: string, document: string, before: string, after: string): void {
+    this.#forgetOld();
+    const untilMs = this.#nowMs() + UNDONE_WITHIN_MS;
+    this.#kept.push({ editId, document, before, after, untilMs, undone: false });
+  }
+
+  /** A document has changed. `text` is asked for only where anybody waits for it. */
+  changed(document: string, text: () => string): void {
+    this.#forgetOld();
+    const here = this.#kept.filter((it) => it.document === document);
+    if (here.length === 0) {
+      return;
+    }
+    const now = text();
+    for (const edit of here) {
+      // A redo takes back what took it back.
+      if (now === (edit.undone ? edit.after : edit.before)) {
+        edit.undone = !edit.undone;
+        this.#tell(edit.editId, edit.undone);
+      }
+    }
+  }
+
+  #forgetOld(): void {
+    const now = this.#nowMs();
+    this.#kept = this.#kept.filter((it) => now <= it.untilMs);
+  }
+}
