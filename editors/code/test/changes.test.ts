@@ -30,6 +30,7 @@ function edit(start: number, end: number, original: string, replacement: string)
 }
 
 const ANSWER: EditAnswer = {
+  editId: "e1",
   edit: edit(3, 7, "a\nb\nc\nd\ne", "A\nA2\nb\nc\ne"),
   hunks: [edit(3, 3, "a", "A\nA2"), edit(5, 6, "c\nd", "c")],
   imports: edit(1, 1, "import os", "import os\nimport re"),

@@ -96,7 +96,7 @@ test("the page has every number, and beside it what tasks say", () => {
     '<td class="count" data-count="kept">6</td>',
     '<td class="count" data-count="keptInPart">1</td>',
     '<td class="count">58 %</td><td class="count">64 %</td><td>60 % (53 instructed)</td>',
-    "Shown as <em>not sure</em>: 3, of which 1 were kept.",
+    "Shown as “not sure”: 3, of which 1 were kept.",
     "<code>/home/ada/statistics/edits.jsonl</code> (2.5 kB)",
   ]) {
     assert.ok(body.includes(part), `${part} in ${body}`);

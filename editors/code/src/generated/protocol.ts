@@ -628,6 +628,26 @@ imports?: Edit,
  */
 instructions: Array<string>, };
 
+export type Decision = { "kind": "kept" } | { "kind": "keptInPart", 
+/**
+ * How many of its hunks.
+ */
+hunksKept: number, 
+/**
+ * How many it had.
+ */
+hunksShown: number, } | { "kind": "dropped" } | { "kind": "undone" } | { "kind": "retried" } | { "kind": "followedUp" };
+
+export type RecordDecisionParams = { 
+/**
+ * [`crate::EditAnswer::edit_id`].
+ */
+editId: string, 
+/**
+ * What was done with it.
+ */
+decision: Decision, };
+
 export type AssistParams = { 
 /**
  * See [`RequestId`].
@@ -684,6 +704,10 @@ settings?: Record<string, unknown>, };
 export type AssistAnswer = { "kind": "edit" } & EditAnswer | { "kind": "text" } & TextAnswer;
 
 export type EditAnswer = { 
+/**
+ * By which [`RecordDecisionParams`] names it; a host before these has none.
+ */
+editId: string, 
 /**
  * The edit. Where `unchanged`, its replacement is its original.
  */
@@ -1575,6 +1599,10 @@ programs: Array<PrivacyFinding>,
  */
 editor: Array<PrivacyFinding>, 
 /**
+ * Files that hold something of what the user does, as `what`, and what that is.
+ */
+kept: Array<Fact>, 
+/**
  * Commands of this system that show it, as `text`, and what they show.
  */
 checks: Array<Fact>, };
@@ -2010,6 +2038,180 @@ bytes?: number,
  */
 text?: string, };
 
+export type EditCounts = { 
+/**
+ * All of them.
+ */
+shown: number, 
+/**
+ * Written as they were shown, and left.
+ */
+kept: number, 
+/**
+ * Written in part, and left.
+ */
+keptInPart: number, 
+/**
+ * Put away.
+ */
+dropped: number, 
+/**
+ * Written, and taken back within ten minutes.
+ */
+undone: number, 
+/**
+ * Asked for again.
+ */
+retried: number, 
+/**
+ * Told in words what to change about them.
+ */
+followedUp: number, 
+/**
+ * Of which nothing was heard.
+ */
+undecided: number, 
+/**
+ * Of all, those shown as *not sure*.
+ */
+unsure: number, 
+/**
+ * Of these, those kept whole or in part.
+ */
+unsureKept: number, 
+/**
+ * How often the model was asked for all of them.
+ */
+attempts: number, };
+
+export type StatisticsBy = "command" | "model" | "language" | "prompt";
+
+export type EvalShare = { 
+/**
+ * Which tasks.
+ */
+what: string, 
+/**
+ * How many tasks.
+ */
+tasks: number, 
+/**
+ * 0 to 1.
+ */
+rightOfShown: number, };
+
+export type StatisticsRow = { 
+/**
+ * What it is about; `all` for all of them.
+ */
+name: string, 
+/**
+ * Kept whole or in part, of all that were shown: 0 to 1. Absent where none was shown.
+ */
+keptOfShown?: number, 
+/**
+ * The same of those of which something was heard.
+ */
+keptOfDecided?: number, 
+/**
+ * What tasks say of the same, where they were measured.
+ */
+eval?: Array<EvalShare>, 
+/**
+ * All of them.
+ */
+shown: number, 
+/**
+ * Written as they were shown, and left.
+ */
+kept: number, 
+/**
+ * Written in part, and left.
+ */
+keptInPart: number, 
+/**
+ * Put away.
+ */
+dropped: number, 
+/**
+ * Written, and taken back within ten minutes.
+ */
+undone: number, 
+/**
+ * Asked for again.
+ */
+retried: number, 
+/**
+ * Told in words what to change about them.
+ */
+followedUp: number, 
+/**
+ * Of which nothing was heard.
+ */
+undecided: number, 
+/**
+ * Of all, those shown as *not sure*.
+ */
+unsure: number, 
+/**
+ * Of these, those kept whole or in part.
+ */
+unsureKept: number, 
+/**
+ * How often the model was asked for all of them.
+ */
+attempts: number, };
+
+export type StatisticsGroup = { 
+/**
+ * What.
+ */
+by: StatisticsBy, 
+/**
+ * The most shown first.
+ */
+rows: Array<StatisticsRow>, };
+
+export type EditStatistics = { 
+/**
+ * Where it is kept.
+ */
+file: string, 
+/**
+ * Its length; 0 where there is none.
+ */
+bytes: number, 
+/**
+ * Whether edits are counted now.
+ */
+on: boolean, 
+/**
+ * The first day that is counted, or its month where it was some time ago.
+ */
+since?: string, 
+/**
+ * Lines that can't be read, and are passed over.
+ */
+unreadLines: number, 
+/**
+ * All together.
+ */
+all: StatisticsRow, 
+/**
+ * The same told apart.
+ */
+groups: Array<StatisticsGroup>, };
+
+export type StatisticsDeleted = { 
+/**
+ * Where they were.
+ */
+file: string, 
+/**
+ * False where there were none.
+ */
+deleted: boolean, };
+
 export const PROTOCOL_VERSION = 3;
 export const BUILD_ID = "0.1.0";
 export { DOCUMENT_BYTES_MAX } from "./limits";
@@ -2032,6 +2234,7 @@ export interface Requests {
   locateEdits: { params: LocateEditsParams; answer: LocateEditsAnswer };
   scopes: { params: ScopesParams; answer: ScopesAnswer };
   tried: { params: TriedParams; answer: Nothing };
+  recordDecision: { params: RecordDecisionParams; answer: Nothing };
 }
 
 /** Parameters of every notification, by method. */
@@ -2072,6 +2275,8 @@ export interface Printed {
   "self-test": SelfTestReport;
   "self-test --events": SelfTestEvent;
   "eval": EvalReport;
+  "stats": EditStatistics;
+  "stats --delete": StatisticsDeleted;
   "status": StatusReport;
   "host start": HostStarted;
   "host stop": HostStopped;
@@ -2171,6 +2376,7 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   locateEdits: 5000,
   scopes: 5000,
   tried: 5000,
+  recordDecision: 5000,
 };
 
 /** What the host can be asked to do with lines. */

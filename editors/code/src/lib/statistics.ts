@@ -62,8 +62,7 @@ function where({ file, bytes, unreadLines }: EditStatistics): string {
     bytes === 0
       ? l10n.t("It is kept in {0} (which is not there now) on this machine alone.", file)
       : l10n.t("It is kept in {0} ({1}) on this machine alone.", file, size(bytes));
-  const unread =
-    unreadLines === 0 ? [] : [l10n.t("{0} lines of it can't be read.", unreadLines)];
+  const unread = unreadLines === 0 ? [] : [l10n.t("{0} lines of it can't be read.", unreadLines)];
   const holds = l10n.t(
     "It holds no code, no names of files and nothing that you have asked for. Delete in the title of this page deletes it; the setting {0} turns it off.",
     SETTING,
@@ -74,7 +73,9 @@ function where({ file, bytes, unreadLines }: EditStatistics): string {
 function table({ by, rows }: StatisticsGroup, all: StatisticsRow): string {
   const heads = [...COUNTS.map(([, head]) => head), l10n.t("Kept of shown"), l10n.t("Of decided")];
   const evaluated = rows.some((row) => row.eval !== undefined);
-  const last = evaluated ? '<th scope="col">' + escaped(l10n.t("What localcoder eval says")) + '</th>' : "";
+  const last = evaluated
+    ? '<th scope="col">' + escaped(l10n.t("What localcoder eval says")) + "</th>"
+    : "";
   const cells = heads.map((head) => `<th scope="col" class="count">${head}</th>`).join("");
   return `<h2>${HEADS[by]}</h2>
 <div class="wide"><table data-testid="statistics-${by}"><thead><tr><td></td>${cells}${last}</tr></thead><tbody>
