@@ -23,8 +23,9 @@ export class Ledger implements vscode.Disposable {
     this.#watch = new UndoWatch((editId, undone) => {
       this.decided({ editId }, { kind: undone ? "undone" : "kept" });
     });
-    this.#subscription = vscode.workspace.onDidChangeTextDocument(({ document }) => {
-      this.#watch.changed(document.uri.toString(), () => document.getText());
+    this.#subscription = vscode.workspace.onDidChangeTextDocument(({ document, reason }) => {
+      const redone = reason === vscode.TextDocumentChangeReason.Redo;
+      this.#watch.changed(document.uri.toString(), () => document.getText(), redone);
     });
   }
 
