@@ -141,7 +141,7 @@ impl Tasks {
 }
 
 fn show(statistics: &EditStatistics) -> Result<(), ErrorInfo> {
-    let EditStatistics { file, on, since, unread_lines, all, groups, .. } = statistics;
+    let EditStatistics { file, bytes, on, since, unread_lines, all, groups } = statistics;
     match since {
         None => output::line("No edits were counted yet.")?,
         Some(since) => output::line(&format!("Edits that were shown since {since}:"))?,
@@ -166,7 +166,9 @@ fn show(statistics: &EditStatistics) -> Result<(), ErrorInfo> {
     if !on {
         output::note("Nothing is counted now: `localcoder config set ledger true` counts again.");
     }
-    output::note(&format!("Kept in {file}; `localcoder stats --delete` deletes it."));
+    if *bytes > 0 {
+        output::note(&format!("Kept in {file}; `localcoder stats --delete` deletes it."));
+    }
     Ok(())
 }
 

@@ -44,8 +44,9 @@ export function registerLedger(
   ];
   return vscode.Disposable.from(
     ...stops.map((stop) => new vscode.Disposable(stop)),
-    vscode.workspace.onDidChangeTextDocument(({ document }) => {
-      watch.changed(document.uri.toString(), () => document.getText());
+    vscode.workspace.onDidChangeTextDocument(({ document, reason }) => {
+      const redone = reason === vscode.TextDocumentChangeReason.Redo;
+      watch.changed(document.uri.toString(), () => document.getText(), redone);
     }),
   );
 }

@@ -36,8 +36,11 @@ export class UndoWatch {
     this.#kept.push({ editId, document, before, after, untilMs, undone: false });
   }
 
-  /** A document has changed. `text` is asked for only where anybody waits for it. */
-  changed(document: string, text: () => string): void {
+  /**
+   * A document has changed, by a redo or otherwise. `text` is asked for only where anybody waits for
+   * it.
+   */
+  changed(document: string, text: () => string, redone = false): void {
     this.#forgetOld();
     const here = this.#kept.filter((it) => it.document === document);
     if (here.length === 0) {
@@ -45,8 +48,10 @@ export class UndoWatch {
     }
     const now = text();
     for (const edit of here) {
-      // A redo takes back what took it back.
-      if (now === (edit.undone ? edit.after : edit.before)) {
+      // A redo takes back what took it back. Otherwise the same text is another edit that says the
+      // same, as models do when they are asked again.
+      const turns = edit.undone ? redone && now === edit.after : now === edit.before;
+      if (turns) {
         edit.undone = !edit.undone;
         this.#tell(edit.editId, edit.undone);
       }
