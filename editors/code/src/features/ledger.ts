@@ -51,7 +51,10 @@ export function registerLedger(
   );
 }
 
-function decisionOf({ all, kept }: Outcome): Decision {
+function decisionOf({ all, kept, again }: Outcome): Decision {
+  if (again !== undefined) {
+    return { kind: again };
+  }
   if (kept === 0) {
     return { kind: "dropped" };
   }

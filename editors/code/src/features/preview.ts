@@ -40,6 +40,8 @@ export interface Outcome {
   readonly answer: EditAnswer;
   readonly all: number;
   readonly kept: number;
+  /** Where it gave way to another edit of the same lines: whether that was told what is to change. */
+  readonly again?: "retried" | "followedUp" | undefined;
   /** Where something was kept: the document, and its text before and after. */
   readonly written?: { readonly uri: vscode.Uri; readonly before: string; readonly after: string };
 }
@@ -130,6 +132,17 @@ export function changedMeanwhile(document: vscode.TextDocument): HostError {
 export function isOfAnother({ versions }: Preview, { pending, variation, profile }: Wish): boolean {
   const changesIt = [pending, variation, profile].some((it) => it !== undefined);
   return versions.length > 0 && !changesIt;
+}
+
+/** How an edit of the same lines was asked for while one waited; nothing where it is of others. */
+export function askedAgain({ entry, range }: Preview, by: Version): Outcome["again"] {
+  const { start, end } = by.answer.edit.range;
+  if (start > range.end || end < range.start) {
+    return undefined;
+  }
+  return by.wish.instruction === undefined && by.entry.command === entry.command
+    ? "retried"
+    : "followedUp";
 }
 
 /** What others need in order to change it; nothing while it is being written. */

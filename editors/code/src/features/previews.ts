@@ -113,7 +113,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       throw error;
     }
     if (isNew && older !== undefined) {
-      await this.#replace(older);
+      await this.#replace(older, version);
     }
     this.#keep(preview);
     if (tabsOf(preview.uri).length === 0) {
@@ -369,11 +369,12 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   }
 
   /** Another edit takes its place. */
-  async #replace(preview: Preview): Promise<void> {
+  async #replace(preview: Preview, by: Version): Promise<void> {
     await this.#close(preview);
     const answer = preview.versions.at(-1)?.answer;
     if (answer !== undefined) {
-      this.onOutcome.fire({ answer, all: changes.counts(preview.changes).all, kept: 0 });
+      const { all } = changes.counts(preview.changes);
+      this.onOutcome.fire({ answer, all, kept: 0, again: pending.askedAgain(preview, by) });
     }
   }
 

@@ -616,11 +616,11 @@ run: TestRun, };
 
 export type PendingEdit = { 
 /**
- * [`EditAnswer::edit`].
+ * [`crate::EditAnswer::edit`].
  */
 edit: Edit, 
 /**
- * [`EditAnswer::imports`].
+ * [`crate::EditAnswer::imports`].
  */
 imports?: Edit, 
 /**
