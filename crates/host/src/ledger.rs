@@ -144,8 +144,9 @@ impl Edit {
 fn decided(before: Option<Decision>, next: Decision) -> Decision {
     use Decision::{Dropped, FollowedUp, Kept, KeptInPart, Retried, Undone};
     match (before, next) {
-        (None, next) | (_, next @ (Kept | KeptInPart { .. } | Undone)) => next,
-        (Some(Dropped | Retried | FollowedUp), next @ (Retried | FollowedUp)) => next,
+        (None, next)
+        | (_, next @ (Kept | KeptInPart { .. } | Undone))
+        | (Some(Dropped | Retried | FollowedUp), next @ (Retried | FollowedUp)) => next,
         (Some(before), _) => before,
     }
 }
@@ -307,7 +308,8 @@ mod tests {
     fn an_edit_is_in_one_count_and_the_one_that_says_most() {
         use Decision::{Dropped, FollowedUp, Kept, KeptInPart, Retried, Undone};
         let part = KeptInPart { hunks_kept: 1, hunks_shown: 3 };
-        let cases: &[(&[Decision], fn(&EditCounts) -> u64)] = &[
+        type Count = fn(&EditCounts) -> u64;
+        let cases: &[(&[Decision], Count)] = &[
             (&[], |counts| counts.undecided),
             (&[Kept], |counts| counts.kept),
             (&[part], |counts| counts.kept_in_part),

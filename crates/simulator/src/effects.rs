@@ -102,10 +102,12 @@ impl World {
                 self.disk.unfinished_load = None;
                 Ok(())
             }
-            // Who wants to know it reads the file; a host never does.
-            Effect::CountShown(_) | Effect::CountDecision { .. } => Ok(()),
-            // Done before anything else happens, by who has delivered the event.
-            Effect::ReadSettings { .. } | Effect::Exit => Ok(()),
+            // Done before anything else happens, by who has delivered the event. A host never reads what
+            // it has counted.
+            Effect::ReadSettings { .. }
+            | Effect::Exit
+            | Effect::CountShown(_)
+            | Effect::CountDecision { .. } => Ok(()),
         }
     }
 

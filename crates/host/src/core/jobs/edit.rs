@@ -90,13 +90,13 @@ pub(in crate::core) struct EditJob {
 }
 
 impl EditJob {
-    pub(super) fn new(task: Task, wish: EditWish, counting: Counting) -> Self {
-        let trial = wish.test.clone().map(|before| Trial::new(before, task.wants_fix()));
-        Self::with(task, trial, wish, counting)
+    pub(super) fn new(task: Task, mut wish: EditWish, counting: Counting) -> Self {
+        let trial = wish.test.take().map(|before| Trial::new(before, task.wants_fix()));
+        Self::with(task, trial, &wish, counting)
     }
 
-    fn with(task: Task, trial: Option<Trial>, wish: EditWish, counting: Counting) -> Self {
-        let EditWish { variation, drafts, .. } = wish;
+    fn with(task: Task, trial: Option<Trial>, wish: &EditWish, counting: Counting) -> Self {
+        let &EditWish { variation, drafts, .. } = wish;
         Self {
             task: Box::new(task),
             counting,
@@ -120,7 +120,7 @@ impl EditJob {
 
     pub(super) fn again(self) -> Self {
         let wish = EditWish { test: None, variation: self.variation, drafts: self.drafts };
-        Self::with(*self.task, self.trial.map(Trial::again), wish, self.counting)
+        Self::with(*self.task, self.trial.map(Trial::again), &wish, self.counting)
     }
 
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
