@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { linter } from "./support/linter.mjs";
 import { SAMPLE } from "./support/places.mjs";
 import { story } from "./support/story.mjs";
 import { until } from "./support/wait.mjs";
@@ -10,44 +11,6 @@ import { KEYS } from "./support/workbench.mjs";
 
 const FILE = "inventory.py";
 const TEXT = readFileSync(join(SAMPLE, FILE), "utf8");
-
-/** What it finds is what even the demo model writes when it improves the first function. */
-const LINTER = `
-const vscode = require("vscode");
-exports.activate = (context) => {
-  const found = vscode.languages.createDiagnosticCollection("picky");
-  const look = (document) => {
-    const lines = document.getText().split("\\n");
-    const errors = lines.flatMap((line, at) => {
-      const column = line.search(/\\+=|sum\\(/u);
-      if (column < 0) {
-        return [];
-      }
-      const range = new vscode.Range(at, column, at, line.length);
-      const error = new vscode.Diagnostic(range, "this way to add is not allowed here");
-      error.source = "picky";
-      return [error];
-    });
-    found.set(document.uri, errors);
-  };
-  vscode.workspace.textDocuments.forEach(look);
-  context.subscriptions.push(
-    found,
-    vscode.workspace.onDidOpenTextDocument(look),
-    vscode.workspace.onDidChangeTextDocument((event) => look(event.document)),
-  );
-};
-`;
-
-const MANIFEST = {
-  name: "picky",
-  publisher: "test",
-  version: "1.0.0",
-  engines: { vscode: "^1.80.0" },
-  main: "./extension.js",
-  activationEvents: ["onLanguage:python"],
-  capabilities: { untrustedWorkspaces: { supported: true } },
-};
 
 story(
   "errors that a change brings are told, and it is taken back",
@@ -83,12 +46,7 @@ story(
     assert.equal(ide.read(FILE), written);
   },
   {
-    ide: {
-      extensions: {
-        "test.picky-1.0.0/package.json": JSON.stringify(MANIFEST),
-        "test.picky-1.0.0/extension.js": LINTER,
-      },
-    },
+    ide: { extensions: linter(String.raw`\+=|sum\(`, "this way to add is not allowed here") },
   },
 );
 

@@ -40,7 +40,7 @@ pub use edit::{
     Attempt, Command, Finished, Layout, Limits, Outcome, SoFar, Task, prepare, prepare_follow,
 };
 pub use explanation::Explanation;
-pub use place::{apply, apply_all, locate, locate_all};
+pub use place::{apply, apply_all, edit_of, locate, locate_all};
 pub use prompt::Prompts;
 pub use scopes::scopes;
 pub use sensitive::reason as sensitive;

@@ -39,6 +39,28 @@ pub(crate) fn anchor(text: &str, range: &Range<usize>) -> Anchor {
     }
 }
 
+/// The edit that puts a text in place of lines of a document.
+///
+/// # Errors
+/// `linesOutOfRange` where the document does not have them.
+pub fn edit_of(
+    document: &DocumentText,
+    range: LineRange,
+    replacement: &str,
+) -> Result<Edit, ErrorInfo> {
+    let all = lines(&document.text);
+    let rows = (range.start as usize).wrapping_sub(1)..range.end as usize;
+    let Some(own) = all.get(rows.clone()).filter(|own| !own.is_empty()) else {
+        let text = format!("`{}` has no such lines", file_name(&document.path));
+        return Err(ErrorInfo::new(ErrorCode::LinesOutOfRange, text));
+    };
+    let (last, inner) = (own[own.len() - 1], &own[..own.len() - 1]);
+    let mut original: String = inner.iter().flat_map(|line| [line.text, line.end]).collect();
+    original.push_str(last.text);
+    let anchor = anchor(&document.text, &rows);
+    Ok(Edit { range, original, replacement: replacement.to_owned(), anchor })
+}
+
 /// Finds the place of an edit in the document as it is now, and says whether it moved.
 ///
 /// # Errors

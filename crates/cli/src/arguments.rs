@@ -228,8 +228,8 @@ pub(crate) struct EvalOptions {
     /// Judge the answers that are recorded in this file, without a model
     #[arg(long, value_name = "FILE")]
     pub(crate) replay: Option<PathBuf>,
-    /// Only this kind: rename, types, docs, errors, simplify, extract, performance, bug, flaw, fix,
-    /// fix-docs, keep
+    /// Only this kind: rename, types, docs, errors, simplify, extract, performance, bug, flaw,
+    /// follow, fix, fix-docs, keep
     #[arg(long, value_name = "KIND")]
     pub(crate) kind: Vec<String>,
     /// Only tasks in this language

@@ -22,4 +22,4 @@ pub use plain::code_of;
 pub use recorded::{Replay, read_recorded, replay};
 pub use report::{Outcome, Verdict, percent, rows, table};
 pub use run::{Ran, Runner};
-pub use task::{Check, Half, Judged, Task};
+pub use task::{Check, First, Half, Judged, Task};

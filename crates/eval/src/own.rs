@@ -6,7 +6,7 @@ use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use crate::language::Language;
-use crate::task::{Check, Task};
+use crate::task::{Check, First, Task};
 
 /// The files.
 const FILES: &[(Language, &str)] = &[
@@ -17,6 +17,9 @@ const FILES: &[(Language, &str)] = &[
     (Language::Java, include_str!("../tasks/java.toml")),
     (Language::Cpp, include_str!("../tasks/cpp.toml")),
 ];
+
+/// What is to be changed about the right answers to others.
+const FOLLOWS: &str = include_str!("../tasks/follow.toml");
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +60,27 @@ struct Row {
     tests: Option<String>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FollowFile {
+    follow: Vec<Follow>,
+}
+
+/// A change of the right answer to another task.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Follow {
+    /// The other task's id.
+    base: String,
+    name: String,
+    instruction: String,
+    #[serde(default)]
+    asked: Vec<String>,
+    #[serde(default)]
+    forbidden: Vec<String>,
+    right: Change,
+}
+
 /// A change of the selection.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -91,7 +115,45 @@ impl Change {
 pub fn own_tasks() -> Result<Vec<Task>, String> {
     let read = |(language, text): &(Language, &str)| tasks_of(*language, text);
     let files = FILES.iter().map(read).collect::<Result<Vec<_>, String>>()?;
-    Ok(files.into_iter().flatten().collect())
+    let mut tasks: Vec<Task> = files.into_iter().flatten().collect();
+    let file: FollowFile = toml::from_str(FOLLOWS)
+        .map_err(|error| format!("the follow-ups can't be read: {error}"))?;
+    let follows = file.follow.iter().map(|row| follow(&tasks, row));
+    let follows = follows.collect::<Result<Vec<_>, String>>()?;
+    tasks.extend(follows);
+    Ok(tasks)
+}
+
+/// A task of the kind `follow`. What the other one asked for is to be there still, but for what the
+/// right answer has otherwise.
+fn follow(tasks: &[Task], row: &Follow) -> Result<Task, String> {
+    let Follow { base, name, instruction, asked, forbidden, right } = row;
+    let id = format!("{base}-{name}");
+    let of = tasks.iter().find(|task| task.id == *base);
+    let of = of.ok_or_else(|| format!("{id}: there is no task `{base}`"))?;
+    let right = right.of(&of.right).map_err(|why| format!("{id}: {why}"))?;
+    let regexes = |all: &[String]| all.iter().map(|it| regex(it)).collect::<Result<Vec<_>, _>>();
+    let stays = of.check.asked.iter().filter(|it| it.is_match(&right)).cloned();
+    let stays_out = of.check.forbidden.iter().filter(|it| !it.is_match(&right)).cloned();
+    let first = First {
+        instruction: of.instruction.clone().unwrap_or_default(),
+        selection: of.right.clone(),
+    };
+    let check = Check {
+        asked: regexes(asked)?.into_iter().chain(stays).collect(),
+        forbidden: regexes(forbidden)?.into_iter().chain(stays_out).collect(),
+        tests: of.check.tests.clone(),
+    };
+    Ok(Task {
+        id,
+        kind: "follow".to_owned(),
+        instruction: Some(instruction.clone()),
+        first: Some(first),
+        check,
+        right,
+        wrong: None,
+        ..of.clone()
+    })
 }
 
 fn tasks_of(language: Language, text: &str) -> Result<Vec<Task>, String> {
@@ -134,6 +196,7 @@ fn task(language: Language, program: &Program, row: &Row, id: &str) -> Result<Ta
         document: DocumentText { path: program.file.clone(), language_id: None, text: text + "\n" },
         lines: LineRange { start: number(start + 1)?, end: number(start + shown_lines)? },
         instruction: row.instruction.clone(),
+        first: None,
         check: Check {
             asked: row.asked.iter().map(|it| regex(it)).collect::<Result<_, _>>()?,
             forbidden: row.forbidden.iter().map(|it| regex(it)).collect::<Result<_, _>>()?,
@@ -152,7 +215,7 @@ fn regex(text: &str) -> Result<Regex, String> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use localcoder_assist::{Attempt, Command, Outcome, Prompts, prepare};
+    use localcoder_assist::{Attempt, Command, Outcome, Prompts, prepare, prepare_follow};
     use localcoder_protocol::FinishReason;
 
     use super::*;
@@ -193,9 +256,12 @@ mod tests {
         let mut flagged = Vec::new();
         for task in &tasks {
             let command = Command::new("improve", task.instruction.as_deref()).unwrap();
-            let asked = prepare(&task.document, task.lines, command).unwrap();
+            let asked = match task.pending() {
+                Some(pending) => prepare_follow(&task.document, &pending, command).unwrap(),
+                None => prepare(&task.document, task.lines, command).unwrap(),
+            };
             // A selection that cut through code has grown, and the answer is to the grown one.
-            if asked.range() != trimmed(task) {
+            if task.first.is_none() && asked.range() != trimmed(task) {
                 continue;
             }
             match asked.finish(&task.right, FinishReason::EndOfTurn, Attempt::First) {

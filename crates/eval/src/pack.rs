@@ -141,6 +141,7 @@ fn task(language: Language, row: &Row, form: Form) -> Option<Task> {
             text: document(shown) + "\n",
         },
         instruction: (form != Form::Keep).then(|| "Fix the bug.".to_owned()),
+        first: None,
         check: Check { tests: tests(language, row), ..Check::default() },
         right: selection(right),
         wrong: None,

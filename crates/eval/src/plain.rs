@@ -12,7 +12,7 @@ impl Task {
     pub fn plain_prompt(&self) -> String {
         let instruction = self.instruction.as_deref().unwrap_or(IMPROVE);
         let language = self.language.name();
-        format!("{instruction}\n\n```{language}\n{}\n```\n", self.selection())
+        format!("{instruction}\n\n```{language}\n{}\n```\n", self.shown())
     }
 }
 

@@ -1,6 +1,6 @@
 //! One thing that a model is asked to do with selected code, and what must be true of its answer.
 
-use localcoder_protocol::{DocumentText, LineRange};
+use localcoder_protocol::{DocumentText, LineRange, PendingEdit};
 use regex::Regex;
 
 use crate::language::Language;
@@ -21,12 +21,23 @@ pub struct Task {
     pub lines: LineRange,
     /// What is to be done, where that is said in words.
     pub instruction: Option<String>,
+    /// The edit that waits and is to be changed; none where the code is to be.
+    pub first: Option<First>,
     /// What the answer must be like.
     pub check: Check,
     /// An answer that is right; an edit of the selection.
     pub right: String,
     /// An answer that is not, where one is known.
     pub wrong: Option<String>,
+}
+
+/// An edit that the user has and wants otherwise.
+#[derive(Debug, Clone)]
+pub struct First {
+    /// What led to it.
+    pub instruction: String,
+    /// The selection after it.
+    pub selection: String,
 }
 
 /// What an answer must be like.
@@ -73,6 +84,20 @@ impl Task {
         lines[self.range()].join("\n")
     }
 
+    /// The code that the user sees before anything is asked for.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.first.as_ref().map_or_else(|| self.selection(), |first| first.selection.clone())
+    }
+
+    /// The edit that waits, as a client sends it.
+    #[must_use]
+    pub fn pending(&self) -> Option<PendingEdit> {
+        let First { instruction, selection } = self.first.as_ref()?;
+        let edit = localcoder_assist::edit_of(&self.document, self.lines, selection).ok()?;
+        Some(PendingEdit { edit, imports: None, instructions: vec![instruction.clone()] })
+    }
+
     fn range(&self) -> std::ops::Range<usize> {
         self.lines.start as usize - 1..self.lines.end as usize
     }
@@ -117,7 +142,7 @@ impl Task {
         if !right.right() {
             return Err(format!("{}: the right answer does not count: {}", self.id, right.why));
         }
-        let unchanged = judge(&self.selection());
+        let unchanged = judge(&self.shown());
         if self.kind != "keep" && unchanged.right() {
             return Err(format!("{}: what is shown counts as it is", self.id));
         }
@@ -166,6 +191,7 @@ pub(crate) fn sample(asked: &[&str], forbidden: &[&str]) -> Task {
         },
         lines: LineRange { start: 2, end: 2 },
         instruction: Some("Rename b to d.".to_owned()),
+        first: None,
         check: Check {
             asked: regexes(asked),
             forbidden: regexes(forbidden),

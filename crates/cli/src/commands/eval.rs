@@ -212,7 +212,7 @@ impl<'a> Asking<'a> {
             selection: task.lines,
             instruction: task.instruction.clone(),
             diagnostics: Vec::new(),
-            pending: None,
+            pending: task.pending(),
             variation: None,
             drafts: false,
             test: None,
@@ -328,7 +328,7 @@ impl<'a> Asking<'a> {
             tokens: answer.usage.generated_tokens,
             ..outcome
         };
-        Ok(decided(outcome, judged, code == task.selection(), code))
+        Ok(decided(outcome, judged, code == task.shown(), code))
     }
 
     fn keep(&mut self, outcome: &Outcome) -> Result<(), ErrorInfo> {
