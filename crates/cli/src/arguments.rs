@@ -619,7 +619,7 @@ mod tests {
         for spec in COMMANDS {
             assert!(printed.remove(spec.id), "{}", spec.id);
         }
-        for option in ["events", "privacy"] {
+        for option in ["events", "privacy", "delete"] {
             let with = with_option(&command, "", option);
             printed.extend(with.into_iter().map(|name| format!("{name} --{option}")));
         }
