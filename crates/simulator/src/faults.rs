@@ -71,7 +71,7 @@ faults! {
     UnloadFails = "unload: an error", 30;
     RestoreFails = "prefix: can't be taken over", 100;
     RestoreSilent = "prefix: silence while it is taken over", 40;
-    RestoreDies = "prefix: the worker dies of it", 20;
+    RestoreDies = "prefix: the worker dies of it", 40;
     SaveFails = "prefix: can't be saved", 100;
     SaveSilent = "prefix: silence while it is saved", 12;
     IdleDies = "worker: dies while idle", 40;
