@@ -17,6 +17,9 @@ const vscode = require("vscode");
 exports.activate = (context) => {
   const found = vscode.languages.createDiagnosticCollection("picky");
   const look = (document) => {
+    if (document.uri.scheme !== "file") {
+      return;
+    }
     const lines = document.getText().split("\\n");
     const errors = lines.flatMap((line, at) => {
       const column = line.search(new RegExp(${JSON.stringify(pattern)}, "u"));
