@@ -181,7 +181,8 @@ impl Prompts {
         }
         let diagnostics = self.diagnostics.as_deref().filter(|_| is_told);
         let diagnostics = diagnostics.map(|words| fill(words, &values));
-        let earlier = order.follows.and_then(|it| self.earlier(it, order.language));
+        let follows = order.follows.filter(|_| asks_for_what_was(order.instruction));
+        let earlier = follows.and_then(|it| self.earlier(it, order.language));
         earlier.unwrap_or_default() + &diagnostics.unwrap_or_default() + &self.command(order)
     }
 
@@ -214,6 +215,20 @@ impl Prompts {
         let found = self.flaws.get(language).or_else(|| self.flaws.get(""));
         found.map_or("", String::as_str)
     }
+}
+
+/// Words with which people ask for what an edit has taken away.
+const WHAT_WAS: &[&str] = &[
+    "keep", "back", "restore", "original", "before", "again", "revert", "undo", "was", "were",
+    "lost", "missing",
+];
+
+/// Whether an instruction is about the code before the edit that waits. Else the model is not shown
+/// that code: small ones go back to it then, whatever they are told (of 30 tasks, six).
+fn asks_for_what_was(instruction: Option<&str>) -> bool {
+    let words = instruction.unwrap_or_default().to_lowercase();
+    let mut words = words.split(|letter: char| !letter.is_alphanumeric());
+    words.any(|word| WHAT_WAS.contains(&word))
 }
 
 /// What the model is asked to do with the selection.

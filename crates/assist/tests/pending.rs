@@ -93,6 +93,9 @@ fn a_follow_up_is_asked_of_the_text_that_waits_with_what_it_was_before() {
     assert!(order.contains("# Prices have no tax.") && order.contains("Use a sum."), "{order}");
     assert!(order.trim_end().ends_with("Keep the comment."), "{order}");
     assert!(layout.draft.contains("return sum("), "{}", layout.draft);
+    let other = follow("Add type hints.");
+    let words = &other.texts_to_count(prompts)[1];
+    assert!(!words.contains("# Prices"), "nothing of what was is asked for: {words}");
 }
 
 #[test]
