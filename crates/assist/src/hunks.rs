@@ -50,10 +50,12 @@ pub(crate) fn hunks(document: &str, edit: &Edit) -> Vec<Edit> {
     let range = edit.range.start as usize - 1..edit.range.end as usize;
     let (old, new) = (lines(document), lines(&edited));
     let changes = diff::changes(document, &edited, range.clone());
-    let parts = joined(changes.iter().map(|change| {
+    let parts = changes.iter().map(|change| {
         let (old, new) = change.sides();
         Part { old, new }
-    }));
+    });
+    let is_blank = |lines: Range<usize>| old[lines].iter().all(|line| line.trim().is_empty());
+    let parts = joined(parts, is_blank);
     let made: Vec<Edit> =
         grown(parts, &range).into_iter().map(|part| one(document, &old, &new, &part)).collect();
     if made.len() < LOCATED_EDITS_MAX
@@ -65,12 +67,19 @@ pub(crate) fn hunks(document: &str, edit: &Edit) -> Vec<Edit> {
     }
 }
 
-/// Those with nothing between them are one.
-fn joined(parts: impl Iterator<Item = Part>) -> Vec<Part> {
+/// Those with nothing between them are one. `is_nothing`: of lines of the old document.
+fn joined(
+    parts: impl Iterator<Item = Part>,
+    is_nothing: impl Fn(Range<usize>) -> bool,
+) -> Vec<Part> {
     let mut all: Vec<Part> = Vec::new();
     for part in parts {
         match all.last_mut() {
-            Some(last) if part.old.start <= last.old.end => *last = last.up_to(&part),
+            Some(last)
+                if part.old.start <= last.old.end || is_nothing(last.old.end..part.old.start) =>
+            {
+                *last = last.up_to(&part);
+            }
             _ => all.push(part),
         }
     }
@@ -85,7 +94,7 @@ fn grown(parts: Vec<Part>, range: &Range<usize>) -> Vec<Part> {
         free_from = part.old.end;
         part
     });
-    joined(grown.collect::<Vec<_>>().into_iter())
+    joined(grown.collect::<Vec<_>>().into_iter(), |lines| lines.is_empty())
 }
 
 /// The edit that a part is.
@@ -181,6 +190,12 @@ mod tests {
             &edit(all, 1, 4, "x\na\ny\nb\nc\nD"),
             &[(1, 2, "a\nb", "x\na\ny\nb"), (4, 4, "d", "D")],
         );
+    }
+
+    #[test]
+    fn blank_lines_between_changes_keep_nothing_apart() {
+        let text = "a\n\nb\nc\n";
+        check(text, &edit(text, 1, 4, "A\n\nB\nc"), &[(1, 3, "a\n\nb", "A\n\nB")]);
     }
 
     #[test]
