@@ -62,7 +62,8 @@ impl Base {
         for change in diff::changes(before, after, 0..old.len()) {
             let (from, to) = change.sides();
             let more = to.len() as isize - from.len() as isize;
-            if from.end <= self.lines.start {
+            // What is put right before the lines is a comment on them, or belongs with them.
+            if from.start < self.lines.start && from.end <= self.lines.start {
                 let part = Part { old: from, new: to };
                 above = Some(above.map_or(part.clone(), |it| it.up_to(&part)));
                 grown_above += more;
@@ -139,6 +140,15 @@ mod tests {
         assert_eq!(imports.original, "import os");
         let all = [&edit, &imports];
         assert_eq!(place::apply_all(&document(), &all).unwrap().0, after);
+    }
+
+    #[test]
+    fn a_comment_right_before_the_lines_is_part_of_their_edit() {
+        let (now, _, base) = with_pending(&document(), &pending()).unwrap();
+        let after = now.text.replace("def f(p: Path)", "# Joins.\ndef f(p: Path)");
+        let (edit, imports) = base.edits_to(&after);
+        assert!(edit.replacement.starts_with("# Joins.\ndef f"), "{edit:?}");
+        assert_eq!(place::apply_all(&document(), &[&edit, &imports.unwrap()]).unwrap().0, after);
     }
 
     #[test]

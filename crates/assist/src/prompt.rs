@@ -40,6 +40,8 @@ pub struct Prompts {
     follow: Option<String>,
     /// The same of an edit that was made without any.
     follow_improved: Option<String>,
+    /// Says by which instructions it became what it is, and no more.
+    follow_told: Option<String>,
     /// What the user wants, with what the model has said of it.
     again: Option<String>,
     /// How freely the model writes when it is asked for several answers. Without it only one is.
@@ -181,19 +183,20 @@ impl Prompts {
         }
         let diagnostics = self.diagnostics.as_deref().filter(|_| is_told);
         let diagnostics = diagnostics.map(|words| fill(words, &values));
-        let follows = order.follows.filter(|_| asks_for_what_was(order.instruction));
-        let earlier = follows.and_then(|it| self.earlier(it, order.language));
+        let earlier = order.follows.and_then(|it| self.earlier(it, order));
         earlier.unwrap_or_default() + &diagnostics.unwrap_or_default() + &self.command(order)
     }
 
-    fn earlier(&self, follows: Follows<'_>, language: &str) -> Option<String> {
-        let words = match follows.instructions {
-            "" => self.follow_improved.as_deref(),
-            _ => self.follow.as_deref(),
+    fn earlier(&self, follows: Follows<'_>, order: Order<'_>) -> Option<String> {
+        let words = match (follows.instructions, asks_for_what_was(order.instruction)) {
+            ("", true) => self.follow_improved.as_deref(),
+            ("", false) => None,
+            (_, true) => self.follow.as_deref(),
+            (_, false) => self.follow_told.as_deref(),
         };
         let values = [
             ("fence", fence(&[follows.original])),
-            ("language", language.to_owned()),
+            ("language", order.language.to_owned()),
             ("original", follows.original.to_owned()),
             ("instructions", follows.instructions.to_owned()),
         ];
