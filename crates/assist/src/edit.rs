@@ -226,6 +226,10 @@ pub fn prepare_follow(
     command: Command,
 ) -> Result<Task, ErrorInfo> {
     let (now, lines, base) = follow::with_pending(document, pending)?;
+    let PendingEdit { edit, instructions, .. } = pending;
+    let words = command.instruction.as_deref();
+    let meant = words.and_then(|it| renames::meant(it, instructions, &edit.replacement));
+    let command = Command { instruction: meant.or(command.instruction), ..command };
     let task = prepare(&now, lines, command)?;
     Ok(Task { base: Some(Box::new(base)), ..task })
 }

@@ -58,6 +58,33 @@ pub(crate) fn renamed(code: &str, instruction: &str) -> String {
         .collect()
 }
 
+/// A rename once more, with the name that is meant: "call it `worth`" after "rename `x` to `total`" is
+/// "rename `total` to `worth`". Small models don't know what "it" is. `code`: as it is now.
+pub(crate) fn meant(instruction: &str, earlier: &[String], code: &str) -> Option<String> {
+    let words = instruction.split_whitespace().map(|word| word.trim_matches(QUOTES));
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let [order, it, rest @ ..] = words.as_slice() else { return None };
+    let is_one_of = |word: &str, all: &[&str]| all.contains(&word.to_lowercase().as_str());
+    if !is_one_of(order, &["name", "call", "rename"]) || !is_one_of(it, &["it"]) {
+        return None;
+    }
+    let rest = rest.strip_prefix(&["to"]).unwrap_or(rest);
+    let (name, others) = rest.split_first()?;
+    let says_no_more = others.iter().all(|word| is_one_of(word, &["instead", "rather", "please"]));
+    if !is_name(name) || !says_no_more {
+        return None;
+    }
+    let stands = |name: &str| code.split(|c: char| !is_of_a_name(c)).any(|word| word == name);
+    // It is done: the old name is gone, and the new one is there.
+    let before = earlier.iter().rev().find_map(|instruction| {
+        match pairs(instruction, |name| !stands(name)).as_slice() {
+            [(_, new)] => Some(*new),
+            _ => None,
+        }
+    })?;
+    Some(format!("Rename `{before}` to `{name}`."))
+}
+
 /// The code with other names and no other change, where an instruction asks for nothing else and an
 /// answer is more than that. Comments and texts stay as they are.
 pub(crate) fn alone(
@@ -158,6 +185,19 @@ mod tests {
     use super::*;
 
     const CODE: &str = "total = 0\nfor n in ns:\n    total += n.total_a\nreturn total\n";
+
+    #[test]
+    fn a_rename_once_more_is_of_the_name_that_was_given() {
+        let earlier = ["Rename the variable `x` to `total`, in the comment too.".to_owned()];
+        let meant = |words: &str| meant(words, &earlier, CODE);
+        for words in ["Name it `worth` instead.", "call it worth", "Rename it to `worth`"] {
+            assert_eq!(meant(words).as_deref(), Some("Rename `total` to `worth`."), "{words}");
+        }
+        for words in ["Name it.", "Call it in a loop.", "Name them `a` and `b`.", "Drop it."] {
+            assert_eq!(meant(words), None, "{words}");
+        }
+        assert_eq!(super::meant("Name it `a`.", &["Use a sum.".to_owned()], CODE), None);
+    }
 
     #[test]
     fn a_name_is_renamed_wherever_it_stands_alone() {
