@@ -4,7 +4,7 @@
  */
 import * as vscode from "vscode";
 
-import type { Edit, EditAnswer, EditPlace, LineRange } from "../generated/protocol";
+import type { Edit, EditPlace, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { HostError } from "../lib/errors";
 import * as l10n from "../lib/l10n";
@@ -17,17 +17,9 @@ import { documentName, documentText } from "./target";
 const ATTEMPTS_MAX = 5;
 
 /** A document's text, and where edits belong in it. */
-export interface Located {
+interface Located {
   readonly text: string;
   readonly places: readonly EditPlace[];
-}
-
-/** An answer's edit, with what it needs elsewhere in the document. The first is the edit itself. */
-export function editsOf({
-  edit,
-  imports,
-}: Pick<EditAnswer, "edit" | "imports">): readonly [Edit, ...Edit[]] {
-  return imports === undefined ? [edit] : [edit, imports];
 }
 
 /** Where each of the edits belongs in the document as it is when this returns, or why nowhere. */
