@@ -2395,6 +2395,8 @@ export interface CommandEntry {
   readonly asksInstruction: boolean;
   /** What is to be done, where the entry says it. */
   readonly instruction?: string;
+  /** What it is called in inline chat, behind a slash. */
+  readonly slash?: string;
   readonly inStatusMenu: boolean;
 }
 
@@ -2406,6 +2408,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     icon: "sparkle",
     answer: "edit",
     asksInstruction: false,
+    slash: "improve",
     inStatusMenu: true,
   },
   {
@@ -2425,6 +2428,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Simplify this code without changing what it does.",
+    slash: "simplify",
     inStatusMenu: false,
   },
   {
@@ -2435,6 +2439,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Add the types.",
+    slash: "types",
     inStatusMenu: false,
   },
   {
@@ -2445,6 +2450,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Handle the errors that can occur here.",
+    slash: "errors",
     inStatusMenu: false,
   },
   {
@@ -2455,6 +2461,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Rename unclear local variables so that each name says what it holds.",
+    slash: "rename",
     inStatusMenu: false,
   },
   {
@@ -2465,6 +2472,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Make this code faster without changing what it does.",
+    slash: "faster",
     inStatusMenu: false,
   },
   {
@@ -2475,6 +2483,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Fix what the tools say about it, and change nothing else.",
+    slash: "fix",
     inStatusMenu: false,
   },
   {
@@ -2493,6 +2502,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     icon: "book",
     answer: "edit",
     asksInstruction: false,
+    slash: "docs",
     inStatusMenu: true,
   },
 ];
