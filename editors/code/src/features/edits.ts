@@ -47,7 +47,7 @@ const TRY_HEAVY = l10n.t("Try Heavy");
 /** What it says where that profile did no better. */
 const OTHER_MODEL = ACTION_TITLES.switchModel;
 
-/** An edit of which the user wants another. */
+/** An edit of which the user wanted another, and has it. */
 export interface AskedAgain {
   readonly answer: EditAnswer;
   /** Whether it was said in words what is to be different. */
@@ -106,8 +106,8 @@ export class Edits {
   }
 
   /** Asks for the edit of lines that were chosen otherwise. */
-  async ask(entry: CommandEntry, wish: Wish): Promise<EditOutcome> {
-    return await this.#edit(entry, wish, () => this.ask(entry, wish));
+  async ask(entry: CommandEntry, wish: Wish, before?: AskedAgain): Promise<EditOutcome> {
+    return await this.#edit(entry, wish, () => this.ask(entry, wish, before), before);
   }
 
   /** Says in words what is to be different about the edit that waits. */
@@ -124,8 +124,8 @@ export class Edits {
     if (instruction === "" || entry === undefined) {
       return undefined;
     }
-    this.onAskedAgain.fire({ answer: version.answer, followsUp: true });
-    return await this.ask(entry, { target, instruction, pending });
+    const before = { answer: version.answer, followsUp: true };
+    return await this.ask(entry, { target, instruction, pending }, before);
   }
 
   /** Asks for another answer to what led to the edit that waits, or for that of the heavy profile. */
@@ -137,9 +137,8 @@ export class Edits {
     const { document, range, version } = waiting;
     const { entry, wish, answer } = version;
     const target = { document, lines: range };
-    this.onAskedAgain.fire({ answer, followsUp: false });
     const change = heavy ? { profile: HEAVY } : { variation: (wish.variation ?? 0) + 1 };
-    return await this.ask(entry, { ...wish, target, ...change });
+    return await this.ask(entry, { ...wish, target, ...change }, { answer, followsUp: false });
   }
 
   async #target(entry: CommandEntry): Promise<Target | undefined> {
@@ -151,11 +150,12 @@ export class Edits {
     }
   }
 
-  /** `again`: what *Retry* does where it fails. */
+  /** `again`: what *Retry* does where it fails; `before`: the edit in whose place it comes. */
   async #edit(
     entry: CommandEntry,
     wish: Wish,
     again: () => Promise<unknown> = () => this.run(entry, wish.instruction),
+    before?: AskedAgain,
   ): Promise<EditOutcome> {
     const { target, instruction } = wish;
     const file = new FollowedFile(target.document.uri);
@@ -180,6 +180,9 @@ export class Edits {
         return { kind: "unchanged", answer };
       }
       await this.#previews.open(await file.settled(), { entry, wish, answer });
+      if (before !== undefined) {
+        this.onAskedAgain.fire(before);
+      }
       // Not before there is something to look at.
       this.#tellDoubt(entry, wish, answer);
       showWarnings(answer);
@@ -226,9 +229,9 @@ export class Edits {
       // The lines may have moved while the message stood there.
       const [{ range }] = await locateEdits(this.#host, document, [answer.edit]);
       const target = { document, lines: range };
-      this.onAskedAgain.fire({ answer, followsUp: false });
       const again = (): Promise<void> => this.#heavier(entry, wish, answer);
-      await this.#edit(entry, { ...wish, target, profile: HEAVY }, again);
+      const before = { answer, followsUp: false };
+      await this.#edit(entry, { ...wish, target, profile: HEAVY }, again, before);
     } catch (error) {
       this.#notifier.error(error);
     }
