@@ -2,13 +2,12 @@
 //! each of 16 columns, or more of each of fewer. How they are rounded, and what lies beside them,
 //! is a matter of the format that they are multiplied with.
 
-use std::arch::x86_64::{
-    __m512i, _mm_loadu_si128, _mm512_broadcast_i32x4, _mm512_set1_epi32, _mm512_set1_epi64,
-};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::{CHUNK, Family, Format, k_quants, legacy_quants};
+use crate::format::Family;
+use crate::level::Instructions;
+use crate::{CHUNK, Format, Level, avx2, avx512, k_quants, legacy_quants};
 
 /// So many columns are each on their own: row after row, nothing is spread out in memory.
 pub(crate) const FEW: usize = 4;
@@ -17,7 +16,8 @@ pub(crate) const FEW: usize = 4;
 const WIDTHS: [usize; 3] = [4, 8, 16];
 /// The most of them.
 pub(crate) const WIDEST: usize = 16;
-/// Lanes of a register, and its size in bytes.
+/// Lanes of a register, and its size in bytes. Where registers have half of that, two of them
+/// together are one.
 pub(crate) const LANES: usize = 16;
 pub(crate) const REGISTER_BYTES: usize = 64;
 
@@ -97,12 +97,11 @@ impl<'a> Codes<'a> {
     /// Takes these chunks of a column.
     ///
     /// # Safety
-    /// The processor has what [`crate::available`] asks for, and no other thread has these chunks
-    /// at this time.
+    /// No other thread has these chunks at this time.
     ///
     /// # Panics
     /// Where there is no such column, or it has another length.
-    pub unsafe fn fill(&self, column: usize, values: &[f32], chunks: Range<usize>) {
+    pub unsafe fn fill(&self, level: Level, column: usize, values: &[f32], chunks: Range<usize>) {
         let Shape { format, length, columns } = self.shape;
         assert!(column < columns && values.len() == length, "a column and its length");
         let group = self.group(column / width(columns));
@@ -112,11 +111,19 @@ impl<'a> Codes<'a> {
             let mut padded = [0.0; CHUNK];
             padded[..values.len()].copy_from_slice(values);
             let to = self.chunk(group, index).cast_mut();
-            // SAFETY: the features are the caller's promise, and the chunk is within the memory.
+            // SAFETY: a level is the processor's, and the chunk is within the memory.
             unsafe {
-                match format.family() {
-                    Family::K => k_quants::round(&padded, place, to),
-                    Family::Legacy => legacy_quants::round(&padded, format, place, to),
+                match (format.family(), level.0) {
+                    (Family::K, Instructions::Avx512) => {
+                        avx512::k_quants::round(&padded).put(place, to);
+                    }
+                    (Family::K, _) => avx2::k_quants::round(&padded).put(place, to),
+                    (Family::Legacy, Instructions::Avx512) => {
+                        avx512::legacy_quants::round(&padded).put(format, place, to);
+                    }
+                    (Family::Legacy, _) => {
+                        avx2::legacy_quants::round(&padded).put(format, place, to);
+                    }
                 }
             }
         }
@@ -153,8 +160,8 @@ impl Shape {
 
     fn chunk_bytes(&self, width: usize) -> usize {
         match self.format.family() {
-            Family::K => k_quants::chunk_bytes(width),
-            Family::Legacy => legacy_quants::chunk_bytes(width),
+            Family::K => k_quants::codes::chunk_bytes(width),
+            Family::Legacy => legacy_quants::codes::chunk_bytes(width),
         }
     }
 
@@ -205,23 +212,6 @@ impl Place {
                 // SAFETY: the caller's promise.
                 unsafe { start.cast::<T>().add(at + lane).write(*value) };
             }
-        }
-    }
-}
-
-/// What the lanes of one column are multiplied with, for each column.
-///
-/// # Safety
-/// The processor has the features; so many lanes lie there.
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub(crate) unsafe fn spread<const WIDTH: usize>(at: *const u8) -> __m512i {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match WIDTH {
-            4 => _mm512_broadcast_i32x4(_mm_loadu_si128(at.cast())),
-            8 => _mm512_set1_epi64(at.cast::<i64>().read_unaligned()),
-            _ => _mm512_set1_epi32(at.cast::<i32>().read_unaligned()),
         }
     }
 }

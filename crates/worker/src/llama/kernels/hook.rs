@@ -2,9 +2,10 @@
 //! each of its threads for one. `hook.cpp` has the other half.
 
 use std::ffi::{c_int, c_void};
-use std::sync::Once;
+use std::sync::{Once, PoisonError, RwLock};
 
 use llama_cpp_sys_2 as sys;
+use localcoder_kernels::Level;
 
 use super::product::{Part, Product};
 use crate::llama::memory_kinds;
@@ -42,8 +43,11 @@ unsafe extern "C" {
 #[cfg(test)]
 pub(super) static COMPUTED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
+/// What products are computed with; none are before it is set.
+static LEVEL: RwLock<Option<Level>> = RwLock::new(None);
+
 /// Once for each process, before a model is loaded: ggml's list has no lock.
-pub(super) fn install() {
+pub(super) fn install(level: Level) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // llama.cpp takes a copy of the list when it is first asked for kinds of memory: ours is
@@ -52,24 +56,47 @@ pub(super) fn install() {
         let hook = Hook { takes, work_bytes, compute };
         // SAFETY: llama.cpp is initialised, and nothing computes yet.
         unsafe { localcoder_install(&raw const hook) };
+        set(Some(level));
     });
+}
+
+/// While nothing computes.
+pub(super) fn set(level: Option<Level>) {
+    *LEVEL.write().unwrap_or_else(PoisonError::into_inner) = level;
+}
+
+fn level() -> Option<Level> {
+    *LEVEL.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The product that a node is, where it is computed by ours.
+///
+/// # Safety
+/// The node is one of a graph.
+unsafe fn ours<'a>(node: *const sys::ggml_tensor) -> Option<Product<'a>> {
+    let level = level()?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let node = &*node;
+        (node.op == sys::GGML_OP_MUL_MAT).then(|| Product::of(node, level)).flatten()
+    }
 }
 
 unsafe extern "C" fn takes(node: *const sys::ggml_tensor) -> bool {
     // SAFETY: ggml passes a node of a graph.
-    unsafe { (*node).op == sys::GGML_OP_MUL_MAT && Product::of(&*node).is_some() }
+    unsafe { ours(node) }.is_some()
 }
 
 unsafe extern "C" fn work_bytes(node: *const sys::ggml_tensor) -> usize {
     // SAFETY: as above.
-    unsafe { Product::of(&*node) }.map_or(0, |product| product.work_bytes())
+    unsafe { ours(node) }.map_or(0, |product| product.work_bytes())
 }
 
 unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggml_tensor) {
     // SAFETY: ggml passes what it has planned with `work_bytes`, and every thread of the pool
     // calls this for the same node.
     unsafe {
-        let (params, Some(product)) = (&*params, Product::of(&*node)) else { return };
+        let (params, Some(product)) = (&*params, ours(node)) else { return };
         #[cfg(test)]
         COMPUTED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let count = usize::try_from(params.threads).unwrap_or(1);

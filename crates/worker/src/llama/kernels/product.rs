@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use llama_cpp_sys_2 as sys;
-use localcoder_kernels::{Codes, Format, Matrix, Output, Scratch, multiply};
+use localcoder_kernels::{Codes, Format, Level, Matrix, Output, Scratch, multiply};
 
 /// Rows that a thread takes at once: enough to be worth taking, and few enough that no thread
 /// waits long for another that was held up.
@@ -24,6 +24,7 @@ pub(super) struct Part {
 
 /// A quantized matrix times columns of floats.
 pub(super) struct Product<'a> {
+    level: Level,
     format: Format,
     matrix: &'a sys::ggml_tensor,
     columns: &'a sys::ggml_tensor,
@@ -31,23 +32,27 @@ pub(super) struct Product<'a> {
 }
 
 impl<'a> Product<'a> {
-    /// `None` where it is another kind of product.
+    /// `None` where it is another kind of product, or one that llama.cpp is faster at.
     ///
     /// # Safety
     /// The node multiplies two tensors.
-    pub(super) unsafe fn of(node: &'a sys::ggml_tensor) -> Option<Self> {
+    pub(super) unsafe fn of(node: &'a sys::ggml_tensor, level: Level) -> Option<Self> {
         // SAFETY: a product has two sources.
         let (matrix, columns) = unsafe { (node.src[0].as_ref()?, node.src[1].as_ref()?) };
         let format = match matrix.type_ {
             sys::GGML_TYPE_Q4_K => Format::Q4K,
             sys::GGML_TYPE_Q5_K => Format::Q5K,
             sys::GGML_TYPE_Q6_K => Format::Q6K,
+            sys::GGML_TYPE_Q3_K => Format::Q3K,
+            sys::GGML_TYPE_Q2_K => Format::Q2K,
+            sys::GGML_TYPE_IQ4_XS => Format::Iq4Xs,
+            sys::GGML_TYPE_IQ4_NL => Format::Iq4Nl,
             sys::GGML_TYPE_Q4_0 => Format::Q4_0,
             sys::GGML_TYPE_Q5_0 => Format::Q5_0,
             sys::GGML_TYPE_Q8_0 => Format::Q8_0,
             _ => return None,
         };
-        let product = Self { format, matrix, columns, result: node };
+        let product = Self { level, format, matrix, columns, result: node };
         product.is_plain().then_some(product)
     }
 
@@ -94,7 +99,7 @@ impl<'a> Product<'a> {
     ///
     /// # Safety
     /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes lie at
-    /// `work`, every thread has another part, and the processor has the instructions.
+    /// `work`, and every thread has another part.
     pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
         // SAFETY: the caller's promise; each column is as long as a row.
         unsafe {
@@ -105,7 +110,7 @@ impl<'a> Product<'a> {
             for column in 0..self.count() {
                 let start = self.columns.data.cast::<u8>().add(column * self.columns.nb[1]);
                 let values = std::slice::from_raw_parts(start.cast(), self.length());
-                codes.fill(column, values, own.clone());
+                codes.fill(self.level, column, values, own.clone());
             }
         }
     }
@@ -138,7 +143,7 @@ impl<'a> Product<'a> {
             while let Some(first) = index.map(|index| index * together).filter(|it| *it < rows) {
                 let range = first..rows.min(first + together);
                 // SAFETY: each part is given to one thread.
-                unsafe { multiply(&matrix, range, &codes, output, scratch) };
+                unsafe { multiply(self.level, &matrix, range, &codes, output, scratch) };
                 index = next();
             }
         });

@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 
 use llama_cpp_sys_2 as sys;
 
-use super::hook::COMPUTED;
+use localcoder_kernels::Level;
+
+use super::hook::{self, COMPUTED};
 use crate::llama::Backend;
 
 const LENGTH: usize = 1024;
@@ -21,7 +23,18 @@ struct Graph {
 
 impl Graph {
     fn new(kind: sys::ggml_type, weights: &[f32], columns: &[f32], layers: usize) -> Self {
-        let count = columns.len() / LENGTH;
+        Self::sized(kind, weights, columns, layers, LENGTH)
+    }
+
+    /// With rows of this length.
+    fn sized(
+        kind: sys::ggml_type,
+        weights: &[f32],
+        columns: &[f32],
+        layers: usize,
+        length: usize,
+    ) -> Self {
+        let (rows, count) = (weights.len() / length, columns.len() / length);
         let params = sys::ggml_init_params {
             mem_size: 64 << 20,
             mem_buffer: ptr::null_mut(),
@@ -30,18 +43,18 @@ impl Graph {
         // SAFETY: the context has room for all; each tensor's data has the size that is written.
         unsafe {
             let context = sys::ggml_init(params);
-            let matrix = sys::ggml_new_tensor_2d(context, kind, LENGTH as i64, ROWS as i64);
+            let matrix = sys::ggml_new_tensor_2d(context, kind, length as i64, rows as i64);
             let written = sys::ggml_quantize_chunk(
                 kind,
                 weights.as_ptr(),
                 (*matrix).data,
                 0,
-                ROWS as i64,
-                LENGTH as i64,
+                rows as i64,
+                length as i64,
                 ptr::null(),
             );
             assert_eq!(written, sys::ggml_nbytes(matrix));
-            let (length, columns_of_layer) = (LENGTH as i64, count as i64);
+            let (length, columns_of_layer) = (length as i64, count as i64);
             let layers_of_input = layers as i64;
             let float = sys::GGML_TYPE_F32;
             let input =
@@ -82,41 +95,93 @@ fn numbers(count: usize, pace: f32) -> Vec<f32> {
     (0..count).map(|index| (index as f32 * pace).sin() * (1.0 + (index % 7) as f32)).collect()
 }
 
+/// Each kind of product that is ours.
+const KINDS: [sys::ggml_type; 10] = [
+    sys::GGML_TYPE_Q4_K,
+    sys::GGML_TYPE_Q5_K,
+    sys::GGML_TYPE_Q6_K,
+    sys::GGML_TYPE_Q3_K,
+    sys::GGML_TYPE_Q2_K,
+    sys::GGML_TYPE_IQ4_XS,
+    sys::GGML_TYPE_Q4_0,
+    sys::GGML_TYPE_Q5_0,
+    sys::GGML_TYPE_Q8_0,
+    sys::GGML_TYPE_IQ4_NL,
+];
+
+/// ggml's CPU backend with threads.
+struct Threads(sys::ggml_backend_t);
+
+impl Threads {
+    fn new(count: i32) -> Self {
+        // SAFETY: freed when it is dropped; nothing computes with it yet.
+        unsafe {
+            let backend = sys::ggml_backend_cpu_init();
+            sys::ggml_backend_cpu_set_n_threads(backend, count);
+            Self(backend)
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // SAFETY: made once, freed once.
+        unsafe { sys::ggml_backend_free(self.0) };
+    }
+}
+
 #[test]
 fn products_are_those_of_llama_cpp() {
     let _ = Backend::init();
-    if !super::are_used() {
-        return;
-    }
-    // SAFETY: freed below.
-    let backend = unsafe { sys::ggml_backend_cpu_init() };
-    let kinds = [
-        sys::GGML_TYPE_Q4_K,
-        sys::GGML_TYPE_Q5_K,
-        sys::GGML_TYPE_Q6_K,
-        sys::GGML_TYPE_Q4_0,
-        sys::GGML_TYPE_Q5_0,
-        sys::GGML_TYPE_Q8_0,
-    ];
-    for (threads, kind) in (1..).zip(kinds) {
-        // SAFETY: nothing computes with it now.
-        unsafe { sys::ggml_backend_cpu_set_n_threads(backend, threads) };
-        let weights = numbers(LENGTH * ROWS, 0.37);
-        for count in [1, 2, 7, 16, 33, 70] {
-            let columns = numbers(LENGTH * count, 0.11);
-            let before = COMPUTED.load(Ordering::Relaxed);
-            let ours = Graph::new(kind, &weights, &columns, 1).compute(backend);
-            assert!(COMPUTED.load(Ordering::Relaxed) > before, "{count} columns are not ours");
-            let theirs = Graph::new(kind, &weights, &columns, 2).compute(backend);
-            let largest = theirs.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-            for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-                assert!(
-                    (ours - theirs).abs() <= 1e-4 * largest,
-                    "{count} columns, value {index}: {ours}, llama.cpp has {theirs}"
-                );
+    for level in Level::all() {
+        hook::set(Some(level));
+        for (threads, kind) in (0..).zip(KINDS) {
+            let threads = Threads::new(1 + threads % 6);
+            let weights = numbers(LENGTH * ROWS, 0.37);
+            for count in [1, 2, 7, 16, 33, 70] {
+                let columns = numbers(LENGTH * count, 0.11);
+                let before = COMPUTED.load(Ordering::Relaxed);
+                let ours = Graph::new(kind, &weights, &columns, 1).compute(threads.0);
+                let what = format!("{level:?}, type {kind}, {count} columns");
+                assert!(COMPUTED.load(Ordering::Relaxed) > before, "{what} are not ours");
+                let theirs = Graph::new(kind, &weights, &columns, 2).compute(threads.0);
+                let largest = theirs.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+                for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+                    assert!(
+                        (ours - theirs).abs() <= 1e-4 * largest,
+                        "{what}, value {index}: {ours}, llama.cpp has {theirs}"
+                    );
+                }
             }
         }
     }
-    // SAFETY: made above, used by nothing any more.
-    unsafe { sys::ggml_backend_free(backend) };
+    hook::set(*super::LEVEL);
+}
+
+#[test]
+#[ignore = "measures for a minute"]
+fn speed() {
+    let _ = Backend::init();
+    let threads = Threads::new(1);
+    for kind in KINDS {
+        let weights = numbers(2048 * 4096, 0.37);
+        for count in [1, 2, 3, 4, 8, 16, 32, 128] {
+            let columns = numbers(2048 * count, 0.11);
+            let graph = Graph::sized(kind, &weights, &columns, 1, 2048);
+            let forms: Vec<_> = std::iter::once(None).chain(Level::all().map(Some)).collect();
+            let mut best = vec![f64::INFINITY; forms.len()];
+            for _ in 0..7 {
+                for (level, best) in forms.iter().zip(&mut best) {
+                    hook::set(*level);
+                    let begun = std::time::Instant::now();
+                    graph.compute(threads.0);
+                    *best = best.min(begun.elapsed().as_secs_f64());
+                }
+            }
+            let theirs = best[0];
+            let all: Vec<_> = best.iter().map(|own| format!("{:8.2}", theirs / own)).collect();
+            eprintln!("type {kind:2} {count:3} columns {:8.3} ms {}", theirs * 1e3, all.join(" "));
+        }
+    }
+    hook::set(*super::LEVEL);
 }
