@@ -69,36 +69,95 @@ impl Products for Plain {
         registers: Range<usize>,
         scales: Option<[i32; TOGETHER]>,
     ) {
-        let bytes = LANES / WIDTH * 4;
-        let room = if room(MOST) == 0 { 1 } else { room(MOST) };
-        let (mut first, end) = (registers.start, registers.end);
         // SAFETY: the caller's promise.
         unsafe {
+            if room(MOST) == 0 {
+                return add_with_sign::<WIDTH>(totals, rows, codes, registers, scales);
+            }
+            let (mut first, end) = (registers.start, registers.end);
             while first < end {
-                let mut pairs = [[_mm256_setzero_si256(); 2]; TOGETHER];
-                for register in first..end.min(first + room) {
-                    let at = codes.add(register * REGISTER_BYTES);
-                    let columns = [0, 32].map(|half| at.add(half).cast::<__m256i>());
-                    let columns = [_mm256_loadu_si256(columns[0]), _mm256_loadu_si256(columns[1])];
-                    for (pairs, row) in pairs.iter_mut().zip(rows) {
-                        let weights = spread::<WIDTH>(row.as_ptr().add(register * bytes));
-                        for (pairs, columns) in pairs.iter_mut().zip(columns) {
-                            let two = self::pairs::<MOST>(weights, columns);
-                            *pairs = _mm256_add_epi16(*pairs, two);
+                let mut sums = [[_mm256_setzero_si256(); 2]; TOGETHER];
+                for register in first..end.min(first + room(MOST)) {
+                    let columns = columns(codes, register);
+                    for row in 0..TOGETHER {
+                        let weights = weights::<WIDTH>(rows, row, register);
+                        for half in 0..2 {
+                            let pairs = _mm256_maddubs_epi16(weights, columns[half]);
+                            sums[row][half] = _mm256_add_epi16(sums[row][half], pairs);
                         }
                     }
                 }
-                for (row, (totals, pairs)) in totals.iter_mut().zip(pairs).enumerate() {
-                    let scale = match scales {
-                        Some(scales) => _mm256_set1_epi32(scales[row]),
-                        None => _mm256_set1_epi16(1),
-                    };
-                    for (total, pairs) in totals.iter_mut().zip(pairs) {
-                        *total = _mm256_add_epi32(*total, _mm256_madd_epi16(pairs, scale));
+                for row in 0..TOGETHER {
+                    let scale = scale(scales, row);
+                    for half in 0..2 {
+                        let sums = _mm256_madd_epi16(sums[row][half], scale);
+                        totals[row][half] = _mm256_add_epi32(totals[row][half], sums);
                     }
                 }
-                first += room;
+                first += room(MOST);
             }
+        }
+    }
+}
+
+/// [`Products::add`] for weights of eight bits.
+#[inline(always)]
+unsafe fn add_with_sign<const WIDTH: usize>(
+    totals: &mut Sums,
+    rows: &[[u8; CHUNK]; TOGETHER],
+    codes: *const u8,
+    registers: Range<usize>,
+    scales: Option<[i32; TOGETHER]>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = *totals;
+        for register in registers {
+            let columns = columns(codes, register);
+            for row in 0..TOGETHER {
+                let weights = weights::<WIDTH>(rows, row, register);
+                let weights = _mm256_xor_si256(weights, _mm256_set1_epi8(i8::MIN));
+                let size = _mm256_abs_epi8(weights);
+                let scale = scale(scales, row);
+                for half in 0..2 {
+                    let values = _mm256_sign_epi8(columns[half], weights);
+                    let pairs = _mm256_maddubs_epi16(size, values);
+                    let four = _mm256_madd_epi16(pairs, scale);
+                    sums[row][half] = _mm256_add_epi32(sums[row][half], four);
+                }
+            }
+        }
+        *totals = sums;
+    }
+}
+
+#[inline(always)]
+unsafe fn columns(codes: *const u8, register: usize) -> [__m256i; 2] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let at = codes.add(register * REGISTER_BYTES).cast::<__m256i>();
+        [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))]
+    }
+}
+
+#[inline(always)]
+unsafe fn weights<const WIDTH: usize>(
+    rows: &[[u8; CHUNK]; TOGETHER],
+    row: usize,
+    register: usize,
+) -> __m256i {
+    // SAFETY: the caller's promise.
+    unsafe { spread::<WIDTH>(rows.get_unchecked(row).as_ptr().add(register * (LANES / WIDTH) * 4)) }
+}
+
+/// Of a row, twice in each lane.
+#[inline(always)]
+unsafe fn scale(scales: Option<[i32; TOGETHER]>, row: usize) -> __m256i {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match scales {
+            Some(scales) => _mm256_set1_epi32(scales[row]),
+            None => _mm256_set1_epi16(1),
         }
     }
 }

@@ -2,14 +2,14 @@
 //! registers alone and used for all columns there.
 
 use std::arch::x86_64::{
-    __m256, _mm_set_epi16, _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_loadu_si256, _mm256_mul_ps, _mm256_permutevar8x32_ps, _mm256_set1_epi32,
-    _mm256_setzero_ps,
+    __m256, _mm_set_epi16, _mm256_add_ps, _mm256_broadcast_ss, _mm256_cvtepi32_ps, _mm256_cvtph_ps,
+    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_setzero_ps,
+    _mm256_storeu_ps,
 };
 
 use crate::Format;
 use crate::avx2::lanes::sum_of_floats;
-use crate::avx2::products::{Products, Work};
+use crate::avx2::products::{CHAINS, Products, Work, chains};
 use crate::legacy_quants::block::weights;
 use crate::legacy_quants::codes::{beginnings_at, chunk_bytes, scales_at};
 use crate::legacy_quants::{BLOCK_BYTES_MAX, BLOCKS};
@@ -62,7 +62,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         // SAFETY: a chunk lies at each place, or what is left of one, which blocks of zeros fill
         // up; and one of each column.
         unsafe {
-            let mut sums = [_mm256_setzero_ps(); COLUMNS];
+            let mut sums = [[_mm256_setzero_ps(); CHAINS]; COLUMNS];
             let mut offsets = [_mm256_setzero_ps(); COLUMNS];
             for chunk in 0..self.blocks.div_ceil(BLOCKS) {
                 let mut start = self.row.wrapping_add(chunk * bytes);
@@ -75,30 +75,33 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
                 }
                 let own = scales::<FORMAT>(start);
                 let codes = self.columns.map(|column| column.add(chunk * chunk_bytes(1)));
-                let mut scales = [own; COLUMNS];
+                let mut scales = [[0.0f32; BLOCKS]; COLUMNS];
                 for column in 0..COLUMNS {
                     let of_column = _mm256_loadu_ps(codes[column].add(scales_at(1)).cast());
-                    scales[column] = _mm256_mul_ps(own, of_column);
+                    let together = _mm256_mul_ps(own, of_column);
+                    _mm256_storeu_ps(scales[column].as_mut_ptr(), together);
                     if MOST <= 127 || P::WITHOUT_SIGN {
                         let at = codes[column].add(beginnings_at(1)).cast();
                         let beginnings = _mm256_cvtepi32_ps(_mm256_loadu_si256(at));
-                        offsets[column] =
-                            _mm256_fmadd_ps(beginnings, scales[column], offsets[column]);
+                        offsets[column] = _mm256_fmadd_ps(beginnings, together, offsets[column]);
                     }
                 }
                 for block in 0..BLOCKS {
                     let weights = weights::<FORMAT>(start.add(block * Self::BYTES));
-                    let of = _mm256_set1_epi32(block as i32);
+                    let chain = block % chains(COLUMNS);
                     for column in 0..COLUMNS {
                         let values = _mm256_loadu_si256(codes[column].add(32 * block).cast());
                         let products = P::add_up::<MOST>(weights, values);
-                        let scale = _mm256_permutevar8x32_ps(scales[column], of);
-                        sums[column] =
-                            _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), scale, sums[column]);
+                        let scale = _mm256_broadcast_ss(&scales[column][block]);
+                        let sum = &mut sums[column][chain];
+                        *sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), scale, *sum);
                     }
                 }
             }
-            std::array::from_fn(|column| sum_of_floats(sums[column], offsets[column]))
+            std::array::from_fn(|column| {
+                let [first, second] = sums[column];
+                sum_of_floats(_mm256_add_ps(first, second), offsets[column])
+            })
         }
     }
 }

@@ -2,7 +2,7 @@
 //! each of its threads for one. `hook.cpp` has the other half.
 
 use std::ffi::{c_int, c_void};
-use std::sync::{Once, PoisonError, RwLock};
+use std::sync::{Once, OnceLock};
 
 use llama_cpp_sys_2 as sys;
 use localcoder_kernels::Level;
@@ -44,7 +44,7 @@ unsafe extern "C" {
 pub(super) static COMPUTED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 /// What products are computed with; none are before it is set.
-static LEVEL: RwLock<Option<Level>> = RwLock::new(None);
+static LEVEL: OnceLock<Level> = OnceLock::new();
 
 /// Once for each process, before a model is loaded: ggml's list has no lock.
 pub(super) fn install(level: Level) {
@@ -56,17 +56,8 @@ pub(super) fn install(level: Level) {
         let hook = Hook { takes, work_bytes, compute };
         // SAFETY: llama.cpp is initialised, and nothing computes yet.
         unsafe { localcoder_install(&raw const hook) };
-        set(Some(level));
+        let _ = LEVEL.set(level);
     });
-}
-
-/// While nothing computes.
-pub(super) fn set(level: Option<Level>) {
-    *LEVEL.write().unwrap_or_else(PoisonError::into_inner) = level;
-}
-
-fn level() -> Option<Level> {
-    *LEVEL.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The product that a node is, where it is computed by ours.
@@ -74,11 +65,17 @@ fn level() -> Option<Level> {
 /// # Safety
 /// The node is one of a graph.
 unsafe fn ours<'a>(node: *const sys::ggml_tensor) -> Option<Product<'a>> {
-    let level = level()?;
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller's promise; a product has two sources.
     unsafe {
         let node = &*node;
-        (node.op == sys::GGML_OP_MUL_MAT).then(|| Product::of(node, level)).flatten()
+        if node.op != sys::GGML_OP_MUL_MAT {
+            return None;
+        }
+        #[cfg(test)]
+        if let Some(level) = super::tests::chosen(node) {
+            return level.and_then(|level| Product::of(node, level));
+        }
+        Product::of(node, *LEVEL.get()?).filter(Product::pays)
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Product<'a> {
 }
 
 impl<'a> Product<'a> {
-    /// `None` where it is another kind of product, or one that llama.cpp is faster at.
+    /// `None` where it is another kind of product.
     ///
     /// # Safety
     /// The node multiplies two tensors.
@@ -76,6 +76,19 @@ impl<'a> Product<'a> {
             && self.result.nb[0] == float
             && self.result.nb[1] == rows * float
             && is_in_own_layout(self.matrix)
+    }
+
+    /// Whether ours are not slower than llama.cpp's: as measured in docs/reference/kernels.md.
+    pub(super) fn pays(&self) -> bool {
+        match (self.level.name(), self.format) {
+            ("avx512", _) => true,
+            // As it lies, two bits need more instructions to take apart than a column to multiply.
+            (_, Format::Q2K) => self.count() > 2,
+            // Eight bits need nothing taken apart.
+            ("avx2", Format::Q8_0) => self.count() == 1 || self.count() > 8,
+            (_, Format::Q8_0) | ("avx2", Format::Iq4Nl) => self.count() != 2,
+            _ => true,
+        }
     }
 
     fn length(&self) -> usize {
