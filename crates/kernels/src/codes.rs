@@ -9,8 +9,10 @@ use crate::format::Family;
 use crate::level::Instructions;
 use crate::{CHUNK, Format, Level, avx2, avx512, k_quants, legacy_quants};
 
-/// So many columns are each on their own: row after row, nothing is spread out in memory.
+/// So many columns are each on their own, at most: row after row, nothing is spread out in memory.
 pub(crate) const FEW: usize = 4;
+/// With half as many registers of half the size, a row's weights stay in them for fewer.
+const FEW_OF_AVX2: usize = 3;
 /// Numbers of columns that are computed together otherwise. A register has 16 lanes: where there
 /// are fewer columns, each has several, for values that follow each other.
 const WIDTHS: [usize; 3] = [4, 8, 16];
@@ -37,6 +39,7 @@ unsafe impl Sync for Codes<'_> {}
 /// What their places follow from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shape {
+    level: Level,
     format: Format,
     length: usize,
     columns: usize,
@@ -56,8 +59,8 @@ impl<'a> Codes<'a> {
     /// Memory for so many columns of so many values, wherever it begins, to be multiplied with a
     /// matrix of this format.
     #[must_use]
-    pub fn bytes(format: Format, length: usize, columns: usize) -> usize {
-        let shape = Shape { format, length, columns };
+    pub fn bytes(level: Level, format: Format, length: usize, columns: usize) -> usize {
+        let shape = Shape { level, format, length, columns };
         let last = shape.group(shape.groups().saturating_sub(1));
         last.start + shape.chunks() * shape.chunk_bytes(last.width) + REGISTER_BYTES
     }
@@ -67,10 +70,17 @@ impl<'a> Codes<'a> {
     /// # Panics
     /// Where the memory is too small.
     #[must_use]
-    pub fn over(memory: &'a mut [u8], format: Format, length: usize, columns: usize) -> Self {
-        assert!(memory.len() >= Self::bytes(format, length, columns), "memory for the columns");
+    pub fn over(
+        memory: &'a mut [u8],
+        level: Level,
+        format: Format,
+        length: usize,
+        columns: usize,
+    ) -> Self {
+        let bytes = Self::bytes(level, format, length, columns);
+        assert!(memory.len() >= bytes, "memory for the columns");
         // SAFETY: a slice may be written, and the sizes were compared.
-        unsafe { Self::over_shared(memory.as_mut_ptr(), format, length, columns) }
+        unsafe { Self::over_shared(memory.as_mut_ptr(), level, format, length, columns) }
     }
 
     /// The same for threads that share the memory.
@@ -80,12 +90,13 @@ impl<'a> Codes<'a> {
     #[must_use]
     pub unsafe fn over_shared(
         memory: *mut u8,
+        level: Level,
         format: Format,
         length: usize,
         columns: usize,
     ) -> Self {
         let start = memory.wrapping_add(memory.align_offset(REGISTER_BYTES));
-        Self { start, shape: Shape { format, length, columns }, of: PhantomData }
+        Self { start, shape: Shape { level, format, length, columns }, of: PhantomData }
     }
 
     /// Parts of a column that can be filled one by one.
@@ -101,10 +112,10 @@ impl<'a> Codes<'a> {
     ///
     /// # Panics
     /// Where there is no such column, or it has another length.
-    pub unsafe fn fill(&self, level: Level, column: usize, values: &[f32], chunks: Range<usize>) {
-        let Shape { format, length, columns } = self.shape;
+    pub unsafe fn fill(&self, column: usize, values: &[f32], chunks: Range<usize>) {
+        let Shape { level, format, length, columns } = self.shape;
         assert!(column < columns && values.len() == length, "a column and its length");
-        let group = self.group(column / width(columns));
+        let group = self.group(column / self.shape.width());
         let place = Place { width: group.width, column: column - group.first };
         for (index, values) in values.chunks(CHUNK).enumerate().take(chunks.end).skip(chunks.start)
         {
@@ -127,6 +138,15 @@ impl<'a> Codes<'a> {
                 }
             }
         }
+    }
+
+    pub(crate) fn level(&self) -> Level {
+        self.shape.level
+    }
+
+    /// Whether each column is on its own.
+    pub(crate) fn are_few(&self) -> bool {
+        self.shape.width() == 1
     }
 
     pub(crate) fn columns(&self) -> usize {
@@ -165,12 +185,21 @@ impl Shape {
         }
     }
 
+    /// Columns of a full group.
+    fn width(&self) -> usize {
+        let few = match self.level.0 {
+            Instructions::Avx512 => FEW,
+            Instructions::Avx2 | Instructions::AvxVnni => FEW_OF_AVX2,
+        };
+        if self.columns <= few { 1 } else { WIDEST }
+    }
+
     fn groups(&self) -> usize {
-        self.columns.div_ceil(width(self.columns))
+        self.columns.div_ceil(self.width())
     }
 
     fn group(&self, index: usize) -> Group {
-        let full = width(self.columns);
+        let full = self.width();
         let first = index * full;
         let start = index * self.chunk_bytes(full) * self.chunks();
         let columns = self.columns.saturating_sub(first).min(full);
@@ -180,11 +209,6 @@ impl Shape {
         };
         Group { first, columns, width, start }
     }
-}
-
-/// Columns of a full group.
-fn width(columns: usize) -> usize {
-    if columns <= FEW { 1 } else { WIDEST }
 }
 
 /// Of a column among those beside it.

@@ -9,7 +9,7 @@ use crate::format::Family;
 use crate::level::Instructions;
 use crate::matrix::{Matrix, ROWS};
 use crate::rows::sum_up;
-use crate::{Format, Level, avx2, avx512};
+use crate::{Format, avx2, avx512};
 
 /// Where the products go: column after column, each with as many values as the matrix has rows.
 /// Threads write different rows of it at the same time.
@@ -63,7 +63,6 @@ pub struct Scratch {
 /// # Panics
 /// Where the sizes don't match.
 pub unsafe fn multiply(
-    level: Level,
     matrix: &Matrix<'_>,
     rows: Range<usize>,
     codes: &Codes<'_>,
@@ -73,10 +72,10 @@ pub unsafe fn multiply(
     assert!(rows.end <= matrix.rows() && matrix.rows() == output.rows, "rows of the matrix");
     assert!(codes.are_for(matrix.format(), matrix.length()), "columns for this matrix");
     assert_eq!(codes.columns(), output.columns, "number of columns");
-    let together = Together { level, matrix, codes, output };
+    let together = Together { matrix, codes, output };
     // SAFETY: the caller's promises, and the sizes were compared.
     unsafe {
-        if codes.columns() > FEW {
+        if !codes.are_few() {
             return together.eight_rows(rows, scratch);
         }
         match matrix.format() {
@@ -96,7 +95,6 @@ pub unsafe fn multiply(
 
 /// What belongs to a product.
 struct Together<'a> {
-    level: Level,
     matrix: &'a Matrix<'a>,
     codes: &'a Codes<'a>,
     output: Output<'a>,
@@ -155,7 +153,7 @@ impl Together<'_> {
         let (start, blocks) = (self.matrix.chunk(row, 0), self.matrix.blocks());
         // SAFETY: the caller's promise; a level is the processor's.
         unsafe {
-            match (Format::of(FORMAT).family(), self.level.0) {
+            match (Format::of(FORMAT).family(), self.codes.level().0) {
                 (Family::K, Instructions::Avx2) => {
                     avx2::k_quants::dot_few::<Plain, FORMAT, COLUMNS>(start, blocks, columns)
                 }
@@ -207,7 +205,7 @@ impl Together<'_> {
         let (matrix, codes) = (self.matrix, self.codes);
         // SAFETY: the caller's promise; a level is the processor's.
         unsafe {
-            match (matrix.format().family(), self.level.0) {
+            match (matrix.format().family(), self.codes.level().0) {
                 (Family::K, Instructions::Avx2) => {
                     sum_up::<k::Blocks<Plain>>(matrix, rows, codes, sums);
                 }

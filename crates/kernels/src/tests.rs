@@ -217,13 +217,13 @@ fn check_with(
         .collect();
     let weights = spread(format, &data);
     // Something else was there before, and the memory begins anywhere.
-    let mut memory = vec![0xff; 1 + Codes::bytes(format, length, columns)];
-    let codes = Codes::over(&mut memory[1..], format, length, columns);
+    let mut memory = vec![0xff; 1 + Codes::bytes(level, format, length, columns)];
+    let codes = Codes::over(&mut memory[1..], level, format, length, columns);
     let middle = codes.chunks() / 2;
     for (column, values) in input.iter().enumerate() {
         for part in [middle..codes.chunks(), 0..middle] {
             // SAFETY: one thread.
-            unsafe { codes.fill(level, column, values, part) };
+            unsafe { codes.fill(column, values, part) };
         }
     }
     let matrix = Matrix::new(format, &data, rows, length).expect("the data has the size");
@@ -233,7 +233,7 @@ fn check_with(
     let middle = rows / 3;
     for part in [0..middle, middle..rows] {
         // SAFETY: one thread, and all was filled.
-        unsafe { multiply(level, &matrix, part, &codes, output, &mut scratch) };
+        unsafe { multiply(&matrix, part, &codes, output, &mut scratch) };
     }
     for (column, input) in input.iter().enumerate() {
         let input = rounded(format, input);
@@ -266,15 +266,15 @@ fn every_number_of_columns_gets_the_product() {
 fn a_column_of_zeros_gives_zeros() {
     for (level, format) in Level::all().flat_map(|level| Format::ALL.map(|it| (level, it))) {
         let data = matrix(format, 8, CHUNK, &mut random(3));
-        let mut memory = vec![0xff; Codes::bytes(format, CHUNK, 1)];
-        let codes = Codes::over(&mut memory, format, CHUNK, 1);
+        let mut memory = vec![0xff; Codes::bytes(level, format, CHUNK, 1)];
+        let codes = Codes::over(&mut memory, level, format, CHUNK, 1);
         let mut values = vec![f32::NAN; 8];
         let matrix = Matrix::new(format, &data, 8, CHUNK).unwrap();
         let output = Output::over(&mut values, 8);
         // SAFETY: one thread.
         unsafe {
-            codes.fill(level, 0, &[0.0; CHUNK], 0..1);
-            multiply(level, &matrix, 0..8, &codes, output, &mut Scratch::default());
+            codes.fill(0, &[0.0; CHUNK], 0..1);
+            multiply(&matrix, 0..8, &codes, output, &mut Scratch::default());
         }
         assert_eq!(values, [0.0; 8], "{level:?}, {format:?}");
     }

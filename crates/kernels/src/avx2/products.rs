@@ -12,14 +12,6 @@ pub(crate) const TOGETHER: usize = 4;
 /// Sums of these rows with the columns of two registers.
 pub(crate) type Sums = [[__m256i; 2]; TOGETHER];
 
-/// Sums that are kept for a column at most: an addition must wait for the one before.
-pub(crate) const CHAINS: usize = 2;
-
-/// Those that are used with so many columns: more columns are more sums by themselves.
-pub(crate) const fn chains(columns: usize) -> usize {
-    if columns <= 2 { CHAINS } else { 1 }
-}
-
 /// What is to be computed with one or the other: `run` is to be inlined always, so that it has the
 /// features of what it is inlined into.
 pub(crate) trait Work {

@@ -2,15 +2,15 @@
 //! registers alone and used for all columns there.
 
 use std::arch::x86_64::{
-    __m256i, _mm_loadu_si128, _mm_madd_epi16, _mm256_add_epi32, _mm256_castsi256_si128,
-    _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+    __m256i, _mm_loadu_si128, _mm_madd_epi16, _mm256_castsi256_si128, _mm256_cvtepi32_ps,
+    _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16,
     _mm256_permutevar8x32_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256,
     _mm256_sub_epi32, _mm256_zextsi128_si256,
 };
 
 use crate::Format;
 use crate::avx2::lanes::sum_of_floats;
-use crate::avx2::products::{CHAINS, Products, Work, chains};
+use crate::avx2::products::{Products, Work};
 use crate::k_quants::block::{Head, PARTS, head, weights};
 use crate::k_quants::codes::{chunk_bytes, scales_at, sums_at, wide_sums_at};
 use crate::matrix::fetch_ahead;
@@ -102,7 +102,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         unsafe {
             let scales = head.scales.map(|scales| P::scales::<MOST>(scales));
             let weights = weights::<FORMAT>(block);
-            let mut totals = [[_mm256_setzero_si256(); CHAINS]; COLUMNS];
+            let mut totals = [_mm256_setzero_si256(); COLUMNS];
             for part in 0..PARTS {
                 let (scales, of) = if Self::WIDE {
                     (scales[0], &SCALES.wide[part])
@@ -114,11 +114,11 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
                 for column in 0..COLUMNS {
                     let codes = self.columns[column].add(index * chunk_bytes(1) + 32 * part);
                     let values = _mm256_loadu_si256(codes.cast());
-                    let total = &mut totals[column][part % chains(COLUMNS)];
-                    *total = P::add_scaled::<MOST>(*total, weights[part], values, scale);
+                    totals[column] =
+                        P::add_scaled::<MOST>(totals[column], weights[part], values, scale);
                 }
             }
-            totals.map(|[first, second]| _mm256_add_epi32(first, second))
+            totals
         }
     }
 

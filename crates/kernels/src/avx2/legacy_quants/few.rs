@@ -9,11 +9,14 @@ use std::arch::x86_64::{
 
 use crate::Format;
 use crate::avx2::lanes::sum_of_floats;
-use crate::avx2::products::{CHAINS, Products, Work, chains};
+use crate::avx2::products::{Products, Work};
 use crate::legacy_quants::block::weights;
 use crate::legacy_quants::codes::{beginnings_at, chunk_bytes, scales_at};
 use crate::legacy_quants::{BLOCK_BYTES_MAX, BLOCKS};
 use crate::matrix::fetch_ahead;
+
+/// Sums that are kept for a column: an addition must wait for the one before.
+const CHAINS: usize = 2;
 
 /// The products of the row that begins at `row` with columns of as many blocks; `FORMAT` is a
 /// [`Format`].
@@ -88,7 +91,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
                 }
                 for block in 0..BLOCKS {
                     let weights = weights::<FORMAT>(start.add(block * Self::BYTES));
-                    let chain = block % chains(COLUMNS);
+                    let chain = block % CHAINS;
                     for column in 0..COLUMNS {
                         let values = _mm256_loadu_si256(codes[column].add(32 * block).cast());
                         let products = P::add_up::<MOST>(weights, values);

@@ -83,7 +83,7 @@ impl<'a> Product<'a> {
         match (self.level.name(), self.format) {
             ("avx512", _) => true,
             // As it lies, two bits need more instructions to take apart than a column to multiply.
-            (_, Format::Q2K) => self.count() > 2,
+            (_, Format::Q2K) => self.count() > 3,
             // Eight bits need nothing taken apart.
             ("avx2", Format::Q8_0) => self.count() == 1 || self.count() > 8,
             (_, Format::Q8_0) | ("avx2", Format::Iq4Nl) => self.count() != 2,
@@ -105,7 +105,7 @@ impl<'a> Product<'a> {
 
     /// Memory that its threads share.
     pub(super) fn work_bytes(&self) -> usize {
-        Codes::bytes(self.format, self.length(), self.count())
+        Codes::bytes(self.level, self.format, self.length(), self.count())
     }
 
     /// Rounds this thread's part of the columns.
@@ -116,14 +116,15 @@ impl<'a> Product<'a> {
     pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
         // SAFETY: the caller's promise; each column is as long as a row.
         unsafe {
-            let codes = Codes::over_shared(work, self.format, self.length(), self.count());
+            let codes =
+                Codes::over_shared(work, self.level, self.format, self.length(), self.count());
             let chunks = codes.chunks();
             // Each thread has some of all columns: there may be fewer columns than threads.
             let own = chunks * part.index / part.count..chunks * (part.index + 1) / part.count;
             for column in 0..self.count() {
                 let start = self.columns.data.cast::<u8>().add(column * self.columns.nb[1]);
                 let values = std::slice::from_raw_parts(start.cast(), self.length());
-                codes.fill(self.level, column, values, own.clone());
+                codes.fill(column, values, own.clone());
             }
         }
     }
@@ -145,7 +146,7 @@ impl<'a> Product<'a> {
         let (weights, codes, output) = unsafe {
             let weights = self.matrix.data.cast::<u8>();
             let weights = std::slice::from_raw_parts(weights, rows * self.matrix.nb[1]);
-            let codes = Codes::over_shared(work, self.format, length, count);
+            let codes = Codes::over_shared(work, self.level, self.format, length, count);
             (weights, codes, Output::over_shared(self.result.data.cast(), rows, count))
         };
         let Some(matrix) = Matrix::new(self.format, weights, rows, length) else { return };
@@ -156,7 +157,7 @@ impl<'a> Product<'a> {
             while let Some(first) = index.map(|index| index * together).filter(|it| *it < rows) {
                 let range = first..rows.min(first + together);
                 // SAFETY: each part is given to one thread.
-                unsafe { multiply(self.level, &matrix, range, &codes, output, scratch) };
+                unsafe { multiply(&matrix, range, &codes, output, scratch) };
                 index = next();
             }
         });
