@@ -65,6 +65,14 @@ impl<'a> Codes<'a> {
         last.start + shape.chunks() * shape.chunk_bytes(last.width) + REGISTER_BYTES
     }
 
+    /// Memory for so many columns that are distributed among several products in any way.
+    #[must_use]
+    pub fn bytes_at_most(level: Level, format: Format, length: usize, columns: usize) -> usize {
+        // Groups are of so many columns at most: more columns are several groups.
+        let each = |count: usize| Self::bytes(level, format, length, count).div_ceil(count);
+        (1..=WIDEST).map(each).max().unwrap_or(0) * columns
+    }
+
     /// Over memory that is to hold them, or holds them already.
     ///
     /// # Panics

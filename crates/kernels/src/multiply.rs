@@ -11,13 +11,15 @@ use crate::matrix::{Matrix, ROWS};
 use crate::rows::sum_up;
 use crate::{Format, avx2, avx512};
 
-/// Where the products go: column after column, each with as many values as the matrix has rows.
-/// Threads write different rows of it at the same time.
+/// Where the products go: column after column, or wherever each begins, each with as many values
+/// as the matrix has rows. Threads write different rows of it at the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct Output<'a> {
     values: *mut f32,
     rows: usize,
     columns: usize,
+    /// Where each column begins; empty where they follow each other.
+    starts: &'a [usize],
     of: PhantomData<&'a mut [f32]>,
 }
 
@@ -44,7 +46,20 @@ impl<'a> Output<'a> {
     /// So many values from here on are used by nothing else for as long as `'a`.
     #[must_use]
     pub unsafe fn over_shared(values: *mut f32, rows: usize, columns: usize) -> Self {
-        Self { values, rows, columns, of: PhantomData }
+        Self { values, rows, columns, starts: &[], of: PhantomData }
+    }
+
+    /// Columns of so many values that begin at these places.
+    ///
+    /// # Safety
+    /// As for [`Self::over_shared`], for each of the columns; none overlaps another.
+    #[must_use]
+    pub unsafe fn scattered(values: *mut f32, rows: usize, starts: &'a [usize]) -> Self {
+        Self { values, rows, columns: starts.len(), starts, of: PhantomData }
+    }
+
+    fn start(&self, column: usize) -> usize {
+        self.starts.get(column).copied().unwrap_or(column * self.rows)
     }
 }
 
@@ -134,7 +149,7 @@ impl Together<'_> {
             unsafe {
                 let products = self.few::<FORMAT, COLUMNS>(row, columns);
                 for (column, product) in products.into_iter().enumerate() {
-                    self.output.values.add(column * self.output.rows + row).write(product);
+                    self.output.values.add(self.output.start(column) + row).write(product);
                 }
             }
         }
@@ -241,7 +256,7 @@ unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_
             *row = fold(lanes, group.width);
         }
         for column in 0..group.columns {
-            let start = (group.first + column) * output.rows + first;
+            let start = output.start(group.first + column) + first;
             for (row, values) in rows.iter().enumerate().take(count) {
                 // SAFETY: the caller's promise.
                 unsafe { output.values.add(start + row).write(values[column]) };

@@ -303,6 +303,49 @@ fn a_matrix_has_the_size_that_is_said() {
 }
 
 #[test]
+fn columns_have_room_however_they_are_distributed() {
+    for (level, format) in Level::all().flat_map(|level| Format::ALL.map(|it| (level, it))) {
+        let bytes = |columns| Codes::bytes(level, format, 3 * CHUNK, columns);
+        for columns in 1..100 {
+            let most = Codes::bytes_at_most(level, format, 3 * CHUNK, columns);
+            for first in 0..columns {
+                let parts = if first == 0 { 0 } else { bytes(first) } + bytes(columns - first);
+                assert!(parts <= most, "{level:?}, {format:?}, {first} of {columns}");
+            }
+            assert!(columns * bytes(1) <= most, "{level:?}, {format:?}, {columns} on their own");
+        }
+    }
+}
+
+#[test]
+fn columns_of_the_output_may_begin_anywhere() {
+    for level in Level::all() {
+        for columns in [2, 9] {
+            let data = matrix(Format::Q4K, 9, CHUNK, &mut random(5));
+            let matrix = Matrix::new(Format::Q4K, &data, 9, CHUNK).unwrap();
+            let mut memory = vec![0; Codes::bytes(level, Format::Q4K, CHUNK, columns)];
+            let codes = Codes::over(&mut memory, level, Format::Q4K, CHUNK, columns);
+            let starts: Vec<_> = (0..columns).rev().map(|column| 20 * column + 1).collect();
+            let (mut together, mut apart) = (vec![0.0; 9 * columns], vec![0.0; 20 * columns]);
+            let output = Output::over(&mut together, 9);
+            // SAFETY: one thread, and each column has 20 places.
+            unsafe {
+                for column in 0..columns {
+                    codes.fill(column, &[1.0 + column as f32; CHUNK], 0..1);
+                }
+                multiply(&matrix, 0..9, &codes, output, &mut Scratch::default());
+                let output = Output::scattered(apart.as_mut_ptr(), 9, &starts);
+                multiply(&matrix, 0..9, &codes, output, &mut Scratch::default());
+            }
+            for (column, start) in starts.into_iter().enumerate() {
+                assert_eq!(apart[start..start + 9], together[9 * column..9 * (column + 1)]);
+            }
+            assert_eq!(apart.iter().filter(|value| **value != 0.0).count(), 9 * columns);
+        }
+    }
+}
+
+#[test]
 fn a_level_has_the_name_that_it_is_chosen_by() {
     for level in Level::all() {
         assert_eq!(Level::named(level.name()), Some(level));

@@ -5,6 +5,8 @@
 //! changes.
 
 #[cfg(target_arch = "x86_64")]
+mod experts;
+#[cfg(target_arch = "x86_64")]
 mod hook;
 #[cfg(target_arch = "x86_64")]
 mod product;

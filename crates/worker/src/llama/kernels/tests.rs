@@ -75,6 +75,36 @@ impl Graph {
         }
     }
 
+    /// A product with experts: of each token's columns, each with one that `ids` says.
+    fn of_experts(weights: &Weights, experts: i64, ids: &[i32], columns: &[f32]) -> Self {
+        const SLOTS: i64 = 3;
+        let params = sys::ggml_init_params {
+            mem_size: 64 << 20,
+            mem_buffer: ptr::null_mut(),
+            no_alloc: false,
+        };
+        // SAFETY: as above.
+        unsafe {
+            let context = sys::ggml_init(params);
+            let Weights { kind, length, rows, data } = weights;
+            let matrix = sys::ggml_new_tensor_3d(context, *kind, *length, rows / experts, experts);
+            assert_eq!(data.len(), sys::ggml_nbytes(matrix));
+            ptr::copy_nonoverlapping(data.as_ptr(), (*matrix).data.cast(), data.len());
+            let tokens = ids.len() as i64 / SLOTS;
+            // One column for all slots of a token, or one for each.
+            let each = columns.len() as i64 / length / tokens;
+            let float = sys::GGML_TYPE_F32;
+            let input = sys::ggml_new_tensor_3d(context, float, *length, each, tokens);
+            ptr::copy_nonoverlapping(columns.as_ptr(), (*input).data.cast(), columns.len());
+            let wanted = sys::ggml_new_tensor_2d(context, sys::GGML_TYPE_I32, SLOTS, tokens);
+            ptr::copy_nonoverlapping(ids.as_ptr(), (*wanted).data.cast(), ids.len());
+            let product = sys::ggml_mul_mat_id(context, matrix, input, wanted);
+            let graph = sys::ggml_new_graph(context);
+            sys::ggml_build_forward_expand(graph, product);
+            Self { context, graph, product }
+        }
+    }
+
     /// With this level, or with llama.cpp's own kernels.
     fn compute(&self, threads: &Threads, level: Option<Level>) -> Vec<f32> {
         let name = [CHOICE, level.map_or("off", Level::name).as_bytes(), b"\0"].concat();
@@ -148,20 +178,48 @@ fn products_are_those_of_llama_cpp() {
         let weights = Weights::new(kind, LENGTH, &values);
         for count in [1, 2, 7, 16, 33, 70] {
             let graph = Graph::new(&weights, &numbers(LENGTH * count, 0.11));
-            let theirs = graph.compute(&threads, None);
-            let largest = theirs.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-            for level in Level::all() {
-                let what = format!("{name}, {count} columns, {}", level.name());
-                let before = COMPUTED.load(Ordering::Relaxed);
-                let ours = graph.compute(&threads, Some(level));
-                assert!(COMPUTED.load(Ordering::Relaxed) > before, "{what}: not ours");
-                for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-                    assert!(
-                        (ours - theirs).abs() <= 1e-4 * largest,
-                        "{what}, value {index}: {ours}, llama.cpp has {theirs}"
-                    );
-                }
+            compare(&graph, &threads, &format!("{name}, {count} columns"));
+        }
+    }
+}
+
+#[test]
+fn products_of_experts_are_those_of_llama_cpp() {
+    const LENGTH: usize = 512;
+    const EXPERTS: usize = 5;
+    let _ = Backend::init();
+    let values = numbers(LENGTH * EXPERTS * 100, 0.37);
+    for (threads, (name, kind)) in (1..).zip(KINDS) {
+        let threads = Threads::new(threads);
+        let weights = Weights::new(kind, LENGTH, &values);
+        for tokens in [1, 2, 9, 40] {
+            // No token wants an expert twice, and one expert is wanted by none.
+            let ids: Vec<i32> =
+                (0..tokens).flat_map(|token| [0, 1, 2].map(|slot| (token + slot) % 4)).collect();
+            for each in [1, 3] {
+                let columns = numbers(LENGTH * each * tokens as usize, 0.11);
+                let graph = Graph::of_experts(&weights, EXPERTS as i64, &ids, &columns);
+                let what = format!("{name}, {tokens} tokens, {each} columns for each");
+                compare(&graph, &threads, &what);
             }
+        }
+    }
+}
+
+/// Each level has to give what llama.cpp gives.
+fn compare(graph: &Graph, threads: &Threads, what: &str) {
+    let theirs = graph.compute(threads, None);
+    let largest = theirs.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    for level in Level::all() {
+        let what = format!("{what}, {}", level.name());
+        let before = COMPUTED.load(Ordering::Relaxed);
+        let ours = graph.compute(threads, Some(level));
+        assert!(COMPUTED.load(Ordering::Relaxed) > before, "{what}: not ours");
+        for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            assert!(
+                (ours - theirs).abs() <= 1e-4 * largest,
+                "{what}, value {index}: {ours}, llama.cpp has {theirs}"
+            );
         }
     }
 }
