@@ -1,5 +1,7 @@
 //! What comes out of templates as real models carry them.
 
+use localcoder_protocol::Role;
+
 use super::*;
 
 const LLAMA_3: &str = "{{- bos_token }}\n\
@@ -119,12 +121,26 @@ fn a_dropped_system_message_goes_to_the_first_user_message() {
 
 #[test]
 fn python_methods_loop_controls_and_slices_work() {
-    // `strip('\n')` of a placeholder strips nothing: its margin is another white space.
-    let text = shown(THINKING, &[message(Role::User, "x"), message(Role::Assistant, "y")]);
+    let text = shown(THINKING, &[message(Role::User, "\nx"), message(Role::Assistant, "y\n")]);
     assert_eq!(
         text,
         "<|im_start|>user\n«x»<|im_end|>\n<|im_start|>assistant\n«y»<|im_end|>\n\
          <|im_start|>assistant\n<think>\n\n</think>\n\n«```\n»"
+    );
+}
+
+#[test]
+fn an_answer_begins_behind_the_thought_that_a_template_opens_and_in_the_channel_of_answers() {
+    let only_thinks = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}\
+        {% if add_generation_prompt %}<assistant><think>\n{% endif %}";
+    let question = [message(Role::User, "x")];
+    assert_eq!(shown(only_thinks, &question), "<user>«x»<assistant><think>\n\n</think>\n\n«```\n»");
+    let channels = "{% for m in messages %}<|start|>{{ m.role }}\
+        {% if m.role == 'assistant' %}<|channel|>final{% endif %}<|message|>{{ m.content }}<|end|>\
+        {% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}";
+    assert_eq!(
+        shown(channels, &question),
+        "<|start|>user<|message|>«x»<|end|><|start|>assistant<|channel|>final<|message|>«```\n»"
     );
 }
 
