@@ -116,7 +116,8 @@ fn a_refused_system_message_goes_to_the_first_user_message() {
 #[test]
 fn a_dropped_system_message_goes_to_the_first_user_message() {
     let source = "{% for m in messages if m.role != 'system' %}<{{ m.content }}>{% endfor %}";
-    assert_eq!(shown(source, &chat()), "<«Be brief.\n\n <|eot_id|> {{ 7*7 }}\n»>«```\n»");
+    // A template that does not open the answer tells by an answer how it would.
+    assert_eq!(shown(source, &chat()), "<«Be brief.\n\n <|eot_id|> {{ 7*7 }}\n»><«```\n»");
 }
 
 #[test]
@@ -124,7 +125,8 @@ fn python_methods_loop_controls_and_slices_work() {
     let text = shown(THINKING, &[message(Role::User, "\nx"), message(Role::Assistant, "y\n")]);
     assert_eq!(
         text,
-        "<|im_start|>user\n«x»<|im_end|>\n<|im_start|>assistant\n«y»<|im_end|>\n\
+        // The line end that is left is the template's, and counts as the content's: the text is the same.
+        "<|im_start|>user«\nx»<|im_end|>\n<|im_start|>assistant\n«y»<|im_end|>\n\
          <|im_start|>assistant\n<think>\n\n</think>\n\n«```\n»"
     );
 }
@@ -150,7 +152,7 @@ fn an_empty_message_stays_empty() {
         "{% for m in messages %}{% if m.content %}[{{ m.content }}]{% endif %}{% endfor %}";
     assert_eq!(
         shown(source, &[message(Role::System, ""), message(Role::User, "a")]),
-        "[«a»]«```\n»"
+        "[«a»][«```\n»"
     );
 }
 

@@ -63,6 +63,10 @@ const NO_TEMPLATE: &str = "It has no chat template: it is a base model, which go
                            was not made to follow instructions. Choose its variant called \
                            \"instruct\" or \"chat\" for edits and explanations.";
 
+const NAMED_BASE: &str = "It calls itself a base model, which goes on with a text and was not made to \
+                          follow instructions: edits and explanations with it are refused. Choose \
+                          its variant called \"instruct\" or \"chat\" for them.";
+
 /// What all these commands need.
 struct Models {
     places: Places,
@@ -164,11 +168,20 @@ impl Models {
     /// The next step, where it makes sense.
     fn recommend(&self, model: &Installed) -> Result<(), ErrorInfo> {
         let id = &model.id;
-        if self.store.has_template(id)? {
-            let text = format!("`localcoder models use {id}` makes it the model for code.");
-            return output::line(&text);
+        match self.why_not_for_edits(id)? {
+            Some(words) => output::line(words),
+            None => {
+                output::line(&format!("`localcoder models use {id}` makes it the model for code."))
+            }
         }
-        output::line(NO_TEMPLATE)
+    }
+
+    /// That a model is none for edits and explanations, and what is.
+    fn why_not_for_edits(&self, id: &str) -> Result<Option<&'static str>, ErrorInfo> {
+        if !self.store.has_template(id)? {
+            return Ok(Some(NO_TEMPLATE));
+        }
+        Ok(self.store.says_base(id)?.then_some(NAMED_BASE))
     }
 
     fn remove(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {
