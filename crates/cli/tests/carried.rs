@@ -131,6 +131,11 @@ fn what_calls_itself_a_base_model_is_told_and_refused_for_edits() {
     let path = installation.write("small-base.gguf", std::fs::read(demo::path()).unwrap());
     let said = installation.run(&["models", "import", path.to_str().unwrap()]).ok().stdout;
     assert!(said.contains("calls itself a base model") && !said.contains("models use"), "{said}");
+    let _ = installation.run(&["models", "remove", "small-base"]).ok();
+    let json = ["models", "import", path.to_str().unwrap(), "--json"];
+    let said: Value = serde_json::from_str(&installation.run(&json).ok().stdout).unwrap();
+    let words = said["installed"]["notForEdits"].as_str().unwrap();
+    assert!(words.contains("calls itself a base model"), "{words}");
     let used = installation.run(&["models", "use", "small-base"]).ok();
     assert!(used.stderr.contains("calls itself a base model"), "{}", used.stderr);
     let code = installation.write("a.py", "def f(x):\n    return x\n");

@@ -375,6 +375,7 @@ pub(super) fn installed_model(models: &Models, model: &Installed) -> InstalledMo
         claimed_license: model.claimed_license.clone(),
         agreed_to: model.consent.as_ref().map(|it| it.license_id.clone()),
         installed_at_s: model.installed_at_s,
+        not_for_edits: None,
     }
 }
 

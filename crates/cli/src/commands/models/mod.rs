@@ -14,9 +14,9 @@ use localcoder_disk::tally;
 use localcoder_host::connect;
 use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Installed, Machine, Store};
 use localcoder_protocol::{
-    ClientKind, ErrorCode, ErrorInfo, HostStatus, ModelDiscarded, ModelInstalled, ModelList,
-    ModelRemoved, ModelVerified, ModelsDiscard, ModelsImport, ModelsRemove, ModelsVerify, Nothing,
-    Resident, Status, Unload, UnloadParams,
+    ClientKind, ErrorCode, ErrorInfo, HostStatus, InstalledModel, ModelDiscarded, ModelInstalled,
+    ModelList, ModelRemoved, ModelVerified, ModelsDiscard, ModelsImport, ModelsRemove,
+    ModelsVerify, Nothing, Resident, Status, Unload, UnloadParams,
 };
 use localcoder_settings::{NetworkAllowed, Places, Settings, air_gap};
 
@@ -133,8 +133,7 @@ impl Models {
             self.store.import(path, id, mode, &self.catalog, progress)
         })?;
         if json {
-            let installed = list::installed_model(self, &model);
-            return output::answer::<ModelsImport>(&ModelInstalled { installed });
+            return self.answer_import(&model);
         }
         self.say_what_it_is(&model)?;
         match (&model.license, &model.claimed_license) {
@@ -145,6 +144,12 @@ impl Models {
             (None, None) => output::line("Its file says nothing of a licence."),
         }?;
         self.recommend(&model)
+    }
+
+    fn answer_import(&self, model: &Installed) -> Result<(), ErrorInfo> {
+        let not_for_edits = self.why_not_for_edits(&model.id)?.map(str::to_owned);
+        let installed = InstalledModel { not_for_edits, ..list::installed_model(self, model) };
+        output::answer::<ModelsImport>(&ModelInstalled { installed })
     }
 
     /// Verified is what a catalog pins; anything else is what it claims to be.
