@@ -348,6 +348,12 @@ impl Task {
         if self.language.id.is_empty() { "other" } else { self.language.id }
     }
 
+    /// The selected code, at the left edge.
+    #[must_use]
+    pub fn selected(&self) -> &str {
+        &self.selection.text
+    }
+
     /// Whether it is told in words what is to be done.
     #[must_use]
     pub fn is_instructed(&self) -> bool {

@@ -1343,7 +1343,11 @@ agreedTo?: string,
 /**
  * When it was installed, in seconds since 1970.
  */
-installedAtS: number, };
+installedAtS: number, 
+/**
+ * Why it is of no use for edits and explanations, and what is; said at an import.
+ */
+notForEdits?: string, };
 
 export type License = { 
 /**
