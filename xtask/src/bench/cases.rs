@@ -131,6 +131,7 @@ impl Case {
         WorkerPrompt::Chat {
             messages: vec![message(Role::System, &self.layout.system), message(Role::User, "")],
             prefill: String::new(),
+            partings: Vec::new(),
         }
     }
 
