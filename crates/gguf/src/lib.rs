@@ -11,6 +11,7 @@ mod memory;
 mod metadata;
 mod shape;
 mod source;
+mod state;
 mod tensors;
 mod types;
 

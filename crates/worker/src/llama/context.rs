@@ -103,7 +103,7 @@ impl Context {
         raw.n_ubatch = params.batch_tokens;
         let (memory, sliding_window) = (model.memory_kind(), model.sliding_window_tokens());
         // Each sequence has a twin that holds the same cells, see `Context::pin`.
-        let twins = memory != MemoryKind::Folded && sliding_window > 0;
+        let twins = memory == MemoryKind::Cells && sliding_window > 0;
         raw.n_seq_max = if twins { 2 * params.sequences } else { params.sequences };
         // llama.cpp asserts that a batch is longer than what it keeps of it.
         raw.n_rs_seq = params.states_back.min(params.batch_tokens.saturating_sub(2));

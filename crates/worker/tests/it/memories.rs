@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use localcoder_gguf::{Header, KvType, RunShape};
 use localcoder_protocol::{
     ErrorCode, LoadProfile, Purpose, Usage, WorkerCancel, WorkerCancelParams, WorkerGenerate,
     WorkerGenerateParams, WorkerPrompt,
@@ -44,6 +45,31 @@ impl Tiny {
     fn plainly(&self, params: &WorkerGenerateParams) -> String {
         let mut worker = self.loaded();
         worker.generate(&WorkerGenerateParams { draft: String::new(), ..params.clone() }).text
+    }
+}
+
+#[test]
+fn a_state_takes_what_was_foreseen() {
+    /// The log rounds to a hundredth of a MiB, for each buffer.
+    const ROUNDING_BYTES: u64 = 32 * 1024;
+    for memory in MEMORIES {
+        let tiny = Tiny::new(memory);
+        let bytes = std::fs::read(&tiny.path).unwrap();
+        let header = Header::read(bytes.as_slice(), bytes.len() as u64).unwrap();
+        let run = RunShape {
+            context_tokens: SMALL.context_tokens,
+            batch_tokens: SMALL.batch_tokens,
+            output_tokens: 32,
+            kv: KvType::F16,
+            flash_attention: false,
+        };
+        let taken = Worker::ready().load(&tiny.path, SMALL).unwrap().memory.kv_bytes;
+        let foreseen = header.estimate(run).kv_bytes;
+        let most = foreseen + ROUNDING_BYTES;
+        assert!(
+            taken <= most && taken * 5 / 4 + ROUNDING_BYTES >= foreseen,
+            "{memory:?}: {taken} {foreseen}"
+        );
     }
 }
 
