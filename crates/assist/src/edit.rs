@@ -99,6 +99,9 @@ pub struct Layout {
     /// The user's message. Everything that two commands on the same selection share comes
     /// first, the command last, so that the KV cache serves both.
     pub user: String,
+    /// How many bytes of it others share: on any file, on the same lines round a selection, and on
+    /// the same selection.
+    pub partings: Vec<u32>,
     /// What the assistant's turn begins with; empty for an explanation.
     pub prefill: String,
     /// Strings that end the answer and are not part of it.
@@ -124,6 +127,7 @@ impl Layout {
                 ChatMessage { role: Role::User, content: self.user.clone() },
             ],
             prefill: self.prefill.clone(),
+            partings: self.partings.clone(),
         }
     }
 }
@@ -421,6 +425,7 @@ impl Task {
         Ok(Layout {
             system: prompt.system,
             user: prompt.user,
+            partings: prompt.partings,
             prefill: prompt.prefill,
             stop: prompt.stop,
             draft: prompt.draft,

@@ -12,6 +12,7 @@ mod metadata;
 mod purpose;
 mod shape;
 mod source;
+mod state;
 mod tensors;
 mod types;
 

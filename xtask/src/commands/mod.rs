@@ -80,8 +80,9 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
         usage: "bench [--quick] [--alone] [--shape demo|0.5b|7b] [--part NAME] [--edits N] \
-                [--kind NAME] [--yes]",
-        about: "how fast the engine is, beside llama-server (built once, some minutes)",
+                [--kind NAME] [--model FILE|tiny] [--yes]",
+        about: "how fast the engine is, beside llama-server (built once, some minutes); or \
+                what a real model gains by it, and whether it writes the same",
         run: bench::run,
     },
     Command {

@@ -1,6 +1,6 @@
 //! A loaded model: its weights, its vocabulary and its own chat template.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::fs::File;
 use std::ptr::NonNull;
 
@@ -129,13 +129,34 @@ impl Model {
         }
     }
 
-    /// Whether the end of a sequence can be taken back: not where a state is folded into one.
-    pub(crate) fn can_take_back(&self) -> bool {
+    /// Whether what was read is folded into a state, in some layers or all.
+    pub(super) fn has_state(&self) -> bool {
         // SAFETY: the model is loaded.
         unsafe {
-            !sys::llama_model_is_recurrent(self.as_ptr())
-                && !sys::llama_model_is_hybrid(self.as_ptr())
+            sys::llama_model_is_recurrent(self.as_ptr())
+                || sys::llama_model_is_hybrid(self.as_ptr())
         }
+    }
+
+    /// How many tokens back the layers with a sliding window see; 0 where there are none.
+    pub(crate) fn sliding_window_tokens(&self) -> usize {
+        // SAFETY: the model is loaded.
+        let tokens = unsafe { sys::llama_model_n_swa(self.as_ptr()) };
+        usize::try_from(tokens).unwrap_or(0)
+    }
+
+    /// What the file says under a key, as text; `None` for lists and what is longer than any number
+    /// or name.
+    pub(super) fn metadata(&self, key: &str) -> Option<String> {
+        let key = CString::new(key).ok()?;
+        let mut bytes = [0u8; 128];
+        // SAFETY: the model is loaded; the buffer has the size that is given.
+        let length = unsafe {
+            let (at, size) = (bytes.as_mut_ptr().cast(), bytes.len());
+            sys::llama_model_meta_val_str(self.as_ptr(), key.as_ptr(), at, size)
+        };
+        let text = bytes.get(..usize::try_from(length).ok()?)?;
+        std::str::from_utf8(text).ok().map(str::to_owned)
     }
 
     /// The model's chat template, in Jinja.

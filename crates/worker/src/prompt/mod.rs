@@ -7,17 +7,23 @@
 
 mod tokens;
 
-pub(crate) use tokens::assemble;
+pub(crate) use tokens::{Tokenize, assemble};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use localcoder_protocol::{ChatMessage, ErrorCode, ErrorInfo, WorkerPrompt};
 use localcoder_templates::{LaidOut, Piece, Template, TemplateError, Way};
 
+use crate::llama::Token;
+
 /// The template of a vocabulary that has the tokens for it and a file that has no template.
 pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ message.role }}\n\
      {{ message.content }}<|im_end|>\n{% endfor %}\
      {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+/// Two texts whose tokens have nothing in common: what prompts with either share does not depend
+/// on what stands there.
+pub(crate) const OTHER_TEXTS: [&str; 2] = ["A", "0\n"];
 
 /// A model's chat template.
 #[derive(Debug)]
@@ -47,7 +53,7 @@ pub(crate) fn pieces<'t>(
 ) -> Result<Vec<Piece>, ErrorInfo> {
     match prompt {
         WorkerPrompt::Raw { text } => Ok(vec![Piece::Content(text.clone())]),
-        WorkerPrompt::Chat { messages, prefill } => {
+        WorkerPrompt::Chat { messages, prefill, .. } => {
             if messages.is_empty() {
                 return Err(ErrorInfo::new(ErrorCode::Protocol, "the chat has no message"));
             }
@@ -58,6 +64,38 @@ pub(crate) fn pieces<'t>(
             Ok(pieces)
         }
     }
+}
+
+/// After how many of its `tokens` other prompts are likely to differ from one, in order.
+pub(crate) fn partings<'t>(
+    vocab: &impl Tokenize,
+    prompt: &WorkerPrompt,
+    template: impl Fn() -> Result<&'t ChatTemplate, ErrorInfo>,
+    tokens: &[Token],
+) -> Result<Vec<usize>, ErrorInfo> {
+    let WorkerPrompt::Chat { messages, prefill, partings } = prompt else { return Ok(Vec::new()) };
+    let Some(last) = messages.last() else { return Ok(Vec::new()) };
+    // Of a chat of which nothing is said, the messages before the last are the next one's too.
+    let places = if partings.is_empty() { &[0][..] } else { partings };
+    let mut all = Vec::new();
+    for place in places {
+        let place = usize::try_from(*place).unwrap_or(usize::MAX).min(last.content.len());
+        let beginning = &last.content[..last.content.floor_char_boundary(place)];
+        let mut shared = tokens.len();
+        for text in OTHER_TEXTS {
+            let mut messages = messages.clone();
+            if let Some(last) = messages.last_mut() {
+                last.content = format!("{beginning}{text}");
+            }
+            let prefill = prefill.clone();
+            let other = WorkerPrompt::Chat { messages, prefill, partings: Vec::new() };
+            let other = assemble(vocab, &pieces(&other, &template)?);
+            let common = tokens.iter().zip(&other).take_while(|(a, b)| a == b).count();
+            shared = shared.min(common);
+        }
+        all.push(shared);
+    }
+    Ok(all)
 }
 
 /// Lays a chat out, up to where the answer itself begins.

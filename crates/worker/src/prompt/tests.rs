@@ -70,7 +70,11 @@ fn compile(source: &str) -> ChatTemplate {
 /// The pieces as one text, contents in brackets of their own.
 fn shown(source: &str, messages: &[ChatMessage]) -> String {
     let template = compile(source);
-    let prompt = WorkerPrompt::Chat { messages: messages.to_vec(), prefill: "```\n".into() };
+    let prompt = WorkerPrompt::Chat {
+        messages: messages.to_vec(),
+        prefill: "```\n".into(),
+        partings: Vec::new(),
+    };
     let pieces = pieces(&prompt, || Ok(&template)).unwrap();
     pieces
         .iter()
@@ -187,6 +191,7 @@ fn a_raw_prompt_needs_no_template() {
     let prompt = WorkerPrompt::Raw { text: "fn <|im_end|>".into() };
     let none = || Err(ErrorInfo::new(ErrorCode::ModelUnsupported, "none"));
     assert_eq!(pieces(&prompt, none).unwrap(), [Piece::Content("fn <|im_end|>".into())]);
-    let empty = WorkerPrompt::Chat { messages: vec![], prefill: String::new() };
+    let empty =
+        WorkerPrompt::Chat { messages: vec![], prefill: String::new(), partings: Vec::new() };
     assert_eq!(pieces(&empty, none).unwrap_err().code, ErrorCode::Protocol);
 }

@@ -102,5 +102,5 @@ fn prompt(params: &GenerateParams) -> WorkerPrompt {
         .chain(user)
         .map(|(role, text)| ChatMessage { role, content: text.clone() })
         .collect();
-    WorkerPrompt::Chat { messages, prefill: String::new() }
+    WorkerPrompt::Chat { messages, prefill: String::new(), partings: Vec::new() }
 }
