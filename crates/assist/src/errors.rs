@@ -8,7 +8,7 @@ use localcoder_protocol::limits::CONTEXT_TOKENS_MAX as WINDOW_TOKENS_MAX;
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, LineRange};
 
 use crate::budget::TooLarge;
-use crate::edit::Limits;
+use crate::layout::Limits;
 use crate::language::file_name;
 
 pub(crate) fn binary(path: &str) -> ErrorInfo {

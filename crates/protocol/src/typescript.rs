@@ -140,6 +140,8 @@ fn types() -> String {
         AssistAnswer,
         EditAnswer,
         TextAnswer,
+        Reference,
+        Exchange,
         SamplingParams,
         GenerateParams,
         GenerateAnswer,
