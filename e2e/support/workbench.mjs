@@ -199,6 +199,14 @@ export class Workbench {
     return await until(`what is selected is ${pattern}`, says, options);
   }
 
+  /** Waits until the cursor, or a selection's end, is in this line of the editor. */
+  async cursorIn(line) {
+    await this.page
+      .locator('[id="status.editor.selection"]')
+      .filter({ hasText: new RegExp(`^Ln ${line}, Col`, "u") })
+      .waitFor();
+  }
+
   /**
    * Puts the cursor before the first character of a line; once more where something that was still
    * under way, such as pasted text, has moved it on.

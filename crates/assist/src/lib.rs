@@ -22,10 +22,12 @@ mod hunks;
 mod imports;
 mod indent;
 mod language;
+mod layout;
 mod outline;
 mod place;
 mod prompt;
 mod python;
+mod references;
 mod renames;
 mod same;
 mod scopes;
@@ -37,11 +39,10 @@ mod visible;
 
 pub use clean::CONTROL as CONTROL_TOKENS;
 pub use document::{FileText, check_text};
-pub use edit::{
-    Attempt, Command, Finished, Layout, Limits, Outcome, SoFar, Task, prepare, prepare_follow,
-};
+pub use edit::{Attempt, Command, Finished, Length, Outcome, SoFar, Task, prepare, prepare_follow};
 pub use errors::{base_model, thinks_too_long};
 pub use explanation::Explanation;
+pub use layout::{Layout, Limits};
 pub use place::{apply, apply_all, edit_of, locate, locate_all};
 pub use prompt::Prompts;
 pub use scopes::scopes;

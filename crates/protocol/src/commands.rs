@@ -76,7 +76,7 @@ pub struct CommandSpec {
     pub needs: Needs,
     /// Whether an edit may touch nothing but comments.
     pub only_comments: bool,
-    /// Whether it may be told in words what is to be done.
+    /// Whether it may be told in words what is to be done, or what is to be answered.
     pub takes_instruction: bool,
     /// The editor's commands for it.
     pub entries: &'static [Entry],
@@ -182,14 +182,18 @@ pub const COMMANDS: &[CommandSpec] = &[
     },
     CommandSpec {
         id: "explain",
-        about: "Explain lines of a file",
-        examples: &["explain report.py --lines 10-24"],
+        about: "Explain lines of a file, or answer a question about them",
+        examples: &[
+            "explain report.py --lines 10-24",
+            "explain report.py --lines 10-24 --length short",
+            "explain report.py --lines 10-24 --question 'What if the list is empty?'",
+        ],
         nothing: "nothing to explain",
         answer: AnswerKind::Text,
         model: ModelUse::Code,
         needs: Needs::Selection,
         only_comments: false,
-        takes_instruction: false,
+        takes_instruction: true,
         entries: &[Entry {
             command: "explainSelection",
             title: "Explain Selection",

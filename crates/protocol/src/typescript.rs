@@ -143,6 +143,8 @@ fn types() -> String {
         AssistAnswer,
         EditAnswer,
         TextAnswer,
+        Reference,
+        Exchange,
         SamplingParams,
         GenerateParams,
         GenerateAnswer,

@@ -233,7 +233,15 @@ afterLinesOmitted: number,
  * How many of those left out were given after all, since the selection uses them: what the
  * file brings in, and the heads of what it names.
  */
-outlineLines: number, };
+outlineLines: number, 
+/**
+ * Tokens of the questions and answers before this one that were given.
+ */
+conversationTokens: number, 
+/**
+ * How many of them were left out, the oldest.
+ */
+exchangesOmitted: number, };
 
 export type MemoryUse = { 
 /**
@@ -670,6 +678,12 @@ selection: LineRange,
  */
 instruction?: string, 
 /**
+ * What was asked about these lines before and answered, the oldest first: `instruction` is a
+ * question that follows. The document and the lines are those of the first. For commands whose
+ * answer is a text.
+ */
+conversation?: Array<Exchange>, 
+/**
  * What the user's tools say about the document. What is about the lines is told to the model.
  */
 diagnostics?: Array<Diagnostic>, 
@@ -778,6 +792,15 @@ export type TextAnswer = {
  */
 text: string, 
 /**
+ * Where in the document that is which the text names, in the order of the text. What is not
+ * among these leads nowhere.
+ */
+references: Array<Reference>, 
+/**
+ * What was done otherwise than was asked for.
+ */
+notes: Array<string>, 
+/**
  * Why it ended. Cut answers say so.
  */
 finish: FinishReason, 
@@ -793,6 +816,10 @@ context: ContextUse,
  * Which model wrote it.
  */
 model: ModelInfo, };
+
+export type Reference = { words: string, inCode: boolean, place: Edit, };
+
+export type Exchange = { question?: string, answer: string, };
 
 export type SamplingParams = { 
 /**

@@ -14,6 +14,8 @@ pub(in crate::core) struct TextJob {
     thoughts: Thoughts,
     /// Keeps control tokens out of what is shown.
     filter: Explanation,
+    /// What the model was given as the beginning of its answer, until it goes on from there.
+    opening: String,
     /// What is fit to be shown.
     text: String,
 }
@@ -25,6 +27,7 @@ impl TextJob {
             context: ContextUse::default(),
             thoughts: Thoughts::default(),
             filter: Explanation::default(),
+            opening: String::new(),
             text: String::new(),
         }
     }
@@ -42,6 +45,7 @@ impl TextJob {
             Input::Ready => begin(&self.task, model),
             Input::Counted(counts) => lay_out(&self.task, model, counts, |layout| {
                 self.context = layout.context;
+                self.opening.clone_from(&layout.prefill);
                 layout_call(&layout, Purpose::Answer)
             }),
             Input::Text(text) => {
@@ -49,7 +53,8 @@ impl TextJob {
                 if let Some(tokens) = self.thoughts.endless(false) {
                     return Step::Fail(thinks_too_long(tokens));
                 }
-                let text = self.filter.push(&text);
+                let opening = self.filter.push(&std::mem::take(&mut self.opening));
+                let text = opening + &self.filter.push(&text);
                 self.text.push_str(&text);
                 Step::Stream(text)
             }
@@ -65,8 +70,11 @@ impl TextJob {
         let mut filter = std::mem::take(&mut self.filter);
         let rest = filter.push(&self.thoughts.finish()) + &filter.finish();
         self.text.push_str(&rest);
+        let text = std::mem::take(&mut self.text);
         let answer = TextAnswer {
-            text: std::mem::take(&mut self.text),
+            references: self.task.references(&text),
+            notes: self.task.text_notes(model.prompts()),
+            text,
             finish: written.finish,
             usage: written.usage,
             context: self.context,
