@@ -8,7 +8,7 @@ import * as vscode from "vscode";
 import { COMMANDS } from "../generated/protocol";
 import type { CommandEntry, Edit, EditAnswer, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
-import { costText, unchangedText } from "../lib/answer";
+import { secondsText, unchangedText } from "../lib/answer";
 import * as changes from "../lib/changes";
 import { COMMAND_WORDS } from "../lib/commands";
 import { Emitter } from "../lib/emitter";
@@ -196,7 +196,7 @@ export class InlineChat {
       void vscode.window.showWarningMessage(doubt);
     }
     showWarnings(answer);
-    const details = `${answer.model.name} · ${costText(answer.usage)}`;
+    const details = `${answer.model.name} · ${secondsText(answer.usage)}`;
     return { details, metadata: nameOf(document.uri) };
   }
 
