@@ -33,6 +33,8 @@ pub struct Prompts {
     prefill: String,
     /// What the user wants, where it is said in words.
     instructed: String,
+    /// The same where there is no code yet. Without these words it is said as of code that is there.
+    write: Option<String>,
     /// What the user asks about the code. Without these words the command is given in its place.
     question: Option<String>,
     /// What an explanation begins with, so that it begins with what the code does. Without it the model
@@ -222,7 +224,10 @@ impl Prompts {
     fn command(&self, order: Order<'_>) -> String {
         let length = self.lengths.get(order.length.word()).map_or("", String::as_str);
         match (order.instruction, order.spec.answer, self.question.as_deref()) {
-            (Some(text), AnswerKind::Edit, _) => fill(&self.instructed, &[("instruction", text)]),
+            (Some(text), AnswerKind::Edit, _) => {
+                let write = self.write.as_ref().filter(|_| order.is_new);
+                fill(write.unwrap_or(&self.instructed), &[("instruction", text)])
+            }
             (Some(text), AnswerKind::Text, Some(words)) => {
                 fill(words, &[("instruction", text), ("length", length)])
             }
@@ -266,6 +271,8 @@ pub(crate) struct Order<'a> {
     pub(crate) instruction: Option<&'a str>,
     /// The language's id.
     pub(crate) language: &'static str,
+    /// Whether there is no code yet.
+    pub(crate) is_new: bool,
     /// What tools say of the code, a line each.
     pub(crate) diagnostics: &'a str,
     /// What the selected code was made from, where it waits for a decision.
@@ -348,22 +355,26 @@ impl Input<'_> {
                 partings,
                 prefill: self.section(&prompts.prefill, ""),
                 stop: vec![format!("\n{fence}")],
-                draft: format!("{}\n{fence}", self.expected()),
+                draft: self.expected().map_or_else(String::new, |code| format!("{code}\n{fence}")),
             },
         }
     }
 
     /// The code as far as it is known before it is written.
-    fn expected(&self) -> String {
-        match self.order.instruction {
+    fn expected(&self) -> Option<String> {
+        let code = || match self.order.instruction {
             Some(text) => renames::renamed(self.selection, text),
             None => self.selection.to_owned(),
-        }
+        };
+        (!self.order.is_new).then(code)
     }
 
     /// The user's message up to the command.
     fn shared(&self) -> String {
-        self.around() + &self.section(&self.prompts.selection, self.selection)
+        match self.order.is_new {
+            true => self.around() + "\n",
+            false => self.around() + &self.section(&self.prompts.selection, self.selection),
+        }
     }
 
     /// The user's message up to the selection.
@@ -438,6 +449,7 @@ mod tests {
             spec: CommandSpec::of(id).unwrap(),
             instruction: None,
             language: "python",
+            is_new: false,
             diagnostics: "",
             follows: None,
             length: Length::Medium,

@@ -149,6 +149,9 @@ export class InlineChat {
     const line = { start: start.line + 1, end: start.line + 1 };
     const selection = selected ?? line;
     const empty = selected === undefined;
+    if (empty && document.lineAt(start.line).isEmptyOrWhitespace) {
+      return line;
+    }
     const params = { document: documentText(document), selection, empty };
     const { chosen, scopes } = await this.#host.request("scopes", params);
     return chosen?.range ?? (empty ? scopes[0]?.range : undefined) ?? selection;
