@@ -93,11 +93,7 @@ pub(crate) struct TooLarge {
 }
 
 /// Chooses lines and limits.
-pub(crate) fn plan(
-    counts: Counts<'_>,
-    limits: Limits,
-    answer: Answer,
-) -> Result<Plan, TooLarge> {
+pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result<Plan, TooLarge> {
     let window = limits.window_tokens.min(limits.trained_context_tokens.max(1));
     let fixed = counts.overhead.saturating_add(counts.command).saturating_add(RESERVE_TOKENS);
     let (wanted, least) = answer_tokens(counts.selection, answer);
@@ -124,7 +120,8 @@ pub(crate) fn plan(
         (outline, used) = (lines, used + tokens);
     }
     // The same surroundings as before, so that what was read of them need not be read again.
-    let (exchanges, conversation_tokens) = latest(counts.conversation, (free - used).saturating_sub(wanted));
+    let (exchanges, conversation_tokens) =
+        latest(counts.conversation, (free - used).saturating_sub(wanted));
     let free_tokens = free - used - conversation_tokens;
     Ok(Plan {
         before,
@@ -221,7 +218,15 @@ mod tests {
     }
 
     fn counts<'a>(selection: u32, before: &'a [u32], after: &'a [u32]) -> Counts<'a> {
-        Counts { overhead: 80, command: 20, selection, before, after, outline: &[], conversation: &[] }
+        Counts {
+            overhead: 80,
+            command: 20,
+            selection,
+            before,
+            after,
+            outline: &[],
+            conversation: &[],
+        }
     }
 
     #[test]
@@ -237,8 +242,8 @@ mod tests {
 
     #[test]
     fn the_nearest_lines_come_first_and_twice_as_many_before_as_after() {
-        let plan = plan(counts(10, &[10; 500], &[10; 500]), limits(1200, 32768), Answer::Edit)
-            .unwrap();
+        let plan =
+            plan(counts(10, &[10; 500], &[10; 500]), limits(1200, 32768), Answer::Edit).unwrap();
         assert_eq!((plan.before, plan.after), (27, 13));
         assert_eq!(plan.free_tokens, 1200 - 100 - 96 - 10 - 400);
     }
@@ -308,8 +313,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_with_numbers() {
-        let refused =
-            plan(counts(3000, &[], &[]), limits(4096, 32768), Answer::Edit).unwrap_err();
+        let refused = plan(counts(3000, &[], &[]), limits(4096, 32768), Answer::Edit).unwrap_err();
         assert_eq!(refused, TooLarge { needed: 6512, window: 4096, selection_max: 1849 });
         let fits = counts(refused.selection_max, &[], &[]);
         assert!(plan(fits, limits(4096, 32768), Answer::Edit).is_ok());

@@ -243,7 +243,9 @@ pub fn prepare(
         follows: None,
         length: Length::default(),
     };
-    let flaws = match order.looks_for_flaws() {
+    // What an explanation says to watch out for is one of these, or what tools say.
+    let explains = order.spec.answer == AnswerKind::Text;
+    let flaws = match order.looks_for_flaws() || explains {
         true => flaws::found(language, &document.text, &lines),
         false => Vec::new(),
     };
@@ -387,8 +389,7 @@ impl Task {
         let prompt = self.input(prompts, &outline, &before, &after).render();
         let (before_lines, before_lines_omitted) = self.before.account(plan.before);
         let (after_lines, after_lines_omitted) = self.after.account(plan.after);
-        let (earlier, user) =
-            self.conversation.messages(&plan, prompts, self.order(), prompt.user);
+        let (earlier, user) = self.conversation.messages(&plan, prompts, self.order(), prompt.user);
         Ok(Layout {
             system: prompt.system,
             earlier,

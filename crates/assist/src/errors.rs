@@ -8,8 +8,8 @@ use localcoder_protocol::limits::CONTEXT_TOKENS_MAX as WINDOW_TOKENS_MAX;
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, LineRange};
 
 use crate::budget::TooLarge;
-use crate::layout::Limits;
 use crate::language::file_name;
+use crate::layout::Limits;
 
 pub(crate) fn binary(path: &str) -> ErrorInfo {
     let name = file_name(path);

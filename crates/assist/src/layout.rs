@@ -22,7 +22,7 @@ pub struct Layout {
     /// The user's message. Everything that two commands on the same selection share comes
     /// first, the command last, so that the KV cache serves both.
     pub user: String,
-    /// What the assistant's turn begins with. It is a part of a text, and none of an edit.
+    /// What the assistant's turn begins with; empty for an explanation.
     pub prefill: String,
     /// Strings that end the answer and are not part of it.
     pub stop: Vec<String>,

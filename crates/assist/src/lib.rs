@@ -38,9 +38,7 @@ mod visible;
 
 pub use clean::CONTROL as CONTROL_TOKENS;
 pub use document::{FileText, check_text};
-pub use edit::{
-    Attempt, Command, Finished, Length, Outcome, SoFar, Task, prepare, prepare_follow,
-};
+pub use edit::{Attempt, Command, Finished, Length, Outcome, SoFar, Task, prepare, prepare_follow};
 pub use explanation::Explanation;
 pub use layout::{Layout, Limits};
 pub use place::{apply, apply_all, edit_of, locate, locate_all};

@@ -209,7 +209,8 @@ fn spaced(text: &str) -> String {
 fn stands_in(text: &str, words: &str) -> bool {
     let part = |c: Option<char>| c.is_some_and(is_part);
     text.match_indices(words).any(|(at, _)| {
-        let (before, after) = (text[..at].chars().next_back(), text[at + words.len()..].chars().next());
+        let (before, after) =
+            (text[..at].chars().next_back(), text[at + words.len()..].chars().next());
         let begins = !(part(words.chars().next()) && part(before));
         begins && !(part(words.chars().next_back()) && part(after))
     })
@@ -439,7 +440,8 @@ def total_stock(items):
     #[test]
     fn a_line_counts_where_the_model_knows_its_number() {
         check("See line 10.", &[]);
-        let told = found("See Line 10, lines 11-12, lines 10 and 99, line 4294967296.", &[10, 11, 12]);
+        let told =
+            found("See Line 10, lines 11-12, lines 10 and 99, line 4294967296.", &[10, 11, 12]);
         assert_eq!(told, [("Line 10".to_owned(), 10), ("lines 11-12".to_owned(), 11)]);
         // It reads as 10 to 1.
         assert_eq!(found("lines 10 to 1", &[1, 10]), []);
@@ -474,7 +476,8 @@ def total_stock(items):
 
     #[test]
     fn a_place_is_found_again_where_its_line_has_moved_and_only_there() {
-        let references = of("`total = 0`", &document(), Language::of(None, "a.py"), &(7..15), &BTreeSet::new());
+        let references =
+            of("`total = 0`", &document(), Language::of(None, "a.py"), &(7..15), &BTreeSet::new());
         let place = &references[0].place;
         let moved = DocumentText { text: format!("# New.\n{TEXT}"), ..document() };
         assert_eq!(place::locate(&moved, place).unwrap().0.start, 11);

@@ -94,7 +94,9 @@ fn explain_streams_markdown() {
     assert!(json["usage"]["cachedTokens"].as_u64().unwrap() > 20, "{json}");
     let references = json["references"].as_array().unwrap();
     let words = |it: &serde_json::Value| it["words"].as_str().unwrap().to_owned();
-    assert!(!references.is_empty() && references.iter().all(|it| outcome.stdout.contains(&words(it))));
+    assert!(
+        !references.is_empty() && references.iter().all(|it| outcome.stdout.contains(&words(it)))
+    );
 }
 
 #[test]

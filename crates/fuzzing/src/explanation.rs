@@ -23,7 +23,8 @@ pub(crate) fn run(bytes: &[u8]) {
     check_references(&whole);
 }
 
-const CODE: &str = "import os\n\ndef total(items):\n    text = 'it'\n    return sum(items) + len(text)\n";
+const CODE: &str =
+    "import os\n\ndef total(items):\n    text = 'it'\n    return sum(items) + len(text)\n";
 
 fn check_references(answer: &str) {
     let document =

@@ -242,7 +242,8 @@ mod tests {
             assert_eq!(Mode::from_value(&word.word().into()), Some(word));
         }
         assert_eq!(Mode::from_value(&"swift".into()), None);
-        let lengths = [ExplanationLength::Short, ExplanationLength::Medium, ExplanationLength::Long];
+        let lengths =
+            [ExplanationLength::Short, ExplanationLength::Medium, ExplanationLength::Long];
         for word in lengths {
             assert_eq!(ExplanationLength::from_value(&word.word().into()), Some(word));
         }

@@ -88,9 +88,8 @@ impl Conversation {
         order: Order<'a>,
     ) -> impl Iterator<Item = String> + 'a {
         let latest_first = self.exchanges.iter().rev();
-        latest_first.map(move |exchange| {
-            asked_in(exchange, prompts, order) + "\n" + &exchange.answer
-        })
+        latest_first
+            .map(move |exchange| asked_in(exchange, prompts, order) + "\n" + &exchange.answer)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -188,8 +187,12 @@ mod tests {
     const CODE: &str = "def add(a, b):\n    total = a + b\n    return total\n";
 
     fn task(question: Option<&str>, earlier: &[Exchange]) -> Task {
+        task_on(CODE, question, earlier)
+    }
+
+    fn task_on(code: &str, question: Option<&str>, earlier: &[Exchange]) -> Task {
         let document =
-            DocumentText { path: "a.py".to_owned(), language_id: None, text: CODE.to_owned() };
+            DocumentText { path: "a.py".to_owned(), language_id: None, text: code.to_owned() };
         let command = Command::new("explain", question).unwrap();
         let task = prepare(&document, LineRange { start: 1, end: 3 }, command).unwrap();
         task.with_conversation(earlier)
@@ -214,20 +217,22 @@ mod tests {
         assert_eq!(first.earlier, []);
         let earlier = [exchange(None, "It adds."), exchange(Some("Why?"), "To have a sum.")];
         let next = layout(&task(Some("And `b`?"), &earlier), 4096);
-        let said: Vec<_> =
-            next.earlier.iter().map(|it| (it.role, it.content.as_str())).collect();
+        let said: Vec<_> = next.earlier.iter().map(|it| (it.role, it.content.as_str())).collect();
         let words = |question| {
             let task = task(Some(question), &[]);
             Prompts::usual().words(task.order())
         };
         let why = words("Why?");
-        assert_eq!(said, [
-            // What was read for the explanation is the beginning of this prompt, to the byte.
-            (Role::User, first.user.as_str()),
-            (Role::Assistant, "It adds."),
-            (Role::User, why.as_str()),
-            (Role::Assistant, "To have a sum."),
-        ]);
+        assert_eq!(
+            said,
+            [
+                // What was read for the explanation is the beginning of this prompt, to the byte.
+                (Role::User, first.user.as_str()),
+                (Role::Assistant, "It adds."),
+                (Role::User, why.as_str()),
+                (Role::Assistant, "To have a sum."),
+            ]
+        );
         assert_eq!(next.user, words("And `b`?"));
         assert!(next.context.conversation_tokens > 0 && next.context.exchanges_omitted == 0);
     }
@@ -246,6 +251,17 @@ mod tests {
         assert_eq!(asked.text_notes(Prompts::of_demo()).len(), 1);
         assert_eq!(task(None, &[]).text_notes(Prompts::of_demo()), [] as [&str; 0]);
         assert_eq!(asked.text_notes(Prompts::usual()), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_to_watch_out_for_is_asked_where_something_is_known() {
+        let swallows = "def f(g):\n    try:\n        g()\n    except:\n";
+        let user = |code: &str, question| layout(&task_on(code, question, &[]), 4096).user;
+        let told = user(&format!("{swallows}        pass\n"), None);
+        assert!(told.contains("watch out") && told.contains("`except:`"), "{told}");
+        assert!(!user(CODE, None).contains("watch out"));
+        // A question is answered, and nothing beside it.
+        assert!(!user(swallows, Some("What is `g`?")).contains("watch out"));
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use localcoder_assist::{Command, Task, prepare, prepare_follow};
 use localcoder_protocol::limits::LOCATED_EDITS_MAX;
 use localcoder_protocol::{
-    AnswerKind, Assist, AssistParams, Cancel, CancelParams, Configure, ConfigureFile, ConfigureFileParams,
-    ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, EditPlace, ErrorCode, ErrorInfo,
-    Generate, GenerateParams, Hello, HelloParams, LineRange, LocateEdits, LocateEditsAnswer,
-    LocateEditsParams, ModelUse, Prepare, PrepareParams, RecordDecision, RecordDecisionParams,
-    Request, RequestId, Scopes, ScopesParams, Status, Stop, Survey, SurveyParams, Tried,
-    TriedParams, Unload, UnloadParams, Warm, WarmParams, is_edit_id,
+    AnswerKind, Assist, AssistParams, Cancel, CancelParams, Configure, ConfigureFile,
+    ConfigureFileParams, ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, EditPlace,
+    ErrorCode, ErrorInfo, Generate, GenerateParams, Hello, HelloParams, LineRange, LocateEdits,
+    LocateEditsAnswer, LocateEditsParams, ModelUse, Prepare, PrepareParams, RecordDecision,
+    RecordDecisionParams, Request, RequestId, Scopes, ScopesParams, Status, Stop, Survey,
+    SurveyParams, Tried, TriedParams, Unload, UnloadParams, Warm, WarmParams, is_edit_id,
 };
 use serde_json::{Map, Value};
 

@@ -13,8 +13,6 @@ pub(in crate::core) struct TextJob {
     context: ContextUse,
     /// Keeps thoughts and control tokens out of what is shown.
     filter: Explanation,
-    /// What the model was given as the beginning of its answer, until it goes on from there.
-    opening: String,
     /// What is fit to be shown.
     text: String,
 }
@@ -25,7 +23,6 @@ impl TextJob {
             task: Box::new(task),
             context: ContextUse::default(),
             filter: Explanation::default(),
-            opening: String::new(),
             text: String::new(),
         }
     }
@@ -43,12 +40,10 @@ impl TextJob {
             Input::Ready => Step::Count(self.task.texts_to_count(model.prompts())),
             Input::Counted(counts) => lay_out(&self.task, model, counts, |layout| {
                 self.context = layout.context;
-                self.opening.clone_from(&layout.prefill);
                 layout_call(&layout, Purpose::Answer)
             }),
             Input::Text(text) => {
-                let opening = self.filter.push(&std::mem::take(&mut self.opening));
-                let text = opening + &self.filter.push(text);
+                let text = self.filter.push(text);
                 self.text.push_str(&text);
                 Step::Stream(text)
             }
