@@ -319,6 +319,12 @@ impl Task {
         if self.language.id.is_empty() { "other" } else { self.language.id }
     }
 
+    /// The selected code, at the left edge.
+    #[must_use]
+    pub fn selected(&self) -> &str {
+        &self.selection.text
+    }
+
     /// Whether it is told in words what is to be done.
     #[must_use]
     pub fn is_instructed(&self) -> bool {
@@ -392,6 +398,7 @@ impl Task {
         let (earlier, user) = self.conversation.messages(&plan, prompts, self.order(), prompt.user);
         Ok(Layout {
             system: prompt.system,
+            partings: if earlier.is_empty() { prompt.partings } else { Vec::new() },
             earlier,
             user,
             prefill: prompt.prefill,

@@ -22,6 +22,9 @@ pub struct Layout {
     /// The user's message. Everything that two commands on the same selection share comes
     /// first, the command last, so that the KV cache serves both.
     pub user: String,
+    /// How many bytes of it others share: on any file, on the same lines round a selection, and on
+    /// the same selection. Of a conversation nothing is said: all before the last question is shared.
+    pub partings: Vec<u32>,
     /// What the assistant's turn begins with; empty for an explanation.
     pub prefill: String,
     /// Strings that end the answer and are not part of it.
@@ -44,6 +47,7 @@ impl Layout {
         let mut messages = vec![ChatMessage { role: Role::System, content: self.system.clone() }];
         messages.extend(self.earlier.iter().cloned());
         messages.push(ChatMessage { role: Role::User, content: self.user.clone() });
-        WorkerPrompt::Chat { messages, prefill: self.prefill.clone() }
+        let (prefill, partings) = (self.prefill.clone(), self.partings.clone());
+        WorkerPrompt::Chat { messages, prefill, partings }
     }
 }

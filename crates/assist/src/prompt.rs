@@ -314,6 +314,9 @@ pub(crate) struct Input<'a> {
 pub(crate) struct Prompt {
     pub(crate) system: String,
     pub(crate) user: String,
+    /// How many bytes of the user's message other prompts have too: with any file, with any selection
+    /// of this one, with any command on this selection.
+    pub(crate) partings: Vec<u32>,
     pub(crate) prefill: String,
     pub(crate) stop: Vec<String>,
     /// What the answer looks like where nothing is changed but the names that were told.
@@ -329,11 +332,15 @@ impl Input<'_> {
     pub(crate) fn render(&self) -> Prompt {
         let fence = self.fence();
         let prompts = self.prompts;
-        let (system, user) = (prompts.system.clone(), self.shared() + &prompts.words(self.order));
+        let (around, shared) = (self.around(), self.shared());
+        let lengths = [prompts.beginning().1.len(), around.len(), shared.len()];
+        let partings = lengths.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)).to_vec();
+        let (system, user) = (prompts.system.clone(), shared + &prompts.words(self.order));
         match self.order.spec.answer {
             AnswerKind::Text => Prompt {
                 system,
                 user,
+                partings,
                 prefill: String::new(),
                 stop: Vec::new(),
                 draft: String::new(),
@@ -341,6 +348,7 @@ impl Input<'_> {
             AnswerKind::Edit => Prompt {
                 system,
                 user,
+                partings,
                 prefill: self.section(&prompts.prefill, ""),
                 stop: vec![format!("\n{fence}")],
                 draft: format!("{}\n{fence}", self.expected()),
@@ -358,6 +366,11 @@ impl Input<'_> {
 
     /// The user's message up to the command.
     fn shared(&self) -> String {
+        self.around() + &self.section(&self.prompts.selection, self.selection)
+    }
+
+    /// The user's message up to the selection.
+    fn around(&self) -> String {
         let mut text = fill(&self.prompts.file, &[("file", self.file)]);
         for (piece, lines) in [
             (self.prompts.outline.as_ref(), self.outline),
@@ -368,7 +381,7 @@ impl Input<'_> {
                 text.push_str(&self.section(piece, lines));
             }
         }
-        text + &self.section(&self.prompts.selection, self.selection)
+        text
     }
 
     fn section(&self, piece: &str, text: &str) -> String {

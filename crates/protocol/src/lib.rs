@@ -21,6 +21,7 @@ mod request;
 mod setup;
 mod shortage;
 mod text;
+mod thoughts;
 mod trial;
 #[cfg(feature = "codegen")]
 pub mod typescript;
@@ -48,6 +49,7 @@ pub use request::{Notification, NotificationMethod, Request, RequestMethod};
 pub use setup::*;
 pub use shortage::says_out_of_memory;
 pub use text::{Exchange, Reference, TextAnswer};
+pub use thoughts::{ANSWER_OPENINGS, THINKING_SWITCHES, THOUGHTS, Thought};
 pub use trial::*;
 pub use usage::{ContextUse, FinishReason, MemoryUse, Usage};
 pub use worker::*;

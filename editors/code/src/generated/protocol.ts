@@ -1391,7 +1391,11 @@ agreedTo?: string,
 /**
  * When it was installed, in seconds since 1970.
  */
-installedAtS: number, };
+installedAtS: number, 
+/**
+ * Why it is of no use for edits and explanations, and what is; said at an import.
+ */
+notForEdits?: string, };
 
 export type License = { 
 /**
@@ -2443,6 +2447,8 @@ export interface CommandEntry {
   readonly asksInstruction: boolean;
   /** What is to be done, where the entry says it. */
   readonly instruction?: string;
+  /** What it is called in inline chat, behind a slash. */
+  readonly slash?: string;
   readonly inStatusMenu: boolean;
 }
 
@@ -2454,6 +2460,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     icon: "sparkle",
     answer: "edit",
     asksInstruction: false,
+    slash: "improve",
     inStatusMenu: true,
   },
   {
@@ -2473,6 +2480,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Simplify this code without changing what it does.",
+    slash: "simplify",
     inStatusMenu: false,
   },
   {
@@ -2483,6 +2491,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Add the types.",
+    slash: "types",
     inStatusMenu: false,
   },
   {
@@ -2493,6 +2502,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Handle the errors that can occur here.",
+    slash: "errors",
     inStatusMenu: false,
   },
   {
@@ -2503,6 +2513,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Rename unclear local variables so that each name says what it holds.",
+    slash: "rename",
     inStatusMenu: false,
   },
   {
@@ -2513,6 +2524,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Make this code faster without changing what it does.",
+    slash: "faster",
     inStatusMenu: false,
   },
   {
@@ -2523,6 +2535,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Fix what the tools say about it, and change nothing else.",
+    slash: "fix",
     inStatusMenu: false,
   },
   {
@@ -2541,6 +2554,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     icon: "book",
     answer: "edit",
     asksInstruction: false,
+    slash: "docs",
     inStatusMenu: true,
   },
 ];
