@@ -253,7 +253,9 @@ pub fn prepare(
         follows: None,
         length: Length::default(),
     };
-    let flaws = match order.looks_for_flaws() {
+    // What an explanation says to watch out for is one of these, or what tools say.
+    let explains = order.spec.answer == AnswerKind::Text;
+    let flaws = match order.looks_for_flaws() || explains {
         true => flaws::found(language, &document.text, &lines),
         false => Vec::new(),
     };

@@ -37,9 +37,9 @@ pub struct Prompts {
     write: Option<String>,
     /// What the user asks about the code. Without these words the command is given in its place.
     question: Option<String>,
-    /// What an explanation begins with, so that it begins with what the code does. Without it the model
-    /// begins as it likes.
-    opening: Option<String>,
+    /// Asks an explanation for what to watch out for, where tools have found something. Stands for
+    /// `{watch}` in the command. Small models that are asked for it where nothing is known make it up.
+    watch: Option<String>,
     /// How long a text about the code is to be, by the length's name. Stands for `{length}` in the
     /// command and the question.
     #[serde(default)]
@@ -190,7 +190,8 @@ impl Prompts {
 
     /// The command in words, the last part of the prompt.
     pub(crate) fn words(&self, order: Order<'_>) -> String {
-        let is_told = !order.diagnostics.is_empty();
+        // Whoever asks a question is answered that. The explanation before it has been told.
+        let is_told = !order.diagnostics.is_empty() && !order.is_question();
         let values = [("diagnostics", order.diagnostics)];
         if let Some(words) = self.mend.as_deref()
             && is_told
@@ -233,15 +234,12 @@ impl Prompts {
             }
             (Some(_), AnswerKind::Text, None) | (None, ..) => {
                 let words = self.commands.get(order.spec.id).map_or("", String::as_str);
-                fill(words, &[("flaws", self.flaws_in(order.language)), ("length", length)])
+                let is_told = !order.diagnostics.is_empty();
+                let watch = self.watch.as_deref().filter(|_| is_told).unwrap_or_default();
+                let flaws = self.flaws_in(order.language);
+                fill(words, &[("flaws", flaws), ("length", length), ("watch", watch)])
             }
         }
-    }
-
-    /// Of an explanation; an answer to a question has none.
-    fn opening(&self, order: Order<'_>) -> &str {
-        let opening = self.opening.as_deref().filter(|_| order.instruction.is_none());
-        opening.unwrap_or_default()
     }
 
     fn flaws_in(&self, language: &str) -> &str {
@@ -289,6 +287,11 @@ pub(crate) struct Follows<'a> {
 }
 
 impl Order<'_> {
+    /// Whether something is asked about the code, and no explanation of it.
+    fn is_question(&self) -> bool {
+        self.instruction.is_some() && self.spec.answer == AnswerKind::Text
+    }
+
     /// Whether it is to find out by itself what to do.
     pub(crate) fn looks_for_flaws(&self) -> bool {
         let is_edit = self.spec.answer == AnswerKind::Edit;
@@ -345,7 +348,7 @@ impl Input<'_> {
                 system,
                 user,
                 partings,
-                prefill: prompts.opening(self.order).to_owned(),
+                prefill: String::new(),
                 stop: Vec::new(),
                 draft: String::new(),
             },
@@ -504,7 +507,9 @@ mod tests {
         assert!(!told.contains("repeat it unchanged"), "something is wrong: {told}");
         let explain =
             |diagnostics| Prompts::usual().words(Order { diagnostics, ..order("explain") });
-        assert!(explain("- `x`: unused").ends_with(&explain("")));
+        let watched = explain("- `x`: unused");
+        assert!(watched.contains("- `x`: unused\n") && watched.contains("watch out"), "{watched}");
+        assert!(!explain("").contains("watch out"), "nothing is known to watch out for");
         assert_eq!(words(demo(), "- `x = 1`: never used"), words(demo(), ""));
     }
 
