@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use localcoder_protocol::{AnswerKind, CommandSpec, ModelInfo};
 use serde::Deserialize;
 
+use crate::edit::Length;
 use crate::renames;
 
 /// The words for one kind of models.
@@ -32,6 +33,15 @@ pub struct Prompts {
     prefill: String,
     /// What the user wants, where it is said in words.
     instructed: String,
+    /// What the user asks about the code. Without these words the command is given in its place.
+    question: Option<String>,
+    /// What an explanation begins with, so that it begins with what the code does. Without it the model
+    /// begins as it likes.
+    opening: Option<String>,
+    /// How long a text about the code is to be, by the length's name. Stands for `{length}` in the
+    /// command and the question.
+    #[serde(default)]
+    lengths: BTreeMap<String, String>,
     /// Asks a model that has changed nothing what there is to change. Without these words it is not
     /// asked again.
     plan: Option<String>,
@@ -143,6 +153,11 @@ impl Prompts {
         self.mend.is_some()
     }
 
+    /// Whether the model answers questions.
+    pub(crate) fn answers_questions(&self) -> bool {
+        self.question.is_some()
+    }
+
     /// Whether lines are given that stand far off.
     pub(crate) fn has_outline(&self) -> bool {
         self.outline.is_some()
@@ -205,13 +220,23 @@ impl Prompts {
     }
 
     fn command(&self, order: Order<'_>) -> String {
-        match order.instruction {
-            Some(text) => fill(&self.instructed, &[("instruction", text)]),
-            None => {
+        let length = self.lengths.get(order.length.word()).map_or("", String::as_str);
+        match (order.instruction, order.spec.answer, self.question.as_deref()) {
+            (Some(text), AnswerKind::Edit, _) => fill(&self.instructed, &[("instruction", text)]),
+            (Some(text), AnswerKind::Text, Some(words)) => {
+                fill(words, &[("instruction", text), ("length", length)])
+            }
+            (Some(_), AnswerKind::Text, None) | (None, ..) => {
                 let words = self.commands.get(order.spec.id).map_or("", String::as_str);
-                fill(words, &[("flaws", self.flaws_in(order.language))])
+                fill(words, &[("flaws", self.flaws_in(order.language)), ("length", length)])
             }
         }
+    }
+
+    /// Of an explanation; an answer to a question has none.
+    fn opening(&self, order: Order<'_>) -> &str {
+        let opening = self.opening.as_deref().filter(|_| order.instruction.is_none());
+        opening.unwrap_or_default()
     }
 
     fn flaws_in(&self, language: &str) -> &str {
@@ -245,6 +270,8 @@ pub(crate) struct Order<'a> {
     pub(crate) diagnostics: &'a str,
     /// What the selected code was made from, where it waits for a decision.
     pub(crate) follows: Option<Follows<'a>>,
+    /// How long a text is to be.
+    pub(crate) length: Length,
 }
 
 /// What came before an instruction.
@@ -284,6 +311,9 @@ pub(crate) struct Input<'a> {
 pub(crate) struct Prompt {
     pub(crate) system: String,
     pub(crate) user: String,
+    /// How many bytes of the user's message other prompts have too: with any file, with any selection
+    /// of this one, with any command on this selection.
+    pub(crate) partings: Vec<u32>,
     pub(crate) prefill: String,
     pub(crate) stop: Vec<String>,
     /// What the answer looks like where nothing is changed but the names that were told.
@@ -299,18 +329,23 @@ impl Input<'_> {
     pub(crate) fn render(&self) -> Prompt {
         let fence = self.fence();
         let prompts = self.prompts;
-        let (system, user) = (prompts.system.clone(), self.shared() + &prompts.words(self.order));
+        let (around, shared) = (self.around(), self.shared());
+        let lengths = [prompts.beginning().1.len(), around.len(), shared.len()];
+        let partings = lengths.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)).to_vec();
+        let (system, user) = (prompts.system.clone(), shared + &prompts.words(self.order));
         match self.order.spec.answer {
             AnswerKind::Text => Prompt {
                 system,
                 user,
-                prefill: String::new(),
+                partings,
+                prefill: prompts.opening(self.order).to_owned(),
                 stop: Vec::new(),
                 draft: String::new(),
             },
             AnswerKind::Edit => Prompt {
                 system,
                 user,
+                partings,
                 prefill: self.section(&prompts.prefill, ""),
                 stop: vec![format!("\n{fence}")],
                 draft: format!("{}\n{fence}", self.expected()),
@@ -328,6 +363,11 @@ impl Input<'_> {
 
     /// The user's message up to the command.
     fn shared(&self) -> String {
+        self.around() + &self.section(&self.prompts.selection, self.selection)
+    }
+
+    /// The user's message up to the selection.
+    fn around(&self) -> String {
         let mut text = fill(&self.prompts.file, &[("file", self.file)]);
         for (piece, lines) in [
             (self.prompts.outline.as_ref(), self.outline),
@@ -338,7 +378,7 @@ impl Input<'_> {
                 text.push_str(&self.section(piece, lines));
             }
         }
-        text + &self.section(&self.prompts.selection, self.selection)
+        text
     }
 
     fn section(&self, piece: &str, text: &str) -> String {
@@ -400,6 +440,7 @@ mod tests {
             language: "python",
             diagnostics: "",
             follows: None,
+            length: Length::Medium,
         }
     }
 

@@ -106,8 +106,15 @@ fn a_method_is_shown_without_indentation_and_its_answer_becomes_an_edit() {
     let context = layout.context;
     assert_eq!((context.before_lines, context.before_lines_omitted), (1, 0));
     assert_eq!((context.after_lines, context.after_lines_omitted), (3, 0));
-    let WorkerPrompt::Chat { messages, prefill } = layout.worker_prompt() else { panic!() };
+    let WorkerPrompt::Chat { messages, prefill, partings } = layout.worker_prompt() else {
+        panic!()
+    };
     assert_eq!((messages.len(), prefill.as_str()), (2, "```python\n"));
+    let user = &messages[1].content;
+    let after = |parting: &u32| user[*parting as usize..].lines().next().unwrap_or_default();
+    let after: Vec<&str> = partings.iter().map(after).collect();
+    assert_eq!(after.len(), 3, "{after:?}");
+    assert!(user.starts_with("File: ") && after[0] == "a.py", "{after:?}");
 
     let raw = "def total(self):\n    return sum(item.price for item in self.items)";
     let finished = done(answer(&task, raw));
@@ -313,8 +320,8 @@ fn an_instruction_to_delete_may_leave_nothing() {
 fn a_command_that_is_not_there_and_words_for_one_that_takes_none_are_refused() {
     let refused = |id, words| Command::new(id, words).unwrap_err().code;
     assert_eq!(refused("unheard", None), ErrorCode::Protocol);
-    assert_eq!(refused("explain", Some("Shorter.")), ErrorCode::Usage);
-    assert_eq!(Command::new("explain", Some(" ")).unwrap(), explain());
+    assert_eq!(refused("document", Some("Shorter.")), ErrorCode::Usage);
+    assert_eq!(Command::new("document", Some(" ")).unwrap(), explain());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::error::{GgufError, Resembles, damaged, shown};
 use crate::metadata::{FimRole, Metadata, TEMPLATE, TOKENS, Value};
 use crate::shape;
 use crate::source::Source;
+use crate::state;
 use crate::tensors::Tensors;
 use crate::types::{ValueType, file_type_name};
 
@@ -36,6 +37,8 @@ pub struct Header {
     pub architecture: String,
     /// The model's name.
     pub name: Option<String>,
+    /// What it was trained for after all, such as `Instruct`.
+    pub finetune: Option<String>,
     /// Size class, such as `7B`.
     pub size_label: Option<String>,
     /// Licence as the file claims it; not verified.
@@ -55,6 +58,8 @@ pub struct Header {
     /// Key and value heads of a layer, the most where layers differ.
     pub head_count_kv: u32,
     pub(crate) kv_heads_all_layers: u64,
+    /// Bytes of what one sequence is folded into; 0 where a model keeps all that it has read.
+    pub(crate) state_bytes: u64,
     pub(crate) key_length: u32,
     pub(crate) value_length: u32,
     /// Number of tokens.
@@ -131,6 +136,11 @@ impl Header {
             (Some(heads), None) => (heads.most, heads.most, heads.all),
             (None, _) => (0, 0, 0),
         };
+        // The other layers have a state, and no keys.
+        let kv_heads_all_layers = match (&kv_heads, state::interval(metadata, architecture)?) {
+            (Some(kv), Some(interval)) => u64::from(kv.most) * u64::from(block_count / interval),
+            _ => kv_heads_all_layers,
+        };
         if head_count == 0 && !WITHOUT_HEADS.contains(&architecture) {
             return damaged("it has no attention heads");
         }
@@ -147,6 +157,7 @@ impl Header {
         Ok(Self {
             version,
             name: text("general.name")?,
+            finetune: text("general.finetune")?,
             size_label: text("general.size_label")?,
             license: text("general.license")?,
             quantization: quantization(metadata, tensors)?,
@@ -157,6 +168,11 @@ impl Header {
             head_count,
             head_count_kv,
             kv_heads_all_layers,
+            state_bytes: state::bytes(
+                metadata,
+                architecture,
+                (block_count, embedding_length, head_count),
+            )?,
             key_length: model.optional("attention.key_length", 65_536)?.unwrap_or(head_length),
             value_length: model.optional("attention.value_length", 65_536)?.unwrap_or(head_length),
             vocabulary_size,

@@ -9,8 +9,10 @@ mod error;
 mod header;
 mod memory;
 mod metadata;
+mod purpose;
 mod shape;
 mod source;
+mod state;
 mod tensors;
 mod types;
 
@@ -19,3 +21,4 @@ pub use error::{GgufError, Resembles};
 pub use header::{FimTokens, Header};
 pub use memory::{FIRST_OUTPUT_ROWS, KvType, MemoryEstimate, RunShape};
 pub use metadata::TEMPLATE_BYTES_MAX;
+pub use purpose::names_base_model;

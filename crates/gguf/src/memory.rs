@@ -48,6 +48,13 @@ const INNER_CHANNEL_BYTES: u64 = 12;
 /// Rows of logits that are reserved from the start: one for each sequence of the worker.
 pub const FIRST_OUTPUT_ROWS: u64 = 4;
 
+/// Sequences of the worker for a model with a state: those of all models and some that it keeps.
+const STATE_SEQUENCES: u64 = 9;
+/// States of each that it keeps beside the last, where all together take no more than...
+const STATES_BACK: u64 = 31;
+/// ...so many bytes.
+const STATES_BYTES_MAX: u64 = 128 * 1024 * 1024;
+
 /// How a model is going to be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunShape {
@@ -112,12 +119,22 @@ impl Header {
         let context = u64::from(run.context_tokens);
         MemoryEstimate {
             weights_bytes: self.tensor_bytes,
-            kv_bytes: self.kv_bytes_per_token(run.kv).saturating_mul(context),
+            kv_bytes: self
+                .kv_bytes_per_token(run.kv)
+                .saturating_mul(context)
+                .saturating_add(self.states_bytes()),
             compute_bytes: self.compute_bytes(run),
             vocabulary_bytes: u64::from(self.vocabulary_size) * TOKEN_BYTES,
             later_bytes: self
                 .logits_bytes(u64::from(run.output_tokens).saturating_sub(FIRST_OUTPUT_ROWS)),
         }
+    }
+
+    /// What all states take.
+    fn states_bytes(&self) -> u64 {
+        let last = self.state_bytes.saturating_mul(STATE_SEQUENCES);
+        let all = last.saturating_mul(STATES_BACK + 1);
+        if all <= STATES_BYTES_MAX { all } else { last }
     }
 
     fn logits_bytes(&self, rows: u64) -> u64 {

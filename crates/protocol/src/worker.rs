@@ -235,6 +235,10 @@ pub enum WorkerPrompt {
         messages: Vec<ChatMessage>,
         /// What the assistant's turn begins with.
         prefill: String,
+        /// How many bytes of the last message other prompts are likely to begin with too, at each
+        /// place where some may differ, in order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        partings: Vec<u32>,
     },
     /// Text as it is. Control tokens in it are not parsed.
     Raw {

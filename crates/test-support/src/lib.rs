@@ -1,6 +1,6 @@
 //! What integration tests share: a private installation with its own host, and the command line
 //! run in it; servers that do everything wrong, and what must come of each; disks that are full; a
-//! worker that misbehaves on command.
+//! worker that misbehaves on command; models that are tiny.
 //! Nothing of it is in the product.
 
 pub mod demo;
@@ -9,6 +9,7 @@ pub mod downloads;
 pub mod fake_worker;
 pub mod http;
 pub mod settings;
+pub mod tiny;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -131,6 +131,7 @@ impl Case {
         WorkerPrompt::Chat {
             messages: vec![message(Role::System, &self.layout.system), message(Role::User, "")],
             prefill: String::new(),
+            partings: Vec::new(),
         }
     }
 
@@ -176,12 +177,44 @@ fn lay_out(
     lines: LineRange,
     (kind, command): (Kind, Command),
 ) -> Result<Case> {
+    lay_out_with(Prompts::of_demo(), ours, document, lines, (kind, command))
+}
+
+fn lay_out_with(
+    prompts: &'static Prompts,
+    ours: &mut Ours,
+    document: &DocumentText,
+    lines: LineRange,
+    (kind, command): (Kind, Command),
+) -> Result<Case> {
     let plain = |error: ErrorInfo| anyhow!("{error}");
     let task = prepare(document, lines, command).map_err(plain)?;
-    let counts = ours.count(task.texts_to_count(Prompts::of_demo()))?;
+    let counts = ours.count(task.texts_to_count(prompts))?;
     let limits = Limits { window_tokens: WINDOW_TOKENS, trained_context_tokens: WINDOW_TOKENS };
-    let layout = task.layout(Prompts::of_demo(), &counts, limits).map_err(plain)?;
+    let layout = task.layout(prompts, &counts, limits).map_err(plain)?;
     Ok(Case { layout, kind, prompt_tokens: 0, tokens: 0 })
+}
+
+/// An edit as it is prepared, before it is known what for, and as it is asked for.
+pub(super) struct Prepared {
+    pub(super) before: Case,
+    pub(super) asked: Case,
+}
+
+/// So many edits in the words for models of which nothing is known.
+pub(super) fn prepared(ours: &mut Ours, count: usize) -> Result<Vec<Prepared>> {
+    let records = records()?;
+    let mut all = Vec::new();
+    for record in spread(&records, count) {
+        let (document, lines) = in_its_file(record, Place::File)?;
+        let mut case = |instruction| {
+            let kind = (Kind::of(record), improve(instruction));
+            lay_out_with(Prompts::usual(), ours, &document, lines, kind)
+        };
+        let asked = case(Some("Add type hints to the parameters."))?;
+        all.push(Prepared { before: case(None)?, asked });
+    }
+    Ok(all)
 }
 
 /// A record's code, with what stands round it or by itself, and the lines of the code.

@@ -17,10 +17,13 @@ mod models;
 mod ours;
 mod peer;
 mod projection;
+mod real;
 mod report;
 mod statistics;
 mod theirs;
 mod writing;
+
+pub(crate) use real::run as run_real;
 
 use std::path::{Path, PathBuf};
 

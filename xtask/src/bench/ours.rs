@@ -325,6 +325,28 @@ impl Ours {
         Ok((timing, usage))
     }
 
+    /// What is written, with another draft or none, at most so many tokens.
+    pub(super) fn text(
+        &mut self,
+        case: &Case,
+        draft: &str,
+        max_tokens: u32,
+    ) -> Result<(String, Usage)> {
+        let params = WorkerGenerateParams {
+            draft: draft.to_owned(),
+            ..self.params(case, false, max_tokens.min(case.layout.max_tokens))
+        };
+        let mut text = String::new();
+        let answer = self.client.call::<WorkerGenerate>(&params, |method, params| {
+            if method == Token::METHOD {
+                text.push_str(params["text"].as_str().unwrap_or_default());
+            }
+        });
+        let answer = answer.map_err(plain)?;
+        self.measured = answer.measured;
+        Ok((text, answer.usage))
+    }
+
     /// Starts an answer and cancels it after a time; `None` where it had ended before.
     pub(super) fn cancel(&mut self, case: &Case, after: Duration) -> Result<Option<Cancelled>> {
         let params = self.params(case, false, case.layout.max_tokens);

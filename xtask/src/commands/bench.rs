@@ -1,5 +1,7 @@
 //! `bench`: how fast the engine is, beside llama-server.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, Result};
 
 use super::build;
@@ -9,6 +11,7 @@ use crate::setup::{self, Group};
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let edits = arguments.option("--edits")?;
+    let model = arguments.option("--model")?;
     let kind = arguments.option("--kind")?;
     let plan = Plan {
         kind,
@@ -21,6 +24,14 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let yes = arguments.switch("--yes");
     arguments.finish()?;
     setup::ensure(&[Group::Engine, Group::Window], yes)?;
-    build::programs()?;
-    bench::run(&plan)
+    match model {
+        Some(model) => {
+            build::worker()?;
+            bench::run_real(&PathBuf::from(model), plan.edits)
+        }
+        None => {
+            build::programs()?;
+            bench::run(&plan)
+        }
+    }
 }

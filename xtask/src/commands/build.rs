@@ -19,6 +19,15 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     if all_levels { levels::build() } else { programs() }
 }
 
+/// The worker alone.
+pub(super) fn worker() -> Result<()> {
+    report::stage("build", || {
+        let mut cargo = process::cargo(&places::root());
+        process::run(cargo.args(["build", "--locked", "--package", "localcoder-worker"]))?;
+        metal::place(&places::target().join("debug"))
+    })
+}
+
 /// Builds every program of the workspace, as the tests use them too.
 pub(super) fn programs() -> Result<()> {
     report::stage("build", || {

@@ -25,6 +25,7 @@ mod simulate;
 mod smoke;
 mod soak;
 mod stories;
+mod templates;
 mod test;
 mod tidy;
 
@@ -79,8 +80,9 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
         usage: "bench [--quick] [--alone] [--shape demo|0.5b|7b] [--part NAME] [--edits N] \
-                [--kind NAME] [--yes]",
-        about: "how fast the engine is, beside llama-server (built once, some minutes)",
+                [--kind NAME] [--model FILE|tiny] [--yes]",
+        about: "how fast the engine is, beside llama-server (built once, some minutes); or \
+                what a real model gains by it, and whether it writes the same",
         run: bench::run,
     },
     Command {
@@ -114,6 +116,12 @@ const COMMANDS: &[Command] = &[
                 --native [--files N] [--from SEED]",
         about: "what comes from elsewhere, with inputs that a fuzzer makes (needs cargo-fuzz)",
         run: fuzz::run,
+    },
+    Command {
+        name: "templates",
+        usage: "templates [--keep]",
+        about: "chat templates in our engine beside Jinja2 and @huggingface/jinja",
+        run: templates::run,
     },
     Command {
         name: "gpu",

@@ -20,7 +20,9 @@ use super::repacking::{Outcome, Repacking};
 use super::session::SEQUENCES;
 use super::{Engine, Session, threads};
 use crate::generate::{Pace, ROWS_MAX};
-use crate::llama::{Context, ContextParams, LoadError, Log, LogLines, Model, ModelParams};
+use crate::llama::{
+    Context, ContextParams, LoadError, Log, LogLines, MemoryKind, Model, ModelParams,
+};
 use crate::prompt::{CHATML, ChatTemplate};
 
 /// Batches beyond this gain nothing and make a cancel wait.
@@ -30,6 +32,12 @@ const BATCH_TOKENS_MAX: u32 = 2048;
 const GPU_BATCH_TOKENS_MAX: u32 = 64;
 /// Up to this size a second thread costs more than it computes.
 const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Beginnings of prompts that are kept beside what the purposes hold, where a model folds what it
+/// reads into a state: those of all prompts, of two selections, and a prompt that was prepared.
+const KEPT_SEQUENCES: usize = 5;
+/// Memory for the states that steps leave behind, if all together take no more.
+const STATES_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// What computes where no GPU does.
 const CPU: &str = "CPU";
@@ -249,7 +257,8 @@ impl Engine {
         let window = window_tokens(profile.context_tokens, model.trained_context_tokens());
         let most = if gpu { GPU_BATCH_TOKENS_MAX } else { BATCH_TOKENS_MAX };
         let batch = profile.batch_tokens.clamp(1, most).min(window);
-        let sequences = u32::try_from(SEQUENCES).unwrap_or(1);
+        let kept = if model.memory_kind() == MemoryKind::Folded { KEPT_SEQUENCES } else { 0 };
+        let sequences = u32::try_from(SEQUENCES + kept).unwrap_or(1);
         let outputs = u32::try_from(ROWS_MAX).unwrap_or(1).min(batch);
         let params = ContextParams {
             context_tokens: window,
@@ -257,13 +266,22 @@ impl Engine {
             batch_tokens: batch,
             threads,
             outputs,
+            states_back: states_back(model.state_bytes(), u64::from(sequences)),
             kv: profile.kv,
             gpu,
         };
         let context = Context::new(Arc::clone(model), params, self.shared.control())
             .map_err(|_| no_context(window, &Log::lines()))?;
-        Ok(Session::new(context, window, model.can_take_back()))
+        Ok(Session::new(context, window, kept))
     }
+}
+
+/// How many states back each sequence can go without computing anything again. A step writes them all
+/// down, so it is of use only where they are small beside the weights.
+fn states_back(state_bytes: u64, sequences: u64) -> u32 {
+    let most = u32::try_from(ROWS_MAX - 1).unwrap_or(0);
+    let all = state_bytes.saturating_mul(sequences).saturating_mul(u64::from(most) + 1);
+    if all <= STATES_BYTES_MAX { most } else { 0 }
 }
 
 /// What was asked for, within what the model was trained for and the product allows. llama.cpp

@@ -16,10 +16,6 @@ use crate::prompt;
 
 /// Begins what is written, with the version of its layout.
 const MAGIC: &[u8; 8] = b"LCPREFX1";
-/// Two texts whose tokens have nothing in common: what prompts with either share does not depend
-/// on what the user's text is.
-const USER_TEXTS: [&str; 2] = ["A", "0\n"];
-
 impl Engine {
     pub(super) fn save_prefix(
         &mut self,
@@ -70,7 +66,7 @@ impl Engine {
 fn common_tokens(loaded: &Loaded, prompt: &WorkerPrompt) -> Result<Vec<Token>, ErrorInfo> {
     let template = || loaded.template.as_ref().map_err(Clone::clone);
     let mut all = Vec::new();
-    for text in USER_TEXTS {
+    for text in prompt::OTHER_TEXTS {
         let mut prompt = prompt.clone();
         match &mut prompt {
             WorkerPrompt::Raw { text: beginning } => beginning.push_str(text),

@@ -1,19 +1,30 @@
 //! What is in the KV cache: for each purpose the tokens of its last prompt and answer, so that
 //! the next prompt is computed only from where it differs from what is there. What is there is
 //! known token by token and compared, never assumed.
+//!
+//! Where a model folds what it reads into a state, a sequence can't be cut. Then copies of sequences
+//! are kept at the places where prompts part, and one is gone back to; a copy is a mark on cells, and
+//! its state is copied when the other of the two goes on.
 
 use localcoder_protocol::Purpose;
 
-use crate::llama::{Context, DecodeError, Sequence, Token};
+use crate::llama::{Context, DecodeError, MemoryKind, Sequence, Token};
 
 /// A beginning is taken from another sequence only if it spares this many tokens more than the
 /// own one: the rest of the own sequence is lost by it.
 const SHARE_MIN_TOKENS: usize = 8;
 
-/// A sequence that holds nothing but in the middle of one call.
+/// So many tokens are read again rather than another step made for the place where prompts part.
+const PARTING_TOKENS: usize = 32;
+
+/// Sequences of purposes.
+const PURPOSES: usize = Purpose::ALL.len();
+/// A sequence that holds nothing but in the middle of one call; of a state that is folded, what the
+/// current sequence was before its last step.
 const SCRATCH: Sequence = 3;
-/// How many sequences a context has.
-pub(crate) const SEQUENCES: usize = Purpose::ALL.len() + 1;
+const _: () = assert!(PURPOSES == 3);
+/// How many sequences a context has beside those that are kept.
+pub(crate) const SEQUENCES: usize = PURPOSES + 1;
 
 /// Why tokens were not computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +40,11 @@ pub(crate) enum SessionError {
 pub(crate) struct Session {
     context: Context,
     window: usize,
-    /// Whether the model's memory can be cut and shared.
-    flexible: bool,
-    sequences: [Held; Purpose::ALL.len()],
+    /// Of the purposes, and then what is kept beside them.
+    sequences: Vec<Held>,
     current: usize,
+    /// How many tokens the current sequence held before its last step, where a copy has them.
+    guard: Option<usize>,
     /// Counts the selections, for [`Held::used`].
     clock: u64,
 }
@@ -40,23 +52,41 @@ pub(crate) struct Session {
 /// What one sequence holds.
 #[derive(Debug, Default)]
 struct Held {
-    /// Mirrors the cache, token by token.
+    /// What it stands for. The cache has the first [`Held::computed`] of them.
     tokens: Vec<Token>,
+    /// Mirrors the cache, token by token. The others are computed with the next step.
+    computed: usize,
     /// When it was selected last.
     used: u64,
 }
 
+impl Held {
+    fn in_cache(&self) -> &[Token] {
+        &self.tokens[..self.computed]
+    }
+
+    fn hold(&mut self, tokens: &[Token]) {
+        self.tokens = tokens.to_vec();
+        self.computed = tokens.len();
+    }
+
+    fn cut(&mut self, tokens: usize) {
+        self.tokens.truncate(tokens);
+        self.computed = self.tokens.len();
+    }
+}
+
 impl Session {
-    /// An empty session with a window of at most `window` tokens. `flexible`: whether the model's
-    /// memory can be cut and shared.
-    pub(crate) fn new(context: Context, window: u32, flexible: bool) -> Self {
+    /// An empty session with a window of at most `window` tokens, and room for `kept` sequences
+    /// beside those of the purposes.
+    pub(crate) fn new(context: Context, window: u32, kept: usize) -> Self {
         let window = window.min(context.context_tokens());
         Self {
             context,
             window: usize::try_from(window).unwrap_or(usize::MAX),
-            flexible,
-            sequences: Default::default(),
+            sequences: (0..PURPOSES + kept).map(|_| Held::default()).collect(),
             current: 0,
+            guard: None,
             clock: 0,
         }
     }
@@ -74,18 +104,42 @@ impl Session {
     /// How many tokens all sequences hold together; what they share counts once.
     pub(crate) fn held_tokens(&self) -> usize {
         let own = |index: usize| {
-            let (before, held) = (&self.sequences[..index], &self.sequences[index].tokens);
-            let shared = before.iter().map(|it| common_prefix(&it.tokens, held)).max();
+            let (before, held) = (&self.sequences[..index], self.sequences[index].in_cache());
+            let shared = before.iter().map(|it| common_prefix(it.in_cache(), held)).max();
             held.len() - shared.unwrap_or(0)
         };
         (0..self.sequences.len()).map(own).sum()
     }
 
+    /// Whether what was computed on trial can be taken back.
+    pub(crate) fn can_take_back(&self) -> bool {
+        self.context.memory() != MemoryKind::Fixed
+    }
+
+    /// Whether what is taken back is computed again in part, with the next step.
+    pub(crate) fn computes_again(&self) -> bool {
+        self.is_folded() && self.context.states_back() == 0
+    }
+
+    /// How many tokens the next step computes beside those that it is given.
+    pub(crate) fn owed(&self) -> usize {
+        let held = &self.sequences[self.current];
+        held.tokens.len() - held.computed
+    }
+
+    /// Whether prompts part where it has to be foreseen: see [`Session::prefill`].
+    pub(crate) fn is_folded(&self) -> bool {
+        self.context.memory() == MemoryKind::Folded
+    }
+
     /// The state of a beginning that some sequence holds, and of nothing after it.
     pub(crate) fn state_of(&mut self, beginning: &[Token]) -> Option<Vec<u8>> {
-        let holds = |held: &Held| held.tokens.starts_with(beginning);
-        let from = self.sequences.iter().position(holds).filter(|_| self.flexible)?;
-        self.context.share(number(from), SCRATCH, beginning.len());
+        let holds = |held: &Held| held.in_cache().starts_with(beginning);
+        let holders: Vec<usize> =
+            (0..self.sequences.len()).filter(|it| holds(&self.sequences[*it])).collect();
+        self.drop_guard();
+        let context = &mut self.context;
+        holders.iter().find(|it| context.share(number(**it), SCRATCH, beginning.len()))?;
         let state = self.context.state(SCRATCH);
         self.context.truncate(SCRATCH, 0);
         Some(state).filter(|state| !state.is_empty())
@@ -94,7 +148,8 @@ impl Session {
     /// Begins with the state of a beginning that another session has computed; false, and empty
     /// as before, where something is held already or the state is not of these tokens.
     pub(crate) fn begin_with(&mut self, beginning: &[Token], state: &[u8]) -> bool {
-        if self.held_tokens() > 0 || beginning.len() > self.window || !self.flexible {
+        let is_known = self.context.memory() != MemoryKind::Fixed;
+        if self.held_tokens() > 0 || beginning.len() > self.window || !is_known {
             return false;
         }
         let sequence = number(0);
@@ -105,17 +160,18 @@ impl Session {
             self.context.truncate(sequence, 0);
             return false;
         }
-        self.sequences[0].tokens = beginning.to_vec();
+        self.sequences[0].hold(beginning);
         true
     }
 
     /// Takes over what another session on the same model has computed, as far as it fits.
     pub(crate) fn adopt(&mut self, other: &mut Self) {
-        for sequence in 0..self.sequences.len() {
+        for sequence in 0..self.sequences.len().min(other.sequences.len()) {
+            if other.sequences[sequence].computed == 0 {
+                continue;
+            }
             let state = other.context.state(number(sequence));
-            if !other.sequences[sequence].tokens.is_empty()
-                && self.context.restore(number(sequence), &state)
-            {
+            if self.context.restore(number(sequence), &state) {
                 std::mem::swap(&mut self.sequences[sequence], &mut other.sequences[sequence]);
             }
         }
@@ -145,36 +201,80 @@ impl Session {
     /// Makes the sequence of a purpose the current one, with the longest beginning of `prompt`
     /// that any sequence holds, but at most `most` tokens. Returns how many are there.
     fn select(&mut self, purpose: Purpose, prompt: &[Token], most: usize) -> usize {
+        self.drop_guard();
         self.current = index(purpose);
         self.clock += 1;
-        self.sequences[self.current].used = self.clock;
-        let common = |held: &Held| common_prefix(&held.tokens, prompt).min(most);
-        let own = common(&self.sequences[self.current]);
-        let (longest, other) = (0..self.sequences.len())
-            .map(|other| (common(&self.sequences[other]), other))
-            .max()
-            .unwrap_or((0, self.current));
-        if self.flexible && longest >= own + SHARE_MIN_TOKENS {
-            self.cut(self.current, 0);
-            self.context.share(number(other), number(self.current), longest);
-            self.sequences[self.current].tokens = prompt[..longest].to_vec();
-            return longest;
+        let current = self.current;
+        let computed = self.sequences[current].computed;
+        self.sequences[current].cut(computed);
+        self.sequences[current].used = self.clock;
+        for kept in &mut self.sequences[PURPOSES..] {
+            if kept.computed > 0 && prompt.starts_with(kept.in_cache()) {
+                kept.used = self.clock;
+            }
         }
-        self.cut(self.current, own)
+        let own = self.usable(current, prompt, most);
+        let (longest, other) = (0..self.sequences.len())
+            .map(|other| (self.usable(other, prompt, most), other))
+            .max()
+            .unwrap_or((0, current));
+        if longest < own + SHARE_MIN_TOKENS {
+            return self.cut(current, own);
+        }
+        self.cut(current, 0);
+        if !self.context.share(number(other), number(current), longest) {
+            return 0;
+        }
+        self.sequences[current].hold(&prompt[..longest]);
+        longest
+    }
+
+    /// How many tokens the current sequence can begin a prompt with, of those that a sequence holds.
+    fn usable(&self, sequence: usize, prompt: &[Token], most: usize) -> usize {
+        let held = self.sequences[sequence].in_cache();
+        let common = common_prefix(held, prompt).min(most);
+        let whole = common == held.len();
+        let can = match self.context.memory() {
+            MemoryKind::Cells => true,
+            _ if sequence == self.current => self.context.can_truncate(number(sequence), common),
+            _ => whole && self.context.can_share(number(sequence)),
+        };
+        if can { common } else { 0 }
+    }
+
+    /// Where a prompt parts from what is held, if not soon after a place that is known: others may
+    /// part there too.
+    fn parting(&self, prompt: &[Token], known: &[usize]) -> Option<usize> {
+        let common = |held: &Held| common_prefix(&held.tokens, prompt);
+        let longest = self.sequences.iter().map(common).max()?;
+        let is_near = |it: &usize| (*it..*it + PARTING_TOKENS).contains(&longest);
+        (!known.iter().any(is_near)).then_some(longest)
     }
 
     /// Makes the sequence hold exactly `prompt`, at most `step` tokens at a time, and returns how
     /// many tokens of it were there already. With `logits` the last token never is: its logits
-    /// are what follows from. `progress` gets how many are there now, first and after each batch.
+    /// are what follows from. `partings`: after how many tokens other prompts are likely to differ
+    /// from this one, in order; only where [`Session::is_folded`]. `progress` gets how many are
+    /// there now, first and after each batch.
     pub(crate) fn prefill(
         &mut self,
         purpose: Purpose,
         prompt: &[Token],
         (step, logits): (usize, bool),
+        partings: &[usize],
         mut progress: impl FnMut(usize),
     ) -> Result<usize, SessionError> {
         let most = prompt.len() - usize::from(logits && !prompt.is_empty());
+        let mut partings = partings.to_vec();
+        if self.is_folded() {
+            partings.extend(self.parting(prompt, &partings));
+        }
+        partings.retain(|tokens| (SHARE_MIN_TOKENS..=most).contains(tokens));
         let cached = self.select(purpose, prompt, most);
+        self.set_guard();
+        if partings.contains(&cached) {
+            self.keep();
+        }
         progress(cached);
         let step = step.clamp(1, self.context.batch_tokens());
         while self.tokens().len() < prompt.len() {
@@ -182,22 +282,63 @@ impl Session {
                 return Err(SessionError::Cancelled);
             }
             let filled = self.tokens().len();
-            let end = prompt.len().min(filled + step);
+            let parting = partings.iter().filter(|it| **it > filled).min();
+            let end = prompt.len().min(filled + step).min(*parting.unwrap_or(&usize::MAX));
             self.compute(&prompt[filled..end], usize::from(logits && end == prompt.len()))?;
+            if partings.contains(&end) {
+                self.keep();
+            }
             progress(self.tokens().len());
         }
         Ok(cached)
     }
 
-    /// Computes further tokens, with the logits after each.
-    pub(crate) fn advance(&mut self, tokens: &[Token]) -> Result<(), SessionError> {
-        self.compute(tokens, tokens.len())
+    /// Keeps a copy of the current sequence as it is, in the place of the one that was used longest
+    /// ago; of several, the longest, which the fewest prompts begin with.
+    fn keep(&mut self) {
+        let held = &self.sequences[self.current];
+        let is_kept = |it: &usize| self.sequences[*it].in_cache() == held.tokens;
+        let mut kept = PURPOSES..self.sequences.len();
+        if let Some(kept) = kept.clone().find(is_kept) {
+            self.sequences[kept].used = self.clock;
+            return;
+        }
+        let Some(oldest) = kept.by_ref().min_by_key(|it| {
+            let held = &self.sequences[*it];
+            (held.used, std::cmp::Reverse(held.computed))
+        }) else {
+            return;
+        };
+        let tokens = held.in_cache().to_vec();
+        self.cut(oldest, 0);
+        if self.context.share(number(self.current), number(oldest), tokens.len()) {
+            self.sequences[oldest].hold(&tokens);
+            self.sequences[oldest].used = self.clock;
+        }
     }
 
-    /// Takes back the last `count` tokens. Only where the model's memory can be cut.
+    /// Computes further tokens, with the logits after each. Returns how many were computed with
+    /// them: those of [`Session::owed`] too.
+    pub(crate) fn advance(&mut self, tokens: &[Token]) -> Result<usize, SessionError> {
+        let computed = self.sequences[self.current].computed;
+        self.compute(tokens, tokens.len())?;
+        Ok(self.sequences[self.current].computed - computed)
+    }
+
+    /// Takes back the last `count` tokens of the last step. Only where that can be.
     pub(crate) fn take_back(&mut self, count: usize) -> Result<(), SessionError> {
-        let wanted = self.tokens().len().saturating_sub(count);
-        if count == 0 || self.cut(self.current, wanted) == wanted {
+        let held = &self.sequences[self.current];
+        let wanted = held.tokens.len().saturating_sub(count);
+        if count == 0 {
+            return Ok(());
+        }
+        let can =
+            wanted <= held.computed && self.context.can_truncate(number(self.current), wanted);
+        if can && self.cut(self.current, wanted) == wanted {
+            return Ok(());
+        }
+        if self.guard.is_some_and(|guard| guard <= wanted) && self.go_back() {
+            self.sequences[self.current].tokens.truncate(wanted);
             return Ok(());
         }
         Err(SessionError::Decode(DecodeError::Invalid))
@@ -206,43 +347,105 @@ impl Session {
     /// Cuts a sequence to its first `tokens` tokens and returns how many are left.
     fn cut(&mut self, sequence: usize, tokens: usize) -> usize {
         let left = self.context.truncate(number(sequence), tokens);
-        self.sequences[sequence].tokens.truncate(left);
+        self.sequences[sequence].cut(left);
         self.sequences[sequence].tokens.len()
     }
 
     fn compute(&mut self, batch: &[Token], logits: usize) -> Result<(), SessionError> {
+        let owed = self.owed();
+        if owed > 0 && owed + batch.len() > self.context.batch_tokens() {
+            self.compute_all(&[], 0)?;
+        }
+        self.compute_all(batch, logits)
+    }
+
+    /// Computes what is owed and `batch` in one step.
+    fn compute_all(&mut self, batch: &[Token], logits: usize) -> Result<(), SessionError> {
+        let held = &mut self.sequences[self.current];
+        let (known, computed) = (held.tokens.len(), held.computed);
+        held.tokens.extend_from_slice(batch);
+        if held.tokens.len() - computed > 1 {
+            self.set_guard();
+        }
         loop {
             let sequence = number(self.current);
-            let filled = self.tokens().len();
-            let error = match self.context.decode(sequence, filled, batch, logits) {
+            let tokens = &self.sequences[self.current].tokens[computed..];
+            let error = match self.context.decode(sequence, computed, tokens, logits) {
                 Ok(()) => {
-                    self.sequences[self.current].tokens.extend_from_slice(batch);
+                    let held = &mut self.sequences[self.current];
+                    held.computed = held.tokens.len();
                     return Ok(());
                 }
                 // The cells are another purpose's: the one used longest ago gives them up.
                 Err(DecodeError::Full) if self.evict() => continue,
                 Err(error) => error,
             };
-            return Err(self.failed(batch, error));
+            return Err(self.failed(known, error));
         }
     }
 
-    fn failed(&mut self, batch: &[Token], error: DecodeError) -> SessionError {
+    /// Keeps the current sequence as it is before a step that may be taken back or cancelled. A step
+    /// of one token is cheaper without: then what was kept before an earlier one stays.
+    fn set_guard(&mut self) {
+        if !self.is_folded() {
+            return;
+        }
+        let computed = self.sequences[self.current].computed;
+        if computed == 0 {
+            self.drop_guard();
+            self.guard = Some(0);
+            return;
+        }
+        // A state that was gone back to can't be copied, and the next step can be gone back in again.
+        if self.context.can_share(number(self.current)) {
+            self.context.truncate(SCRATCH, 0);
+            let shared = self.context.share(number(self.current), SCRATCH, computed);
+            self.guard = shared.then_some(computed);
+        }
+    }
+
+    fn drop_guard(&mut self) {
+        self.context.truncate(SCRATCH, 0);
+        self.guard = None;
+    }
+
+    /// Puts the current sequence back to what it was at the guard; its tokens stay. False where there
+    /// is none.
+    fn go_back(&mut self) -> bool {
+        let Some(guard) = self.guard else { return false };
+        let current = number(self.current);
+        self.context.truncate(current, 0);
+        let there = guard == 0 || self.context.share(SCRATCH, current, guard);
+        self.sequences[self.current].computed = if there { guard } else { 0 };
+        there
+    }
+
+    /// After a failed step; before it, the sequence stood for `known` tokens.
+    fn failed(&mut self, known: usize, error: DecodeError) -> SessionError {
+        let current = self.current;
         match error {
+            DecodeError::Aborted if self.is_folded() => {
+                // The state is neither the one before nor the one after the step.
+                let left = if self.go_back() { self.sequences[current].computed } else { 0 };
+                self.sequences[current].cut(left);
+                SessionError::Cancelled
+            }
             DecodeError::Aborted => {
                 // What was finished before the flag was seen is still there.
-                let filled = self.context.filled(number(self.current));
-                let tokens = &mut self.sequences[self.current].tokens;
-                tokens.extend_from_slice(batch);
-                tokens.truncate(filled);
+                let filled = self.context.filled(number(current));
+                self.sequences[current].cut(filled);
                 SessionError::Cancelled
             }
             // The cache is as before.
-            DecodeError::Full | DecodeError::Invalid => SessionError::Decode(error),
+            DecodeError::Full | DecodeError::Invalid => {
+                self.sequences[current].tokens.truncate(known);
+                SessionError::Decode(error)
+            }
             DecodeError::OutOfMemory | DecodeError::Failed(_) => {
                 // Nobody knows what is in it now.
                 self.context.clear();
-                self.sequences.iter_mut().for_each(|held| held.tokens.clear());
+                self.guard = None;
+                self.sequences.iter_mut().for_each(|held| held.cut(0));
                 SessionError::Decode(error)
             }
         }
@@ -264,8 +467,9 @@ fn index(purpose: Purpose) -> usize {
 }
 
 fn number(index: usize) -> Sequence {
-    // There are three.
-    Sequence::try_from(index).unwrap_or(0)
+    // There are few, and [`SCRATCH`] is in the middle.
+    let number = if index < PURPOSES { index } else { index + 1 };
+    Sequence::try_from(number).unwrap_or(0)
 }
 
 fn common_prefix(a: &[Token], b: &[Token]) -> usize {

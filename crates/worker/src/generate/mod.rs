@@ -21,6 +21,7 @@ use crate::llama::{DecodeError, Log, Model, Token};
 use crate::prompt;
 use crate::server::Shared;
 use draft::{Draft, Drafter};
+use pace::Again;
 use renaming::Vocabulary;
 use sampler::{NotANumber, Sampler, says_nothing};
 use stream::TextStream;
@@ -47,13 +48,20 @@ pub(crate) fn generate(
         return Err(too_long(tokens.len(), session.window()));
     }
     let step = if params.max_tokens == 0 { AHEAD_TOKENS } else { usize::MAX };
-    let drafter = drafter(&loaded.model, &tokens, params);
-    // What is guessed from the start is computed together with the prompt's last token.
-    let read = if drafter.is_some() { &tokens[..tokens.len() - 1] } else { &tokens[..] };
+    let drafter = drafter(&loaded.model, session, &tokens, params);
+    // What is guessed from the start is computed together with the prompt's last token; and where
+    // nothing is written, whoever writes will want the logits after that one.
+    let whole = drafter.is_none() && (params.max_tokens > 0 || !session.is_folded());
+    let read = if whole { &tokens[..] } else { &tokens[..tokens.len() - 1] };
+    let partings = if session.is_folded() {
+        prompt::partings(&*loaded.model, &params.prompt, template, &tokens)?
+    } else {
+        Vec::new()
+    };
     let started = Instant::now();
     let total_tokens = count(tokens.len());
     let cached = session
-        .prefill(params.purpose, read, (step, drafter.is_none()), |done| {
+        .prefill(params.purpose, read, (step, whole), &partings, |done| {
             shared.notify::<PrefillProgress>(&PrefillProgressParams {
                 worker: shared.worker(),
                 request_id: params.request_id,
@@ -90,10 +98,11 @@ pub(crate) fn generate(
 /// A drafter where there is something to draft from and a wrong guess can be taken back.
 fn drafter<'m>(
     model: &'m Model,
+    session: &Session,
     prompt: &[Token],
     params: &WorkerGenerateParams,
 ) -> Option<Drafter<'m>> {
-    let useful = !params.draft.is_empty() && params.max_tokens > 0 && model.can_take_back();
+    let useful = !params.draft.is_empty() && params.max_tokens > 0 && session.can_take_back();
     useful.then(|| Drafter::new(model.tokenize(&params.draft, false), prompt.to_vec(), model))
 }
 
@@ -164,7 +173,7 @@ impl Writer<'_> {
                 self.usage.accepted_tokens += 1;
             }
             if output.stopped {
-                self.learn(guess.take(), right);
+                self.end(guess, right)?;
                 return Ok(FinishReason::StopString);
             }
             if as_guessed {
@@ -183,9 +192,17 @@ impl Writer<'_> {
                 guess = self.step(token)?;
             }
         };
-        self.learn(guess, right);
+        self.end(guess, right)?;
         self.send(stream.finish());
         Ok(finish)
+    }
+
+    /// Takes back what is still guessed: a state can't be cut later, when the next prompt goes on from
+    /// here.
+    fn end(&mut self, guess: Option<Draft>, right: usize) -> Result<(), ErrorInfo> {
+        let open = guess.as_ref().map_or(0, |draft| draft.tokens.len()) - right;
+        self.learn(guess, right);
+        self.session.take_back(open).map_err(explain)
     }
 
     /// Computes what follows a token, together with a guess where one is worth it.
@@ -194,12 +211,12 @@ impl Writer<'_> {
         let mut tokens = vec![token];
         tokens.extend(guess.iter().flat_map(|draft| &draft.tokens));
         let started = Instant::now();
-        self.session.advance(&tokens).map_err(explain)?;
+        let rows = self.session.advance(&tokens).map_err(explain)?;
         // A GPU may go on without memory, and what it has written is nonsense.
         if Log::out_of_memory() {
             return Err(out_of_memory());
         }
-        self.pace.took(tokens.len(), started.elapsed().as_secs_f64() * 1e3);
+        self.pace.took(rows, started.elapsed().as_secs_f64() * 1e3);
         self.usage.rounds += 1;
         self.usage.drafted_tokens += count(tokens.len() - 1);
         Ok(guess)
@@ -211,7 +228,8 @@ impl Writer<'_> {
         let room = self.session.window() - self.session.tokens().len();
         let most = self.session.step_tokens().min(room).min(usize::try_from(left).ok()?);
         let mut draft = drafter.guess(most.saturating_sub(1))?;
-        let length = self.pace.best_length(draft.tokens.len(), drafter.chance(draft.trust));
+        let again = Again { owed: self.session.owed(), whole_step: self.session.computes_again() };
+        let length = self.pace.best_length(draft.tokens.len(), drafter.chance(draft.trust), again);
         draft.tokens.truncate(length);
         (length > 0).then_some(draft)
     }

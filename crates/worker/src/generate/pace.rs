@@ -27,6 +27,15 @@ const PAUSES_MAX: u32 = 3;
 /// Least gain that a draft is made for; below it the two costs can't be told apart.
 const GAIN_MIN: f64 = 1.05;
 
+/// What steps compute again, where what was wrong can't just be taken back.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Again {
+    /// Tokens that the next step has to compute beside its own.
+    pub(super) owed: usize,
+    /// Whether a guess that is wrong takes the tokens before it back too.
+    pub(super) whole_step: bool,
+}
+
 /// Times of steps for one model on one device. The host keeps them for the next worker.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
@@ -74,20 +83,34 @@ impl Pace {
 
     /// The number of tokens to guess, up to `available`, if each is right with `chance` where
     /// those before it are.
-    pub(super) fn best_length(&self, available: usize, chance: f64) -> usize {
-        let plain = self.cost(0);
+    pub(super) fn best_length(&self, available: usize, chance: f64, again: Again) -> usize {
+        let least = ROWS.iter().position(|rows| *rows > again.owed).unwrap_or(ROWS.len() - 1);
+        let plain = self.cost(least);
         let mut best = (GAIN_MIN / plain, 0);
         for (index, rows) in ROWS.iter().enumerate().skip(1) {
-            let length = (rows - 1).min(available);
-            if length < ROWS[index - 1] {
+            let Some(room) = rows.checked_sub(1 + again.owed).filter(|room| *room > 0) else {
+                continue;
+            };
+            let length = room.min(available);
+            if length + 1 + again.owed <= ROWS[index - 1] {
                 break;
             }
-            let per_ms = expected(length, chance) / self.cost(index);
+            let wrong = if again.whole_step { self.wrong(length, chance) } else { 0.0 };
+            let per_ms = expected(length, chance) / (self.cost(index) + wrong);
             if per_ms > best.0 {
                 best = (per_ms, length);
             }
         }
         best.1
+    }
+
+    /// What a guess that is wrong somewhere costs the next step on average: the tokens up to there
+    /// are in it once more.
+    fn wrong(&self, length: usize, chance: f64) -> f64 {
+        let all = chance.powi(i32::try_from(length).unwrap_or(i32::MAX));
+        let rows = expected(length, chance) + 1.0;
+        let index = (0..ROWS.len()).find(|index| to_float(ROWS[*index]) >= rows);
+        (1.0 - all) * (self.cost(index.unwrap_or(ROWS.len() - 1)) - self.cost(0)).max(0.0)
     }
 
     /// Measured, or told from the nearest that is.
@@ -99,6 +122,11 @@ impl Pace {
             .and_then(known)
             .unwrap_or(RATIOS[index])
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it is small")]
+fn to_float(rows: usize) -> f64 {
+    rows as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a time of hours is exact in f64")]
@@ -121,20 +149,22 @@ fn expected(length: usize, chance: f64) -> f64 {
 mod tests {
     use super::*;
 
+    const ONCE: Again = Again { owed: 0, whole_step: false };
+
     #[test]
     fn a_sure_draft_is_long_and_a_doubtful_one_is_not_made() {
         let pace = Pace::default();
-        assert_eq!(pace.best_length(100, 0.99), 31);
-        assert_eq!(pace.best_length(100, 0.2), 0);
-        assert_eq!(pace.best_length(100, 0.0), 0);
-        assert_eq!(pace.best_length(0, 0.99), 0);
+        assert_eq!(pace.best_length(100, 0.99, ONCE), 31);
+        assert_eq!(pace.best_length(100, 0.2, ONCE), 0);
+        assert_eq!(pace.best_length(100, 0.0, ONCE), 0);
+        assert_eq!(pace.best_length(0, 0.99, ONCE), 0);
     }
 
     #[test]
     fn a_short_rest_is_drafted_whole() {
         let pace = Pace::default();
-        assert_eq!(pace.best_length(13, 0.99), 13);
-        assert_eq!(pace.best_length(1, 0.99), 1);
+        assert_eq!(pace.best_length(13, 0.99, ONCE), 13);
+        assert_eq!(pace.best_length(1, 0.99, ONCE), 1);
     }
 
     #[test]
@@ -144,13 +174,13 @@ mod tests {
         for (rows, ms) in [(1, 10.0), (8, 10.5), (16, 100.0), (32, 200.0)] {
             pace.took(rows, ms);
         }
-        assert_eq!(pace.best_length(100, 0.9), 7);
+        assert_eq!(pace.best_length(100, 0.9, ONCE), 7);
         // One on which nothing is gained by batches.
         let mut linear = Pace::default();
         for rows in ROWS {
             linear.took(rows, rows as f64);
         }
-        assert_eq!(linear.best_length(100, 0.97), 0);
+        assert_eq!(linear.best_length(100, 0.97, ONCE), 0);
     }
 
     #[test]
@@ -178,9 +208,23 @@ mod tests {
         pace.took(8, 10.5);
         let next = Pace::known(&pace.costs());
         assert_eq!(next.costs(), pace.costs());
-        assert_eq!(next.best_length(100, 0.9), pace.best_length(100, 0.9));
+        assert_eq!(next.best_length(100, 0.9, ONCE), pace.best_length(100, 0.9, ONCE));
         // Rows that are none of ours, and times of nothing, are passed over.
         let odd = [StepCost { rows: 3, time_us: 9 }, StepCost { rows: 1, time_us: 0 }];
         assert_eq!(Pace::known(&odd).costs(), []);
+    }
+
+    #[test]
+    fn what_is_owed_takes_room_and_what_is_taken_back_whole_makes_drafts_shorter() {
+        let pace = Pace::default();
+        let owing = |owed| Again { owed, whole_step: true };
+        assert_eq!(pace.best_length(100, 0.99, owing(0)), 15);
+        assert_eq!(pace.best_length(100, 0.99, owing(5)), 26);
+        assert_eq!(pace.best_length(100, 0.99, owing(31)), 0);
+        assert_eq!(pace.best_length(100, 0.99, owing(60)), 0);
+        for chance in [0.3, 0.5, 0.7, 0.8, 0.9] {
+            let again = pace.best_length(100, chance, owing(0));
+            assert!(again <= pace.best_length(100, chance, ONCE), "{chance}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use llama_cpp_sys_2 as sys;
 use localcoder_protocol::KvStorage;
 
-use super::{Control, Model, Token};
+use super::{Control, MemoryKind, Model, Token};
 
 /// One of a context's sequences, counted from 0.
 pub(crate) type Sequence = sys::llama_seq_id;
@@ -28,6 +28,9 @@ pub(crate) struct ContextParams {
     /// Most tokens of one [`Context::decode`] whose logits are asked for. Each is a row of the
     /// vocabulary's size in memory.
     pub(crate) outputs: u32,
+    /// How many tokens back the states of a sequence are kept, where the model's architecture can:
+    /// each is as large as the state.
+    pub(crate) states_back: u32,
     /// How the KV cache is stored.
     pub(crate) kv: KvStorage,
     /// Whether the model is on a GPU.
@@ -61,9 +64,24 @@ pub(crate) struct Context {
     outputs: usize,
     /// Rows of logits that the last decode left.
     rows: usize,
+    memory: MemoryKind,
+    /// How many tokens back the states of a sequence are kept.
+    states_back: usize,
+    /// How many tokens back the layers with a sliding window see; 0 where there are none.
+    sliding_window: usize,
+    sequences: Vec<Folded>,
     // Dropped after the context, which reads both.
     control: Arc<Control>,
     model: Arc<Model>,
+}
+
+/// What may be done with the state of a sequence. llama.cpp does not check it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Folded {
+    /// How many tokens its last step can be gone back by: an earlier step's states are overwritten.
+    back: usize,
+    /// It was gone back, and the state that holds is not the one that a copy would take.
+    went_back: bool,
 }
 
 // SAFETY: a context may be used from any one thread at a time, and is not `Sync`.
@@ -83,11 +101,16 @@ impl Context {
         raw.n_ctx = params.context_tokens;
         raw.n_batch = params.batch_tokens;
         raw.n_ubatch = params.batch_tokens;
-        raw.n_seq_max = params.sequences;
+        let (memory, sliding_window) = (model.memory_kind(), model.sliding_window_tokens());
+        // Each sequence has a twin that holds the same cells, see `Context::pin`.
+        let twins = memory == MemoryKind::Cells && sliding_window > 0;
+        raw.n_seq_max = if twins { 2 * params.sequences } else { params.sequences };
+        // llama.cpp asserts that a batch is longer than what it keeps of it.
+        raw.n_rs_seq = params.states_back.min(params.batch_tokens.saturating_sub(2));
         raw.kv_unified = true;
         // A row for each token of a batch would be reserved otherwise.
         // llama.cpp wants one for each sequence at least.
-        raw.n_outputs_max = params.outputs.max(params.sequences);
+        raw.n_outputs_max = params.outputs.max(raw.n_seq_max);
         raw.n_threads = threads;
         raw.n_threads_batch = threads;
         // Flash attention costs a CPU a fifth of its decode speed; a GPU gains by it, and
@@ -112,7 +135,21 @@ impl Context {
         let batch = unsafe { sys::llama_n_batch(context.as_ptr()) };
         let batch_tokens = usize::try_from(batch).unwrap_or(1).max(1);
         let outputs = usize::try_from(params.outputs).unwrap_or(1).clamp(1, batch_tokens);
-        Ok(Self { context, batch_tokens, outputs, rows: 0, control, model })
+        // It keeps none where the architecture can't.
+        // SAFETY: the context was just made.
+        let states_back = unsafe { sys::llama_n_rs_seq(context.as_ptr()) };
+        Ok(Self {
+            context,
+            batch_tokens,
+            outputs,
+            rows: 0,
+            memory,
+            states_back: usize::try_from(states_back).unwrap_or(0),
+            sliding_window: if twins { sliding_window } else { 0 },
+            sequences: vec![Folded::default(); usize::try_from(params.sequences).unwrap_or(1)],
+            control,
+            model,
+        })
     }
 
     /// Most tokens in one [`Context::decode`].
@@ -131,6 +168,16 @@ impl Context {
         unsafe { sys::llama_n_ctx(self.context.as_ptr()) }
     }
 
+    /// How a sequence can go back.
+    pub(crate) fn memory(&self) -> MemoryKind {
+        self.memory
+    }
+
+    /// How many tokens back the states of a sequence are kept.
+    pub(crate) fn states_back(&self) -> usize {
+        self.states_back
+    }
+
     /// Whether what runs should end.
     pub(crate) fn abort_asked(&self) -> bool {
         self.control.abort_asked()
@@ -146,34 +193,145 @@ impl Context {
         usize::try_from(last + 1).unwrap_or(0)
     }
 
-    /// Removes what follows the first `tokens` tokens of a sequence and returns how many are
-    /// left: fewer where the model's memory can't be cut there, as with recurrent models.
-    pub(crate) fn truncate(&mut self, sequence: Sequence, tokens: usize) -> usize {
-        if self.filled(sequence) <= tokens {
-            return self.filled(sequence);
+    /// Whether [`Context::truncate`] can leave so many tokens, of those that a sequence holds.
+    pub(crate) fn can_truncate(&self, sequence: Sequence, tokens: usize) -> bool {
+        let filled = self.filled(sequence);
+        let folded = self.folded(sequence);
+        match self.memory {
+            _ if tokens == 0 || tokens >= filled => true,
+            MemoryKind::Cells => true,
+            MemoryKind::Folded => !folded.went_back && filled - tokens <= folded.back,
+            MemoryKind::Fixed => false,
         }
+    }
+
+    /// Removes what follows the first `tokens` tokens of a sequence and returns how many are left:
+    /// none where it can't be cut there.
+    pub(crate) fn truncate(&mut self, sequence: Sequence, tokens: usize) -> usize {
+        let filled = self.filled(sequence);
+        if filled == 0 {
+            self.remove(sequence);
+            return 0;
+        }
+        if filled <= tokens {
+            return filled;
+        }
+        let can = tokens > 0 && self.can_truncate(sequence, tokens);
+        if can && self.remove_after(sequence, tokens) && self.sees_its_window(sequence, tokens) {
+            if let Some(folded) = self.folded_mut(sequence) {
+                *folded = Folded { back: 0, went_back: true };
+            }
+            return tokens;
+        }
+        self.remove(sequence);
+        0
+    }
+
+    fn remove_after(&mut self, sequence: Sequence, tokens: usize) -> bool {
         let from = sys::llama_pos::try_from(tokens).unwrap_or(sys::llama_pos::MAX);
         // SAFETY: the context lives; it has the sequence, and any position may be asked for.
         unsafe {
             let memory = sys::llama_get_memory(self.context.as_ptr());
-            if tokens > 0 && sys::llama_memory_seq_rm(memory, sequence, from, -1) {
-                return tokens;
+            if let Some(twin) = self.twin(sequence) {
+                sys::llama_memory_seq_rm(memory, twin, from, -1);
             }
-            // A whole sequence can always be removed.
-            sys::llama_memory_seq_rm(memory, sequence, -1, -1);
+            sys::llama_memory_seq_rm(memory, sequence, from, -1)
         }
-        0
     }
 
-    /// Gives the first `tokens` tokens of one sequence to another, which must be empty. They
-    /// are shared, not copied.
-    pub(crate) fn share(&mut self, from: Sequence, to: Sequence, tokens: usize) {
-        let end = sys::llama_pos::try_from(tokens).unwrap_or(sys::llama_pos::MAX);
+    fn remove(&mut self, sequence: Sequence) {
+        // SAFETY: the context lives and has the sequence; a whole one can always be removed.
+        unsafe {
+            let memory = sys::llama_get_memory(self.context.as_ptr());
+            sys::llama_memory_seq_rm(memory, sequence, -1, -1);
+            if let Some(twin) = self.twin(sequence) {
+                sys::llama_memory_seq_rm(memory, twin, -1, -1);
+            }
+        }
+        if let Some(folded) = self.folded_mut(sequence) {
+            *folded = Folded::default();
+        }
+    }
+
+    /// Whether all that a layer with a sliding window looks at after `tokens` tokens is still there.
+    fn sees_its_window(&self, sequence: Sequence, tokens: usize) -> bool {
+        if self.sliding_window == 0 {
+            return true;
+        }
+        // SAFETY: the context lives and has the sequence.
+        let first = unsafe {
+            let memory = sys::llama_get_memory(self.context.as_ptr());
+            sys::llama_memory_seq_pos_min(memory, sequence)
+        };
+        usize::try_from(first)
+            .is_ok_and(|first| first <= (tokens + 1).saturating_sub(self.sliding_window))
+    }
+
+    /// Whether [`Context::share`] can give all of a sequence to another.
+    pub(crate) fn can_share(&self, sequence: Sequence) -> bool {
+        match self.memory {
+            MemoryKind::Cells => true,
+            MemoryKind::Folded => !self.folded(sequence).went_back,
+            MemoryKind::Fixed => false,
+        }
+    }
+
+    /// Gives the first `tokens` tokens of one sequence to another, which must be empty. They are
+    /// shared, not copied; false where that can't be. A state is only ever given with all that is
+    /// folded into it.
+    pub(crate) fn share(&mut self, from: Sequence, to: Sequence, tokens: usize) -> bool {
+        let is_folded = self.memory == MemoryKind::Folded;
+        if !self.can_share(from) || (is_folded && tokens != self.filled(from)) {
+            return false;
+        }
+        let end = match self.memory {
+            MemoryKind::Folded => -1,
+            _ => sys::llama_pos::try_from(tokens).unwrap_or(sys::llama_pos::MAX),
+        };
         // SAFETY: the context lives and has both sequences.
         unsafe {
             let memory = sys::llama_get_memory(self.context.as_ptr());
-            sys::llama_memory_seq_cp(memory, from, to, 0, end);
+            sys::llama_memory_seq_cp(memory, from, to, -1, end);
         }
+        self.pin(to, 0);
+        // Going back would go back in the other one too.
+        for sequence in [from, to] {
+            if let Some(folded) = self.folded_mut(sequence) {
+                *folded = Folded::default();
+            }
+        }
+        if self.sees_its_window(to, tokens) {
+            return true;
+        }
+        self.remove(to);
+        false
+    }
+
+    /// Sees to it that what a sequence holds from a position on stays. llama.cpp gives the cells of
+    /// a layer with a sliding window away that only one sequence holds and that this one does not
+    /// look at any more; after a cut it would look at them again.
+    fn pin(&mut self, sequence: Sequence, from: usize) {
+        let Some(twin) = self.twin(sequence) else { return };
+        let from = sys::llama_pos::try_from(from).unwrap_or(sys::llama_pos::MAX);
+        // SAFETY: the context lives and has both sequences.
+        unsafe {
+            let memory = sys::llama_get_memory(self.context.as_ptr());
+            sys::llama_memory_seq_cp(memory, sequence, twin, from, -1);
+        }
+    }
+
+    fn twin(&self, sequence: Sequence) -> Option<Sequence> {
+        let count = Sequence::try_from(self.sequences.len()).ok()?;
+        (self.sliding_window > 0).then_some(sequence + count)
+    }
+
+    fn folded(&self, sequence: Sequence) -> Folded {
+        let index = usize::try_from(sequence).ok();
+        index.and_then(|index| self.sequences.get(index)).copied().unwrap_or_default()
+    }
+
+    fn folded_mut(&mut self, sequence: Sequence) -> Option<&mut Folded> {
+        usize::try_from(sequence).ok().and_then(|index| self.sequences.get_mut(index))
     }
 
     /// What a sequence holds, for [`Context::restore`]. Empty where llama.cpp gives nothing.
@@ -205,14 +363,20 @@ impl Context {
                 sequence,
             )
         };
+        if let Some(folded) = self.folded_mut(sequence) {
+            *folded = Folded::default();
+        }
         if read == 0 {
-            self.truncate(sequence, 0);
+            self.remove(sequence);
+        } else {
+            self.pin(sequence, 0);
         }
         read > 0
     }
 
     /// Empties all sequences.
     pub(crate) fn clear(&mut self) {
+        self.sequences.fill(Folded::default());
         // SAFETY: the context lives.
         unsafe { sys::llama_memory_clear(sys::llama_get_memory(self.context.as_ptr()), false) };
     }
@@ -258,10 +422,21 @@ impl Context {
         match unsafe { sys::llama_decode(self.context.as_ptr(), batch) } {
             0 => {
                 self.rows = logits;
+                self.pin(sequence, filled);
+                let back = self.states_back.min(tokens.len() - 1);
+                if let Some(folded) = self.folded_mut(sequence) {
+                    *folded = Folded { back, went_back: false };
+                }
                 Ok(())
             }
             1 => Err(DecodeError::Full),
-            2 => Err(DecodeError::Aborted),
+            2 => {
+                // Some layers may have written their state already, and llama.cpp leaves it there.
+                if self.memory != MemoryKind::Cells {
+                    self.remove(sequence);
+                }
+                Err(DecodeError::Aborted)
+            }
             -1 => Err(DecodeError::Invalid),
             -2 => Err(DecodeError::OutOfMemory),
             code => Err(DecodeError::Failed(code)),

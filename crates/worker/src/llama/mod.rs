@@ -14,6 +14,7 @@ mod log;
 mod memory_kinds;
 mod model;
 mod probe;
+mod recurrent;
 mod sizes;
 mod weights;
 
@@ -25,3 +26,4 @@ pub(crate) use log::Level;
 pub(crate) use log::{Log, LogLines};
 pub(crate) use model::{LoadError, Model, ModelParams, Token};
 pub(crate) use probe::repacking_pays;
+pub(crate) use recurrent::MemoryKind;

@@ -291,7 +291,11 @@ pub(crate) fn chat(request_id: u64, content: &str) -> WorkerGenerateParams {
     WorkerGenerateParams {
         request_id,
         purpose: Purpose::Edit,
-        prompt: WorkerPrompt::Chat { messages, prefill: "```python\n".into() },
+        prompt: WorkerPrompt::Chat {
+            messages,
+            prefill: "```python\n".into(),
+            partings: Vec::new(),
+        },
         sampling: WorkerSampling { temperature: 0.0, top_p: 1.0, repeat_penalty: 1.0, seed: 1 },
         max_tokens: 24,
         stop: Vec::new(),

@@ -6,6 +6,7 @@ mod drafting;
 mod generating;
 mod harness;
 mod loading;
+mod memories;
 mod prefixes;
 mod process;
 mod protocol;

@@ -25,7 +25,7 @@ fn question(request_id: u64, code: &str) -> WorkerGenerateParams {
 fn beginning() -> WorkerPrompt {
     let message = |role, content: String| ChatMessage { role, content };
     let messages = vec![message(Role::System, system()), message(Role::User, "File: ".to_owned())];
-    WorkerPrompt::Chat { messages, prefill: String::new() }
+    WorkerPrompt::Chat { messages, prefill: String::new(), partings: Vec::new() }
 }
 
 fn save(worker: &mut Worker) -> PrefixAnswer {

@@ -60,5 +60,6 @@ pub(in crate::core) fn prompt(file: &ModelFile) -> WorkerPrompt {
     WorkerPrompt::Chat {
         messages: vec![message(Role::System, system), message(Role::User, user)],
         prefill: String::new(),
+        partings: vec![u32::try_from(user.len()).unwrap_or(u32::MAX)],
     }
 }

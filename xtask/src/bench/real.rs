@@ -1,0 +1,126 @@
+//! What the engine gains over plain decoding with any model, and whether what is written stays the
+//! same: prepared prompts, drafts from the selection, and drafts that are mostly right. With `tiny` for
+//! a model, those that `test_support::tiny` makes: one for each way to remember.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use localcoder_protocol::Usage;
+use localcoder_test_support::tiny::{self, Memory};
+
+use super::cases::{Prepared, prepared};
+use super::ours::Ours;
+use super::statistics::geometric_mean;
+use crate::report;
+
+const EDITS: usize = 8;
+const TOKENS: u32 = 160;
+/// How often each side is timed; the best counts.
+const ROUNDS: usize = 2;
+/// Of a draft that is mostly right, one word in so many is another.
+const WRONG_WORD: usize = 25;
+/// What may be read again of a prompt whose selection was prepared, without its instruction.
+const UNREAD_TOKENS_MAX: u32 = 32;
+
+/// What came of the edits of one model.
+#[derive(Default)]
+struct Gains {
+    by_selection: Vec<f64>,
+    by_right_draft: Vec<f64>,
+    from_request: Vec<f64>,
+    unread: Vec<u32>,
+    other: usize,
+}
+
+/// Measures a file, or the tiny models.
+pub(crate) fn run(model: &Path, edits: Option<usize>) -> Result<()> {
+    let edits = edits.unwrap_or(EDITS);
+    if model != Path::new("tiny") {
+        return measure(&model.display().to_string(), model, edits);
+    }
+    let folder = tempfile::tempdir()?;
+    for memory in
+        [Memory::ShortConvolution, Memory::DeltaNet, Memory::StateSpace, Memory::SlidingWindow(64)]
+    {
+        let path = folder.path().join("tiny.gguf");
+        fs_err::write(&path, tiny::model(memory))?;
+        measure(&format!("{memory:?}"), &path, edits)?;
+    }
+    Ok(())
+}
+
+fn measure(name: &str, model: &Path, edits: usize) -> Result<()> {
+    let mut plain = Ours::start_with(model, false)?;
+    let mut ours = Ours::start_with(model, false)?;
+    let mut gains = Gains::default();
+    for case in prepared(&mut ours, edits)? {
+        measure_edit(&case, &mut plain, &mut ours, &mut gains)?;
+    }
+    gains.unread.sort_unstable();
+    report::line(format!("{name}: {edits} edits, {}", ours.step_ratios()));
+    let gain = |name: &str, values: &[f64]| {
+        let figure = geometric_mean(values);
+        let (low, high) = (figure.low, figure.high);
+        report::line(format!("  {name}: {:.2} ({low:.2} to {high:.2})", figure.value));
+    };
+    gain("written, with the selection for a draft, to plain decoding", &gains.by_selection);
+    gain("written, with a draft that is mostly right", &gains.by_right_draft);
+    gain("prepared and drafted, from the request, to nothing read", &gains.from_request);
+    report::line(format!("  tokens of a prepared prompt that were read: {:?}", gains.unread));
+    report::line(format!("  answers that differ from plain decoding: {}", gains.other));
+    ensure!(gains.other == 0, "what is written must not depend on what is guessed or kept");
+    Ok(())
+}
+
+fn measure_edit(
+    case: &Prepared,
+    plain: &mut Ours,
+    ours: &mut Ours,
+    gains: &mut Gains,
+) -> Result<()> {
+    let mut best = [[f64::INFINITY; 2]; 3];
+    let mut note = |side: usize, usage: &Usage| {
+        best[side][0] = best[side][0].min(usage.decode_ms);
+        best[side][1] = best[side][1].min(usage.decode_ms + usage.prefill_ms);
+    };
+    for round in 0..ROUNDS {
+        plain.reload()?;
+        let (expected, usage) = plain.text(&case.asked, "", TOKENS)?;
+        note(0, &usage);
+        for (side, draft) in [(1, case.asked.layout.draft.clone()), (2, mostly_right(&expected))] {
+            ours.prepare(&case.before)?;
+            let (text, usage) = ours.text(&case.asked, &draft, TOKENS)?;
+            note(side, &usage);
+            gains.other += usize::from(text != expected);
+            if round == 0 && side == 1 {
+                let unread = usage.prompt_tokens - usage.cached_tokens;
+                gains.unread.push(unread);
+                let command = ours.count(vec![own_words(case)])?[0];
+                ensure!(
+                    unread <= UNREAD_TOKENS_MAX + command,
+                    "{unread} tokens of a prepared prompt were read again"
+                );
+            }
+        }
+    }
+    gains.by_selection.push(best[0][0] / best[1][0]);
+    gains.by_right_draft.push(best[0][0] / best[2][0]);
+    gains.from_request.push(best[0][1] / best[1][1]);
+    Ok(())
+}
+
+/// What the prompt has that the prepared one had not: the instruction.
+fn own_words(case: &Prepared) -> String {
+    let user = &case.asked.layout.user;
+    let shared = case.asked.layout.partings.last().copied().unwrap_or(0);
+    user.get(shared as usize..).unwrap_or_default().to_owned()
+}
+
+/// An answer in which some words are others.
+fn mostly_right(answer: &str) -> String {
+    let mut words: Vec<&str> = answer.split_inclusive(' ').collect();
+    for word in words.iter_mut().skip(WRONG_WORD / 2).step_by(WRONG_WORD) {
+        *word = "import ";
+    }
+    words.concat()
+}
