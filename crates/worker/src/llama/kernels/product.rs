@@ -171,6 +171,7 @@ pub(super) fn pays(level: Level, format: Format, columns: usize) -> bool {
         ("avx512", _) => true,
         // Two bits need more instructions to take apart than a column to multiply.
         (_, Format::Q2K) => columns > 3,
+        ("avx2", Format::Iq4Xs) => columns != 1,
         // Eight bits need nothing taken apart.
         ("avx2", Format::Q8_0) => columns == 1 || columns > 8,
         (_, Format::Q8_0) | ("avx2", Format::Iq4Nl) => columns != 2,
