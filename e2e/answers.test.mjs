@@ -53,7 +53,7 @@ story("hostile answers do nothing in the Explanation view", async (tools) => {
     assert.ok(shown.isInside, `${kind} stays in the view`);
     // Whoever clicks on it anywhere gets nowhere.
     if (shown.length > 0) {
-      await view.locator("#text").click({ position: { x: 5, y: 5 } });
+      await view.locator("#turns article").click({ position: { x: 5, y: 5 } });
     }
   }
   await show(view, answers.find(({ name: kind }) => kind === "a link that looks like another").text);
@@ -74,15 +74,16 @@ async function show(view, text) {
   return await view.evaluate(
     async ({ text, forbidden }) => {
       const state = {
-        ...{ phase: "done", target: "inventory.py, lines 4–8", model: "LocalCoder demo", stage: "" },
-        ...{ text, notes: [], cost: "", costDetails: [], error: "", buttons: [] },
+        ...{ phase: "done", target: "inventory.py, lines 4–8", changed: "", stage: "" },
+        turns: [{ question: "", text, references: [], notes: [], facts: "", details: [] }],
+        ...{ error: "", buttons: [] },
       };
       window.postMessage({ type: "state", state });
-      const article = document.getElementById("text");
       // It draws once a frame; the message comes before that.
       for (let frame = 0; frame < 4; frame += 1) {
         await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
       }
+      const article = document.querySelector("#turns article");
       const { left, right } = article.getBoundingClientRect();
       return {
         forbidden: [...article.querySelectorAll(forbidden)].map((it) => it.outerHTML.slice(0, 100)),

@@ -9,6 +9,8 @@ import { KEYS, READY } from "./support/workbench.mjs";
 
 const FILE = "inventory.py";
 
+const PAGE = '[data-testid="explanation"]';
+
 async function explain(workbench) {
   await workbench.openFile(FILE);
   await workbench.selectLines(4, 8);
@@ -23,14 +25,12 @@ story("explain a function", async ({ ide, workbench, name }) => {
   await workbench.photograph(name);
   assert.match(await workbench.explanationPart("text").innerText(), /\btotal_stock\b/u);
   assert.equal(await workbench.explanationPart("target").innerText(), `${FILE}, lines 4–8`);
-  assert.equal(await workbench.explanationPart("model").innerText(), "LocalCoder demo");
-  // One short line stands below the answer; the numbers are there for whom asks for them.
+  // One line of facts stands below the answer; the numbers are there for whom asks for them.
   const cost = workbench.explanationPart("cost");
-  assert.match(await cost.innerText(), /^\d+\.\d s · \d+ tokens?$/u);
+  assert.match(await cost.innerText(), /^LocalCoder demo · \d+\.\d s$/u);
   await cost.locator("summary").click();
   const notes = await cost.innerText();
   assert.match(notes, /\d+ tokens read( \(\d+ ahead\))?, \d+ written, \d+\.\d tokens\/s/u);
-  const PAGE = '[data-testid="explanation"]';
   await assertAccessible(await workbench.webview(PAGE), PAGE);
   assert.equal(await workbench.explanationPart("stop").isVisible(), false);
   assert.equal(ide.read(FILE), before);
@@ -50,6 +50,96 @@ story("a selection is read before a command is called on it", async ({ ide, work
   assert.ok(Number(read) - Number(ahead) < 64, notes);
 });
 
+story("what an explanation names leads to its line", async ({ ide, workbench, name }) => {
+  const before = ide.read(FILE);
+  await explain(workbench);
+  await workbench.explanationPhase("done");
+  const links = workbench.explanationPart("text").locator("button.reference");
+  const link = links.filter({ hasText: /^total_stock$/u }).first();
+  assert.match(await link.getAttribute("title"), /^Go to line 4$/u);
+  await workbench.photograph(name);
+  await assertAccessible(await workbench.webview(PAGE), PAGE);
+  // By keyboard, as by mouse.
+  await link.focus();
+  await workbench.press("Enter");
+  await workbench.cursorIn(4);
+
+  // Its line has moved, and is found again.
+  await workbench.goTo(1);
+  await workbench.type("# Counts what there is.");
+  await workbench.press("Enter");
+  await until("it is said", () => workbench.explanationPart("changed").isVisible());
+  assert.match(await workbench.explanationPart("changed").innerText(), /^inventory\.py has changed/u);
+  await link.click();
+  await workbench.cursorIn(5);
+
+  // It is gone, and nobody is sent elsewhere.
+  await workbench.goTo(5);
+  await workbench.press("Control+Shift+KeyK");
+  await link.click();
+  await workbench.notification(/no line any more that “total_stock” is about/u);
+  await workbench.photograph(`${name}-gone`);
+  await workbench.cursorIn(5);
+  await workbench.closeNotifications();
+  await workbench.press("Control+KeyZ");
+  assert.equal(ide.read(FILE), before);
+});
+
+story("questions follow an explanation, by keyboard alone", async ({ workbench, name }) => {
+  await explain(workbench);
+  await workbench.explanationPhase("done");
+  const input = workbench.explanationPart("input");
+  const explained = await workbench.explanationPart("text").innerText();
+  await input.focus();
+  await workbench.type("What does line 6 do?");
+  await workbench.press("Shift+Enter");
+  await workbench.type("And why?");
+  assert.equal(await input.inputValue(), "What does line 6 do?\nAnd why?");
+  await workbench.press("Enter");
+  await until("it is answered", async () => (await workbench.explanationPart("facts").count()) === 2);
+  await workbench.explanationPhase("done");
+  assert.equal(await input.inputValue(), "");
+  assert.match(await workbench.explanationPart("question").innerText(), /^What does line 6 do\?\s+And why\?$/u);
+  const texts = workbench.explanationPart("text");
+  assert.equal(await texts.first().innerText(), explained, "what was said before stays");
+  assert.notEqual((await texts.nth(1).innerText()).trim(), "");
+  // The model was told what came before.
+  const numbers = await workbench.explanationPart("cost").nth(1).textContent();
+  assert.match(numbers, /Tokens: \d+ selected, .*, [1-9]\d* conversation, up to/u);
+  await workbench.photograph(name);
+  await assertAccessible(await workbench.webview(PAGE), PAGE);
+  assert.equal(await workbench.explanationPart("turns").getAttribute("aria-live"), "polite");
+
+  await workbench.page.evaluate(() => navigator.clipboard.writeText(""));
+  await workbench.explanationPart("copy").click();
+  const copied = await until("it is copied", () =>
+    workbench.page.evaluate(() => navigator.clipboard.readText()),
+  );
+  assert.match(copied, /`total_stock`[^]*\n\n## What does line 6 do\? And why\?\n\n\S/u);
+
+  // Another explanation begins anew.
+  await explain(workbench);
+  await until("it is alone", async () => (await workbench.explanationPart("turn").count()) === 1);
+});
+
+story("an explanation is as long as is set", async ({ ide, workbench }) => {
+  await explain(workbench);
+  await workbench.explanationPhase("done");
+  const most = async () => {
+    const numbers = await workbench.explanationPart("cost").textContent();
+    return Number(/up to (\d+) answer/u.exec(numbers)?.[1]);
+  };
+  assert.equal(await most(), 400);
+  for (const [length, tokens] of [["short", 200], ["long", 800]]) {
+    ide.set("explanation.length", length);
+    await until(`${length} answers`, async () => {
+      await explain(workbench);
+      await workbench.explanationPhase("done");
+      return (await most()) === tokens;
+    });
+  }
+});
+
 story(
   "an explanation streams and is stopped in the middle",
   async ({ ide, workbench, name }) => {
@@ -64,6 +154,18 @@ story(
     process.kill(worker, "SIGCONT");
     await workbench.status(READY);
     assert.deepEqual(await workbench.notifications(), []);
+
+    // A question is stopped by Escape, wherever in the view one is.
+    await workbench.explanationPart("input").focus();
+    await workbench.type("Why?");
+    process.kill(worker, "SIGSTOP");
+    await workbench.press("Enter");
+    await workbench.explanationPhase("working");
+    await workbench.press("Escape");
+    await workbench.explanationPhase("cancelled");
+    process.kill(worker, "SIGCONT");
+    await workbench.status(READY);
+    assert.equal(await workbench.explanationPart("text").first().innerText(), begun);
 
     await explain(workbench);
     await workbench.explanationPhase("done");

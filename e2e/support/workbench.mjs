@@ -19,6 +19,7 @@ export const KEYS = {
   discard: "Escape",
   keepChange: `${MOD}+KeyY`,
   dropChange: `${MOD}+Backspace`,
+  inlineChat: `${MOD}+KeyI`,
   undo: `${MOD}+KeyZ`,
   save: `${MOD}+KeyS`,
 };
@@ -196,6 +197,14 @@ export class Workbench {
       return pattern.test(text) && /\(\d+ selected\)/u.test(text) ? text : undefined;
     };
     return await until(`what is selected is ${pattern}`, says, options);
+  }
+
+  /** Waits until the cursor, or a selection's end, is in this line of the editor. */
+  async cursorIn(line) {
+    await this.page
+      .locator('[id="status.editor.selection"]')
+      .filter({ hasText: new RegExp(`^Ln ${line}, Col`, "u") })
+      .waitFor();
   }
 
   /**
@@ -568,6 +577,38 @@ export class Workbench {
     await until(`beside the lines stands ${pattern}`, async () =>
       pattern.test(await this.besideLines()),
     );
+  }
+
+  /** Opens inline chat at what is selected, and asks for that. */
+  async askInline(words) {
+    await this.page.keyboard.press(KEYS.inlineChat);
+    await this.sayInline(words);
+  }
+
+  /** Asks for that in inline chat, which is open. */
+  async sayInline(words) {
+    await this.page.locator(".inline-chat .interactive-input-editor .monaco-editor.focused").waitFor();
+    await this.page.keyboard.type(words);
+    if (words.startsWith("/")) {
+      // The first one takes it from the list of what can be asked so.
+      await this.page.locator(".suggest-widget.visible .monaco-list-row").first().waitFor();
+      await this.page.keyboard.press("Enter");
+      await this.page.locator(".suggest-widget.visible").waitFor({ state: "hidden" });
+    }
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** Waits until inline chat says that below its input. */
+  async inlineSays(pattern) {
+    const chat = this.page.locator(".inline-chat");
+    await until(`inline chat says ${pattern}`, async () =>
+      pattern.test((await chat.innerText()).replaceAll("\u00a0", " ")),
+    );
+  }
+
+  /** Waits until inline chat is closed. */
+  async inlineClosed() {
+    await this.page.locator(".inline-chat").waitFor({ state: "hidden" });
   }
 
   /** Whether the status bar counts so many errors. */

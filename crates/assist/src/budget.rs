@@ -3,9 +3,7 @@
 //! Pure arithmetic on token counts that the worker made. It decides numbers only; `edit` takes
 //! the lines. The nearest lines come first, two tokens before the selection for one after it.
 
-use localcoder_protocol::AnswerKind;
-
-use crate::edit::Limits;
+use crate::layout::Limits;
 
 /// A model with a shorter training context than this is a toy: it gets lost in a long prompt.
 const SMALL_TRAINED_TOKENS: u32 = 2048;
@@ -28,8 +26,21 @@ const RESERVE_TOKENS: u32 = 96;
 /// selection get the same surroundings and share the beginning of their prompts.
 const COMMAND_TOKENS: u32 = 64;
 
-/// Most tokens of an explanation, and the least it is worth starting with.
-const EXPLANATION_TOKENS: (u32, u32) = (400, 96);
+/// Room that is kept for a text about the code when surroundings are chosen, whatever its length, and
+/// the least that one is worth starting with.
+const TEXT_TOKENS: (u32, u32) = (400, 96);
+
+/// What the chat template puts round a question and its answer.
+const EXCHANGE_TOKENS: u32 = 16;
+
+/// What is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The selection again, changed.
+    Edit,
+    /// A text of so many tokens at most.
+    Text(u32),
+}
 
 /// Tokens of the parts of a prompt.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +56,8 @@ pub(crate) struct Counts<'a> {
     pub(crate) after: &'a [u32],
     /// Each line that the selection uses, the most useful first.
     pub(crate) outline: &'a [u32],
+    /// Each question with its answer that came before, the latest first.
+    pub(crate) conversation: &'a [u32],
 }
 
 /// What fits.
@@ -56,6 +69,10 @@ pub(crate) struct Plan {
     pub(crate) after: usize,
     /// How many lines that it uses; none where all lines are given.
     pub(crate) outline: usize,
+    /// How many questions and answers, the latest.
+    pub(crate) exchanges: usize,
+    /// Tokens of these.
+    pub(crate) conversation_tokens: u32,
     /// Most tokens to write.
     pub(crate) max_tokens: u32,
     /// Tokens that are left for an answer.
@@ -76,11 +93,7 @@ pub(crate) struct TooLarge {
 }
 
 /// Chooses lines and limits.
-pub(crate) fn plan(
-    counts: Counts<'_>,
-    limits: Limits,
-    answer: AnswerKind,
-) -> Result<Plan, TooLarge> {
+pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result<Plan, TooLarge> {
     let window = limits.window_tokens.min(limits.trained_context_tokens.max(1));
     let fixed = counts.overhead.saturating_add(counts.command).saturating_add(RESERVE_TOKENS);
     let (wanted, least) = answer_tokens(counts.selection, answer);
@@ -89,14 +102,13 @@ pub(crate) fn plan(
     if needed > window {
         let left = window.saturating_sub(fixed);
         let selection_max = match answer {
-            AnswerKind::Edit => left.saturating_sub(answer_tokens(0, answer).1) * 10 / 21,
-            AnswerKind::Text => left.saturating_sub(least),
+            Answer::Edit => left.saturating_sub(answer_tokens(0, answer).1) * 10 / 21,
+            Answer::Text(_) => left.saturating_sub(least),
         };
         return Err(TooLarge { needed, window, selection_max });
     }
     let free = window - prompt;
-    let max_tokens = wanted.min(free);
-    let longest = answer_tokens(counts.selection, AnswerKind::Edit).0.max(EXPLANATION_TOKENS.0);
+    let longest = answer_tokens(counts.selection, Answer::Edit).0.max(TEXT_TOKENS.0);
     let reserved = longest.saturating_add(COMMAND_TOKENS.saturating_sub(counts.command));
     let room =
         free.saturating_sub(reserved).min(surroundings_max(window, limits.trained_context_tokens));
@@ -107,19 +119,38 @@ pub(crate) fn plan(
         (before, after, used) = nearest(counts.before, counts.after, room - tokens);
         (outline, used) = (lines, used + tokens);
     }
-    let free_tokens = free - used;
-    Ok(Plan { before, after, outline, max_tokens, free_tokens, surroundings_tokens: used })
+    // The same surroundings as before, so that what was read of them need not be read again.
+    let (exchanges, conversation_tokens) =
+        latest(counts.conversation, (free - used).saturating_sub(wanted));
+    let free_tokens = free - used - conversation_tokens;
+    Ok(Plan {
+        before,
+        after,
+        outline,
+        exchanges,
+        conversation_tokens,
+        max_tokens: wanted.min(free_tokens),
+        free_tokens,
+        surroundings_tokens: used,
+    })
 }
 
 /// How long the answer may become, and how long it must be able to become.
-fn answer_tokens(selection: u32, answer: AnswerKind) -> (u32, u32) {
+fn answer_tokens(selection: u32, answer: Answer) -> (u32, u32) {
     match answer {
-        AnswerKind::Edit => {
+        Answer::Edit => {
             let tenth = selection.div_ceil(10);
             (selection.saturating_add(3 * tenth + 64), selection.saturating_add(tenth + 16))
         }
-        AnswerKind::Text => EXPLANATION_TOKENS,
+        Answer::Text(most) => (most, TEXT_TOKENS.1.min(most)),
     }
+}
+
+/// How many questions and answers fit, the latest first, and their tokens.
+fn latest(counts: &[u32], room: u32) -> (usize, u32) {
+    let with_template: Vec<u32> =
+        counts.iter().map(|tokens| tokens.saturating_add(EXCHANGE_TOKENS)).collect();
+    while_they_fit(&with_template, room)
 }
 
 fn surroundings_max(window: u32, trained: u32) -> u32 {
@@ -129,9 +160,9 @@ fn surroundings_max(window: u32, trained: u32) -> u32 {
 
 /// How many of these fit, and their tokens.
 fn while_they_fit(counts: &[u32], room: u32) -> (usize, u32) {
-    let mut used = 0;
+    let mut used = 0_u32;
     let fits = counts.iter().take_while(|tokens| {
-        let all = used + **tokens;
+        let all = used.saturating_add(**tokens);
         let fits = all <= room;
         used = if fits { all } else { used };
         fits
@@ -187,7 +218,15 @@ mod tests {
     }
 
     fn counts<'a>(selection: u32, before: &'a [u32], after: &'a [u32]) -> Counts<'a> {
-        Counts { overhead: 80, command: 20, selection, before, after, outline: &[] }
+        Counts {
+            overhead: 80,
+            command: 20,
+            selection,
+            before,
+            after,
+            outline: &[],
+            conversation: &[],
+        }
     }
 
     #[test]
@@ -195,16 +234,16 @@ mod tests {
         let limit = |answer, selection| {
             plan(counts(selection, &[], &[]), limits(4096, 32768), answer).unwrap().max_tokens
         };
-        assert_eq!(limit(AnswerKind::Edit, 100), 194);
-        assert_eq!(limit(AnswerKind::Text, 100), 400);
+        assert_eq!(limit(Answer::Edit, 100), 194);
+        assert_eq!(limit(Answer::Text(400), 100), 400);
         // 4096 - 100 - 96 - 1800 leaves less than was wished for.
-        assert_eq!(limit(AnswerKind::Edit, 1800), 2100);
+        assert_eq!(limit(Answer::Edit, 1800), 2100);
     }
 
     #[test]
     fn the_nearest_lines_come_first_and_twice_as_many_before_as_after() {
-        let plan = plan(counts(10, &[10; 500], &[10; 500]), limits(1200, 32768), AnswerKind::Edit)
-            .unwrap();
+        let plan =
+            plan(counts(10, &[10; 500], &[10; 500]), limits(1200, 32768), Answer::Edit).unwrap();
         assert_eq!((plan.before, plan.after), (27, 13));
         assert_eq!(plan.free_tokens, 1200 - 100 - 96 - 10 - 400);
     }
@@ -217,7 +256,7 @@ mod tests {
                 let plan = plan(counts, limits(1200, 32768), answer).unwrap();
                 (plan.before, plan.after)
             };
-            assert_eq!(lines(AnswerKind::Edit, 30), lines(AnswerKind::Text, 15), "{selection}");
+            assert_eq!(lines(Answer::Edit, 30), lines(Answer::Text(400), 15), "{selection}");
         }
     }
 
@@ -225,11 +264,11 @@ mod tests {
     fn what_is_used_takes_a_fourth_where_not_all_is_given_and_nothing_else() {
         let limits = limits(1200, 32768);
         let counts = Counts { outline: &[40; 9], ..counts(10, &[10; 500], &[10; 500]) };
-        let plan = plan(counts, limits, AnswerKind::Edit).unwrap();
+        let plan = plan(counts, limits, Answer::Edit).unwrap();
         assert_eq!((plan.outline, plan.before, plan.after), (2, 21, 11));
         assert_eq!(plan.surroundings_tokens, 400);
         let all = Counts { before: &[10; 5], after: &[10; 5], ..counts };
-        assert_eq!(super::plan(all, limits, AnswerKind::Edit).unwrap().outline, 0);
+        assert_eq!(super::plan(all, limits, Answer::Edit).unwrap().outline, 0);
     }
 
     #[test]
@@ -244,20 +283,41 @@ mod tests {
         for (window, trained, most) in [(4096, 32768, 1024), (1500, 32768, 500), (2048, 2048, 160)]
         {
             let plan =
-                plan(counts(10, &[1; 5000], &[1; 5000]), limits(window, trained), AnswerKind::Edit);
+                plan(counts(10, &[1; 5000], &[1; 5000]), limits(window, trained), Answer::Edit);
             let plan = plan.unwrap();
             assert_eq!(plan.before + plan.after, most, "{window} {trained}");
         }
     }
 
     #[test]
+    fn the_latest_of_a_conversation_fit_and_surroundings_stay_as_they_were() {
+        let limits = limits(1500, 32768);
+        let counts = counts(10, &[10; 500], &[10; 500]);
+        let first = plan(counts, limits, Answer::Text(400)).unwrap();
+        let told = Counts { conversation: &[50, 40, 900, 1], ..counts };
+        let next = plan(told, limits, Answer::Text(200)).unwrap();
+        assert_eq!((first.before, first.after), (next.before, next.after));
+        // One that does not fit ends it: what came before it would be out of place.
+        assert_eq!((next.exchanges, next.conversation_tokens), (2, 90 + 2 * EXCHANGE_TOKENS));
+        assert_eq!(next.free_tokens, first.free_tokens - next.conversation_tokens);
+    }
+
+    #[test]
+    fn a_long_text_takes_what_is_free_and_no_more() {
+        let counts = counts(10, &[10; 500], &[10; 500]);
+        let room = |window| plan(counts, limits(window, 32768), Answer::Text(800)).unwrap();
+        assert_eq!(room(8192).max_tokens, 800);
+        let small = room(1200);
+        assert_eq!(small.max_tokens, small.free_tokens);
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_with_numbers() {
-        let refused =
-            plan(counts(3000, &[], &[]), limits(4096, 32768), AnswerKind::Edit).unwrap_err();
+        let refused = plan(counts(3000, &[], &[]), limits(4096, 32768), Answer::Edit).unwrap_err();
         assert_eq!(refused, TooLarge { needed: 6512, window: 4096, selection_max: 1849 });
         let fits = counts(refused.selection_max, &[], &[]);
-        assert!(plan(fits, limits(4096, 32768), AnswerKind::Edit).is_ok());
-        assert!(plan(counts(u32::MAX, &[], &[]), limits(1, 0), AnswerKind::Text).is_err());
+        assert!(plan(fits, limits(4096, 32768), Answer::Edit).is_ok());
+        assert!(plan(counts(u32::MAX, &[], &[]), limits(1, 0), Answer::Text(400)).is_err());
     }
 
     proptest! {
@@ -266,12 +326,15 @@ mod tests {
             selection in 0_u32..6000, window in 1_u32..9000, trained in 1_u32..9000,
             before in prop::collection::vec(0_u32..80, 0..200),
             after in prop::collection::vec(0_u32..80, 0..200),
-            explains: bool,
+            conversation in prop::collection::vec(0_u32..900, 0..9),
+            explains: bool, text in 1_u32..2000,
         ) {
-            let answer = if explains { AnswerKind::Text } else { AnswerKind::Edit };
-            if let Ok(plan) = plan(counts(selection, &before, &after), limits(window, trained), answer) {
+            let answer = if explains { Answer::Text(text) } else { Answer::Edit };
+            let counts = Counts { conversation: &conversation, ..counts(selection, &before, &after) };
+            if let Ok(plan) = plan(counts, limits(window, trained), answer) {
                 let lines: u32 = before[..plan.before].iter().chain(&after[..plan.after]).sum();
-                let prompt = 100 + RESERVE_TOKENS + selection + lines;
+                let told: u32 = conversation[..plan.exchanges].iter().map(|it| it + EXCHANGE_TOKENS).sum();
+                let prompt = 100 + RESERVE_TOKENS + selection + lines + told;
                 prop_assert_eq!(prompt + plan.free_tokens, window.min(trained));
                 prop_assert!(plan.max_tokens <= plan.free_tokens);
             }

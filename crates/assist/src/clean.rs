@@ -4,6 +4,8 @@
 //! before it, or go on after it. Whatever also stands in the selection is code and stays.
 //! Whether the code is any good is not asked here (see `guard`).
 
+use localcoder_protocol::{THOUGHTS, Thought};
+
 use crate::language::Language;
 use crate::{fences, forms};
 
@@ -35,7 +37,9 @@ pub const CONTROL: &[&str] = &[
     "<|fim_pad|>",
     "<|file_sep|>",
     "<|repo_name|>",
+    "<|return|>",
     "<end_of_turn>",
+    "<turn|>",
     "<start_of_turn>",
     "<｜end▁of▁sentence｜>",
     "</s>",
@@ -50,15 +54,6 @@ const OPENING_TURNS: &[&str] = &[
     "<start_of_turn>model",
     "[/INST]",
     "<\u{ff5c}Assistant\u{ff5c}>",
-];
-
-/// What stands round the thoughts of models.
-const THOUGHTS: &[(&str, &str)] = &[
-    ("<think>", "</think>"),
-    ("<thinking>", "</thinking>"),
-    ("<thought>", "</thought>"),
-    ("[THINK]", "[/THINK]"),
-    ("<reasoning>", "</reasoning>"),
 ];
 
 /// How prose about code begins, in lower case. Only these are taken for prose where the answer
@@ -145,7 +140,8 @@ pub(crate) fn code(
         }
         text = rest;
     }
-    let text = before_control(text, selection);
+    let text = without_inner_thoughts(text, selection);
+    let text = before_control(&text, selection);
     let lines: Vec<&str> = text
         .split('\n')
         .map(|line| line.trim_end_matches('\r').trim_start_matches('\u{FEFF}'))
@@ -184,22 +180,52 @@ fn after_opening<'a>(text: &'a str, selection: &str) -> &'a str {
     }
 }
 
+/// Thoughts that the selection has no marks of.
+fn foreign_thoughts(selection: &str) -> impl Iterator<Item = &'static Thought> {
+    THOUGHTS.iter().filter(|it| !selection.contains(it.open) && !selection.contains(it.close))
+}
+
 /// Drops a leading `<think>…</think>`.
 fn without_thoughts<'a>(text: &'a str, selection: &str) -> Result<&'a str, Unusable> {
-    for (open, close) in THOUGHTS {
-        if selection.contains(open) || selection.contains(close) {
-            continue;
-        }
-        let opens = text.trim_start().starts_with(open);
+    for thought in foreign_thoughts(selection) {
+        let opens = text.trim_start().starts_with(thought.open);
         // Where the template opened the thought, only its end is in the answer. Templates know the
-        // first word only, and the others may be tags of a page.
-        match text.find(close).filter(|_| opens || *open == THOUGHTS[0].0) {
-            Some(end) => return Ok(&text[end + close.len()..]),
+        // first words only, and the others may be tags of a page.
+        let is_only_end =
+            |end: &usize| thought.open == THOUGHTS[0].open && !text[..*end].contains(thought.open);
+        match text.find(thought.close).filter(|end| opens || is_only_end(end)) {
+            Some(end) => return Ok(&text[end + thought.close.len()..]),
             None if opens => return Err(Unusable::Unfinished),
             None => {}
         }
     }
     Ok(text)
+}
+
+/// Drops thoughts that begin a line within the answer, and what stands behind one that has no end.
+fn without_inner_thoughts(text: &str, selection: &str) -> String {
+    let mut text = text.to_owned();
+    for thought in foreign_thoughts(selection).filter(|it| !it.is_tag) {
+        let mut from = 0;
+        while let Some(at) = text[from..].find(thought.open).map(|at| from + at) {
+            let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+            if !text[line..at].trim().is_empty() {
+                from = at + thought.open.len();
+                continue;
+            }
+            let behind = at + thought.open.len();
+            match text[behind..].find(thought.close) {
+                Some(end) => {
+                    let end = behind + end + thought.close.len();
+                    let rest = text[end..].strip_prefix('\n').unwrap_or(&text[end..]);
+                    text = format!("{}{rest}", &text[..line]);
+                }
+                None => text.truncate(line),
+            }
+            from = line;
+        }
+    }
+    text
 }
 
 /// What stands before the first control token that is not part of the user's own code.
@@ -415,6 +441,15 @@ mod tests {
         check("x = 1<|im_end|>\n<|im_start|>user", "x = 1");
         check("x = 1\n</s>", "x = 1");
         assert_eq!(clean("<think>\nHm", SELECTION, "```"), Err(Unusable::Unfinished));
+        check("[THINK]Hm.[/THINK]x = 1", "x = 1");
+        check("<|channel>thought\nHm.<channel|>x = 1", "x = 1");
+        check("<|channel|>analysis<|message|>Hm.<|end|>x = 1", "x = 1");
+        check("x = 1\n<think>\nIs it?\n</think>\ny = 2", "x = 1\ny = 2");
+        check("x = 1\n<think>\nIs it", "x = 1");
+        let quoted = "x = '<think>'\ny = '</think>'";
+        assert_eq!(clean(quoted, quoted, "```").as_deref(), Ok(quoted));
+        check("x = 1 # <think> is a mark", "x = 1 # <think> is a mark");
+        check("x = '<think>a</think>'", "x = '<think>a</think>'");
         let own = "END = '<|im_end|>'\nT = '<think>'";
         assert_eq!(clean(own, own, "```").as_deref(), Ok(own));
     }

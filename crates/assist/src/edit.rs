@@ -5,27 +5,32 @@
 //! This module only composes the others. It asks no model and keeps no clock; called by the
 //! host's core.
 
+mod conversation;
+
 use std::ops::Range;
 
 use localcoder_protocol::limits::SCOPE_LINES_MAX;
 use localcoder_protocol::{
-    Anchor, AnswerKind, ChatMessage, CommandSpec, ContextUse, Diagnostic, DocumentText, Edit,
-    ErrorCode, ErrorInfo, FinishReason, LineRange, PendingEdit, Role, TestOutcome, TestRun,
-    WorkerPrompt,
+    Anchor, AnswerKind, CommandSpec, ContextUse, Diagnostic, DocumentText, Edit, ErrorCode,
+    ErrorInfo, FinishReason, LineRange, PendingEdit, TestOutcome, TestRun,
 };
 
-use crate::budget::{self, Counts};
+use crate::budget::{self, Answer, Counts};
 use crate::flaws::Flaw;
 use crate::follow::{self, Base};
 use crate::guard::{self, Problem, Rewrite, Severity};
 use crate::indent::Dedented;
 use crate::language::{Language, fence_tag, shown_name};
+use crate::layout::{Layout, Limits};
 use crate::outline::{self, OutlineLine};
 use crate::prompt::{Follows, Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
 use crate::{
     clean, diff, document, errors, flaws, hunks, imports, place, renames, same, sensitive, syntax,
 };
+
+use conversation::Conversation;
+pub use conversation::Length;
 
 /// A larger selection fits no context window we support, so it is not even counted.
 const SELECTION_BYTES_MAX: usize = 256 * 1024;
@@ -79,56 +84,6 @@ impl Command {
             return Err(errors::no_instruction(id));
         }
         Ok(Self { spec, instruction: words.map(str::to_owned) })
-    }
-}
-
-/// What the loaded model allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Context window that the worker made, in tokens.
-    pub window_tokens: u32,
-    /// Context length the model was trained for, in tokens.
-    pub trained_context_tokens: u32,
-}
-
-/// What to send to the worker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
-    /// The system message.
-    pub system: String,
-    /// The user's message. Everything that two commands on the same selection share comes
-    /// first, the command last, so that the KV cache serves both.
-    pub user: String,
-    /// How many bytes of it others share: on any file, on the same lines round a selection, and on
-    /// the same selection.
-    pub partings: Vec<u32>,
-    /// What the assistant's turn begins with; empty for an explanation.
-    pub prefill: String,
-    /// Strings that end the answer and are not part of it.
-    pub stop: Vec<String>,
-    /// What the answer is expected to resemble: the code with what ends it; empty for an
-    /// explanation.
-    pub draft: String,
-    /// Most tokens to write.
-    pub max_tokens: u32,
-    /// Tokens that are free for an answer; a retry of a cut answer may use them all.
-    pub free_tokens: u32,
-    /// What of the document is in it.
-    pub context: ContextUse,
-}
-
-impl Layout {
-    /// The prompt in the worker's terms.
-    #[must_use]
-    pub fn worker_prompt(&self) -> WorkerPrompt {
-        WorkerPrompt::Chat {
-            messages: vec![
-                ChatMessage { role: Role::System, content: self.system.clone() },
-                ChatMessage { role: Role::User, content: self.user.clone() },
-            ],
-            prefill: self.prefill.clone(),
-            partings: self.partings.clone(),
-        }
     }
 }
 
@@ -208,6 +163,8 @@ pub struct Task {
     diagnostics: String,
     /// What the document was made from, where it has an edit in it that waits for a decision.
     base: Option<Box<Base>>,
+    /// What a text about the lines goes by.
+    conversation: Conversation,
 }
 
 /// A rewrite as far as it is written.
@@ -272,12 +229,19 @@ pub fn prepare(
         return Err(errors::selection_too_long(&document.path, &lines, bytes, SELECTION_BYTES_MAX));
     }
     let (before, after) = surroundings::both(&all, &lines);
+    let mut conversation = Conversation::default();
+    let mut command = command;
+    if command.spec.answer == AnswerKind::Text {
+        let question = command.instruction.take();
+        command.instruction = question.map(|it| conversation.question(&it, &all));
+    }
     let order = Order {
         spec: command.spec,
         instruction: command.instruction.as_deref(),
         language: language.id,
         diagnostics: "",
         follows: None,
+        length: Length::default(),
     };
     let flaws = match order.looks_for_flaws() {
         true => flaws::found(language, &document.text, &lines),
@@ -298,6 +262,7 @@ pub fn prepare(
         flaws,
         lines,
         base: None,
+        conversation,
     })
 }
 
@@ -352,6 +317,12 @@ impl Task {
         if self.language.id.is_empty() { "other" } else { self.language.id }
     }
 
+    /// The selected code, at the left edge.
+    #[must_use]
+    pub fn selected(&self) -> &str {
+        &self.selection.text
+    }
+
     /// Whether it is told in words what is to be done.
     #[must_use]
     pub fn is_instructed(&self) -> bool {
@@ -375,6 +346,7 @@ impl Task {
         let outline = self.outline(prompts).iter().map(|line| &line.text);
         let lines = outline.chain(&self.before.lines).chain(&self.after.lines);
         texts.extend(lines.map(|line| format!("{line}\n")));
+        texts.extend(self.conversation.texts(prompts, self.order()));
         texts
     }
 
@@ -394,14 +366,19 @@ impl Task {
         let [overhead, command, selection, of_lines @ ..] = counts else {
             return Err(incomplete());
         };
-        if of_lines.len() != lines {
+        if of_lines.len() != lines + self.conversation.len() {
             return Err(incomplete());
         }
-        let (outline, sides) = of_lines.split_at(far.len());
+        let (outline, rest) = of_lines.split_at(far.len());
+        let (sides, conversation) = rest.split_at(lines - far.len());
         let (before, after) = sides.split_at(self.before.lines.len());
         let (overhead, command, selection) = (*overhead, *command, *selection);
-        let counts = Counts { overhead, command, selection, before, after, outline };
-        let plan = budget::plan(counts, limits, self.command.spec.answer).map_err(|refused| {
+        let counts = Counts { overhead, command, selection, before, after, outline, conversation };
+        let answer = match self.command.spec.answer {
+            AnswerKind::Edit => Answer::Edit,
+            AnswerKind::Text => Answer::Text(self.conversation.length.tokens_max()),
+        };
+        let plan = budget::plan(counts, limits, answer).map_err(|refused| {
             errors::too_large(self.range(), &self.file, refused, selection, limits)
         })?;
         let before = self.before.text_before(plan.before);
@@ -416,10 +393,12 @@ impl Task {
         let prompt = self.input(prompts, &outline, &before, &after).render();
         let (before_lines, before_lines_omitted) = self.before.account(plan.before);
         let (after_lines, after_lines_omitted) = self.after.account(plan.after);
+        let (earlier, user) = self.conversation.messages(&plan, prompts, self.order(), prompt.user);
         Ok(Layout {
             system: prompt.system,
-            user: prompt.user,
-            partings: prompt.partings,
+            partings: if earlier.is_empty() { prompt.partings } else { Vec::new() },
+            earlier,
+            user,
             prefill: prompt.prefill,
             stop: prompt.stop,
             draft: prompt.draft,
@@ -436,6 +415,8 @@ impl Task {
                 after_lines,
                 after_lines_omitted,
                 outline_lines,
+                conversation_tokens: plan.conversation_tokens,
+                exchanges_omitted: self.conversation.omitted(&plan),
             },
         })
     }
@@ -725,6 +706,7 @@ impl Task {
                 .base
                 .as_deref()
                 .map(|base| Follows { original: &base.original, instructions: &base.instructions }),
+            length: self.conversation.length,
         }
     }
 

@@ -8,8 +8,8 @@ use localcoder_protocol::limits::CONTEXT_TOKENS_MAX as WINDOW_TOKENS_MAX;
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, LineRange};
 
 use crate::budget::TooLarge;
-use crate::edit::Limits;
 use crate::language::file_name;
+use crate::layout::Limits;
 
 pub(crate) fn binary(path: &str) -> ErrorInfo {
     let name = file_name(path);
@@ -104,6 +104,25 @@ pub(crate) fn window_full(reason: &str) -> ErrorInfo {
     answer(reason)
         .with_hint("select fewer lines, or raise `localcoder.contextWindow`")
         .with_action(ErrorAction::OpenSettings)
+}
+
+/// A model that goes on thinking. Asking again would take as long.
+#[must_use]
+pub fn thinks_too_long(tokens: u32) -> ErrorInfo {
+    let message = format!("the model thinks before it answers, and {tokens} tokens were no answer");
+    ErrorInfo::new(ErrorCode::AnswerUnusable, message)
+        .with_cause("it is made to think first, and its chat template has nothing that stops it")
+        .with_hint("choose a model that answers at once, such as an `instruct` model for code")
+        .with_action(ErrorAction::SwitchModel)
+}
+
+/// A model that follows no instructions, by its own name.
+#[must_use]
+pub fn base_model(name: &str) -> ErrorInfo {
+    ErrorInfo::new(ErrorCode::ModelUnsupported, format!("`{name}` is a base model"))
+        .with_cause("base models go on with a text and were not made to follow instructions")
+        .with_hint("choose its variant called `instruct` or `chat`")
+        .with_action(ErrorAction::SwitchModel)
 }
 
 fn answer(reason: &str) -> ErrorInfo {

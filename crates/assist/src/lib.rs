@@ -22,26 +22,30 @@ mod hunks;
 mod imports;
 mod indent;
 mod language;
+mod layout;
 mod outline;
 mod place;
 mod prompt;
 mod python;
+mod references;
 mod renames;
 mod same;
 mod scopes;
 mod sensitive;
 mod surroundings;
 mod syntax;
+mod thoughts;
 mod visible;
 
 pub use clean::CONTROL as CONTROL_TOKENS;
 pub use document::{FileText, check_text};
-pub use edit::{
-    Attempt, Command, Finished, Layout, Limits, Outcome, SoFar, Task, prepare, prepare_follow,
-};
+pub use edit::{Attempt, Command, Finished, Length, Outcome, SoFar, Task, prepare, prepare_follow};
+pub use errors::{base_model, thinks_too_long};
 pub use explanation::Explanation;
+pub use layout::{Layout, Limits};
 pub use place::{apply, apply_all, edit_of, locate, locate_all};
 pub use prompt::Prompts;
 pub use scopes::scopes;
 pub use sensitive::reason as sensitive;
+pub use thoughts::{THOUGHT_TOKENS_MAX, Thoughts};
 pub use visible::visible;

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use localcoder_protocol::{AnswerKind, CommandSpec, ModelInfo};
 use serde::Deserialize;
 
+use crate::edit::Length;
 use crate::renames;
 
 /// The words for one kind of models.
@@ -32,6 +33,15 @@ pub struct Prompts {
     prefill: String,
     /// What the user wants, where it is said in words.
     instructed: String,
+    /// What the user asks about the code. Without these words the command is given in its place.
+    question: Option<String>,
+    /// What an explanation begins with, so that it begins with what the code does. Without it the model
+    /// begins as it likes.
+    opening: Option<String>,
+    /// How long a text about the code is to be, by the length's name. Stands for `{length}` in the
+    /// command and the question.
+    #[serde(default)]
+    lengths: BTreeMap<String, String>,
     /// Asks a model that has changed nothing what there is to change. Without these words it is not
     /// asked again.
     plan: Option<String>,
@@ -143,6 +153,11 @@ impl Prompts {
         self.mend.is_some()
     }
 
+    /// Whether the model answers questions.
+    pub(crate) fn answers_questions(&self) -> bool {
+        self.question.is_some()
+    }
+
     /// Whether lines are given that stand far off.
     pub(crate) fn has_outline(&self) -> bool {
         self.outline.is_some()
@@ -205,13 +220,23 @@ impl Prompts {
     }
 
     fn command(&self, order: Order<'_>) -> String {
-        match order.instruction {
-            Some(text) => fill(&self.instructed, &[("instruction", text)]),
-            None => {
+        let length = self.lengths.get(order.length.word()).map_or("", String::as_str);
+        match (order.instruction, order.spec.answer, self.question.as_deref()) {
+            (Some(text), AnswerKind::Edit, _) => fill(&self.instructed, &[("instruction", text)]),
+            (Some(text), AnswerKind::Text, Some(words)) => {
+                fill(words, &[("instruction", text), ("length", length)])
+            }
+            (Some(_), AnswerKind::Text, None) | (None, ..) => {
                 let words = self.commands.get(order.spec.id).map_or("", String::as_str);
-                fill(words, &[("flaws", self.flaws_in(order.language))])
+                fill(words, &[("flaws", self.flaws_in(order.language)), ("length", length)])
             }
         }
+    }
+
+    /// Of an explanation; an answer to a question has none.
+    fn opening(&self, order: Order<'_>) -> &str {
+        let opening = self.opening.as_deref().filter(|_| order.instruction.is_none());
+        opening.unwrap_or_default()
     }
 
     fn flaws_in(&self, language: &str) -> &str {
@@ -245,6 +270,8 @@ pub(crate) struct Order<'a> {
     pub(crate) diagnostics: &'a str,
     /// What the selected code was made from, where it waits for a decision.
     pub(crate) follows: Option<Follows<'a>>,
+    /// How long a text is to be.
+    pub(crate) length: Length,
 }
 
 /// What came before an instruction.
@@ -311,7 +338,7 @@ impl Input<'_> {
                 system,
                 user,
                 partings,
-                prefill: String::new(),
+                prefill: prompts.opening(self.order).to_owned(),
                 stop: Vec::new(),
                 draft: String::new(),
             },
@@ -413,6 +440,7 @@ mod tests {
             language: "python",
             diagnostics: "",
             follows: None,
+            length: Length::Medium,
         }
     }
 

@@ -320,8 +320,8 @@ fn an_instruction_to_delete_may_leave_nothing() {
 fn a_command_that_is_not_there_and_words_for_one_that_takes_none_are_refused() {
     let refused = |id, words| Command::new(id, words).unwrap_err().code;
     assert_eq!(refused("unheard", None), ErrorCode::Protocol);
-    assert_eq!(refused("explain", Some("Shorter.")), ErrorCode::Usage);
-    assert_eq!(Command::new("explain", Some(" ")).unwrap(), explain());
+    assert_eq!(refused("document", Some("Shorter.")), ErrorCode::Usage);
+    assert_eq!(Command::new("document", Some(" ")).unwrap(), explain());
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The subcommands for code in a file: one for each row of the table of commands.
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use localcoder_protocol::{AnswerKind, COMMANDS, CommandSpec};
+use localcoder_settings::{Key, Kind};
 
 use crate::arguments::{ModelOption, TargetOptions};
 
@@ -21,7 +23,10 @@ pub(crate) struct AssistCommand {
 #[derive(Debug)]
 pub(crate) struct AssistOptions {
     pub(crate) target: TargetOptions,
+    /// What to do with the lines, or what to answer about them.
     pub(crate) instruction: Option<String>,
+    /// A value of the setting `explanation.length`.
+    pub(crate) length: Option<String>,
     pub(crate) apply: bool,
     pub(crate) yes: bool,
     pub(crate) test: bool,
@@ -34,6 +39,29 @@ struct InstructionOption {
     /// What to do with the lines
     #[arg(long, value_name = "TEXT")]
     instruction: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct QuestionOption {
+    /// A question about the lines, to be answered in place of an explanation
+    #[arg(long, value_name = "TEXT")]
+    question: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct LengthOption {
+    /// How long the answer is to be [default: the setting explanation.length]
+    #[arg(long, value_name = "LENGTH", value_parser = length())]
+    length: Option<String>,
+}
+
+fn length() -> PossibleValuesParser {
+    let choices = match Key::ExplanationLength.setting().kind {
+        Kind::Choice { choices, .. } => choices,
+        _ => &[],
+    };
+    let values = choices.iter().map(|(word, what)| PossibleValue::new(*word).help(*what));
+    values.collect::<Vec<_>>().into()
 }
 
 #[derive(Debug, Args)]
@@ -63,12 +91,15 @@ struct JsonOption {
 fn subcommand(spec: &CommandSpec) -> Command {
     let mut command = Command::new(spec.id);
     command = TargetOptions::augment_args(command);
-    if spec.takes_instruction {
-        command = InstructionOption::augment_args(command);
-    }
-    if spec.answer == AnswerKind::Edit {
-        command = EditOptions::augment_args(command);
-    }
+    command = match (spec.answer, spec.takes_instruction) {
+        (AnswerKind::Edit, true) => InstructionOption::augment_args(command),
+        (AnswerKind::Text, true) => QuestionOption::augment_args(command),
+        (_, false) => command,
+    };
+    command = match spec.answer {
+        AnswerKind::Edit => EditOptions::augment_args(command),
+        AnswerKind::Text => LengthOption::augment_args(command),
+    };
     let command = ModelOption::augment_args(JsonOption::augment_args(command));
     // At the end: a group of options brings its own.
     command.about(spec.about).after_help(help(spec))
@@ -108,14 +139,20 @@ impl FromArgMatches for AssistCommand {
         let (name, matches) = matches.subcommand().ok_or_else(missing)?;
         let spec = CommandSpec::of(name).ok_or_else(missing)?;
         let is_edit = spec.answer == AnswerKind::Edit;
-        let instruction = match spec.takes_instruction {
-            true => InstructionOption::from_arg_matches(matches)?.instruction,
-            false => None,
+        let instruction = match (spec.answer, spec.takes_instruction) {
+            (AnswerKind::Edit, true) => InstructionOption::from_arg_matches(matches)?.instruction,
+            (AnswerKind::Text, true) => QuestionOption::from_arg_matches(matches)?.question,
+            (_, false) => None,
+        };
+        let length = match spec.answer {
+            AnswerKind::Text => LengthOption::from_arg_matches(matches)?.length,
+            AnswerKind::Edit => None,
         };
         let edit = is_edit.then(|| EditOptions::from_arg_matches(matches)).transpose()?;
         let options = AssistOptions {
             target: TargetOptions::from_arg_matches(matches)?,
             instruction,
+            length,
             apply: edit.as_ref().is_some_and(|edit| edit.apply),
             yes: edit.as_ref().is_some_and(|edit| edit.yes),
             test: edit.as_ref().is_some_and(|edit| edit.test),

@@ -126,6 +126,28 @@ fn a_base_model_is_told_as_one_and_not_recommended() {
 }
 
 #[test]
+fn what_calls_itself_a_base_model_is_told_and_refused_for_edits() {
+    let installation = installation();
+    let path = installation.write("small-base.gguf", std::fs::read(demo::path()).unwrap());
+    let said = installation.run(&["models", "import", path.to_str().unwrap()]).ok().stdout;
+    assert!(said.contains("calls itself a base model") && !said.contains("models use"), "{said}");
+    let _ = installation.run(&["models", "remove", "small-base"]).ok();
+    let json = ["models", "import", path.to_str().unwrap(), "--json"];
+    let said: Value = serde_json::from_str(&installation.run(&json).ok().stdout).unwrap();
+    let words = said["installed"]["notForEdits"].as_str().unwrap();
+    assert!(words.contains("calls itself a base model"), "{words}");
+    let used = installation.run(&["models", "use", "small-base"]).ok();
+    assert!(used.stderr.contains("calls itself a base model"), "{}", used.stderr);
+    let code = installation.write("a.py", "def f(x):\n    return x\n");
+    let improve = ["improve", code.to_str().unwrap(), "--lines", "1-2"];
+    let refused = installation.run(&improve).failed(ErrorCode::ModelUnsupported).stderr;
+    assert!(refused.contains("is a base model") && refused.contains("`instruct`"), "{refused}");
+    // What goes on with a text is what it is for.
+    let generate = ["generate", "--prompt", "x", "--raw", "--max-tokens", "1"];
+    let _ = installation.run(&generate).ok();
+}
+
+#[test]
 fn a_file_that_was_touched_where_it_lies_is_read_and_used() {
     let installation = installation();
     let path = installation.write("mine.gguf", std::fs::read(demo::path()).unwrap());

@@ -92,6 +92,30 @@ fn explain_streams_markdown() {
     // What improve has read of this selection need not be read again.
     let json = installation.run(&[&arguments[..], &["--json"]].concat()).ok().json();
     assert!(json["usage"]["cachedTokens"].as_u64().unwrap() > 20, "{json}");
+    let references = json["references"].as_array().unwrap();
+    let words = |it: &serde_json::Value| it["words"].as_str().unwrap().to_owned();
+    assert!(
+        !references.is_empty() && references.iter().all(|it| outcome.stdout.contains(&words(it)))
+    );
+}
+
+#[test]
+fn an_explanation_is_as_long_as_is_said_and_a_question_is_answered() {
+    let installation = installation();
+    let file = installation.write("jobs.py", SOURCE);
+    let arguments = ["explain", file.to_str().unwrap(), "--lines", "11-15", "--json"];
+    let most = |more: &[&str]| {
+        let json = installation.run(&[&arguments[..], more].concat()).ok().json();
+        (json["context"]["answerTokensMax"].as_u64().unwrap(), json)
+    };
+    assert_eq!(most(&[]).0, 400);
+    assert_eq!(most(&["--length", "short"]).0, 200);
+    installation.run(&["config", "set", "explanation.length", "long"]).ok();
+    assert_eq!(most(&[]).0, 800);
+    let (_, json) = most(&["--question", "What does it give back?"]);
+    assert!(!json["text"].as_str().unwrap().is_empty(), "{json}");
+    let wrong = installation.run(&[&arguments[..], &["--length", "endless"]].concat());
+    assert!(wrong.stderr.contains("medium"), "{}", wrong.stderr);
 }
 
 #[test]

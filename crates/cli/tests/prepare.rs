@@ -66,6 +66,7 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
     client.call::<Warm>(&WarmParams::default(), |_, _| {}).unwrap();
     assert!(prepare(&mut client, "p1"));
     let improve = AssistParams {
+        conversation: Vec::new(),
         diagnostics: Vec::new(),
         pending: None,
         variation: None,
@@ -87,6 +88,7 @@ fn a_command_on_a_prepared_selection_has_next_to_nothing_left_to_read() {
     assert!(improved.usage.rounds < improved.usage.generated_tokens);
 
     let explain = AssistParams {
+        conversation: Vec::new(),
         diagnostics: Vec::new(),
         pending: None,
         variation: None,
@@ -111,6 +113,7 @@ fn a_new_host_begins_with_what_an_earlier_one_has_kept_until_it_is_forgotten() {
     let improve = |request_id: &str| {
         let mut client = connected(&installation);
         let params = AssistParams {
+            conversation: Vec::new(),
             diagnostics: Vec::new(),
             pending: None,
             variation: None,

@@ -1,7 +1,9 @@
 //! An explanation as it streams, which is what views of Markdown get: the same in whatever pieces it
-//! comes, all of it text of the answer, and no control token in it.
+//! comes, all of it text of the answer, and no control token in it. What of it leads to a line leads to
+//! one that is there.
 
-use localcoder_assist::{CONTROL_TOKENS, Explanation};
+use localcoder_assist::{CONTROL_TOKENS, Command, Explanation, locate, prepare};
+use localcoder_protocol::{DocumentText, LineRange};
 
 use crate::input::Input;
 
@@ -17,6 +19,24 @@ pub(crate) fn run(bytes: &[u8]) {
     assert!(text.contains(&whole), "{whole:?} was not written");
     for token in CONTROL_TOKENS {
         assert!(!whole.contains(token), "`{token}` is shown");
+    }
+    check_references(&whole);
+}
+
+const CODE: &str =
+    "import os\n\ndef total(items):\n    text = 'it'\n    return sum(items) + len(text)\n";
+
+fn check_references(answer: &str) {
+    let document =
+        DocumentText { path: "a.py".to_owned(), language_id: None, text: CODE.to_owned() };
+    let command = Command::new("explain", Some("What do lines 3-4 do?")).expect("it is a command");
+    let task = prepare(&document, LineRange { start: 3, end: 5 }, command).expect("it is code");
+    for reference in task.references(answer) {
+        let place = &reference.place;
+        assert_eq!(place.original, place.replacement, "it would change something");
+        let (range, moved) = locate(&document, place).expect("it is a line of the document");
+        assert!(!moved && range == place.range && range.start == range.end);
+        assert!(answer.replace('\n', " ").contains(&reference.words), "{:?}", reference.words);
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Header {
     pub architecture: String,
     /// The model's name.
     pub name: Option<String>,
+    /// What it was trained for after all, such as `Instruct`.
+    pub finetune: Option<String>,
     /// Size class, such as `7B`.
     pub size_label: Option<String>,
     /// Licence as the file claims it; not verified.
@@ -155,6 +157,7 @@ impl Header {
         Ok(Self {
             version,
             name: text("general.name")?,
+            finetune: text("general.finetune")?,
             size_label: text("general.size_label")?,
             license: text("general.license")?,
             quantization: quantization(metadata, tensors)?,

@@ -296,7 +296,11 @@ fn read_text<R: Read>(source: &mut Source<R>, key: &str) -> Result<Value, GgufEr
         || key.ends_with(SCALING)
         || matches!(
             key,
-            "general.name" | "general.size_label" | "general.license" | "general.license.name"
+            "general.name"
+                | "general.finetune"
+                | "general.size_label"
+                | "general.license"
+                | "general.license.name"
         );
     if key == TEMPLATE {
         return match source.string(TEMPLATE_BYTES_MAX)? {

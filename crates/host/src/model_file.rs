@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use localcoder_gguf::Header;
+use localcoder_gguf::{Header, names_base_model};
 use localcoder_model_store::Sampling;
 use localcoder_protocol::ModelInfo;
 
@@ -39,6 +39,16 @@ pub struct Pinned {
 }
 
 impl ModelFile {
+    /// Whether its name says that it was not made to follow instructions, and nobody has given it a
+    /// chat template all the same.
+    pub(crate) fn says_base(&self) -> bool {
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        let id = self.pinned.as_ref().map_or("", |pinned| &pinned.id);
+        let of_header = self.header.as_ref().is_some_and(|header| header.says_base());
+        let named = [id, &self.info.name, &stem].into_iter().any(names_base_model);
+        self.chat_template.is_none() && (of_header || named)
+    }
+
     /// When it was written, since 1970: with its path the name of its content in what is kept.
     pub(crate) fn written(&self) -> Option<Duration> {
         self.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()

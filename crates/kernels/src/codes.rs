@@ -2,22 +2,24 @@
 //! each of 16 columns, or more of each of fewer. How they are rounded, and what lies beside them,
 //! is a matter of the format that they are multiplied with.
 
-use std::arch::x86_64::{
-    __m512i, _mm_loadu_si128, _mm512_broadcast_i32x4, _mm512_set1_epi32, _mm512_set1_epi64,
-};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::{CHUNK, Family, Format, k_quants, legacy_quants};
+use crate::format::Family;
+use crate::level::Instructions;
+use crate::{CHUNK, Format, Level, avx2, avx512, k_quants, legacy_quants};
 
-/// So many columns are each on their own: row after row, nothing is spread out in memory.
+/// So many columns are each on their own, at most: row after row, nothing is spread out in memory.
 pub(crate) const FEW: usize = 4;
+/// With half as many registers of half the size, a row's weights stay in them for fewer.
+const FEW_OF_AVX2: usize = 3;
 /// Numbers of columns that are computed together otherwise. A register has 16 lanes: where there
 /// are fewer columns, each has several, for values that follow each other.
 const WIDTHS: [usize; 3] = [4, 8, 16];
 /// The most of them.
 pub(crate) const WIDEST: usize = 16;
-/// Lanes of a register, and its size in bytes.
+/// Lanes of a register, and its size in bytes. Where registers have half of that, two of them
+/// together are one.
 pub(crate) const LANES: usize = 16;
 pub(crate) const REGISTER_BYTES: usize = 64;
 
@@ -37,6 +39,7 @@ unsafe impl Sync for Codes<'_> {}
 /// What their places follow from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shape {
+    level: Level,
     format: Format,
     length: usize,
     columns: usize,
@@ -56,10 +59,18 @@ impl<'a> Codes<'a> {
     /// Memory for so many columns of so many values, wherever it begins, to be multiplied with a
     /// matrix of this format.
     #[must_use]
-    pub fn bytes(format: Format, length: usize, columns: usize) -> usize {
-        let shape = Shape { format, length, columns };
+    pub fn bytes(level: Level, format: Format, length: usize, columns: usize) -> usize {
+        let shape = Shape { level, format, length, columns };
         let last = shape.group(shape.groups().saturating_sub(1));
         last.start + shape.chunks() * shape.chunk_bytes(last.width) + REGISTER_BYTES
+    }
+
+    /// Memory for so many columns that are distributed among several products in any way.
+    #[must_use]
+    pub fn bytes_at_most(level: Level, format: Format, length: usize, columns: usize) -> usize {
+        // Groups are of so many columns at most: more columns are several groups.
+        let each = |count: usize| Self::bytes(level, format, length, count).div_ceil(count);
+        (1..=WIDEST).map(each).max().unwrap_or(0) * columns
     }
 
     /// Over memory that is to hold them, or holds them already.
@@ -67,10 +78,17 @@ impl<'a> Codes<'a> {
     /// # Panics
     /// Where the memory is too small.
     #[must_use]
-    pub fn over(memory: &'a mut [u8], format: Format, length: usize, columns: usize) -> Self {
-        assert!(memory.len() >= Self::bytes(format, length, columns), "memory for the columns");
+    pub fn over(
+        memory: &'a mut [u8],
+        level: Level,
+        format: Format,
+        length: usize,
+        columns: usize,
+    ) -> Self {
+        let bytes = Self::bytes(level, format, length, columns);
+        assert!(memory.len() >= bytes, "memory for the columns");
         // SAFETY: a slice may be written, and the sizes were compared.
-        unsafe { Self::over_shared(memory.as_mut_ptr(), format, length, columns) }
+        unsafe { Self::over_shared(memory.as_mut_ptr(), level, format, length, columns) }
     }
 
     /// The same for threads that share the memory.
@@ -80,12 +98,13 @@ impl<'a> Codes<'a> {
     #[must_use]
     pub unsafe fn over_shared(
         memory: *mut u8,
+        level: Level,
         format: Format,
         length: usize,
         columns: usize,
     ) -> Self {
         let start = memory.wrapping_add(memory.align_offset(REGISTER_BYTES));
-        Self { start, shape: Shape { format, length, columns }, of: PhantomData }
+        Self { start, shape: Shape { level, format, length, columns }, of: PhantomData }
     }
 
     /// Parts of a column that can be filled one by one.
@@ -97,29 +116,45 @@ impl<'a> Codes<'a> {
     /// Takes these chunks of a column.
     ///
     /// # Safety
-    /// The processor has what [`crate::available`] asks for, and no other thread has these chunks
-    /// at this time.
+    /// No other thread has these chunks at this time.
     ///
     /// # Panics
     /// Where there is no such column, or it has another length.
     pub unsafe fn fill(&self, column: usize, values: &[f32], chunks: Range<usize>) {
-        let Shape { format, length, columns } = self.shape;
+        let Shape { level, format, length, columns } = self.shape;
         assert!(column < columns && values.len() == length, "a column and its length");
-        let group = self.group(column / width(columns));
+        let group = self.group(column / self.shape.width());
         let place = Place { width: group.width, column: column - group.first };
         for (index, values) in values.chunks(CHUNK).enumerate().take(chunks.end).skip(chunks.start)
         {
             let mut padded = [0.0; CHUNK];
             padded[..values.len()].copy_from_slice(values);
             let to = self.chunk(group, index).cast_mut();
-            // SAFETY: the features are the caller's promise, and the chunk is within the memory.
+            // SAFETY: a level is the processor's, and the chunk is within the memory.
             unsafe {
-                match format.family() {
-                    Family::K => k_quants::round(&padded, place, to),
-                    Family::Legacy => legacy_quants::round(&padded, format, place, to),
+                match (format.family(), level.0) {
+                    (Family::K, Instructions::Avx512) => {
+                        avx512::k_quants::round(&padded).put(place, to);
+                    }
+                    (Family::K, _) => avx2::k_quants::round(&padded).put(place, to),
+                    (Family::Legacy, Instructions::Avx512) => {
+                        avx512::legacy_quants::round(&padded).put(format, place, to);
+                    }
+                    (Family::Legacy, _) => {
+                        avx2::legacy_quants::round(&padded).put(format, place, to);
+                    }
                 }
             }
         }
+    }
+
+    pub(crate) fn level(&self) -> Level {
+        self.shape.level
+    }
+
+    /// Whether each column is on its own.
+    pub(crate) fn are_few(&self) -> bool {
+        self.shape.width() == 1
     }
 
     pub(crate) fn columns(&self) -> usize {
@@ -153,17 +188,26 @@ impl Shape {
 
     fn chunk_bytes(&self, width: usize) -> usize {
         match self.format.family() {
-            Family::K => k_quants::chunk_bytes(width),
-            Family::Legacy => legacy_quants::chunk_bytes(width),
+            Family::K => k_quants::codes::chunk_bytes(width),
+            Family::Legacy => legacy_quants::codes::chunk_bytes(width),
         }
     }
 
+    /// Columns of a full group.
+    fn width(&self) -> usize {
+        let few = match self.level.0 {
+            Instructions::Avx512 => FEW,
+            Instructions::Avx2 | Instructions::AvxVnni => FEW_OF_AVX2,
+        };
+        if self.columns <= few { 1 } else { WIDEST }
+    }
+
     fn groups(&self) -> usize {
-        self.columns.div_ceil(width(self.columns))
+        self.columns.div_ceil(self.width())
     }
 
     fn group(&self, index: usize) -> Group {
-        let full = width(self.columns);
+        let full = self.width();
         let first = index * full;
         let start = index * self.chunk_bytes(full) * self.chunks();
         let columns = self.columns.saturating_sub(first).min(full);
@@ -173,11 +217,6 @@ impl Shape {
         };
         Group { first, columns, width, start }
     }
-}
-
-/// Columns of a full group.
-fn width(columns: usize) -> usize {
-    if columns <= FEW { 1 } else { WIDEST }
 }
 
 /// Of a column among those beside it.
@@ -205,23 +244,6 @@ impl Place {
                 // SAFETY: the caller's promise.
                 unsafe { start.cast::<T>().add(at + lane).write(*value) };
             }
-        }
-    }
-}
-
-/// What the lanes of one column are multiplied with, for each column.
-///
-/// # Safety
-/// The processor has the features; so many lanes lie there.
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub(crate) unsafe fn spread<const WIDTH: usize>(at: *const u8) -> __m512i {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match WIDTH {
-            4 => _mm512_broadcast_i32x4(_mm_loadu_si128(at.cast())),
-            8 => _mm512_set1_epi64(at.cast::<i64>().read_unaligned()),
-            _ => _mm512_set1_epi32(at.cast::<i32>().read_unaligned()),
         }
     }
 }

@@ -1,24 +1,25 @@
 //! Rows of a matrix with all columns: one row after the other for a few columns, eight together
 //! for more.
 
-use std::arch::x86_64::{
-    _mm512_add_ps, _mm512_loadu_ps, _mm512_maskz_compress_ps, _mm512_permute_ps, _mm512_storeu_ps,
-};
 use std::marker::PhantomData;
 use std::ops::Range;
 
 use crate::codes::{Codes, FEW, LANES, WIDEST};
+use crate::format::Family;
+use crate::level::Instructions;
 use crate::matrix::{Matrix, ROWS};
 use crate::rows::sum_up;
-use crate::{Family, Format, k_quants, legacy_quants};
+use crate::{Format, avx2, avx512};
 
-/// Where the products go: column after column, each with as many values as the matrix has rows.
-/// Threads write different rows of it at the same time.
+/// Where the products go: column after column, or wherever each begins, each with as many values
+/// as the matrix has rows. Threads write different rows of it at the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct Output<'a> {
     values: *mut f32,
     rows: usize,
     columns: usize,
+    /// Where each column begins; empty where they follow each other.
+    starts: &'a [usize],
     of: PhantomData<&'a mut [f32]>,
 }
 
@@ -45,7 +46,20 @@ impl<'a> Output<'a> {
     /// So many values from here on are used by nothing else for as long as `'a`.
     #[must_use]
     pub unsafe fn over_shared(values: *mut f32, rows: usize, columns: usize) -> Self {
-        Self { values, rows, columns, of: PhantomData }
+        Self { values, rows, columns, starts: &[], of: PhantomData }
+    }
+
+    /// Columns of so many values that begin at these places.
+    ///
+    /// # Safety
+    /// As for [`Self::over_shared`], for each of the columns; none overlaps another.
+    #[must_use]
+    pub unsafe fn scattered(values: *mut f32, rows: usize, starts: &'a [usize]) -> Self {
+        Self { values, rows, columns: starts.len(), starts, of: PhantomData }
+    }
+
+    fn start(&self, column: usize) -> usize {
+        self.starts.get(column).copied().unwrap_or(column * self.rows)
     }
 }
 
@@ -58,8 +72,8 @@ pub struct Scratch {
 /// Multiplies these rows of the matrix with all columns.
 ///
 /// # Safety
-/// The processor has what [`crate::available`] asks for, all blocks of the codes are filled, and
-/// no other thread has any of these rows of the output at this time.
+/// All blocks of the codes are filled, and no other thread has any of these rows of the output at
+/// this time.
 ///
 /// # Panics
 /// Where the sizes don't match.
@@ -73,110 +87,167 @@ pub unsafe fn multiply(
     assert!(rows.end <= matrix.rows() && matrix.rows() == output.rows, "rows of the matrix");
     assert!(codes.are_for(matrix.format(), matrix.length()), "columns for this matrix");
     assert_eq!(codes.columns(), output.columns, "number of columns");
+    let together = Together { matrix, codes, output };
     // SAFETY: the caller's promises, and the sizes were compared.
     unsafe {
-        if codes.columns() > FEW {
-            return eight_rows(matrix, rows, codes, output, scratch);
+        if !codes.are_few() {
+            return together.eight_rows(rows, scratch);
         }
         match matrix.format() {
-            Format::Q4K => few_columns::<{ Format::Q4K as u8 }>(matrix, rows, codes, output),
-            Format::Q5K => few_columns::<{ Format::Q5K as u8 }>(matrix, rows, codes, output),
-            Format::Q6K => few_columns::<{ Format::Q6K as u8 }>(matrix, rows, codes, output),
-            Format::Q4_0 => few_columns::<{ Format::Q4_0 as u8 }>(matrix, rows, codes, output),
-            Format::Q5_0 => few_columns::<{ Format::Q5_0 as u8 }>(matrix, rows, codes, output),
-            Format::Q8_0 => few_columns::<{ Format::Q8_0 as u8 }>(matrix, rows, codes, output),
+            Format::Q4K => together.few_columns::<{ Format::Q4K as u8 }>(rows),
+            Format::Q5K => together.few_columns::<{ Format::Q5K as u8 }>(rows),
+            Format::Q6K => together.few_columns::<{ Format::Q6K as u8 }>(rows),
+            Format::Q3K => together.few_columns::<{ Format::Q3K as u8 }>(rows),
+            Format::Q2K => together.few_columns::<{ Format::Q2K as u8 }>(rows),
+            Format::Iq4Xs => together.few_columns::<{ Format::Iq4Xs as u8 }>(rows),
+            Format::Q4_0 => together.few_columns::<{ Format::Q4_0 as u8 }>(rows),
+            Format::Q5_0 => together.few_columns::<{ Format::Q5_0 as u8 }>(rows),
+            Format::Q8_0 => together.few_columns::<{ Format::Q8_0 as u8 }>(rows),
+            Format::Iq4Nl => together.few_columns::<{ Format::Iq4Nl as u8 }>(rows),
         }
     }
 }
 
-/// One row after the other, by the number of columns.
-///
-/// # Safety
-/// As [`multiply`]; the sizes match.
-unsafe fn few_columns<const FORMAT: u8>(
-    matrix: &Matrix<'_>,
-    rows: Range<usize>,
-    codes: &Codes<'_>,
-    output: Output<'_>,
-) {
-    const { assert!(FEW == 4, "a case for each") };
-    // SAFETY: the caller's promises; there are as many groups.
-    unsafe {
-        match codes.columns() {
-            1 => each_row::<FORMAT, 1>(matrix, rows, codes, output),
-            2 => each_row::<FORMAT, 2>(matrix, rows, codes, output),
-            3 => each_row::<FORMAT, 3>(matrix, rows, codes, output),
-            4 => each_row::<FORMAT, 4>(matrix, rows, codes, output),
-            _ => {}
-        }
-    }
+/// What belongs to a product.
+struct Together<'a> {
+    matrix: &'a Matrix<'a>,
+    codes: &'a Codes<'a>,
+    output: Output<'a>,
 }
 
-/// One row after the other, for so many columns.
-///
-/// # Safety
-/// As [`multiply`]; the sizes match, and there are `COLUMNS` groups of one.
-unsafe fn each_row<const FORMAT: u8, const COLUMNS: usize>(
-    matrix: &Matrix<'_>,
-    rows: Range<usize>,
-    codes: &Codes<'_>,
-    output: Output<'_>,
-) {
-    let mut columns = [std::ptr::null(); COLUMNS];
-    for (index, column) in columns.iter_mut().enumerate() {
-        *column = codes.chunk(codes.group(index), 0);
-    }
-    for row in rows {
-        // SAFETY: the row is within the matrix, and the caller's alone in the output.
+impl Together<'_> {
+    /// One row after the other, by the number of columns.
+    ///
+    /// # Safety
+    /// As [`multiply`]; the sizes match.
+    unsafe fn few_columns<const FORMAT: u8>(&self, rows: Range<usize>) {
+        const { assert!(FEW == 4, "a case for each") };
+        // SAFETY: the caller's promises; there are as many groups.
         unsafe {
-            let (start, blocks) = (matrix.chunk(row, 0), matrix.blocks());
-            let products = match Format::of(FORMAT).family() {
-                Family::K => k_quants::dot_few::<FORMAT, COLUMNS>(start, blocks, columns),
-                Family::Legacy => legacy_quants::dot_few::<FORMAT, COLUMNS>(start, blocks, columns),
-            };
-            for (column, product) in products.into_iter().enumerate() {
-                output.values.add(column * output.rows + row).write(product);
+            match self.codes.columns() {
+                1 => self.each_row::<FORMAT, 1>(rows),
+                2 => self.each_row::<FORMAT, 2>(rows),
+                3 => self.each_row::<FORMAT, 3>(rows),
+                4 => self.each_row::<FORMAT, 4>(rows),
+                _ => {}
             }
         }
     }
-}
 
-/// Eight rows together, for more columns.
-///
-/// # Safety
-/// As [`multiply`]; the sizes match.
-unsafe fn eight_rows(
-    matrix: &Matrix<'_>,
-    rows: Range<usize>,
-    codes: &Codes<'_>,
-    output: Output<'_>,
-    scratch: &mut Scratch,
-) {
-    let Some(last) = rows.end.checked_sub(1) else { return };
-    for first in rows.clone().step_by(ROWS) {
-        // The last ones are computed more than once, where they are not eight.
-        let together = std::array::from_fn(|row| (first + row).min(last));
-        scratch.sums.clear();
-        scratch.sums.resize(codes.groups() * ROWS * LANES, 0.0);
-        let sums = &mut scratch.sums;
-        // SAFETY: the features are the caller's promise.
-        unsafe {
-            match matrix.format().family() {
-                Family::K => sum_up::<k_quants::Tile>(matrix, together, codes, sums),
-                Family::Legacy => sum_up::<legacy_quants::Tile>(matrix, together, codes, sums),
+    /// One row after the other, for so many columns.
+    ///
+    /// # Safety
+    /// As [`multiply`]; the sizes match, and there are `COLUMNS` groups of one.
+    unsafe fn each_row<const FORMAT: u8, const COLUMNS: usize>(&self, rows: Range<usize>) {
+        let mut columns = [std::ptr::null(); COLUMNS];
+        for (index, column) in columns.iter_mut().enumerate() {
+            *column = self.codes.chunk(self.codes.group(index), 0);
+        }
+        for row in rows {
+            // SAFETY: the row is within the matrix, and the caller's alone in the output; a level
+            // is the processor's.
+            unsafe {
+                let products = self.few::<FORMAT, COLUMNS>(row, columns);
+                for (column, product) in products.into_iter().enumerate() {
+                    self.output.values.add(self.output.start(column) + row).write(product);
+                }
             }
         }
-        let count = ROWS.min(rows.end - first);
-        // SAFETY: these rows are within, and the caller's alone.
-        unsafe { store(first, count, codes, output, &scratch.sums) };
+    }
+
+    /// The products of one row.
+    ///
+    /// # Safety
+    /// The row is within the matrix, and the columns are of its length.
+    unsafe fn few<const FORMAT: u8, const COLUMNS: usize>(
+        &self,
+        row: usize,
+        columns: [*const u8; COLUMNS],
+    ) -> [f32; COLUMNS] {
+        use avx2::{Plain, Vnni};
+        let (start, blocks) = (self.matrix.chunk(row, 0), self.matrix.blocks());
+        // SAFETY: the caller's promise; a level is the processor's.
+        unsafe {
+            match (Format::of(FORMAT).family(), self.codes.level().0) {
+                (Family::K, Instructions::Avx2) => {
+                    avx2::k_quants::dot_few::<Plain, FORMAT, COLUMNS>(start, blocks, columns)
+                }
+                (Family::K, Instructions::AvxVnni) => {
+                    avx2::k_quants::dot_few::<Vnni, FORMAT, COLUMNS>(start, blocks, columns)
+                }
+                (Family::K, Instructions::Avx512) => {
+                    avx512::k_quants::dot_few::<FORMAT, COLUMNS>(start, blocks, columns)
+                }
+                (Family::Legacy, Instructions::Avx2) => {
+                    avx2::legacy_quants::dot_few::<Plain, FORMAT, COLUMNS>(start, blocks, columns)
+                }
+                (Family::Legacy, Instructions::AvxVnni) => {
+                    avx2::legacy_quants::dot_few::<Vnni, FORMAT, COLUMNS>(start, blocks, columns)
+                }
+                (Family::Legacy, Instructions::Avx512) => {
+                    avx512::legacy_quants::dot_few::<FORMAT, COLUMNS>(start, blocks, columns)
+                }
+            }
+        }
+    }
+
+    /// Eight rows together, for more columns.
+    ///
+    /// # Safety
+    /// As [`multiply`]; the sizes match.
+    unsafe fn eight_rows(&self, rows: Range<usize>, scratch: &mut Scratch) {
+        let Some(last) = rows.end.checked_sub(1) else { return };
+        for first in rows.clone().step_by(ROWS) {
+            // The last ones are computed more than once, where they are not eight.
+            let together = std::array::from_fn(|row| (first + row).min(last));
+            scratch.sums.clear();
+            scratch.sums.resize(self.codes.groups() * ROWS * LANES, 0.0);
+            // SAFETY: the rows are within the matrix.
+            unsafe { self.sum_up(together, &mut scratch.sums) };
+            let count = ROWS.min(rows.end - first);
+            // SAFETY: these rows are within, and the caller's alone.
+            unsafe { store(first, count, self.codes, self.output, &scratch.sums) };
+        }
+    }
+
+    /// The lanes of eight rows with each group of columns.
+    ///
+    /// # Safety
+    /// The rows are within the matrix.
+    unsafe fn sum_up(&self, rows: [usize; ROWS], sums: &mut [f32]) {
+        use avx2::{Plain, Vnni};
+        use {avx2::k_quants as k, avx2::legacy_quants as legacy};
+        let (matrix, codes) = (self.matrix, self.codes);
+        // SAFETY: the caller's promise; a level is the processor's.
+        unsafe {
+            match (matrix.format().family(), self.codes.level().0) {
+                (Family::K, Instructions::Avx2) => {
+                    sum_up::<k::Blocks<Plain>>(matrix, rows, codes, sums);
+                }
+                (Family::K, Instructions::AvxVnni) => {
+                    sum_up::<k::Blocks<Vnni>>(matrix, rows, codes, sums);
+                }
+                (Family::K, Instructions::Avx512) => {
+                    sum_up::<avx512::k_quants::Blocks>(matrix, rows, codes, sums);
+                }
+                (Family::Legacy, Instructions::Avx2) => {
+                    sum_up::<legacy::Blocks<Plain>>(matrix, rows, codes, sums);
+                }
+                (Family::Legacy, Instructions::AvxVnni) => {
+                    sum_up::<legacy::Blocks<Vnni>>(matrix, rows, codes, sums);
+                }
+                (Family::Legacy, Instructions::Avx512) => {
+                    sum_up::<avx512::legacy_quants::Blocks>(matrix, rows, codes, sums);
+                }
+            }
+        }
     }
 }
 
 /// Puts the sums of `count` rows from `first` on where they belong.
 ///
 /// # Safety
-/// The processor has the features; the rows are within the output and nobody else's.
-#[target_feature(enable = "avx512f")]
+/// The rows are within the output and nobody else's.
 unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_>, sums: &[f32]) {
     for (index, lanes) in sums.as_chunks::<{ ROWS * LANES }>().0.iter().enumerate() {
         let group = codes.group(index);
@@ -185,7 +256,7 @@ unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_
             *row = fold(lanes, group.width);
         }
         for column in 0..group.columns {
-            let start = (group.first + column) * output.rows + first;
+            let start = output.start(group.first + column) + first;
             for (row, values) in rows.iter().enumerate().take(count) {
                 // SAFETY: the caller's promise.
                 unsafe { output.values.add(start + row).write(values[column]) };
@@ -196,23 +267,20 @@ unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_
 
 /// Each column's lanes together.
 #[inline]
-#[target_feature(enable = "avx512f")]
 fn fold(lanes: &[f32; LANES], width: usize) -> [f32; WIDEST] {
     let mut columns = [0.0; WIDEST];
-    // SAFETY: both have the size that is read or written.
-    unsafe {
-        let lanes = _mm512_loadu_ps(lanes.as_ptr());
-        let pairs = || _mm512_add_ps(lanes, _mm512_permute_ps::<0b1011_0001>(lanes));
-        let folded = match width {
-            4 => {
-                let pairs = pairs();
-                let fours = _mm512_add_ps(pairs, _mm512_permute_ps::<0b0100_1110>(pairs));
-                _mm512_maskz_compress_ps(0x1111, fours)
+    match width {
+        4 => {
+            for (column, four) in columns.iter_mut().zip(lanes.as_chunks::<4>().0) {
+                *column = (four[0] + four[1]) + (four[2] + four[3]);
             }
-            8 => _mm512_maskz_compress_ps(0x5555, pairs()),
-            _ => lanes,
-        };
-        _mm512_storeu_ps(columns.as_mut_ptr(), folded);
+        }
+        8 => {
+            for (column, two) in columns.iter_mut().zip(lanes.as_chunks::<2>().0) {
+                *column = two[0] + two[1];
+            }
+        }
+        _ => columns = *lanes,
     }
     columns
 }

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::{CHUNK, Codes, Family, Format, Matrix, Output, Scratch, multiply};
+use crate::format::Family;
+use crate::{CHUNK, Codes, Format, Level, Matrix, Output, Scratch, multiply};
 
 /// What a matrix is, in numbers.
 fn spread(format: Format, data: &[u8]) -> Vec<f32> {
@@ -14,6 +15,10 @@ fn weights(format: Format, block: &[u8]) -> Vec<f32> {
         Format::Q4K => q4_k,
         Format::Q5K => q5_k,
         Format::Q6K => q6_k,
+        Format::Q3K => q3_k,
+        Format::Q2K => q2_k,
+        Format::Iq4Xs => iq4_xs,
+        Format::Iq4Nl => iq4_nl,
         Format::Q4_0 => q4_0,
         Format::Q5_0 => q5_0,
         Format::Q8_0 => q8_0,
@@ -80,6 +85,44 @@ fn q6_k(block: &[u8], index: usize) -> f32 {
     number(&block[208..210]) * f32::from(scale) * f32::from(weight)
 }
 
+fn q3_k(block: &[u8], index: usize) -> f32 {
+    let (half, quarter, at) = (index / 128, index % 128 / 32, index % 32);
+    let low = (block[32 + 32 * half + at] >> (2 * quarter)) & 3;
+    let third = (block[at] >> (index / 32)) & 1;
+    let (packed, group) = (&block[96..108], index / 16);
+    let low_of_scale = if group < 8 { packed[group] & 15 } else { packed[group - 8] >> 4 };
+    let high_of_scale = (packed[8 + group % 4] >> (2 * (group / 4))) & 3;
+    let scale = f32::from(low_of_scale | (high_of_scale << 4)) - 32.0;
+    number(&block[108..110]) * scale * (f32::from(low | (third << 2)) - 4.0)
+}
+
+fn q2_k(block: &[u8], index: usize) -> f32 {
+    let (half, quarter, at) = (index / 128, index % 128 / 32, index % 32);
+    let weight = (block[16 + 32 * half + at] >> (2 * quarter)) & 3;
+    let both = block[index / 16];
+    number(&block[80..82]) * f32::from(both & 15) * f32::from(weight)
+        - number(&block[82..84]) * f32::from(both >> 4)
+}
+
+/// What four bits stand for in `IQ4_NL` and `IQ4_XS`.
+const CHOICE: [f32; 16] = [
+    -127.0, -104.0, -83.0, -65.0, -49.0, -35.0, -22.0, -10.0, 1.0, 13.0, 25.0, 38.0, 53.0, 69.0,
+    89.0, 113.0,
+];
+
+fn iq4_nl(block: &[u8], index: usize) -> f32 {
+    number(&block[0..2]) * CHOICE[usize::from(half_of(&block[2..18], index))]
+}
+
+fn iq4_xs(block: &[u8], index: usize) -> f32 {
+    let sub = index / 32;
+    let high = (u16::from_le_bytes([block[2], block[3]]) >> (2 * sub)) & 3;
+    let low = (block[4 + sub / 2] >> (4 * (sub % 2))) & 15;
+    let scale = f32::from(low) + 16.0 * f32::from(high) - 32.0;
+    let choice = half_of(&block[8 + 16 * sub..][..16], index % 32);
+    number(&block[0..2]) * scale * CHOICE[usize::from(choice)]
+}
+
 /// A normal number of 16 bits.
 fn number(bytes: &[u8]) -> f32 {
     let bits = u16::from_le_bytes([bytes[0], bytes[1]]);
@@ -129,6 +172,8 @@ fn matrix(format: Format, rows: usize, length: usize, bytes: &mut impl FnMut() -
         let halves: &[usize] = match format {
             Format::Q4K | Format::Q5K => &[0, 2],
             Format::Q6K => &[208],
+            Format::Q3K => &[108],
+            Format::Q2K => &[80, 82],
             _ => &[0],
         };
         for at in halves {
@@ -151,21 +196,33 @@ fn random(seed: u64) -> impl FnMut() -> u8 {
     }
 }
 
-fn check(format: Format, rows: usize, blocks: usize, columns: usize, seed: u64) {
+fn check(level: Level, format: Format, rows: usize, blocks: usize, columns: usize, seed: u64) {
     let length = blocks * format.block_weights();
-    let mut bytes = random(seed);
-    let data = matrix(format, rows, length, &mut bytes);
+    let (mut bits, mut values) = (random(seed), random(seed ^ 0x5555));
+    check_with(level, format, (rows, length), columns, &mut bits, &mut values);
+}
+
+/// With a matrix and columns of these bytes.
+fn check_with(
+    level: Level,
+    format: Format,
+    (rows, length): (usize, usize),
+    columns: usize,
+    bits: &mut impl FnMut() -> u8,
+    bytes: &mut impl FnMut() -> u8,
+) {
+    let data = matrix(format, rows, length, bits);
     let input: Vec<Vec<f32>> = (0..columns)
         .map(|_| (0..length).map(|_| f32::from(bytes()) / 32.0 - 4.0).collect())
         .collect();
     let weights = spread(format, &data);
     // Something else was there before, and the memory begins anywhere.
-    let mut memory = vec![0xff; 1 + Codes::bytes(format, length, columns)];
-    let codes = Codes::over(&mut memory[1..], format, length, columns);
+    let mut memory = vec![0xff; 1 + Codes::bytes(level, format, length, columns)];
+    let codes = Codes::over(&mut memory[1..], level, format, length, columns);
     let middle = codes.chunks() / 2;
     for (column, values) in input.iter().enumerate() {
         for part in [middle..codes.chunks(), 0..middle] {
-            // SAFETY: the tests ask whether the processor has the instructions.
+            // SAFETY: one thread.
             unsafe { codes.fill(column, values, part) };
         }
     }
@@ -175,7 +232,7 @@ fn check(format: Format, rows: usize, blocks: usize, columns: usize, seed: u64) 
     let mut scratch = Scratch::default();
     let middle = rows / 3;
     for part in [0..middle, middle..rows] {
-        // SAFETY: as above; one thread.
+        // SAFETY: one thread, and all was filled.
         unsafe { multiply(&matrix, part, &codes, output, &mut scratch) };
     }
     for (column, input) in input.iter().enumerate() {
@@ -187,7 +244,7 @@ fn check(format: Format, rows: usize, blocks: usize, columns: usize, seed: u64) 
             let got = f64::from(values[column * rows + row]);
             assert!(
                 (wanted - got).abs() <= 1e-5 * size + 1e-6,
-                "{format:?}, row {row} of {rows}, column {column} of {columns}: {got}, not {wanted}"
+                "{level:?}, {format:?}, row {row} of {rows}, column {column} of {columns}: {got}, not {wanted}"
             );
         }
     }
@@ -195,33 +252,41 @@ fn check(format: Format, rows: usize, blocks: usize, columns: usize, seed: u64) 
 
 #[test]
 fn every_number_of_columns_gets_the_product() {
-    if !crate::available() {
-        return;
-    }
-    for format in Format::ALL {
-        for columns in 1..=40 {
-            check(format, 24, 2 * CHUNK / format.block_weights(), columns, 7 + columns as u64);
+    for level in Level::all() {
+        for format in Format::ALL {
+            for columns in 1..=40 {
+                let blocks = 2 * CHUNK / format.block_weights();
+                check(level, format, 24, blocks, columns, 7 + columns as u64);
+            }
         }
     }
 }
 
 #[test]
 fn a_column_of_zeros_gives_zeros() {
-    if !crate::available() {
-        return;
-    }
-    for format in Format::ALL {
+    for (level, format) in Level::all().flat_map(|level| Format::ALL.map(|it| (level, it))) {
         let data = matrix(format, 8, CHUNK, &mut random(3));
-        let mut memory = vec![0xff; Codes::bytes(format, CHUNK, 1)];
-        let codes = Codes::over(&mut memory, format, CHUNK, 1);
+        let mut memory = vec![0xff; Codes::bytes(level, format, CHUNK, 1)];
+        let codes = Codes::over(&mut memory, level, format, CHUNK, 1);
         let mut values = vec![f32::NAN; 8];
-        // SAFETY: the processor was asked.
+        let matrix = Matrix::new(format, &data, 8, CHUNK).unwrap();
+        let output = Output::over(&mut values, 8);
+        // SAFETY: one thread.
         unsafe {
             codes.fill(0, &[0.0; CHUNK], 0..1);
-            let matrix = Matrix::new(format, &data, 8, CHUNK).unwrap();
-            multiply(&matrix, 0..8, &codes, Output::over(&mut values, 8), &mut Scratch::default());
+            multiply(&matrix, 0..8, &codes, output, &mut Scratch::default());
         }
-        assert_eq!(values, [0.0; 8], "{format:?}");
+        assert_eq!(values, [0.0; 8], "{level:?}, {format:?}");
+    }
+}
+
+/// Nothing is lost where all products are as large as they can be.
+#[test]
+fn the_largest_products_have_room() {
+    for (level, format) in Level::all().flat_map(|level| Format::ALL.map(|it| (level, it))) {
+        for (bits, columns) in [(0xff, 1), (0xff, 16), (0x00, 1), (0x00, 16), (0x80, 16)] {
+            check_with(level, format, (9, 2 * CHUNK), columns, &mut || bits, &mut || 255);
+        }
     }
 }
 
@@ -235,6 +300,58 @@ fn a_matrix_has_the_size_that_is_said() {
     assert!(Matrix::new(Format::Q4K, &[], 0, 3 * CHUNK).is_none());
     assert!(Matrix::new(Format::Q4K, &data, usize::MAX, 3 * CHUNK).is_none());
     assert!(Matrix::new(Format::Q8_0, &data[..2 * 5 * 34], 2, 5 * 32).is_some());
+}
+
+#[test]
+fn columns_have_room_however_they_are_distributed() {
+    for (level, format) in Level::all().flat_map(|level| Format::ALL.map(|it| (level, it))) {
+        let bytes = |columns| Codes::bytes(level, format, 3 * CHUNK, columns);
+        for columns in 1..100 {
+            let most = Codes::bytes_at_most(level, format, 3 * CHUNK, columns);
+            for first in 0..columns {
+                let parts = if first == 0 { 0 } else { bytes(first) } + bytes(columns - first);
+                assert!(parts <= most, "{level:?}, {format:?}, {first} of {columns}");
+            }
+            assert!(columns * bytes(1) <= most, "{level:?}, {format:?}, {columns} on their own");
+        }
+    }
+}
+
+#[test]
+fn columns_of_the_output_may_begin_anywhere() {
+    for level in Level::all() {
+        for columns in [2, 9] {
+            let data = matrix(Format::Q4K, 9, CHUNK, &mut random(5));
+            let matrix = Matrix::new(Format::Q4K, &data, 9, CHUNK).unwrap();
+            let mut memory = vec![0; Codes::bytes(level, Format::Q4K, CHUNK, columns)];
+            let codes = Codes::over(&mut memory, level, Format::Q4K, CHUNK, columns);
+            let starts: Vec<_> = (0..columns).rev().map(|column| 20 * column + 1).collect();
+            let (mut together, mut apart) = (vec![0.0; 9 * columns], vec![0.0; 20 * columns]);
+            let output = Output::over(&mut together, 9);
+            // SAFETY: one thread, and each column has 20 places.
+            unsafe {
+                for column in 0..columns {
+                    codes.fill(column, &[1.0 + column as f32; CHUNK], 0..1);
+                }
+                multiply(&matrix, 0..9, &codes, output, &mut Scratch::default());
+                let output = Output::scattered(apart.as_mut_ptr(), 9, &starts);
+                multiply(&matrix, 0..9, &codes, output, &mut Scratch::default());
+            }
+            for (column, start) in starts.into_iter().enumerate() {
+                assert_eq!(apart[start..start + 9], together[9 * column..9 * (column + 1)]);
+            }
+            assert_eq!(apart.iter().filter(|value| **value != 0.0).count(), 9 * columns);
+        }
+    }
+}
+
+#[test]
+fn a_level_has_the_name_that_it_is_chosen_by() {
+    for level in Level::all() {
+        assert_eq!(Level::named(level.name()), Some(level));
+    }
+    assert_eq!(Level::named("off"), None);
+    assert_eq!(Level::best(), Level::all().last());
 }
 
 #[test]
@@ -253,7 +370,8 @@ proptest! {
         format in prop::sample::select(&Format::ALL[..]),
         seed in any::<u64>(),
     ) {
-        prop_assume!(crate::available());
-        check(format, rows, blocks, columns, seed);
+        for level in Level::all() {
+            check(level, format, rows, blocks, columns, seed);
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use localcoder_disk::{Cause, ReadError, read_text};
 use localcoder_gguf::TEMPLATE_BYTES_MAX;
 use localcoder_protocol::limits::CHAT_TEMPLATE_BYTES_MAX;
-use localcoder_protocol::{ErrorCode, ErrorInfo, is_sha256};
+use localcoder_protocol::{ErrorCode, ErrorInfo, THINKING_SWITCHES, is_sha256};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,12 @@ pub struct Entry {
     pub context_tokens: u64,
     /// Bytes of the KV cache for each token of context, as 16-bit floats.
     pub kv_bytes_per_token: u64,
+    /// How it is kept from thinking before it answers; absent where it does not think.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<Thinking>,
+    /// What marks the parts of a text with a gap; absent where it was not made to fill one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fim: Option<Fim>,
     /// The profile that suits it.
     pub profile: Profile,
     /// Its chat template in Jinja, where that of the file is missing or wrong.
@@ -111,6 +117,27 @@ pub enum Role {
     General,
     /// Text at the cursor.
     Completion,
+}
+
+/// How a model thinks before it answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Thinking {
+    /// The variable of its chat template that turns it off; absent where it always thinks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switch: Option<String>,
+}
+
+/// Tokens of a prompt with a gap, by their names in the vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fim {
+    /// Before the text in front of the gap.
+    pub prefix: String,
+    /// Before the text behind the gap.
+    pub suffix: String,
+    /// Before the text of the gap.
+    pub middle: String,
 }
 
 /// A profile of the settings.
@@ -281,6 +308,16 @@ impl Entry {
         if let Some((what, _)) = named.iter().find(|(_, text)| text.trim().is_empty()) {
             return Err(format!("`{what}` is empty"));
         }
+        if let Some(fim) = &self.fim
+            && [&fim.prefix, &fim.suffix, &fim.middle].iter().any(|token| token.is_empty())
+        {
+            return Err("`fim` has an empty token".to_owned());
+        }
+        let switch = self.thinking.as_ref().and_then(|it| it.switch.as_deref());
+        if let Some(switch) = switch.filter(|it| !THINKING_SWITCHES.contains(it)) {
+            let known = THINKING_SWITCHES.join("`, `");
+            return Err(format!("`thinking.switch` is `{switch}`; what is known is `{known}`"));
+        }
         if !is_id(&self.id) {
             return Err("an id has 1 to 64 lower-case letters, digits, `.`, `-` and `_`, and \
                         begins with a letter or digit"
@@ -434,6 +471,15 @@ mod tests {
                 assert!(lighter.bytes < entry.bytes && lighter.family == entry.family);
             }
         }
+        // None of them makes anybody wait for thoughts, and what completes at the cursor can.
+        for entry in &catalog.models {
+            assert!(entry.thinking.as_ref().is_none_or(|it| it.switch.is_some()), "{}", entry.id);
+            assert!(
+                entry.fim.is_some() || !entry.roles.contains(&Role::Completion),
+                "{}",
+                entry.id
+            );
+        }
         // Every default has somewhere to go where memory is short, but the one whose family has
         // nothing smaller.
         assert!(!catalog.entry("qwen2.5-coder-7b").unwrap().lighter.is_empty());
@@ -462,6 +508,11 @@ mod tests {
         }
         assert!(changed(|catalog| catalog["models"][0]["license"]["id"] = "".into()).is_err());
         assert!(changed(|catalog| catalog["version"] = 2.into()).is_err());
+        let unknown = |catalog: &mut serde_json::Value| {
+            catalog["models"][0]["thinking"] = serde_json::json!({"switch": "think_hard"});
+        };
+        assert!(changed(unknown).unwrap_err().contains("think_hard"));
+        assert!(changed(|catalog| catalog["models"][0]["fim"]["middle"] = "".into()).is_err());
         let twice = changed(|catalog| {
             let first = catalog["models"][0].clone();
             catalog["models"].as_array_mut().unwrap().push(first);

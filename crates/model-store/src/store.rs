@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use localcoder_disk::{Kind, cause_of, open, read_text};
+use localcoder_gguf::{Header, names_base_model};
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::catalog::is_id;
@@ -253,11 +254,27 @@ impl Store {
     /// # Errors
     /// Where it can't be used.
     pub fn has_template(&self, id: &str) -> Result<bool, ErrorInfo> {
+        let (model, header) = self.described(id)?;
+        Ok(model.chat_template.is_some() || header.chat_template.is_some())
+    }
+
+    /// Whether a model is called a base model, which was not made to follow instructions, and no
+    /// catalog has a chat template for it all the same.
+    ///
+    /// # Errors
+    /// Where it can't be used.
+    pub fn says_base(&self, id: &str) -> Result<bool, ErrorInfo> {
+        let (model, header) = self.described(id)?;
+        let stem = model.file.rsplit_once('.').map_or(model.file.as_str(), |(stem, _)| stem);
+        let named = [id, &model.name, stem].into_iter().any(names_base_model);
+        Ok(model.chat_template.is_none() && (named || header.says_base()))
+    }
+
+    fn described(&self, id: &str) -> Result<(Installed, Header), ErrorInfo> {
         let model = self.meant(id)?;
         let path = self.path_of(id)?;
         let (mut file, _) = open(&path).map_err(|error| unusable(&path, error.cause(&path)))?;
-        let header = checked_header(&path, &mut file)?;
-        Ok(model.chat_template.is_some() || header.chat_template.is_some())
+        Ok((model, checked_header(&path, &mut file)?))
     }
 
     /// Takes a file out of the store again that no model has.

@@ -51,6 +51,8 @@ pub struct Entry {
     pub instruction: Option<&'static str>,
     /// The key as VS Code writes it; on macOS Cmd takes the place of Ctrl.
     pub key: Option<&'static str>,
+    /// What it is called in inline chat, behind a slash.
+    pub slash: Option<&'static str>,
     /// Where it is offered.
     pub places: &'static [Place],
 }
@@ -74,7 +76,7 @@ pub struct CommandSpec {
     pub needs: Needs,
     /// Whether an edit may touch nothing but comments.
     pub only_comments: bool,
-    /// Whether it may be told in words what is to be done.
+    /// Whether it may be told in words what is to be done, or what is to be answered.
     pub takes_instruction: bool,
     /// The editor's commands for it.
     pub entries: &'static [Entry],
@@ -88,6 +90,7 @@ const fn quick(
     command: &'static str,
     title: &'static str,
     icon: &'static str,
+    slash: &'static str,
     instruction: &'static str,
 ) -> Entry {
     Entry {
@@ -97,6 +100,7 @@ const fn quick(
         asks_instruction: false,
         instruction: Some(instruction),
         key: None,
+        slash: Some(slash),
         places: &[],
     }
 }
@@ -125,6 +129,7 @@ pub const COMMANDS: &[CommandSpec] = &[
                 asks_instruction: false,
                 instruction: None,
                 key: Some("ctrl+alt+i"),
+                slash: Some("improve"),
                 places: BOTH_MENUS,
             },
             Entry {
@@ -134,51 +139,61 @@ pub const COMMANDS: &[CommandSpec] = &[
                 asks_instruction: true,
                 instruction: None,
                 key: None,
+                slash: None,
                 places: BOTH_MENUS,
             },
             quick(
                 "simplifySelection",
                 "Simplify Selection",
                 "list-flat",
+                "simplify",
                 "Simplify this code without changing what it does.",
             ),
-            quick("addTypes", "Add Types to Selection", "symbol-class", "Add the types."),
+            quick("addTypes", "Add Types to Selection", "symbol-class", "types", "Add the types."),
             quick(
                 "handleErrors",
                 "Handle Errors in Selection",
                 "shield",
+                "errors",
                 "Handle the errors that can occur here.",
             ),
             quick(
                 "renameForClarity",
                 "Rename for Clarity in Selection",
                 "symbol-key",
+                "rename",
                 "Rename unclear local variables so that each name says what it holds.",
             ),
             quick(
                 "makeFaster",
                 "Make Selection Faster",
                 "dashboard",
+                "faster",
                 "Make this code faster without changing what it does.",
             ),
             quick(
                 "fixProblems",
                 "Fix Problems in Selection",
                 "wrench",
+                "fix",
                 "Fix what the tools say about it, and change nothing else.",
             ),
         ],
     },
     CommandSpec {
         id: "explain",
-        about: "Explain lines of a file",
-        examples: &["explain report.py --lines 10-24"],
+        about: "Explain lines of a file, or answer a question about them",
+        examples: &[
+            "explain report.py --lines 10-24",
+            "explain report.py --lines 10-24 --length short",
+            "explain report.py --lines 10-24 --question 'What if the list is empty?'",
+        ],
         nothing: "nothing to explain",
         answer: AnswerKind::Text,
         model: ModelUse::Code,
         needs: Needs::Selection,
         only_comments: false,
-        takes_instruction: false,
+        takes_instruction: true,
         entries: &[Entry {
             command: "explainSelection",
             title: "Explain Selection",
@@ -186,6 +201,7 @@ pub const COMMANDS: &[CommandSpec] = &[
             asks_instruction: false,
             instruction: None,
             key: Some("ctrl+alt+e"),
+            slash: None,
             places: BOTH_MENUS,
         }],
     },
@@ -206,6 +222,7 @@ pub const COMMANDS: &[CommandSpec] = &[
             asks_instruction: false,
             instruction: None,
             key: None,
+            slash: Some("docs"),
             places: BOTH_MENUS,
         }],
     },
@@ -233,6 +250,7 @@ mod tests {
         assert!(unique(entries.iter().map(|entry| entry.command).collect()));
         assert!(unique(entries.iter().map(|entry| entry.title).collect()));
         assert!(unique(entries.iter().filter_map(|entry| entry.key).collect()));
+        assert!(unique(entries.iter().filter_map(|entry| entry.slash).collect()));
         for spec in COMMANDS {
             assert!(!spec.entries.is_empty() && !spec.examples.is_empty(), "{}", spec.id);
             let asks = spec.entries.iter().any(|entry| entry.asks_instruction);

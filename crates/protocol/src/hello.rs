@@ -17,8 +17,9 @@ pub const EXCHANGE_FD: &str = "LOCALCODER_EXCHANGE_FD";
 /// each `loadModel`, opened and checked by the host: it opens none itself.
 pub const MODELS_FD: &str = "LOCALCODER_MODELS_FD";
 
-/// Environment variable that turns off the worker's own kernels where it is `off`: to tell a fault
-/// of theirs from one of llama.cpp's, and to measure what they are worth.
+/// Environment variable that turns off the worker's own kernels where it is `off`, or names those
+/// for a lesser processor: to tell a fault of theirs from one of llama.cpp's, and to measure what
+/// they are worth.
 pub const KERNELS: &str = "LOCALCODER_KERNELS";
 
 /// What a worker is started with; libraries read it as they are loaded, so the parent must set it.

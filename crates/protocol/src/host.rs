@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{notifications, requests};
 use crate::{
-    Confined, ContextUse, Diagnostic, DocumentText, Edit, EditId, ErrorAction, ErrorInfo,
+    Confined, ContextUse, Diagnostic, DocumentText, Edit, EditId, ErrorAction, ErrorInfo, Exchange,
     FinishReason, LineRange, MemoryUse, PendingEdit, RecordDecisionParams, Scope, TestRun,
-    TriedParams, TryEditParams, Usage,
+    TextAnswer, TriedParams, TryEditParams, Usage,
 };
 
 /// Names one request of one connection, so that its stream can be told apart and it can be
@@ -306,6 +306,12 @@ pub struct AssistParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub instruction: Option<String>,
+    /// What was asked about these lines before and answered, the oldest first: `instruction` is a
+    /// question that follows. The document and the lines are those of the first. For commands whose
+    /// answer is a text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<Exchange>>"))]
+    pub conversation: Vec<Exchange>,
     /// What the user's tools say about the document. What is about the lines is told to the model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<Diagnostic>>"))]
@@ -427,23 +433,6 @@ pub struct PrepareParams {
 pub struct PrepareAnswer {
     /// Whether all of it was read. What was read of it is kept either way.
     pub prepared: bool,
-}
-
-/// A finished text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct TextAnswer {
-    /// The whole text as Markdown; the deltas joined.
-    pub text: String,
-    /// Why it ended. Cut answers say so.
-    pub finish: FinishReason,
-    /// What it cost.
-    pub usage: Usage,
-    /// What the model was given.
-    pub context: ContextUse,
-    /// Which model wrote it.
-    pub model: ModelInfo,
 }
 
 /// Sampling of a raw generation; the settings' values where absent.

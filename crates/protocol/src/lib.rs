@@ -20,6 +20,8 @@ mod printed;
 mod request;
 mod setup;
 mod shortage;
+mod text;
+mod thoughts;
 mod trial;
 #[cfg(feature = "codegen")]
 pub mod typescript;
@@ -46,6 +48,8 @@ pub use printed::*;
 pub use request::{Notification, NotificationMethod, Request, RequestMethod};
 pub use setup::*;
 pub use shortage::says_out_of_memory;
+pub use text::{Exchange, Reference, TextAnswer};
+pub use thoughts::{ANSWER_OPENINGS, THINKING_SWITCHES, THOUGHTS, Thought};
 pub use trial::*;
 pub use usage::{ContextUse, FinishReason, MemoryUse, Usage};
 pub use worker::*;

@@ -198,6 +198,10 @@ pub struct InstalledModel {
     pub agreed_to: Option<String>,
     /// When it was installed, in seconds since 1970.
     pub installed_at_s: u64,
+    /// Why it is of no use for edits and explanations, and what is; said at an import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub not_for_edits: Option<String>,
 }
 
 /// A licence.

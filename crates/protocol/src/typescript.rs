@@ -37,6 +37,7 @@ fn commands() -> String {
            readonly answer: AssistAnswer[\"kind\"];\n  \
            /** Whether the user is asked what is to be done. */\n  readonly asksInstruction: boolean;\n  \
            /** What is to be done, where the entry says it. */\n  readonly instruction?: string;\n  \
+           /** What it is called in inline chat, behind a slash. */\n  readonly slash?: string;\n  \
            readonly inStatusMenu: boolean;\n}\n\n\
          export const COMMANDS: readonly CommandEntry[] = [\n",
     );
@@ -47,17 +48,19 @@ fn commands() -> String {
                 AnswerKind::Text => "text",
             };
             let instruction = entry.instruction.map(|text| format!("    instruction: {text:?},\n"));
+            let slash = entry.slash.map(|name| format!("    slash: {name:?},\n"));
             let _ = writeln!(
                 out,
                 "  {{\n    id: {:?},\n    command: \"localcoder.{}\",\n    title: l10n.t({:?}),\n    \
                  icon: {:?},\n    answer: {answer:?},\n    \
-                 asksInstruction: {},\n{}    inStatusMenu: {},\n  }},",
+                 asksInstruction: {},\n{}{}    inStatusMenu: {},\n  }},",
                 spec.id,
                 entry.command,
                 entry.title,
                 entry.icon,
                 entry.asks_instruction,
                 instruction.unwrap_or_default(),
+                slash.unwrap_or_default(),
                 entry.places.contains(&Place::StatusMenu),
             );
         }
@@ -140,6 +143,8 @@ fn types() -> String {
         AssistAnswer,
         EditAnswer,
         TextAnswer,
+        Reference,
+        Exchange,
         SamplingParams,
         GenerateParams,
         GenerateAnswer,

@@ -96,4 +96,10 @@ pub struct ContextUse {
     /// file brings in, and the heads of what it names.
     #[serde(default)]
     pub outline_lines: u32,
+    /// Tokens of the questions and answers before this one that were given.
+    #[serde(default)]
+    pub conversation_tokens: u32,
+    /// How many of them were left out, the oldest.
+    #[serde(default)]
+    pub exchanges_omitted: u32,
 }

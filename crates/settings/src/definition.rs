@@ -64,6 +64,8 @@ pub enum Affects {
     Load,
     /// How the next answer is written.
     Sampling,
+    /// What the next answer is like.
+    Answers,
     /// How long a model stays in memory.
     Residency,
     /// What is suggested to the user.
@@ -83,7 +85,7 @@ impl Affects {
     pub(crate) const fn takes_effect(self) -> Option<&'static str> {
         match self {
             Self::Load => Some("with the next request: the model is loaded again where it must be"),
-            Self::Sampling | Self::Clients => Some("with the next request"),
+            Self::Sampling | Self::Answers | Self::Clients => Some("with the next request"),
             Self::Residency | Self::Suggestions | Self::Statistics => Some("at once"),
             Self::Network => Some("at once for commands, and for the editor at its next start"),
             Self::Nothing => None,

@@ -39,6 +39,18 @@ choices! {
 }
 
 choices! {
+    /// How long an explanation is.
+    pub enum ExplanationLength {
+        /// What the code is for, in two or three sentences
+        Short = "short",
+        /// A paragraph or two
+        Medium = "medium",
+        /// Step by step
+        Long = "long",
+    }
+}
+
+choices! {
     /// Which engine runs the model.
     pub enum Backend {
         /// llama.cpp inside the product, on this machine
@@ -122,6 +134,13 @@ settings! {
         // 1: a penalty fights the verbatim copying that edits are made of.
         Kind::Number { default: 1.0, min: 1.0, max: 2.0 },
         affects: [Sampling], of_profiles: false;
+
+    /// How long explanations are, and the answers to questions that follow. A longer one takes longer.
+    ExplanationLength = "explanation.length", explanation_length: ExplanationLength,
+        Kind::Choice {
+            default: ExplanationLength::Medium.word(), choices: ExplanationLength::CHOICES
+        },
+        affects: [Answers], of_profiles: false;
 
     /// Before an edit is shown, run your own test of the code on a copy with the edit in it: a test
     /// file by its name, or the examples in the documentation (Python, JavaScript, TypeScript, Go,
@@ -223,5 +242,10 @@ mod tests {
             assert_eq!(Mode::from_value(&word.word().into()), Some(word));
         }
         assert_eq!(Mode::from_value(&"swift".into()), None);
+        let lengths =
+            [ExplanationLength::Short, ExplanationLength::Medium, ExplanationLength::Long];
+        for word in lengths {
+            assert_eq!(ExplanationLength::from_value(&word.word().into()), Some(word));
+        }
     }
 }

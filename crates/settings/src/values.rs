@@ -5,7 +5,9 @@ use localcoder_protocol::SamplingParams;
 
 use crate::resolve::{Found, Layer, resolve};
 use crate::table::Values;
-use crate::{Acceleration, Affects, Backend, DEMO, Key, Mode, Profile, Setting, TABLE};
+use crate::{
+    Acceleration, Affects, Backend, DEMO, ExplanationLength, Key, Mode, Profile, Setting, TABLE,
+};
 
 /// How freely words are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,6 +39,8 @@ pub struct Settings {
     pub sampling: Sampling,
     /// The same, only what was set.
     pub sampling_set: SamplingParams,
+    /// How long explanations are.
+    pub explanation_length: ExplanationLength,
     /// Whether the user's own test is run on an edit before it is shown.
     pub test_edits: bool,
     /// Whether it is counted what becomes of edits.
@@ -147,6 +151,7 @@ impl Settings {
                 (sampling.repeat_penalty, set.repeat_penalty)
                     != (others.repeat_penalty, others_set.repeat_penalty)
             }
+            Key::ExplanationLength => self.explanation_length != other.explanation_length,
             Key::SlowTokensPerSecond => {
                 self.slow_tokens_per_s.total_cmp(&other.slow_tokens_per_s).is_ne()
             }
@@ -174,6 +179,7 @@ impl Settings {
             temperature,
             top_p,
             repeat_penalty,
+            explanation_length,
             test_edits,
             ledger,
             slow_tokens_per_second,
@@ -199,6 +205,7 @@ impl Settings {
                 repeat_penalty: set(Key::RepeatPenalty, repeat_penalty),
                 seed: None,
             },
+            explanation_length,
             test_edits,
             ledger,
             slow_tokens_per_s: slow_tokens_per_second,

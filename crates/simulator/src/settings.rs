@@ -21,6 +21,7 @@ pub(crate) fn values_of(key: Key) -> Vec<Value> {
         }
         Key::Mode => vec![json!("performance"), json!("stability")],
         Key::Acceleration => vec![json!("auto"), json!("gpu"), json!("cpu")],
+        Key::ExplanationLength => vec![json!("short"), json!("long")],
         Key::IdleUnloadMinutes => vec![json!(1), json!(5), json!(15)],
         Key::Ledger => vec![json!(true), json!(false)],
         Key::KeepModelLoaded => vec![json!(true), json!(false), Value::Null],

@@ -22,14 +22,15 @@ const MONTHS: [&str; 12] = [
 const DAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// Adds the functions.
-pub(crate) fn add_to(env: &mut Environment<'_>) {
+/// Adds the functions. `date` is what counts as now, in seconds since 1970; the clock's time where
+/// absent.
+pub(crate) fn add_to(env: &mut Environment<'_>, date: Option<u64>) {
     env.add_function("raise_exception", |message: String| -> Result<String, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, message))
     });
-    env.add_function("strftime_now", |format: String| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        format_time(now.as_secs(), &format)
+    env.add_function("strftime_now", move |format: String| {
+        let clock = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        format_time(date.unwrap_or_else(clock), &format)
     });
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use localcoder_protocol::ChatMessage;
 
 use crate::guard::{memory_peak_bytes, parked_threads};
+use crate::jinja::Source;
 use crate::{Limit, Limits, Piece, Template, TemplateError};
 
 /// Small ones, so that an input takes little time and a template that is stopped keeps little.
@@ -43,8 +44,8 @@ pub fn fuzz_template(text: &str, chat: &[ChatMessage]) -> Tried {
         return Tried::NotRun;
     }
     let started = Instant::now();
-    let compiled =
-        Template::compile_within(text.to_owned(), "<s>".to_owned(), "</s>".to_owned(), LIMITS);
+    let (text, bos, eos) = (text.to_owned(), "<s>".to_owned(), "</s>".to_owned());
+    let compiled = Template::compile_within(Source { text, bos, eos, date: None }, LIMITS);
     let mut tried = Tried::Ended;
     let mut told = |error: &TemplateError| {
         check_error(error);
@@ -59,6 +60,9 @@ pub fn fuzz_template(text: &str, chat: &[ChatMessage]) -> Tried {
                     Ok(pieces) => check(chat, &pieces),
                     Err(error) => told(&error),
                 }
+            }
+            if let Err(error) = template.lay_out_for_answer(chat) {
+                told(&error);
             }
         }
         Err(error) => told(&error),

@@ -3,10 +3,12 @@
 
 use std::io;
 
+use minijinja::value::Value;
 use minijinja::{Environment, ErrorKind, context};
 
 use crate::functions;
 use crate::limits::{Limit, Limits};
+use crate::switches;
 use crate::template::TemplateError;
 
 const NAME: &str = "chat";
@@ -21,6 +23,8 @@ pub(crate) struct Source {
     pub(crate) bos: String,
     /// Name of the token that ends one.
     pub(crate) eos: String,
+    /// What a template takes for now, in seconds since 1970; the clock's time where absent.
+    pub(crate) date: Option<u64>,
 }
 
 /// A message as the template sees it.
@@ -30,12 +34,21 @@ pub(crate) struct Shown {
     pub(crate) content: String,
 }
 
+/// A chat as the template sees it.
+#[derive(Debug, Default)]
+pub(crate) struct ShownChat {
+    pub(crate) messages: Vec<Shown>,
+    /// Whether the assistant's turn is opened at its end.
+    pub(crate) opens_answer: bool,
+}
+
 /// A compiled template.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     env: Environment<'static>,
     bos: String,
     eos: String,
+    effort: &'static str,
     limits: Limits,
 }
 
@@ -58,15 +71,28 @@ impl Compiled {
         // The same in all builds: it would copy the template and all variables into an error.
         env.set_debug(false);
         env.set_fuel(Some(limits.steps));
-        functions::add_to(&mut env);
-        env.add_template_owned(NAME, source.text).map_err(|error| explain(&error, &limits))?;
-        Ok(Self { env, bos: source.bos, eos: source.eos, limits })
+        functions::add_to(&mut env, source.date);
+        let effort = switches::effort(&source.text);
+        env.add_template_owned(NAME, without_marks(source.text))
+            .map_err(|error| explain(&error, &limits))?;
+        Ok(Self { env, bos: source.bos, eos: source.eos, effort, limits })
     }
 
-    /// What the template writes, ready for the assistant's turn.
-    pub(crate) fn render(&self, messages: &[Shown]) -> Result<String, TemplateError> {
+    /// What the template writes.
+    pub(crate) fn render(&self, chat: &ShownChat) -> Result<String, TemplateError> {
+        match self.render_with(chat, &Value::from(())) {
+            // Templates that are for tools alone go through them without asking whether there are any.
+            Err(TemplateError::Failed(reason)) => self
+                .render_with(chat, &Value::from(Vec::<Value>::new()))
+                .map_err(|_| TemplateError::Failed(reason)),
+            result => result,
+        }
+    }
+
+    fn render_with(&self, chat: &ShownChat, tools: &Value) -> Result<String, TemplateError> {
         let explain = |error: minijinja::Error| explain(&error, &self.limits);
-        let values: Vec<_> = messages
+        let values: Vec<_> = chat
+            .messages
             .iter()
             .map(|message| context! { role => message.role, content => message.content })
             .collect();
@@ -76,17 +102,40 @@ impl Compiled {
             .render_captured_to(
                 context! {
                     messages => values,
-                    add_generation_prompt => true,
-                    // Models that can think first are asked not to: the answer is the code.
-                    enable_thinking => false,
+                    // Hugging Face always gives them, and templates ask whether they are none.
+                    tools => tools,
+                    documents => (),
+                    add_generation_prompt => chat.opens_answer,
                     bos_token => self.bos,
                     eos_token => self.eos,
+                    ..switches::off(self.effort)
                 },
                 &mut output,
             )
             .map_err(explain)?;
         Ok(String::from_utf8_lossy(&output.bytes).into_owned())
     }
+}
+
+/// A template without the marks that it has for training round what an assistant says. What stands
+/// between them has variables of its own.
+fn without_marks(template: String) -> String {
+    let mut text = String::new();
+    let mut rest = template.as_str();
+    while let Some((before, after)) = rest.split_once("{%") {
+        let inside = after.split_once("%}").map_or("", |(inside, _)| inside);
+        let name = inside.trim_matches(|it: char| it.is_whitespace() || ['-', '+'].contains(&it));
+        let instead = match name {
+            "generation" => "with",
+            "endgeneration" => "endwith",
+            _ => name,
+        };
+        text.push_str(before);
+        text.push_str("{%");
+        text.push_str(&inside.replacen(name, instead, 1));
+        rest = &after[inside.len()..];
+    }
+    text + rest
 }
 
 fn explain(error: &minijinja::Error, limits: &Limits) -> TemplateError {

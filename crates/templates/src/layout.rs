@@ -1,19 +1,17 @@
 //! Placeholders for what the messages say go into a template, and the pieces of a prompt come out of
 //! what it writes. So a template never sees the user's text, and the text never becomes a token of
-//! control. Pure functions.
+//! control. It sees the white space round a text alone, which many trim in ways of their own. Pure
+//! functions.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, Hasher as _};
 
 use localcoder_protocol::{ChatMessage, Role};
 
-use crate::jinja::Shown;
+use crate::jinja::{Shown, ShownChat};
 use crate::limits::Limit;
 use crate::template::TemplateError;
 
-/// White space that no template writes itself. One stands on each side of a placeholder, so
-/// that a template that trims contents gives itself away and the content is trimmed in its turn.
-const MARGIN: char = '\u{2003}';
 /// A few hundred kilobytes of messages that are put in thousands of times would fill the memory.
 /// Real templates put in each message once, and the first one at times with every turn.
 const REPEATS_MAX: usize = 4;
@@ -41,17 +39,19 @@ impl<'m> Layout<'m> {
     }
 
     /// What the template is given.
-    pub(crate) fn shown(&self) -> Vec<Shown> {
+    pub(crate) fn shown(&self, opens_answer: bool) -> ShownChat {
         let show = |(index, message): (usize, &ChatMessage)| {
             // Templates leave out what is empty, which a placeholder never is.
             let content = if message.content.is_empty() {
                 String::new()
             } else {
-                format!("{MARGIN}{}{index}q{MARGIN}", self.prefix)
+                let (lead, trail) = margins(&message.content);
+                format!("{lead}{}{index}q{trail}", self.prefix)
             };
             Shown { role: role_name(message.role), content }
         };
-        self.messages.iter().enumerate().map(show).collect()
+        let messages = self.messages.iter().enumerate().map(show).collect();
+        ShownChat { messages, opens_answer }
     }
 
     /// Cuts the rendered text at its placeholders and puts the contents in.
@@ -68,18 +68,22 @@ impl<'m> Layout<'m> {
                 .and_then(|(index, after)| Some((index.parse::<usize>().ok()?, after)))
                 .filter(|(index, _)| *index < messages.len())
                 .ok_or_else(|| TemplateError::Failed("it cuts what messages say".to_owned()))?;
-            let mut content = messages[index].content.as_str();
+            let content = messages[index].content.as_str();
             left = left
                 .checked_sub(content.len())
                 .ok_or(TemplateError::Limit(Limit::Repeats(REPEATS_MAX)))?;
-            let before = before.strip_suffix(MARGIN).unwrap_or_else(|| {
-                content = content.trim_start();
-                before
-            });
-            rest = after.strip_prefix(MARGIN).unwrap_or_else(|| {
-                content = content.trim_end();
-                after
-            });
+            // White space that is not there as it was shown was trimmed, and what there is, is the
+            // template's.
+            let (lead, trail) = margins(content);
+            let (before, content) = match before.strip_suffix(lead) {
+                Some(before) => (before, content),
+                None => (before, &content[lead.len()..]),
+            };
+            let content = match after.strip_prefix(trail) {
+                Some(_) => content,
+                None => &content[..content.len() - trail.len()],
+            };
+            rest = after.strip_prefix(trail).unwrap_or(after);
             seen[index] = true;
             push(&mut pieces, Piece::Template(before.to_owned()));
             push(&mut pieces, Piece::Content(content.to_owned()));
@@ -92,6 +96,12 @@ impl<'m> Layout<'m> {
         }
         Ok(pieces)
     }
+}
+
+/// The white space at both ends of a text; all of one without anything else is at its beginning.
+fn margins(text: &str) -> (&str, &str) {
+    let inner = text.trim_start();
+    (&text[..text.len() - inner.len()], &inner[inner.trim_end().len()..])
 }
 
 fn push(pieces: &mut Vec<Piece>, piece: Piece) {

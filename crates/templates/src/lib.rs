@@ -12,11 +12,15 @@ mod guard;
 mod jinja;
 mod layout;
 mod limits;
+mod opening;
 mod renderer;
+mod switches;
 mod template;
+mod ways;
 
 pub use fuzz::{Tried, fuzz_template};
 pub use guard::memory_peak_bytes;
 pub use layout::Piece;
 pub use limits::{Limit, Limits};
-pub use template::{Template, TemplateError};
+pub use template::{LaidOut, Template, TemplateError};
+pub use ways::Way;

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::guard::{Entered, Parked, Watch};
-use crate::jinja::{Compiled, Shown, Source};
+use crate::jinja::{Compiled, ShownChat, Source};
 use crate::limits::{Limit, Limits};
 use crate::template::TemplateError;
 
@@ -36,9 +36,9 @@ struct Desk {
 enum Paper {
     #[default]
     Nothing,
-    Asked(Vec<Shown>),
+    Asked(ShownChat),
     /// The messages go back to where their memory came from.
-    Answered(Result<String, TemplateError>, Vec<Shown>),
+    Answered(Result<String, TemplateError>, ShownChat),
     /// Nobody asks any more.
     Closed,
 }
@@ -66,13 +66,9 @@ impl Renderer {
     }
 
     /// What the template makes of the messages. The time to wait counts from `asked`.
-    pub(crate) fn render(
-        &self,
-        messages: Vec<Shown>,
-        asked: Instant,
-    ) -> Result<String, TemplateError> {
+    pub(crate) fn render(&self, chat: ShownChat, asked: Instant) -> Result<String, TemplateError> {
         let computed = self.watch.computed();
-        self.desk.put(Paper::Asked(messages));
+        self.desk.put(Paper::Asked(chat));
         self.wait(computed, asked)
     }
 
@@ -81,8 +77,8 @@ impl Renderer {
         let mut paper = self.desk.lock();
         loop {
             match std::mem::take(&mut *paper) {
-                Paper::Answered(result, messages) => {
-                    drop(messages);
+                Paper::Answered(result, chat) => {
+                    drop(chat);
                     return result;
                 }
                 other => *paper = other,
@@ -146,14 +142,14 @@ impl Desk {
     }
 
     /// The next messages; `None` at the end.
-    fn next(&self) -> Option<Vec<Shown>> {
+    fn next(&self) -> Option<ShownChat> {
         let mut paper = self.lock();
         loop {
             match &mut *paper {
-                Paper::Asked(messages) => {
-                    let messages = std::mem::take(messages);
+                Paper::Asked(chat) => {
+                    let chat = std::mem::take(chat);
                     *paper = Paper::Nothing;
-                    return Some(messages);
+                    return Some(chat);
                 }
                 Paper::Closed => return None,
                 Paper::Nothing | Paper::Answered(..) => {}
@@ -171,13 +167,13 @@ fn work(desk: &Desk, watch: &Arc<Watch>, source: Source, limits: Limits) {
     let compiled = within(watch, || Compiled::new(source, limits));
     let compiled = match compiled {
         None => return,
-        Some(Err(error)) => return hand_over(desk, watch, Err(error), Vec::new()),
+        Some(Err(error)) => return hand_over(desk, watch, Err(error), ShownChat::default()),
         Some(Ok(compiled)) => compiled,
     };
-    hand_over(desk, watch, Ok(String::new()), Vec::new());
-    while let Some(messages) = desk.next() {
-        let Some(result) = within(watch, || compiled.render(&messages)) else { return };
-        hand_over(desk, watch, result, messages);
+    hand_over(desk, watch, Ok(String::new()), ShownChat::default());
+    while let Some(chat) = desk.next() {
+        let Some(result) = within(watch, || compiled.render(&chat)) else { return };
+        hand_over(desk, watch, result, chat);
     }
 }
 
@@ -192,17 +188,12 @@ fn within<T>(
     watch.finish().then_some(result)
 }
 
-fn hand_over(
-    desk: &Desk,
-    watch: &Watch,
-    result: Result<String, TemplateError>,
-    messages: Vec<Shown>,
-) {
+fn hand_over(desk: &Desk, watch: &Watch, result: Result<String, TemplateError>, chat: ShownChat) {
     watch.hand_over(match &result {
         Ok(text) | Err(TemplateError::Failed(text)) => text.capacity(),
         Err(_) => 0,
     });
-    desk.put(Paper::Answered(result, messages));
+    desk.put(Paper::Answered(result, chat));
 }
 
 #[cfg(test)]
@@ -210,13 +201,14 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
+    use crate::jinja::Shown;
 
     const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n\
         {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
-    fn messages() -> Vec<Shown> {
+    fn chat() -> ShownChat {
         let shown = |role| Shown { role, content: "a placeholder".to_owned() };
-        vec![shown("system"), shown("user")]
+        ShownChat { messages: vec![shown("system"), shown("user")], opens_answer: true }
     }
 
     fn median(mut job: impl FnMut()) -> Duration {
@@ -235,12 +227,12 @@ mod tests {
     #[test]
     fn the_limits_cost_less_than_a_tenth_of_a_millisecond() {
         let empty = String::new;
-        let source = Source { text: TEMPLATE.to_owned(), bos: empty(), eos: empty() };
+        let source = Source { text: TEMPLATE.to_owned(), bos: empty(), eos: empty(), date: None };
         let here = Compiled::new(source.clone(), Limits::PRODUCT).unwrap();
         let there = Renderer::start(source, Limits::PRODUCT, Instant::now()).unwrap();
-        let text = here.render(&messages()).unwrap();
-        let without = median(|| assert_eq!(here.render(&messages()).unwrap(), text));
-        let with = median(|| assert_eq!(there.render(messages(), Instant::now()).unwrap(), text));
+        let text = here.render(&chat()).unwrap();
+        let without = median(|| assert_eq!(here.render(&chat()).unwrap(), text));
+        let with = median(|| assert_eq!(there.render(chat(), Instant::now()).unwrap(), text));
         let mut out = std::io::stdout().lock();
         writeln!(out, "a rendering takes {with:?}, and {without:?} without limits").unwrap();
         assert!(with.saturating_sub(without) < Duration::from_micros(100), "{with:?}");

@@ -2,7 +2,7 @@
 //! good where it wanted more than it may have.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use localcoder_protocol::limits::CHAT_TEMPLATE_BYTES_MAX;
@@ -12,7 +12,9 @@ use crate::guard::parked_threads;
 use crate::jinja::Source;
 use crate::layout::{Layout, Piece};
 use crate::limits::{Limit, Limits};
+use crate::opening;
 use crate::renderer::Renderer;
+use crate::ways::{Way, others};
 
 /// A compiled template.
 #[derive(Debug)]
@@ -20,6 +22,20 @@ pub struct Template {
     source: Source,
     limits: Limits,
     state: Mutex<State>,
+    /// See [`opening::left_to_the_model`].
+    left_to_the_model: OnceLock<String>,
+}
+
+/// A chat that waits for its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaidOut {
+    /// What the template makes of it.
+    pub pieces: Vec<Piece>,
+    /// What comes next, where the answer is to begin with itself and not with a thought: text of the
+    /// template's kind, often empty.
+    pub opening: String,
+    /// In which form the template took it.
+    pub way: Way,
 }
 
 #[derive(Debug)]
@@ -85,27 +101,36 @@ impl Template {
     /// # Errors
     /// It is no template, or too large a one.
     pub fn compile(text: String, bos: String, eos: String) -> Result<Self, TemplateError> {
-        Self::compile_within(text, bos, eos, Limits::PRODUCT)
+        Self::compile_within(Source { text, bos, eos, date: None }, Limits::PRODUCT)
     }
 
-    /// The same within other limits.
-    pub(crate) fn compile_within(
+    /// The same for a time that counts as now, in seconds since 1970, so that what comes out can be
+    /// compared with what was kept.
+    ///
+    /// # Errors
+    /// As with [`Template::compile`].
+    pub fn compile_at(
         text: String,
         bos: String,
         eos: String,
-        limits: Limits,
+        date: u64,
     ) -> Result<Self, TemplateError> {
-        if text.len() > CHAT_TEMPLATE_BYTES_MAX {
-            let bytes = text.len();
+        Self::compile_within(Source { text, bos, eos, date: Some(date) }, Limits::PRODUCT)
+    }
+
+    /// The same within other limits.
+    pub(crate) fn compile_within(source: Source, limits: Limits) -> Result<Self, TemplateError> {
+        let bytes = source.text.len();
+        if bytes > CHAT_TEMPLATE_BYTES_MAX {
             return Err(TemplateError::Failed(format!("it has {bytes} bytes, which is too many")));
         }
-        let source = Source { text, bos, eos };
         let state = match start(&source, limits, Instant::now()) {
             Ok(renderer) => State::Ready(renderer),
             Err(TemplateError::Limit(Limit::Waiting(_))) => State::Late,
             Err(error) => return Err(error),
         };
-        Ok(Self { source, limits, state: Mutex::new(state) })
+        let left_to_the_model = OnceLock::new();
+        Ok(Self { source, limits, state: Mutex::new(state), left_to_the_model })
     }
 
     /// Lays the messages out, ready for the assistant's turn.
@@ -114,20 +139,64 @@ impl Template {
     /// The template refuses the chat, changes what is said in it, or has passed a limit, now or
     /// before.
     pub fn lay_out(&self, messages: &[ChatMessage]) -> Result<Vec<Piece>, TemplateError> {
-        let layout = Layout::new(messages);
-        layout.pieces(&self.render(&layout)?)
+        self.pieces(messages, true)
     }
 
-    fn render(&self, layout: &Layout<'_>) -> Result<String, TemplateError> {
+    /// Lays the messages out so that the answer itself comes next. What the template refuses or
+    /// drops is put to it in other forms that say the same.
+    ///
+    /// # Errors
+    /// As with [`Template::lay_out`], of the chat as it is.
+    pub fn lay_out_for_answer(&self, messages: &[ChatMessage]) -> Result<LaidOut, TemplateError> {
+        let (way, pieces) = match self.lay_out(messages) {
+            Ok(pieces) => (Way::AsItIs, pieces),
+            // It would want as much of another chat.
+            Err(error @ TemplateError::Limit(_)) => return Err(error),
+            Err(error) => others(messages)
+                .find_map(|(way, chat)| Some((way, self.lay_out(&chat).ok()?)))
+                .ok_or(error)?,
+        };
+        let left = self.left_to_the_model.get_or_init(|| self.find_left_to_the_model());
+        let end = match pieces.last() {
+            Some(Piece::Template(text)) => text.as_str(),
+            _ => "",
+        };
+        let mut opening = left.clone();
+        if let Some(closing) = opening::closing(&format!("{end}{opening}")) {
+            opening += &closing;
+        }
+        Ok(LaidOut { pieces, opening, way })
+    }
+
+    fn find_left_to_the_model(&self) -> String {
+        let chat = opening::answered();
+        let laid = self.pieces(&chat[..1], true).and_then(|waiting| {
+            let answered = self.pieces(&chat, false)?;
+            Ok(opening::left_to_the_model(&waiting, &answered))
+        });
+        // Then nothing is known, and the template's own opening has to do.
+        laid.unwrap_or_default()
+    }
+
+    fn pieces(
+        &self,
+        messages: &[ChatMessage],
+        opens_answer: bool,
+    ) -> Result<Vec<Piece>, TemplateError> {
+        let layout = Layout::new(messages);
+        layout.pieces(&self.render(&layout, opens_answer)?)
+    }
+
+    fn render(&self, layout: &Layout<'_>, opens_answer: bool) -> Result<String, TemplateError> {
         let asked = Instant::now();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (result, again) = match &*state {
             State::Unusable(error) => return Err(error.clone()),
-            State::Ready(renderer) => (renderer.render(layout.shown(), asked), false),
+            State::Ready(renderer) => (renderer.render(layout.shown(opens_answer), asked), false),
             State::Late => {
                 let renderer = start(&self.source, self.limits, asked);
                 let result = renderer.and_then(|renderer| {
-                    let result = renderer.render(layout.shown(), asked);
+                    let result = renderer.render(layout.shown(opens_answer), asked);
                     *state = State::Ready(renderer);
                     result
                 });

@@ -8,9 +8,11 @@ import * as vscode from "vscode";
 import { registerAirGap } from "./features/air-gap";
 import { registerAssist } from "./features/assist";
 import { registerDemoNotice } from "./features/demo-notice";
+import { EditRequests } from "./features/edit-requests";
 import { Edits } from "./features/edits";
 import { registerFix } from "./features/fix";
 import { registerHelp } from "./features/help";
+import { InlineChat } from "./features/inline-chat";
 import { registerLedger } from "./features/ledger";
 import { registerManager } from "./features/manager";
 import { ModelActions } from "./features/model-actions";
@@ -80,7 +82,9 @@ export function activate(context: vscode.ExtensionContext): Exports {
     chosen: wanted,
   });
   const restart = (): Promise<void> => restartEngine(program, host, log);
-  const edits = new Edits(host, new TestsProgram(program), running, previews, notifier, standing);
+  const requests = new EditRequests(host, new TestsProgram(program), running);
+  const edits = new Edits(host, requests, previews, notifier, standing);
+  const inlineChat = new InlineChat(host, requests, notifier);
   context.subscriptions.push(
     log,
     busyChanged,
@@ -89,8 +93,9 @@ export function activate(context: vscode.ExtensionContext): Exports {
     session,
     registerAssist(edits, new Texts(context.extensionUri, host, running, notifier, log)),
     registerQuickEdit(context.globalState, edits),
+    inlineChat.register(),
     registerFix(host, edits, notifier),
-    registerLedger(host, previews, edits),
+    registerLedger(host, [previews, inlineChat], [edits, inlineChat]),
     registerPrepare(host),
     registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted, notifier }),
     actions,

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { EngineState, ErrorInfo } from "../src/generated/protocol";
 import { contextText, cutText, omittedText, unchangedText, usageText } from "../src/lib/answer";
 import { COMMAND_WORDS } from "../src/lib/commands";
-import { answered, asked, EXPLANATION_CHARS_MAX, failedWith, grown } from "../src/lib/explanation";
+import { QUESTION_CHARS_MAX } from "../src/lib/explanation";
 import {
   baseName,
   differingLines,
@@ -24,7 +24,7 @@ import { statusView } from "../src/lib/status";
 import { buttonsFor } from "../src/lib/words";
 
 import { hostStatus, HELLO } from "./fake-host";
-import { ANCHOR, CONTEXT, EXPLANATION, MODEL, modelRow, USAGE } from "./samples";
+import { ANCHOR, CONTEXT, MODEL, modelRow, USAGE } from "./samples";
 
 test("a selection covers every line it touches, and not one it only ends before", () => {
   const lines = (start: [number, number], end: [number, number]) =>
@@ -67,19 +67,6 @@ test("names of files are found in paths of every system", () => {
   assert.equal(baseName("/a/b/name.py"), "name.py");
   assert.equal(baseName("C:\\a\\name.py"), "name.py");
   assert.equal(baseName("Untitled-1"), "Untitled-1");
-});
-
-test("what an answer leaves out stands in plain view, and what it cost in one line", () => {
-  const context = { ...CONTEXT, afterLinesOmitted: 20 };
-  const usage = { ...EXPLANATION.usage, prefillMs: 200, decodeMs: 1_040, generatedTokens: 1 };
-  const done = answered(asked("a.py", ""), {
-    ...EXPLANATION,
-    context,
-    usage,
-    finish: "tokenLimit",
-  });
-  assert.deepEqual(done.notes, [cutText("tokenLimit"), omittedText(context)]);
-  assert.equal(done.cost, "1.2 s · 1 token");
 });
 
 test("every engine state has its words in the status bar", () => {
@@ -239,41 +226,20 @@ test("what an answer cost and lacks is told", () => {
   assert.match(cutText("contextFull") ?? "", /cut/u);
 });
 
-test("an explanation goes from asked to done, and keeps what came when it fails", () => {
-  const start = asked("a.py, line 1", "");
-  assert.equal(start.phase, "working");
-  const growing = grown(grown(start, "It "), "adds.");
-  assert.deepEqual([growing.phase, growing.text], ["streaming", "It adds."]);
-  const done = answered(growing, EXPLANATION);
-  assert.deepEqual([done.phase, done.text, done.model], ["done", "It adds.", "Coder 7B"]);
-  assert.deepEqual([done.notes, done.cost], [[], "2.1 s · 50 tokens"]);
-  assert.deepEqual(done.costDetails, [
-    "120 tokens read, 50 written, 25.0 tokens/s",
-    contextText(CONTEXT),
-  ]);
-  const stopped = failedWith(growing, { code: "cancelled", message: "stopped" });
-  assert.deepEqual([stopped.phase, stopped.text, stopped.error], ["cancelled", "It adds.", ""]);
-  const failed = failedWith(growing, {
-    code: "workerCrashed",
-    message: "it died",
-    hint: "try again",
-  });
-  assert.deepEqual([failed.phase, failed.error], ["failed", "It died. Try again."]);
-  assert.deepEqual(
-    failed.buttons.map((it) => it.action),
-    ["retry", "showLog", "learnMore"],
-  );
-  assert.equal(
-    grown(start, "x".repeat(EXPLANATION_CHARS_MAX + 1)).text.length,
-    EXPLANATION_CHARS_MAX,
-  );
-});
-
 test("the view may say only what is on the list", () => {
   assert.deepEqual(readViewMessage({ type: "stop", extra: 1 }), { type: "stop" });
   assert.deepEqual(readViewMessage({ type: "act", action: "retry" }), {
     type: "act",
     action: "retry",
+  });
+  assert.deepEqual(readViewMessage({ type: "ask", question: " why?\n" }), {
+    type: "ask",
+    question: "why?",
+  });
+  assert.deepEqual(readViewMessage({ type: "jump", turn: 1, reference: 2, uri: "file:///x" }), {
+    type: "jump",
+    turn: 1,
+    reference: 2,
   });
   for (const bad of [
     undefined,
@@ -287,6 +253,15 @@ test("the view may say only what is on the list", () => {
     { type: "act" },
     { type: "act", action: "toString" },
     { type: "act", action: { retry: true } },
+    { type: "ask" },
+    { type: "ask", question: " \n" },
+    { type: "ask", question: ["why"] },
+    { type: "ask", question: "x".repeat(QUESTION_CHARS_MAX + 1) },
+    { type: "jump", turn: 0 },
+    { type: "jump", turn: -1, reference: 0 },
+    { type: "jump", turn: 0, reference: 0.5 },
+    { type: "jump", turn: "0", reference: 0 },
+    { type: "jump", uri: "command:x", line: 3 },
   ]) {
     // prettier-ignore
     assert.equal(readViewMessage(bad), undefined, JSON.stringify(bad));

@@ -49,7 +49,9 @@ test("all words of the manifest have names, and all names are used", () => {
     if (
       typeof value === "string" &&
       isWords.test(key) &&
-      !/^(?:%.+%|LocalCoder|localcoder)$/u.test(value)
+      !/^(?:%.+%|LocalCoder|localcoder)$/u.test(value) &&
+      // What is typed behind a slash is, too.
+      !COMMANDS.some(({ slash }) => slash === value)
     ) {
       plain.push(`${key}: ${value}`);
     }

@@ -47,4 +47,6 @@ test("a model is called verified where a catalog pins its file, and claimed ever
     assert.doesNotMatch(said, /installed and verified/);
   }
   assert.match(importedText({ ...model, claimedId: "coder" }), /It came as coder/);
+  const base = importedText({ ...model, notForEdits: "It is a base model." });
+  assert.match(base, /claimed, not verified\. It is a base model\.$/);
 });

@@ -43,6 +43,8 @@ export const CONTEXT: ContextUse = {
   afterLines: 4,
   afterLinesOmitted: 0,
   outlineLines: 0,
+  conversationTokens: 0,
+  exchangesOmitted: 0,
 };
 
 export const ANCHOR: Anchor = {
@@ -56,6 +58,8 @@ export const ANCHOR: Anchor = {
 export const EXPLANATION: Extract<AssistAnswer, { kind: "text" }> = {
   kind: "text",
   text: "It adds.",
+  references: [],
+  notes: [],
   finish: "endOfTurn",
   usage: USAGE,
   context: CONTEXT,

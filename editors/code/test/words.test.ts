@@ -31,6 +31,7 @@ const NO_WORDS: Record<string, string> = {
   FileNotFound: "the code of an error of the editor",
   "edit ": "what is running, by a name for the program",
   "llama.cpp: ": "the name of the engine",
+  Escape: "a key's name in the page's own events",
   Enter: "a key's name in the page's own events",
   Home: "a key's name in the page's own events",
   End: "a key's name in the page's own events",

@@ -25,6 +25,9 @@ pub(crate) struct Generated {
 
 const PACKAGE: &str = "editors/code/package.json";
 
+/// By which the editor asks the extension in inline chat.
+const INLINE_CHAT: &str = "localcoder.inlineChat";
+
 /// What its names of words stand for.
 const WORDS: &str = "editors/code/package.nls.json";
 
@@ -55,6 +58,7 @@ pub(crate) fn generated(root: &Path) -> Result<Vec<Generated>> {
     let mut words = Words::default();
     let package = with_settings(&files::read(&root.join(PACKAGE))?, &mut words)?;
     let package = with_commands(&package, &mut words)?;
+    let package = with_inline_chat(&package, &mut words)?;
     let mut generated = vec![
         Generated {
             path: "editors/code/src/generated/protocol.ts".into(),
@@ -196,6 +200,24 @@ fn with_commands(package: &str, words: &mut Words) -> Result<String> {
         text = with_value(&text, path, &Value::Array(rows))?;
     }
     Ok(text)
+}
+
+/// The same with who answers inline chat, and what can be asked there behind a slash.
+fn with_inline_chat(package: &str, words: &mut Words) -> Result<String> {
+    let commands = COMMANDS.iter().flat_map(|spec| spec.entries).filter_map(|entry| {
+        let name = entry.slash?;
+        let description = words.named(&format!("commands.{}", entry.command), entry.title);
+        Some(json!({ "name": name, "description": description }))
+    });
+    let participant = json!([{
+        "id": INLINE_CHAT,
+        "name": "localcoder",
+        "fullName": "LocalCoder",
+        "isDefault": true,
+        "locations": ["editor"],
+        "commands": commands.collect::<Vec<Value>>(),
+    }]);
+    with_value(package, &["contributes", "chatParticipants"], &participant)
 }
 
 /// Whether a row of the manifest is made from the table. One that was and is in the table no more

@@ -25,6 +25,7 @@ mod simulate;
 mod smoke;
 mod soak;
 mod stories;
+mod templates;
 mod test;
 mod tidy;
 
@@ -115,6 +116,12 @@ const COMMANDS: &[Command] = &[
                 --native [--files N] [--from SEED]",
         about: "what comes from elsewhere, with inputs that a fuzzer makes (needs cargo-fuzz)",
         run: fuzz::run,
+    },
+    Command {
+        name: "templates",
+        usage: "templates [--keep]",
+        about: "chat templates in our engine beside Jinja2 and @huggingface/jinja",
+        run: templates::run,
     },
     Command {
         name: "gpu",

@@ -7,7 +7,7 @@ use localcoder_protocol::{
     AnswerKind, Assist, AssistAnswer, AssistParams, Assisted, Decision, EditAnswer, ErrorCode,
     ErrorInfo, FinishReason, RecordDecision, RecordDecisionParams, TestOutcome, TestRun,
 };
-use localcoder_settings::Places;
+use localcoder_settings::{Key, Places};
 
 use crate::arguments::{AssistCommand, AssistOptions};
 use crate::output;
@@ -29,19 +29,24 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
         AnswerKind::Edit => tested(options, &source)?,
         AnswerKind::Text => (None, None),
     };
+    let mut settings = overrides(options.model.profile.as_deref());
+    if let Some(length) = &options.length {
+        settings.insert(Key::ExplanationLength.name().to_owned(), length.as_str().into());
+    }
     let params = AssistParams {
         request_id: REQUEST_ID.to_owned(),
         command: spec.id.to_owned(),
         document: source.document.clone(),
         selection: options.target.lines,
         instruction: options.instruction.clone(),
+        conversation: Vec::new(),
         diagnostics: Vec::new(),
         pending: None,
         variation: None,
         drafts: false,
         test,
         model: model_reference(options.model.model.as_deref())?,
-        settings: overrides(options.model.profile.as_deref()),
+        settings,
     };
     let streams = spec.answer == AnswerKind::Text && !options.json;
     let stream = |text: &str| if streams { output::data(text) } else { Ok(()) };
@@ -64,7 +69,11 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
     match &answer {
         _ if options.json => output::answer::<Assisted>(&answer),
         AssistAnswer::Edit(edit) => print(spec.nothing, options, edit),
-        AssistAnswer::Text(text) => end_of_stream(&text.text, text.finish),
+        AssistAnswer::Text(text) => {
+            end_of_stream(&text.text, text.finish)?;
+            text.notes.iter().for_each(|note| output::note(note));
+            Ok(())
+        }
     }
 }
 

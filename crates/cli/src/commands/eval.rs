@@ -211,6 +211,7 @@ impl<'a> Asking<'a> {
             document: task.document.clone(),
             selection: task.lines,
             instruction: task.instruction.clone(),
+            conversation: Vec::new(),
             diagnostics: Vec::new(),
             pending: task.pending(),
             variation: None,

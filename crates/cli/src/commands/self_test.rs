@@ -220,6 +220,7 @@ impl Test {
             },
             selection: function_lines(),
             instruction: None,
+            conversation: Vec::new(),
             diagnostics: Vec::new(),
             pending: None,
             variation: None,

@@ -3,12 +3,12 @@
 use localcoder_assist::{Command, Task, prepare, prepare_follow};
 use localcoder_protocol::limits::LOCATED_EDITS_MAX;
 use localcoder_protocol::{
-    Assist, AssistParams, Cancel, CancelParams, Configure, ConfigureFile, ConfigureFileParams,
-    ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, EditPlace, ErrorCode, ErrorInfo,
-    Generate, GenerateParams, Hello, HelloParams, LineRange, LocateEdits, LocateEditsAnswer,
-    LocateEditsParams, ModelUse, Prepare, PrepareParams, RecordDecision, RecordDecisionParams,
-    Request, RequestId, Scopes, ScopesParams, Status, Stop, Survey, SurveyParams, Tried,
-    TriedParams, Unload, UnloadParams, Warm, WarmParams, is_edit_id,
+    AnswerKind, Assist, AssistParams, Cancel, CancelParams, Configure, ConfigureFile,
+    ConfigureFileParams, ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, EditPlace,
+    ErrorCode, ErrorInfo, Generate, GenerateParams, Hello, HelloParams, LineRange, LocateEdits,
+    LocateEditsAnswer, LocateEditsParams, ModelUse, Prepare, PrepareParams, RecordDecision,
+    RecordDecisionParams, Request, RequestId, Scopes, ScopesParams, Status, Stop, Survey,
+    SurveyParams, Tried, TriedParams, Unload, UnloadParams, Warm, WarmParams, is_edit_id,
 };
 use serde_json::{Map, Value};
 
@@ -72,7 +72,9 @@ impl Kind {
     ) -> Job {
         match self {
             Self::Prepare(task) => Job::prepare(task),
-            Self::Assist(task, wish) => Job::assist(task, wish, counting()),
+            Self::Assist(task, wish) => {
+                Job::assist(task, wish, counting(), settings.explanation_length)
+            }
             Self::Generate(params) => Job::generate(*params, settings.sampling_set),
         }
     }
@@ -119,6 +121,9 @@ const READERS: &[(&str, Reader)] = &[
             None => task(&document, selection, command)?,
         };
         let mut task = task.with_diagnostics(&params.diagnostics);
+        if task.spec().answer == AnswerKind::Text {
+            task = task.with_conversation(&params.conversation);
+        }
         if let Some(run) = &params.test {
             task = task.with_test(run);
         }

@@ -17,7 +17,7 @@ const PASSED: &[(&str, &str)] = &[
     ("KMP_*", "the same for LLVM's own settings"),
     ("GGML_*", "switches of llama.cpp, and which devices it takes; none of them is a secret"),
     ("LOCALCODER_HOME", "no secret: who cleans up finds the processes of an installation by it"),
-    ("LOCALCODER_KERNELS", "turns our own kernels off"),
+    ("LOCALCODER_KERNELS", "turns our own kernels off, or chooses among them"),
     ("LOCALCODER_FAKE_*", "what a trial wants of the worker that misbehaves"),
     ("LOCALCODER_REAL_WORKER", "the worker that a trial runs under a limit"),
     ("MALLOC_*", "how much memory the C library sets aside for threads"),

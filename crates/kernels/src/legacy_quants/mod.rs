@@ -1,17 +1,13 @@
 //! ggml's older formats: 32 weights in a block with one scale. A column is rounded with a scale
 //! for each 32 values, so each sub-block's sum becomes a float of its own.
 
-mod block;
-mod codes;
-mod dot;
-mod few;
-mod tile;
-
-pub(crate) use codes::{chunk_bytes, round};
-pub(crate) use few::dot as dot_few;
-pub(crate) use tile::Tile;
+pub(crate) mod block;
+pub(crate) mod codes;
+pub(crate) mod tile;
 
 /// Weights in a block.
-const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = 32;
 /// Blocks in a chunk.
-const BLOCKS: usize = crate::CHUNK / BLOCK;
+pub(crate) const BLOCKS: usize = crate::CHUNK / BLOCK;
+/// Of `Q8_0`.
+pub(crate) const BLOCK_BYTES_MAX: usize = 34;

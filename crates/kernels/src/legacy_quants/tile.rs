@@ -3,28 +3,32 @@
 
 use std::arch::x86_64::_mm256_storeu_si256;
 
-use super::dot::dot;
 use super::{BLOCK, BLOCKS, block};
 use crate::matrix::{Matrix, ROWS, half};
-use crate::{CHUNK, Format, rows};
+use crate::{CHUNK, Format};
 
 /// A chunk of each of eight rows.
 #[repr(C, align(64))]
 pub(crate) struct Tile {
     /// Without their sign.
-    pub(super) weights: [[u8; CHUNK]; ROWS],
+    pub(crate) weights: [[u8; CHUNK]; ROWS],
     /// Of each block.
-    pub(super) scales: [[f32; BLOCKS]; ROWS],
+    pub(crate) scales: [[f32; BLOCKS]; ROWS],
     /// Blocks that were taken: fewer at the end of a row.
-    pub(super) blocks: usize,
+    pub(crate) blocks: usize,
 }
 
-impl rows::Tile for Tile {
-    fn new() -> Self {
+impl Tile {
+    pub(crate) fn new() -> Self {
         Self { weights: [[0; CHUNK]; ROWS], scales: [[0.0; BLOCKS]; ROWS], blocks: 0 }
     }
 
-    unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize) {
+    /// Takes the chunk of these rows.
+    ///
+    /// # Safety
+    /// The processor has the features; the rows and the chunk are within the matrix.
+    #[target_feature(enable = "avx2,f16c")]
+    pub(crate) unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize) {
         self.blocks = BLOCKS.min(matrix.blocks() - chunk * BLOCKS);
         let rows = rows.map(|row| matrix.chunk(row, chunk));
         // SAFETY: the caller's promise; so many blocks are left.
@@ -32,29 +36,18 @@ impl rows::Tile for Tile {
             match matrix.format() {
                 Format::Q4_0 => self.take_blocks::<{ Format::Q4_0 as u8 }>(rows),
                 Format::Q5_0 => self.take_blocks::<{ Format::Q5_0 as u8 }>(rows),
+                Format::Iq4Nl => self.take_blocks::<{ Format::Iq4Nl as u8 }>(rows),
                 _ => self.take_blocks::<{ Format::Q8_0 as u8 }>(rows),
             }
         }
     }
 
-    unsafe fn dot(&self, _: Format, width: usize, columns: *const u8, sums: *mut f32) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            match width {
-                4 => dot::<4>(self, columns, sums),
-                8 => dot::<8>(self, columns, sums),
-                _ => dot::<16>(self, columns, sums),
-            }
-        }
-    }
-}
-
-impl Tile {
     /// Takes as many blocks of each of the rows as `blocks` says.
     ///
     /// # Safety
     /// The processor has the features; so many blocks of the format lie at each pointer.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
+    #[inline]
+    #[target_feature(enable = "avx2,f16c")]
     unsafe fn take_blocks<const FORMAT: u8>(&mut self, rows: [*const u8; ROWS]) {
         for (row, start) in rows.into_iter().enumerate() {
             let weights = self.weights[row].as_chunks_mut::<BLOCK>().0.iter_mut();

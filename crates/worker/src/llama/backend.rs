@@ -81,13 +81,15 @@ impl Backend {
     }
 }
 
-/// Version of the llama.cpp that is linked, and whether our own kernels help it: what a speed and
+/// Version of the llama.cpp that is linked, and which of our own kernels help it: what a speed and
 /// the last digits of a number depend on. Needs no initialisation.
 pub(crate) fn build_version() -> String {
     // SAFETY: both return static strings.
     let (llama, ggml) =
         unsafe { (static_text(sys::llama_version()), static_text(sys::ggml_version())) };
-    let kernels = if kernels::are_used() { ", LocalCoder kernels" } else { "" };
+    let kernels = kernels::level_name()
+        .map(|level| format!(", LocalCoder kernels ({level})"))
+        .unwrap_or_default();
     if llama.is_empty() {
         // The version of the bindings is pinned in the workspace's Cargo.toml.
         return format!("llama-cpp-sys-2 0.1.161{kernels}");

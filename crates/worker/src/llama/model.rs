@@ -5,6 +5,7 @@ use std::fs::File;
 use std::ptr::NonNull;
 
 use llama_cpp_sys_2 as sys;
+use localcoder_protocol::{ANSWER_OPENINGS, THOUGHTS};
 
 use super::Backend;
 use super::c_file::CFile;
@@ -35,6 +36,8 @@ pub(crate) enum LoadError {
 pub(crate) struct Model {
     model: NonNull<sys::llama_model>,
     vocab: NonNull<sys::llama_vocab>,
+    /// Tokens of control that are written out all the same; see [`Model::find_marks`].
+    marks: Vec<Token>,
 }
 
 // SAFETY: llama.cpp never changes a loaded model; reading it from several threads is allowed.
@@ -69,7 +72,21 @@ impl Model {
             unsafe { sys::llama_model_free(model.as_ptr()) };
             return Err(LoadError::Refused);
         };
-        Ok(Self { model, vocab })
+        let mut model = Self { model, vocab, marks: Vec::new() };
+        model.marks = model.find_marks();
+        Ok(model)
+    }
+
+    /// The tokens of control that stand round thoughts: without them nobody could tell a thought from
+    /// the answer.
+    fn find_marks(&self) -> Vec<Token> {
+        let thoughts = THOUGHTS.iter().flat_map(|thought| [thought.open, thought.close]);
+        let words = thoughts.chain(ANSWER_OPENINGS.iter().copied());
+        let tokens = words.flat_map(|words| self.tokenize(words, true));
+        let mut marks: Vec<Token> = tokens.filter(|token| self.is_control(*token)).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        marks
     }
 
     pub(super) fn as_ptr(&self) -> *mut sys::llama_model {
@@ -190,17 +207,18 @@ impl Model {
             .unwrap_or_default()
     }
 
-    /// The bytes that the token writes: none for a token of control, and not always whole
-    /// characters.
+    /// The bytes that the token writes: none for a token of control, but for the marks of thoughts,
+    /// and not always whole characters.
     pub(crate) fn piece(&self, token: Token) -> Vec<u8> {
         let Some(token) = self.known(token) else { return Vec::new() };
+        let is_mark = self.marks.binary_search(&token).is_ok();
         let mut bytes = vec![0u8; 64];
         loop {
             let room = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
             // SAFETY: the buffer has `room` bytes, and the vocabulary knows the token.
             let written = unsafe {
                 let vocab = self.vocab.as_ptr();
-                sys::llama_token_to_piece(vocab, token, bytes.as_mut_ptr().cast(), room, 0, false)
+                sys::llama_token_to_piece(vocab, token, bytes.as_mut_ptr().cast(), room, 0, is_mark)
             };
             match usize::try_from(written) {
                 Ok(written) => {

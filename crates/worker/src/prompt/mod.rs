@@ -11,8 +11,8 @@ pub(crate) use tokens::{Tokenize, assemble};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use localcoder_protocol::{ChatMessage, ErrorCode, ErrorInfo, Role, WorkerPrompt};
-use localcoder_templates::{Piece, Template, TemplateError};
+use localcoder_protocol::{ChatMessage, ErrorCode, ErrorInfo, WorkerPrompt};
+use localcoder_templates::{LaidOut, Piece, Template, TemplateError, Way};
 
 use crate::llama::Token;
 
@@ -29,7 +29,7 @@ pub(crate) const OTHER_TEXTS: [&str; 2] = ["A", "0\n"];
 #[derive(Debug)]
 pub(crate) struct ChatTemplate {
     template: Template,
-    folded: AtomicBool,
+    bent: AtomicBool,
 }
 
 impl ChatTemplate {
@@ -37,12 +37,12 @@ impl ChatTemplate {
     /// text, as templates write them.
     pub(crate) fn compile(source: String, bos: String, eos: String) -> Result<Self, TemplateError> {
         let template = Template::compile(source, bos, eos)?;
-        Ok(Self { template, folded: AtomicBool::new(false) })
+        Ok(Self { template, bent: AtomicBool::new(false) })
     }
 
-    /// Whether this is the first time that a system message has to be folded: told once.
-    fn first_fold(&self) -> bool {
-        !self.folded.swap(true, Ordering::Relaxed)
+    /// Whether this is the first time that a chat has to be put in another form: told once.
+    fn first_bend(&self) -> bool {
+        !self.bent.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -98,37 +98,20 @@ pub(crate) fn partings<'t>(
     Ok(all)
 }
 
-/// Lays a chat out. Some templates refuse a system message or drop it; its text then goes to
-/// the head of the first user message.
+/// Lays a chat out, up to where the answer itself begins.
 fn lay_out(template: &ChatTemplate, messages: &[ChatMessage]) -> Result<Vec<Piece>, ErrorInfo> {
-    let error = match template.template.lay_out(messages) {
-        Ok(pieces) => return Ok(pieces),
-        // It would want as much of the other chat.
-        Err(error @ TemplateError::Limit(_)) => return Err(error.into_info()),
-        Err(error) => error,
-    };
-    let Some(folded) = fold_system(messages) else { return Err(error.into_info()) };
-    let pieces = template.template.lay_out(&folded).map_err(|_| error.clone().into_info())?;
-    if template.first_fold() {
+    let laid_out =
+        template.template.lay_out_for_answer(messages).map_err(TemplateError::into_info)?;
+    let LaidOut { mut pieces, opening, way } = laid_out;
+    if way != Way::AsItIs && template.first_bend() {
         crate::process::complain(&format!(
-            "the model's chat template takes no system message ({error}): \
-             it is put at the head of the first user message"
+            "the model's chat template does not take every chat as it is: {way}"
         ));
     }
-    Ok(pieces)
-}
-
-/// The chat without its system message, which becomes part of the first user message; `None`
-/// where there is no such pair.
-fn fold_system(messages: &[ChatMessage]) -> Option<Vec<ChatMessage>> {
-    let (first, rest) = messages.split_first()?;
-    if first.role != Role::System {
-        return None;
+    if !opening.is_empty() {
+        pieces.push(Piece::Template(opening));
     }
-    let mut rest = rest.to_vec();
-    let user = rest.iter_mut().find(|message| message.role == Role::User)?;
-    user.content = format!("{}\n\n{}", first.content, user.content);
-    Some(rest)
+    Ok(pieces)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What comes out of templates as real models carry them.
 
+use localcoder_protocol::Role;
+
 use super::*;
 
 const LLAMA_3: &str = "{{- bos_token }}\n\
@@ -118,17 +120,33 @@ fn a_refused_system_message_goes_to_the_first_user_message() {
 #[test]
 fn a_dropped_system_message_goes_to_the_first_user_message() {
     let source = "{% for m in messages if m.role != 'system' %}<{{ m.content }}>{% endfor %}";
-    assert_eq!(shown(source, &chat()), "<«Be brief.\n\n <|eot_id|> {{ 7*7 }}\n»>«```\n»");
+    // A template that does not open the answer tells by an answer how it would.
+    assert_eq!(shown(source, &chat()), "<«Be brief.\n\n <|eot_id|> {{ 7*7 }}\n»><«```\n»");
 }
 
 #[test]
 fn python_methods_loop_controls_and_slices_work() {
-    // `strip('\n')` of a placeholder strips nothing: its margin is another white space.
-    let text = shown(THINKING, &[message(Role::User, "x"), message(Role::Assistant, "y")]);
+    let text = shown(THINKING, &[message(Role::User, "\nx"), message(Role::Assistant, "y\n")]);
     assert_eq!(
         text,
-        "<|im_start|>user\n«x»<|im_end|>\n<|im_start|>assistant\n«y»<|im_end|>\n\
+        // The line end that is left is the template's, and counts as the content's: the text is the same.
+        "<|im_start|>user«\nx»<|im_end|>\n<|im_start|>assistant\n«y»<|im_end|>\n\
          <|im_start|>assistant\n<think>\n\n</think>\n\n«```\n»"
+    );
+}
+
+#[test]
+fn an_answer_begins_behind_the_thought_that_a_template_opens_and_in_the_channel_of_answers() {
+    let only_thinks = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}\
+        {% if add_generation_prompt %}<assistant><think>\n{% endif %}";
+    let question = [message(Role::User, "x")];
+    assert_eq!(shown(only_thinks, &question), "<user>«x»<assistant><think>\n\n</think>\n\n«```\n»");
+    let channels = "{% for m in messages %}<|start|>{{ m.role }}\
+        {% if m.role == 'assistant' %}<|channel|>final{% endif %}<|message|>{{ m.content }}<|end|>\
+        {% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}";
+    assert_eq!(
+        shown(channels, &question),
+        "<|start|>user<|message|>«x»<|end|><|start|>assistant<|channel|>final<|message|>«```\n»"
     );
 }
 
@@ -138,7 +156,7 @@ fn an_empty_message_stays_empty() {
         "{% for m in messages %}{% if m.content %}[{{ m.content }}]{% endif %}{% endfor %}";
     assert_eq!(
         shown(source, &[message(Role::System, ""), message(Role::User, "a")]),
-        "[«a»]«```\n»"
+        "[«a»][«```\n»"
     );
 }
 

@@ -34,7 +34,8 @@ impl Tokenize for Model {
     }
 }
 
-/// The tokens of a prompt. The first token is added unless the template wrote it itself.
+/// The tokens of a prompt. The first token is added unless the template wrote it itself, and comes
+/// once however often and after whatever white space it did.
 pub(crate) fn assemble(vocab: &impl Tokenize, pieces: &[Piece]) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     for piece in pieces {
@@ -49,9 +50,16 @@ pub(crate) fn assemble(vocab: &impl Tokenize, pieces: &[Piece]) -> Vec<Token> {
             tokens.extend(vocab.tokenize(text, parse_special));
         }
     }
-    if let Some(first) = vocab.first_token()
-        && tokens.first() != Some(&first)
-    {
+    if let Some(first) = vocab.first_token() {
+        if let Some(Piece::Template(text)) = pieces.first()
+            && text.starts_with(char::is_whitespace)
+            && vocab.tokenize(text.trim_start(), true).first() == Some(&first)
+            && let Some(at) = tokens.iter().position(|token| *token == first)
+        {
+            tokens.drain(..at);
+        }
+        let written = tokens.iter().take_while(|token| **token == first).count();
+        tokens.drain(..written);
         tokens.insert(0, first);
     }
     tokens
@@ -132,6 +140,9 @@ mod tests {
         let vocab = Bytes { sentencepiece: false };
         assert_eq!(shown(&vocab, &[Piece::Content("<s>".into())]), "^<s>");
         assert_eq!(shown(&vocab, &[Piece::Template("<s>a".into())]), "^a");
+        assert_eq!(shown(&vocab, &[Piece::Template("<s><s>a<s>".into())]), "^a^");
+        assert_eq!(shown(&vocab, &[Piece::Template("\n <s>a".into())]), "^a");
+        assert_eq!(shown(&vocab, &[Piece::Template("\n a<s>".into())]), "^\n a^");
         assert_eq!(shown(&vocab, &[]), "^");
     }
 

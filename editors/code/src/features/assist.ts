@@ -23,5 +23,5 @@ export function registerAssist(edits: Edits, texts: Texts): vscode.Disposable {
     vscode.commands.registerCommand("localcoder.regenerate", () => edits.again({ heavy: false })),
     vscode.commands.registerCommand("localcoder.tryHeavy", () => edits.again({ heavy: true })),
   ];
-  return vscode.Disposable.from(texts.view, ...registered, ...onWaiting);
+  return vscode.Disposable.from(texts, ...registered, ...onWaiting);
 }

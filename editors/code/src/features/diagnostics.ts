@@ -26,12 +26,22 @@ export function diagnosticsOf(
     .getDiagnostics(document.uri)
     .filter(({ range }) => about === undefined || range.isEqual(about))
     .filter(({ severity }) => severity !== vscode.DiagnosticSeverity.Hint)
-    .map(({ message, range, source }) => ({
-      line: range.start.line + 1,
-      message,
-      ...(source === undefined ? {} : { source }),
-    }))
+    .map((diagnostic) => {
+      const source = sourceOf(diagnostic);
+      const { message, range } = diagnostic;
+      return {
+        line: range.start.line + 1,
+        message,
+        ...(source === undefined ? {} : { source }),
+      };
+    })
     .filter(({ line }) => line >= lines.start && line <= lines.end);
+}
+
+/** Who says it, with the number or name by which that is known: `ts(2304)`, as the editor has it. */
+function sourceOf({ source, code }: vscode.Diagnostic): string | undefined {
+  const name = typeof code === "object" ? code.value : code;
+  return name === undefined ? source : `${source ?? ""}(${name})`;
 }
 
 /** Compares what is wrong with a document before and after an edit. */

@@ -5,37 +5,32 @@
 import * as vscode from "vscode";
 
 import { COMMANDS } from "../generated/protocol";
-import type { CommandEntry, EditAnswer, ErrorInfo, TestRun } from "../generated/protocol";
+import type { CommandEntry, EditAnswer, ErrorInfo } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
-import type { TestsProgram } from "../host/tests";
-import { contextText, expectKind, omittedText, unchangedText, usageText } from "../lib/answer";
+import { contextText, unchangedText, usageText } from "../lib/answer";
 import { COMMAND_WORDS } from "../lib/commands";
 import { ACTION_TITLES, toErrorInfo } from "../lib/errors";
 import { Emitter } from "../lib/emitter";
 import * as l10n from "../lib/l10n";
 import { lineLabel } from "../lib/lines";
 import { progressText } from "../lib/progress";
-import type { Running } from "../lib/running";
-import { buttonsFor, plain } from "../lib/words";
+import { buttonsFor } from "../lib/words";
 
 import { openAgain } from "./disk";
+import { doubtText, showWarnings } from "./edit-notes";
+import type { EditRequests } from "./edit-requests";
 import { locateEdits } from "./locate";
 import { FollowedFile } from "./moves";
-import { diagnosticsOf } from "./diagnostics";
 import type { Notifier } from "./notify";
 import type { Previews } from "./previews";
 import { chosenTarget } from "./scope";
 import type { Standing } from "./standing";
-import { documentName, documentText, targetLabel } from "./target";
+import { documentName, targetLabel } from "./target";
 import type { Target } from "./target";
-import { trialOf } from "./trials";
 import type { Wish } from "./wish";
 
 /** Longest instruction, in characters. */
 const INSTRUCTION_CHARS_MAX = 2_000;
-
-/** How long it is told what the model was given and what not, in milliseconds. */
-const CONTEXT_SHOWN_MS = 15_000;
 
 /** What the commands return to a caller; nothing where there was nothing to work on. */
 export type EditOutcome =
@@ -52,7 +47,7 @@ const TRY_HEAVY = l10n.t("Try Heavy");
 /** What it says where that profile did no better. */
 const OTHER_MODEL = ACTION_TITLES.switchModel;
 
-/** An edit of which the user wants another. */
+/** An edit of which the user wanted another, and has it. */
 export interface AskedAgain {
   readonly answer: EditAnswer;
   /** Whether it was said in words what is to be different. */
@@ -65,30 +60,27 @@ export class Edits {
   readonly onInstruction = new Emitter<string>();
   readonly onAskedAgain = new Emitter<AskedAgain>();
   readonly #host: HostConnection;
-  readonly #running: Running;
+  readonly #requests: EditRequests;
   readonly #previews: Previews;
   readonly #notifier: Notifier;
   readonly #standing: Standing;
-  readonly #tests: TestsProgram;
   /** What is shown while it is written, one after the other. */
   #drafts: Promise<void> = Promise.resolve();
 
   constructor(
     host: HostConnection,
-    tests: TestsProgram,
-    running: Running,
+    requests: EditRequests,
     previews: Previews,
     notifier: Notifier,
     standing: Standing,
   ) {
     this.#host = host;
     this.#standing = standing;
-    this.#tests = tests;
-    this.#running = running;
+    this.#requests = requests;
     this.#previews = previews;
     this.#notifier = notifier;
     previews.onGivenUp.on((source) => {
-      running.cancel(keyOf(source));
+      requests.cancel(source);
     });
   }
 
@@ -114,8 +106,8 @@ export class Edits {
   }
 
   /** Asks for the edit of lines that were chosen otherwise. */
-  async ask(entry: CommandEntry, wish: Wish): Promise<EditOutcome> {
-    return await this.#edit(entry, wish, () => this.ask(entry, wish));
+  async ask(entry: CommandEntry, wish: Wish, before?: AskedAgain): Promise<EditOutcome> {
+    return await this.#edit(entry, wish, () => this.ask(entry, wish, before), before);
   }
 
   /** Says in words what is to be different about the edit that waits. */
@@ -132,8 +124,8 @@ export class Edits {
     if (instruction === "" || entry === undefined) {
       return undefined;
     }
-    this.onAskedAgain.fire({ answer: version.answer, followsUp: true });
-    return await this.ask(entry, { target, instruction, pending });
+    const before = { answer: version.answer, followsUp: true };
+    return await this.ask(entry, { target, instruction, pending }, before);
   }
 
   /** Asks for another answer to what led to the edit that waits, or for that of the heavy profile. */
@@ -145,9 +137,8 @@ export class Edits {
     const { document, range, version } = waiting;
     const { entry, wish, answer } = version;
     const target = { document, lines: range };
-    this.onAskedAgain.fire({ answer, followsUp: false });
     const change = heavy ? { profile: HEAVY } : { variation: (wish.variation ?? 0) + 1 };
-    return await this.ask(entry, { ...wish, target, ...change });
+    return await this.ask(entry, { ...wish, target, ...change }, { answer, followsUp: false });
   }
 
   async #target(entry: CommandEntry): Promise<Target | undefined> {
@@ -159,11 +150,12 @@ export class Edits {
     }
   }
 
-  /** `again`: what *Retry* does where it fails. */
+  /** `again`: what *Retry* does where it fails; `before`: the edit in whose place it comes. */
   async #edit(
     entry: CommandEntry,
     wish: Wish,
     again: () => Promise<unknown> = () => this.run(entry, wish.instruction),
+    before?: AskedAgain,
   ): Promise<EditOutcome> {
     const { target, instruction } = wish;
     const file = new FollowedFile(target.document.uri);
@@ -188,6 +180,9 @@ export class Edits {
         return { kind: "unchanged", answer };
       }
       await this.#previews.open(await file.settled(), { entry, wish, answer });
+      if (before !== undefined) {
+        this.onAskedAgain.fire(before);
+      }
       // Not before there is something to look at.
       this.#tellDoubt(entry, wish, answer);
       showWarnings(answer);
@@ -203,14 +198,8 @@ export class Edits {
 
   /** An answer that may well be wrong is shown as such, with a way to a better one. */
   #tellDoubt(entry: CommandEntry, wish: Wish, answer: EditAnswer): void {
-    const { unsure, model } = answer;
-    if (unsure !== undefined) {
-      const why = plain(unsure);
-      const shown = l10n.t(
-        "{0} is not sure of this change: {1}. Read it closely.",
-        model.name,
-        why,
-      );
+    const shown = doubtText(answer);
+    if (shown !== undefined) {
       const buttons = this.#betterButtons(wish);
       void this.#better(entry, wish, answer, vscode.window.showWarningMessage(shown, ...buttons));
     }
@@ -240,9 +229,9 @@ export class Edits {
       // The lines may have moved while the message stood there.
       const [{ range }] = await locateEdits(this.#host, document, [answer.edit]);
       const target = { document, lines: range };
-      this.onAskedAgain.fire({ answer, followsUp: false });
       const again = (): Promise<void> => this.#heavier(entry, wish, answer);
-      await this.#edit(entry, { ...wish, target, profile: HEAVY }, again);
+      const before = { answer, followsUp: false };
+      await this.#edit(entry, { ...wish, target, profile: HEAVY }, again, before);
     } catch (error) {
       this.#notifier.error(error);
     }
@@ -254,59 +243,40 @@ export class Edits {
   }
 
   async #ask(entry: CommandEntry, wish: Wish, file: FollowedFile): Promise<EditAnswer> {
-    const { target, instruction, profile, pending, variation, about } = wish;
-    const { document, lines } = target;
-    const asked = documentText(document);
-    const params = {
-      command: entry.id,
-      document: asked,
-      selection: lines,
-      drafts: true,
-      // Those of the document are not those of the text that waits.
-      diagnostics: pending === undefined ? diagnosticsOf(document, lines, about) : [],
-      ...(pending === undefined ? {} : { pending }),
-      ...(variation === undefined ? {} : { variation }),
-      ...(instruction === undefined ? {} : { instruction }),
-      ...(profile === undefined ? {} : { settings: { profile } }),
-    };
+    const { target } = wish;
+    const { document } = target;
+    const asked = document.getText();
     const options = {
       location: vscode.ProgressLocation.Notification,
       title: COMMAND_WORDS[entry.id].doing(targetLabel(target)),
       cancellable: true,
     };
-    const key = keyOf(document.uri);
-    return await vscode.window.withProgress(options, (progress, token) =>
-      this.#running.run(key, async (signal) => {
-        token.onCancellationRequested(() => {
-          this.#running.cancel(key);
-        });
-        const trial = await trialOf(this.#tests, target);
-        const tested = trial === undefined ? params : { ...params, test: trial.before };
-        const answer = await this.#host.ask("assist", tested, {
-          signal,
-          ...(trial === undefined ? {} : { onTryEdit: trial.run }),
-          onProgress: (update) => {
-            const message = progressText(update);
-            progress.report({ message });
-            if (update.stage === "retrying") {
-              this.#previews.note(document.uri, message);
+    return await vscode.window.withProgress(options, async (progress, token) => {
+      token.onCancellationRequested(() => {
+        this.#requests.cancel(document.uri);
+      });
+      const answer = await this.#requests.ask(entry, wish, (signal) => ({
+        onProgress: (update) => {
+          const message = progressText(update);
+          progress.report({ message });
+          if (update.stage === "retrying") {
+            this.#previews.note(document.uri, message);
+          }
+        },
+        onDraft: ({ range, text }) => {
+          const show = async (): Promise<void> => {
+            // What was asked of another text would show that as a change.
+            const isOfText = document.getText() === asked && file.isAt(document.uri);
+            if (isOfText && !signal.aborted) {
+              await this.#previews.draft(entry, wish, { range, text });
             }
-          },
-          onDraft: ({ range, text }) => {
-            const show = async (): Promise<void> => {
-              // What was asked of another text would show that as a change.
-              const isOfText = document.getText() === asked.text && file.isAt(document.uri);
-              if (isOfText && !signal.aborted) {
-                await this.#previews.draft(entry, wish, { range, text });
-              }
-            };
-            this.#drafts = this.#drafts.then(show).catch(() => undefined);
-          },
-        });
-        await this.#drafts;
-        return expectKind(answer, "edit");
-      }),
-    );
+          };
+          this.#drafts = this.#drafts.then(show).catch(() => undefined);
+        },
+      }));
+      await this.#drafts;
+      return answer;
+    });
   }
 }
 
@@ -319,11 +289,6 @@ function instructing({ id }: CommandEntry): CommandEntry | undefined {
 function instructButtons(entry: CommandEntry): string[] {
   const title = instructing(entry)?.title;
   return title === undefined ? [] : [title];
-}
-
-/** Names what is running on a document: a second one takes its place. */
-function keyOf(source: vscode.Uri): string {
-  return `edit ${source.toString()}`;
 }
 
 /** Words of an input box. */
@@ -355,25 +320,4 @@ function askInstruction(asked: Asked): Thenable<string | undefined> {
         ? l10n.t("At most {0} characters.", INSTRUCTION_CHARS_MAX)
         : undefined,
   });
-}
-
-function passedText({ name, onlyBuild }: TestRun): string {
-  return onlyBuild
-    ? l10n.t("It compiles ({0}).", name)
-    : l10n.t("Tested: {0} passes with it.", name);
-}
-
-function showWarnings(answer: EditAnswer): void {
-  if (answer.warnings.length > 0) {
-    const said = `${answer.model.name}: ${answer.warnings.join(" ")}`;
-    void vscode.window.showWarningMessage(said, ...buttonsFor(said));
-  }
-  const passed = answer.test?.outcome === "passed" ? [passedText(answer.test)] : [];
-  const notes = [...answer.notes.map(plain), ...passed];
-  if (notes.length > 0) {
-    const said = notes.join(" ");
-    void vscode.window.showInformationMessage(said, ...buttonsFor(said));
-  }
-  const given = omittedText(answer.context) ?? contextText(answer.context);
-  vscode.window.setStatusBarMessage(`$(info) ${given}`, CONTEXT_SHOWN_MS);
 }

@@ -4,8 +4,9 @@
  */
 import * as vscode from "vscode";
 
+import type { Reference } from "../generated/protocol";
 import type { ButtonAction } from "../lib/errors";
-import { EMPTY } from "../lib/explanation";
+import { EMPTY, markdownOf, QUESTION_CHARS_MAX } from "../lib/explanation";
 import type { Explanation } from "../lib/explanation";
 import * as l10n from "../lib/l10n";
 import { readViewMessage } from "../lib/messages";
@@ -23,32 +24,34 @@ const UPDATE_EVERY_MS = 50;
 /** All fixed text; what varies comes as messages and is set as text. */
 const BODY = `<main id="explanation" data-testid="explanation" data-phase="empty">
 <header id="header" data-testid="explanation-header" hidden>
-<div id="about"><strong id="target" data-testid="explanation-target"></strong>
-<span id="model" data-testid="explanation-model"></span></div>
+<strong id="target" data-testid="explanation-target"></strong>
 <div id="tools" role="toolbar" aria-label="${escaped(l10n.t("Explanation"))}">
 <button id="stop" data-testid="explanation-stop" type="button" hidden>${escaped(l10n.t("Stop"))}</button>
 <button id="copy" data-testid="explanation-copy" type="button" hidden>${escaped(l10n.t("Copy"))}</button>
 </div>
 </header>
+<p id="changed" data-testid="explanation-changed" role="status" aria-live="polite" hidden></p>
+<div id="turns" data-testid="explanation-turns" role="log" aria-label="${escaped(l10n.t("Explanation text"))}" aria-live="polite"></div>
 <p id="stage" data-testid="explanation-stage" role="status" aria-live="polite"></p>
-<article id="text" data-testid="explanation-text" aria-label="${escaped(l10n.t("Explanation text"))}" aria-live="polite"></article>
 <section id="error" data-testid="explanation-error" role="alert" hidden>
 <p id="error-text" data-testid="explanation-error-text"></p>
 <div id="error-buttons"></div>
 </section>
-<footer id="footnotes" data-testid="explanation-footnotes" hidden>
-<div id="notes" data-testid="explanation-notes"></div>
-<details id="cost" data-testid="explanation-cost" hidden>
-<summary id="cost-summary"></summary>
-<div id="cost-details"></div>
-</details>
-</footer>
+<form id="ask" data-testid="explanation-ask" hidden>
+<label for="question">${escaped(l10n.t("Ask about this code"))}</label>
+<textarea id="question" data-testid="explanation-input" rows="2" maxlength="${QUESTION_CHARS_MAX}" placeholder="${escaped(l10n.t("for example: what if the list is empty?"))}"></textarea>
+<button id="send" data-testid="explanation-send" type="button" class="main">${escaped(l10n.t("Ask"))}</button>
+</form>
 </main>`;
 
 /** What the user does in the view. */
 export interface ViewActions {
   stop(): void;
   act(action: ButtonAction): void;
+  /** A question that follows. */
+  ask(question: string): void;
+  /** To the line that words of an answer are about. */
+  jump(reference: Reference): void;
 }
 
 /** See the module. */
@@ -122,12 +125,22 @@ export class ExplanationView implements vscode.WebviewViewProvider, vscode.Dispo
         this.#actions.stop();
         break;
       case "copy":
-        void vscode.env.clipboard.writeText(this.#state.text);
+        void vscode.env.clipboard.writeText(markdownOf(this.#state));
         vscode.window.setStatusBarMessage(`$(check) ${l10n.t("Explanation copied")}`, 3_000);
         break;
       case "act":
         this.#actions.act(read.action);
         break;
+      case "ask":
+        this.#actions.ask(read.question);
+        break;
+      case "jump": {
+        const reference = this.#state.turns[read.turn]?.references[read.reference];
+        if (reference !== undefined) {
+          this.#actions.jump(reference);
+        }
+        break;
+      }
       case undefined:
         break;
     }

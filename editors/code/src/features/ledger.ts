@@ -6,19 +6,29 @@ import * as vscode from "vscode";
 
 import type { Decision, EditAnswer } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
+import type { Emitter } from "../lib/emitter";
 import { UndoWatch } from "../lib/undo-watch";
 
-import type { Edits } from "./edits";
+import type { AskedAgain } from "./edits";
 import type { Outcome } from "./preview";
-import type { Previews } from "./previews";
+
+/** Where users decide on edits. */
+interface Deciding {
+  readonly onOutcome: Emitter<Outcome>;
+}
+
+/** Where users ask for other edits in place of those that they have. */
+interface AskingAgain {
+  readonly onAskedAgain: Emitter<AskedAgain>;
+}
 
 type Named = Pick<EditAnswer, "editId">;
 
 /** See the module. */
 export function registerLedger(
   host: HostConnection,
-  previews: Previews,
-  edits: Edits,
+  deciding: readonly Deciding[],
+  asking: readonly AskingAgain[],
 ): vscode.Disposable {
   const tell = ({ editId }: Named, decision: Decision): void => {
     // A host of an earlier build gives no names.
@@ -30,17 +40,21 @@ export function registerLedger(
     tell({ editId }, { kind: undone ? "undone" : "kept" });
   });
   const stops = [
-    previews.onOutcome.on((outcome) => {
-      const { answer, written } = outcome;
-      tell(answer, decisionOf(outcome));
-      if (written !== undefined) {
-        const { uri, before, after } = written;
-        watch.kept(answer.editId, uri.toString(), before, after);
-      }
-    }),
-    edits.onAskedAgain.on(({ answer, followsUp }) => {
-      tell(answer, { kind: followsUp ? "followedUp" : "retried" });
-    }),
+    ...deciding.map(({ onOutcome }) =>
+      onOutcome.on((outcome) => {
+        const { answer, written } = outcome;
+        tell(answer, decisionOf(outcome));
+        if (written !== undefined) {
+          const { uri, before, after } = written;
+          watch.kept(answer.editId, uri.toString(), before, after);
+        }
+      }),
+    ),
+    ...asking.map(({ onAskedAgain }) =>
+      onAskedAgain.on(({ answer, followsUp }) => {
+        tell(answer, { kind: followsUp ? "followedUp" : "retried" });
+      }),
+    ),
   ];
   return vscode.Disposable.from(
     ...stops.map((stop) => new vscode.Disposable(stop)),

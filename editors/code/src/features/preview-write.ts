@@ -4,13 +4,12 @@ import * as vscode from "vscode";
 import type { EditAnswer } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import * as changes from "../lib/changes";
-import type { Change } from "../lib/changes";
+import type { Change, Decision } from "../lib/changes";
 import * as l10n from "../lib/l10n";
-import { lineLabel } from "../lib/lines";
+import { baseName, lineLabel } from "../lib/lines";
 import { buttonsFor } from "../lib/words";
 
 import { isWanted, planEdit, revealLine, savePlan, takeBack, writePlan } from "./apply";
-import type { Plan } from "./apply";
 import { DiagnosticsWatch } from "./diagnostics";
 import { openAgain } from "./disk";
 import type { Notifier } from "./notify";
@@ -72,7 +71,6 @@ export async function writeKept(
   watch.tell(() => {
     void notifier.guarded(() => takeBack(plan.document.uri, before, after));
   });
-  tellWritten(plan, all);
   if (lost > 0) {
     const said = l10n.t(
       "{0} of {1} changes could not be kept: the lines of {2} that they replace were changed.",
@@ -85,12 +83,22 @@ export async function writeKept(
   return { written: { uri: plan.document.uri, before, after } };
 }
 
-function tellWritten({ document, placed }: Plan, all: readonly Change[]): void {
+/** What was decided on one change, and what is left. */
+export function decidedText(all: readonly Change[], decision: Decision): string {
+  const left = all.filter((it) => !it.isImport && it.decision === "open").length;
+  return decision === "kept"
+    ? l10n.t("Change kept, {0} left to decide", left)
+    : l10n.t("Change dropped, {0} left to decide", left);
+}
+
+/** What came of an edit on which all is decided. */
+export function settledText({ source, range }: Preview, all: readonly Change[]): string {
   const { all: count, kept } = changes.counts(all);
-  const name = documentName(document);
-  const said =
-    kept === count
-      ? l10n.t("Improved {0} of {1}", lineLabel(placed[0].range), name)
-      : l10n.t("Kept {0} of {1} changes in {2}", kept, count, name);
-  vscode.window.setStatusBarMessage(`$(check) ${said}`, 5_000);
+  const name = baseName(source.path);
+  if (kept === 0) {
+    return l10n.t("Nothing kept: {0} is as it was", name);
+  }
+  return kept === count
+    ? l10n.t("Improved {0} of {1}", lineLabel(range), name)
+    : l10n.t("Kept {0} of {1} changes in {2}", kept, count, name);
 }

@@ -158,9 +158,16 @@ export async function waitingOf(
   const document = await openAgain(preview.source);
   const edit = changes.edited(answer, preview.changes);
   const { places } = await placesOf(host, document, [edit]);
-  const imports = answer.imports === undefined ? {} : { imports: answer.imports };
+  const isBrought = preview.changes.some((it) => it.isImport && it.decision !== "dropped");
+  const imports = answer.imports !== undefined && isBrought ? { imports: answer.imports } : {};
   const pending = { edit, ...imports, instructions: instructionsOf(wish) };
   return { version, document, range: places[0]?.range ?? edit.range, pending };
+}
+
+/** The first one that is not decided on, where the cursor is at none. */
+export function firstOpen({ changes: all, shown }: Preview): readonly number[] {
+  const first = shown.find(({ index }) => all[index]?.decision === "open");
+  return first === undefined ? [] : [first.index];
 }
 
 /** Opens its diff. */

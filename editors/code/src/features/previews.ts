@@ -24,7 +24,8 @@ import * as pending from "./preview";
 import type { Outcome, Preview, Version, Waiting } from "./preview";
 import { chosenLines, marksOf } from "./preview-marks";
 import { activePreview, allTabs, closeLeftovers, Marks, previewOf, tabsOf } from "./preview-tabs";
-import { writeKept } from "./preview-write";
+import { decidedText, settledText, writeKept } from "./preview-write";
+import { Spoken } from "./spoken";
 import { PREVIEW_SCHEME } from "./target";
 import type { Wish } from "./wish";
 
@@ -44,6 +45,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
   readonly #applied = new Set<Preview>();
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
   readonly #marks = new Marks();
+  readonly #spoken = new Spoken();
   readonly #subscriptions: vscode.Disposable[];
   #count = 0;
 
@@ -183,7 +185,8 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       clearTimeout(preview.timer);
       preview.file?.dispose();
     }
-    vscode.Disposable.from(...this.#subscriptions, this.#changed, this.#marks).dispose();
+    const own = [this.#changed, this.#marks, this.#spoken];
+    vscode.Disposable.from(...this.#subscriptions, ...own).dispose();
   }
 
   async #decideAll(preview: Preview, decision: Decision): Promise<void> {
@@ -201,7 +204,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
       lines?.isProposed === false
         ? changes.changesAt(preview.changes, lines.range)
         : lines && changes.changesIn(preview.shown, lines.range);
-    const indices = meant === undefined || meant.length === 0 ? firstOpen(preview) : meant;
+    const indices = meant === undefined || meant.length === 0 ? pending.firstOpen(preview) : meant;
     if (indices.length === 0) {
       throw pending.changedMeanwhile(await openAgain(preview.source));
     }
@@ -212,6 +215,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     }
     await pending.place(this.#host, preview, await openAgain(preview.source), all);
     this.#refreshed(preview);
+    this.#spoken.say(decidedText(preview.changes, decision));
     pending.reveal(preview, changes.nextOpen(all, indices.at(-1) ?? -1));
   }
 
@@ -233,6 +237,7 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
         close: () => this.#close(preview),
       });
       if (written !== false) {
+        this.#spoken.say(settledText(preview, all));
         this.onOutcome.fire({ answer, ...changes.counts(all), ...written });
       }
     } finally {
@@ -387,10 +392,4 @@ export class Previews implements vscode.TextDocumentContentProvider, vscode.Disp
     const uri = activePreview();
     pending.setKeys(uri !== undefined, uri && this.#byUri(uri));
   }
-}
-
-/** The first one that is not decided on, where the cursor is at none. */
-function firstOpen({ changes: all, shown }: Preview): readonly number[] {
-  const first = shown.find(({ index }) => all[index]?.decision === "open");
-  return first === undefined ? [] : [first.index];
 }

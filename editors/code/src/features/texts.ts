@@ -1,38 +1,57 @@
 /**
- * The commands whose answer is a text about the selected lines. It streams into the Explanation view,
- * and so do errors: nothing pops up over the editor.
+ * The commands whose answer is a text about the selected lines, and the questions that follow. All of it
+ * streams into the Explanation view, and so do errors: nothing pops up over the editor.
  */
 import * as vscode from "vscode";
 
-import type { CommandEntry, ErrorInfo } from "../generated/protocol";
+import type { AssistParams, CommandEntry, ErrorInfo, Reference } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { expectKind } from "../lib/answer";
 import { HostError, logLine, toErrorInfo } from "../lib/errors";
 import type { ButtonAction } from "../lib/errors";
-import { answered, asked, failedWith, grown, progressed } from "../lib/explanation";
+import {
+  answered,
+  asked,
+  askedAlso,
+  compared,
+  conversationOf,
+  failedWith,
+  grown,
+  progressed,
+} from "../lib/explanation";
 import { progressText } from "../lib/progress";
 import type { Running } from "../lib/running";
 
 import { diagnosticsOf } from "./diagnostics";
 import { ExplanationView } from "./explanation-view";
+import { FollowedFile } from "./moves";
 import type { Notifier } from "./notify";
+import { goTo } from "./references";
 import { chosenTarget } from "./scope";
-import { documentText, targetLabel } from "./target";
+import { documentName, documentText, targetLabel } from "./target";
 import type { Target } from "./target";
 
 /** One text at a time: there is one view. */
 const KEY = "text";
 
+/** What is asked about: the lines as they were when they were explained, whatever becomes of them. */
+interface Subject {
+  readonly params: Omit<AssistParams, "requestId">;
+  readonly file: FollowedFile;
+}
+
 /** See the module. */
-export class Texts {
+export class Texts implements vscode.Disposable {
   readonly view: ExplanationView;
   readonly #host: HostConnection;
   readonly #running: Running;
   readonly #notifier: Notifier;
   readonly #log: vscode.LogOutputChannel;
-  /** What is done again when that is asked for, with what is selected then. */
-  #last: CommandEntry | undefined;
-  /** How that one failed, where it did. */
+  readonly #watched: vscode.Disposable;
+  #subject: Subject | undefined;
+  /** What *Retry* does. */
+  #again: () => void = () => undefined;
+  /** How the last one failed, where it did. */
   #failed: ErrorInfo | undefined;
   #run = 0;
 
@@ -54,6 +73,15 @@ export class Texts {
       act: (action) => {
         this.#act(action);
       },
+      ask: (question) => {
+        void this.#askAlso(question);
+      },
+      jump: (reference) => {
+        void this.#jump(reference);
+      },
+    });
+    this.#watched = vscode.workspace.onDidChangeTextDocument(({ document }) => {
+      this.#compare(document);
     });
   }
 
@@ -61,25 +89,53 @@ export class Texts {
     try {
       const target = await chosenTarget(this.#host, entry.id);
       if (target !== undefined) {
-        await this.#ask(entry, target);
+        // What is selected then.
+        this.#again = () => void this.run(entry);
+        await this.#explain(entry, target);
       }
     } catch (error) {
       this.#notifier.error(error);
     }
   }
 
+  dispose(): void {
+    this.#watched.dispose();
+    this.#subject?.file.dispose();
+    this.view.dispose();
+  }
+
   #act(action: ButtonAction): void {
-    const retry = (): void => {
-      if (this.#last !== undefined) {
-        void this.run(this.#last);
-      }
-    };
+    const retry = this.#again;
     this.#notifier.act(action, { retry, ...(this.#failed && { error: this.#failed }) });
   }
 
-  async #ask(entry: CommandEntry, target: Target): Promise<void> {
+  async #explain(entry: CommandEntry, target: Target): Promise<void> {
     const { document, lines } = target;
-    this.#last = entry;
+    const params = {
+      command: entry.id,
+      document: documentText(document),
+      selection: lines,
+      diagnostics: diagnosticsOf(document, lines),
+    };
+    this.#subject?.file.dispose();
+    this.#subject = { params, file: new FollowedFile(document.uri) };
+    this.view.state = asked(targetLabel(target));
+    await this.#ask(params);
+  }
+
+  /** A question about the same lines, with all that was said of them before. */
+  async #askAlso(question: string): Promise<void> {
+    const { state } = this.view;
+    if (this.#subject === undefined || this.#running.has(KEY)) {
+      return;
+    }
+    const { params } = this.#subject;
+    this.#again = () => void this.#askAlso(question);
+    this.view.state = askedAlso(state, question);
+    await this.#ask({ ...params, instruction: question, conversation: conversationOf(state) });
+  }
+
+  async #ask(params: Subject["params"]): Promise<void> {
     this.#failed = undefined;
     this.#run += 1;
     const run = this.#run;
@@ -89,15 +145,8 @@ export class Texts {
         this.view.state = step(this.view.state);
       }
     };
-    this.view.state = asked(targetLabel(target), this.#host.status?.model?.name ?? "");
     await this.view.reveal();
     try {
-      const params = {
-        command: entry.id,
-        document: documentText(document),
-        selection: lines,
-        diagnostics: diagnosticsOf(document, lines),
-      };
       const answer = await this.#running.run(KEY, (signal) =>
         this.#host.ask("assist", params, {
           signal,
@@ -117,6 +166,27 @@ export class Texts {
         this.#failed = info;
         return failedWith(state, info);
       });
+    }
+  }
+
+  async #jump(reference: Reference): Promise<void> {
+    if (this.#subject === undefined) {
+      return;
+    }
+    try {
+      await goTo(this.#host, await this.#subject.file.settled(), reference);
+    } catch (error) {
+      this.#notifier.error(error);
+    }
+  }
+
+  #compare(document: vscode.TextDocument): void {
+    if (this.#subject?.file.isAt(document.uri) === true) {
+      const isSame = document.getText() === this.#subject.params.document.text;
+      const state = compared(this.view.state, documentName(document), isSame);
+      if (state !== this.view.state) {
+        this.view.state = state;
+      }
     }
   }
 }

@@ -8,6 +8,8 @@ import type { Target } from "./target";
 /** See the module. */
 export interface Wish {
   readonly target: Target;
+  /** The document's text, where it is not the one that the editor has. */
+  readonly text?: string;
   /** In words; a command without any looks for what to do by itself. */
   readonly instruction?: string;
   /** Of what tools report, only what stands here is told. */

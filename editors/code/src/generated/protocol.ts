@@ -233,7 +233,15 @@ afterLinesOmitted: number,
  * How many of those left out were given after all, since the selection uses them: what the
  * file brings in, and the heads of what it names.
  */
-outlineLines: number, };
+outlineLines: number, 
+/**
+ * Tokens of the questions and answers before this one that were given.
+ */
+conversationTokens: number, 
+/**
+ * How many of them were left out, the oldest.
+ */
+exchangesOmitted: number, };
 
 export type MemoryUse = { 
 /**
@@ -670,6 +678,12 @@ selection: LineRange,
  */
 instruction?: string, 
 /**
+ * What was asked about these lines before and answered, the oldest first: `instruction` is a
+ * question that follows. The document and the lines are those of the first. For commands whose
+ * answer is a text.
+ */
+conversation?: Array<Exchange>, 
+/**
  * What the user's tools say about the document. What is about the lines is told to the model.
  */
 diagnostics?: Array<Diagnostic>, 
@@ -778,6 +792,15 @@ export type TextAnswer = {
  */
 text: string, 
 /**
+ * Where in the document that is which the text names, in the order of the text. What is not
+ * among these leads nowhere.
+ */
+references: Array<Reference>, 
+/**
+ * What was done otherwise than was asked for.
+ */
+notes: Array<string>, 
+/**
  * Why it ended. Cut answers say so.
  */
 finish: FinishReason, 
@@ -793,6 +816,10 @@ context: ContextUse,
  * Which model wrote it.
  */
 model: ModelInfo, };
+
+export type Reference = { words: string, inCode: boolean, place: Edit, };
+
+export type Exchange = { question?: string, answer: string, };
 
 export type SamplingParams = { 
 /**
@@ -1343,7 +1370,11 @@ agreedTo?: string,
 /**
  * When it was installed, in seconds since 1970.
  */
-installedAtS: number, };
+installedAtS: number, 
+/**
+ * Why it is of no use for edits and explanations, and what is; said at an import.
+ */
+notForEdits?: string, };
 
 export type License = { 
 /**
@@ -2395,6 +2426,8 @@ export interface CommandEntry {
   readonly asksInstruction: boolean;
   /** What is to be done, where the entry says it. */
   readonly instruction?: string;
+  /** What it is called in inline chat, behind a slash. */
+  readonly slash?: string;
   readonly inStatusMenu: boolean;
 }
 
@@ -2406,6 +2439,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     icon: "sparkle",
     answer: "edit",
     asksInstruction: false,
+    slash: "improve",
     inStatusMenu: true,
   },
   {
@@ -2425,6 +2459,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Simplify this code without changing what it does.",
+    slash: "simplify",
     inStatusMenu: false,
   },
   {
@@ -2435,6 +2470,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Add the types.",
+    slash: "types",
     inStatusMenu: false,
   },
   {
@@ -2445,6 +2481,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Handle the errors that can occur here.",
+    slash: "errors",
     inStatusMenu: false,
   },
   {
@@ -2455,6 +2492,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Rename unclear local variables so that each name says what it holds.",
+    slash: "rename",
     inStatusMenu: false,
   },
   {
@@ -2465,6 +2503,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Make this code faster without changing what it does.",
+    slash: "faster",
     inStatusMenu: false,
   },
   {
@@ -2475,6 +2514,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     answer: "edit",
     asksInstruction: false,
     instruction: "Fix what the tools say about it, and change nothing else.",
+    slash: "fix",
     inStatusMenu: false,
   },
   {
@@ -2493,6 +2533,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     icon: "book",
     answer: "edit",
     asksInstruction: false,
+    slash: "docs",
     inStatusMenu: true,
   },
 ];

@@ -47,25 +47,33 @@ export function usageText(usage: Usage): string {
   return parts.join(", ");
 }
 
-/** `1.2 s · 85 tokens`: what was computed, and what was written. */
-export function costText(usage: Usage): string {
-  const seconds = ((usage.prefillMs + usage.decodeMs) / 1000).toFixed(1);
-  return usage.generatedTokens === 1
-    ? l10n.t("{0} s · 1 token", seconds)
-    : l10n.t("{0} s · {1} tokens", seconds, usage.generatedTokens);
+/** `1.2 s`: what was computed. */
+export function secondsText(usage: Usage): string {
+  return l10n.t("{0} s", ((usage.prefillMs + usage.decodeMs) / 1000).toFixed(1));
 }
 
 /** What the context window was divided into: so short that a status bar does not cut it. */
 export function contextText(context: ContextUse): string {
   const { selectionTokens, fileTokens, systemTokens, answerTokensMax, windowTokens } = context;
-  return l10n.t(
-    "Tokens: {0} selected, {1} file, {2} instructions, up to {3} answer, window {4}",
-    selectionTokens,
-    fileTokens,
-    systemTokens,
-    answerTokensMax,
-    windowTokens,
-  );
+  const { conversationTokens } = context;
+  return conversationTokens > 0
+    ? l10n.t(
+        "Tokens: {0} selected, {1} file, {2} instructions, {3} conversation, up to {4} answer, window {5}",
+        selectionTokens,
+        fileTokens,
+        systemTokens,
+        conversationTokens,
+        answerTokensMax,
+        windowTokens,
+      )
+    : l10n.t(
+        "Tokens: {0} selected, {1} file, {2} instructions, up to {3} answer, window {4}",
+        selectionTokens,
+        fileTokens,
+        systemTokens,
+        answerTokensMax,
+        windowTokens,
+      );
 }
 
 /** That nothing was changed. `found`: says so where no words said what to do. */
@@ -114,6 +122,25 @@ export function omittedText(context: ContextUse): string | undefined {
         windowTokens,
       )
     : l10n.t("Not shown to the model: {0} (its window: {1} tokens)", lines, windowTokens);
+}
+
+/** What of the conversation the model was not told. */
+export function forgottenText({ exchangesOmitted, windowTokens }: ContextUse): string | undefined {
+  switch (exchangesOmitted) {
+    case 0:
+      return undefined;
+    case 1:
+      return l10n.t(
+        "The model was not told the first answer here (its window: {0} tokens)",
+        windowTokens,
+      );
+    default:
+      return l10n.t(
+        "The model was not told the first {0} answers here (its window: {1} tokens)",
+        exchangesOmitted,
+        windowTokens,
+      );
+  }
 }
 
 /** Why an answer is not whole. */

@@ -2,36 +2,50 @@
  * The state of the Explanation view, and every step it can take. Kept in the extension so that
  * a view that was hidden or moved shows the same again.
  */
-import type { ErrorInfo, TextAnswer } from "../generated/protocol";
+import type { ErrorInfo, Exchange, Reference, TextAnswer } from "../generated/protocol";
 
-import { contextText, costText, cutText, omittedText, usageText } from "./answer";
+import { contextText, cutText, forgottenText, omittedText, secondsText, usageText } from "./answer";
 import { ACTION_TITLES, renderError } from "./errors";
 import type { ErrorButton } from "./errors";
 import * as l10n from "./l10n";
+import { plain } from "./words";
 
-/** Longest explanation that is kept, in characters; a model that does not stop is cut here. */
+/** Longest answer that is kept, in characters; a model that does not stop is cut here. */
 export const EXPLANATION_CHARS_MAX = 200_000;
+
+/** Longest question, in characters. */
+export const QUESTION_CHARS_MAX = 2_000;
 
 /** Where an explanation is. */
 export type Phase = "empty" | "working" | "streaming" | "done" | "cancelled" | "failed";
+
+/** What was asked, and the answer as far as it has come. */
+export interface Turn {
+  /** The question; empty where the code was to be explained. */
+  readonly question: string;
+  /** The Markdown so far. */
+  readonly text: string;
+  /** What of it leads to a line. */
+  readonly references: readonly Reference[];
+  /** What was cut or left out: always in plain view. */
+  readonly notes: readonly string[];
+  /** Whose answer it is and how long that took; empty until it is done. */
+  readonly facts: string;
+  /** What it cost and what the model was given, with all numbers: shown when asked for. */
+  readonly details: readonly string[];
+}
 
 /** Everything the view shows. Plain data: it is posted to the webview. */
 export interface Explanation {
   readonly phase: Phase;
   /** `inventory.py, lines 3–9`. */
   readonly target: string;
-  /** Name of the model, once known. */
-  readonly model: string;
+  /** That the document is not what was asked about any more; empty where it is. */
+  readonly changed: string;
   /** What is going on, in a few words. */
   readonly stage: string;
-  /** The Markdown so far. */
-  readonly text: string;
-  /** What was cut or left out: always in plain view. */
-  readonly notes: readonly string[];
-  /** What it cost, in a few words; empty until it is done. */
-  readonly cost: string;
-  /** What it cost and what the model was given, with all numbers: shown when asked for. */
-  readonly costDetails: readonly string[];
+  /** The explanation, and the questions after it. The last one may be under way. */
+  readonly turns: readonly Turn[];
   /** Where it failed: what and what next. */
   readonly error: string;
   readonly buttons: readonly ErrorButton[];
@@ -41,19 +55,36 @@ export interface Explanation {
 export const EMPTY: Explanation = {
   phase: "empty",
   target: "",
-  model: "",
+  changed: "",
   stage: "",
-  text: "",
-  notes: [],
-  cost: "",
-  costDetails: [],
+  turns: [],
   error: "",
   buttons: [],
 };
 
-/** A request was made. */
-export function asked(target: string, model: string): Explanation {
-  return { ...EMPTY, phase: "working", target, model, stage: l10n.t("starting") };
+const NEW_TURN: Turn = {
+  question: "",
+  text: "",
+  references: [],
+  notes: [],
+  facts: "",
+  details: [],
+};
+
+/** Code is to be explained: what stood in the view goes. */
+export function asked(target: string): Explanation {
+  return { ...EMPTY, phase: "working", target, stage: l10n.t("starting"), turns: [NEW_TURN] };
+}
+
+/** A question was asked. One before it that has no answer goes. */
+export function askedAlso(state: Explanation, question: string): Explanation {
+  const turns = [...state.turns.filter(isAnswered), { ...NEW_TURN, question }];
+  return { ...state, phase: "working", stage: l10n.t("starting"), turns, error: "", buttons: [] };
+}
+
+/** Whether there is anything to be read; one that was stopped counts as far as it came. */
+function isAnswered(turn: Turn): boolean {
+  return turn.text.trim() !== "";
 }
 
 /** The host told how far it is. */
@@ -63,19 +94,39 @@ export function progressed(state: Explanation, stage: string): Explanation {
 
 /** A piece of the answer came. */
 export function grown(state: Explanation, delta: string): Explanation {
-  const text = (state.text + delta).slice(0, EXPLANATION_CHARS_MAX);
-  return { ...state, phase: "streaming", text };
+  return {
+    ...withLast(state, (turn) => ({
+      ...turn,
+      text: (turn.text + delta).slice(0, EXPLANATION_CHARS_MAX),
+    })),
+    phase: "streaming",
+  };
 }
 
 /** The answer is whole. */
 export function answered(state: Explanation, answer: TextAnswer): Explanation {
-  const { finish, context, usage } = answer;
-  const notes = [cutText(finish), omittedText(context)].filter((note) => note !== undefined);
+  const { finish, context, usage, references } = answer;
+  const notes = [
+    ...answer.notes.map(plain),
+    cutText(finish),
+    omittedText(context),
+    forgottenText(context),
+  ];
   const text = answer.text.slice(0, EXPLANATION_CHARS_MAX);
-  const cost = costText(usage);
-  const costDetails = [usageText(usage), contextText(context)];
-  const model = answer.model.name;
-  return { ...state, phase: "done", stage: "", text, notes, cost, costDetails, model };
+  if (text.trim() === "") {
+    notes.unshift(
+      l10n.t("The model had nothing to say. Ask in other words, or use a larger model."),
+    );
+  }
+  const done = withLast(state, (turn) => ({
+    ...turn,
+    text,
+    references,
+    notes: notes.filter((note) => note !== undefined),
+    facts: `${answer.model.name} · ${secondsText(usage)}`,
+    details: [usageText(usage), contextText(context)],
+  }));
+  return { ...done, phase: "done", stage: "" };
 }
 
 /** There will be no (more) answer. What came so far stays. */
@@ -87,4 +138,36 @@ export function failedWith(state: Explanation, error: ErrorInfo): Explanation {
   const retry: ErrorButton = { action: "retry", title: ACTION_TITLES.retry };
   const others = buttons.filter((button) => button.action !== "retry");
   return { ...state, phase: "failed", stage: "", error: text, buttons: [retry, ...others] };
+}
+
+/** The document is, or is no longer, what was asked about. */
+export function compared(state: Explanation, name: string, isSame: boolean): Explanation {
+  const changed = isSame
+    ? ""
+    : l10n.t("{0} has changed. What is said here is about the code as it was.", name);
+  return changed === state.changed ? state : { ...state, changed };
+}
+
+/** What the host is told of what came before. */
+export function conversationOf(state: Explanation): Exchange[] {
+  return state.turns.filter(isAnswered).map(({ question, text }) => ({
+    ...(question !== "" && { question }),
+    answer: text,
+  }));
+}
+
+/** All of it as Markdown. */
+export function markdownOf(state: Explanation): string {
+  const parts = state.turns.flatMap(({ question, text }) => [
+    ...(question === "" ? [] : [`## ${question.replaceAll(/\s+/gu, " ")}`]),
+    text.trim(),
+  ]);
+  return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+function withLast(state: Explanation, change: (turn: Turn) => Turn): Explanation {
+  const last = state.turns.at(-1);
+  return last === undefined
+    ? state
+    : { ...state, turns: [...state.turns.slice(0, -1), change(last)] };
 }

@@ -1,8 +1,9 @@
 /**
  * What the extension and the Explanation view say to each other. The view is not trusted: what
- * it sends is a name out of a closed list and nothing else.
+ * it sends is a name out of a closed list, a number of what it was shown, or the user's question.
  */
 import type { ButtonAction } from "./errors";
+import { QUESTION_CHARS_MAX } from "./explanation";
 import type { Explanation } from "./explanation";
 
 /** Extension to view: all there is to show. */
@@ -16,7 +17,9 @@ export type ViewMessage =
   | { readonly type: "ready" }
   | { readonly type: "stop" }
   | { readonly type: "copy" }
-  | { readonly type: "act"; readonly action: ButtonAction };
+  | { readonly type: "act"; readonly action: ButtonAction }
+  | { readonly type: "ask"; readonly question: string }
+  | { readonly type: "jump"; readonly turn: number; readonly reference: number };
 
 const ACTIONS: Record<ButtonAction, true> = {
   retry: true,
@@ -38,7 +41,7 @@ export function readViewMessage(value: unknown): ViewMessage | undefined {
   if (typeof value !== "object" || value === null) {
     return undefined;
   }
-  const { type, action } = value as Record<string, unknown>;
+  const { type, action, question, turn, reference } = value as Record<string, unknown>;
   switch (type) {
     case "ready":
     case "stop":
@@ -46,9 +49,21 @@ export function readViewMessage(value: unknown): ViewMessage | undefined {
       return { type };
     case "act":
       return isAction(action) ? { type, action } : undefined;
+    case "ask":
+      return isQuestion(question) ? { type, question: question.trim() } : undefined;
+    case "jump":
+      return isIndex(turn) && isIndex(reference) ? { type, turn, reference } : undefined;
     default:
       return undefined;
   }
+}
+
+function isQuestion(value: unknown): value is string {
+  return typeof value === "string" && value.trim() !== "" && value.length <= QUESTION_CHARS_MAX;
+}
+
+function isIndex(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 function isAction(value: unknown): value is ButtonAction {

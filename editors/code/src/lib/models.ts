@@ -96,7 +96,12 @@ export function isThere({ state }: ModelRow): boolean {
 }
 
 /** What is said of a model that was taken in: verified is what a catalog pins, and nothing else. */
-export function importedText({ id, name, verified, claimedId }: InstalledModel): string {
+export function importedText(model: InstalledModel): string {
+  const { notForEdits } = model;
+  return notForEdits === undefined ? whatItIs(model) : `${whatItIs(model)} ${notForEdits}`;
+}
+
+function whatItIs({ id, name, verified, claimedId }: InstalledModel): string {
   if (verified) {
     return l10n.t("{0} is installed and verified.", name);
   }

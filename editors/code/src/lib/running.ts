@@ -17,6 +17,11 @@ export class Running {
     return this.#requests.size > 0;
   }
 
+  /** Whether there is a request with this key. */
+  has(key: string): boolean {
+    return this.#requests.has(key);
+  }
+
   /** Runs `work`; its signal aborts on {@link cancel}, {@link cancelAll} and a newer request. */
   async run<T>(key: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.cancel(key);

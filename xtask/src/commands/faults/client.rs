@@ -135,6 +135,7 @@ impl Caller {
         let (request_id, selection) = (id.to_owned(), LineRange { start: 1, end: 2 });
         let started = match kind {
             Kind::Improve | Kind::Explain => self.client.start::<Assist>(&AssistParams {
+                conversation: Vec::new(),
                 diagnostics: Vec::new(),
                 pending: None,
                 variation: None,

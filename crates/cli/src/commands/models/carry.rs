@@ -5,8 +5,7 @@ use std::path::Path;
 
 use localcoder_model_store::{Bundle, Consent};
 use localcoder_protocol::{
-    ErrorInfo, Fact, ModelExported, ModelInstalled, ModelLicense, ModelsExport, ModelsImport,
-    ModelsLicense,
+    ErrorInfo, Fact, ModelExported, ModelLicense, ModelsExport, ModelsLicense,
 };
 use localcoder_transport::private::with_users_umask;
 
@@ -84,8 +83,7 @@ pub(super) fn import(
     let model =
         followed("copying", |progress| models.store.import_bundle(&bundle, consent, progress))?;
     if json {
-        let installed = list::installed_model(models, &model);
-        return output::answer::<ModelsImport>(&ModelInstalled { installed });
+        return models.answer_import(&model);
     }
     models.say_what_it_is(&model)?;
     models.recommend(&model)

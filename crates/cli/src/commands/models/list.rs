@@ -120,6 +120,8 @@ pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Vec<Fact> {
             "Memory",
             format!("{} with {CONTEXT_TOKENS} tokens of context: {}", bytes(needed), fit.text()),
         ),
+        ("Thinking", thinking(entry).to_owned()),
+        ("Gaps", if entry.fim.is_some() { "it can fill them in" } else { "" }.to_owned()),
         ("SHA-256", entry.sha256.clone()),
         ("Licence", format!("{}, {}", license.name, license.url)),
         ("Commercial", if license.commercial { "yes" } else { "no" }.to_owned()),
@@ -127,6 +129,15 @@ pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Vec<Fact> {
         ("Attribution", license.attribution.join("; ")),
         ("Policy", license.policy_url.clone().unwrap_or_default()),
     ])
+}
+
+/// How long an answer may be waited for.
+fn thinking(entry: &Entry) -> &'static str {
+    match entry.thinking.as_ref().map(|it| &it.switch) {
+        None => "",
+        Some(Some(_)) => "turned off here: it answers at once",
+        Some(None) => "it thinks before each answer, which takes its time",
+    }
 }
 
 /// As people write it that all of a host's subdomains are meant.
@@ -364,6 +375,7 @@ pub(super) fn installed_model(models: &Models, model: &Installed) -> InstalledMo
         claimed_license: model.claimed_license.clone(),
         agreed_to: model.consent.as_ref().map(|it| it.license_id.clone()),
         installed_at_s: model.installed_at_s,
+        not_for_edits: None,
     }
 }
 

@@ -14,9 +14,9 @@ use localcoder_disk::tally;
 use localcoder_host::connect;
 use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Installed, Machine, Store};
 use localcoder_protocol::{
-    ClientKind, ErrorCode, ErrorInfo, HostStatus, ModelDiscarded, ModelInstalled, ModelList,
-    ModelRemoved, ModelVerified, ModelsDiscard, ModelsImport, ModelsRemove, ModelsVerify, Nothing,
-    Resident, Status, Unload, UnloadParams,
+    ClientKind, ErrorCode, ErrorInfo, HostStatus, InstalledModel, ModelDiscarded, ModelInstalled,
+    ModelList, ModelRemoved, ModelVerified, ModelsDiscard, ModelsImport, ModelsRemove,
+    ModelsVerify, Nothing, Resident, Status, Unload, UnloadParams,
 };
 use localcoder_settings::{NetworkAllowed, Places, Settings, air_gap};
 
@@ -62,6 +62,10 @@ pub(crate) fn listed() -> Result<ModelList, ErrorInfo> {
 const NO_TEMPLATE: &str = "It has no chat template: it is a base model, which goes on with a text and \
                            was not made to follow instructions. Choose its variant called \
                            \"instruct\" or \"chat\" for edits and explanations.";
+
+const NAMED_BASE: &str = "It calls itself a base model, which goes on with a text and was not made to \
+                          follow instructions: edits and explanations with it are refused. Choose \
+                          its variant called \"instruct\" or \"chat\" for them.";
 
 /// What all these commands need.
 struct Models {
@@ -129,8 +133,7 @@ impl Models {
             self.store.import(path, id, mode, &self.catalog, progress)
         })?;
         if json {
-            let installed = list::installed_model(self, &model);
-            return output::answer::<ModelsImport>(&ModelInstalled { installed });
+            return self.answer_import(&model);
         }
         self.say_what_it_is(&model)?;
         match (&model.license, &model.claimed_license) {
@@ -141,6 +144,12 @@ impl Models {
             (None, None) => output::line("Its file says nothing of a licence."),
         }?;
         self.recommend(&model)
+    }
+
+    fn answer_import(&self, model: &Installed) -> Result<(), ErrorInfo> {
+        let not_for_edits = self.why_not_for_edits(&model.id)?.map(str::to_owned);
+        let installed = InstalledModel { not_for_edits, ..list::installed_model(self, model) };
+        output::answer::<ModelsImport>(&ModelInstalled { installed })
     }
 
     /// Verified is what a catalog pins; anything else is what it claims to be.
@@ -164,11 +173,20 @@ impl Models {
     /// The next step, where it makes sense.
     fn recommend(&self, model: &Installed) -> Result<(), ErrorInfo> {
         let id = &model.id;
-        if self.store.has_template(id)? {
-            let text = format!("`localcoder models use {id}` makes it the model for code.");
-            return output::line(&text);
+        match self.why_not_for_edits(id)? {
+            Some(words) => output::line(words),
+            None => {
+                output::line(&format!("`localcoder models use {id}` makes it the model for code."))
+            }
         }
-        output::line(NO_TEMPLATE)
+    }
+
+    /// That a model is none for edits and explanations, and what is.
+    fn why_not_for_edits(&self, id: &str) -> Result<Option<&'static str>, ErrorInfo> {
+        if !self.store.has_template(id)? {
+            return Ok(Some(NO_TEMPLATE));
+        }
+        Ok(self.store.says_base(id)?.then_some(NAMED_BASE))
     }
 
     fn remove(&self, id: &str, json: bool) -> Result<(), ErrorInfo> {

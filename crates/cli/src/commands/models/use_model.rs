@@ -7,8 +7,8 @@ use localcoder_model_store::{ImportMode, Store};
 use localcoder_protocol::{DEMO, ErrorInfo, ModelChosen, ModelTask, ModelsUse};
 use localcoder_settings::{LARGE_PARAMETERS, Layer};
 
+use super::Models;
 use super::terminal::followed;
-use super::{Models, NO_TEMPLATE};
 use crate::arguments::Purpose;
 use crate::session::model_reference;
 use crate::{output, settings_file};
@@ -47,8 +47,8 @@ pub(super) fn run(
             followed("reading", |progress| models.store.verify(id, progress))?;
         }
         models.store.path_of(id)?;
-        if !models.store.has_template(id)? {
-            output::note(&format!("`{id}` is chosen as you wish. {NO_TEMPLATE}"));
+        if let Some(words) = models.why_not_for_edits(id)? {
+            output::note(&format!("`{id}` is chosen as you wish. {words}"));
         }
         id.to_owned()
     };

@@ -140,6 +140,9 @@ fn obtained(
     let all = [&["models", "import", model, "--json"], how].concat();
     let ModelInstalled { installed } = answered(&all)?;
     output::line(&format!("`{}` is installed: {}.", installed.id, installed.name))?;
+    if let Some(words) = &installed.not_for_edits {
+        output::line(words)?;
+    }
     Ok(installed.id)
 }
 

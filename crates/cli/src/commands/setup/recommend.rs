@@ -75,15 +75,21 @@ pub(super) fn recommend(
     smaller(catalog, profiles, known)
 }
 
-/// Of the models for code that no profile names, the largest that will do.
+/// Of the models that those of the profiles give way to, the largest that will do: others are a matter
+/// of taste.
 fn smaller(catalog: &Catalog, profiles: &[Profile], known: &Known) -> SetupRecommendation {
     let memory = DecimalBytes(known.memory_bytes);
     let profile = profiles.first().map(|profile| profile.name.clone()).unwrap_or_default();
     // A large one is loaded under its own profile alone.
+    let named: Vec<&Entry> =
+        profiles.iter().filter_map(|it| catalog.entry(&it.code_model)).collect();
+    let is_of_profiles =
+        |entry: &&Entry| named.iter().any(|it| it.id == entry.id || it.lighter.contains(&entry.id));
     let of_code = catalog
         .models
         .iter()
-        .filter(|entry| entry.roles.contains(&Role::Code) && entry.parameters < LARGE_PARAMETERS);
+        .filter(|entry| entry.roles.contains(&Role::Code) && entry.parameters < LARGE_PARAMETERS)
+        .filter(is_of_profiles);
     let fitting: Vec<&Entry> = of_code.filter(|it| known.has_room(it, SHARE_PERCENT)).collect();
     let quick = fitting.iter().filter(|it| !known.is_slow(it)).max_by_key(|it| it.parameters);
     match (quick, fitting.iter().min_by_key(|it| it.parameters)) {

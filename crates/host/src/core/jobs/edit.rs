@@ -4,14 +4,16 @@
 //! while that takes little time, and the best of all is shown. Where the user's own test can be run,
 //! an answer with which it fails is one that was no better.
 
-use localcoder_assist::{Attempt, Finished, Layout, Outcome, SoFar, Task};
+use localcoder_assist::{
+    Attempt, Finished, Layout, Outcome, SoFar, Task, Thoughts, thinks_too_long,
+};
 use localcoder_protocol::{
     AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, SamplingParams, TestRun,
     Usage,
 };
 
 use super::counting::Counting;
-use super::step::{Answer, Input, ModelView, Step, add_usage, lay_out, layout_call};
+use super::step::{Answer, Input, ModelView, Step, add_usage, begin, lay_out, layout_call};
 use super::trial::{Said, Trial};
 use crate::core::pool::GenerateCall;
 use crate::core::reply::Reply;
@@ -70,7 +72,9 @@ pub(in crate::core) struct EditJob {
     /// The first question.
     layout: Option<Layout>,
     stage: Stage,
-    /// What the model has written in this attempt, and how many lines that are so far.
+    thoughts: Thoughts,
+    /// What the model has written in this attempt but its thoughts, and how many lines that are so
+    /// far.
     text: String,
     line_breaks: usize,
     /// The first answer, where it was doubtful.
@@ -98,6 +102,7 @@ impl EditJob {
     fn with(task: Task, trial: Option<Trial>, wish: &EditWish, counting: Counting) -> Self {
         let &EditWish { variation, drafts, .. } = wish;
         Self {
+            thoughts: Thoughts::new(task.selected()),
             task: Box::new(task),
             counting,
             trial,
@@ -125,7 +130,7 @@ impl EditJob {
 
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
-            Input::Ready => Step::Count(self.task.texts_to_count(model.prompts())),
+            Input::Ready => begin(&self.task, model),
             Input::Counted(counts) => lay_out(&self.task, model, counts, |layout| {
                 let mut call = layout_call(&layout, Purpose::Edit);
                 if let Some(number) = self.variation {
@@ -135,8 +140,12 @@ impl EditJob {
                 call
             }),
             Input::Text(text) => {
-                self.text.push_str(text);
-                if self.stage == Stage::Plan {
+                let text = self.thoughts.push(text);
+                if let Some(tokens) = self.thoughts.endless(false) {
+                    return Step::Fail(thinks_too_long(tokens));
+                }
+                self.text.push_str(&text);
+                if self.stage == Stage::Plan || self.text.is_empty() {
                     return Step::Wait;
                 }
                 let ended = text.matches('\n').count();
@@ -151,6 +160,10 @@ impl EditJob {
             }
             Input::Generated(written) => {
                 add_usage(&mut self.usage, written.usage);
+                if let Some(tokens) = self.thoughts.endless(true) {
+                    return Step::Fail(thinks_too_long(tokens));
+                }
+                self.text.push_str(&self.thoughts.finish());
                 let Some(layout) = self.layout.clone() else { return too_early() };
                 match self.stage {
                     Stage::First => self.first(model, &layout, written.finish),
@@ -211,7 +224,7 @@ impl EditJob {
             Outcome::Unchanged => match self.task.plan_layout(model.prompts(), layout) {
                 Some(next) => {
                     self.stage = Stage::Plan;
-                    self.text.clear();
+                    self.clear();
                     Step::Generate(layout_call(&next, Purpose::Edit))
                 }
                 None => match self.task.finish(&self.text, finish, Attempt::Last) {
@@ -297,9 +310,15 @@ impl EditJob {
     fn retry(&mut self, stage: Stage, call: Box<GenerateCall>, reason: String) -> Step {
         self.stage = stage;
         self.attempts += 1;
-        self.text.clear();
         self.line_breaks = 0;
+        self.clear();
         Step::Retry { call, reason }
+    }
+
+    /// Nothing is written yet of what comes now.
+    fn clear(&mut self) {
+        self.text.clear();
+        self.thoughts = Thoughts::new(self.task.selected());
     }
 
     /// Shows the answer with the least to be said against it: of equals that which the model gave
@@ -543,6 +562,55 @@ mod tests {
         let edit = edit_of(step);
         assert_eq!(edit.attempts, 2);
         assert!(edit.unsure.as_deref().is_some_and(|why| why.contains("`elsewhere`")), "{edit:?}");
+    }
+
+    #[test]
+    fn thoughts_are_neither_shown_nor_code_and_have_an_end() {
+        let file = sample();
+        let model = ModelView { file: &file, context_tokens: 4096 };
+        let wish = EditWish { drafts: true, ..EditWish::default() };
+        let mut job = EditJob::new(task(None), wish, Counting::default());
+        let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
+        let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
+        for piece in ["<th", "ink>\ndef f(x):\n", "    return 7\n", "</thi", "nk>\n\n"] {
+            let step = job.step(model, Input::Text(piece));
+            assert!(matches!(step, Step::Wait), "{piece}: {step:?}");
+        }
+        let Step::Lines(2, Some(seen)) = job.step(model, Input::Text("def f(x):\n    return -x\n"))
+        else {
+            panic!("that is code")
+        };
+        assert!(!seen.text.contains('7'), "{seen:?}");
+        let edit = edit_of(job.step(model, Input::Generated(&written())));
+        assert_eq!((edit.edit.replacement.contains("-x"), edit.attempts), (true, 1));
+        let mut job = writing(model);
+        let _ = job.step(model, Input::Text("<think>"));
+        let mut steps = (0..5_000).map(|_| job.step(model, Input::Text(" hm")));
+        let Some(Step::Fail(error)) = steps.find(|step| !matches!(step, Step::Wait)) else {
+            panic!("it ends")
+        };
+        assert_eq!(error.code, ErrorCode::AnswerUnusable);
+        assert!(error.message.contains("512 tokens") && error.hint.is_some(), "{error:?}");
+        let mut job = writing(model);
+        let _ = job.step(model, Input::Text("<think> hm"));
+        let step = job.step(model, Input::Generated(&written()));
+        assert!(matches!(step, Step::Fail(_)), "no second thought: {step:?}");
+    }
+
+    #[test]
+    fn a_base_model_is_told_before_it_is_asked() {
+        let mut file = sample();
+        file.info.name = "Starcoder2 7B Base".to_owned();
+        let model = ModelView { file: &file, context_tokens: 4096 };
+        let mut job = EditJob::new(task(None), EditWish::default(), Counting::default());
+        let Step::Fail(error) = job.step(model, Input::Ready) else { panic!("it is refused") };
+        assert_eq!(error.code, ErrorCode::ModelUnsupported);
+        assert!(error.hint.is_some_and(|hint| hint.contains("instruct")));
+        // Whoever gives it a template knows better.
+        file.chat_template = Some("{{ messages }}".to_owned());
+        let model = ModelView { file: &file, context_tokens: 4096 };
+        let mut job = EditJob::new(task(None), EditWish::default(), Counting::default());
+        assert!(matches!(job.step(model, Input::Ready), Step::Count(_)));
     }
 
     #[test]

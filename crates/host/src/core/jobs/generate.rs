@@ -1,5 +1,6 @@
 //! A text for a client's own prompt, streamed as it is written.
 
+use localcoder_assist::{Thoughts, thinks_too_long};
 use localcoder_model_store::Sampling;
 use localcoder_protocol::{
     ChatMessage, GenerateAnswer, GenerateParams, Purpose, Role, SamplingParams,
@@ -18,16 +19,17 @@ const TOKENS_MAX: u32 = 512;
 pub(in crate::core) struct GenerateJob {
     params: Box<GenerateParams>,
     set: SamplingParams,
+    thoughts: Thoughts,
     text: String,
 }
 
 impl GenerateJob {
     pub(super) fn new(params: GenerateParams, set: SamplingParams) -> Self {
-        Self { params: Box::new(params), set, text: String::new() }
+        Self { params: Box::new(params), set, thoughts: Thoughts::default(), text: String::new() }
     }
 
     pub(super) fn again(self) -> Self {
-        Self { text: String::new(), ..self }
+        Self { thoughts: Thoughts::default(), text: String::new(), ..self }
     }
 
     pub(super) fn has_shown(&self) -> bool {
@@ -39,8 +41,13 @@ impl GenerateJob {
             Input::Ready => Step::Generate(Box::new(self.call(model))),
             Input::Counted(_) | Input::Tried(..) => Step::Wait,
             Input::Text(text) => {
-                self.text.push_str(text);
-                Step::Stream(text.to_owned())
+                // A text that goes on with another one is that model's own, whatever it is.
+                let text = if self.params.raw { text.to_owned() } else { self.thoughts.push(text) };
+                if let Some(tokens) = self.thoughts.endless(false) {
+                    return Step::Fail(thinks_too_long(tokens));
+                }
+                self.text.push_str(&text);
+                Step::Stream(text)
             }
             Input::Generated(written) => self.answer(model, written),
         }
@@ -59,6 +66,11 @@ impl GenerateJob {
     }
 
     fn answer(&mut self, model: ModelView<'_>, written: &WorkerGenerateAnswer) -> Step {
+        if let Some(tokens) = self.thoughts.endless(true) {
+            return Step::Fail(thinks_too_long(tokens));
+        }
+        let rest = self.thoughts.finish();
+        self.text.push_str(&rest);
         let answer = GenerateAnswer {
             text: std::mem::take(&mut self.text),
             finish: written.finish,
@@ -66,12 +78,7 @@ impl GenerateJob {
             model: model.info(),
         };
         let reply = Reply::Generate(Box::new(answer));
-        Step::Answer(Box::new(Answer {
-            rest: String::new(),
-            reply,
-            shown: None,
-            usage: written.usage,
-        }))
+        Step::Answer(Box::new(Answer { rest, reply, shown: None, usage: written.usage }))
     }
 }
 

@@ -11,8 +11,9 @@ mod step;
 mod text;
 mod trial;
 
-use localcoder_assist::Task;
+use localcoder_assist::{Length, Task};
 use localcoder_protocol::{AnswerKind, GenerateParams, SamplingParams};
+use localcoder_settings::ExplanationLength;
 
 pub(super) use counting::Counting;
 use edit::EditJob;
@@ -50,10 +51,21 @@ impl Job {
         Self::Prepare(PrepareJob::new(task))
     }
 
-    pub(super) fn assist(task: Task, wish: EditWish, counting: Counting) -> Self {
+    /// `length`: of a text, where it is one.
+    pub(super) fn assist(
+        task: Task,
+        wish: EditWish,
+        counting: Counting,
+        length: ExplanationLength,
+    ) -> Self {
+        let length = match length {
+            ExplanationLength::Short => Length::Short,
+            ExplanationLength::Medium => Length::Medium,
+            ExplanationLength::Long => Length::Long,
+        };
         match task.spec().answer {
             AnswerKind::Edit => Self::Edit(Box::new(EditJob::new(task, wish, counting))),
-            AnswerKind::Text => Self::Text(TextJob::new(task)),
+            AnswerKind::Text => Self::Text(TextJob::new(task.with_length(length))),
         }
     }
 

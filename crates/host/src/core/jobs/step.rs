@@ -1,6 +1,6 @@
 //! What goes into a job and what comes out of it, one step at a time.
 
-use localcoder_assist::{Layout, Limits, Prompts, SoFar, Task};
+use localcoder_assist::{Layout, Limits, Prompts, SoFar, Task, base_model};
 use localcoder_protocol::{
     Edit, ErrorInfo, ModelInfo, Purpose, SamplingParams, TestRun, Usage, WorkerGenerateAnswer,
 };
@@ -84,6 +84,14 @@ pub(in crate::core) struct Answer {
     pub(in crate::core) shown: Option<Box<Shown>>,
     /// Of all attempts together.
     pub(in crate::core) usage: Usage,
+}
+
+/// Begins with a task whose turn it is: its tokens are counted, unless the model is of no use for it.
+pub(super) fn begin(task: &Task, model: ModelView<'_>) -> Step {
+    if model.file.says_base() {
+        return Step::Fail(base_model(&model.file.info.name));
+    }
+    Step::Count(task.texts_to_count(model.prompts()))
 }
 
 /// Lays a task's prompt out for a model, once its tokens are counted, and asks with what `call`

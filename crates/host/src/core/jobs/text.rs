@@ -1,9 +1,9 @@
 //! A text about the selected code, streamed as it is written.
 
-use localcoder_assist::{Explanation, Task};
+use localcoder_assist::{Explanation, Task, Thoughts, thinks_too_long};
 use localcoder_protocol::{AssistAnswer, ContextUse, Purpose, TextAnswer, WorkerGenerateAnswer};
 
-use super::step::{Answer, Input, ModelView, Step, lay_out, layout_call};
+use super::step::{Answer, Input, ModelView, Step, begin, lay_out, layout_call};
 use crate::core::reply::Reply;
 
 /// See the module.
@@ -11,8 +11,11 @@ use crate::core::reply::Reply;
 pub(in crate::core) struct TextJob {
     task: Box<Task>,
     context: ContextUse,
-    /// Keeps thoughts and control tokens out of what is shown.
+    thoughts: Thoughts,
+    /// Keeps control tokens out of what is shown.
     filter: Explanation,
+    /// What the model was given as the beginning of its answer, until it goes on from there.
+    opening: String,
     /// What is fit to be shown.
     text: String,
 }
@@ -22,7 +25,9 @@ impl TextJob {
         Self {
             task: Box::new(task),
             context: ContextUse::default(),
+            thoughts: Thoughts::default(),
             filter: Explanation::default(),
+            opening: String::new(),
             text: String::new(),
         }
     }
@@ -37,13 +42,19 @@ impl TextJob {
 
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
-            Input::Ready => Step::Count(self.task.texts_to_count(model.prompts())),
+            Input::Ready => begin(&self.task, model),
             Input::Counted(counts) => lay_out(&self.task, model, counts, |layout| {
                 self.context = layout.context;
+                self.opening.clone_from(&layout.prefill);
                 layout_call(&layout, Purpose::Answer)
             }),
             Input::Text(text) => {
-                let text = self.filter.push(text);
+                let text = self.thoughts.push(text);
+                if let Some(tokens) = self.thoughts.endless(false) {
+                    return Step::Fail(thinks_too_long(tokens));
+                }
+                let opening = self.filter.push(&std::mem::take(&mut self.opening));
+                let text = opening + &self.filter.push(&text);
                 self.text.push_str(&text);
                 Step::Stream(text)
             }
@@ -53,10 +64,17 @@ impl TextJob {
     }
 
     fn answer(&mut self, model: ModelView<'_>, written: &WorkerGenerateAnswer) -> Step {
-        let rest = std::mem::take(&mut self.filter).finish();
+        if let Some(tokens) = self.thoughts.endless(true) {
+            return Step::Fail(thinks_too_long(tokens));
+        }
+        let mut filter = std::mem::take(&mut self.filter);
+        let rest = filter.push(&self.thoughts.finish()) + &filter.finish();
         self.text.push_str(&rest);
+        let text = std::mem::take(&mut self.text);
         let answer = TextAnswer {
-            text: std::mem::take(&mut self.text),
+            references: self.task.references(&text),
+            notes: self.task.text_notes(model.prompts()),
+            text,
             finish: written.finish,
             usage: written.usage,
             context: self.context,

@@ -2,10 +2,12 @@
 //! each of its threads for one. `hook.cpp` has the other half.
 
 use std::ffi::{c_int, c_void};
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
 use llama_cpp_sys_2 as sys;
+use localcoder_kernels::Level;
 
+use super::experts::Experts;
 use super::product::{Part, Product};
 use crate::llama::memory_kinds;
 
@@ -42,8 +44,11 @@ unsafe extern "C" {
 #[cfg(test)]
 pub(super) static COMPUTED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
+/// What products are computed with; none are before it is set.
+static LEVEL: OnceLock<Level> = OnceLock::new();
+
 /// Once for each process, before a model is loaded: ggml's list has no lock.
-pub(super) fn install() {
+pub(super) fn install(level: Level) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // llama.cpp takes a copy of the list when it is first asked for kinds of memory: ours is
@@ -52,24 +57,67 @@ pub(super) fn install() {
         let hook = Hook { takes, work_bytes, compute };
         // SAFETY: llama.cpp is initialised, and nothing computes yet.
         unsafe { localcoder_install(&raw const hook) };
+        let _ = LEVEL.set(level);
     });
+}
+
+/// What a node is, where it is computed by ours.
+enum Ours<'a> {
+    Product(Product<'a>),
+    Experts(Experts<'a>),
+}
+
+impl<'a> Ours<'a> {
+    /// # Safety
+    /// The node is one of a graph.
+    unsafe fn of(node: *const sys::ggml_tensor) -> Option<Self> {
+        // SAFETY: the caller's promise; the operations have their sources.
+        unsafe {
+            let node = &*node;
+            #[cfg(test)]
+            if let Some(level) = super::tests::chosen(node) {
+                return level.and_then(|level| Self::with(node, level));
+            }
+            Self::with(node, *LEVEL.get()?).filter(|it| match it {
+                Self::Product(product) => product.pays(),
+                Self::Experts(experts) => experts.pay(),
+            })
+        }
+    }
+
+    /// # Safety
+    /// As above.
+    unsafe fn with(node: &'a sys::ggml_tensor, level: Level) -> Option<Self> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match node.op {
+                sys::GGML_OP_MUL_MAT => Product::of(node, level).map(Self::Product),
+                sys::GGML_OP_MUL_MAT_ID => Experts::of(node, level).map(Self::Experts),
+                _ => None,
+            }
+        }
+    }
 }
 
 unsafe extern "C" fn takes(node: *const sys::ggml_tensor) -> bool {
     // SAFETY: ggml passes a node of a graph.
-    unsafe { (*node).op == sys::GGML_OP_MUL_MAT && Product::of(&*node).is_some() }
+    unsafe { Ours::of(node) }.is_some()
 }
 
 unsafe extern "C" fn work_bytes(node: *const sys::ggml_tensor) -> usize {
     // SAFETY: as above.
-    unsafe { Product::of(&*node) }.map_or(0, |product| product.work_bytes())
+    match unsafe { Ours::of(node) } {
+        Some(Ours::Product(product)) => product.work_bytes(),
+        Some(Ours::Experts(experts)) => experts.work_bytes(),
+        None => 0,
+    }
 }
 
 unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggml_tensor) {
     // SAFETY: ggml passes what it has planned with `work_bytes`, and every thread of the pool
     // calls this for the same node.
     unsafe {
-        let (params, Some(product)) = (&*params, Product::of(&*node)) else { return };
+        let (params, Some(ours)) = (&*params, Ours::of(node)) else { return };
         #[cfg(test)]
         COMPUTED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let count = usize::try_from(params.threads).unwrap_or(1);
@@ -77,9 +125,16 @@ unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggm
         if part.index == 0 {
             ggml_threadpool_chunk_set(params.pool, params.threads);
         }
-        product.round(params.work.cast(), part);
+        let work = params.work.cast();
+        match &ours {
+            Ours::Product(product) => product.round(work, part),
+            Ours::Experts(experts) => experts.round(work, part),
+        }
         ggml_barrier(params.pool);
         let next = || usize::try_from(ggml_threadpool_chunk_add(params.pool, 1)).ok();
-        product.multiply(params.work.cast(), part, next);
+        match ours {
+            Ours::Product(product) => product.multiply(work, part, &next),
+            Ours::Experts(experts) => experts.multiply(work, part, &next),
+        }
     }
 }

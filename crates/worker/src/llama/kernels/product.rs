@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use llama_cpp_sys_2 as sys;
-use localcoder_kernels::{Codes, Format, Matrix, Output, Scratch, multiply};
+use localcoder_kernels::{Codes, Format, Level, Matrix, Output, Scratch, multiply};
 
 /// Rows that a thread takes at once: enough to be worth taking, and few enough that no thread
 /// waits long for another that was held up.
@@ -12,7 +12,7 @@ const ROWS_MAX: usize = 64;
 const ROWS_MIN: usize = 8;
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    pub(super) static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 /// A thread among those that compute a product together.
@@ -24,6 +24,7 @@ pub(super) struct Part {
 
 /// A quantized matrix times columns of floats.
 pub(super) struct Product<'a> {
+    level: Level,
     format: Format,
     matrix: &'a sys::ggml_tensor,
     columns: &'a sys::ggml_tensor,
@@ -35,19 +36,11 @@ impl<'a> Product<'a> {
     ///
     /// # Safety
     /// The node multiplies two tensors.
-    pub(super) unsafe fn of(node: &'a sys::ggml_tensor) -> Option<Self> {
+    pub(super) unsafe fn of(node: &'a sys::ggml_tensor, level: Level) -> Option<Self> {
         // SAFETY: a product has two sources.
         let (matrix, columns) = unsafe { (node.src[0].as_ref()?, node.src[1].as_ref()?) };
-        let format = match matrix.type_ {
-            sys::GGML_TYPE_Q4_K => Format::Q4K,
-            sys::GGML_TYPE_Q5_K => Format::Q5K,
-            sys::GGML_TYPE_Q6_K => Format::Q6K,
-            sys::GGML_TYPE_Q4_0 => Format::Q4_0,
-            sys::GGML_TYPE_Q5_0 => Format::Q5_0,
-            sys::GGML_TYPE_Q8_0 => Format::Q8_0,
-            _ => return None,
-        };
-        let product = Self { format, matrix, columns, result: node };
+        let format = format_of(matrix)?;
+        let product = Self { level, format, matrix, columns, result: node };
         product.is_plain().then_some(product)
     }
 
@@ -57,20 +50,23 @@ impl<'a> Product<'a> {
         let float = size_of::<f32>();
         let flat = |tensor: &sys::ggml_tensor| tensor.ne[2] == 1 && tensor.ne[3] == 1;
         let (length, rows) = (self.length(), self.rows());
-        length.is_multiple_of(self.format.block_weights())
-            && flat(self.matrix)
+        flat(self.matrix)
             && flat(self.columns)
             && self.columns.type_ == sys::GGML_TYPE_F32
             && self.result.type_ == sys::GGML_TYPE_F32
             && self.columns.ne[0] == self.matrix.ne[0]
-            && self.matrix.nb[0] == self.format.block_bytes()
-            && self.matrix.nb[1] == length / self.format.block_weights() * self.format.block_bytes()
+            && has_whole_rows(self.matrix, self.format)
             && self.columns.nb[0] == float
             && self.columns.nb[1].is_multiple_of(float)
             && self.columns.nb[1] >= length * float
             && self.result.nb[0] == float
             && self.result.nb[1] == rows * float
             && is_in_own_layout(self.matrix)
+    }
+
+    /// Whether ours are not slower than llama.cpp's.
+    pub(super) fn pays(&self) -> bool {
+        pays(self.level, self.format, self.count())
     }
 
     fn length(&self) -> usize {
@@ -87,18 +83,19 @@ impl<'a> Product<'a> {
 
     /// Memory that its threads share.
     pub(super) fn work_bytes(&self) -> usize {
-        Codes::bytes(self.format, self.length(), self.count())
+        Codes::bytes(self.level, self.format, self.length(), self.count())
     }
 
     /// Rounds this thread's part of the columns.
     ///
     /// # Safety
     /// The tensors have their data in this process's memory, [`Self::work_bytes`] bytes lie at
-    /// `work`, every thread has another part, and the processor has the instructions.
+    /// `work`, and every thread has another part.
     pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
         // SAFETY: the caller's promise; each column is as long as a row.
         unsafe {
-            let codes = Codes::over_shared(work, self.format, self.length(), self.count());
+            let codes =
+                Codes::over_shared(work, self.level, self.format, self.length(), self.count());
             let chunks = codes.chunks();
             // Each thread has some of all columns: there may be fewer columns than threads.
             let own = chunks * part.index / part.count..chunks * (part.index + 1) / part.count;
@@ -120,19 +117,18 @@ impl<'a> Product<'a> {
         &self,
         work: *mut u8,
         part: Part,
-        next: impl Fn() -> Option<usize>,
+        next: &dyn Fn() -> Option<usize>,
     ) {
         let (rows, length, count) = (self.rows(), self.length(), self.count());
         // SAFETY: the tensors have the sizes that `is_plain` has looked at.
         let (weights, codes, output) = unsafe {
             let weights = self.matrix.data.cast::<u8>();
             let weights = std::slice::from_raw_parts(weights, rows * self.matrix.nb[1]);
-            let codes = Codes::over_shared(work, self.format, length, count);
+            let codes = Codes::over_shared(work, self.level, self.format, length, count);
             (weights, codes, Output::over_shared(self.result.data.cast(), rows, count))
         };
         let Some(matrix) = Matrix::new(self.format, weights, rows, length) else { return };
-        let together = (rows / (4 * part.count)).next_multiple_of(ROWS_MIN);
-        let together = together.clamp(ROWS_MIN, ROWS_MAX);
+        let together = rows_at_once(rows, part);
         SCRATCH.with_borrow_mut(|scratch| {
             let mut index = Some(part.index);
             while let Some(first) = index.map(|index| index * together).filter(|it| *it < rows) {
@@ -145,8 +141,53 @@ impl<'a> Product<'a> {
     }
 }
 
+/// Of as many in all.
+pub(super) fn rows_at_once(rows: usize, part: Part) -> usize {
+    let together = (rows / (4 * part.count)).next_multiple_of(ROWS_MIN);
+    together.clamp(ROWS_MIN, ROWS_MAX)
+}
+
+/// How a tensor's weights are stored, where that is one of ours.
+pub(super) fn format_of(tensor: &sys::ggml_tensor) -> Option<Format> {
+    Some(match tensor.type_ {
+        sys::GGML_TYPE_Q4_K => Format::Q4K,
+        sys::GGML_TYPE_Q5_K => Format::Q5K,
+        sys::GGML_TYPE_Q6_K => Format::Q6K,
+        sys::GGML_TYPE_Q3_K => Format::Q3K,
+        sys::GGML_TYPE_Q2_K => Format::Q2K,
+        sys::GGML_TYPE_IQ4_XS => Format::Iq4Xs,
+        sys::GGML_TYPE_IQ4_NL => Format::Iq4Nl,
+        sys::GGML_TYPE_Q4_0 => Format::Q4_0,
+        sys::GGML_TYPE_Q5_0 => Format::Q5_0,
+        sys::GGML_TYPE_Q8_0 => Format::Q8_0,
+        _ => return None,
+    })
+}
+
+/// Whether ours are not slower than llama.cpp's for so many columns: as measured in
+/// docs/reference/kernels.md.
+pub(super) fn pays(level: Level, format: Format, columns: usize) -> bool {
+    match (level.name(), format) {
+        ("avx512", _) => true,
+        // Two bits need more instructions to take apart than a column to multiply.
+        (_, Format::Q2K) => columns > 3,
+        // Eight bits need nothing taken apart.
+        ("avx2", Format::Q8_0) => columns == 1 || columns > 8,
+        (_, Format::Q8_0) | ("avx2", Format::Iq4Nl) => columns != 2,
+        _ => true,
+    }
+}
+
+/// Whether the rows have whole blocks and follow each other.
+pub(super) fn has_whole_rows(tensor: &sys::ggml_tensor, format: Format) -> bool {
+    let length = usize::try_from(tensor.ne[0]).unwrap_or(0);
+    length.is_multiple_of(format.block_weights())
+        && tensor.nb[0] == format.block_bytes()
+        && tensor.nb[1] == length / format.block_weights() * format.block_bytes()
+}
+
 /// Whether the memory is the process's, and has what the file has.
-fn is_in_own_layout(tensor: &sys::ggml_tensor) -> bool {
+pub(super) fn is_in_own_layout(tensor: &sys::ggml_tensor) -> bool {
     // Without a buffer it is the memory of a context.
     tensor.buffer.is_null()
         // SAFETY: a buffer that is not null lives as long as its tensors.

@@ -1,18 +1,50 @@
 //! Our products beside llama.cpp's own, both through ggml's interface and its CPU backend.
 
+use std::ffi::CStr;
 use std::ptr;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use llama_cpp_sys_2 as sys;
+use localcoder_kernels::Level;
 
 use super::hook::COMPUTED;
 use crate::llama::Backend;
 
-const LENGTH: usize = 1024;
-const ROWS: usize = 1100;
+/// What the name of a node begins with that says with which level it is computed; other tests
+/// compute at the same time.
+const CHOICE: &[u8] = b"kernels ";
 
-/// A graph of one product, with memory of its own. With a second layer of columns, the same as
-/// the first, it is none of ours.
+/// What a test has chosen for a node, if it has: `None` within is llama.cpp's own.
+pub(super) fn chosen(node: &sys::ggml_tensor) -> Option<Option<Level>> {
+    // SAFETY: ggml ends names with NUL.
+    let name = unsafe { CStr::from_ptr(node.name.as_ptr()) };
+    let level = name.to_bytes().strip_prefix(CHOICE)?;
+    Some(Level::all().find(|it| it.name().as_bytes() == level))
+}
+
+/// A matrix in one of the formats.
+struct Weights {
+    kind: sys::ggml_type,
+    length: i64,
+    rows: i64,
+    data: Vec<u8>,
+}
+
+impl Weights {
+    fn new(kind: sys::ggml_type, length: usize, values: &[f32]) -> Self {
+        let (length, rows) = (length as i64, (values.len() / length) as i64);
+        // SAFETY: the data has the size of so many rows.
+        unsafe {
+            let mut data = vec![0; sys::ggml_row_size(kind, length) * rows as usize];
+            let to = data.as_mut_ptr().cast();
+            sys::ggml_quantize_chunk(kind, values.as_ptr(), to, 0, rows, length, ptr::null());
+            Self { kind, length, rows, data }
+        }
+    }
+}
+
+/// A graph of one product, with memory of its own.
 struct Graph {
     context: *mut sys::ggml_context,
     graph: *mut sys::ggml_cgraph,
@@ -20,8 +52,8 @@ struct Graph {
 }
 
 impl Graph {
-    fn new(kind: sys::ggml_type, weights: &[f32], columns: &[f32], layers: usize) -> Self {
-        let count = columns.len() / LENGTH;
+    fn new(weights: &Weights, columns: &[f32]) -> Self {
+        let count = columns.len() as i64 / weights.length;
         let params = sys::ggml_init_params {
             mem_size: 64 << 20,
             mem_buffer: ptr::null_mut(),
@@ -30,26 +62,12 @@ impl Graph {
         // SAFETY: the context has room for all; each tensor's data has the size that is written.
         unsafe {
             let context = sys::ggml_init(params);
-            let matrix = sys::ggml_new_tensor_2d(context, kind, LENGTH as i64, ROWS as i64);
-            let written = sys::ggml_quantize_chunk(
-                kind,
-                weights.as_ptr(),
-                (*matrix).data,
-                0,
-                ROWS as i64,
-                LENGTH as i64,
-                ptr::null(),
-            );
-            assert_eq!(written, sys::ggml_nbytes(matrix));
-            let (length, columns_of_layer) = (LENGTH as i64, count as i64);
-            let layers_of_input = layers as i64;
-            let float = sys::GGML_TYPE_F32;
-            let input =
-                sys::ggml_new_tensor_3d(context, float, length, columns_of_layer, layers_of_input);
-            for layer in 0..layers {
-                let to = (*input).data.cast::<f32>().add(layer * columns.len());
-                ptr::copy_nonoverlapping(columns.as_ptr(), to, columns.len());
-            }
+            let Weights { kind, length, rows, data } = weights;
+            let matrix = sys::ggml_new_tensor_2d(context, *kind, *length, *rows);
+            assert_eq!(data.len(), sys::ggml_nbytes(matrix));
+            ptr::copy_nonoverlapping(data.as_ptr(), (*matrix).data.cast(), data.len());
+            let input = sys::ggml_new_tensor_2d(context, sys::GGML_TYPE_F32, *length, count);
+            ptr::copy_nonoverlapping(columns.as_ptr(), (*input).data.cast(), columns.len());
             let product = sys::ggml_mul_mat(context, matrix, input);
             let graph = sys::ggml_new_graph(context);
             sys::ggml_build_forward_expand(graph, product);
@@ -57,13 +75,46 @@ impl Graph {
         }
     }
 
-    fn compute(&self, backend: sys::ggml_backend_t) -> Vec<f32> {
-        // SAFETY: all of the graph's data is the context's, which lives.
+    /// A product with experts: of each token's columns, each with one that `ids` says.
+    fn of_experts(weights: &Weights, experts: i64, ids: &[i32], columns: &[f32]) -> Self {
+        const SLOTS: i64 = 3;
+        let params = sys::ggml_init_params {
+            mem_size: 64 << 20,
+            mem_buffer: ptr::null_mut(),
+            no_alloc: false,
+        };
+        // SAFETY: as above.
         unsafe {
+            let context = sys::ggml_init(params);
+            let Weights { kind, length, rows, data } = weights;
+            let matrix = sys::ggml_new_tensor_3d(context, *kind, *length, rows / experts, experts);
+            assert_eq!(data.len(), sys::ggml_nbytes(matrix));
+            ptr::copy_nonoverlapping(data.as_ptr(), (*matrix).data.cast(), data.len());
+            let tokens = ids.len() as i64 / SLOTS;
+            // One column for all slots of a token, or one for each.
+            let each = columns.len() as i64 / length / tokens;
+            let float = sys::GGML_TYPE_F32;
+            let input = sys::ggml_new_tensor_3d(context, float, *length, each, tokens);
+            ptr::copy_nonoverlapping(columns.as_ptr(), (*input).data.cast(), columns.len());
+            let wanted = sys::ggml_new_tensor_2d(context, sys::GGML_TYPE_I32, SLOTS, tokens);
+            ptr::copy_nonoverlapping(ids.as_ptr(), (*wanted).data.cast(), ids.len());
+            let product = sys::ggml_mul_mat_id(context, matrix, input, wanted);
+            let graph = sys::ggml_new_graph(context);
+            sys::ggml_build_forward_expand(graph, product);
+            Self { context, graph, product }
+        }
+    }
+
+    /// With this level, or with llama.cpp's own kernels.
+    fn compute(&self, threads: &Threads, level: Option<Level>) -> Vec<f32> {
+        let name = [CHOICE, level.map_or("off", Level::name).as_bytes(), b"\0"].concat();
+        // SAFETY: all of the graph's data is the context's, which lives; the name ends with NUL.
+        unsafe {
+            sys::ggml_set_name(self.product, name.as_ptr().cast());
             let values = (*self.product).data.cast::<f32>();
             let count = usize::try_from(sys::ggml_nelements(self.product)).unwrap_or(0);
             std::slice::from_raw_parts_mut(values, count).fill(f32::NAN);
-            let status = sys::ggml_backend_graph_compute(backend, self.graph);
+            let status = sys::ggml_backend_graph_compute(threads.0, self.graph);
             assert_eq!(status, sys::GGML_STATUS_SUCCESS);
             std::slice::from_raw_parts(values, count).to_vec()
         }
@@ -82,41 +133,133 @@ fn numbers(count: usize, pace: f32) -> Vec<f32> {
     (0..count).map(|index| (index as f32 * pace).sin() * (1.0 + (index % 7) as f32)).collect()
 }
 
+/// Each kind of product that is ours.
+const KINDS: [(&str, sys::ggml_type); 10] = [
+    ("Q4_K", sys::GGML_TYPE_Q4_K),
+    ("Q5_K", sys::GGML_TYPE_Q5_K),
+    ("Q6_K", sys::GGML_TYPE_Q6_K),
+    ("Q3_K", sys::GGML_TYPE_Q3_K),
+    ("Q2_K", sys::GGML_TYPE_Q2_K),
+    ("IQ4_XS", sys::GGML_TYPE_IQ4_XS),
+    ("Q4_0", sys::GGML_TYPE_Q4_0),
+    ("Q5_0", sys::GGML_TYPE_Q5_0),
+    ("Q8_0", sys::GGML_TYPE_Q8_0),
+    ("IQ4_NL", sys::GGML_TYPE_IQ4_NL),
+];
+
+/// ggml's CPU backend with threads.
+struct Threads(sys::ggml_backend_t);
+
+impl Threads {
+    fn new(count: i32) -> Self {
+        // SAFETY: freed when it is dropped; nothing computes with it yet.
+        unsafe {
+            let backend = sys::ggml_backend_cpu_init();
+            sys::ggml_backend_cpu_set_n_threads(backend, count);
+            Self(backend)
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // SAFETY: made once, freed once.
+        unsafe { sys::ggml_backend_free(self.0) };
+    }
+}
+
 #[test]
 fn products_are_those_of_llama_cpp() {
+    const LENGTH: usize = 1024;
     let _ = Backend::init();
-    if !super::are_used() {
-        return;
-    }
-    // SAFETY: freed below.
-    let backend = unsafe { sys::ggml_backend_cpu_init() };
-    let kinds = [
-        sys::GGML_TYPE_Q4_K,
-        sys::GGML_TYPE_Q5_K,
-        sys::GGML_TYPE_Q6_K,
-        sys::GGML_TYPE_Q4_0,
-        sys::GGML_TYPE_Q5_0,
-        sys::GGML_TYPE_Q8_0,
-    ];
-    for (threads, kind) in (1..).zip(kinds) {
-        // SAFETY: nothing computes with it now.
-        unsafe { sys::ggml_backend_cpu_set_n_threads(backend, threads) };
-        let weights = numbers(LENGTH * ROWS, 0.37);
+    let values = numbers(LENGTH * 1100, 0.37);
+    for (threads, (name, kind)) in (1..).zip(KINDS) {
+        let threads = Threads::new(threads);
+        let weights = Weights::new(kind, LENGTH, &values);
         for count in [1, 2, 7, 16, 33, 70] {
-            let columns = numbers(LENGTH * count, 0.11);
-            let before = COMPUTED.load(Ordering::Relaxed);
-            let ours = Graph::new(kind, &weights, &columns, 1).compute(backend);
-            assert!(COMPUTED.load(Ordering::Relaxed) > before, "{count} columns are not ours");
-            let theirs = Graph::new(kind, &weights, &columns, 2).compute(backend);
-            let largest = theirs.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-            for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-                assert!(
-                    (ours - theirs).abs() <= 1e-4 * largest,
-                    "{count} columns, value {index}: {ours}, llama.cpp has {theirs}"
-                );
+            let graph = Graph::new(&weights, &numbers(LENGTH * count, 0.11));
+            compare(&graph, &threads, &format!("{name}, {count} columns"));
+        }
+    }
+}
+
+#[test]
+fn products_of_experts_are_those_of_llama_cpp() {
+    const LENGTH: usize = 512;
+    const EXPERTS: usize = 5;
+    let _ = Backend::init();
+    let values = numbers(LENGTH * EXPERTS * 100, 0.37);
+    for (threads, (name, kind)) in (1..).zip(KINDS) {
+        let threads = Threads::new(threads);
+        let weights = Weights::new(kind, LENGTH, &values);
+        for tokens in [1, 2, 9, 40] {
+            // No token wants an expert twice, and one expert is wanted by none.
+            let ids: Vec<i32> =
+                (0..tokens).flat_map(|token| [0, 1, 2].map(|slot| (token + slot) % 4)).collect();
+            for each in [1, 3] {
+                let columns = numbers(LENGTH * each * tokens as usize, 0.11);
+                let graph = Graph::of_experts(&weights, EXPERTS as i64, &ids, &columns);
+                let what = format!("{name}, {tokens} tokens, {each} columns for each");
+                compare(&graph, &threads, &what);
             }
         }
     }
-    // SAFETY: made above, used by nothing any more.
-    unsafe { sys::ggml_backend_free(backend) };
+}
+
+/// Each level has to give what llama.cpp gives.
+fn compare(graph: &Graph, threads: &Threads, what: &str) {
+    let theirs = graph.compute(threads, None);
+    let largest = theirs.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+    for level in Level::all() {
+        let what = format!("{what}, {}", level.name());
+        let before = COMPUTED.load(Ordering::Relaxed);
+        let ours = graph.compute(threads, Some(level));
+        assert!(COMPUTED.load(Ordering::Relaxed) > before, "{what}: not ours");
+        for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            assert!(
+                (ours - theirs).abs() <= 1e-4 * largest,
+                "{what}, value {index}: {ours}, llama.cpp has {theirs}"
+            );
+        }
+    }
+}
+
+/// Prints the table of docs/reference/kernels.md: how much faster than llama.cpp's own, by
+/// columns. The build says what those are: with `target-cpu=x86-64-v3` AVX2.
+#[test]
+#[ignore = "measures for a minute, on a quiet machine"]
+fn the_levels_beside_llama_cpp() {
+    const LENGTH: usize = 2048;
+    const COLUMNS: [usize; 8] = [1, 2, 3, 4, 8, 16, 32, 128];
+    const TRIES: usize = 15;
+    let _ = Backend::init();
+    let threads = Threads::new(1);
+    let only = std::env::var("FORMATS").unwrap_or_default();
+    for (name, kind) in KINDS.into_iter().filter(|(name, _)| only.is_empty() || only == *name) {
+        let weights = Weights::new(kind, LENGTH, &numbers(LENGTH * 4096, 0.37));
+        let levels: Vec<_> = Level::all().collect();
+        let mut gains = vec![Vec::new(); levels.len()];
+        for count in COLUMNS {
+            let graph = Graph::new(&weights, &numbers(LENGTH * count, 0.11));
+            let seconds = |level| {
+                let begun = Instant::now();
+                graph.compute(&threads, level);
+                begun.elapsed().as_secs_f64()
+            };
+            let mut best = vec![f64::INFINITY; 1 + levels.len()];
+            for _ in 0..TRIES {
+                best[0] = best[0].min(seconds(None));
+                for (level, best) in levels.iter().zip(&mut best[1..]) {
+                    *best = best.min(seconds(Some(*level)));
+                }
+            }
+            for (gains, own) in gains.iter_mut().zip(&best[1..]) {
+                gains.push(best[0] / own);
+            }
+        }
+        for (level, gains) in levels.iter().zip(gains) {
+            let gains: Vec<_> = gains.iter().map(|gain| format!("{gain:.2}")).collect();
+            println!("| {name} | {} | {} |", level.name(), gains.join(" | "));
+        }
+    }
 }

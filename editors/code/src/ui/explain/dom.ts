@@ -1,15 +1,18 @@
 /** Builds the parsed Markdown as elements. Text only ever enters as text. */
-import type { MarkdownNode } from "./markdown";
+import type { LinkedNode } from "./references";
 
-/** See the module. */
-export function toDom(nodes: readonly MarkdownNode[]): DocumentFragment {
+/** See the module. `link` makes the element of what leads to a line. */
+export function toDom(
+  nodes: readonly LinkedNode[],
+  link: (reference: number) => HTMLElement,
+): DocumentFragment {
   const fragment = document.createDocumentFragment();
   for (const node of nodes) {
     if (typeof node === "string") {
       fragment.append(node);
     } else {
-      const element = document.createElement(node.tag);
-      element.append(toDom(node.children));
+      const element = "tag" in node ? document.createElement(node.tag) : link(node.reference);
+      element.append(toDom(node.children, link));
       fragment.append(element);
     }
   }
@@ -23,4 +26,12 @@ export function element(id: string): HTMLElement {
     throw new Error(`the page has no #${id}`);
   }
   return found;
+}
+
+/** A new element with a text, where it has one. */
+export function made(tag: string, testId: string, text = ""): HTMLElement {
+  const it = document.createElement(tag);
+  it.dataset["testid"] = `explanation-${testId}`;
+  it.append(text);
+  return it;
 }

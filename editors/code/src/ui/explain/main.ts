@@ -1,6 +1,6 @@
 /**
- * The script of the Explanation view: shows the state that the extension sends and reports
- * clicks. It keeps nothing and decides nothing.
+ * The script of the Explanation view: shows the state that the extension sends, and reports clicks and
+ * questions. It keeps a question that is not asked yet, and decides nothing.
  */
 import "../translated";
 
@@ -9,10 +9,14 @@ import type { Explanation } from "../../lib/explanation";
 import * as l10n from "../../lib/l10n";
 import type { StateMessage, ViewMessage } from "../../lib/messages";
 
-import { element, toDom } from "./dom";
-import { parseMarkdown } from "./markdown";
+import { element } from "./dom";
+import { drawTurns } from "./turns";
 
-declare function acquireVsCodeApi(): { postMessage(message: ViewMessage): void };
+declare function acquireVsCodeApi(): {
+  postMessage(message: ViewMessage): void;
+  getState(): unknown;
+  setState(state: string): void;
+};
 
 const editor = acquireVsCodeApi();
 
@@ -24,6 +28,9 @@ const PHASE_TEXT: Record<Explanation["phase"], string> = {
   cancelled: l10n.t("Stopped."),
   failed: "",
 };
+
+/** Nearer to the end than so many pixels counts as there. */
+const AT_END_PX = 40;
 
 let shown: Explanation | undefined;
 let next: Explanation | undefined;
@@ -42,14 +49,19 @@ function schedule(state: Explanation): void {
   next = state;
 }
 
+function isRunning(state: Explanation | undefined): boolean {
+  return state?.phase === "working" || state?.phase === "streaming";
+}
+
 function draw(state: Explanation): void {
-  const running = state.phase === "working" || state.phase === "streaming";
+  const running = isRunning(state);
   element("explanation").dataset["phase"] = state.phase;
   element("header").hidden = state.phase === "empty";
   element("target").textContent = state.target;
-  element("model").textContent = state.model;
   element("stop").hidden = !running;
-  element("copy").hidden = running || state.text === "";
+  element("copy").hidden = running || state.turns.every((turn) => turn.text === "");
+  element("changed").hidden = state.changed === "";
+  setText(element("changed"), state.changed);
   setText(
     element("stage"),
     PHASE_TEXT[state.phase] || (running ? l10n.t("{0}…", state.stage) : ""),
@@ -60,25 +72,22 @@ function draw(state: Explanation): void {
   if (shown?.buttons !== state.buttons) {
     element("error-buttons").replaceChildren(...state.buttons.map(errorButton));
   }
-  element("footnotes").hidden = state.cost === "" && state.notes.length === 0;
-  element("notes").replaceChildren(...state.notes.map(paragraph));
-  element("cost").hidden = state.cost === "";
-  setText(element("cost-summary"), state.cost);
-  element("cost-details").replaceChildren(...state.costDetails.map(paragraph));
+  element("ask").hidden = state.phase === "empty";
   shown = state;
+  drawAsk();
 }
 
 function drawText(state: Explanation, running: boolean): void {
-  const text = element("text");
+  const place = element("turns");
   // Busy while it grows, so that a screen reader reads the whole once and not every word.
-  text.setAttribute("aria-busy", String(running));
-  if (shown?.text === state.text) {
-    return;
-  }
+  place.setAttribute("aria-busy", String(running));
   const page = document.documentElement;
-  const atEnd = page.scrollHeight - page.scrollTop - page.clientHeight < 40;
-  text.replaceChildren(toDom(parseMarkdown(state.text)));
-  if (running && atEnd) {
+  const atEnd = page.scrollHeight - page.scrollTop - page.clientHeight < AT_END_PX;
+  const isNewQuestion = state.turns.length > (shown?.turns.length ?? 0);
+  const differs = drawTurns(place, state.turns, (turn, reference) => {
+    editor.postMessage({ type: "jump", turn, reference });
+  });
+  if (differs && running && (atEnd || isNewQuestion)) {
     page.scrollTop = page.scrollHeight;
   }
 }
@@ -101,12 +110,44 @@ function errorButton(button: ErrorButton): HTMLButtonElement {
   return made;
 }
 
-function paragraph(text: string): HTMLParagraphElement {
-  const made = document.createElement("p");
-  made.textContent = text;
-  return made;
+const question = element("question") as HTMLTextAreaElement;
+
+function drawAsk(): void {
+  (element("send") as HTMLButtonElement).disabled =
+    isRunning(shown) || question.value.trim() === "";
 }
 
+function ask(): void {
+  if (!isRunning(shown) && question.value.trim() !== "") {
+    editor.postMessage({ type: "ask", question: question.value });
+    question.value = "";
+    keepQuestion();
+  }
+}
+
+function keepQuestion(): void {
+  editor.setState(question.value);
+  drawAsk();
+}
+
+question.addEventListener("input", keepQuestion);
+question.addEventListener("keydown", (event) => {
+  // While an input method composes, Enter chooses what it offers.
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    ask();
+  }
+});
+element("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+});
+element("send").addEventListener("click", ask);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && isRunning(shown)) {
+    event.preventDefault();
+    editor.postMessage({ type: "stop" });
+  }
+});
 window.addEventListener("message", (event: MessageEvent<StateMessage>) => {
   schedule(event.data.state);
 });
@@ -116,4 +157,7 @@ element("stop").addEventListener("click", () => {
 element("copy").addEventListener("click", () => {
   editor.postMessage({ type: "copy" });
 });
+const kept = editor.getState();
+question.value = typeof kept === "string" ? kept : "";
+drawAsk();
 editor.postMessage({ type: "ready" });

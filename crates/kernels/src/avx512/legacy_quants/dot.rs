@@ -6,10 +6,11 @@ use std::arch::x86_64::{
     _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps,
 };
 
-use super::BLOCK;
-use super::codes::{beginnings_at, scales_at};
-use super::tile::Tile;
-use crate::codes::{LANES, REGISTER_BYTES, spread};
+use crate::avx512::spread;
+use crate::codes::{LANES, REGISTER_BYTES};
+use crate::legacy_quants::BLOCK;
+use crate::legacy_quants::codes::{beginnings_at, scales_at};
+use crate::legacy_quants::tile::Tile;
 use crate::matrix::ROWS;
 
 /// Adds the products to `sums`, the lanes of each of the eight rows; `WIDTH` is the number of

@@ -9,14 +9,13 @@ use std::arch::x86_64::{
     _mm512_reduce_add_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_zextps256_ps512,
 };
 
-use super::codes::{beginnings_at, chunk_bytes, scales_at};
-use super::{BLOCKS, block};
+use super::block;
 use crate::Format;
 use crate::codes::REGISTER_BYTES;
+use crate::legacy_quants::codes::{beginnings_at, chunk_bytes, scales_at};
+use crate::legacy_quants::{BLOCK_BYTES_MAX, BLOCKS};
 use crate::matrix::fetch_ahead;
 
-/// Of `Q8_0`.
-const BLOCK_BYTES_MAX: usize = 34;
 /// Registers of weights in a chunk, two blocks in each.
 const PARTS: usize = BLOCKS / 2;
 

@@ -8,20 +8,21 @@ use std::arch::x86_64::{
     _mm512_sub_epi32,
 };
 
-use super::codes::{scales_at, sums_at, wide_sums_at};
-use super::tile::Tile;
 use crate::CHUNK;
-use crate::codes::{LANES, REGISTER_BYTES, spread};
+use crate::avx512::spread;
+use crate::codes::{LANES, REGISTER_BYTES};
+use crate::k_quants::codes::{scales_at, sums_at, wide_sums_at};
+use crate::k_quants::tile::Tile;
 use crate::matrix::ROWS;
 
 /// Adds to `sums`, the lanes of each of the eight rows. `SUBBLOCK` is the number of weights that
-/// share a scale, 16 of `Q6_K` and 32 of the others; `WIDTH` the number of columns.
+/// share a scale, `MINIMA` whether the offsets are that; `WIDTH` the number of columns.
 ///
 /// # Safety
 /// The processor has the features; a block of a group of this width lies at `codes`, and `sums`
 /// has room for the lanes of all rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) unsafe fn dot<const SUBBLOCK: usize, const WIDTH: usize>(
+pub(super) unsafe fn dot<const SUBBLOCK: usize, const MINIMA: bool, const WIDTH: usize>(
     tile: &Tile,
     codes: *const u8,
     sums: *mut f32,
@@ -60,7 +61,7 @@ pub(super) unsafe fn dot<const SUBBLOCK: usize, const WIDTH: usize>(
             let at = sums.add(row * LANES);
             let sum = _mm512_loadu_ps(at);
             let scale = _mm512_mul_ps(_mm512_set1_ps(tile.scale[row]), columns);
-            let sum = if SUBBLOCK == 32 {
+            let sum = if MINIMA {
                 let sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total[row]), scale, sum);
                 let minimum = _mm512_mul_ps(_mm512_set1_ps(tile.minimum[row]), columns);
                 _mm512_fnmadd_ps(_mm512_cvtepi32_ps(offsets[row]), minimum, sum)

@@ -3,21 +3,23 @@
 //! registers alone and used for all columns there.
 
 use std::arch::x86_64::{
-    __m256i, __m512i, _mm_cvtsi64_si128, _mm_loadu_si128, _mm_unpacklo_epi8, _mm256_cvtepi8_epi16,
-    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16, _mm256_fnmadd_ps, _mm256_loadu_si256,
-    _mm256_madd_epi16, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32,
-    _mm512_add_ps, _mm512_and_si512, _mm512_broadcast_i64x4, _mm512_castsi256_si512,
-    _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_fmadd_ps,
-    _mm512_inserti64x4, _mm512_loadu_si512, _mm512_mask_add_epi8, _mm512_maskz_permutexvar_epi16,
-    _mm512_or_si512, _mm512_reduce_add_ps, _mm512_set1_epi8, _mm512_set1_epi64, _mm512_set1_ps,
+    __m256i, __m512i, _mm_cvtsi64_si128, _mm_loadu_si128, _mm_unpacklo_epi8,
+    _mm256_castsi256_si128, _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
+    _mm256_cvtepu16_epi32, _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_or_si256, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi16,
+    _mm256_slli_epi32, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_broadcast_i64x4,
+    _mm512_castsi256_si512, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
+    _mm512_fmadd_ps, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_mask_add_epi8,
+    _mm512_maskz_permutexvar_epi16, _mm512_mullo_epi32, _mm512_or_si512, _mm512_permutexvar_epi32,
+    _mm512_reduce_add_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_set1_ps,
     _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_sllv_epi16,
     _mm512_srli_epi16, _mm512_srlv_epi16, _mm512_sub_epi32, _mm512_test_epi8_mask,
     _mm512_zextps256_ps512, _mm512_zextsi256_si512,
 };
 
-use super::codes::{chunk_bytes, scales_at, sums_at};
-use super::tile::scales_and_minima;
 use crate::codes::{LANES, REGISTER_BYTES};
+use crate::k_quants::block::{self, scales_and_minima};
+use crate::k_quants::codes::{chunk_bytes, scales_at, sums_at};
 use crate::matrix::{fetch_ahead, half};
 use crate::{CHUNK, Format};
 
@@ -26,14 +28,16 @@ const PARTS: usize = CHUNK / REGISTER_BYTES;
 
 /// A block of a row, spread out.
 struct Spread {
-    /// Without their sign: `Q6_K` is 32 too high.
+    /// Without their sign: as much too high as [`Format::too_high`] says.
     weights: [__m512i; PARTS],
-    /// The weights' scales, one in the lower half of each lane.
+    /// The weights' scales, one in the lower half of each lane; all of it where the weights have
+    /// more than six bits.
     scales: [__m512i; PARTS],
-    /// What the sums of 16 values are multiplied with: minima, or the scales again.
+    /// What the sums of 16 values are multiplied with: the minima, or the scales times what the
+    /// weights are too high.
     offsets: __m256i,
     scale: f32,
-    /// Of the offsets; not for `Q6_K`.
+    /// Of the offsets, where these are minima.
     minimum: f32,
 }
 
@@ -60,7 +64,8 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
             match Format::of(FORMAT) {
                 Format::Q4K => q4_k(block),
                 Format::Q5K => q5_k(block),
-                _ => q6_k(block),
+                Format::Q6K => q6_k(block),
+                _ => of_any::<FORMAT>(block),
             }
         };
         for column in 0..COLUMNS {
@@ -72,16 +77,20 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
                     let values = _mm512_loadu_si512(codes.add(part * REGISTER_BYTES).cast());
                     let four =
                         _mm512_dpbusd_epi32(_mm512_setzero_si512(), spread.weights[part], values);
-                    // Four products together have 16 bits at most: the lower half is all of it.
-                    total = _mm512_dpwssd_epi32(total, four, spread.scales[part]);
+                    let scales = spread.scales[part];
+                    total = if Format::of(FORMAT).most() > 63 {
+                        _mm512_add_epi32(total, _mm512_mullo_epi32(four, scales))
+                    } else {
+                        // Four products together have 16 bits at most: the lower half is all.
+                        _mm512_dpwssd_epi32(total, four, scales)
+                    };
                 }
                 let sums_of_values = _mm256_loadu_si256(codes.add(sums_at(1)).cast());
                 let offsets = _mm256_madd_epi16(spread.offsets, sums_of_values);
                 let scale = codes.add(scales_at(1)).cast::<f32>().read();
-                if matches!(Format::of(FORMAT), Format::Q6K) {
-                    // 32 times; the difference is exact.
-                    let offsets = _mm512_zextsi256_si512(_mm256_slli_epi32(offsets, 5));
-                    total = _mm512_sub_epi32(total, offsets);
+                if !Format::of(FORMAT).has_minima() {
+                    // The difference is exact.
+                    total = _mm512_sub_epi32(total, _mm512_zextsi256_si512(offsets));
                 } else {
                     let minimum = _mm256_set1_ps(spread.minimum * scale);
                     let offsets = _mm256_cvtepi32_ps(offsets);
@@ -184,10 +193,43 @@ unsafe fn q6_k(block: *const u8) -> Spread {
                 let scales = _mm512_castsi256_si512(scales);
                 _mm512_maskz_permutexvar_epi16(0x5555_5555, indices, scales)
             }),
-            offsets: scales,
+            offsets: _mm256_slli_epi16::<5>(scales),
             scale: half(block.add(208)),
             minimum: 0.0,
         }
+    }
+}
+
+/// What every level spreads out alike.
+///
+/// # Safety
+/// The processor has the features; a block of the format lies there.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+unsafe fn of_any<const FORMAT: u8>(start: *const u8) -> Spread {
+    // SAFETY: the caller's promise.
+    let (head, weights) =
+        unsafe { (block::head::<FORMAT>(start), block::weights::<FORMAT>(start)) };
+    let join =
+        |[low, high]: [__m256i; 2]| _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high);
+    let (scales, wide) = (join(head.scales), Format::of(FORMAT).subblock() == 32);
+    let used = if Format::of(FORMAT).most() > 63 { -1 } else { 0xffff };
+    let scales = _mm512_and_si512(scales, _mm512_set1_epi32(used));
+    let indices = if wide { &WIDE_SCALES } else { &NARROW_SCALES };
+    let offsets = if wide {
+        let once = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(head.offsets));
+        _mm256_or_si256(once, _mm256_slli_epi32::<16>(once))
+    } else {
+        head.offsets
+    };
+    Spread {
+        weights: std::array::from_fn(|part| join([weights[2 * part], weights[2 * part + 1]])),
+        scales: std::array::from_fn(|part| {
+            _mm512_permutexvar_epi32(indices.register(part), scales)
+        }),
+        offsets,
+        scale: head.scale,
+        minimum: head.minimum,
     }
 }
 
@@ -231,6 +273,10 @@ impl Indices {
 
 /// Of eight bytes, for each 32 weights (eight lanes); 0x80 gives zero.
 static Q4_K_SCALES: Indices = Indices::of(8, 0x80);
+
+/// Of as many numbers of 32 bits, for each 32 weights, and for each 16.
+static WIDE_SCALES: Indices = Indices::of(8, 0);
+static NARROW_SCALES: Indices = Indices::of(4, 0);
 
 /// Of 16 numbers of 16 bits, for each 16 weights (four lanes); the upper half of a lane is masked.
 static Q6_K_SCALES: Indices = Indices::of(4, 0);

@@ -1,0 +1,53 @@
+//! A prompt that fits, as it is sent, and what of the document is in it. How it comes about is in
+//! `edit` and `budget`.
+
+use localcoder_protocol::{ChatMessage, ContextUse, Role, WorkerPrompt};
+
+/// What the loaded model allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Context window that the worker made, in tokens.
+    pub window_tokens: u32,
+    /// Context length the model was trained for, in tokens.
+    pub trained_context_tokens: u32,
+}
+
+/// What to send to the worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// The system message.
+    pub system: String,
+    /// What was asked and answered before, in messages; the first has the code then.
+    pub earlier: Vec<ChatMessage>,
+    /// The user's message. Everything that two commands on the same selection share comes
+    /// first, the command last, so that the KV cache serves both.
+    pub user: String,
+    /// How many bytes of it others share: on any file, on the same lines round a selection, and on
+    /// the same selection. Of a conversation nothing is said: all before the last question is shared.
+    pub partings: Vec<u32>,
+    /// What the assistant's turn begins with. It is a part of a text, and none of an edit.
+    pub prefill: String,
+    /// Strings that end the answer and are not part of it.
+    pub stop: Vec<String>,
+    /// What the answer is expected to resemble: the code with what ends it; empty for an
+    /// explanation.
+    pub draft: String,
+    /// Most tokens to write.
+    pub max_tokens: u32,
+    /// Tokens that are free for an answer; a retry of a cut answer may use them all.
+    pub free_tokens: u32,
+    /// What of the document is in it.
+    pub context: ContextUse,
+}
+
+impl Layout {
+    /// The prompt in the worker's terms.
+    #[must_use]
+    pub fn worker_prompt(&self) -> WorkerPrompt {
+        let mut messages = vec![ChatMessage { role: Role::System, content: self.system.clone() }];
+        messages.extend(self.earlier.iter().cloned());
+        messages.push(ChatMessage { role: Role::User, content: self.user.clone() });
+        let (prefill, partings) = (self.prefill.clone(), self.partings.clone());
+        WorkerPrompt::Chat { messages, prefill, partings }
+    }
+}

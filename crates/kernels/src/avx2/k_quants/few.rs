@@ -1,0 +1,160 @@
+//! The products of one row with a few columns, each on its own: a row's weights are spread out in
+//! registers alone and used for all columns there.
+
+use std::arch::x86_64::{
+    __m256i, _mm_loadu_si128, _mm_madd_epi16, _mm256_castsi256_si128, _mm256_cvtepi32_ps,
+    _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_permutevar8x32_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256,
+    _mm256_sub_epi32, _mm256_zextsi128_si256,
+};
+
+use crate::Format;
+use crate::avx2::lanes::sum_of_floats;
+use crate::avx2::products::{Products, Work};
+use crate::k_quants::block::{Head, PARTS, head, weights};
+use crate::k_quants::codes::{chunk_bytes, scales_at, sums_at, wide_sums_at};
+use crate::matrix::fetch_ahead;
+
+/// The products of the row that begins at `row` with columns of as many blocks; `FORMAT` is a
+/// [`Format`].
+///
+/// # Safety
+/// The processor has the features of `P`; so many blocks of the format lie at `row`, and so many
+/// of a group of one column at each of the others.
+pub(crate) unsafe fn dot<P: Products, const FORMAT: u8, const COLUMNS: usize>(
+    row: *const u8,
+    blocks: usize,
+    columns: [*const u8; COLUMNS],
+) -> [f32; COLUMNS] {
+    // SAFETY: the caller's promise.
+    unsafe { P::perform(Few::<FORMAT, COLUMNS> { row, blocks, columns }) }
+}
+
+struct Few<const FORMAT: u8, const COLUMNS: usize> {
+    row: *const u8,
+    blocks: usize,
+    columns: [*const u8; COLUMNS],
+}
+
+impl<const FORMAT: u8, const COLUMNS: usize> Work for Few<FORMAT, COLUMNS> {
+    type Output = [f32; COLUMNS];
+
+    #[inline(always)]
+    unsafe fn run<P: Products>(self) -> [f32; COLUMNS] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match Format::of(FORMAT).most() {
+                3 => self.dot::<P, 3>(),
+                7 => self.dot::<P, 7>(),
+                15 => self.dot::<P, 15>(),
+                31 => self.dot::<P, 31>(),
+                63 => self.dot::<P, 63>(),
+                _ => self.dot::<P, 255>(),
+            }
+        }
+    }
+}
+
+impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
+    const WIDE: bool = Format::of(FORMAT).subblock() == 32;
+
+    #[inline(always)]
+    unsafe fn dot<P: Products, const MOST: i32>(self) -> [f32; COLUMNS] {
+        let bytes = Format::of(FORMAT).block_bytes();
+        // SAFETY: the caller's promise: a block lies at each place.
+        unsafe {
+            let mut sums = [_mm256_setzero_ps(); COLUMNS];
+            let mut minima = [_mm256_setzero_ps(); COLUMNS];
+            for index in 0..self.blocks {
+                let block = self.row.wrapping_add(index * bytes);
+                fetch_ahead(block, bytes);
+                let head = head::<FORMAT>(block);
+                let totals = self.totals::<P, MOST>(block, &head, index);
+                for column in 0..COLUMNS {
+                    let codes = self.columns[column].add(index * chunk_bytes(1));
+                    let scale = codes.add(scales_at(1)).cast::<f32>().read();
+                    let mut total = totals[column];
+                    if Format::of(FORMAT).has_minima() {
+                        let offsets = _mm256_cvtepi32_ps(Self::offsets(&head, codes));
+                        let minimum = _mm256_set1_ps(head.minimum * scale);
+                        minima[column] = _mm256_fnmadd_ps(offsets, minimum, minima[column]);
+                    } else if MOST <= 127 || P::WITHOUT_SIGN {
+                        // The difference is exact.
+                        total = _mm256_sub_epi32(total, Self::offsets(&head, codes));
+                    }
+                    let scale = _mm256_set1_ps(head.scale * scale);
+                    sums[column] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(total), scale, sums[column]);
+                }
+            }
+            std::array::from_fn(|column| sum_of_floats(sums[column], minima[column]))
+        }
+    }
+
+    /// The products with each column, times the weights' scales.
+    #[inline(always)]
+    unsafe fn totals<P: Products, const MOST: i32>(
+        &self,
+        block: *const u8,
+        head: &Head,
+        index: usize,
+    ) -> [__m256i; COLUMNS] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let scales = head.scales.map(|scales| P::scales::<MOST>(scales));
+            let weights = weights::<FORMAT>(block);
+            let mut totals = [_mm256_setzero_si256(); COLUMNS];
+            for part in 0..PARTS {
+                let (scales, of) = if Self::WIDE {
+                    (scales[0], &SCALES.wide[part])
+                } else {
+                    (scales[part / 4], &SCALES.narrow[part % 4])
+                };
+                let of = _mm256_loadu_si256(of.as_ptr().cast());
+                let scale = _mm256_permutevar8x32_epi32(scales, of);
+                for column in 0..COLUMNS {
+                    let codes = self.columns[column].add(index * chunk_bytes(1) + 32 * part);
+                    let values = _mm256_loadu_si256(codes.cast());
+                    totals[column] =
+                        P::add_scaled::<MOST>(totals[column], weights[part], values, scale);
+                }
+            }
+            totals
+        }
+    }
+
+    /// The sums of a column's values, times the offsets.
+    #[inline(always)]
+    unsafe fn offsets(head: &Head, codes: *const u8) -> __m256i {
+        // SAFETY: the caller's promise.
+        unsafe {
+            if Self::WIDE {
+                let sums = _mm_loadu_si128(codes.add(wide_sums_at(1)).cast());
+                let offsets = _mm256_castsi256_si128(head.offsets);
+                return _mm256_zextsi128_si256(_mm_madd_epi16(offsets, sums));
+            }
+            let sums = _mm256_loadu_si256(codes.add(sums_at(1)).cast());
+            _mm256_madd_epi16(head.offsets, sums)
+        }
+    }
+}
+
+/// Which of eight scales each lane gets.
+struct Scales {
+    /// One for each 32 weights.
+    wide: [[i32; 8]; PARTS],
+    /// One for each 16: of the first or the second eight.
+    narrow: [[i32; 8]; PARTS / 2],
+}
+
+static SCALES: Scales = {
+    let mut scales = Scales { wide: [[0; 8]; PARTS], narrow: [[0; 8]; PARTS / 2] };
+    let mut lane = 0;
+    while lane < PARTS * 8 {
+        scales.wide[lane / 8][lane % 8] = lane as i32 / 8;
+        if lane < PARTS / 2 * 8 {
+            scales.narrow[lane / 8][lane % 8] = lane as i32 / 4;
+        }
+        lane += 1;
+    }
+    scales
+};

@@ -1,0 +1,129 @@
+//! The product of a tile of weights with one chunk of a group of columns. Two registers have four
+//! values of 16 columns, or more of fewer columns.
+
+use std::arch::x86_64::{
+    __m256, __m256i, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_ps,
+};
+use std::marker::PhantomData;
+
+use crate::avx2::products::{Products, TOGETHER, Work};
+use crate::codes::{LANES, REGISTER_BYTES};
+use crate::legacy_quants::BLOCK;
+use crate::legacy_quants::codes::{beginnings_at, scales_at};
+use crate::legacy_quants::tile::Tile;
+use crate::matrix::{Matrix, ROWS};
+use crate::{Format, rows};
+
+/// A chunk of each of eight rows.
+pub(crate) struct Blocks<P> {
+    tile: Tile,
+    with: PhantomData<P>,
+}
+
+impl<P: Products> rows::Tile for Blocks<P> {
+    fn new() -> Self {
+        Self { tile: Tile::new(), with: PhantomData }
+    }
+
+    unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { self.tile.take(matrix, rows, chunk) };
+    }
+
+    unsafe fn dot(&self, format: Format, width: usize, columns: *const u8, sums: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match format.most() {
+                15 => self.by_width::<15>(width, columns, sums),
+                31 => self.by_width::<31>(width, columns, sums),
+                _ => self.by_width::<255>(width, columns, sums),
+            }
+        }
+    }
+}
+
+impl<P: Products> Blocks<P> {
+    /// # Safety
+    /// As for [`rows::Tile::dot`].
+    unsafe fn by_width<const MOST: i32>(&self, width: usize, codes: *const u8, sums: *mut f32) {
+        let tile = &self.tile;
+        // SAFETY: the caller's promise.
+        unsafe {
+            match width {
+                4 => P::perform(Dot::<MOST, 4> { tile, codes, sums }),
+                8 => P::perform(Dot::<MOST, 8> { tile, codes, sums }),
+                _ => P::perform(Dot::<MOST, 16> { tile, codes, sums }),
+            }
+        }
+    }
+}
+
+/// A chunk of a group of `WIDTH` columns lies at `codes`, and `sums` has room for the lanes of all
+/// rows.
+struct Dot<'a, const MOST: i32, const WIDTH: usize> {
+    tile: &'a Tile,
+    codes: *const u8,
+    sums: *mut f32,
+}
+
+impl<const MOST: i32, const WIDTH: usize> Work for Dot<'_, MOST, WIDTH> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<P: Products>(self) {
+        for first in (0..ROWS).step_by(TOGETHER) {
+            // SAFETY: the caller's promise; there are as many rows.
+            unsafe { self.add::<P>(first) };
+        }
+    }
+}
+
+impl<const MOST: i32, const WIDTH: usize> Dot<'_, MOST, WIDTH> {
+    /// Adds the products of four rows.
+    #[inline(always)]
+    unsafe fn add<P: Products>(&self, first: usize) {
+        let registers = BLOCK / 4 / (LANES / WIDTH);
+        // SAFETY: the caller's promise; the indices stay below the sizes of the tile.
+        unsafe {
+            let sums = |row: usize| self.sums.add((first + row) * LANES);
+            let mut totals = [[_mm256_setzero_ps(); 2]; TOGETHER];
+            for row in 0..TOGETHER {
+                totals[row] = floats(sums(row));
+            }
+            let rows = &*self.tile.weights.as_ptr().add(first).cast();
+            for block in 0..self.tile.blocks {
+                let at = self.codes.add(block * REGISTER_BYTES);
+                let mut beginnings = [_mm256_setzero_si256(); 2];
+                if MOST <= 127 || P::WITHOUT_SIGN {
+                    let at = at.add(beginnings_at(WIDTH)).cast::<__m256i>();
+                    beginnings = [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))];
+                }
+                let mut products = [beginnings; TOGETHER];
+                let own = block * registers..(block + 1) * registers;
+                P::add::<MOST, WIDTH>(&mut products, rows, self.codes, own, None);
+                let columns = floats(at.add(scales_at(WIDTH)).cast());
+                for row in 0..TOGETHER {
+                    let scales = self.tile.scales.get_unchecked(first + row);
+                    let scale = _mm256_set1_ps(*scales.get_unchecked(block));
+                    for half in 0..2 {
+                        let product = _mm256_cvtepi32_ps(products[row][half]);
+                        let scale = _mm256_mul_ps(scale, columns[half]);
+                        totals[row][half] = _mm256_fmadd_ps(product, scale, totals[row][half]);
+                    }
+                }
+            }
+            for row in 0..TOGETHER {
+                _mm256_storeu_ps(sums(row), totals[row][0]);
+                _mm256_storeu_ps(sums(row).add(LANES / 2), totals[row][1]);
+            }
+        }
+    }
+}
+
+/// Two registers of them.
+#[inline(always)]
+unsafe fn floats(at: *const f32) -> [__m256; 2] {
+    // SAFETY: the caller's promise.
+    unsafe { [_mm256_loadu_ps(at), _mm256_loadu_ps(at.add(LANES / 2))] }
+}

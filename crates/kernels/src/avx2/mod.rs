@@ -1,0 +1,34 @@
+//! The kernels with registers of 32 bytes. What AVX2 and AVX-VNNI have in common is written once,
+//! for the [`Products`] that they differ in: functions without features of their own, each inlined
+//! into two that have them.
+
+use std::arch::x86_64::{
+    __m256i, _mm_loadu_si128, _mm256_broadcastsi128_si256, _mm256_set1_epi32, _mm256_set1_epi64x,
+};
+
+pub(crate) mod k_quants;
+mod lanes;
+pub(crate) mod legacy_quants;
+mod plain;
+mod products;
+mod vnni;
+
+pub(crate) use plain::Plain;
+pub(crate) use vnni::Vnni;
+
+/// What the lanes of one column are multiplied with, for each column: of as many bytes as fit in
+/// 64 for so many columns, twice as wide a register's half.
+///
+/// # Safety
+/// The processor has AVX2; so many bytes lie there.
+#[inline(always)]
+unsafe fn spread<const WIDTH: usize>(at: *const u8) -> __m256i {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match WIDTH {
+            4 => _mm256_broadcastsi128_si256(_mm_loadu_si128(at.cast())),
+            8 => _mm256_set1_epi64x(at.cast::<i64>().read_unaligned()),
+            _ => _mm256_set1_epi32(at.cast::<i32>().read_unaligned()),
+        }
+    }
+}

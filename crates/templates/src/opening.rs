@@ -1,0 +1,64 @@
+//! How an answer begins that begins with the answer: what a template leaves to the model between the
+//! assistant's name and its words, such as the channel, and the end of a thought that the template
+//! opens. What is known of it is what the template itself writes. Pure functions.
+
+use localcoder_protocol::{ChatMessage, Role, THOUGHTS, Thought};
+
+use crate::layout::Piece;
+
+/// A chat with an answer in it, to see where a template puts one. Without its last message it is one
+/// that waits for an answer.
+pub(crate) fn answered() -> [ChatMessage; 2] {
+    let message = |role, text: &str| ChatMessage { role, content: text.to_owned() };
+    [message(Role::User, "Question"), message(Role::Assistant, "Answer")]
+}
+
+/// What a template writes before an answer beyond what it writes where one is waited for: `waiting`
+/// and `answered` are what it makes of [`answered`]. Nothing, unless the one goes on where the other
+/// ends, and with more than white space.
+pub(crate) fn left_to_the_model(waiting: &[Piece], answered: &[Piece]) -> String {
+    let answer = answered.iter().rposition(|piece| matches!(piece, Piece::Content(_)));
+    let Some(before) = answer.map(|at| &answered[..at]) else { return String::new() };
+    let (text, waiting) = (joined(before), joined(waiting));
+    let more = text.strip_prefix(&waiting).filter(|more| !more.trim().is_empty());
+    more.unwrap_or_default().to_owned()
+}
+
+/// What closes a thought that the end of a prompt opens.
+pub(crate) fn closing(end: &str) -> Option<String> {
+    let is_open = |thought: &&Thought| match (end.rfind(thought.open), end.rfind(thought.close)) {
+        (Some(opened), Some(closed)) => opened > closed,
+        (opened, _) => opened.is_some(),
+    };
+    let close = THOUGHTS.iter().find(is_open)?.close;
+    // In the form that it has begun.
+    Some(if end.ends_with('\n') { format!("\n{close}\n\n") } else { close.to_owned() })
+}
+
+fn joined(pieces: &[Piece]) -> String {
+    let text = |piece: &Piece| match piece {
+        Piece::Template(text) | Piece::Content(text) => text.clone(),
+    };
+    pieces.iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thought_that_is_open_is_closed_in_its_own_form() {
+        for (end, expected) in [
+            ("<|im_start|>assistant\n<think>\n", Some("\n</think>\n\n")),
+            ("<|Assistant|><think>", Some("</think>")),
+            ("<|im_start|>assistant\n<think>\n\n</think>\n\n", None),
+            ("<|Assistant|></think>", None),
+            ("<think>a</think>b<|im_start|>assistant\n<think>\n", Some("\n</think>\n\n")),
+            ("Here are my reasoning steps:\n", Some("\n[BEGIN FINAL RESPONSE]\n\n")),
+            ("<|im_start|>assistant\n", None),
+            ("", None),
+        ] {
+            assert_eq!(closing(end).as_deref(), expected, "{end:?}");
+        }
+    }
+}

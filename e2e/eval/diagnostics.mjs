@@ -1,0 +1,175 @@
+/**
+ * How often *Fix with LocalCoder* does it: faults that tools report are planted into programs, the fix is
+ * asked for as the editor asks, and the tools look once more. A fix counts where the report is gone and
+ * nothing is reported that was not before.
+ *
+ *     node eval/diagnostics.mjs --prove
+ *     node eval/diagnostics.mjs --model ~/models/coder-1.5b.gguf [--only stats.py] [--out answers.jsonl]
+ */
+import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { extname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+import { Ide } from "../support/ide.mjs";
+import { LOCALCODER, ROOT } from "../support/places.mjs";
+
+import { CASES, PROGRAMS } from "./cases.mjs";
+import { reportsOf } from "./reporters.mjs";
+
+const { values } = parseArgs({
+  options: {
+    model: { type: "string" },
+    only: { type: "string", default: "" },
+    out: { type: "string" },
+    prove: { type: "boolean", default: false },
+  },
+});
+
+const LANGUAGES = { ".ts": "typescript", ".py": "python", ".json": "json" };
+
+/** The extension's own way to the host. */
+async function product() {
+  const editor = join(ROOT, "editors/code");
+  const { build } = createRequire(join(editor, "package.json"))("esbuild");
+  const folder = mkdtempSync(join(tmpdir(), "localcoder-eval-"));
+  const outfile = join(folder, "product.cjs");
+  const modules = ["generated/protocol", "host/connection", "host/link", "host/process", "lib/lines"];
+  await build({
+    stdin: {
+      contents: modules.map((name) => `export * from "./src/${name}";`).join("\n"),
+      resolveDir: editor,
+    },
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    outfile,
+  });
+  try {
+    return createRequire(import.meta.url)(outfile);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function prove() {
+  let wrong = 0;
+  const expect = (isRight, text) => {
+    if (!isRight) {
+      wrong += 1;
+      console.log(text);
+    }
+  };
+  for (const { file, text } of PROGRAMS) {
+    const found = await reportsOf(file, text);
+    expect(found.length === 0, `${file} has ${JSON.stringify(found)}`);
+  }
+  for (const { name, file, text } of CASES) {
+    const found = await reportsOf(file, text);
+    expect(found.length > 0, `${name} has no report`);
+  }
+  console.log(`${CASES.length} faults, ${wrong} of no use`);
+  return wrong === 0;
+}
+
+/** By which a report is known when lines have moved. */
+const keyOf = ({ source, message }) => `${source}\n${message}`;
+
+function counts(reports) {
+  const all = new Map();
+  for (const one of reports) {
+    all.set(keyOf(one), (all.get(keyOf(one)) ?? 0) + 1);
+  }
+  return all;
+}
+
+/** What became of the first report, and what is new. */
+function compared(before, after) {
+  const [had, has] = [counts(before), counts(after)];
+  const target = keyOf(before[0]);
+  const gone = (has.get(target) ?? 0) < had.get(target);
+  const added = [...has].filter(([key, count]) => count > (had.get(key) ?? 0)).map(([key]) => key);
+  return { gone, added };
+}
+
+/** As `fix.ts` asks. */
+async function ask(host, entry, { file, text }, reports) {
+  const [target] = reports;
+  const document = { path: file, languageId: LANGUAGES[extname(file)], text };
+  const selection = { start: target.line, end: target.line };
+  const { chosen, scopes } = await host.request("scopes", { document, selection, empty: true });
+  const lines = chosen?.range ?? scopes[0]?.range ?? selection;
+  const { line, source, message } = target;
+  const params = {
+    command: entry.id,
+    document,
+    selection: lines,
+    drafts: false,
+    instruction: entry.instruction,
+    diagnostics: [{ line, source, message }],
+  };
+  return await host.ask("assist", params, { signal: new AbortController().signal });
+}
+
+async function measure() {
+  const lib = await product();
+  const ide = new Ide();
+  process.env.LOCALCODER_HOME = ide.home;
+  
+  const words = ["models", "import", resolve(values.model), "--json"];
+  const { installed } = JSON.parse(await ide.localcoder(...words));
+  await ide.localcoder("models", "use", installed.id);
+  const host = new lib.HostConnection(async (onNotification) => {
+    const { socket } = await lib.startHost(LOCALCODER);
+    return await lib.openLink(socket, onNotification);
+  });
+  void host.keepConnected();
+  const entry = lib.COMMANDS.find(({ command }) => command === "localcoder.fixProblems");
+  const totals = {};
+  try {
+    for (const one of CASES.filter(({ name }) => name.includes(values.only))) {
+      const before = await reportsOf(one.file, one.text);
+      const row = { name: one.name, report: before[0], outcome: "failed" };
+      try {
+        const answer = await ask(host, entry, one, before);
+        row.unsure = answer.unsure;
+        if (answer.unchanged) {
+          row.outcome = "unchanged";
+        } else {
+          const edits = [answer.imports, answer.edit].filter((edit) => edit !== undefined);
+          const after = lib.withEdits(
+            one.text,
+            edits.map((edit) => ({ edit, range: edit.range })),
+          );
+          const { gone, added } = compared(before, await reportsOf(one.file, after));
+          row.outcome = gone && added.length === 0 ? "fixed" : gone ? "brings others" : "stays";
+          row.added = added;
+          row.edit = answer.edit;
+        }
+      } catch (error) {
+        row.error = String(error.message ?? error);
+      }
+      const kind = extname(one.file).slice(1);
+      totals[kind] ??= {};
+      totals[kind][row.outcome] = (totals[kind][row.outcome] ?? 0) + 1;
+      console.log(`${row.outcome.padEnd(14)} ${row.name}${row.error ? `: ${row.error}` : ""}`);
+      if (values.out !== undefined) {
+        appendFileSync(values.out, `${JSON.stringify(row)}\n`);
+      }
+    }
+  } finally {
+    host.dispose();
+    await ide.stop();
+  }
+  const all = Object.values(totals).flatMap((outcomes) => Object.entries(outcomes));
+  const sum = (name) => all.reduce((total, [key, count]) => total + (name === undefined || key === name ? count : 0), 0);
+  console.log(JSON.stringify(totals), `fixed ${sum("fixed")} of ${sum()}`);
+  return true;
+}
+
+if (values.prove === (values.model !== undefined)) {
+  console.error("Give --prove, or --model with a model's file.");
+  process.exit(2);
+}
+process.exit((await (values.prove ? prove() : measure())) ? 0 : 1);

@@ -1,0 +1,39 @@
+/** What is told of an edit beside its text: what may be wrong with it, what came of tests, what was left out. */
+import * as vscode from "vscode";
+
+import type { EditAnswer, TestRun } from "../generated/protocol";
+import { contextText, omittedText } from "../lib/answer";
+import * as l10n from "../lib/l10n";
+import { buttonsFor, plain } from "../lib/words";
+
+/** How long it is told what the model was given and what not, in milliseconds. */
+const CONTEXT_SHOWN_MS = 15_000;
+
+/** That an answer may well be wrong; nothing where there is no doubt. */
+export function doubtText({ unsure, model }: EditAnswer): string | undefined {
+  return unsure === undefined
+    ? undefined
+    : l10n.t("{0} is not sure of this change: {1}. Read it closely.", model.name, plain(unsure));
+}
+
+function passedText({ name, onlyBuild }: TestRun): string {
+  return onlyBuild
+    ? l10n.t("It compiles ({0}).", name)
+    : l10n.t("Tested: {0} passes with it.", name);
+}
+
+/** Shows the rest. */
+export function showWarnings(answer: EditAnswer): void {
+  if (answer.warnings.length > 0) {
+    const said = `${answer.model.name}: ${answer.warnings.join(" ")}`;
+    void vscode.window.showWarningMessage(said, ...buttonsFor(said));
+  }
+  const passed = answer.test?.outcome === "passed" ? [passedText(answer.test)] : [];
+  const notes = [...answer.notes.map(plain), ...passed];
+  if (notes.length > 0) {
+    const said = notes.join(" ");
+    void vscode.window.showInformationMessage(said, ...buttonsFor(said));
+  }
+  const given = omittedText(answer.context) ?? contextText(answer.context);
+  vscode.window.setStatusBarMessage(`$(info) ${given}`, CONTEXT_SHOWN_MS);
+}

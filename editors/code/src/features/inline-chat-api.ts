@@ -1,0 +1,124 @@
+/**
+ * What the editor has of inline chat beside its published interface, as far as it is used here. The
+ * names of what it takes for that stand in the manifest.
+ */
+import * as vscode from "vscode";
+
+/** Who answers inline chat, as the manifest calls it. */
+const PARTICIPANT = "localcoder.inlineChat";
+
+/**
+ * The editor asks only models of this vendor where the user has chosen none. It is a name and no more:
+ * nothing of that service is shipped.
+ */
+const DEFAULT_VENDOR = "copilot";
+
+/** Where inline chat was opened. */
+export interface EditorPlace {
+  readonly document: vscode.TextDocument;
+  readonly selection: vscode.Selection;
+}
+
+/** How the editor is told of an edit. */
+export interface EditStream extends vscode.ChatResponseStream {
+  /** `true`: there is no more. */
+  textEdit(target: vscode.Uri, edits: vscode.TextEdit[] | true): void;
+}
+
+/** What is shown below the input, and what comes back with what the user decides. */
+export interface EditResult extends vscode.ChatResult {
+  /** One line. */
+  readonly details?: string;
+}
+
+/** What the user did with an edit. */
+export interface Decided {
+  readonly result: vscode.ChatResult;
+  /** Of all that waited, or of one change of it. */
+  readonly of: "edit" | "change";
+  readonly accepted: boolean;
+}
+
+/** See {@link registerParticipant}. */
+export type Answer = (
+  place: EditorPlace | undefined,
+  request: vscode.ChatRequest,
+  stream: EditStream,
+  token: vscode.CancellationToken,
+) => Promise<EditResult>;
+
+interface Action {
+  readonly kind: string;
+  readonly accepted?: boolean;
+  readonly outcome?: number;
+}
+
+interface ActedParticipant {
+  readonly onDidPerformAction: vscode.Event<{
+    readonly result: vscode.ChatResult;
+    readonly action: Action;
+  }>;
+}
+
+interface Models {
+  registerLanguageModelChatProvider(vendor: string, provider: object): vscode.Disposable;
+}
+
+/** The number by which the editor says that one change was kept. */
+const CHANGE_ACCEPTED = 1;
+
+/** Answers inline chat. */
+export function registerParticipant(
+  answer: Answer,
+  decided: (what: Decided) => void,
+): vscode.Disposable {
+  const participant = vscode.chat.createChatParticipant(
+    PARTICIPANT,
+    (request, _context, stream, token) => {
+      const { location2 } = request as { location2?: unknown };
+      return answer(editorPlace(location2), request, stream as EditStream, token);
+    },
+  );
+  const { onDidPerformAction } = participant as unknown as ActedParticipant;
+  const listener = onDidPerformAction(({ result, action }) => {
+    if (action.kind === "editor") {
+      decided({ result, of: "edit", accepted: action.accepted === true });
+    } else if (action.kind === "chatEditingHunkAction") {
+      decided({ result, of: "change", accepted: action.outcome === CHANGE_ACCEPTED });
+    }
+  });
+  return vscode.Disposable.from(participant, listener);
+}
+
+function editorPlace(location: unknown): EditorPlace | undefined {
+  const place = location as Partial<EditorPlace> | undefined;
+  return place?.document === undefined || place.selection === undefined
+    ? undefined
+    : { document: place.document, selection: place.selection };
+}
+
+/**
+ * The editor does not open inline chat without a model. `refusal`: what an extension is told that asks
+ * it for an answer itself.
+ */
+export function registerModel(name: string, refusal: string): vscode.Disposable {
+  const model = {
+    id: "localcoder",
+    name,
+    family: "localcoder",
+    version: "1",
+    // Nobody is answered, so that these are asked for and never used.
+    maxInputTokens: 1,
+    maxOutputTokens: 1,
+    capabilities: {},
+    isDefault: true,
+    isUserSelectable: false,
+  };
+  return (vscode.lm as unknown as Models).registerLanguageModelChatProvider(DEFAULT_VENDOR, {
+    provideLanguageModelChatInformation: () => [model],
+    provideLanguageModelChatResponse: () => {
+      throw vscode.LanguageModelError.NoPermissions(refusal);
+    },
+    provideTokenCount: (_model: unknown, text: { length?: number }) => text.length ?? 0,
+  });
+}

@@ -1,0 +1,36 @@
+/**
+ * Says what was decided on an edit, in the status bar. A screen reader reads it aloud: that is what the
+ * item's role is for, and an ordinary message of the status bar has none.
+ */
+import * as vscode from "vscode";
+
+import * as l10n from "../lib/l10n";
+
+/** How long it stands there, in milliseconds: long enough to be read. */
+const SHOWN_MS = 5_000;
+
+/** See the module. */
+export class Spoken implements vscode.Disposable {
+  readonly #item: vscode.StatusBarItem;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor() {
+    this.#item = vscode.window.createStatusBarItem("localcoder.decision");
+    this.#item.name = l10n.t("LocalCoder: Decisions on Edits");
+  }
+
+  say(text: string): void {
+    clearTimeout(this.#timer);
+    this.#item.text = `$(check) ${text}`;
+    this.#item.accessibilityInformation = { label: text, role: "status" };
+    this.#item.show();
+    this.#timer = setTimeout(() => {
+      this.#item.hide();
+    }, SHOWN_MS);
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#item.dispose();
+  }
+}

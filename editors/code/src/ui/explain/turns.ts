@@ -1,0 +1,83 @@
+/** Draws what was asked and answered. What has not changed stays, so that nobody loses their place. */
+import type { Turn } from "../../lib/explanation";
+import * as l10n from "../../lib/l10n";
+
+import { made, toDom } from "./dom";
+import { parseMarkdown } from "./markdown";
+import { withLinks } from "./references";
+
+/** What somebody chooses: a reference of a turn. */
+export type Jump = (turn: number, reference: number) => void;
+
+let drawn: readonly Turn[] = [];
+
+/** Shows these, and says whether anything differs. */
+export function drawTurns(place: HTMLElement, turns: readonly Turn[], jump: Jump): boolean {
+  let differs = turns.length !== drawn.length;
+  while (place.children.length > turns.length) {
+    place.lastElementChild?.remove();
+  }
+  turns.forEach((turn, index) => {
+    const before = drawn[index];
+    const old = place.children[index];
+    if (old !== undefined && before !== undefined && isSame(before, turn)) {
+      return;
+    }
+    differs = true;
+    const made = sectionOf(turn, index, jump);
+    if (old === undefined) {
+      place.append(made);
+    } else {
+      old.replaceWith(made);
+    }
+  });
+  drawn = turns;
+  return differs;
+}
+
+function isSame(one: Turn, other: Turn): boolean {
+  return one.text === other.text && one.question === other.question && one.facts === other.facts;
+}
+
+function sectionOf(turn: Turn, index: number, jump: Jump): HTMLElement {
+  const section = made("section", "turn");
+  if (turn.question !== "") {
+    section.append(made("h2", "question", turn.question));
+  }
+  const text = made("article", "text");
+  const seen = new Set<number>();
+  const link = (reference: number): HTMLElement => {
+    const line = turn.references[reference]?.place.range.start ?? 0;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "reference";
+    button.title = l10n.t("Go to line {0}", line);
+    // Who goes by keyboard passes by each place once, however often it is named.
+    button.tabIndex = seen.has(reference) ? -1 : 0;
+    seen.add(reference);
+    button.addEventListener("click", () => {
+      jump(index, reference);
+    });
+    return button;
+  };
+  text.append(toDom(withLinks(parseMarkdown(turn.text), turn.references), link));
+  section.append(text);
+  if (turn.notes.length > 0) {
+    const notes = made("div", "notes");
+    notes.className = "notes";
+    notes.append(...turn.notes.map(paragraph));
+    section.append(notes);
+  }
+  if (turn.facts !== "") {
+    const cost = made("details", "cost");
+    cost.append(made("summary", "facts", turn.facts), ...turn.details.map(paragraph));
+    section.append(cost);
+  }
+  return section;
+}
+
+function paragraph(text: string): HTMLParagraphElement {
+  const it = document.createElement("p");
+  it.textContent = text;
+  return it;
+}
