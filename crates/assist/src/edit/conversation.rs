@@ -255,9 +255,9 @@ mod tests {
 
     #[test]
     fn what_to_watch_out_for_is_asked_where_something_is_known() {
-        let swallows = "def f(g):\n    try:\n        g()\n    except:\n";
+        let swallows = "try:\n    g()\nexcept:\n";
         let user = |code: &str, question| layout(&task_on(code, question, &[]), 4096).user;
-        let told = user(&format!("{swallows}        pass\n"), None);
+        let told = user(&format!("{swallows}    pass\n"), None);
         assert!(told.contains("watch out") && told.contains("`except:`"), "{told}");
         assert!(!user(CODE, None).contains("watch out"));
         // A question is answered, and nothing beside it.
