@@ -77,7 +77,7 @@ story("what an explanation names leads to its line", async ({ ide, workbench, na
   await workbench.goTo(5);
   await workbench.press("Control+Shift+KeyK");
   await link.click();
-  await workbench.notification(/no line any more that “total_stock” is about/u);
+  await workbench.notification(/^The line that “total_stock” is about is no longer in inventory\.py\./u);
   await workbench.photograph(`${name}-gone`);
   await workbench.cursorIn(5);
   await workbench.closeNotifications();

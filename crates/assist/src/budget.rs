@@ -33,11 +33,16 @@ const TEXT_TOKENS: (u32, u32) = (400, 96);
 /// What the chat template puts round a question and its answer.
 const EXCHANGE_TOKENS: u32 = 16;
 
+/// Most tokens of new code, about 60 lines, and the least it is worth starting with.
+const NEW_TOKENS: (u32, u32) = (600, 96);
+
 /// What is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// The selection again, changed.
     Edit,
+    /// Code where there is none yet.
+    New,
     /// A text of so many tokens at most.
     Text(u32),
 }
@@ -103,7 +108,7 @@ pub(crate) fn plan(counts: Counts<'_>, limits: Limits, answer: Answer) -> Result
         let left = window.saturating_sub(fixed);
         let selection_max = match answer {
             Answer::Edit => left.saturating_sub(answer_tokens(0, answer).1) * 10 / 21,
-            Answer::Text(_) => left.saturating_sub(least),
+            Answer::New | Answer::Text(_) => left.saturating_sub(least),
         };
         return Err(TooLarge { needed, window, selection_max });
     }
@@ -142,6 +147,7 @@ fn answer_tokens(selection: u32, answer: Answer) -> (u32, u32) {
             let tenth = selection.div_ceil(10);
             (selection.saturating_add(3 * tenth + 64), selection.saturating_add(tenth + 16))
         }
+        Answer::New => NEW_TOKENS,
         Answer::Text(most) => (most, TEXT_TOKENS.1.min(most)),
     }
 }

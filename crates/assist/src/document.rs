@@ -111,7 +111,18 @@ pub(crate) fn rows(
     Ok(start - 1..end)
 }
 
-/// The same without the blank lines at its ends.
+/// The first line of a selection in which there is nothing: new code can stand there.
+pub(crate) fn gap(
+    document: &DocumentText,
+    lines: &[Line<'_>],
+    selection: LineRange,
+) -> Option<std::ops::Range<usize>> {
+    let range = rows(document, lines, selection).ok()?;
+    let is_gap = lines[range.clone()].iter().all(Line::is_blank);
+    is_gap.then(|| range.start..range.start + 1)
+}
+
+/// A selection without the blank lines at its ends.
 pub(crate) fn select(
     document: &DocumentText,
     lines: &[Line<'_>],
@@ -132,7 +143,9 @@ pub(crate) fn select(
             ErrorCode::SelectionEmpty,
             format!("there is nothing but white space in {lines} of `{name}`"),
         )
-        .with_hint("select the lines of code that you mean"));
+        .with_hint(
+            "select the lines of code that you mean, or say in words what is to be written there",
+        ));
     }
     Ok(range)
 }

@@ -85,6 +85,11 @@ impl Command {
         }
         Ok(Self { spec, instruction: words.map(str::to_owned) })
     }
+
+    /// Whether it can be asked for code where there is none yet.
+    fn writes(&self) -> bool {
+        self.spec.answer == AnswerKind::Edit && self.instruction.is_some()
+    }
 }
 
 /// Whether the model may be asked again.
@@ -153,6 +158,8 @@ pub struct Task {
     /// Those that the user selected; fewer where these cut through code.
     selected: Range<usize>,
     selection: Dedented,
+    /// Whether there is nothing in it.
+    is_new: bool,
     before: Side,
     after: Side,
     /// What the selection uses of the rest.
@@ -214,11 +221,13 @@ pub fn prepare(
         return Err(errors::instruction_too_long(instruction.len(), INSTRUCTION_BYTES_MAX));
     }
     let all = document::lines(&document.text);
-    let selected = document::select(document, &all, selection)?;
+    let gap = command.writes().then(|| document::gap(document, &all, selection)).flatten();
+    let is_new = gap.is_some();
+    let selected = gap.map_or_else(|| document::select(document, &all, selection), Ok)?;
     let language = Language::of(document.language_id.as_deref(), &document.path);
     let lines = match command.spec.answer {
         // A paragraph is no construct: any of its lines can be rewritten alone.
-        AnswerKind::Edit if !language.prose => {
+        AnswerKind::Edit if !language.prose && !is_new => {
             syntax::whole(language, &document.text, &selected, SCOPE_LINES_MAX as usize)
         }
         AnswerKind::Edit | AnswerKind::Text => None,
@@ -239,11 +248,14 @@ pub fn prepare(
         spec: command.spec,
         instruction: command.instruction.as_deref(),
         language: language.id,
+        is_new,
         diagnostics: "",
         follows: None,
         length: Length::default(),
     };
-    let flaws = match order.looks_for_flaws() {
+    // What an explanation says to watch out for is one of these, or what tools say.
+    let explains = order.spec.answer == AnswerKind::Text;
+    let flaws = match order.looks_for_flaws() || explains {
         true => flaws::found(language, &document.text, &lines),
         false => Vec::new(),
     };
@@ -252,7 +264,11 @@ pub fn prepare(
         language,
         tag: fence_tag(language, document.language_id.as_deref()),
         file: shown_name(&document.path),
-        selection: Dedented::new(&all[lines.clone()], &all),
+        selection: match is_new {
+            true => Dedented::gap(lines.start, &all),
+            false => Dedented::new(&all[lines.clone()], &all),
+        },
+        is_new,
         before,
         after,
         selected,
@@ -375,6 +391,7 @@ impl Task {
         let (overhead, command, selection) = (*overhead, *command, *selection);
         let counts = Counts { overhead, command, selection, before, after, outline, conversation };
         let answer = match self.command.spec.answer {
+            AnswerKind::Edit if self.is_new => Answer::New,
             AnswerKind::Edit => Answer::Edit,
             AnswerKind::Text => Answer::Text(self.conversation.length.tokens_max()),
         };
@@ -701,6 +718,7 @@ impl Task {
             spec: self.command.spec,
             instruction: self.instruction(),
             language: self.language.id,
+            is_new: self.is_new,
             diagnostics: &self.diagnostics,
             follows: self
                 .base

@@ -61,6 +61,16 @@ impl Dedented {
         }
     }
 
+    /// A line without anything in it, as the place of new code.
+    pub(crate) fn gap(row: usize, document: &[Line<'_>]) -> Self {
+        let line = document[row];
+        let base = match line.text {
+            "" => indentation_at(row, document),
+            typed => white_space(typed).to_owned(),
+        };
+        Self { base, ..Self::new(&[line], document) }
+    }
+
     /// The selection as it stands in the document.
     pub(crate) fn original(&self) -> String {
         self.original.iter().map(|(text, end)| format!("{text}{end}")).collect()
@@ -139,6 +149,25 @@ impl Dedented {
 /// The white space a line begins with.
 fn white_space(text: &str) -> &str {
     &text[..text.len() - text.trim_start_matches([' ', '\t']).len()]
+}
+
+/// How far code is indented that is to stand in an empty line: as what opens a block before it says, else
+/// as the less indented of its neighbors, since a block may end there.
+fn indentation_at(row: usize, document: &[Line<'_>]) -> String {
+    let is_filled = |line: &&Line<'_>| !line.is_blank();
+    let before = document[..row].iter().rfind(is_filled).map_or("", |line| line.text.trim_end());
+    let after = document[row + 1..].iter().find(is_filled).map_or("", |line| line.text);
+    let (before, opens) = (white_space(before), before.ends_with([':', '{', '(', '[']));
+    if opens {
+        let step = match unit(&[], document) {
+            Unit::Tab => "\t".to_owned(),
+            Unit::Spaces(count) => " ".repeat(count),
+            Unit::Unknown => " ".repeat(4),
+        };
+        return before.to_owned() + &step;
+    }
+    let after = white_space(after);
+    (if after.len() < before.len() { after } else { before }).to_owned()
 }
 
 /// How many bytes of white space two lines share at their beginning.

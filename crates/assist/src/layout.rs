@@ -25,7 +25,7 @@ pub struct Layout {
     /// How many bytes of it others share: on any file, on the same lines round a selection, and on
     /// the same selection. Of a conversation nothing is said: all before the last question is shared.
     pub partings: Vec<u32>,
-    /// What the assistant's turn begins with. It is a part of a text, and none of an edit.
+    /// What the assistant's turn begins with; empty for an explanation.
     pub prefill: String,
     /// Strings that end the answer and are not part of it.
     pub stop: Vec<String>,

@@ -33,11 +33,13 @@ pub struct Prompts {
     prefill: String,
     /// What the user wants, where it is said in words.
     instructed: String,
+    /// The same where there is no code yet. Without these words it is said as of code that is there.
+    write: Option<String>,
     /// What the user asks about the code. Without these words the command is given in its place.
     question: Option<String>,
-    /// What an explanation begins with, so that it begins with what the code does. Without it the model
-    /// begins as it likes.
-    opening: Option<String>,
+    /// Asks an explanation for what to watch out for, where tools have found something. Stands for
+    /// `{watch}` in the command. Small models that are asked for it where nothing is known make it up.
+    watch: Option<String>,
     /// How long a text about the code is to be, by the length's name. Stands for `{length}` in the
     /// command and the question.
     #[serde(default)]
@@ -188,7 +190,8 @@ impl Prompts {
 
     /// The command in words, the last part of the prompt.
     pub(crate) fn words(&self, order: Order<'_>) -> String {
-        let is_told = !order.diagnostics.is_empty();
+        // Whoever asks a question is answered that. The explanation before it has been told.
+        let is_told = !order.diagnostics.is_empty() && !order.is_question();
         let values = [("diagnostics", order.diagnostics)];
         if let Some(words) = self.mend.as_deref()
             && is_told
@@ -222,21 +225,21 @@ impl Prompts {
     fn command(&self, order: Order<'_>) -> String {
         let length = self.lengths.get(order.length.word()).map_or("", String::as_str);
         match (order.instruction, order.spec.answer, self.question.as_deref()) {
-            (Some(text), AnswerKind::Edit, _) => fill(&self.instructed, &[("instruction", text)]),
+            (Some(text), AnswerKind::Edit, _) => {
+                let write = self.write.as_ref().filter(|_| order.is_new);
+                fill(write.unwrap_or(&self.instructed), &[("instruction", text)])
+            }
             (Some(text), AnswerKind::Text, Some(words)) => {
                 fill(words, &[("instruction", text), ("length", length)])
             }
             (Some(_), AnswerKind::Text, None) | (None, ..) => {
                 let words = self.commands.get(order.spec.id).map_or("", String::as_str);
-                fill(words, &[("flaws", self.flaws_in(order.language)), ("length", length)])
+                let is_told = !order.diagnostics.is_empty();
+                let watch = self.watch.as_deref().filter(|_| is_told).unwrap_or_default();
+                let flaws = self.flaws_in(order.language);
+                fill(words, &[("flaws", flaws), ("length", length), ("watch", watch)])
             }
         }
-    }
-
-    /// Of an explanation; an answer to a question has none.
-    fn opening(&self, order: Order<'_>) -> &str {
-        let opening = self.opening.as_deref().filter(|_| order.instruction.is_none());
-        opening.unwrap_or_default()
     }
 
     fn flaws_in(&self, language: &str) -> &str {
@@ -266,6 +269,8 @@ pub(crate) struct Order<'a> {
     pub(crate) instruction: Option<&'a str>,
     /// The language's id.
     pub(crate) language: &'static str,
+    /// Whether there is no code yet.
+    pub(crate) is_new: bool,
     /// What tools say of the code, a line each.
     pub(crate) diagnostics: &'a str,
     /// What the selected code was made from, where it waits for a decision.
@@ -282,6 +287,11 @@ pub(crate) struct Follows<'a> {
 }
 
 impl Order<'_> {
+    /// Whether something is asked about the code, and no explanation of it.
+    fn is_question(&self) -> bool {
+        self.instruction.is_some() && self.spec.answer == AnswerKind::Text
+    }
+
     /// Whether it is to find out by itself what to do.
     pub(crate) fn looks_for_flaws(&self) -> bool {
         let is_edit = self.spec.answer == AnswerKind::Edit;
@@ -338,7 +348,7 @@ impl Input<'_> {
                 system,
                 user,
                 partings,
-                prefill: prompts.opening(self.order).to_owned(),
+                prefill: String::new(),
                 stop: Vec::new(),
                 draft: String::new(),
             },
@@ -348,22 +358,26 @@ impl Input<'_> {
                 partings,
                 prefill: self.section(&prompts.prefill, ""),
                 stop: vec![format!("\n{fence}")],
-                draft: format!("{}\n{fence}", self.expected()),
+                draft: self.expected().map_or_else(String::new, |code| format!("{code}\n{fence}")),
             },
         }
     }
 
     /// The code as far as it is known before it is written.
-    fn expected(&self) -> String {
-        match self.order.instruction {
+    fn expected(&self) -> Option<String> {
+        let code = || match self.order.instruction {
             Some(text) => renames::renamed(self.selection, text),
             None => self.selection.to_owned(),
-        }
+        };
+        (!self.order.is_new).then(code)
     }
 
     /// The user's message up to the command.
     fn shared(&self) -> String {
-        self.around() + &self.section(&self.prompts.selection, self.selection)
+        match self.order.is_new {
+            true => self.around() + "\n",
+            false => self.around() + &self.section(&self.prompts.selection, self.selection),
+        }
     }
 
     /// The user's message up to the selection.
@@ -438,6 +452,7 @@ mod tests {
             spec: CommandSpec::of(id).unwrap(),
             instruction: None,
             language: "python",
+            is_new: false,
             diagnostics: "",
             follows: None,
             length: Length::Medium,
@@ -492,7 +507,9 @@ mod tests {
         assert!(!told.contains("repeat it unchanged"), "something is wrong: {told}");
         let explain =
             |diagnostics| Prompts::usual().words(Order { diagnostics, ..order("explain") });
-        assert!(explain("- `x`: unused").ends_with(&explain("")));
+        let watched = explain("- `x`: unused");
+        assert!(watched.contains("- `x`: unused\n") && watched.contains("watch out"), "{watched}");
+        assert!(!explain("").contains("watch out"), "nothing is known to watch out for");
         assert_eq!(words(demo(), "- `x = 1`: never used"), words(demo(), ""));
     }
 

@@ -114,7 +114,7 @@ fn a_method_is_shown_without_indentation_and_its_answer_becomes_an_edit() {
     let after = |parting: &u32| user[*parting as usize..].lines().next().unwrap_or_default();
     let after: Vec<&str> = partings.iter().map(after).collect();
     assert_eq!(after.len(), 3, "{after:?}");
-    assert!(user.starts_with("File: ") && after[0] == "a.py", "{after:?}");
+    assert!(user.starts_with("File: ") && after[0] == "basket.py", "{after:?}");
 
     let raw = "def total(self):\n    return sum(item.price for item in self.items)";
     let finished = done(answer(&task, raw));
@@ -321,7 +321,7 @@ fn a_command_that_is_not_there_and_words_for_one_that_takes_none_are_refused() {
     let refused = |id, words| Command::new(id, words).unwrap_err().code;
     assert_eq!(refused("unheard", None), ErrorCode::Protocol);
     assert_eq!(refused("document", Some("Shorter.")), ErrorCode::Usage);
-    assert_eq!(Command::new("document", Some(" ")).unwrap(), explain());
+    assert_eq!(Command::new("explain", Some(" ")).unwrap(), explain());
 }
 
 #[test]

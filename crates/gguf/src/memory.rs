@@ -51,9 +51,9 @@ pub const FIRST_OUTPUT_ROWS: u64 = 4;
 /// Sequences of the worker for a model with a state: those of all models and some that it keeps.
 const STATE_SEQUENCES: u64 = 9;
 /// States of each that it keeps beside the last, where all together take no more than...
-const STATES_BACK: u64 = 31;
+const STATES_BACK: u64 = 7;
 /// ...so many bytes.
-const STATES_BYTES_MAX: u64 = 128 * 1024 * 1024;
+const STATES_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
 /// How a model is going to be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -187,8 +187,12 @@ mod tests {
     const CODE: &str = "def add(a, b):\n    total = a + b\n    return total\n";
 
     fn task(question: Option<&str>, earlier: &[Exchange]) -> Task {
+        task_on(CODE, question, earlier)
+    }
+
+    fn task_on(code: &str, question: Option<&str>, earlier: &[Exchange]) -> Task {
         let document =
-            DocumentText { path: "a.py".to_owned(), language_id: None, text: CODE.to_owned() };
+            DocumentText { path: "a.py".to_owned(), language_id: None, text: code.to_owned() };
         let command = Command::new("explain", question).unwrap();
         let task = prepare(&document, LineRange { start: 1, end: 3 }, command).unwrap();
         task.with_conversation(earlier)
@@ -247,6 +251,17 @@ mod tests {
         assert_eq!(asked.text_notes(Prompts::of_demo()).len(), 1);
         assert_eq!(task(None, &[]).text_notes(Prompts::of_demo()), [] as [&str; 0]);
         assert_eq!(asked.text_notes(Prompts::usual()), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_to_watch_out_for_is_asked_where_something_is_known() {
+        let swallows = "def f(g):\n    try:\n        g()\n    except:\n";
+        let user = |code: &str, question| layout(&task_on(code, question, &[]), 4096).user;
+        let told = user(&format!("{swallows}        pass\n"), None);
+        assert!(told.contains("watch out") && told.contains("`except:`"), "{told}");
+        assert!(!user(CODE, None).contains("watch out"));
+        // A question is answered, and nothing beside it.
+        assert!(!user(swallows, Some("What is `g`?")).contains("watch out"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod acceleration;
 mod any_order;
 mod choosing;
 mod crashes;
+mod explaining;
 mod ledger;
 mod memory;
 mod requests;

@@ -36,8 +36,12 @@ const ONE_THREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Beginnings of prompts that are kept beside what the purposes hold, where a model folds what it
 /// reads into a state: those of all prompts, of two selections, and a prompt that was prepared.
 const KEPT_SEQUENCES: usize = 5;
-/// Memory for the states that steps leave behind, if all together take no more.
-const STATES_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// States that are kept of the last step. llama.cpp writes each with nodes of its graph, whose number
+/// it does not count in advance: it ends the process with 31 on the shape of LFM2 1.2B.
+const STATES_BACK: u32 = 7;
+/// Memory for them, if all together take no more: those of the LFM2 models up to 1.2B, which look two
+/// tokens back. What a delta net folds its tokens into is a hundred times as large.
+const STATES_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
 /// What computes where no GPU does.
 const CPU: &str = "CPU";
@@ -276,12 +280,11 @@ impl Engine {
     }
 }
 
-/// How many states back each sequence can go without computing anything again. A step writes them all
-/// down, so it is of use only where they are small beside the weights.
+/// How many states back each sequence can go without computing anything again; beyond them it goes
+/// back to a copy. A step writes them all down, so it is of use only where they are small.
 fn states_back(state_bytes: u64, sequences: u64) -> u32 {
-    let most = u32::try_from(ROWS_MAX - 1).unwrap_or(0);
-    let all = state_bytes.saturating_mul(sequences).saturating_mul(u64::from(most) + 1);
-    if all <= STATES_BYTES_MAX { most } else { 0 }
+    let all = state_bytes.saturating_mul(sequences).saturating_mul(u64::from(STATES_BACK) + 1);
+    if all <= STATES_BYTES_MAX { STATES_BACK } else { 0 }
 }
 
 /// What was asked for, within what the model was trained for and the product allows. llama.cpp

@@ -118,7 +118,7 @@ impl Session {
 
     /// Whether what is taken back is computed again in part, with the next step.
     pub(crate) fn computes_again(&self) -> bool {
-        self.is_folded() && self.context.states_back() == 0
+        self.is_folded() && self.context.states_back() + 1 < self.context.outputs()
     }
 
     /// How many tokens the next step computes beside those that it is given.

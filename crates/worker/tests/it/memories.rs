@@ -65,11 +65,11 @@ fn a_state_takes_what_was_foreseen() {
         };
         let taken = Worker::ready().load(&tiny.path, SMALL).unwrap().memory.kv_bytes;
         let foreseen = header.estimate(run).kv_bytes;
-        let most = foreseen + ROUNDING_BYTES;
-        assert!(
-            taken <= most && taken * 5 / 4 + ROUNDING_BYTES >= foreseen,
-            "{memory:?}: {taken} {foreseen}"
-        );
+        assert!(taken <= foreseen + ROUNDING_BYTES, "{memory:?}: {taken} {foreseen}");
+        // That llama.cpp keeps none of a step's states here is not foreseen; it is some megabytes.
+        let is_exact = memory != Memory::StateSpace;
+        let least = taken * 5 / 4 + ROUNDING_BYTES;
+        assert!(!is_exact || least >= foreseen, "{memory:?}: {taken} {foreseen}");
     }
 }
 

@@ -8,7 +8,7 @@ import * as vscode from "vscode";
 import { COMMANDS } from "../generated/protocol";
 import type { CommandEntry, Edit, EditAnswer, LineRange } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
-import { costText, unchangedText } from "../lib/answer";
+import { secondsText, unchangedText } from "../lib/answer";
 import * as changes from "../lib/changes";
 import { COMMAND_WORDS } from "../lib/commands";
 import { Emitter } from "../lib/emitter";
@@ -149,6 +149,9 @@ export class InlineChat {
     const line = { start: start.line + 1, end: start.line + 1 };
     const selection = selected ?? line;
     const empty = selected === undefined;
+    if (empty && document.lineAt(start.line).isEmptyOrWhitespace) {
+      return line;
+    }
     const params = { document: documentText(document), selection, empty };
     const { chosen, scopes } = await this.#host.request("scopes", params);
     return chosen?.range ?? (empty ? scopes[0]?.range : undefined) ?? selection;
@@ -196,7 +199,7 @@ export class InlineChat {
       void vscode.window.showWarningMessage(doubt);
     }
     showWarnings(answer);
-    const details = `${answer.model.name} · ${costText(answer.usage)}`;
+    const details = `${answer.model.name} · ${secondsText(answer.usage)}`;
     return { details, metadata: nameOf(document.uri) };
   }
 

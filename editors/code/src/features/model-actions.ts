@@ -324,9 +324,10 @@ export class ModelActions implements vscode.Disposable {
 /** A model that no catalog knows is told as what it is: what it says of itself is a claim. */
 function tellImported(model: InstalledModel): void {
   const said = importedText(model);
-  const show = model.verified && model.notForEdits === undefined
-    ? vscode.window.showInformationMessage
-    : vscode.window.showWarningMessage;
+  const show =
+    model.verified && model.notForEdits === undefined
+      ? vscode.window.showInformationMessage
+      : vscode.window.showWarningMessage;
   void show(said);
 }
 

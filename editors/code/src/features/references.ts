@@ -26,7 +26,7 @@ export async function goTo(
     throw new HostError({
       code: "documentChanged",
       message: l10n.t(
-        "{0} has no line any more that “{1}” is about",
+        "the line that “{1}” is about is no longer in {0}",
         documentName(document),
         words,
       ),

@@ -817,9 +817,30 @@ context: ContextUse,
  */
 model: ModelInfo, };
 
-export type Reference = { words: string, inCode: boolean, place: Edit, };
+export type Reference = { 
+/**
+ * The words as they stand in the answer, wherever they do.
+ */
+words: string, 
+/**
+ * Whether they are meant where they stand as code, and not among the other words.
+ */
+inCode: boolean, 
+/**
+ * The line, as an edit that changes nothing: it is found again in the document as that is by
+ * then (`locateEdits`), or nowhere.
+ */
+place: Edit, };
 
-export type Exchange = { question?: string, answer: string, };
+export type Exchange = { 
+/**
+ * The question; absent where the command was given as it is.
+ */
+question?: string, 
+/**
+ * The answer, as it was shown.
+ */
+answer: string, };
 
 export type SamplingParams = { 
 /**

@@ -14,8 +14,6 @@ pub(in crate::core) struct TextJob {
     thoughts: Thoughts,
     /// Keeps control tokens out of what is shown.
     filter: Explanation,
-    /// What the model was given as the beginning of its answer, until it goes on from there.
-    opening: String,
     /// What is fit to be shown.
     text: String,
 }
@@ -27,7 +25,6 @@ impl TextJob {
             context: ContextUse::default(),
             thoughts: Thoughts::default(),
             filter: Explanation::default(),
-            opening: String::new(),
             text: String::new(),
         }
     }
@@ -45,7 +42,6 @@ impl TextJob {
             Input::Ready => begin(&self.task, model),
             Input::Counted(counts) => lay_out(&self.task, model, counts, |layout| {
                 self.context = layout.context;
-                self.opening.clone_from(&layout.prefill);
                 layout_call(&layout, Purpose::Answer)
             }),
             Input::Text(text) => {
@@ -53,8 +49,7 @@ impl TextJob {
                 if let Some(tokens) = self.thoughts.endless(false) {
                     return Step::Fail(thinks_too_long(tokens));
                 }
-                let opening = self.filter.push(&std::mem::take(&mut self.opening));
-                let text = opening + &self.filter.push(&text);
+                let text = self.filter.push(&text);
                 self.text.push_str(&text);
                 Step::Stream(text)
             }

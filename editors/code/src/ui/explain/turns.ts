@@ -41,6 +41,7 @@ function isSame(one: Turn, other: Turn): boolean {
 
 function sectionOf(turn: Turn, index: number, jump: Jump): HTMLElement {
   const section = made("section", "turn");
+  section.className = "turn";
   if (turn.question !== "") {
     section.append(made("h2", "question", turn.question));
   }
