@@ -168,6 +168,7 @@ pub(super) fn format_of(tensor: &sys::ggml_tensor) -> Option<Format> {
 /// docs/reference/kernels.md.
 pub(super) fn pays(level: Level, format: Format, columns: usize) -> bool {
     match (level.name(), format) {
+        ("avx512", Format::Q2K | Format::Q5K) => columns != 1,
         ("avx512", _) => true,
         // Two bits need more instructions to take apart than a column to multiply.
         (_, Format::Q2K) => columns > 3,
