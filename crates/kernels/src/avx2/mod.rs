@@ -1,6 +1,10 @@
 //! The kernels with registers of 32 bytes. What AVX2 and AVX-VNNI have in common is written once,
 //! for the [`Products`] that they differ in: functions without features of their own, each inlined
 //! into two that have them.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "several arrays of registers have one index, and loops over it are unrolled"
+)]
 
 use std::arch::x86_64::{
     __m256i, _mm_loadu_si128, _mm256_broadcastsi128_si256, _mm256_set1_epi32, _mm256_set1_epi64x,

@@ -168,10 +168,10 @@ pub(super) fn format_of(tensor: &sys::ggml_tensor) -> Option<Format> {
 /// docs/reference/kernels.md.
 pub(super) fn pays(level: Level, format: Format, columns: usize) -> bool {
     match (level.name(), format) {
+        ("avx512", Format::Q2K | Format::Q5K) | ("avx2", Format::Iq4Xs) => columns != 1,
         ("avx512", _) => true,
         // Two bits need more instructions to take apart than a column to multiply.
         (_, Format::Q2K) => columns > 3,
-        ("avx2", Format::Iq4Xs) => columns != 1,
         // Eight bits need nothing taken apart.
         ("avx2", Format::Q8_0) => columns == 1 || columns > 8,
         (_, Format::Q8_0) | ("avx2", Format::Iq4Nl) => columns != 2,
