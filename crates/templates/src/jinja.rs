@@ -73,7 +73,7 @@ impl Compiled {
         env.set_fuel(Some(limits.steps));
         functions::add_to(&mut env, source.date);
         let effort = switches::effort(&source.text);
-        env.add_template_owned(NAME, without_marks(source.text))
+        env.add_template_owned(NAME, without_marks(&source.text))
             .map_err(|error| explain(&error, &limits))?;
         Ok(Self { env, bos: source.bos, eos: source.eos, effort, limits })
     }
@@ -119,9 +119,9 @@ impl Compiled {
 
 /// A template without the marks that it has for training round what an assistant says. What stands
 /// between them has variables of its own.
-fn without_marks(template: String) -> String {
+fn without_marks(template: &str) -> String {
     let mut text = String::new();
-    let mut rest = template.as_str();
+    let mut rest = template;
     while let Some((before, after)) = rest.split_once("{%") {
         let inside = after.split_once("%}").map_or("", |(inside, _)| inside);
         let name = inside.trim_matches(|it: char| it.is_whitespace() || ['-', '+'].contains(&it));
