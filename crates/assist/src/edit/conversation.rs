@@ -194,7 +194,8 @@ mod tests {
         let document =
             DocumentText { path: "a.py".to_owned(), language_id: None, text: code.to_owned() };
         let command = Command::new("explain", question).unwrap();
-        let task = prepare(&document, LineRange { start: 1, end: 3 }, command).unwrap();
+        let end = u32::try_from(code.lines().count()).unwrap();
+        let task = prepare(&document, LineRange { start: 1, end }, command).unwrap();
         task.with_conversation(earlier)
     }
 
