@@ -8,8 +8,8 @@ fn document(text: &str) -> DocumentText {
 }
 
 fn task(text: &str, line: u32, words: &str) -> Task {
-    let command = Command::new("improve", Some(words)).unwrap();
-    prepare(&document(text), LineRange { start: line, end: line }, command).unwrap()
+    let command = Command::new("improve", Some(words)).expect("a command");
+    prepare(&document(text), LineRange { start: line, end: line }, command).expect("a good request")
 }
 
 /// The document with what a model wrote there.
@@ -18,7 +18,7 @@ fn written(text: &str, line: u32, code: &str) -> String {
     let task = task(text, line, "Write it.");
     let answer = format!("{code}\n");
     match task.finish(&answer, FinishReason::StopString, Attempt::First) {
-        Outcome::Done(done) => apply(text, done.edit.range, &done.edit).unwrap(),
+        Outcome::Done(done) => apply(text, done.edit.range, &done.edit).expect("its own document"),
         other => panic!("{other:?}"),
     }
 }

@@ -110,7 +110,7 @@ fn an_explanation_is_as_long_as_is_said_and_a_question_is_answered() {
     };
     assert_eq!(most(&[]).0, 400);
     assert_eq!(most(&["--length", "short"]).0, 200);
-    installation.run(&["config", "set", "explanation.length", "long"]).ok();
+    let _ = installation.run(&["config", "set", "explanation.length", "long"]).ok();
     assert_eq!(most(&[]).0, 800);
     let (_, json) = most(&["--question", "What does it give back?"]);
     assert!(!json["text"].as_str().unwrap().is_empty(), "{json}");

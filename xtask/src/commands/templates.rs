@@ -144,17 +144,17 @@ fn compare(
     }
     let refused = jinja2.values().filter(|line| line.text.is_none()).count();
     let bent = jinja2.values().filter(|it| it.way.as_deref().is_some_and(|it| it != "as it is"));
-    report::line(&format!(
+    report::line(format!(
         "{name}: {} results with Jinja2, {refused} of them refusals and {} in another form of the \
          chat; {same} are the same with @huggingface/jinja",
         jinja2.len(),
         bent.count()
     ));
     for (template, why) in unable {
-        report::line(&format!("  {template}: @huggingface/jinja can't render it: {why}"));
+        report::line(format!("  {template}: @huggingface/jinja can't render it: {why}"));
     }
     for (template, opening) in openings {
-        report::line(&format!("  {template}: the answer begins after {opening:?}"));
+        report::line(format!("  {template}: the answer begins after {opening:?}"));
     }
     Ok(jinja2)
 }

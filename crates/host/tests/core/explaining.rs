@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::rig::Rig;
 
-fn question(request_id: &str, more: Value) -> Value {
+fn question(request_id: &str, more: &Value) -> Value {
     let mut params = json!({
         "requestId": request_id,
         "document": {"path": "a.py", "text": "def f(x):\n    return x\n"},
@@ -39,7 +39,7 @@ fn a_question_goes_with_what_was_said_before() {
     rig.connect(1);
     let conversation = json!([{"answer": "It returns x."}, {"question": "Why?", "answer": "So."}]);
     let more = json!({"instruction": "And now?", "conversation": conversation});
-    let id = rig.request(1, "explain", question("a", more));
+    let id = rig.request(1, "explain", question("a", &more));
     let messages = &rig.calls("generate")[0]["prompt"]["messages"];
     let roles: Vec<_> =
         messages.as_array().unwrap().iter().map(|it| it["role"].as_str().unwrap()).collect();
@@ -61,11 +61,11 @@ fn an_explanation_is_as_long_as_is_set_or_asked_for() {
     let short = tokens_max(&rig);
     rig.finish();
     let long = json!({"settings": {"explanation.length": "long"}});
-    let id = rig.request(1, "explain", question("b", long));
+    let id = rig.request(1, "explain", question("b", &long));
     assert!(tokens_max(&rig) > short);
     rig.finish();
     assert!(rig.answer(id).is_ok());
     let wrong = json!({"settings": {"explanation.length": "endless"}});
-    let refused = rig.request(1, "explain", question("c", wrong));
+    let refused = rig.request(1, "explain", question("c", &wrong));
     assert!(rig.answer(refused).is_err());
 }
