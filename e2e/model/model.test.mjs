@@ -234,3 +234,33 @@ story(
   },
   { ide: { firstStart: true } },
 );
+
+story(
+  "a real model writes new code in inline chat, changes it when told, and it is kept",
+  async ({ ide, workbench, name }) => {
+    await useModel(ide, workbench);
+    await workbench.openFile("three.py");
+    await workbench.goTo(7);
+    await workbench.askInline("Write a function `smallest` that returns the smallest of its items.");
+    await workbench.inlineSays(/· [\d.]+ s/u);
+    await workbench.photograph(`${name}-written`);
+    assert.equal(ide.read("three.py"), THREE, "nothing is written before it is kept");
+    await workbench.closeNotifications();
+    await workbench.sayInline("Rename the function to `least`.");
+    await workbench.page
+      .locator(".editor-instance .view-line")
+      .filter({ hasText: /def least/u })
+      .waitFor();
+    await workbench.photograph(`${name}-changed`);
+    await workbench.closeNotifications();
+    await workbench.page.locator(".inline-chat .interactive-input-editor").click();
+    await workbench.press(KEYS.apply);
+    await workbench.inlineClosed();
+    await until("what is kept is saved", () => /^def least\(/mu.test(ide.read("three.py")));
+    const kept = ide.read("three.py");
+    assert.ok(await parsesAsPython(kept), kept);
+    const [before, after] = [THREE.slice(0, THREE.indexOf("def product")), THREE.slice(THREE.indexOf("def product"))];
+    assert.ok(kept.startsWith(before.trimEnd()) && kept.endsWith(after), kept);
+  },
+  { ide: { files: { "three.py": THREE } } },
+);
