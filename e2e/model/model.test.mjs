@@ -253,7 +253,6 @@ story(
       .waitFor();
     await workbench.photograph(`${name}-changed`);
     await workbench.closeNotifications();
-    await workbench.page.locator(".inline-chat .interactive-input-editor").click();
     await workbench.press(KEYS.apply);
     await workbench.inlineClosed();
     await until("what is kept is saved", () => /^def least\(/mu.test(ide.read("three.py")));

@@ -26,7 +26,8 @@ use crate::outline::{self, OutlineLine};
 use crate::prompt::{Follows, Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
 use crate::{
-    clean, diff, document, errors, flaws, hunks, imports, place, renames, same, sensitive, syntax,
+    clean, diff, document, errors, findings, flaws, hunks, imports, new_code, place, renames, same,
+    sensitive, syntax,
 };
 
 use conversation::Conversation;
@@ -40,11 +41,6 @@ const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
 
 /// Diagnostics of tools that are told, and characters of each: enough for what a person would look at.
 const DIAGNOSTICS_MAX: usize = 8;
-const DIAGNOSTIC_CHARS_MAX: usize = 200;
-
-/// Of what a failing test says, from its end: the first failure with what was expected.
-const TEST_CHARS_MAX: usize = 800;
-
 /// Words with which people ask to mend what does not work.
 const FIXES: &[&str] = &[
     "fix",
@@ -274,7 +270,7 @@ pub fn prepare(
         selected,
         document: document.clone(),
         outline: outline::of(language, &document.text, &all, &lines),
-        diagnostics: flaws_text(&all, &flaws),
+        diagnostics: findings::of_flaws(&all, &flaws),
         flaws,
         lines,
         base: None,
@@ -290,7 +286,7 @@ impl Task {
         let of_lines = diagnostics.iter().filter_map(|diagnostic| {
             let line = (diagnostic.line as usize).checked_sub(1)?;
             let code = self.lines.contains(&line).then(|| all[line].text.trim())?;
-            Some(told(code, &diagnostic.message))
+            Some(findings::told(code, &diagnostic.message))
         });
         let own = self.diagnostics.lines().map(str::to_owned);
         let lines: Vec<String> = of_lines.chain(own).take(DIAGNOSTICS_MAX).collect();
@@ -303,8 +299,7 @@ impl Task {
     #[must_use]
     pub fn with_test(mut self, run: &TestRun) -> Self {
         if run.outcome == TestOutcome::Failed && self.wants_fix() {
-            let said = last_chars(run.said.trim(), TEST_CHARS_MAX);
-            let told = format!("- `{}` fails:\n{said}", run.name);
+            let told = findings::of_test(run);
             if !self.diagnostics.is_empty() {
                 self.diagnostics.push('\n');
             }
@@ -611,6 +606,7 @@ impl Task {
         let code = names.unwrap_or(code);
         let (code, needed) =
             imports::needed(self.language, &self.document.text, &self.lines, original, &code);
+        let code = if self.is_new { self.set_off(&code) } else { code };
         let mut finished = self.edit(&code, needed.as_ref());
         if only_names {
             finished
@@ -713,6 +709,12 @@ impl Task {
         })
     }
 
+    /// New code with the blank lines that stand between blocks of the document.
+    fn set_off(&self, code: &str) -> String {
+        let all = document::lines(&self.document.text);
+        new_code::set_off(self.language, &all, self.lines.start, code)
+    }
+
     fn order(&self) -> Order<'_> {
         Order {
             spec: self.command.spec,
@@ -755,26 +757,6 @@ impl Task {
             order: self.order(),
         }
     }
-}
-
-fn last_chars(text: &str, most: usize) -> &str {
-    let from = text.char_indices().rev().nth(most.saturating_sub(1)).map_or(0, |(at, _)| at);
-    &text[from..]
-}
-
-/// What is told of a line.
-fn told(code: &str, message: &str) -> String {
-    let short = |text: &str| -> String {
-        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        words.chars().take(DIAGNOSTIC_CHARS_MAX).collect()
-    };
-    format!("- `{}`: {}", short(code), short(message))
-}
-
-/// The flaws that are found without a model, as the model is told them.
-fn flaws_text(all: &[document::Line<'_>], flaws: &[Flaw]) -> String {
-    let told = flaws.iter().map(|flaw| told(all[flaw.line].text, &flaw.message));
-    told.collect::<Vec<_>>().join("\n")
 }
 
 fn incomplete() -> ErrorInfo {

@@ -27,16 +27,19 @@ fn written(text: &str, line: u32, code: &str) -> String {
 fn new_code_stands_where_the_line_was_and_as_deep_as_the_code_round_it() {
     let functions = "def one():\n    return 1\n\n\n\ndef three():\n    return 3\n";
     let two = "def two():\n    return 2";
-    assert_eq!(
-        written(functions, 4, two),
-        functions.replacen("\n\n\n\n", &format!("\n\n{two}\n\n"), 1)
-    );
+    let apart = functions.replacen("\n\n\n\n", &format!("\n\n\n{two}\n\n\n"), 1);
+    assert_eq!(written(functions, 4, two), apart);
+    let near = "def one():\n    return 1\n\n\ndef three():\n    return 3\n";
+    assert_eq!(written(near, 4, two), apart);
 
     let class = "class Basket:\n    def total(self):\n        return 0\n\n    def count(self):\n        return 0\n";
     let name = "def name(self):\n    return \"\"";
     let deeper = "    def name(self):\n        return \"\"";
-    assert_eq!(written(class, 4, name), class.replacen("0\n\n", &format!("0\n{deeper}\n"), 1));
-    assert_eq!(written(class, 4, deeper), class.replacen("0\n\n", &format!("0\n{deeper}\n"), 1));
+    assert_eq!(written(class, 4, name), class.replacen("0\n\n", &format!("0\n\n{deeper}\n\n"), 1));
+    assert_eq!(
+        written(class, 4, deeper),
+        class.replacen("0\n\n", &format!("0\n\n{deeper}\n\n"), 1)
+    );
 
     let open = "def total(items):\n\n\nprint(total([]))\n";
     assert_eq!(
