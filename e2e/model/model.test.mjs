@@ -249,7 +249,7 @@ story(
     await workbench.sayInline("Rename the function to `least`.");
     await workbench.page
       .locator(".editor-instance .view-line")
-      .filter({ hasText: /def least/u })
+      .filter({ hasText: "def least" })
       .waitFor();
     await workbench.photograph(`${name}-changed`);
     await workbench.closeNotifications();
