@@ -167,3 +167,24 @@ story(
   },
   { ide: { ...IDE, extensions: linter("total = total", "use += here") } },
 );
+
+story(
+  "old and new are put side by side, and changes are decided on there, too",
+  async ({ ide, workbench, name }) => {
+    await improve(workbench);
+    await workbench.command("Compare: Toggle Inline View");
+    await workbench.page.locator(".monaco-diff-editor.side-by-side").waitFor();
+    await workbench.besides(/Keep .* Drop .*3 changes: \+3 −3 lines/u);
+    await workbench.photograph(name);
+    await workbench.press(KEYS.keepChange);
+    await workbench.besides(/✓ kept/u);
+    await workbench.decided(/^Change kept, 2 left to decide$/u);
+    await workbench.press(KEYS.dropChange);
+    await workbench.decided(/^Change dropped, 1 left to decide$/u);
+    await workbench.press(KEYS.dropChange);
+    await workbench.noDiff();
+    await workbench.decided(new RegExp(`^Kept 1 of 3 changes in ${FILE}$`, "u"));
+    await until("what is kept is written", () => ide.read(FILE) === withChanges(0));
+  },
+  { ide: IDE },
+);

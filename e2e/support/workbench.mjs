@@ -579,6 +579,14 @@ export class Workbench {
     );
   }
 
+  /** Waits until that is read aloud of a decision: what changes in an element of this role is. */
+  async decided(pattern) {
+    const item = this.page.locator('[id="localcoder.localcoder.localcoder.decision"] [role="status"]');
+    await until(`it is said: ${pattern}`, async () =>
+      pattern.test((await item.getAttribute("aria-label", { timeout: 1_000 })) ?? ""),
+    );
+  }
+
   /** Opens inline chat at what is selected, and asks for that. */
   async askInline(words) {
     await this.page.keyboard.press(KEYS.inlineChat);
