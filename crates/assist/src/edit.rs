@@ -286,7 +286,7 @@ impl Task {
         let of_lines = diagnostics.iter().filter_map(|diagnostic| {
             let line = (diagnostic.line as usize).checked_sub(1)?;
             let code = self.lines.contains(&line).then(|| all[line].text.trim())?;
-            Some(findings::told(code, &diagnostic.message))
+            Some(findings::of_tool(code, diagnostic))
         });
         let own = self.diagnostics.lines().map(str::to_owned);
         let lines: Vec<String> = of_lines.chain(own).take(DIAGNOSTICS_MAX).collect();

@@ -1,7 +1,7 @@
 //! What is found in code before a model sees it, as the model is told it: by tools, by our own checks, by
 //! the user's test.
 
-use localcoder_protocol::TestRun;
+use localcoder_protocol::{Diagnostic, TestRun};
 
 use crate::document::Line;
 use crate::flaws::Flaw;
@@ -11,13 +11,23 @@ const DIAGNOSTIC_CHARS_MAX: usize = 200;
 /// Of what a failing test says, from its end: the first failure with what was expected.
 const TEST_CHARS_MAX: usize = 800;
 
+/// What a tool says of a line, with the name or number by which it knows that.
+pub(crate) fn of_tool(code: &str, diagnostic: &Diagnostic) -> String {
+    let told = told(code, &diagnostic.message);
+    match diagnostic.source.as_deref().map(str::trim).filter(|source| !source.is_empty()) {
+        Some(source) => format!("{told} [{}]", short(source)),
+        None => told,
+    }
+}
+
 /// What is told of a line.
 pub(crate) fn told(code: &str, message: &str) -> String {
-    let short = |text: &str| -> String {
-        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        words.chars().take(DIAGNOSTIC_CHARS_MAX).collect()
-    };
     format!("- `{}`: {}", short(code), short(message))
+}
+
+fn short(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().take(DIAGNOSTIC_CHARS_MAX).collect()
 }
 
 /// The flaws that are found without a model.

@@ -26,6 +26,7 @@ mod language;
 mod layout;
 mod new_code;
 mod outline;
+mod parts;
 mod place;
 mod prompt;
 mod python;
@@ -45,6 +46,7 @@ pub use edit::{Attempt, Command, Finished, Length, Outcome, SoFar, Task, prepare
 pub use errors::{base_model, thinks_too_long};
 pub use explanation::Explanation;
 pub use layout::{Layout, Limits};
+pub use parts::broken_by;
 pub use place::{apply, apply_all, edit_of, locate, locate_all};
 pub use prompt::Prompts;
 pub use scopes::scopes;

@@ -582,6 +582,10 @@ pub struct LocateEditsParams {
     pub document: DocumentText,
     /// Edits that were made from one document, at most [`crate::limits::LOCATED_EDITS_MAX`].
     pub edits: Vec<Edit>,
+    /// Whether it is asked as well what does not parse with all of them in it.
+    #[serde(default)]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
+    pub check_syntax: bool,
 }
 
 /// The place of one edit: exactly one of both is there.
@@ -606,6 +610,11 @@ pub struct EditPlace {
 pub struct LocateEditsAnswer {
     /// See the type.
     pub places: Vec<EditPlace>,
+    /// What does not parse with all of them in it, where the document does now. Only where that was
+    /// asked, and in a language that we have a grammar for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub syntax_error: Option<String>,
 }
 
 /// Which lines are meant? Asked where nothing is selected, or so much that it is worth a thought.

@@ -183,7 +183,7 @@ fn work(
 
 /// Where edits belong in a document.
 pub(super) fn locate_edits(params: &LocateEditsParams) -> Result<LocateEditsAnswer, ErrorInfo> {
-    let LocateEditsParams { document, edits } = params;
+    let LocateEditsParams { document, edits, check_syntax } = params;
     if edits.len() > LOCATED_EDITS_MAX {
         let text =
             format!("{} edits; at most {LOCATED_EDITS_MAX} are located at once", edits.len());
@@ -194,7 +194,11 @@ pub(super) fn locate_edits(params: &LocateEditsParams) -> Result<LocateEditsAnsw
         Ok(range) => EditPlace { range: Some(range), error: None },
         Err(error) => EditPlace { range: None, error: Some(error) },
     };
-    Ok(LocateEditsAnswer { places: places.into_iter().map(place).collect() })
+    let broken = || localcoder_assist::broken_by(document, edits);
+    Ok(LocateEditsAnswer {
+        places: places.into_iter().map(place).collect(),
+        syntax_error: check_syntax.then(broken).flatten(),
+    })
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ export interface Plan {
   /** Whether it is saved, as it was before. */
   readonly saves: boolean;
   readonly damage: Damage;
+  /** What does not parse once it is written; only where that is asked. */
+  readonly syntaxError?: string | undefined;
 }
 
 /** Finds the document and the place, or says why the edit can't be applied as things are. */
@@ -32,6 +34,7 @@ export async function planEdit(
   host: HostConnection,
   source: vscode.Uri,
   edits: readonly [Edit, ...Edit[]],
+  checkSyntax = false,
 ): Promise<Plan> {
   const document = await openAgain(source);
   await refuseReadOnly(document);
@@ -39,8 +42,8 @@ export async function planEdit(
   const saves = !isDirty && !isUntitled && uri.scheme === "file";
   const damage = saves ? await damageBySaving(document) : "none";
   refuseDamage(document, damage);
-  const placed = await locateEdits(host, document, edits);
-  return { document, placed, saves, damage };
+  const together = await locateEdits(host, document, edits, checkSyntax);
+  return { document, saves, damage, ...together };
 }
 
 /** Writes it. Fails only where nothing was written. */
@@ -63,6 +66,27 @@ export async function isWanted(document: vscode.TextDocument, sensitive: string)
     change,
   );
   return asked === change;
+}
+
+/** Whether the user wants it although it does not parse. */
+export async function isWantedBroken(
+  document: vscode.TextDocument,
+  syntaxError: string,
+): Promise<boolean> {
+  const keep = l10n.t("Keep It Anyway");
+  const asked = await vscode.window.showWarningMessage(
+    l10n.t(
+      "With only these changes {0} is broken: {1}.",
+      documentName(document),
+      plain(syntaxError),
+    ),
+    {
+      modal: true,
+      detail: l10n.t("The changes depend on each other. Nothing is written unless you say so."),
+    },
+    keep,
+  );
+  return asked === keep;
 }
 
 /** Saves what was written, or says why it is only in the editor. */

@@ -227,7 +227,9 @@ export class Edits {
     try {
       const document = await openAgain(wish.target.document.uri);
       // The lines may have moved while the message stood there.
-      const [{ range }] = await locateEdits(this.#host, document, [answer.edit]);
+      const {
+        placed: [{ range }],
+      } = await locateEdits(this.#host, document, [answer.edit]);
       const target = { document, lines: range };
       const again = (): Promise<void> => this.#heavier(entry, wish, answer);
       const before = { answer, followsUp: false };

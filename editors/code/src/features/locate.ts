@@ -20,6 +20,8 @@ const ATTEMPTS_MAX = 5;
 interface Located {
   readonly text: string;
   readonly places: readonly EditPlace[];
+  /** What does not parse with all of them in it; only where that is asked. */
+  readonly syntaxError?: string | undefined;
 }
 
 /** Where each of the edits belongs in the document as it is when this returns, or why nowhere. */
@@ -27,11 +29,12 @@ export async function placesOf(
   host: HostConnection,
   document: vscode.TextDocument,
   edits: readonly [Edit, ...Edit[]],
+  checkSyntax = false,
 ): Promise<Located> {
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
     const asked = documentText(document);
-    const params = { document: asked, edits: [...edits] };
-    const { places } = await host.request("locateEdits", params);
+    const params = { document: asked, edits: [...edits], checkSyntax };
+    const { places, syntaxError } = await host.request("locateEdits", params);
     const now = document.getText();
     if (now === asked.text) {
       const stands = ({ range }: EditPlace, index: number): boolean => {
@@ -39,7 +42,7 @@ export async function placesOf(
         return range === undefined || (edit !== undefined && originalStandsAt(now, range, edit));
       };
       if (places.length === edits.length && places.every(stands)) {
-        return { text: now, places };
+        return { text: now, places, syntaxError };
       }
       break;
     }
@@ -47,13 +50,20 @@ export async function placesOf(
   throw changed(document, edits[0]);
 }
 
-/** The edits with the lines that they replace: all of them, or an error. */
+/** Edits with the lines that they replace. */
+export interface Together {
+  readonly placed: readonly [Placed, ...Placed[]];
+  readonly syntaxError?: string | undefined;
+}
+
+/** All of them, or an error. */
 export async function locateEdits(
   host: HostConnection,
   document: vscode.TextDocument,
   edits: readonly [Edit, ...Edit[]],
-): Promise<readonly [Placed, ...Placed[]]> {
-  const { places } = await placesOf(host, document, edits);
+  checkSyntax = false,
+): Promise<Together> {
+  const { places, syntaxError } = await placesOf(host, document, edits, checkSyntax);
   const placed = edits.map((edit, index): Placed => {
     const { range, error } = places[index] ?? {};
     if (range === undefined) {
@@ -65,7 +75,7 @@ export async function locateEdits(
   if (first === undefined) {
     throw changed(document, edits[0]);
   }
-  return [first, ...others];
+  return { placed: [first, ...others], syntaxError };
 }
 
 /** Lines, and what is to stand there. */

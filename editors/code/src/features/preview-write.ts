@@ -9,7 +9,16 @@ import * as l10n from "../lib/l10n";
 import { baseName, lineLabel } from "../lib/lines";
 import { buttonsFor } from "../lib/words";
 
-import { isWanted, planEdit, revealLine, savePlan, takeBack, writePlan } from "./apply";
+import {
+  isWanted,
+  isWantedBroken,
+  planEdit,
+  revealLine,
+  savePlan,
+  takeBack,
+  writePlan,
+} from "./apply";
+import type { Plan } from "./apply";
 import { DiagnosticsWatch } from "./diagnostics";
 import { openAgain } from "./disk";
 import type { Notifier } from "./notify";
@@ -45,14 +54,21 @@ export async function writeKept(
     await steps.close();
     return {};
   }
-  let plan = await planEdit(host, preview.source, [first, ...others]);
-  if (answer.sensitive !== undefined) {
-    if (!(await isWanted(plan.document, answer.sensitive))) {
-      return false;
-    }
+  const { all: count, kept } = changes.counts(all);
+  const planned = (): Promise<Plan> =>
+    planEdit(host, preview.source, [first, ...others], kept < count);
+  let plan = await planned();
+  const { document, syntaxError } = plan;
+  const isRefused =
+    (answer.sensitive !== undefined && !(await isWanted(document, answer.sensitive))) ||
+    (syntaxError !== undefined && !(await isWantedBroken(document, syntaxError)));
+  if (isRefused) {
+    return false;
+  }
+  if (answer.sensitive !== undefined || syntaxError !== undefined) {
     // Much may have happened while the user was asked.
     await preview.file?.settled();
-    plan = await planEdit(host, preview.source, [first, ...others]);
+    plan = await planned();
   }
   const watch = new DiagnosticsWatch(plan.document);
   const before = plan.document.getText();
@@ -75,7 +91,7 @@ export async function writeKept(
     const said = l10n.t(
       "{0} of {1} changes could not be kept: the lines of {2} that they replace were changed.",
       lost,
-      changes.counts(all).all,
+      count,
       documentName(plan.document),
     );
     void vscode.window.showWarningMessage(said, ...buttonsFor(said));

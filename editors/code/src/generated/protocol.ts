@@ -968,7 +968,11 @@ document: DocumentText,
 /**
  * Edits that were made from one document, at most [`crate::limits::LOCATED_EDITS_MAX`].
  */
-edits: Array<Edit>, };
+edits: Array<Edit>, 
+/**
+ * Whether it is asked as well what does not parse with all of them in it.
+ */
+checkSyntax?: boolean, };
 
 export type EditPlace = { 
 /**
@@ -984,7 +988,12 @@ export type LocateEditsAnswer = {
 /**
  * See the type.
  */
-places: Array<EditPlace>, };
+places: Array<EditPlace>, 
+/**
+ * What does not parse with all of them in it, where the document does now. Only where that was
+ * asked, and in a language that we have a grammar for.
+ */
+syntaxError?: string, };
 
 export type ScopesParams = { 
 /**
