@@ -51,6 +51,10 @@ enum Act {
     Undo,
     /// The editor or another program writes all line ends anew.
     LineEnds,
+    /// A formatter, as it runs where a file is saved: other indentation, and one blank line for several.
+    Format,
+    /// Another window writes the file, and the editor reads it again: nothing before that can be undone.
+    OtherWindow(u16, usize),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -63,6 +67,8 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (at.clone(), lines, at).prop_map(|(at, n, to)| Act::Move(at, n, to)),
         2 => Just(Act::Undo),
         1 => Just(Act::LineEnds),
+        1 => Just(Act::Format),
+        1 => (0_u16..1000, 0..LINES.len()).prop_map(|(at, line)| Act::OtherWindow(at, line)),
     ]
 }
 
@@ -131,6 +137,22 @@ impl Document {
                 self.lines.splice(to..to, moved);
             }
             Act::LineEnds => self.end = if self.end == "\n" { "\r\n" } else { "\n" },
+            Act::Format => {
+                let (wide, narrow) = ("    ", "  ");
+                let is_wide = self.lines.iter().any(|line| line.text.starts_with(wide));
+                let (from, to) = if is_wide { (wide, narrow) } else { (narrow, wide) };
+                for line in &mut self.lines {
+                    let code = line.text.trim_start().to_owned();
+                    let depth = (line.text.len() - code.len()) / from.len();
+                    line.text = to.repeat(depth) + &code;
+                }
+                self.lines.dedup_by(|one, other| one.text.is_empty() && other.text.is_empty());
+            }
+            Act::OtherWindow(at, line) => {
+                let (line, at) = (self.line(line), self.place(at, 0).start);
+                self.lines.insert(at, line);
+                past.clear();
+            }
             Act::Undo => {}
         }
     }

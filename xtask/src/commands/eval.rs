@@ -1,7 +1,8 @@
 //! `eval`: `localcoder eval` with a real model, in a home of its own, with the outcomes in `target/`.
 //!
 //! Needs the file of a model, which is not fetched. `--quick` takes a part of the tasks that a
-//! model of 0.5 B weights does in less than eight minutes on two cores.
+//! model of 0.5 B weights does in less than eight minutes on two cores. `--diagnostics` has it fix what
+//! tools report, as the editor asks for that.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,7 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::build;
+use super::{build, stories};
 use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{places, report};
@@ -19,6 +20,7 @@ const QUICK_EVERY: &str = "4";
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let quick = arguments.switch("--quick");
+    let diagnostics = arguments.switch("--diagnostics");
     let yes = arguments.switch("--yes");
     let model = arguments.option("--model")?;
     let rest = arguments.rest();
@@ -29,6 +31,13 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     ensure!(model.is_file(), "there is no file `{}`", model.display());
     setup::ensure(&[Group::Engine], yes)?;
     build::programs()?;
+    if diagnostics {
+        ensure!(
+            rest.is_empty() && !quick,
+            "`--diagnostics` is measured whole, with no other option"
+        );
+        return stories::diagnostics(&model);
+    }
     let folder = tempfile::Builder::new().prefix("lce-").tempdir_in("/tmp")?;
     let out = places::target()
         .join("eval")

@@ -87,8 +87,9 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "eval",
-        usage: "eval --model FILE [--quick] [--yes] [OPTION OF localcoder eval]…",
-        about: "how good a real model's edits are: tasks whose answers are run",
+        usage: "eval --model FILE [--quick|--diagnostics] [--yes] [OPTION OF localcoder eval]…",
+        about: "how good a real model's edits are: tasks whose answers are run, or fixes of what \
+                tools report",
         run: eval::run,
     },
     Command {

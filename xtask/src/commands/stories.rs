@@ -26,6 +26,15 @@ pub(super) fn of_model(file: &Path) -> Result<()> {
     process::run(&mut node)
 }
 
+/// How many of the faults that tools report a model fixes, whose file one has.
+pub(super) fn diagnostics(file: &Path) -> Result<()> {
+    let folder = places::root().join("e2e");
+    node::install(&folder)?;
+    let mut node = process::command("node", &places::root());
+    node.args(["e2e/eval/diagnostics.mjs", "--model"]).arg(std::path::absolute(file)?);
+    process::run(&mut node)
+}
+
 /// The native window's story.
 pub(super) fn native() -> Result<()> {
     let folder = places::root().join("e2e");
