@@ -93,7 +93,8 @@ story(
 
     await workbench.goTo(6);
     await workbench.press("Shift+ArrowDown");
-    await workbench.askInline("use += for the sum");
+    // Words would have new code written there.
+    await workbench.askInline("/improve");
     await workbench.inlineSays(/nothing but white space/u);
     await workbench.press("Escape");
     await workbench.inlineClosed();

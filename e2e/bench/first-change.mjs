@@ -1,6 +1,6 @@
 /**
  * How long an edit takes to be seen, from the key to the first line of it in the diff and to the whole
- * edit, in a browser, with the demo model or a model's file.
+ * edit, in a browser, with the demo model or a model's file; and how long the host alone takes.
  *
  *     node bench/first-change.mjs --times 5
  *     node bench/first-change.mjs --model ~/models/coder-0.5b.gguf
@@ -10,7 +10,8 @@ import { parseArgs } from "node:util";
 
 import { Browser } from "../support/browser.mjs";
 import { Ide } from "../support/ide.mjs";
-import { until } from "../support/wait.mjs";
+import { connect, product } from "../support/product.mjs";
+import { rest, until } from "../support/wait.mjs";
 import { KEYS, Workbench } from "../support/workbench.mjs";
 
 const { values } = parseArgs({
@@ -87,7 +88,36 @@ try {
     await workbench.press(KEYS.discard);
     await workbench.noDiff();
   }
+  await alone(ide);
 } finally {
   await browser.close();
   await ide.stop();
+}
+
+/** The same without an editor: what of it is the model's. */
+async function alone(ide) {
+  const lib = await product();
+  const host = connect(lib, ide);
+  const document = { path: FILE, languageId: "python", text: TEXT };
+  const selection = { start: 1, end: LAST_LINE };
+  try {
+    for (let time = 0; time < Number(values.times); time++) {
+      const { signal } = new AbortController();
+      await host.ask("prepare", { document, selection }, { signal });
+      await rest(1_500);
+      const start = performance.now();
+      let first;
+      const params = { command: "improve", document, selection, drafts: true, diagnostics: [] };
+      await host.ask("assist", params, {
+        signal,
+        onDraft: () => {
+          first ??= performance.now();
+        },
+      });
+      const since = (at) => (at === undefined ? "never" : `${Math.round(at - start)} ms`);
+      console.log(`without an editor ${since(first)}, the whole edit ${since(performance.now())}`);
+    }
+  } finally {
+    host.dispose();
+  }
 }

@@ -6,14 +6,12 @@
  *     node eval/diagnostics.mjs --prove
  *     node eval/diagnostics.mjs --model ~/models/coder-1.5b.gguf [--only stats.py] [--out answers.jsonl]
  */
-import { appendFileSync, mkdtempSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { extname, join, resolve } from "node:path";
+import { appendFileSync } from "node:fs";
+import { extname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import { Ide } from "../support/ide.mjs";
-import { LOCALCODER, ROOT } from "../support/places.mjs";
+import { connect, product } from "../support/product.mjs";
 
 import { CASES, PROGRAMS } from "./cases.mjs";
 import { reportsOf } from "./reporters.mjs";
@@ -28,30 +26,6 @@ const { values } = parseArgs({
 });
 
 const LANGUAGES = { ".ts": "typescript", ".py": "python", ".json": "json" };
-
-/** The extension's own way to the host. */
-async function product() {
-  const editor = join(ROOT, "editors/code");
-  const { build } = createRequire(join(editor, "package.json"))("esbuild");
-  const folder = mkdtempSync(join(tmpdir(), "localcoder-eval-"));
-  const outfile = join(folder, "product.cjs");
-  const modules = ["generated/protocol", "host/connection", "host/link", "host/process", "lib/lines"];
-  await build({
-    stdin: {
-      contents: modules.map((name) => `export * from "./src/${name}";`).join("\n"),
-      resolveDir: editor,
-    },
-    bundle: true,
-    platform: "node",
-    format: "cjs",
-    outfile,
-  });
-  try {
-    return createRequire(import.meta.url)(outfile);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
 
 async function prove() {
   let wrong = 0;
@@ -115,16 +89,10 @@ async function ask(host, entry, { file, text }, reports) {
 async function measure() {
   const lib = await product();
   const ide = new Ide();
-  process.env.LOCALCODER_HOME = ide.home;
-  
   const words = ["models", "import", resolve(values.model), "--json"];
   const { installed } = JSON.parse(await ide.localcoder(...words));
   await ide.localcoder("models", "use", installed.id);
-  const host = new lib.HostConnection(async (onNotification) => {
-    const { socket } = await lib.startHost(LOCALCODER);
-    return await lib.openLink(socket, onNotification);
-  });
-  void host.keepConnected();
+  const host = connect(lib, ide);
   const entry = lib.COMMANDS.find(({ command }) => command === "localcoder.fixProblems");
   const totals = {};
   try {
