@@ -219,8 +219,7 @@ story(
   "a click on a model of the list opens the page at it",
   async ({ workbench, name }) => {
     await workbench.command("LocalCoder: Show Models");
-    const row = workbench.page.locator('.pane-body .monaco-list-row[aria-label^="Small Model"]');
-    await row.click();
+    await (await workbench.modelRow("Small Model")).click();
     const frame = await workbench.webview(PAGE);
     await frame.locator(`${SMALL}[aria-selected="true"]`).waitFor();
     assert.equal(await frame.locator("#details-name").innerText(), "Small Model");

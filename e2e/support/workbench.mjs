@@ -364,7 +364,27 @@ export class Workbench {
 
   /** Waits for a line of the list of models; `label`: how a screen reader begins it. */
   async model(label) {
-    await this.page.locator(`.pane-body .monaco-list-row[aria-label^="${label}"]`).waitFor();
+    await (await this.modelRow(label)).waitFor();
+  }
+
+  /** The line itself. The list shows some of its models only, and is scrolled to it. */
+  async modelRow(label) {
+    const list = this.page.locator(".pane-body .monaco-list");
+    const row = this.page.locator(`.pane-body .monaco-list-row[aria-label^="${label}"]`);
+    let step = 200;
+    await until(`the list has ${label}`, async () => {
+      if ((await row.count()) > 0) {
+        return true;
+      }
+      const shown = list.filter({ hasText: /demo|Qwen|Llama|Gemma/u }).first();
+      await shown.hover({ timeout: 1_000 });
+      const before = await shown.innerText();
+      await this.page.mouse.wheel(0, step);
+      await rest(100);
+      step = (await shown.innerText()) === before ? -step : step;
+      return false;
+    });
+    return row;
   }
 
   /** Waits for a dialog; gives its text. */
