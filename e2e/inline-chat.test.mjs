@@ -1,6 +1,7 @@
 /** Stories of inline chat: the editor's own box, its Keep and Undo, on the model of this machine. */
 import assert from "node:assert/strict";
 
+import { askInline, inlineClosed, inlineSays, sayInline } from "./support/inline-chat.mjs";
 import { signal } from "./support/processes.mjs";
 import { story } from "./support/story.mjs";
 import { until } from "./support/wait.mjs";
@@ -35,12 +36,12 @@ story(
   "an edit that is asked for in inline chat is kept, and one undo takes it back",
   async ({ ide, workbench, name }) => {
     await open(workbench);
-    await workbench.askInline("/improve");
-    await workbench.inlineSays(/LocalCoder demo · [\d.]+ s/u);
+    await askInline(workbench, "/improve");
+    await inlineSays(workbench, /LocalCoder demo · [\d.]+ s/u);
     await workbench.photograph(name);
     assert.equal(ide.read(FILE), TEXT, "nothing is written before it is kept");
     await workbench.press(KEYS.apply);
-    await workbench.inlineClosed();
+    await inlineClosed(workbench);
     await until("what is kept is saved", () => ide.read(FILE) === IMPROVED);
     await counted(ide, { shown: 1, kept: 1 });
 
@@ -58,15 +59,15 @@ story(
   async ({ ide, workbench }) => {
     const { page } = workbench;
     await open(workbench);
-    await workbench.askInline("/improve");
-    await workbench.inlineSays(/LocalCoder demo · [\d.]+ s/u);
-    await workbench.sayInline("rename total to result");
+    await askInline(workbench, "/improve");
+    await inlineSays(workbench, /LocalCoder demo · [\d.]+ s/u);
+    await sayInline(workbench, "rename total to result");
     await counted(ide, { shown: 2, followedUp: 1 });
     const line = page.locator(".editor-instance .view-line").filter({ hasText: "return result" });
     await line.waitFor();
     assert.equal(ide.read(FILE), TEXT, "nothing is written before it is kept");
     await workbench.press("Escape");
-    await workbench.inlineClosed();
+    await inlineClosed(workbench);
     await workbench.inFile(FILE);
     await counted(ide, { dropped: 1 });
     await until("nothing counts as unsaved", async () => !(await workbench.dirty()));
@@ -82,22 +83,22 @@ story(
     const worker = await ide.readyWorker();
     await open(workbench);
     signal(worker, "SIGSTOP");
-    await workbench.askInline("use += for the sum");
+    await askInline(workbench, "use += for the sum");
     await until("it is being written", async () => (await ide.status()).requests > 0);
     await workbench.press("Escape");
     signal(worker, "SIGCONT");
     await until("nobody is answered", async () => (await ide.status()).requests === 0);
     await workbench.press("Escape");
-    await workbench.inlineClosed();
+    await inlineClosed(workbench);
     assert.equal(await workbench.text(), TEXT);
 
     await workbench.goTo(6);
     await workbench.press("Shift+ArrowDown");
     // Words would have new code written there.
-    await workbench.askInline("/improve");
-    await workbench.inlineSays(/nothing but white space/u);
+    await askInline(workbench, "/improve");
+    await inlineSays(workbench, /nothing but white space/u);
     await workbench.press("Escape");
-    await workbench.inlineClosed();
+    await inlineClosed(workbench);
     assert.equal(await workbench.text(), TEXT);
   },
   { ide: IDE },

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { askInline, inlineClosed, inlineSays, sayInline } from "../support/inline-chat.mjs";
 import { SAMPLE } from "../support/places.mjs";
 import { SetupPage } from "../support/setup.mjs";
 import { linesOf, parsesAsPython } from "../support/python.mjs";
@@ -241,12 +242,12 @@ story(
     await useModel(ide, workbench);
     await workbench.openFile("three.py");
     await workbench.goTo(7);
-    await workbench.askInline("Write a function `smallest` that returns the smallest of its items.");
-    await workbench.inlineSays(/· [\d.]+ s/u);
+    await askInline(workbench, "Write a function `smallest` that returns the smallest of its items.");
+    await inlineSays(workbench, /· [\d.]+ s/u);
     await workbench.photograph(`${name}-written`);
     assert.equal(ide.read("three.py"), THREE, "nothing is written before it is kept");
     await workbench.closeNotifications();
-    await workbench.sayInline("Rename the function to `least`.");
+    await sayInline(workbench, "Rename the function to `least`.");
     await workbench.page
       .locator(".editor-instance .view-line")
       .filter({ hasText: "def least" })
@@ -254,7 +255,7 @@ story(
     await workbench.photograph(`${name}-changed`);
     await workbench.closeNotifications();
     await workbench.press(KEYS.apply);
-    await workbench.inlineClosed();
+    await inlineClosed(workbench);
     await until("what is kept is saved", () => /^def least\(/mu.test(ide.read("three.py")));
     const kept = ide.read("three.py");
     assert.ok(await parsesAsPython(kept), kept);

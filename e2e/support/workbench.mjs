@@ -607,38 +607,6 @@ export class Workbench {
     );
   }
 
-  /** Opens inline chat at what is selected, and asks for that. */
-  async askInline(words) {
-    await this.page.keyboard.press(KEYS.inlineChat);
-    await this.sayInline(words);
-  }
-
-  /** Asks for that in inline chat, which is open. */
-  async sayInline(words) {
-    await this.page.locator(".inline-chat .interactive-input-editor .monaco-editor.focused").waitFor();
-    await this.page.keyboard.type(words);
-    if (words.startsWith("/")) {
-      // The first one takes it from the list of what can be asked so.
-      await this.page.locator(".suggest-widget.visible .monaco-list-row").first().waitFor();
-      await this.page.keyboard.press("Enter");
-      await this.page.locator(".suggest-widget.visible").waitFor({ state: "hidden" });
-    }
-    await this.page.keyboard.press("Enter");
-  }
-
-  /** Waits until inline chat says that below its input. */
-  async inlineSays(pattern) {
-    const chat = this.page.locator(".inline-chat");
-    await until(`inline chat says ${pattern}`, async () =>
-      pattern.test((await chat.innerText()).replaceAll("\u00a0", " ")),
-    );
-  }
-
-  /** Waits until inline chat is closed. */
-  async inlineClosed() {
-    await this.page.locator(".inline-chat").waitFor({ state: "hidden" });
-  }
-
   /** Whether the status bar counts so many errors. */
   async problems(count) {
     const item = this.page.locator('[id="status.problems"]');
