@@ -10,7 +10,7 @@ import * as l10n from "../lib/l10n";
 
 import type { Edits } from "./edits";
 import type { Notifier } from "./notify";
-import { documentText } from "./target";
+import { linesAround } from "./scope";
 
 /** The row of the table that fixes what is reported. */
 const ENTRY = COMMANDS.find(({ command }) => command === "localcoder.fixProblems");
@@ -72,9 +72,7 @@ async function fix(
   }
   const document = await vscode.workspace.openTextDocument(uri);
   const selection = { start: at.start.line + 1, end: at.end.line + 1 };
-  const params = { document: documentText(document), selection, empty: true };
-  const { chosen, scopes } = await host.request("scopes", params);
-  const lines = chosen?.range ?? scopes[0]?.range ?? selection;
+  const lines = await linesAround(host, document, selection);
   await edits.ask(ENTRY, {
     target: { document, lines },
     instruction: ENTRY.instruction ?? ENTRY.title,

@@ -30,7 +30,7 @@ import { registerModel, registerParticipant } from "./inline-chat-api";
 import type { Decided, EditorPlace, EditResult, EditStream } from "./inline-chat-api";
 import type { Notifier } from "./notify";
 import type { Outcome } from "./preview";
-import { documentText } from "./target";
+import { linesAround } from "./scope";
 import { instructionsOf } from "./wish";
 import type { Wish } from "./wish";
 
@@ -78,7 +78,11 @@ export class InlineChat {
     return vscode.Disposable.from(
       registerModel("LocalCoder", refusal),
       registerParticipant(
-        (place, request, stream, token) => this.#answer(place, request, stream, token),
+        async (place, request, stream, token) => ({
+          ...(await this.#answer(place, request, stream, token)),
+          // Whatever comes of a question, the edit before it may wait for a decision still.
+          ...(place === undefined ? {} : { metadata: nameOf(place.document.uri) }),
+        }),
         (what) => {
           this.#notifier.guarded(() => this.#decided(what)).catch(() => undefined);
         },
@@ -111,11 +115,11 @@ export class InlineChat {
       if (answer.unchanged) {
         const { found } = COMMAND_WORDS[entry.id];
         const said = unchangedText(answer, found, lineLabel(wish.target.lines));
-        return { details: said, metadata: nameOf(source) };
+        return { details: said };
       }
       return await this.#show(question, answer, stream, token);
     } catch (error) {
-      return token.isCancellationRequested ? {} : this.#failed(error, source);
+      return token.isCancellationRequested ? {} : this.#failed(error);
     } finally {
       cancelled.dispose();
     }
@@ -152,9 +156,7 @@ export class InlineChat {
     if (empty && document.lineAt(start.line).isEmptyOrWhitespace) {
       return line;
     }
-    const params = { document: documentText(document), selection, empty };
-    const { chosen, scopes } = await this.#host.request("scopes", params);
-    return chosen?.range ?? (empty ? scopes[0]?.range : undefined) ?? selection;
+    return empty ? await linesAround(this.#host, document, selection) : selection;
   }
 
   async #show(
@@ -200,7 +202,7 @@ export class InlineChat {
     }
     showWarnings(answer);
     const details = `${answer.model.name} · ${secondsText(answer.usage)}`;
-    return { details, metadata: nameOf(document.uri) };
+    return { details };
   }
 
   async #decided({ result, of, accepted }: Decided): Promise<void> {
@@ -234,14 +236,14 @@ export class InlineChat {
     }
   }
 
-  #failed(error: unknown, source: vscode.Uri): EditResult {
+  #failed(error: unknown): EditResult {
     const info = toErrorInfo(error);
     const said = [info.message, info.hint ?? ""].filter((it) => it !== "").map(sentence);
     // What a button can do about it is not offered in the box.
     if (info.action !== undefined) {
       this.#notifier.error(error);
     }
-    return { ...failed(said.join(" ")), metadata: nameOf(source) };
+    return failed(said.join(" "));
   }
 }
 

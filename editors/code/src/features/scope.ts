@@ -31,6 +31,17 @@ export async function chosenTarget(
   return scope === undefined ? undefined : { document, lines: scope.range };
 }
 
+/** The smallest that stands round these lines, where nobody is asked. */
+export async function linesAround(
+  host: HostConnection,
+  document: vscode.TextDocument,
+  lines: LineRange,
+): Promise<LineRange> {
+  const params = { document: documentText(document), selection: lines, empty: true };
+  const { chosen, scopes } = await host.request("scopes", params);
+  return chosen?.range ?? scopes[0]?.range ?? lines;
+}
+
 /** Lets the user choose; what has the focus is shown in the editor. */
 async function choose(
   editor: vscode.TextEditor,
