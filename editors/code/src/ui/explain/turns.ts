@@ -35,8 +35,9 @@ export function drawTurns(place: HTMLElement, turns: readonly Turn[], jump: Jump
   return differs;
 }
 
+/** In every part that is shown: the same answer may have cost something else. Each is a copy that was posted. */
 function isSame(one: Turn, other: Turn): boolean {
-  return one.text === other.text && one.question === other.question && one.facts === other.facts;
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 function sectionOf(turn: Turn, index: number, jump: Jump): HTMLElement {
