@@ -126,7 +126,8 @@ fn stays_as_it_is(code: &Code<'_>, node: Node<'_>, over: &str) -> bool {
     let root = over.split(|it| !is_of_word(it)).next().unwrap_or_default();
     let is_named = body.split(|it| !is_of_word(it)).any(|word| word == root);
     let is_field = over.contains('.') && !over.ends_with(')') && code.language != "rust";
-    !is_named && !(is_field && body.contains('('))
+    let may_be_changed = is_field && body.contains('(');
+    !is_named && !may_be_changed
 }
 
 /// A text that grows in a loop.
