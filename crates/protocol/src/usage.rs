@@ -34,7 +34,8 @@ pub struct Usage {
     pub decode_ms: f64,
     /// Steps that the writing took: one a token where nothing was guessed.
     pub rounds: u32,
-    /// Tokens that were guessed from the code that is rewritten.
+    /// Tokens that were guessed: from the code that is rewritten, from the text before, or by a
+    /// draft model.
     pub drafted_tokens: u32,
     /// How many of these the model wrote too.
     pub accepted_tokens: u32,

@@ -278,6 +278,7 @@ impl Ours {
             prompt: case.layout.worker_prompt(),
             stop: case.layout.stop.clone(),
             draft: if drafts { case.layout.draft.clone() } else { String::new() },
+            plain: !drafts,
             ..self.plain_params(max_tokens)
         }
     }
@@ -291,6 +292,7 @@ impl Ours {
             max_tokens,
             stop: Vec::new(),
             draft: String::new(),
+            plain: true,
         }
     }
 
@@ -334,6 +336,7 @@ impl Ours {
     ) -> Result<(String, Usage)> {
         let params = WorkerGenerateParams {
             draft: draft.to_owned(),
+            plain: draft.is_empty(),
             ..self.params(case, false, max_tokens.min(case.layout.max_tokens))
         };
         let mut text = String::new();

@@ -203,6 +203,7 @@ impl Pool {
                     max_tokens,
                     stop,
                     draft,
+                    plain: false,
                 };
                 self.call::<WorkerGenerate>(now_ms, slot, Call::Generate, &params, effects)
             }
