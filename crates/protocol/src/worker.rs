@@ -408,6 +408,8 @@ pub struct ScoreTextAnswer {
 pub struct Foreseen {
     /// The token that stands there.
     pub token: i32,
+    /// Bytes that it writes.
+    pub bytes: u32,
     /// The likeliest there, given all before it.
     pub likeliest: i32,
     /// How likely that one was.

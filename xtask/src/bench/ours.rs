@@ -14,13 +14,14 @@ use localcoder_protocol::limits::{
 };
 use localcoder_protocol::{
     CountTokens, CountTokensParams, EXCHANGE_FD, ErrorInfo, KvStorage, LoadModel, LoadModelParams,
-    LoadProfile, MODELS_FD, Measured, MemoryUse, Nothing, Notification, Ping, Purpose,
+    LoadProfile, MODELS_FD, Measured, MemoryUse, Nothing, Notification, Ping, Purpose, Request,
     RestorePrefix, RestorePrefixParams, SavePrefix, SavePrefixParams, StepCost, Token, UnloadModel,
     Usage, WORKER_ENVIRONMENT, WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate,
     WorkerGenerateParams, WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::handover::{self, Giver};
 use localcoder_transport::{Client, ClientEvent};
+use serde_json::Value;
 
 use super::cases::{Case, WINDOW_TOKENS};
 use crate::places;
@@ -348,6 +349,25 @@ impl Ours {
         let answer = answer.map_err(plain)?;
         self.measured = answer.measured;
         Ok((text, answer.usage))
+    }
+
+    /// Asks for anything else.
+    pub(super) fn call<R: Request>(
+        &mut self,
+        params: &R::Params,
+        on_text: impl FnMut(&str, Value),
+    ) -> Result<R::Answer> {
+        self.client.call::<R>(params, on_text).map_err(plain)
+    }
+
+    /// The same with a file beside it.
+    pub(super) fn give<R: Request>(
+        &mut self,
+        file: &Path,
+        params: &R::Params,
+    ) -> Result<R::Answer> {
+        self.giver.give_unchecked(self.client.next_number(), &File::open(file)?)?;
+        self.call::<R>(params, |_, _| {})
     }
 
     /// Starts an answer and cancels it after a time; `None` where it had ended before.

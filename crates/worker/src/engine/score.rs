@@ -34,11 +34,13 @@ impl Engine {
             .prefill(Purpose::Answer, &tokens, (usize::MAX, true), &[], |_| {})
             .map_err(failed)?;
         let mut foreseen = Vec::new();
+        let model = &loaded.model;
         let mut take = |logits: Option<&[f32]>, token| -> Result<(), ErrorInfo> {
             let no_number =
                 || ErrorInfo::new(ErrorCode::GenerateFailed, "the logits are no numbers");
             let (likeliest, probability) = logits.and_then(likeliest).ok_or_else(no_number)?;
-            foreseen.push(Foreseen { token, likeliest, probability });
+            let bytes = u32::try_from(model.piece(token).len()).unwrap_or(u32::MAX);
+            foreseen.push(Foreseen { token, bytes, likeliest, probability });
             Ok(())
         };
         if let Some(first) = text.first() {

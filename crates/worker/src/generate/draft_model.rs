@@ -220,9 +220,7 @@ impl DraftModel {
         self.read(ask)?;
         let (mut tokens, mut classes) = (Vec::new(), Vec::new());
         let mut right = 1.0;
-        loop {
-            let Some(logits) = self.session.logits(0) else { break };
-            let Some((token, probability)) = likeliest(logits) else { break };
+        while let Some((token, probability)) = self.session.logits(0).and_then(likeliest) {
             let class = class_of(probability);
             right *= self.agrees[class].chance();
             let rows = 1 + ask.again.owed + tokens.len();
