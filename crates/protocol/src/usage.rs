@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ModelInfo;
+
 /// Why a generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -64,6 +66,17 @@ impl MemoryUse {
     pub const fn total_bytes(&self) -> u64 {
         self.weights_bytes.saturating_add(self.kv_bytes).saturating_add(self.compute_bytes)
     }
+}
+
+/// A model that drafts for a loaded one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct ResidentDraft {
+    /// Which.
+    pub model: ModelInfo,
+    /// What it takes beside the other.
+    pub memory: MemoryUse,
 }
 
 /// What of the document went into the prompt. Nothing is left out silently.

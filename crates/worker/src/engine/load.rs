@@ -141,6 +141,8 @@ impl Engine {
         let path = PathBuf::from(&params.model_ref);
         let given = given.ok_or_else(|| not_given(&path))?;
         let stamp = inspect(&path, &given)?;
+        // Whoever loads the model knows of none that drafts for it.
+        self.unload_draft();
         if let Some(loaded) = &self.loaded
             && loaded.params.model_ref == params.model_ref
             && loaded.params.profile == params.profile

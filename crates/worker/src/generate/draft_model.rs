@@ -22,8 +22,8 @@ const TOKENS_MAX: usize = 15;
 const CLASSES: [f32; 5] = [0.3, 0.5, 0.7, 0.85, 0.95];
 /// How often the loaded model agrees, by the class of the probability, and over all: what a 0.5B
 /// says of what a 1.5B and a 7B write, see docs/reference/drafting.md. A dozen tokens' worth.
-const AGREES: [f64; CLASSES.len() + 1] = [0.25, 0.41, 0.58, 0.74, 0.87, 0.97];
-const AGREES_OVER_ALL: f64 = 0.75;
+const AGREES: [f64; CLASSES.len() + 1] = [0.22, 0.41, 0.56, 0.71, 0.85, 0.98];
+const AGREES_OVER_ALL: f64 = 0.8;
 const PRIOR_TOKENS: f64 = 12.0;
 /// Tokens that are expected to follow, for which it is worth to read a prompt: about a paragraph; a
 /// few where the selection is the draft of most.
