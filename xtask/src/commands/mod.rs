@@ -88,9 +88,10 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "acceptance",
-        usage: "acceptance --draft FILE --answers FILE [--model FILE] [--tasks N] [--yes]",
-        about: "how much of what a model writes a smaller one foresees: of recorded answers, and of \
-                texts that `--model` writes here",
+        usage: "acceptance --draft FILE --answers FILE [--model FILE] [--tasks N] [--tokens N] \
+                [--yes]",
+        about: "how much of what a model writes a smaller one foresees: of recorded answers, or of \
+                texts that `--model` writes here on the same tasks, and what it gains",
         run: acceptance::run,
     },
     Command {

@@ -26,9 +26,11 @@ use policy::{Costs, Policy, Scored, all, best, by_probability, few_rows, looked_
 const ANSWERS_A_TASK: usize = 2;
 /// Tasks, and texts that are written here.
 const TASKS: usize = 40;
-const TEXTS: usize = 8;
+const TEXTS: usize = 5;
 /// Tokens of a text that is written here.
-const TEXT_TOKENS: u32 = 160;
+const TEXT_TOKENS: u32 = 128;
+/// Of these are timed: as it is used, and asked always.
+const TIMED: [(DraftWhen, usize); 2] = [(DraftWhen::Pays, 2), (DraftWhen::Always, 1)];
 /// How often each side is timed; the best counts.
 const ROUNDS: usize = 2;
 /// What a step of a 0.5B takes on an M3 Pro: 0.40 GB at the 0.78 of 150 GB/s that published decode
@@ -38,9 +40,12 @@ const DRAFT_MS: [f64; 3] = [3.4, 5.0, 7.0];
 /// What to measure.
 pub(crate) struct Plan {
     pub(crate) draft: PathBuf,
+    /// That writes texts on the tasks here, in the place of the recorded answers.
     pub(crate) model: Option<PathBuf>,
-    pub(crate) answers: Option<PathBuf>,
+    pub(crate) answers: PathBuf,
     pub(crate) tasks: Option<usize>,
+    /// Tokens of a text that is written here.
+    pub(crate) tokens: Option<u32>,
 }
 
 /// A prompt and what was written after it.
@@ -59,19 +64,17 @@ struct Task {
 }
 
 pub(crate) fn run(plan: &Plan) -> Result<()> {
-    let tasks = match &plan.answers {
-        Some(path) => read_tasks(path)?,
-        None => Vec::new(),
-    };
-    ensure!(!tasks.is_empty(), "there are no tasks: name a file of them with `--answers`");
-    let tasks: Vec<Task> = spread(tasks, plan.tasks.unwrap_or(TASKS));
+    let tasks: Vec<Task> = spread(read_tasks(&plan.answers)?, plan.tasks.unwrap_or(TASKS));
     let mut draft = Ours::start_with(&plan.draft, false)?;
-    let recorded = recorded(&mut draft, &tasks)?;
-    let scored = score(&mut draft, &recorded)?;
-    report::line(format!("{} recorded answers:", scored.len()));
-    tell("all of them", &scored, false);
-    tell("lines that the code before does not have", &scored, true);
-    let Some(model) = &plan.model else { return Ok(()) };
+    let Some(model) = &plan.model else {
+        let recorded = recorded(&mut draft, &tasks)?;
+        let scored = score(&mut draft, &recorded)?;
+        report::line(format!("{} recorded answers:", scored.len()));
+        tell("all of them", &scored, false);
+        tell("lines that the code before does not have", &scored, true);
+        return Ok(());
+    };
+    let tokens = plan.tokens.unwrap_or(TEXT_TOKENS);
     let mut ours = Ours::start_with(model, false)?;
     let asked: Vec<(&str, Vec<WorkerPrompt>)> = vec![
         (
@@ -83,15 +86,16 @@ pub(crate) fn run(plan: &Plan) -> Result<()> {
     for (name, prompts) in &asked {
         let mut written = Vec::new();
         for prompt in prompts {
-            let (text, ..) = ours.write_plainly(prompt, true)?;
+            let (text, ..) = ours.write_text(prompt, true, tokens)?;
             written.push(Written { prompt: prompt.clone(), text, code: String::new() });
         }
         tell(&format!("{name}, written here"), &score(&mut draft, &written)?, false);
     }
     drop(draft);
-    for when in [DraftWhen::Pays, DraftWhen::Always] {
+    for (when, count) in TIMED {
         for (name, prompts) in &asked {
-            time(name, (model, &plan.draft), when, prompts)?;
+            let prompts = &prompts[..prompts.len().min(count)];
+            time(name, (model, &plan.draft), when, (prompts, tokens))?;
         }
     }
     Ok(())
@@ -235,17 +239,18 @@ fn tell(name: &str, texts: &[Scored], only_new: bool) {
 }
 
 impl Ours {
-    fn write_plainly(
+    fn write_text(
         &mut self,
         prompt: &WorkerPrompt,
         plain: bool,
+        max_tokens: u32,
     ) -> Result<(String, Usage, DraftUse)> {
         let params = WorkerGenerateParams {
             request_id: 1,
             purpose: Purpose::Answer,
             prompt: prompt.clone(),
             sampling: WorkerSampling { temperature: 0.0, top_p: 1.0, repeat_penalty: 1.0, seed: 1 },
-            max_tokens: TEXT_TOKENS,
+            max_tokens,
             stop: Vec::new(),
             draft: String::new(),
             plain,
@@ -265,7 +270,7 @@ fn time(
     name: &str,
     (model, draft): (&Path, &Path),
     when: DraftWhen,
-    prompts: &[WorkerPrompt],
+    (prompts, most): (&[WorkerPrompt], u32),
 ) -> Result<()> {
     let mut ours = Ours::start_with(model, false)?;
     let model_ref = draft.to_str().context("the path is not UTF-8")?.to_owned();
@@ -276,7 +281,7 @@ fn time(
         let mut best = [f64::INFINITY; 2];
         let mut texts = [String::new(), String::new()];
         for side in (0..ROUNDS).flat_map(|_| [0, 1]) {
-            let (text, usage, draft) = ours.write_plainly(prompt, side == 0)?;
+            let (text, usage, draft) = ours.write_text(prompt, side == 0, most)?;
             best[side] = best[side].min(usage.decode_ms / f64::from(usage.generated_tokens.max(1)));
             if texts[side].is_empty() {
                 tokens[side] += usage.generated_tokens;
