@@ -103,6 +103,10 @@ story("questions follow an explanation, by keyboard alone", async ({ workbench, 
   const texts = workbench.explanationPart("text");
   assert.equal(await texts.first().innerText(), explained, "what was said before stays");
   assert.notEqual((await texts.nth(1).innerText()).trim(), "");
+  // Of two turns in a low view it is the new one that is seen.
+  const top = await texts.nth(1).evaluate((it) => it.getBoundingClientRect().top);
+  assert.ok(top >= 0 && top < 200, `the answer is at ${top} px`);
+  assert.ok(await input.evaluate((it) => it.getBoundingClientRect().bottom <= innerHeight));
   // The model was told what came before.
   const numbers = await workbench.explanationPart("cost").nth(1).textContent();
   assert.match(numbers, /Tokens: \d+ selected, .*, [1-9]\d* conversation, up to/u);

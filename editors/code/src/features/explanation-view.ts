@@ -39,7 +39,7 @@ const BODY = `<main id="explanation" data-testid="explanation" data-phase="empty
 </section>
 <form id="ask" data-testid="explanation-ask" hidden>
 <label for="question">${escaped(l10n.t("Ask about this code"))}</label>
-<textarea id="question" data-testid="explanation-input" rows="2" maxlength="${QUESTION_CHARS_MAX}" placeholder="${escaped(l10n.t("for example: what if the list is empty?"))}"></textarea>
+<textarea id="question" data-testid="explanation-input" rows="1" maxlength="${QUESTION_CHARS_MAX}" placeholder="${escaped(l10n.t("for example: what if the list is empty?"))}"></textarea>
 <button id="send" data-testid="explanation-send" type="button" class="main">${escaped(l10n.t("Ask"))}</button>
 </form>
 </main>`;

@@ -87,7 +87,9 @@ function drawText(state: Explanation, running: boolean): void {
   const differs = drawTurns(place, state.turns, (turn, reference) => {
     editor.postMessage({ type: "jump", turn, reference });
   });
-  if (differs && running && (atEnd || isNewQuestion)) {
+  if (isNewQuestion && state.turns.length > 1) {
+    place.lastElementChild?.scrollIntoView({ block: "start" });
+  } else if (differs && running && atEnd) {
     page.scrollTop = page.scrollHeight;
   }
 }
