@@ -134,7 +134,7 @@ tables! {
     requests:
         Hello Status Drain Stop Configure ConfigureFile Warm Unload Survey Prepare Assist Generate
         Cancel LocateEdits Scopes Tried RecordDecision
-        WorkerHello Ping Devices LoadModel UnloadModel CountTokens WorkerGenerate SavePrefix
+        WorkerHello Ping Devices LoadModel LoadDraft UnloadDraft ScoreText UnloadModel CountTokens WorkerGenerate SavePrefix
         RestorePrefix WorkerCancel;
     notifications:
         Progress Delta Draft TryEdit Suggestion StatusChanged

@@ -64,6 +64,8 @@ pub struct Header {
     pub(crate) value_length: u32,
     /// Number of tokens.
     pub vocabulary_size: u32,
+    /// Stands for the first of them, as many as the largest power of two that there are.
+    pub(crate) first_tokens: u64,
     /// Kind of tokenizer, such as `gpt2`.
     pub tokenizer: String,
     /// The chat template, at most 1 MiB.
@@ -90,6 +92,19 @@ pub struct FimTokens {
 }
 
 impl Header {
+    /// Whether another model seems to have the same tokens, so that one may guess what the other
+    /// writes: those that matter are compared, and how text is cut into them.
+    #[must_use]
+    pub fn shares_vocabulary(&self, other: &Self) -> bool {
+        (&self.tokenizer, self.first_tokens) == (&other.tokenizer, other.first_tokens)
+    }
+
+    /// Whether it folds what it has read into a state, from which nothing can be taken back.
+    #[must_use]
+    pub const fn folds(&self) -> bool {
+        self.state_bytes > 0
+    }
+
     /// Reads and checks a header. `reader` stands at the beginning of the file, which has
     /// `file_bytes` bytes; no more than the header is read.
     ///
@@ -176,6 +191,7 @@ impl Header {
             key_length: model.optional("attention.key_length", 65_536)?.unwrap_or(head_length),
             value_length: model.optional("attention.value_length", 65_536)?.unwrap_or(head_length),
             vocabulary_size,
+            first_tokens: metadata.first_tokens,
             tokenizer: metadata
                 .text("tokenizer.ggml.model")?
                 .map(shown)

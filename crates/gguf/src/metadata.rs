@@ -57,6 +57,8 @@ pub(crate) struct Metadata {
     /// Where the tokens are that have a name in [`FIM_NAMES`].
     pub(crate) fim: HashMap<FimRole, u32>,
     vocabulary: Vocabulary,
+    /// See [`crate::Header`].
+    pub(crate) first_tokens: u64,
 }
 
 /// What a token stands for in fill-in-the-middle prompts.
@@ -210,11 +212,17 @@ impl Metadata {
         length: u64,
     ) -> Result<(), GgufError> {
         let mut hashes = Vec::new();
+        // A maker fills the end up with tokens of no use, of which each size of a model has others.
+        let first = length.checked_ilog2().map_or(0, |power| 1 << power);
+        let mut all = DefaultHasher::new();
         for token in 0..length {
             let text = source.raw_string(TOKEN_BYTES_MAX)?.unwrap_or_default();
             // llama.cpp gives empty ones a name by their number.
             if !text.is_empty() {
                 hashes.push(hash(&text));
+            }
+            if token < first {
+                text.hash(&mut all);
             }
             let text = String::from_utf8(text).unwrap_or_default();
             self.vocabulary.written_as_byte.push(is_byte(&text));
@@ -223,6 +231,7 @@ impl Metadata {
                 self.fim.entry(*role).or_insert(token);
             }
         }
+        self.first_tokens = all.finish();
         // llama.cpp asserts that there are as many different tokens as there are tokens.
         hashes.sort_unstable();
         if hashes.windows(2).any(|pair| pair[0] == pair[1]) {

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 pub const PROTOCOL_VERSION: u32 = 3;
 
 /// Version of the host-to-worker protocol. Both are shipped together, so it must be equal.
-pub const WORKER_VERSION: u32 = 5;
+pub const WORKER_VERSION: u32 = 6;
 
 /// Environment variable with the number of the descriptor that the worker inherits of a file in
 /// which both pass each other what is too large for a message.
 pub const EXCHANGE_FD: &str = "LOCALCODER_EXCHANGE_FD";
 
 /// Environment variable with the number of the descriptor by which the worker is given the file of
-/// each `loadModel`, opened and checked by the host: it opens none itself.
+/// each `loadModel` and `loadDraft`, opened and checked by the host: it opens none itself.
 pub const MODELS_FD: &str = "LOCALCODER_MODELS_FD";
 
 /// Environment variable that turns off the worker's own kernels where it is `off`, or names those

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::request::{notifications, requests};
 use crate::{
     Confined, ContextUse, Diagnostic, DocumentText, Edit, EditId, ErrorAction, ErrorInfo, Exchange,
-    FinishReason, LineRange, MemoryUse, PendingEdit, RecordDecisionParams, Scope, TestRun,
-    TextAnswer, TriedParams, TryEditParams, Usage,
+    FinishReason, LineRange, MemoryUse, PendingEdit, RecordDecisionParams, ResidentDraft, Scope,
+    TestRun, TextAnswer, TriedParams, TryEditParams, Usage,
 };
 
 /// Names one request of one connection, so that its stream can be told apart and it can be
@@ -160,6 +160,10 @@ pub struct Resident {
     pub device: String,
     /// Process id of its worker.
     pub pid: u32,
+    /// The small model that guesses what it writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub draft: Option<ResidentDraft>,
 }
 
 /// A processor that a model could run on.

@@ -51,7 +51,7 @@ pub use shortage::says_out_of_memory;
 pub use text::{Exchange, Reference, TextAnswer};
 pub use thoughts::{ANSWER_OPENINGS, THINKING_SWITCHES, THOUGHTS, Thought};
 pub use trial::*;
-pub use usage::{ContextUse, FinishReason, MemoryUse, Usage};
+pub use usage::{ContextUse, FinishReason, MemoryUse, ResidentDraft, Usage};
 pub use worker::*;
 
 /// How the bundled demo model is named wherever a model is: it answers where nothing is installed.

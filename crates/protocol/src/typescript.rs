@@ -122,6 +122,7 @@ fn types() -> String {
         WorkerStatus,
         Speed,
         Resident,
+        ResidentDraft,
         Device,
         HostStatus,
         SurveyParams,

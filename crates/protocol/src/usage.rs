@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ModelInfo;
+
 /// Why a generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,7 +36,8 @@ pub struct Usage {
     pub decode_ms: f64,
     /// Steps that the writing took: one a token where nothing was guessed.
     pub rounds: u32,
-    /// Tokens that were guessed from the code that is rewritten.
+    /// Tokens that were guessed: from the code that is rewritten, from the text before, or by a
+    /// draft model.
     pub drafted_tokens: u32,
     /// How many of these the model wrote too.
     pub accepted_tokens: u32,
@@ -63,6 +66,17 @@ impl MemoryUse {
     pub const fn total_bytes(&self) -> u64 {
         self.weights_bytes.saturating_add(self.kv_bytes).saturating_add(self.compute_bytes)
     }
+}
+
+/// A model that drafts for a loaded one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct ResidentDraft {
+    /// Which.
+    pub model: ModelInfo,
+    /// What it takes beside the other.
+    pub memory: MemoryUse,
 }
 
 /// What of the document went into the prompt. Nothing is left out silently.

@@ -180,6 +180,44 @@ pub struct LoadModelAnswer {
     pub load_ms: u64,
 }
 
+/// When a draft model is asked for guesses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DraftWhen {
+    /// Where the measured costs of both models say that it makes writing faster.
+    #[default]
+    Pays,
+    /// Wherever nothing else has a guess, whatever it costs: to measure and to test.
+    Always,
+}
+
+/// Load a small model beside the loaded one, with the same tokens: it guesses what that one writes.
+/// A load of its own, so that no answer waits for it and a failure costs nothing else. It runs as
+/// the loaded one does, and goes with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadDraftParams {
+    /// As [`LoadModelParams::model_ref`]; the file is given in the same way.
+    pub model_ref: String,
+    /// When it is asked.
+    #[serde(default)]
+    pub when: DraftWhen,
+}
+
+/// What was loaded to draft.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadDraftAnswer {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// Memory that it took beside the loaded model.
+    pub memory: MemoryUse,
+    /// Time of one of its steps, in microseconds.
+    pub step_us: u64,
+    /// Time to load, in milliseconds.
+    pub load_ms: u64,
+}
+
 /// How far a load is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -302,6 +340,10 @@ pub struct WorkerGenerateParams {
     /// What the text is expected to resemble, such as the code that it rewrites. It makes the
     /// writing faster where it does, and never changes what is written. Empty for none.
     pub draft: String,
+    /// Whether each token is computed by itself, and none is guessed: to measure what guesses are
+    /// worth, and to see that they change nothing.
+    #[serde(default)]
+    pub plain: bool,
 }
 
 /// A finished generation.
@@ -318,6 +360,61 @@ pub struct WorkerGenerateAnswer {
     pub held_tokens: u32,
     /// What is known of the model's speed now.
     pub measured: Measured,
+    /// What the draft model did.
+    #[serde(default)]
+    pub draft: DraftUse,
+}
+
+/// What a draft model did for one generation; in [`Usage`], too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DraftUse {
+    /// Steps of the loaded model that its guesses were in.
+    pub rounds: u32,
+    /// Tokens that it guessed.
+    pub drafted_tokens: u32,
+    /// How many of these were written.
+    pub accepted_tokens: u32,
+    /// Time that it took to read and to guess, in milliseconds.
+    pub time_ms: f64,
+}
+
+/// Ask how well the model foresees a text that another may have written after a prompt: what a
+/// draft model would be worth is known before it drafts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScoreTextParams {
+    /// What comes before the text.
+    pub prompt: WorkerPrompt,
+    /// The text.
+    pub text: String,
+}
+
+/// What it would have said at each token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScoreTextAnswer {
+    /// As named by the host.
+    pub worker: WorkerId,
+    /// Tokens of the prompt.
+    pub prompt: Vec<i32>,
+    /// One for each token of the text, in order.
+    pub tokens: Vec<Foreseen>,
+}
+
+/// A token and what was likeliest in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Foreseen {
+    /// The token that stands there.
+    pub token: i32,
+    /// Bytes that it writes.
+    pub bytes: u32,
+    /// The likeliest there, given all before it.
+    pub likeliest: i32,
+    /// How likely that one was.
+    #[serde(deserialize_with = "crate::number::finite")]
+    pub probability: f32,
 }
 
 /// A piece of text, always whole characters.
@@ -413,7 +510,13 @@ requests! { WORKER_REQUESTS:
     Devices = "devices", Nothing => DevicesAnswer, idempotent: true, deadline_ms: Some(30_000);
     /// See [`LoadModelParams`]. Progress comes as `loadProgress`.
     LoadModel = "loadModel", LoadModelParams => LoadModelAnswer, idempotent: true, deadline_ms: None;
-    /// Give the model's memory back.
+    /// See [`LoadDraftParams`].
+    LoadDraft = "loadDraft", LoadDraftParams => LoadDraftAnswer, idempotent: true, deadline_ms: None;
+    /// Give the draft model's memory back; the other stays.
+    UnloadDraft = "unloadDraft", Nothing => Nothing, idempotent: true, deadline_ms: Some(30_000);
+    /// See [`ScoreTextParams`].
+    ScoreText = "scoreText", ScoreTextParams => ScoreTextAnswer, idempotent: true, deadline_ms: None;
+    /// Give the model's memory back, and that of its draft model.
     UnloadModel = "unloadModel", Nothing => Nothing, idempotent: true, deadline_ms: Some(30_000);
     /// See [`CountTokensParams`].
     CountTokens = "countTokens", CountTokensParams => CountTokensAnswer, idempotent: true, deadline_ms: Some(30_000);

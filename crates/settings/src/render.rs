@@ -12,7 +12,7 @@ use crate::{Choices, Kind, Setting, TABLE};
 /// What values a setting takes, as JSON schema has it.
 fn schema_of(setting: &Setting) -> Value {
     let mut schema = match setting.kind {
-        Kind::Model => json!({"type": "string"}),
+        Kind::Model | Kind::DraftModel => json!({"type": "string"}),
         Kind::ProfileName { .. } => choice(PROFILE_CHOICES),
         Kind::Choice { choices, .. } => choice(choices),
         Kind::Switch { .. } => json!({"type": "boolean"}),

@@ -11,6 +11,7 @@ use localcoder_protocol::limits::{
 use crate::Kind;
 use crate::definition::{choices, settings};
 use crate::profiles::Profile;
+use crate::values::DraftModel;
 
 choices! {
     /// Where the model computes.
@@ -81,6 +82,15 @@ settings! {
     GeneralModel = "generalModel", general_model: String,
         Kind::Model,
         affects: [Load], of_profiles: true;
+
+    /// A small model that guesses what the model in use writes next, which makes explanations and
+    /// new code faster and never changes them: `auto` takes the smallest installed one with the
+    /// same vocabulary, where memory allows and the model in use is at least six times as large;
+    /// else the id of an installed model, or the absolute path of a GGUF file. `off` is none.
+    /// Where its guesses cost more than they gain, it is not asked.
+    DraftModel = "draftModel", draft_model: DraftModel,
+        Kind::DraftModel,
+        affects: [Residency], of_profiles: false;
 
     /// Size of the context window in tokens. A larger window takes more memory. Where nothing is
     /// set it is the profile's, which may leave it to the free memory. It is lowered to what the

@@ -2,7 +2,9 @@
 //! together. Made by `resolve`; read by the host and the command line.
 
 use localcoder_protocol::SamplingParams;
+use serde_json::Value;
 
+use crate::definition::FromValue;
 use crate::resolve::{Found, Layer, resolve};
 use crate::table::Values;
 use crate::{
@@ -47,10 +49,37 @@ pub struct Settings {
     pub ledger: bool,
     /// Below it a model counts as slow; 0 for none.
     pub slow_tokens_per_s: f64,
+    /// Which model drafts for the one in use.
+    pub draft_model: DraftModel,
     code_model: Wanted,
     general_model: Wanted,
     keep_model_loaded: Option<bool>,
     idle_unload_minutes: u64,
+}
+
+/// Which model drafts for the one in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DraftModel {
+    /// The smallest that is installed and fits, where it is likely to pay.
+    Auto,
+    /// None.
+    Off,
+    /// This one.
+    Named(String),
+}
+
+/// Words for the first two.
+pub(crate) const DRAFT_AUTO: &str = "auto";
+pub(crate) const DRAFT_OFF: &str = "off";
+
+impl FromValue for DraftModel {
+    fn from_value(value: &Value) -> Option<Self> {
+        Some(match value.as_str()?.trim() {
+            DRAFT_AUTO => Self::Auto,
+            DRAFT_OFF => Self::Off,
+            reference => Self::Named(reference.to_owned()),
+        })
+    }
 }
 
 /// A model that is named, and whether by the profile: then others may stand in for it.
@@ -134,6 +163,7 @@ impl Settings {
             Key::Profiles => self.profile.runs_otherwise(&other.profile),
             Key::CodeModel => self.code_model != other.code_model,
             Key::GeneralModel => self.general_model != other.general_model,
+            Key::DraftModel => self.draft_model != other.draft_model,
             Key::ContextWindow => {
                 self.context_tokens != other.context_tokens
                     || self.context_tokens_most != other.context_tokens_most
@@ -171,6 +201,7 @@ impl Settings {
             profiles,
             code_model,
             general_model,
+            draft_model,
             context_window,
             acceleration,
             mode,
@@ -211,6 +242,7 @@ impl Settings {
             slow_tokens_per_s: slow_tokens_per_second,
             code_model: wanted(Key::CodeModel, code_model),
             general_model: wanted(Key::GeneralModel, general_model),
+            draft_model,
             keep_model_loaded,
             idle_unload_minutes: idle_unload_minutes.into(),
             profile,
@@ -226,7 +258,7 @@ fn single(number: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, Value, json};
+    use serde_json::{Map, json};
 
     use super::*;
     use crate::Contents;

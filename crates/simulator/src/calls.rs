@@ -19,6 +19,8 @@ const METHODS: &[(&str, Method)] = &[
     ("devices", Method::Devices),
     ("loadModel", Method::Load),
     ("unloadModel", Method::Unload),
+    ("loadDraft", Method::LoadDraft),
+    ("unloadDraft", Method::UnloadDraft),
     ("countTokens", Method::Count),
     ("generate", Method::Generate),
     ("savePrefix", Method::Save),
@@ -92,6 +94,18 @@ impl World {
                 call.ending = self.draw_ending(&faults);
                 self.random.up_to_ms(300)
             }
+            Method::LoadDraft => {
+                let faults = [
+                    (Fault::LoadDies, Ending::Dies),
+                    (Fault::LoadFails, Ending::Fails(ErrorCode::ModelLoadFailed)),
+                    (Fault::LoadOutOfMemory, Ending::Fails(ErrorCode::OutOfMemory)),
+                    (Fault::LoadSilent, Ending::Silent),
+                    (Fault::LoadNonsense, Ending::Nonsense),
+                ];
+                call.ending = self.draw_ending(&faults);
+                self.random.up_to_ms(2_000)
+            }
+            Method::UnloadDraft => self.random.up_to_ms(50),
             Method::Count => {
                 let faults = [
                     (Fault::CountDies, Ending::Dies),

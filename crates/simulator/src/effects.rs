@@ -72,6 +72,11 @@ impl World {
             Effect::StopWorker { generation } => self.worker_is_to_end(generation, 1),
             Effect::TerminateWorker { generation } => self.worker_is_to_end(generation, 0),
             Effect::KillWorker { generation } => self.worker_is_killed(generation, exits),
+            Effect::FindDraft { path, named } => {
+                let ms = self.random.up_to_ms(60);
+                self.later(ms, Happening::DraftSought { path, named });
+                Ok(())
+            }
             Effect::FindSmaller { path, bytes } => {
                 let ms = self.random.up_to_ms(60);
                 self.later(ms, Happening::SmallerSought { path, bytes });
@@ -151,17 +156,27 @@ impl World {
 
     /// A model file was looked at.
     pub(crate) fn inspected(&mut self, references: Vec<String>) -> Held {
-        let taken: u64 = self
-            .workers
-            .values()
-            .filter_map(|worker| worker.resident.as_ref())
-            .map(|it| it.memory.kv_bytes + it.memory.compute_bytes)
-            .sum();
+        let taken = self.taken_bytes();
         let result = self.store.inspect(&references);
         let free_bytes = self.store.free_bytes(taken);
         let all_bytes = free_bytes.map(|free| free + taken);
         self.loads.inspected(self.now_ms, &references, &result, all_bytes);
         self.deliver(Event::ModelInspected { references, result: Box::new(result), free_bytes })
+    }
+
+    /// Memory of models that is no pages of files.
+    fn taken_bytes(&self) -> u64 {
+        let residents = self.workers.values().filter_map(|it| it.resident.map(|it| it.memory));
+        let drafts = self.workers.values().filter_map(|worker| worker.draft);
+        residents.chain(drafts).map(|it| it.kv_bytes + it.compute_bytes).sum()
+    }
+
+    /// A model that could draft for another was looked for.
+    pub(crate) fn draft_sought(&mut self, path: PathBuf, named: Option<String>) -> Held {
+        let references = [named.unwrap_or_else(|| "small".to_owned())];
+        let found = Box::new(self.store.inspect(&references));
+        let free_bytes = self.store.free_bytes(self.taken_bytes());
+        self.deliver(Event::DraftFound { path, found, free_bytes })
     }
 
     /// The largest installed model that takes less was looked for.

@@ -22,6 +22,8 @@ pub(crate) enum Happening {
     ClientHasTried { client: ClientId, params: Value },
     /// A model file was looked at.
     Inspected(Vec<String>),
+    /// A model that could draft for another was looked for.
+    DraftSought { path: PathBuf, named: Option<String> },
     /// A smaller model was looked for.
     SmallerSought { path: PathBuf, bytes: u64 },
     /// The state that a worker could begin with was looked for.

@@ -7,6 +7,7 @@ use crate::broken::Held;
 use crate::faults::Fault;
 use crate::happening::Happening;
 use crate::marks;
+use crate::store;
 use crate::worker::{Call, Ending, Method, Worker, answer, notification, token};
 use crate::world::World;
 
@@ -74,6 +75,7 @@ impl World {
             | (Method::Unload, Ending::Fails(_))
             | (Method::Load, Ending::Nonsense) => worker.refused = true,
             (Method::Load, Ending::Fine) => {
+                worker.draft = None;
                 if let Some(resident) = &mut worker.resident {
                     resident.loaded = true;
                 }
@@ -82,7 +84,9 @@ impl World {
                 let tried = worker.resident.take().map(|it| it.model);
                 self.loads.failed(tried, code);
             }
-            (Method::Unload, Ending::Fine) => worker.resident = None,
+            (Method::LoadDraft, Ending::Fine) => worker.draft = Some(store::draft_memory()),
+            (Method::UnloadDraft, Ending::Fine) => worker.draft = None,
+            (Method::Unload, Ending::Fine) => (worker.resident, worker.draft) = (None, None),
             _ => {}
         }
     }
@@ -195,7 +199,10 @@ fn good_answer(worker: &Worker, at: usize, gpu: bool) -> Value {
                 "device": if resident.on_gpu { "GPU" } else { "CPU" }, "memory": resident.memory,
             })
         }
-        Method::Unload => json!({}),
+        Method::LoadDraft => json!({
+            "worker": id, "memory": store::draft_memory(), "stepUs": 900, "loadMs": 5,
+        }),
+        Method::Unload | Method::UnloadDraft => json!({}),
         Method::Count => {
             let counts: Vec<usize> = call.texts.iter().map(|bytes| bytes / 3 + 1).collect();
             json!({"worker": id, "counts": counts})

@@ -204,6 +204,11 @@ pub(crate) fn index_of(path: &str) -> Option<usize> {
     SPECS.iter().position(|spec| spec.reference == path)
 }
 
+/// What a draft model takes.
+pub(crate) fn draft_memory() -> MemoryUse {
+    MemoryUse { weights_bytes: 500_000_000, kv_bytes: 100_000_000, compute_bytes: 100_000_000 }
+}
+
 /// What a model takes when it is run so.
 pub(crate) fn memory_of(index: usize, window: u32, batch: u32, q8: bool) -> MemoryUse {
     let estimate = HEADERS[index].estimate(RunShape {

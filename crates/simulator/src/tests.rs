@@ -176,7 +176,10 @@ fn a_file_that_was_not_looked_at_is_caught() {
             }
         }
     });
-    assert_eq!(broken.invariant, "inv 6: only a file that was found good is loaded");
+    // The model that is told to be in use may be seen to be another one first.
+    let invariants =
+        ["inv 6: only a file that was found good is loaded", "inv 8: what is told is true"];
+    assert!(invariants.contains(&broken.invariant), "{broken}");
 }
 
 #[test]

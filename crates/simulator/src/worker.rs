@@ -20,6 +20,8 @@ pub(crate) enum Method {
     Hello,
     Devices,
     Load,
+    LoadDraft,
+    UnloadDraft,
     Unload,
     Count,
     Generate,
@@ -102,6 +104,8 @@ pub(crate) struct Worker {
     pub(crate) slow: u64,
     pub(crate) calls: Vec<Call>,
     pub(crate) resident: Option<Resident>,
+    /// What a draft model beside it takes.
+    pub(crate) draft: Option<MemoryUse>,
     /// What was lowered for the model in it: see `checks::loads`.
     pub(crate) lowered: Vec<&'static str>,
     /// The settings that were in force then, by number.
@@ -126,6 +130,7 @@ impl Worker {
             slow,
             calls: Vec::new(),
             resident: None,
+            draft: None,
             lowered: Vec::new(),
             lowered_under: 0,
             sign_ms: now_ms,
@@ -179,7 +184,7 @@ impl World {
         let Some(worker) = self.workers.get_mut(&generation).filter(|it| it.alive) else { return };
         self.trace.say(self.now_ms, || format!("*** worker {generation} is gone"));
         worker.alive = false;
-        worker.resident = None;
+        (worker.resident, worker.draft) = (None, None);
         let said = after_death.then(|| last_words(worker));
         let ms = self.random.up_to_ms(400);
         self.later(ms, Happening::WorkerEndTold(generation));

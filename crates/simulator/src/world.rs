@@ -200,6 +200,7 @@ impl World {
             }
             Happening::ClientHasTried { client, params } => self.ask(client, "tried", None, params),
             Happening::Inspected(references) => self.inspected(references),
+            Happening::DraftSought { path, named } => self.draft_sought(path, named),
             Happening::SmallerSought { path, bytes } => self.smaller_sought(path, bytes),
             Happening::PrefixLooked { generation, key } => self.prefix_looked(generation, key),
             Happening::WorkerStarts(generation) => self.worker_starts(generation),

@@ -56,7 +56,17 @@ impl Memory {
 /// Where the demo model is not there.
 #[must_use]
 pub fn model(memory: Memory) -> Vec<u8> {
-    File::new(memory).written()
+    File::new(memory, 0.0).written()
+}
+
+/// The bytes of a model that mostly writes what [`model`] does, and at times something else: its
+/// weights are those with so much of others mixed in, from 0 to 1.
+///
+/// # Panics
+/// As [`model`].
+#[must_use]
+pub fn relative(memory: Memory, difference: f32) -> Vec<u8> {
+    File::new(memory, difference).written()
 }
 
 struct File {
@@ -65,12 +75,17 @@ struct File {
     pair_count: u64,
     tensors: Vec<(String, Vec<u64>, Vec<f32>)>,
     random: u64,
+    /// How much of other weights is mixed in, and their generator.
+    difference: f32,
+    others: u64,
 }
 
 impl File {
-    fn new(memory: Memory) -> Self {
+    fn new(memory: Memory, difference: f32) -> Self {
         let mut file = Self {
             memory,
+            difference,
+            others: 0xD1B5_4A32_D192_ED03,
             pairs: Vec::new(),
             pair_count: 0,
             tensors: Vec::new(),
@@ -285,12 +300,9 @@ impl File {
     }
 
     /// From -1.7 to 1.7, with a variance of 1.
-    #[expect(clippy::cast_precision_loss, reason = "24 bits fit")]
     fn next(&mut self) -> f32 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        ((self.random >> 40) as f32 / 8_388_608.0 - 1.0) * 1.732
+        let own = drawn(&mut self.random);
+        own + self.difference * (drawn(&mut self.others) - own)
     }
 
     fn written(&self) -> Vec<u8> {
@@ -313,6 +325,15 @@ impl File {
         file.extend(data);
         file
     }
+}
+
+/// From -1.7 to 1.7, with a variance of 1.
+#[expect(clippy::cast_precision_loss, reason = "24 bits fit")]
+fn drawn(state: &mut u64) -> f32 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    ((*state >> 40) as f32 / 8_388_608.0 - 1.0) * 1.732
 }
 
 /// A word with the space before it, as it is written in a vocabulary.

@@ -5,6 +5,7 @@
 //! of large ones: they cost what those cost and edit as the demo does, so nothing here says
 //! anything about the quality of answers. Called by `commands/bench.rs`.
 
+mod acceptance;
 mod cases;
 mod contest;
 mod document;
@@ -23,6 +24,7 @@ mod statistics;
 mod theirs;
 mod writing;
 
+pub(crate) use acceptance::{Plan as AcceptancePlan, run as run_acceptance};
 pub(crate) use real::run as run_real;
 
 use std::path::{Path, PathBuf};

@@ -14,13 +14,14 @@ use localcoder_protocol::limits::{
 };
 use localcoder_protocol::{
     CountTokens, CountTokensParams, EXCHANGE_FD, ErrorInfo, KvStorage, LoadModel, LoadModelParams,
-    LoadProfile, MODELS_FD, Measured, MemoryUse, Nothing, Notification, Ping, Purpose,
+    LoadProfile, MODELS_FD, Measured, MemoryUse, Nothing, Notification, Ping, Purpose, Request,
     RestorePrefix, RestorePrefixParams, SavePrefix, SavePrefixParams, StepCost, Token, UnloadModel,
     Usage, WORKER_ENVIRONMENT, WORKER_VERSION, WorkerCancel, WorkerCancelParams, WorkerGenerate,
     WorkerGenerateParams, WorkerHello, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::handover::{self, Giver};
 use localcoder_transport::{Client, ClientEvent};
+use serde_json::Value;
 
 use super::cases::{Case, WINDOW_TOKENS};
 use crate::places;
@@ -278,6 +279,7 @@ impl Ours {
             prompt: case.layout.worker_prompt(),
             stop: case.layout.stop.clone(),
             draft: if drafts { case.layout.draft.clone() } else { String::new() },
+            plain: !drafts,
             ..self.plain_params(max_tokens)
         }
     }
@@ -291,6 +293,7 @@ impl Ours {
             max_tokens,
             stop: Vec::new(),
             draft: String::new(),
+            plain: true,
         }
     }
 
@@ -334,6 +337,7 @@ impl Ours {
     ) -> Result<(String, Usage)> {
         let params = WorkerGenerateParams {
             draft: draft.to_owned(),
+            plain: draft.is_empty(),
             ..self.params(case, false, max_tokens.min(case.layout.max_tokens))
         };
         let mut text = String::new();
@@ -345,6 +349,25 @@ impl Ours {
         let answer = answer.map_err(plain)?;
         self.measured = answer.measured;
         Ok((text, answer.usage))
+    }
+
+    /// Asks for anything else.
+    pub(super) fn call<R: Request>(
+        &mut self,
+        params: &R::Params,
+        on_text: impl FnMut(&str, Value),
+    ) -> Result<R::Answer> {
+        self.client.call::<R>(params, on_text).map_err(plain)
+    }
+
+    /// The same with a file beside it.
+    pub(super) fn give<R: Request>(
+        &mut self,
+        file: &Path,
+        params: &R::Params,
+    ) -> Result<R::Answer> {
+        self.giver.give_unchecked(self.client.next_number(), &File::open(file)?)?;
+        self.call::<R>(params, |_, _| {})
     }
 
     /// Starts an answer and cancels it after a time; `None` where it had ended before.

@@ -3,6 +3,7 @@
 //! A command that is not here does not exist: help, usage lines and dispatch are made from
 //! this table. Each command's work stands in its own file.
 
+mod acceptance;
 mod airgap;
 mod audit;
 mod bench;
@@ -84,6 +85,14 @@ const COMMANDS: &[Command] = &[
         about: "how fast the engine is, beside llama-server (built once, some minutes); or \
                 what a real model gains by it, and whether it writes the same",
         run: bench::run,
+    },
+    Command {
+        name: "acceptance",
+        usage: "acceptance --draft FILE --answers FILE [--model FILE] [--tasks N] [--tokens N] \
+                [--yes]",
+        about: "how much of what a model writes a smaller one foresees: of recorded answers, or of \
+                texts that `--model` writes here on the same tasks, and what it gains",
+        run: acceptance::run,
     },
     Command {
         name: "eval",

@@ -3,8 +3,8 @@
 use indicatif::DecimalBytes;
 use localcoder_host::connect;
 use localcoder_protocol::{
-    Confined, EngineState, ErrorInfo, HostStatus, MemoryUse, Nothing, Speed, Status, StatusReport,
-    StatusShow,
+    Confined, EngineState, ErrorInfo, HostStatus, MemoryUse, Nothing, Resident, Speed, Status,
+    StatusReport, StatusShow,
 };
 use localcoder_settings::Places;
 
@@ -74,6 +74,11 @@ pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
     for resident in others {
         let memory = DecimalBytes(resident.memory.total_bytes());
         lines.push(format!("Also:    {} is loaded, {memory}", resident.model.name));
+    }
+    for Resident { model, draft, .. } in &status.residents {
+        let Some(draft) = draft else { continue };
+        let memory = DecimalBytes(draft.memory.total_bytes());
+        lines.push(format!("Drafts:  {} for {}, {memory}", draft.model.name, model.name));
     }
     for note in notes(status) {
         lines.push(format!("Note:    {note}"));

@@ -97,6 +97,15 @@ pub enum Event {
         /// Memory that could be had at that moment, where the system tells.
         free_bytes: Option<u64>,
     },
+    /// Answer to [`Effect::FindDraft`].
+    DraftFound {
+        /// For which model.
+        path: PathBuf,
+        /// One, or why there is none.
+        found: Box<Result<ModelFile, ErrorInfo>>,
+        /// Memory that could be had then, where the system tells.
+        free_bytes: Option<u64>,
+    },
     /// Answer to [`Effect::FindSmaller`].
     SmallerFound {
         /// As asked.
@@ -182,6 +191,13 @@ pub enum Effect {
         path: PathBuf,
         /// Its length, or what is free where that is less.
         bytes: u64,
+    },
+    /// Look for a model that could draft for this one; answered by [`Event::DraftFound`].
+    FindDraft {
+        /// For which.
+        path: PathBuf,
+        /// The one that the user has named; else any that is installed and much smaller.
+        named: Option<String>,
     },
     /// Start a worker process; answered by [`Event::WorkerStarted`].
     StartWorker {

@@ -135,6 +135,11 @@ impl Host {
                     schedule.model_inspected(&references, &result, free_bytes, cx, out);
                 });
             }
+            Event::DraftFound { path, found, free_bytes } => {
+                self.ask(|schedule, cx, out| {
+                    schedule.draft_found(&path, *found, free_bytes, cx, out);
+                });
+            }
             Event::SmallerFound { path, found } => {
                 self.sessions.status_changed();
                 self.ask(|schedule, cx, out| schedule.smaller_found(&path, *found, cx, out));
@@ -235,6 +240,7 @@ impl Host {
             Outcome::LoadFailed { loading, error } => {
                 schedule.load_failed(slot, &loading, error, cx, out);
             }
+            Outcome::DraftLoaded(error) => schedule.draft_loaded(slot, error.as_deref(), cx, out),
             Outcome::Unloaded | Outcome::Left => schedule.unloaded(),
             Outcome::Counted(counts) => schedule.counted(slot, &counts, cx, out),
             Outcome::Generated(answer) => schedule.generated(slot, &answer, cx, out),
@@ -291,6 +297,9 @@ impl Host {
             Action::Outdate(paths) => self.pool.outdate(&paths),
             Action::ForgetCrashes => self.pool.forget_crashes(),
             Action::Inspect(references) => effects.push(Effect::InspectModel { references }),
+            Action::FindDraft { path, named } => effects.push(Effect::FindDraft { path, named }),
+            Action::LoadDraft(slot, file) => self.pool.load_draft(now, slot, *file, effects),
+            Action::UnloadDraft(slot) => self.pool.unload_draft(now, slot, effects),
             Action::FindSmaller { path, bytes } => {
                 effects.push(Effect::FindSmaller { path, bytes });
             }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 
-use localcoder_protocol::{LoadModel, Request as _};
+use localcoder_protocol::{LoadDraft, LoadModel, Request as _};
 use localcoder_transport::{Id, Message};
 
 use super::inspector::Load;
@@ -53,7 +53,7 @@ impl Handing {
 /// The number of a load and the path that it names.
 fn load(message: &Message) -> Option<(i64, PathBuf)> {
     let Message::Request { id: Id::Number(number), method, params } = message else { return None };
-    if method != LoadModel::METHOD {
+    if ![LoadModel::METHOD, LoadDraft::METHOD].contains(&method.as_str()) {
         return None;
     }
     Some((*number, PathBuf::from(params.get("modelRef")?.as_str()?)))
@@ -81,6 +81,15 @@ mod tests {
         let (first, rest) = handing.opened(load).unwrap();
         assert_eq!((first, rest), (asked, VecDeque::from([request(6, "countTokens")])));
         assert_eq!(handing.next(1, request(7, "ping")), Next::Send(request(7, "ping")));
+    }
+
+    #[test]
+    fn a_draft_model_is_handed_like_any_other() {
+        let mut handing = Handing::default();
+        let asked = request(5, LoadDraft::METHOD);
+        let load = Load { generation: 1, request: 5 };
+        assert_eq!(handing.next(1, asked.clone()), Next::Open(load, "/m.gguf".into()));
+        assert_eq!(handing.opened(load).unwrap().0, asked);
     }
 
     #[test]

@@ -39,6 +39,7 @@ const RUNNING_MAX: usize = HUNG_MAX + QUICK_MAX;
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wanted {
     First(Vec<String>),
+    Draft(PathBuf, Option<String>),
     Smaller(PathBuf, u64),
     /// For the load of this number in the worker of this generation: each gets a file of its own,
     /// since those who share one share where it stands.
@@ -57,6 +58,8 @@ pub(super) struct Load {
 pub(super) enum Inspected {
     /// The first of several that is there.
     First(Vec<String>, Result<ModelFile, ErrorInfo>),
+    /// One that could draft for another.
+    Draft(PathBuf, Result<ModelFile, ErrorInfo>),
     /// One that takes less than another.
     Smaller(PathBuf, Option<ModelFile>),
     /// One that a worker is to load.
@@ -80,6 +83,9 @@ impl Inspector {
             match wanted {
                 Wanted::First(references) => {
                     Inspected::First(references.clone(), look.first(references))
+                }
+                Wanted::Draft(path, named) => {
+                    Inspected::Draft(path.clone(), look.draft(path, named.as_deref()))
                 }
                 Wanted::Smaller(path, bytes) => {
                     Inspected::Smaller(path.clone(), look.smaller(path, *bytes))
@@ -112,6 +118,10 @@ impl Inspector {
 
     pub(super) fn inspect(&self, references: Vec<String>) {
         self.ask(Wanted::First(references));
+    }
+
+    pub(super) fn find_draft(&self, path: PathBuf, named: Option<String>) {
+        self.ask(Wanted::Draft(path, named));
     }
 
     pub(super) fn find_smaller(&self, path: PathBuf, bytes: u64) {
@@ -214,7 +224,7 @@ impl<A: Fn(Inspected)> Desk<A> {
 
     fn within_of(&self, wanted: &Wanted) -> Duration {
         match wanted {
-            Wanted::First(_) | Wanted::Smaller(..) => self.within,
+            Wanted::First(_) | Wanted::Draft(..) | Wanted::Smaller(..) => self.within,
             Wanted::Open(..) => self.within.min(OPEN_WITHIN),
         }
     }
@@ -312,6 +322,7 @@ fn millis(begun: Instant) -> u64 {
 fn refused(wanted: Wanted, error: ErrorInfo) -> Inspected {
     match wanted {
         Wanted::First(references) => Inspected::First(references, Err(error)),
+        Wanted::Draft(path, _) => Inspected::Draft(path, Err(error)),
         Wanted::Smaller(path, _) => Inspected::Smaller(path, None),
         Wanted::Open(load, _) => Inspected::Opened(load, Err(error)),
     }

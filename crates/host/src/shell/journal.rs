@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use localcoder_protocol::{
     Assist, AssistAnswer, CommandSpec, Confined, Device, Devices, DevicesAnswer, ErrorInfo,
-    HOST_REQUESTS, Hello, HelloParams, LoadModel, LoadModelAnswer, LoadProfile, Request,
-    WORKER_REQUESTS, WorkerHello, WorkerHelloAnswer,
+    HOST_REQUESTS, Hello, HelloParams, LoadDraft, LoadDraftAnswer, LoadModel, LoadModelAnswer,
+    LoadProfile, Request, WORKER_REQUESTS, WorkerHello, WorkerHelloAnswer,
 };
 use localcoder_transport::{Id, Message};
 use serde::Deserialize as _;
@@ -184,16 +184,30 @@ fn load_begins(generation: u64, params: &Value) {
 /// A worker has answered a call of the host.
 fn answered(method: &str, ms: u64, generation: u64, result: &Result<Value, ErrorInfo>) {
     match result {
-        Err(error) if method == LoadModel::METHOD => {
+        Err(error) if [LoadModel::METHOD, LoadDraft::METHOD].contains(&method) => {
             // Its words are of the file and the machine.
             let (code, cause) = (error.code.as_str(), error.cause.as_deref());
-            tracing::warn!(generation, ms, code, cause, "a load has failed: {}", error.message);
+            tracing::warn!(
+                generation,
+                kind = method,
+                ms,
+                code,
+                cause,
+                "a load has failed: {}",
+                error.message
+            );
         }
         Err(error) => {
             let code = error.code.as_str();
             tracing::debug!(generation, kind = method, ms, code, "a call of a worker has failed");
         }
         Ok(answer) if method == LoadModel::METHOD => load_ended(generation, ms, answer),
+        Ok(answer) if method == LoadDraft::METHOD => {
+            let Ok(answer) = LoadDraftAnswer::deserialize(answer) else { return };
+            let LoadDraftAnswer { memory, step_us, load_ms, .. } = answer;
+            let bytes = memory.total_bytes();
+            tracing::info!(generation, ms, load_ms, bytes, step_us, "a draft model is loaded");
+        }
         Ok(answer) if method == WorkerHello::METHOD => {
             if let Ok(hello) = WorkerHelloAnswer::deserialize(answer) {
                 let WorkerHelloAnswer { pid, build_id: build, llama_build, confined, .. } = hello;

@@ -18,6 +18,10 @@ use rustix::fs::OFlags;
 use super::recognition::Recognition;
 use crate::{ModelFile, Pinned};
 
+/// So many times smaller is a model that drafts for another by itself: below it what guesses gain is
+/// less than they cost, see docs/reference/drafting.md.
+const DRAFT_TIMES_SMALLER: u64 = 6;
+
 /// Where references lead.
 #[derive(Debug, Clone)]
 pub(super) struct Models {
@@ -156,6 +160,31 @@ impl Look<'_> {
             (!same, !akin, std::cmp::Reverse(model.bytes))
         });
         smaller.iter().find_map(|model| self.inspect(&model.id).ok())
+    }
+
+    /// The model that could draft for another: the named one, or the smallest installed one with the
+    /// same tokens that is so much smaller that its guesses are likely to pay.
+    pub(super) fn draft(&self, path: &Path, named: Option<&str>) -> Result<ModelFile, ErrorInfo> {
+        if let Some(reference) = named {
+            return self.inspect(reference);
+        }
+        let none = || {
+            ErrorInfo::new(ErrorCode::NoModel, "no installed model could draft for the loaded one")
+        };
+        self.place.set(&self.models.installed);
+        let store = Store::existing(&self.models.installed).ok_or_else(none)?;
+        let mut installed: Vec<Installed> = store.list()?.into_iter().map(|it| it.model).collect();
+        self.place.set(path);
+        let (mut file, about) = open(path)?;
+        let (_, own) = self.headers.of(path, &mut file)?;
+        installed.retain(|model| model.bytes.saturating_mul(DRAFT_TIMES_SMALLER) <= about.len());
+        installed.sort_by_key(|model| model.bytes);
+        let drafts = |model: &ModelFile| {
+            let header = model.header.as_ref();
+            header.is_some_and(|it| it.shares_vocabulary(&own) && !it.folds())
+        };
+        let mut found = installed.iter().filter_map(|model| self.inspect(&model.id).ok());
+        found.find(drafts).ok_or_else(none)
     }
 
     /// Opens a model's file for a worker: what is given is what was checked, whatever has its name

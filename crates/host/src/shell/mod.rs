@@ -322,6 +322,7 @@ impl Shell {
                 Effect::StopWorker { generation } => self.workers.stop(generation),
                 Effect::TerminateWorker { generation } => self.workers.terminate(generation),
                 Effect::KillWorker { generation } => self.workers.kill(generation),
+                Effect::FindDraft { path, named } => self.inspector.find_draft(path, named),
                 Effect::FindSmaller { path, bytes } => self.inspector.find_smaller(path, bytes),
                 Effect::FindPrefix { generation, key } => self.find_prefix(generation, key),
                 Effect::KeepPrefix { generation, key, bytes } => {
@@ -436,6 +437,11 @@ fn inspected(sender: Sender<Input>) -> impl Fn(Inspected) + Send {
             Inspected::First(references, result) => Event::ModelInspected {
                 references,
                 result: Box::new(result),
+                free_bytes: localcoder_model_store::free_bytes(),
+            },
+            Inspected::Draft(path, found) => Event::DraftFound {
+                path,
+                found: Box::new(found),
                 free_bytes: localcoder_model_store::free_bytes(),
             },
             Inspected::Smaller(path, found) => Event::SmallerFound { path, found: Box::new(found) },

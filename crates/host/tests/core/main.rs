@@ -6,6 +6,7 @@ mod acceleration;
 mod any_order;
 mod choosing;
 mod crashes;
+mod drafting;
 mod explaining;
 mod ledger;
 mod memory;

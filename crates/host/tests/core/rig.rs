@@ -39,6 +39,8 @@ pub(crate) struct Rig {
     pub(crate) stopped: Vec<u64>,
     /// The installed model that takes less than any other.
     pub(crate) smaller: Option<&'static str>,
+    /// The model that could draft for any other.
+    pub(crate) draft: Option<&'static str>,
     pub(crate) exited: bool,
     /// Length of the kept state of what all prompts begin with.
     pub(crate) prefix_bytes: Option<u64>,
@@ -163,6 +165,7 @@ impl Rig {
             killed: Vec::new(),
             stopped: Vec::new(),
             smaller: None,
+            draft: None,
             exited: false,
             prefix_bytes: None,
             prefix_tokens: 27,
@@ -239,6 +242,11 @@ impl Rig {
                         }
                     }
                     Effect::KillWorker { generation } => self.killed.push(generation),
+                    Effect::FindDraft { path, .. } => {
+                        let found = Box::new(inspect(self.draft.unwrap_or("missing")));
+                        let free_bytes = self.free_bytes.or_else(|| self.free_of_machine());
+                        events.push(Event::DraftFound { path, found, free_bytes });
+                    }
                     Effect::FindSmaller { path, .. } => {
                         let found = self.smaller.map(|reference| inspect(reference).unwrap());
                         events.push(Event::SmallerFound { path, found: Box::new(found) });
@@ -368,7 +376,18 @@ impl Rig {
                 "llamaBuild": "test", "worker": worker,
             })),
             "devices" => Some(json!({"worker": worker, "devices": self.devices})),
-            "unloadModel" => Some(json!({})),
+            "unloadModel" | "unloadDraft" => Some(json!({})),
+            "loadDraft" => {
+                let memory = MemoryUse {
+                    weights_bytes: 10_000_000,
+                    kv_bytes: 2_000_000,
+                    compute_bytes: 1_000_000,
+                };
+                let answer = json!({
+                    "worker": worker, "memory": memory, "stepUs": 900, "loadMs": 1,
+                });
+                Some(answer)
+            }
             "loadModel" => {
                 let (context_tokens, memory) = self.loads_as(params);
                 let on_cpu = params["profile"]["gpuLayers"] == 0 || !self.has_gpu();

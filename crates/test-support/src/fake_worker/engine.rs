@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use localcoder_protocol::{
-    CountTokens, CountTokensAnswer, Device, Devices, DevicesAnswer, ErrorCode, ErrorInfo,
+    CountTokens, CountTokensAnswer, Device, Devices, DevicesAnswer, DraftUse, ErrorCode, ErrorInfo,
     FinishReason, LoadModel, LoadModelAnswer, LoadModelParams, LoadProgress, LoadProgressParams,
     Measured, MemoryUse, Nothing, PrefillProgress, PrefillProgressParams, PrefixAnswer, Request,
     RestorePrefix, SavePrefix, Token, TokenParams, UnloadModel, Usage, WorkerGenerate,
@@ -158,6 +158,7 @@ fn write(
         usage,
         held_tokens: 30 + count,
         measured: Measured::default(),
+        draft: DraftUse::default(),
     })
 }
 

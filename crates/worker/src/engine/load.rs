@@ -19,7 +19,7 @@ use super::file::{damaged, inspect, not_given, unchanged};
 use super::repacking::{Outcome, Repacking};
 use super::session::SEQUENCES;
 use super::{Engine, Session, threads};
-use crate::generate::{Pace, ROWS_MAX};
+use crate::generate::{DraftModel, Pace, ROWS_MAX};
 use crate::llama::{
     Context, ContextParams, LoadError, Log, LogLines, MemoryKind, Model, ModelParams,
 };
@@ -43,8 +43,12 @@ const STATES_BACK: u32 = 7;
 /// tokens back. What a delta net folds its tokens into is a hundred times as large.
 const STATES_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
+/// Logits that are wanted of one step.
+#[expect(clippy::cast_possible_truncation, reason = "it is small")]
+const OUTPUTS: u32 = ROWS_MAX as u32;
+
 /// What computes where no GPU does.
-const CPU: &str = "CPU";
+pub(super) const CPU: &str = "CPU";
 
 /// What llama.cpp says, and what that means; the first that matches. Want of memory comes between
 /// these and [`OTHER_REASONS`], whose words it may have in it.
@@ -90,6 +94,8 @@ pub(crate) struct Loaded {
     pub(crate) session: Session,
     /// What its steps cost.
     pub(crate) pace: Pace,
+    /// A small model that guesses what it writes.
+    pub(crate) draft: Option<DraftModel>,
     /// What is known beside the pace.
     measured: Measured,
     /// The same model with faster weights, while it is being loaded.
@@ -97,6 +103,23 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    pub(super) fn profile(&self) -> LoadProfile {
+        self.params.profile
+    }
+
+    /// Size of the window in tokens.
+    pub(super) fn window(&self) -> u32 {
+        self.answer.context_tokens
+    }
+
+    pub(super) fn threads(&self) -> u32 {
+        self.answer.threads
+    }
+
+    pub(super) fn device(&self) -> &str {
+        &self.answer.device
+    }
+
     /// What is known of its speed, for the next worker.
     pub(crate) fn measured(&self) -> Measured {
         if self.repacking.is_some() {
@@ -118,6 +141,8 @@ impl Engine {
         let path = PathBuf::from(&params.model_ref);
         let given = given.ok_or_else(|| not_given(&path))?;
         let stamp = inspect(&path, &given)?;
+        // Whoever loads the model knows of none that drafts for it.
+        self.unload_draft();
         if let Some(loaded) = &self.loaded
             && loaded.params.model_ref == params.model_ref
             && loaded.params.profile == params.profile
@@ -141,7 +166,7 @@ impl Engine {
         if let Err(error) = &template {
             crate::process::complain(&format!("chats are not possible: {error}"));
         }
-        let session = self.make_session(&model, params.profile, threads, gpu.is_some())?;
+        let session = self.make_session(&model, params.profile, threads, gpu.is_some(), OUTPUTS)?;
         let answer = LoadModelAnswer {
             worker: self.shared.worker(),
             context_tokens: u32::try_from(session.window()).unwrap_or(u32::MAX),
@@ -176,6 +201,7 @@ impl Engine {
             template,
             session,
             pace,
+            draft: None,
             measured,
             repacking,
         });
@@ -183,7 +209,7 @@ impl Engine {
         Ok(answer)
     }
 
-    fn load_model(
+    pub(super) fn load_model(
         &self,
         path: &Path,
         file: &File,
@@ -232,7 +258,7 @@ impl Engine {
         loaded.measured.repacking_pays = Some(outcome.pays);
         if let Some(model) = outcome.model.map(Arc::new) {
             let (profile, threads) = (loaded.params.profile, loaded.answer.threads);
-            match self.make_session(&model, profile, threads, false) {
+            match self.make_session(&model, profile, threads, false, OUTPUTS) {
                 Ok(mut session) => {
                     session.adopt(&mut loaded.session);
                     (loaded.session, loaded.model) = (session, model);
@@ -251,25 +277,25 @@ impl Engine {
         if profile.gpu_layers == Some(0) { None } else { self.backend.gpu() }
     }
 
-    fn make_session(
+    pub(super) fn make_session(
         &self,
         model: &Arc<Model>,
         profile: LoadProfile,
         threads: u32,
         gpu: bool,
+        outputs: u32,
     ) -> Result<Session, ErrorInfo> {
         let window = window_tokens(profile.context_tokens, model.trained_context_tokens());
         let most = if gpu { GPU_BATCH_TOKENS_MAX } else { BATCH_TOKENS_MAX };
         let batch = profile.batch_tokens.clamp(1, most).min(window);
         let kept = if model.memory_kind() == MemoryKind::Folded { KEPT_SEQUENCES } else { 0 };
         let sequences = u32::try_from(SEQUENCES + kept).unwrap_or(1);
-        let outputs = u32::try_from(ROWS_MAX).unwrap_or(1).min(batch);
         let params = ContextParams {
             context_tokens: window,
             sequences,
             batch_tokens: batch,
             threads,
-            outputs,
+            outputs: outputs.min(batch),
             states_back: states_back(model.state_bytes(), u64::from(sequences)),
             kv: profile.kv,
             gpu,

@@ -1,13 +1,16 @@
 //! The thread that computes: it has the model and does one job after the other. It may wait for
 //! llama.cpp and for the host; the reader's thread never waits for it.
 
+mod draft;
 mod file;
 mod load;
 mod prefix;
 mod repacking;
+mod score;
 mod session;
 mod threads;
 
+use load::CPU;
 pub(crate) use load::{Loaded, look_at_processors};
 pub(crate) use session::{Session, SessionError};
 
@@ -17,8 +20,9 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, select_biased};
 use localcoder_protocol::{
     CountTokens, CountTokensAnswer, CountTokensParams, Device, Devices, DevicesAnswer, ErrorCode,
-    ErrorInfo, LoadModel, LoadModelParams, Nothing, RestorePrefix, RestorePrefixParams, SavePrefix,
-    SavePrefixParams, UnloadModel, WorkerGenerate, WorkerGenerateParams,
+    ErrorInfo, LoadDraft, LoadDraftParams, LoadModel, LoadModelParams, Nothing, RestorePrefix,
+    RestorePrefixParams, SavePrefix, SavePrefixParams, ScoreText, ScoreTextParams, UnloadDraft,
+    UnloadModel, WorkerGenerate, WorkerGenerateParams,
 };
 use localcoder_transport::handover::Handed;
 use localcoder_transport::{Id, Message};
@@ -34,6 +38,12 @@ pub(crate) enum Job {
     Devices,
     /// `loadModel`, and the file that was given with it.
     Load(LoadModelParams, Option<Handed>),
+    /// `loadDraft`, and the file that was given with it.
+    LoadDraft(LoadDraftParams, Option<Handed>),
+    /// `unloadDraft`.
+    UnloadDraft,
+    /// `scoreText`.
+    Score(ScoreTextParams),
     /// `unloadModel`.
     Unload,
     /// `countTokens`.
@@ -82,6 +92,14 @@ impl Engine {
         match job {
             Job::Devices => Message::answer::<Devices>(id, Ok(self.devices())),
             Job::Load(params, given) => Message::answer::<LoadModel>(id, self.load(params, given)),
+            Job::LoadDraft(params, given) => {
+                Message::answer::<LoadDraft>(id, self.load_draft(&params, given))
+            }
+            Job::UnloadDraft => {
+                self.unload_draft();
+                Message::answer::<UnloadDraft>(id, Ok(Nothing {}))
+            }
+            Job::Score(params) => Message::answer::<ScoreText>(id, self.score(&params)),
             Job::Unload => {
                 self.unload();
                 Message::answer::<UnloadModel>(id, Ok(Nothing {}))

@@ -229,6 +229,14 @@ impl Session {
         longest
     }
 
+    /// How many tokens of a text would have to be read for a purpose.
+    pub(crate) fn unread(&self, purpose: Purpose, text: &[Token]) -> usize {
+        let held = |held: &Held| common_prefix(held.in_cache(), text);
+        let own = held(&self.sequences[index(purpose)]);
+        let longest = self.sequences.iter().map(held).max().unwrap_or(0);
+        text.len() - if longest < own + SHARE_MIN_TOKENS { own } else { longest }
+    }
+
     /// How many tokens the current sequence can begin a prompt with, of those that a sequence holds.
     fn usable(&self, sequence: usize, prompt: &[Token], most: usize) -> usize {
         let held = self.sequences[sequence].in_cache();

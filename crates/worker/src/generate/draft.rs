@@ -25,6 +25,8 @@ const SURE_RUN: usize = 4;
 const LIKELY_RUN: usize = 2;
 /// Weight of what was seen before, against one new token: a few edits change the odds.
 const MEMORY: f64 = 0.97;
+/// One for each [`Trust`] in a guess of this drafter.
+const ODDS: usize = 5;
 
 /// How well a guess is founded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,15 @@ pub(super) enum Trust {
     Lookup,
     /// The rest of a name that was begun, and the code after it.
     Name,
+    /// What a draft model has said.
+    Model,
+}
+
+impl Trust {
+    /// Whether it comes from the code that is edited.
+    pub(super) const fn is_of_the_source(self) -> bool {
+        !matches!(self, Self::Lookup | Self::Model)
+    }
 }
 
 /// A guess.
@@ -70,7 +81,7 @@ pub(super) struct Drafter<'v> {
     renamings: Renamings,
     /// Tokens that are written of a replacement at the place.
     renamed: usize,
-    odds: [Odds; 5],
+    odds: [Odds; ODDS],
 }
 
 /// The first tokens that were not the same.
@@ -82,25 +93,40 @@ struct Parting {
 
 /// Share of guessed tokens that were right, of those that had a chance.
 #[derive(Debug, Clone, Copy)]
-struct Odds {
-    right: f64,
-    wrong: f64,
+pub(super) struct Odds {
+    pub(super) right: f64,
+    pub(super) wrong: f64,
+}
+
+impl Odds {
+    /// The chance that the next one is right.
+    pub(super) fn chance(self) -> f64 {
+        (self.right / (self.right + self.wrong)).min(0.995)
+    }
+
+    /// One more has come out.
+    pub(super) fn note(&mut self, right: bool) {
+        self.right = self.right * MEMORY + if right { 1.0 } else { 0.0 };
+        self.wrong = self.wrong * MEMORY + if right { 0.0 } else { 1.0 };
+    }
 }
 
 impl<'v> Drafter<'v> {
-    /// A drafter for a text that follows `prompt` and is expected to resemble `source`.
+    /// A drafter for a text that follows `prompt` and is expected to resemble `source`, where there is
+    /// one.
     pub(super) fn new(
         source: Vec<Token>,
         prompt: Vec<Token>,
         vocabulary: &'v dyn Vocabulary,
     ) -> Self {
+        let place = (!source.is_empty()).then_some(0);
         Self {
             vocabulary,
             source,
             prompt_tokens: prompt.len(),
             prompt: OnceCell::new(),
             text: prompt,
-            place: Some(0),
+            place,
             run: SURE_RUN,
             anchor: 0,
             parted: None,
@@ -121,8 +147,7 @@ impl<'v> Drafter<'v> {
 
     /// The chance that a token guessed with this trust is right, given that those before are.
     pub(super) fn chance(&self, trust: Trust) -> f64 {
-        let odds = self.odds[trust as usize];
-        (odds.right / (odds.right + odds.wrong)).min(0.995)
+        self.odds.get(trust as usize).map_or(0.0, |odds| odds.chance())
     }
 
     /// The best guess of at most `most` tokens.
@@ -162,15 +187,9 @@ impl<'v> Drafter<'v> {
 
     /// Learns how a guess did: its first `right` tokens were.
     pub(super) fn judge(&mut self, draft: &Draft, right: usize) {
-        let odds = &mut self.odds[draft.trust as usize];
+        let Some(odds) = self.odds.get_mut(draft.trust as usize) else { return };
         for index in 0..draft.tokens.len().min(right + 1) {
-            odds.right *= MEMORY;
-            odds.wrong *= MEMORY;
-            if index < right {
-                odds.right += 1.0;
-            } else {
-                odds.wrong += 1.0;
-            }
+            odds.note(index < right);
         }
     }
 

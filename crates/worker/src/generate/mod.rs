@@ -2,11 +2,14 @@
 //! it. Runs on the engine's thread and streams as it goes.
 
 mod draft;
+mod draft_model;
 mod pace;
 mod renaming;
 mod sampler;
+mod sources;
 mod stream;
 
+pub(crate) use draft_model::{DraftModel, likeliest};
 pub(crate) use pace::{Pace, ROWS_MAX};
 
 use std::time::Instant;
@@ -21,9 +24,11 @@ use crate::llama::{DecodeError, Log, Model, Token};
 use crate::prompt;
 use crate::server::Shared;
 use draft::{Draft, Drafter};
+use draft_model::Ask;
 use pace::Again;
 use renaming::Vocabulary;
 use sampler::{NotANumber, Sampler, says_nothing};
+use sources::Sources;
 use stream::TextStream;
 
 /// Prompt tokens computed in one step where nothing is to be written yet: what was computed of a
@@ -48,10 +53,12 @@ pub(crate) fn generate(
         return Err(too_long(tokens.len(), session.window()));
     }
     let step = if params.max_tokens == 0 { AHEAD_TOKENS } else { usize::MAX };
-    let drafter = drafter(&loaded.model, session, &tokens, params);
+    // A wrong guess must be taken back.
+    let drafts = params.max_tokens > 0 && !params.plain && session.can_take_back();
+    let from_start = drafts && !params.draft.is_empty();
     // What is guessed from the start is computed together with the prompt's last token; and where
     // nothing is written, whoever writes will want the logits after that one.
-    let whole = drafter.is_none() && (params.max_tokens > 0 || !session.is_folded());
+    let whole = !from_start && (params.max_tokens > 0 || !session.is_folded());
     let read = if whole { &tokens[..] } else { &tokens[..tokens.len() - 1] };
     let partings = if session.is_folded() {
         prompt::partings(&*loaded.model, &params.prompt, template, &tokens)?
@@ -76,34 +83,55 @@ pub(crate) fn generate(
         prefill_ms: started.elapsed().as_secs_f64() * 1e3,
         ..Usage::default()
     };
+    if params.max_tokens == 0 {
+        prepare_draft(loaded, params, &tokens)?;
+    }
     let started = Instant::now();
-    let last = tokens.last().copied();
+    let last = tokens.last().copied().filter(|_| from_start);
+    let sources = drafts.then(|| {
+        let source = loaded.model.tokenize(&params.draft, false);
+        Sources::new(Drafter::new(source, tokens, &*loaded.model), loaded.draft.as_mut())
+    });
     let mut writer = Writer {
         shared,
         params,
         model: &loaded.model,
-        session,
+        session: &mut loaded.session,
         pace: &mut loaded.pace,
-        drafter,
+        sources,
         usage: &mut usage,
         cpu_model: loaded.cpu_model.as_deref(),
     };
     let finish = writer.write(last)?;
+    let draft = writer.sources.as_ref().map(Sources::used).unwrap_or_default();
     usage.decode_ms = started.elapsed().as_secs_f64() * 1e3;
     let held_tokens = count(loaded.session.held_tokens());
-    let measured = loaded.measured();
-    Ok(WorkerGenerateAnswer { worker: shared.worker(), finish, usage, held_tokens, measured })
+    let (worker, measured) = (shared.worker(), loaded.measured());
+    Ok(WorkerGenerateAnswer { worker, finish, usage, held_tokens, measured, draft })
 }
 
-/// A drafter where there is something to draft from and a wrong guess can be taken back.
-fn drafter<'m>(
-    model: &'m Model,
-    session: &Session,
-    prompt: &[Token],
+/// Whoever is about to write will want to ask the draft model, too.
+fn prepare_draft(
+    loaded: &mut Loaded,
     params: &WorkerGenerateParams,
-) -> Option<Drafter<'m>> {
-    let useful = !params.draft.is_empty() && params.max_tokens > 0 && session.can_take_back();
-    useful.then(|| Drafter::new(model.tokenize(&params.draft, false), prompt.to_vec(), model))
+    tokens: &[Token],
+) -> Result<(), ErrorInfo> {
+    let Some(model) = loaded.draft.as_mut().filter(|_| loaded.session.can_take_back()) else {
+        return Ok(());
+    };
+    let ask = Ask {
+        purpose: params.purpose,
+        text: tokens,
+        most: loaded.session.step_tokens().saturating_sub(1),
+        left: usize::MAX,
+        is_edit: false,
+        again: Again { owed: 0, whole_step: loaded.session.computes_again() },
+    };
+    match model.prepare(ask, &loaded.pace, AHEAD_TOKENS) {
+        Err(SessionError::Cancelled) => Err(explain(SessionError::Cancelled)),
+        // It is read when it is asked, or fails again then.
+        _ => Ok(()),
+    }
 }
 
 impl Vocabulary for Model {
@@ -124,21 +152,21 @@ struct Writer<'a> {
     model: &'a Model,
     session: &'a mut Session,
     pace: &'a mut Pace,
-    drafter: Option<Drafter<'a>>,
+    sources: Option<Sources<'a>>,
     usage: &'a mut Usage,
     /// File of the model, where the CPU alone computes.
     cpu_model: Option<&'a str>,
 }
 
 impl Writer<'_> {
-    /// Chooses token after token; `last` is the prompt's last token, which a drafter computes
-    /// together with its first guess. The session may hold guessed tokens beyond the last one
+    /// Chooses token after token; `last` is the prompt's last token, where it is still to be computed
+    /// together with the first guess. The session may hold guessed tokens beyond the last one
     /// chosen; each is kept as long as the model chooses the same, so that the text is the one
     /// that would have been written without them.
     fn write(&mut self, last: Option<Token>) -> Result<FinishReason, ErrorInfo> {
         let mut sampler = Sampler::new(self.params.sampling);
         let mut stream = TextStream::new(&self.params.stop);
-        let mut guess: Option<Draft> = match last.filter(|_| self.drafter.is_some()) {
+        let mut guess: Option<Draft> = match last {
             Some(last) => self.step(last)?,
             None => None,
         };
@@ -207,7 +235,7 @@ impl Writer<'_> {
 
     /// Computes what follows a token, together with a guess where one is worth it.
     fn step(&mut self, token: Token) -> Result<Option<Draft>, ErrorInfo> {
-        let guess = self.guess();
+        let guess = self.guess(token).map_err(explain)?;
         let mut tokens = vec![token];
         tokens.extend(guess.iter().flat_map(|draft| &draft.tokens));
         let started = Instant::now();
@@ -216,22 +244,28 @@ impl Writer<'_> {
         if Log::out_of_memory() {
             return Err(out_of_memory());
         }
-        self.pace.took(rows, started.elapsed().as_secs_f64() * 1e3);
+        let ms = started.elapsed().as_secs_f64() * 1e3;
+        self.pace.took(rows, ms);
+        if let Some(sources) = self.sources.as_mut() {
+            sources.verified(guess.as_ref(), ms);
+        }
         self.usage.rounds += 1;
         self.usage.drafted_tokens += count(tokens.len() - 1);
         Ok(guess)
     }
 
-    fn guess(&self) -> Option<Draft> {
-        let drafter = self.drafter.as_ref()?;
+    /// A guess of what follows a token that is not computed yet.
+    fn guess(&mut self, token: Token) -> Result<Option<Draft>, SessionError> {
+        let Some(sources) = self.sources.as_mut() else { return Ok(None) };
         let left = self.params.max_tokens - self.usage.generated_tokens;
-        let room = self.session.window() - self.session.tokens().len();
-        let most = self.session.step_tokens().min(room).min(usize::try_from(left).ok()?);
-        let mut draft = drafter.guess(most.saturating_sub(1))?;
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        let held = self.session.tokens();
+        let room = self.session.window() - held.len();
+        let most = self.session.step_tokens().min(room).min(left).saturating_sub(1);
         let again = Again { owed: self.session.owed(), whole_step: self.session.computes_again() };
-        let length = self.pace.best_length(draft.tokens.len(), drafter.chance(draft.trust), again);
-        draft.tokens.truncate(length);
-        (length > 0).then_some(draft)
+        let text = [held, &[token]].concat();
+        let (purpose, is_edit) = (self.params.purpose, !self.params.draft.is_empty());
+        sources.guess(Ask { purpose, text: &text, most, left, is_edit, again }, self.pace)
     }
 
     /// The weights give nothing that can be written. Where a GPU has computed, it may be that one's
@@ -244,14 +278,14 @@ impl Writer<'_> {
     }
 
     fn follow(&mut self, token: Token) {
-        if let Some(drafter) = self.drafter.as_mut() {
-            drafter.follow(token);
+        if let Some(sources) = self.sources.as_mut() {
+            sources.follow(token);
         }
     }
 
     fn learn(&mut self, guess: Option<Draft>, right: usize) {
-        if let (Some(drafter), Some(draft)) = (self.drafter.as_mut(), guess) {
-            drafter.judge(&draft, right);
+        if let (Some(sources), Some(draft)) = (self.sources.as_mut(), guess) {
+            sources.judge(&draft, right, self.pace);
         }
     }
 

@@ -36,6 +36,15 @@ pub(super) struct Again {
     pub(super) whole_step: bool,
 }
 
+/// What the best draft is expected to come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Worth {
+    /// Tokens to guess.
+    pub(super) length: usize,
+    /// Tokens that are written a millisecond with it.
+    pub(super) tokens_per_ms: f64,
+}
+
 /// Times of steps for one model on one device. The host keeps them for the next worker.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
@@ -81,12 +90,17 @@ impl Pace {
         });
     }
 
-    /// The number of tokens to guess, up to `available`, if each is right with `chance` where
-    /// those before it are.
-    pub(super) fn best_length(&self, available: usize, chance: f64, again: Again) -> usize {
+    /// The best number of tokens to guess, up to `available`, if each is right with `chance` where
+    /// those before it are, and costs `draft_ms` to be guessed; `None` where none is.
+    pub(super) fn best(
+        &self,
+        available: usize,
+        chance: f64,
+        again: Again,
+        draft_ms: f64,
+    ) -> Option<Worth> {
         let least = ROWS.iter().position(|rows| *rows > again.owed).unwrap_or(ROWS.len() - 1);
-        let plain = self.cost(least);
-        let mut best = (GAIN_MIN / plain, 0);
+        let mut best = Worth { length: 0, tokens_per_ms: GAIN_MIN / self.cost(least) };
         for (index, rows) in ROWS.iter().enumerate().skip(1) {
             let Some(room) = rows.checked_sub(1 + again.owed).filter(|room| *room > 0) else {
                 continue;
@@ -96,12 +110,27 @@ impl Pace {
                 break;
             }
             let wrong = if again.whole_step { self.wrong(length, chance) } else { 0.0 };
-            let per_ms = expected(length, chance) / (self.cost(index) + wrong);
-            if per_ms > best.0 {
-                best = (per_ms, length);
+            let guessed = to_float(length) * draft_ms;
+            let tokens_per_ms = expected(length, chance) / (self.cost(index) + wrong + guessed);
+            if tokens_per_ms > best.tokens_per_ms {
+                best = Worth { length, tokens_per_ms };
             }
         }
-        best.1
+        Some(best).filter(|best| best.length > 0)
+    }
+
+    /// Milliseconds of a step of one token, once one was measured.
+    pub(super) fn plain_ms(&self) -> Option<f64> {
+        self.measured[0]
+    }
+
+    /// Milliseconds of a step of so many tokens, between the known ones on a line.
+    pub(super) fn step_ms(&self, rows: usize) -> f64 {
+        let upper = ROWS.iter().position(|it| rows <= *it).unwrap_or(ROWS.len() - 1);
+        let lower = upper.saturating_sub(1);
+        let (from, to) = (to_float(ROWS[lower]), to_float(ROWS[upper]));
+        let (low, high) = (self.cost(lower), self.cost(upper));
+        if to <= from { high } else { low + (high - low) * (to_float(rows) - from) / (to - from) }
     }
 
     /// What a guess that is wrong somewhere costs the next step on average: the tokens up to there
@@ -150,6 +179,12 @@ mod tests {
     use super::*;
 
     const ONCE: Again = Again { owed: 0, whole_step: false };
+
+    impl Pace {
+        fn best_length(&self, available: usize, chance: f64, again: Again) -> usize {
+            self.best(available, chance, again, 0.0).map_or(0, |best| best.length)
+        }
+    }
 
     #[test]
     fn a_sure_draft_is_long_and_a_doubtful_one_is_not_made() {
@@ -226,5 +261,26 @@ mod tests {
             let again = pace.best_length(100, chance, owing(0));
             assert!(again <= pace.best_length(100, chance, ONCE), "{chance}");
         }
+    }
+
+    #[test]
+    fn what_it_costs_to_guess_makes_drafts_shorter_and_then_none() {
+        let mut pace = Pace::default();
+        pace.took(1, 40.0);
+        let length = |draft_ms| pace.best(15, 0.8, ONCE, draft_ms).map_or(0, |it| it.length);
+        let lengths: Vec<usize> = [0.0, 4.0, 12.0, 40.0].map(length).to_vec();
+        assert!(lengths.is_sorted_by(|a, b| a >= b), "{lengths:?}");
+        assert!(lengths[1] >= 3 && lengths[3] == 0, "{lengths:?}");
+    }
+
+    #[test]
+    fn a_step_between_two_known_ones_lies_on_their_line() {
+        let mut pace = Pace::default();
+        pace.took(4, 40.0);
+        pace.took(8, 60.0);
+        assert!((pace.step_ms(6) - 50.0).abs() < 1e-9);
+        assert!((pace.step_ms(8) - 60.0).abs() < 1e-9);
+        assert!(pace.step_ms(1) < pace.step_ms(2));
+        assert!(pace.plain_ms().is_none());
     }
 }

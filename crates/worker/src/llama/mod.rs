@@ -16,6 +16,7 @@ mod model;
 mod probe;
 mod recurrent;
 mod sizes;
+mod vocabulary;
 mod weights;
 
 pub(crate) use backend::{Backend, build_version};

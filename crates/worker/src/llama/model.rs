@@ -89,6 +89,10 @@ impl Model {
         marks
     }
 
+    pub(super) fn vocab_ptr(&self) -> *mut sys::llama_vocab {
+        self.vocab.as_ptr()
+    }
+
     pub(super) fn as_ptr(&self) -> *mut sys::llama_model {
         self.model.as_ptr()
     }

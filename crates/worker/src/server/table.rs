@@ -2,9 +2,9 @@
 //! order of arrival.
 
 use localcoder_protocol::{
-    BUILD_ID, CancelAnswer, CountTokens, Devices, ErrorCode, ErrorInfo, LoadModel, Ping,
-    PingAnswer, Request, RestorePrefix, SavePrefix, UnloadModel, WORKER_VERSION, WorkerCancel,
-    WorkerGenerate, WorkerHello, WorkerHelloAnswer,
+    BUILD_ID, CancelAnswer, CountTokens, Devices, ErrorCode, ErrorInfo, LoadDraft, LoadModel, Ping,
+    PingAnswer, Request, RestorePrefix, SavePrefix, ScoreText, UnloadDraft, UnloadModel,
+    WORKER_VERSION, WorkerCancel, WorkerGenerate, WorkerHello, WorkerHelloAnswer,
 };
 use localcoder_transport::Id;
 use serde_json::Value;
@@ -31,6 +31,12 @@ const TABLE: &[(&str, Handler)] = &[
         Handler::Engine(|_, _, params| read::<Devices>(params).map(|_| Job::Devices)),
     ),
     (LoadModel::METHOD, Handler::Engine(load)),
+    (LoadDraft::METHOD, Handler::Engine(load_draft)),
+    (
+        UnloadDraft::METHOD,
+        Handler::Engine(|_, _, params| read::<UnloadDraft>(params).map(|_| Job::UnloadDraft)),
+    ),
+    (ScoreText::METHOD, Handler::Engine(|_, _, params| Ok(Job::Score(read::<ScoreText>(params)?)))),
     (
         UnloadModel::METHOD,
         Handler::Engine(|_, _, params| read::<UnloadModel>(params).map(|_| Job::Unload)),
@@ -120,6 +126,12 @@ fn cancel(shared: &Shared, params: Value) -> Result<Value, ErrorInfo> {
 fn load(shared: &Shared, id: &Id, params: Value) -> Result<Job, ErrorInfo> {
     let given = shared.given_with(id);
     Ok(Job::Load(read::<LoadModel>(params)?, given))
+}
+
+/// As with a load.
+fn load_draft(shared: &Shared, id: &Id, params: Value) -> Result<Job, ErrorInfo> {
+    let given = shared.given_with(id);
+    Ok(Job::LoadDraft(read::<LoadDraft>(params)?, given))
 }
 
 fn generate(shared: &Shared, _: &Id, params: Value) -> Result<Job, ErrorInfo> {

@@ -24,13 +24,14 @@ fn edit(request_id: u64, code: &str) -> WorkerGenerateParams {
     );
     WorkerGenerateParams {
         max_tokens: 200,
+        plain: true,
         stop: vec!["\n```".into()],
         ..chat(request_id, &content)
     }
 }
 
 fn drafted(params: WorkerGenerateParams, draft: &str) -> WorkerGenerateParams {
-    WorkerGenerateParams { draft: format!("{draft}\n```"), ..params }
+    WorkerGenerateParams { draft: format!("{draft}\n```"), plain: false, ..params }
 }
 
 /// The text and what it cost.

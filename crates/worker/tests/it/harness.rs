@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use command_fds::{CommandFdExt as _, FdMapping};
 use localcoder_protocol::limits::{WORKER_EXCHANGE_FD, WORKER_MODELS_FD};
 use localcoder_protocol::{
-    ChatMessage, EXCHANGE_FD, ErrorInfo, Heartbeat, HeartbeatParams, KvStorage, LoadModel,
-    LoadModelAnswer, LoadModelParams, LoadProfile, MODELS_FD, Measured, Notification,
-    PrefillProgress, PrefillProgressParams, Purpose, Request, Role, Token, TokenParams,
-    WORKER_ENVIRONMENT, WORKER_VERSION, WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams,
-    WorkerHello, WorkerHelloAnswer, WorkerHelloParams, WorkerId, WorkerPrompt, WorkerSampling,
+    ChatMessage, DraftWhen, EXCHANGE_FD, ErrorInfo, Heartbeat, HeartbeatParams, KvStorage,
+    LoadDraft, LoadDraftAnswer, LoadDraftParams, LoadModel, LoadModelAnswer, LoadModelParams,
+    LoadProfile, MODELS_FD, Measured, Notification, PrefillProgress, PrefillProgressParams,
+    Purpose, Request, Role, Token, TokenParams, WORKER_ENVIRONMENT, WORKER_VERSION, WorkerGenerate,
+    WorkerGenerateAnswer, WorkerGenerateParams, WorkerHello, WorkerHelloAnswer, WorkerHelloParams,
+    WorkerId, WorkerPrompt, WorkerSampling,
 };
 use localcoder_transport::handover::{self, Giver};
 use localcoder_transport::{Client, ClientEvent};
@@ -178,10 +179,19 @@ impl Worker {
         self.call::<LoadModel>(&params, |_, _| {})
     }
 
-    /// Sends a request; with a `loadModel` goes the file that it names, where there is one.
+    pub(crate) fn load_draft(
+        &mut self,
+        path: &Path,
+        when: DraftWhen,
+    ) -> Result<LoadDraftAnswer, ErrorInfo> {
+        let model_ref = path.to_str().unwrap().to_owned();
+        self.call::<LoadDraft>(&LoadDraftParams { model_ref, when }, |_, _| {})
+    }
+
+    /// Sends a request; with a load goes the file that it names, where there is one.
     pub(crate) fn start<R: Request>(&mut self, params: &R::Params) -> i64 {
         let client = self.client.as_mut().unwrap();
-        if R::METHOD == LoadModel::METHOD {
+        if [LoadModel::METHOD, LoadDraft::METHOD].contains(&R::METHOD) {
             let params = serde_json::to_value(params).unwrap();
             let opened = File::open(params["modelRef"].as_str().unwrap());
             if let Ok(file) = opened {
@@ -300,6 +310,7 @@ pub(crate) fn chat(request_id: u64, content: &str) -> WorkerGenerateParams {
         max_tokens: 24,
         stop: Vec::new(),
         draft: String::new(),
+        plain: false,
     }
 }
 

@@ -2,6 +2,7 @@
 //! contents change as it is trained, so nothing here depends on what it writes.
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected should fail")]
 
+mod draft_models;
 mod drafting;
 mod generating;
 mod harness;

@@ -44,7 +44,7 @@ impl Tiny {
     /// What is written where nothing is held, shared or guessed.
     fn plainly(&self, params: &WorkerGenerateParams) -> String {
         let mut worker = self.loaded();
-        worker.generate(&WorkerGenerateParams { draft: String::new(), ..params.clone() }).text
+        worker.generate(&WorkerGenerateParams { plain: true, ..params.clone() }).text
     }
 }
 
@@ -132,7 +132,8 @@ fn a_draft_that_is_mostly_right_halves_the_steps() {
         let tiny = Tiny::new(memory);
         let mut worker = tiny.loaded();
         let params = WorkerGenerateParams { max_tokens: 120, ..command(2, "Go on.") };
-        let (text, plain) = write(&mut worker, &params);
+        let plain = WorkerGenerateParams { plain: true, ..params.clone() };
+        let (text, plain) = write(&mut worker, &plain);
         assert_eq!((plain.drafted_tokens, plain.generated_tokens), (0, 120));
         let mut draft: Vec<&str> = text.split_inclusive(' ').collect();
         for at in (20..draft.len()).step_by(25) {

@@ -183,7 +183,8 @@ decodeMs: number,
  */
 rounds: number, 
 /**
- * Tokens that were guessed from the code that is rewritten.
+ * Tokens that were guessed: from the code that is rewritten, from the text before, or by a
+ * draft model.
  */
 draftedTokens: number, 
 /**
@@ -368,7 +369,21 @@ device: string,
 /**
  * Process id of its worker.
  */
-pid: number, };
+pid: number, 
+/**
+ * The small model that guesses what it writes.
+ */
+draft?: ResidentDraft, };
+
+export type ResidentDraft = { 
+/**
+ * Which.
+ */
+model: ModelInfo, 
+/**
+ * What it takes beside the other.
+ */
+memory: MemoryUse, };
 
 export type Device = { 
 /**

@@ -141,6 +141,12 @@ function describeMachine(status: HostStatus): string[] {
       );
     }
   }
+  for (const { model, draft } of status.residents) {
+    if (draft !== undefined) {
+      const [drafts, writes] = [plain(draft.model.name), plain(model.name)];
+      details.push(l10n.t("Drafts: {0} for {1} ({2})", drafts, writes, total(draft.memory)));
+    }
+  }
   if (status.freeBytes !== undefined) {
     details.push(l10n.t("Free memory: {0}", size(status.freeBytes)));
   }

@@ -396,7 +396,9 @@ fn first_paragraph(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use localcoder_assist::{Command, prepare};
-    use localcoder_protocol::{DocumentText, LineRange, Measured, WorkerGenerateAnswer, WorkerId};
+    use localcoder_protocol::{
+        DocumentText, DraftUse, LineRange, Measured, WorkerGenerateAnswer, WorkerId,
+    };
 
     use super::*;
     use crate::model_file::sample;
@@ -408,6 +410,7 @@ mod tests {
             usage: Usage { generated_tokens: 5, ..Usage::default() },
             held_tokens: 0,
             measured: Measured::default(),
+            draft: DraftUse::default(),
         }
     }
 

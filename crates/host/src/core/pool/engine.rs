@@ -29,6 +29,27 @@ pub(in crate::core) struct Loaded {
     pub(in crate::core) device: String,
     /// Whether it is to be loaded otherwise when it is wanted next.
     pub(in crate::core) outdated: bool,
+    /// The model that drafts for it.
+    pub(in crate::core) draft: Option<Drafting>,
+}
+
+impl Loaded {
+    /// What it takes with its draft model.
+    pub(in crate::core) fn all_memory(&self) -> MemoryUse {
+        let draft = self.draft.as_ref().map_or(MemoryUse::NONE, |draft| draft.memory);
+        MemoryUse {
+            weights_bytes: self.memory.weights_bytes.saturating_add(draft.weights_bytes),
+            kv_bytes: self.memory.kv_bytes.saturating_add(draft.kv_bytes),
+            compute_bytes: self.memory.compute_bytes.saturating_add(draft.compute_bytes),
+        }
+    }
+}
+
+/// A model that drafts for a loaded one.
+#[derive(Debug, Clone)]
+pub(in crate::core) struct Drafting {
+    pub(in crate::core) file: ModelFile,
+    pub(in crate::core) memory: MemoryUse,
 }
 
 /// A model that is being loaded.
@@ -46,6 +67,8 @@ pub(super) enum Call {
     Hello,
     Devices,
     Load,
+    LoadDraft,
+    UnloadDraft,
     Unload,
     RestorePrefix,
     SavePrefix,
@@ -73,6 +96,8 @@ pub(in crate::core) struct Engine {
     pub(super) calls: BTreeMap<i64, Call>,
     /// What is known of the state that the loaded model could begin with.
     pub(super) prefix: Prefix,
+    /// The model that is being loaded to draft for the other.
+    pub(super) coming_draft: Option<ModelFile>,
     /// When the model was used last, or loaded.
     pub(super) used_ms: u64,
     /// When it may be started again after a crash.
@@ -144,12 +169,20 @@ impl Engine {
         self.awaits(&[Call::Unload])
     }
 
+    /// Whether a draft model comes or goes: how much memory is taken is not settled.
+    pub(in crate::core) fn changes_draft(&self) -> bool {
+        self.awaits(&[Call::LoadDraft, Call::UnloadDraft])
+    }
+
     /// Whether nothing is computed in it, and nothing comes or goes.
     pub(in crate::core) fn is_idle(&self) -> bool {
-        use Call::{Count, Generate, Load, RestorePrefix, SavePrefix, Unload};
+        use Call::{
+            Count, Generate, Load, LoadDraft, RestorePrefix, SavePrefix, Unload, UnloadDraft,
+        };
         self.life.phase() == Phase::Ready
             && !self.settles()
             && !self.awaits(&[Count, Generate, Load, Unload, RestorePrefix, SavePrefix])
+            && !self.awaits(&[LoadDraft, UnloadDraft])
     }
 
     fn awaits(&self, wanted: &[Call]) -> bool {

@@ -3,6 +3,7 @@
 //! effects, and what comes back becomes an [`Outcome`].
 
 mod budget;
+mod draft;
 mod engine;
 mod lifecycle;
 mod outcome;
@@ -163,6 +164,7 @@ impl Pool {
         self.call::<LoadModel>(now_ms, slot, Call::Load, &params, effects);
         let engine = &mut self.engines[slot];
         engine.loaded = None;
+        engine.coming_draft = None;
         engine.prefix = Prefix::default();
         engine.loading = Some(Loading { file, profile, fraction: 0.0 });
         engine.life.enter(now_ms, Phase::Loading);
@@ -172,6 +174,7 @@ impl Pool {
     pub(super) fn unload(&mut self, now_ms: u64, slot: SlotId, effects: &mut Vec<Effect>) {
         let engine = &mut self.engines[slot];
         engine.loaded = None;
+        engine.coming_draft = None;
         engine.prefix = Prefix::default();
         engine.life.enter(now_ms, Phase::Empty);
         self.call::<UnloadModel>(now_ms, slot, Call::Unload, &Nothing {}, effects);
@@ -203,6 +206,7 @@ impl Pool {
                     max_tokens,
                     stop,
                     draft,
+                    plain: false,
                 };
                 self.call::<WorkerGenerate>(now_ms, slot, Call::Generate, &params, effects)
             }
@@ -407,6 +411,8 @@ impl Pool {
                 Outcome::Settled
             }
             Call::Load => self.load_answered(now_ms, slot, result, effects)?,
+            Call::LoadDraft => self.draft_answered(slot, result)?,
+            Call::UnloadDraft => Outcome::Unloaded,
             Call::RestorePrefix => {
                 self.prefix_restored(slot, result);
                 Outcome::Settled
@@ -500,6 +506,7 @@ impl Pool {
             held_tokens: 0,
             device,
             outdated: false,
+            draft: None,
         });
         self.look_for_prefix(slot, effects);
         Some(Outcome::Loaded { file: Box::new(file), profile, memory })
@@ -623,6 +630,8 @@ impl Pool {
             Doing::Nothing
         };
         let reason = engine.life.end_reason();
+        let had_draft = engine.coming_draft.take().is_some();
+        let had_draft = had_draft || engine.loaded.as_ref().is_some_and(|it| it.draft.is_some());
         let lost = engine.loaded.take().map(|loaded| (loaded.file, loaded.profile));
         let loading = engine.loading.take();
         engine.life.enter(now_ms, Phase::Dead);
@@ -643,7 +652,7 @@ impl Pool {
         let killed = reason.map(|it| WorkerEnding::from(Death::Ended(it.to_string())));
         let error = errors::worker_ended(doing, killed.as_ref().unwrap_or(ending), restarts);
         let recent_crashes = self.budgets.recent(&run, now_ms);
-        let died = Died { doing, lost, loading, error, restarts, recent_crashes };
+        let died = Died { doing, lost, had_draft, loading, error, restarts, recent_crashes };
         Some((slot, Outcome::Died(Box::new(died))))
     }
 

@@ -37,6 +37,8 @@ pub(in crate::core) struct Died {
     pub(in crate::core) doing: Doing,
     /// The model that was loaded.
     pub(in crate::core) lost: Option<(ModelFile, LoadProfile)>,
+    /// Whether another drafted for it, or was about to.
+    pub(in crate::core) had_draft: bool,
     /// The model that was being loaded.
     pub(in crate::core) loading: Option<Loading>,
     /// In words for whoever waits for it.
@@ -60,6 +62,8 @@ pub(in crate::core) enum Outcome {
     Loaded { file: Box<ModelFile>, profile: LoadProfile, memory: MemoryUse },
     /// A model could not be loaded.
     LoadFailed { loading: Box<Loading>, error: ErrorInfo },
+    /// A draft model is loaded, or why it could not be.
+    DraftLoaded(Option<Box<ErrorInfo>>),
     /// A model has given its memory back, or its worker is ended for not doing so.
     Unloaded,
     /// Tokens that the current request has asked to be counted.

@@ -67,6 +67,12 @@ pub(in crate::core) enum Action {
     ForgetCrashes,
     /// Look at the first of these models that is there.
     Inspect(Vec<String>),
+    /// Look for a model that could draft for this one: the named one, or any that is installed.
+    FindDraft { path: PathBuf, named: Option<String> },
+    /// Load a model that drafts for the one in a place.
+    LoadDraft(SlotId, Box<ModelFile>),
+    /// Give its memory back.
+    UnloadDraft(SlotId),
     /// Look for an installed model that takes less.
     FindSmaller { path: PathBuf, bytes: u64 },
     /// Tell a client how far its request is.

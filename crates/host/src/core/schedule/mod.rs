@@ -6,6 +6,8 @@
 //! follows a failure, `run` works on the request whose turn it is, `plan` gives the turns.
 
 mod action;
+mod drafting;
+mod drafts;
 mod fit;
 mod knowledge;
 mod ladder;
@@ -38,6 +40,7 @@ use super::reply::Reply;
 use super::suspect::Suspect;
 use crate::ModelFile;
 pub(super) use action::{Action, Asker, Report, Trial};
+use drafts::Drafts;
 pub use knowledge::KeptSpeeds;
 use knowledge::Knowledge;
 use ladder::Ladder;
@@ -98,6 +101,7 @@ pub(super) struct Schedule {
     residency: Residency,
     knowledge: Knowledge,
     speeds: Speeds,
+    drafts: Drafts,
     surveys: Surveys,
     /// An edit that the client of the active request runs its test on.
     trial: Option<OpenTrial>,
@@ -128,6 +132,7 @@ impl Schedule {
             residency: Residency::default(),
             knowledge,
             speeds: Speeds::default(),
+            drafts: Drafts::default(),
             surveys: Surveys::default(),
             trial: None,
             seeds: Random::new(seed),
@@ -335,6 +340,7 @@ impl Schedule {
                 self.unload_slot(slot, out);
             }
         }
+        let unloaded = self.drop_draft(is_it, cx, out) && unloaded;
         UnloadAnswer { unloaded }
     }
 
@@ -382,6 +388,9 @@ impl Schedule {
         }
         if before == now {
             return;
+        }
+        if before.draft_model != now.draft_model || now.runs_otherwise(before) {
+            self.drafts_changed(cx, out);
         }
         if now.runs_otherwise(before) {
             out.push(Action::Outdate(self.ladder.forget()));

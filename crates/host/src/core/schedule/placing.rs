@@ -82,6 +82,16 @@ pub(super) fn place(
     Place::NoRoom(room(free_bytes, slots, &models, &[]).unwrap_or(u64::MAX))
 }
 
+/// Memory that something may take beside all that is loaded; `None` where that is not known.
+pub(super) fn beside(free_bytes: Option<u64>, slots: &[Held; SLOTS]) -> Option<u64> {
+    let models = |held: &Held| matches!(held, Held::Model { .. });
+    let stay: Vec<SlotId> = (0..SLOTS).filter(|slot| models(&slots[*slot])).collect();
+    if stay.is_empty() || slots.contains(&Held::Moving) {
+        return None;
+    }
+    room(free_bytes, slots, &[], &stay)
+}
+
 /// Memory that a model may take when some leave and others stay; `None` where that is not known.
 fn room(
     free_bytes: Option<u64>,
@@ -162,6 +172,15 @@ mod tests {
         assert_eq!(place(&[50], Some(1000), &one, Some(0)), Place::After(vec![0]));
         let two = [model(100, 9), model(100, 5)];
         assert_eq!(place(&[50], Some(1000), &two, Some(0)), Place::After(vec![0]));
+    }
+
+    #[test]
+    fn what_is_beside_the_loaded_has_room_to_spare() {
+        let one = [model(1000, 5), Held::Nothing];
+        assert_eq!(beside(Some(1000), &one), Some(400));
+        assert_eq!(beside(None, &one), None);
+        assert_eq!(beside(Some(1000), &[Held::Nothing; SLOTS]), None);
+        assert_eq!(beside(Some(1000), &[model(10, 5), Held::Moving]), None);
     }
 
     fn held() -> impl Strategy<Value = Held> {

@@ -52,6 +52,11 @@ impl Schedule {
             }
             index += 1;
         }
+        if self.residency.short_of_memory && self.drop_drafts(cx, out) {
+            self.residency.draft_went(cx.now_ms);
+            return true;
+        }
+        self.seek_draft(cx, out);
         let wants = |slot| self.wants(slot);
         let unneeded = self.residency.unneeded(cx.now_ms, cx.settings, cx.pool, wants);
         let Some((slot, why)) = unneeded else { return false };
@@ -335,6 +340,10 @@ impl Schedule {
                     let profile = profiles[window];
                     return self.load_into(index, slot, (file, profile), cx, out);
                 }
+                // Before a model makes way for another, what only makes one faster does.
+                Place::After(_) | Place::NoRoom(_) if self.drop_drafts(cx, out) => {
+                    return Turn::Decided;
+                }
                 Place::After(slots) => {
                     for slot in slots {
                         self.unload_slot(slot, out);
@@ -390,16 +399,17 @@ impl Schedule {
         })
     }
 
-    fn held_in(&self, slot: SlotId, pool: PoolView<'_>) -> Held {
+    pub(super) fn held_in(&self, slot: SlotId, pool: PoolView<'_>) -> Held {
         let engine = pool.engine(slot);
         let works = self.active.as_ref().is_some_and(|ticket| ticket.slot == Some(slot));
         match engine.loaded() {
             _ if engine.loading().is_some() || engine.phase() == Phase::Stopping => Held::Moving,
+            _ if engine.changes_draft() => Held::Moving,
             None if engine.is_unloading() => Held::Moving,
             None => Held::Nothing,
             Some(loaded) => Held::Model {
-                bytes: loaded.memory.total_bytes(),
-                mapped_bytes: loaded.memory.weights_bytes,
+                bytes: loaded.all_memory().total_bytes(),
+                mapped_bytes: loaded.all_memory().weights_bytes,
                 used_ms: engine.used_ms(),
                 idle: engine.is_idle() && !works,
             },

@@ -43,6 +43,7 @@ impl Schedule {
         self.residency.unloaded = None;
         self.knowledge.note_memory(cx.now_ms, (file, profile), memory);
         self.speeds.forget(file);
+        self.drafts.model_loaded(&file.path);
         // Less is free now than those who wait have seen.
         self.look_again();
     }
@@ -94,7 +95,7 @@ impl Schedule {
         cx: &Context<'_>,
         out: &mut Vec<Action>,
     ) {
-        let Died { doing, lost, loading, error, restarts, recent_crashes } = died;
+        let Died { doing, lost, had_draft, loading, error, restarts, recent_crashes } = died;
         self.failed = Some(error.clone());
         // With less, or elsewhere, it may go well at once.
         let other_way = match (&loading, &lost) {
@@ -104,7 +105,8 @@ impl Schedule {
                     || self.crash_falls_back(doing, recent_crashes, &loading.profile, &error, cx)
             }
             (None, Some((file, profile))) => {
-                self.answers_with_less(&error, file, profile, cx, out)
+                self.do_without(&file.path, had_draft, &error)
+                    || self.answers_with_less(&error, file, profile, cx, out)
                     || self.crash_falls_back(doing, recent_crashes, profile, &error, cx)
             }
             (None, None) => false,

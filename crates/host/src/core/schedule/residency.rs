@@ -10,6 +10,10 @@ use crate::core::pool::{Engine, PoolView, SlotId};
 /// after three minutes, and pages may be swapped out.
 const COLD_AFTER_MS: u64 = 120_000;
 
+/// What goes from memory is missed by nobody after so long: the system looks at ten seconds, and this
+/// host each second one.
+const RELIEF_MS: u64 = 15_000;
+
 /// Why nothing is loaded any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unloaded {
@@ -40,12 +44,19 @@ pub(super) struct Residency {
     pub(super) short_of_memory: bool,
     /// Why nothing is loaded any more.
     pub(super) unloaded: Option<Unloaded>,
+    /// Until when it is to be seen whether it was enough that draft models went.
+    waits_until_ms: u64,
 }
 
 impl Residency {
     /// Whether anything is done that nobody has asked for yet.
     pub(super) fn works_ahead(&self, settings: &Settings) -> bool {
         settings.mode == Mode::Performance && !self.saves_power && !self.short_of_memory
+    }
+
+    /// Draft models have given their memory back because it ran short.
+    pub(super) fn draft_went(&mut self, now_ms: u64) {
+        self.waits_until_ms = now_ms + RELIEF_MS;
     }
 
     /// When a model is to be unloaded next; `wanted` are those that requests are on their way to.
@@ -55,9 +66,14 @@ impl Residency {
         pool: PoolView<'_>,
         wanted: impl Fn(SlotId) -> bool,
     ) -> Option<u64> {
-        let idle = settings.idle_unload_ms()?;
+        let idle = settings.idle_unload_ms();
         let unused = pool.engines().filter(|(slot, engine)| is_unused(engine) && !wanted(*slot));
-        unused.map(|(_, engine)| engine.used_ms() + idle).min()
+        let due = |(_, engine): (SlotId, &Engine)| {
+            let pressed = self.short_of_memory.then_some(self.waits_until_ms);
+            let idle = idle.map(|idle| engine.used_ms() + idle);
+            pressed.into_iter().chain(idle).min()
+        };
+        unused.filter_map(due).min()
     }
 
     /// A model that is to be unloaded now, and why.
@@ -74,7 +90,9 @@ impl Residency {
         unused.find_map(|(slot, engine)| {
             let due = idle.filter(|idle| now_ms >= engine.used_ms() + idle);
             match due {
-                _ if self.short_of_memory => Some((slot, Unloaded::Pressure)),
+                _ if self.short_of_memory && now_ms >= self.waits_until_ms => {
+                    Some((slot, Unloaded::Pressure))
+                }
                 Some(idle) => Some((slot, Unloaded::Unused(idle / 60_000))),
                 None => None,
             }

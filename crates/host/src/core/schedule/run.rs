@@ -83,6 +83,7 @@ impl Schedule {
         self.ladder.works(&loaded.file.path);
         let ran = (llama_build, &loaded.file, &loaded.profile);
         self.knowledge.learn(cx.now_ms, ran, answer.measured.clone());
+        self.draft_used(slot, (answer.usage.generated_tokens, answer.draft), cx, out);
         let Some(ticket) = self.active.as_ref().filter(|_| self.is_active_in(slot)) else { return };
         let reads_code = ticket.job.reads_code();
         let settings = ticket.is_wanted().then(|| ticket.settings.clone());
@@ -150,7 +151,11 @@ impl Schedule {
             return self.fail_active(error, out);
         };
         let (file, profile) = (&loaded.file, &loaded.profile);
+        let had_draft = loaded.draft.is_some();
         let tells = match error.code {
+            ErrorCode::OutOfMemory if self.do_without(&file.path, had_draft, &error) => {
+                "Not enough memory; trying again without the draft model"
+            }
             ErrorCode::OutOfMemory if self.answers_with_less(&error, file, profile, cx, out) => {
                 "Not enough memory; trying again with less"
             }

@@ -2,7 +2,7 @@
 //! was set.
 
 use localcoder_protocol::{
-    EngineState, KvStorage, LoadProfile, MemoryUse, ModelInfo, Resident, Speed,
+    EngineState, KvStorage, LoadProfile, MemoryUse, ModelInfo, Resident, ResidentDraft, Speed,
 };
 
 use super::{Context, Schedule, fit, wanted};
@@ -133,6 +133,8 @@ impl Schedule {
             notes.push(format!("for all of it there was no room, so {}", lowered.join(", and ")));
         }
         notes.extend(window_note(loaded, cx));
+        let without = self.drafts.note(&loaded.file.path);
+        notes.extend(without.map(|why| format!("no model drafts for it: {why}")));
         notes
     }
 }
@@ -157,5 +159,9 @@ fn resident(engine: &Engine) -> Option<Resident> {
         memory: loaded.memory,
         device: loaded.device.clone(),
         pid: engine.worker()?.0,
+        draft: loaded
+            .draft
+            .as_ref()
+            .map(|draft| ResidentDraft { model: draft.file.info.clone(), memory: draft.memory }),
     })
 }

@@ -1,0 +1,60 @@
+//! Draft models beside loaded ones: called for, taken note of, and let go.
+
+use localcoder_protocol::{
+    DraftWhen, ErrorInfo, LoadDraft, LoadDraftAnswer, LoadDraftParams, Nothing, UnloadDraft,
+};
+use serde_json::Value;
+
+use super::engine::{Call, Drafting};
+use super::{Effect, Outcome, Pool, SlotId, read};
+use crate::ModelFile;
+
+impl Pool {
+    /// Loads a model that drafts for the loaded one.
+    pub(in crate::core) fn load_draft(
+        &mut self,
+        now_ms: u64,
+        slot: SlotId,
+        file: ModelFile,
+        effects: &mut Vec<Effect>,
+    ) {
+        let model_ref = file.path.to_string_lossy().into_owned();
+        let params = LoadDraftParams { model_ref, when: DraftWhen::Pays };
+        self.call::<LoadDraft>(now_ms, slot, Call::LoadDraft, &params, effects);
+        self.engines[slot].coming_draft = Some(file);
+    }
+
+    /// Gives its memory back; the loaded model stays.
+    pub(in crate::core) fn unload_draft(
+        &mut self,
+        now_ms: u64,
+        slot: SlotId,
+        effects: &mut Vec<Effect>,
+    ) {
+        let engine = &mut self.engines[slot];
+        engine.coming_draft = None;
+        if let Some(loaded) = engine.loaded.as_mut() {
+            loaded.draft = None;
+        }
+        self.call::<UnloadDraft>(now_ms, slot, Call::UnloadDraft, &Nothing {}, effects);
+    }
+
+    /// What came of a load. Nothing where the model that it was for is gone.
+    pub(super) fn draft_answered(
+        &mut self,
+        slot: SlotId,
+        result: Result<Value, ErrorInfo>,
+    ) -> Option<Outcome> {
+        let engine = &mut self.engines[slot];
+        let file = engine.coming_draft.take()?;
+        let loaded = engine.loaded.as_mut()?;
+        let error = match read::<LoadDraft>(result) {
+            Ok(LoadDraftAnswer { memory, .. }) => {
+                loaded.draft = Some(Drafting { file, memory });
+                None
+            }
+            Err(error) => Some(error),
+        };
+        Some(Outcome::DraftLoaded(error.map(Box::new)))
+    }
+}

@@ -1,0 +1,209 @@
+//! Which model drafts for a loaded one: looked for once nothing else is to be done, loaded only where
+//! there is room for both with some to spare, and the first to go where memory is wanted. A loaded
+//! model that is better off without is left alone until the settings change.
+
+use std::path::Path;
+
+use localcoder_protocol::{DraftUse, ErrorCode, ErrorInfo};
+use localcoder_settings::DraftModel;
+
+use super::action::Action;
+use super::drafts::Drafts;
+use super::{Context, Schedule, fit, placing, residency};
+use crate::ModelFile;
+use crate::core::pool::{Engine, SlotId};
+
+/// A draft model that was in none of so many answers costs memory for nothing.
+const UNUSED_ANSWERS_MAX: u32 = 12;
+/// Shorter answers say little.
+const TOKENS_MIN: u32 = 16;
+
+impl Schedule {
+    /// Whether anything may be loaded that only makes others faster.
+    fn wants_drafts(&self, cx: &Context<'_>) -> bool {
+        let allowed = match &cx.settings.draft_model {
+            DraftModel::Off => false,
+            DraftModel::Auto => self.works_ahead(cx.settings),
+            DraftModel::Named(_) => !self.residency.short_of_memory,
+        };
+        allowed && !cx.draining && self.nobody_waits()
+    }
+
+    /// Has a draft model looked for, for a loaded model without one.
+    pub(super) fn seek_draft(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
+        if !self.wants_drafts(cx) {
+            return;
+        }
+        for (_, engine) in cx.pool.engines() {
+            let Some(loaded) = engine.loaded().filter(|_| residency::is_unused(engine)) else {
+                continue;
+            };
+            let path = &loaded.file.path;
+            let does_without = self.drafts.without.contains_key(path);
+            if loaded.draft.is_none() && !does_without && self.drafts.sought.insert(path.clone()) {
+                let named = match &cx.settings.draft_model {
+                    DraftModel::Named(reference) => Some(reference.clone()),
+                    _ => None,
+                };
+                out.push(Action::FindDraft { path: path.clone(), named });
+            }
+        }
+    }
+
+    /// One was found, or there is none.
+    pub(in crate::core) fn draft_found(
+        &mut self,
+        path: &Path,
+        found: Result<ModelFile, ErrorInfo>,
+        free_bytes: Option<u64>,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let is_it = |(_, engine): &(SlotId, &Engine)| {
+            engine.loaded().is_some_and(|loaded| loaded.file.path == path && loaded.draft.is_none())
+        };
+        let Some((slot, engine)) = cx.pool.engines().find(is_it) else { return };
+        let Some(loaded) = engine.loaded() else { return };
+        let file = match found {
+            Ok(file) if file.path == path => {
+                self.drafts.give_up(path, Some("it is the same model".to_owned()));
+                return;
+            }
+            Ok(file) => file,
+            Err(error) => {
+                let is_told = cx.settings.draft_model != DraftModel::Auto;
+                self.drafts.give_up(path, is_told.then(|| error.to_string()));
+                return;
+            }
+        };
+        if !self.wants_drafts(cx) || !residency::is_unused(engine) {
+            // It is looked for again when there is time.
+            self.drafts.sought.remove(path);
+            self.changed = true;
+            return;
+        }
+        let held = std::array::from_fn(|slot| self.held_in(slot, cx.pool));
+        let room = placing::beside(free_bytes, &held);
+        let needed = fit::needed(&file, &loaded.profile, None).map(|needed| needed.bytes);
+        match (needed, room) {
+            (Some(needed), Some(room)) if needed <= room => {
+                out.push(Action::LoadDraft(slot, Box::new(file)));
+            }
+            (Some(needed), Some(room)) if cx.settings.draft_model != DraftModel::Auto => {
+                let (needed, room) = (fit::up(needed), fit::down(room));
+                let why = format!("it needs {needed} beside the loaded model, and {room} are free");
+                self.drafts.give_up(path, Some(why));
+            }
+            // What is free then may be more when the model is loaded next.
+            _ => {}
+        }
+    }
+
+    /// A load has ended.
+    pub(in crate::core) fn draft_loaded(
+        &mut self,
+        slot: SlotId,
+        error: Option<&ErrorInfo>,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        // Less is free now than those who wait have seen.
+        self.look_again();
+        let Some(loaded) = cx.pool.engine(slot).loaded() else { return };
+        if let Some(error) = error {
+            let is_told = cx.settings.draft_model != DraftModel::Auto;
+            self.drafts.give_up(&loaded.file.path, is_told.then(|| error.to_string()));
+        } else if cx.settings.draft_model == DraftModel::Off {
+            out.push(Action::UnloadDraft(slot));
+        }
+    }
+
+    /// What it did for an answer. One that costs memory for nothing goes, unless it was asked for.
+    pub(super) fn draft_used(
+        &mut self,
+        slot: SlotId,
+        (tokens, used): (u32, DraftUse),
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(loaded) = cx.pool.engine(slot).loaded() else { return };
+        if loaded.draft.is_none() || tokens < TOKENS_MIN {
+            return;
+        }
+        let path = &loaded.file.path;
+        let unused = self.drafts.unused.entry(path.clone()).or_default();
+        *unused = if used.rounds > 0 { 0 } else { *unused + 1 };
+        if *unused >= UNUSED_ANSWERS_MAX && cx.settings.draft_model == DraftModel::Auto {
+            self.drafts.give_up(path, None);
+            out.push(Action::UnloadDraft(slot));
+        }
+    }
+
+    /// Others want memory: draft models that nobody uses now go before any other model does; whether
+    /// any has.
+    pub(super) fn drop_drafts(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) -> bool {
+        let mut any = false;
+        for (slot, engine) in cx.pool.engines() {
+            let Some(loaded) = engine.loaded().filter(|_| residency::is_unused(engine)) else {
+                continue;
+            };
+            if loaded.draft.is_some() && !self.works_in(slot) {
+                // It is looked for again when the model is loaded the next time.
+                out.push(Action::UnloadDraft(slot));
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Somebody wants the memory or the file of a draft model; whether nobody holds it any more.
+    pub(super) fn drop_draft(
+        &mut self,
+        is_it: impl Fn(&ModelFile) -> bool,
+        cx: &Context<'_>,
+        out: &mut Vec<Action>,
+    ) -> bool {
+        let mut dropped = true;
+        for (slot, engine) in cx.pool.engines() {
+            let draft = engine.loaded().and_then(|loaded| loaded.draft.as_ref());
+            if !draft.is_some_and(|draft| is_it(&draft.file)) {
+                continue;
+            }
+            if residency::is_unused(engine) && !self.works_in(slot) {
+                out.push(Action::UnloadDraft(slot));
+            } else {
+                dropped = false;
+            }
+        }
+        dropped
+    }
+
+    /// Whether the request that is worked on uses this place.
+    fn works_in(&self, slot: SlotId) -> bool {
+        self.active.as_ref().is_some_and(|ticket| ticket.slot == Some(slot))
+    }
+
+    /// A model had no memory for an answer, or took its worker down: the next time it is without.
+    /// Whether it had one.
+    pub(super) fn do_without(&mut self, path: &Path, had_draft: bool, why: &ErrorInfo) -> bool {
+        if had_draft {
+            let what = match why.code {
+                ErrorCode::OutOfMemory => "memory ran short",
+                _ => "its worker has ended with it",
+            };
+            self.drafts.give_up(path, Some(what.to_owned()));
+        }
+        had_draft
+    }
+
+    /// Other settings are in force: what was decided for the old ones does not count.
+    pub(super) fn drafts_changed(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
+        self.drafts = Drafts::default();
+        for (slot, engine) in cx.pool.engines() {
+            let has_one = engine.loaded().is_some_and(|loaded| loaded.draft.is_some());
+            if has_one {
+                out.push(Action::UnloadDraft(slot));
+            }
+        }
+    }
+}

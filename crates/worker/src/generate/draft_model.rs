@@ -1,0 +1,352 @@
+//! A small model that guesses what the loaded one writes, where nothing that is known already looks
+//! like it: explanations, and code that is new. Both have the same tokens.
+//!
+//! Its guesses cost time, so it is asked only where the measured costs of both models promise a
+//! gain, it stops where it is no longer sure, and it is left alone for a while where the gain does
+//! not come. What it has read is kept like the loaded model's own and follows it: what was guessed
+//! wrong is cut off, a beginning is read once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use localcoder_protocol::{DraftUse, DraftWhen, Purpose};
+
+use super::draft::{Draft, Odds, Trust};
+use super::pace::{Again, Pace, Worth};
+use crate::engine::{Session, SessionError};
+use crate::llama::{Model, Token};
+
+/// Most tokens in one guess: beyond it hardly one is right.
+const TOKENS_MAX: usize = 15;
+/// Where each class of probabilities ends; the last ends at 1.
+const CLASSES: [f32; 5] = [0.3, 0.5, 0.7, 0.85, 0.95];
+/// How often the loaded model agrees, by the class of the probability, and over all: what a 0.5B
+/// says of what a 1.5B and a 7B write, see docs/reference/drafting.md. A dozen tokens' worth.
+const AGREES: [f64; CLASSES.len() + 1] = [0.22, 0.41, 0.56, 0.71, 0.85, 0.98];
+const AGREES_OVER_ALL: f64 = 0.8;
+const PRIOR_TOKENS: f64 = 12.0;
+/// Tokens that are expected to follow, for which it is worth to read a prompt: about a paragraph; a
+/// few where the selection is the draft of most.
+const FOLLOWING_TOKENS: usize = 128;
+const FOLLOWING_IN_AN_EDIT: usize = 24;
+/// So many guesses show whether the gain comes.
+const ROUNDS_MIN: u32 = 8;
+/// Most generations for which it is left alone.
+const RESTS_MAX: u32 = 64;
+/// Steps that are timed when it is loaded, after one that is not.
+const TIMED_STEPS: usize = 3;
+/// Time to read a token to that of a step, until it is known: no less than anything measured.
+const READ_RATIO: f64 = 0.25;
+/// Prompts that are shorter say little about the time to read.
+const READ_TOKENS_MIN: usize = 32;
+
+/// See the module.
+pub(crate) struct DraftModel {
+    session: Session,
+    model: Arc<Model>,
+    when: DraftWhen,
+    steps: Pace,
+    /// Milliseconds to read a token of a prompt.
+    read_ms: Option<f64>,
+    agrees: [Odds; CLASSES.len() + 1],
+    over_all: Odds,
+    /// Of the open guess: the class of each token, and the time that the round has taken.
+    open: (Vec<usize>, f64),
+    /// What it would have said and did not, for want of confidence.
+    unsaid: Option<(Token, usize)>,
+    rounds: Rounds,
+    /// Generations for which it is left alone yet, and for how many the next time.
+    rests: (u32, u32),
+    is_off: bool,
+    used: DraftUse,
+}
+
+/// What the guesses of one generation have come to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rounds {
+    count: u32,
+    tokens: f64,
+    ms: f64,
+}
+
+/// Where a guess is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub(super) purpose: Purpose,
+    /// The prompt and all that was written.
+    pub(super) text: &'a [Token],
+    /// Most tokens to guess.
+    pub(super) most: usize,
+    /// Most tokens that may still be written.
+    pub(super) left: usize,
+    /// Whether the selection is a draft, too.
+    pub(super) is_edit: bool,
+    pub(super) again: Again,
+}
+
+impl DraftModel {
+    /// Takes a session on the model, and times some of its steps.
+    pub(crate) fn new(
+        mut session: Session,
+        model: Arc<Model>,
+        when: DraftWhen,
+    ) -> Result<Self, SessionError> {
+        let mut steps = Pace::default();
+        let mut best = f64::INFINITY;
+        session.prefill(Purpose::Edit, &[0], (1, true), &[], |_| {})?;
+        for _ in 0..TIMED_STEPS {
+            let started = Instant::now();
+            session.advance(&[0])?;
+            best = best.min(ms_since(started));
+        }
+        steps.took(1, best);
+        let odds = |chance: f64| Odds {
+            right: PRIOR_TOKENS * chance,
+            wrong: PRIOR_TOKENS * (1.0 - chance),
+        };
+        Ok(Self {
+            session,
+            model,
+            when,
+            steps,
+            read_ms: None,
+            agrees: AGREES.map(odds),
+            over_all: odds(AGREES_OVER_ALL),
+            open: (Vec::new(), 0.0),
+            unsaid: None,
+            rounds: Rounds::default(),
+            rests: (0, 1),
+            is_off: false,
+            used: DraftUse::default(),
+        })
+    }
+
+    /// Time of one step.
+    pub(crate) fn step_ms(&self) -> f64 {
+        self.steps.step_ms(1)
+    }
+
+    /// Another generation begins.
+    pub(super) fn begin(&mut self) {
+        self.rounds = Rounds::default();
+        self.open = (Vec::new(), 0.0);
+        self.unsaid = None;
+        self.used = DraftUse::default();
+        self.is_off = self.rests.0 > 0;
+        self.rests.0 = self.rests.0.saturating_sub(1);
+        // Another text: what was learned of the last one counts half.
+        let priors = AGREES.iter().chain([&AGREES_OVER_ALL]);
+        for (odds, chance) in self.agrees.iter_mut().chain([&mut self.over_all]).zip(priors) {
+            odds.right = (odds.right + PRIOR_TOKENS * chance) / 2.0;
+            odds.wrong = (odds.wrong + PRIOR_TOKENS * (1.0 - chance)) / 2.0;
+        }
+    }
+
+    /// What it has done since the generation began.
+    pub(super) fn used(&self) -> DraftUse {
+        self.used
+    }
+
+    /// What a guess would come to; `None` where it is not worth its cost, or nothing is known of it.
+    pub(super) fn worth(&self, ask: Ask<'_>, pace: &Pace) -> Option<Worth> {
+        let most = ask.most.min(TOKENS_MAX);
+        let tokens = self.model.vocab_tokens();
+        let known = |token: &Token| usize::try_from(*token).is_ok_and(|it| it < tokens);
+        let fits = ask.text.len() + most < self.session.window() && ask.text.iter().all(known);
+        if most == 0 || !fits {
+            return None;
+        }
+        if self.when == DraftWhen::Always {
+            return Some(Worth { length: most, tokens_per_ms: f64::MAX });
+        }
+        let plain_ms = pace.plain_ms().filter(|_| !self.is_off)?;
+        let worth = pace.best(most, self.over_all.chance(), ask.again, self.step_ms())?;
+        let unread = self.session.unread(ask.purpose, ask.text);
+        let following = if ask.is_edit { FOLLOWING_IN_AN_EDIT } else { FOLLOWING_TOKENS };
+        let gain_ms = plain_ms - 1.0 / worth.tokens_per_ms;
+        // What is read with a step costs nothing more.
+        let behind = if unread > READ_TOKENS_MIN { to_float(unread) * self.read_ms() } else { 0.0 };
+        (gain_ms * to_float(following.min(ask.left)) > behind).then_some(worth)
+    }
+
+    fn read_ms(&self) -> f64 {
+        self.read_ms.unwrap_or(self.step_ms() * READ_RATIO)
+    }
+
+    /// Reads a prompt that somebody will ask it about.
+    pub(super) fn prepare(
+        &mut self,
+        ask: Ask<'_>,
+        pace: &Pace,
+        step: usize,
+    ) -> Result<(), SessionError> {
+        if self.worth(ask, pace).is_some() {
+            let started = Instant::now();
+            self.session.prefill(ask.purpose, ask.text, (step, false), &[], |_| {})?;
+            self.used.time_ms += ms_since(started);
+        }
+        Ok(())
+    }
+
+    /// Guesses what follows a text, as long as each further token is worth what it costs.
+    pub(super) fn guess(
+        &mut self,
+        ask: Ask<'_>,
+        worth: Worth,
+        pace: &Pace,
+    ) -> Result<Option<Draft>, SessionError> {
+        let started = Instant::now();
+        let guessed = self.likely(ask, worth, pace);
+        let ms = ms_since(started);
+        self.used.time_ms += ms;
+        let (tokens, classes) = guessed?;
+        self.open = (classes, ms);
+        if tokens.is_empty() {
+            // It was asked in vain, and the loaded model goes on alone.
+            self.note_round(1, ms + pace.plain_ms().unwrap_or(0.0), pace);
+            return Ok(None);
+        }
+        self.used.rounds += 1;
+        self.used.drafted_tokens += u32::try_from(tokens.len()).unwrap_or(u32::MAX);
+        Ok(Some(Draft { tokens, trust: Trust::Model }))
+    }
+
+    fn likely(
+        &mut self,
+        ask: Ask<'_>,
+        worth: Worth,
+        pace: &Pace,
+    ) -> Result<(Vec<Token>, Vec<usize>), SessionError> {
+        self.read(ask)?;
+        let (mut tokens, mut classes) = (Vec::new(), Vec::new());
+        let mut right = 1.0;
+        while let Some((token, probability)) = self.session.logits(0).and_then(likeliest) {
+            let class = class_of(probability);
+            right *= self.agrees[class].chance();
+            let rows = 1 + ask.again.owed + tokens.len();
+            let more_ms = pace.step_ms(rows + 1) - pace.step_ms(rows);
+            let always = self.when == DraftWhen::Always;
+            let says = always || right >= worth.tokens_per_ms * more_ms;
+            if !says || self.model.is_end_of_generation(token) {
+                if tokens.is_empty() {
+                    self.unsaid = Some((token, class));
+                }
+                break;
+            }
+            tokens.push(token);
+            classes.push(class);
+            let next = right * self.over_all.chance();
+            let goes_on = always || next >= worth.tokens_per_ms * (more_ms + self.step_ms());
+            if tokens.len() == ask.most.min(TOKENS_MAX) || !goes_on {
+                break;
+            }
+            let started = Instant::now();
+            self.session.advance(&[token])?;
+            self.steps.took(1, ms_since(started));
+        }
+        Ok((tokens, classes))
+    }
+
+    /// Reads what it has not read of a text, and cuts off what it has guessed wrong.
+    fn read(&mut self, ask: Ask<'_>) -> Result<(), SessionError> {
+        let started = Instant::now();
+        let cached =
+            self.session.prefill(ask.purpose, ask.text, (usize::MAX, true), &[], |_| {})?;
+        let read = ask.text.len() - cached;
+        if read > READ_TOKENS_MIN {
+            self.read_ms = Some(ms_since(started) / to_float(read));
+        }
+        Ok(())
+    }
+
+    /// The loaded model has computed the open guess.
+    pub(super) fn verified(&mut self, ms: f64) {
+        self.open.1 += ms;
+    }
+
+    /// The first `right` tokens of the open guess were.
+    pub(super) fn judge(&mut self, right: usize, pace: &Pace) {
+        let (classes, ms) = std::mem::take(&mut self.open);
+        for (index, class) in classes.iter().enumerate().take(right + 1) {
+            self.agrees[*class].note(index < right);
+            self.over_all.note(index < right);
+        }
+        self.used.accepted_tokens += u32::try_from(right).unwrap_or(u32::MAX);
+        self.note_round(right + 1, ms, pace);
+    }
+
+    /// A token was written.
+    pub(super) fn follow(&mut self, token: Token) {
+        if let Some((unsaid, class)) = self.unsaid.take() {
+            self.agrees[class].note(unsaid == token);
+            self.over_all.note(unsaid == token);
+        }
+    }
+
+    fn note_round(&mut self, tokens: usize, ms: f64, pace: &Pace) {
+        let Rounds { count, tokens: all, ms: time } = &mut self.rounds;
+        *count += 1;
+        *all += to_float(tokens);
+        *time += ms;
+        let Some(plain_ms) = pace.plain_ms().filter(|_| *count >= ROUNDS_MIN) else { return };
+        if *time > plain_ms * *all {
+            if !self.is_off {
+                self.rests = (self.rests.1, (self.rests.1 * 2).min(RESTS_MAX));
+            }
+            self.is_off = true;
+        } else {
+            self.rests.1 = 1;
+        }
+    }
+}
+
+fn class_of(probability: f32) -> usize {
+    CLASSES.iter().position(|end| probability < *end).unwrap_or(CLASSES.len())
+}
+
+/// The likeliest token and its probability; `None` where something is not a number.
+pub(crate) fn likeliest(logits: &[f32]) -> Option<(Token, f32)> {
+    /// What lies so far below the best adds nothing that a float could tell.
+    const FAR: f32 = 20.0;
+    let mut best = (0, f32::NEG_INFINITY);
+    for (token, logit) in (0..).zip(logits) {
+        if *logit > best.1 {
+            best = (token, *logit);
+        }
+    }
+    let near = logits.iter().map(|logit| logit - best.1).filter(|it| *it > -FAR);
+    let sum: f32 = near.map(f32::exp).sum();
+    (best.1.is_finite() && sum.is_finite() && sum > 0.0).then(|| (best.0, sum.recip()))
+}
+
+fn ms_since(started: Instant) -> f64 {
+    started.elapsed().as_secs_f64() * 1e3
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it is small")]
+fn to_float(count: usize) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_likeliest_has_its_share() {
+        let (token, probability) = likeliest(&[1.0, 3f32.ln(), 0.0, f32::NEG_INFINITY]).unwrap();
+        assert_eq!(token, 1);
+        let all = 3.0 + 1f32.exp() + 1.0;
+        assert!((probability - 3.0 / all).abs() < 1e-6);
+        assert_eq!(likeliest(&[2.0]), Some((0, 1.0)));
+        assert_eq!(likeliest(&[]), None);
+        assert_eq!(likeliest(&[f32::INFINITY]), None);
+        assert_eq!(likeliest(&[0.0, f32::NAN]).map(|it| it.0), Some(0));
+    }
+
+    #[test]
+    fn probabilities_fall_into_classes() {
+        let classes = [0.0, 0.3, 0.69, 0.7, 0.9, 0.99, 1.0].map(class_of);
+        assert_eq!(classes, [0, 1, 2, 3, 4, 5, 5]);
+    }
+}
