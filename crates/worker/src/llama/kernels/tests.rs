@@ -206,6 +206,75 @@ fn products_of_experts_are_those_of_llama_cpp() {
     }
 }
 
+/// Weights that are nobody's but llama.cpp's: those beside the quantized ones in a model, and
+/// formats that we don't have.
+const THEIRS: [(&str, sys::ggml_type); 5] = [
+    ("F32", sys::GGML_TYPE_F32),
+    ("F16", sys::GGML_TYPE_F16),
+    ("BF16", sys::GGML_TYPE_BF16),
+    ("Q4_1", sys::GGML_TYPE_Q4_1),
+    ("Q5_1", sys::GGML_TYPE_Q5_1),
+];
+
+/// Otherwise what is written would depend on how many tokens are computed at once. With each
+/// level, and with llama.cpp's own kernels for what they are left with.
+#[test]
+fn a_column_comes_out_the_same_in_any_company() {
+    const LENGTH: usize = 1280;
+    const ROWS: usize = 70;
+    let _ = Backend::init();
+    let values = numbers(LENGTH * ROWS, 0.37);
+    let columns = numbers(LENGTH * 40, 0.11);
+    let threads = Threads::new(2);
+    let ours = KINDS.iter().flat_map(|kind| Level::all().map(move |level| (kind, Some(level))));
+    for ((name, kind), level) in ours.chain(THEIRS.iter().map(|kind| (kind, None))) {
+        let weights = Weights::new(*kind, LENGTH, &values);
+        let product = |columns: &[f32]| bits(&Graph::new(&weights, columns), &threads, level);
+        let alone: Vec<_> = columns.chunks(LENGTH).flat_map(product).collect();
+        for count in [2, 3, 4, 5, 8, 9, 16, 17, 20, 33, 40] {
+            let together = product(&columns[..count * LENGTH]);
+            let level = level.map_or("llama.cpp", Level::name);
+            assert!(together == alone[..count * ROWS], "{name}, {level}, {count} columns");
+        }
+    }
+}
+
+/// The same for experts, which have some of the columns each.
+#[test]
+fn a_token_has_the_same_of_its_experts_in_any_company() {
+    const LENGTH: usize = 512;
+    const EXPERTS: usize = 5;
+    let _ = Backend::init();
+    let values = numbers(LENGTH * EXPERTS * 30, 0.37);
+    let columns = numbers(LENGTH * 40, 0.11);
+    let ids: Vec<i32> =
+        (0..40).flat_map(|token| [0, 1, 2].map(|slot| (token / 7 + slot) % 5)).collect();
+    let threads = Threads::new(2);
+    for ((name, kind), level) in
+        KINDS.iter().flat_map(|kind| Level::all().map(move |it| (kind, it)))
+    {
+        let weights = Weights::new(*kind, LENGTH, &values);
+        let product = |ids: &[i32], columns: &[f32]| {
+            let graph = Graph::of_experts(&weights, EXPERTS as i64, ids, columns);
+            bits(&graph, &threads, Some(level))
+        };
+        let alone: Vec<_> = ids
+            .chunks(3)
+            .zip(columns.chunks(LENGTH))
+            .flat_map(|(ids, column)| product(ids, column))
+            .collect();
+        for tokens in [2, 6, 17, 40] {
+            let together = product(&ids[..3 * tokens], &columns[..tokens * LENGTH]);
+            let what = format!("{name}, {}, {tokens} tokens", level.name());
+            assert!(together == alone[..together.len()], "{what}");
+        }
+    }
+}
+
+fn bits(graph: &Graph, threads: &Threads, level: Option<Level>) -> Vec<u32> {
+    graph.compute(threads, level).into_iter().map(f32::to_bits).collect()
+}
+
 /// Each level has to give what llama.cpp gives.
 fn compare(graph: &Graph, threads: &Threads, what: &str) {
     let theirs = graph.compute(threads, None);
