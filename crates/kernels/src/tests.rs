@@ -292,8 +292,10 @@ fn a_column_comes_out_the_same_in_any_company() {
             let columns: Vec<Vec<f32>> = (0..37)
                 .map(|_| (0..length).map(|_| f32::from(bytes()) / 32.0 - 4.0).collect())
                 .collect();
-            let alone: Vec<_> =
-                columns.iter().flat_map(|it| products(level, &matrix, &[it.clone()])).collect();
+            let alone: Vec<_> = columns
+                .iter()
+                .flat_map(|it| products(level, &matrix, std::slice::from_ref(it)))
+                .collect();
             for count in 2..=columns.len() {
                 let together = products(level, &matrix, &columns[..count]);
                 for (column, (one, other)) in together.iter().zip(&alone).enumerate() {

@@ -90,14 +90,20 @@ pub(crate) fn add_to_chains(totals: __m256i, scales: __m256, sums: __m128) -> __
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(crate) fn sums_of_halves([first, second, third, fourth]: [__m256i; 4]) -> __m256i {
-    let low = _mm256_add_epi32(
-        _mm256_unpacklo_epi32(first, second),
-        _mm256_unpackhi_epi32(first, second),
-    );
-    let high = _mm256_add_epi32(
-        _mm256_unpacklo_epi32(third, fourth),
-        _mm256_unpackhi_epi32(third, fourth),
-    );
+    sums_of_both(half_summed(first, second), half_summed(third, fourth))
+}
+
+/// The lanes of two registers, and of each half two to one.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn half_summed(first: __m256i, second: __m256i) -> __m256i {
+    _mm256_add_epi32(_mm256_unpacklo_epi32(first, second), _mm256_unpackhi_epi32(first, second))
+}
+
+/// [`sums_of_halves`] of what was [`half_summed`].
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn sums_of_both(low: __m256i, high: __m256i) -> __m256i {
     _mm256_add_epi32(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high))
 }
 

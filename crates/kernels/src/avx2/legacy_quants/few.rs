@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 };
 
 use crate::Format;
-use crate::avx2::lanes::{add_to_chains, sums_of_halves, together};
+use crate::avx2::lanes::{add_to_chains, half_summed, sums_of_both, together};
 use crate::avx2::products::{Products, Work};
 use crate::legacy_quants::block::weights;
 use crate::legacy_quants::codes::{beginnings_at, chunk_bytes, scales_at};
@@ -104,17 +104,21 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         unsafe {
             let mut halves = [[_mm256_setzero_si256(); 2]; COLUMNS];
             for half in 0..2 {
-                let mut products = [[_mm256_setzero_si256(); BLOCKS / 2]; COLUMNS];
-                for index in 0..BLOCKS / 2 {
-                    let block = half * BLOCKS / 2 + index;
-                    let weights = weights::<FORMAT>(start.add(block * Self::BYTES));
+                let mut pairs = [[_mm256_setzero_si256(); 2]; COLUMNS];
+                for pair in 0..2 {
+                    let block = half * BLOCKS / 2 + 2 * pair;
+                    let first = weights::<FORMAT>(start.add(block * Self::BYTES));
+                    let second = weights::<FORMAT>(start.add((block + 1) * Self::BYTES));
                     for column in 0..COLUMNS {
-                        let values = _mm256_loadu_si256(codes[column].add(32 * block).cast());
-                        products[column][index] = P::add_up::<MOST>(weights, values);
+                        let values = codes[column].add(32 * block).cast::<__m256i>();
+                        pairs[column][pair] = half_summed(
+                            P::add_up::<MOST>(first, _mm256_loadu_si256(values)),
+                            P::add_up::<MOST>(second, _mm256_loadu_si256(values.add(1))),
+                        );
                     }
                 }
                 for column in 0..COLUMNS {
-                    halves[column][half] = sums_of_halves(products[column]);
+                    halves[column][half] = sums_of_both(pairs[column][0], pairs[column][1]);
                 }
             }
             let mut totals = [_mm256_setzero_si256(); COLUMNS];
