@@ -1,7 +1,7 @@
-//! What keys and values are with one token. llama.cpp takes other kernels for it than for several
-//! tokens, and those add up in another order. Heads of the query that share their keys and values
-//! are several columns, too: with them the kernels for several tokens do it, so a token comes out
-//! the same whatever is computed beside it.
+//! Matrices of floats with one token: keys, values, and what chooses experts. llama.cpp takes other
+//! kernels for one token than for several, and those add up in another order. With the kernels for
+//! several it comes out the same whatever is computed beside it: heads of the query that share
+//! their keys and values are several columns, too, and elsewhere the token is there twice.
 
 use std::ffi::{c_int, c_void};
 
@@ -30,11 +30,13 @@ unsafe extern "C" {
     ) -> bool;
 }
 
+/// Columns that it has kernels for.
+const COLUMNS_MIN: i64 = 2;
 /// It has kernels for multiples of so many rows.
 const ROWS_TOGETHER: i64 = 4;
 const HALF: usize = size_of::<sys::ggml_fp16_t>();
 
-/// Keys or values of some heads, times one token's heads: as many again and again.
+/// A matrix, or keys or values of some heads, times one token: its heads, as many again and again.
 pub(super) struct OneToken<'a> {
     matrices: &'a sys::ggml_tensor,
     columns: &'a sys::ggml_tensor,
@@ -56,7 +58,9 @@ impl<'a> OneToken<'a> {
     fn is_plain(&self) -> bool {
         let float = size_of::<f32>();
         let [rows, heads] = [self.matrices.ne[1], self.columns.ne[2]].map(size);
-        self.matrices.type_ == sys::GGML_TYPE_F16
+        let is_flat = self.matrices.ne[2] == 1 && self.columns.ne[2] == 1;
+        (self.matrices.type_ == sys::GGML_TYPE_F16
+            || (self.matrices.type_ == sys::GGML_TYPE_F32 && is_flat))
             && self.columns.type_ == sys::GGML_TYPE_F32
             && self.result.type_ == sys::GGML_TYPE_F32
             // No hint that there is a quicker way.
@@ -67,10 +71,9 @@ impl<'a> OneToken<'a> {
             && self.columns.ne[0] == self.matrices.ne[0]
             && self.matrices.ne[2] > 0
             && self.columns.ne[2] % self.matrices.ne[2] == 0
-            && self.together() > 1
             && self.matrices.ne[1] % ROWS_TOGETHER == 0
-            && self.matrices.nb[0] == HALF
-            && self.matrices.nb[1].is_multiple_of(HALF)
+            && self.matrices.nb[0] == self.weight_bytes()
+            && self.matrices.nb[1].is_multiple_of(self.weight_bytes())
             && self.columns.nb[0] == float
             && self.columns.nb[2].is_multiple_of(float)
             && size(self.result.ne[2]) == heads
@@ -84,9 +87,26 @@ impl<'a> OneToken<'a> {
         self.columns.ne[2] / self.matrices.ne[2]
     }
 
-    /// Memory that its threads share: the token in 16 bits.
+    /// The same, or the one head twice.
+    fn count(&self) -> i64 {
+        self.together().max(COLUMNS_MIN)
+    }
+
+    /// Of a weight, and of a value that it is multiplied with.
+    fn weight_bytes(&self) -> usize {
+        if self.matrices.type_ == sys::GGML_TYPE_F16 { HALF } else { size_of::<f32>() }
+    }
+
+    /// Of the values, whole numbers of what lies after them.
+    fn values_bytes(&self) -> usize {
+        let all = self.count() * self.matrices.ne[2] * self.columns.ne[0];
+        (size(all) * self.weight_bytes()).next_multiple_of(size_of::<f32>())
+    }
+
+    /// Memory that its threads share: the token's values as they are multiplied, and what comes
+    /// out, where that is there twice.
     pub(super) fn work_bytes(&self) -> usize {
-        size(self.columns.ne[0]) * size(self.columns.ne[2]) * HALF
+        self.values_bytes() + size(self.count() * self.matrices.ne[1]) * size_of::<f32>()
     }
 
     /// Rounds this thread's part of each head.
@@ -97,13 +117,18 @@ impl<'a> OneToken<'a> {
     pub(super) unsafe fn round(&self, work: *mut u8, part: Part) {
         let length = size(self.columns.ne[0]);
         let own = length * part.index / part.count..length * (part.index + 1) / part.count;
-        for head in 0..size(self.columns.ne[2]) {
+        for column in 0..size(self.count() * self.matrices.ne[2]) {
+            let head = if self.together() == 1 { column / size(self.count()) } else { column };
             // SAFETY: the caller's promise; each head has the length.
             unsafe {
                 let from = self.columns.data.cast::<u8>().add(head * self.columns.nb[2]);
                 let from = from.cast::<f32>().add(own.start);
-                let to = work.cast::<sys::ggml_fp16_t>().add(head * length + own.start);
-                sys::ggml_cpu_fp32_to_fp16(from, to, own.len() as i64);
+                let to = work.add((column * length + own.start) * self.weight_bytes());
+                if self.matrices.type_ == sys::GGML_TYPE_F16 {
+                    sys::ggml_cpu_fp32_to_fp16(from, to.cast(), own.len() as i64);
+                } else {
+                    to.cast::<f32>().copy_from_nonoverlapping(from, own.len());
+                }
             }
         }
     }
@@ -112,32 +137,37 @@ impl<'a> OneToken<'a> {
     /// As for [`Self::round`], which all threads have ended; all threads call this.
     pub(super) unsafe fn multiply(&self, params: &ComputeParams, work: *mut u8, part: Part) {
         let (rows, length) = (self.matrices.ne[1], self.matrices.ne[0]);
+        let twice = work.wrapping_add(self.values_bytes()).cast::<f32>();
         for index in 0..size(self.matrices.ne[2]) {
-            let first = index * size(self.together());
             // SAFETY: the tensors have the sizes that `is_plain` has looked at.
             unsafe {
                 let matrix = self.matrices.data.cast::<u8>().add(index * self.matrices.nb[2]);
-                let values = work.add(first * size(length) * HALF);
-                let result = self.result.data.cast::<f32>().add(first * size(rows));
-                let stride = (self.matrices.nb[1] / HALF) as i64;
+                let first = index * size(self.count() * length);
+                let values = work.add(first * self.weight_bytes());
+                let result = self.result.data.cast::<f32>();
+                let result = result.add(index * size(self.together() * rows));
+                let kind = self.matrices.type_ as c_int;
                 let is_done = llamafile_sgemm(
                     params,
                     rows,
-                    self.together(),
+                    self.count(),
                     length,
                     matrix.cast(),
-                    stride,
+                    (self.matrices.nb[1] / self.weight_bytes()) as i64,
                     values.cast(),
                     length,
-                    result.cast(),
+                    if self.together() == 1 { twice } else { result }.cast(),
                     rows,
-                    sys::GGML_TYPE_F16 as c_int,
-                    sys::GGML_TYPE_F16 as c_int,
+                    kind,
+                    kind,
                     sys::GGML_TYPE_F32 as c_int,
                 );
                 if !is_done {
                     // Then several tokens are computed like this, too.
                     self.row_by_row(matrix, values, result, part);
+                } else if self.together() == 1 && part.index == 0 {
+                    // All threads have ended, and wait for this one before they begin again.
+                    result.copy_from_nonoverlapping(twice, size(rows));
                 }
             }
         }
@@ -156,14 +186,14 @@ impl<'a> OneToken<'a> {
     ) {
         let (rows, length) = (size(self.matrices.ne[1]), size(self.matrices.ne[0]));
         // SAFETY: ggml has one for each type.
-        let traits = unsafe { sys::ggml_get_type_traits_cpu(sys::GGML_TYPE_F16).as_ref() };
+        let traits = unsafe { sys::ggml_get_type_traits_cpu(self.matrices.type_).as_ref() };
         let Some(vec_dot) = traits.and_then(|traits| traits.vec_dot) else { return };
         for row in rows * part.index / part.count..rows * (part.index + 1) / part.count {
             for head in 0..size(self.together()) {
                 // SAFETY: the caller's promise.
                 unsafe {
                     let from = matrix.add(row * self.matrices.nb[1]).cast();
-                    let with = values.add(head * length * HALF).cast();
+                    let with = values.add(head * length * self.weight_bytes()).cast();
                     let to = result.add(head * rows + row);
                     vec_dot(length as c_int, to, 0, from, 0, with, 0, 1);
                 }

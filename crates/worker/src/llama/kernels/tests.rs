@@ -337,6 +337,30 @@ fn a_token_sees_the_same_in_any_company() {
     }
 }
 
+/// The same for matrices of floats, as those that choose experts.
+#[test]
+fn floats_give_the_same_in_any_company() {
+    const LENGTH: usize = 96;
+    let _ = Backend::init();
+    let columns = numbers(LENGTH * 20, 0.11);
+    for (threads, kind) in
+        [(1, sys::GGML_TYPE_F32), (3, sys::GGML_TYPE_F32), (2, sys::GGML_TYPE_F16)]
+    {
+        let threads = Threads::new(threads);
+        // With a multiple of four rows llama.cpp has a kernel for several tokens.
+        for rows in [64, 66, 260] {
+            let weights = Weights::new(kind, LENGTH, &numbers(LENGTH * rows, 0.37));
+            let product =
+                |columns: &[f32]| bits(&Graph::new(&weights, columns), &threads, Level::best());
+            let alone: Vec<_> = columns.chunks(LENGTH).flat_map(product).collect();
+            for count in [2, 3, 8, 20] {
+                let together = product(&columns[..count * LENGTH]);
+                assert!(together == alone[..count * rows], "{kind}, {rows} rows, {count} columns");
+            }
+        }
+    }
+}
+
 fn bits(graph: &Graph, threads: &Threads, level: Option<Level>) -> Vec<u32> {
     graph.compute(threads, level).into_iter().map(f32::to_bits).collect()
 }
