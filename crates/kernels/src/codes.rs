@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::format::Family;
 use crate::level::Instructions;
-use crate::{CHUNK, Format, Level, avx2, avx512, k_quants, legacy_quants};
+use crate::{CHAINS, CHUNK, Format, Level, avx2, avx512, k_quants, legacy_quants};
 
 /// So many columns are each on their own, at most: row after row, nothing is spread out in memory.
 pub(crate) const FEW: usize = 4;
@@ -62,7 +62,7 @@ impl<'a> Codes<'a> {
     pub fn bytes(level: Level, format: Format, length: usize, columns: usize) -> usize {
         let shape = Shape { level, format, length, columns };
         let last = shape.group(shape.groups().saturating_sub(1));
-        last.start + shape.chunks() * shape.chunk_bytes(last.width) + REGISTER_BYTES
+        last.start + shape.group_bytes(last.width) + REGISTER_BYTES
     }
 
     /// Memory for so many columns that are distributed among several products in any way.
@@ -138,7 +138,14 @@ impl<'a> Codes<'a> {
                     }
                     (Family::K, _) => avx2::k_quants::round(&padded).put(place, to),
                     (Family::Legacy, Instructions::Avx512) => {
-                        avx512::legacy_quants::round(&padded).put(format, place, to);
+                        let rounded = avx512::legacy_quants::round(&padded);
+                        if place.width == 1 {
+                            let number = (index, self.chunks());
+                            let start = self.chunk(group, 0).cast_mut();
+                            avx512::legacy_quants::alone::put(&rounded, format, number, start);
+                        } else {
+                            rounded.put(format, place, to);
+                        }
                     }
                     (Family::Legacy, _) => {
                         avx2::legacy_quants::round(&padded).put(format, place, to);
@@ -155,6 +162,13 @@ impl<'a> Codes<'a> {
     /// Whether each column is on its own.
     pub(crate) fn are_few(&self) -> bool {
         self.shape.width() == 1
+    }
+
+    /// Whether a column's sums lie in its lanes. Otherwise each has lanes of its own, which are
+    /// alike.
+    pub(crate) fn have_sums_in_lanes(&self) -> bool {
+        let level = self.shape.level.0;
+        self.shape.format.family() == Family::Legacy && level != Instructions::Avx512
     }
 
     pub(crate) fn columns(&self) -> usize {
@@ -193,6 +207,17 @@ impl Shape {
         }
     }
 
+    fn group_bytes(&self, width: usize) -> usize {
+        let chunks = match (self.format.family(), self.level.0) {
+            // Four chunks share their places.
+            (Family::Legacy, Instructions::Avx512) if width == 1 => {
+                self.chunks().next_multiple_of(CHAINS)
+            }
+            _ => self.chunks(),
+        };
+        chunks * self.chunk_bytes(width)
+    }
+
     /// Columns of a full group.
     fn width(&self) -> usize {
         let few = match self.level.0 {
@@ -209,7 +234,7 @@ impl Shape {
     fn group(&self, index: usize) -> Group {
         let full = self.width();
         let first = index * full;
-        let start = index * self.chunk_bytes(full) * self.chunks();
+        let start = index * self.group_bytes(full);
         let columns = self.columns.saturating_sub(first).min(full);
         let width = match full {
             1 => 1,

@@ -89,6 +89,20 @@ impl Format {
         Self::ALL[number as usize]
     }
 
+    /// Where the scale of a block lies, and that of its minima.
+    pub(crate) const fn scale_at(self) -> usize {
+        match self {
+            Self::Q6K => 208,
+            Self::Q3K => 108,
+            Self::Q2K => 80,
+            _ => 0,
+        }
+    }
+
+    pub(crate) const fn minimum_at(self) -> usize {
+        self.scale_at() + 2
+    }
+
     /// Weights that share a scale.
     pub(crate) const fn subblock(self) -> usize {
         match self {

@@ -43,3 +43,11 @@ pub use multiply::{Output, Scratch, multiply};
 /// Values of a row or column that are worked on at a time: `QK_K` of ggml.
 #[cfg(target_arch = "x86_64")]
 const CHUNK: usize = 256;
+
+/// Sums that a row has with a column: what has scales of its own (a chunk of the k-quants, a block
+/// of the older formats) is added up in whole numbers and goes to the first of them, the next to
+/// the second, and so on around. All kernels of a level keep to this order, so a column comes out
+/// the same to the last bit whatever is computed beside it. A few columns need several sums,
+/// because whole numbers of one column come to lie beside each other there.
+#[cfg(target_arch = "x86_64")]
+const CHAINS: usize = 4;

@@ -8,7 +8,7 @@ use crate::codes::{Codes, FEW, LANES, WIDEST};
 use crate::format::Family;
 use crate::level::Instructions;
 use crate::matrix::{Matrix, ROWS};
-use crate::rows::sum_up;
+use crate::rows::{SUMS, sum_up};
 use crate::{Format, avx2, avx512};
 
 /// Where the products go: column after column, or wherever each begins, each with as many values
@@ -201,7 +201,7 @@ impl Together<'_> {
             // The last ones are computed more than once, where they are not eight.
             let together = std::array::from_fn(|row| (first + row).min(last));
             scratch.sums.clear();
-            scratch.sums.resize(self.codes.groups() * ROWS * LANES, 0.0);
+            scratch.sums.resize(self.codes.groups() * SUMS, 0.0);
             // SAFETY: the rows are within the matrix.
             unsafe { self.sum_up(together, &mut scratch.sums) };
             let count = ROWS.min(rows.end - first);
@@ -249,38 +249,51 @@ impl Together<'_> {
 /// # Safety
 /// The rows are within the output and nobody else's.
 unsafe fn store(first: usize, count: usize, codes: &Codes<'_>, output: Output<'_>, sums: &[f32]) {
-    for (index, lanes) in sums.as_chunks::<{ ROWS * LANES }>().0.iter().enumerate() {
+    for (index, sums) in sums.as_chunks::<SUMS>().0.iter().enumerate() {
         let group = codes.group(index);
         let mut rows = [[0.0; WIDEST]; ROWS];
-        for (row, lanes) in rows.iter_mut().zip(lanes.as_chunks::<LANES>().0) {
-            *row = fold(lanes, group.width);
+        for (index, row) in rows.iter_mut().enumerate() {
+            *row = fold(codes.have_sums_in_lanes(), sums, index, group.width);
         }
+        // Column after column: the rows of one lie beside each other.
         for column in 0..group.columns {
             let start = output.start(group.first + column) + first;
-            for (row, values) in rows.iter().enumerate().take(count) {
+            for (row, products) in rows.iter().enumerate().take(count) {
                 // SAFETY: the caller's promise.
-                unsafe { output.values.add(start + row).write(values[column]) };
+                unsafe { output.values.add(start + row).write(products[column]) };
             }
         }
     }
 }
 
-/// Each column's lanes together.
+/// Each column's sums of a row together, in the order in which kernels for a few columns do it.
 #[inline]
-fn fold(lanes: &[f32; LANES], width: usize) -> [f32; WIDEST] {
+fn fold(in_lanes: bool, sums: &[f32; SUMS], row: usize, width: usize) -> [f32; WIDEST] {
+    let lanes_of = |chain: usize| &sums.as_chunks::<LANES>().0[chain * ROWS + row];
     let mut columns = [0.0; WIDEST];
-    match width {
-        4 => {
-            for (column, four) in columns.iter_mut().zip(lanes.as_chunks::<4>().0) {
+    match (in_lanes, width) {
+        (true, 4) => {
+            for (column, four) in columns.iter_mut().zip(lanes_of(0).as_chunks::<4>().0) {
                 *column = (four[0] + four[1]) + (four[2] + four[3]);
             }
         }
-        8 => {
-            for (column, two) in columns.iter_mut().zip(lanes.as_chunks::<2>().0) {
-                *column = two[0] + two[1];
+        (true, 8) => {
+            let pairs = [0, 1].map(|chain| lanes_of(chain).as_chunks::<2>().0);
+            for (column, (first, second)) in columns.iter_mut().zip(pairs[0].iter().zip(pairs[1])) {
+                *column = (first[0] + first[1]) + (second[0] + second[1]);
             }
         }
-        _ => columns = *lanes,
+        // A column's lanes are alike.
+        _ => {
+            let [first, second, third, fourth] = [0, 1, 2, 3].map(lanes_of);
+            let together: [f32; LANES] = std::array::from_fn(|lane| {
+                (first[lane] + second[lane]) + (third[lane] + fourth[lane])
+            });
+            let of_columns = together.iter().step_by(LANES / width);
+            for (column, sum) in columns.iter_mut().zip(of_columns) {
+                *column = *sum;
+            }
+        }
     }
     columns
 }

@@ -1,8 +1,11 @@
 //! Eight rows together with all columns: what they have in common whatever their format is.
 
-use crate::Format;
 use crate::codes::{Codes, LANES};
 use crate::matrix::{Matrix, ROWS, fetch};
+use crate::{CHAINS, Format};
+
+/// Lanes of all sums of eight rows with a group of columns.
+pub(crate) const SUMS: usize = CHAINS * ROWS * LANES;
 
 /// A chunk of each of eight rows, spread out to bytes.
 pub(crate) trait Tile {
@@ -14,16 +17,23 @@ pub(crate) trait Tile {
     /// The processor has the features; the rows and the chunk are within the matrix.
     unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize);
 
-    /// Adds the products with a group of so many columns to `sums`, the lanes of each of the rows.
+    /// Adds the products with a group of so many columns to `sums`, the lanes of each of the rows,
+    /// as often as there are [`CHAINS`]; the tile has the chunk of this number.
     ///
     /// # Safety
     /// The processor has the features; a chunk of a group of this width lies at `columns`, and
-    /// `sums` has room for the lanes of all rows.
-    unsafe fn dot(&self, format: Format, width: usize, columns: *const u8, sums: *mut f32);
+    /// `sums` has room for [`SUMS`] lanes.
+    unsafe fn dot(
+        &self,
+        format: Format,
+        width: usize,
+        columns: *const u8,
+        chunk: usize,
+        sums: *mut f32,
+    );
 }
 
-/// Adds the products of eight rows to `sums`, which has room for the lanes of each row of each
-/// group.
+/// Adds the products of eight rows to `sums`, which has room for [`SUMS`] lanes of each group.
 ///
 /// # Safety
 /// The processor has the features; the rows are within the matrix, and the codes were made for it.
@@ -40,11 +50,11 @@ pub(crate) unsafe fn sum_up<T: Tile>(
         fetch(ahead.wrapping_add(chunk * step), step);
         // SAFETY: the caller's promise.
         unsafe { tile.take(matrix, rows, chunk) };
-        for (index, sums) in sums.as_chunks_mut::<{ ROWS * LANES }>().0.iter_mut().enumerate() {
+        for (index, sums) in sums.as_chunks_mut::<SUMS>().0.iter_mut().enumerate() {
             let group = codes.group(index);
             let columns = codes.chunk(group, chunk);
             // SAFETY: the group has a chunk of its width here, and the sums have room.
-            unsafe { tile.dot(matrix.format(), group.width, columns, sums.as_mut_ptr()) };
+            unsafe { tile.dot(matrix.format(), group.width, columns, chunk, sums.as_mut_ptr()) };
         }
     }
 }

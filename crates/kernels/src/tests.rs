@@ -262,6 +262,54 @@ fn every_number_of_columns_gets_the_product() {
     }
 }
 
+/// What columns give with a matrix, the first of them together.
+fn products(level: Level, matrix: &Matrix<'_>, columns: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let (format, length, rows) = (matrix.format(), matrix.length(), matrix.rows());
+    let mut memory = vec![0xff; Codes::bytes(level, format, length, columns.len())];
+    let codes = Codes::over(&mut memory, level, format, length, columns.len());
+    let mut values = vec![f32::NAN; rows * columns.len()];
+    let output = Output::over(&mut values, rows);
+    // SAFETY: one thread.
+    unsafe {
+        for (column, values) in columns.iter().enumerate() {
+            codes.fill(column, values, 0..codes.chunks());
+        }
+        multiply(matrix, 0..rows, &codes, output, &mut Scratch::default());
+    }
+    values.chunks(rows).map(<[f32]>::to_vec).collect()
+}
+
+/// Otherwise what is written would depend on how many tokens are computed at once.
+#[test]
+fn a_column_comes_out_the_same_in_any_company() {
+    for (level, format) in Level::all().flat_map(|level| Format::ALL.map(|it| (level, it))) {
+        // Of the last chunk, and of the last sums, all, some, or one block.
+        for blocks in [1, 2, 3, 5, 8, 9, 14, 16, 23, 37] {
+            let length = blocks * format.block_weights();
+            let data = matrix(format, 11, length, &mut random(blocks as u64));
+            let matrix = Matrix::new(format, &data, 11, length).unwrap();
+            let mut bytes = random(77);
+            let columns: Vec<Vec<f32>> = (0..37)
+                .map(|_| (0..length).map(|_| f32::from(bytes()) / 32.0 - 4.0).collect())
+                .collect();
+            let alone: Vec<_> = columns
+                .iter()
+                .flat_map(|it| products(level, &matrix, std::slice::from_ref(it)))
+                .collect();
+            for count in 2..=columns.len() {
+                let together = products(level, &matrix, &columns[..count]);
+                for (column, (one, other)) in together.iter().zip(&alone).enumerate() {
+                    assert_eq!(
+                        one.iter().map(|it| it.to_bits()).collect::<Vec<_>>(),
+                        other.iter().map(|it| it.to_bits()).collect::<Vec<_>>(),
+                        "{level:?}, {format:?}, {blocks} blocks, column {column} of {count}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_column_of_zeros_gives_zeros() {
     for (level, format) in Level::all().flat_map(|level| Format::ALL.map(|it| (level, it))) {

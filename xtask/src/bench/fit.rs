@@ -2,11 +2,12 @@
 //! measures: in windows of 2k to 8k tokens, with both kinds of KV cache.
 
 use anyhow::Result;
-use localcoder_gguf::{Header, KvType, RunShape};
+use localcoder_gguf::{KvType, RunShape};
 use localcoder_protocol::KvStorage;
 use localcoder_protocol::limits::{BATCH_TOKENS, OUTPUT_ROWS_MAX};
 
 use super::Bench;
+use super::ours::header;
 use super::report::{Row, Target};
 use super::statistics::{Figure, median};
 
@@ -19,9 +20,7 @@ const DEVIATION_MAX: f64 = 0.03;
 
 /// The worst of all estimates, and which it was.
 pub(super) fn estimates(bench: &mut Bench<'_>) -> Result<Vec<Row>> {
-    let file = fs_err::File::open(&bench.model)?;
-    let bytes = file.metadata()?.len();
-    let header = Header::read(std::io::BufReader::new(file), bytes)?;
+    let header = header(&bench.model)?;
     let (mut deviations, mut worst) = (Vec::new(), (0.0, String::new()));
     for window in WINDOWS_TOKENS {
         for (storage, kv, name) in KINDS {

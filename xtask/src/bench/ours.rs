@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use command_fds::{CommandFdExt as _, FdMapping};
+use localcoder_gguf::Header;
 use localcoder_protocol::limits::{
     BATCH_TOKENS, REPACKED_MODEL_BYTES_MIN, WORKER_EXCHANGE_FD, WORKER_MODELS_FD,
 };
@@ -35,6 +36,9 @@ const TRIES: usize = 4;
 const DEPTH_TOKENS: u32 = 16;
 /// Characters of a text of which a batch is made, for each of its tokens; more than any token has.
 const CHARACTERS_A_TOKEN: usize = 12;
+/// What a base model is asked with: it goes on with the text.
+pub(super) const WITHOUT_ROLES: &str =
+    "{% for message in messages %}{{ message.content }}\n\n{% endfor %}";
 
 /// A running worker with a model.
 pub(super) struct Ours {
@@ -44,6 +48,8 @@ pub(super) struct Ours {
     model: String,
     /// Whether the weights may be rearranged.
     repack: bool,
+    /// For a model that has none: [`WITHOUT_ROLES`].
+    chat_template: Option<String>,
     /// What the model took when it was loaded.
     pub(super) memory: MemoryUse,
     /// What steps cost, as it has measured for its own guesses.
@@ -106,6 +112,10 @@ impl Ours {
             bail!("the worker has no pipes");
         };
         let client = Client::new(stdout, stdin)?;
+        let chat_template = match header(model)?.chat_template {
+            Some(_) => None,
+            None => Some(WITHOUT_ROLES.to_owned()),
+        };
         let model = model.to_str().context("the model's path is not UTF-8")?.to_owned();
         let mut ours = Self {
             child,
@@ -113,6 +123,7 @@ impl Ours {
             giver,
             model,
             repack,
+            chat_template,
             memory: MemoryUse::NONE,
             measured: Measured::default(),
             exchange,
@@ -164,7 +175,7 @@ impl Ours {
         };
         let params = LoadModelParams {
             model_ref: self.model.clone(),
-            chat_template: None,
+            chat_template: self.chat_template.clone(),
             profile,
             measured: Measured::default(),
         };
@@ -417,4 +428,11 @@ impl Drop for Ours {
 #[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn plain(error: ErrorInfo) -> anyhow::Error {
     anyhow!("{error}")
+}
+
+/// What a model's file says of itself.
+pub(super) fn header(model: &Path) -> Result<Header> {
+    let file = fs_err::File::open(model)?;
+    let bytes = file.metadata()?.len();
+    Ok(Header::read(std::io::BufReader::new(file), bytes)?)
 }

@@ -11,7 +11,7 @@ use std::arch::x86_64::{
 };
 
 pub(crate) mod k_quants;
-mod lanes;
+pub(crate) mod lanes;
 pub(crate) mod legacy_quants;
 mod plain;
 mod products;

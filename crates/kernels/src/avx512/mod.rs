@@ -2,11 +2,44 @@
 //! (AVX-512 VNNI).
 
 use std::arch::x86_64::{
-    __m512i, _mm_loadu_si128, _mm512_broadcast_i32x4, _mm512_set1_epi32, _mm512_set1_epi64,
+    __m512i, _mm_loadu_si128, _mm512_add_epi32, _mm512_broadcast_i32x4, _mm512_set1_epi32,
+    _mm512_set1_epi64, _mm512_shuffle_epi32, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
+    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
 pub(crate) mod k_quants;
 pub(crate) mod legacy_quants;
+
+/// In each of a column's lanes what all of them are together.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn of_all_lanes<const WIDTH: usize>(lanes: __m512i) -> __m512i {
+    let pairs = |lanes| _mm512_add_epi32(lanes, _mm512_shuffle_epi32::<0b10_11_00_01>(lanes));
+    match WIDTH {
+        4 => {
+            let pairs = pairs(lanes);
+            _mm512_add_epi32(pairs, _mm512_shuffle_epi32::<0b01_00_11_10>(pairs))
+        }
+        8 => pairs(lanes),
+        _ => lanes,
+    }
+}
+
+/// What each quarter of a register is together, those of the first register in the first lanes of
+/// the quarters, and so on.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn sums_of_quarters([first, second, third, fourth]: [__m512i; 4]) -> __m512i {
+    let low = _mm512_add_epi32(
+        _mm512_unpacklo_epi32(first, second),
+        _mm512_unpackhi_epi32(first, second),
+    );
+    let high = _mm512_add_epi32(
+        _mm512_unpacklo_epi32(third, fourth),
+        _mm512_unpackhi_epi32(third, fourth),
+    );
+    _mm512_add_epi32(_mm512_unpacklo_epi64(low, high), _mm512_unpackhi_epi64(low, high))
+}
 
 /// What the lanes of one column are multiplied with, for each column.
 ///

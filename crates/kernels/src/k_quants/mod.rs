@@ -3,4 +3,5 @@
 
 pub(crate) mod block;
 pub(crate) mod codes;
+pub(crate) mod four;
 pub(crate) mod tile;

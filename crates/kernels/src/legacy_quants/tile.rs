@@ -50,6 +50,8 @@ impl Tile {
     #[target_feature(enable = "avx2,f16c")]
     unsafe fn take_blocks<const FORMAT: u8>(&mut self, rows: [*const u8; ROWS]) {
         for (row, start) in rows.into_iter().enumerate() {
+            // Those of the chunk before are still there.
+            self.scales[row][self.blocks..].fill(0.0);
             let weights = self.weights[row].as_chunks_mut::<BLOCK>().0.iter_mut();
             for (index, (weights, scale)) in
                 weights.zip(&mut self.scales[row]).enumerate().take(self.blocks)

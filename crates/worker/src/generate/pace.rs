@@ -218,6 +218,26 @@ mod tests {
         assert_eq!(linear.best_length(100, 0.97, ONCE), 0);
     }
 
+    const WITH_EXPERTS: [f64; ROWS.len()] = [1.0, 1.6, 3.2, 5.9, 8.9, 14.0];
+
+    /// More tokens want more of the experts: the curve is as measured with 64 experts, eight of
+    /// them for each token (docs/reference/kernels.md), where half of a token is experts.
+    #[test]
+    fn a_model_with_experts_gets_shorter_drafts_once_it_is_measured() {
+        let known = Pace::default();
+        let mut experts = Pace::default();
+        for (rows, ratio) in ROWS.into_iter().zip(WITH_EXPERTS) {
+            experts.took(rows, 10.0 * ratio);
+        }
+        for chance in [0.6, 0.7, 0.8, 0.9] {
+            let (dense, sparse) =
+                (known.best_length(100, chance, ONCE), experts.best_length(100, chance, ONCE));
+            assert!(sparse < dense, "{chance}: {sparse} and {dense}");
+        }
+        // A draft that is all but sure pays still.
+        assert!(experts.best_length(100, 0.99, ONCE) > 0);
+    }
+
     #[test]
     fn a_pause_of_the_machine_is_no_cost() {
         let mut pace = Pace::default();

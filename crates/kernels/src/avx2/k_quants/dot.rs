@@ -8,13 +8,14 @@ use std::arch::x86_64::{
 };
 use std::marker::PhantomData;
 
+use crate::avx2::lanes::of_all_lanes;
 use crate::avx2::products::{Products, Sums, TOGETHER, Work};
 use crate::avx2::spread;
 use crate::codes::{LANES, REGISTER_BYTES};
 use crate::k_quants::codes::{scales_at, sums_at, wide_sums_at};
 use crate::k_quants::tile::Tile;
 use crate::matrix::{Matrix, ROWS};
-use crate::{CHUNK, Format, rows};
+use crate::{CHAINS, CHUNK, Format, rows};
 
 /// A block of each of eight rows.
 pub(crate) struct Blocks<P> {
@@ -38,7 +39,16 @@ impl<P: Products> rows::Tile for Blocks<P> {
         }
     }
 
-    unsafe fn dot(&self, format: Format, width: usize, columns: *const u8, sums: *mut f32) {
+    unsafe fn dot(
+        &self,
+        format: Format,
+        width: usize,
+        columns: *const u8,
+        chunk: usize,
+        sums: *mut f32,
+    ) {
+        // SAFETY: a block has a sum of its own.
+        let sums = unsafe { sums.add(chunk % CHAINS * ROWS * LANES) };
         // SAFETY: the caller's promise.
         unsafe {
             match format {
@@ -161,6 +171,7 @@ impl<const FORMAT: u8, const WIDTH: usize> Dot<'_, FORMAT, WIDTH> {
     unsafe fn add(&self, row: usize, half: usize, total: __m256i, offsets: __m256i) {
         // SAFETY: the caller's promise.
         unsafe {
+            let (total, offsets) = (of_all_lanes::<WIDTH>(total), of_all_lanes::<WIDTH>(offsets));
             let columns = self.codes.add(scales_at(WIDTH)).cast::<f32>().add(LANES / 2 * half);
             let columns = _mm256_loadu_ps(columns);
             let at = self.sums.add(row * LANES + LANES / 2 * half);

@@ -2,18 +2,19 @@
 //! registers alone and used for all columns there.
 
 use std::arch::x86_64::{
-    __m256i, _mm_loadu_si128, _mm_madd_epi16, _mm256_castsi256_si128, _mm256_cvtepi32_ps,
-    _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16,
-    _mm256_permutevar8x32_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256,
-    _mm256_sub_epi32, _mm256_zextsi128_si256,
+    __m128, __m256i, _mm_add_epi32, _mm_loadu_si128, _mm_madd_epi16, _mm_setzero_ps,
+    _mm_setzero_si128, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_permutevar8x32_epi32, _mm256_setzero_si256, _mm256_sub_epi32,
+    _mm256_zextsi128_si256,
 };
 
-use crate::Format;
-use crate::avx2::lanes::sum_of_floats;
+use crate::avx2::lanes::{sums_of_halves, together};
 use crate::avx2::products::{Products, Work};
 use crate::k_quants::block::{Head, PARTS, head, weights};
-use crate::k_quants::codes::{chunk_bytes, scales_at, sums_at, wide_sums_at};
+use crate::k_quants::codes::{chunk_bytes, sums_at, wide_sums_at};
+use crate::k_quants::four::{RowScales, Totals, sums_of};
 use crate::matrix::fetch_ahead;
+use crate::{CHAINS, Format};
 
 /// The products of the row that begins at `row` with columns of as many blocks; `FORMAT` is a
 /// [`Format`].
@@ -60,33 +61,69 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
 
     #[inline(always)]
     unsafe fn dot<P: Products, const MOST: i32>(self) -> [f32; COLUMNS] {
-        let bytes = Format::of(FORMAT).block_bytes();
-        // SAFETY: the caller's promise: a block lies at each place.
+        // SAFETY: the caller's promise.
         unsafe {
-            let mut sums = [_mm256_setzero_ps(); COLUMNS];
-            let mut minima = [_mm256_setzero_ps(); COLUMNS];
-            for index in 0..self.blocks {
-                let block = self.row.wrapping_add(index * bytes);
-                fetch_ahead(block, bytes);
-                let head = head::<FORMAT>(block);
-                let totals = self.totals::<P, MOST>(block, &head, index);
-                for column in 0..COLUMNS {
-                    let codes = self.columns[column].add(index * chunk_bytes(1));
-                    let scale = codes.add(scales_at(1)).cast::<f32>().read();
-                    let mut total = totals[column];
-                    if Format::of(FORMAT).has_minima() {
-                        let offsets = _mm256_cvtepi32_ps(Self::offsets(&head, codes));
-                        let minimum = _mm256_set1_ps(head.minimum * scale);
-                        minima[column] = _mm256_fnmadd_ps(offsets, minimum, minima[column]);
-                    } else if MOST <= 127 || P::WITHOUT_SIGN {
-                        // The difference is exact.
-                        total = _mm256_sub_epi32(total, Self::offsets(&head, codes));
-                    }
-                    let scale = _mm256_set1_ps(head.scale * scale);
-                    sums[column] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(total), scale, sums[column]);
+            let mut sums = [_mm_setzero_ps(); COLUMNS];
+            for first in (0..self.blocks).step_by(CHAINS) {
+                // All but the last are four, and known to be.
+                if self.blocks - first >= CHAINS {
+                    self.add::<P, MOST>(first, CHAINS, &mut sums);
+                } else {
+                    self.add::<P, MOST>(first, self.blocks - first, &mut sums);
                 }
             }
-            std::array::from_fn(|column| sum_of_floats(sums[column], minima[column]))
+            let mut products = [0.0; COLUMNS];
+            for column in 0..COLUMNS {
+                products[column] = together(sums[column]);
+            }
+            products
+        }
+    }
+
+    /// Adds the products of as many blocks, four at most, to the columns' sums.
+    #[inline(always)]
+    unsafe fn add<P: Products, const MOST: i32>(
+        &self,
+        first: usize,
+        count: usize,
+        sums: &mut [__m128; COLUMNS],
+    ) {
+        let bytes = Format::of(FORMAT).block_bytes();
+        let row = self.row.wrapping_add(first * bytes);
+        // SAFETY: the caller's promise: so many blocks lie there, and as many of each column.
+        unsafe {
+            let mut totals = [[_mm256_setzero_si256(); CHAINS]; COLUMNS];
+            let mut minima = [[_mm_setzero_si128(); CHAINS]; COLUMNS];
+            for index in 0..count {
+                let block = row.wrapping_add(index * bytes);
+                fetch_ahead(block, bytes);
+                let head = head::<FORMAT>(block);
+                let products = self.totals::<P, MOST>(block, &head, first + index);
+                for column in 0..COLUMNS {
+                    totals[column][index] = products[column];
+                    let codes = self.columns[column].add((first + index) * chunk_bytes(1));
+                    if Format::of(FORMAT).has_minima() {
+                        let offsets = Self::offsets(&head, codes);
+                        let upper = _mm256_extracti128_si256::<1>(offsets);
+                        minima[column][index] =
+                            _mm_add_epi32(_mm256_castsi256_si128(offsets), upper);
+                    } else if MOST <= 127 || P::WITHOUT_SIGN {
+                        totals[column][index] =
+                            _mm256_sub_epi32(products[column], Self::offsets(&head, codes));
+                    }
+                }
+            }
+            let scales = RowScales::of::<FORMAT>(row, count);
+            for column in 0..COLUMNS {
+                let halves = sums_of_halves(totals[column]);
+                let upper = _mm256_extracti128_si256::<1>(halves);
+                let totals = Totals {
+                    products: _mm_add_epi32(_mm256_castsi256_si128(halves), upper),
+                    minima: sums_of(minima[column]),
+                };
+                let codes = self.columns[column].wrapping_add(first * chunk_bytes(1));
+                sums[column] = scales.add::<FORMAT>(totals, codes, count, sums[column]);
+            }
         }
     }
 

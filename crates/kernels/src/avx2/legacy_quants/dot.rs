@@ -2,18 +2,21 @@
 //! values of 16 columns, or more of fewer columns.
 
 use std::arch::x86_64::{
-    __m256, __m256i, _mm256_cvtepi32_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
-    _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_storeu_ps,
+    __m256, __m256i, _mm256_add_epi32, _mm256_castsi256_ps, _mm256_cvtepi32_ps, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_setzero_ps, _mm256_setzero_si256,
+    _mm256_storeu_ps,
 };
 use std::marker::PhantomData;
 
-use crate::avx2::products::{Products, TOGETHER, Work};
+use crate::avx2::lanes::{sums_of_halves, sums_of_pairs};
+use crate::avx2::products::{Products, Sums, TOGETHER, Work};
+use crate::avx2::spread;
 use crate::codes::{LANES, REGISTER_BYTES};
 use crate::legacy_quants::BLOCK;
 use crate::legacy_quants::codes::{beginnings_at, scales_at};
 use crate::legacy_quants::tile::Tile;
 use crate::matrix::{Matrix, ROWS};
-use crate::{Format, rows};
+use crate::{CHAINS, Format, rows};
 
 /// A chunk of each of eight rows.
 pub(crate) struct Blocks<P> {
@@ -31,7 +34,14 @@ impl<P: Products> rows::Tile for Blocks<P> {
         unsafe { self.tile.take(matrix, rows, chunk) };
     }
 
-    unsafe fn dot(&self, format: Format, width: usize, columns: *const u8, sums: *mut f32) {
+    unsafe fn dot(
+        &self,
+        format: Format,
+        width: usize,
+        columns: *const u8,
+        _: usize,
+        sums: *mut f32,
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
             match format.most() {
@@ -73,39 +83,38 @@ impl<const MOST: i32, const WIDTH: usize> Work for Dot<'_, MOST, WIDTH> {
     #[inline(always)]
     unsafe fn run<P: Products>(self) {
         for first in (0..ROWS).step_by(TOGETHER) {
-            // SAFETY: the caller's promise; there are as many rows.
-            unsafe { self.add::<P>(first) };
+            for chain in 0..CHAINS / Self::LANES_EACH {
+                // SAFETY: the caller's promise; there are as many rows and sums.
+                unsafe { self.add::<P>(first, chain) };
+            }
         }
     }
 }
 
 impl<const MOST: i32, const WIDTH: usize> Dot<'_, MOST, WIDTH> {
-    /// Adds the products of four rows.
+    /// Blocks whose sums lie beside each other in the end.
+    const LANES_EACH: usize = LANES / WIDTH;
+
+    /// Adds the products of four rows to the sums of this number.
     #[inline(always)]
-    unsafe fn add<P: Products>(&self, first: usize) {
-        let registers = BLOCK / 4 / (LANES / WIDTH);
-        // SAFETY: the caller's promise; the indices stay below the sizes of the tile.
+    unsafe fn add<P: Products>(&self, first: usize, chain: usize) {
+        // SAFETY: the caller's promise; the indices stay below the sizes of the tile. Blocks that
+        // are not there have columns and scales of zeros.
         unsafe {
-            let sums = |row: usize| self.sums.add((first + row) * LANES);
+            let sums = |row: usize| self.sums.add((chain * ROWS + first + row) * LANES);
             let mut totals = [[_mm256_setzero_ps(); 2]; TOGETHER];
             for row in 0..TOGETHER {
                 totals[row] = floats(sums(row));
             }
-            let rows = &*self.tile.weights.as_ptr().add(first).cast();
-            for block in 0..self.tile.blocks {
-                let at = self.codes.add(block * REGISTER_BYTES);
-                let mut beginnings = [_mm256_setzero_si256(); 2];
-                if MOST <= 127 || P::WITHOUT_SIGN {
-                    let at = at.add(beginnings_at(WIDTH)).cast::<__m256i>();
-                    beginnings = [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))];
-                }
-                let mut products = [beginnings; TOGETHER];
-                let own = block * registers..(block + 1) * registers;
-                P::add::<MOST, WIDTH>(&mut products, rows, self.codes, own, None);
-                let columns = floats(at.add(scales_at(WIDTH)).cast());
+            let all = self.tile.blocks.div_ceil(Self::LANES_EACH);
+            for together in (chain..all).step_by(CHAINS / Self::LANES_EACH) {
+                let products = self.products::<P>(first, together);
+                let at = self.codes.add(together * REGISTER_BYTES + scales_at(WIDTH));
+                let columns = floats(at.cast());
                 for row in 0..TOGETHER {
-                    let scales = self.tile.scales.get_unchecked(first + row);
-                    let scale = _mm256_set1_ps(*scales.get_unchecked(block));
+                    let scales = self.tile.scales.get_unchecked(first + row).as_ptr();
+                    let scales = scales.add(together * Self::LANES_EACH).cast();
+                    let scale = _mm256_castsi256_ps(spread::<WIDTH>(scales));
                     for half in 0..2 {
                         let product = _mm256_cvtepi32_ps(products[row][half]);
                         let scale = _mm256_mul_ps(scale, columns[half]);
@@ -117,6 +126,47 @@ impl<const MOST: i32, const WIDTH: usize> Dot<'_, MOST, WIDTH> {
                 _mm256_storeu_ps(sums(row), totals[row][0]);
                 _mm256_storeu_ps(sums(row).add(LANES / 2), totals[row][1]);
             }
+        }
+    }
+
+    /// The products of four rows with as many blocks as a column has lanes: one in each.
+    #[inline(always)]
+    unsafe fn products<P: Products>(&self, first: usize, together: usize) -> Sums {
+        let registers = BLOCK / 4 / Self::LANES_EACH;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut beginnings = [_mm256_setzero_si256(); 2];
+            if MOST <= 127 || P::WITHOUT_SIGN {
+                let at = self.codes.add(together * REGISTER_BYTES + beginnings_at(WIDTH));
+                let at = at.cast::<__m256i>();
+                beginnings = [_mm256_loadu_si256(at), _mm256_loadu_si256(at.add(1))];
+            }
+            let rows = &*self.tile.weights.as_ptr().add(first).cast();
+            let mut products = [beginnings; TOGETHER];
+            if WIDTH == 16 {
+                let own = together * registers..(together + 1) * registers;
+                P::add::<MOST, WIDTH>(&mut products, rows, self.codes, own, None);
+                return products;
+            }
+            let mut blocks = [[[_mm256_setzero_si256(); 2]; TOGETHER]; 4];
+            for index in 0..Self::LANES_EACH {
+                let block = together * Self::LANES_EACH + index;
+                let own = block * registers..(block + 1) * registers;
+                P::add::<MOST, WIDTH>(&mut blocks[index], rows, self.codes, own, None);
+            }
+            for row in 0..TOGETHER {
+                for half in 0..2 {
+                    let [first, second] = [blocks[0][row][half], blocks[1][row][half]];
+                    let sums = if WIDTH == 8 {
+                        sums_of_pairs(first, second)
+                    } else {
+                        let [third, fourth] = [blocks[2][row][half], blocks[3][row][half]];
+                        sums_of_halves([first, second, third, fourth])
+                    };
+                    products[row][half] = _mm256_add_epi32(sums, beginnings[half]);
+                }
+            }
+            products
         }
     }
 }

@@ -2,21 +2,18 @@
 //! registers alone and used for all columns there.
 
 use std::arch::x86_64::{
-    __m256, _mm_set_epi16, _mm256_add_ps, _mm256_broadcast_ss, _mm256_cvtepi32_ps, _mm256_cvtph_ps,
-    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_setzero_ps,
-    _mm256_storeu_ps,
+    __m256, __m256i, _mm_set_epi16, _mm_setzero_ps, _mm256_add_epi32, _mm256_cvtph_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_permute2x128_si256,
+    _mm256_setzero_si256,
 };
 
 use crate::Format;
-use crate::avx2::lanes::sum_of_floats;
+use crate::avx2::lanes::{add_to_chains, half_summed, sums_of_both, together};
 use crate::avx2::products::{Products, Work};
 use crate::legacy_quants::block::weights;
 use crate::legacy_quants::codes::{beginnings_at, chunk_bytes, scales_at};
 use crate::legacy_quants::{BLOCK_BYTES_MAX, BLOCKS};
 use crate::matrix::fetch_ahead;
-
-/// Sums that are kept for a column: an addition must wait for the one before.
-const CHAINS: usize = 2;
 
 /// The products of the row that begins at `row` with columns of as many blocks; `FORMAT` is a
 /// [`Format`].
@@ -65,8 +62,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
         // SAFETY: a chunk lies at each place, or what is left of one, which blocks of zeros fill
         // up; and one of each column.
         unsafe {
-            let mut sums = [[_mm256_setzero_ps(); CHAINS]; COLUMNS];
-            let mut offsets = [_mm256_setzero_ps(); COLUMNS];
+            let mut sums = [_mm_setzero_ps(); COLUMNS];
             for chunk in 0..self.blocks.div_ceil(BLOCKS) {
                 let mut start = self.row.wrapping_add(chunk * bytes);
                 fetch_ahead(start, bytes);
@@ -78,33 +74,62 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
                 }
                 let own = scales::<FORMAT>(start);
                 let codes = self.columns.map(|column| column.add(chunk * chunk_bytes(1)));
-                let mut scales = [[0.0f32; BLOCKS]; COLUMNS];
+                let products = Self::products::<P, MOST>(start, codes);
                 for column in 0..COLUMNS {
-                    let of_column = _mm256_loadu_ps(codes[column].add(scales_at(1)).cast());
-                    let together = _mm256_mul_ps(own, of_column);
-                    _mm256_storeu_ps(scales[column].as_mut_ptr(), together);
+                    let mut totals = products[column];
                     if MOST <= 127 || P::WITHOUT_SIGN {
-                        let at = codes[column].add(beginnings_at(1)).cast();
-                        let beginnings = _mm256_cvtepi32_ps(_mm256_loadu_si256(at));
-                        offsets[column] = _mm256_fmadd_ps(beginnings, together, offsets[column]);
+                        let beginnings = codes[column].add(beginnings_at(1)).cast();
+                        totals = _mm256_add_epi32(totals, _mm256_loadu_si256(beginnings));
                     }
-                }
-                for block in 0..BLOCKS {
-                    let weights = weights::<FORMAT>(start.add(block * Self::BYTES));
-                    let chain = block % CHAINS;
-                    for column in 0..COLUMNS {
-                        let values = _mm256_loadu_si256(codes[column].add(32 * block).cast());
-                        let products = P::add_up::<MOST>(weights, values);
-                        let scale = _mm256_broadcast_ss(&scales[column][block]);
-                        let sum = &mut sums[column][chain];
-                        *sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), scale, *sum);
-                    }
+                    let scales = _mm256_loadu_ps(codes[column].add(scales_at(1)).cast());
+                    let scales = _mm256_mul_ps(own, scales);
+                    sums[column] = add_to_chains(totals, scales, sums[column]);
                 }
             }
-            std::array::from_fn(|column| {
-                let [first, second] = sums[column];
-                sum_of_floats(_mm256_add_ps(first, second), offsets[column])
-            })
+            let mut products = [0.0; COLUMNS];
+            for column in 0..COLUMNS {
+                products[column] = together(sums[column]);
+            }
+            products
+        }
+    }
+
+    /// Those of each block of a chunk with each column.
+    #[inline(always)]
+    unsafe fn products<P: Products, const MOST: i32>(
+        start: *const u8,
+        codes: [*const u8; COLUMNS],
+    ) -> [__m256i; COLUMNS] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut halves = [[_mm256_setzero_si256(); 2]; COLUMNS];
+            for half in 0..2 {
+                let mut pairs = [[_mm256_setzero_si256(); 2]; COLUMNS];
+                for pair in 0..2 {
+                    let block = half * BLOCKS / 2 + 2 * pair;
+                    let first = weights::<FORMAT>(start.add(block * Self::BYTES));
+                    let second = weights::<FORMAT>(start.add((block + 1) * Self::BYTES));
+                    for column in 0..COLUMNS {
+                        let values = codes[column].add(32 * block).cast::<__m256i>();
+                        pairs[column][pair] = half_summed(
+                            P::add_up::<MOST>(first, _mm256_loadu_si256(values)),
+                            P::add_up::<MOST>(second, _mm256_loadu_si256(values.add(1))),
+                        );
+                    }
+                }
+                for column in 0..COLUMNS {
+                    halves[column][half] = sums_of_both(pairs[column][0], pairs[column][1]);
+                }
+            }
+            let mut totals = [_mm256_setzero_si256(); COLUMNS];
+            for column in 0..COLUMNS {
+                let [first, second] = halves[column];
+                totals[column] = _mm256_add_epi32(
+                    _mm256_permute2x128_si256::<0x20>(first, second),
+                    _mm256_permute2x128_si256::<0x31>(first, second),
+                );
+            }
+            totals
         }
     }
 }

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 };
 
 use crate::CHUNK;
-use crate::avx512::spread;
+use crate::avx512::{of_all_lanes, spread};
 use crate::codes::{LANES, REGISTER_BYTES};
 use crate::k_quants::codes::{scales_at, sums_at, wide_sums_at};
 use crate::k_quants::tile::Tile;
@@ -60,14 +60,16 @@ pub(super) unsafe fn dot<const SUBBLOCK: usize, const MINIMA: bool, const WIDTH:
         for row in 0..ROWS {
             let at = sums.add(row * LANES);
             let sum = _mm512_loadu_ps(at);
+            let total = of_all_lanes::<WIDTH>(total[row]);
+            let offsets = of_all_lanes::<WIDTH>(offsets[row]);
             let scale = _mm512_mul_ps(_mm512_set1_ps(tile.scale[row]), columns);
             let sum = if MINIMA {
-                let sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total[row]), scale, sum);
+                let sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), scale, sum);
                 let minimum = _mm512_mul_ps(_mm512_set1_ps(tile.minimum[row]), columns);
-                _mm512_fnmadd_ps(_mm512_cvtepi32_ps(offsets[row]), minimum, sum)
+                _mm512_fnmadd_ps(_mm512_cvtepi32_ps(offsets), minimum, sum)
             } else {
                 // The difference is exact; each alone may be too large for a float.
-                let difference = _mm512_sub_epi32(total[row], offsets[row]);
+                let difference = _mm512_sub_epi32(total, offsets);
                 _mm512_fmadd_ps(_mm512_cvtepi32_ps(difference), scale, sum)
             };
             _mm512_storeu_ps(at, sum);

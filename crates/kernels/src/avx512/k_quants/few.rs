@@ -3,25 +3,27 @@
 //! registers alone and used for all columns there.
 
 use std::arch::x86_64::{
-    __m256i, __m512i, _mm_cvtsi64_si128, _mm_loadu_si128, _mm_unpacklo_epi8,
-    _mm256_castsi256_si128, _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
-    _mm256_cvtepu16_epi32, _mm256_fnmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16,
-    _mm256_or_si256, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi16,
-    _mm256_slli_epi32, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_broadcast_i64x4,
-    _mm512_castsi256_si512, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32,
-    _mm512_fmadd_ps, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_mask_add_epi8,
-    _mm512_maskz_permutexvar_epi16, _mm512_mullo_epi32, _mm512_or_si512, _mm512_permutexvar_epi32,
-    _mm512_reduce_add_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_sllv_epi16,
-    _mm512_srli_epi16, _mm512_srlv_epi16, _mm512_sub_epi32, _mm512_test_epi8_mask,
-    _mm512_zextps256_ps512, _mm512_zextsi256_si512,
+    __m128, __m128i, __m256i, __m512i, _mm_add_epi32, _mm_cvtsi64_si128, _mm_loadu_si128,
+    _mm_madd_epi16, _mm_setzero_ps, _mm_setzero_si128, _mm256_add_epi32, _mm256_castsi256_si128,
+    _mm256_cvtepi8_epi16, _mm256_cvtepu8_epi16, _mm256_extracti128_si256, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_set1_epi16, _mm256_slli_epi16, _mm256_zextsi128_si256,
+    _mm512_add_epi32, _mm512_and_si512, _mm512_broadcast_i64x4, _mm512_castsi256_si512,
+    _mm512_castsi512_si256, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_extracti64x4_epi64,
+    _mm512_inserti64x4, _mm512_loadu_si512, _mm512_mask_add_epi8, _mm512_maskz_permutexvar_epi16,
+    _mm512_mullo_epi32, _mm512_or_si512, _mm512_permutexvar_epi32, _mm512_set1_epi8,
+    _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_shuffle_epi8,
+    _mm512_sllv_epi16, _mm512_srli_epi16, _mm512_srlv_epi16, _mm512_sub_epi32,
+    _mm512_test_epi8_mask, _mm512_zextsi256_si512,
 };
 
+use crate::avx2::lanes::together as sum_of_chains;
+use crate::avx512::sums_of_quarters;
 use crate::codes::{LANES, REGISTER_BYTES};
 use crate::k_quants::block::{self, scales_and_minima};
-use crate::k_quants::codes::{chunk_bytes, scales_at, sums_at};
-use crate::matrix::{fetch_ahead, half};
-use crate::{CHUNK, Format};
+use crate::k_quants::codes::{chunk_bytes, sums_at, wide_sums_at};
+use crate::k_quants::four::{RowScales, Totals, sums_of};
+use crate::matrix::fetch_ahead;
+use crate::{CHAINS, CHUNK, Format};
 
 /// Registers of weights in a block, in the order of the columns' values.
 const PARTS: usize = CHUNK / REGISTER_BYTES;
@@ -33,12 +35,9 @@ struct Spread {
     /// The weights' scales, one in the lower half of each lane; all of it where the weights have
     /// more than six bits.
     scales: [__m512i; PARTS],
-    /// What the sums of 16 values are multiplied with: the minima, or the scales times what the
+    /// What the sums of 16 or 32 values are multiplied with: the minima, or the scales times what the
     /// weights are too high.
     offsets: __m256i,
-    scale: f32,
-    /// Of the offsets, where these are minima.
-    minimum: f32,
 }
 
 /// The products of the row that begins at `row` with columns of as many blocks; `FORMAT` is a
@@ -47,64 +46,121 @@ struct Spread {
 /// # Safety
 /// The processor has the features; so many blocks of the format lie at `row`, and so many of a
 /// group of one column at each of the others.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
 pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,
     blocks: usize,
     columns: [*const u8; COLUMNS],
 ) -> [f32; COLUMNS] {
     let bytes = Format::of(FORMAT).block_bytes();
-    let mut sums = [_mm512_setzero_ps(); COLUMNS];
-    let mut minima = [_mm256_setzero_ps(); COLUMNS];
-    for index in 0..blocks {
-        let block = row.wrapping_add(index * bytes);
-        fetch_ahead(block, bytes);
-        // SAFETY: a block lies there.
-        let spread = unsafe {
-            match Format::of(FORMAT) {
+    let mut sums = [_mm_setzero_ps(); COLUMNS];
+    for first in (0..blocks).step_by(CHAINS) {
+        let row = row.wrapping_add(first * bytes);
+        let columns = columns.map(|column| column.wrapping_add(first * chunk_bytes(1)));
+        // SAFETY: the caller's promise; so many are left.
+        unsafe {
+            // All but the last are four, and known to be.
+            if blocks - first >= CHAINS {
+                add_blocks::<FORMAT, COLUMNS, true>(row, CHAINS, columns, &mut sums);
+            } else {
+                add_blocks::<FORMAT, COLUMNS, false>(row, blocks - first, columns, &mut sums);
+            }
+        }
+    }
+    sums.map(|sums| sum_of_chains(sums))
+}
+
+/// Adds the products of as many blocks, four at most, to the columns' sums.
+///
+/// # Safety
+/// As for [`dot`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
+unsafe fn add_blocks<const FORMAT: u8, const COLUMNS: usize, const ALL: bool>(
+    row: *const u8,
+    count: usize,
+    columns: [*const u8; COLUMNS],
+    sums: &mut [__m128; COLUMNS],
+) {
+    let bytes = Format::of(FORMAT).block_bytes();
+    let count = if ALL { CHAINS } else { count };
+    let mut totals = [[_mm512_setzero_si512(); CHAINS]; COLUMNS];
+    let mut minima = [[_mm_setzero_si128(); CHAINS]; COLUMNS];
+    // SAFETY: so many blocks lie there, and as many of each column.
+    unsafe {
+        for index in 0..count {
+            let block = row.wrapping_add(index * bytes);
+            fetch_ahead(block, bytes);
+            let spread = match Format::of(FORMAT) {
                 Format::Q4K => q4_k(block),
                 Format::Q5K => q5_k(block),
                 Format::Q6K => q6_k(block),
                 _ => of_any::<FORMAT>(block),
-            }
-        };
-        for column in 0..COLUMNS {
-            // SAFETY: as many blocks lie there as of the row.
-            unsafe {
+            };
+            for column in 0..COLUMNS {
                 let codes = columns[column].add(index * chunk_bytes(1));
-                let mut total = _mm512_setzero_si512();
-                for part in 0..PARTS {
-                    let values = _mm512_loadu_si512(codes.add(part * REGISTER_BYTES).cast());
-                    let four =
-                        _mm512_dpbusd_epi32(_mm512_setzero_si512(), spread.weights[part], values);
-                    let scales = spread.scales[part];
-                    total = if Format::of(FORMAT).most() > 63 {
-                        _mm512_add_epi32(total, _mm512_mullo_epi32(four, scales))
-                    } else {
-                        // Four products together have 16 bits at most: the lower half is all.
-                        _mm512_dpwssd_epi32(total, four, scales)
-                    };
-                }
-                let sums_of_values = _mm256_loadu_si256(codes.add(sums_at(1)).cast());
-                let offsets = _mm256_madd_epi16(spread.offsets, sums_of_values);
-                let scale = codes.add(scales_at(1)).cast::<f32>().read();
-                if !Format::of(FORMAT).has_minima() {
-                    // The difference is exact.
-                    total = _mm512_sub_epi32(total, _mm512_zextsi256_si512(offsets));
-                } else {
-                    let minimum = _mm256_set1_ps(spread.minimum * scale);
-                    let offsets = _mm256_cvtepi32_ps(offsets);
-                    minima[column] = _mm256_fnmadd_ps(offsets, minimum, minima[column]);
-                }
-                let scale = _mm512_set1_ps(spread.scale * scale);
-                sums[column] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total), scale, sums[column]);
+                (totals[column][index], minima[column][index]) = of_block::<FORMAT>(&spread, codes);
             }
         }
+        let scales = RowScales::of::<FORMAT>(row, count);
+        for column in 0..COLUMNS {
+            let totals =
+                Totals { products: sums_of_each(totals[column]), minima: sums_of(minima[column]) };
+            sums[column] = scales.add::<FORMAT>(totals, columns[column], count, sums[column]);
+        }
     }
-    std::array::from_fn(|column| {
-        let minima = _mm512_zextps256_ps512(minima[column]);
-        _mm512_reduce_add_ps(_mm512_add_ps(sums[column], minima))
-    })
+}
+
+/// The products of a block with a column, times the weights' scales, in all lanes; and those of
+/// the minima with the values' sums.
+///
+/// # Safety
+/// The processor has the features; a block of a group of one column lies there.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
+unsafe fn of_block<const FORMAT: u8>(spread: &Spread, codes: *const u8) -> (__m512i, __m128i) {
+    let mut total = _mm512_setzero_si512();
+    // SAFETY: the caller's promise.
+    unsafe {
+        for part in 0..PARTS {
+            let values = _mm512_loadu_si512(codes.add(part * REGISTER_BYTES).cast());
+            let four = _mm512_dpbusd_epi32(_mm512_setzero_si512(), spread.weights[part], values);
+            let scales = spread.scales[part];
+            total = if Format::of(FORMAT).most() > 63 {
+                _mm512_add_epi32(total, _mm512_mullo_epi32(four, scales))
+            } else {
+                // Four products together have 16 bits at most: the lower half is all.
+                _mm512_dpwssd_epi32(total, four, scales)
+            };
+        }
+        let offsets = if Format::of(FORMAT).subblock() == 32 {
+            let sums_of_values = _mm_loadu_si128(codes.add(wide_sums_at(1)).cast());
+            _mm256_zextsi128_si256(_mm_madd_epi16(
+                _mm256_castsi256_si128(spread.offsets),
+                sums_of_values,
+            ))
+        } else {
+            _mm256_madd_epi16(spread.offsets, _mm256_loadu_si256(codes.add(sums_at(1)).cast()))
+        };
+        if Format::of(FORMAT).has_minima() {
+            let (low, high) =
+                (_mm256_castsi256_si128(offsets), _mm256_extracti128_si256::<1>(offsets));
+            return (total, _mm_add_epi32(low, high));
+        }
+        (_mm512_sub_epi32(total, _mm512_zextsi256_si512(offsets)), _mm_setzero_si128())
+    }
+}
+
+/// What each of four registers is together.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+fn sums_of_each(registers: [__m512i; CHAINS]) -> __m128i {
+    let quarters = sums_of_quarters(registers);
+    let halves = _mm256_add_epi32(
+        _mm512_castsi512_si256(quarters),
+        _mm512_extracti64x4_epi64::<1>(quarters),
+    );
+    _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves))
 }
 
 /// # Safety
@@ -139,9 +195,7 @@ unsafe fn of_four_bits(head: *const u8, weights: *const u8) -> Spread {
             scales: std::array::from_fn(|part| {
                 _mm512_shuffle_epi8(scales, Q4_K_SCALES.register(part))
             }),
-            offsets: _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(minima, minima)),
-            scale: half(head),
-            minimum: half(head.add(2)),
+            offsets: _mm256_cvtepu8_epi16(minima),
         }
     }
 }
@@ -194,8 +248,6 @@ unsafe fn q6_k(block: *const u8) -> Spread {
                 _mm512_maskz_permutexvar_epi16(0x5555_5555, indices, scales)
             }),
             offsets: _mm256_slli_epi16::<5>(scales),
-            scale: half(block.add(208)),
-            minimum: 0.0,
         }
     }
 }
@@ -216,20 +268,12 @@ unsafe fn of_any<const FORMAT: u8>(start: *const u8) -> Spread {
     let used = if Format::of(FORMAT).most() > 63 { -1 } else { 0xffff };
     let scales = _mm512_and_si512(scales, _mm512_set1_epi32(used));
     let indices = if wide { &WIDE_SCALES } else { &NARROW_SCALES };
-    let offsets = if wide {
-        let once = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(head.offsets));
-        _mm256_or_si256(once, _mm256_slli_epi32::<16>(once))
-    } else {
-        head.offsets
-    };
     Spread {
         weights: std::array::from_fn(|part| join([weights[2 * part], weights[2 * part + 1]])),
         scales: std::array::from_fn(|part| {
             _mm512_permutexvar_epi32(indices.register(part), scales)
         }),
-        offsets,
-        scale: head.scale,
-        minimum: head.minimum,
+        offsets: head.offsets,
     }
 }
 

@@ -7,9 +7,10 @@ mod round;
 pub(crate) use few::dot as dot_few;
 pub(crate) use round::round;
 
+use crate::codes::LANES;
 use crate::k_quants::tile::Tile;
 use crate::matrix::{Matrix, ROWS};
-use crate::{Format, rows};
+use crate::{CHAINS, Format, rows};
 
 /// A block of each of eight rows.
 pub(crate) struct Blocks(Tile);
@@ -24,7 +25,16 @@ impl rows::Tile for Blocks {
         unsafe { self.0.take(matrix, rows, chunk) };
     }
 
-    unsafe fn dot(&self, format: Format, width: usize, columns: *const u8, sums: *mut f32) {
+    unsafe fn dot(
+        &self,
+        format: Format,
+        width: usize,
+        columns: *const u8,
+        chunk: usize,
+        sums: *mut f32,
+    ) {
+        // SAFETY: a block has a sum of its own.
+        let sums = unsafe { sums.add(chunk % CHAINS * ROWS * LANES) };
         // SAFETY: the caller's promise.
         unsafe {
             match (format.subblock(), format.has_minima()) {

@@ -2,11 +2,12 @@
 //! values of 16 columns, or more of fewer columns.
 
 use std::arch::x86_64::{
-    _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_mul_ps, _mm512_set1_ps, _mm512_storeu_ps,
+    __m512i, _mm512_add_epi32, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_permutexvar_epi32,
+    _mm512_permutexvar_ps, _mm512_set1_ps, _mm512_setzero_si512, _mm512_storeu_ps,
 };
 
-use crate::avx512::spread;
+use crate::avx512::{of_all_lanes, spread};
 use crate::codes::{LANES, REGISTER_BYTES};
 use crate::legacy_quants::BLOCK;
 use crate::legacy_quants::codes::{beginnings_at, scales_at};
@@ -28,8 +29,18 @@ pub(super) unsafe fn dot<const WIDTH: usize>(tile: &Tile, codes: *const u8, sums
         let mut totals: [_; ROWS] =
             std::array::from_fn(|row| _mm512_loadu_ps(sums.add(row * LANES)));
         for block in 0..tile.blocks {
-            let at = codes.add(block * REGISTER_BYTES);
-            let mut products = [_mm512_loadu_si512(at.add(beginnings_at(WIDTH)).cast()); ROWS];
+            let at = codes.add(block / lanes * REGISTER_BYTES);
+            // A column's lanes have those of as many blocks: this one's to all of them.
+            let own = first_lane::<WIDTH>(block % lanes);
+            let beginnings = _mm512_loadu_si512(at.add(beginnings_at(WIDTH)).cast());
+            let columns = _mm512_loadu_ps(at.add(scales_at(WIDTH)).cast());
+            let (beginnings, columns) = if WIDTH == 16 {
+                (beginnings, columns)
+            } else {
+                (_mm512_permutexvar_epi32(own, beginnings), _mm512_permutexvar_ps(own, columns))
+            };
+            let first = if WIDTH == 16 { beginnings } else { _mm512_setzero_si512() };
+            let mut products = [first; ROWS];
             for register in block * registers..(block + 1) * registers {
                 let columns = _mm512_loadu_si512(codes.add(register * REGISTER_BYTES).cast());
                 for (product, weights) in products.iter_mut().zip(&tile.weights) {
@@ -37,10 +48,14 @@ pub(super) unsafe fn dot<const WIDTH: usize>(tile: &Tile, codes: *const u8, sums
                     *product = _mm512_dpbusd_epi32(*product, weights, columns);
                 }
             }
-            let columns = _mm512_loadu_ps(at.add(scales_at(WIDTH)).cast());
             for ((total, product), scales) in totals.iter_mut().zip(products).zip(&tile.scales) {
                 let scale = _mm512_set1_ps(*scales.get_unchecked(block));
                 let scale = _mm512_mul_ps(scale, columns);
+                let product = if WIDTH == 16 {
+                    product
+                } else {
+                    _mm512_add_epi32(of_all_lanes::<WIDTH>(product), beginnings)
+                };
                 *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), scale, *total);
             }
         }
@@ -48,4 +63,17 @@ pub(super) unsafe fn dot<const WIDTH: usize>(tile: &Tile, codes: *const u8, sums
             _mm512_storeu_ps(sums.add(row * LANES), total);
         }
     }
+}
+
+/// Which lane each lane takes: of its column's the one of this number.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn first_lane<const WIDTH: usize>(number: usize) -> __m512i {
+    let lanes = LANES / WIDTH;
+    let mut indices = [0; LANES];
+    for (lane, index) in indices.iter_mut().enumerate() {
+        *index = (lane / lanes * lanes + number) as i32;
+    }
+    // SAFETY: the array has the size of a register.
+    unsafe { _mm512_loadu_si512(indices.as_ptr().cast()) }
 }

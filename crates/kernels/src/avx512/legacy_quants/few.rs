@@ -1,30 +1,22 @@
 //! The products of one row with a few columns, each on its own: a row's weights are spread out in
-//! registers alone and used for all columns there.
+//! registers alone and used for all columns there. Four chunks are taken together: what the same
+//! block of each of them is lies beside each other in the end.
 
 use std::arch::x86_64::{
-    __m256, __m512i, _mm_set_epi16, _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_setzero_ps, _mm512_add_ps,
-    _mm512_castps256_ps512, _mm512_castsi256_si512, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
-    _mm512_fmadd_ps, _mm512_inserti64x4, _mm512_loadu_si512, _mm512_permutexvar_ps,
-    _mm512_reduce_add_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_zextps256_ps512,
+    __m128, __m256, __m512i, _mm_fmadd_ps, _mm_set_epi16, _mm_setzero_ps, _mm256_add_epi32,
+    _mm256_castps256_ps128, _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_extractf128_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_setzero_ps, _mm512_castsi512_si256,
+    _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_setzero_si512,
 };
 
-use super::block;
-use crate::Format;
-use crate::codes::REGISTER_BYTES;
-use crate::legacy_quants::codes::{beginnings_at, chunk_bytes, scales_at};
+use super::alone::{beginnings_at, codes_at, scales_at};
+use super::block::four_blocks;
+use crate::avx2::lanes::together;
+use crate::avx512::sums_of_quarters;
+use crate::legacy_quants::codes::chunk_bytes;
 use crate::legacy_quants::{BLOCK_BYTES_MAX, BLOCKS};
 use crate::matrix::fetch_ahead;
-
-/// Registers of weights in a chunk, two blocks in each.
-const PARTS: usize = BLOCKS / 2;
-
-/// A chunk of a row, spread out.
-struct Spread {
-    weights: [__m512i; PARTS],
-    /// Of each block.
-    scales: __m256,
-}
+use crate::{CHAINS, Format};
 
 /// The products of the row that begins at `row` with columns of as many blocks; `FORMAT` is a
 /// [`Format`].
@@ -32,83 +24,132 @@ struct Spread {
 /// # Safety
 /// The processor has the features; so many blocks of the format lie at `row`, and chunks for them
 /// of a group of one column at each of the others.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
 pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,
     blocks: usize,
     columns: [*const u8; COLUMNS],
 ) -> [f32; COLUMNS] {
+    const TOGETHER: usize = CHAINS * BLOCKS;
     let bytes = BLOCKS * Format::of(FORMAT).block_bytes();
-    let mut last = [0; BLOCKS * BLOCK_BYTES_MAX];
-    let mut sums = [_mm512_setzero_ps(); COLUMNS];
-    let mut offsets = [_mm256_setzero_ps(); COLUMNS];
-    for chunk in 0..blocks.div_ceil(BLOCKS) {
-        let mut start = row.wrapping_add(chunk * bytes);
-        fetch_ahead(start, bytes);
-        let missing = ((chunk + 1) * BLOCKS).saturating_sub(blocks);
-        // SAFETY: a chunk lies there, or what is left of one, which blocks of zeros fill up; and
-        // one of each column.
+    let mut last = [0; CHAINS * BLOCKS * BLOCK_BYTES_MAX];
+    let mut sums = [_mm_setzero_ps(); COLUMNS];
+    for first in (0..blocks).step_by(TOGETHER) {
+        let mut start = row.wrapping_add(first / BLOCKS * bytes);
+        let missing = (first + TOGETHER).saturating_sub(blocks);
+        // SAFETY: four chunks lie there, or what is left of them, which blocks of zeros fill up;
+        // and as many of each column, whose scales are zeros for what is missing.
         unsafe {
             if missing > 0 {
-                let left = bytes / BLOCKS * (BLOCKS - missing);
+                let left = bytes / BLOCKS * (TOGETHER - missing);
                 last[..left].copy_from_slice(std::slice::from_raw_parts(start, left));
                 start = last.as_ptr();
             }
-            let spread = spread::<FORMAT>(start);
+            let chunks = (TOGETHER - missing).div_ceil(BLOCKS);
+            let codes = columns.map(|column| column.add(first / BLOCKS * chunk_bytes(1)));
+            add_chunks::<FORMAT, COLUMNS>(start, chunks, codes, &mut sums);
+        }
+    }
+    sums.map(|sums| together(sums))
+}
+
+/// Adds the products of so many chunks to the columns' sums.
+///
+/// # Safety
+/// As for [`dot`]; four chunks lie at `start`, and as many as `chunks` says of each column.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
+unsafe fn add_chunks<const FORMAT: u8, const COLUMNS: usize>(
+    start: *const u8,
+    chunks: usize,
+    codes: [*const u8; COLUMNS],
+    sums: &mut [__m128; COLUMNS],
+) {
+    let block_bytes = Format::of(FORMAT).block_bytes();
+    // SAFETY: the caller's promise.
+    unsafe {
+        for half in 0..2 {
+            let mut weights = [[_mm512_setzero_si512(); 2]; CHAINS];
+            for (chunk, weights) in weights.iter_mut().enumerate() {
+                let start = start.add((chunk * BLOCKS + half * BLOCKS / 2) * block_bytes);
+                fetch_ahead(start, BLOCKS / 2 * block_bytes);
+                *weights = four_blocks::<FORMAT>(start);
+            }
+            let mut own = [_mm256_setzero_ps(); 2];
+            for (pair, own) in own.iter_mut().enumerate() {
+                *own = scales::<FORMAT>(start.add((half * BLOCKS / 2 + 2 * pair) * block_bytes));
+            }
             for column in 0..COLUMNS {
-                let codes = columns[column].add(chunk * chunk_bytes(1));
-                let scales = _mm256_loadu_ps(codes.add(scales_at(1)).cast());
-                let scales = _mm256_mul_ps(spread.scales, scales);
-                let beginnings = _mm256_loadu_si256(codes.add(beginnings_at(1)).cast());
-                let beginnings = _mm256_cvtepi32_ps(beginnings);
-                offsets[column] = _mm256_fmadd_ps(beginnings, scales, offsets[column]);
-                let scales = _mm512_castps256_ps512(scales);
-                for (part, pair) in PAIRS.iter().enumerate() {
-                    let values = _mm512_loadu_si512(codes.add(part * REGISTER_BYTES).cast());
-                    let products =
-                        _mm512_dpbusd_epi32(_mm512_setzero_si512(), spread.weights[part], values);
-                    let pair = _mm512_loadu_si512(pair.as_ptr().cast());
-                    let scales = _mm512_permutexvar_ps(pair, scales);
-                    sums[column] =
-                        _mm512_fmadd_ps(_mm512_cvtepi32_ps(products), scales, sums[column]);
+                let mut totals = [_mm512_setzero_si512(); CHAINS];
+                for (chunk, total) in totals.iter_mut().enumerate().take(chunks) {
+                    let codes = codes[column].add(chunk * chunk_bytes(1) + codes_at(half));
+                    *total = products(weights[chunk], codes);
+                }
+                let totals = sums_of_quarters(totals);
+                let pairs =
+                    [_mm512_castsi512_si256(totals), _mm512_extracti64x4_epi64::<1>(totals)];
+                for (pair, total) in pairs.into_iter().enumerate() {
+                    let at = codes[column].add((2 * half + pair) * chunk_bytes(1));
+                    let beginnings = _mm256_loadu_si256(at.add(beginnings_at()).cast());
+                    let scales = _mm256_loadu_ps(at.add(scales_at()).cast());
+                    let scales = _mm256_mul_ps(own[pair], scales);
+                    let total = _mm256_cvtepi32_ps(_mm256_add_epi32(total, beginnings));
+                    sums[column] = add_in_turn(total, scales, sums[column]);
                 }
             }
         }
     }
-    std::array::from_fn(|column| {
-        let offsets = _mm512_zextps256_ps512(offsets[column]);
-        _mm512_reduce_add_ps(_mm512_add_ps(sums[column], offsets))
-    })
 }
 
+/// Four products of each block in each quarter.
+///
 /// # Safety
-/// The processor has the features; a chunk of blocks of the format lies there.
+/// The processor has the features; codes of four blocks lie there.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
-unsafe fn spread<const FORMAT: u8>(start: *const u8) -> Spread {
-    // SAFETY: a scale is the first of a block.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn products([low, high]: [__m512i; 2], codes: *const u8) -> __m512i {
+    // SAFETY: the caller's promise.
     unsafe {
-        let block = |index: usize| start.add(index * Format::of(FORMAT).block_bytes());
-        let half = |index| block(index).cast::<i16>().read_unaligned();
-        let halves =
-            _mm_set_epi16(half(7), half(6), half(5), half(4), half(3), half(2), half(1), half(0));
-        Spread {
-            weights: std::array::from_fn(|part| {
-                let first = _mm512_castsi256_si512(block::weights::<FORMAT>(block(2 * part)));
-                _mm512_inserti64x4::<1>(first, block::weights::<FORMAT>(block(2 * part + 1)))
-            }),
-            scales: _mm256_cvtph_ps(halves),
-        }
+        let values = codes.cast::<__m512i>();
+        let products = _mm512_dpbusd_epi32(_mm512_setzero_si512(), low, _mm512_loadu_si512(values));
+        _mm512_dpbusd_epi32(products, high, _mm512_loadu_si512(values.add(1)))
     }
 }
 
-/// For each part, the number of the block of each lane.
-static PAIRS: [[i32; 16]; PARTS] = {
-    let mut pairs = [[0; 16]; PARTS];
-    let mut lane = 0;
-    while lane < PARTS * 16 {
-        pairs[lane / 16][lane % 16] = (lane / 8) as i32;
-        lane += 1;
+/// The lower half first.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,fma")]
+fn add_in_turn(totals: __m256, scales: __m256, sums: __m128) -> __m128 {
+    let (low, high) = (_mm256_castps256_ps128(totals), _mm256_extractf128_ps::<1>(totals));
+    let sums = _mm_fmadd_ps(low, _mm256_castps256_ps128(scales), sums);
+    _mm_fmadd_ps(high, _mm256_extractf128_ps::<1>(scales), sums)
+}
+
+/// Of a block of each of four chunks, and of the block after it.
+///
+/// # Safety
+/// The processor has the features; the block of the first of four chunks lies at `start`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,f16c")]
+unsafe fn scales<const FORMAT: u8>(start: *const u8) -> __m256 {
+    let block = Format::of(FORMAT).block_bytes();
+    // SAFETY: the caller's promise: a scale is the first of a block.
+    unsafe {
+        _mm256_cvtph_ps(_mm_set_epi16(
+            half(start.add((3 * BLOCKS + 1) * block)),
+            half(start.add((2 * BLOCKS + 1) * block)),
+            half(start.add((BLOCKS + 1) * block)),
+            half(start.add(block)),
+            half(start.add(3 * BLOCKS * block)),
+            half(start.add(2 * BLOCKS * block)),
+            half(start.add(BLOCKS * block)),
+            half(start),
+        ))
     }
-    pairs
-};
+}
+
+#[inline(always)]
+unsafe fn half(at: *const u8) -> i16 {
+    // SAFETY: the caller's promise.
+    unsafe { at.cast::<i16>().read_unaligned() }
+}

@@ -1,5 +1,6 @@
 //! Blocks of 32 weights.
 
+pub(crate) mod alone;
 mod block;
 mod dot;
 mod few;
@@ -8,9 +9,10 @@ mod round;
 pub(crate) use few::dot as dot_few;
 pub(crate) use round::round;
 
+use crate::codes::LANES;
 use crate::legacy_quants::tile::Tile;
 use crate::matrix::{Matrix, ROWS};
-use crate::{Format, rows};
+use crate::{CHAINS, Format, rows};
 
 /// A chunk of each of eight rows.
 pub(crate) struct Blocks(Tile);
@@ -25,9 +27,17 @@ impl rows::Tile for Blocks {
         unsafe { self.0.take(matrix, rows, chunk) };
     }
 
-    unsafe fn dot(&self, _: Format, width: usize, columns: *const u8, sums: *mut f32) {
-        // SAFETY: the caller's promise.
+    unsafe fn dot(
+        &self,
+        _: Format,
+        width: usize,
+        columns: *const u8,
+        chunk: usize,
+        sums: *mut f32,
+    ) {
+        // SAFETY: a chunk has a sum of its own; the caller's promise.
         unsafe {
+            let sums = sums.add(chunk % CHAINS * ROWS * LANES);
             match width {
                 4 => dot::dot::<4>(&self.0, columns, sums),
                 8 => dot::dot::<8>(&self.0, columns, sums),

@@ -7,13 +7,7 @@ use std::ops::Range;
 use llama_cpp_sys_2 as sys;
 use localcoder_kernels::{Codes, Format, Level, Matrix, Output, multiply};
 
-use super::product::{
-    Part, SCRATCH, format_of, has_whole_rows, is_in_own_layout, pays, rows_at_once,
-};
-
-/// Columns that one expert has of a step, as far as a level is asked what it is worth: of a few
-/// tokens most experts have one or two, of a prompt some more.
-const USUAL_COLUMNS: [usize; 3] = [1, 2, 4];
+use super::product::{Part, SCRATCH, format_of, has_whole_rows, is_in_own_layout, rows_at_once};
 
 thread_local! {
     static SHARES: RefCell<Shares> = RefCell::default();
@@ -85,11 +79,6 @@ impl<'a> Experts<'a> {
             && self.ids.type_ == sys::GGML_TYPE_I32
             && self.ids.nb[0] == size_of::<i32>()
             && is_in_own_layout(self.matrices)
-    }
-
-    /// Whether ours are not slower than llama.cpp's.
-    pub(super) fn pay(&self) -> bool {
-        USUAL_COLUMNS.into_iter().all(|columns| pays(self.level, self.format, columns))
     }
 
     fn length(&self) -> usize {

@@ -7,6 +7,7 @@ use std::sync::{Once, OnceLock};
 use llama_cpp_sys_2 as sys;
 use localcoder_kernels::Level;
 
+use super::attention::OneToken;
 use super::experts::Experts;
 use super::product::{Part, Product};
 use crate::llama::memory_kinds;
@@ -21,7 +22,7 @@ struct Hook {
 
 /// `ggml_compute_params` of `ggml-cpu-impl.h`.
 #[repr(C)]
-struct ComputeParams {
+pub(super) struct ComputeParams {
     thread: c_int,
     threads: c_int,
     work_bytes: usize,
@@ -65,6 +66,7 @@ pub(super) fn install(level: Level) {
 enum Ours<'a> {
     Product(Product<'a>),
     Experts(Experts<'a>),
+    OneToken(OneToken<'a>),
 }
 
 impl<'a> Ours<'a> {
@@ -78,10 +80,8 @@ impl<'a> Ours<'a> {
             if let Some(level) = super::tests::chosen(node) {
                 return level.and_then(|level| Self::with(node, level));
             }
-            Self::with(node, *LEVEL.get()?).filter(|it| match it {
-                Self::Product(product) => product.pays(),
-                Self::Experts(experts) => experts.pay(),
-            })
+            // However many columns there are: llama.cpp adds up in other orders.
+            Self::with(node, *LEVEL.get()?)
         }
     }
 
@@ -91,7 +91,9 @@ impl<'a> Ours<'a> {
         // SAFETY: the caller's promise.
         unsafe {
             match node.op {
-                sys::GGML_OP_MUL_MAT => Product::of(node, level).map(Self::Product),
+                sys::GGML_OP_MUL_MAT => Product::of(node, level)
+                    .map(Self::Product)
+                    .or_else(|| OneToken::of(node).map(Self::OneToken)),
                 sys::GGML_OP_MUL_MAT_ID => Experts::of(node, level).map(Self::Experts),
                 _ => None,
             }
@@ -109,6 +111,7 @@ unsafe extern "C" fn work_bytes(node: *const sys::ggml_tensor) -> usize {
     match unsafe { Ours::of(node) } {
         Some(Ours::Product(product)) => product.work_bytes(),
         Some(Ours::Experts(experts)) => experts.work_bytes(),
+        Some(Ours::OneToken(token)) => token.work_bytes(),
         None => 0,
     }
 }
@@ -129,12 +132,14 @@ unsafe extern "C" fn compute(params: *const ComputeParams, node: *const sys::ggm
         match &ours {
             Ours::Product(product) => product.round(work, part),
             Ours::Experts(experts) => experts.round(work, part),
+            Ours::OneToken(token) => token.round(work, part),
         }
         ggml_barrier(params.pool);
         let next = || usize::try_from(ggml_threadpool_chunk_add(params.pool, 1)).ok();
         match ours {
             Ours::Product(product) => product.multiply(work, part, &next),
             Ours::Experts(experts) => experts.multiply(work, part, &next),
+            Ours::OneToken(token) => token.multiply(params, work, part),
         }
     }
 }

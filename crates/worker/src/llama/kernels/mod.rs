@@ -5,6 +5,8 @@
 //! changes.
 
 #[cfg(target_arch = "x86_64")]
+mod attention;
+#[cfg(target_arch = "x86_64")]
 mod experts;
 #[cfg(target_arch = "x86_64")]
 mod hook;

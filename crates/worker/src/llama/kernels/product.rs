@@ -64,11 +64,6 @@ impl<'a> Product<'a> {
             && is_in_own_layout(self.matrix)
     }
 
-    /// Whether ours are not slower than llama.cpp's.
-    pub(super) fn pays(&self) -> bool {
-        pays(self.level, self.format, self.count())
-    }
-
     fn length(&self) -> usize {
         usize::try_from(self.matrix.ne[0]).unwrap_or(0)
     }
@@ -162,21 +157,6 @@ pub(super) fn format_of(tensor: &sys::ggml_tensor) -> Option<Format> {
         sys::GGML_TYPE_Q8_0 => Format::Q8_0,
         _ => return None,
     })
-}
-
-/// Whether ours are not slower than llama.cpp's for so many columns: as measured in
-/// docs/reference/kernels.md.
-pub(super) fn pays(level: Level, format: Format, columns: usize) -> bool {
-    match (level.name(), format) {
-        ("avx512", Format::Q2K | Format::Q5K) | ("avx2", Format::Iq4Xs) => columns != 1,
-        ("avx512", _) => true,
-        // Two bits need more instructions to take apart than a column to multiply.
-        (_, Format::Q2K) => columns > 3,
-        // Eight bits need nothing taken apart.
-        ("avx2", Format::Q8_0) => columns == 1 || columns > 8,
-        (_, Format::Q8_0) | ("avx2", Format::Iq4Nl) => columns != 2,
-        _ => true,
-    }
 }
 
 /// Whether the rows have whole blocks and follow each other.

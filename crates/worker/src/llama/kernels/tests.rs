@@ -76,10 +76,15 @@ impl Graph {
     }
 
     /// A product with experts: of each token's columns, each with one that `ids` says.
-    fn of_experts(weights: &Weights, experts: i64, ids: &[i32], columns: &[f32]) -> Self {
-        const SLOTS: i64 = 3;
+    fn of_experts(
+        weights: &Weights,
+        experts: i64,
+        slots: i64,
+        ids: &[i32],
+        columns: &[f32],
+    ) -> Self {
         let params = sys::ggml_init_params {
-            mem_size: 64 << 20,
+            mem_size: weights.data.len() + (64 << 20),
             mem_buffer: ptr::null_mut(),
             no_alloc: false,
         };
@@ -90,15 +95,43 @@ impl Graph {
             let matrix = sys::ggml_new_tensor_3d(context, *kind, *length, rows / experts, experts);
             assert_eq!(data.len(), sys::ggml_nbytes(matrix));
             ptr::copy_nonoverlapping(data.as_ptr(), (*matrix).data.cast(), data.len());
-            let tokens = ids.len() as i64 / SLOTS;
+            let tokens = ids.len() as i64 / slots;
             // One column for all slots of a token, or one for each.
             let each = columns.len() as i64 / length / tokens;
             let float = sys::GGML_TYPE_F32;
             let input = sys::ggml_new_tensor_3d(context, float, *length, each, tokens);
             ptr::copy_nonoverlapping(columns.as_ptr(), (*input).data.cast(), columns.len());
-            let wanted = sys::ggml_new_tensor_2d(context, sys::GGML_TYPE_I32, SLOTS, tokens);
+            let wanted = sys::ggml_new_tensor_2d(context, sys::GGML_TYPE_I32, slots, tokens);
             ptr::copy_nonoverlapping(ids.as_ptr(), (*wanted).data.cast(), ids.len());
             let product = sys::ggml_mul_mat_id(context, matrix, input, wanted);
+            let graph = sys::ggml_new_graph(context);
+            sys::ggml_build_forward_expand(graph, product);
+            Self { context, graph, product }
+        }
+    }
+
+    /// Keys of some heads with each token's heads, which there are more of.
+    fn of_heads(keys: &[f32], shape: [i64; 3], tokens: i64, columns: &[f32]) -> Self {
+        let [length, rows, heads] = shape;
+        let params = sys::ggml_init_params {
+            mem_size: 64 << 20,
+            mem_buffer: ptr::null_mut(),
+            no_alloc: false,
+        };
+        // SAFETY: as above.
+        unsafe {
+            let context = sys::ggml_init(params);
+            let half = sys::GGML_TYPE_F16;
+            let matrices = sys::ggml_new_tensor_3d(context, half, length, rows, heads);
+            assert_eq!(keys.len() as i64, sys::ggml_nelements(matrices));
+            sys::ggml_cpu_fp32_to_fp16(keys.as_ptr(), (*matrices).data.cast(), keys.len() as i64);
+            let all = columns.len() as i64 / length / tokens;
+            let float = sys::GGML_TYPE_F32;
+            // As it comes from the layer: a token's heads beside each other.
+            let input = sys::ggml_new_tensor_3d(context, float, length, all, tokens);
+            ptr::copy_nonoverlapping(columns.as_ptr(), (*input).data.cast(), columns.len());
+            let input = sys::ggml_permute(context, input, 0, 2, 1, 3);
+            let product = sys::ggml_mul_mat(context, matrices, input);
             let graph = sys::ggml_new_graph(context);
             sys::ggml_build_forward_expand(graph, product);
             Self { context, graph, product }
@@ -198,12 +231,138 @@ fn products_of_experts_are_those_of_llama_cpp() {
                 (0..tokens).flat_map(|token| [0, 1, 2].map(|slot| (token + slot) % 4)).collect();
             for each in [1, 3] {
                 let columns = numbers(LENGTH * each * tokens as usize, 0.11);
-                let graph = Graph::of_experts(&weights, EXPERTS as i64, &ids, &columns);
+                let graph = Graph::of_experts(&weights, EXPERTS as i64, 3, &ids, &columns);
                 let what = format!("{name}, {tokens} tokens, {each} columns for each");
                 compare(&graph, &threads, &what);
             }
         }
     }
+}
+
+/// Weights that are nobody's but llama.cpp's: those beside the quantized ones in a model, and
+/// formats that we don't have.
+const THEIRS: [(&str, sys::ggml_type); 5] = [
+    ("F32", sys::GGML_TYPE_F32),
+    ("F16", sys::GGML_TYPE_F16),
+    ("BF16", sys::GGML_TYPE_BF16),
+    ("Q4_1", sys::GGML_TYPE_Q4_1),
+    ("Q5_1", sys::GGML_TYPE_Q5_1),
+];
+
+/// Otherwise what is written would depend on how many tokens are computed at once. With each
+/// level, and with llama.cpp's own kernels for what they are left with.
+#[test]
+fn a_column_comes_out_the_same_in_any_company() {
+    const LENGTH: usize = 1280;
+    const ROWS: usize = 70;
+    let _ = Backend::init();
+    let values = numbers(LENGTH * ROWS, 0.37);
+    let columns = numbers(LENGTH * 40, 0.11);
+    let threads = Threads::new(2);
+    let ours = KINDS.iter().flat_map(|kind| Level::all().map(move |level| (kind, Some(level))));
+    for ((name, kind), level) in ours.chain(THEIRS.iter().map(|kind| (kind, None))) {
+        let weights = Weights::new(*kind, LENGTH, &values);
+        let product = |columns: &[f32]| bits(&Graph::new(&weights, columns), &threads, level);
+        let alone: Vec<_> = columns.chunks(LENGTH).flat_map(product).collect();
+        for count in [2, 3, 4, 5, 8, 9, 16, 17, 20, 33, 40] {
+            let together = product(&columns[..count * LENGTH]);
+            let level = level.map_or("llama.cpp", Level::name);
+            assert!(together == alone[..count * ROWS], "{name}, {level}, {count} columns");
+        }
+    }
+}
+
+/// The same for experts, which have some of the columns each.
+#[test]
+fn a_token_has_the_same_of_its_experts_in_any_company() {
+    const LENGTH: usize = 512;
+    const EXPERTS: usize = 5;
+    let _ = Backend::init();
+    let values = numbers(LENGTH * EXPERTS * 30, 0.37);
+    let columns = numbers(LENGTH * 40, 0.11);
+    let ids: Vec<i32> =
+        (0..40).flat_map(|token| [0, 1, 2].map(|slot| (token / 7 + slot) % 5)).collect();
+    let threads = Threads::new(2);
+    for ((name, kind), level) in
+        KINDS.iter().flat_map(|kind| Level::all().map(move |it| (kind, it)))
+    {
+        let weights = Weights::new(*kind, LENGTH, &values);
+        let product = |ids: &[i32], columns: &[f32]| {
+            let graph = Graph::of_experts(&weights, EXPERTS as i64, 3, ids, columns);
+            bits(&graph, &threads, Some(level))
+        };
+        let alone: Vec<_> = ids
+            .chunks(3)
+            .zip(columns.chunks(LENGTH))
+            .flat_map(|(ids, column)| product(ids, column))
+            .collect();
+        for tokens in [2, 6, 17, 40] {
+            let together = product(&ids[..3 * tokens], &columns[..tokens * LENGTH]);
+            let what = format!("{name}, {}, {tokens} tokens", level.name());
+            assert!(together == alone[..together.len()], "{what}");
+        }
+    }
+}
+
+/// The same for keys and values, which are llama.cpp's for several tokens.
+#[test]
+fn a_token_sees_the_same_in_any_company() {
+    const LENGTH: usize = 80;
+    const ROWS: usize = 260;
+    const HEADS: usize = 2;
+    const ALL_HEADS: usize = 6;
+    let _ = Backend::init();
+    let keys = numbers(LENGTH * ROWS * HEADS, 0.37);
+    let shape = [LENGTH, ROWS, HEADS].map(|size| size as i64);
+    let columns = numbers(LENGTH * ALL_HEADS * 20, 0.11);
+    let level = Level::best();
+    for threads in [1, 3] {
+        let threads = Threads::new(threads);
+        let product = |columns: &[f32]| {
+            let tokens = columns.len() / LENGTH / ALL_HEADS;
+            let graph = Graph::of_heads(&keys, shape, tokens as i64, columns);
+            let values = bits(&graph, &threads, level);
+            // Head after head, each with its tokens.
+            let of = |token: usize, head: usize| &values[(head * tokens + token) * ROWS..][..ROWS];
+            let all = (0..tokens).flat_map(|token| (0..ALL_HEADS).map(move |head| (token, head)));
+            all.flat_map(|(token, head)| of(token, head).to_vec()).collect::<Vec<_>>()
+        };
+        let before = COMPUTED.load(Ordering::Relaxed);
+        let alone: Vec<_> = columns.chunks(LENGTH * ALL_HEADS).flat_map(product).collect();
+        assert!(COMPUTED.load(Ordering::Relaxed) > before, "one token is not ours");
+        for tokens in [2, 3, 5, 8, 16, 20] {
+            let together = product(&columns[..tokens * LENGTH * ALL_HEADS]);
+            assert!(together == alone[..together.len()], "{tokens} tokens");
+        }
+    }
+}
+
+/// The same for matrices of floats, as those that choose experts.
+#[test]
+fn floats_give_the_same_in_any_company() {
+    const LENGTH: usize = 96;
+    let _ = Backend::init();
+    let columns = numbers(LENGTH * 20, 0.11);
+    for (threads, kind) in
+        [(1, sys::GGML_TYPE_F32), (3, sys::GGML_TYPE_F32), (2, sys::GGML_TYPE_F16)]
+    {
+        let threads = Threads::new(threads);
+        // With a multiple of four rows llama.cpp has a kernel for several tokens.
+        for rows in [64, 66, 260] {
+            let weights = Weights::new(kind, LENGTH, &numbers(LENGTH * rows, 0.37));
+            let product =
+                |columns: &[f32]| bits(&Graph::new(&weights, columns), &threads, Level::best());
+            let alone: Vec<_> = columns.chunks(LENGTH).flat_map(product).collect();
+            for count in [2, 3, 8, 20] {
+                let together = product(&columns[..count * LENGTH]);
+                assert!(together == alone[..count * rows], "{kind}, {rows} rows, {count} columns");
+            }
+        }
+    }
+}
+
+fn bits(graph: &Graph, threads: &Threads, level: Option<Level>) -> Vec<u32> {
+    graph.compute(threads, level).into_iter().map(f32::to_bits).collect()
 }
 
 /// Each level has to give what llama.cpp gives.
@@ -249,13 +408,19 @@ fn a_step_of_some_tokens_is_faster_than_with_llama_cpp() {
 /// How many times as fast as llama.cpp's own each level is.
 fn gains(kind: sys::ggml_type, count: usize, levels: &[Level]) -> Vec<f64> {
     const LENGTH: usize = 2048;
-    const TRIES: usize = 15;
     let threads = Threads::new(1);
     let weights = Weights::new(kind, LENGTH, &numbers(LENGTH * 4096, 0.37));
     let graph = Graph::new(&weights, &numbers(LENGTH * count, 0.11));
+    let best = best_times(&graph, &threads, levels);
+    best[1..].iter().map(|own| best[0] / own).collect()
+}
+
+/// Seconds with llama.cpp's own and with each level, the best of some tries.
+fn best_times(graph: &Graph, threads: &Threads, levels: &[Level]) -> Vec<f64> {
+    const TRIES: usize = 15;
     let seconds = |level| {
         let begun = Instant::now();
-        graph.compute(&threads, level);
+        graph.compute(threads, level);
         begun.elapsed().as_secs_f64()
     };
     let mut best = vec![f64::INFINITY; 1 + levels.len()];
@@ -266,5 +431,48 @@ fn gains(kind: sys::ggml_type, count: usize, levels: &[Level]) -> Vec<f64> {
             *best = best.min(seconds(Some(*level)));
         }
     }
-    best[1..].iter().map(|own| best[0] / own).collect()
+    best
+}
+
+/// Experts of the size that models of some billions of weights have: 64 of 768 rows of 2048
+/// weights, and eight of them for each token. `MEASURE=all` shows how much faster than llama.cpp's
+/// own they are by tokens, and how much longer than one token so many take: more tokens want more
+/// of the experts.
+#[test]
+fn a_step_of_experts_is_faster_than_with_llama_cpp() {
+    const LENGTH: usize = 2048;
+    const EXPERTS: usize = 64;
+    const SLOTS: usize = 8;
+    let _ = Backend::init();
+    let all = std::env::var_os("MEASURE").is_some_and(|value| value == "all");
+    let tokens: &[usize] = if all { &[1, 2, 4, 8, 16, 32] } else { &[16] };
+    let threads = Threads::new(1);
+    let one = Weights::new(sys::GGML_TYPE_Q4_K, LENGTH, &numbers(LENGTH * 768, 0.37));
+    let (rows, data) = (one.rows * EXPERTS as i64, one.data.repeat(EXPERTS));
+    let weights = Weights { rows, data, ..one };
+    let levels: Vec<_> = Level::all().collect();
+    let mut times = Vec::new();
+    for count in tokens {
+        // Any eight, none twice: an odd step goes around all.
+        let ids: Vec<i32> = (0..*count)
+            .flat_map(|token| {
+                (0..SLOTS).map(move |slot| (token * 29 + slot * (2 * token + 7)) % 64)
+            })
+            .map(|expert| expert as i32)
+            .collect();
+        let columns = numbers(LENGTH * count, 0.11);
+        let graph = Graph::of_experts(&weights, EXPERTS as i64, SLOTS as i64, &ids, &columns);
+        times.push(best_times(&graph, &threads, &levels));
+    }
+    for (index, level) in levels.iter().enumerate() {
+        let row = |of: &dyn Fn(&[f64]) -> f64| {
+            times.iter().map(|it| format!("{:.2}", of(it))).collect::<Vec<_>>().join(" | ")
+        };
+        println!("| {} | {} |", level.name(), row(&|it| it[0] / it[1 + index]));
+        println!("| to one token | {} |", row(&|it| it[1 + index] / times[0][1 + index]));
+    }
+    if let (false, Some(best)) = (all, times[0].last()) {
+        let gain = times[0][0] / best;
+        assert!(gain > 1.0, "{gain:.2} times as fast as llama.cpp's");
+    }
 }

@@ -1,0 +1,121 @@
+//! Four blocks of a row with one column each: their whole numbers to the four sums of the column.
+
+use std::arch::x86_64::{
+    __m128, __m128i, _mm_add_epi32, _mm_cvtepi32_ps, _mm_cvtph_ps, _mm_fmadd_ps, _mm_fnmadd_ps,
+    _mm_mul_ps, _mm_set_epi16, _mm_set_ps, _mm_unpackhi_epi32, _mm_unpackhi_epi64,
+    _mm_unpacklo_epi32, _mm_unpacklo_epi64,
+};
+
+use super::codes::{chunk_bytes, scales_at};
+use crate::{CHAINS, Format};
+
+/// RowScales of the blocks of a row; zeros where there are fewer blocks.
+pub(crate) struct RowScales {
+    scales: __m128,
+    /// Of the minima, where there are some.
+    minima: __m128,
+}
+
+/// What blocks are with a column.
+#[derive(Clone, Copy)]
+pub(crate) struct Totals {
+    pub(crate) products: __m128i,
+    /// The minima times the values' sums.
+    pub(crate) minima: __m128i,
+}
+
+impl RowScales {
+    /// # Safety
+    /// The processor has the features; so many blocks of the format lie at `row`.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    pub(crate) unsafe fn of<const FORMAT: u8>(row: *const u8, count: usize) -> Self {
+        let format = Format::of(FORMAT);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let scales = halves::<FORMAT>(row.add(format.scale_at()), count);
+            let minima = if format.has_minima() {
+                halves::<FORMAT>(row.add(format.minimum_at()), count)
+            } else {
+                scales
+            };
+            Self { scales, minima }
+        }
+    }
+
+    /// Adds what the blocks are with a column to its sums.
+    ///
+    /// # Safety
+    /// The processor has the features; so many chunks of the column lie there.
+    #[inline]
+    #[target_feature(enable = "avx2,fma,f16c")]
+    pub(crate) unsafe fn add<const FORMAT: u8>(
+        &self,
+        totals: Totals,
+        codes: *const u8,
+        count: usize,
+        sums: __m128,
+    ) -> __m128 {
+        // SAFETY: the caller's promise.
+        let of_column = unsafe {
+            let scales = codes.add(scales_at(1));
+            let [first, second, third, fourth] = [
+                read(scales, 0, chunk_bytes(1), count),
+                read(scales, 1, chunk_bytes(1), count),
+                read(scales, 2, chunk_bytes(1), count),
+                read(scales, 3, chunk_bytes(1), count),
+            ];
+            _mm_set_ps(fourth, third, second, first)
+        };
+        let products = _mm_cvtepi32_ps(totals.products);
+        let sums = _mm_fmadd_ps(products, _mm_mul_ps(self.scales, of_column), sums);
+        if !Format::of(FORMAT).has_minima() {
+            return sums;
+        }
+        let minima = _mm_cvtepi32_ps(totals.minima);
+        _mm_fnmadd_ps(minima, _mm_mul_ps(self.minima, of_column), sums)
+    }
+}
+
+/// A number of 16 bits of each of so many blocks.
+///
+/// # Safety
+/// The processor has the features; the first lies at `start`.
+#[inline]
+#[target_feature(enable = "avx2,f16c")]
+unsafe fn halves<const FORMAT: u8>(start: *const u8, count: usize) -> __m128 {
+    let bytes = Format::of(FORMAT).block_bytes();
+    // SAFETY: the caller's promise.
+    unsafe {
+        let [first, second, third, fourth] = [
+            read(start, 0, bytes, count),
+            read(start, 1, bytes, count),
+            read(start, 2, bytes, count),
+            read(start, 3, bytes, count),
+        ];
+        _mm_cvtph_ps(_mm_set_epi16(0, 0, 0, 0, fourth, third, second, first))
+    }
+}
+
+/// What each of so many blocks has at a place; zero after the last. Inlined always: where the
+/// count is known, nothing is asked.
+///
+/// # Safety
+/// The first lies at `start`, and so many in all.
+#[inline(always)]
+unsafe fn read<T: Copy + Default>(start: *const u8, block: usize, bytes: usize, count: usize) -> T {
+    if block >= count {
+        return T::default();
+    }
+    // SAFETY: the caller's promise.
+    unsafe { start.add(block * bytes).cast::<T>().read_unaligned() }
+}
+
+/// What each of four registers is together.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn sums_of([first, second, third, fourth]: [__m128i; CHAINS]) -> __m128i {
+    let low = _mm_add_epi32(_mm_unpacklo_epi32(first, second), _mm_unpackhi_epi32(first, second));
+    let high = _mm_add_epi32(_mm_unpacklo_epi32(third, fourth), _mm_unpackhi_epi32(third, fourth));
+    _mm_add_epi32(_mm_unpacklo_epi64(low, high), _mm_unpackhi_epi64(low, high))
+}
