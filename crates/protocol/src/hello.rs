@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub const PROTOCOL_VERSION: u32 = 3;
 
 /// Version of the host-to-worker protocol. Both are shipped together, so it must be equal.
-pub const WORKER_VERSION: u32 = 5;
+pub const WORKER_VERSION: u32 = 6;
 
 /// Environment variable with the number of the descriptor that the worker inherits of a file in
 /// which both pass each other what is too large for a message.

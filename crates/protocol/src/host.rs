@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{notifications, requests};
 use crate::{
-    Confined, ContextUse, Diagnostic, DocumentText, Edit, EditId, ErrorAction, ErrorInfo, Exchange,
-    FinishReason, LineRange, MemoryUse, PendingEdit, RecordDecisionParams, Scope, TestRun,
-    TextAnswer, TriedParams, TryEditParams, Usage,
+    CompleteAnswer, CompleteParams, Confined, ContextUse, Diagnostic, DocumentText, Edit, EditId,
+    ErrorAction, ErrorInfo, Exchange, FinishReason, LineRange, MemoryUse, PendingEdit,
+    RecordDecisionParams, Scope, SnoozeParams, TestRun, TextAnswer, TriedParams, TryEditParams,
+    Usage, WhyNothing,
 };
 
 /// Names one request of one connection, so that its stream can be told apart and it can be
@@ -132,6 +133,10 @@ pub struct HostStatus {
     /// What is otherwise than was set, and why: a sentence each.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Why nothing is suggested at the cursor, where that is so for every place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub no_ghost_text: Option<WhyNothing>,
 }
 
 /// How fast a model reads and writes, over a whole answer.
@@ -760,6 +765,10 @@ requests! { HOST_REQUESTS:
     Assist = "assist", AssistParams => AssistAnswer, idempotent: false, deadline_ms: None;
     /// See [`GenerateParams`].
     Generate = "generate", GenerateParams => GenerateAnswer, idempotent: false, deadline_ms: None;
+    /// See [`CompleteParams`].
+    Complete = "complete", CompleteParams => CompleteAnswer, idempotent: true, deadline_ms: None;
+    /// See [`SnoozeParams`].
+    Snooze = "snooze", SnoozeParams => Nothing, idempotent: true, deadline_ms: Some(5_000);
     /// Stop a request of this connection. It is answered with the error `cancelled`.
     Cancel = "cancel", CancelParams => CancelAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`LocateEditsParams`].

@@ -1,6 +1,8 @@
 //! One generation: prompt to tokens, prefill, then token by token to text, until something ends
 //! it. Runs on the engine's thread and streams as it goes.
 
+mod block;
+mod certainty;
 mod draft;
 mod pace;
 mod renaming;
@@ -20,6 +22,7 @@ use crate::engine::{Loaded, Session, SessionError};
 use crate::llama::{DecodeError, Log, Model, Token};
 use crate::prompt;
 use crate::server::Shared;
+use certainty::Certainty;
 use draft::{Draft, Drafter};
 use pace::Again;
 use renaming::Vocabulary;
@@ -38,8 +41,7 @@ pub(crate) fn generate(
     params: &WorkerGenerateParams,
 ) -> Result<WorkerGenerateAnswer, ErrorInfo> {
     let template = || loaded.template.as_ref().map_err(Clone::clone);
-    let pieces = prompt::pieces(&params.prompt, template)?;
-    let tokens = prompt::assemble(&*loaded.model, &pieces);
+    let tokens = prompt::tokens(&*loaded.model, &params.prompt, template)?;
     let session = &mut loaded.session;
     if tokens.is_empty() {
         return Err(ErrorInfo::new(ErrorCode::Protocol, "the prompt is empty"));
@@ -88,11 +90,19 @@ pub(crate) fn generate(
         usage: &mut usage,
         cpu_model: loaded.cpu_model.as_deref(),
     };
-    let finish = writer.write(last)?;
+    let mut certainty = Certainty::of(params.purpose);
+    let finish = writer.write(last, &mut certainty)?;
     usage.decode_ms = started.elapsed().as_secs_f64() * 1e3;
     let held_tokens = count(loaded.session.held_tokens());
     let measured = loaded.measured();
-    Ok(WorkerGenerateAnswer { worker: shared.worker(), finish, usage, held_tokens, measured })
+    Ok(WorkerGenerateAnswer {
+        worker: shared.worker(),
+        finish,
+        usage,
+        held_tokens,
+        measured,
+        mean_log_probability: certainty.mean(),
+    })
 }
 
 /// A drafter where there is something to draft from and a wrong guess can be taken back.
@@ -135,9 +145,13 @@ impl Writer<'_> {
     /// together with its first guess. The session may hold guessed tokens beyond the last one
     /// chosen; each is kept as long as the model chooses the same, so that the text is the one
     /// that would have been written without them.
-    fn write(&mut self, last: Option<Token>) -> Result<FinishReason, ErrorInfo> {
+    fn write(
+        &mut self,
+        last: Option<Token>,
+        certainty: &mut Certainty,
+    ) -> Result<FinishReason, ErrorInfo> {
         let mut sampler = Sampler::new(self.params.sampling);
-        let mut stream = TextStream::new(&self.params.stop);
+        let mut stream = TextStream::new(&self.params.stop, self.params.block_end);
         let mut guess: Option<Draft> = match last.filter(|_| self.drafter.is_some()) {
             Some(last) => self.step(last)?,
             None => None,
@@ -160,6 +174,7 @@ impl Writer<'_> {
             let token = sampler
                 .choose(logits, &tokens[..tokens.len() - open])
                 .map_err(|NotANumber| self.silent("what it computes is not a number"))?;
+            certainty.note(logits, token);
             if self.model.is_end_of_generation(token) {
                 break FinishReason::EndOfTurn;
             }
@@ -283,6 +298,10 @@ fn explain(error: SessionError) -> ErrorInfo {
     match error {
         SessionError::Cancelled => {
             ErrorInfo::new(ErrorCode::Cancelled, "the generation was cancelled")
+        }
+        SessionError::Reserved => {
+            let text = "what was read for edits leaves no room in the context window";
+            ErrorInfo::new(ErrorCode::Busy, text)
         }
         SessionError::Decode(DecodeError::OutOfMemory) => out_of_memory(),
         SessionError::Decode(error) => failed(match error {

@@ -300,6 +300,7 @@ pub(crate) fn chat(request_id: u64, content: &str) -> WorkerGenerateParams {
         max_tokens: 24,
         stop: Vec::new(),
         draft: String::new(),
+        block_end: None,
     }
 }
 

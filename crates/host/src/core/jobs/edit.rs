@@ -408,6 +408,7 @@ mod tests {
             usage: Usage { generated_tokens: 5, ..Usage::default() },
             held_tokens: 0,
             measured: Measured::default(),
+            mean_log_probability: None,
         }
     }
 

@@ -117,6 +117,7 @@ pub(super) fn layout_call(layout: &Layout, purpose: Purpose) -> Box<GenerateCall
         max_tokens: layout.max_tokens,
         stop: layout.stop.clone(),
         draft: layout.draft.clone(),
+        block_end: None,
     })
 }
 
