@@ -166,6 +166,16 @@ fn types() -> String {
         ProgressParams,
         DeltaParams,
         DraftParams,
+        Position,
+        CodeChunk,
+        RecentEdit,
+        CompleteParams,
+        GhostText,
+        Silence,
+        WhyNothing,
+        Infill,
+        CompleteAnswer,
+        SnoozeParams,
     )
 }
 

@@ -69,6 +69,9 @@ pub(crate) const ACTS: &[(u64, &str)] = &[
     (16, "generate"),
     (9, "warm"),
     (9, "prepare"),
+    (9, "complete"),
+    (3, "complete now"),
+    (1, "snooze"),
     (3, "survey"),
     (3, "unload"),
     (8, "status"),
@@ -87,6 +90,10 @@ pub(crate) fn on_the_wire(act: &str, mut params: Value) -> (&str, Value) {
         Some(spec) => {
             params["command"] = spec.id.into();
             (Assist::METHOD, params)
+        }
+        None if act == "complete now" => {
+            params["explicit"] = true.into();
+            ("complete", params)
         }
         None => (act, params),
     }
@@ -230,11 +237,18 @@ impl World {
                 .unwrap_or_else(|| "x".repeat(too_long * usize::from(number.is_multiple_of(2))));
         }
         let (document, selection) = self.draw_document(number);
-        let streams = ["improve", "explain", "generate", "prepare"].contains(&method);
+        let completes = method.starts_with("complete");
+        let streams = completes || ["improve", "explain", "generate", "prepare"].contains(&method);
         let mut params = match method {
             "improve" | "explain" | "prepare" => {
                 json!({"requestId": request_id, "document": document, "selection": selection})
             }
+            "complete" | "complete now" => {
+                let line = self.random.between(1, 3);
+                let position = json!({"line": line, "character": 100});
+                json!({"requestId": request_id, "document": document, "position": position})
+            }
+            "snooze" => json!({"minutes": self.random.below(3)}),
             "generate" => {
                 let raw = self.random.per_mille(300);
                 let prompt = format!("Write {}.", marks::of_request(number));
@@ -284,7 +298,7 @@ impl World {
             let request_id = request_id.clone();
             self.later(ms, Happening::ClientCancels { client, request_id });
         }
-        let names = ["improve", "explain", "generate", "warm"].contains(&method);
+        let names = completes || ["improve", "explain", "generate", "warm"].contains(&method);
         if names && self.random.per_mille(250) {
             params["model"] = self.draw_model().into();
         }
@@ -314,8 +328,9 @@ impl World {
             _ => &params,
         };
         self.loads.settings_seen(method, settings);
-        if ["improve", "explain", "generate", "warm", "prepare", "configure", "configureFile"]
-            .contains(&method)
+        if method.starts_with("complete")
+            || ["improve", "explain", "generate", "warm", "prepare", "configure", "configureFile"]
+                .contains(&method)
         {
             self.supervision.wanted();
             self.loads.wanted(params["ahead"] == true);

@@ -29,7 +29,9 @@ fn whatever_happens_the_invariants_hold() {
     for fault in Fault::ALL {
         assert!(struck.contains(fault.words()), "`{}` never struck", fault.words());
     }
-    for method in ["improve", "explain", "generate", "warm", "prepare", "survey"] {
+    for method in
+        ["improve", "explain", "generate", "warm", "prepare", "complete", "complete now", "survey"]
+    {
         assert!(tally.endings.contains_key(&(method, "answered")), "no `{method}` was answered");
     }
 }

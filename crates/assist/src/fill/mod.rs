@@ -38,7 +38,7 @@ pub enum FillWay {
 }
 
 /// One request, before a model is known.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fill {
     gap: Gap,
     lines: Lines,

@@ -7,6 +7,7 @@ mod any_order;
 mod choosing;
 mod crashes;
 mod explaining;
+mod ghost_text;
 mod ledger;
 mod memory;
 mod requests;

@@ -1,11 +1,13 @@
 //! What goes into a job and what comes out of it, one step at a time.
 
-use localcoder_assist::{Layout, Limits, Prompts, SoFar, Task, base_model};
+use localcoder_assist::{Held, Layout, Limits, Prompts, SoFar, Task, base_model};
 use localcoder_protocol::{
     Edit, ErrorInfo, ModelInfo, Purpose, SamplingParams, TestRun, Usage, WorkerGenerateAnswer,
 };
 
+use super::complete::Completed;
 use crate::ModelFile;
+use crate::core::event::ClientId;
 use crate::core::pool::GenerateCall;
 use crate::core::reply::Reply;
 use crate::ledger::Shown;
@@ -70,6 +72,10 @@ pub(in crate::core) enum Step {
     Lines(usize, Option<SoFar>),
     /// To answer, after the last piece.
     Answer(Box<Answer>),
+    /// To have a gap filled, and to keep what the prompt had.
+    Infill { call: Box<GenerateCall>, owner: ClientId, held: Box<Held> },
+    /// To say what came of that.
+    Completed(Box<Completed>),
     /// To end without an answer.
     Fail(ErrorInfo),
 }
