@@ -234,7 +234,7 @@ pub struct CompleteAnswer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub suggestion: Option<GhostText>,
-    /// Why there is none.
+    /// Why there is none; beside one that was asked for, why it would not be shown unasked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub nothing: Option<WhyNothing>,

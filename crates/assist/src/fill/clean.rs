@@ -22,9 +22,13 @@ pub(super) fn finish(
     let text = match lines {
         Lines::One => text.split('\n').next().unwrap_or_default().to_owned(),
         Lines::Block(_) => block(gap, text, cut),
+        Lines::Free => text.to_owned(),
     };
-    let text = without_following(gap, text.trim_end());
-    let (text, replaces) = without_rest(gap, text.trim_end());
+    let (text, replaces) = match lines {
+        // The white space at its end is a part of the line.
+        Lines::Free => (text, 0),
+        _ => without_rest(gap, without_following(gap, text.trim_end()).trim_end()),
+    };
     let text = closed(gap, lines, text);
     // Nothing but white space, or what the line has already.
     if text.trim().is_empty() || (replaces > 0 && text == gap.rest().trim_end()) {
@@ -144,6 +148,7 @@ fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
         // The next line goes on with it.
         Lines::One if opens_more => return text,
         Lines::One if closers.is_empty() => return text,
+        Lines::Free => return text,
         Lines::One => format!("{text}{closers}"),
         Lines::Block(_) => {
             let header = gap.before.trim_end().rsplit('\n').next().unwrap_or_default();

@@ -84,10 +84,10 @@ impl Gap {
         let rest = self.rest().trim();
         if self.before.trim().is_empty() && self.after.trim().is_empty() {
             Some(Silence::NoText)
-        } else if last.is_some_and(is_word) && next.is_some_and(is_word) {
-            Some(Silence::MidWord)
         } else if explicit {
             None
+        } else if last.is_some_and(is_word) && next.is_some_and(is_word) {
+            Some(Silence::MidWord)
         } else if rest.chars().count() > REST_CHARS_MAX
             || !rest.chars().all(|c| CLOSERS.contains(c))
         {

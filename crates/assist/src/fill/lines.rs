@@ -14,10 +14,15 @@ pub(super) enum Lines {
     One,
     /// As far as the block goes.
     Block(BlockEnd),
+    /// As far as the model goes: somebody has asked for what is missing in the middle of a line.
+    Free,
 }
 
 impl Lines {
-    pub(super) fn of(gap: &Gap) -> Self {
+    pub(super) fn of(gap: &Gap, explicit: bool) -> Self {
+        if explicit && gap.silence(false).is_some() {
+            return Self::Free;
+        }
         if !gap.rest().trim().is_empty() {
             return Self::One;
         }
@@ -38,13 +43,13 @@ impl Lines {
     pub(super) fn stop(self) -> Vec<String> {
         match self {
             Self::One => vec!["\n".to_owned()],
-            Self::Block(_) => vec!["\n\n\n".to_owned()],
+            Self::Block(_) | Self::Free => vec!["\n\n\n".to_owned()],
         }
     }
 
     pub(super) fn block_end(self) -> Option<BlockEnd> {
         match self {
-            Self::One => None,
+            Self::One | Self::Free => None,
             Self::Block(end) => Some(end),
         }
     }
@@ -52,7 +57,7 @@ impl Lines {
     pub(super) fn max_tokens(self) -> u32 {
         match self {
             Self::One => 48,
-            Self::Block(_) => 128,
+            Self::Block(_) | Self::Free => 128,
         }
     }
 }

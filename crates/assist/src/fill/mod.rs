@@ -71,8 +71,8 @@ impl Fill {
     /// The place is not in the document.
     pub fn new(params: &CompleteParams) -> Result<Self, ErrorInfo> {
         let gap = Gap::new(&params.document, params.position)?;
-        let lines = Lines::of(&gap);
         let CompleteParams { chunks, edits, explicit, .. } = params;
+        let lines = Lines::of(&gap, *explicit);
         Ok(Self { gap, lines, chunks: chunks.clone(), edits: edits.clone(), explicit: *explicit })
     }
 
@@ -81,7 +81,7 @@ impl Fill {
     pub fn accepting(&self, suggestion: &GhostText) -> Self {
         let gap = self.gap.accepting(suggestion);
         Self {
-            lines: Lines::of(&gap),
+            lines: Lines::of(&gap, false),
             gap,
             chunks: self.chunks.clone(),
             edits: Vec::new(),
@@ -160,11 +160,17 @@ impl Fill {
         if clean::takes_back(&self.gap, &suggestion, &self.edits) {
             return Err(Silence::Reversal);
         }
-        let unsure = mean_log_probability.is_some_and(|mean| mean < UNSURE_BELOW);
-        if unsure && !self.explicit {
-            return Err(Silence::Unsure);
+        match self.doubt(mean_log_probability) {
+            Some(reason) if !self.explicit => Err(reason),
+            _ => Ok(suggestion),
         }
-        Ok(suggestion)
+    }
+
+    /// Why a suggestion would not be shown to somebody who has not asked.
+    #[must_use]
+    pub fn doubt(&self, mean_log_probability: Option<f32>) -> Option<Silence> {
+        let unsure = mean_log_probability.is_some_and(|mean| mean < UNSURE_BELOW);
+        self.gap.silence(false).or_else(|| unsure.then_some(Silence::Unsure))
     }
 }
 

@@ -75,6 +75,9 @@ pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
         let memory = DecimalBytes(resident.memory.total_bytes());
         lines.push(format!("Also:    {} is loaded, {memory}", resident.model.name));
     }
+    if let Some(nothing) = &status.no_ghost_text {
+        lines.push(format!("Ghost:   {}", nothing.text));
+    }
     for note in notes(status) {
         lines.push(format!("Note:    {note}"));
     }

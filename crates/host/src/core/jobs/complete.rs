@@ -116,6 +116,13 @@ impl CompleteJob {
             model: Some(model.info()),
             ..answer(finished)
         };
+        let certainty = answer.mean_log_probability;
+        let doubt = || self.fill.doubt(certainty).map(WhyNothing::from);
+        let asked_for = self.is_explicit() && answer.suggestion.is_some();
+        let answer = match asked_for {
+            true => CompleteAnswer { nothing: doubt(), ..answer },
+            false => answer,
+        };
         let (owner, ahead) = (self.owner, self.ahead);
         Step::Completed(Box::new(Completed { fill: self.fill.clone(), owner, ahead, answer }))
     }
