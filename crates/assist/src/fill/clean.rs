@@ -7,8 +7,12 @@ use super::gap::Gap;
 use super::lines::{Lines, indent};
 use crate::{clean::CONTROL, syntax};
 
-/// So often a line may be repeated; more is a model that goes round in circles.
+/// So often a line may stand in a row; more is a model that goes round in circles.
 const REPEATS_MAX: usize = 2;
+/// And so often in all, where it says something.
+const RETURNS_MAX: usize = 3;
+/// What is shorter comes often in any code.
+const SAYS_CHARS: usize = 8;
 
 pub(super) fn finish(
     gap: &Gap,
@@ -52,13 +56,29 @@ fn block(gap: &Gap, text: &str, cut: bool) -> String {
     }
     let mut kept: Vec<&str> = Vec::new();
     for line in lines {
-        let again = kept.iter().rev().take_while(|it| it.trim() == line.trim()).count();
-        if !line.trim().is_empty() && again >= REPEATS_MAX {
+        if comes_round(&kept, line) {
             break;
         }
         kept.push(line);
     }
     kept.join("\n")
+}
+
+/// Whether a line goes round in a circle that the ones before have begun.
+fn comes_round(before: &[&str], line: &str) -> bool {
+    let line = line.trim();
+    let same = |it: &&&str| it.trim() == line;
+    let in_row = before.iter().rev().take_while(same).count();
+    let in_all = before.iter().filter(same).count();
+    !line.is_empty()
+        && (in_row >= REPEATS_MAX || (line.len() >= SAYS_CHARS && in_all >= RETURNS_MAX))
+}
+
+/// Whether what was written so far goes round in circles, so that no more of it is of use.
+pub(super) fn goes_round(written: &str) -> bool {
+    let lines: Vec<&str> = written.split('\n').collect();
+    // The last one may go on otherwise.
+    (1..lines.len().saturating_sub(1)).any(|at| comes_round(&lines[..at], lines[at]))
 }
 
 /// Without the lines that stand behind the cursor's.

@@ -30,7 +30,9 @@ impl Lines {
         let closes = !matches!(gap.language.id, "python" | "yaml" | "markdown");
         let block = |indent_chars| Self::Block(BlockEnd { indent_chars, closes });
         if !line.trim().is_empty() {
-            return if opens(gap, line) { block(indent(line) + 1) } else { Self::One };
+            // In the line of a call itself its arguments come next, and not its lines.
+            let calls = line.trim_end().ends_with(['(', '[']);
+            return if opens(gap, line) && !calls { block(indent(line) + 1) } else { Self::One };
         }
         let earlier = gap.before.trim_end();
         let header = earlier.rsplit('\n').next().unwrap_or_default();
@@ -57,7 +59,7 @@ impl Lines {
     pub(super) fn max_tokens(self) -> u32 {
         match self {
             Self::One => 48,
-            Self::Block(_) | Self::Free => 128,
+            Self::Block(_) | Self::Free => 64,
         }
     }
 }

@@ -166,6 +166,12 @@ impl Fill {
         }
     }
 
+    /// Whether no more of a text is of use, whatever comes.
+    #[must_use]
+    pub fn is_enough(&self, written: &str) -> bool {
+        clean::goes_round(written)
+    }
+
     /// Why a suggestion would not be shown to somebody who has not asked.
     #[must_use]
     pub fn doubt(&self, mean_log_probability: Option<f32>) -> Option<Silence> {

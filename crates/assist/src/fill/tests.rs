@@ -215,6 +215,11 @@ fn what_is_no_code_or_goes_round_in_circles_is_cut() {
     finishes("a.py", "x = |\n", "  \n", Err(Silence::NothingToAdd));
     let round = "a()\n    ".repeat(9);
     finishes("a.py", "def f():\n    |\n", &round, Ok("a()\n    a()"));
+    assert!(!fill("a.py", "x|").is_enough("a()\na()\na()") && clean::goes_round("a()\na()\na()\n"));
+    let turns = "left = right\n    right = left\n    ".repeat(5);
+    let shown = ["left = right"; 3].join("\n    right = left\n    ");
+    finishes("a.py", "def f():\n    |\n", &turns, Ok(&format!("{shown}\n    right = left")));
+    finishes("a.py", "print(f(|\n", "a", Ok("a"));
     // The last line of a text that was cut may be any half of one.
     let fill = fill("a.py", "def f():\n    |\n");
     assert_eq!(fill.finish("a = 1\n    retu", true, None).unwrap().text, "a = 1");

@@ -74,7 +74,7 @@ fn a_gap_is_filled_by_the_models_own_tokens_in_a_sequence_of_its_own() {
     assert_eq!(parts[1], json!({"kind": "text", "text": "def f(total):\n    "}));
     assert_eq!(parts[3], json!({"kind": "text", "text": "\n\nf(1)\n"}));
     assert_eq!(parts[4], json!({"kind": "token", "token": 3}));
-    assert_eq!((&call["sampling"]["temperature"], &call["maxTokens"]), (&json!(0.0), &json!(128)));
+    assert_eq!((&call["sampling"]["temperature"], &call["maxTokens"]), (&json!(0.0), &json!(64)));
     assert_eq!(call["blockEnd"], json!({"indentChars": 4, "closes": false}));
     rig.write("return total");
     rig.finish_with(Usage { prefill_ms: 100.0, decode_ms: 300.0, ..Usage::default() });
@@ -239,6 +239,17 @@ fn a_model_without_the_tokens_is_asked_in_words_and_that_is_said() {
     let id = ask(&mut rig, "a", HOLE);
     assert_eq!(reason(&rig, id), "noInfill");
     assert_eq!(rig.status(1)["noGhostText"]["reason"], "noInfill");
+}
+
+#[test]
+fn a_model_that_goes_round_in_circles_is_stopped() {
+    let mut rig = loaded(json!({}));
+    let id = ask(&mut rig, "a", HOLE);
+    for _ in 0..4 {
+        rig.write("print(total)\n    ");
+    }
+    assert_eq!(suggestion(&rig, id), "print(total)\n    print(total)");
+    assert_eq!(rig.cancelled_calls().len(), 1);
 }
 
 #[test]

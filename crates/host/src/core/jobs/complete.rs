@@ -69,7 +69,14 @@ impl CompleteJob {
             },
             Input::Text(text) => {
                 self.text.push_str(text);
-                Step::Wait
+                let is_enough = text.contains('\n') && self.fill.is_enough(&self.text);
+                match is_enough {
+                    true => {
+                        let finished = self.fill.finish(&self.text, true, None);
+                        self.end(model, finished, None)
+                    }
+                    false => Step::Wait,
+                }
             }
             Input::Generated(written) => {
                 let cut =
