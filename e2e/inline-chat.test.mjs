@@ -104,6 +104,47 @@ story(
   { ide: IDE },
 );
 
+story(
+  "a question that is stopped leaves the edit before it, and Escape takes both back",
+  async ({ ide, workbench }) => {
+    const worker = await ide.readyWorker();
+    const improveAndAskNext = async () => {
+      await open(workbench);
+      await askInline(workbench, "/improve");
+      await inlineSays(workbench, /LocalCoder demo · [\d.]+ s/u);
+      signal(worker, "SIGSTOP");
+      await sayInline(workbench, "rename total to result");
+      await until("it is being written", async () => (await ide.status()).requests > 0);
+    };
+    const end = async () => {
+      await until("nobody is answered", async () => (await ide.status()).requests === 0);
+      signal(worker, "SIGCONT");
+    };
+    await improveAndAskNext();
+    await workbench.page.locator(".inline-chat .codicon-stop-circle").click();
+    await end();
+    await workbench.press(KEYS.apply);
+    await inlineClosed(workbench);
+    await until("what is kept is saved", () => ide.read(FILE) === IMPROVED);
+    await counted(ide, { shown: 1, kept: 1 });
+    await workbench.inFile(FILE);
+    await workbench.press(KEYS.undo);
+    await workbench.press(KEYS.save);
+    await until("one undo takes it back", () => ide.read(FILE) === TEXT);
+
+    await improveAndAskNext();
+    await workbench.press("Escape");
+    await end();
+    await inlineClosed(workbench);
+    await workbench.inFile(FILE);
+    await counted(ide, { shown: 2, dropped: 1 });
+    await until("nothing counts as unsaved", async () => !(await workbench.dirty()));
+    assert.equal(ide.read(FILE), TEXT);
+    assert.equal(await workbench.text(), TEXT);
+  },
+  { ide: IDE },
+);
+
 story("the editor's chat view stays away", async ({ workbench }) => {
   const { page } = workbench;
   await workbench.openFile("main.py");

@@ -1,7 +1,6 @@
 /** Stories of an edit that waits: its changes one by one, changed in words, and one undo for all. */
 import assert from "node:assert/strict";
 
-import { linter } from "./support/linter.mjs";
 import { story } from "./support/story.mjs";
 import { until } from "./support/wait.mjs";
 import { KEYS } from "./support/workbench.mjs";
@@ -148,24 +147,6 @@ story(
     await workbench.entry(/^Add type hints/u);
   },
   { ide: IDE },
-);
-
-story(
-  "what a linter reports is fixed from its report, and nothing is written unseen",
-  async ({ ide, workbench, name }) => {
-    await workbench.openFile(FILE);
-    await workbench.goTo(line(1));
-    await until("the linter has reported", () => workbench.problems(3));
-    await workbench.quickFix("Fix with LocalCoder");
-    await workbench.diff(FILE);
-    await workbench.photograph(name);
-    assert.equal(ide.read(FILE), TEXT, "nothing is written");
-    await workbench.press(KEYS.apply);
-    await workbench.noDiff();
-    await until("the fix is written", () => ide.read(FILE) === withChanges(1));
-    await until("it is reported no more", () => workbench.problems(2));
-  },
-  { ide: { ...IDE, extensions: linter("total = total", "use += here") } },
 );
 
 story(

@@ -607,23 +607,6 @@ export class Workbench {
     );
   }
 
-  /** Whether the status bar counts so many errors. */
-  async problems(count) {
-    const item = this.page.locator('[id="status.problems"]');
-    return new RegExp(`^${count}\\D`, "u").test((await item.innerText()).trim());
-  }
-
-  /** Takes one of the fixes that are offered at the cursor. */
-  async quickFix(title) {
-    const fix = this.page.locator(".action-widget .action").filter({ hasText: title });
-    await until(`${title} is offered`, async () => {
-      await this.page.keyboard.press(`${MOD}+Period`);
-      await fix.first().waitFor({ timeout: 2_000 });
-      return true;
-    });
-    await fix.first().click();
-  }
-
   /** Presses a button at a change of the diff, from 0, by mouse. */
   async changeButton(name, index) {
     const change = this.page.locator(".monaco-diff-editor .gutterItem").nth(index);

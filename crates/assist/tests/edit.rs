@@ -5,7 +5,7 @@ use localcoder_assist::{
     Attempt, Command, Finished, Layout, Limits, Outcome, Prompts, Task, apply, locate, prepare,
 };
 use localcoder_protocol::{
-    DocumentText, ErrorCode, ErrorInfo, FinishReason, LineRange, WorkerPrompt,
+    Diagnostic, DocumentText, ErrorCode, ErrorInfo, FinishReason, LineRange, WorkerPrompt,
 };
 
 const METHOD: &str = "\
@@ -81,6 +81,31 @@ fn an_import_that_the_edit_needs_stands_off_from_the_code_as_the_language_has_it
     assert_eq!(python, format!("import math\n\n\n{first}x = math.floor(1.5)\n"));
     let plain = shown("a.py", "y = 1\n\nx = 1.5\n", 3, "x = math.floor(1.5)\n```");
     assert_eq!(plain, "import math\n\ny = 1\n\nx = math.floor(1.5)\n");
+}
+
+#[test]
+fn a_name_that_is_reported_as_unknown_is_imported_where_the_code_is_right_as_it_is() {
+    let text = "import sys\n\n\ndef size(path):\n    return os.path.getsize(path)\n";
+    let command = || instructed("Fix the reported problem.");
+    let raw = "def size(path):\n    return os.path.getsize(path)\n```";
+    let reported = Diagnostic {
+        line: 5,
+        source: Some("Pyright".into()),
+        message: "\"os\" is not defined".into(),
+    };
+    let task = task(text, (4, 5), command()).with_diagnostics(&[reported]);
+    let finished = done(answer(&task, raw));
+    assert!(!finished.unchanged && finished.imports.is_none(), "{finished:?}");
+    assert_eq!(finished.notes, ["Added: import os."]);
+    let edit = &finished.edit;
+    assert_eq!(edit.range, LineRange { start: 1, end: 1 });
+    let fixed = text.replace("import sys\n", "import sys\nimport os\n");
+    assert_eq!(apply(text, edit.range, edit).unwrap(), fixed);
+    assert!(finished.diff.contains("+import os"), "{}", finished.diff);
+
+    // Where it was not reported, an answer that changes nothing is none.
+    let unreported = prepare(&document("a.py", text), task.range(), command()).unwrap();
+    assert!(matches!(answer(&unreported, raw), Outcome::Unchanged));
 }
 
 #[test]

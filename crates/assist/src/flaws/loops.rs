@@ -67,11 +67,12 @@ pub(super) fn copies(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     };
     let is_copy = match code.language {
         "rust" => {
-            let is_cloned = over("for_expression", "value").is_some_and(|it| {
-                it.ends_with(".clone()")
-                    || it.ends_with(".to_vec()")
-                    || it.contains(".clone().iter()")
-            });
+            let is_cloned = over("for_expression", "value")
+                .and_then(|it| {
+                    let ends = [".clone().iter()", ".clone()", ".to_vec()"];
+                    ends.iter().find_map(|end| it.strip_suffix(end))
+                })
+                .is_some_and(|it| stays_as_it_is(code, node, it));
             // A copy that has a name, of something that is only read.
             let is_named = node.kind() == "let_declaration"
                 && !text.starts_with("let mut")
@@ -84,11 +85,17 @@ pub(super) fn copies(code: &Code<'_>, node: Node<'_>) -> Option<String> {
                 });
             is_cloned || is_named
         }
-        "javascript" | "typescript" => over("for_in_statement", "right").is_some_and(|it| {
-            it.starts_with("[...") || it.starts_with("Array.from(") || it.ends_with(".slice()")
-        }),
+        "javascript" | "typescript" => over("for_in_statement", "right")
+            .and_then(|it| {
+                let within = |start, end| it.strip_prefix(start)?.strip_suffix(end);
+                within("[...", "]")
+                    .or_else(|| within("Array.from(", ")"))
+                    .or_else(|| it.strip_suffix(".slice()"))
+            })
+            .is_some_and(|it| stays_as_it_is(code, node, it)),
         "python" => over("for_statement", "right")
-            .is_some_and(|it| it.ends_with(".copy()") || it.ends_with("[:]")),
+            .and_then(|it| it.strip_suffix(".copy()").or_else(|| it.strip_suffix("[:]")))
+            .is_some_and(|it| stays_as_it_is(code, node, it)),
         "cpp" => {
             over("for_range_loop", "type")
                 .is_some_and(|it| it.starts_with("std::string") || it == "auto")
@@ -108,6 +115,18 @@ pub(super) fn copies(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         (_, true) => Some("copies the whole value; is that needed?".to_owned()),
         _ => None,
     }
+}
+
+/// Whether what a loop goes over surely stays as it is while the loop runs, so that a copy is not needed:
+/// its body names nothing of it. A field may be changed by whatever is called, such as a list of
+/// listeners by one of them; Rust does not allow that.
+fn stays_as_it_is(code: &Code<'_>, node: Node<'_>, over: &str) -> bool {
+    let body = node.child_by_field_name("body").map_or("", |it| code.of(it));
+    let is_of_word = |it: char| it.is_alphanumeric() || it == '_' || it == '$';
+    let root = over.split(|it| !is_of_word(it)).next().unwrap_or_default();
+    let is_named = body.split(|it| !is_of_word(it)).any(|word| word == root);
+    let is_field = over.contains('.') && !over.ends_with(')') && code.language != "rust";
+    !is_named && !(is_field && body.contains('('))
 }
 
 /// A text that grows in a loop.
@@ -181,6 +200,15 @@ mod tests {
             "copies",
         );
         check("a.js", "for (const a of [...b]) {\n  f(a);\n}\n", 1, "copies");
+        check("a.js", "for (const a of [...this.b]) {\n  n += a;\n}\n", 1, "copies");
+        clean("a.js", "for (const a of [...b]) {\n  b.delete(a);\n}\n");
+        clean("a.ts", "for (const listener of [...this.#listeners]) {\n  listener(x);\n}\n");
+        clean("a.py", "for a in b[:]:\n    b.remove(a)\n");
+        clean("a.py", "for a in self.b.copy():\n    a.close()\n");
+        clean(
+            "a.rs",
+            "fn f(&mut self) {\n    for b in self.c.clone() {\n        self.g(b);\n    }\n}\n",
+        );
         check("a.cpp", "void f() {\n  for (std::string a : b) {\n    g(a);\n  }\n}\n", 2, "copies");
         clean("a.cpp", "void f() {\n  for (const auto& a : b) {\n    g(a);\n  }\n}\n");
         check("a.py", "for a in b:\n    text += a + \"\\n\"\n", 2, "join");

@@ -10,13 +10,15 @@ use crate::python;
 /// Modules, and behind each the names that are nearly always its.
 const KNOWN: &str = include_str!("python_library.txt");
 
-/// The import lines that make the names of the answer known, beside those it has itself.
+/// The import lines that make the names of the answer known, beside those it has itself. A name that
+/// was unknown before stays so, unless it is one of those that were `reported`.
 pub(super) fn imports(
     language: &Language,
     document: &str,
     lines: &Range<usize>,
     own: &[String],
     answer: &str,
+    reported: &str,
 ) -> Vec<String> {
     if language.id != "python" {
         return Vec::new();
@@ -37,7 +39,10 @@ pub(super) fn imports(
     };
     let mut modules = Vec::new();
     let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for name in has.iter().filter(|name| !had.contains(*name)) {
+    let is_reported = |name: &str| {
+        ['"', '\'', '`'].iter().any(|it| reported.contains(&format!("{it}{name}{it}")))
+    };
+    for name in has.iter().filter(|name| !had.contains(*name) || is_reported(name)) {
         for row in KNOWN.lines() {
             let mut words = row.split(' ');
             let module = words.next().unwrap_or_default();

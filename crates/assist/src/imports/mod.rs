@@ -27,13 +27,14 @@ pub(crate) struct Needed {
 /// Takes the imports out of an answer that go elsewhere, and adds those that it forgot.
 ///
 /// `lines` are those of `document` (0-based, half open) that the answer replaces. What the selection
-/// itself brought in stays where it is.
+/// itself brought in stays where it is. `reported`: what tools say of the lines, in their words.
 pub(crate) fn needed(
     language: &Language,
     document: &str,
     lines: &Range<usize>,
     original: &str,
     answer: &str,
+    reported: &str,
 ) -> (String, Option<Needed>) {
     let Some((line, before)) = place::of_imports(language, document, lines.start) else {
         return (answer.to_owned(), None);
@@ -46,7 +47,7 @@ pub(crate) fn needed(
             imports.push(import);
         }
     }
-    imports.extend(missing::imports(language, document, lines, &imports, &code));
+    imports.extend(missing::imports(language, document, lines, &imports, &code, reported));
     if imports.is_empty() {
         return (code, None);
     }
@@ -63,7 +64,7 @@ mod tests {
         let document = format!("{before}{original}\n");
         let lines = start..start + original.lines().count();
         let language = Language::of(None, path);
-        let (code, needed) = needed(language, &document, &lines, original, answer);
+        let (code, needed) = needed(language, &document, &lines, original, answer, "");
         let Some(Needed { line, before, imports }) = needed else { return (code, 0, Vec::new()) };
         let line = i32::try_from(line).unwrap() + 1;
         (code, if before { -line } else { line }, imports)

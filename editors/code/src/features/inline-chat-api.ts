@@ -25,7 +25,7 @@ export interface EditStream extends vscode.ChatResponseStream {
   textEdit(target: vscode.Uri, edits: vscode.TextEdit[] | true): void;
 }
 
-/** What is shown below the input, and what comes back with what the user decides. */
+/** What is shown below the input. */
 export interface EditResult extends vscode.ChatResult {
   /** One line. */
   readonly details?: string;
@@ -33,7 +33,7 @@ export interface EditResult extends vscode.ChatResult {
 
 /** What the user did with an edit. */
 export interface Decided {
-  readonly result: vscode.ChatResult;
+  readonly source: vscode.Uri;
   /** Of all that waited, or of one change of it. */
   readonly of: "edit" | "change";
   readonly accepted: boolean;
@@ -49,23 +49,28 @@ export type Answer = (
 
 interface Action {
   readonly kind: string;
-  readonly accepted?: boolean;
+  readonly uri?: vscode.Uri;
   readonly outcome?: number;
+  readonly hasRemainingEdits?: boolean;
 }
 
 interface ActedParticipant {
-  readonly onDidPerformAction: vscode.Event<{
-    readonly result: vscode.ChatResult;
-    readonly action: Action;
-  }>;
+  readonly onDidPerformAction: vscode.Event<{ readonly action: Action }>;
 }
+
+/** The kinds of {@link Action} that are decisions, and what each is of. */
+const DECISIONS: Readonly<Record<string, Decided["of"]>> = {
+  chatEditingSessionAction: "edit",
+  chatEditingHunkAction: "change",
+};
 
 interface Models {
   registerLanguageModelChatProvider(vendor: string, provider: object): vscode.Disposable;
 }
 
-/** The number by which the editor says that one change was kept. */
-const CHANGE_ACCEPTED = 1;
+/** The numbers by which the editor says what was decided; a third one is that the file was saved. */
+const ACCEPTED = 1;
+const REJECTED = 2;
 
 /** Answers inline chat. */
 export function registerParticipant(
@@ -80,11 +85,17 @@ export function registerParticipant(
     },
   );
   const { onDidPerformAction } = participant as unknown as ActedParticipant;
-  const listener = onDidPerformAction(({ result, action }) => {
-    if (action.kind === "editor") {
-      decided({ result, of: "edit", accepted: action.accepted === true });
-    } else if (action.kind === "chatEditingHunkAction") {
-      decided({ result, of: "change", accepted: action.outcome === CHANGE_ACCEPTED });
+  // There is an action of inline chat itself, too. It comes with the last question and is not told where
+  // that one was cancelled, although the edit before it waits still; these come with the edit.
+  const listener = onDidPerformAction(({ action }) => {
+    const { kind, uri, outcome } = action;
+    const of = DECISIONS[kind];
+    // Typing beside an edit is told as one that is rejected and remains.
+    const remains = of === "edit" && action.hasRemainingEdits === true;
+    if (uri !== undefined && of !== undefined && !remains) {
+      if (outcome === ACCEPTED || outcome === REJECTED) {
+        decided({ source: uri, of, accepted: outcome === ACCEPTED });
+      }
     }
   });
   return vscode.Disposable.from(participant, listener);

@@ -34,6 +34,12 @@ import { linesAround } from "./scope";
 import { instructionsOf } from "./wish";
 import type { Wish } from "./wish";
 
+/**
+ * How long the editor may take to take an edit back: many times what it takes on a busy machine, and
+ * what a count waits for where there is nothing left to take back.
+ */
+const TAKEN_BACK_MS = 1_000;
+
 /** An edit that the editor shows. */
 interface Shown {
   readonly wish: Wish;
@@ -43,8 +49,8 @@ interface Shown {
   /** The document's whole text without the edit, and with it. */
   readonly before: string;
   readonly after: string;
-  /** Of its changes, how many were taken back one by one. */
-  droppedChanges: number;
+  /** Of its changes, how many were decided one by one. */
+  readonly decided: { kept: number; dropped: number };
 }
 
 /** What is asked for, and of which text. */
@@ -78,11 +84,7 @@ export class InlineChat {
     return vscode.Disposable.from(
       registerModel("LocalCoder", refusal),
       registerParticipant(
-        async (place, request, stream, token) => ({
-          ...(await this.#answer(place, request, stream, token)),
-          // Whatever comes of a question, the edit before it may wait for a decision still.
-          ...(place === undefined ? {} : { metadata: nameOf(place.document.uri) }),
-        }),
+        (place, request, stream, token) => this.#answer(place, request, stream, token),
         (what) => {
           this.#notifier.guarded(() => this.#decided(what)).catch(() => undefined);
         },
@@ -194,7 +196,7 @@ export class InlineChat {
     const lines = new vscode.Range(new vscode.Position(range.start - 1, 0), end);
     stream.textEdit(document.uri, [new vscode.TextEdit(lines, text)]);
     stream.textEdit(document.uri, true);
-    const held = { wish, answer, plan, watch, before, after, droppedChanges: 0 };
+    const held = { wish, answer, plan, watch, before, after, decided: { kept: 0, dropped: 0 } };
     this.#shown.set(document.uri.toString(), held);
     const doubt = doubtText(answer);
     if (doubt !== undefined) {
@@ -205,26 +207,28 @@ export class InlineChat {
     return { details };
   }
 
-  async #decided({ result, of, accepted }: Decided): Promise<void> {
-    const { source } = (result.metadata ?? {}) as { source?: string };
-    const shown = source === undefined ? undefined : this.#shown.get(source);
-    if (source === undefined || shown === undefined) {
+  async #decided({ source, of, accepted }: Decided): Promise<void> {
+    const shown = this.#shown.get(source.toString());
+    if (shown === undefined) {
       return;
     }
-    if (of === "change") {
-      shown.droppedChanges += accepted ? 0 : 1;
-      return;
-    }
-    this.#shown.delete(source);
-    const { answer, plan, watch, before } = shown;
+    const { answer, plan, watch, before, decided } = shown;
     const { document } = plan;
+    if (of === "change") {
+      decided[accepted ? "kept" : "dropped"] += 1;
+      return;
+    }
+    this.#shown.delete(source.toString());
+    if (!accepted) {
+      await takenBack(document, decided.kept === 0 ? before : undefined);
+    }
     const all = changes.changesOf(answer).filter(({ isImport }) => !isImport).length;
     const after = document.getText();
-    const isWritten = accepted && after !== before;
-    const kept = isWritten ? Math.max(1, all - shown.droppedChanges) : 0;
+    const isWritten = (accepted || decided.kept > 0) && after !== before;
+    const kept = isWritten ? Math.max(1, all - decided.dropped) : 0;
     const written = { uri: document.uri, before, after };
     this.onOutcome.fire({ answer, all, kept, ...(isWritten ? { written } : {}) });
-    if (!isWritten && plan.saves && plan.damage === "none") {
+    if (after === before && plan.saves && plan.damage === "none") {
       // What was taken back counts as unsaved, although the file has it.
       await keeperOf(document).save();
     }
@@ -274,9 +278,30 @@ function inText(edits: readonly Edit[]): Placed[] {
   return edits.map((edit) => ({ edit, range: edit.range }));
 }
 
-/** By what a decision is told. */
-function nameOf(source: vscode.Uri): { readonly source: string } {
-  return { source: source.toString() };
+/**
+ * Waits until the editor has taken an edit back: it tells of that before it does it. `text`: what the
+ * document is to be then, where that is known; where parts of the edit were kept, it is not.
+ */
+async function takenBack(document: vscode.TextDocument, text: string | undefined): Promise<void> {
+  const now = document.getText();
+  const isThere = (): boolean => document.getText() === text;
+  if (isThere()) {
+    return;
+  }
+  await new Promise<void>((resolve) => {
+    const settle = (): void => {
+      clearTimeout(timer);
+      listener.dispose();
+      resolve();
+    };
+    const timer = setTimeout(settle, TAKEN_BACK_MS);
+    const listener = vscode.workspace.onDidChangeTextDocument((event) => {
+      const isOther = text === undefined && document.getText() !== now;
+      if (event.document === document && (isThere() || isOther)) {
+        settle();
+      }
+    });
+  });
 }
 
 function failed(message: string): EditResult {

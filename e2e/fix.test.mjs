@@ -1,0 +1,67 @@
+/** Stories of fixes for what a tool of the user's reports, from each place where the report is shown. */
+import assert from "node:assert/strict";
+
+import { linter } from "./support/linter.mjs";
+import { fixAtCursor, fixFromHover, fixFromProblems, reported } from "./support/reports.mjs";
+import { story } from "./support/story.mjs";
+import { until } from "./support/wait.mjs";
+import { KEYS } from "./support/workbench.mjs";
+
+const FILE = "totals.py";
+const TITLE = "Fix with LocalCoder";
+
+const FUNCTIONS = ["total_stock", "stock_value", "weight"];
+const TEXT = `${FUNCTIONS.map(
+  (name) => `def ${name}(items):
+    total = 0
+    for item in items:
+        total = total + item["${name}"]
+    return total
+`,
+).join("\n\n")}`;
+
+/** What is fixed: even the demo model mends it. */
+const BEFORE = 'total = total + item["stock_value"]';
+const FIXED = TEXT.replace(BEFORE, 'total += item["stock_value"]');
+const LINE = 11;
+const IDE = { files: { [FILE]: TEXT }, extensions: linter("total = total", "use += here") };
+
+/** The fix is shown, and written when it is kept. */
+async function keep(ide, workbench) {
+  await workbench.diff(FILE);
+  assert.equal(ide.read(FILE), TEXT, "nothing is written unseen");
+  await workbench.press(KEYS.apply);
+  await workbench.noDiff();
+  await until("the fix is written", () => ide.read(FILE) === FIXED);
+  await reported(workbench, 2);
+}
+
+async function undo(ide, workbench) {
+  await workbench.inFile(FILE);
+  await workbench.press(KEYS.undo);
+  await workbench.press(KEYS.save);
+  await until("it is undone", () => ide.read(FILE) === TEXT);
+  await reported(workbench, 3);
+}
+
+story(
+  "a report is fixed at the cursor, from its hover and from the list of problems",
+  async ({ ide, workbench, name }) => {
+    await workbench.openFile(FILE);
+    await reported(workbench, 3);
+    await workbench.goTo(LINE);
+    await fixAtCursor(workbench, TITLE);
+    await workbench.diff(FILE);
+    await workbench.photograph(name);
+    await keep(ide, workbench);
+    await undo(ide, workbench);
+
+    await fixFromHover(workbench, BEFORE, TITLE);
+    await keep(ide, workbench);
+    await undo(ide, workbench);
+
+    await fixFromProblems(workbench, `[Ln ${LINE}, Col 9]`, TITLE);
+    await keep(ide, workbench);
+  },
+  { ide: IDE },
+);

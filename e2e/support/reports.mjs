@@ -1,0 +1,65 @@
+/** What tools report on code, as its user sees it, and the fixes that are offered for it. */
+import { until } from "./wait.mjs";
+
+const MOD = process.platform === "darwin" ? "Meta" : "Control";
+
+/** How long what was asked for may take to open before it is asked for again. */
+const OPENS_MS = 2_000;
+
+/** Waits until the status bar counts so many errors. */
+export async function reported(workbench, count) {
+  const item = workbench.page.locator('[id="status.problems"]');
+  const pattern = new RegExp(`^${count}\\D`, "u");
+  await until(`${count} errors are reported`, async () =>
+    pattern.test((await item.innerText()).trim()),
+  );
+}
+
+/** Takes a fix that is offered at the cursor, by its key. */
+export async function fixAtCursor(workbench, title) {
+  await take(workbench, title, () => workbench.page.keyboard.press(`${MOD}+Period`));
+}
+
+/** Takes a fix from the box that tells of a report where the mouse rests on that text. */
+export async function fixFromHover(workbench, text, title) {
+  const { page } = workbench;
+  const line = page.locator(".editor-instance .view-line").filter({ hasText: text });
+  const button = page.locator(".monaco-hover .action", { hasText: "Quick Fix" });
+  await take(workbench, title, async () => {
+    await line.locator("span > span").nth(2).hover({ timeout: OPENS_MS });
+    await button.click({ timeout: OPENS_MS });
+  });
+}
+
+/** Takes a fix for the report in the list of problems that says that. */
+export async function fixFromProblems(workbench, words, title) {
+  const { page } = workbench;
+  await page.keyboard.press(`${MOD}+Shift+M`);
+  const row = page.locator(".markers-panel .monaco-list-row", { hasText: words }).first();
+  await row.click();
+  await take(workbench, title, () => page.keyboard.press(`${MOD}+Period`));
+}
+
+async function take({ page }, title, open) {
+  // A list of its own in an editor, a menu in the list of problems.
+  const fix = page.locator(".action-widget .action, .context-view .action-item", { hasText: title });
+  await until(`${title} is offered`, async () => {
+    try {
+      await open();
+      await fix.first().waitFor({ timeout: OPENS_MS });
+    } catch (error) {
+      if (error.name !== "TimeoutError") {
+        throw error;
+      }
+      return false;
+    }
+    return true;
+  });
+  // A menu ignores a click that comes right upon it.
+  await until(`${title} is taken`, async () => {
+    if ((await fix.count()) > 0) {
+      await fix.first().click({ timeout: OPENS_MS }).catch(() => undefined);
+    }
+    return (await fix.count()) === 0;
+  });
+}
