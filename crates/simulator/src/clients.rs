@@ -227,28 +227,31 @@ impl World {
         Ok(())
     }
 
+    fn draw_request_id(&mut self, client: ClientId, number: u64) -> String {
+        if !self.strikes(Fault::BadRequestId) {
+            return format!("r{number}");
+        }
+        let taken = self.requests.open_request_id(client);
+        let too_long = REQUEST_ID_BYTES_MAX + 1;
+        taken.unwrap_or_else(|| "x".repeat(too_long * usize::from(number.is_multiple_of(2))))
+    }
+
+    fn draw_completion(&mut self, request_id: &str, document: &Value) -> Value {
+        let position = json!({"line": self.random.between(1, 3), "character": 100});
+        json!({"requestId": request_id, "document": document, "position": position})
+    }
+
     fn does(&mut self, client: ClientId, method: &'static str) -> Held {
         let number = self.requests.next_number();
-        let mut request_id = format!("r{number}");
-        if self.strikes(Fault::BadRequestId) {
-            let taken = self.requests.open_request_id(client);
-            let too_long = REQUEST_ID_BYTES_MAX + 1;
-            request_id = taken
-                .unwrap_or_else(|| "x".repeat(too_long * usize::from(number.is_multiple_of(2))));
-        }
+        let request_id = self.draw_request_id(client, number);
         let (document, selection) = self.draw_document(number);
         let completes = method.starts_with("complete");
         let streams = completes || ["improve", "explain", "generate", "prepare"].contains(&method);
         let mut params = match method {
+            _ if completes => self.draw_completion(&request_id, &document),
             "improve" | "explain" | "prepare" => {
                 json!({"requestId": request_id, "document": document, "selection": selection})
             }
-            "complete" | "complete now" => {
-                let line = self.random.between(1, 3);
-                let position = json!({"line": line, "character": 100});
-                json!({"requestId": request_id, "document": document, "position": position})
-            }
-            "snooze" => json!({"minutes": self.random.below(3)}),
             "generate" => {
                 let raw = self.random.per_mille(300);
                 let prompt = format!("Write {}.", marks::of_request(number));
@@ -288,6 +291,7 @@ impl World {
                 "selection": {"start": 1, "end": 1},
                 "empty": self.random.per_mille(500),
             }),
+            "snooze" => json!({"minutes": self.random.below(3)}),
             _ => json!({}),
         };
         if method == "improve" && self.random.per_mille(300) {

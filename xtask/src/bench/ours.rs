@@ -291,6 +291,7 @@ impl Ours {
             max_tokens,
             stop: Vec::new(),
             draft: String::new(),
+            block_end: None,
         }
     }
 

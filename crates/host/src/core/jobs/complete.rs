@@ -6,7 +6,7 @@ use localcoder_protocol::{
     Silence, Usage, WhyNothing, WorkerGenerateAnswer,
 };
 
-use super::step::{Input, ModelView, Step};
+use super::step::{Completed, Input, ModelView, Step};
 use crate::ModelFile;
 use crate::core::event::ClientId;
 use crate::core::pool::GenerateCall;
@@ -23,15 +23,6 @@ pub(in crate::core) struct CompleteJob {
     held: Option<Held>,
     infill: Option<Infill>,
     text: String,
-}
-
-/// Its end.
-#[derive(Debug)]
-pub(in crate::core) struct Completed {
-    pub(in crate::core) fill: Box<Fill>,
-    pub(in crate::core) owner: ClientId,
-    pub(in crate::core) ahead: bool,
-    pub(in crate::core) answer: CompleteAnswer,
 }
 
 impl CompleteJob {

@@ -17,16 +17,14 @@ use localcoder_protocol::{AnswerKind, GenerateParams, SamplingParams};
 use localcoder_settings::ExplanationLength;
 
 use complete::CompleteJob;
-pub(super) use complete::{
-    Completed, answer as ghost_answer, failed as ghost_failed, way as infill_way,
-};
+pub(super) use complete::{answer as ghost_answer, failed as ghost_failed, way as infill_way};
 pub(super) use counting::Counting;
 use edit::EditJob;
 pub(super) use edit::EditWish;
 use generate::GenerateJob;
 use keep_warm::KeepWarmJob;
 use prepare::PrepareJob;
-pub(super) use step::{Answer, Input, ModelView, Step};
+pub(super) use step::{Answer, Completed, Input, ModelView, Step};
 use text::TextJob;
 
 use super::event::ClientId;

@@ -1,11 +1,11 @@
 //! What goes into a job and what comes out of it, one step at a time.
 
-use localcoder_assist::{Held, Layout, Limits, Prompts, SoFar, Task, base_model};
+use localcoder_assist::{Fill, Held, Layout, Limits, Prompts, SoFar, Task, base_model};
 use localcoder_protocol::{
-    Edit, ErrorInfo, ModelInfo, Purpose, SamplingParams, TestRun, Usage, WorkerGenerateAnswer,
+    CompleteAnswer, Edit, ErrorInfo, ModelInfo, Purpose, SamplingParams, TestRun, Usage,
+    WorkerGenerateAnswer,
 };
 
-use super::complete::Completed;
 use crate::ModelFile;
 use crate::core::event::ClientId;
 use crate::core::pool::GenerateCall;
@@ -78,6 +78,15 @@ pub(in crate::core) enum Step {
     Completed(Box<Completed>),
     /// To end without an answer.
     Fail(ErrorInfo),
+}
+
+/// The end of ghost text.
+#[derive(Debug)]
+pub(in crate::core) struct Completed {
+    pub(in crate::core) fill: Box<Fill>,
+    pub(in crate::core) owner: ClientId,
+    pub(in crate::core) ahead: bool,
+    pub(in crate::core) answer: CompleteAnswer,
 }
 
 /// The end of a job.
