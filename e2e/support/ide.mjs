@@ -30,8 +30,12 @@ const ADDRESS = /http:\/\/[0-9a-f]{32}\.localhost:\S+/u;
 /** What our settings begin with in a file that is the editor's, too. */
 const PREFIX = "localcoder.";
 
-/** The settings of a user who wants no question about trust and no banner. */
+/**
+ * The settings of a user who wants no question about trust and no banner; nor suggestions, which have
+ * stories of their own: in others they come or don't by how fast one types.
+ */
 const UNASKED = {
+  "editor.inlineSuggest.enabled": false,
   "security.workspace.trust.startupPrompt": "never",
   "security.workspace.trust.banner": "never",
 };

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use localcoder_protocol::LineRange;
 
 pub(crate) use crate::assist_arguments::{AssistCommand, AssistOptions};
+pub(crate) use crate::complete_arguments::CompleteOptions;
 pub(crate) use crate::removal_arguments::{
     HelpOptions, ResetOptions, SureOptions, UninstallOptions,
 };
@@ -55,6 +56,8 @@ pub(crate) struct OpenOptions {
 pub(crate) enum Command {
     #[command(flatten)]
     Assist(AssistCommand),
+    /// Suggest what stands at a place in a file next
+    Complete(CompleteOptions),
     /// Run your own test of some lines of a file
     Test(TestOptions),
     /// Give the model a prompt of your own
@@ -91,6 +94,7 @@ impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Assist(command) => command.options.json,
+            Self::Complete(options) => options.json,
             Self::Test(options) => options.json,
             Self::Generate(options) => options.json,
             Self::Models(options) => options.command.json(),
@@ -221,7 +225,8 @@ Examples:
 What the model writes is run, in a folder of its own, with limits, and on Linux without a network.
 Words are chosen on the half `tuning` and reported on the half `held-out`.")]
 pub(crate) struct EvalOptions {
-    /// `own`, which are the product's, or a file of HumanEvalPack; may be given several times
+    /// `own`, which are the product's, or a file of HumanEvalPack or HumanEval-infilling; may be given
+    /// several times
     /// [default: own]
     #[arg(long, value_name = "own|FILE")]
     pub(crate) tasks: Vec<PathBuf>,

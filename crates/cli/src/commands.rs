@@ -1,9 +1,11 @@
 //! One module a command. Each makes one request and prints its answer.
 
 pub(crate) mod assist;
+pub(crate) mod complete;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod eval;
+mod eval_infilling;
 pub(crate) mod generate;
 pub(crate) mod help;
 pub(crate) mod host;

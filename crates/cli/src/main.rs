@@ -5,6 +5,7 @@
 mod arguments;
 mod assist_arguments;
 mod commands;
+mod complete_arguments;
 mod failure;
 mod ide_settings;
 mod offline;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         None => commands::open::run(&arguments.open),
         Some(Command::Assist(command)) => commands::assist::run(&command),
+        Some(Command::Complete(options)) => commands::complete::run(&options),
         Some(Command::Test(options)) => commands::test::run(&options),
         Some(Command::Generate(options)) => commands::generate::run(&options),
         Some(Command::Models(options)) => commands::models::run(options.command),

@@ -101,9 +101,9 @@ fn whatever_is_printed_is_as_its_published_schema_says() {
     check("config get", &["airGapped"]);
     check("profiles use", &["fast"]);
     check("host start", &[]);
-    check("profiles", &[]);
-    check("profiles list", &[]);
+    ["profiles", "profiles list"].into_iter().for_each(|it| check(it, &[]));
     check("generate", &["--prompt", "x", "--max-tokens", "4"]);
+    check("complete", &["a.py", "--at", "2:9"]);
     check("status", &[]);
     check("eval", &["--kind", "rename", "--language", "python", "--every", "9"]);
     check("setup", &[]);

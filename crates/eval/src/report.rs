@@ -54,6 +54,12 @@ pub struct Outcome {
     /// How much of that the model took.
     #[serde(default)]
     pub model_seconds: f64,
+    /// Tokens of the prompt that had to be computed, of a hole.
+    #[serde(default)]
+    pub uncached_tokens: u32,
+    /// How sure the model was, of a hole: the mean logarithm of its tokens' probabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_log_probability: Option<f32>,
     /// What was wrong with it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
@@ -168,6 +174,8 @@ mod tests {
             model_seconds: 0.0,
             attempts: 1,
             tokens: 10,
+            uncached_tokens: 0,
+            mean_log_probability: None,
             seconds: 2.0,
             why: String::new(),
             answer: None,

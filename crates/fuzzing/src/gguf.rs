@@ -36,7 +36,14 @@ fn check_header(bytes: &[u8], header: &Header) {
     assert!(header.tensor_bytes <= length, "{} bytes in a file of {length}", header.tensor_bytes);
     assert!(header.vocabulary_size > 0 && header.block_count > 0 && header.embedding_length > 0);
     assert!(header.head_count_kv <= header.head_count);
-    let ids = header.fim.map(|fim| [fim.prefix, fim.suffix, fim.middle]).unwrap_or_default();
+    let ids: Vec<u32> = header
+        .fim
+        .into_iter()
+        .flat_map(|fim| {
+            let of_files = fim.repository.into_iter().chain(fim.file);
+            [fim.prefix, fim.suffix, fim.middle].into_iter().chain(of_files)
+        })
+        .collect();
     assert!(ids.iter().all(|id| *id < header.vocabulary_size), "{ids:?}");
     let shown = [&header.architecture, &header.tokenizer].into_iter();
     let said = [&header.name, &header.size_label, &header.license];

@@ -89,6 +89,10 @@ pub struct FimTokens {
     pub suffix: u32,
     /// Before the text of the gap.
     pub middle: u32,
+    /// Before the name of the repository, where other files of it may come first.
+    pub repository: Option<u32>,
+    /// Before the path of a file, where the model was shown several.
+    pub file: Option<u32>,
 }
 
 impl Header {
@@ -325,8 +329,12 @@ fn fim(metadata: &Metadata, vocabulary_size: u32) -> Result<Option<FimTokens>, G
     let prefix = token(FimRole::Prefix, ["fim_pre", "prefix"])?;
     let suffix = token(FimRole::Suffix, ["fim_suf", "suffix"])?;
     let middle = token(FimRole::Middle, ["fim_mid", "middle"])?;
+    let repository = token(FimRole::Repository, ["fim_rep", "repo"])?;
+    let file = token(FimRole::File, ["fim_sep", "file_sep"])?;
     Ok(match (prefix, suffix, middle) {
-        (Some(prefix), Some(suffix), Some(middle)) => Some(FimTokens { prefix, suffix, middle }),
+        (Some(prefix), Some(suffix), Some(middle)) => {
+            Some(FimTokens { prefix, suffix, middle, repository, file })
+        }
         _ => None,
     })
 }

@@ -67,6 +67,10 @@ pub(crate) enum FimRole {
     Prefix,
     Suffix,
     Middle,
+    /// Before the name of a repository.
+    Repository,
+    /// Before the path of one of its files.
+    File,
 }
 
 /// How the families write these tokens.
@@ -95,6 +99,13 @@ const FIM_NAMES: &[(&str, FimRole)] = &[
     ("▁<MID>", FimRole::Middle),
     ("<|code_middle|>", FimRole::Middle),
     ("[MIDDLE]", FimRole::Middle),
+    ("<|repo_name|>", FimRole::Repository),
+    ("<|reponame|>", FimRole::Repository),
+    ("<repo_name>", FimRole::Repository),
+    ("<reponame>", FimRole::Repository),
+    ("<|file_sep|>", FimRole::File),
+    ("<file_sep>", FimRole::File),
+    ("<filename>", FimRole::File),
 ];
 
 /// What must agree between the lists of a vocabulary.

@@ -45,7 +45,10 @@ fn a_sound_file_is_described() {
     assert_eq!((header.block_count, header.head_count, header.head_count_kv), (2, 4, 2));
     assert_eq!((header.vocabulary_size, header.tokenizer.as_str()), (8, "gpt2"));
     assert_eq!(header.chat_template.as_deref(), Some("{{ messages }}"));
-    assert_eq!(header.fim, Some(FimTokens { prefix: 4, suffix: 5, middle: 6 }));
+    assert_eq!(
+        header.fim,
+        Some(FimTokens { prefix: 4, suffix: 5, middle: 6, repository: None, file: None })
+    );
     assert_eq!(
         (header.parameters, header.tensor_bytes),
         (32 * 8 + 32 + 18, 272 + 128 + LAYERS_BYTES)
@@ -78,7 +81,11 @@ fn what_the_file_does_not_say_is_derived() {
     builder.number("tokenizer.ggml.prefix_token_id", 1);
     builder.number("tokenizer.ggml.fim_suf_token_id", 2);
     builder.number("tokenizer.ggml.middle_token_id", 7);
-    let fim = FimTokens { prefix: 1, suffix: 2, middle: 7 };
+    builder.number("tokenizer.ggml.fim_rep_token_id", 6);
+    builder.number("tokenizer.ggml.fim_sep_token_id", 8);
+    let of_files = (Some(6), None);
+    let fim =
+        FimTokens { prefix: 1, suffix: 2, middle: 7, repository: of_files.0, file: of_files.1 };
     assert_eq!(read(&builder.file()).unwrap().fim, Some(fim));
     builder.number("tokenizer.ggml.middle_token_id", 8);
     assert_eq!(read(&builder.file()).unwrap().fim, None);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ErrorInfo;
+
 /// Whole lines of a document: 1-based and inclusive, as editors show them and as
 /// `--lines A-B` is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,4 +106,48 @@ pub struct PendingEdit {
     /// The instructions so far, the first one first; none for a command that has none.
     #[serde(default)]
     pub instructions: Vec<String>,
+}
+
+/// Where do these edits belong in the document as it is now?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct LocateEditsParams {
+    /// The document as it is now.
+    pub document: DocumentText,
+    /// Edits that were made from one document, at most [`crate::limits::LOCATED_EDITS_MAX`].
+    pub edits: Vec<Edit>,
+    /// Whether it is asked as well what does not parse with all of them in it.
+    #[serde(default)]
+    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
+    pub check_syntax: bool,
+}
+
+/// The place of one edit: exactly one of both is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct EditPlace {
+    /// Where the original stands now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub range: Option<LineRange>,
+    /// Why it has no place any more: `documentChanged`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub error: Option<ErrorInfo>,
+}
+
+/// The places, one for each edit and in their order. No two overlap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct LocateEditsAnswer {
+    /// See the type.
+    pub places: Vec<EditPlace>,
+    /// What does not parse with all of them in it, where the document does now. Only where that was
+    /// asked, and in a language that we have a grammar for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub syntax_error: Option<String>,
 }

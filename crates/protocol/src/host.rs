@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{notifications, requests};
 use crate::{
-    Confined, ContextUse, Diagnostic, DocumentText, Edit, EditId, ErrorAction, ErrorInfo, Exchange,
-    FinishReason, LineRange, MemoryUse, PendingEdit, RecordDecisionParams, ResidentDraft, Scope,
-    TestRun, TextAnswer, TriedParams, TryEditParams, Usage,
+    CompleteAnswer, CompleteParams, Confined, ContextUse, Diagnostic, DocumentText, Edit, EditId,
+    ErrorAction, ErrorInfo, Exchange, FinishReason, LineRange, LocateEditsAnswer,
+    LocateEditsParams, MemoryUse, PendingEdit, RecordDecisionParams, ResidentDraft, Scope,
+    SnoozeParams, TestRun, TextAnswer, TriedParams, TryEditParams, Usage, WhyNothing,
 };
 
 /// Names one request of one connection, so that its stream can be told apart and it can be
@@ -132,6 +133,10 @@ pub struct HostStatus {
     /// What is otherwise than was set, and why: a sentence each.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Why nothing is suggested at the cursor, where that is so for every place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub no_ghost_text: Option<WhyNothing>,
 }
 
 /// How fast a model reads and writes, over a whole answer.
@@ -577,50 +582,6 @@ pub struct UnloadAnswer {
     pub unloaded: bool,
 }
 
-/// Where do these edits belong in the document as it is now?
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct LocateEditsParams {
-    /// The document as it is now.
-    pub document: DocumentText,
-    /// Edits that were made from one document, at most [`crate::limits::LOCATED_EDITS_MAX`].
-    pub edits: Vec<Edit>,
-    /// Whether it is asked as well what does not parse with all of them in it.
-    #[serde(default)]
-    #[cfg_attr(feature = "codegen", ts(optional, as = "Option<bool>"))]
-    pub check_syntax: bool,
-}
-
-/// The place of one edit: exactly one of both is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct EditPlace {
-    /// Where the original stands now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "codegen", ts(optional))]
-    pub range: Option<LineRange>,
-    /// Why it has no place any more: `documentChanged`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "codegen", ts(optional))]
-    pub error: Option<ErrorInfo>,
-}
-
-/// The places, one for each edit and in their order. No two overlap.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
-pub struct LocateEditsAnswer {
-    /// See the type.
-    pub places: Vec<EditPlace>,
-    /// What does not parse with all of them in it, where the document does now. Only where that was
-    /// asked, and in a language that we have a grammar for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "codegen", ts(optional))]
-    pub syntax_error: Option<String>,
-}
-
 /// Which lines are meant? Asked where nothing is selected, or so much that it is worth a thought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -764,6 +725,10 @@ requests! { HOST_REQUESTS:
     Assist = "assist", AssistParams => AssistAnswer, idempotent: false, deadline_ms: None;
     /// See [`GenerateParams`].
     Generate = "generate", GenerateParams => GenerateAnswer, idempotent: false, deadline_ms: None;
+    /// See [`CompleteParams`].
+    Complete = "complete", CompleteParams => CompleteAnswer, idempotent: true, deadline_ms: None;
+    /// See [`SnoozeParams`].
+    Snooze = "snooze", SnoozeParams => Nothing, idempotent: true, deadline_ms: Some(5_000);
     /// Stop a request of this connection. It is answered with the error `cancelled`.
     Cancel = "cancel", CancelParams => CancelAnswer, idempotent: true, deadline_ms: Some(5_000);
     /// See [`LocateEditsParams`].

@@ -5,6 +5,7 @@
 //! generated from this crate by `cargo xtask codegen`.
 
 mod commands;
+mod complete;
 mod digest;
 mod edit;
 mod error;
@@ -29,8 +30,12 @@ mod usage;
 mod worker;
 
 pub use commands::{AnswerKind, COMMANDS, CommandSpec, Entry, ModelUse, Needs, Place};
+pub use complete::*;
 pub use digest::is_sha256;
-pub use edit::{Anchor, Diagnostic, DocumentText, Edit, LineRange, PendingEdit, Scope};
+pub use edit::{
+    Anchor, Diagnostic, DocumentText, Edit, EditPlace, LineRange, LocateEditsAnswer,
+    LocateEditsParams, PendingEdit, Scope,
+};
 pub use error::{ErrorAction, ErrorCode, ErrorInfo};
 pub use fetch::{
     FetchEvent, FetchFailure, FetchLimits, FetchNetwork, FetchOrder, FetchPermission, FetchRequest,

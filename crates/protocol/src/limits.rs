@@ -65,6 +65,13 @@ limits! {
     /// with more changes is one change, since nobody decides on so many one by one.
     LOCATED_EDITS_MAX: usize = 64;
 
+    /// Pieces of other files that one request for ghost text may have.
+    CHUNKS_MAX: usize = 16;
+    /// Recent edits that it may have.
+    RECENT_EDITS_MAX: usize = 8;
+    /// Longest of them, in bytes; what is longer is cut.
+    CHUNK_BYTES_MAX: usize = 4096;
+
     /// Largest frame either side accepts, in bytes. A source file of this size does not fit any
     /// context window we support, so larger frames are mistakes or attacks.
     FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;

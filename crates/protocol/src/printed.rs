@@ -8,9 +8,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AssistAnswer, EditStatistics, ErrorInfo, FetchEvent, GenerateAnswer, HostStatus, ModelDetails,
-    ModelList, ModelTask, SelfTestEvent, SelfTestReport, SetupReport, StatisticsDeleted,
-    SurveyAnswer, TestRun,
+    AssistAnswer, CompleteAnswer, EditStatistics, ErrorInfo, FetchEvent, GenerateAnswer,
+    HostStatus, ModelDetails, ModelList, ModelTask, SelfTestEvent, SelfTestReport, SetupReport,
+    StatisticsDeleted, SurveyAnswer, TestRun,
 };
 
 /// A command with `--json`.
@@ -58,6 +58,8 @@ printed! {
     Failed = "failure" => Failure;
     /// The commands on lines of a file.
     Assisted = "assist" => AssistAnswer;
+    /// What stands at a place next.
+    CompletedAt = "complete" => CompleteAnswer;
     /// The user's own test of some lines was run.
     Tested = "test" => TestReport;
     /// A prompt of the user's own.

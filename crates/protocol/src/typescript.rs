@@ -15,6 +15,7 @@ pub fn generate() -> String {
          import * as l10n from \"../lib/l10n\";\n\n",
     );
     out.push_str(&types());
+    out.push_str(&ghost_types());
     out.push_str(&printed_types());
     out.push_str(&statistics_types());
     out.push_str(&tables());
@@ -167,6 +168,22 @@ fn types() -> String {
         ProgressParams,
         DeltaParams,
         DraftParams,
+    )
+}
+
+/// Those of suggestions at the cursor.
+fn ghost_types() -> String {
+    declared!(
+        Position,
+        CodeChunk,
+        RecentEdit,
+        CompleteParams,
+        GhostText,
+        Silence,
+        WhyNothing,
+        Infill,
+        CompleteAnswer,
+        SnoozeParams,
     )
 }
 

@@ -283,6 +283,39 @@ pub enum WorkerPrompt {
         /// The text.
         text: String,
     },
+    /// Text with tokens of the model between, by which it is told what stands where. The next part
+    /// of the last text is what is to be written.
+    Infill {
+        /// In order.
+        parts: Vec<InfillPart>,
+    },
+}
+
+/// A part of a prompt by which a gap is filled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum InfillPart {
+    /// A token of control, by its number in the vocabulary.
+    Token {
+        /// The number.
+        token: u32,
+    },
+    /// Text as it is. Control tokens in it are not parsed.
+    Text {
+        /// The text.
+        text: String,
+    },
+}
+
+/// Where a text ends by its layout: before the first of its own lines that is not blank and is
+/// indented less than this. The line in which the text begins is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlockEnd {
+    /// White space, in characters, that lines of the block begin with.
+    pub indent_chars: u32,
+    /// Whether such a line is its last one where it begins with a closing bracket.
+    pub closes: bool,
 }
 
 /// How tokens are chosen.
@@ -344,6 +377,9 @@ pub struct WorkerGenerateParams {
     /// worth, and to see that they change nothing.
     #[serde(default)]
     pub plain: bool,
+    /// Where it ends by its layout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_end: Option<BlockEnd>,
 }
 
 /// A finished generation.
@@ -363,6 +399,11 @@ pub struct WorkerGenerateAnswer {
     /// What the draft model did.
     #[serde(default)]
     pub draft: DraftUse,
+    /// The mean of what the logarithms of the written tokens' probabilities are, as the model gives
+    /// them: 0 where it was sure of each. Of [`Purpose::Completion`] alone, which is shown unasked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "crate::number::finite_if_any")]
+    pub mean_log_probability: Option<f32>,
 }
 
 /// What a draft model did for one generation; in [`Usage`], too.

@@ -34,6 +34,8 @@ pub enum Kind {
     },
     /// On, off, or `null`: what other settings imply.
     OptionalSwitch,
+    /// Words in a list, each of a few characters; none where nothing is set.
+    Words,
     /// A whole number.
     Integer {
         /// Used where nothing is set.
@@ -73,6 +75,8 @@ pub enum Affects {
     Residency,
     /// What is suggested to the user.
     Suggestions,
+    /// What is suggested at the cursor, and when.
+    GhostText,
     /// What is counted of edits.
     Statistics,
     /// What is done with an edit before it is shown; hosts don't go by it.
@@ -89,7 +93,9 @@ impl Affects {
         match self {
             Self::Load => Some("with the next request: the model is loaded again where it must be"),
             Self::Sampling | Self::Answers | Self::Clients => Some("with the next request"),
-            Self::Residency | Self::Suggestions | Self::Statistics => Some("at once"),
+            Self::Residency | Self::Suggestions | Self::GhostText | Self::Statistics => {
+                Some("at once")
+            }
             Self::Network => Some("at once for commands, and for the editor at its next start"),
             Self::Nothing => None,
         }
@@ -122,6 +128,7 @@ impl Setting {
             Kind::ProfileName { default } | Kind::Choice { default, .. } => default.into(),
             Kind::Switch { default } => default.into(),
             Kind::OptionalSwitch => Value::Null,
+            Kind::Words => json!([]),
             Kind::Profiles => json!({}),
             Kind::Integer { default, .. } => default.into(),
             Kind::Number { default, .. } => default.into(),
@@ -141,6 +148,7 @@ impl Setting {
             }
             Kind::Switch { .. } => "`true` or `false`".to_owned(),
             Kind::OptionalSwitch => "`true`, `false` or `null`".to_owned(),
+            Kind::Words => "a list of words".to_owned(),
             Kind::Profiles => "an object with a profile under each name".to_owned(),
             Kind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
             Kind::Number { min, max, .. } => format!("a number from {min} to {max}"),
@@ -159,6 +167,7 @@ impl Setting {
             }
             Kind::Switch { .. } => value.is_boolean(),
             Kind::OptionalSwitch => value.is_boolean() || value.is_null(),
+            Kind::Words => value.as_array().is_some_and(|all| all.iter().all(is_word)),
             Kind::Profiles => return profiles::check(value),
             Kind::Integer { min, max, .. } => {
                 value.as_u64().is_some_and(|it| (min.into()..=max.into()).contains(&it))
@@ -189,12 +198,20 @@ impl Setting {
             Kind::Choice { choices, .. } => words(choices),
             Kind::Switch { .. } => vec![false.into(), true.into()],
             Kind::OptionalSwitch => vec![Value::Null, false.into(), true.into()],
+            Kind::Words => vec![json!([]), json!(["markdown"]), json!(["python", "go"])],
             Kind::Integer { default, min, max } => vec![default.into(), min.into(), max.into()],
             Kind::Number { default, min, max } => vec![default.into(), min.into(), max.into()],
             // Of these the one that is in force where nothing else is set.
             Kind::Profiles => vec![json!({}), json!({"balanced": {"codeModel": "demo"}})],
         }
     }
+}
+
+/// Languages and the like have names of a few characters.
+const WORD_BYTES_MAX: usize = 64;
+
+fn is_word(value: &Value) -> bool {
+    value.as_str().is_some_and(|word| !word.trim().is_empty() && word.len() <= WORD_BYTES_MAX)
 }
 
 /// A type that the values of a setting have in the programs.
@@ -230,6 +247,12 @@ impl FromValue for f64 {
 impl FromValue for String {
     fn from_value(value: &Value) -> Option<Self> {
         value.as_str().map(|text| text.trim().to_owned())
+    }
+}
+
+impl FromValue for Vec<String> {
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_array()?.iter().map(String::from_value).collect()
     }
 }
 

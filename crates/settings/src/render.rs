@@ -17,6 +17,7 @@ fn schema_of(setting: &Setting) -> Value {
         Kind::Choice { choices, .. } => choice(choices),
         Kind::Switch { .. } => json!({"type": "boolean"}),
         Kind::OptionalSwitch => json!({"type": ["boolean", "null"]}),
+        Kind::Words => json!({"type": "array", "items": {"type": "string"}, "uniqueItems": true}),
         Kind::Profiles => profiles::schema(),
         Kind::Integer { min, max, .. } => {
             json!({"type": "integer", "minimum": min, "maximum": max})

@@ -152,6 +152,24 @@ settings! {
         },
         affects: [Answers], of_profiles: false;
 
+    /// Suggest code at the cursor while you type, computed on this machine. Everything else that is
+    /// asked of a model goes first. *LocalCoder: Why Is There No Suggestion?* says why there is none.
+    GhostText = "ghostText.enabled", ghost_text: bool,
+        Kind::Switch { default: true },
+        affects: [GhostText], of_profiles: false;
+
+    /// Languages in which nothing is suggested at the cursor, by the editor's names for them, such
+    /// as `markdown` or `plaintext`.
+    GhostTextLanguagesOff = "ghostText.languagesOff", ghost_text_languages_off: Vec<String>,
+        Kind::Words,
+        affects: [GhostText], of_profiles: false;
+
+    /// Suggest at the cursor while the system saves power, too: on battery, it costs more of that
+    /// than everything else.
+    GhostTextWhileSavingPower = "ghostText.whileSavingPower", ghost_text_while_saving_power: bool,
+        Kind::Switch { default: false },
+        affects: [GhostText], of_profiles: false;
+
     /// Before an edit is shown, run your own test of the code on a copy with the edit in it: a test
     /// file by its name, or the examples in the documentation (Python, JavaScript, TypeScript, Go,
     /// Rust); where there is none, the compiler (Go, Rust, Java, C, C++). An edit with which it fails is asked for again, and shown as *not sure* where none is

@@ -43,6 +43,12 @@ pub struct Settings {
     pub sampling_set: SamplingParams,
     /// How long explanations are.
     pub explanation_length: ExplanationLength,
+    /// Whether anything is suggested at the cursor.
+    pub ghost_text: bool,
+    /// Languages in which nothing is.
+    pub ghost_text_languages_off: Vec<String>,
+    /// Whether it is while the system saves power.
+    pub ghost_text_while_saving_power: bool,
     /// Whether the user's own test is run on an edit before it is shown.
     pub test_edits: bool,
     /// Whether it is counted what becomes of edits.
@@ -185,6 +191,13 @@ impl Settings {
             Key::SlowTokensPerSecond => {
                 self.slow_tokens_per_s.total_cmp(&other.slow_tokens_per_s).is_ne()
             }
+            Key::GhostText => self.ghost_text != other.ghost_text,
+            Key::GhostTextLanguagesOff => {
+                self.ghost_text_languages_off != other.ghost_text_languages_off
+            }
+            Key::GhostTextWhileSavingPower => {
+                self.ghost_text_while_saving_power != other.ghost_text_while_saving_power
+            }
             Key::Ledger => self.ledger != other.ledger,
             // No host goes by them: whoever needs the network asks `AirGap`, and there is one
             // backend.
@@ -211,6 +224,9 @@ impl Settings {
             top_p,
             repeat_penalty,
             explanation_length,
+            ghost_text,
+            ghost_text_languages_off,
+            ghost_text_while_saving_power,
             test_edits,
             ledger,
             slow_tokens_per_second,
@@ -237,6 +253,9 @@ impl Settings {
                 seed: None,
             },
             explanation_length,
+            ghost_text,
+            ghost_text_languages_off,
+            ghost_text_while_saving_power,
             test_edits,
             ledger,
             slow_tokens_per_s: slow_tokens_per_second,

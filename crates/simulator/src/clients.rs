@@ -69,6 +69,9 @@ pub(crate) const ACTS: &[(u64, &str)] = &[
     (16, "generate"),
     (9, "warm"),
     (9, "prepare"),
+    (9, "complete"),
+    (3, "complete now"),
+    (1, "snooze"),
     (3, "survey"),
     (3, "unload"),
     (8, "status"),
@@ -87,6 +90,10 @@ pub(crate) fn on_the_wire(act: &str, mut params: Value) -> (&str, Value) {
         Some(spec) => {
             params["command"] = spec.id.into();
             (Assist::METHOD, params)
+        }
+        None if act == "complete now" => {
+            params["explicit"] = true.into();
+            ("complete", params)
         }
         None => (act, params),
     }
@@ -220,18 +227,28 @@ impl World {
         Ok(())
     }
 
+    fn draw_request_id(&mut self, client: ClientId, number: u64) -> String {
+        if !self.strikes(Fault::BadRequestId) {
+            return format!("r{number}");
+        }
+        let taken = self.requests.open_request_id(client);
+        let too_long = REQUEST_ID_BYTES_MAX + 1;
+        taken.unwrap_or_else(|| "x".repeat(too_long * usize::from(number.is_multiple_of(2))))
+    }
+
+    fn draw_completion(&mut self, request_id: &str, document: &Value) -> Value {
+        let position = json!({"line": self.random.between(1, 3), "character": 100});
+        json!({"requestId": request_id, "document": document, "position": position})
+    }
+
     fn does(&mut self, client: ClientId, method: &'static str) -> Held {
         let number = self.requests.next_number();
-        let mut request_id = format!("r{number}");
-        if self.strikes(Fault::BadRequestId) {
-            let taken = self.requests.open_request_id(client);
-            let too_long = REQUEST_ID_BYTES_MAX + 1;
-            request_id = taken
-                .unwrap_or_else(|| "x".repeat(too_long * usize::from(number.is_multiple_of(2))));
-        }
+        let request_id = self.draw_request_id(client, number);
         let (document, selection) = self.draw_document(number);
-        let streams = ["improve", "explain", "generate", "prepare"].contains(&method);
+        let completes = method.starts_with("complete");
+        let streams = completes || ["improve", "explain", "generate", "prepare"].contains(&method);
         let mut params = match method {
+            _ if completes => self.draw_completion(&request_id, &document),
             "improve" | "explain" | "prepare" => {
                 json!({"requestId": request_id, "document": document, "selection": selection})
             }
@@ -274,6 +291,7 @@ impl World {
                 "selection": {"start": 1, "end": 1},
                 "empty": self.random.per_mille(500),
             }),
+            "snooze" => json!({"minutes": self.random.below(3)}),
             _ => json!({}),
         };
         if method == "improve" && self.random.per_mille(300) {
@@ -284,7 +302,7 @@ impl World {
             let request_id = request_id.clone();
             self.later(ms, Happening::ClientCancels { client, request_id });
         }
-        let names = ["improve", "explain", "generate", "warm"].contains(&method);
+        let names = completes || ["improve", "explain", "generate", "warm"].contains(&method);
         if names && self.random.per_mille(250) {
             params["model"] = self.draw_model().into();
         }
@@ -314,8 +332,9 @@ impl World {
             _ => &params,
         };
         self.loads.settings_seen(method, settings);
-        if ["improve", "explain", "generate", "warm", "prepare", "configure", "configureFile"]
-            .contains(&method)
+        if method.starts_with("complete")
+            || ["improve", "explain", "generate", "warm", "prepare", "configure", "configureFile"]
+                .contains(&method)
         {
             self.supervision.wanted();
             self.loads.wanted(params["ahead"] == true);

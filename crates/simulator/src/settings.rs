@@ -24,7 +24,10 @@ pub(crate) fn values_of(key: Key) -> Vec<Value> {
         Key::Acceleration => vec![json!("auto"), json!("gpu"), json!("cpu")],
         Key::ExplanationLength => vec![json!("short"), json!("long")],
         Key::IdleUnloadMinutes => vec![json!(1), json!(5), json!(15)],
-        Key::Ledger => vec![json!(true), json!(false)],
+        Key::GhostTextLanguagesOff => vec![json!([]), json!(["python"]), json!("python")],
+        Key::Ledger | Key::GhostText | Key::GhostTextWhileSavingPower => {
+            vec![json!(true), json!(false)]
+        }
         Key::KeepModelLoaded => vec![json!(true), json!(false), Value::Null],
         Key::Temperature | Key::TopP => vec![json!(0.0), json!(0.7), json!("warm")],
         Key::RepeatPenalty => vec![json!(1.0), json!(1.3)],

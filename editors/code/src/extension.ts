@@ -11,6 +11,7 @@ import { registerDemoNotice } from "./features/demo-notice";
 import { EditRequests } from "./features/edit-requests";
 import { Edits } from "./features/edits";
 import { registerFix } from "./features/fix";
+import { registerGhostText } from "./features/ghost-text";
 import { registerHelp } from "./features/help";
 import { InlineChat } from "./features/inline-chat";
 import { registerLedger } from "./features/ledger";
@@ -96,7 +97,7 @@ export function activate(context: vscode.ExtensionContext): Exports {
     inlineChat.register(),
     registerFix(host, edits, notifier),
     registerLedger(host, [previews, inlineChat], [edits, inlineChat]),
-    registerPrepare(host),
+    vscode.Disposable.from(registerPrepare(host), registerGhostText(host, notifier)),
     registerStatus(host, running, busyChanged.event, log, { restart, retry: wanted, notifier }),
     actions,
     registerModels(actions, notifier),

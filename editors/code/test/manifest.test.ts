@@ -77,6 +77,7 @@ test("keys and menus name commands that are declared and registered", () => {
       "report",
       "privacy",
       "statistics",
+      "ghost-text",
       "help",
       "reset",
     ]

@@ -305,6 +305,7 @@ impl Ours {
             stop: Vec::new(),
             draft: String::new(),
             plain: true,
+            block_end: None,
         }
     }
 

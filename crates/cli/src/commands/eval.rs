@@ -18,6 +18,7 @@ use localcoder_protocol::{
 use localcoder_settings::Places;
 use localcoder_transport::{Client, ClientEvent, read_answer};
 
+use super::eval_infilling;
 use crate::arguments::{EvalHalf, EvalOptions};
 use crate::failure::explained;
 use crate::offline::Offline;
@@ -45,6 +46,7 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
         output::note(&format!("The programs that are run have the network: {why}."));
     }
     let mut skipped = Skipped::default();
+    let holes = eval_infilling::holes(options)?;
     let tasks: Vec<Task> = tasks(options)?
         .into_iter()
         .filter(|task| match runner.why_not(task.language) {
@@ -56,7 +58,10 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
         return prove(&runner, &tasks, skipped);
     }
     let mut asking = Asking::open(options)?;
-    let mut outcomes = Vec::new();
+    let mut outcomes = eval_infilling::fill(&mut asking, &runner, &holes, &mut skipped)?;
+    if let Some(took) = eval_infilling::took(&outcomes) {
+        output::note(&took);
+    }
     for (number, task) in tasks.iter().enumerate() {
         let known = asking.known.remove(&task.id);
         let is_new = known.is_none();
@@ -82,11 +87,11 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
 
 /// What can't be judged, by the reason.
 #[derive(Default)]
-struct Skipped(BTreeMap<String, String>);
+pub(super) struct Skipped(BTreeMap<String, String>);
 
 impl Skipped {
     /// Always false: it is not to be done.
-    fn add(&mut self, what: &str, why: &str) -> bool {
+    pub(super) fn add(&mut self, what: &str, why: &str) -> bool {
         self.0.insert(what.to_owned(), why.to_owned());
         false
     }
@@ -106,7 +111,7 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
     let own = ["own".into()];
     let wanted = if options.tasks.is_empty() { &own[..] } else { &options.tasks };
     let mut tasks = Vec::new();
-    for source in wanted {
+    for source in wanted.iter().filter(|source| !localcoder_eval::is_infilling(source)) {
         tasks.extend(
             match source.to_str() {
                 Some("own") => localcoder_eval::own_tasks(),
@@ -135,7 +140,8 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
             && half.is_none_or(|half| task.half() == half)
     };
     let mut tasks: Vec<Task> = tasks.into_iter().filter(is_wanted).collect();
-    if tasks.is_empty() {
+    let has_holes = wanted.iter().any(|source| localcoder_eval::is_infilling(source));
+    if tasks.is_empty() && !has_holes {
         return Err(ErrorInfo::new(ErrorCode::Usage, "no task is of that kind, language and half")
             .with_hint("`localcoder eval --help` says what there is"));
     }
@@ -167,15 +173,15 @@ fn prove(runner: &Runner, tasks: &[Task], skipped: Skipped) -> Result<(), ErrorI
 }
 
 /// Asks the model, and keeps what came of it.
-struct Asking<'a> {
-    options: &'a EvalOptions,
-    client: Client,
-    model: Option<String>,
+pub(super) struct Asking<'a> {
+    pub(super) options: &'a EvalOptions,
+    pub(super) client: Client,
+    pub(super) model: Option<String>,
     /// As the model was named by its last answer.
-    model_name: String,
+    pub(super) model_name: String,
     /// The model and the build: what others were asked is not comparable.
-    asked: String,
-    known: BTreeMap<String, Outcome>,
+    pub(super) asked: String,
+    pub(super) known: BTreeMap<String, Outcome>,
     out: Option<File>,
 }
 
@@ -233,6 +239,8 @@ impl<'a> Asking<'a> {
             model_seconds: 0.0,
             attempts: 0,
             tokens: 0,
+            uncached_tokens: 0,
+            mean_log_probability: None,
             seconds: 0.0,
             why: String::new(),
             answer: None,
@@ -332,7 +340,7 @@ impl<'a> Asking<'a> {
         Ok(decided(outcome, judged, code == task.shown(), code))
     }
 
-    fn keep(&mut self, outcome: &Outcome) -> Result<(), ErrorInfo> {
+    pub(super) fn keep(&mut self, outcome: &Outcome) -> Result<(), ErrorInfo> {
         let (Some(file), Some(path)) = (&mut self.out, &self.options.out) else { return Ok(()) };
         let line = serde_json::to_string(outcome).unwrap_or_default() + "\n";
         file.write_all(line.as_bytes()).map_err(|error| unwritten(path, &error))
@@ -340,7 +348,7 @@ impl<'a> Asking<'a> {
 }
 
 /// What an answer is to blame for.
-fn is_of_the_answer(code: ErrorCode) -> bool {
+pub(super) fn is_of_the_answer(code: ErrorCode) -> bool {
     matches!(
         code,
         ErrorCode::AnswerUnusable | ErrorCode::SelectionTooLarge | ErrorCode::GenerateFailed
@@ -390,7 +398,7 @@ fn decided(
     }
 }
 
-fn words(outcome: &Outcome) -> String {
+pub(super) fn words(outcome: &Outcome) -> String {
     let verdict = match outcome.verdict {
         Verdict::Right => "right",
         Verdict::Wrong => "wrong",

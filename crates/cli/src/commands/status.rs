@@ -80,6 +80,9 @@ pub(crate) fn lines(status: &HostStatus) -> Vec<String> {
         let memory = DecimalBytes(draft.memory.total_bytes());
         lines.push(format!("Drafts:  {} for {}, {memory}", draft.model.name, model.name));
     }
+    if let Some(nothing) = &status.no_ghost_text {
+        lines.push(format!("Ghost:   {}", nothing.text));
+    }
     for note in notes(status) {
         lines.push(format!("Note:    {note}"));
     }

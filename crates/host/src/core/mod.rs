@@ -11,6 +11,7 @@
 mod configuration;
 mod errors;
 mod event;
+mod ghost;
 mod jobs;
 mod life;
 mod pool;
@@ -24,19 +25,20 @@ mod suspect;
 pub use localcoder_protocol::limits::{CLIENTS_MAX, QUEUE_MAX};
 use localcoder_protocol::{
     BUILD_ID, CancelAnswer, ConfigureAnswer, Confined, ErrorInfo, HostStatus, ModelUse,
-    PROTOCOL_VERSION, RecordDecisionParams, WarmAnswer, WarmParams, WorkerStatus,
+    PROTOCOL_VERSION, RecordDecisionParams, Silence, WarmAnswer, WarmParams, WorkerStatus,
 };
-use localcoder_settings::Contents;
+use localcoder_settings::{Contents, Settings};
 use localcoder_transport::Message;
 
 use configuration::Configuration;
 pub use event::{ClientId, Death, Effect, Event, WorkerEnding};
-use jobs::{Counting, Job};
+use ghost::Ghost;
+use jobs::{Completed, Counting, Job, ghost_answer, infill_way};
 use life::Life;
 use pool::{Outcome, Pool, SlotId};
 use random::Random;
 pub use reply::{Notice, Reply};
-use requests::{Asked, Work, locate_edits};
+use requests::{Asked, Suggest, Work, locate_edits};
 pub use schedule::KeptSpeeds;
 use schedule::{Action, Asker, Context, Schedule, ScheduleStatus, Ticket};
 use sessions::Sessions;
@@ -80,6 +82,7 @@ pub struct Host {
     pool: Pool,
     schedule: Schedule,
     sessions: Sessions,
+    ghost: Ghost,
     /// Where edits get their names.
     names: Random,
     effects: Vec<Effect>,
@@ -104,6 +107,7 @@ impl Host {
                 seed,
             ),
             sessions: Sessions::default(),
+            ghost: Ghost::default(),
             effects: Vec::new(),
         }
     }
@@ -125,6 +129,7 @@ impl Host {
                 self.sessions.malformed(client, &reason, &mut self.effects);
             }
             Event::ClientGone(client) => {
+                self.ghost.client_gone(client);
                 if self.sessions.disconnect(now, client) {
                     self.ask(|schedule, _, out| schedule.client_gone(client, out));
                 }
@@ -149,8 +154,14 @@ impl Host {
                 let answer = Reply::Configure(self.settle_settings());
                 self.sessions.reply(client, id, Ok(answer), &mut self.effects);
             }
-            Event::PowerSaving(saves) => self.schedule.set_power_saving(saves),
-            Event::MemoryShort(short) => self.schedule.set_memory_short(short),
+            Event::PowerSaving(saves) => {
+                self.schedule.set_power_saving(saves);
+                self.sessions.status_changed();
+            }
+            Event::MemoryShort(short) => {
+                self.schedule.set_memory_short(short);
+                self.sessions.status_changed();
+            }
             Event::Woke => self.ask(Schedule::woke),
             Event::Terminate => self.stop(),
             Event::Tick => {}
@@ -180,6 +191,7 @@ impl Host {
             self.sessions.deadline_ms(self.now_ms),
             self.pool.deadline_ms(),
             self.schedule.deadline_ms(settings, pool),
+            self.ghost.deadline_ms(),
         ]
         .into_iter()
         .flatten()
@@ -216,6 +228,9 @@ impl Host {
             for (slot, outcome) in self.pool.look(now, &mut self.effects) {
                 self.outcome(slot, outcome);
             }
+        }
+        if self.ghost.wakes(now) {
+            self.sessions.status_changed();
         }
         let (settings, pool) = (self.configuration.settings(), self.pool.view(now));
         if self.schedule.deadline_ms(settings, pool).is_some_and(|due| due <= now) {
@@ -309,6 +324,14 @@ impl Host {
             Action::Draft(asker, so_far) => self.sessions.draft(asker, so_far, effects),
             Action::Restarted(asker) => self.sessions.restarted(&asker),
             Action::CountShown(shown) => effects.push(Effect::CountShown(shown)),
+            Action::Hold(client, held) => self.ghost.hold(client, *held),
+            Action::Completed(asker, completed, made_with) => {
+                self.completed(asker, *completed, *made_with);
+            }
+            Action::Reply(asker, Ok(Reply::Complete(answer))) => {
+                let reply = Reply::Complete(Box::new(self.ghost.paced(*answer)));
+                self.sessions.finish(asker, Ok(reply), effects);
+            }
             Action::Reply(asker, result) => {
                 self.sessions.status_changed();
                 self.sessions.finish(asker, result, effects);
@@ -394,6 +417,12 @@ impl Host {
                 return Ok(None);
             }
             Asked::Warm(params) => return self.warm(asker, params),
+            Asked::Snooze(params) => {
+                self.ghost.snooze(self.now_ms, params.minutes);
+                self.sessions.status_changed();
+                Reply::Nothing
+            }
+            Asked::Complete(suggest) => return self.complete(asker, *suggest),
             Asked::Work(work) => {
                 self.work(asker, *work)?;
                 return Ok(None);
@@ -412,6 +441,63 @@ impl Host {
         let ticket = Ticket::new(Some(asker), references, Job::Warm, settings.clone());
         self.queue(ticket.ahead(params.ahead));
         Ok(None)
+    }
+
+    /// Ghost text: what is known without a model is said at once.
+    fn complete(&mut self, asker: Asker, suggest: Suggest) -> Result<Option<Reply>, ErrorInfo> {
+        let Suggest { request_id, model, overrides, fill } = suggest;
+        let (client, now) = (asker.client, self.now_ms);
+        let settings = self.configuration.with(&overrides)?;
+        self.schedule.check_request_id(client, &request_id)?;
+        let say = |ghost: &Ghost, reason| {
+            Ok(Some(Reply::Complete(Box::new(ghost.paced(ghost_answer(Err(reason)))))))
+        };
+        if let Some(reason) = self.ghost.silence_at(now, &fill, &settings) {
+            return say(&self.ghost, reason);
+        }
+        let kept = || self.ghost.kept(client, &fill.spot());
+        if let Some(answer) = (model.is_none() && overrides.is_empty()).then(kept).flatten() {
+            return Ok(Some(Reply::Complete(Box::new(answer))));
+        }
+        let pauses = self.schedule.ghost_silence(&settings).filter(|_| !fill.is_explicit());
+        if let Some(reason) = pauses {
+            return say(&self.ghost, reason);
+        }
+        self.check_room()?;
+        let references = model.map_or_else(|| settings.code_models(), |model| vec![model]);
+        let asker = Asker { request_id: Some(request_id), ..asker };
+        let job = Job::complete(fill, client, self.ghost.held(client));
+        self.ask(|schedule, cx, out| {
+            schedule.queue(Ticket::new(Some(asker), references, job, settings), cx, out);
+        });
+        Ok(None)
+    }
+
+    /// A suggestion, or none, is there. What follows from accepting it is computed while it is read.
+    fn completed(
+        &mut self,
+        asker: Option<Asker>,
+        completed: Completed,
+        (references, settings): (Vec<String>, Settings),
+    ) {
+        let Completed { fill, owner, ahead, answer } = completed;
+        self.ghost.note(answer.usage);
+        let suggestion = answer.suggestion.clone();
+        if let Some(text) = &suggestion {
+            self.ghost.keep(owner, fill.spot(), text.clone());
+        }
+        if let Some(asker) = asker {
+            let reply = Reply::Complete(Box::new(self.ghost.paced(answer)));
+            self.sessions.finish(asker, Ok(reply), &mut self.effects);
+        }
+        let Some(text) = suggestion.filter(|_| !ahead && !fill.is_explicit()) else { return };
+        let next = fill.accepting(&text);
+        if next.silence().is_none() {
+            let job = Job::complete_ahead(next, owner, self.ghost.held(owner));
+            self.ask(|schedule, cx, out| {
+                schedule.queue(Ticket::new(None, references, job, settings), cx, out);
+            });
+        }
     }
 
     /// A request that waits for its turn at the model: its own, else that of its purpose.
@@ -447,6 +533,7 @@ impl Host {
 
     fn settle_settings(&mut self) -> ConfigureAnswer {
         let (before, answer) = self.configuration.settle();
+        self.ghost.forget_kept();
         self.ask(|schedule, cx, out| schedule.settings_changed(&before, cx, out));
         self.sessions.status_due();
         answer
@@ -500,7 +587,21 @@ impl Host {
             free_bytes: status.free_bytes,
             devices: pool.devices().to_vec(),
             notes: self.configuration.notes().chain(status.notes).collect(),
+            no_ghost_text: self.no_ghost_text(slot).map(Into::into),
         }
+    }
+
+    /// Why nothing is suggested at any place.
+    fn no_ghost_text(&self, slot: SlotId) -> Option<Silence> {
+        let settings = self.configuration.settings();
+        let off = self.ghost.silence(self.now_ms, settings);
+        let pauses = || self.schedule.ghost_silence(settings);
+        let can_not = || {
+            let pool = self.pool.view(self.now_ms);
+            let loaded = pool.engine(slot).loaded()?;
+            infill_way(&loaded.file).is_none().then_some(Silence::NoInfill)
+        };
+        off.or_else(pauses).or_else(can_not)
     }
 
     fn tell_status(&mut self) {

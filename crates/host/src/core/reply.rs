@@ -1,10 +1,10 @@
 //! What clients are sent, as typed values. The shell makes messages of them.
 
 use localcoder_protocol::{
-    AssistAnswer, CancelAnswer, ConfigureAnswer, Delta, DeltaParams, Draft, DraftParams,
-    GenerateAnswer, HelloAnswer, HostStatus, LocateEditsAnswer, Nothing, PrepareAnswer, Progress,
-    ProgressParams, ScopesAnswer, StatusChanged, Suggestion, SuggestionParams, SurveyAnswer,
-    TryEdit, TryEditParams, UnloadAnswer, WarmAnswer,
+    AssistAnswer, CancelAnswer, CompleteAnswer, ConfigureAnswer, Delta, DeltaParams, Draft,
+    DraftParams, GenerateAnswer, HelloAnswer, HostStatus, LocateEditsAnswer, Nothing,
+    PrepareAnswer, Progress, ProgressParams, ScopesAnswer, StatusChanged, Suggestion,
+    SuggestionParams, SurveyAnswer, TryEdit, TryEditParams, UnloadAnswer, WarmAnswer,
 };
 use localcoder_transport::Message;
 use serde::Serialize;
@@ -39,6 +39,8 @@ pub enum Reply {
     Assist(Box<AssistAnswer>),
     /// To `generate`.
     Generate(Box<GenerateAnswer>),
+    /// To `complete`.
+    Complete(Box<CompleteAnswer>),
 }
 
 impl Reply {
@@ -59,6 +61,7 @@ impl Reply {
             Self::Prepare(answer) => json(answer),
             Self::Assist(answer) => json(answer),
             Self::Generate(answer) => json(answer),
+            Self::Complete(answer) => json(answer),
         }
     }
 }

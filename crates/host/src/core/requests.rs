@@ -1,14 +1,15 @@
 //! The table from method to request: what a client may ask, as typed values.
 
-use localcoder_assist::{Command, Task, prepare, prepare_follow};
+use localcoder_assist::{Command, Fill, Task, prepare, prepare_follow};
 use localcoder_protocol::limits::LOCATED_EDITS_MAX;
 use localcoder_protocol::{
-    AnswerKind, Assist, AssistParams, Cancel, CancelParams, Configure, ConfigureFile,
+    AnswerKind, Assist, AssistParams, Cancel, CancelParams, Complete, Configure, ConfigureFile,
     ConfigureFileParams, ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, EditPlace,
     ErrorCode, ErrorInfo, Generate, GenerateParams, Hello, HelloParams, LineRange, LocateEdits,
     LocateEditsAnswer, LocateEditsParams, ModelUse, Prepare, PrepareParams, RecordDecision,
-    RecordDecisionParams, Request, RequestId, Scopes, ScopesParams, Status, Stop, Survey,
-    SurveyParams, Tried, TriedParams, Unload, UnloadParams, Warm, WarmParams, is_edit_id,
+    RecordDecisionParams, Request, RequestId, Scopes, ScopesParams, Snooze, SnoozeParams, Status,
+    Stop, Survey, SurveyParams, Tried, TriedParams, Unload, UnloadParams, Warm, WarmParams,
+    is_edit_id,
 };
 use serde_json::{Map, Value};
 
@@ -32,8 +33,20 @@ pub(super) enum Asked {
     Survey(SurveyParams),
     Unload(UnloadParams),
     Warm(WarmParams),
+    Snooze(SnoozeParams),
+    /// Ghost text, which may be known without a model.
+    Complete(Box<Suggest>),
     /// One that waits for its turn at a model.
     Work(Box<Work>),
+}
+
+/// What is to be suggested.
+#[derive(Debug)]
+pub(super) struct Suggest {
+    pub(super) request_id: RequestId,
+    pub(super) model: Option<String>,
+    pub(super) overrides: Map<String, Value>,
+    pub(super) fill: Box<Fill>,
 }
 
 /// What is asked of a model.
@@ -107,6 +120,15 @@ const READERS: &[(&str, Reader)] = &[
     (Survey::METHOD, |params| Ok(Asked::Survey(read::<Survey>(params)?))),
     (Unload::METHOD, |params| Ok(Asked::Unload(read::<Unload>(params)?))),
     (Warm::METHOD, |params| Ok(Asked::Warm(read::<Warm>(params)?))),
+    (Snooze::METHOD, |params| Ok(Asked::Snooze(read::<Snooze>(params)?))),
+    (Complete::METHOD, |params| {
+        let params = read::<Complete>(params)?;
+        checked(&params.document)?;
+        let fill = Box::new(Fill::new(&params)?);
+        let (request_id, model) = (params.request_id, params.model);
+        let suggest = Suggest { request_id, model, overrides: params.settings, fill };
+        Ok(Asked::Complete(Box::new(suggest)))
+    }),
     (Prepare::METHOD, |params| {
         let PrepareParams { request_id, document, selection } = read::<Prepare>(params)?;
         let kind = Kind::Prepare(task(&document, selection, Command::new(READ_AHEAD, None)?)?);

@@ -8,6 +8,7 @@ mod choosing;
 mod crashes;
 mod drafting;
 mod explaining;
+mod ghost_text;
 mod ledger;
 mod memory;
 mod requests;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
-use localcoder_gguf::{Header, KvType, RunShape};
+use localcoder_gguf::{FimTokens, Header, KvType, RunShape};
 use localcoder_host::ModelFile;
 use localcoder_host::core::{ClientId, Death, Effect, Event, Host, HostConfig, WorkerEnding};
 use localcoder_model_store::Sampling;
@@ -697,6 +697,12 @@ fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
             if reference.starts_with("large-") {
                 header.parameters = 14_700_000_000;
             }
+            Some(Arc::new(header))
+        }
+        _ if reference.starts_with("fim-") => {
+            let mut header = demo_header();
+            let (repository, file) = (None, None);
+            header.fim = Some(FimTokens { prefix: 1, suffix: 2, middle: 3, repository, file });
             Some(Arc::new(header))
         }
         _ => reference.starts_with("measured").then(|| Arc::new(demo_header())),

@@ -18,7 +18,8 @@ const OWN: &str = "inv 4: a client sees its own text only";
 const AFTER: &str = "inv 4: nothing is said after the end";
 
 /// Requests that wait for a model.
-const FOR_MODELS: &[&str] = &["improve", "explain", "generate", "warm", "prepare"];
+const FOR_MODELS: &[&str] =
+    &["improve", "explain", "generate", "warm", "prepare", "complete", "complete now"];
 
 /// A request.
 #[derive(Debug)]
@@ -130,7 +131,7 @@ impl Requests {
     pub(crate) fn wanted(&self) -> usize {
         let waits = |index: &&usize| {
             let method = self.asked[**index].method;
-            method != "prepare" && FOR_MODELS.contains(&method)
+            !["prepare", "complete"].contains(&method) && FOR_MODELS.contains(&method)
         };
         self.open.iter().filter(waits).count()
     }

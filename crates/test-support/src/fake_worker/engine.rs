@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use localcoder_protocol::{
     CountTokens, CountTokensAnswer, Device, Devices, DevicesAnswer, DraftUse, ErrorCode, ErrorInfo,
-    FinishReason, LoadModel, LoadModelAnswer, LoadModelParams, LoadProgress, LoadProgressParams,
-    Measured, MemoryUse, Nothing, PrefillProgress, PrefillProgressParams, PrefixAnswer, Request,
-    RestorePrefix, SavePrefix, Token, TokenParams, UnloadModel, Usage, WorkerGenerate,
-    WorkerGenerateAnswer, WorkerGenerateParams, WorkerPrompt,
+    FinishReason, InfillPart, LoadModel, LoadModelAnswer, LoadModelParams, LoadProgress,
+    LoadProgressParams, Measured, MemoryUse, Nothing, PrefillProgress, PrefillProgressParams,
+    PrefixAnswer, Request, RestorePrefix, SavePrefix, Token, TokenParams, UnloadModel, Usage,
+    WorkerGenerate, WorkerGenerateAnswer, WorkerGenerateParams, WorkerPrompt,
 };
 use localcoder_transport::{Id, Message};
 use serde_json::Value;
@@ -159,7 +159,15 @@ fn write(
         held_tokens: 30 + count,
         measured: Measured::default(),
         draft: DraftUse::default(),
+        mean_log_probability: None,
     })
+}
+
+fn text_of(part: &InfillPart) -> Option<&str> {
+    match part {
+        InfillPart::Text { text } => Some(text),
+        InfillPart::Token { .. } => None,
+    }
 }
 
 fn prefill(shared: &Shared, params: &WorkerGenerateParams) -> Result<(), ErrorInfo> {
@@ -207,6 +215,7 @@ fn pieces(shared: &Shared, params: &WorkerGenerateParams) -> Box<dyn Iterator<It
         WorkerPrompt::Chat { messages, .. } => {
             messages.last().map_or("", |message| message.content.as_str())
         }
+        WorkerPrompt::Infill { parts } => parts.iter().rev().find_map(text_of).unwrap_or_default(),
     };
     let last = prompt.split_whitespace().next_back().unwrap_or_default();
     let filling = "z".repeat(shared.plan.token_bytes.unwrap_or(0));

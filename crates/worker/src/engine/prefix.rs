@@ -7,7 +7,8 @@ use std::os::unix::fs::FileExt as _;
 
 use localcoder_protocol::limits::PREFIX_BYTES_MAX;
 use localcoder_protocol::{
-    ErrorCode, ErrorInfo, PrefixAnswer, RestorePrefixParams, SavePrefixParams, WorkerPrompt,
+    ErrorCode, ErrorInfo, InfillPart, PrefixAnswer, RestorePrefixParams, SavePrefixParams,
+    WorkerPrompt,
 };
 
 use super::{Engine, Loaded, no_model};
@@ -75,9 +76,11 @@ fn common_tokens(loaded: &Loaded, prompt: &WorkerPrompt) -> Result<Vec<Token>, E
                     last.content.push_str(text);
                 }
             }
+            WorkerPrompt::Infill { parts } => {
+                parts.push(InfillPart::Text { text: text.to_owned() });
+            }
         }
-        let pieces = prompt::pieces(&prompt, template)?;
-        all.push(prompt::assemble(&*loaded.model, &pieces));
+        all.push(prompt::tokens(&*loaded.model, &prompt, template)?);
     }
     let common = all[0].iter().zip(&all[1]).take_while(|(a, b)| a == b).count();
     all[0].truncate(common);

@@ -31,6 +31,8 @@ pub(crate) const SEQUENCES: usize = PURPOSES + 1;
 pub(crate) enum SessionError {
     /// It was asked to end.
     Cancelled,
+    /// There is no room but that of tokens that are not to be driven out.
+    Reserved,
     /// llama.cpp failed.
     Decode(DecodeError),
 }
@@ -386,6 +388,10 @@ impl Session {
                 }
                 // The cells are another purpose's: the one used longest ago gives them up.
                 Err(DecodeError::Full) if self.evict() => continue,
+                Err(DecodeError::Full) if self.is_unasked() => {
+                    self.sequences[self.current].tokens.truncate(known);
+                    return Err(SessionError::Reserved);
+                }
                 Err(error) => error,
             };
             return Err(self.failed(known, error));
@@ -459,11 +465,19 @@ impl Session {
         }
     }
 
-    /// Empties the sequence that was used longest ago, but the current one; false where all
-    /// others are empty.
+    /// Whether what is computed was not asked for: it drives out nothing that was read for an edit.
+    fn is_unasked(&self) -> bool {
+        self.current == index(Purpose::Completion)
+            && !self.sequences[index(Purpose::Edit)].tokens.is_empty()
+    }
+
+    /// Empties the sequence that was used longest ago, but the current one and what it may not take;
+    /// false where all others are empty.
     fn evict(&mut self) -> bool {
-        let others = (0..self.sequences.len())
-            .filter(|it| *it != self.current && !self.sequences[*it].tokens.is_empty());
+        let reserved = self.is_unasked().then(|| index(Purpose::Edit));
+        let others = (0..self.sequences.len()).filter(|it| {
+            *it != self.current && Some(*it) != reserved && !self.sequences[*it].tokens.is_empty()
+        });
         let Some(oldest) = others.min_by_key(|it| self.sequences[*it].used) else { return false };
         self.cut(oldest, 0);
         true

@@ -1,6 +1,8 @@
 //! One generation: prompt to tokens, prefill, then token by token to text, until something ends
 //! it. Runs on the engine's thread and streams as it goes.
 
+mod block;
+mod certainty;
 mod draft;
 mod draft_model;
 mod pace;
@@ -23,6 +25,7 @@ use crate::engine::{Loaded, Session, SessionError};
 use crate::llama::{DecodeError, Log, Model, Token};
 use crate::prompt;
 use crate::server::Shared;
+use certainty::Certainty;
 use draft::{Draft, Drafter};
 use draft_model::Ask;
 use pace::Again;
@@ -43,15 +46,9 @@ pub(crate) fn generate(
     params: &WorkerGenerateParams,
 ) -> Result<WorkerGenerateAnswer, ErrorInfo> {
     let template = || loaded.template.as_ref().map_err(Clone::clone);
-    let pieces = prompt::pieces(&params.prompt, template)?;
-    let tokens = prompt::assemble(&*loaded.model, &pieces);
+    let tokens = prompt::tokens(&*loaded.model, &params.prompt, template)?;
     let session = &mut loaded.session;
-    if tokens.is_empty() {
-        return Err(ErrorInfo::new(ErrorCode::Protocol, "the prompt is empty"));
-    }
-    if tokens.len() > session.window() {
-        return Err(too_long(tokens.len(), session.window()));
-    }
+    fits(tokens.len(), session.window())?;
     let step = if params.max_tokens == 0 { AHEAD_TOKENS } else { usize::MAX };
     // A wrong guess must be taken back.
     let drafts = params.max_tokens > 0 && !params.plain && session.can_take_back();
@@ -102,12 +99,28 @@ pub(crate) fn generate(
         usage: &mut usage,
         cpu_model: loaded.cpu_model.as_deref(),
     };
-    let finish = writer.write(last)?;
+    let mut certainty = Certainty::of(params.purpose);
+    let finish = writer.write(last, &mut certainty)?;
     let draft = writer.sources.as_ref().map(Sources::used).unwrap_or_default();
     usage.decode_ms = started.elapsed().as_secs_f64() * 1e3;
-    let held_tokens = count(loaded.session.held_tokens());
-    let (worker, measured) = (shared.worker(), loaded.measured());
-    Ok(WorkerGenerateAnswer { worker, finish, usage, held_tokens, measured, draft })
+    Ok(WorkerGenerateAnswer {
+        worker: shared.worker(),
+        finish,
+        usage,
+        held_tokens: count(loaded.session.held_tokens()),
+        measured: loaded.measured(),
+        draft,
+        mean_log_probability: certainty.mean(),
+    })
+}
+
+/// Whether a prompt can be read at all.
+fn fits(tokens: usize, window: usize) -> Result<(), ErrorInfo> {
+    match tokens {
+        0 => Err(ErrorInfo::new(ErrorCode::Protocol, "the prompt is empty")),
+        _ if tokens > window => Err(too_long(tokens, window)),
+        _ => Ok(()),
+    }
 }
 
 /// Whoever is about to write will want to ask the draft model, too.
@@ -163,9 +176,13 @@ impl Writer<'_> {
     /// together with the first guess. The session may hold guessed tokens beyond the last one
     /// chosen; each is kept as long as the model chooses the same, so that the text is the one
     /// that would have been written without them.
-    fn write(&mut self, last: Option<Token>) -> Result<FinishReason, ErrorInfo> {
+    fn write(
+        &mut self,
+        last: Option<Token>,
+        certainty: &mut Certainty,
+    ) -> Result<FinishReason, ErrorInfo> {
         let mut sampler = Sampler::new(self.params.sampling);
-        let mut stream = TextStream::new(&self.params.stop);
+        let mut stream = TextStream::new(&self.params.stop, self.params.block_end);
         let mut guess: Option<Draft> = match last {
             Some(last) => self.step(last)?,
             None => None,
@@ -188,6 +205,7 @@ impl Writer<'_> {
             let token = sampler
                 .choose(logits, &tokens[..tokens.len() - open])
                 .map_err(|NotANumber| self.silent("what it computes is not a number"))?;
+            certainty.note(logits, token);
             if self.model.is_end_of_generation(token) {
                 break FinishReason::EndOfTurn;
             }
@@ -317,6 +335,10 @@ fn explain(error: SessionError) -> ErrorInfo {
     match error {
         SessionError::Cancelled => {
             ErrorInfo::new(ErrorCode::Cancelled, "the generation was cancelled")
+        }
+        SessionError::Reserved => {
+            let text = "what was read for edits leaves no room in the context window";
+            ErrorInfo::new(ErrorCode::Busy, text)
         }
         SessionError::Decode(DecodeError::OutOfMemory) => out_of_memory(),
         SessionError::Decode(error) => failed(match error {

@@ -1,6 +1,10 @@
 //! From the bytes of tokens to the text that is sent: whole characters only, nothing of a stop
 //! string and nothing after it.
 
+use localcoder_protocol::BlockEnd;
+
+use super::block::Block;
+
 /// What is to be sent, and whether a stop string ended the text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Output {
@@ -15,26 +19,38 @@ pub(crate) struct Output {
 pub(crate) struct TextStream {
     characters: Utf8Assembler,
     stops: StopMatcher,
+    block: Option<Block>,
 }
 
 impl TextStream {
-    /// A stream that ends at any of `stop`.
-    pub(crate) fn new(stop: &[String]) -> Self {
-        Self { characters: Utf8Assembler::default(), stops: StopMatcher::new(stop) }
+    /// A stream that ends at any of `stop`, and where its block does.
+    pub(crate) fn new(stop: &[String], end: Option<BlockEnd>) -> Self {
+        Self {
+            characters: Utf8Assembler::default(),
+            stops: StopMatcher::new(stop),
+            block: end.map(Block::new),
+        }
     }
 
     /// Takes the bytes of a token.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Output {
         let text = self.characters.push(bytes);
-        self.stops.push(&text)
+        let output = self.stops.push(&text);
+        self.within_block(output)
+    }
+
+    fn within_block(&mut self, output: Output) -> Output {
+        let Some(block) = &mut self.block else { return output };
+        let (text, ended) = block.push(&output.text);
+        Output { text, stopped: ended || output.stopped }
     }
 
     /// What was held back, when nothing more comes.
     pub(crate) fn finish(&mut self) -> String {
         let text = self.characters.finish();
-        let mut output = self.stops.push(&text).text;
-        output.push_str(&self.stops.finish());
-        output
+        let mut text = self.stops.push(&text).text;
+        text.push_str(&self.stops.finish());
+        self.within_block(Output { text, stopped: false }).text
     }
 }
 
@@ -126,7 +142,7 @@ mod tests {
     /// Pushes bytes one by one; returns what came and whether it stopped.
     fn bytewise(text: &[u8], stop: &[&str]) -> (String, bool) {
         let stop: Vec<String> = stop.iter().map(|it| (*it).to_owned()).collect();
-        let mut stream = TextStream::new(&stop);
+        let mut stream = TextStream::new(&stop, None);
         let mut out = String::new();
         for byte in text {
             let output = stream.push(&[*byte]);
@@ -141,7 +157,7 @@ mod tests {
 
     #[test]
     fn characters_come_whole() {
-        let mut stream = TextStream::new(&[]);
+        let mut stream = TextStream::new(&[], None);
         let bytes = "aé€😀".as_bytes();
         let pieces: Vec<String> = bytes.iter().map(|byte| stream.push(&[*byte]).text).collect();
         assert_eq!(pieces, ["a", "", "é", "", "", "€", "", "", "", "😀"]);
@@ -151,7 +167,7 @@ mod tests {
     #[test]
     fn bytes_of_no_character_are_replaced_and_cost_nothing_else() {
         assert_eq!(bytewise(b"a\xffb\xe2\x82c\xf0\x9f", &[]).0, "a\u{fffd}b\u{fffd}c\u{fffd}");
-        assert_eq!(TextStream::new(&[]).push(b"a\xff\xfeb").text, "a\u{fffd}\u{fffd}b");
+        assert_eq!(TextStream::new(&[], None).push(b"a\xff\xfeb").text, "a\u{fffd}\u{fffd}b");
     }
 
     #[test]
@@ -166,7 +182,7 @@ mod tests {
 
     #[test]
     fn only_the_start_of_a_stop_string_is_held_back() {
-        let mut stream = TextStream::new(&["</s>".to_owned()]);
+        let mut stream = TextStream::new(&["</s>".to_owned()], None);
         assert_eq!(stream.push(b"a<").text, "a");
         assert_eq!(stream.push(b"b</").text, "<b");
         assert_eq!(stream.push(b"p>").text, "</p>");
@@ -176,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_stop_string_in_one_piece_with_text_after_it_ends_there() {
-        let mut stream = TextStream::new(&["END".to_owned()]);
+        let mut stream = TextStream::new(&["END".to_owned()], None);
         assert_eq!(stream.push(b"aENDb"), Output { text: "a".into(), stopped: true });
     }
 }

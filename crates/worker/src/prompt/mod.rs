@@ -7,7 +7,7 @@
 
 mod tokens;
 
-pub(crate) use tokens::{Tokenize, assemble};
+pub(crate) use tokens::{Tokenize, assemble, infill};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,6 +53,10 @@ pub(crate) fn pieces<'t>(
 ) -> Result<Vec<Piece>, ErrorInfo> {
     match prompt {
         WorkerPrompt::Raw { text } => Ok(vec![Piece::Content(text.clone())]),
+        WorkerPrompt::Infill { .. } => {
+            let text = "a prompt with numbers of tokens in it is no text";
+            Err(ErrorInfo::new(ErrorCode::Protocol, text))
+        }
         WorkerPrompt::Chat { messages, prefill, .. } => {
             if messages.is_empty() {
                 return Err(ErrorInfo::new(ErrorCode::Protocol, "the chat has no message"));
@@ -63,6 +67,18 @@ pub(crate) fn pieces<'t>(
             }
             Ok(pieces)
         }
+    }
+}
+
+/// The tokens of `prompt`.
+pub(crate) fn tokens<'t>(
+    vocab: &impl Tokenize,
+    prompt: &WorkerPrompt,
+    template: impl FnOnce() -> Result<&'t ChatTemplate, ErrorInfo>,
+) -> Result<Vec<Token>, ErrorInfo> {
+    match prompt {
+        WorkerPrompt::Infill { parts } => infill(vocab, parts),
+        _ => Ok(assemble(vocab, &pieces(prompt, template)?)),
     }
 }
 

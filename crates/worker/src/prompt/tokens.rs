@@ -1,5 +1,6 @@
 //! From the pieces of a prompt to its tokens, each piece by its own rule.
 
+use localcoder_protocol::{ErrorCode, ErrorInfo, InfillPart};
 use localcoder_templates::Piece;
 
 use crate::llama::{Model, Token};
@@ -8,6 +9,8 @@ use crate::llama::{Model, Token};
 pub(crate) trait Tokenize {
     /// Tokens of a text, with or without tokens of control.
     fn tokenize(&self, text: &str, parse_special: bool) -> Vec<Token>;
+    /// How many tokens there are.
+    fn size(&self) -> usize;
     /// Whether the token is one of control.
     fn is_control(&self, token: Token) -> bool;
     /// Whether each text gets a space before it.
@@ -19,6 +22,10 @@ pub(crate) trait Tokenize {
 impl Tokenize for Model {
     fn tokenize(&self, text: &str, parse_special: bool) -> Vec<Token> {
         Self::tokenize(self, text, parse_special)
+    }
+
+    fn size(&self) -> usize {
+        self.vocab_tokens()
     }
 
     fn is_control(&self, token: Token) -> bool {
@@ -65,6 +72,29 @@ pub(crate) fn assemble(vocab: &impl Tokenize, pieces: &[Piece]) -> Vec<Token> {
     tokens
 }
 
+/// The tokens of a prompt that names some by their numbers. No text begins with a space of its own
+/// after one of them: it goes on in the middle of a file.
+pub(crate) fn infill(vocab: &impl Tokenize, parts: &[InfillPart]) -> Result<Vec<Token>, ErrorInfo> {
+    let mut tokens: Vec<Token> = vocab.first_token().into_iter().collect();
+    for part in parts {
+        match part {
+            InfillPart::Token { token } => {
+                let known = usize::try_from(*token).is_ok_and(|token| token < vocab.size());
+                let Some(token) = Token::try_from(*token).ok().filter(|_| known) else {
+                    let text = format!("the model has no token {token}");
+                    return Err(ErrorInfo::new(ErrorCode::Protocol, text));
+                };
+                tokens.push(token);
+            }
+            InfillPart::Text { text } if vocab.is_sentencepiece() => {
+                tokens.extend(without_space(vocab, text, false));
+            }
+            InfillPart::Text { text } => tokens.extend(vocab.tokenize(text, false)),
+        }
+    }
+    Ok(tokens)
+}
+
 /// SentencePiece puts a space before every text it is given, which is wrong in the middle of
 /// one. It is given a line end first, which no token joins with what follows, and that is taken
 /// off again.
@@ -106,6 +136,10 @@ mod tests {
             tokens
         }
 
+        fn size(&self) -> usize {
+            1001
+        }
+
         fn is_control(&self, token: Token) -> bool {
             token == 1000
         }
@@ -144,6 +178,24 @@ mod tests {
         assert_eq!(shown(&vocab, &[Piece::Template("\n <s>a".into())]), "^a");
         assert_eq!(shown(&vocab, &[Piece::Template("\n a<s>".into())]), "^\n a^");
         assert_eq!(shown(&vocab, &[]), "^");
+    }
+
+    #[test]
+    fn tokens_by_number_stand_between_texts_and_nothing_in_a_text_is_one() {
+        let parts = [
+            InfillPart::Token { token: 1000 },
+            InfillPart::Text { text: "a<s>".into() },
+            InfillPart::Token { token: 7 },
+            InfillPart::Text { text: "b".into() },
+        ];
+        for sentencepiece in [false, true] {
+            let tokens = infill(&Bytes { sentencepiece }, &parts).unwrap();
+            let expected = [1000, 1000, 97, 60, 115, 62, 7, 98];
+            assert_eq!(tokens, expected.map(|it: Token| it), "{sentencepiece}");
+        }
+        let unknown = [InfillPart::Token { token: 1001 }];
+        let error = infill(&Bytes { sentencepiece: false }, &unknown).unwrap_err();
+        assert!(error.to_string().contains("no token 1001"), "{error}");
     }
 
     #[test]

@@ -311,6 +311,7 @@ pub(crate) fn chat(request_id: u64, content: &str) -> WorkerGenerateParams {
         stop: Vec::new(),
         draft: String::new(),
         plain: false,
+        block_end: None,
     }
 }
 

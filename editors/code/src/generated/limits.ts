@@ -32,6 +32,12 @@ export const SHA256_DIGITS = 64;
 export const SCOPE_LINES_MAX = 120;
 /** Edits that are located in a document at once: the changes of one answer with its imports. One with more changes is one change, since nobody decides on so many one by one. */
 export const LOCATED_EDITS_MAX = 64;
+/** Pieces of other files that one request for ghost text may have. */
+export const CHUNKS_MAX = 16;
+/** Recent edits that it may have. */
+export const RECENT_EDITS_MAX = 8;
+/** Longest of them, in bytes; what is longer is cut. */
+export const CHUNK_BYTES_MAX = 4096;
 /** Largest frame either side accepts, in bytes. A source file of this size does not fit any context window we support, so larger frames are mistakes or attacks. */
 export const FRAME_BYTES_MAX = 4194304;
 /** Longest frame of a client that has not said hello, in bytes; a hello has some hundred. */

@@ -479,7 +479,11 @@ devices: Array<Device>,
 /**
  * What is otherwise than was set, and why: a sentence each.
  */
-notes: Array<string>, };
+notes: Array<string>, 
+/**
+ * Why nothing is suggested at the cursor, where that is so for every place.
+ */
+noGhostText?: WhyNothing, };
 
 export type SurveyParams = { 
 /**
@@ -1089,6 +1093,137 @@ range: LineRange,
  * What stands there so far, in whole lines; those that were not reached are as they were.
  */
 text: string, };
+
+export type Position = { 
+/**
+ * The line, from 1.
+ */
+line: number, 
+/**
+ * How many characters of the line are before it, in UTF-16 as editors count, from 0.
+ */
+character: number, };
+
+export type CodeChunk = { 
+/**
+ * Path or name of the file.
+ */
+path: string, 
+/**
+ * Whole lines of it.
+ */
+text: string, };
+
+export type RecentEdit = { 
+/**
+ * Path or name of the file.
+ */
+path: string, 
+/**
+ * The lines as they were.
+ */
+before: string, 
+/**
+ * And as they are.
+ */
+after: string, };
+
+export type CompleteParams = { 
+/**
+ * See [`RequestId`].
+ */
+requestId: string, 
+/**
+ * The document as it is now.
+ */
+document: DocumentText, 
+/**
+ * Where the cursor is.
+ */
+position: Position, 
+/**
+ * Pieces of other files, the least interesting first; at most [`crate::limits::CHUNKS_MAX`].
+ */
+chunks?: Array<CodeChunk>, 
+/**
+ * The oldest first; at most [`crate::limits::RECENT_EDITS_MAX`].
+ */
+edits?: Array<RecentEdit>, 
+/**
+ * Whether the user asked for it. Then a model is loaded for it, it is computed where it would be
+ * paused, and what goes wrong is an error.
+ */
+explicit?: boolean, 
+/**
+ * `demo`, an installed model's id or the path of a GGUF; the model for code where absent.
+ */
+model?: string, 
+/**
+ * Values of settings that count more than what is set, for this request alone.
+ */
+settings?: Record<string, unknown>, };
+
+export type GhostText = { 
+/**
+ * What is put in.
+ */
+text: string, 
+/**
+ * How much behind the cursor, in the same line, it takes the place of, in characters of UTF-16.
+ * That text stands in `text` too.
+ */
+replaces: number, };
+
+export type Silence = "off" | "languageOff" | "snoozed" | "savingPower" | "memoryShort" | "noModel" | "loading" | "noInfill" | "busy" | "noRoom" | "superseded" | "midWord" | "inLine" | "noText" | "nothingToAdd" | "reversal" | "secret" | "unsure" | "failed";
+
+export type WhyNothing = { 
+/**
+ * Which.
+ */
+reason: Silence, 
+/**
+ * In words, with what is known of this case.
+ */
+text: string, };
+
+export type Infill = "tokens" | "words" | "kept";
+
+export type CompleteAnswer = { 
+/**
+ * The suggestion.
+ */
+suggestion?: GhostText, 
+/**
+ * Why there is none; beside one that was asked for, why it would not be shown unasked.
+ */
+nothing?: WhyNothing, 
+/**
+ * How it came about, where it was computed.
+ */
+infill?: Infill, 
+/**
+ * What it cost.
+ */
+usage: Usage, 
+/**
+ * How sure the model was: the mean logarithm of its tokens' probabilities.
+ */
+meanLogProbability?: number, 
+/**
+ * How long to wait after a key before the next is asked for, in milliseconds: by what this
+ * machine takes.
+ */
+debounceMs: number, 
+/**
+ * Which model wrote it, where one did.
+ */
+model?: ModelInfo, };
+
+export type SnoozeParams = { 
+/**
+ * For how long; 0 ends it.
+ */
+minutes: number, };
 
 export type Failure = { 
 /**
@@ -2306,6 +2441,8 @@ export interface Requests {
   prepare: { params: PrepareParams; answer: PrepareAnswer };
   assist: { params: AssistParams; answer: AssistAnswer };
   generate: { params: GenerateParams; answer: GenerateAnswer };
+  complete: { params: CompleteParams; answer: CompleteAnswer };
+  snooze: { params: SnoozeParams; answer: Nothing };
   cancel: { params: CancelParams; answer: CancelAnswer };
   locateEdits: { params: LocateEditsParams; answer: LocateEditsAnswer };
   scopes: { params: ScopesParams; answer: ScopesAnswer };
@@ -2327,6 +2464,7 @@ export interface Notifications {
 export interface Printed {
   "failure": Failure;
   "assist": AssistAnswer;
+  "complete": CompleteAnswer;
   "test": TestReport;
   "generate": GenerateAnswer;
   "models list": ModelList;
@@ -2448,6 +2586,8 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   prepare: null,
   assist: null,
   generate: null,
+  complete: null,
+  snooze: 5000,
   cancel: 5000,
   locateEdits: 5000,
   scopes: 5000,

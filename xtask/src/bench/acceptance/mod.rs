@@ -253,6 +253,7 @@ impl Ours {
             max_tokens,
             stop: Vec::new(),
             draft: String::new(),
+            block_end: None,
             plain,
         };
         let mut text = String::new();

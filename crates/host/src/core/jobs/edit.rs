@@ -411,6 +411,7 @@ mod tests {
             held_tokens: 0,
             measured: Measured::default(),
             draft: DraftUse::default(),
+            mean_log_probability: None,
         }
     }
 

@@ -62,6 +62,7 @@ impl GenerateJob {
             max_tokens: params.max_tokens.unwrap_or(TOKENS_MAX).min(model.context_tokens),
             stop: params.stop.clone(),
             draft: String::new(),
+            block_end: None,
         }
     }
 

@@ -21,6 +21,7 @@ impl KeepWarmJob {
                 max_tokens: 0,
                 stop: Vec::new(),
                 draft: String::new(),
+                block_end: None,
             })),
             Input::Counted(_) | Input::Text(_) | Input::Tried(..) => Step::Wait,
             Input::Generated(_) => Step::Answer(Box::new(Answer {

@@ -2,6 +2,7 @@
 //! small state machine: it is told what has come and says what it wants next. It knows no clients,
 //! no workers and no clock.
 
+mod complete;
 mod counting;
 mod edit;
 mod generate;
@@ -11,18 +12,22 @@ mod step;
 mod text;
 mod trial;
 
-use localcoder_assist::{Length, Task};
+use localcoder_assist::{Fill, Held, Length, Task};
 use localcoder_protocol::{AnswerKind, GenerateParams, SamplingParams};
 use localcoder_settings::ExplanationLength;
 
+use complete::CompleteJob;
+pub(super) use complete::{answer as ghost_answer, failed as ghost_failed, way as infill_way};
 pub(super) use counting::Counting;
 use edit::EditJob;
 pub(super) use edit::EditWish;
 use generate::GenerateJob;
 use keep_warm::KeepWarmJob;
 use prepare::PrepareJob;
-pub(super) use step::{Answer, Input, ModelView, Step};
+pub(super) use step::{Answer, Completed, Input, ModelView, Step};
 use text::TextJob;
+
+use super::event::ClientId;
 
 /// See the module.
 #[derive(Debug)]
@@ -40,6 +45,20 @@ pub(super) enum Job {
     Text(TextJob),
     /// Write what a client asks for.
     Generate(GenerateJob),
+    /// Suggest what stands at the cursor next.
+    Complete(CompleteJob),
+}
+
+/// Who goes before whom: one that ranks higher ends those that rank lower, and they begin beside
+/// none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// Nobody has asked for it yet.
+    Ahead,
+    /// It is shown while somebody does something else.
+    Ghost,
+    /// Somebody waits for it.
+    Asked,
 }
 
 impl Job {
@@ -74,6 +93,33 @@ impl Job {
         Self::Generate(GenerateJob::new(params, set))
     }
 
+    /// `owner`: the client that it is for, with what its last prompt had.
+    pub(super) fn complete(fill: Box<Fill>, owner: ClientId, held: Option<Held>) -> Self {
+        Self::Complete(CompleteJob::new(fill, owner, held))
+    }
+
+    /// The same for the place that an accepted suggestion leads to.
+    pub(super) fn complete_ahead(fill: Fill, owner: ClientId, held: Option<Held>) -> Self {
+        Self::Complete(CompleteJob::ahead(fill, owner, held))
+    }
+
+    pub(super) fn rank(&self) -> Rank {
+        match self {
+            Self::Prepare(_) | Self::KeepWarm(_) => Rank::Ahead,
+            Self::Complete(job) if job.is_ahead() => Rank::Ahead,
+            Self::Complete(_) => Rank::Ghost,
+            Self::Warm | Self::Edit(_) | Self::Text(_) | Self::Generate(_) => Rank::Asked,
+        }
+    }
+
+    /// Whose next request of the kind takes its place.
+    pub(super) fn ghost_owner(&self) -> Option<ClientId> {
+        match self {
+            Self::Complete(job) if !job.is_ahead() => Some(job.owner()),
+            _ => None,
+        }
+    }
+
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match self {
             Self::Warm => Step::Wait,
@@ -82,6 +128,7 @@ impl Job {
             Self::Edit(job) => job.step(model, input),
             Self::Text(job) => job.step(model, input),
             Self::Generate(job) => job.step(model, input),
+            Self::Complete(job) => job.step(model, input),
         }
     }
 
@@ -91,6 +138,7 @@ impl Job {
             Self::Edit(job) => Self::Edit(Box::new(job.again())),
             Self::Text(job) => Self::Text(job.again()),
             Self::Generate(job) => Self::Generate(job.again()),
+            Self::Complete(job) => Self::Complete(job.again()),
             Self::Warm | Self::KeepWarm(_) | Self::Prepare(_) => self,
         }
     }
@@ -101,7 +149,10 @@ impl Job {
 
     /// Whether it gives way to every other job and is of no interest to a user.
     pub(super) fn is_ahead_of_need(&self) -> bool {
-        matches!(self, Self::Prepare(_) | Self::KeepWarm(_))
+        match self {
+            Self::Complete(job) => !job.is_explicit(),
+            _ => self.rank() == Rank::Ahead,
+        }
     }
 
     /// Whether it reads code behind what all prompts begin with.
@@ -114,7 +165,11 @@ impl Job {
         match self {
             Self::Text(job) => job.has_shown(),
             Self::Generate(job) => job.has_shown(),
-            Self::Warm | Self::KeepWarm(_) | Self::Prepare(_) | Self::Edit(_) => false,
+            Self::Warm
+            | Self::KeepWarm(_)
+            | Self::Prepare(_)
+            | Self::Edit(_)
+            | Self::Complete(_) => false,
         }
     }
 }

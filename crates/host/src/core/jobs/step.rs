@@ -1,11 +1,13 @@
 //! What goes into a job and what comes out of it, one step at a time.
 
-use localcoder_assist::{Layout, Limits, Prompts, SoFar, Task, base_model};
+use localcoder_assist::{Fill, Held, Layout, Limits, Prompts, SoFar, Task, base_model};
 use localcoder_protocol::{
-    Edit, ErrorInfo, ModelInfo, Purpose, SamplingParams, TestRun, Usage, WorkerGenerateAnswer,
+    CompleteAnswer, Edit, ErrorInfo, ModelInfo, Purpose, SamplingParams, TestRun, Usage,
+    WorkerGenerateAnswer,
 };
 
 use crate::ModelFile;
+use crate::core::event::ClientId;
 use crate::core::pool::GenerateCall;
 use crate::core::reply::Reply;
 use crate::ledger::Shown;
@@ -70,8 +72,21 @@ pub(in crate::core) enum Step {
     Lines(usize, Option<SoFar>),
     /// To answer, after the last piece.
     Answer(Box<Answer>),
+    /// To have a gap filled, and to keep what the prompt had.
+    Infill { call: Box<GenerateCall>, owner: ClientId, held: Box<Held> },
+    /// To say what came of that.
+    Completed(Box<Completed>),
     /// To end without an answer.
     Fail(ErrorInfo),
+}
+
+/// The end of ghost text.
+#[derive(Debug)]
+pub(in crate::core) struct Completed {
+    pub(in crate::core) fill: Box<Fill>,
+    pub(in crate::core) owner: ClientId,
+    pub(in crate::core) ahead: bool,
+    pub(in crate::core) answer: CompleteAnswer,
 }
 
 /// The end of a job.
@@ -117,6 +132,7 @@ pub(super) fn layout_call(layout: &Layout, purpose: Purpose) -> Box<GenerateCall
         max_tokens: layout.max_tokens,
         stop: layout.stop.clone(),
         draft: layout.draft.clone(),
+        block_end: None,
     })
 }
 

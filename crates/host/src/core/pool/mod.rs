@@ -195,7 +195,8 @@ impl Pool {
                 self.call::<CountTokens>(now_ms, slot, Call::Count, &params, effects)
             }
             Question::Generate(call, sampling) => {
-                let GenerateCall { purpose, prompt, max_tokens, stop, draft, .. } = *call;
+                let GenerateCall { purpose, prompt, max_tokens, stop, draft, block_end, .. } =
+                    *call;
                 // A generation is named by the number of its call.
                 let request_id = (self.calls + 1).unsigned_abs();
                 let params = WorkerGenerateParams {
@@ -207,6 +208,7 @@ impl Pool {
                     stop,
                     draft,
                     plain: false,
+                    block_end,
                 };
                 self.call::<WorkerGenerate>(now_ms, slot, Call::Generate, &params, effects)
             }

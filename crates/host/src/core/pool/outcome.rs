@@ -1,8 +1,8 @@
 //! What comes of the pool's work, as values for the schedule.
 
 use localcoder_protocol::{
-    ErrorInfo, LoadProfile, MemoryUse, Purpose, SamplingParams, WorkerGenerateAnswer, WorkerPrompt,
-    WorkerSampling,
+    BlockEnd, ErrorInfo, LoadProfile, MemoryUse, Purpose, SamplingParams, WorkerGenerateAnswer,
+    WorkerPrompt, WorkerSampling,
 };
 
 use super::engine::Loading;
@@ -29,6 +29,7 @@ pub(in crate::core) struct GenerateCall {
     pub(in crate::core) max_tokens: u32,
     pub(in crate::core) stop: Vec<String>,
     pub(in crate::core) draft: String,
+    pub(in crate::core) block_end: Option<BlockEnd>,
 }
 
 /// A worker that has ended without having been told to.

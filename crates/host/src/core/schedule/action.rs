@@ -3,12 +3,14 @@
 
 use std::path::PathBuf;
 
-use localcoder_assist::SoFar;
+use localcoder_assist::{Held, SoFar};
 use localcoder_protocol::{Edit, ErrorInfo, LoadProfile, RequestId, Stage, SuggestionParams};
+use localcoder_settings::Settings;
 use localcoder_transport::Id;
 
 use crate::ModelFile;
 use crate::core::event::ClientId;
+use crate::core::jobs::Completed;
 use crate::core::pool::{Load, Question, SlotId};
 use crate::core::reply::Reply;
 use crate::ledger::Shown;
@@ -87,6 +89,10 @@ pub(in crate::core) enum Action {
     Restarted(Asker),
     /// Count an edit that is shown.
     CountShown(Box<Shown>),
+    /// Keep what a client's last prompt for ghost text had.
+    Hold(ClientId, Box<Held>),
+    /// The end of a request for ghost text, and what it was made with.
+    Completed(Option<Asker>, Box<Completed>, Box<(Vec<String>, Settings)>),
     /// The end of a request.
     Reply(Asker, Result<Reply, ErrorInfo>),
     /// Tell editors that something may be changed.

@@ -27,13 +27,13 @@ use std::collections::VecDeque;
 
 use localcoder_protocol::limits::{QUEUE_MAX, REQUEST_ID_BYTES_MAX};
 use localcoder_protocol::{
-    ErrorCode, ErrorInfo, PrepareAnswer, Stage, SurveyParams, UnloadAnswer, WarmAnswer,
+    ErrorCode, ErrorInfo, PrepareAnswer, Silence, Stage, SurveyParams, UnloadAnswer, WarmAnswer,
 };
 use localcoder_settings::Settings;
 
 use super::errors;
 use super::event::ClientId;
-use super::jobs::Job;
+use super::jobs::{Job, Rank, ghost_answer, ghost_failed};
 use super::pool::{PoolView, SlotId};
 use super::random::Random;
 use super::reply::Reply;
@@ -217,13 +217,18 @@ impl Schedule {
         self.changed = true;
         // A model can be loaded beside what is being read; all else wants the processor.
         if !ticket.job.is_warm() {
-            self.drop_preparation(out);
+            self.make_way(&ticket, out);
+        }
+        let busy = |it: &Ticket| !it.job.is_warm() && it.job.rank() == Rank::Asked;
+        if ticket.job.rank() == Rank::Ghost && self.tickets().any(busy) {
+            say_nothing(ticket, Silence::Busy, out);
+            return;
         }
         let waits = self.active.is_some();
         if waits {
             ticket.report(Stage::Queued, "Waiting for another request".to_owned(), out);
         }
-        let only_ahead = ticket.job.is_ahead_of_need();
+        let only_ahead = ticket.job.rank() == Rank::Ahead;
         if only_ahead && (waits || !self.queue.is_empty() || !self.works_ahead(cx.settings)) {
             refuse(ticket, errors::cancelled(), out);
             return;
@@ -242,13 +247,43 @@ impl Schedule {
         self.queue(Ticket::new(None, references, job, cx.settings.clone()), cx, out);
     }
 
-    /// Makes way for what is really wanted.
-    fn drop_preparation(&mut self, out: &mut Vec<Action>) {
-        if self.active.as_ref().is_some_and(|ticket| ticket.job.is_ahead_of_need()) {
-            self.fail_active(errors::cancelled(), out);
+    /// Makes way for what is wanted more; and nobody looks at what the same client had suggested
+    /// before.
+    fn make_way(&mut self, ticket: &Ticket, out: &mut Vec<Action>) {
+        let (rank, owner) = (ticket.job.rank(), ticket.job.ghost_owner());
+        let same = |it: &Ticket| owner.is_some() && it.job.ghost_owner() == owner;
+        let yields = |it: &Ticket| {
+            it.job.rank() < rank || same(it) || (rank, it.job.rank()) == (Rank::Ahead, Rank::Ahead)
+        };
+        let end = |ticket: Ticket, out: &mut Vec<Action>| match same(&ticket) {
+            true => say_nothing(ticket, Silence::Superseded, out),
+            false => refuse(ticket, errors::cancelled(), out),
+        };
+        if self.active.as_ref().is_some_and(yields)
+            && let Some(ticket) = self.end_active(out)
+        {
+            end(ticket, out);
         }
-        if let Some(index) = self.queue.iter().position(|it| it.job.is_ahead_of_need()) {
-            self.fail_queued(index, errors::cancelled(), out);
+        while let Some(index) = self.queue.iter().position(yields) {
+            self.changed = true;
+            if let Some(ticket) = self.queue.remove(index) {
+                end(ticket, out);
+            }
+        }
+    }
+
+    /// A suggestion that nobody waits for needs a model that is not loaded: it ends, and the model
+    /// is loaded for the next one.
+    fn load_for_later(&mut self, index: usize, cx: &Context<'_>, out: &mut Vec<Action>) {
+        self.changed = true;
+        let Some(ticket) = self.queue.remove(index) else { return };
+        let (references, settings) = (ticket.references.clone(), ticket.settings.clone());
+        let loads = self.queue.iter().any(|it| it.job.is_warm());
+        let wanted = ticket.job.ghost_owner().is_some() && self.works_ahead(cx.settings);
+        say_nothing(ticket, Silence::Loading, out);
+        if wanted && !loads {
+            let ticket = Ticket::new(None, references, Job::Warm, *settings);
+            self.queue(ticket.ahead(true), cx, out);
         }
     }
 
@@ -307,6 +342,16 @@ impl Schedule {
         let waiting = self.queue.drain(..).filter_map(|ticket| ticket.asker);
         let askers = waiting.chain(self.surveys.take_askers());
         out.extend(askers.map(|asker| Action::Reply(asker, Err(error.clone()))));
+    }
+
+    /// Why nothing is suggested though nobody has turned it off.
+    pub(super) fn ghost_silence(&self, settings: &Settings) -> Option<Silence> {
+        let pauses = self.residency.saves_power && !settings.ghost_text_while_saving_power;
+        if pauses {
+            Some(Silence::SavingPower)
+        } else {
+            self.residency.short_of_memory.then_some(Silence::MemoryShort)
+        }
     }
 
     pub(super) fn set_power_saving(&mut self, saves: bool) {
@@ -467,7 +512,17 @@ fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
     let Some(asker) = ticket.asker else { return };
     let result = match ticket.job {
         Job::Prepare(_) => Ok(Reply::Prepare(PrepareAnswer { prepared: false })),
+        Job::Complete(_) if ticket.job.is_ahead_of_need() || error.code == ErrorCode::Cancelled => {
+            Ok(Reply::Complete(Box::new(ghost_failed(&error))))
+        }
         _ => Err(error),
     };
     out.push(Action::Reply(asker, result));
+}
+
+/// A request for ghost text ends with nothing.
+fn say_nothing(ticket: Ticket, reason: Silence, out: &mut Vec<Action>) {
+    let Some(asker) = ticket.asker else { return };
+    let reply = Reply::Complete(Box::new(ghost_answer(Err(reason))));
+    out.push(Action::Reply(asker, Ok(reply)));
 }

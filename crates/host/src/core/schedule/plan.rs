@@ -12,6 +12,7 @@ use super::ticket::{Step, Ticket};
 use super::wanted::{Standing, Wanted, refusal_of_large};
 use super::{Context, Schedule, errors, fit, residency};
 use crate::ModelFile;
+use crate::core::jobs::Job;
 use crate::core::pool::{Load, Phase, PoolView, SLOTS, SlotId};
 use crate::core::reply::Reply;
 use crate::core::suspect::Suspect;
@@ -248,6 +249,10 @@ impl Schedule {
         let wanted = fitting.wanted(file, &ticket.settings);
         match fitting.standing(&wanted) {
             Standing::Ready(slot) => self.model_is_ready(index, slot, in_front, cx, out),
+            Standing::Coming(..) | Standing::Elsewhere if is_ghost(ticket) => {
+                self.load_for_later(index, cx, out);
+                Turn::Decided
+            }
             Standing::Coming(slot, fraction) => {
                 let ticket = &mut self.queue[index];
                 if ticket.slot.replace(slot) != Some(slot) {
@@ -487,6 +492,11 @@ impl Schedule {
             ticket.report_fraction(Stage::Loading, Some(fraction), message, true, out);
         }
     }
+}
+
+/// Whether it is a suggestion that nobody waits for.
+fn is_ghost(ticket: &Ticket) -> bool {
+    matches!(ticket.job, Job::Complete(_)) && ticket.job.is_ahead_of_need()
 }
 
 fn is_too_old(ticket: &Ticket, now_ms: u64) -> bool {

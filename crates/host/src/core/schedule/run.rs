@@ -222,6 +222,18 @@ impl Schedule {
                 }
                 return Some(usage);
             }
+            Step::Infill { call, owner, held } => {
+                out.push(Action::Hold(owner, held));
+                self.generate(slot, call, out);
+            }
+            Step::Completed(completed) => {
+                let usage = completed.answer.usage;
+                if let Some(Ticket { asker, references, settings, .. }) = self.end_active(out) {
+                    let made_with = Box::new((references, *settings));
+                    out.push(Action::Completed(asker, completed, made_with));
+                }
+                return Some(usage);
+            }
             Step::Fail(error) => {
                 let error = with_larger_profile(error, &ticket.settings);
                 self.fail_active(error, out);

@@ -1,0 +1,111 @@
+//! A place between two characters of a document, and the code on both sides of it.
+
+use localcoder_protocol::{DocumentText, ErrorCode, ErrorInfo, GhostText, Position, Silence};
+
+use crate::document::{lines, usual_end};
+use crate::language::{Language, file_name};
+
+/// What may stand behind the cursor in its line and is seen past: what an editor closes by itself.
+const CLOSERS: &str = ")]}>\"'`;,:";
+/// So much of it.
+const REST_CHARS_MAX: usize = 8;
+
+/// See the module. Line ends are `\n` here, whatever the document has.
+#[derive(Debug, Clone)]
+pub(super) struct Gap {
+    pub(super) path: String,
+    pub(super) language: &'static Language,
+    pub(super) before: String,
+    pub(super) after: String,
+    /// The document's own.
+    pub(super) line_end: &'static str,
+}
+
+impl Gap {
+    pub(super) fn new(document: &DocumentText, position: Position) -> Result<Self, ErrorInfo> {
+        let all = lines(&document.text);
+        let row = position.line.checked_sub(1).and_then(|row| usize::try_from(row).ok());
+        let Some(line) = row.and_then(|row| all.get(row)) else {
+            let (line, name) = (position.line, file_name(&document.path));
+            let text = format!("line {line} is not in `{name}`, which has {} lines", all.len());
+            return Err(ErrorInfo::new(ErrorCode::LinesOutOfRange, text)
+                .with_hint(format!("choose a line from 1 to {}", all.len())));
+        };
+        let at = byte_of(line.text, position.character);
+        let text = |lines: &[crate::document::Line<'_>]| -> String {
+            let texts: Vec<&str> = lines.iter().map(|line| line.text).collect();
+            texts.join("\n")
+        };
+        let row = row.unwrap_or(0);
+        let mut before = text(&all[..row]);
+        if row > 0 {
+            before.push('\n');
+        }
+        before.push_str(&line.text[..at]);
+        let mut after = line.text[at..].to_owned();
+        if row + 1 < all.len() {
+            after.push('\n');
+            after.push_str(&text(&all[row + 1..]));
+        }
+        Ok(Self {
+            path: document.path.clone(),
+            language: Language::of(document.language_id.as_deref(), &document.path),
+            before,
+            after,
+            line_end: usual_end(&all).unwrap_or("\n"),
+        })
+    }
+
+    pub(super) fn accepting(&self, suggestion: &GhostText) -> Self {
+        let mut before = self.before.clone();
+        before.push_str(&suggestion.text.replace("\r\n", "\n"));
+        let replaced = byte_of(&self.after, suggestion.replaces);
+        Self { before, after: self.after[replaced..].to_owned(), ..self.clone() }
+    }
+
+    /// Both sides.
+    pub(super) fn texts(&self) -> [&str; 2] {
+        [&self.before, &self.after]
+    }
+
+    /// The cursor's line before it.
+    pub(super) fn line_before(&self) -> &str {
+        self.before.rsplit('\n').next().unwrap_or_default()
+    }
+
+    /// The cursor's line behind it.
+    pub(super) fn rest(&self) -> &str {
+        self.after.split('\n').next().unwrap_or_default()
+    }
+
+    pub(super) fn silence(&self, explicit: bool) -> Option<Silence> {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let (last, next) = (self.before.chars().next_back(), self.after.chars().next());
+        let rest = self.rest().trim();
+        if self.before.trim().is_empty() && self.after.trim().is_empty() {
+            Some(Silence::NoText)
+        } else if explicit {
+            None
+        } else if last.is_some_and(is_word) && next.is_some_and(is_word) {
+            Some(Silence::MidWord)
+        } else if rest.chars().count() > REST_CHARS_MAX
+            || !rest.chars().all(|c| CLOSERS.contains(c))
+        {
+            Some(Silence::InLine)
+        } else {
+            None
+        }
+    }
+}
+
+/// The byte behind so many units of UTF-16, at most all, never within a character.
+fn byte_of(text: &str, units: u32) -> usize {
+    let mut left = usize::try_from(units).unwrap_or(usize::MAX);
+    for (at, c) in text.char_indices() {
+        if left < c.len_utf16() {
+            return at;
+        }
+        left -= c.len_utf16();
+    }
+    text.len()
+}

@@ -1,0 +1,184 @@
+//! Ghost text: what is suggested at the cursor while somebody types. From a document and a place
+//! in it to a prompt ([`Fill`]), and from what a model wrote to what is worth being shown, or the
+//! reason why nothing is.
+//!
+//! A prompt has the code before a place, then that behind it, then what was typed since: so all
+//! but what was typed was computed with the key before. [`Held`] is what is to stay the same.
+
+mod clean;
+mod gap;
+mod header;
+mod lines;
+mod prompt;
+mod secrets;
+mod spot;
+mod words;
+
+use localcoder_protocol::{
+    BlockEnd, CodeChunk, CompleteParams, ErrorInfo, GhostText, Infill, RecentEdit, Silence,
+    WorkerPrompt,
+};
+
+use gap::Gap;
+use lines::Lines;
+pub use prompt::{FillTokens, Held};
+pub use spot::Spot;
+
+/// Below this mean log-probability a suggestion is not shown. Of 26 holes of a line that a 0.5B has
+/// filled, the three below were wrong, and the right ones had -0.17 and more.
+const UNSURE_BELOW: f32 = -0.35;
+
+/// What a model can be asked with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FillWay {
+    /// By its own tokens.
+    Tokens(FillTokens),
+    /// In words, by its chat template.
+    Words,
+}
+
+/// One request, before a model is known.
+#[derive(Debug, Clone)]
+pub struct Fill {
+    gap: Gap,
+    lines: Lines,
+    chunks: Vec<CodeChunk>,
+    edits: Vec<RecentEdit>,
+    explicit: bool,
+}
+
+/// What the worker is asked, and what is kept of it for the next request.
+#[derive(Debug)]
+pub struct FillCall {
+    /// The prompt.
+    pub prompt: WorkerPrompt,
+    /// Most tokens to write.
+    pub max_tokens: u32,
+    /// Strings that end the text.
+    pub stop: Vec<String>,
+    /// Where it ends by its layout.
+    pub block_end: Option<BlockEnd>,
+    /// For the next request.
+    pub held: Held,
+    /// How the model is asked.
+    pub infill: Infill,
+}
+
+impl Fill {
+    /// Takes a request.
+    ///
+    /// # Errors
+    /// The place is not in the document.
+    pub fn new(params: &CompleteParams) -> Result<Self, ErrorInfo> {
+        let gap = Gap::new(&params.document, params.position)?;
+        let CompleteParams { chunks, edits, explicit, .. } = params;
+        let lines = Lines::of(&gap, *explicit);
+        Ok(Self { gap, lines, chunks: chunks.clone(), edits: edits.clone(), explicit: *explicit })
+    }
+
+    /// The same as if a suggestion had been accepted.
+    #[must_use]
+    pub fn accepting(&self, suggestion: &GhostText) -> Self {
+        let gap = self.gap.accepting(suggestion);
+        Self {
+            lines: Lines::of(&gap, false),
+            gap,
+            chunks: self.chunks.clone(),
+            edits: Vec::new(),
+            explicit: false,
+        }
+    }
+
+    /// Whether the user asked for it.
+    #[must_use]
+    pub fn is_explicit(&self) -> bool {
+        self.explicit
+    }
+
+    /// The editor's id of the language, or the empty word where it is not known.
+    #[must_use]
+    pub fn language(&self) -> &'static str {
+        self.gap.language.id
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn spot(&self) -> Spot {
+        Spot::of(&self.gap)
+    }
+
+    /// Why a model need not be asked.
+    #[must_use]
+    pub fn silence(&self) -> Option<Silence> {
+        self.gap.silence(self.explicit)
+    }
+
+    /// The prompt for a model with a window of so many tokens. `held` is what the last prompt of the
+    /// same client had, from which as little as possible is to differ.
+    #[must_use]
+    pub fn call(&self, way: FillWay, window_tokens: u32, held: Option<&Held>) -> FillCall {
+        let budget = prompt::Budget::of(window_tokens);
+        let others = match way {
+            FillWay::Tokens(tokens) if tokens.file.is_some() => (&self.chunks[..], &self.edits[..]),
+            // There is no way to tell what belongs to another file.
+            FillWay::Tokens(_) | FillWay::Words => (&[][..], &[][..]),
+        };
+        let held = prompt::hold(&self.gap, others, budget, held);
+        let typed = held.typed(&self.gap.before);
+        let (prompt, infill) = match way {
+            FillWay::Tokens(tokens) => (held.prompt(tokens, typed), Infill::Tokens),
+            FillWay::Words => (words::prompt(&self.gap, &held, typed), Infill::Words),
+        };
+        let mut stop = self.lines.stop();
+        if infill == Infill::Words {
+            stop.push("```".to_owned());
+        }
+        FillCall {
+            prompt,
+            max_tokens: self.lines.max_tokens(),
+            stop,
+            block_end: self.lines.block_end(),
+            held,
+            infill,
+        }
+    }
+
+    /// What is shown of what a model wrote. `cut` says that it had more to write.
+    ///
+    /// # Errors
+    /// Why nothing is.
+    pub fn finish(
+        &self,
+        written: &str,
+        cut: bool,
+        mean_log_probability: Option<f32>,
+    ) -> Result<GhostText, Silence> {
+        let suggestion = clean::finish(&self.gap, &self.lines, written, cut)?;
+        if secrets::brings_one(&suggestion.text, self.gap.texts()) {
+            return Err(Silence::Secret);
+        }
+        if clean::takes_back(&self.gap, &suggestion, &self.edits) {
+            return Err(Silence::Reversal);
+        }
+        match self.doubt(mean_log_probability) {
+            Some(reason) if !self.explicit => Err(reason),
+            _ => Ok(suggestion),
+        }
+    }
+
+    /// Whether no more of a text is of use, whatever comes.
+    #[must_use]
+    pub fn is_enough(&self, written: &str) -> bool {
+        clean::goes_round(written)
+    }
+
+    /// Why a suggestion would not be shown to somebody who has not asked.
+    #[must_use]
+    pub fn doubt(&self, mean_log_probability: Option<f32>) -> Option<Silence> {
+        let unsure = mean_log_probability.is_some_and(|mean| mean < UNSURE_BELOW);
+        self.gap.silence(false).or_else(|| unsure.then_some(Silence::Unsure))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! The prompt: what comes first in it stays the same while the cursor moves, so that it is computed
+//! once. What was typed since stands behind everything else, as the beginning of what fills the gap.
+
+use localcoder_protocol::{CodeChunk, InfillPart, RecentEdit, WorkerPrompt};
+
+use super::gap::Gap;
+use super::header;
+
+/// A prompt takes at most this much of the window, and no more than [`TOKENS_MAX`]: what was read
+/// for edits stays beside it.
+const WINDOW_SHARE: usize = 4;
+const TOKENS_MIN: usize = 192;
+const TOKENS_MAX: usize = 1024;
+
+/// After so much typing the place moves on: the model was not trained on gaps that are mostly
+/// filled.
+const TYPED_BYTES_MAX: usize = 240;
+
+/// Of a beginning that has to move, so much is looked for to find it again.
+const LANDMARK_BYTES: usize = 160;
+
+/// Tokens by which a model is told what stands where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FillTokens {
+    /// Before what is in front of the gap.
+    pub prefix: u32,
+    /// Before what is behind it.
+    pub suffix: u32,
+    /// Before what fills it.
+    pub middle: u32,
+    /// Before the name of a repository.
+    pub repository: Option<u32>,
+    /// Before the path of a file.
+    pub file: Option<u32>,
+}
+
+/// Tokens for each part. They are estimated: to have them counted would take as long as to compute
+/// some.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    header: usize,
+    prefix: usize,
+    suffix: usize,
+}
+
+impl Budget {
+    pub(super) fn of(window_tokens: u32) -> Self {
+        let window = usize::try_from(window_tokens).unwrap_or(0);
+        let all = (window / WINDOW_SHARE).clamp(TOKENS_MIN, TOKENS_MAX);
+        Self { header: all * 3 / 10, prefix: all / 2, suffix: all / 5 }
+    }
+}
+
+/// How many tokens a text has, rather too many than too few.
+pub(super) fn estimate(text: &str) -> usize {
+    let ascii = text.bytes().filter(u8::is_ascii).count();
+    let others = text.chars().filter(|c| !c.is_ascii()).count();
+    ascii.div_ceil(3) + others
+}
+
+/// What a prompt had, for the next one of the same client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    path: String,
+    /// Pieces of other files and of the rest of this one.
+    chunks: Vec<CodeChunk>,
+    pub(super) prefix: String,
+    pub(super) suffix: String,
+    /// Whether all that is behind the cursor is in it.
+    whole_suffix: bool,
+    /// How many bytes of the document were before the gap.
+    anchor: usize,
+}
+
+impl Held {
+    /// What was typed since.
+    pub(super) fn typed<'a>(&self, before: &'a str) -> &'a str {
+        before.get(self.anchor..).unwrap_or_default()
+    }
+
+    pub(super) fn prompt(&self, tokens: FillTokens, typed: &str) -> WorkerPrompt {
+        let mut parts = Vec::new();
+        let token = |parts: &mut Vec<InfillPart>, token, text: String| {
+            parts.push(InfillPart::Token { token });
+            if !text.is_empty() {
+                parts.push(InfillPart::Text { text });
+            }
+        };
+        if let Some(file) = tokens.file.filter(|_| !self.chunks.is_empty()) {
+            if let Some(repository) = tokens.repository {
+                token(&mut parts, repository, "project\n".to_owned());
+            }
+            for CodeChunk { path, text } in &self.chunks {
+                token(&mut parts, file, format!("{path}\n{text}\n"));
+            }
+            token(&mut parts, file, format!("{}\n", self.path));
+        }
+        token(&mut parts, tokens.prefix, self.prefix.clone());
+        token(&mut parts, tokens.suffix, self.suffix.clone());
+        token(&mut parts, tokens.middle, typed.to_owned());
+        WorkerPrompt::Infill { parts }
+    }
+
+    /// The same for another place, where all that was computed for it can be used again.
+    fn goes_on(&self, gap: &Gap) -> Option<Self> {
+        let before = gap.before.get(..self.anchor)?;
+        let typed = self.typed(&gap.before);
+        let blank = gap.line_before().trim().is_empty();
+        let suffix = if self.whole_suffix {
+            gap.after == self.suffix
+        } else {
+            gap.after.starts_with(&self.suffix)
+        };
+        let same = self.path == gap.path && before.ends_with(&self.prefix) && suffix;
+        // White space at the end of what is written is a word that was begun to a model.
+        let fits = typed.is_empty() || (typed.len() <= TYPED_BYTES_MAX && !blank);
+        (same && fits).then(|| self.clone())
+    }
+
+    /// Where its first line stands in a document now.
+    fn start_in(&self, before: &str) -> Option<usize> {
+        let landmark = &self.prefix[..self.prefix.floor_char_boundary(LANDMARK_BYTES)];
+        (!landmark.is_empty()).then(|| before.rfind(landmark))?
+    }
+}
+
+/// What a prompt for a gap has, as much as can be of what the last one had.
+pub(super) fn hold(
+    gap: &Gap,
+    (chunks, edits): (&[CodeChunk], &[RecentEdit]),
+    budget: Budget,
+    held: Option<&Held>,
+) -> Held {
+    if let Some(held) = held.and_then(|held| held.goes_on(gap)) {
+        return held;
+    }
+    let held = held.filter(|held| held.path == gap.path);
+    let anchor = anchor(gap);
+    let before = &gap.before[..anchor];
+    let fits = |start: &usize| {
+        let tokens = estimate(&before[*start..]);
+        tokens <= budget.prefix && (*start == 0 || tokens >= budget.prefix / 4)
+    };
+    let known = held.and_then(|held| held.start_in(before)).filter(|it| fits(it));
+    let start = known.unwrap_or_else(|| start(before, budget.prefix));
+    let suffix = &gap.after[..end(&gap.after, budget.suffix)];
+    let stays = held.filter(|held| {
+        let common = before[start..].bytes().zip(held.prefix.bytes()).take_while(|(a, b)| a == b);
+        // Else little of it is computed already, and what is told of other files may as well be new.
+        known.is_some() && common.count() * 2 >= held.prefix.len()
+    });
+    let chunks = match stays {
+        Some(held) => held.chunks.clone(),
+        None => header::chunks(gap, start, suffix.len(), (chunks, edits), budget.header),
+    };
+    Held {
+        path: gap.path.clone(),
+        chunks,
+        prefix: before[start..].to_owned(),
+        suffix: suffix.to_owned(),
+        whole_suffix: suffix.len() == gap.after.len(),
+        anchor,
+    }
+}
+
+/// Where the gap begins: at the first word of the cursor's line, so that it stays while the line is
+/// written; at the cursor where there is none.
+fn anchor(gap: &Gap) -> usize {
+    let line = gap.line_before();
+    let written = line.trim_start();
+    gap.before.len() - if written.len() <= TYPED_BYTES_MAX { written.len() } else { 0 }
+}
+
+/// Where the code before a gap begins that is given: at a line, and with room for what will be
+/// typed, so that it need not move soon.
+fn start(before: &str, most: usize) -> usize {
+    if estimate(before) <= most {
+        return 0;
+    }
+    let mut start = before.len();
+    let mut left = most * 2 / 3;
+    for line in before.split_inclusive('\n').rev() {
+        let tokens = estimate(line);
+        if tokens > left {
+            break;
+        }
+        left -= tokens;
+        start -= line.len();
+    }
+    start
+}
+
+/// Where the code behind a gap ends that is given.
+fn end(after: &str, most: usize) -> usize {
+    let (mut end, mut left) = (0, most);
+    for line in after.split_inclusive('\n') {
+        let tokens = estimate(line);
+        if tokens > left {
+            break;
+        }
+        left -= tokens;
+        end += line.len();
+    }
+    end
+}

@@ -1,0 +1,56 @@
+//! A suggestion's place, as far as it takes to know it again: typing along what is suggested needs
+//! no model, and neither does the place that it leads to.
+
+use localcoder_protocol::GhostText;
+
+use super::gap::Gap;
+
+/// So much before the place, and behind it, tells it from others.
+const TAIL_BYTES: usize = 4096;
+
+/// See the module. Two are equal where the same is before and behind, as far as is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    path: String,
+    before_bytes: usize,
+    tail: String,
+    after_bytes: usize,
+    head: String,
+    line_end: &'static str,
+}
+
+impl Spot {
+    pub(super) fn of(gap: &Gap) -> Self {
+        let from = gap.before.ceil_char_boundary(gap.before.len().saturating_sub(TAIL_BYTES));
+        let to = gap.after.floor_char_boundary(TAIL_BYTES);
+        Self {
+            path: gap.path.clone(),
+            before_bytes: gap.before.len(),
+            tail: gap.before[from..].to_owned(),
+            after_bytes: gap.after.len(),
+            head: gap.after[..to].to_owned(),
+            line_end: gap.line_end,
+        }
+    }
+
+    /// What is left of a suggestion for this place at a later one, where what was typed between is
+    /// what it says; nothing where it is not.
+    #[must_use]
+    pub fn rest_at(&self, suggestion: &GhostText, later: &Self) -> Option<GhostText> {
+        let same = self.path == later.path
+            && (self.after_bytes, &self.head) == (later.after_bytes, &later.head);
+        let typed_bytes = later.before_bytes.checked_sub(self.before_bytes)?;
+        let text = suggestion.text.replace("\r\n", "\n");
+        let (typed, rest) = text.split_at_checked(typed_bytes)?;
+        if !same || rest.trim().is_empty() || !later.tail.ends_with(typed) {
+            return None;
+        }
+        let tail = &later.tail[..later.tail.len() - typed.len()];
+        if !self.tail.ends_with(tail) && !tail.ends_with(&self.tail) {
+            return None;
+        }
+        let text =
+            if self.line_end == "\n" { rest.to_owned() } else { rest.replace('\n', self.line_end) };
+        Some(GhostText { text, replaces: suggestion.replaces })
+    }
+}

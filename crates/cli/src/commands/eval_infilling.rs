@@ -1,0 +1,136 @@
+//! Holes of `localcoder eval`: each is filled as the editor would have it, and the program is run.
+
+use std::time::Instant;
+
+use localcoder_eval::{Hole, Language, Outcome, Ran, Runner, Verdict};
+use localcoder_protocol::{Complete, CompleteAnswer, CompleteParams, ErrorCode, ErrorInfo, Usage};
+
+use super::eval::{Asking, Skipped, is_of_the_answer};
+use crate::arguments::EvalOptions;
+use crate::output;
+use crate::session::overrides;
+
+/// The holes of the files that were named.
+pub(super) fn holes(options: &EvalOptions) -> Result<Vec<Hole>, ErrorInfo> {
+    let mut holes = Vec::new();
+    for path in options.tasks.iter().filter(|path| localcoder_eval::is_infilling(path)) {
+        holes.extend(localcoder_eval::read_holes(path).map_err(|why| {
+            ErrorInfo::new(ErrorCode::Usage, "the holes can't be read")
+                .with_cause(why)
+                .with_hint("give a file `infilling-KIND.jsonl` or `.jsonl.gz`")
+        })?);
+    }
+    let every = options.every.map_or(1, std::num::NonZeroUsize::get);
+    Ok(holes.into_iter().step_by(every).collect())
+}
+
+/// Fills them. What is not provable here is left out.
+pub(super) fn fill(
+    asking: &mut Asking<'_>,
+    runner: &Runner,
+    holes: &[Hole],
+    skipped: &mut Skipped,
+) -> Result<Vec<Outcome>, ErrorInfo> {
+    let mut outcomes = Vec::new();
+    for (number, hole) in holes.iter().enumerate() {
+        if let Some(known) = asking.known.remove(&hole.id) {
+            outcomes.push(known);
+            continue;
+        }
+        if !hole.is_provable(runner) {
+            let _ = skipped.add(&hole.id, "its right answer does not pass its tests here");
+            continue;
+        }
+        let outcome = outcome(asking, runner, hole)?;
+        asking.keep(&outcome)?;
+        let place = format!("{}/{}", number + 1, holes.len());
+        output::note(&format!("{place} {}: {}", hole.id, super::eval::words(&outcome)));
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+fn outcome(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<Outcome, ErrorInfo> {
+    let params = CompleteParams {
+        request_id: "eval".to_owned(),
+        document: hole.document(),
+        position: hole.position(),
+        chunks: Vec::new(),
+        edits: Vec::new(),
+        // Nothing is left out; what would not be shown unasked is said.
+        explicit: true,
+        model: asking.model.clone(),
+        settings: overrides(asking.options.model.profile.as_deref()),
+    };
+    let started = Instant::now();
+    let answer = asking.client.call::<Complete>(&params, |_, _| {});
+    let mut outcome = Outcome {
+        task: hole.id.clone(),
+        kind: hole.kind.to_owned(),
+        language: Language::Python,
+        asked: asking.asked.clone(),
+        verdict: Verdict::Refused,
+        done: false,
+        passes: false,
+        warned: false,
+        unsure: false,
+        model_seconds: 0.0,
+        attempts: 1,
+        tokens: 0,
+        uncached_tokens: 0,
+        mean_log_probability: None,
+        seconds: started.elapsed().as_secs_f64(),
+        why: String::new(),
+        answer: None,
+    };
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) if is_of_the_answer(error.code) => {
+            outcome.why = error.to_string();
+            return Ok(outcome);
+        }
+        Err(error) => return Err(error),
+    };
+    let CompleteAnswer { suggestion, nothing, usage, mean_log_probability, model, .. } = answer;
+    if let Some(model) = model {
+        asking.model_name = model.name;
+    }
+    let Usage { prompt_tokens, cached_tokens, generated_tokens, prefill_ms, decode_ms, .. } = usage;
+    outcome.tokens = generated_tokens;
+    outcome.uncached_tokens = prompt_tokens.saturating_sub(cached_tokens);
+    outcome.model_seconds = (prefill_ms + decode_ms) / 1000.0;
+    outcome.mean_log_probability = mean_log_probability;
+    outcome.unsure = nothing.is_some();
+    outcome.why = nothing.map(|nothing| nothing.text).unwrap_or_default();
+    let Some(suggestion) = suggestion else {
+        outcome.verdict = Verdict::Unchanged;
+        return Ok(outcome);
+    };
+    outcome.done = hole.is_same(&suggestion);
+    match hole.judge(runner, &suggestion) {
+        Ran::Passed => {
+            outcome.passes = true;
+            outcome.verdict = Verdict::Right;
+        }
+        Ran::Failed(why) => {
+            outcome.verdict = Verdict::Wrong;
+            outcome.why = why;
+        }
+    }
+    outcome.answer = Some(suggestion.text);
+    Ok(outcome)
+}
+
+/// What it took, in words: where most of the time goes on a slow machine.
+pub(super) fn took(outcomes: &[Outcome]) -> Option<String> {
+    let mut uncached: Vec<u32> = outcomes.iter().map(|it| it.uncached_tokens).collect();
+    let mut seconds: Vec<f64> = outcomes.iter().map(|it| it.seconds).collect();
+    uncached.sort_unstable();
+    seconds.sort_by(f64::total_cmp);
+    let middle = outcomes.len() / 2;
+    let (tokens, seconds) = (uncached.get(middle)?, seconds.get(middle)?);
+    Some(format!(
+        "Half of the holes took {:.0} ms or less, and {tokens} prompt tokens or fewer to compute.",
+        seconds * 1000.0
+    ))
+}

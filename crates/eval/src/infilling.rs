@@ -1,0 +1,164 @@
+//! Holes to be filled: HumanEval-infilling, where the user has it. Each is a program with a line, some
+//! lines or any stretch of characters taken out, and tests that are run with what is put there.
+
+use std::path::Path;
+
+use localcoder_protocol::{DocumentText, GhostText, Position};
+use serde::Deserialize;
+
+use crate::language::Language;
+use crate::pack::lines_of;
+use crate::run::{Ran, Runner};
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    task_id: String,
+    prompt: String,
+    suffix: String,
+    canonical_solution: String,
+    test: String,
+    entry_point: String,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub struct Hole {
+    /// Unique among all.
+    pub id: String,
+    /// `infill-line`, `infill-lines` or `infill-span`.
+    pub kind: &'static str,
+    /// What is before it.
+    before: String,
+    /// What is behind it: where whole lines are missing, that begins with the end of an empty one, as
+    /// somebody has it who is about to write there.
+    after: String,
+    /// What was taken out.
+    right: String,
+    tests: String,
+}
+
+/// Whether a file is one of these, by its name.
+#[must_use]
+pub fn is_infilling(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().contains("infilling"))
+}
+
+/// The holes of a file of HumanEval-infilling.
+///
+/// # Errors
+/// Where it can't be read, or is another kind of file.
+pub fn read_holes(path: &Path) -> Result<Vec<Hole>, String> {
+    let rows = lines_of(path)?.into_iter().map(|line| {
+        serde_json::from_str::<Row>(&line)
+            .map_err(|error| format!("`{}` is no HumanEval-infilling: {error}", path.display()))
+    });
+    rows.map(|row| row.map(hole)).collect()
+}
+
+fn hole(row: Row) -> Hole {
+    let kind = match row.task_id.split('/').next() {
+        Some("SingleLineInfilling") => "infill-line",
+        Some("MultiLineInfilling") => "infill-lines",
+        _ => "infill-span",
+    };
+    let whole_lines = row.canonical_solution.ends_with('\n')
+        && (row.prompt.is_empty() || row.prompt.ends_with('\n'));
+    let after = if whole_lines { format!("\n{}", row.suffix) } else { row.suffix };
+    let right = row.canonical_solution;
+    Hole {
+        id: row.task_id,
+        kind,
+        before: row.prompt,
+        after,
+        right: if whole_lines { right.trim_end_matches('\n').to_owned() } else { right },
+        tests: format!("{}\n\ncheck({})\n", row.test, row.entry_point),
+    }
+}
+
+impl Hole {
+    /// The document with the hole in it.
+    #[must_use]
+    pub fn document(&self) -> DocumentText {
+        DocumentText {
+            path: "program.py".to_owned(),
+            language_id: Some("python".to_owned()),
+            text: format!("{}{}", self.before, self.after),
+        }
+    }
+
+    /// Where in it the hole is.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        let line = self.before.rsplit('\n').next().unwrap_or_default();
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Position {
+            line: number(self.before.matches('\n').count() + 1),
+            character: number(line.encode_utf16().count()),
+        }
+    }
+
+    /// Whether its own text passes its tests here.
+    #[must_use]
+    pub fn is_provable(&self, runner: &Runner) -> bool {
+        self.judge(runner, &GhostText { text: self.right.clone(), replaces: 0 }) == Ran::Passed
+    }
+
+    /// What the program does with a suggestion in the hole.
+    #[must_use]
+    pub fn judge(&self, runner: &Runner, suggestion: &GhostText) -> Ran {
+        let mut left = usize::try_from(suggestion.replaces).unwrap_or(usize::MAX);
+        let behind = self.after.char_indices().find_map(|(at, c)| {
+            let ends = left < c.len_utf16();
+            left = left.saturating_sub(c.len_utf16());
+            ends.then_some(at)
+        });
+        let after = &self.after[behind.unwrap_or(self.after.len())..];
+        let program = format!("{}{}{after}", self.before, suggestion.text);
+        runner.run(Language::Python, &program, &self.tests)
+    }
+
+    /// Whether a suggestion is what was taken out, but for white space at its end.
+    #[must_use]
+    pub fn is_same(&self, suggestion: &GhostText) -> bool {
+        suggestion.replaces == 0 && suggestion.text.trim_end() == self.right.trim_end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: &str, prompt: &str, suffix: &str, right: &str) -> Hole {
+        hole(Row {
+            task_id: id.to_owned(),
+            prompt: prompt.to_owned(),
+            suffix: suffix.to_owned(),
+            canonical_solution: right.to_owned(),
+            test: "def check(f):\n    assert f(1) == 2\n".to_owned(),
+            entry_point: "f".to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_line_that_is_missing_is_an_empty_one_and_a_stretch_is_none() {
+        let line = row("SingleLineInfilling/1", "def f(x):\n", "    return y\n", "    y = x + 1\n");
+        assert_eq!(line.document().text, "def f(x):\n\n    return y\n");
+        assert_eq!(line.position(), Position { line: 2, character: 0 });
+        assert!(line.is_same(&GhostText { text: "    y = x + 1".into(), replaces: 0 }));
+        let span = row("RandomSpanInfilling/1", "def f(x):\n    ret", " x + 1\n", "urn");
+        assert_eq!((span.kind, span.position().character), ("infill-span", 7));
+        assert_eq!(span.document().text, "def f(x):\n    ret x + 1\n");
+    }
+
+    #[test]
+    fn what_is_put_there_is_run() {
+        let runner = crate::run::free();
+        if !runner.can_run(Language::Python) {
+            return;
+        }
+        let hole = row("SingleLineInfilling/1", "def f(x):\n", "    return y\n", "    y = x + 1\n");
+        assert!(hole.is_provable(&runner));
+        let wrong = GhostText { text: "    y = x".into(), replaces: 0 };
+        assert!(matches!(hole.judge(&runner, &wrong), Ran::Failed(_)));
+    }
+}

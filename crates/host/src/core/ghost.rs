@@ -1,0 +1,172 @@
+//! What is kept between two requests for ghost text: what each client's last prompt had, so that
+//! the next one differs little; suggestions that are still good where what they say is typed; how
+//! long they take; and whether nothing is to be suggested for a while.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use localcoder_assist::{Fill, Held, Spot};
+use localcoder_protocol::{CompleteAnswer, GhostText, Infill, Silence, Usage};
+use localcoder_settings::Settings;
+
+use super::event::ClientId;
+use super::jobs::ghost_answer;
+
+/// Suggestions that are kept for one client: those of the last places, and of those they lead to.
+const KEPT_MAX: usize = 6;
+/// The pause after a key is this part of what a suggestion takes: on a machine where it takes long,
+/// more keys come before it is there, and what was begun for each would be lost.
+const PAUSE_PART: f64 = 0.25;
+const PAUSE_MIN_MS: f64 = 40.0;
+const PAUSE_MAX_MS: f64 = 400.0;
+/// How much the last one counts in the mean.
+const LAST_COUNTS: f64 = 0.3;
+
+/// What is kept for one client.
+#[derive(Debug, Default)]
+struct Own {
+    held: Option<Held>,
+    kept: VecDeque<(Spot, GhostText)>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Ghost {
+    clients: BTreeMap<ClientId, Own>,
+    took_ms: Option<f64>,
+    snoozed_until_ms: Option<u64>,
+}
+
+impl Ghost {
+    /// Why nothing is suggested, wherever the cursor is.
+    pub(super) fn silence(&self, now_ms: u64, settings: &Settings) -> Option<Silence> {
+        if !settings.ghost_text {
+            Some(Silence::Off)
+        } else if self.snoozed_until_ms.is_some_and(|until| now_ms < until) {
+            Some(Silence::Snoozed)
+        } else {
+            None
+        }
+    }
+
+    /// Why nothing is suggested at this place, before a model is asked. What somebody has asked for
+    /// is suggested where nothing is turned off by a language alone.
+    pub(super) fn silence_at(
+        &self,
+        now_ms: u64,
+        fill: &Fill,
+        settings: &Settings,
+    ) -> Option<Silence> {
+        let off = || self.silence(now_ms, settings);
+        let language = fill.language();
+        let language_off = || settings.ghost_text_languages_off.iter().any(|it| it == language);
+        match fill.is_explicit() {
+            true => None,
+            false => off().or_else(|| language_off().then_some(Silence::LanguageOff)),
+        }
+        .or_else(|| fill.silence())
+    }
+
+    /// When the time of silence ends.
+    pub(super) fn deadline_ms(&self) -> Option<u64> {
+        self.snoozed_until_ms
+    }
+
+    /// Whether it has just ended.
+    pub(super) fn wakes(&mut self, now_ms: u64) -> bool {
+        self.snoozed_until_ms.take_if(|until| *until <= now_ms).is_some()
+    }
+
+    pub(super) fn snooze(&mut self, now_ms: u64, minutes: u32) {
+        let until = now_ms.saturating_add(u64::from(minutes) * 60_000);
+        self.snoozed_until_ms = (minutes > 0).then_some(until);
+    }
+
+    /// What the next prompt of a client goes on with.
+    pub(super) fn held(&self, client: ClientId) -> Option<Held> {
+        self.clients.get(&client)?.held.clone()
+    }
+
+    pub(super) fn hold(&mut self, client: ClientId, held: Held) {
+        self.clients.entry(client).or_default().held = Some(held);
+    }
+
+    /// What is left of a suggestion from before, where what it says was typed or accepted.
+    pub(super) fn kept(&self, client: ClientId, spot: &Spot) -> Option<CompleteAnswer> {
+        let kept = &self.clients.get(&client)?.kept;
+        let rest = kept.iter().rev().find_map(|(from, text)| from.rest_at(text, spot))?;
+        let answer = CompleteAnswer { infill: Some(Infill::Kept), ..ghost_answer(Ok(rest)) };
+        Some(self.paced(answer))
+    }
+
+    /// A suggestion was made for a client's place.
+    pub(super) fn keep(&mut self, client: ClientId, spot: Spot, text: GhostText) {
+        let kept = &mut self.clients.entry(client).or_default().kept;
+        kept.retain(|(other, _)| *other != spot);
+        kept.push_back((spot, text));
+        while kept.len() > KEPT_MAX {
+            kept.pop_front();
+        }
+    }
+
+    /// What it took.
+    pub(super) fn note(&mut self, usage: Usage) {
+        let took = usage.prefill_ms + usage.decode_ms;
+        if took > 0.0 {
+            let mean = self.took_ms.unwrap_or(took);
+            self.took_ms = Some(mean + LAST_COUNTS * (took - mean));
+        }
+    }
+
+    /// An answer with how long to wait for the next.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is between two bounds"
+    )]
+    pub(super) fn paced(&self, answer: CompleteAnswer) -> CompleteAnswer {
+        let pause = self.took_ms.map_or(PAUSE_MIN_MS, |took| took * PAUSE_PART);
+        CompleteAnswer { debounce_ms: pause.clamp(PAUSE_MIN_MS, PAUSE_MAX_MS) as u32, ..answer }
+    }
+
+    /// Suggestions of another model, or under other settings, are none.
+    pub(super) fn forget_kept(&mut self) {
+        self.clients.values_mut().for_each(|own| own.kept.clear());
+    }
+
+    pub(super) fn client_gone(&mut self, client: ClientId) {
+        self.clients.remove(&client);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_follows_what_suggestions_take_within_bounds() {
+        let mut ghost = Ghost::default();
+        let pause = |ghost: &Ghost| ghost.paced(ghost_answer(Err(Silence::Unsure))).debounce_ms;
+        assert_eq!(pause(&ghost), 40);
+        let took = |prefill_ms| Usage { prefill_ms, ..Usage::default() };
+        ghost.note(took(800.0));
+        assert_eq!(pause(&ghost), 200);
+        ghost.note(took(0.0));
+        assert_eq!(pause(&ghost), 200, "nothing was computed");
+        (0..40).for_each(|_| ghost.note(took(20.0)));
+        assert_eq!(pause(&ghost), 40);
+        (0..40).for_each(|_| ghost.note(took(9_000.0)));
+        assert_eq!(pause(&ghost), 400);
+    }
+
+    #[test]
+    fn a_snooze_ends_by_itself_or_when_it_is_ended() {
+        let (mut ghost, settings) = (Ghost::default(), Settings::default());
+        ghost.snooze(1_000, 1);
+        assert_eq!(ghost.silence(60_999, &settings), Some(Silence::Snoozed));
+        assert_eq!(ghost.deadline_ms(), Some(61_000));
+        assert!(!ghost.wakes(60_999) && ghost.wakes(61_000) && !ghost.wakes(61_001));
+        ghost.snooze(61_000, 5);
+        ghost.snooze(61_001, 0);
+        assert_eq!((ghost.silence(61_002, &settings), ghost.deadline_ms()), (None, None));
+    }
+}

@@ -1,0 +1,197 @@
+//! Ghost text: a gap is filled, and what of it is worth being shown is said; or why nothing is.
+
+use localcoder_assist::{Fill, FillCall, FillTokens, FillWay, Held};
+use localcoder_protocol::{
+    CompleteAnswer, ErrorCode, ErrorInfo, FinishReason, GhostText, Infill, Purpose, SamplingParams,
+    Silence, Usage, WhyNothing, WorkerGenerateAnswer,
+};
+
+use super::step::{Completed, Input, ModelView, Step};
+use crate::ModelFile;
+use crate::core::event::ClientId;
+use crate::core::pool::GenerateCall;
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::core) struct CompleteJob {
+    fill: Box<Fill>,
+    /// Whose prompt and suggestions it goes on with.
+    owner: ClientId,
+    /// Whether it is computed for a place where nobody is yet.
+    ahead: bool,
+    /// Of the last prompt.
+    held: Option<Held>,
+    infill: Option<Infill>,
+    text: String,
+}
+
+impl CompleteJob {
+    pub(in crate::core) fn new(fill: Box<Fill>, owner: ClientId, held: Option<Held>) -> Self {
+        Self { fill, owner, ahead: false, held, infill: None, text: String::new() }
+    }
+
+    /// The same for the place that an accepted suggestion leads to.
+    pub(in crate::core) fn ahead(fill: Fill, owner: ClientId, held: Option<Held>) -> Self {
+        Self { ahead: true, ..Self::new(Box::new(fill), owner, held) }
+    }
+
+    pub(super) fn again(self) -> Self {
+        Self { infill: None, text: String::new(), ..self }
+    }
+
+    pub(in crate::core) fn owner(&self) -> ClientId {
+        self.owner
+    }
+
+    pub(in crate::core) fn is_ahead(&self) -> bool {
+        self.ahead
+    }
+
+    /// Whether the user asked for it, so that what goes wrong is an error.
+    pub(in crate::core) fn is_explicit(&self) -> bool {
+        self.fill.is_explicit() && !self.ahead
+    }
+
+    pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
+        match input {
+            Input::Ready => match way(model.file) {
+                Some(way) => self.ask(way, model.context_tokens),
+                None => self.end(model, Err(Silence::NoInfill), None),
+            },
+            Input::Text(text) => {
+                self.text.push_str(text);
+                let is_enough = text.contains('\n') && self.fill.is_enough(&self.text);
+                match is_enough {
+                    true => {
+                        let finished = self.fill.finish(&self.text, true, None);
+                        self.end(model, finished, None)
+                    }
+                    false => Step::Wait,
+                }
+            }
+            Input::Generated(written) => {
+                let cut =
+                    matches!(written.finish, FinishReason::TokenLimit | FinishReason::ContextFull);
+                let text = std::mem::take(&mut self.text);
+                let finished = self.fill.finish(&text, cut, written.mean_log_probability);
+                self.end(model, finished, Some(written))
+            }
+            Input::Counted(_) | Input::Tried(..) => Step::Wait,
+        }
+    }
+
+    fn ask(&mut self, way: FillWay, window_tokens: u32) -> Step {
+        let FillCall { prompt, max_tokens, stop, block_end, held, infill } =
+            self.fill.call(way, window_tokens, self.held.as_ref());
+        self.infill = Some(infill);
+        let call = GenerateCall {
+            purpose: Purpose::Completion,
+            prompt,
+            // The likeliest, whatever is set for answers: it is shown unasked.
+            sampling: SamplingParams {
+                temperature: Some(0.0),
+                repeat_penalty: Some(1.0),
+                ..SamplingParams::default()
+            },
+            max_tokens,
+            stop,
+            draft: String::new(),
+            block_end,
+        };
+        Step::Infill { call: Box::new(call), owner: self.owner, held: Box::new(held) }
+    }
+
+    fn end(
+        &mut self,
+        model: ModelView<'_>,
+        finished: Result<GhostText, Silence>,
+        written: Option<&WorkerGenerateAnswer>,
+    ) -> Step {
+        let answer = CompleteAnswer {
+            infill: self.infill,
+            usage: written.map_or_else(Usage::default, |written| written.usage),
+            mean_log_probability: written.and_then(|written| written.mean_log_probability),
+            model: Some(model.info()),
+            ..answer(finished)
+        };
+        let certainty = answer.mean_log_probability;
+        let doubt = || self.fill.doubt(certainty).map(WhyNothing::from);
+        let asked_for = self.is_explicit() && answer.suggestion.is_some();
+        let answer = match asked_for {
+            true => CompleteAnswer { nothing: doubt(), ..answer },
+            false => answer,
+        };
+        let (owner, ahead) = (self.owner, self.ahead);
+        Step::Completed(Box::new(Completed { fill: self.fill.clone(), owner, ahead, answer }))
+    }
+}
+
+/// A suggestion, or why there is none, and nothing else.
+pub(in crate::core) fn answer(finished: Result<GhostText, Silence>) -> CompleteAnswer {
+    let (suggestion, nothing) = match finished {
+        Ok(suggestion) => (Some(suggestion), None),
+        Err(reason) => (None, Some(WhyNothing::from(reason))),
+    };
+    CompleteAnswer {
+        suggestion,
+        nothing,
+        infill: None,
+        usage: Usage::default(),
+        mean_log_probability: None,
+        debounce_ms: 0,
+        model: None,
+    }
+}
+
+/// The reason that an error is to somebody who has not asked.
+pub(in crate::core) fn failed(error: &ErrorInfo) -> CompleteAnswer {
+    let reason = match error.code {
+        ErrorCode::Cancelled | ErrorCode::Draining => Silence::Busy,
+        ErrorCode::Busy => Silence::NoRoom,
+        ErrorCode::NoModel | ErrorCode::ModelNotFound => Silence::NoModel,
+        _ => {
+            let text = format!("{}: {}", Silence::Failed.text(), error.message);
+            let nothing = Some(WhyNothing { reason: Silence::Failed, text });
+            return CompleteAnswer { nothing, ..answer(Err(Silence::Failed)) };
+        }
+    };
+    answer(Err(reason))
+}
+
+/// How a model is asked to fill a gap, where it can be.
+pub(in crate::core) fn way(file: &ModelFile) -> Option<FillWay> {
+    let header = file.header.as_ref();
+    if let Some(fim) = header.and_then(|header| header.fim) {
+        let localcoder_gguf::FimTokens { prefix, suffix, middle, repository, file } = fim;
+        return Some(FillWay::Tokens(FillTokens { prefix, suffix, middle, repository, file }));
+    }
+    let has_template =
+        file.chat_template.is_some() || header.is_none_or(|header| header.chat_template.is_some());
+    (has_template && !file.says_base()).then_some(FillWay::Words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model_file::sample;
+
+    #[test]
+    fn a_base_model_without_the_tokens_can_not_be_asked() {
+        assert_eq!(way(&sample()), Some(FillWay::Words));
+        let mut base = sample();
+        base.info.name = "Some-7B-Base".to_owned();
+        assert_eq!(way(&base), None);
+        base.chat_template = Some("{{ messages }}".to_owned());
+        assert_eq!(way(&base), Some(FillWay::Words), "somebody has given it a template");
+    }
+
+    #[test]
+    fn what_goes_wrong_is_a_reason_with_its_words() {
+        let of = |code| failed(&ErrorInfo::new(code, "so it is")).nothing.unwrap();
+        assert_eq!(of(ErrorCode::Cancelled).reason, Silence::Busy);
+        assert_eq!(of(ErrorCode::NoModel).reason, Silence::NoModel);
+        let other = of(ErrorCode::GenerateFailed);
+        assert_eq!(other.reason, Silence::Failed);
+        assert!(other.text.ends_with("so it is"), "{}", other.text);
+    }
+}

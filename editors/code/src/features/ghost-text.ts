@@ -1,0 +1,228 @@
+/**
+ * Suggestions at the cursor while the user types. The editor shows them and takes them, whole or by
+ * word and line; what is suggested, whether anything is, and how long to wait after a key is decided
+ * in the host. Here is only told what the user has open and has changed.
+ */
+import * as vscode from "vscode";
+
+import { DOCUMENT_BYTES_MAX } from "../generated/protocol";
+import type { CompleteAnswer, WhyNothing } from "../generated/protocol";
+import type { HostConnection } from "../host/connection";
+import { REAL_CLOCK } from "../lib/clock";
+import { toErrorInfo } from "../lib/errors";
+import * as l10n from "../lib/l10n";
+import { chunksOf, RecentEdits } from "../lib/recent";
+import type { Visited } from "../lib/recent";
+import { plain, sentence } from "../lib/words";
+
+import type { Notifier } from "./notify";
+import { documentText } from "./target";
+
+/** Files in which somebody writes. */
+const SELECTOR: vscode.DocumentSelector = ["file", "untitled", "vscode-remote"].map((scheme) => ({
+  scheme,
+}));
+/** Until the host has said how long to wait after a key, in milliseconds. */
+const FIRST_PAUSE_MS = 40;
+/** Files that the user has been in. */
+const VISITED_MAX = 8;
+const SETTING_OFF = "ghostText.languagesOff";
+
+/** See the module. */
+export function registerGhostText(host: HostConnection, notifier: Notifier): vscode.Disposable {
+  const ghost = new GhostText(host);
+  return vscode.Disposable.from(
+    vscode.languages.registerInlineCompletionItemProvider(SELECTOR, ghost),
+    vscode.workspace.onDidChangeTextDocument(({ document }) => {
+      ghost.changed(document);
+    }),
+    vscode.window.onDidChangeActiveTextEditor((editor) => {
+      ghost.visited(editor);
+    }),
+    vscode.commands.registerCommand("localcoder.whyNoSuggestion", () => ghost.explain()),
+    vscode.commands.registerCommand("localcoder.snoozeSuggestions", () => snooze(host, notifier)),
+    vscode.commands.registerCommand("localcoder.toggleSuggestionsForLanguage", toggleLanguage),
+  );
+}
+
+class GhostText implements vscode.InlineCompletionItemProvider {
+  readonly #host: HostConnection;
+  readonly #edits = new RecentEdits();
+  readonly #visited = new Map<string, vscode.TextEditor>();
+  #pauseMs = FIRST_PAUSE_MS;
+  /** What came of the last request. */
+  #last: WhyNothing | "shown" | undefined;
+
+  constructor(host: HostConnection) {
+    this.#host = host;
+    this.visited(vscode.window.activeTextEditor);
+  }
+
+  visited(editor: vscode.TextEditor | undefined): void {
+    if (editor === undefined || !isWritten(editor.document)) {
+      return;
+    }
+    const path = pathOf(editor.document);
+    this.#visited.delete(path);
+    this.#visited.set(path, editor);
+    const oldest = this.#visited.keys().next();
+    if (this.#visited.size > VISITED_MAX && oldest.done !== true) {
+      this.#visited.delete(oldest.value);
+    }
+    this.#edits.opened(path, editor.document.getText());
+  }
+
+  changed(document: vscode.TextDocument): void {
+    if (isWritten(document)) {
+      this.#edits.changed(pathOf(document), document.getText());
+    }
+  }
+
+  async provideInlineCompletionItems(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    context: vscode.InlineCompletionContext,
+    token: vscode.CancellationToken,
+  ): Promise<vscode.InlineCompletionItem[]> {
+    const explicit = context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke;
+    const everywhere = this.#host.status?.noGhostText;
+    // The host would say the same; this spares the message with each key.
+    if (!explicit && everywhere !== undefined) {
+      this.#last = everywhere;
+      return [];
+    }
+    const abort = new AbortController();
+    const listener = token.onCancellationRequested(() => {
+      abort.abort();
+    });
+    try {
+      if (!explicit) {
+        await REAL_CLOCK.delay(this.#pauseMs, abort.signal);
+      }
+      if (abort.signal.aborted) {
+        return [];
+      }
+      const answer = await this.#ask(document, position, explicit, abort.signal);
+      return token.isCancellationRequested ? [] : this.#items(answer, position);
+    } catch (error) {
+      // Nobody who types wants to be told; whoever asks why is.
+      const { code, message } = toErrorInfo(error);
+      if (code !== "cancelled") {
+        this.#last = { reason: "failed", text: message };
+      }
+      return [];
+    } finally {
+      listener.dispose();
+    }
+  }
+
+  /** Why the last request came to nothing. */
+  async explain(): Promise<void> {
+    const everywhere = this.#host.status?.noGhostText;
+    const last = everywhere ?? this.#last;
+    if (last === undefined) {
+      const text = l10n.t("Nothing was asked for yet: suggestions come while you type.");
+      await vscode.window.showInformationMessage(text);
+      return;
+    }
+    if (last === "shown") {
+      await vscode.window.showInformationMessage(l10n.t("The last suggestion was shown."));
+      return;
+    }
+    const settings = l10n.t("Open Settings");
+    const picked = await vscode.window.showInformationMessage(
+      l10n.t("No suggestion: {0}", plain(sentence(last.text))),
+      settings,
+    );
+    if (picked === settings) {
+      await vscode.commands.executeCommand(
+        "workbench.action.openSettings",
+        "@ext:localcoder.localcoder ghostText",
+      );
+    }
+  }
+
+  async #ask(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    explicit: boolean,
+    signal: AbortSignal,
+  ): Promise<CompleteAnswer> {
+    const path = pathOf(document);
+    const params = {
+      document: documentText(document),
+      position: { line: position.line + 1, character: position.character },
+      chunks: chunksOf(this.#others(), path),
+      edits: this.#edits.edits(path),
+      explicit,
+    };
+    return await this.#host.ask("complete", params, { signal });
+  }
+
+  #items(answer: CompleteAnswer, position: vscode.Position): vscode.InlineCompletionItem[] {
+    const { suggestion, nothing, debounceMs } = answer;
+    this.#pauseMs = debounceMs;
+    if (suggestion === undefined) {
+      this.#last = nothing;
+      return [];
+    }
+    this.#last = "shown";
+    const range = new vscode.Range(position, position.translate(0, suggestion.replaces));
+    return [new vscode.InlineCompletionItem(suggestion.text, range)];
+  }
+
+  #others(): Visited[] {
+    return [...this.#visited].flatMap(([path, { document, selection }]) =>
+      document.isClosed ? [] : [{ path, text: document.getText(), line: selection.active.line }],
+    );
+  }
+}
+
+function isWritten(document: vscode.TextDocument): boolean {
+  // A character may take three bytes.
+  const fits = document.lineCount > 0 && document.getText().length * 3 <= DOCUMENT_BYTES_MAX;
+  return fits && vscode.languages.match(SELECTOR, document) > 0;
+}
+
+function pathOf(document: vscode.TextDocument): string {
+  return vscode.workspace.asRelativePath(document.uri, false);
+}
+
+/** Nothing is suggested for a while, in all windows. */
+async function snooze(host: HostConnection, notifier: Notifier): Promise<void> {
+  const isSnoozed = host.status?.noGhostText?.reason === "snoozed";
+  const choice = (minutes: number): vscode.QuickPickItem & { minutes: number } => ({
+    label: l10n.t("{0} minutes", minutes),
+    minutes,
+  });
+  const end = { label: l10n.t("End the snooze now"), minutes: 0 };
+  const choices = [...(isSnoozed ? [end] : []), choice(5), choice(15), choice(60)];
+  const placeHolder = l10n.t("For how long should nothing be suggested?");
+  const chosen = await vscode.window.showQuickPick(choices, { title: "LocalCoder", placeHolder });
+  if (chosen !== undefined) {
+    try {
+      await host.request("snooze", { minutes: chosen.minutes });
+    } catch (error) {
+      notifier.error(error);
+    }
+  }
+}
+
+/** Turns suggestions off for the language of the editor, or on again. */
+async function toggleLanguage(): Promise<void> {
+  const language = vscode.window.activeTextEditor?.document.languageId;
+  if (language === undefined) {
+    return;
+  }
+  const configuration = vscode.workspace.getConfiguration("localcoder");
+  const off = configuration.get<readonly string[]>(SETTING_OFF, []);
+  const next = off.includes(language)
+    ? off.filter((it) => it !== language)
+    : [...off, language].toSorted();
+  await configuration.update(SETTING_OFF, next, vscode.ConfigurationTarget.Global);
+  await vscode.window.showInformationMessage(
+    off.includes(language)
+      ? l10n.t("Suggestions are on for {0}.", language)
+      : l10n.t("Suggestions are off for {0}.", language),
+  );
+}

@@ -1,0 +1,115 @@
+/**
+ * What the user edits: the last changes as lines before and after, and pieces of the other files that
+ * are open. Values in and out: it knows no editor.
+ */
+import { CHUNKS_MAX, RECENT_EDITS_MAX } from "../generated/limits";
+import type { CodeChunk, RecentEdit } from "../generated/protocol";
+
+/** Lines of a change that is still one; what is larger was several, or a paste. */
+const EDIT_LINES_MAX = 12;
+/** Lines of another file round the place where the user was. */
+const CHUNK_LINES = 40;
+/** Files whose text is remembered for the next change. */
+const FILES_MAX = 24;
+
+/** One stretch of lines that differs. */
+interface Difference {
+  readonly before: readonly string[];
+  readonly after: readonly string[];
+}
+
+/** See the module. */
+export class RecentEdits {
+  /** Of each file what it was before its open change; the one that was used last is at the end. */
+  readonly #bases = new Map<string, { base: string; last: string }>();
+  readonly #edits: RecentEdit[] = [];
+
+  /** A file is shown: changes are counted from here. */
+  opened(path: string, text: string): void {
+    if (!this.#bases.has(path)) {
+      this.#remember(path, text, text);
+    }
+  }
+
+  /** A file has another text. */
+  changed(path: string, text: string): void {
+    const known = this.#bases.get(path);
+    if (known === undefined) {
+      this.#remember(path, text, text);
+      return;
+    }
+    if (isOne(difference(known.base, text))) {
+      this.#remember(path, known.base, text);
+      return;
+    }
+    // Another place, or a paste: what was changed so far is done.
+    this.#close(path, difference(known.base, known.last));
+    this.#remember(path, isOne(difference(known.last, text)) ? known.last : text, text);
+  }
+
+  /** All that are worth being told, the oldest first. */
+  edits(path: string): RecentEdit[] {
+    const known = this.#bases.get(path);
+    const open = known === undefined ? undefined : difference(known.base, known.last);
+    const current = open === undefined ? [] : edit(path, open);
+    return [...this.#edits, ...current].slice(-RECENT_EDITS_MAX);
+  }
+
+  #remember(path: string, base: string, last: string): void {
+    this.#bases.delete(path);
+    this.#bases.set(path, { base, last });
+    const oldest = this.#bases.keys().next();
+    if (this.#bases.size > FILES_MAX && oldest.done !== true) {
+      this.#bases.delete(oldest.value);
+    }
+  }
+
+  #close(path: string, done: Difference): void {
+    this.#edits.push(...(isOne(done) ? edit(path, done) : []));
+    this.#edits.splice(0, this.#edits.length - RECENT_EDITS_MAX);
+  }
+}
+
+/** The stretch between the lines that two texts have in common at both ends. */
+function difference(one: string, other: string): Difference {
+  const [before, after] = [one.split(/\r?\n/u), other.split(/\r?\n/u)];
+  const most = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < most && before[start] === after[start]) {
+    start += 1;
+  }
+  let end = 0;
+  while (end < most - start && before.at(-1 - end) === after.at(-1 - end)) {
+    end += 1;
+  }
+  return {
+    before: before.slice(start, before.length - end),
+    after: after.slice(start, after.length - end),
+  };
+}
+
+function isOne({ before, after }: Difference): boolean {
+  return before.length <= EDIT_LINES_MAX && after.length <= EDIT_LINES_MAX;
+}
+
+function edit(path: string, { before, after }: Difference): RecentEdit[] {
+  const isNothing = before.length === 0 && after.length === 0;
+  return isNothing ? [] : [{ path, before: before.join("\n"), after: after.join("\n") }];
+}
+
+/** A file that the user has looked at, and the line where they were, from 0. */
+export interface Visited {
+  readonly path: string;
+  readonly text: string;
+  readonly line: number;
+}
+
+/** Pieces of files, the one that was left last at the end: it is the likeliest to matter. */
+export function chunksOf(visited: readonly Visited[], path: string): CodeChunk[] {
+  const others = visited.filter((it) => it.path !== path && it.text.trim() !== "");
+  return others.slice(-CHUNKS_MAX).map((it) => {
+    const lines = it.text.split(/\r?\n/u);
+    const start = Math.max(0, Math.min(it.line - CHUNK_LINES / 2, lines.length - CHUNK_LINES));
+    return { path: it.path, text: lines.slice(start, start + CHUNK_LINES).join("\n") };
+  });
+}
