@@ -11,8 +11,8 @@ const DRAFT: &str = "size-500";
 const GB: u64 = 1_000_000_000;
 
 /// A host whose model is loaded, on a machine with so much memory, where a draft model is to be had.
-fn warmed(settings: Value, machine_bytes: u64) -> Rig {
-    warmed_with(&settings, machine_bytes, DRAFT)
+fn warmed(settings: &Value, machine_bytes: u64) -> Rig {
+    warmed_with(settings, machine_bytes, DRAFT)
 }
 
 fn warmed_with(settings: &Value, machine_bytes: u64, draft: &'static str) -> Rig {
@@ -33,7 +33,7 @@ fn draft(rig: &mut Rig) -> Value {
 
 #[test]
 fn one_that_fits_beside_a_loaded_model_drafts_for_it_and_is_told() {
-    let mut rig = warmed(json!({}), 16 * GB);
+    let mut rig = warmed(&json!({}), 16 * GB);
     assert_eq!(draft(&mut rig), DRAFT);
     assert_eq!(rig.calls("loadDraft").len(), 1);
     let asked = rig.calls("loadDraft")[0].clone();
@@ -54,23 +54,23 @@ fn none_is_loaded_where_it_is_off_where_nothing_is_done_ahead_and_where_there_is
         (json!({"mode": "stability"}), 16 * GB),
         (json!({}), 5_500_000_000),
     ] {
-        let mut rig = warmed(settings.clone(), machine_bytes);
+        let mut rig = warmed(&settings, machine_bytes);
         assert_eq!(draft(&mut rig), Value::Null, "{settings}");
         assert_eq!(rig.calls("loadDraft").len(), 0);
         assert_eq!(rig.residents().len(), 1);
     }
     // One that was named is told to be missing, and why.
-    let mut rig = warmed(json!({"draftModel": DRAFT}), 5_500_000_000);
+    let mut rig = warmed(&json!({"draftModel": DRAFT}), 5_500_000_000);
     let note = rig.status(1)["notes"].to_string();
     assert!(note.contains("no model drafts for it: it needs"), "{note}");
     // In stability mode too it is loaded.
-    let mut rig = warmed(json!({"draftModel": DRAFT, "mode": "stability"}), 16 * GB);
+    let mut rig = warmed(&json!({"draftModel": DRAFT, "mode": "stability"}), 16 * GB);
     assert_eq!(draft(&mut rig), DRAFT);
 }
 
 #[test]
 fn it_goes_before_the_model_does_when_memory_runs_short() {
-    let mut rig = warmed(json!({}), 16 * GB);
+    let mut rig = warmed(&json!({}), 16 * GB);
     rig.event(Event::MemoryShort(true));
     assert_eq!(draft(&mut rig), Value::Null);
     assert_eq!((rig.calls("unloadDraft").len(), rig.residents().len()), (1, 1));
@@ -79,7 +79,7 @@ fn it_goes_before_the_model_does_when_memory_runs_short() {
     rig.pass(11_000);
     assert_eq!(rig.residents().len(), 0, "it was not");
 
-    let mut rig = warmed(json!({}), 16 * GB);
+    let mut rig = warmed(&json!({}), 16 * GB);
     rig.event(Event::MemoryShort(true));
     rig.pass(5_000);
     rig.event(Event::MemoryShort(false));
@@ -91,7 +91,7 @@ fn it_goes_before_the_model_does_when_memory_runs_short() {
 #[test]
 fn it_goes_before_a_model_makes_way_for_another() {
     let settings = json!({"generalModel": "size-4000"});
-    let mut rig = warmed(settings, 9 * GB);
+    let mut rig = warmed(&settings, 9 * GB);
     assert_eq!(draft(&mut rig), DRAFT);
     let id = rig.request(1, "generate", json!({"requestId": "g", "prompt": "a"}));
     rig.finish();
@@ -102,7 +102,7 @@ fn it_goes_before_a_model_makes_way_for_another() {
 
 #[test]
 fn an_answer_without_memory_is_tried_again_without_it() {
-    let mut rig = warmed(json!({}), 16 * GB);
+    let mut rig = warmed(&json!({}), 16 * GB);
     let id = rig.explain(1, "a");
     rig.fail(ErrorCode::OutOfMemory);
     rig.finish();
@@ -115,7 +115,7 @@ fn an_answer_without_memory_is_tried_again_without_it() {
 
 #[test]
 fn whoever_wants_its_file_gets_it() {
-    let mut rig = warmed(json!({}), 16 * GB);
+    let mut rig = warmed(&json!({}), 16 * GB);
     let id = rig.request(1, "unload", json!({"model": DRAFT}));
     assert_eq!(rig.answer(id).unwrap(), json!({"unloaded": true}));
     assert_eq!((draft(&mut rig), rig.residents().len()), (Value::Null, 1));
@@ -132,7 +132,7 @@ fn a_model_does_not_draft_for_itself() {
 
 #[test]
 fn what_is_set_counts_at_once() {
-    let mut rig = warmed(json!({}), 16 * GB);
+    let mut rig = warmed(&json!({}), 16 * GB);
     let configure = |rig: &mut Rig, draft: &str| {
         let settings = json!({"draftModel": draft, "codeModel": MODEL});
         let id = rig.request(1, "configure", json!({"settings": settings}));

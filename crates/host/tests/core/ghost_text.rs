@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::rig::Rig;
 
 /// A host whose model is loaded, with tokens for gaps.
-fn loaded(settings: Value) -> Rig {
+fn loaded(settings: &Value) -> Rig {
     let mut all = json!({"codeModel": "fim-a"});
     all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
     let mut rig = Rig::with_settings(all);
@@ -65,7 +65,7 @@ const HOLE: &str = "def f(total):\n    |\n\nf(1)\n";
 
 #[test]
 fn a_gap_is_filled_by_the_models_own_tokens_in_a_sequence_of_its_own() {
-    let mut rig = loaded(json!({}));
+    let mut rig = loaded(&json!({}));
     let id = ask(&mut rig, "a", HOLE);
     let call = rig.calls("generate")[0].clone();
     assert_eq!(call["purpose"], "completion");
@@ -85,7 +85,7 @@ fn a_gap_is_filled_by_the_models_own_tokens_in_a_sequence_of_its_own() {
 
 #[test]
 fn what_is_typed_along_costs_nothing_and_the_next_place_is_computed_ahead() {
-    let mut rig = loaded(json!({}));
+    let mut rig = loaded(&json!({}));
     let id = ask(&mut rig, "a", HOLE);
     writes(&mut rig, "x = total");
     assert_eq!(suggestion(&rig, id), "x = total");
@@ -111,7 +111,7 @@ fn what_is_typed_along_costs_nothing_and_the_next_place_is_computed_ahead() {
 
 #[test]
 fn the_next_request_of_a_client_takes_the_place_of_its_last() {
-    let mut rig = loaded(json!({}));
+    let mut rig = loaded(&json!({}));
     let first = ask(&mut rig, "a", HOLE);
     let second = ask(&mut rig, "b", "def f(total):\n    r|\n\nf(1)\n");
     assert_eq!(reason(&rig, first), "superseded");
@@ -133,7 +133,7 @@ fn the_next_request_of_a_client_takes_the_place_of_its_last() {
 
 #[test]
 fn everything_that_is_asked_for_goes_before_it() {
-    let mut rig = loaded(json!({}));
+    let mut rig = loaded(&json!({}));
     let ghost = ask(&mut rig, "a", HOLE);
     let edit = rig.explain(1, "b");
     assert_eq!(reason(&rig, ghost), "busy");
@@ -159,11 +159,11 @@ fn everything_that_is_asked_for_goes_before_it() {
 
 #[test]
 fn each_reason_for_silence_is_told_with_the_status_where_it_is_so_everywhere() {
-    let mut rig = loaded(json!({"ghostText.languagesOff": ["python"]}));
+    let mut rig = loaded(&json!({"ghostText.languagesOff": ["python"]}));
     let id = ask(&mut rig, "a", HOLE);
     assert_eq!(reason(&rig, id), "languageOff");
     assert_eq!(rig.status(1).get("noGhostText"), None);
-    let mut rig = loaded(json!({"ghostText.enabled": false}));
+    let mut rig = loaded(&json!({"ghostText.enabled": false}));
     let id = ask(&mut rig, "a", HOLE);
     assert_eq!(reason(&rig, id), "off");
     assert_eq!(rig.status(1)["noGhostText"]["reason"], "off");
@@ -172,7 +172,7 @@ fn each_reason_for_silence_is_told_with_the_status_where_it_is_so_everywhere() {
     writes(&mut rig, "a");
     rig.answer(id).unwrap();
 
-    let mut rig = loaded(json!({}));
+    let mut rig = loaded(&json!({}));
     rig.request(1, "snooze", json!({"minutes": 5}));
     let id = ask(&mut rig, "a", HOLE);
     assert_eq!(reason(&rig, id), "snoozed");
@@ -191,7 +191,7 @@ fn each_reason_for_silence_is_told_with_the_status_where_it_is_so_everywhere() {
     assert_eq!(reason(&rig, id), "memoryShort");
     assert_eq!(generations(&rig), 0);
 
-    let mut rig = loaded(json!({"ghostText.whileSavingPower": true}));
+    let mut rig = loaded(&json!({"ghostText.whileSavingPower": true}));
     rig.event(Event::PowerSaving(true));
     let id = ask(&mut rig, "a", HOLE);
     writes(&mut rig, "a = 1");
@@ -229,13 +229,13 @@ fn a_model_that_is_not_loaded_is_loaded_for_the_next_one_or_for_who_has_asked() 
 
 #[test]
 fn a_model_without_the_tokens_is_asked_in_words_and_that_is_said() {
-    let mut rig = loaded(json!({"codeModel": "plain"}));
+    let mut rig = loaded(&json!({"codeModel": "plain"}));
     let id = ask(&mut rig, "a", HOLE);
     let call = rig.calls("generate")[0].clone();
     assert_eq!(call["prompt"]["prefill"], "```python\n    ");
     writes(&mut rig, "return total");
     assert_eq!(rig.answer(id).unwrap()["infill"], "words");
-    let mut rig = loaded(json!({"codeModel": "plain-base"}));
+    let mut rig = loaded(&json!({"codeModel": "plain-base"}));
     let id = ask(&mut rig, "a", HOLE);
     assert_eq!(reason(&rig, id), "noInfill");
     assert_eq!(rig.status(1)["noGhostText"]["reason"], "noInfill");
@@ -243,7 +243,7 @@ fn a_model_without_the_tokens_is_asked_in_words_and_that_is_said() {
 
 #[test]
 fn a_model_that_goes_round_in_circles_is_stopped() {
-    let mut rig = loaded(json!({}));
+    let mut rig = loaded(&json!({}));
     let id = ask(&mut rig, "a", HOLE);
     for _ in 0..4 {
         rig.write("print(total)\n    ");
@@ -254,7 +254,7 @@ fn a_model_that_goes_round_in_circles_is_stopped() {
 
 #[test]
 fn a_worker_that_dies_or_has_no_room_is_no_error_to_who_has_not_asked() {
-    let mut rig = loaded(json!({}));
+    let mut rig = loaded(&json!({}));
     let id = ask(&mut rig, "a", HOLE);
     rig.fail(ErrorCode::Busy);
     assert_eq!(reason(&rig, id), "noRoom");
