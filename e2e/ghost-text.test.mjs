@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 
+import { ON, suggested } from "./support/ghost-text.mjs";
 import { story } from "./support/story.mjs";
 import { until } from "./support/wait.mjs";
 import { KEYS } from "./support/workbench.mjs";
@@ -10,7 +11,6 @@ const FILE = "totals.py";
 const LINE = "    for item in ";
 const TEXT = `def count(items):\n${LINE}\n`;
 
-const ON = { "editor.inlineSuggest.enabled": true };
 const IDE = { files: { [FILE]: TEXT }, settings: ON };
 
 const MOD = process.platform === "darwin" ? "Meta" : "Control";
@@ -20,12 +20,6 @@ async function toEnd(workbench) {
   await workbench.openFile(FILE);
   await workbench.goTo(2);
   await workbench.press("End");
-}
-
-/** What is suggested now, with the blanks that a line shows otherwise. */
-async function suggested(workbench) {
-  const parts = workbench.page.locator(".editor-instance .ghost-text, .editor-instance .ghost-text-decoration");
-  return (await parts.allInnerTexts()).join("").replaceAll("\u00a0", " ").replaceAll("\u00b7", " ");
 }
 
 async function shows(workbench, text) {

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { ON, suggested } from "../support/ghost-text.mjs";
 import { askInline, inlineClosed, inlineSays, sayInline } from "../support/inline-chat.mjs";
 import { SAMPLE } from "../support/places.mjs";
 import { SetupPage } from "../support/setup.mjs";
@@ -263,4 +264,24 @@ story(
     assert.ok(kept.startsWith(before.trimEnd()) && kept.endsWith(after), kept);
   },
   { ide: { files: { "three.py": THREE } } },
+);
+
+/** A line that nearly ends by itself. */
+const NAMES = 'def names(items):\n    return [item["name"] for item in item';
+
+story(
+  "a real model suggests how a line ends, and Tab takes it",
+  async ({ ide, workbench, name }) => {
+    await useModel(ide, workbench);
+    await workbench.openFile("names.py");
+    await workbench.goTo(2);
+    await workbench.press("End");
+    await workbench.type("s");
+    const text = await until("something is suggested", () => suggested(workbench));
+    await workbench.photograph(name);
+    await workbench.press("Tab");
+    await until("it is taken", async () => (await workbench.text()).startsWith(`${NAMES}s${text}`));
+    assert.ok(await parsesAsPython(await workbench.text()));
+  },
+  { ide: { files: { "names.py": NAMES }, settings: ON } },
 );
