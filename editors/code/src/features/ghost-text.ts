@@ -33,9 +33,6 @@ export function registerGhostText(host: HostConnection, notifier: Notifier): vsc
   const ghost = new GhostText(host);
   return vscode.Disposable.from(
     vscode.languages.registerInlineCompletionItemProvider(SELECTOR, ghost),
-    vscode.workspace.onDidChangeTextDocument(({ document }) => {
-      ghost.changed(document);
-    }),
     vscode.window.onDidChangeActiveTextEditor((editor) => {
       ghost.visited(editor);
     }),
@@ -70,12 +67,6 @@ class GhostText implements vscode.InlineCompletionItemProvider {
       this.#visited.delete(oldest.value);
     }
     this.#edits.opened(path, editor.document.getText());
-  }
-
-  changed(document: vscode.TextDocument): void {
-    if (isWritten(document)) {
-      this.#edits.changed(pathOf(document), document.getText());
-    }
   }
 
   async provideInlineCompletionItems(
@@ -149,8 +140,11 @@ class GhostText implements vscode.InlineCompletionItemProvider {
     signal: AbortSignal,
   ): Promise<CompleteAnswer> {
     const path = pathOf(document);
+    const told = documentText(document);
+    // Here and not with each key: two whole texts are compared.
+    this.#edits.changed(path, told.text);
     const params = {
-      document: documentText(document),
+      document: told,
       position: { line: position.line + 1, character: position.character },
       chunks: chunksOf(this.#others(), path),
       edits: this.#edits.edits(path),
