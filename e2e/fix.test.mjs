@@ -4,26 +4,16 @@ import assert from "node:assert/strict";
 import { linter } from "./support/linter.mjs";
 import { fixAtCursor, fixFromHover, fixFromProblems, reported } from "./support/reports.mjs";
 import { story } from "./support/story.mjs";
+import { FILE, line, TEXT, withChanges } from "./support/totals.mjs";
 import { until } from "./support/wait.mjs";
 import { KEYS } from "./support/workbench.mjs";
 
-const FILE = "totals.py";
 const TITLE = "Fix with LocalCoder";
 
-const FUNCTIONS = ["total_stock", "stock_value", "weight"];
-const TEXT = `${FUNCTIONS.map(
-  (name) => `def ${name}(items):
-    total = 0
-    for item in items:
-        total = total + item["${name}"]
-    return total
-`,
-).join("\n\n")}`;
-
-/** What is fixed: even the demo model mends it. */
+/** The second of the three functions. */
+const LINE = line(1);
 const BEFORE = 'total = total + item["stock_value"]';
-const FIXED = TEXT.replace(BEFORE, 'total += item["stock_value"]');
-const LINE = 11;
+const FIXED = withChanges(1);
 const IDE = { files: { [FILE]: TEXT }, extensions: linter("total = total", "use += here") };
 
 /** The fix is shown, and written when it is kept. */

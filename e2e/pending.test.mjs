@@ -2,35 +2,11 @@
 import assert from "node:assert/strict";
 
 import { story } from "./support/story.mjs";
+import { FILE, TEXT, withChanges } from "./support/totals.mjs";
 import { until } from "./support/wait.mjs";
 import { KEYS } from "./support/workbench.mjs";
 
-const FILE = "totals.py";
-
-/** Even the demo model makes a change in each of these. */
-const FUNCTIONS = ["total_stock", "stock_value", "weight"];
-const TEXT = `${FUNCTIONS.map(
-  (name) => `def ${name}(items):
-    total = 0
-    for item in items:
-        total = total + item["${name}"]
-    return total
-`,
-).join("\n\n")}`;
-
 const IDE = { files: { [FILE]: TEXT } };
-
-/** The line of a function that is changed. */
-const line = (index) => index * 7 + 4;
-
-/** The text with the changes of these functions. */
-function withChanges(...indices) {
-  const lines = TEXT.split("\n");
-  for (const index of indices) {
-    lines[line(index) - 1] = `        total += item["${FUNCTIONS[index]}"]`;
-  }
-  return lines.join("\n");
-}
 
 async function improve(workbench) {
   await workbench.openFile(FILE);
