@@ -25,6 +25,12 @@ async function open(workbench) {
   await workbench.selectLines(1, 5);
 }
 
+async function improve(workbench) {
+  await open(workbench);
+  await askInline(workbench, "/improve");
+  await inlineSays(workbench, /LocalCoder demo · [\d.]+ s/u);
+}
+
 async function counted(ide, expected) {
   await until(`${JSON.stringify(expected)} is counted`, async () => {
     const { all } = JSON.parse(await ide.localcoder("stats", "--json"));
@@ -32,12 +38,20 @@ async function counted(ide, expected) {
   });
 }
 
+/** It is closed, counted so, and all is as it was. */
+async function dropped(ide, workbench, expected) {
+  await inlineClosed(workbench);
+  await workbench.inFile(FILE);
+  await counted(ide, expected);
+  await until("nothing counts as unsaved", async () => !(await workbench.dirty()));
+  assert.equal(ide.read(FILE), TEXT);
+  assert.equal(await workbench.text(), TEXT);
+}
+
 story(
   "an edit that is asked for in inline chat is kept, and one undo takes it back",
   async ({ ide, workbench, name }) => {
-    await open(workbench);
-    await askInline(workbench, "/improve");
-    await inlineSays(workbench, /LocalCoder demo · [\d.]+ s/u);
+    await improve(workbench);
     await workbench.photograph(name);
     assert.equal(ide.read(FILE), TEXT, "nothing is written before it is kept");
     await workbench.press(KEYS.apply);
@@ -58,21 +72,14 @@ story(
   "what is asked next changes the edit, and Escape takes all of it back",
   async ({ ide, workbench }) => {
     const { page } = workbench;
-    await open(workbench);
-    await askInline(workbench, "/improve");
-    await inlineSays(workbench, /LocalCoder demo · [\d.]+ s/u);
+    await improve(workbench);
     await sayInline(workbench, "rename total to result");
     await counted(ide, { shown: 2, followedUp: 1 });
     const line = page.locator(".editor-instance .view-line").filter({ hasText: "return result" });
     await line.waitFor();
     assert.equal(ide.read(FILE), TEXT, "nothing is written before it is kept");
     await workbench.press("Escape");
-    await inlineClosed(workbench);
-    await workbench.inFile(FILE);
-    await counted(ide, { dropped: 1 });
-    await until("nothing counts as unsaved", async () => !(await workbench.dirty()));
-    assert.equal(ide.read(FILE), TEXT);
-    assert.equal(await workbench.text(), TEXT);
+    await dropped(ide, workbench, { dropped: 1 });
   },
   { ide: IDE },
 );
@@ -109,9 +116,7 @@ story(
   async ({ ide, workbench }) => {
     const worker = await ide.readyWorker();
     const improveAndAskNext = async () => {
-      await open(workbench);
-      await askInline(workbench, "/improve");
-      await inlineSays(workbench, /LocalCoder demo · [\d.]+ s/u);
+      await improve(workbench);
       signal(worker, "SIGSTOP");
       await sayInline(workbench, "rename total to result");
       await until("it is being written", async () => (await ide.status()).requests > 0);
@@ -135,12 +140,7 @@ story(
     await improveAndAskNext();
     await workbench.press("Escape");
     await end();
-    await inlineClosed(workbench);
-    await workbench.inFile(FILE);
-    await counted(ide, { shown: 2, dropped: 1 });
-    await until("nothing counts as unsaved", async () => !(await workbench.dirty()));
-    assert.equal(ide.read(FILE), TEXT);
-    assert.equal(await workbench.text(), TEXT);
+    await dropped(ide, workbench, { shown: 2, dropped: 1 });
   },
   { ide: IDE },
 );
