@@ -9,7 +9,7 @@ use localcoder_protocol::{
 use localcoder_test_support::tiny::{self, Memory};
 use tempfile::TempDir;
 
-use crate::harness::{PROFILE, Worker, chat};
+use crate::harness::{PROFILE, Random, Worker, chat};
 
 const WINDOW: u32 = 64;
 const SMALL: LoadProfile = LoadProfile { context_tokens: 768, threads: 1, ..PROFILE };
@@ -175,18 +175,6 @@ fn a_text_is_scored_by_what_would_have_been_written() {
     let other = score(&mut worker, words(5, 80));
     assert!(other.tokens.len() >= 80 && other.tokens.iter().any(|it| it.token != it.likeliest));
     assert_eq!(score(&mut worker, String::new()).tokens, []);
-}
-
-/// A small generator, so that a schedule can be told by its number.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, count: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % count
-    }
 }
 
 #[test]

@@ -325,3 +325,15 @@ pub(crate) fn noise(request_id: u64, seed: u32) -> WorkerGenerateParams {
 pub(crate) fn long_text(lines: usize) -> String {
     (0..lines).map(|line| format!("value_{line} = {line}\n")).collect()
 }
+
+/// A small generator, so that a schedule can be told by its number.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).expect("31 bits") % count
+    }
+}

@@ -11,7 +11,7 @@ use localcoder_protocol::{
 use localcoder_test_support::tiny::{self, Memory};
 use tempfile::TempDir;
 
-use crate::harness::{PROFILE, Worker, chat};
+use crate::harness::{PROFILE, Random, Worker, chat};
 
 const WINDOW: u32 = 64;
 const MEMORIES: [Memory; 4] =
@@ -146,18 +146,6 @@ fn a_draft_that_is_mostly_right_halves_the_steps() {
             assert!(usage.accepted_tokens > 60, "{memory:?}: {usage:?}");
             assert!(usage.rounds * 2 <= plain.rounds, "{memory:?}: {usage:?}");
         }
-    }
-}
-
-/// A small generator, so that a schedule can be told by its number.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, count: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % count
     }
 }
 
