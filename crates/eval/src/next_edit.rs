@@ -282,18 +282,18 @@ mod tests {
             *kinds.entry(task.kind).or_default() += 1;
         }
         let enough = [
-            (NextEditKind::Rename, 20),
-            (NextEditKind::Signature, 16),
-            (NextEditKind::Pattern, 16),
-            (NextEditKind::Diagnostic, 4),
-            (NextEditKind::Nothing, 20),
+            (NextEditKind::Rename, 24),
+            (NextEditKind::Signature, 24),
+            (NextEditKind::Pattern, 24),
+            (NextEditKind::Diagnostic, 8),
+            (NextEditKind::Nothing, 24),
         ];
         for (kind, least) in enough {
             assert!(kinds[&kind] >= least, "{kinds:?}");
         }
         let ending = |task: &NextEditTask| task.file.rsplit('.').next().unwrap().to_owned();
         let languages: BTreeSet<String> = tasks.iter().map(ending).collect();
-        assert!(languages.len() >= 3, "{languages:?}");
+        assert!(languages.len() >= 6, "{languages:?}");
         let tuning = tasks.iter().filter(|task| task.half() == Half::Tuning).count();
         assert!(tuning * 3 > tasks.len() && (tasks.len() - tuning) * 3 > tasks.len(), "{tuning}");
     }
@@ -308,7 +308,7 @@ mod tests {
             assert!(task.texts.windows(2).all(|two| two[0] != two[1]), "{id}");
             assert!(task.right.iter().all(|right| !task.texts.contains(right)), "{id}");
             let lines = task.before().lines().count();
-            assert!((15..=90).contains(&lines), "{id}: {lines} lines");
+            assert!((25..=90).contains(&lines), "{id}: {lines} lines");
         }
     }
 
