@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use localcoder_disk::{cause_of, read_text};
@@ -18,7 +18,7 @@ use localcoder_protocol::{
 use localcoder_settings::Places;
 use localcoder_transport::{Client, ClientEvent, read_answer};
 
-use super::eval_infilling;
+use super::{eval_infilling, eval_next_edit};
 use crate::arguments::{EvalHalf, EvalOptions};
 use crate::failure::explained;
 use crate::offline::Offline;
@@ -62,6 +62,7 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     if let Some(took) = eval_infilling::took(&outcomes) {
         output::note(&took);
     }
+    outcomes.extend(eval_next_edit::predict(&mut asking, &eval_next_edit::tasks(options)?)?);
     for (number, task) in tasks.iter().enumerate() {
         let known = asking.known.remove(&task.id);
         let is_new = known.is_none();
@@ -111,7 +112,9 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
     let own = ["own".into()];
     let wanted = if options.tasks.is_empty() { &own[..] } else { &options.tasks };
     let mut tasks = Vec::new();
-    for source in wanted.iter().filter(|source| !localcoder_eval::is_infilling(source)) {
+    let is_other =
+        |path: &&PathBuf| localcoder_eval::is_infilling(path) || eval_next_edit::is_source(path);
+    for source in wanted.iter().filter(|source| !is_other(source)) {
         tasks.extend(
             match source.to_str() {
                 Some("own") => localcoder_eval::own_tasks(),
@@ -128,10 +131,7 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
         })
     });
     let languages = languages.collect::<Result<BTreeSet<_>, _>>()?;
-    let half = options.half.map(|half| match half {
-        EvalHalf::Tuning => Half::Tuning,
-        EvalHalf::HeldOut => Half::HeldOut,
-    });
+    let half = half(options);
     let is_wanted = |task: &Task| {
         let is_kind =
             |kind: &String| task.kind == *kind || task.kind.starts_with(&format!("{kind}:"));
@@ -140,8 +140,8 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
             && half.is_none_or(|half| task.half() == half)
     };
     let mut tasks: Vec<Task> = tasks.into_iter().filter(is_wanted).collect();
-    let has_holes = wanted.iter().any(|source| localcoder_eval::is_infilling(source));
-    if tasks.is_empty() && !has_holes {
+    let has_others = wanted.iter().any(|source| is_other(&source));
+    if tasks.is_empty() && !has_others {
         return Err(ErrorInfo::new(ErrorCode::Usage, "no task is of that kind, language and half")
             .with_hint("`localcoder eval --help` says what there is"));
     }
@@ -149,6 +149,14 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
         tasks = tasks.into_iter().step_by(every.get()).collect();
     }
     Ok(tasks)
+}
+
+/// The half that was asked for.
+pub(super) fn half(options: &EvalOptions) -> Option<Half> {
+    options.half.map(|half| match half {
+        EvalHalf::Tuning => Half::Tuning,
+        EvalHalf::HeldOut => Half::HeldOut,
+    })
 }
 
 fn is_provable(runner: &Runner, task: &Task) -> bool {
@@ -229,7 +237,7 @@ impl<'a> Asking<'a> {
         let outcome = Outcome {
             task: task.id.clone(),
             kind: task.kind.clone(),
-            language: task.language,
+            language: task.language.name().to_owned(),
             asked: self.asked.clone(),
             verdict: Verdict::Refused,
             done: false,

@@ -120,7 +120,7 @@ impl Tasks {
     fn shares(&self, by: StatisticsBy, name: &str) -> Vec<EvalShare> {
         let is_of_row = |outcome: &&Outcome| match by {
             StatisticsBy::Model => outcome.asked.split(", build").next() == Some(name),
-            StatisticsBy::Language => outcome.language.name() == name,
+            StatisticsBy::Language => outcome.language == name,
             StatisticsBy::Command | StatisticsBy::Prompt => false,
         };
         let outcomes: Vec<&Outcome> = self.0.iter().filter(is_of_row).collect();

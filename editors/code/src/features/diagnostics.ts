@@ -5,6 +5,7 @@
  */
 import * as vscode from "vscode";
 
+import { DIAGNOSTICS_MAX } from "../generated/limits";
 import type { Diagnostic, LineRange } from "../generated/protocol";
 import * as l10n from "../lib/l10n";
 
@@ -42,6 +43,44 @@ export function diagnosticsOf(
 function sourceOf({ source, code }: vscode.Diagnostic): string | undefined {
   const name = typeof code === "object" ? code.value : code;
   return name === undefined ? source : `${source ?? ""}(${name})`;
+}
+
+/** So long what a tool reports is news, in milliseconds: what is older follows from no recent edit. */
+const NEWS_MS = 60_000;
+
+/** What tools have begun to report of late. */
+export class DiagnosticsNews {
+  /** When each was first seen; never for what was there when its document was opened. */
+  readonly #first = new WeakMap<vscode.TextDocument, Map<string, number | undefined>>();
+
+  /** What is reported by now is no news. */
+  opened(document: vscode.TextDocument): void {
+    if (!this.#first.has(document)) {
+      this.#first.set(
+        document,
+        new Map(errorsOf(document).map(({ message }) => [message, undefined])),
+      );
+    }
+  }
+
+  /** Errors that are news, those next to a line, from 0, first. */
+  of(document: vscode.TextDocument, line: number, now = Date.now()): Diagnostic[] {
+    this.opened(document);
+    const first = this.#first.get(document);
+    const isNews = ({ message }: vscode.Diagnostic): boolean => {
+      if (first?.has(message) === false) {
+        first.set(message, now);
+      }
+      const since = first?.get(message);
+      return since !== undefined && now - since <= NEWS_MS;
+    };
+    const away = ({ range }: vscode.Diagnostic): number => Math.abs(range.start.line - line);
+    return errorsOf(document)
+      .filter(isNews)
+      .toSorted((one, other) => away(one) - away(other))
+      .slice(0, DIAGNOSTICS_MAX)
+      .map(({ message, range }) => ({ line: range.start.line + 1, message }));
+  }
 }
 
 /** Compares what is wrong with a document before and after an edit. */

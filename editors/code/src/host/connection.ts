@@ -44,7 +44,7 @@ export type HostState =
 export type Connector = (onNotification: NotificationHandler) => Promise<Link>;
 
 /** The requests that stream and can be cancelled. */
-export type StreamingMethod = "assist" | "prepare" | "complete";
+export type StreamingMethod = "assist" | "prepare" | "complete" | "predictEdit";
 
 /** What the caller of a streaming request gives and gets. */
 export interface AskOptions {

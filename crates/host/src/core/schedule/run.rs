@@ -234,6 +234,13 @@ impl Schedule {
                 }
                 return Some(usage);
             }
+            Step::Predicted(predicted) => {
+                let usage = predicted.answer.usage;
+                if let Some(asker) = self.end_active(out).and_then(|ticket| ticket.asker) {
+                    out.push(Action::Predicted(asker, predicted));
+                }
+                return Some(usage);
+            }
             Step::Fail(error) => {
                 let error = with_larger_profile(error, &ticket.settings);
                 self.fail_active(error, out);
