@@ -24,8 +24,10 @@ const IDE = { files: { [FILE]: TEXT }, settings: ON };
 
 /** The sign beside the line that is to be changed next, or at the edge towards it. */
 async function shown(workbench) {
-  const sign = workbench.page.locator(".inline-edits-view-gutter-indicator");
-  return (await sign.count()) > 0 && (await sign.first().isVisible());
+  const sign = workbench.page.locator(".inline-edits-view-gutter-indicator .icon");
+  const signs = await sign.all();
+  const visible = await Promise.all(signs.map((it) => it.isVisible()));
+  return visible.includes(true);
 }
 
 async function becomes(workbench, text, what) {
