@@ -116,7 +116,10 @@ story(
 
     await workbench.ask("LocalCoder: Snooze Suggestions");
     await workbench.take("5 minutes");
-    await until("it is snoozed", async () => (await ide.status()).noGhostText?.reason === "snoozed");
+    await until(
+      "it is snoozed",
+      async () => (await ide.status()).noGhostText?.reason === "snoozed",
+    );
     await why(/snoozed/u);
     const stated = await ide.localcoder("status");
     assert.match(stated, /^Ghost: +suggestions are snoozed/mu);
@@ -140,7 +143,10 @@ story(
     assert.equal(await suggested(workbench), "");
   },
   {
-    ide: { ...IDE, settings: { ...ON, "localcoder.codeModel": join("/", "tmp", "not-there.gguf") } },
+    ide: {
+      ...IDE,
+      settings: { ...ON, "localcoder.codeModel": join("/", "tmp", "not-there.gguf") },
+    },
     status: /./u,
   },
 );

@@ -52,7 +52,9 @@ story(
     await workbench.closeNotifications();
     await workbench.photograph(`${name}-in-use`);
     await workbench.choose("LocalCoder: Use Model for Everything but Code", "LocalCoder demo");
-    await workbench.model("LocalCoder demo, in use, bundled, no code assistant, in use for everything");
+    await workbench.model(
+      "LocalCoder demo, in use, bundled, no code assistant, in use for everything",
+    );
 
     await workbench.openFile("inventory.py");
     await workbench.selectLines(4, 8);
@@ -62,7 +64,12 @@ story(
     await workbench.noDiff();
 
     await workbench.closeNotifications();
-    await workbench.chooseAndPick("LocalCoder: Export Model", "Small Model", `${ide.home}/`, "Export Here");
+    await workbench.chooseAndPick(
+      "LocalCoder: Export Model",
+      "Small Model",
+      `${ide.home}/`,
+      "Export Here",
+    );
     await workbench.notification(/Small Model is in .*, with its licence and its digest/u);
 
     await workbench.choose("LocalCoder: Use Model for Code", "LocalCoder demo");

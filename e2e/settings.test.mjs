@@ -125,7 +125,10 @@ story("ours are found under User, and a change is in the one file", async (tools
   ide.set("contextWindow", "1024");
   await until("the host has heard of it", async () => (await ide.status()).contextTokens === 1024);
   // So does a hand in the file, with the short name or the full one.
-  for (const [key, tokens] of [["contextWindow", 512], ["localcoder.contextWindow", 2048]]) {
+  for (const [key, tokens] of [
+    ["contextWindow", 512],
+    ["localcoder.contextWindow", 2048],
+  ]) {
     ide.writeSettings(`// by hand\n{ "${key}": ${tokens}, }\n`);
     await until(`${key} counts`, async () => (await ide.status()).contextTokens === tokens);
   }

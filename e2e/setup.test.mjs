@@ -101,7 +101,10 @@ story(
     await actions.do(() => workbench.pick(() => Promise.resolve(), path, "Import"));
     await page.at("selfTest");
     await page.says("setup-status", /works on this machine/u);
-    await page.says("setup-checks", /Load[^]*First token, cold[^]*warm[^]*Reading[^]*Writing[^]*Improve/u);
+    await page.says(
+      "setup-checks",
+      /Load[^]*First token, cold[^]*warm[^]*Reading[^]*Writing[^]*Improve/u,
+    );
     await page.says("setup-diff", /^\+\s+total/mu);
     await page.focused("setup-try-it");
     await workbench.photograph(`${name}-tested`);
@@ -246,9 +249,9 @@ async function lookAt(workbench, page, name) {
     for (const [width, height] of SIZES) {
       await workbench.page.setViewportSize({ width, height });
       await workbench.photograph(`${name}-${kind}-${width}x${height}`);
-      const wider = await (await page.frame()).evaluate(
-        () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-      );
+      const wider = await (
+        await page.frame()
+      ).evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
       assert.equal(wider, false, `${name} scrolls sideways at ${width}`);
     }
     await assertAccessible(await page.frame(), "main");

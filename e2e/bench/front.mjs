@@ -52,7 +52,10 @@ async function measure(program) {
     await browser.close();
     launcher.kill("SIGTERM");
     await new Promise((resolve) => launcher.once("exit", resolve));
-    execFileSync(program, ["host", "stop"], { env: { ...process.env, LOCALCODER_HOME: home }, stdio: "ignore" });
+    execFileSync(program, ["host", "stop"], {
+      env: { ...process.env, LOCALCODER_HOME: home },
+      stdio: "ignore",
+    });
     rmSync(home, { recursive: true, force: true, maxRetries: 5 });
   }
 }

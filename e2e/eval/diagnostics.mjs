@@ -131,7 +131,11 @@ async function measure() {
     await ide.stop();
   }
   const all = Object.values(totals).flatMap((outcomes) => Object.entries(outcomes));
-  const sum = (name) => all.reduce((total, [key, count]) => total + (name === undefined || key === name ? count : 0), 0);
+  const sum = (name) =>
+    all.reduce(
+      (total, [key, count]) => total + (name === undefined || key === name ? count : 0),
+      0,
+    );
   console.log(JSON.stringify(totals), `fixed ${sum("fixed")} of ${sum()}`);
   return true;
 }

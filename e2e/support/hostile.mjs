@@ -67,7 +67,10 @@ export function makeHostile(folder, port, marks) {
   const elsewhere = `http://127.0.0.1:${port}`;
   mkdirSync(join(folder, ".vscode"), { recursive: true });
   const write = (name, text) => {
-    writeFileSync(join(folder, name), typeof text === "string" ? text : JSON.stringify(text, null, 2));
+    writeFileSync(
+      join(folder, name),
+      typeof text === "string" ? text : JSON.stringify(text, null, 2),
+    );
   };
   const traps = marks === undefined ? {} : setTraps(folder, marks);
   write(".vscode/settings.json", {
@@ -146,7 +149,9 @@ function contentOf(type, elsewhere) {
 
 /** A notebook with an output that runs scripts where it is shown. */
 function notebook(elsewhere) {
-  const output = `${markup(elsewhere).filter((it) => !/<script/u.test(it)).join("\n")}
+  const output = `${markup(elsewhere)
+    .filter((it) => !/<script/u.test(it))
+    .join("\n")}
     <p id="tried">not yet</p>
     <script>(${attack})(${[elsewhere, NOWHERE, SEEN.notebook].map((it) => JSON.stringify(it))});</script>`;
   return {
@@ -180,7 +185,13 @@ function notebook(elsewhere) {
         execution_count: 1,
         metadata: {},
         source: [type],
-        outputs: [{ output_type: "display_data", metadata: {}, data: { [type]: [contentOf(type, elsewhere)] } }],
+        outputs: [
+          {
+            output_type: "display_data",
+            metadata: {},
+            data: { [type]: [contentOf(type, elsewhere)] },
+          },
+        ],
       })),
     ],
   };

@@ -88,7 +88,10 @@ export class Ide {
       this.editorSettings(editor);
     }
     if (options.machine !== undefined) {
-      writeNew(join(this.home, "editor/user/Machine/settings.json"), JSON.stringify(options.machine));
+      writeNew(
+        join(this.home, "editor/user/Machine/settings.json"),
+        JSON.stringify(options.machine),
+      );
     }
     for (const [name, content] of Object.entries(files)) {
       this.write(name, content);
@@ -99,7 +102,8 @@ export class Ide {
     /** Whether a dialog lies over the first window. */
     this.isAsked = asks && !sample;
     this.trace = trace;
-    const other = options.assembled === undefined ? {} : { LOCALCODER_IDE_DIR: options.assembled() };
+    const other =
+      options.assembled === undefined ? {} : { LOCALCODER_IDE_DIR: options.assembled() };
     this.notes = join(this.home, "notes");
     const misbehaving = options.worker === undefined ? {} : fakeWorker(options.worker, this.notes);
     const changed = { ...other, ...misbehaving, LOCALCODER_HOME: this.home };

@@ -82,7 +82,11 @@ export async function readable(frame) {
 export function unmarked(texts, known) {
   // A clause of a program's begins a sentence here, what it puts into backticks looks like code, and
   // what is free is another number a moment later.
-  const plain = (text) => text.toLowerCase().replaceAll("`", "").replaceAll(/\d[\d.,]*/gu, "0");
+  const plain = (text) =>
+    text
+      .toLowerCase()
+      .replaceAll("`", "")
+      .replaceAll(/\d[\d.,]*/gu, "0");
   const longestFirst = known.map(plain).sort((one, other) => other.length - one.length);
   const isWord = (text) => /\p{L}{2,}/u.test(text.replaceAll(/\d[\d.,]* (?:[kMG]?B|GiB)\b/gu, ""));
   const isKnown = (text) => {
@@ -115,9 +119,7 @@ function all(bundle) {
   return Object.fromEntries(
     Object.entries(bundle).map(([key, words]) => [
       key,
-      typeof words === "string"
-        ? marked(words)
-        : { ...words, message: marked(words.message) },
+      typeof words === "string" ? marked(words) : { ...words, message: marked(words.message) },
     ]),
   );
 }

@@ -44,8 +44,7 @@ export function handIn(own) {
 
 const LOOPBACK = /inet_addr\("127\.|inet_pton\(AF_INET6, "::1"|inet_pton\(AF_INET6, "::ffff:127\./u;
 /** A name server's port, and the sockets of the system's own resolvers; nscd tells of users, too. */
-const LOOK_UP =
-  /sin6?_port=htons\((53|853|5353)\)|\/run\/systemd\/resolve|\/run\/avahi-daemon/u;
+const LOOK_UP = /sin6?_port=htons\((53|853|5353)\)|\/run\/systemd\/resolve|\/run\/avahi-daemon/u;
 
 /** Lines of the trace that must not be; `port` is one of loopback that must not be asked either. */
 export function offLoopback(trace, port) {
@@ -83,7 +82,9 @@ function programOf(lines, at) {
       return processOf(line) === pid && / execve\(/u.test(line) && !/ = -1 /u.test(line);
     });
     // A child's first lines may come before the end of the call that made it.
-    const made = before.find((line) => /\b(clone3?|v?fork)\b/u.test(line) && line.endsWith(` = ${pid}`));
+    const made = before.find(
+      (line) => /\b(clone3?|v?fork)\b/u.test(line) && line.endsWith(` = ${pid}`),
+    );
     if (became !== undefined || made === undefined) {
       return became ?? "a program that ran before";
     }

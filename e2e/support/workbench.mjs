@@ -601,7 +601,9 @@ export class Workbench {
 
   /** Waits until that is read aloud of a decision: what changes in an element of this role is. */
   async decided(pattern) {
-    const item = this.page.locator('[id="localcoder.localcoder.localcoder.decision"] [role="status"]');
+    const item = this.page.locator(
+      '[id="localcoder.localcoder.localcoder.decision"] [role="status"]',
+    );
     await until(`it is said: ${pattern}`, async () =>
       pattern.test((await item.getAttribute("aria-label", { timeout: 1_000 })) ?? ""),
     );
@@ -623,7 +625,10 @@ export class Workbench {
     const spans = this.page.locator(".editor-group-container.active .view-line span");
     return await spans.evaluateAll((all) => {
       const contents = all.map((span) => getComputedStyle(span, "::after").content);
-      return contents.filter((it) => /^"/u.test(it)).join("\n").replaceAll("\u00a0", " ");
+      return contents
+        .filter((it) => /^"/u.test(it))
+        .join("\n")
+        .replaceAll("\u00a0", " ");
     });
   }
 
