@@ -92,7 +92,7 @@ async function show(view, text) {
       for (let frame = 0; frame < 4; frame += 1) {
         await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
       }
-      const article = document.querySelector("#turns article");
+      const article = /** @type {HTMLElement} */ (document.querySelector("#turns article"));
       const { left, right } = article.getBoundingClientRect();
       return {
         forbidden: [...article.querySelectorAll(forbidden)].map((it) => it.outerHTML.slice(0, 100)),

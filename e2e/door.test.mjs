@@ -40,8 +40,8 @@ function memoryOf(pids) {
 /** The launcher, which is the front, and the editor server. */
 function frontAndServer(ide) {
   const all = processesOf(ide.home);
-  const pid = (pattern) => all.find(({ command }) => pattern.test(command)).pid;
-  return [pid(/localcoder --browser/u), pid(/server-main\.js/u)];
+  const pid = (pattern) => all.find(({ command }) => pattern.test(command))?.pid;
+  return /** @type {[number, number]} */ ([pid(/localcoder --browser/u), pid(/server-main\.js/u)]);
 }
 
 /** Connects so often, some hundred at a time; says what it was told in bytes. */
@@ -269,9 +269,9 @@ story("a page of another site in the same browser gets nothing", async ({ workbe
             const frame = document.createElement("iframe");
             frame.onload = () => {
               try {
-                resolve(frame.contentWindow.location.href);
+                resolve(frame.contentWindow?.location.href);
               } catch {
-                resolve(frame.contentWindow.length > 0 ? "shown" : "empty");
+                resolve((frame.contentWindow?.length ?? 0) > 0 ? "shown" : "empty");
               }
             };
             frame.src = address;
@@ -322,7 +322,7 @@ test("a service worker that is planted between two runs has nothing of the next"
     planted = await Listener.open({
       port,
       answer: ({ url }) =>
-        url.endsWith("/worker.js")
+        url?.endsWith("/worker.js")
           ? {
               type: "text/javascript",
               body: "onfetch = event => event.respondWith(new Response('owned'));",

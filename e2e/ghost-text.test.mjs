@@ -137,7 +137,7 @@ story(
 
 story(
   "where there is no model, nothing is suggested, and that is said",
-  async ({ ide, workbench }) => {
+  async ({ workbench }) => {
     await toEnd(workbench);
     await typedAndTold(workbench, "z", /no model is installed/iu);
     assert.equal(await suggested(workbench), "");

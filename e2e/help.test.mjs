@@ -67,7 +67,7 @@ story("a reset says what goes, asks, and closes the IDE", async ({ ide, workbenc
   await workbench.choose("LocalCoder: Reset…", "Reset");
   await workbench.answer("Remove and Close");
   await until("nothing runs any more", () => processesOf(ide.home).length === 0);
-  const left = readdirSync(ide.home, { recursive: true }).filter(
+  const left = readdirSync(ide.home, { recursive: true, encoding: "utf8" }).filter(
     (it) => !it.startsWith("models") && !it.startsWith("work"),
   );
   assert.deepEqual(left, [], "projects and models are all that is left");

@@ -64,6 +64,7 @@ story("the layout is that of the run before, and the page itself keeps nothing",
   await next.photograph(name);
   const items = await next.page.evaluate(() => Object.entries(localStorage));
   const ours = new Map(items.filter(([key]) => key.startsWith("story.")));
+  /** @type {[string, string][]} */
   const wanted = Array.from({ length: ITEMS }, (_, number) => [`story.${number}`, "größe"]);
   assert.deepEqual(ours, new Map([...wanted, ["story.last", "last"]]));
   assert.deepEqual(await databases(next), []);

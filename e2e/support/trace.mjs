@@ -32,7 +32,10 @@ export function traced(command, own) {
   if (own === undefined && TRACES === undefined) {
     return command;
   }
-  return [...strace(own ?? join(TRACES, `${process.pid}-${(traces += 1)}.strace`)), ...command];
+  return [
+    ...strace(own ?? join(TRACES ?? "", `${process.pid}-${(traces += 1)}.strace`)),
+    ...command,
+  ];
 }
 
 /** A story has a trace of its own, which counts with the others. */

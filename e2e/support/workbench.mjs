@@ -70,7 +70,7 @@ export class Workbench {
         }
       };
       note();
-      const bar = document.querySelector(".part.statusbar");
+      const bar = /** @type {Element} */ (document.querySelector(".part.statusbar"));
       new MutationObserver(note).observe(bar, {
         attributes: true,
         childList: true,

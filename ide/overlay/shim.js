@@ -8,8 +8,10 @@
   // serves it the three files of its frame, under a path that says nothing of the page's.
   globalThis._VSCODE_PRODUCT_JSON.webviewContentExternalBaseUrlTemplate =
     `${location.protocol}//{` + `{uuid}}.${location.host}/${globalThis.localcoderState.frames}/`;
-  const element = document.getElementById("vscode-workbench-web-configuration");
-  const configuration = JSON.parse(element.getAttribute("data-settings"));
+  const element = /** @type {Element} */ (
+    document.getElementById("vscode-workbench-web-configuration")
+  );
+  const configuration = JSON.parse(element.getAttribute("data-settings") ?? "");
   const product = configuration.productConfiguration ?? {};
   // Parts of the hosting shell that this product runs without.
   for (const key of [

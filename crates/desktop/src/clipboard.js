@@ -6,13 +6,13 @@
   if (location.origin !== "@ORIGIN@" || !navigator.clipboard) {
     return;
   }
-  const post = window.ipc.postMessage;
+  const post = /** @type {any} */ (window).ipc.postMessage;
   const stringify = JSON.stringify;
   const waiting = new Map();
   let last = 0;
   // Only the native side knows this name.
   window.addEventListener("localcoder:@KEY@", (event) => {
-    const { id, text } = event.detail;
+    const { id, text } = /** @type {CustomEvent} */ (event).detail;
     waiting.get(id)?.(text);
     waiting.delete(id);
   });

@@ -6,7 +6,7 @@
   if (location.origin !== "@ORIGIN@") {
     return;
   }
-  const post = window.ipc.postMessage;
+  const post = /** @type {any} */ (window).ipc.postMessage;
   const stringify = JSON.stringify;
   const tell = (message) => post(stringify({ key: "@KEY@", ...message }));
 
@@ -41,7 +41,7 @@
     if (!blank) {
       go(url);
     }
-    return standIn();
+    return /** @type {any} */ (standIn());
   };
   // Without this a page may only close itself as long as it has no history.
   window.close = () => tell({ type: "close" });

@@ -26,6 +26,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "build", run: build::programs },
     Stage { name: "rust", run: rust },
     Stage { name: "extension", run: extension },
+    Stage { name: "scripts", run: scripts },
     Stage { name: "demo-model", run: demo_model::test },
     Stage { name: "ide", run: assemble },
     Stage { name: "notices", run: notices },
@@ -94,6 +95,17 @@ fn extension() -> Result<()> {
     let folder = places::root().join("editors/code");
     node::install(&folder)?;
     for script in ["check", "lint", "test"] {
+        process::run(node::npm(&folder).args(["run", "--silent", script]))?;
+    }
+    Ok(())
+}
+
+/// Types, style and form of the scripts that are not the extension's: the stories, and what is laid
+/// over the editor or runs in the native window's page.
+fn scripts() -> Result<()> {
+    let folder = places::root().join("e2e");
+    node::install(&folder)?;
+    for script in ["check", "lint"] {
         process::run(node::npm(&folder).args(["run", "--silent", script]))?;
     }
     Ok(())
