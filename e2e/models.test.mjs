@@ -26,8 +26,8 @@ story(
     for (const fact of ["Somebody", "127.0.0.1", "Apache License 2.0", "SHA-256", "Built with"]) {
       assert.ok(facts.includes(fact), `${fact} in: ${facts}`);
     }
-    assert.equal(offer.asked, 0, "nothing is loaded before the licence was agreed to");
-    await workbench.photograph(`${name}-licence`);
+    assert.equal(offer.asked, 0, "nothing is loaded before the license was agreed to");
+    await workbench.photograph(`${name}-license`);
     await workbench.answer("Agree and Install");
 
     await workbench.notification(/Installing Small Model.* of [\d.]+ MB/u);
@@ -70,7 +70,7 @@ story(
       `${ide.home}/`,
       "Export Here",
     );
-    await workbench.notification(/Small Model is in .*, with its licence and its digest/u);
+    await workbench.notification(/Small Model is in .*, with its license and its digest/u);
 
     await workbench.choose("LocalCoder: Use Model for Code", "LocalCoder demo");
     await workbench.status(READY);

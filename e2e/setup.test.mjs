@@ -183,7 +183,7 @@ story(
     offer.pauseMs = SLOW_MS;
     await page.click("setup-model-small");
     assert.match(await workbench.dialog(), /127\.0\.0\.1[^]*SHA-256[^]*Apache License 2\.0/u);
-    assert.equal(offer.sent, 0, "nothing is loaded before the licence was agreed to");
+    assert.equal(offer.sent, 0, "nothing is loaded before the license was agreed to");
     await workbench.answer("Agree and Install");
     await page.at("download");
     await page.says("setup-download-text", /of [\d.]+ MB, .*left/u);

@@ -60,7 +60,7 @@ story(
     await manager.locator('[data-testid="model-demo"]').waitFor();
     await workbench.photograph(`${name}-models`);
     const shown = await readable(manager);
-    assert.ok(shown.includes(marked("Filter by name, role or licence")), shown.join(" | "));
+    assert.ok(shown.includes(marked("Filter by name, role or license")), shown.join(" | "));
     assert.deepEqual(unmarked(shown, known), [], "the page of models");
     assert.equal(await manager.locator("html").getAttribute("lang"), PSEUDO);
 

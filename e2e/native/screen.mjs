@@ -163,13 +163,13 @@ export class Screen {
     return file;
   }
 
-  /** How many points of the screen have a colour, given as its three bytes. */
-  async pointsOf(...colour) {
+  /** How many points of the screen have a color, given as its three bytes. */
+  async pointsOf(...color) {
     const { width, height, at } = pointsOfXwd(await this.#dump());
     let found = 0;
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
-        found += at(x, y).every((byte, index) => byte === colour[index]) ? 1 : 0;
+        found += at(x, y).every((byte, index) => byte === color[index]) ? 1 : 0;
       }
     }
     return found;
@@ -198,11 +198,11 @@ export class Screen {
 function pointsOfXwd(dump) {
   const field = (index) => dump.readUInt32BE(index * 4);
   const [headerSize, width, height, byteOrder] = [field(0), field(4), field(5), field(7)];
-  const [bytesPerPixel, bytesPerLine, colours] = [field(11) / 8, field(12), field(19)];
+  const [bytesPerPixel, bytesPerLine, colors] = [field(11) / 8, field(12), field(19)];
   if (bytesPerPixel !== 3 && bytesPerPixel !== 4) {
     throw new Error(`a screen of ${bytesPerPixel} bytes a pixel can't be read`);
   }
-  const pixels = headerSize + colours * 12;
+  const pixels = headerSize + colors * 12;
   const [red, green, blue] =
     byteOrder === 0 ? [2, 1, 0] : [bytesPerPixel - 3, bytesPerPixel - 2, bytesPerPixel - 1];
   const at = (x, y) => {

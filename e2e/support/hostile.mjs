@@ -12,12 +12,12 @@ import { setTraps } from "./traps.mjs";
 /** Names for what a listener can't stand in for; nobody has them. */
 const NOWHERE = "leak.localcoder-test.invalid";
 
-/** Colours by which who can only look at the screen sees that a page is shown. */
+/** Colors by which who can only look at the screen sees that a page is shown. */
 export const SEEN = { preview: [254, 1, 127], notebook: [1, 254, 127] };
 
 /** A picture of one point, as an address. */
-function pointOf(colour) {
-  return `data:image/png;base64,${png(1, 1, () => colour).toString("base64")}`;
+function pointOf(color) {
+  return `data:image/png;base64,${png(1, 1, () => color).toString("base64")}`;
 }
 
 /** Everything that a page can load, or prepare to load, by markup alone. */
@@ -198,7 +198,7 @@ function notebook(elsewhere) {
 }
 
 /** Runs in the notebook's page: tries everything, and writes down what came of it. */
-async function attack(elsewhere, nowhere, colour) {
+async function attack(elsewhere, nowhere, color) {
   const tried = {};
   const attempt = async (name, body) => {
     try {
@@ -263,7 +263,7 @@ async function attack(elsewhere, nowhere, colour) {
   const shown = /** @type {HTMLElement} */ (document.getElementById("tried"));
   shown.textContent = JSON.stringify(tried);
   // For who can only look at the screen.
-  shown.style.cssText = `background: rgb(${colour}); height: 300px; overflow: hidden`;
+  shown.style.cssText = `background: rgb(${color}); height: 300px; overflow: hidden`;
 }
 
 /** What the notebook's page does last, as it is gone then: it goes elsewhere with what it knows. */

@@ -1,7 +1,7 @@
 //! Where an edit belongs in a document, and putting it there.
 //!
 //! An edit is applied only where its original text stands, whole lines, byte for byte, between the
-//! neighbours that told its place from others when it was made. Every byte outside of it stays.
+//! neighbors that told its place from others when it was made. Every byte outside of it stays.
 //! Nothing is guessed: what could belong to two places is refused.
 
 use std::ops::Range;
@@ -12,11 +12,11 @@ use sha2::{Digest, Sha256};
 use crate::document::{Line, lines};
 use crate::language::file_name;
 
-/// How many neighbours on either side tell a place from others: at least as many as a unified diff
+/// How many neighbors on either side tell a place from others: at least as many as a unified diff
 /// has, and at most so many, since text that is written twice is seldom the same for longer.
 const NEIGHBOURS: std::ops::RangeInclusive<usize> = 3..=8;
 
-/// Fewer lines come about by chance, when others are moved or typed; they need neighbours on one side
+/// Fewer lines come about by chance, when others are moved or typed; they need neighbors on one side
 /// at least, even where they stood at one place only.
 const LINES_ALONE_MIN: usize = 5;
 
@@ -25,11 +25,11 @@ pub(crate) fn anchor(text: &str, range: &Range<usize>) -> Anchor {
     let lines = lines(text);
     let own = &lines[range.clone()];
     let is_only = |count| {
-        let (before, after) = neighbours(&lines, range, count);
+        let (before, after) = neighbors(&lines, range, count);
         places(&lines, before, own, after).nth(1).is_none()
     };
     let unique = NEIGHBOURS.clone().find(|count| is_only(*count));
-    let (before, after) = neighbours(&lines, range, unique.unwrap_or_default());
+    let (before, after) = neighbors(&lines, range, unique.unwrap_or_default());
     Anchor {
         document_sha256: sha256(text),
         before: written(before),
@@ -192,7 +192,7 @@ fn texts<'a>(lines: &'a [Line<'a>]) -> impl Iterator<Item = &'a str> {
 }
 
 /// So many lines on either side, fewer where there are no more.
-fn neighbours<'a>(
+fn neighbors<'a>(
     lines: &'a [Line<'a>],
     range: &Range<usize>,
     count: usize,

@@ -17,7 +17,7 @@ const REFERENCES_MAX: usize = 48;
 /// Characters of words that can be a reference; longer ones are no name, and no line of code.
 const WORDS_CHARS_MAX: usize = 120;
 
-/// Bytes of a place with its neighbours: more comes of files that are not written by hand.
+/// Bytes of a place with its neighbors: more comes of files that are not written by hand.
 const PLACE_BYTES_MAX: usize = 8 * 1024;
 
 /// Bytes of an answer that are looked at.
@@ -72,8 +72,8 @@ fn reference(
 ) -> Option<Reference> {
     let number = u32::try_from(line + 1).ok()?;
     let mut place = place::edit_of(document, LineRange { start: number, end: number }, "").ok()?;
-    let neighbours = place.anchor.before.iter().chain(&place.anchor.after);
-    let bytes = place.original.len() + neighbours.map(String::len).sum::<usize>();
+    let neighbors = place.anchor.before.iter().chain(&place.anchor.after);
+    let bytes = place.original.len() + neighbors.map(String::len).sum::<usize>();
     place.replacement = place.original.clone();
     (bytes <= PLACE_BYTES_MAX).then_some(Reference { words, in_code, place })
 }

@@ -184,7 +184,7 @@ fn is_docstring(node: Node<'_>) -> bool {
 }
 
 /// The lines that a selection has to have so that it cuts through no piece of code: as many of its
-/// neighbours' as begin or end amid it. `None` where it cuts through none, where that can't be known,
+/// neighbors' as begin or end amid it. `None` where it cuts through none, where that can't be known,
 /// and where only much more would do.
 pub(crate) fn whole(
     language: &Language,

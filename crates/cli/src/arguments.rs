@@ -346,7 +346,7 @@ Examples:
   localcoder models remove some-model
 
 A model is loaded from the network only by `install`, and only after you have agreed to its
-licence. With `localcoder.airGapped` nothing is.")]
+license. With `localcoder.airGapped` nothing is.")]
 pub(crate) struct ModelsOptions {
     #[command(subcommand)]
     pub(crate) command: ModelsCommand,
@@ -372,7 +372,7 @@ pub(crate) enum ModelsCommand {
     Install {
         /// Its id
         id: String,
-        /// Agree to the licence without being asked; read it first: `localcoder models license ID`
+        /// Agree to the license without being asked; read it first: `localcoder models license ID`
         #[arg(long)]
         accept_license: bool,
         /// Print what was installed as JSON
@@ -390,7 +390,7 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Print the text of a model's licence
+    /// Print the text of a model's license
     License {
         /// Its id, or the folder that `export` has made
         id: String,
@@ -408,7 +408,7 @@ pub(crate) enum ModelsCommand {
         /// Leave the file where it is instead of copying it
         #[arg(long)]
         in_place: bool,
-        /// Agree to the licence of an exported model without being asked
+        /// Agree to the license of an exported model without being asked
         #[arg(long)]
         accept_license: bool,
         /// Print what was imported as JSON

@@ -20,7 +20,7 @@ pub(crate) struct SetupOptions {
     /// that `models export` has made
     #[arg(long, value_name = "ID|PATH", conflicts_with_all = ["demo", "step", "used", "again", "json"])]
     pub(crate) model: Option<String>,
-    /// Agree to its licence without being asked; read it first: `localcoder models license ID`
+    /// Agree to its license without being asked; read it first: `localcoder models license ID`
     #[arg(long, requires = "model")]
     pub(crate) accept_license: bool,
     /// Leave a GGUF file where it is

@@ -155,10 +155,10 @@ fn whatever_a_settings_file_looks_like_nothing_is_contacted_unless_it_is_plain()
 #[test]
 fn every_command_tells_of_a_value_that_is_not_used_and_on_which_line_it_stands() {
     let installation = installation();
-    let text = "{\n  \"mode\": \"swift\",\n  \"colour\": \"red\"\n}\n";
+    let text = "{\n  \"mode\": \"swift\",\n  \"color\": \"red\"\n}\n";
     std::fs::write(settings(&installation), text).unwrap();
     let _ = installation.write("a.py", "def f(x):\n    return x\n");
-    let said = ["`localcoder.mode` can't be \"swift\"", "there is no setting `localcoder.colour`"];
+    let said = ["`localcoder.mode` can't be \"swift\"", "there is no setting `localcoder.color`"];
     let lines = ["settings.json`, line 2", "settings.json`, line 3"];
     for command in [
         &["generate", "--prompt", "x", "--raw", "--max-tokens", "1"][..],

@@ -49,7 +49,7 @@ fn a_folder_that_calls_itself_the_models_of_a_profile_is_called_claimed_and_not_
     assert!(said.contains("claimed, not verified"), "{said}");
     assert!(!said.contains("installed and verified"), "{said}");
     let info = installation.run(&["models", "info", "imported-qwen2.5-coder-7b"]).ok().stdout;
-    for part in ["Verified:", "no: it came as `qwen2.5-coder-7b`", "licence `Apache License 2.0`"] {
+    for part in ["Verified:", "no: it came as `qwen2.5-coder-7b`", "license `Apache License 2.0`"] {
         assert!(info.contains(part), "no {part}: {info}");
     }
     assert!(info.contains("from Qwen/X at main") && info.contains("not checked"), "{info}");
@@ -69,7 +69,7 @@ fn a_folder_that_calls_itself_the_models_of_a_profile_is_called_claimed_and_not_
     );
     assert_eq!(row("imported-qwen2.5-coder-7b")["uses"], json!([]));
     let _ = installation.run(&["models", "use", CODER]).failed(ErrorCode::ModelNotFound);
-    // Its licence is shown as it came.
+    // Its license is shown as it came.
     let text = installation.run(&["models", "license", "imported-qwen2.5-coder-7b"]).ok().stdout;
     assert_eq!(text, "Do as you like.\n");
 }

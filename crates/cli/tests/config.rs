@@ -54,13 +54,13 @@ fn what_makes_no_sense_is_refused_and_changes_nothing() {
     let path = installation.home().join("settings.json");
     let before = std::fs::read_to_string(&path).unwrap();
     for (key, value) in
-        [("contextWindow", "9000"), ("contextWindow", "many"), ("mode", "fast"), ("colour", "red")]
+        [("contextWindow", "9000"), ("contextWindow", "many"), ("mode", "fast"), ("color", "red")]
     {
         let arguments = ["config", "set", key, value];
         let _ = installation.run(&arguments).failed(ErrorCode::InvalidSetting);
     }
-    let _ = installation.run(&["config", "get", "colour"]).failed(ErrorCode::InvalidSetting);
-    let _ = installation.run(&["config", "unset", "colour"]).failed(ErrorCode::InvalidSetting);
+    let _ = installation.run(&["config", "get", "color"]).failed(ErrorCode::InvalidSetting);
+    let _ = installation.run(&["config", "unset", "color"]).failed(ErrorCode::InvalidSetting);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
     // What somebody wrote there by hand is named, and the value below it counts.
     std::fs::write(&path, r#"{"contextWindow": 9000}"#).unwrap();

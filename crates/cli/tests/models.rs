@@ -58,7 +58,7 @@ fn a_model_is_installed_used_and_removed() {
     assert_eq!(ids(&list, "installed"), ["small"]);
     let _ = installation.run(&["models", "verify", "small"]).ok();
 
-    // It can be carried to a machine without a network, where its licence is agreed to again.
+    // It can be carried to a machine without a network, where its license is agreed to again.
     let folder = installation.folder().display().to_string();
     let exported = installation.run(&["models", "export", "small", "--to", &folder, "--json"]);
     let folder = exported.ok().json()["folder"].as_str().unwrap().to_owned();
@@ -134,7 +134,7 @@ fn air_gapped_nothing_is_asked_for() {
     let refused = installation.run(&["models", "install", "small", "--accept-license"]);
     let refused = refused.failed(ErrorCode::AirGapped);
     assert!(refused.stderr.contains("models import"), "{}", refused.stderr);
-    // The text of a licence that is not here would have to be loaded, too.
+    // The text of a license that is not here would have to be loaded, too.
     let refused = installation.run(&["models", "license", "llama-3-8b"]);
     let _ = refused.failed(ErrorCode::AirGapped);
     let shipped = installation.run(&["models", "license", "small"]).ok();
@@ -196,7 +196,7 @@ fn a_model_is_for_code_or_for_everything_else() {
     // Nobody knows whose it is.
     let unknown =
         installation.run(&["models", "license", "mine"]).failed(ErrorCode::ModelStore).stderr;
-    assert!(unknown.contains("licence of `mine` is not known"), "{unknown}");
+    assert!(unknown.contains("license of `mine` is not known"), "{unknown}");
 }
 
 #[test]

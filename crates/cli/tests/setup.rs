@@ -80,7 +80,7 @@ fn a_file_is_taken_in_used_and_tested_in_one_command() {
 }
 
 #[test]
-fn a_download_waits_for_the_licence_and_its_step_is_gone_on_with() {
+fn a_download_waits_for_the_license_and_its_step_is_gone_on_with() {
     let installation = installation();
     let bytes = std::fs::read(demo()).unwrap();
     let served = bytes.clone();

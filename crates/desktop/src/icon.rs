@@ -18,7 +18,7 @@ pub(crate) fn load() -> anyhow::Result<Icon> {
         png::ColorType::Rgb => {
             pixels.chunks_exact(3).flat_map(|p| [p[0], p[1], p[2], u8::MAX]).collect()
         }
-        other => anyhow::bail!("the icon has the colour type {other:?}"),
+        other => anyhow::bail!("the icon has the color type {other:?}"),
     };
     Icon::from_rgba(pixels, frame.width, frame.height).context("the icon can't be used")
 }

@@ -353,6 +353,6 @@ mod tests {
         assert_eq!(program(&gone), Err("python/p/n: `x` is not in the selection".to_owned()));
         let regex = format!("{select}asked = ['(']\nwrong = \"\"");
         assert!(program(&regex).unwrap_err().contains("unclosed group"));
-        assert!(program("colour = 1").unwrap_err().contains("colour"));
+        assert!(program("color = 1").unwrap_err().contains("color"));
     }
 }

@@ -1,4 +1,4 @@
-//! A short text for people, such as a licence: no digest pins it, so it is bounded, plain and
+//! A short text for people, such as a license: no digest pins it, so it is bounded, plain and
 //! read as a whole. Addresses are tried one after the other, each as often as a file's.
 
 use std::io::Read as _;

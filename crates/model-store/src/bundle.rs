@@ -1,5 +1,5 @@
 //! A model as a folder that can be carried to a machine without a network: the file, what is
-//! known of it, and its licence. What arrives is checked like a download.
+//! known of it, and its license. What arrives is checked like a download.
 
 use std::fs::{DirBuilder, File};
 use std::io::Write as _;
@@ -32,7 +32,7 @@ pub struct Bundle {
     folder: PathBuf,
     /// What is known of it: by the catalog, else by the folder.
     pub model: Installed,
-    /// The text of its licence, where it has one.
+    /// The text of its license, where it has one.
     pub license_text: Option<String>,
     /// The catalog's entry for the digest that it claims.
     pub entry: Option<Entry>,
@@ -75,7 +75,7 @@ impl Bundle {
             None => (claimed.claimed_by(folder, catalog).map_err(unusable)?, carried),
         };
         if model.license.is_some() && license_text.is_none() {
-            return Err(unusable(format!("the text of its licence, `{LICENSE}`, is not there")));
+            return Err(unusable(format!("the text of its license, `{LICENSE}`, is not there")));
         }
         Ok(Self { folder: folder.to_owned(), model, license_text, entry })
     }
@@ -206,7 +206,7 @@ impl Store {
     }
 
     /// Takes a model in from such a folder. `consent`: of whoever does it here, where the model
-    /// has a licence.
+    /// has a license.
     ///
     /// # Errors
     /// Where the file is not the one that the folder names, or no usable model.

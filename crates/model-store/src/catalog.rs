@@ -1,6 +1,6 @@
 //! What can be had: one entry for each file, with all that pins it and all that a user has to
 //! know before it is loaded. The product's own is built in; a user may add a file of the same
-//! form. An entry without a digest or a licence is refused, whoever wrote it.
+//! form. An entry without a digest or a license is refused, whoever wrote it.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -82,7 +82,7 @@ pub struct Entry {
     /// Other addresses of the same file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mirrors: Vec<String>,
-    /// Its licence.
+    /// Its license.
     pub license: LicenseTerms,
     /// Context length that it was trained for, in tokens.
     pub context_tokens: u64,
@@ -342,7 +342,7 @@ impl Entry {
         Ok(())
     }
 
-    /// Where the file and the licence lie can be asked for.
+    /// Where the file and the license lie can be asked for.
     fn check_addresses(&self) -> Result<(), String> {
         if !std::path::Path::new(&self.file)
             .extension()
@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_not_pinned_or_has_no_licence_is_refused() {
+    fn an_entry_that_is_not_pinned_or_has_no_license_is_refused() {
         for (field, value) in [
             ("sha256", "".into()),
             ("sha256", "../../../etc".into()),

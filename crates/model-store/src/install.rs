@@ -178,7 +178,7 @@ impl Fetcher {
 }
 
 impl Store {
-    /// The text of a model's licence; from its publisher where it is not known here, and kept
+    /// The text of a model's license; from its publisher where it is not known here, and kept
     /// then.
     ///
     /// # Errors
@@ -207,7 +207,7 @@ impl Store {
                 }
             })
             .map_err(|mut error| {
-                error.message = format!("the licence of `{}` could not be loaded", entry.id);
+                error.message = format!("the license of `{}` could not be loaded", entry.id);
                 error
             })?;
         // Another text than the pinned one is refused here.

@@ -59,11 +59,11 @@ pub struct Installed {
     pub quantization: String,
     /// Context length that it was trained for, in tokens.
     pub context_tokens: u64,
-    /// Its licence, where a catalog says; of a model that was carried here, and that no catalog knows,
+    /// Its license, where a catalog says; of a model that was carried here, and that no catalog knows,
     /// what came with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<LicenseTerms>,
-    /// What the file claims of its licence; not verified.
+    /// What the file claims of its license; not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_license: Option<String>,
     /// The model of a catalog that pins this file by its digest, whatever this one is called.

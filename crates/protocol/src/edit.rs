@@ -48,7 +48,7 @@ pub struct Edit {
 }
 
 /// What the document was round an edit when the request was made. An edit goes where its original
-/// stands between these neighbours, and nowhere where that is not exactly one place.
+/// stands between these neighbors, and nowhere where that is not exactly one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -61,7 +61,7 @@ pub struct Anchor {
     pub after: Vec<String>,
     /// Whether the original stood at one place only.
     pub alone: bool,
-    /// Whether it stood between these neighbours at one place only. Otherwise the edit belongs to
+    /// Whether it stood between these neighbors at one place only. Otherwise the edit belongs to
     /// this very document and to no later one.
     pub unique: bool,
 }

@@ -107,7 +107,7 @@ codes! {
     DiskFull = 52, "diskFull";
     /// Nothing is loaded from the network, because `localcoder.airGapped` is on.
     AirGapped = 53, "airGapped";
-    /// The licence of a model was not agreed to.
+    /// The license of a model was not agreed to.
     LicenseNotAccepted = 54, "licenseNotAccepted";
     /// The model is loaded, so it can't be removed.
     ModelInUse = 55, "modelInUse";

@@ -184,7 +184,7 @@ const fn of_models(code: ErrorCode) -> &'static str {
              [Offline machines](../guides/offline.md) says how to carry a model over."
         }
         ErrorCode::LicenseNotAccepted => {
-            "A model is loaded only after you have agreed to its licence. `localcoder models license ID` \
+            "A model is loaded only after you have agreed to its license. `localcoder models license ID` \
              shows it; asked again, you can agree."
         }
         ErrorCode::ModelInUse => {

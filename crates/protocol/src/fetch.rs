@@ -57,7 +57,7 @@ pub enum FetchTask {
     Text(FetchText),
 }
 
-/// A text that a person is to read, such as a licence.
+/// A text that a person is to read, such as a license.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FetchText {
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn an_order_is_read_as_it_is_written() {
         let task = FetchTask::Text(FetchText {
-            urls: vec!["https://example.org/licence".to_owned()],
+            urls: vec!["https://example.org/license".to_owned()],
             hosts: vec!["example.org".to_owned()],
             bytes_max: 1,
             limits: FetchLimits::default(),

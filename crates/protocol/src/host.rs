@@ -66,7 +66,7 @@ pub struct ModelInfo {
     pub trained_context_tokens: u32,
     /// Whether this is the bundled demo model, which is no code assistant.
     pub demo: bool,
-    /// What its licence wants shown where it is used.
+    /// What its license wants shown where it is used.
     #[serde(default)]
     pub attribution: Vec<String>,
 }

@@ -77,7 +77,7 @@ pub enum ModelTuning {
     Base,
 }
 
-/// A licence by its name alone.
+/// A license by its name alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -88,7 +88,7 @@ pub struct ClaimedLicense {
     pub said_by: LicenseSource,
 }
 
-/// Who says which licence a model has.
+/// Who says which license a model has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -198,7 +198,7 @@ pub struct ModelRow {
     pub parameters: u64,
     /// Such as `Q4_K_M`; empty where it is not known.
     pub quantization: String,
-    /// Its licence, where anybody says.
+    /// Its license, where anybody says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub license: Option<ClaimedLicense>,

@@ -12,7 +12,7 @@ pub enum SetupStep {
     /// Nothing was chosen yet.
     #[default]
     Choose,
-    /// Models were chosen and their licences agreed to; they are loaded.
+    /// Models were chosen and their licenses agreed to; they are loaded.
     Download,
     /// A model is there and in use; it is tried.
     SelfTest,

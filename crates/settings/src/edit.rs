@@ -229,14 +229,14 @@ mod tests {
     #[test]
     fn names_are_written_in_full_and_all_else_stays() {
         let text = "{\n  // mine\n  \"profile\": \"fast\", // quick\n  \"editor.fontSize\": 12,\n  \
-                    \"sampling\": {\"topP\": 0.5}, \"colour\": 1\n}\n";
+                    \"sampling\": {\"topP\": 0.5}, \"color\": 1\n}\n";
         let full = in_full(text).unwrap();
         assert!(
             full.contains("  // mine\n  \"localcoder.profile\": \"fast\", // quick\n"),
             "{full}"
         );
         let values = json!({
-            "localcoder.profile": "fast", "editor.fontSize": 12, "colour": 1,
+            "localcoder.profile": "fast", "editor.fontSize": 12, "color": 1,
             "localcoder.sampling.topP": 0.5,
         });
         assert_eq!(Value::Object(parse(&full).unwrap()), values);

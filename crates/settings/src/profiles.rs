@@ -301,7 +301,7 @@ mod tests {
             (json!({"a": 3}), "in `a`"),
             (json!({"a": {}}), "codeModel"),
             (json!({"a": {"codeModel": " "}}), "names a model"),
-            (json!({"a": {"codeModel": "b", "colour": 1}}), "colour"),
+            (json!({"a": {"codeModel": "b", "color": 1}}), "color"),
             (json!({"a": {"codeModel": "b", "contextWindow": 9000}}), "512 to 8192"),
             (
                 json!({"a": {"codeModel": "b", "contextWindow": 4096, "contextWindowMax": 2048}}),

@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn the_strongest_good_value_wins_and_bad_ones_are_named() {
         let file = map(&json!({"contextWindow": 2048, "sampling": {"temperature": 0.5}}));
-        let editor = map(&json!({"contextWindow": 9000, "sampling.topP": 0.5, "colour": "red"}));
+        let editor = map(&json!({"contextWindow": 9000, "sampling.topP": 0.5, "color": "red"}));
         let resolved = resolve(&[(Layer::Editor, &editor), (Layer::File, &file)]);
         assert_eq!(resolved.settings.context_tokens, 2048);
         let context = resolved.values.iter().find(|(key, ..)| *key == "contextWindow").unwrap();
@@ -365,7 +365,7 @@ mod tests {
         assert_eq!(
             texts,
             [
-                "there is no setting `localcoder.colour` (in the editor's settings)",
+                "there is no setting `localcoder.color` (in the editor's settings)",
                 "`localcoder.contextWindow` can't be 9000 (in the editor's settings): \
                  allowed is a whole number from 512 to 8192",
             ]
@@ -377,7 +377,7 @@ mod tests {
         let file = map(&json!({
             "editor.fontSize": 12, "[python]": {"editor.tabSize": 2}, "other.airgapped.x": 1,
             "files.associations": {"*.airgapped": "ini"}, "localcoder.contextWindow": 2048,
-            "sampling.topX": 1, "colour": 1, "localcoder.colour": 2,
+            "sampling.topX": 1, "color": 1, "localcoder.color": 2,
         }));
         let resolved = resolve(&[(Layer::File, &file)]);
         assert_eq!(resolved.settings.context_tokens, 2048);
@@ -386,8 +386,8 @@ mod tests {
         assert_eq!(
             names,
             [
-                "there is no setting `localcoder.colour` (in settings.json)",
-                "there is no setting `localcoder.colour` (in settings.json)",
+                "there is no setting `localcoder.color` (in settings.json)",
+                "there is no setting `localcoder.color` (in settings.json)",
                 "there is no setting `localcoder.other.airgapped.x` (in settings.json)",
                 "there is no setting `localcoder.sampling.topX` (in settings.json)",
             ]
@@ -403,7 +403,7 @@ mod tests {
         assert_eq!(check_value("contextWindow", &json!(2048)), Ok(()));
         let bad = check_value("contextWindow", &json!(9000)).unwrap_err();
         assert_eq!(bad.cause.as_deref(), Some("allowed is a whole number from 512 to 8192"));
-        assert!(check_value("colour", &json!("red")).is_err());
+        assert!(check_value("color", &json!("red")).is_err());
     }
 
     #[test]

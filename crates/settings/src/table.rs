@@ -243,7 +243,7 @@ mod tests {
             assert_eq!(key.setting(), setting);
             assert_eq!(Key::named(key.name()), Some(*key));
         }
-        assert_eq!(Key::named("colour"), None);
+        assert_eq!(Key::named("color"), None);
     }
 
     #[test]

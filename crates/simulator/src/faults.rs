@@ -130,8 +130,8 @@ impl Weather {
             .collect();
         if times > 1 {
             for _ in 0..random.below(3) {
-                let favourite = random.pick(Fault::ALL);
-                chances[*favourite as usize] = (favourite.usual() * 15).min(500);
+                let favorite = random.pick(Fault::ALL);
+                chances[*favorite as usize] = (favorite.usual() * 15).min(500);
             }
         }
         Self { chances, struck: vec![0; Fault::ALL.len()] }

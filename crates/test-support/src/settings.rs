@@ -121,10 +121,10 @@ pub const TEXTS: &[Text] = &[
     },
     Text {
         name: "a name that nobody knows",
-        bytes: b"{\"contextWindow\": 1024,\n\"colour\": \"red\"}",
+        bytes: b"{\"contextWindow\": 1024,\n\"color\": \"red\"}",
         closes: false,
         counts: true,
-        told: &["there is no setting `localcoder.colour`", "line 2"],
+        told: &["there is no setting `localcoder.color`", "line 2"],
     },
     unreadable("cut off", b"{\n\"airGapped\": false", &[NO_JSON, "line 2"]),
     unreadable("empty", b"", NO_OBJECT),

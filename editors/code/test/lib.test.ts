@@ -158,7 +158,7 @@ test("a message that one line can't hold has a button", () => {
   assert.deepEqual(buttonsFor(long, ["Undo"]), ["Undo"]);
 });
 
-test("what a model's licence wants shown is in the status bar's tooltip", () => {
+test("what a model's license wants shown is in the status bar's tooltip", () => {
   const model = { ...MODEL, attribution: ["Built with Llama"] };
   const status = hostStatus({ state: "ready" }, { model });
   const view = statusView({ kind: "connected", host: HELLO }, status, false);

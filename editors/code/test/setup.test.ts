@@ -75,7 +75,7 @@ test("of a model is told what is known of it, and no more", () => {
   assert.deepEqual(texts, [
     "What for: a first try",
     "Size: 4.0 MB, Q4_K_M",
-    "Licence: Apache License 2.0",
+    "License: Apache License 2.0",
     "Speed: about 12.0 tokens/s: an estimate",
   ]);
 });

@@ -166,7 +166,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "sbom",
         usage: "sbom [--out FILE]",
-        about: "what is shipped, with versions and licences, as CycloneDX in target/sbom.cdx.json",
+        about: "what is shipped, with versions and licenses, as CycloneDX in target/sbom.cdx.json",
         run: sbom::run,
     },
     Command {

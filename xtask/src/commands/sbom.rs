@@ -1,4 +1,4 @@
-//! `sbom`: a list of what is shipped, with versions and licences, for programs that look for known
+//! `sbom`: a list of what is shipped, with versions and licenses, for programs that look for known
 //! flaws. What stands in it is made by [`crate::ide::sbom`].
 
 use anyhow::{Context as _, Result};

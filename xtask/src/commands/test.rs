@@ -115,7 +115,7 @@ fn assemble() -> Result<()> {
     ide::assemble().map(drop)
 }
 
-/// What the product is built on is named with its licence in the notices that go with it.
+/// What the product is built on is named with its license in the notices that go with it.
 fn notices() -> Result<()> {
     let path = places::target().join("ide/NOTICES.txt");
     let text = files::read(&path).context("the assembled IDE has no notices")?;

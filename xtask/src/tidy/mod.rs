@@ -9,7 +9,7 @@ mod generated;
 mod graph;
 mod headers;
 mod layers;
-mod licences;
+mod licenses;
 mod limits;
 mod repository;
 mod size;
@@ -35,8 +35,8 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { name: "native libraries", check: graph::native_libraries },
     Rule { name: "no network crates", check: graph::network },
     Rule { name: "the front only listens", check: sources::listens_only },
-    Rule { name: "licences of crates", check: licences::crates },
-    Rule { name: "licences of npm packages", check: licences::npm },
+    Rule { name: "licenses of crates", check: licenses::crates },
+    Rule { name: "licenses of npm packages", check: licenses::npm },
     Rule { name: "module documentation", check: sources::module_docs },
     Rule { name: "banned words", check: sources::banned },
     Rule { name: "unsafe code", check: sources::unsafe_code },

@@ -106,7 +106,7 @@ fn folders_that_lie_are_named_or_come_to_nothing() {
         ("`chatTemplate` has more than", &|folder| {
             changed(folder, &|it| it["chatTemplate"] = "x".repeat(2 << 20).into());
         }),
-        ("the text of its licence, `LICENSE.txt`, is not there", &|folder| {
+        ("the text of its license, `LICENSE.txt`, is not there", &|folder| {
             changed(folder, &|it| it["license"] = license());
         }),
         ("is damaged", &|folder| {
@@ -155,7 +155,7 @@ fn claims() -> Vec<(&'static str, Value, &'static str)> {
             }),
             "mine",
         ),
-        ("its licence", json!({"license": license(), "claimedLicense": "public domain"}), "mine"),
+        ("its license", json!({"license": license(), "claimedLicense": "public domain"}), "mine"),
         (
             "what its user agreed to",
             json!({"consent": {
@@ -208,7 +208,7 @@ fn folders_that_claim_to_be_somebody_else_get_a_name_of_their_own() {
         assert!(model.name.chars().count() <= 120 && !model.file.contains('\u{1b}'), "{lie}");
         assert_ne!(model.claimed_license.as_deref(), Some("public domain"), "{lie}");
         if model.license.is_some() {
-            // Its own words, whatever licence it says that they are.
+            // Its own words, whatever license it says that they are.
             assert_eq!(store.kept_license(&model).unwrap(), "Do as you like.\n", "{lie}");
         }
         is_not_believed(&store, lie);
@@ -392,7 +392,7 @@ fn a_folder_with_the_catalogs_file_is_what_the_catalog_says() {
         it["name"] = "Something Else".into();
         it["chatTemplate"] = "{{ evil }}".into();
         it["license"] = json!({
-            "id": "none", "name": "No licence", "commercial": true, "url": "https://example.org/x",
+            "id": "none", "name": "No license", "commercial": true, "url": "https://example.org/x",
         });
     });
     std::fs::write(folder.join("LICENSE.txt"), "Do as you like.\n").unwrap();

@@ -257,7 +257,7 @@ fn consent(store: &Store, entry: &Entry) -> Consent {
 }
 
 #[test]
-fn a_model_of_a_catalog_is_installed_with_its_licence() {
+fn a_model_of_a_catalog_is_installed_with_its_license() {
     let (_dir, store) = store();
     let content = real();
     let bytes = content.bytes.clone();
@@ -391,7 +391,7 @@ fn a_model_is_carried_to_another_machine_and_checked_there() {
 }
 
 #[test]
-fn a_licence_that_is_not_shipped_is_loaded_first_and_kept() {
+fn a_license_that_is_not_shipped_is_loaded_first_and_kept() {
     let (_dir, store) = store();
     let server = Server::start(|asked| match asked.path.as_str() {
         "/LICENSE" => Reply::status("200 OK", &["Content-Length: 10", "Content-Type: text/plain"])

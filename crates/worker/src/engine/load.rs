@@ -356,7 +356,7 @@ fn default_threads(model_bytes: u64) -> u32 {
 pub(crate) fn look_at_processors() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| {
-        // Honours affinity and, on Linux, the cgroup's quota.
+        // Honors affinity and, on Linux, the cgroup's quota.
         let usable = std::thread::available_parallelism().map_or(1, usize::from);
         physical_cores().unwrap_or(usable).min(usable)
     })

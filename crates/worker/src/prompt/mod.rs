@@ -1,7 +1,7 @@
 //! From a prompt as the host sends it to tokens.
 //!
 //! The model's own template lays out the turns, but never sees what they say: contents are put
-//! in afterwards and tokenised apart from the template, so that no text of a user can become a
+//! in afterwards and tokenized apart from the template, so that no text of a user can become a
 //! token of control. `localcoder-templates` runs the template, within limits. Computes nothing;
 //! called by the engine for each generation.
 

@@ -108,7 +108,7 @@ after: Array<string>,
  */
 alone: boolean, 
 /**
- * Whether it stood between these neighbours at one place only. Otherwise the edit belongs to
+ * Whether it stood between these neighbors at one place only. Otherwise the edit belongs to
  * this very document and to no later one.
  */
 unique: boolean, };
@@ -297,7 +297,7 @@ trainedContextTokens: number,
  */
 demo: boolean, 
 /**
- * What its licence wants shown where it is used.
+ * What its license wants shown where it is used.
  */
 attribution: Array<string>, };
 
@@ -1375,7 +1375,7 @@ parameters: number,
  */
 quantization: string, 
 /**
- * Its licence, where anybody says.
+ * Its license, where anybody says.
  */
 license?: ClaimedLicense, 
 /**
@@ -1457,7 +1457,7 @@ parameters: number,
  */
 quantization: string, 
 /**
- * Its licence, where anybody says.
+ * Its license, where anybody says.
  */
 license?: ClaimedLicense, 
 /**
@@ -1507,7 +1507,7 @@ bytes: number,
  */
 sha256: string, 
 /**
- * Whether a catalog pins this file by its digest. Where none does, name, licence and template are
+ * Whether a catalog pins this file by its digest. Where none does, name, license and template are
  * what the file, or the folder that it came in, claims.
  */
 verified: boolean, 
@@ -1536,15 +1536,15 @@ parameters: number,
  */
 contextTokens: number, 
 /**
- * Its licence, where a catalog says; what came with it where it is not verified.
+ * Its license, where a catalog says; what came with it where it is not verified.
  */
 license?: License, 
 /**
- * What its file claims of its licence, which was not checked.
+ * What its file claims of its license, which was not checked.
  */
 claimedLicense?: string, 
 /**
- * Id of the licence that the user agreed to.
+ * Id of the license that the user agreed to.
  */
 agreedTo?: string, 
 /**

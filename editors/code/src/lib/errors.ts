@@ -1,5 +1,5 @@
 /**
- * Errors as the host writes them: recognising them on the wire and putting them into words and
+ * Errors as the host writes them: recognizing them on the wire and putting them into words and
  * buttons. Shows nothing itself; `features/notify.ts` does.
  */
 import { ERROR_CODES, USUAL_ACTIONS } from "../generated/protocol";

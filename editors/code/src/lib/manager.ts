@@ -17,7 +17,7 @@ export interface ManagedModel {
   readonly loading?: Loading;
 }
 
-/** The text of a model's licence, once it was asked for. */
+/** The text of a model's license, once it was asked for. */
 export interface LicenseShown {
   readonly id: string;
   readonly text: string;
@@ -156,7 +156,7 @@ export const COLUMNS: Readonly<Record<Column, string>> = {
   size: l10n.t("Size"),
   roles: l10n.t({ message: "For", comment: "above a column: what a model is for" }),
   quantization: l10n.t("Quant."),
-  license: l10n.t("Licence"),
+  license: l10n.t("License"),
   context: l10n.t("Context"),
 };
 
@@ -294,7 +294,7 @@ export function detailsOf(model: ManagedModel): Fact[] {
           ? ""
           : sentence(l10n.t("{0} tokens/s, {1}", speed.text, row.speed.text)),
     },
-    { what: l10n.t("Licence"), text: isClaimed ? joined([license.text, license.about ?? ""]) : "" },
+    { what: l10n.t("License"), text: isClaimed ? joined([license.text, license.about ?? ""]) : "" },
   ].filter(({ text }) => text !== "");
 }
 

@@ -124,7 +124,7 @@ export function rowFacts(row: ModelRow): { readonly what: string; readonly text:
   return [
     { what: l10n.t("What for"), text: of("What for") },
     { what: l10n.t("Size"), text: joined([size(row.bytes), row.quantization]) },
-    { what: l10n.t("Licence"), text: row.license?.name ?? "" },
+    { what: l10n.t("License"), text: row.license?.name ?? "" },
     { what: l10n.t("Memory"), text: row.memory?.text ?? "" },
     { what: l10n.t("Speed"), text: speedText(row) },
   ].filter(({ text }) => text !== "");

@@ -1,4 +1,4 @@
-//! `models install` and `models license`: what a model is and under which licence, shown before
+//! `models install` and `models license`: what a model is and under which license, shown before
 //! a byte of it is loaded; then the download.
 
 use std::io::{BufRead as _, IsTerminal as _};
@@ -49,7 +49,7 @@ fn of_an_installed(models: &Models, id: &str) -> Result<ModelLicense, ErrorInfo>
             Some(claimed) => format!("its file says `{claimed}`, which was not checked"),
             None => "its file says nothing of one".to_owned(),
         };
-        let message = format!("the licence of `{id}` is not known here");
+        let message = format!("the license of `{id}` is not known here");
         return Err(ErrorInfo::new(ErrorCode::ModelStore, message)
             .with_cause(claimed)
             .with_hint("ask whoever made the file"));
@@ -81,7 +81,7 @@ pub(super) fn install(
     told: Told,
 ) -> Result<(), ErrorInfo> {
     let entry = models.entry(id)?;
-    // Before anybody reads a licence for nothing, or is told to bring a file that is here.
+    // Before anybody reads a license for nothing, or is told to bring a file that is here.
     models.store.check_missing(entry)?;
     models.network_now(&format!("`{id}` is not loaded"))?;
     if told == Told::Text {
@@ -161,7 +161,7 @@ fn text_of(models: &Models, entry: &Entry, running: &Installing) -> Result<Strin
     if let Some(text) = models.store.license_text(entry) {
         return Ok(text);
     }
-    let what = format!("the text of the licence of `{}` is not known here", entry.id);
+    let what = format!("the text of the license of `{}` is not known here", entry.id);
     models.store.load_license(entry, &fetcher(models, &what)?, running)
 }
 
@@ -183,7 +183,7 @@ pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), Er
         ))
     };
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(refused("nobody was there to agree to its licence"));
+        return Err(refused("nobody was there to agree to its license"));
     }
     loop {
         output::note(&format!("\nDo you agree to the {}? [yes / no / read]", license.name));
@@ -192,7 +192,7 @@ pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), Er
         match answer.trim().to_lowercase().as_str() {
             "yes" | "y" => return Ok(()),
             "read" | "r" => output::note(text),
-            "no" | "n" => return Err(refused("you did not agree to its licence")),
+            "no" | "n" => return Err(refused("you did not agree to its license")),
             _ if !matches!(read, Ok(1..)) => return Err(refused("there was no answer")),
             _ => {}
         }

@@ -137,11 +137,11 @@ impl Models {
         }
         self.say_what_it_is(&model)?;
         match (&model.license, &model.claimed_license) {
-            (Some(license), _) => output::line(&format!("Licence: {}.", license.name)),
+            (Some(license), _) => output::line(&format!("License: {}.", license.name)),
             (None, Some(claimed)) => output::line(&format!(
-                "Its file says that its licence is `{claimed}`. That was not checked."
+                "Its file says that its license is `{claimed}`. That was not checked."
             )),
-            (None, None) => output::line("Its file says nothing of a licence."),
+            (None, None) => output::line("Its file says nothing of a license."),
         }?;
         self.recommend(&model)
     }

@@ -64,7 +64,7 @@ fn rows(places: &Places) -> [Row<'_>; 8] {
         ),
         row(
             Kind::Models,
-            "Installed and unfinished models, and which licences you agreed to",
+            "Installed and unfinished models, and which licenses you agreed to",
             &places.models,
             &["blobs", "consents.jsonl", "downloads", "licenses", "lock", "manifests"],
         ),

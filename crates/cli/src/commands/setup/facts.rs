@@ -18,7 +18,7 @@ const KINDS: &str = "An instruct model was trained to follow instructions, which
                      explanations need; a base model only goes on with a text. All models of the \
                      catalog are instruct models.";
 const NETWORK: &str = "Nothing goes over the network but the downloads that you choose here: the \
-                       model's file, and its licence where its text is not here yet, from the host \
+                       model's file, and its license where its text is not here yet, from the host \
                        that is named before you agree. No account, no telemetry, no updates; your \
                        code is given to a process on this machine and to nobody else.";
 const AIR_GAP: [&str; 4] = [

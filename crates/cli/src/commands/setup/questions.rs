@@ -1,6 +1,6 @@
 //! The set-up on a terminal: the facts as text, and questions. Without a terminal nothing is asked.
 //! What it does are commands of this program, run one after the other: each has its own meter, its
-//! own questions about a licence, and ends in good order on Ctrl-C.
+//! own questions about a license, and ends in good order on Ctrl-C.
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
@@ -150,7 +150,7 @@ fn agree_to_bundle(folder: &str) -> Result<(), ErrorInfo> {
     let license: ModelLicense = answered(&["models", "license", folder, "--json"])?;
     lines(&license.facts)?;
     let unagreed = || {
-        let message = format!("`{}` is not installed: its licence was not agreed to", license.id);
+        let message = format!("`{}` is not installed: its license was not agreed to", license.id);
         ErrorInfo::new(ErrorCode::LicenseNotAccepted, message).with_hint(format!(
             "read it (`localcoder models license {folder}`), then agree with `--accept-license`"
         ))
@@ -158,7 +158,7 @@ fn agree_to_bundle(folder: &str) -> Result<(), ErrorInfo> {
     if license.license.is_none() {
         return Ok(());
     }
-    match output::confirmed("Do you agree to its licence? [y/N] ") {
+    match output::confirmed("Do you agree to its license? [y/N] ") {
         Some(true) => Ok(()),
         _ => Err(unagreed()),
     }

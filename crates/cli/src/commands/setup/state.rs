@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) finished: bool,
     #[serde(default)]
     pub(super) step: SetupStep,
-    /// Ids of the models whose licences were agreed to and that are to be loaded.
+    /// Ids of the models whose licenses were agreed to and that are to be loaded.
     #[serde(default)]
     pub(super) downloads: Vec<String>,
 }

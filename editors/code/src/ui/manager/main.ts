@@ -33,7 +33,7 @@ const columns = Object.keys(COLUMNS) as Column[];
 
 let state: ManagerState | undefined;
 let chosen: string | undefined;
-/** Whose licence was asked for. */
+/** Whose license was asked for. */
 let asked: string | undefined;
 
 function input(id: string): HTMLInputElement | HTMLSelectElement {

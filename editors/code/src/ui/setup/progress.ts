@@ -34,7 +34,7 @@ export function downloadParts(page: SetupPage, report: SetupReport, send: Send):
   return [
     make(
       "section",
-      { attributes: { "aria-labelledby": "download-title" } },
+      { attributes: { "aria-labeledby": "download-title" } },
       make(
         "h2",
         { attributes: { id: "download-title" } },
@@ -97,7 +97,7 @@ export function testParts(page: SetupPage, send: Send): Node[] {
   return [
     make(
       "section",
-      { attributes: { "aria-labelledby": "test-title" } },
+      { attributes: { "aria-labeledby": "test-title" } },
       make(
         "h2",
         { attributes: { id: "test-title" } },
@@ -132,7 +132,7 @@ function table(checks: readonly SelfTestCheck[]): HTMLTableElement {
   );
 }
 
-/** With words for those who don't see the colours: the signs at the beginning of lines stay. */
+/** With words for those who don't see the colors: the signs at the beginning of lines stay. */
 function diff(text: string): HTMLElement {
   const lines = diffLines(text).map(({ kind, text: line }) =>
     make("span", { className: kind }, `${line}\n`),

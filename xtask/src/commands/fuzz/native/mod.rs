@@ -1,4 +1,4 @@
-//! llama.cpp, built with the sanitizers of addresses and of undefined behaviour, is given model files that
+//! llama.cpp, built with the sanitizers of addresses and of undefined behavior, is given model files that
 //! our reader of headers has accepted: what it does wrong with one of them is a finding, and the reader
 //! learns to refuse such files.
 //!

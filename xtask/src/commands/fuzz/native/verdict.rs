@@ -30,7 +30,7 @@ impl Kind {
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Memory => "WITH WRONG ADDRESSES",
-            Self::Undefined => "with undefined behaviour",
+            Self::Undefined => "with undefined behavior",
             Self::Crash => "crash",
             Self::Abort => "abort",
             Self::Time => "take too long",
