@@ -132,7 +132,7 @@ story("questions follow an explanation, by keyboard alone", async ({ workbench, 
   );
   assert.match(copied, /`total_stock`[^]*\n\n## What does line 6 do\? And why\?\n\n\S/u);
 
-  // Another explanation begins anew.
+  // Another explanation starts over.
   await explain(workbench);
   await until("it is alone", async () => (await workbench.explanationPart("turn").count()) === 1);
 });

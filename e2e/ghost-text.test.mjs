@@ -102,7 +102,7 @@ story(
 );
 
 story(
-  "why nothing is suggested is told, also where it was snoozed or turned off for the language",
+  "why nothing is suggested is reported, also where it was snoozed or turned off for the language",
   async ({ ide, workbench }) => {
     const why = async (pattern) => {
       await workbench.command(WHY);

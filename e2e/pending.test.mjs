@@ -107,7 +107,7 @@ story(
 );
 
 story(
-  "what is asked for often stands in a list with what the user has written",
+  "what is asked for often is in a list with what the user has written",
   async ({ workbench, name }) => {
     await workbench.openFile(FILE);
     await workbench.selectLines(1, 5);

@@ -20,7 +20,7 @@ async function askAs(host, port) {
   });
 }
 
-/** Waits until the page has counted so many of that kind. */
+/** Waits until the page has counted this many of that kind. */
 async function counts(workbench, kind, count) {
   await until(`the page counts ${count} of ${kind}`, async () => {
     const frame = await workbench.webview(PAGE);

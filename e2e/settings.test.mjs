@@ -86,7 +86,7 @@ story(
     await inFile(ide, "profile", "balanced");
     assert.deepEqual(await workbench.notifications(), []);
 
-    // A profile whose model is not there is chosen all the same, and that is told.
+    // A profile whose model is not there is chosen all the same, and that is reported.
     await workbench.choose("LocalCoder: Switch Profile", "heavy");
     await workbench.notification(/profile heavy is in use\. No model `qwen2\.5-coder-14b` is/u);
     await workbench.photograph(`${name}-missing`);
@@ -176,11 +176,11 @@ story(
   },
 );
 
-story("a settings file that is broken is told with its line", async (tools) => {
+story("a settings file that is broken is reported with its line", async (tools) => {
   const { ide, workbench, name } = tools;
   const before = ide.settingsText();
   ide.writeSettings('{\n  "localcoder.mode": "stability"\n  "localcoder.contextWindow": 1024\n}\n');
-  const said = /settings\.json` is no JSON: .*line 2/u;
+  const said = /settings\.json` is not JSON: .*line 2/u;
   await workbench.notification(said);
   await workbench.photograph(name);
   await workbench.clickNotification(said, "Open settings.json");
@@ -191,7 +191,7 @@ story("a settings file that is broken is told with its line", async (tools) => {
   const refused = /settings\.json` is no JSON\n +cause: .*line 2/u;
   await assert.rejects(ide.localcoder("config", "set", "mode", "performance"), refused);
   assert.equal((await ide.setting("airGapped")).value, true, "nobody knows, so it is on");
-  // Once it is mended nothing is told any more, and a wrong value is, with its line.
+  // Once it is fixed nothing is told any more, and a wrong value is, with its line.
   ide.writeSettings(before);
   await until("the air gap is off", async () => (await ide.setting("airGapped")).value === false);
   await workbench.closeNotifications();

@@ -80,7 +80,7 @@ story(
 );
 
 story(
-  "a change with which the user's own test fails is told as doubtful",
+  "a change with which the user's own test fails is reported as doubtful",
   async ({ ide, workbench, name }) => {
     await improve(workbench, { trusted: true });
     await workbench.notification(

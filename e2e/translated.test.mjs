@@ -46,12 +46,12 @@ story(
     for (const button of ["Apply Improvement", "Discard Improvement"]) {
       await workbench.button(marked(button)).waitFor();
     }
-    await until("what the model was given is told", async () =>
+    await until("what the model was given is reported", async () =>
       /⟦(?:Tokens|Not shown to the model): .*⟧/u.test(await workbench.words("statusbar")),
     );
     await workbench.photograph(`${name}-edit`);
     await workbench.press(KEYS.apply);
-    await until("what was applied is told", async () =>
+    await until("what was applied is reported", async () =>
       /⟦Improved ⟦lines? [\d–]+⟧ of inventory\.py⟧/u.test(await workbench.words("statusbar")),
     );
 

@@ -1,5 +1,5 @@
 /**
- * Stories of what goes wrong outside of our control: each is told with what happened, why, and a button
+ * Stories of what goes wrong outside of our control: each is reported with what happened, why, and a button
  * that leads out of it.
  */
 import assert from "node:assert/strict";
@@ -111,7 +111,7 @@ story(
 );
 
 story(
-  "a model for which there is no memory is told with what fits",
+  "a model for which there is no memory is reported with what fits",
   async ({ ide, workbench, name }) => {
     await workbench.openFile(FILE);
     await workbench.selectLines(4, 8);

@@ -157,7 +157,7 @@ export async function onBenches(trials, times, { each, open, trial }) {
       }
     }
   } finally {
-    // What is wrong with the end of an IDE that has just failed is no news.
+    // What is wrong with the end of an IDE that has just failed is not news.
     await bench?.close().catch((error) => {
       process.stderr.write(`${error.message}\n`);
     });

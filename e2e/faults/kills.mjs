@@ -116,7 +116,7 @@ async function launcherTrial(bench, { number, note }) {
     throw new Error(`the address is the earlier one: ${now.href}`);
   }
   // A browser does not give a new page's keys to the text before its user goes there, and what was
-  // selected is selected again. Where nothing was open any more, what is missing is told below.
+  // selected is selected again. Where nothing was open any more, what is missing is reported below.
   await bench.workbench.openFile(FILE);
   await bench.workbench.press(END);
   const taken = await recovered(bench, typed, since, note);

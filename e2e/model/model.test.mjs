@@ -111,7 +111,7 @@ async function doubtful(ide, file) {
     const told = await ide
       .localcoder("improve", join(ide.folder, file), ...words)
       .then((text) => JSON.parse(text))
-      // An answer that can't be used is no edit at all.
+      // An answer that can't be used is not an edit at all.
       .catch(() => ({}));
     if (told.unsure !== undefined) {
       return instruction;

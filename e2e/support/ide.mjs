@@ -53,7 +53,7 @@ export class Ide {
 
   /**
    * `trace`: a file for the connections that are made, as strace writes them. `settings`: what
-   * stands in the installation's `settings.json`, as values or as a text. `catalog`: its user's own models. `umask`: what the
+   * is in the installation's `settings.json`, as values or as a text. `catalog`: its user's own models. `umask`: what the
    * shell has that it is started from. `editor`: the editor's own user settings. `files`: more files
    * of the project, by their names. `extensions`: the files of the user's own extensions, as
    * `FOLDER/NAME`. `firstStart`: nobody has set it up yet, so that the IDE begins with that. `asks`:
@@ -218,7 +218,7 @@ export class Ide {
     return { list: stdout, note: stderr };
   }
 
-  /** What stands in the installation's `settings.json` of the product's own, by short names. */
+  /** What is in the installation's `settings.json` of the product's own, by short names. */
   settings() {
     const entries = Object.entries(JSON.parse(this.settingsText()));
     const ours = entries.filter(([key]) => !key.includes(".") || key.startsWith(PREFIX));
@@ -235,7 +235,7 @@ export class Ide {
     writeFileSync(join(this.home, "settings.json"), text);
   }
 
-  /** How far the set-up is, as it stands in `setup.json`. */
+  /** How far the set-up is, as it is in `setup.json`. */
   setup() {
     return JSON.parse(readFileSync(join(this.home, "setup.json"), "utf8"));
   }

@@ -1,5 +1,5 @@
 /**
- * A language in which every word of ours stands in marks: what is shown without them has been left out
+ * A language in which every word of ours is in marks: what is shown without them has been left out
  * of a translation. It is made of what is exported to translators, and lies in a copy of the IDE.
  */
 import {
@@ -56,7 +56,7 @@ export function removePseudoIde() {
   rmSync(COPY, { recursive: true, force: true });
 }
 
-/** All words of a page that somebody reads or hears, as they stand there. */
+/** All words of a page that somebody reads or hears, as they are there. */
 export async function readable(frame) {
   return await frame.locator("body").evaluate((body) => {
     const names = ["aria-label", "title", "placeholder"];
@@ -76,8 +76,8 @@ export async function readable(frame) {
 }
 
 /**
- * What of some words stands in no marks and is not `known` either: what programs say, models are called
- * and files have. Numbers, units and signs are no words.
+ * What of some words is in no marks and is not `known` either: what programs say, models are called
+ * and files have. Numbers, units and signs are not words.
  */
 export function unmarked(texts, known) {
   // A clause of a program's begins a sentence here, what it puts into backticks looks like code, and
@@ -97,7 +97,7 @@ export function unmarked(texts, known) {
   return [...new Set(pieces)].filter((text) => isWord(text) && !isKnown(text));
 }
 
-/** A text without what stands in marks, which may lie within each other. */
+/** A text without what is in marks, which may lie within each other. */
 function outside(text) {
   const inner = /⟦[^⟦⟧]*⟧/gu;
   let rest = text;

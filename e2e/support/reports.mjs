@@ -6,7 +6,7 @@ const MOD = process.platform === "darwin" ? "Meta" : "Control";
 /** How long what was asked for may take to open before it is asked for again. */
 const OPENS_MS = 2_000;
 
-/** Waits until the status bar counts so many errors. */
+/** Waits until the status bar counts this many errors. */
 export async function reported(workbench, count) {
   const item = workbench.page.locator('[id="status.problems"]');
   const pattern = new RegExp(`^${count}\\D`, "u");

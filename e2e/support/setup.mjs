@@ -7,7 +7,7 @@ export class SetupPage {
     this.workbench = workbench;
   }
 
-  /** Its frame; another one whenever the page was opened anew. */
+  /** Its frame; another one whenever the page was opened again. */
   async frame() {
     return await this.workbench.webview('main[data-testid="setup"]');
   }

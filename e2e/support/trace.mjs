@@ -62,7 +62,7 @@ export function offLoopback(trace, port) {
 /** A chain of parents has some ten; one that is longer is a mistake of ours. */
 const PARENTS_MAX = 64;
 
-/** How many lines of the same process after one that must not be are told: the name it looks up. */
+/** How many lines of the same process after one that must not be are reported: the name it looks up. */
 const LINES_AFTER = 2;
 
 /** A line, the program whose it is, and what that sent next. */

@@ -24,7 +24,7 @@ export const KEYS = {
   save: `${MOD}+KeyS`,
 };
 
-/** What stands in the status bar when the engine has its demo model ready. */
+/** What is in the status bar when the engine has its demo model ready. */
 export const READY = /^LocalCoder: LocalCoder demo$/u;
 
 /** How long a dialog for files is tried, in seconds: it takes one or two. */
@@ -458,7 +458,7 @@ export class Workbench {
     await until("the focus is in the diff", () =>
       this.page.evaluate(() => document.activeElement?.closest(".monaco-diff-editor") !== null),
     );
-    // As long as it stands there, Escape hides it and does nothing else.
+    // As long as it is there, Escape hides it and does nothing else.
     await this.noNotification(/^Improving /u);
     return tab;
   }

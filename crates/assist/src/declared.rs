@@ -136,7 +136,7 @@ const ELSEWHERE: &[&str] = &[
 ];
 
 /// The first name that the answer uses and that neither it nor the document has. `None` where that
-/// can't be told.
+/// can't be reported.
 pub(crate) fn missing(language: &Language, document: &str, answer: &str) -> Option<String> {
     if !LANGUAGES.contains(&language.id) {
         return None;
@@ -179,7 +179,7 @@ fn is_variable(node: Node<'_>, name: &str) -> bool {
     is_word && !is_type && !is_called && !owner && !ELSEWHERE.contains(&parent.kind())
 }
 
-/// Whether a name is declared where it stands, by it or by what it stands in.
+/// Whether a name is declared where it stands, by it or by what it is in.
 fn is_declared(node: Node<'_>) -> bool {
     let mut next = node.parent();
     for _ in 0..4 {

@@ -87,7 +87,7 @@ fn too_large_for_any(message: String, fewer: &str) -> ErrorInfo {
     ErrorInfo::new(ErrorCode::SelectionTooLarge, message).with_hint(fewer)
 }
 
-/// The window to set for so many tokens: a round number.
+/// The window to set for this many tokens: a round number.
 fn window_for(needed: u32) -> Option<u32> {
     [1024, 2048, 4096, 6144, WINDOW_TOKENS_MAX].into_iter().find(|window| *window >= needed)
 }

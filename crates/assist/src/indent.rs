@@ -71,7 +71,7 @@ impl Dedented {
         Self { base, ..Self::new(&[line], document) }
     }
 
-    /// The selection as it stands in the document.
+    /// The selection as it is in the document.
     pub(crate) fn original(&self) -> String {
         self.original.iter().map(|(text, end)| format!("{text}{end}")).collect()
     }
@@ -135,7 +135,7 @@ impl Dedented {
 
     /// How far all lines but the first are indented too deep. It happens because the text
     /// before the answer already ends the first line's indentation, while the model writes the
-    /// others as they stand in the file.
+    /// others as they are in the file.
     fn hanging(&self, lines: &[String]) -> Option<usize> {
         if self.base.is_empty() {
             return None;
@@ -151,7 +151,7 @@ fn white_space(text: &str) -> &str {
     &text[..text.len() - text.trim_start_matches([' ', '\t']).len()]
 }
 
-/// How far code is indented that is to stand in an empty line: as what opens a block before it says, else
+/// How far code is indented that is to be in an empty line: as what opens a block before it says, else
 /// as the less indented of its neighbors, since a block may end there.
 fn indentation_at(row: usize, document: &[Line<'_>]) -> String {
     let is_filled = |line: &&Line<'_>| !line.is_blank();

@@ -13,7 +13,7 @@ use crate::document::{Line, lines};
 use crate::language::file_name;
 
 /// How many neighbors on either side tell a place from others: at least as many as a unified diff
-/// has, and at most so many, since text that is written twice is seldom the same for longer.
+/// has, and at most this many, since text that is written twice is seldom the same for longer.
 const NEIGHBOURS: std::ops::RangeInclusive<usize> = 3..=8;
 
 /// Fewer lines come about by chance, when others are moved or typed; they need neighbors on one side
@@ -217,7 +217,7 @@ fn sha256(text: &str) -> String {
 /// Puts an edit's replacement in place of `range`, which [`locate`] has found in the same text.
 ///
 /// # Errors
-/// `documentChanged` where the edit's original does not stand there.
+/// `documentChanged` where the edit's original is not there.
 pub fn apply(text: &str, range: LineRange, edit: &Edit) -> Result<String, ErrorInfo> {
     let lines = lines(text);
     let wanted = crate::document::lines(&edit.original);

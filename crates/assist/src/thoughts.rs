@@ -30,7 +30,7 @@ enum State {
 
 impl Thoughts {
     /// For an answer that may itself begin as `own` does, such as code that has marks of thoughts in
-    /// it: those are no marks then.
+    /// it: those are not marks then.
     #[must_use]
     pub fn new(own: &str) -> Self {
         let is_mark = |it: &&Thought| !own.contains(it.open) && !own.contains(it.close);
@@ -55,7 +55,7 @@ impl Thoughts {
         }
     }
 
-    /// Gives back what was held until it was clear that it is no thought.
+    /// Gives back what was held until it was clear that it is not a thought.
     #[must_use]
     pub fn finish(&mut self) -> String {
         match self.state {

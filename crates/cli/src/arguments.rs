@@ -243,7 +243,7 @@ pub(crate) struct EvalOptions {
     /// Only one half of the tasks
     #[arg(long, value_enum, value_name = "HALF")]
     pub(crate) half: Option<EvalHalf>,
-    /// Only every so many of them
+    /// Only every this many of them
     #[arg(long, value_name = "N")]
     pub(crate) every: Option<NonZeroUsize>,
     /// Keep each outcome in this file, and go on where a run with the same model was ended
@@ -368,7 +368,7 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Load a model of the catalog; one that was stopped is gone on with
+    /// Load a model of the catalog; one that was stopped is resumed
     Install {
         /// Its id
         id: String,
@@ -578,8 +578,9 @@ impl HostOptions {
 
 fn line_range(text: &str) -> Result<LineRange, String> {
     let (start, end) = text.split_once('-').unwrap_or((text, text));
-    let number =
-        |text: &str| text.trim().parse::<u32>().map_err(|_| format!("`{text}` is no line number"));
+    let number = |text: &str| {
+        text.trim().parse::<u32>().map_err(|_| format!("`{text}` is not a line number"))
+    };
     let range = LineRange { start: number(start)?, end: number(end)? };
     if range.start == 0 {
         return Err("lines are counted from 1".to_owned());

@@ -70,7 +70,7 @@ fn take_own_settings(places: &Places) -> Result<(), ErrorInfo> {
         return Ok(());
     }
     let unusable = |problem: ErrorInfo| {
-        problem.with_hint("mend the file, then start the IDE again: until then it is used as it is")
+        problem.with_hint("fix the file, then start the IDE again: until then it is used as it is")
     };
     if let Some(values) = values_of(&path).map_err(unusable)? {
         rewrite_with(places, &|text| merged(text, &values, Counts::This))?;
@@ -200,7 +200,7 @@ mod tests {
         write(&places.ide_machine_settings(), "{ // half");
         let told = unite(&places);
         assert_eq!(told.len(), 1);
-        assert!(told[0].message.ends_with("Machine/settings.json` is no JSON"), "{}", told[0]);
+        assert!(told[0].message.ends_with("Machine/settings.json` is not JSON"), "{}", told[0]);
         assert_eq!(settings(&places), json!({"localcoder.airGapped": true}));
 
         // The host's copy of it says what was meant.
@@ -220,13 +220,13 @@ mod tests {
         write(&places.ide_settings_link(), r#"{"editor.fontSize": 9}"#);
         let told = unite(&places);
         assert!(
-            told.iter().all(|it| it.message.ends_with("settings.json` is no JSON")),
+            told.iter().all(|it| it.message.ends_with("settings.json` is not JSON")),
             "{told:?}"
         );
         assert!(!told.is_empty());
         assert_eq!(std::fs::read_to_string(places.settings_file()).unwrap(), "{ half");
         assert!(places.ide_machine_settings().exists() && places.ide_settings_link().is_file());
-        // Once it is mended all comes together.
+        // Once it is fixed all comes together.
         write(&places.settings_file(), "{}");
         assert_eq!(unite(&places), []);
         let united = json!({"localcoder.airGapped": true, "editor.fontSize": 9});

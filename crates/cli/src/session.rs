@@ -131,7 +131,7 @@ impl Session {
     }
 }
 
-/// What is told where the host has stopped to answer amid a request.
+/// What is reported where the host has stopped to answer amid a request.
 fn silent() -> ErrorInfo {
     let host = Places::resolve().ok().and_then(|places| Unresponsive::find(&places));
     host.map_or_else(
@@ -192,7 +192,7 @@ pub(crate) fn model_reference(model: Option<&str>) -> Result<Option<String>, Err
         }
         Some(path) => {
             let path = std::path::absolute(path).map_err(|error| {
-                ErrorInfo::new(ErrorCode::ModelNotFound, format!("`{path}` is no path"))
+                ErrorInfo::new(ErrorCode::ModelNotFound, format!("`{path}` is not a path"))
                     .with_cause(error.to_string())
             })?;
             Ok(Some(path.to_string_lossy().into_owned()))

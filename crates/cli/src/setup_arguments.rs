@@ -41,10 +41,10 @@ pub(crate) struct SetupOptions {
     /// With `--step download`: a model that was agreed to; may be given several times
     #[arg(long, value_name = "ID", requires = "step")]
     pub(crate) download: Vec<String>,
-    /// Use this model, which is there, for what it is meant for, and go on with the test
+    /// Use this model, which is there, for what it is meant for, and continue the test
     #[arg(long = "use", value_name = "ID", conflicts_with_all = ["demo", "step"])]
     pub(crate) used: Option<String>,
-    /// Begin anew, and offer it at the next start
+    /// Start over, and offer it at the next start
     #[arg(long, conflicts_with_all = ["demo", "step", "used"])]
     pub(crate) again: bool,
     /// Print the facts and how far it is as JSON, and ask nothing

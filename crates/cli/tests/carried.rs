@@ -142,7 +142,7 @@ fn what_calls_itself_a_base_model_is_told_and_refused_for_edits() {
     let improve = ["improve", code.to_str().unwrap(), "--lines", "1-2"];
     let refused = installation.run(&improve).failed(ErrorCode::ModelUnsupported).stderr;
     assert!(refused.contains("is a base model") && refused.contains("`instruct`"), "{refused}");
-    // What goes on with a text is what it is for.
+    // What continues a text is what it is for.
     let generate = ["generate", "--prompt", "x", "--raw", "--max-tokens", "1"];
     let _ = installation.run(&generate).ok();
 }
@@ -192,7 +192,7 @@ fn hints_of_a_users_own_catalog_are_about_that_file() {
     for hint in [redirect, length, gone] {
         assert!(!hint.contains("update LocalCoder"), "{hint}");
     }
-    // And where a model is exported to is told as what it is.
+    // And where a model is exported to is reported as what it is.
     let _ = installation
         .run(&["models", "import", demo::path().to_str().unwrap(), "--id", "mine"])
         .ok();

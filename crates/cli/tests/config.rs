@@ -90,7 +90,7 @@ fn the_schema_names_every_setting() {
     let schema = installation().run(&["config", "schema"]).json();
     assert_eq!(schema["properties"]["contextWindow"]["maximum"], 8192);
     assert_eq!(schema["properties"]["generalModel"]["type"], "string");
-    // The IDE's own stand in the same file.
+    // The IDE's own are in the same file.
     assert_eq!(schema["additionalProperties"], true);
 }
 

@@ -81,7 +81,7 @@ fn help_and_version_fail_where_they_can_not_be_written() {
         for arguments in [&["--help"][..], &["--version"], &["improve", "--help"], &["help"]] {
             stdout.check(&installation, arguments);
         }
-        // What is wrong with the arguments is told elsewhere, and counts more.
+        // What is wrong with the arguments is reported elsewhere, and counts more.
         let (code, said) = stdout.run(&installation, &["improve"]);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains("Usage"), "{said}");

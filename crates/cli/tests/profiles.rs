@@ -50,7 +50,7 @@ fn whoever_says_whether_a_model_fits_says_the_same() {
         let rows = list["models"].as_array().unwrap();
         let row = rows.iter().find(|row| row["id"] == id).unwrap();
         let needed = row["memory"]["neededBytes"].as_u64().unwrap();
-        // Its memory is told with the window that it would get, a profile's with its own.
+        // Its memory is reported with the window that it would get, a profile's with its own.
         let name = row["name"].as_str().unwrap();
         let lines = profiles.lines().filter(|line| line.contains(name)).collect::<Vec<_>>();
         assert!(!lines.is_empty(), "{id}: no `{name}` in {profiles}");

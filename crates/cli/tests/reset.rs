@@ -1,4 +1,4 @@
-//! `localcoder reset` and `uninstall`: what goes is what was told, nothing else does, and whatever a link
+//! `localcoder reset` and `uninstall`: what goes is what was reported, nothing else does, and whatever a link
 //! leads to stays.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use crate::read::read_text;
 
-/// Six thousand lines. What comes after is not counted any more, and that is told.
+/// Six thousand lines. What comes after is not counted any more, and that is reported.
 const BYTES_MAX: u64 = 64 * 1024;
 
 /// What a file has counted.

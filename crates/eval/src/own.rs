@@ -111,7 +111,7 @@ impl Change {
 /// All of the product's own tasks.
 ///
 /// # Errors
-/// Where one of the files makes no sense; a test reads them all.
+/// Where one of the files is malformed; a test reads them all.
 pub fn own_tasks() -> Result<Vec<Task>, String> {
     let read = |(language, text): &(Language, &str)| tasks_of(*language, text);
     let files = FILES.iter().map(read).collect::<Result<Vec<_>, String>>()?;

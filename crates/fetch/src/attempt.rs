@@ -164,13 +164,13 @@ impl Attempt<'_> {
         if magic.starts_with(&beginning) {
             return Ok(());
         }
-        let message = "what came is no file of the kind wanted; a network that asks you to sign \
+        let message = "what came is not a file of the kind wanted; a network that asks you to sign \
                        in does that";
         Err(Trouble::new(FetchFailure::WrongFile, Remedy::Elsewhere, message))
     }
 }
 
-/// Asks an address, and where that leads to, until an answer is no redirect.
+/// Asks an address, and where that leads to, until an answer is not a redirect.
 pub(crate) fn follow(
     hosts: &Hosts<'_>,
     url: &str,

@@ -16,7 +16,7 @@ use crate::trouble::{Failed, Remedy, Trouble, disk};
 
 /// What counts as progress: less than this a try, and a server could keep us busy for ever.
 const PROGRESS_BYTES: u64 = 1024 * 1024;
-/// Of small files so many parts are progress each.
+/// Of small files this many parts are progress each.
 const PROGRESS_PARTS: u64 = 64;
 
 /// Loads the file that a checked request names, or says why there is none.
@@ -99,7 +99,7 @@ fn lock(folder: &Path, sha256: &str) -> Result<File, Failed> {
     }
 }
 
-/// Whether the disk has room for so many bytes more.
+/// Whether the disk has room for this many bytes more.
 fn space(request: &FetchRequest, bytes: u64) -> Result<(), Trouble> {
     let stat = rustix::fs::statvfs(&request.folder).map_err(|error| disk(&error.into()))?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
@@ -137,7 +137,7 @@ struct Tries<'a> {
     refusals: usize,
     /// Tries since the last progress.
     count: u32,
-    /// Whether the file began anew without progress since.
+    /// Whether the file started over without progress since.
     anew: bool,
     /// Most bytes there ever were.
     most: u64,
@@ -170,7 +170,7 @@ impl<'a> Tries<'a> {
         Ok(())
     }
 
-    /// Measured against the most there ever was: a server that begins anew each time and breaks
+    /// Measured against the most there ever was: a server that starts over each time and breaks
     /// off each time makes none.
     fn has_progressed(&mut self, bytes: u64) -> bool {
         let step = PROGRESS_BYTES.min(self.request.bytes / PROGRESS_PARTS).max(1);
@@ -220,7 +220,7 @@ impl<'a> Tries<'a> {
         Ok(wait)
     }
 
-    /// What is of another file must not be gone on with.
+    /// What is of another file must not be resumed.
     fn forget_wrong(&self, failed: &Failed, partial: &mut Partial) -> Result<(), Failed> {
         if failed.failure != FetchFailure::WrongFile {
             return Ok(());

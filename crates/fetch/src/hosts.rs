@@ -14,7 +14,7 @@ impl Hosts<'_> {
     /// An address that may be asked.
     pub(crate) fn check(&self, url: &str) -> Result<Url, Trouble> {
         let parsed = Url::parse(url).map_err(|error| {
-            forbidden(format!("`{}` is no address: {error}", without_query(url)))
+            forbidden(format!("`{}` is not an address: {error}", without_query(url)))
         })?;
         self.allow(parsed)
     }

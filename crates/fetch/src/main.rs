@@ -91,7 +91,7 @@ fn read_task() -> Result<FetchTask, Failed> {
 }
 
 fn invalid(why: &str) -> Failed {
-    Failed { failure: FetchFailure::Invalid, message: format!("the request makes no sense: {why}") }
+    Failed { failure: FetchFailure::Invalid, message: format!("the request is malformed: {why}") }
 }
 
 /// What was written so far is on disk, or can be fetched again: nothing is to be cleaned up.
@@ -115,7 +115,8 @@ fn tell(event: FetchEvent) {
     };
     if error.kind() != ErrorKind::BrokenPipe {
         let why = cause_of(&error, Path::new("/dev/stdout")).text;
-        let _ = writeln!(std::io::stderr(), "localcoder-fetch: what happens can't be told: {why}");
+        let _ =
+            writeln!(std::io::stderr(), "localcoder-fetch: what happens can't be reported: {why}");
     }
     std::process::exit(ErrorCode::OutputFailed.exit_code().into());
 }

@@ -409,7 +409,7 @@ impl Model<'_> {
             match self.metadata.get(&key) {
                 None => {}
                 Some(Value::Float(number)) if number.is_finite() && *number > 0.0 => {}
-                Some(_) => return damaged(format!("`{}` makes no sense", shown(&key))),
+                Some(_) => return damaged(format!("`{}` has an invalid value", shown(&key))),
             }
         }
         Ok(())

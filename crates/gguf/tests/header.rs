@@ -307,7 +307,7 @@ fn each_family_has_a_list_of_its_own() {
     }
 }
 
-/// What has no text to work on is no damaged model of text.
+/// What has no text to work on is not a damaged model of text.
 #[test]
 fn what_belongs_to_images_is_told_as_that() {
     let not_text = |expected: &str, change: fn(&mut Builder)| {
@@ -379,7 +379,7 @@ fn hyper_parameters_that_make_no_sense_are_refused() {
     damaged("wrong type or length", |file| {
         file.set("qwen2.attention.head_count", ARRAY, &numbers(U32, &[4]));
     });
-    damaged("makes no sense", |file| {
+    damaged("has an invalid value", |file| {
         file.set("qwen2.rope.freq_base", F32, &f32::NAN.to_le_bytes());
     });
     damaged("alignment is 33", |file| file.number("general.alignment", 33));

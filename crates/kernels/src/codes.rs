@@ -56,7 +56,7 @@ pub(crate) struct Group {
 }
 
 impl<'a> Codes<'a> {
-    /// Memory for so many columns of so many values, wherever it begins, to be multiplied with a
+    /// Memory for this many columns of this many values, wherever it begins, to be multiplied with a
     /// matrix of this format.
     #[must_use]
     pub fn bytes(level: Level, format: Format, length: usize, columns: usize) -> usize {
@@ -65,10 +65,10 @@ impl<'a> Codes<'a> {
         last.start + shape.group_bytes(last.width) + REGISTER_BYTES
     }
 
-    /// Memory for so many columns that are distributed among several products in any way.
+    /// Memory for this many columns that are distributed among several products in any way.
     #[must_use]
     pub fn bytes_at_most(level: Level, format: Format, length: usize, columns: usize) -> usize {
-        // Groups are of so many columns at most: more columns are several groups.
+        // Groups are of this many columns at most: more columns are several groups.
         let each = |count: usize| Self::bytes(level, format, length, count).div_ceil(count);
         (1..=WIDEST).map(each).max().unwrap_or(0) * columns
     }

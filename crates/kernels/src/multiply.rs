@@ -29,14 +29,14 @@ unsafe impl Send for Output<'_> {}
 unsafe impl Sync for Output<'_> {}
 
 impl<'a> Output<'a> {
-    /// Takes all columns of so many rows.
+    /// Takes all columns of this many rows.
     ///
     /// # Panics
     /// Where they are not whole.
     #[must_use]
     pub fn over(values: &'a mut [f32], rows: usize) -> Self {
         assert_eq!(values.len() % rows, 0, "whole columns");
-        // SAFETY: a slice may be written, and has so many values.
+        // SAFETY: a slice may be written, and has this many values.
         unsafe { Self::over_shared(values.as_mut_ptr(), rows, values.len() / rows) }
     }
 
@@ -49,7 +49,7 @@ impl<'a> Output<'a> {
         Self { values, rows, columns, starts: &[], of: PhantomData }
     }
 
-    /// Columns of so many values that begin at these places.
+    /// Columns of this many values that begin at these places.
     ///
     /// # Safety
     /// As for [`Self::over_shared`], for each of the columns; none overlaps another.
@@ -134,7 +134,7 @@ impl Together<'_> {
         }
     }
 
-    /// One row after the other, for so many columns.
+    /// One row after the other, for this many columns.
     ///
     /// # Safety
     /// As [`multiply`]; the sizes match, and there are `COLUMNS` groups of one.

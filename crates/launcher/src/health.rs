@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// Feeds answers, each so many seconds after the start; gives when it was called hung.
+    /// Feeds answers, each this many seconds after the start; gives when it was called hung.
     fn hung_at(answers: &[(u64, bool)]) -> Option<u64> {
         let start = Instant::now();
         let mut silence = Silence::default();

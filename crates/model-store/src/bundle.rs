@@ -48,10 +48,10 @@ impl Bundle {
     /// Reads what a folder says.
     ///
     /// # Errors
-    /// Where it makes no sense, or is not what the catalog says of the same file.
+    /// Where it is malformed, or is not what the catalog says of the same file.
     pub fn read(folder: &Path, catalog: &Catalog) -> Result<Self, ErrorInfo> {
         let unusable = |why: String| {
-            let message = format!("`{}` is no exported model", folder.display());
+            let message = format!("`{}` is not an exported model", folder.display());
             ErrorInfo::new(ErrorCode::ModelDamaged, message)
                 .with_cause(why)
                 .with_hint("export it again with `localcoder models export ID`")
@@ -168,7 +168,7 @@ impl Store {
                     .with_hint("make it first, or choose another folder with `--to`")
             }
             std::io::ErrorKind::NotADirectory => {
-                let message = format!("`{}` is no folder", to.display());
+                let message = format!("`{}` is not a folder", to.display());
                 ErrorInfo::new(ErrorCode::FileAccess, message)
                     .with_hint("choose a folder with `--to`")
             }
@@ -199,7 +199,7 @@ impl Store {
         if let Some(text) = self.kept_license(model) {
             write_whole(&folder.join(LICENSE), text.as_bytes())?;
         }
-        // Last: a folder without it is no exported model.
+        // Last: a folder without it is not an exported model.
         let mut carried = model.clone();
         carried.linked = None;
         write_whole(&folder.join(MANIFEST), carried.text().as_bytes())

@@ -1,5 +1,5 @@
 //! A model of a catalog is loaded by `localcoder-fetch`, checked and taken in. What was loaded
-//! of one that was stopped stays, and the next try goes on with it.
+//! of one that was stopped stays, and the next try continues it.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -44,7 +44,7 @@ struct State {
     stopped: bool,
 }
 
-/// Who has written down the address, the length and the digest: whoever can mend them.
+/// Who has written down the address, the length and the digest: whoever can fix them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Named {
     /// The product's own catalog.
@@ -231,7 +231,7 @@ impl Store {
     /// Installs a model of a catalog. `told` gets what happens meanwhile.
     ///
     /// # Errors
-    /// Where it can't be loaded, or is no usable model; nothing is installed then, and what was
+    /// Where it can't be loaded, or is not a usable model; nothing is installed then, and what was
     /// loaded is there for the next try.
     pub fn install(
         &self,
@@ -319,7 +319,7 @@ fn explain(failure: FetchFailure, message: String, from: Named) -> ErrorInfo {
         FetchFailure::Proxy => (
             ErrorCode::DownloadFailed,
             "the proxy can't be used",
-            "mend the variable that names it, such as `https_proxy` (a user name and password go \
+            "fix the variable that names it, such as `https_proxy` (a user name and password go \
              before the host, as in `http://NAME:PASSWORD@HOST:PORT`); hosts in `no_proxy` are \
              asked without it",
         ),
@@ -341,7 +341,7 @@ fn explain(failure: FetchFailure, message: String, from: Named) -> ErrorInfo {
     ErrorInfo::new(code, what).with_cause(message).with_hint(hint).with_action(ErrorAction::Retry)
 }
 
-/// What helps where the entry is of the user's own catalog: that file is what is to be mended, and no
+/// What helps where the entry is of the user's own catalog: that file is what is to be fixed, and no
 /// other version of the product knows more of it.
 fn own_hint(failure: FetchFailure) -> Option<&'static str> {
     match failure {

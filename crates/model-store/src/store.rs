@@ -95,7 +95,7 @@ impl Store {
     pub fn existing(folder: &Path) -> Option<Self> {
         let is_there = match folder.join("manifests").metadata() {
             Ok(about) => about.is_dir(),
-            // What can't be looked at is no folder that is not there: the next look says why.
+            // What can't be looked at is not a folder that is not there: the next look says why.
             Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
         };
         is_there.then(|| Self { folder: folder.to_owned() })
@@ -123,7 +123,7 @@ impl Store {
         self.folder.join("blobs").join(format!("sha256-{sha256}"))
     }
 
-    /// All models, by name. A manifest that makes no sense is passed over; its blob is not lost.
+    /// All models, by name. A manifest that is malformed is passed over; its blob is not lost.
     ///
     /// # Errors
     /// Where the folder can't be read, or this process has too little of something to read what is

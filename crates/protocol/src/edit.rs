@@ -21,7 +21,7 @@ pub struct LineRange {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DocumentText {
-    /// Path or name; its last component is told to the model. Never opened by the host.
+    /// Path or name; its last component is reported to the model. Never opened by the host.
     pub path: String,
     /// The editor's language id; guessed from the path where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

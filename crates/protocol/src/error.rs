@@ -39,7 +39,7 @@ macro_rules! codes {
 codes! {
     /// A mistake of ours. Also what a panic in a command becomes.
     Internal = 1, "internal";
-    /// The command or its arguments make no sense.
+    /// The command or its arguments are malformed.
     Usage = 2, "usage";
     /// A message that does not follow the protocol.
     Protocol = 3, "protocol";

@@ -86,7 +86,7 @@ const fn of_input(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::Usage => {
             "`localcoder help` lists the commands, and each of them takes `--help`. In the IDE this is \
-             a mistake of ours: *LocalCoder: Create Report* writes down what is needed to mend it."
+             a mistake of ours: *LocalCoder: Create Report* writes down what is needed to fix it."
         }
         ErrorCode::OutputFailed => {
             "Standard output is closed, or the disk that it goes to is full. Send it to another place; \
@@ -123,7 +123,7 @@ const fn of_input(code: ErrorCode) -> &'static str {
         ErrorCode::AnswerUnusable => {
             "The answer did not parse, held placeholders, or lost something that is still used, in each \
              attempt. Select less, say with *Improve Selection with Instruction…* what is to change, or \
-             use a larger model. What is checked stands in [How an edit is made](../edits.md)."
+             use a larger model. What is checked is in [How an edit is made](../edits.md)."
         }
         _ => "",
     }
@@ -167,7 +167,7 @@ const fn of_models(code: ErrorCode) -> &'static str {
              has to allow it: choose *heavy* with *LocalCoder: Switch Profile…*."
         }
         ErrorCode::DownloadFailed => {
-            "Try again: what is loaded already is kept and gone on with. Behind a proxy, set \
+            "Try again: what is loaded already is kept and resumed. Behind a proxy, set \
              `https_proxy` for the program that starts LocalCoder. On a machine without a network, \
              import the model: [Offline machines](../guides/offline.md)."
         }
@@ -177,7 +177,7 @@ const fn of_models(code: ErrorCode) -> &'static str {
         }
         ErrorCode::DiskFull => {
             "Make room: *LocalCoder: Show Models* shows what models take and removes those that you do \
-             not need. What was loaded of a model is kept, and gone on with."
+             not need. What was loaded of a model is kept, and resumed."
         }
         ErrorCode::AirGapped => {
             "Import the model from a file instead, or switch `localcoder.airGapped` off. \

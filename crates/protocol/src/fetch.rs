@@ -173,7 +173,7 @@ pub enum FetchEvent {
         /// Why; a sentence without its end.
         reason: String,
     },
-    /// What was there could not be used, so it begins anew.
+    /// What was there could not be used, so it starts over.
     Restarted {
         /// Why; a sentence without its end.
         reason: String,
@@ -200,7 +200,7 @@ pub enum FetchEvent {
 pub enum FetchFailure {
     /// Nobody has said that the settings allow it, so nothing was opened.
     AirGapped,
-    /// The request makes no sense.
+    /// The request is malformed.
     Invalid,
     /// Another process loads the same file.
     Busy,

@@ -64,7 +64,7 @@ pub struct ModelInfo {
     pub size_bytes: u64,
     /// Context length the model was trained for, in tokens.
     pub trained_context_tokens: u32,
-    /// Whether this is the bundled demo model, which is no code assistant.
+    /// Whether this is the bundled demo model, which is not a code assistant.
     pub demo: bool,
     /// What its license wants shown where it is used.
     #[serde(default)]
@@ -321,7 +321,7 @@ pub struct AssistParams {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<Exchange>>"))]
     pub conversation: Vec<Exchange>,
-    /// What the user's tools say about the document. What is about the lines is told to the model.
+    /// What the user's tools say about the document. What is about the lines is reported to the model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<Diagnostic>>"))]
     pub diagnostics: Vec<Diagnostic>,
@@ -398,7 +398,7 @@ pub struct EditAnswer {
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub reason: Option<String>,
     /// Why the answer may well be wrong: what was found in it, and was found again when the model
-    /// was told.
+    /// was reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub unsure: Option<String>,
@@ -620,12 +620,12 @@ pub struct ConfigureParams {
 }
 
 /// The product's own `settings.json` was changed: a running host reads it at its start and when it
-/// is told.
+/// is reported.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ConfigureFileParams {
-    /// All values as they stand in the file; without them the host reads the file itself.
+    /// All values as they are in the file; without them the host reads the file itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional, type = "Record<string, unknown>"))]
     pub settings: Option<serde_json::Map<String, serde_json::Value>>,
@@ -698,7 +698,7 @@ pub struct DraftParams {
     pub request_id: RequestId,
     /// Lines of the request's document.
     pub range: LineRange,
-    /// What stands there so far, in whole lines; those that were not reached are as they were.
+    /// What is there so far, in whole lines; those that were not reached are as they were.
     pub text: String,
 }
 

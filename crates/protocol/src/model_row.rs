@@ -37,7 +37,7 @@ pub enum ModelState {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub enum ModelAction {
-    /// `models install`, which goes on with what is there.
+    /// `models install`, which continues what is there.
     Install,
     /// `models discard`.
     Discard,
@@ -73,7 +73,7 @@ pub enum ModelRole {
 pub enum ModelTuning {
     /// To do what it says.
     Instruct,
-    /// To go on with it.
+    /// To continue it.
     Base,
 }
 
@@ -190,7 +190,7 @@ pub struct ModelRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub profile: Option<String>,
-    /// Whether it follows instructions or goes on with a text, where that is known.
+    /// Whether it follows instructions or continues a text, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub tuning: Option<ModelTuning>,
@@ -208,7 +208,7 @@ pub struct ModelRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub memory: Option<ModelMemory>,
-    /// How fast it writes, where that was measured or can be told beforehand.
+    /// How fast it writes, where that was measured or can be known beforehand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub speed: Option<ModelSpeed>,

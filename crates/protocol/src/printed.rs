@@ -281,7 +281,7 @@ pub enum InstallEvent {
         /// Why.
         reason: String,
     },
-    /// What was there could not be used, so it begins anew.
+    /// What was there could not be used, so it starts over.
     Restarted {
         /// Why.
         reason: String,

@@ -179,7 +179,7 @@ mod tests {
             let named = format!("`localcoder.airGapped` can't be {value} (in `{path}`, line 1)");
             assert!(reason.contains(&named), "{text}: {reason}");
             assert!(hint.contains("config set airGapped"), "{text}: {hint}");
-            // The editor's own good value does not mend it, nor does the other way round.
+            // The editor's own good value does not fix it, nor does the other way round.
             let (_home, places) = home(Some(text.as_bytes()), Some(b"{\"airGapped\": false}"));
             assert!(air_gap(&places).is_on(), "{text} below a `false`");
             let (_home, places) = home(Some(b"{\"airGapped\": false}"), Some(text.as_bytes()));
@@ -244,9 +244,9 @@ mod tests {
         let error = air_gap(&places).permission("`small` is not loaded").unwrap_err();
         assert_eq!(error.code, ErrorCode::AirGapped);
         let cause = error.cause.unwrap();
-        assert!(cause.contains("settings.json` is no JSON"), "{cause}");
+        assert!(cause.contains("settings.json` is not JSON"), "{cause}");
         let hint = error.hint.unwrap();
-        assert!(hint.contains("mend the file") && hint.contains("models import"), "{hint}");
+        assert!(hint.contains("fix the file") && hint.contains("models import"), "{hint}");
         let (_home, places) = home(None, None);
         assert!(air_gap(&places).permission("").is_ok());
     }

@@ -227,7 +227,7 @@ fn chosen(found: &mut Found, errors: &mut Vec<ErrorInfo>) -> Profile {
     let mut error = no_such_profile(&name, &profiles);
     let instead = usual.as_str().unwrap_or_default().to_owned();
     error.message = format!("{} (in {})", error.message, found.taken[Key::Profile as usize].place);
-    errors.push(error.with_hint(format!("`{instead}` is used until this one is mended")));
+    errors.push(error.with_hint(format!("`{instead}` is used until this one is fixed")));
     found.put(Key::Profile, usual, Layer::Default, Layer::Default.name());
     named(&instead).expect("the usual profile is built in")
 }
@@ -299,9 +299,9 @@ fn unknown(place: &str, name: &str) -> ErrorInfo {
 
 fn bad((layer, place): (Layer, &str), key: Key, value: &Value, allowed: &str) -> ErrorInfo {
     let hint = match (key, layer) {
-        (Key::AirGapped, Layer::Editor) => "mend it in the editor's settings",
-        (Key::AirGapped, _) => "mend it with `localcoder config set airGapped true`, or `false`",
-        _ => "the value below it is used until this one is mended",
+        (Key::AirGapped, Layer::Editor) => "fix it in the editor's settings",
+        (Key::AirGapped, _) => "fix it with `localcoder config set airGapped true`, or `false`",
+        _ => "the value below it is used until this one is fixed",
     };
     let otherwise = if key == Key::AirGapped { "; anything else counts as on" } else { "" };
     ErrorInfo::new(
@@ -441,7 +441,7 @@ mod tests {
         let resolved = resolve(&[(Layer::Editor, &set)]);
         let error = &resolved.errors[0];
         assert_eq!(error.message, "there is no profile `none` (in the editor's settings)");
-        assert_eq!(error.hint.as_deref(), Some("`balanced` is used until this one is mended"));
+        assert_eq!(error.hint.as_deref(), Some("`balanced` is used until this one is fixed"));
         assert_eq!(resolved.settings.profile.name, "balanced");
     }
 

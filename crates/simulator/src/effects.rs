@@ -164,7 +164,7 @@ impl World {
         self.deliver(Event::ModelInspected { references, result: Box::new(result), free_bytes })
     }
 
-    /// Memory of models that is no pages of files.
+    /// Memory of models that is not pages of files.
     fn taken_bytes(&self) -> u64 {
         let residents = self.workers.values().filter_map(|it| it.resident.map(|it| it.memory));
         let drafts = self.workers.values().filter_map(|worker| worker.draft);

@@ -30,7 +30,7 @@ pub(crate) enum Happening {
     PrefixLooked { generation: u64, key: String },
     /// A process was started, or could not be.
     WorkerStarts(u64),
-    /// A worker goes on with a call.
+    /// A worker continues a call.
     WorkerSteps { generation: u64, call: i64 },
     /// A worker with something to do tells that it lives.
     WorkerBeats(u64),

@@ -78,7 +78,7 @@ pub(crate) struct Call {
     pub(crate) mark: u64,
     /// How many texts are to be counted.
     pub(crate) texts: Vec<usize>,
-    /// Whether what it writes is no answer to what was asked.
+    /// Whether what it writes is not an answer to what was asked.
     pub(crate) useless: bool,
 }
 

@@ -88,7 +88,7 @@ impl Disk {
         self.order(&mount).then(|| self.path.join("merged"))
     }
 
-    /// Fills it but for so many bytes; the file that does so.
+    /// Fills it but for this many bytes; the file that does so.
     ///
     /// # Panics
     /// Where it can't be written.

@@ -35,7 +35,7 @@ const fn unreadable(
     Text { name, bytes, closes: true, counts: false, told }
 }
 
-const NO_JSON: &str = "settings.json` is no JSON";
+const NO_JSON: &str = "settings.json` is not JSON";
 const NO_OBJECT: &[&str] = &[NO_JSON, "there is no object"];
 
 /// All of them.

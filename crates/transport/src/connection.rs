@@ -95,7 +95,7 @@ pub enum ReadError {
     /// The stream or its framing is broken: nothing more can be read.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// One frame was no message. The next may be.
+    /// One frame was not a message. The next may be.
     #[error(transparent)]
     Message(#[from] MessageError),
 }

@@ -101,7 +101,7 @@ test("the memory of the loaded model is in the status bar's tooltip", () => {
   assert.ok(view.details.includes("Memory: 4.8 GB, of these 230.0 MB for the context window"));
 });
 
-test("that nothing was changed is told with the model's reason where one was asked for", () => {
+test("that nothing was changed is reported with the model's reason where one was asked for", () => {
   const { found } = COMMAND_WORDS.improve;
   assert.equal(
     unchangedText({ attempts: 1 }, found, "lines 3–7"),
@@ -201,7 +201,7 @@ test("progress is the host's words, else the stage's, with the part that is done
   assert.equal(progressText({ ...at, message: "50 % read", fraction: 0.5 }), "50 % read");
 });
 
-test("what an answer cost and lacks is told", () => {
+test("what an answer cost and lacks is reported", () => {
   assert.equal(usageText(USAGE), "120 tokens read, 50 written, 25.0 tokens/s");
   assert.equal(usageText({ ...USAGE, decodeMs: 0 }), "120 tokens read, 50 written");
   assert.equal(

@@ -114,7 +114,7 @@ test("lines of a diff are told apart, its head is none of them", () => {
   assert.deepEqual(kinds, ["same", "same", "same", "del", "add", "same"]);
 });
 
-test("the page may say what stands in the list and nothing else", () => {
+test("the page may say what is in the list and nothing else", () => {
   for (const good of [
     { type: "ready" },
     { type: "demo" },

@@ -30,7 +30,7 @@
   function base64(value) {
     const array = new Uint8Array(value.buffer ?? value, value.byteOffset ?? 0, value.byteLength);
     const parts = [];
-    // A call takes so many arguments and no more.
+    // A call takes this many arguments and no more.
     for (let at = 0; at < array.length; at += 0x8000) {
       parts.push(String.fromCharCode(...array.subarray(at, at + 0x8000)));
     }

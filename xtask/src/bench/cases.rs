@@ -29,7 +29,7 @@ const BEGUN_TOKENS: u32 = 500;
 const BEGINNING_TOKENS: u32 = 300;
 /// Tokens that are written where only the first is measured.
 const FIRST_TOKENS: u32 = 8;
-/// What is renamed stands so often and is no keyword of a few letters.
+/// What is renamed stands so often and is not a keyword of a few letters.
 const NAME_COUNT_MIN: usize = 3;
 const NAME_LENGTH_MIN: usize = 5;
 const OLD_NAME: &str = "former_value";
@@ -378,7 +378,7 @@ fn explanations(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Edits in a file whose prompt has about so many tokens.
+/// Edits in a file whose prompt has about this many tokens.
 fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
     let mut lines = Vec::new();
     for record in records()? {

@@ -1,5 +1,5 @@
 //! `audit`: whether anything that we build on has a known flaw. It asks databases on the network, so
-//! it is no part of `test`; what needs none (licenses, who may open a connection) is in `tidy`.
+//! it is not a part of `test`; what needs none (licenses, who may open a connection) is in `tidy`.
 //!
 //! Crates are looked at by cargo-deny with the rules of `deny.toml`, packages by npm, for each lock
 //! file. Changes nothing and installs nothing.

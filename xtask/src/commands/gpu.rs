@@ -20,7 +20,7 @@ const OF_A_CPU: &[&str] = &[
     "the_memory_that_was_taken_is_told",
     "an_edit_is_the_same_with_a_draft_and_takes_fewer_rounds",
 ];
-/// Text that the demo model goes on with.
+/// Text that the demo model continues.
 const PROMPT: &str = "def total(items):\n    ";
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {

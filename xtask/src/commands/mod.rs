@@ -1,7 +1,7 @@
 //! The table of commands.
 //!
 //! A command that is not here does not exist: help, usage lines and dispatch are made from
-//! this table. Each command's work stands in its own file.
+//! this table. Each command's work is in its own file.
 
 mod acceptance;
 mod airgap;

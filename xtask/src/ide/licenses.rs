@@ -39,7 +39,7 @@ struct Refused {
     reason: String,
 }
 
-/// Something shipped that is no package, with its license text.
+/// Something shipped that is not a package, with its license text.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Component {

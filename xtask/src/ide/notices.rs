@@ -1,7 +1,7 @@
 //! `NOTICES.txt`: everything shipped that others wrote, with its license and the license's text.
 //!
 //! Gathered from what is really in the assembled editor and from what cargo links into our
-//! programs, so that it can't fall behind. A text that many share stands there once.
+//! programs, so that it can't fall behind. A text that many share is there once.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! What is shipped, for programs that look for known flaws: a bill of materials in CycloneDX 1.5's
 //! JSON. Made from lock files and cargo's metadata for this machine, so that it needs no network and
 //! is the same each time; the version of VS Code and some licenses stand only in what is installed
-//! from the lock files, and are left out, which is told, where the IDE was not assembled yet.
+//! from the lock files, and are left out, which is reported, where the IDE was not assembled yet.
 //!
 //! It judges nothing: licenses are checked where the IDE is assembled. Used by `cargo xtask sbom`.
 
@@ -50,7 +50,7 @@ pub(crate) fn make(root: &Path, ide: &Path) -> Result<Sbom> {
     components.extend(npm(root, ide, &mut lacks)?);
     let mut by_reference: BTreeMap<String, Value> = BTreeMap::new();
     for component in &components {
-        // A package can lie in more than one place and stands there once.
+        // A package can lie in more than one place and is there once.
         by_reference.insert(component.reference(), component.json());
     }
     let document = json!({
@@ -102,7 +102,7 @@ impl Component {
     }
 }
 
-/// What is no package: the base, what the assembly's rules name, and the demo model.
+/// What is not a package: the base, what the assembly's rules name, and the demo model.
 fn parts(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Component>> {
     let made: Option<Value> = overlay::read_json(&ide.join("ide.json")).ok();
     let vscode = made.and_then(|made| made["vscode"]["version"].as_str().map(str::to_owned));

@@ -102,7 +102,7 @@ impl Conversation {
         self.left_out.saturating_add(u32::try_from(omitted).unwrap_or(u32::MAX))
     }
 
-    /// The messages before the last question, and that question: the code stands in the first of all.
+    /// The messages before the last question, and that question: the code is in the first of all.
     pub(super) fn messages(
         &self,
         plan: &Plan,

@@ -289,7 +289,7 @@ proptest! {
         }
     }
 
-    /// A prompt that goes on has the same document in it as one that begins anew.
+    /// A prompt that goes on has the same document in it as one that starts over.
     #[test]
     fn what_is_held_is_never_another_text(
         a in "[ab\n ]{0,40}", b in "[ab\n ]{0,40}", after in "[ab\n ]{0,20}",

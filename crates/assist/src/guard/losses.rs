@@ -6,7 +6,7 @@ use crate::imports;
 use crate::language::Language;
 use crate::syntax;
 
-/// Longer ones are messages, which may be worded anew.
+/// Longer ones are messages, which may be worded again.
 const TEXT_BYTES_MAX: usize = 16;
 
 /// The first text of the selection that is nowhere in the answer.

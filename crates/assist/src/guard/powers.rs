@@ -55,7 +55,7 @@ pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Warn, reason))
 }
 
-/// Whether it stands in a text and is not the end of a longer name.
+/// Whether it is in a text and is not the end of a longer name.
 fn has(text: &str, what: &str) -> bool {
     text.match_indices(what).any(|(at, _)| {
         let before = text[..at].chars().next_back();

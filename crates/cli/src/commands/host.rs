@@ -61,7 +61,7 @@ pub(crate) fn end_host(places: &Places) -> Result<Stopped, ErrorInfo> {
             }
             None
         }
-        // Whatever else is wrong is not mended by ending a process.
+        // Whatever else is wrong is not fixed by ending a process.
         Err(error) if error.code != ErrorCode::HostUnreachable => return Err(error),
         Err(error) => Some(error),
     };

@@ -2,7 +2,7 @@
 //! after it was said what goes and what stays. First the open IDE and the host are ended.
 //!
 //! Only names that the product itself writes are removed, each below a folder of the product's own; what
-//! else lies there stays. No link is followed: one that stands in place of ours is removed as a link.
+//! else lies there stays. No link is followed: one that is in place of ours is removed as a link.
 
 mod own;
 

@@ -1,5 +1,5 @@
 //! `localcoder self-test`: whether a model works on this machine, and how fast: it is loaded, reads,
-//! writes, and improves a function of the sample. What is asked of it stands in `policy`.
+//! writes, and improves a function of the sample. What is asked of it is in `policy`.
 
 mod policy;
 

@@ -267,7 +267,7 @@ fn what_makes_no_sense_is_refused() {
 fn one_that_can_not_tell_what_happens_ends_with_a_code_of_its_own() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let gone = std::io::pipe().unwrap().1;
-    for (stdout, word) in [(Stdio::from(full), "can't be told"), (Stdio::from(gone), "")] {
+    for (stdout, word) in [(Stdio::from(full), "can't be reported"), (Stdio::from(gone), "")] {
         let mut child = Command::new(program())
             .stdin(Stdio::piped())
             .stdout(stdout)

@@ -44,7 +44,7 @@ struct Client {
     streams: BTreeMap<RequestId, Stream>,
 }
 
-/// Changes that are to be told.
+/// Changes that are to be reported.
 #[derive(Debug, Default)]
 struct Feed {
     /// Whether something may have changed.
@@ -295,7 +295,7 @@ impl Sessions {
         status.into_iter().chain(self.unsent_due_ms(now_ms)).min()
     }
 
-    /// Whether the status is to be compared with what was told.
+    /// Whether the status is to be compared with what was reported.
     pub(super) fn wants_status(&self) -> bool {
         self.feed.changed || self.feed.due
     }

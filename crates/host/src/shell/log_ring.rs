@@ -65,7 +65,7 @@ impl LogRing {
     }
 
     /// Sets the file aside and begins another. One that can't be set aside is emptied: the bound
-    /// counts more than what stands in it.
+    /// counts more than what is in it.
     fn turn(&mut self) {
         for number in (1..OLDER_MAX).rev() {
             let _ = std::fs::rename(self.older(number), self.older(number + 1));

@@ -1,5 +1,5 @@
 //! Whether the system saves power: nobody wants a laptop's last hour spent on what may not be
-//! asked for. Looks now and then, since the systems have no common way to be told.
+//! asked for. Looks now and then, since the systems have no common way to tell it.
 
 use std::time::Duration;
 

@@ -226,7 +226,7 @@ fn silence_kills_a_worker_but_sleep_is_no_silence() {
     rig.pass(2_000);
     assert_eq!(rig.status(1)["engine"]["state"], "unresponsive");
     let told = rig.notifications("statusChanged").last().unwrap().1.clone();
-    assert_eq!(told["engine"]["state"], "unresponsive", "whoever watches is told by itself");
+    assert_eq!(told["engine"]["state"], "unresponsive", "whoever watches is told without asking");
     rig.pass(9_000);
     assert_eq!(rig.killed, [1]);
 }
@@ -383,7 +383,7 @@ fn what_an_editor_has_set_is_known_to_the_next_host() {
 
 #[test]
 fn settings_that_could_not_be_read_are_told_until_they_are_set_anew() {
-    let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`kept.json` is no JSON");
+    let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`kept.json` is not JSON");
     let mut rig = Rig::with_unread_editor_settings(problem.clone());
     rig.connect(1);
     let notes = |rig: &mut Rig| {
@@ -392,8 +392,8 @@ fn settings_that_could_not_be_read_are_told_until_they_are_set_anew() {
     };
     let told = notes(&mut rig);
     let note = told[0].as_str().unwrap();
-    assert!(note.contains("`kept.json` is no JSON") && note.contains("airGapped"), "{note}");
-    // Who asks for something else does not mend it, and is told of it.
+    assert!(note.contains("`kept.json` is not JSON") && note.contains("airGapped"), "{note}");
+    // Who asks for something else does not fix it, and is told of it.
     let id = rig.request(1, "configureFile", json!({"settings": {"contextWindow": 1024}}));
     assert_eq!(rig.answer(id).as_ref().unwrap()["errors"][0]["message"], json!(problem.message));
     assert_eq!(notes(&mut rig), told);
@@ -427,7 +427,7 @@ fn a_settings_file_is_read_again_when_the_host_is_told_so() {
     rig.request(1, "warm", json!({}));
     assert_eq!(rig.calls("loadModel")[0]["modelRef"], "after");
     // One that can't be read says so until it can.
-    let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`settings.json` is no JSON");
+    let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`settings.json` is not JSON");
     rig.file_settings = Contents { problem: Some(problem.clone()), ..Contents::default() };
     let id = rig.request(1, "configureFile", json!({}));
     assert_eq!(rig.answer(id).as_ref().unwrap()["errors"][0]["message"], json!(problem.message));

@@ -199,7 +199,7 @@ fn damage_is_found_and_put_aside() {
     assert_eq!(error.code, ErrorCode::ChecksumMismatch);
     let sha256 = store.model("mine").unwrap().sha256;
     assert!(error.cause.unwrap().contains(&sha256));
-    // Nothing loads it any more, and importing the right file mends it.
+    // Nothing loads it any more, and importing the right file fixes it.
     assert_eq!(store.path_of("mine").unwrap_err().code, ErrorCode::ModelDamaged);
     store.remove("mine").unwrap();
     import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();

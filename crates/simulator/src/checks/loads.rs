@@ -36,7 +36,7 @@ pub(crate) struct Loads {
     /// Memory of the machine for models, as it was told last; each with when.
     told_bytes: Vec<(u64, Option<u64>)>,
     /// When each file was written, as it was told last. It may be another one by the time that it is
-    /// loaded: nobody can know better than what was told.
+    /// loaded: nobody can know better than what was reported.
     told_written: BTreeMap<usize, Option<SystemTime>>,
     /// The same when a load of it began.
     tried: BTreeMap<usize, Option<SystemTime>>,

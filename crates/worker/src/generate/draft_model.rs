@@ -52,7 +52,7 @@ pub(crate) struct DraftModel {
     over_all: Odds,
     /// Of the open guess: the class of each token, and the time that the round has taken.
     open: (Vec<usize>, f64),
-    /// What it would have said and did not, for want of confidence.
+    /// What it would have said and did not, for lack of confidence.
     unsaid: Option<(Token, usize)>,
     rounds: Rounds,
     /// Generations for which it is left alone yet, and for how many the next time.

@@ -1,6 +1,6 @@
 //! What an edit has replaced is expected to be replaced again: a renamed variable is renamed
 //! wherever it stands. Names are compared as text, because the same name has other tokens after
-//! a space than after a bracket; what is no name is compared as tokens.
+//! a space than after a bracket; what is not a name is compared as tokens.
 //!
 //! Only guesses are made of it. A replacement that was wrong once is taken back. Called by the
 //! drafter.
@@ -71,7 +71,7 @@ pub(super) struct Renamings {
 
 impl Renamings {
     /// Takes a difference of names; `None` where it is none. The rest of the source with the new
-    /// name, where the old one stands in it.
+    /// name, where the old one is in it.
     pub(super) fn learn_name(
         &mut self,
         difference: Difference<'_>,
@@ -87,7 +87,7 @@ impl Renamings {
         Some((renamed != rest).then(|| vocabulary.tokens(&renamed)))
     }
 
-    /// The model has not gone on as the source does: where it stands in a new name there, the
+    /// The model has not gone on as the source does: where it is in a new name there, the
     /// rest of the source with the old one.
     pub(super) fn unlearn(
         &mut self,
@@ -200,7 +200,7 @@ fn replace_word(before: &str, text: &str, old: &str, new: &str) -> String {
     replaced
 }
 
-/// Where a name was begun in the place of the source's: the rest of it, if it stands in `known`,
+/// Where a name was begun in the place of the source's: the rest of it, if it is in `known`,
 /// and the rest of the source with it. Of several the last.
 pub(super) fn complete(
     known: &str,

@@ -22,7 +22,7 @@ pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ mes
      {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 /// Two texts whose tokens have nothing in common: what prompts with either share does not depend
-/// on what stands there.
+/// on what is there.
 pub(crate) const OTHER_TEXTS: [&str; 2] = ["A", "0\n"];
 
 /// A model's chat template.

@@ -1,4 +1,4 @@
-//! Loading, replacing and unloading, and files that are no model.
+//! Loading, replacing and unloading, and files that are not models.
 
 use std::fs;
 use std::ops::Range;
@@ -103,7 +103,7 @@ fn the_same_load_again_changes_nothing_and_another_replaces_it() {
         profile: PROFILE,
         measured: Measured::default(),
     };
-    let progress = |_: &str, _| panic!("nothing is loaded anew");
+    let progress = |_: &str, _| panic!("nothing is loaded again");
     worker.call::<LoadModel>(&params, progress).unwrap();
     assert!(worker.generate(&chat(2, "x = 1")).answer().usage.cached_tokens > 0);
     let other = LoadProfile { context_tokens: 1024, ..PROFILE };

@@ -1,4 +1,4 @@
-//! Hello, ping, and messages that make no sense.
+//! Hello, ping, and messages that are malformed.
 
 use localcoder_protocol::{
     CountTokens, CountTokensParams, Devices, ErrorCode, Nothing, Ping, PingAnswer, Request, Role,

@@ -103,7 +103,7 @@ export async function refuseReadOnly(document: vscode.TextDocument): Promise<voi
 
 /** What saving the document as it is now would do to its file. Asked of what has no changes. */
 export async function damageBySaving(document: vscode.TextDocument): Promise<Damage> {
-  // A notebook is no text: its cells are compared by nobody but the editor.
+  // A notebook is not text: its cells are compared by nobody but the editor.
   if (notebookOf(document) !== undefined) {
     return "none";
   }

@@ -88,7 +88,7 @@ export class ModelActions implements vscode.Disposable {
     return await this.#program.license(idOrFolder);
   }
 
-  /** Looks anew. */
+  /** Looks again. */
   refresh(): void {
     this.#list = undefined;
     this.#changed.fire("list");
@@ -157,7 +157,7 @@ export class ModelActions implements vscode.Disposable {
       },
       (progress, token) => this.#follow(row, progress, token),
     );
-    // Before any question, which may stand there for long.
+    // Before any question, which may be there for long.
     this.refresh();
   }
 
@@ -321,7 +321,7 @@ export class ModelActions implements vscode.Disposable {
   }
 }
 
-/** A model that no catalog knows is told as what it is: what it says of itself is a claim. */
+/** A model that no catalog knows is reported as what it is: what it says of itself is a claim. */
 function tellImported(model: InstalledModel): void {
   const said = importedText(model);
   const show =

@@ -16,7 +16,7 @@ export class HostError extends Error {
   }
 }
 
-/** How loudly an error is told. `silent`: the user asked for it. */
+/** How loudly an error is reported. `silent`: the user asked for it. */
 export type Severity = "silent" | "information" | "warning" | "error";
 
 /** Closed on purpose: a new code must be given a severity to compile. */

@@ -71,7 +71,7 @@ export function actionWords(action: ModelAction | "pause", { row }: ManagedModel
   return action === "install" && row.state === "partial" ? l10n.t("Resume") : ACTION_WORDS[action];
 }
 
-/** Reads what the page sent; nothing where it makes no sense. */
+/** Reads what the page sent; nothing where it is malformed. */
 export function readFromManager(value: unknown): FromManager | undefined {
   if (typeof value !== "object" || value === null) {
     return undefined;
@@ -126,7 +126,7 @@ export function isShown({ row }: ManagedModel, { text, which, fits }: ModelFilte
   );
 }
 
-/** What a cell says, what stands behind it, and whether it is no fact. */
+/** What a cell says, what stands behind it, and whether it is not a fact. */
 export interface Cell {
   readonly text: string;
   readonly about?: string;
@@ -240,7 +240,7 @@ function tuningText({ tuning }: ModelRow): string {
     ? ""
     : tuning === "instruct"
       ? l10n.t("made to follow instructions")
-      : l10n.t("a base model, which goes on with a text");
+      : l10n.t("a base model, which continues a text");
 }
 
 function licenseCell({ license }: ModelRow): Cell {
@@ -269,7 +269,7 @@ function licenseCell({ license }: ModelRow): Cell {
 
 function speedCell({ speed }: ModelRow): Cell {
   if (speed === undefined) {
-    return { text: "—", about: l10n.t("neither measured yet nor to be told beforehand") };
+    return { text: "—", about: l10n.t("not measured yet, and not known beforehand") };
   }
   const number = speed.tokensPerS.toFixed(speed.tokensPerS < 20 ? 1 : 0);
   return speed.measured
@@ -304,7 +304,7 @@ export function factsOf({ row }: ManagedModel): Fact[] {
   return row.facts.filter(({ what }) => what !== "Memory");
 }
 
-/** Steps of a download that are told to a screen reader, in percent. */
+/** Steps of a download that are reported to a screen reader, in percent. */
 const TOLD_EVERY = 10;
 
 /** What is told of downloads, which is the same for a while. */

@@ -118,7 +118,7 @@ function groupOf({ profile, roles }: ModelRow): "code" | "general" | "heavy" {
   return roles.length === 0 || roles.includes("code") ? "code" : "general";
 }
 
-/** What is worth knowing of a model before it is chosen; all of it stands in the question. */
+/** What is worth knowing of a model before it is chosen; all of it is in the question. */
 export function rowFacts(row: ModelRow): { readonly what: string; readonly text: string }[] {
   const of = (what: string): string => row.facts.find((fact) => fact.what === what)?.text ?? "";
   return [

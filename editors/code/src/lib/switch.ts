@@ -50,7 +50,7 @@ export interface Entry {
   readonly choice?: Choice;
 }
 
-/** Stands there until there is anything to list. */
+/** Is there until there is anything to list. */
 export const LOOKING: Entry = {
   key: "looking",
   icon: "loading~spin",

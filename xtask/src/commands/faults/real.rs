@@ -124,7 +124,7 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// Whether nothing is asked of the worker, so that standing still is no hang.
+/// Whether nothing is asked of the worker, so that standing still is not a hang.
 fn rests(home: &Path) -> bool {
     let status = Caller::connect(home).ok().and_then(|mut caller| caller.status().ok());
     status.is_some_and(|status| status.requests == 0)

@@ -150,7 +150,7 @@ fn load(
     result.map_err(|error| match error.code {
         ErrorCode::Cancelled => {
             let loaded = bytes(models.store.loaded_bytes(&entry.sha256));
-            let hint = format!("`localcoder models install {}` goes on with it", entry.id);
+            let hint = format!("`localcoder models install {}` continues it", entry.id);
             error.with_cause(format!("{loaded} of it are loaded")).with_hint(hint)
         }
         _ => error,
@@ -166,7 +166,7 @@ fn text_of(models: &Models, entry: &Entry, running: &Installing) -> Result<Strin
 }
 
 /// With air-gapped mode on, the program that could open a connection is never started. The settings
-/// are read anew each time: a question may have stood there for hours.
+/// are read again each time: a question may have been there for hours.
 fn fetcher(models: &Models, what: &str) -> Result<Fetcher, ErrorInfo> {
     let allowed = models.network_now(what)?;
     let name = format!("localcoder-fetch{}", std::env::consts::EXE_SUFFIX);
@@ -209,7 +209,7 @@ fn tell(meter: &Meter, event: FetchEvent) {
             let seconds = wait_ms.div_ceil(1_000);
             meter.note(&format!("{reason}; trying again in {seconds} s"));
         }
-        FetchEvent::Restarted { reason } => meter.note(&format!("beginning anew: {reason}")),
+        FetchEvent::Restarted { reason } => meter.note(&format!("starting over: {reason}")),
         FetchEvent::Confined(_)
         | FetchEvent::Text { .. }
         | FetchEvent::Done

@@ -58,12 +58,12 @@ pub(crate) fn listed() -> Result<ModelList, ErrorInfo> {
     list::model_list(&Models::open()?)
 }
 
-/// Of a model that goes on with a text.
-const NO_TEMPLATE: &str = "It has no chat template: it is a base model, which goes on with a text and \
+/// Of a model that continues a text.
+const NO_TEMPLATE: &str = "It has no chat template: it is a base model, which continues a text and \
                            was not made to follow instructions. Choose its variant called \
                            \"instruct\" or \"chat\" for edits and explanations.";
 
-const NAMED_BASE: &str = "It calls itself a base model, which goes on with a text and was not made to \
+const NAMED_BASE: &str = "It calls itself a base model, which continues a text and was not made to \
                           follow instructions: edits and explanations with it are refused. Choose \
                           its variant called \"instruct\" or \"chat\" for them.";
 

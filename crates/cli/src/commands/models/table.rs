@@ -16,7 +16,7 @@ const GAP: &str = "  ";
 const COLUMNS: [&str; 8] =
     ["SIZE", "FITS", "TOKENS/S", "QUANT", "LICENCE", "CONTEXT", "MEMORY", "NAME"];
 
-/// The lines of the table, on a terminal of so many columns.
+/// The lines of the table, on a terminal of this many columns.
 pub(super) fn lines(rows: &[ModelRow], columns: Option<usize>) -> Vec<String> {
     let is_to_come =
         |row: &&ModelRow| matches!(row.state, ModelState::Available | ModelState::Partial);
@@ -95,7 +95,7 @@ fn cells(row: &ModelRow) -> [String; 8] {
         format!("{estimate}{:.1}", speed.tokens_per_s)
     });
     let license = row.license.as_ref().map_or_else(String::new, |license| {
-        // What nobody has checked is no fact.
+        // What nobody has checked is not a fact.
         let claimed = if license.said_by == LicenseSource::Catalog { "" } else { " (claimed)" };
         format!("{}{claimed}", license.name)
     });

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use localcoder_protocol::RemovalPart;
 use localcoder_settings::Places;
 
-/// What belongs together, and is told as one.
+/// What belongs together, and is reported as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Settings,

@@ -15,7 +15,7 @@ use crate::commands::{models, self_test};
 use crate::settings_file;
 
 const KINDS: &str = "An instruct model was trained to follow instructions, which edits and \
-                     explanations need; a base model only goes on with a text. All models of the \
+                     explanations need; a base model only continues a text. All models of the \
                      catalog are instruct models.";
 const NETWORK: &str = "Nothing goes over the network but the downloads that you choose here: the \
                        model's file, and its license where its text is not here yet, from the host \

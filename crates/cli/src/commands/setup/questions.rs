@@ -124,7 +124,7 @@ fn obtained(
     }
     let path = Path::new(model);
     if !path.exists() {
-        let message = format!("`{model}` is no model of the catalog, no file and no folder");
+        let message = format!("`{model}` is not a model of the catalog, no file and no folder");
         return Err(ErrorInfo::new(ErrorCode::ModelNotFound, message)
             .with_hint("`localcoder models list` shows what there is"));
     }

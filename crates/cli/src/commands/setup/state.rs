@@ -15,7 +15,7 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// More than any catalog's models that somebody loads at once.
 const DOWNLOADS_MAX: usize = 64;
 
-/// What stands in the file.
+/// What is in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct State {

@@ -82,7 +82,7 @@ impl Schedule {
         } else if let Some(loading) = engines().find_map(Engine::loading) {
             EngineState::Loading { fraction: loading.fraction }
         } else if engines().any(|engine| engine.is_starting() || engine.restarts_soon()) {
-            // After a crash too: its request was told, and all is under way again.
+            // After a crash too: its request was reported, and all is under way again.
             EngineState::Starting
         } else if let Some(error) = &self.failed {
             EngineState::Failed { error: error.clone() }
@@ -126,7 +126,7 @@ impl Schedule {
             kv: KvStorage::F16,
             ..loaded.profile
         };
-        // That much is told already.
+        // That much is reported already.
         self.ladder.lower(&loaded.file.path, &mut full, &mut 0);
         let lowered = fit::lowered(&loaded.profile, &full);
         if !lowered.is_empty() {

@@ -42,7 +42,7 @@ function tryNow(send: Send, busy: boolean): HTMLElement {
       "p",
       {},
       l10n.t(
-        "A small demo model is here already. It tidies short Python functions and is no code assistant; a real model can be chosen any time with “LocalCoder: Set Up”.",
+        "A small demo model is here already. It tidies short Python functions and is not a code assistant; a real model can be chosen any time with “LocalCoder: Set Up”.",
       ),
     ),
     make("div", { className: "actions" }, start),

@@ -61,7 +61,7 @@ function moreText(models: number): string {
     : l10n.t("{0} more models after it.", models);
 }
 
-/** Shows how far it is, without anything being drawn anew. */
+/** Shows how far it is, without anything being drawn again. */
 export function moveProgress(download: ShownDownload | undefined): void {
   const bar = document.querySelector<HTMLProgressElement>("progress");
   const text = document.querySelector("[data-testid=setup-download-text]");

@@ -24,7 +24,7 @@ use verdict::Kind;
 
 /// Where nothing else is said: an hour of one processor.
 pub(super) const FILES: u64 = 20_000;
-/// Of findings of one place so many files are kept.
+/// Of findings of one place this many files are kept.
 const KEPT_MAX: u64 = 3;
 /// A line is told every so often.
 const TOLD_EVERY: u64 = 1_000;

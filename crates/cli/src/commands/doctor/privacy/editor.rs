@@ -1,6 +1,6 @@
 //! What VS Code would ask the network for by itself: off in the assembled editor, by what its product
 //! file does not name or by a default of its settings, unless the user has set otherwise. Both files are
-//! read here, so that what is told is what is installed.
+//! read here, so that what is reported is what is installed.
 
 use std::path::Path;
 
@@ -253,7 +253,7 @@ mod tests {
             assert_eq!(network, NetworkUse::Open, "{text}");
             assert!(text.contains(key) && text.contains("you have set"), "{text}");
         }
-        // With nobody to ask it makes no difference, and is told.
+        // With nobody to ask it makes no difference, and is reported.
         let user = USERS.iter().find(|it| it.what == "updates").unwrap();
         let (network, text) = editor(&json!({"update.mode": "default"})).state(user);
         assert_eq!(network, NetworkUse::None);
