@@ -188,7 +188,7 @@ story("a settings file that is broken is reported with its line", async (tools) 
     return (await workbench.line()) === 2;
   });
   await workbench.photograph(`${name}-opened`);
-  const refused = /settings\.json` is no JSON\n +cause: .*line 2/u;
+  const refused = /settings\.json` is not JSON\n +cause: .*line 2/u;
   await assert.rejects(ide.localcoder("config", "set", "mode", "performance"), refused);
   assert.equal((await ide.setting("airGapped")).value, true, "nobody knows, so it is on");
   // Once it is fixed nothing is told any more, and a wrong value is, with its line.

@@ -129,7 +129,7 @@ story(
     await ide.localcoder("models", "remove", "small");
     await page.at("choose");
     await page.click("setup-air-gap");
-    await page.says("setup-refusal", /no model is loaded/iu);
+    await page.says("setup-refusal", /no model is downloaded/iu);
     assert.equal((await ide.setting("airGapped")).value, true);
     assert.equal(await (await page.part("setup-model-small")).isDisabled(), true);
     await workbench.photograph(`${name}-air-gapped`);
@@ -269,7 +269,7 @@ story(
       assert.ok(seen.includes(name), `${name} in ${seen.join(", ")}`);
     }
     await workbench.press("Space");
-    await page.says("setup-refusal", /no model is loaded/iu);
+    await page.says("setup-refusal", /no model is downloaded/iu);
     await page.focused("setup-air-gap");
     await workbench.press("Space");
     await until("downloads are offered again", async () =>

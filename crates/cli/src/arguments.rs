@@ -368,7 +368,7 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Load a model of the catalog; one that was stopped is resumed
+    /// Download a model of the catalog, or resume a download that was stopped
     Install {
         /// Its id
         id: String,
@@ -554,7 +554,7 @@ pub(crate) enum HostCommand {
         #[arg(long)]
         json: bool,
     },
-    /// End the host; running requests are told so
+    /// End the host; running requests end with an error that says so
     Stop {
         /// Print whether one ran as JSON
         #[arg(long)]

@@ -52,7 +52,7 @@ fn written(result: io::Result<()>) -> Result<(), ErrorInfo> {
     }
 }
 
-/// Whether nobody reads any more what is written: then there is no use in more of it.
+/// Whether no one reads any more what is written: then there is no use in more of it.
 pub(crate) fn reader_is_gone() -> bool {
     READER_GONE.load(Ordering::Relaxed)
 }

@@ -51,7 +51,7 @@ impl Session {
     }
 
     /// Makes the request and waits for its end. `on_delta` gets streamed text; where it fails, and
-    /// where nobody reads any more, the request ends.
+    /// where no one reads the output any more, the request ends.
     pub(crate) fn request<R: Request>(
         &mut self,
         params: &R::Params,
@@ -114,7 +114,10 @@ impl Session {
                     on_notification(&method, params, &progress, &mut on_delta)?;
                     if output::reader_is_gone() {
                         // The host ends what was asked for with the connection.
-                        return Err(ErrorInfo::new(ErrorCode::Cancelled, "nobody reads any more"));
+                        return Err(ErrorInfo::new(
+                            ErrorCode::Cancelled,
+                            "no one reads the output any more",
+                        ));
                     }
                 }
                 ClientEvent::Closed => {

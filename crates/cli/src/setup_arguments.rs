@@ -11,7 +11,7 @@ Examples:
   localcoder setup --model ~/Downloads/some-model.gguf --in-place
   localcoder setup --model /media/usb/some-model.localcoder-model --accept-license
   localcoder setup --demo                        stay with the bundled demo model
-  localcoder setup --air-gapped on               nothing is loaded from the network
+  localcoder setup --air-gapped on               nothing is downloaded
   localcoder setup --json                        the facts, and how far it is; changes nothing
 
 Where it was ended, it goes on. Without a terminal it asks nothing: it prints the facts.")]

@@ -35,7 +35,7 @@ fn the_list_has_numbers_for_every_profile() {
     assert_eq!(named(&list, "heavy")["code"]["verdict"], "unusable");
     let text = installation.run(&["profiles"]).ok().stdout;
     assert!(text.contains("* balanced"), "{text}");
-    assert!(text.contains("is not installed (8.99 GB to load); needs "), "{text}");
+    assert!(text.contains("is not installed (8.99 GB to download); needs "), "{text}");
     assert!(text.contains("free: fits with 1024 tokens"), "{text}");
 }
 

@@ -90,7 +90,7 @@ fn a_download_waits_for_the_license_and_its_step_is_gone_on_with() {
     std::fs::write(installation.home().join("catalog.json"), offered).unwrap();
     let refused = installation.run(&["setup", "--model", "small"]);
     assert_eq!(refused.code, Some(54), "{refused:?}");
-    assert!(refused.stderr.contains("nobody was there to agree"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("there was no one to agree"), "{}", refused.stderr);
     let unknown = ["setup", "--step", "download", "--download", "unknown"];
     assert_eq!(installation.run(&unknown).code, Some(21));
     let _ = installation.run(&["setup", "--step", "download", "--download", "small"]).ok();

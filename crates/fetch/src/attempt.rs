@@ -164,7 +164,7 @@ impl Attempt<'_> {
         if magic.starts_with(&beginning) {
             return Ok(());
         }
-        let message = "what came is not a file of the kind wanted; a network that asks you to sign \
+        let message = "what was received is not a file of the kind wanted; a network that asks you to sign \
                        in does that";
         Err(Trouble::new(FetchFailure::WrongFile, Remedy::Elsewhere, message))
     }

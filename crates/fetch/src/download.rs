@@ -93,7 +93,7 @@ fn lock(folder: &Path, sha256: &str) -> Result<File, Failed> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            Err(Failed::new(FetchFailure::Busy, "another process loads the same file"))
+            Err(Failed::new(FetchFailure::Busy, "another process downloads the same file"))
         }
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }

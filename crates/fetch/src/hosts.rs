@@ -36,7 +36,7 @@ impl Hosts<'_> {
             return Err(forbidden("an address without a host".to_owned()));
         };
         if !self.0.iter().any(|allowed| matches(allowed, host)) {
-            return Err(forbidden(format!("nothing may be loaded from `{host}`")));
+            return Err(forbidden(format!("nothing may be downloaded from `{host}`")));
         }
         let safe = match url.scheme() {
             "https" => true,

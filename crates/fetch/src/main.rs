@@ -82,7 +82,7 @@ fn read_task() -> Result<FetchTask, Failed> {
     let permission: FetchPermission =
         serde_json::from_str(&line).map_err(|error| invalid(&error.to_string()))?;
     if permission.network != FetchNetwork::Allowed {
-        let message = "the request does not say that the settings allow to load from the network";
+        let message = "the request does not say that the settings allow downloads";
         return Err(Failed::new(FetchFailure::AirGapped, message));
     }
     let order: FetchOrder =

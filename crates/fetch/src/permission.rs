@@ -9,7 +9,7 @@ use localcoder_settings::{AirGap, Places, air_gap};
 use crate::trouble::{Failed, Remedy, Trouble};
 
 /// What stands before the reason.
-const WHAT: &str = "nothing is loaded from the network";
+const WHAT: &str = "nothing is downloaded";
 
 /// That the settings have allowed it, and where they are.
 #[derive(Debug)]

@@ -61,6 +61,6 @@ fn attempt_once(
     }
     match String::from_utf8(bytes) {
         Ok(text) if !text.trim().is_empty() => Ok(text),
-        _ => wrong("what came is not text"),
+        _ => wrong("what was received is not text"),
     }
 }

@@ -261,5 +261,5 @@ pub(crate) fn check(id: &str, found: &str, wanted: &str) -> Result<(), ErrorInfo
     let message = format!("the file of `{id}` is not the one that it is said to be");
     Err(ErrorInfo::new(ErrorCode::ChecksumMismatch, message)
         .with_cause(format!("its digest is {found}, and the one wanted is {wanted}"))
-        .with_hint("copy or load the file again"))
+        .with_hint("copy or download the file again"))
 }

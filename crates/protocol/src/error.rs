@@ -99,13 +99,13 @@ codes! {
     GenerateFailed = 32, "generateFailed";
     /// The editor could not be started.
     EditorStart = 40, "editorStart";
-    /// A file could not be loaded from where it lies.
+    /// A file could not be downloaded.
     DownloadFailed = 50, "downloadFailed";
     /// A file has another digest than the one it is pinned to.
     ChecksumMismatch = 51, "checksumMismatch";
     /// There is not enough room on the disk.
     DiskFull = 52, "diskFull";
-    /// Nothing is loaded from the network, because `localcoder.airGapped` is on.
+    /// Nothing is downloaded, because `localcoder.airGapped` is on.
     AirGapped = 53, "airGapped";
     /// The license of a model was not agreed to.
     LicenseNotAccepted = 54, "licenseNotAccepted";

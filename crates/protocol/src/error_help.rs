@@ -146,7 +146,7 @@ const fn of_models(code: ErrorCode) -> &'static str {
              `safetensors` or `bin` file has to be converted first."
         }
         ErrorCode::ModelDamaged => {
-            "The file was not copied or loaded to its end, or the disk has a fault. Install or import the \
+            "The file was not copied or downloaded to its end, or the disk has a fault. Install or import the \
              model again. `localcoder models verify ID` reads the file and compares its digest."
         }
         ErrorCode::ModelUnsupported => {
@@ -167,24 +167,24 @@ const fn of_models(code: ErrorCode) -> &'static str {
              has to allow it: choose *heavy* with *LocalCoder: Switch Profile…*."
         }
         ErrorCode::DownloadFailed => {
-            "Try again: what is loaded already is kept and resumed. Behind a proxy, set \
+            "Try again: what is downloaded already is kept, and the download is resumed. Behind a proxy, set \
              `https_proxy` for the program that starts LocalCoder. On a machine without a network, \
              import the model: [Offline machines](../guides/offline.md)."
         }
         ErrorCode::ChecksumMismatch => {
-            "The file is not the one that the catalog pins, so it is not used. Load it again; if it stays \
+            "The file is not the one that the catalog pins, so it is not used. Download it again; if it stays \
              so, something on the way changes it, or it was replaced where it lies."
         }
         ErrorCode::DiskFull => {
             "Make room: *LocalCoder: Show Models* shows what models take and removes those that you do \
-             not need. What was loaded of a model is kept, and resumed."
+             not need. What was downloaded of a model is kept, and resumed."
         }
         ErrorCode::AirGapped => {
             "Import the model from a file instead, or switch `localcoder.airGapped` off. \
              [Offline machines](../guides/offline.md) says how to carry a model over."
         }
         ErrorCode::LicenseNotAccepted => {
-            "A model is loaded only after you have agreed to its license. `localcoder models license ID` \
+            "A model is downloaded only after you have agreed to its license. `localcoder models license ID` \
              shows it; asked again, you can agree."
         }
         ErrorCode::ModelInUse => {

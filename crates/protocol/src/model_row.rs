@@ -182,7 +182,7 @@ pub struct ModelRow {
     pub actions: Vec<ModelAction>,
     /// Length of its file in bytes.
     pub bytes: u64,
-    /// How much of it is loaded, of one that is not there.
+    /// How much of it is downloaded, of one that is not installed.
     pub loaded_bytes: u64,
     /// What it is meant for; empty where nobody says.
     pub roles: Vec<ModelRole>,

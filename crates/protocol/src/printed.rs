@@ -252,7 +252,7 @@ pub struct ModelInstalled {
     pub installed: InstalledModel,
 }
 
-/// What happens while a model is loaded, a line each. The last line is `installed` or a
+/// What happens while a model is downloaded, a line each. The last line is `installed` or a
 /// [`Failure`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "event")]
@@ -450,7 +450,7 @@ pub struct Finding {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct PrivacyReport {
-    /// Whether air-gapped mode is on: nothing is loaded from the network.
+    /// Whether air-gapped mode is on: nothing is downloaded.
     pub air_gapped: bool,
     /// The same with where that comes from.
     pub air_gap: String,
@@ -511,7 +511,7 @@ pub enum NetworkUse {
     Loopback,
     /// It has none, and nothing would hold it back.
     Unused,
-    /// What the user asks for is loaded, and nothing else.
+    /// What the user asks for is downloaded, and nothing else.
     WhenAsked,
     /// Nothing holds it back.
     Open,

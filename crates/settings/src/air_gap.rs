@@ -12,7 +12,7 @@ use crate::{Key, Layer, Places, SettingsFiles};
 /// The setting that this is about.
 pub const AIR_GAPPED: &str = Key::AirGapped.name();
 
-/// That the settings allow to load from the network. Only [`AirGap`] has one.
+/// That the settings allow downloads. Only [`AirGap`] has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkAllowed(());
 
@@ -75,9 +75,9 @@ impl AirGap {
         match self {
             Self::Off(allowed) => Ok(*allowed),
             Self::On { reason, hint } => Err(ErrorInfo::new(ErrorCode::AirGapped, what)
-                .with_cause(format!("{reason}, so nothing is loaded from the network"))
+                .with_cause(format!("{reason}, so nothing is downloaded"))
                 .with_hint(format!(
-                    "load the file on another machine and take it in with `localcoder models \
+                    "download the file on another machine and import it with `localcoder models \
                      import PATH`; or {hint}"
                 ))
                 .with_action(ErrorAction::OpenSettings)),
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn the_permission_is_refused_with_the_reason_and_the_way_out() {
         let (_home, places) = home(Some(b"{ // half"), None);
-        let error = air_gap(&places).permission("`small` is not loaded").unwrap_err();
+        let error = air_gap(&places).permission("`small` is not downloaded").unwrap_err();
         assert_eq!(error.code, ErrorCode::AirGapped);
         let cause = error.cause.unwrap();
         assert!(cause.contains("settings.json` is not JSON"), "{cause}");

@@ -98,7 +98,7 @@ impl SettingsFiles {
         file.origin.path = Some(path);
         let mut editor = read(
             &places.editor_settings_file(),
-            "open the editor, which writes the file anew, or delete it",
+            "open the editor, which writes the file again, or delete it",
         );
         // A copy, whose lines nobody has written.
         editor.origin = Origin::default();

@@ -323,7 +323,7 @@ fn twice(place: &str, key: Key) -> ErrorInfo {
     .with_hint(format!("`localcoder config set {name} VALUE` leaves one of them"))
     .with_action(ErrorAction::OpenSettingsFile);
     match key {
-        Key::AirGapped => error.with_cause("nobody can tell which is meant, so it counts as on"),
+        Key::AirGapped => error.with_cause("it is not clear which is meant, so it counts as on"),
         _ => error,
     }
 }

@@ -202,7 +202,7 @@ settings! {
         Kind::Profiles,
         affects: [Load], of_profiles: false;
 
-    /// Nothing is loaded from the network, not even when you ask for it: the program that could is
+    /// Nothing is downloaded, not even when you ask for it: the program that could is
     /// never started. Models are imported from files. Where the settings can't tell, it is on: when
     /// the product's `settings.json` or the kept copy of the editor's settings is there and can't
     /// be read, or when this value is neither `true` nor `false` in any of them, whatever the

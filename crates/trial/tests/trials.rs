@@ -12,7 +12,7 @@ struct Free;
 
 impl Confine for Free {
     fn why_not(&self) -> Option<&str> {
-        Some("nobody holds it back")
+        Some("it is not sandboxed")
     }
 
     fn apply(&self, _: &mut Command) -> std::io::Result<()> {

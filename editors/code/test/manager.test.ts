@@ -96,9 +96,13 @@ describe("the page of models", () => {
       what: "Download",
       text: "0.5 kB of 1.0 kB, 0.1 kB/s, 5 s left",
     });
-    assert.equal(downloadsText([managed(), model]), "Coder 7B: 50 % loaded");
+    assert.equal(downloadsText([managed(), model]), "Coder 7B: 50 % downloaded");
     const next = managed({}, { ...HALF, bytes: 590 });
-    assert.equal(downloadsText([next]), "Coder 7B: 50 % loaded", "not every percent is reported");
+    assert.equal(
+      downloadsText([next]),
+      "Coder 7B: 50 % downloaded",
+      "not every percent is reported",
+    );
     const paused = managed({ state: "partial", loadedBytes: 2_350_000_000 });
     assert.equal(cellsOf(paused).state.text, "Paused at 50 %");
     assert.equal(actionWords("install", paused), "Resume");

@@ -85,7 +85,7 @@ test("a download is shown as it runs, and as it was left", () => {
   assert.equal(waiting?.id, "b");
   const paused = shownDownload(waiting, undefined);
   assert.deepEqual([paused.running, paused.percent], [false, 25]);
-  assert.equal(paused.text, "Paused: 1.0 MB of 4.0 MB are loaded.");
+  assert.equal(paused.text, "Paused: 1.0 MB of 4.0 MB are downloaded.");
   const loading = { bytes: 2_000_000, totalBytes: 4_000_000, bytesPerSecond: 1_000_000 };
   const running = shownDownload(waiting, loading);
   assert.deepEqual([running.running, running.percent], [true, 50]);

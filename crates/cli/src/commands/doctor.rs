@@ -65,7 +65,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
         Some(first) => {
             let checks = if bad == 1 { "one check" } else { "several checks" };
             Err(ErrorInfo::new(first.code, format!("{checks} failed"))
-                .with_hint("what to do stands above"))
+                .with_hint("what to do is said above"))
         }
     }
 }

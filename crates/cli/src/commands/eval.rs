@@ -169,7 +169,7 @@ fn prove(runner: &Runner, tasks: &[Task], skipped: Skipped) -> Result<(), ErrorI
         return Ok(());
     }
     Err(ErrorInfo::new(ErrorCode::Usage, "some tasks are not proved by their own references")
-        .with_hint("fix them: what is wrong stands above"))
+        .with_hint("fix them: what is wrong is said above"))
 }
 
 /// Asks the model, and keeps what came of it.

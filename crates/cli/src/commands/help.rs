@@ -23,7 +23,7 @@ pub(crate) fn run(options: &HelpOptions) -> Result<(), ErrorInfo> {
             let topic = options.topic.join(" ");
             ErrorInfo::new(ErrorCode::Usage, format!("there is no command and no error `{topic}`"))
                 .with_hint(
-                    "`localcoder help` lists the commands; an error's name ends what is told of it",
+                    "`localcoder help` lists the commands; an error's name is at the end of its message",
                 )
         })?;
     }

@@ -124,7 +124,7 @@ fn agreed(json: bool) -> Result<(), ErrorInfo> {
         Some(true) => Ok(()),
         Some(false) => Err(ErrorInfo::new(ErrorCode::Cancelled, "nothing was removed")),
         None => Err(ErrorInfo::new(ErrorCode::Usage, "nothing was removed")
-            .with_cause("nobody is there to be asked")
+            .with_cause("there is no terminal to ask in")
             .with_hint("`--yes` removes it without a question, `--dry-run` shows what would go")),
     }
 }

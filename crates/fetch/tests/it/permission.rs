@@ -47,7 +47,7 @@ fn started_by_hand_it_opens_nothing_unless_the_settings_are_plain() {
             assert_eq!(output.status.code(), Some(code), "{named}: {stdout}{stderr}");
             assert!(stdout.contains("\"airGapped\""), "{stdout}");
             for said in [&stdout, &stderr] {
-                assert!(said.contains("nothing is loaded from the network: "), "{said}");
+                assert!(said.contains("nothing is downloaded: "), "{said}");
                 assert!(said.contains(named), "no {named}: {said}");
             }
         }

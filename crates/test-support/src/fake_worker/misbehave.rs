@@ -97,7 +97,7 @@ fn complain(bytes: &[u8]) {
 }
 
 fn load_error(code: ErrorCode) -> ErrorInfo {
-    ErrorInfo::new(code, "the model could not be loaded")
+    ErrorInfo::new(code, "the model could not be downloaded")
         .with_cause("an injected failure")
         .with_hint("choose another model")
         .with_action(ErrorAction::OpenSettings)

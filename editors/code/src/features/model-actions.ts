@@ -161,7 +161,7 @@ export class ModelActions implements vscode.Disposable {
     this.refresh();
   }
 
-  /** Stops a download; what is loaded stays. */
+  /** Stops a download; what is downloaded stays. */
   async pause(row: ModelRow): Promise<void> {
     this.#downloads.get(row.id)?.stop();
     await Promise.resolve();

@@ -78,7 +78,7 @@ end: number, };
 
 export type DocumentText = { 
 /**
- * Path or name; its last component is told to the model. Never opened by the host.
+ * Path or name; its last component is reported to the model. Never opened by the host.
  */
 path: string, 
 /**
@@ -293,7 +293,7 @@ sizeBytes: number,
  */
 trainedContextTokens: number, 
 /**
- * Whether this is the bundled demo model, which is no code assistant.
+ * Whether this is the bundled demo model, which is not a code assistant.
  */
 demo: boolean, 
 /**
@@ -703,7 +703,7 @@ instruction?: string,
  */
 conversation?: Array<Exchange>, 
 /**
- * What the user's tools say about the document. What is about the lines is told to the model.
+ * What the user's tools say about the document. What is about the lines is reported to the model.
  */
 diagnostics?: Array<Diagnostic>, 
 /**
@@ -777,7 +777,7 @@ notes: Array<string>,
 reason?: string, 
 /**
  * Why the answer may well be wrong: what was found in it, and was found again when the model
- * was told.
+ * was reported.
  */
 unsure?: string, 
 /**
@@ -838,7 +838,7 @@ model: ModelInfo, };
 
 export type Reference = { 
 /**
- * The words as they stand in the answer, wherever they do.
+ * The words as they are in the answer, wherever that is.
  */
 words: string, 
 /**
@@ -946,7 +946,7 @@ found: boolean, };
 
 export type ConfigureFileParams = { 
 /**
- * All values as they stand in the file; without them the host reads the file itself.
+ * All values as they are in the file; without them the host reads the file itself.
  */
 settings?: Record<string, unknown>, };
 
@@ -1090,7 +1090,7 @@ requestId: string,
  */
 range: LineRange, 
 /**
- * What stands there so far, in whole lines; those that were not reached are as they were.
+ * What is there so far, in whole lines; those that were not reached are as they were.
  */
 text: string, };
 
@@ -1170,7 +1170,7 @@ export type GhostText = {
 text: string, 
 /**
  * How much behind the cursor, in the same line, it takes the place of, in characters of UTF-16.
- * That text stands in `text` too.
+ * That text is in `text` too.
  */
 replaces: number, };
 
@@ -1351,7 +1351,7 @@ actions: Array<ModelAction>,
  */
 bytes: number, 
 /**
- * How much of it is loaded, of one that is not there.
+ * How much of it is downloaded, of one that is not installed.
  */
 loadedBytes: number, 
 /**
@@ -1363,7 +1363,7 @@ roles: Array<ModelRole>,
  */
 profile?: string, 
 /**
- * Whether it follows instructions or goes on with a text, where that is known.
+ * Whether it follows instructions or continues a text, where that is known.
  */
 tuning?: ModelTuning, 
 /**
@@ -1387,7 +1387,7 @@ contextTokens: number,
  */
 memory?: ModelMemory, 
 /**
- * How fast it writes, where that was measured or can be told beforehand.
+ * How fast it writes, where that was measured or can be known beforehand.
  */
 speed?: ModelSpeed, 
 /**
@@ -1433,7 +1433,7 @@ actions: Array<ModelAction>,
  */
 bytes: number, 
 /**
- * How much of it is loaded, of one that is not there.
+ * How much of it is downloaded, of one that is not installed.
  */
 loadedBytes: number, 
 /**
@@ -1445,7 +1445,7 @@ roles: Array<ModelRole>,
  */
 profile?: string, 
 /**
- * Whether it follows instructions or goes on with a text, where that is known.
+ * Whether it follows instructions or continues a text, where that is known.
  */
 tuning?: ModelTuning, 
 /**
@@ -1469,7 +1469,7 @@ contextTokens: number,
  */
 memory?: ModelMemory, 
 /**
- * How fast it writes, where that was measured or can be told beforehand.
+ * How fast it writes, where that was measured or can be known beforehand.
  */
 speed?: ModelSpeed, 
 /**
@@ -1778,7 +1778,7 @@ error?: ErrorInfo, };
 
 export type PrivacyReport = { 
 /**
- * Whether air-gapped mode is on: nothing is loaded from the network.
+ * Whether air-gapped mode is on: nothing is downloaded.
  */
 airGapped: boolean, 
 /**
@@ -1896,7 +1896,7 @@ stored: Array<Fact>,
  */
 networkText: string, 
 /**
- * Nothing is loaded from the network, and what that means.
+ * Nothing is downloaded, and what that means.
  */
 airGap: SetupAirGap, 
 /**

@@ -73,7 +73,7 @@ export class ModelsProgram {
     return answer.installed;
   }
 
-  /** Installs a model whose license was agreed to. When `stop` is called, what is loaded stays. */
+  /** Installs a model whose license was agreed to. When `stop` is called, what is downloaded stays. */
   install(id: string, told: (event: InstallEvent) => void): Followed {
     const args = ["models", "install", id, "--accept-license", "--events"];
     return follow(this.#program, args, (event) => {

@@ -315,7 +315,7 @@ export function downloadsText(models: readonly ManagedModel[]): string {
         return [];
       }
       const step = Math.floor(percent(loading) / TOLD_EVERY) * TOLD_EVERY;
-      return [l10n.t("{0}: {1} % loaded", plain(row.name), step)];
+      return [l10n.t("{0}: {1} % downloaded", plain(row.name), step)];
     })
     .join(". ");
 }

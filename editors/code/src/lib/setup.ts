@@ -81,7 +81,7 @@ export function shownDownload(row: ModelRow, loading: Loading | undefined): Show
     name,
     running: false,
     percent: percentOf(loadedBytes, bytes),
-    text: l10n.t("Paused: {0} are loaded.", paused),
+    text: l10n.t("Paused: {0} are downloaded.", paused),
   };
 }
 

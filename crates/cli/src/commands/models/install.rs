@@ -83,7 +83,7 @@ pub(super) fn install(
     let entry = models.entry(id)?;
     // Before anybody reads a license for nothing, or is told to bring a file that is here.
     models.store.check_missing(entry)?;
-    models.network_now(&format!("`{id}` is not loaded"))?;
+    models.network_now(&format!("`{id}` is not downloaded"))?;
     if told == Told::Text {
         list::facts(&list::entry_facts(models, entry))?;
         output::line("")?;
@@ -129,7 +129,7 @@ fn load(
     spawn_thread("interrupt", wait).map_err(|error| {
         shortage(ErrorCode::Internal, format!("`{}` can't be installed now", entry.id), &error)
     })?;
-    let meter = Meter::new("loading");
+    let meter = Meter::new("downloading");
     let mut printed = Ok(());
     let mut tell = |event| match event {
         FetchEvent::Confined(confined) => weakly(&confined).iter().for_each(|it| meter.note(it)),
@@ -137,21 +137,21 @@ fn load(
             let Some(event) = InstallEvent::of(event).filter(|_| printed.is_ok()) else { return };
             printed = output::event::<ModelsInstallEvents>(&event);
             if printed.is_err() {
-                // Whoever follows does not hear of it any more. What is loaded stays.
+                // Whoever follows does not hear of it any more. What is downloaded stays.
                 running.stop();
             }
         }
         event => tell(&meter, event),
     };
-    let fetcher = fetcher(models, &format!("`{}` is not loaded", entry.id))?;
+    let fetcher = fetcher(models, &format!("`{}` is not downloaded", entry.id))?;
     let result = models.store.install(entry, consent, &fetcher, running, &mut tell);
     meter.clear();
     printed?;
     result.map_err(|error| match error.code {
         ErrorCode::Cancelled => {
             let loaded = bytes(models.store.loaded_bytes(&entry.sha256));
-            let hint = format!("`localcoder models install {}` continues it", entry.id);
-            error.with_cause(format!("{loaded} of it are loaded")).with_hint(hint)
+            let hint = format!("`localcoder models install {}` resumes it", entry.id);
+            error.with_cause(format!("{loaded} of it are downloaded")).with_hint(hint)
         }
         _ => error,
     })
@@ -183,7 +183,7 @@ pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), Er
         ))
     };
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(refused("nobody was there to agree to its license"));
+        return Err(refused("there was no one to agree to its license"));
     }
     loop {
         output::note(&format!("\nDo you agree to the {}? [yes / no / read]", license.name));

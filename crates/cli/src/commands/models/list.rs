@@ -54,7 +54,7 @@ pub(super) fn model_list(models: &Models) -> Result<ModelList, ErrorInfo> {
         used_bytes,
         free_bytes,
         disk_text: format!("Models take {}; {} are free.", bytes(used_bytes), bytes(free_bytes)),
-        refusal: models.network("no model is loaded").err(),
+        refusal: models.network("no model is downloaded").err(),
     })
 }
 
@@ -110,7 +110,7 @@ pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Vec<Fact> {
         ("Model", format!("{} (`{}`)", entry.name, entry.id)),
         ("What for", entry.summary.clone()),
         ("Publisher", format!("{}{}", entry.publisher, by.unwrap_or_default())),
-        ("Loaded from", entry.hosts().iter().map(|it| host(it)).collect::<Vec<_>>().join(", ")),
+        ("Downloaded from", entry.hosts().iter().map(|it| host(it)).collect::<Vec<_>>().join(", ")),
         ("Address", entry.urls().into_iter().next().unwrap_or_default()),
         ("Repository", entry.repository.clone()),
         ("Revision", entry.revision.clone()),
@@ -324,7 +324,7 @@ fn entry_row(models: &Models, here: &Here, entry: &Entry) -> ModelRow {
     let loaded = models.store.loaded_bytes(&entry.sha256);
     let memory = here.memory(entry);
     let (state, description, actions) = if loaded > 0 {
-        let text = format!("paused: {} of {} are loaded", bytes(loaded), bytes(entry.bytes));
+        let text = format!("paused: {} of {} are downloaded", bytes(loaded), bytes(entry.bytes));
         (ModelState::Partial, text, vec![ModelAction::Install, ModelAction::Discard])
     } else {
         let text = joined([&bytes(entry.bytes), known::fit_text(memory.fit)]);

@@ -228,7 +228,7 @@ impl Models {
             let discarded = ModelDiscarded { discarded: id.to_owned(), freed_bytes: freed };
             output::answer::<ModelsDiscard>(&discarded)
         } else {
-            output::line(&format!("{} that were loaded of `{id}` are deleted.", bytes(freed)))
+            output::line(&format!("{} of the download of `{id}` are deleted.", bytes(freed)))
         }
     }
 

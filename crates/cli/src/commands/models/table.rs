@@ -121,14 +121,14 @@ fn name(row: &ModelRow) -> String {
 /// What needs a line of its own.
 fn below(row: &ModelRow) -> impl Iterator<Item = String> {
     let again = match row.actions.contains(&ModelAction::Install) {
-        true => format!("; `localcoder models install {}` loads it again", row.id),
+        true => format!("; `localcoder models install {}` downloads it again", row.id),
         false => String::new(),
     };
     let problem = row.problem.as_ref().map(|problem| format!("can't be used: {problem}{again}"));
     let bundled = (row.state == ModelState::Bundled)
         .then(|| "bundled with LocalCoder to try everything; no code assistant".to_owned());
     let begun = (row.state == ModelState::Partial)
-        .then(|| format!("paused: {} of it are loaded", bytes(row.loaded_bytes)));
+        .then(|| format!("paused: {} of it are downloaded", bytes(row.loaded_bytes)));
     [problem, bundled, begun].into_iter().flatten()
 }
 

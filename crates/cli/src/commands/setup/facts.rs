@@ -20,7 +20,7 @@ const KINDS: &str = "An instruct model was trained to follow instructions, which
 const NETWORK: &str = "Nothing goes over the network but the downloads that you choose here: the \
                        model's file, and its license where its text is not here yet, from the host \
                        that is named before you agree. No account, no telemetry, no updates; your \
-                       code is given to a process on this machine and to nobody else.";
+                       code is given to a process on this machine, and nowhere else.";
 const AIR_GAP: [&str; 4] = [
     "Nothing is downloaded, whoever asks: the one program that could, localcoder-fetch, is not \
      started, and looks at this setting itself before each connection.",
@@ -139,7 +139,7 @@ fn profile_text(profile: &Profile, catalog: &Catalog, machine: &Machine) -> Setu
     let needed = entries.iter().map(|entry| entry.need(CONTEXT_TOKENS).bytes).max().unwrap_or(0);
     let load: u64 = entries.iter().map(|entry| entry.bytes).sum();
     let text = format!(
-        "{}. {} to load, {} of memory at a time: {}.",
+        "{}. {} to download, {} of memory at a time: {}.",
         profile.summary.trim_end_matches('.'),
         DecimalBytes(load),
         DecimalBytes(needed),
@@ -188,8 +188,8 @@ mod tests {
             .iter()
             .map(|profile| profile_text(profile, &Catalog::shipped(), &machine).text)
             .collect();
-        assert!(texts[0].contains("4.68 GB to load") && texts[0].contains("fits"), "{texts:?}");
-        assert!(texts[1].contains("9.60 GB to load"), "{texts:?}");
+        assert!(texts[0].contains("4.68 GB to download") && texts[0].contains("fits"), "{texts:?}");
+        assert!(texts[1].contains("9.60 GB to download"), "{texts:?}");
         assert!(texts[2].contains("does not fit"), "{texts:?}");
     }
 }

@@ -124,7 +124,7 @@ fn obtained(
     }
     let path = Path::new(model);
     if !path.exists() {
-        let message = format!("`{model}` is not a model of the catalog, no file and no folder");
+        let message = format!("`{model}` is neither a model of the catalog nor a file or folder");
         return Err(ErrorInfo::new(ErrorCode::ModelNotFound, message)
             .with_hint("`localcoder models list` shows what there is"));
     }
@@ -189,7 +189,7 @@ fn shown(arguments: &[&str]) -> Result<(), ErrorInfo> {
         .copied()
         .unwrap_or(ErrorCode::Internal);
     Err(ErrorInfo::new(code, format!("`localcoder {}` did not succeed", arguments.join(" ")))
-        .with_hint("what to do stands above; `localcoder setup` goes on where it was"))
+        .with_hint("what to do is said above; `localcoder setup` goes on where it was"))
 }
 
 /// Runs a command of this program for what it prints.

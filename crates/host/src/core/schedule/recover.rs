@@ -139,7 +139,7 @@ impl Schedule {
         self.fail_waiting(|ticket| waits(ticket) && !ticket.may_begin_again(), error, out);
         while let Some(index) = self.queue.iter().position(waits) {
             let Some(ticket) = self.queue.remove(index) else { return };
-            let ticket = restart(ticket, "The engine ended; starting it anew", out);
+            let ticket = restart(ticket, "The engine ended; restarting it", out);
             self.queue.insert(index, ticket);
         }
     }

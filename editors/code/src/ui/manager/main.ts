@@ -126,7 +126,7 @@ function barOf({ row }: ManagedModel, value: number): HTMLProgressElement {
   const bar = made("progress");
   bar.max = 100;
   bar.value = value;
-  bar.setAttribute("aria-label", l10n.t("How much of {0} is loaded", row.name));
+  bar.setAttribute("aria-label", l10n.t("How much of {0} is downloaded", row.name));
   return bar;
 }
 

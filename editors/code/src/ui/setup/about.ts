@@ -25,11 +25,7 @@ export function aboutParts(report: SetupReport, send: (message: SetupMessage) =>
         "p",
         {},
         box,
-        make(
-          "label",
-          { attributes: { for: "air-gap" } },
-          ` ${l10n.t("Load nothing from the network")}`,
-        ),
+        make("label", { attributes: { for: "air-gap" } }, ` ${l10n.t("Download nothing")}`),
       ),
       make(
         "ul",

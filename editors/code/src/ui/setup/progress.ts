@@ -46,7 +46,7 @@ export function downloadParts(page: SetupPage, report: SetupReport, send: Send):
         "p",
         { className: "aside" },
         l10n.t(
-          "What is loaded stays, whatever ends: it goes on from there and is checked by its digest. You can go on working meanwhile; this page may be closed.",
+          "What is downloaded stays, whatever ends: the download resumes there, and the file is checked by its digest. You can go on working meanwhile; this page may be closed.",
         ),
         ...(more > 0 ? [` ${moreText(more)}`] : []),
       ),

@@ -171,7 +171,7 @@ impl Editor {
                 return (NetworkUse::Open, text);
             }
             None if user.unnamed.is_empty() => None,
-            None => Some("product.json names nobody to ask".to_owned()),
+            None => Some("product.json names no service to ask".to_owned()),
         };
         let set = match &self.user {
             Ok(set) => set,
@@ -257,7 +257,7 @@ mod tests {
         let user = USERS.iter().find(|it| it.what == "updates").unwrap();
         let (network, text) = editor(&json!({"update.mode": "default"})).state(user);
         assert_eq!(network, NetworkUse::None);
-        assert!(text.contains("you have set") && text.contains("nobody to ask"), "{text}");
+        assert!(text.contains("you have set") && text.contains("no service to ask"), "{text}");
     }
 
     #[test]

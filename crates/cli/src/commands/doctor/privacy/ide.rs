@@ -44,7 +44,7 @@ impl Ide {
         let all: u64 = running.refused.iter().map(|row| row.count).sum();
         let text = format!(
             "the front of the IDE that runs (process {}) has refused {all} requests and connections since it was opened; what the \
-             kernel refuses inside a sandbox and a browser by a page's policy is counted by nobody",
+             kernel refuses inside a sandbox and a browser by a page's policy is not counted",
             running.pid
         );
         (rows.collect(), text)
