@@ -74,7 +74,7 @@ story(
     const [, read, , ahead = 0] = /(\d+) tokens read( \((\d+) ahead\))?/u.exec(notes) ?? [];
     const [, selected] = /Tokens: (\d+) selected/u.exec(notes) ?? [];
     assert.ok(Number(read) - Number(ahead) >= Number(selected), notes);
-    assert.match(notes, /up to \d+ answer, window 1024$/u);
+    assert.match(notes, /up to \d+ answer, context window 1024$/u);
 
     // What is chosen elsewhere counts and is shown.
     await workbench.ask("LocalCoder: Switch Profile");

@@ -221,7 +221,7 @@ story(
   { ide: { firstStart: true, catalog } },
 );
 
-/** Goes on with Tab until that has the focus; gives what had it on the way. */
+/** Presses Tab until that has the focus; gives what had it on the way. */
 async function tabTo(workbench, page, name) {
   const seen = [];
   await until(`Tab leads to ${name}`, async () => {

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_nothing_declares_is_told() {
+    fn a_name_that_nothing_declares_is_reported() {
         let java = "class A { int[] p; void f(int a) { p[a] = 255 - p[a]; } }\n";
         let answer = "void f(int a) { p[a] = WHITE - p[a]; }\n";
         assert_eq!(missing_in("A.java", java, answer).as_deref(), Some("WHITE"));

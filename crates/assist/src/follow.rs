@@ -76,7 +76,7 @@ impl Base {
         let start = own.start.saturating_add_signed(grown_above);
         let end = own.end.saturating_add_signed(grown_above + grown).max(start);
         let edit = hunks::one(before, &old, &new, &Part { old: own, new: start..end });
-        let above = above.map(|part| part.with_neighbour(0..self.lines.start));
+        let above = above.map(|part| part.with_neighbor(0..self.lines.start));
         (edit, above.map(|part| hunks::one(before, &old, &new, &part)))
     }
 

@@ -27,7 +27,7 @@ impl Part {
 
     /// With a neighboring line where one side has none: the line before, or the one behind where there
     /// is no other within those.
-    pub(crate) fn with_neighbour(mut self, within: Range<usize>) -> Self {
+    pub(crate) fn with_neighbor(mut self, within: Range<usize>) -> Self {
         if self.old.is_empty() || self.new.is_empty() {
             if self.old.start > within.start {
                 self.old.start -= 1;
@@ -90,7 +90,7 @@ fn joined(
 fn grown(parts: Vec<Part>, range: &Range<usize>) -> Vec<Part> {
     let mut free_from = range.start;
     let grown = parts.into_iter().map(|part| {
-        let part = part.with_neighbour(free_from..range.end);
+        let part = part.with_neighbor(free_from..range.end);
         free_from = part.old.end;
         part
     });

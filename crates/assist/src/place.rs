@@ -14,7 +14,7 @@ use crate::language::file_name;
 
 /// How many neighbors on either side tell a place from others: at least as many as a unified diff
 /// has, and at most this many, since text that is written twice is seldom the same for longer.
-const NEIGHBOURS: std::ops::RangeInclusive<usize> = 3..=8;
+const NEIGHBORS: std::ops::RangeInclusive<usize> = 3..=8;
 
 /// Fewer lines come about by chance, when others are moved or typed; they need neighbors on one side
 /// at least, even where they stood at one place only.
@@ -28,7 +28,7 @@ pub(crate) fn anchor(text: &str, range: &Range<usize>) -> Anchor {
         let (before, after) = neighbors(&lines, range, count);
         places(&lines, before, own, after).nth(1).is_none()
     };
-    let unique = NEIGHBOURS.clone().find(|count| is_only(*count));
+    let unique = NEIGHBORS.clone().find(|count| is_only(*count));
     let (before, after) = neighbors(&lines, range, unique.unwrap_or_default());
     Anchor {
         document_sha256: sha256(text),
@@ -191,7 +191,7 @@ fn texts<'a>(lines: &'a [Line<'a>]) -> impl Iterator<Item = &'a str> {
     lines.iter().map(|line| line.text)
 }
 
-/// So many lines on either side, fewer where there are no more.
+/// This many lines on either side, fewer where there are no more.
 fn neighbors<'a>(
     lines: &'a [Line<'a>],
     range: &Range<usize>,
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_several_that_read_the_same_is_told_by_its_neighbours() {
+    fn one_of_several_that_read_the_same_is_told_by_its_neighbors() {
         let text = "def f():\n    x = 1\n    return x\n\n\ndef g():\n    x = 1\n    return x\n";
         let of_g = edit(text, 7, "    x = 1", "    x = 2");
         assert!(of_g.anchor.unique && !of_g.anchor.before.is_empty(), "{:?}", of_g.anchor);

@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tools_say_is_told_to_models_that_have_words_for_it() {
+    fn what_tools_say_is_reported_to_models_that_have_words_for_it() {
         let words = |prompts: &Prompts, diagnostics| {
             prompts.words(Order { diagnostics, ..order("improve") })
         };

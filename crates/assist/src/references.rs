@@ -486,7 +486,7 @@ def total_stock(items):
     }
 
     #[test]
-    fn lines_that_nobody_has_written_are_no_places() {
+    fn lines_that_nobody_has_written_are_not_places() {
         let text = format!("a = \"{}\"\nb = 1\n", "x".repeat(2 * PLACE_BYTES_MAX));
         let document = DocumentText { text, ..document() };
         let language = Language::of(None, "a.py");

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_a_text_is_no_name() {
+    fn a_word_of_a_text_is_not_a_name() {
         let code = "void set(int v) {\n  log(\"bad value\" + v);\n}";
         let more = "void setValue(int value) {\n  log(\"bad value\" + value);\n}";
         let renamed = "void set(int value) {\n  log(\"bad value\" + value);\n}";

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_thought_stays() {
+    fn what_is_not_a_thought_stays() {
         check("", "    return x\n\n", "    return x\n\n");
         check("", "<thin ice", "<thin ice");
         check("", "<", "<");
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thought_without_end_is_told_and_its_tokens_are_counted() {
+    fn a_thought_without_end_is_reported_and_its_tokens_are_counted() {
         let mut thoughts = Thoughts::default();
         thoughts.push("<think>");
         for _ in 1..THOUGHT_TOKENS_MAX {

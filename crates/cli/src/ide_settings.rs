@@ -58,7 +58,7 @@ fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
     values.map(drop).map_err(|problem| {
         problem.with_hint(format!(
             "its settings are not used any more, and `localcoder.{AIR_GAPPED}` is on: set them \
-             anew; the file is kept as `{TAKEN}`"
+             again; the file is kept as `{TAKEN}`"
         ))
     })
 }
@@ -154,7 +154,7 @@ mod tests {
             assert_eq!(settings(&places), json!({}));
             is_one(&places);
         }
-        // Where its folder was moved, the link is made anew.
+        // Where its folder was moved, the link is made again.
         std::fs::remove_file(places.ide_settings_link()).unwrap();
         symlink("/elsewhere", places.ide_settings_link()).unwrap();
         assert_eq!(unite(&places), []);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_read_is_told_and_closes_the_air_gap() {
+    fn what_can_not_be_read_is_reported_and_closes_the_air_gap() {
         let (_home, places) = home();
         write(&places.ide_machine_settings(), "{ // half");
         let told = unite(&places);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_json_stays_as_it_is() {
+    fn a_file_that_is_not_json_stays_as_it_is() {
         let (_home, places) = home();
         write(&places.settings_file(), "{ half");
         write(&places.ide_machine_settings(), r#"{"localcoder.airGapped": true}"#);

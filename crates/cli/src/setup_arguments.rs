@@ -35,19 +35,19 @@ pub(crate) struct SetupOptions {
     /// Turn air-gapped mode on or off
     #[arg(long, value_enum, value_name = "on|off")]
     pub(crate) air_gapped: Option<Switch>,
-    /// Note how far it is, as the page in the editor does
+    /// Record how far the set-up is, as the page in the editor does
     #[arg(long, value_enum, value_name = "STEP", conflicts_with = "demo")]
     pub(crate) step: Option<Step>,
     /// With `--step download`: a model that was agreed to; may be given several times
     #[arg(long, value_name = "ID", requires = "step")]
     pub(crate) download: Vec<String>,
-    /// Use this model, which is there, for what it is meant for, and continue the test
+    /// Use this installed model for what it is meant for, and go on to the test
     #[arg(long = "use", value_name = "ID", conflicts_with_all = ["demo", "step"])]
     pub(crate) used: Option<String>,
     /// Start over, and offer it at the next start
     #[arg(long, conflicts_with_all = ["demo", "step", "used"])]
     pub(crate) again: bool,
-    /// Print the facts and how far it is as JSON, and ask nothing
+    /// Print the facts and how far the set-up is as JSON, and ask nothing
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -66,7 +66,7 @@ pub(crate) enum Switch {
 pub(crate) enum Step {
     /// A model is to be chosen
     Choose,
-    /// Models are loaded
+    /// Models are downloaded
     Download,
     /// A model is tried
     SelfTest,

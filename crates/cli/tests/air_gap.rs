@@ -79,7 +79,7 @@ fn settings_as_the_editor_writes_them_open_it() {
 }
 
 #[test]
-fn a_value_that_is_no_yes_and_no_no_closes_it() {
+fn a_value_that_is_neither_yes_nor_no_closes_it() {
     let (installation, server) = offered();
     for value in ["\"true\"", "\"false\"", "1", "{}"] {
         std::fs::write(settings(&installation), format!("{{\"airGapped\": {value}}}")).unwrap();
@@ -279,9 +279,9 @@ fn a_link_stays_one_and_the_file_behind_it_changes() {
 }
 
 #[test]
-fn a_full_disk_is_told_as_one() {
+fn a_full_disk_is_reported_as_one() {
     let Some(disk) = Disk::new("size=1m") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     let installation = installation();

@@ -112,7 +112,7 @@ fn a_file_that_a_catalog_pins_is_verified_and_any_other_is_not() {
 }
 
 #[test]
-fn a_base_model_is_told_as_one_and_not_recommended() {
+fn a_base_model_is_reported_as_one_and_not_recommended() {
     let installation = installation();
     let mut bytes = std::fs::read(demo::path()).unwrap();
     let key = b"tokenizer.chat_template";
@@ -126,7 +126,7 @@ fn a_base_model_is_told_as_one_and_not_recommended() {
 }
 
 #[test]
-fn what_calls_itself_a_base_model_is_told_and_refused_for_edits() {
+fn what_calls_itself_a_base_model_is_reported_and_refused_for_edits() {
     let installation = installation();
     let path = installation.write("small-base.gguf", std::fs::read(demo::path()).unwrap());
     let said = installation.run(&["models", "import", path.to_str().unwrap()]).ok().stdout;

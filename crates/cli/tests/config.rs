@@ -48,7 +48,7 @@ fn a_setting_is_shown_changed_and_taken_back() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_and_changes_nothing() {
+fn what_is_malformed_is_refused_and_changes_nothing() {
     let installation = installation();
     let _ = installation.run(&["config", "set", "contextWindow", "1024"]).ok();
     let path = installation.home().join("settings.json");

@@ -49,7 +49,7 @@ fn host_under(installation: &Installation, limit: &str) -> Child {
 }
 
 #[test]
-fn a_host_that_stands_still_is_told_with_its_process_and_stop_ends_it() {
+fn a_host_that_stands_still_is_reported_with_its_process_and_stop_ends_it() {
     let installation = installation();
     let host = host_pid(&installation);
     kill_process(host, Signal::STOP).unwrap();
@@ -70,7 +70,7 @@ fn a_host_that_stands_still_is_told_with_its_process_and_stop_ends_it() {
 }
 
 #[test]
-fn a_host_that_stops_to_answer_amid_a_request_is_told() {
+fn a_host_that_stops_to_answer_amid_a_request_is_reported() {
     let installation = installation();
     let _ = explain(&installation, &[]).ok();
     let worker = installation.status().unwrap()["worker"]["pid"].as_i64().unwrap();

@@ -143,7 +143,7 @@ fn air_gapped_nothing_is_asked_for() {
 }
 
 #[test]
-fn a_server_that_is_gone_is_told_with_what_to_do() {
+fn a_server_that_is_gone_is_reported_with_what_to_do() {
     let installation = installation();
     let server = Server::start(|_| Reply::status("404 Not Found", &[]));
     offer(&installation, &server);
@@ -225,7 +225,7 @@ fn a_path_to_a_file_of_the_catalog_is_that_model() {
 }
 
 #[test]
-fn what_is_known_of_a_model_stands_in_its_row() {
+fn what_is_known_of_a_model_is_in_its_row() {
     let installation = installation();
     let list = installation.run(&["models", "list", "--json"]).ok().json();
     let row = |list: &Value, id: &str| {

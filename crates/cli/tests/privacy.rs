@@ -20,7 +20,7 @@ fn program(report: &Value, what: &str) -> Value {
 }
 
 #[test]
-fn the_air_gap_is_told_with_where_it_comes_from_and_what_it_has_refused() {
+fn the_air_gap_is_reported_with_where_it_comes_from_and_what_it_has_refused() {
     let installation = installation();
     let report = privacy(&installation);
     assert_eq!((&report["airGapped"], &report["refused"]), (&json!(false), &json!(0)));

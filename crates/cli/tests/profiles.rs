@@ -110,7 +110,7 @@ fn a_profile_is_chosen_and_a_running_host_hears_of_it() {
 }
 
 #[test]
-fn settings_of_ones_own_count_more_and_are_told() {
+fn settings_of_ones_own_count_more_and_are_reported() {
     let installation = installation();
     let _ = installation.run(&["config", "set", "contextWindow", "512"]).ok();
     let chosen = installation.run(&["profiles", "use", "wide"]).ok();

@@ -28,7 +28,7 @@ fn report(installation: &Installation) -> Value {
 }
 
 #[test]
-fn without_a_terminal_the_facts_are_told_and_nothing_is_asked_or_changed() {
+fn without_a_terminal_the_facts_are_reported_and_nothing_is_asked_or_changed() {
     let installation = installation();
     let told = installation.run(&["setup"]).ok().stdout;
     for fact in ["Memory:", "Disk:", "Recommended: `", "Nothing goes over the network", "--demo"] {
@@ -80,7 +80,7 @@ fn a_file_is_taken_in_used_and_tested_in_one_command() {
 }
 
 #[test]
-fn a_download_waits_for_the_license_and_its_step_is_gone_on_with() {
+fn a_download_waits_for_the_license_and_its_step_is_resumed() {
     let installation = installation();
     let bytes = std::fs::read(demo()).unwrap();
     let served = bytes.clone();

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn each_failure_is_told_as_what_it_is() {
+    fn each_failure_is_reported_as_what_it_is() {
         for (errno, kind, text, hint) in [
             (Errno::NOSPC, Kind::Full, "no space left", "make room on the disk of `/h`"),
             (Errno::DQUOT, Kind::Full, "your share", "make room among your files"),

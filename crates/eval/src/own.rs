@@ -280,7 +280,7 @@ mod tests {
     /// What Improve looks for without a model: it tells planted flaws, and little of the same code
     /// without them.
     #[test]
-    fn planted_flaws_are_told_and_code_without_them_is_left_alone() {
+    fn planted_flaws_are_reported_and_code_without_them_is_left_alone() {
         let told = |text: String, lines: LineRange, document: &DocumentText| {
             let document = DocumentText { text, ..document.clone() };
             let asked = prepare(&document, lines, Command::new("improve", None).unwrap()).unwrap();
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_in_a_file_is_said() {
+    fn what_is_malformed_in_a_file_is_said() {
         let program = |task: &str| {
             let text = format!(
                 "[[program]]\nname = \"p\"\nfile = \"p.py\"\ncode = \"a = 1\\nb = 2\"\n\

@@ -8,6 +8,7 @@
 //! system refuse it all else, and tells how far that went. Ending its standard input ends it.
 
 mod attempt;
+mod attempt_error;
 mod confine;
 mod download;
 mod hosts;
@@ -17,7 +18,6 @@ mod proxy;
 mod response;
 mod speed;
 mod text;
-mod trouble;
 
 use std::io::{BufRead as _, ErrorKind, Write as _};
 use std::path::Path;
@@ -28,9 +28,9 @@ use localcoder_protocol::{
     ErrorCode, FetchEvent, FetchFailure, FetchNetwork, FetchOrder, FetchPermission, FetchTask,
 };
 
+use attempt_error::Failed;
 use confine::confine;
 use permission::Permission;
-use trouble::Failed;
 
 /// Longest request; an address has a few hundred bytes.
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;

@@ -11,7 +11,7 @@ use localcoder_protocol::{FetchFailure, PROXY_VARIABLES};
 use ureq::{Proxy, ProxyProtocol};
 use url::{Host, Url};
 
-use crate::trouble::{Remedy, Trouble};
+use crate::attempt_error::{AttemptError, Retry};
 
 /// In the order in which they count for an encrypted address. All of them count for any address:
 /// whoever has set one of them wants nothing to be asked without.
@@ -56,7 +56,7 @@ impl Through {
 pub(crate) fn for_address(
     to: &Url,
     variable: impl Fn(&str) -> Option<OsString>,
-) -> Result<Option<Through>, Trouble> {
+) -> Result<Option<Through>, AttemptError> {
     let names = if to.scheme() == "https" { FOR_HTTPS } else { FOR_HTTP };
     let set = |name: &'static str| Some((name, variable(name).filter(|it| !it.is_empty())?));
     let Some((name, value)) = names.into_iter().find_map(set) else { return Ok(None) };
@@ -69,7 +69,7 @@ pub(crate) fn for_address(
     parse(name, value.to_str().ok_or_else(nonsense)?.trim()).map(Some)
 }
 
-fn parse(variable: &'static str, value: &str) -> Result<Through, Trouble> {
+fn parse(variable: &'static str, value: &str) -> Result<Through, AttemptError> {
     // Nothing of the address is shown but its kind: a password may be anywhere in what makes no
     // sense.
     let nonsense = || unusable(variable, "names a proxy whose address is malformed");
@@ -101,8 +101,8 @@ fn parse(variable: &'static str, value: &str) -> Result<Through, Trouble> {
     Ok(Through { proxy, variable, host, port })
 }
 
-fn unusable(variable: &str, why: &str) -> Trouble {
-    Trouble::new(FetchFailure::Proxy, Remedy::Nothing, format!("{variable} {why}"))
+fn unusable(variable: &str, why: &str) -> AttemptError {
+    AttemptError::new(FetchFailure::Proxy, Retry::Nothing, format!("{variable} {why}"))
 }
 
 /// Whether a list such as `localhost, .example.org, 10.0.0.0/8` has a host in it. A name stands for
@@ -170,10 +170,10 @@ mod tests {
         };
         match for_address(&Url::parse(to).unwrap(), variable) {
             Ok(through) => Ok(through.map(|it| it.to_string())),
-            Err(trouble) => {
-                assert_eq!(trouble.failed.failure, FetchFailure::Proxy);
-                assert_eq!(trouble.remedy, Remedy::Nothing);
-                Err(trouble.failed.message)
+            Err(error) => {
+                assert_eq!(error.failed.failure, FetchFailure::Proxy);
+                assert_eq!(error.retry, Retry::Nothing);
+                Err(error.failed.message)
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::format::Family;
 use crate::level::Instructions;
 use crate::{CHAINS, CHUNK, Format, Level, avx2, avx512, k_quants, legacy_quants};
 
-/// So many columns are each on their own, at most: row after row, nothing is spread out in memory.
+/// This many columns are each on their own, at most: row after row, nothing is spread out in memory.
 pub(crate) const FEW: usize = 4;
 /// With half as many registers of half the size, a row's weights stay in them for fewer.
 const FEW_OF_AVX2: usize = 3;
@@ -260,7 +260,7 @@ impl Place {
     /// Puts what fills one lane each where the column's lanes are, register after register.
     ///
     /// # Safety
-    /// So many registers may be written there.
+    /// This many registers may be written there.
     pub(crate) unsafe fn scatter<T: Copy>(self, values: &[T], start: *mut u8) {
         const { assert!(size_of::<T>() == 4, "the size of a lane") };
         for (register, values) in values.chunks(self.lanes()).enumerate() {

@@ -43,7 +43,7 @@ impl<'a> Output<'a> {
     /// The same for threads that share the memory.
     ///
     /// # Safety
-    /// So many values from here on are used by nothing else for as long as `'a`.
+    /// This many values from here on are used by nothing else for as long as `'a`.
     #[must_use]
     pub unsafe fn over_shared(values: *mut f32, rows: usize, columns: usize) -> Self {
         Self { values, rows, columns, starts: &[], of: PhantomData }

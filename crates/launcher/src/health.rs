@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_of_the_machine_is_no_silence_of_the_server() {
+    fn a_sleep_of_the_machine_is_not_silence_of_the_server() {
         let slept = [(0, true), (4, false), (3_600, false), (3_604, false), (3_608, false)];
         assert_eq!(hung_at(&slept), None);
         let hung_after_sleep = [(0, true), (3_600, false), (3_605, false), (3_610, false)];

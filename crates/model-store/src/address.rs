@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_not_be_asked_is_told_with_why() {
+    fn what_can_not_be_asked_is_reported_with_why() {
         for good in [
             "https://example.org/a/b.gguf?x=1#y",
             "https://example.org:8443/",

@@ -217,7 +217,7 @@ const fn of_programs(code: ErrorCode) -> &'static str {
             "The folder must be yours alone, and its path short enough for a socket. `LOCALCODER_HOME` \
              names another place for all of LocalCoder's files."
         }
-        ErrorCode::Draining => "A new host is there within a second: try again.",
+        ErrorCode::Draining => "A new host will be running within a second: try again.",
         ErrorCode::Busy => "Wait for what runs, or cancel some of it, then try again.",
         ErrorCode::InvalidSetting => {
             "The error names the setting and what it may be. `localcoder config list --explain` shows all \
@@ -228,7 +228,7 @@ const fn of_programs(code: ErrorCode) -> &'static str {
              says which; install LocalCoder again if its files are not complete."
         }
         ErrorCode::WorkerCrashed => {
-            "A new one is started by itself, so try again. If it happens again and again, choose a \
+            "A new one starts by itself, so try again. If it happens again and again, choose a \
              lighter profile or set `localcoder.acceleration` to `cpu`: [GPU \
              trouble](../guides/gpu-trouble.md)."
         }

@@ -398,7 +398,7 @@ pub struct EditAnswer {
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub reason: Option<String>,
     /// Why the answer may well be wrong: what was found in it, and was found again when the model
-    /// was reported.
+    /// was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub unsure: Option<String>,
@@ -620,7 +620,7 @@ pub struct ConfigureParams {
 }
 
 /// The product's own `settings.json` was changed: a running host reads it at its start and when it
-/// is reported.
+/// is told.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]

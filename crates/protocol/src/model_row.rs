@@ -159,7 +159,7 @@ pub struct ModelList {
     pub free_bytes: u64,
     /// Both, in a sentence.
     pub disk_text: String,
-    /// Why nothing can be loaded from the network, where that is so.
+    /// Why nothing can be downloaded, where that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub refusal: Option<ErrorInfo>,

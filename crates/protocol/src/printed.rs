@@ -680,7 +680,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_stands_in_the_table_once() {
+    fn a_command_is_in_the_table_once() {
         let mut commands: Vec<&str> = PRINTED.iter().map(|row| row.command).collect();
         commands.sort_unstable();
         commands.dedup();

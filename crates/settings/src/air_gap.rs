@@ -1,4 +1,4 @@
-//! Whether anything may be loaded from the network. It fails closed: where the settings can't tell
+//! Whether anything may be downloaded. It fails closed: where the settings can't tell
 //! for certain, the air gap is on.
 //!
 //! [`NetworkAllowed`] is made here alone, from settings that were resolved, and whoever starts a
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_yes_and_no_no_closes_and_is_named() {
+    fn a_value_that_is_neither_yes_nor_no_closes_and_is_named() {
         for value in ["\"true\"", "\"false\"", "1", "0", "null", "[]", "{}", "{\"on\":true}"] {
             let text = format!("{{\"airGapped\": {value}}}");
             let (_home, places) = home(Some(text.as_bytes()), None);

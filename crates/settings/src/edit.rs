@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_settings_file_is_left_alone() {
+    fn what_is_not_a_settings_file_is_left_alone() {
         for text in ["", "{", "[]", "{} {}"] {
             assert!(edited(text, "a", Some(&json!(1))).is_err(), "{text}");
         }

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_said() {
+    fn what_is_malformed_is_said() {
         for (setting, said) in [
             (json!([]), "an object"),
             (json!({"Big": {"codeModel": "a"}}), "small letters"),

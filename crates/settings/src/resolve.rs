@@ -53,7 +53,7 @@ pub struct Resolved {
     pub settings: Settings,
     /// The same as they are written, and where each comes from; in the order of the table.
     pub values: Vec<(&'static str, Value, Layer)>,
-    /// Whether anything may be loaded from the network.
+    /// Whether anything may be downloaded.
     pub air_gap: AirGap,
     /// One error a value that was not used, and one a layer that could not be read.
     pub errors: Vec<ErrorInfo>,

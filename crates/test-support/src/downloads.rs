@@ -34,7 +34,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// So many random bytes that begin like a model.
+    /// This many random bytes that begin like a model.
     #[must_use]
     pub fn random(seed: u64, length: usize) -> Self {
         let mut random = Random(seed);

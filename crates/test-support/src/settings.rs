@@ -11,7 +11,7 @@ pub struct Text {
     pub name: &'static str,
     /// What is in it.
     pub bytes: &'static [u8],
-    /// Whether nothing may be loaded from the network.
+    /// Whether nothing may be downloaded.
     pub closes: bool,
     /// Whether its other values count.
     pub counts: bool,

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_stream_is_told_once() {
+    fn a_closed_stream_is_reported_once() {
         let (stream, said, _) = reader(1_000);
         drop(stream);
         assert_eq!(said.recv().unwrap(), None);

@@ -206,20 +206,20 @@ test("what an answer cost and lacks is reported", () => {
   assert.equal(usageText({ ...USAGE, decodeMs: 0 }), "120 tokens read, 50 written");
   assert.equal(
     contextText(CONTEXT),
-    "Tokens: 40 selected, 210 file, 96 instructions, up to 400 answer, window 4096",
+    "Tokens: 40 selected, 210 file, 96 instructions, up to 400 answer, context window 4096",
   );
   assert.equal(omittedText(CONTEXT), undefined);
   assert.equal(
     omittedText({ ...CONTEXT, beforeLinesOmitted: 1, afterLinesOmitted: 20 }),
-    "Not shown to the model: 1 line before, 20 lines after (its window: 4096 tokens)",
+    "Not shown to the model: 1 line before, 20 lines after (its context window: 4096 tokens)",
   );
   assert.equal(
     omittedText({ ...CONTEXT, beforeLinesOmitted: 90, outlineLines: 3 }),
-    "Not shown to the model: 90 lines before, but for 3 that the selection uses (its window: 4096 tokens)",
+    "Not shown to the model: 90 lines before, but for 3 that the selection uses (its context window: 4096 tokens)",
   );
   assert.equal(
     omittedText({ ...CONTEXT, afterLinesOmitted: 20 }),
-    "Not shown to the model: 20 lines after (its window: 4096 tokens)",
+    "Not shown to the model: 20 lines after (its context window: 4096 tokens)",
   );
   assert.equal(cutText("endOfTurn"), undefined);
   assert.match(cutText("tokenLimit") ?? "", /cut/u);

@@ -201,7 +201,7 @@ pub(super) struct Prepared {
     pub(super) asked: Case,
 }
 
-/// So many edits in the words for models of which nothing is known.
+/// This many edits in the words for models of which nothing is known.
 pub(super) fn prepared(ours: &mut Ours, count: usize) -> Result<Vec<Prepared>> {
     let records = records()?;
     let mut all = Vec::new();
@@ -273,7 +273,7 @@ impl Cases {
         Ok(Self { in_files, alone, texts, long, begun })
     }
 
-    /// So many edits, mostly of the kinds that change something, each kind spread over all its
+    /// This many edits, mostly of the kinds that change something, each kind spread over all its
     /// lengths.
     pub(super) fn edits(&self, count: usize) -> Vec<Case> {
         chosen(&self.in_files, count, 1)
@@ -408,7 +408,7 @@ fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// So many of the items, evenly taken.
+/// This many of the items, evenly taken.
 fn spread<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
     let count = count.min(items.len());
     (0..count).map(move |index| &items[index * items.len() / count])

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_lies_between_its_neighbours() {
+    fn a_step_lies_between_its_neighbors() {
         assert!((step_ms(1.0) - 37.0).abs() < 1e-9);
         assert!((step_ms(12.0) - 52.5).abs() < 1e-9);
         assert!((step_ms(64.0) - 205.0).abs() < 1e-9);

@@ -14,6 +14,7 @@ mod limits;
 mod repository;
 mod size;
 mod sources;
+mod words;
 
 use anyhow::Result;
 
@@ -39,6 +40,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { name: "licenses of npm packages", check: licenses::npm },
     Rule { name: "module documentation", check: sources::module_docs },
     Rule { name: "banned words", check: sources::banned },
+    Rule { name: "words of the glossary", check: words::struck },
     Rule { name: "unsafe code", check: sources::unsafe_code },
     Rule { name: "private headers of ggml", check: headers::unchanged },
     Rule { name: "numbers that must agree", check: limits::once },

@@ -100,7 +100,7 @@ fn while_a_line_is_typed_only_what_is_typed_is_new() {
 }
 
 #[test]
-fn a_file_that_is_too_large_is_cut_at_lines_and_what_it_declares_is_told_first() {
+fn a_file_that_is_too_large_is_cut_at_lines_and_what_it_declares_is_reported_first() {
     let filler: String = (0..300).map(|n| format!("x_{n} = {n}\n")).collect();
     let marked = format!("import os\n\n\ndef helper(path):\n    return path\n\n\n{filler}y = |\n");
     let mut wish = params("src/a.py", &marked);
@@ -209,7 +209,7 @@ fn indentation_and_line_ends_stay_those_of_the_document() {
 }
 
 #[test]
-fn what_is_no_code_or_goes_round_in_circles_is_cut() {
+fn what_is_not_code_or_goes_round_in_circles_is_cut() {
     finishes("a.py", "x = |\n", "1<|endoftext|>y", Ok("1"));
     finishes("a.py", "x = |\n", "<|file_sep|>a.py", Err(Silence::NothingToAdd));
     finishes("a.py", "x = |\n", "  \n", Err(Silence::NothingToAdd));

@@ -25,7 +25,7 @@ const FLAWS_MAX: usize = 4;
 pub(crate) struct Flaw {
     pub(crate) line: usize,
     pub(crate) message: String,
-    /// Whether who fixes it has to know what the code can't tell, so that it is worth a look.
+    /// Whether whoever fixes it has to know what the code can't tell, so that it is worth a look.
     pub(crate) is_guess: bool,
 }
 

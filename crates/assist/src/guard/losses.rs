@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_gone_is_told() {
+    fn a_text_that_is_gone_is_reported() {
         let before = "def f(a):\n    if a > 2:\n        return '-'\n    return \"_\"\n";
         let reason = said("a.py", before, "def f(a):\n    return \"_\"\n").unwrap();
         assert_eq!(reason, "it no longer has the text \"-\"");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_is_no_longer_called_is_told() {
+    fn a_function_that_is_no_longer_called_is_reported() {
         let before = "import math\n\ndef f(a):\n    return math.ceil(a) ** 2\n";
         let after = "import math\n\ndef f(a):\n    return a ** 2\n";
         let of = |original, answer| {

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_code_could_not_do_before_is_told() {
+    fn what_code_could_not_do_before_is_reported() {
         let code = "def f(a):\n    return a\n";
         let runs = "def f(a):\n    os.system(a)\n    return a\n";
         let reason = said("a.py", code, runs).unwrap();

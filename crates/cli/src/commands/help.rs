@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_told_without_markup_and_with_the_pages_that_say_more() {
+    fn an_error_is_reported_without_markup_and_with_the_pages_that_say_more() {
         for &code in ErrorCode::ALL {
             let text = of_error(code);
             assert!(text.contains(code.describe()), "{code:?}");

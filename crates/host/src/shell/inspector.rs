@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_hangs_is_told_and_others_are_looked_at_meanwhile() {
+    fn a_file_that_hangs_is_reported_and_others_are_looked_at_meanwhile() {
         let rig = Rig::new();
         rig.ask("hung");
         assert_eq!(rig.begun.recv_timeout(PATIENCE).unwrap(), "hung");
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_that_hang_are_enough() {
+    fn this_many_that_hang_are_enough() {
         let mut rig = Rig::new();
         for number in 0..HUNG_MAX {
             rig.hang(&format!("hung-{number}"));

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut_and_bytes_that_are_no_text_are_replaced() {
+    fn a_line_without_end_is_cut_and_bytes_that_are_not_text_are_replaced() {
         let mut text = vec![b'x'; 10 << 20];
         text.extend(b"\nbad \xff byte\n");
         let (logged, _) = read(&text);

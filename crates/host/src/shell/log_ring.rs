@@ -32,7 +32,7 @@ pub(super) struct LogRing {
 }
 
 impl LogRing {
-    /// Goes on with the file where there is one. No file becomes longer than `bytes_max`.
+    /// Appends to the file where there is one. No file becomes longer than `bytes_max`.
     pub(super) fn new(path: PathBuf, bytes_max: u64) -> Self {
         let mut ring = Self { path, bytes_max, file: None, written: 0, failed: None, lost: 0 };
         ring.open();

@@ -18,7 +18,7 @@ use rustix::fs::OFlags;
 use super::recognition::Recognition;
 use crate::{ModelFile, Pinned};
 
-/// So many times smaller is a model that drafts for another by itself: below it what guesses gain is
+/// This many times smaller is a model that drafts for another by itself: below it what guesses gain is
 /// less than they cost, see docs/reference/drafting.md.
 const DRAFT_TIMES_SMALLER: u64 = 6;
 
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused_at_once_with_what_it_is() {
+    fn what_is_not_a_file_is_refused_at_once_with_what_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe.gguf");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();

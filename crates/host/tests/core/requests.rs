@@ -212,7 +212,7 @@ fn a_worker_that_does_not_stop_is_killed() {
 }
 
 #[test]
-fn silence_kills_a_worker_but_sleep_is_no_silence() {
+fn silence_kills_a_worker_but_sleep_is_not_silence() {
     let mut rig = Rig::new();
     rig.connect(1);
     rig.watch(2);
@@ -382,7 +382,7 @@ fn what_an_editor_has_set_is_known_to_the_next_host() {
 }
 
 #[test]
-fn settings_that_could_not_be_read_are_told_until_they_are_set_anew() {
+fn settings_that_could_not_be_read_are_reported_until_they_are_set_again() {
     let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`kept.json` is not JSON");
     let mut rig = Rig::with_unread_editor_settings(problem.clone());
     rig.connect(1);
@@ -488,7 +488,7 @@ fn there_is_a_bound_on_waiting_requests() {
 }
 
 #[test]
-fn status_is_told_to_those_who_asked() {
+fn status_is_reported_to_those_who_asked() {
     let mut rig = Rig::new();
     rig.connect(1);
     rig.watch(2);
@@ -619,7 +619,7 @@ fn every_request_ends_exactly_once_whatever_happens() {
 }
 
 #[test]
-fn a_frame_that_is_no_message_gets_an_error_and_the_connection_lives() {
+fn a_frame_that_is_not_a_message_gets_an_error_and_the_connection_lives() {
     let mut rig = Rig::new();
     rig.connect(1);
     rig.event(Event::ClientMalformed(1, "the frame is not JSON".to_owned()));
@@ -632,7 +632,7 @@ fn a_frame_that_is_no_message_gets_an_error_and_the_connection_lives() {
 }
 
 #[test]
-fn what_a_worker_measured_is_told_to_the_next_one_of_this_host_and_of_another() {
+fn what_a_worker_measured_is_reported_to_the_next_one_of_this_host_and_of_another() {
     let mut rig = Rig::new();
     rig.connect(1);
     rig.explain(1, "a");

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_begins_anew_and_nonsense_changes_nothing() {
+    fn a_damaged_file_starts_over_and_nonsense_changes_nothing() {
         let dir = tempfile::tempdir().unwrap();
         fs_err::write(dir.path().join("d.json"), "{\"s\":{\"a\"").unwrap();
         let state = State::new(dir.path().to_owned());

@@ -247,7 +247,7 @@ fn renamed(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
 }
 
 #[test]
-fn files_that_are_no_model_that_writes_are_refused_with_what_they_are() {
+fn files_of_models_that_do_not_write_are_refused_with_what_they_are() {
     let bytes = std::fs::read(demo::path()).unwrap();
     for (said, file) in [
         ("an embedding model", called(&bytes, b"bert")),

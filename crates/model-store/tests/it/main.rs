@@ -147,7 +147,7 @@ fn a_file_in_its_place_stays_the_users() {
 }
 
 #[test]
-fn what_is_no_model_leaves_nothing() {
+fn what_is_not_a_model_leaves_nothing() {
     let (dir, store) = store();
     let write = |name: &str, bytes: &[u8]| {
         let path = dir.path().join(name);
@@ -418,7 +418,7 @@ fn a_license_that_is_not_shipped_is_loaded_first_and_kept() {
 #[test]
 fn a_disk_that_can_only_be_read_loses_nothing() {
     let Some(mut disk) = Disk::new("size=2g") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     let folder = disk.path().join("models");
@@ -442,7 +442,7 @@ fn a_disk_that_can_only_be_read_loses_nothing() {
 fn a_disk_that_is_full_loses_nothing() {
     // Room for bytes and none for another file.
     let Some(disk) = Disk::new("size=2g,nr_inodes=24") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     let store = Store::open(&disk.path().join("models")).unwrap();

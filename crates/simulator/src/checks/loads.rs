@@ -127,7 +127,7 @@ impl World {
     pub(crate) fn check_load(&mut self, generation: u64, params: &Value) -> Held {
         let path = params["modelRef"].as_str().unwrap_or_default();
         let Some(model) = store::index_of(path) else {
-            return breach(GOOD, format!("`{path}` is no model"));
+            return breach(GOOD, format!("`{path}` is not a model"));
         };
         if !self.loads.found.get(path).copied().unwrap_or_default() {
             return breach(GOOD, format!("`{path}` was not found good when it was looked at last"));

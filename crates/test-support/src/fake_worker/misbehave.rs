@@ -52,7 +52,7 @@ pub(super) fn misbehave(shared: &Shared, deed: Deed, request_id: u64) -> Done {
         }
         Deed::LoadError(code) => return Done::Refuse(load_error(code)),
         Deed::Garbage => {
-            shared.write_raw(b"ggml: this is no frame\n\0\xff\xfe{\n");
+            shared.write_raw(b"ggml: this is not a frame\n\0\xff\xfe{\n");
             stand_still();
         }
         Deed::Nonsense => nonsense(shared),

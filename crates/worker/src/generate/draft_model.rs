@@ -29,7 +29,7 @@ const PRIOR_TOKENS: f64 = 12.0;
 /// few where the selection is the draft of most.
 const FOLLOWING_TOKENS: usize = 128;
 const FOLLOWING_IN_AN_EDIT: usize = 24;
-/// So many guesses show whether the gain comes.
+/// This many guesses show whether the gain comes.
 const ROUNDS_MIN: u32 = 8;
 /// Most generations for which it is left alone.
 const RESTS_MAX: u32 = 64;

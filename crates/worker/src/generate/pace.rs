@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_the_machine_is_no_cost() {
+    fn a_pause_of_the_machine_is_not_a_cost() {
         let mut pace = Pace::default();
         pace.took(1, 10.0);
         pace.took(1, 1000.0);

@@ -54,7 +54,7 @@ pub(crate) fn pieces<'t>(
     match prompt {
         WorkerPrompt::Raw { text } => Ok(vec![Piece::Content(text.clone())]),
         WorkerPrompt::Infill { .. } => {
-            let text = "a prompt with numbers of tokens in it is no text";
+            let text = "a prompt with numbers of tokens in it is not text";
             Err(ErrorInfo::new(ErrorCode::Protocol, text))
         }
         WorkerPrompt::Chat { messages, prefill, .. } => {

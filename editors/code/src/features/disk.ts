@@ -39,7 +39,7 @@ export function notebookOf(document: vscode.TextDocument): vscode.NotebookDocume
   );
 }
 
-/** The document as it is now, or an error where there is none any more: nothing is made anew. */
+/** The document as it is now, or an error where there is none any more: nothing is created. */
 export async function openAgain(uri: vscode.Uri): Promise<vscode.TextDocument> {
   const open = vscode.workspace.textDocuments.find((it) => it.uri.toString() === uri.toString());
   if (open === undefined && [CELL_SCHEME, "untitled"].includes(uri.scheme)) {

@@ -206,7 +206,7 @@ export class ModelActions implements vscode.Disposable {
       {
         modal: true,
         detail: l10n.t(
-          "A copy stays as it is. A file that is left where it is takes no room twice, and its model is gone when it is moved or changed.",
+          "A copy stays as it is. A file that is left where it is takes no extra room, and its model is gone when it is moved or changed.",
         ),
       },
       copy,

@@ -777,7 +777,7 @@ notes: Array<string>,
 reason?: string, 
 /**
  * Why the answer may well be wrong: what was found in it, and was found again when the model
- * was reported.
+ * was told.
  */
 unsure?: string, 
 /**
@@ -1271,7 +1271,7 @@ freeBytes: number,
  */
 diskText: string, 
 /**
- * Why nothing can be loaded from the network, where that is so.
+ * Why nothing can be downloaded, where that is so.
  */
 refusal?: ErrorInfo, };
 

@@ -27,7 +27,7 @@ export interface LicenseShown {
 export interface ManagerState {
   readonly models: readonly ManagedModel[];
   readonly diskText: string;
-  /** Why nothing can be loaded from the network; empty where it can. */
+  /** Why nothing can be downloaded; empty where it can. */
   readonly refusal: string;
   readonly license?: LicenseShown;
 }

@@ -54,7 +54,7 @@ export interface Entry {
 export const LOOKING: Entry = {
   key: "looking",
   icon: "loading~spin",
-  label: l10n.t("Looking what fits into the free memory…"),
+  label: l10n.t("Checking what fits into the free memory…"),
   description: "",
   detail: "",
   isInUse: false,

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-/// So many bytes of what is sent are read: a request to nscd says in eight what it is about.
+/// This many bytes of what is sent are read: a request to nscd says in eight what it is about.
 const SENT_BYTES_MAX: usize = 8;
 
 /// What a process did.

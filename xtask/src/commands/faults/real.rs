@@ -23,7 +23,7 @@ use crate::places;
 const WITHIN_MS: usize = 500;
 /// Clients that ask at once, so that it has something to do for longer.
 const CLIENTS: usize = 3;
-/// So many kills come on one trial of another signal.
+/// This many kills come on one trial of another signal.
 const KILLS_TO_OTHERS: usize = 5;
 /// More would take each other's time.
 const AT_ONCE: usize = 2;

@@ -19,7 +19,7 @@ use super::{Amount, processes, real};
 const AT_ONCE: usize = 3;
 /// Trials of one kind at once by the world's clock, and there are several kinds at once.
 const AT_ONCE_TRUE: usize = 4;
-/// So many trials by the scaled clock come on one by the world's.
+/// This many trials by the scaled clock come on one by the world's.
 const SCALED_TO_TRUE: usize = 10;
 /// What a flood has where the host's clock runs faster than it can be read.
 const SMALL_FLOOD_BYTES: usize = 4_000_000;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What stands for what was taken out.
 const CUT: &str = "[cut]";
-/// So many letters and digits in a row are neither a word nor the name of a model.
+/// This many letters and digits in a row are neither a word nor the name of a model.
 const TOKEN_CHARS_MIN: usize = 20;
 /// Before a value that is secret whatever its form.
 const SECRET_KEYS: &[&str] =

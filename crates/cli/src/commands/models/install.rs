@@ -65,7 +65,7 @@ fn of_an_installed(models: &Models, id: &str) -> Result<ModelLicense, ErrorInfo>
 
 /// How it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum OutputFormat {
     /// For people.
     Text,
     /// The outcome alone.
@@ -78,13 +78,13 @@ pub(super) fn install(
     models: &Models,
     id: &str,
     accepted: bool,
-    told: Told,
+    told: OutputFormat,
 ) -> Result<(), ErrorInfo> {
     let entry = models.entry(id)?;
     // Before anybody reads a license for nothing, or is told to bring a file that is here.
     models.store.check_missing(entry)?;
     models.network_now(&format!("`{id}` is not downloaded"))?;
-    if told == Told::Text {
+    if told == OutputFormat::Text {
         list::facts(&list::entry_facts(models, entry))?;
         output::line("")?;
     }
@@ -95,13 +95,13 @@ pub(super) fn install(
     }
     let model = load(models, entry, &text, &running, told)?;
     match told {
-        Told::Events => output::event::<ModelsInstallEvents>(&InstallEvent::Installed {
+        OutputFormat::Events => output::event::<ModelsInstallEvents>(&InstallEvent::Installed {
             installed: Box::new(list::installed_model(models, &model)),
         }),
-        Told::Json => output::answer::<ModelsInstall>(&ModelInstalled {
+        OutputFormat::Json => output::answer::<ModelsInstall>(&ModelInstalled {
             installed: list::installed_model(models, &model),
         }),
-        Told::Text => {
+        OutputFormat::Text => {
             output::line(&format!("`{id}` is installed and verified: {}.", model.name))?;
             for line in &entry.license.attribution {
                 output::line(line)?;
@@ -116,7 +116,7 @@ fn load(
     entry: &Entry,
     text: &str,
     running: &Installing,
-    told: Told,
+    told: OutputFormat,
 ) -> Result<Installed, ErrorInfo> {
     let consent = Consent::to(&entry.license, text)?;
     let stop = running.clone();
@@ -133,7 +133,7 @@ fn load(
     let mut printed = Ok(());
     let mut tell = |event| match event {
         FetchEvent::Confined(confined) => weakly(&confined).iter().for_each(|it| meter.note(it)),
-        event if told == Told::Events => {
+        event if told == OutputFormat::Events => {
             let Some(event) = InstallEvent::of(event).filter(|_| printed.is_ok()) else { return };
             printed = output::event::<ModelsInstallEvents>(&event);
             if printed.is_err() {

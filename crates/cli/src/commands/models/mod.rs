@@ -32,9 +32,9 @@ pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
         ModelsCommand::License { id, json } => install::license(&models, &id, json),
         ModelsCommand::Install { id, accept_license, json, events } => {
             let told = match (json, events) {
-                (_, true) => install::Told::Events,
-                (true, _) => install::Told::Json,
-                _ => install::Told::Text,
+                (_, true) => install::OutputFormat::Events,
+                (true, _) => install::OutputFormat::Json,
+                _ => install::OutputFormat::Text,
             };
             install::install(&models, &id, accept_license, told)
         }
@@ -97,7 +97,7 @@ impl Models {
         settings_file::resolved(&self.places).settings
     }
 
-    /// That something may be loaded from the network; `what` says what does not happen where it
+    /// That something may be downloaded; `what` says what does not happen where it
     /// may not.
     fn network(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
         air_gap(&self.places).permission(what)

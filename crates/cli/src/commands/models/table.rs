@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_is_left_out_from_the_end_and_told() {
+    fn what_has_no_room_is_left_out_from_the_end_and_reported() {
         for columns in [40, 60, 80, 100, 120] {
             let lines = lines(&rows(), Some(columns));
             let is_table = |line: &&String| line.contains("4.68 GB") || line.contains("SIZE");

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gpu_is_told_and_that_there_is_none_and_that_nobody_looked_yet() {
+    fn a_gpu_is_reported_and_that_there_is_none_and_that_nobody_looked_yet() {
         assert!(gpu_text(None).contains("when the engine starts"));
         assert!(gpu_text(Some(&[device("Xeon", false, 0)])).starts_with("none"));
         let both = [device("Xeon", false, 0), device("RTX 4090", true, 24_000_000_000)];
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_is_told_with_what_it_needs_and_whether_that_fits() {
+    fn a_profile_is_reported_with_what_it_needs_and_whether_that_fits() {
         let machine = Machine {
             memory_bytes: 8_000_000_000,
             memory_free_bytes: Some(6_000_000_000),

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_read_is_no_state() {
+    fn what_can_not_be_read_is_not_a_state() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("setup.json");
         for text in ["", "{", "[]", r#"{"version":2}"#, r#"{"version":1,"step":"elsewhere"}"#] {

@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_model_is_told_before_it_is_asked() {
+    fn a_base_model_is_reported_before_it_is_asked() {
         let mut file = sample();
         file.info.name = "Starcoder2 7B Base".to_owned();
         let model = ModelView { file: &file, context_tokens: 4096 };

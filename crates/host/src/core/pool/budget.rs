@@ -64,7 +64,7 @@ impl Crashes {
 
     fn spent_until(&self, now_ms: u64) -> Option<u64> {
         let burst = self.burst_until(RESTARTS_MAX);
-        // So many must be forgiven before one more is allowed.
+        // This many must be forgiven before one more is allowed.
         let forgiven = self.held.checked_sub(HELD_MAX).filter(|it| *it > 0);
         let held = forgiven.map(|it| self.forgiven_ms + FORGIVEN_EVERY_MS * it as u64);
         burst.into_iter().chain(held).filter(|until| *until > now_ms).max()

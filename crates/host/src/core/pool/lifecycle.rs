@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_told_after_three_seconds_and_kills_after_ten() {
+    fn silence_is_reported_after_three_seconds_and_kills_after_ten() {
         for phases in [TO_LOADING, TO_BUSY] {
             let mut life = watched(phases);
             assert!(!life.is_unresponsive(2_999) && life.is_unresponsive(3_000));
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn sleep_is_no_silence_and_nothing_is_awaited_of_one_that_rests() {
+    fn sleep_is_not_silence_and_nothing_is_awaited_of_one_that_rests() {
         let mut life = watched(TO_BUSY);
         life.slept(3_600_000);
         life.record_progress(3_600_000);

@@ -159,7 +159,7 @@ function own(send: Send, busy: boolean): HTMLElement {
       make(
         "label",
         { attributes: { for: "in-place" } },
-        ` ${l10n.t("Leave the GGUF file where it is: it takes no room twice, and the model is gone when the file is moved or changed")}`,
+        ` ${l10n.t("Leave the GGUF file where it is: it takes no extra room, and the model is gone when the file is moved or changed")}`,
       ),
     ),
     make("div", { className: "actions" }, file, folder),

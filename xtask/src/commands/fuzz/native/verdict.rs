@@ -63,7 +63,7 @@ pub(super) fn log_of(file: &Path) -> PathBuf {
     name.into()
 }
 
-/// Reports of the sanitizer that are no wrong addresses.
+/// Reports of the sanitizer that are not about wrong addresses.
 const CRASHES: &[&str] = &["AddressSanitizer: FPE", "AddressSanitizer: stack-overflow"];
 const SIZES: &[&str] = &[
     "AddressSanitizer: out of memory",

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_has_turned_on_is_told_as_open() {
+    fn what_the_user_has_turned_on_is_reported_as_open() {
         for (what, key, value) in [
             ("git autofetch", "git.autofetch", json!(true)),
             ("git autofetch", "git.autofetch", json!("all")),

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_is_told_and_what_is_not_is_no_zero() {
+    fn what_is_counted_is_reported_and_what_is_not_is_not_a_zero() {
         let (rows, text) = running(None).refusals();
         let [row] = &rows[..] else { panic!("{rows:?}") };
         assert_eq!((row.kind.as_str(), row.count, row.text.as_str()), ("host", 3, "t"));
