@@ -1,4 +1,4 @@
-//! What became of each task, as a line of a file that another run goes on with, and as a table.
+//! What became of each task, as a line of a file that another run continues, and as a table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -61,7 +61,7 @@ pub struct Outcome {
     /// What was wrong with it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// What stands in place of the selection.
+    /// What is in place of the selection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
 }

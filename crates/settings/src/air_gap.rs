@@ -1,4 +1,4 @@
-//! Whether anything may be loaded from the network. It fails closed: where the settings can't tell
+//! Whether anything may be downloaded. It fails closed: where the settings can't tell
 //! for certain, the air gap is on.
 //!
 //! [`NetworkAllowed`] is made here alone, from settings that were resolved, and whoever starts a
@@ -12,7 +12,7 @@ use crate::{Key, Layer, Places, SettingsFiles};
 /// The setting that this is about.
 pub const AIR_GAPPED: &str = Key::AirGapped.name();
 
-/// That the settings allow to load from the network. Only [`AirGap`] has one.
+/// That the settings allow downloads. Only [`AirGap`] has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkAllowed(());
 
@@ -75,9 +75,9 @@ impl AirGap {
         match self {
             Self::Off(allowed) => Ok(*allowed),
             Self::On { reason, hint } => Err(ErrorInfo::new(ErrorCode::AirGapped, what)
-                .with_cause(format!("{reason}, so nothing is loaded from the network"))
+                .with_cause(format!("{reason}, so nothing is downloaded"))
                 .with_hint(format!(
-                    "load the file on another machine and take it in with `localcoder models \
+                    "download the file on another machine and import it with `localcoder models \
                      import PATH`; or {hint}"
                 ))
                 .with_action(ErrorAction::OpenSettings)),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_yes_and_no_no_closes_and_is_named() {
+    fn a_value_that_is_neither_yes_nor_no_closes_and_is_named() {
         for value in ["\"true\"", "\"false\"", "1", "0", "null", "[]", "{}", "{\"on\":true}"] {
             let text = format!("{{\"airGapped\": {value}}}");
             let (_home, places) = home(Some(text.as_bytes()), None);
@@ -179,7 +179,7 @@ mod tests {
             let named = format!("`localcoder.airGapped` can't be {value} (in `{path}`, line 1)");
             assert!(reason.contains(&named), "{text}: {reason}");
             assert!(hint.contains("config set airGapped"), "{text}: {hint}");
-            // The editor's own good value does not mend it, nor does the other way round.
+            // The editor's own good value does not fix it, nor does the other way round.
             let (_home, places) = home(Some(text.as_bytes()), Some(b"{\"airGapped\": false}"));
             assert!(air_gap(&places).is_on(), "{text} below a `false`");
             let (_home, places) = home(Some(b"{\"airGapped\": false}"), Some(text.as_bytes()));
@@ -241,12 +241,12 @@ mod tests {
     #[test]
     fn the_permission_is_refused_with_the_reason_and_the_way_out() {
         let (_home, places) = home(Some(b"{ // half"), None);
-        let error = air_gap(&places).permission("`small` is not loaded").unwrap_err();
+        let error = air_gap(&places).permission("`small` is not downloaded").unwrap_err();
         assert_eq!(error.code, ErrorCode::AirGapped);
         let cause = error.cause.unwrap();
-        assert!(cause.contains("settings.json` is no JSON"), "{cause}");
+        assert!(cause.contains("settings.json` is not JSON"), "{cause}");
         let hint = error.hint.unwrap();
-        assert!(hint.contains("mend the file") && hint.contains("models import"), "{hint}");
+        assert!(hint.contains("fix the file") && hint.contains("models import"), "{hint}");
         let (_home, places) = home(None, None);
         assert!(air_gap(&places).permission("").is_ok());
     }

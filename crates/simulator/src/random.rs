@@ -7,7 +7,7 @@ pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        // Seeds are counted up; neighbours should not begin alike.
+        // Seeds are counted up; neighbors should not begin alike.
         let mut random = Self(seed ^ 0x51_7c_c1_b7_27_22_0a_95);
         random.next();
         random

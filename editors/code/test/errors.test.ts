@@ -9,7 +9,7 @@ import { readViewMessage } from "../src/lib/messages";
 
 const codes = Object.keys(ERROR_CODES) as ErrorCode[];
 
-test("every error code is told with what happened, why, what next, and a button", () => {
+test("every error code is reported with what happened, why, what next, and a button", () => {
   for (const code of codes) {
     const info: ErrorInfo = { code, message: "the thing broke", cause: "no luck", hint: "try it" };
     const { severity, text, buttons } = renderError(info);
@@ -58,7 +58,7 @@ test("whatever is thrown becomes an error with a code", () => {
 });
 
 test("the line that an error speaks of is found", () => {
-  const error = { code: "invalidSetting", message: "`settings.json` is no JSON" } as const;
+  const error = { code: "invalidSetting", message: "`settings.json` is not JSON" } as const;
   assert.equal(lineOf({ ...error, cause: "Expected comma on line 2 column 9" }), 2);
   assert.equal(lineOf({ ...error, message: "it can't be 7 (in `a.json`, line 12)" }), 12);
   assert.equal(lineOf({ ...error, message: "line 0" }), 1);

@@ -24,7 +24,7 @@ test("typing in one place is one edit, and another place begins another", () => 
   ]);
 });
 
-test("what was taken back is no edit, and only the last are told", () => {
+test("what was taken back is not an edit, and only the last are reported", () => {
   const recent = new RecentEdits();
   const before = lines(400);
   recent.opened("a.py", before);

@@ -1,5 +1,5 @@
 //! `localcoder eval`: how good a model's edits are, by tasks whose answers are run. What is asked
-//! is what the editor asks; each outcome is kept at once, so that a run can be gone on with.
+//! is what the editor asks; each outcome is kept at once, so that a run can be resumed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -177,7 +177,7 @@ fn prove(runner: &Runner, tasks: &[Task], skipped: Skipped) -> Result<(), ErrorI
         return Ok(());
     }
     Err(ErrorInfo::new(ErrorCode::Usage, "some tasks are not proved by their own references")
-        .with_hint("mend them: what is wrong stands above"))
+        .with_hint("fix them: what is wrong is said above"))
 }
 
 /// Asks the model, and keeps what came of it.
@@ -429,7 +429,7 @@ pub(super) fn outcomes(path: &Path) -> Result<Vec<Outcome>, ErrorInfo> {
     let lines = text.lines().map(serde_json::from_str::<Outcome>);
     let read: Vec<Result<Outcome, _>> = lines.collect();
     if read.len() > 1 && read.iter().all(Result::is_err) {
-        let message = format!("`{}` is no file of outcomes", path.display());
+        let message = format!("`{}` is not a file of outcomes", path.display());
         return Err(ErrorInfo::new(ErrorCode::Usage, message)
             .with_hint("give `--out` a new file, or one that it has written"));
     }
@@ -446,7 +446,7 @@ fn replayed(path: &Path) -> Result<EvalReplayed, ErrorInfo> {
     let recorded = localcoder_eval::read_recorded(path).map_err(|why| {
         ErrorInfo::new(ErrorCode::Usage, "the recorded answers can't be read")
             .with_cause(why)
-            .with_hint("docs/eval.md says what stands in such a file")
+            .with_hint("docs/eval.md says what is in such a file")
     })?;
     localcoder_eval::replay(&recorded)
 }

@@ -265,7 +265,7 @@ fn agreed(path: &Path, json: bool) -> Result<(), ErrorInfo> {
         Some(true) => Ok(()),
         Some(false) => Err(ErrorInfo::new(ErrorCode::Cancelled, "nothing was deleted")),
         None => Err(ErrorInfo::new(ErrorCode::Usage, "nothing was deleted")
-            .with_cause("nobody is there to be asked")
+            .with_cause("there is no terminal to ask in")
             .with_hint("`--yes` deletes it without a question")),
     }
 }

@@ -91,7 +91,7 @@ impl Ghost {
         self.snoozed_until_ms = (minutes > 0).then_some(until);
     }
 
-    /// What the next prompt of a client goes on with.
+    /// What the next prompt of a client continues.
     pub(super) fn held(&self, client: ClientId) -> Option<Held> {
         self.clients.get(&client)?.held.clone()
     }

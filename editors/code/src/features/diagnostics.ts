@@ -1,7 +1,7 @@
 /**
  * What the user's linters and language servers say: of the selected lines before the model is asked,
  * and of the document before and after an edit. They look at a document only under its own name, so
- * what they say of an edit is known when it stands there, and is told with a way back.
+ * what they say of an edit is known when it is there, and is reported with a way back.
  */
 import * as vscode from "vscode";
 
@@ -14,7 +14,7 @@ import { documentName } from "./target";
 /** How long a tool is given to look at the changed document, in milliseconds. */
 const LOOKS_WITHIN_MS = 8_000;
 
-/** Messages that are told: a notification holds no more. */
+/** Messages that are reported: a notification holds no more. */
 const TOLD_MAX = 2;
 
 /** What they say of these lines, for the model. `about`: only what they say of that place. */

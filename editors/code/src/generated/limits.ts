@@ -22,7 +22,7 @@ export const WORKER_MODELS_FD = 4;
 export const REPACKED_MODEL_BYTES_MIN = 268435456;
 /** Models of which one `survey` may ask. */
 export const SURVEY_MODELS_MAX = 64;
-/** Below so many written tokens a second a model counts as slow: slower than people read. */
+/** Below this many written tokens a second a model counts as slow: slower than people read. */
 export const SLOW_TOKENS_PER_S = 10;
 /** Longest chat template, in bytes; those of real models have some ten thousand. */
 export const CHAT_TEMPLATE_BYTES_MAX = 1048576;

@@ -78,7 +78,7 @@ end: number, };
 
 export type DocumentText = { 
 /**
- * Path or name; its last component is told to the model. Never opened by the host.
+ * Path or name; its last component is reported to the model. Never opened by the host.
  */
 path: string, 
 /**
@@ -108,7 +108,7 @@ after: Array<string>,
  */
 alone: boolean, 
 /**
- * Whether it stood between these neighbours at one place only. Otherwise the edit belongs to
+ * Whether it stood between these neighbors at one place only. Otherwise the edit belongs to
  * this very document and to no later one.
  */
 unique: boolean, };
@@ -293,11 +293,11 @@ sizeBytes: number,
  */
 trainedContextTokens: number, 
 /**
- * Whether this is the bundled demo model, which is no code assistant.
+ * Whether this is the bundled demo model, which is not a code assistant.
  */
 demo: boolean, 
 /**
- * What its licence wants shown where it is used.
+ * What its license wants shown where it is used.
  */
 attribution: Array<string>, };
 
@@ -703,7 +703,7 @@ instruction?: string,
  */
 conversation?: Array<Exchange>, 
 /**
- * What the user's tools say about the document. What is about the lines is told to the model.
+ * What the user's tools say about the document. What is about the lines is reported to the model.
  */
 diagnostics?: Array<Diagnostic>, 
 /**
@@ -838,7 +838,7 @@ model: ModelInfo, };
 
 export type Reference = { 
 /**
- * The words as they stand in the answer, wherever they do.
+ * The words as they are in the answer, wherever that is.
  */
 words: string, 
 /**
@@ -946,7 +946,7 @@ found: boolean, };
 
 export type ConfigureFileParams = { 
 /**
- * All values as they stand in the file; without them the host reads the file itself.
+ * All values as they are in the file; without them the host reads the file itself.
  */
 settings?: Record<string, unknown>, };
 
@@ -1090,7 +1090,7 @@ requestId: string,
  */
 range: LineRange, 
 /**
- * What stands there so far, in whole lines; those that were not reached are as they were.
+ * What is there so far, in whole lines; those that were not reached are as they were.
  */
 text: string, };
 
@@ -1175,7 +1175,7 @@ export type GhostText = {
 text: string, 
 /**
  * How much behind the cursor, in the same line, it takes the place of, in characters of UTF-16.
- * That text stands in `text` too.
+ * That text is in `text` too.
  */
 replaces: number, };
 
@@ -1358,7 +1358,7 @@ freeBytes: number,
  */
 diskText: string, 
 /**
- * Why nothing can be loaded from the network, where that is so.
+ * Why nothing can be downloaded, where that is so.
  */
 refusal?: ErrorInfo, };
 
@@ -1438,7 +1438,7 @@ actions: Array<ModelAction>,
  */
 bytes: number, 
 /**
- * How much of it is loaded, of one that is not there.
+ * How much of it is downloaded, of one that is not installed.
  */
 loadedBytes: number, 
 /**
@@ -1450,7 +1450,7 @@ roles: Array<ModelRole>,
  */
 profile?: string, 
 /**
- * Whether it follows instructions or goes on with a text, where that is known.
+ * Whether it follows instructions or continues a text, where that is known.
  */
 tuning?: ModelTuning, 
 /**
@@ -1462,7 +1462,7 @@ parameters: number,
  */
 quantization: string, 
 /**
- * Its licence, where anybody says.
+ * Its license, where anybody says.
  */
 license?: ClaimedLicense, 
 /**
@@ -1474,7 +1474,7 @@ contextTokens: number,
  */
 memory?: ModelMemory, 
 /**
- * How fast it writes, where that was measured or can be told beforehand.
+ * How fast it writes, where that was measured or can be known beforehand.
  */
 speed?: ModelSpeed, 
 /**
@@ -1520,7 +1520,7 @@ actions: Array<ModelAction>,
  */
 bytes: number, 
 /**
- * How much of it is loaded, of one that is not there.
+ * How much of it is downloaded, of one that is not installed.
  */
 loadedBytes: number, 
 /**
@@ -1532,7 +1532,7 @@ roles: Array<ModelRole>,
  */
 profile?: string, 
 /**
- * Whether it follows instructions or goes on with a text, where that is known.
+ * Whether it follows instructions or continues a text, where that is known.
  */
 tuning?: ModelTuning, 
 /**
@@ -1544,7 +1544,7 @@ parameters: number,
  */
 quantization: string, 
 /**
- * Its licence, where anybody says.
+ * Its license, where anybody says.
  */
 license?: ClaimedLicense, 
 /**
@@ -1556,7 +1556,7 @@ contextTokens: number,
  */
 memory?: ModelMemory, 
 /**
- * How fast it writes, where that was measured or can be told beforehand.
+ * How fast it writes, where that was measured or can be known beforehand.
  */
 speed?: ModelSpeed, 
 /**
@@ -1594,7 +1594,7 @@ bytes: number,
  */
 sha256: string, 
 /**
- * Whether a catalog pins this file by its digest. Where none does, name, licence and template are
+ * Whether a catalog pins this file by its digest. Where none does, name, license and template are
  * what the file, or the folder that it came in, claims.
  */
 verified: boolean, 
@@ -1623,15 +1623,15 @@ parameters: number,
  */
 contextTokens: number, 
 /**
- * Its licence, where a catalog says; what came with it where it is not verified.
+ * Its license, where a catalog says; what came with it where it is not verified.
  */
 license?: License, 
 /**
- * What its file claims of its licence, which was not checked.
+ * What its file claims of its license, which was not checked.
  */
 claimedLicense?: string, 
 /**
- * Id of the licence that the user agreed to.
+ * Id of the license that the user agreed to.
  */
 agreedTo?: string, 
 /**
@@ -1865,7 +1865,7 @@ error?: ErrorInfo, };
 
 export type PrivacyReport = { 
 /**
- * Whether air-gapped mode is on: nothing is loaded from the network.
+ * Whether air-gapped mode is on: nothing is downloaded.
  */
 airGapped: boolean, 
 /**
@@ -1983,7 +1983,7 @@ stored: Array<Fact>,
  */
 networkText: string, 
 /**
- * Nothing is loaded from the network, and what that means.
+ * Nothing is downloaded, and what that means.
  */
 airGap: SetupAirGap, 
 /**

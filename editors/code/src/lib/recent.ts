@@ -49,7 +49,7 @@ export class RecentEdits {
     this.#remember(path, isOne(difference(known.last, text)) ? known.last : text, text);
   }
 
-  /** All that are worth being told, the oldest first. */
+  /** All that are worth being reported, the oldest first. */
   edits(path: string): RecentEdit[] {
     const known = this.#bases.get(path);
     const open = known === undefined ? undefined : difference(known.base, known.last);

@@ -195,7 +195,7 @@ fn fetch(air_gap: &AirGap) -> PrivacyFinding {
     let what = "localcoder-fetch";
     let there = program().map(|own| own.with_file_name(what).is_file()).unwrap_or(false);
     if !there {
-        let text = "it is not beside this program, so nothing can be loaded";
+        let text = "it is not beside this program, so nothing can be downloaded";
         return finding(what, NetworkUse::None, text.to_owned());
     }
     if air_gap.is_on() {

@@ -134,7 +134,7 @@ impl Schedule {
         self.step(Input::Tried(trial.number, &run), cx, out);
     }
 
-    /// The worker could not do it. Want of memory may pass with less, and a GPU that writes
+    /// The worker could not do it. Lack of memory may pass with less, and a GPU that writes
     /// nonsense may have lost its context: both are tried again where nothing was shown.
     pub(in crate::core) fn answer_failed(
         &mut self,
