@@ -16,8 +16,6 @@ mod recorded;
 mod report;
 mod run;
 mod task;
-#[cfg(test)]
-mod zz;
 
 pub use followed::Followed;
 pub use infilling::{Hole, is_infilling, read_holes};
