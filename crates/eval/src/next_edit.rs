@@ -11,7 +11,7 @@ use crate::task::Half;
 
 const TASKS: &str = include_str!("../tasks/next-edit.toml");
 
-/// Places on more lines than that are no one edit, though each is one.
+/// Places further apart than this are separate edits.
 const EDIT_LINES_MAX: usize = 20;
 
 #[derive(Debug, Deserialize)]
@@ -152,7 +152,7 @@ impl NextEditTask {
 /// All of them.
 ///
 /// # Errors
-/// Where the file makes no sense; a test reads it.
+/// Where the file is malformed; a test reads it.
 pub fn next_edit_tasks() -> Result<Vec<NextEditTask>, String> {
     tasks_of(TASKS)
 }
@@ -196,7 +196,7 @@ fn task_of(program: &Program, row: &Row, id: String) -> Result<NextEditTask, Str
     })
 }
 
-/// Where something stands in a text that has it at one place.
+/// Where something is in a text that has it only once.
 fn only(text: &str, find: &str) -> Result<Range<usize>, String> {
     let mut found = text.match_indices(find);
     match (found.next(), found.next()) {

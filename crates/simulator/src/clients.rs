@@ -71,6 +71,7 @@ pub(crate) const ACTS: &[(u64, &str)] = &[
     (9, "prepare"),
     (9, "complete"),
     (3, "complete now"),
+    (5, "predictEdit"),
     (1, "snooze"),
     (3, "survey"),
     (3, "unload"),
@@ -241,13 +242,27 @@ impl World {
         json!({"requestId": request_id, "document": document, "position": position})
     }
 
+    /// The first line of a document as if it had just been written. Where the next one reads the same
+    /// something may follow from that.
+    fn draw_change(&mut self, request_id: &str, document: &Value) -> Value {
+        let line = document["text"].as_str().and_then(|text| text.split('\n').next());
+        let (line, before) = (line.unwrap_or(""), format!("old {}", self.random.below(9)));
+        json!({
+            "requestId": request_id,
+            "document": document,
+            "position": {"line": 1, "character": 0},
+            "edits": [{"path": document["path"], "before": before, "after": line, "line": 1}],
+        })
+    }
+
     fn does(&mut self, client: ClientId, method: &'static str) -> Held {
         let number = self.requests.next_number();
         let request_id = self.draw_request_id(client, number);
         let (document, selection) = self.draw_document(number);
-        let completes = method.starts_with("complete");
+        let completes = method.starts_with("complete") || method == "predictEdit";
         let streams = completes || ["improve", "explain", "generate", "prepare"].contains(&method);
         let mut params = match method {
+            "predictEdit" => self.draw_change(&request_id, &document),
             _ if completes => self.draw_completion(&request_id, &document),
             "improve" | "explain" | "prepare" => {
                 json!({"requestId": request_id, "document": document, "selection": selection})
@@ -333,8 +348,17 @@ impl World {
         };
         self.loads.settings_seen(method, settings);
         if method.starts_with("complete")
-            || ["improve", "explain", "generate", "warm", "prepare", "configure", "configureFile"]
-                .contains(&method)
+            || [
+                "predictEdit",
+                "improve",
+                "explain",
+                "generate",
+                "warm",
+                "prepare",
+                "configure",
+                "configureFile",
+            ]
+            .contains(&method)
         {
             self.supervision.wanted();
             self.loads.wanted(params["ahead"] == true);

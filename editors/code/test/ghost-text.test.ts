@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { registerGhostText } from "../src/features/ghost-text";
-import type { CompleteAnswer, CompleteParams } from "../src/generated/protocol";
+import type { CompleteAnswer, CompleteParams, NextEditParams } from "../src/generated/protocol";
 
 import { Desk, TEXT, until } from "./desk";
 import {
@@ -128,4 +128,57 @@ test("turning suggestions off for a language leaves the others as they are", asy
   await commands.executeCommand("localcoder.toggleSuggestionsForLanguage");
   assert.deepEqual(screen.settings.get("localcoder.ghostText.languagesOff"), ["rust"]);
   assert.equal(desk.text, TEXT);
+});
+
+const NOTHING: CompleteAnswer = {
+  nothing: { reason: "midWord", text: "the cursor is in the middle of a word" },
+  usage: USAGE,
+  debounceMs: 1,
+};
+
+test("what follows elsewhere is asked for once something was changed, and replaces whole lines", async () => {
+  const seen: NextEditParams[] = [];
+  const range = { start: 3, end: 3 };
+  const edit = { range, original: "three", replacement: "trois", because: "pattern" } as const;
+  const desk = await writing({
+    complete: () => NOTHING,
+    predictEdit: (params) => {
+      seen.push(params);
+      return { edit, usage: USAGE };
+    },
+  });
+  assert.deepEqual(await suggested(desk), []);
+  assert.equal(seen.length, 0, "nothing was changed yet");
+  desk.document.type(2, "x");
+  const [item] = await suggested(desk);
+  assert.equal(item?.insertText, "trois");
+  assert.deepEqual(item.range, new Range(2, 0, 2, desk.document.lineAt(2).text.length));
+  assert.deepEqual(seen[0]?.edits.at(-1)?.line, 2);
+});
+
+test("a next edit that comes after the next key is not shown", async () => {
+  const source = new CancellationSource();
+  const range = { start: 3, end: 3 };
+  const edit = { range, original: "three", replacement: "trois", because: "pattern" } as const;
+  const desk = await writing({
+    complete: () => NOTHING,
+    predictEdit: () => {
+      source.cancel();
+      return { edit, usage: USAGE };
+    },
+  });
+  await suggested(desk);
+  desk.document.type(2, "x");
+  assert.deepEqual(await suggested(desk, { source }), []);
+});
+
+test("the status item says why there is no suggestion, and that there was one", async () => {
+  let answer = NOTHING;
+  const desk = await writing({ complete: () => answer });
+  assert.match(registered.status?.detail ?? "", /Nothing was asked for yet/u);
+  await suggested(desk);
+  assert.match(registered.status?.detail ?? "", /in the middle of a word/u);
+  answer = SHOWN;
+  await suggested(desk);
+  assert.match(registered.status?.detail ?? "", /was shown/u);
 });

@@ -38,7 +38,12 @@ test("what was taken back is not an edit, and only the last are reported", () =>
   }
   const edits = recent.edits("a.py");
   assert.equal(edits.length, 8);
-  assert.deepEqual(edits.at(-1), { path: "a.py", before: "line 380", after: "changed 380", line: 381 });
+  assert.deepEqual(edits.at(-1), {
+    path: "a.py",
+    before: "line 380",
+    after: "changed 380",
+    line: 381,
+  });
 });
 
 test("a file that was replaced as a whole has no edit in it", () => {

@@ -41,6 +41,7 @@ const MEANT_BY: &[(&str, &[&str])] = &[
     ("QUEUE_MAX", &["QUEUE"]),
     ("CHUNKS_MAX", &["CHUNKS"]),
     ("RECENT_EDITS_MAX", &["RECENT_EDITS"]),
+    ("DIAGNOSTICS_MAX", &["DIAGNOSTICS"]),
     ("CHUNK_BYTES_MAX", &["CHUNK_BYTES"]),
     ("HEARTBEAT_MS", &["BEAT"]),
     ("SILENCE_MS", &["SILENCE_MS"]),

@@ -150,7 +150,7 @@ impl<'a> Code<'a> {
         None
     }
 
-    /// Whether it is a member of the object whose method it stands in.
+    /// Whether it is a member of the object whose method it is in.
     pub(super) fn is_of_self(&self, node: Node<'_>) -> bool {
         let Some(parent) = node.parent() else { return false };
         let object = ["object", "value", "argument", "operand"]
@@ -182,7 +182,7 @@ impl<'a> Code<'a> {
             }
             node = parent;
         }
-        // A method in Go stands outside of its type.
+        // A method in Go is declared outside of its type.
         name.node.parent().is_some_and(|it| it.child_by_field_name("receiver").is_some())
     }
 
@@ -384,7 +384,7 @@ impl<'a> Code<'a> {
             return None;
         }
         let name = scopes::name(holder, self.text).or_else(|| {
-            // In Go the name stands in a specification within the declaration.
+            // In Go the name is part of a specification within the declaration.
             let spec = holder.named_child(0)?;
             Some(self.source(spec.child_by_field_name("name")?))
         })?;

@@ -245,7 +245,7 @@ impl NextEditTask {
         })
     }
 
-    /// An edit has a line to stand in place of: one that puts lines in takes the one before them too.
+    /// An edit replaces at least one line: one that only adds lines repeats the line before them.
     fn with_a_line(&self, rows: Range<usize>, new: &[String]) -> (Range<usize>, Vec<String>) {
         if !rows.is_empty() && !new.is_empty() {
             return (rows, new.to_vec());

@@ -19,7 +19,7 @@ const COMMON_MEMBERS: &[&str] = &[
     "value", "values", "write",
 ];
 
-/// A literal text is looked for elsewhere if it reads as a name does, which has so many characters.
+/// A literal is looked for elsewhere only if it reads like a name, and a name has this many characters.
 const LITERAL_CHARS_MIN: usize = 3;
 
 /// One name that took the place of another, and on which rows.

@@ -1,3 +1,5 @@
+//! Places that follow from a change, and what is made of a model's answer.
+
 use localcoder_protocol::{Diagnostic, DocumentText, Position};
 
 use super::*;

@@ -15,7 +15,7 @@ use crate::language::{Language, fence_tag, shown_name};
 const LINES_AROUND: usize = 10;
 /// A place of more lines is not asked for.
 const PLACE_LINES_MAX: usize = 8;
-/// Lines that take the place of so many.
+/// Most lines that may replace a place.
 const WRITTEN_LINES_MAX: usize = 12;
 /// A longer one is data.
 const LINE_BYTES_MAX: usize = 240;
@@ -46,7 +46,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Nothing where the lines are no code to be written again.
+    /// `None` where the lines are not code that a model could copy.
     pub(super) fn new(lines: &[String], rows: &Range<usize>) -> Option<Self> {
         let start = rows.start.saturating_sub(LINES_AROUND);
         let end = (rows.end + LINES_AROUND).min(lines.len());
@@ -148,7 +148,7 @@ impl Window {
         if new.len() > WRITTEN_LINES_MAX {
             return None;
         }
-        // What both end with is no part of the change.
+        // A common end is not part of the change.
         let ends = self.rest[head..end].iter().rev().zip(new.iter().rev());
         let tail = ends.take_while(|(one, other)| same(one, other)).count();
         let new = new[..new.len() - tail].iter().map(|line| (*line).to_owned()).collect();

@@ -11,6 +11,7 @@ mod explaining;
 mod ghost_text;
 mod ledger;
 mod memory;
+mod next_edit;
 mod requests;
 mod residency;
 mod rig;

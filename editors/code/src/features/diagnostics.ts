@@ -53,7 +53,7 @@ export class DiagnosticsNews {
   /** When each was first seen; never for what was there when its document was opened. */
   readonly #first = new WeakMap<vscode.TextDocument, Map<string, number | undefined>>();
 
-  /** What is reported by now is no news. */
+  /** What is reported by now is old. */
   opened(document: vscode.TextDocument): void {
     if (!this.#first.has(document)) {
       this.#first.set(

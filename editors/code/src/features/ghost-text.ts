@@ -34,7 +34,12 @@ const SETTING_OFF = "ghostText.languagesOff";
 /** See the module. */
 export function registerGhostText(host: HostConnection, notifier: Notifier): vscode.Disposable {
   const ghost = new GhostText(host);
+  const redraw = host.onStatus.on(() => {
+    ghost.draw();
+  });
   return vscode.Disposable.from(
+    ghost,
+    new vscode.Disposable(redraw),
     vscode.languages.registerInlineCompletionItemProvider(SELECTOR, ghost),
     vscode.window.onDidChangeActiveTextEditor((editor) => {
       ghost.visited(editor);
@@ -51,12 +56,40 @@ class GhostText implements vscode.InlineCompletionItemProvider {
   readonly #news = new DiagnosticsNews();
   readonly #visited = new Map<string, vscode.TextEditor>();
   #pauseMs = FIRST_PAUSE_MS;
+  /** Beside the language in the status bar: always says why there is nothing. */
+  readonly #item: vscode.LanguageStatusItem;
   /** What came of the last request. */
-  #last: WhyNothing | "shown" | undefined;
+  #outcome: WhyNothing | "shown" | undefined;
 
   constructor(host: HostConnection) {
     this.#host = host;
+    this.#item = vscode.languages.createLanguageStatusItem("localcoder.suggestions", SELECTOR);
+    this.#item.name = l10n.t("LocalCoder Suggestions");
+    this.#item.command = { command: "localcoder.snoozeSuggestions", title: l10n.t("Snooze") };
+    this.draw();
     this.visited(vscode.window.activeTextEditor);
+  }
+
+  get #last(): WhyNothing | "shown" | undefined {
+    return this.#outcome;
+  }
+
+  set #last(outcome: WhyNothing | "shown" | undefined) {
+    this.#outcome = outcome;
+    this.draw();
+  }
+
+  /** The status item as things are now. */
+  draw(): void {
+    const everywhere = this.#host.status?.noGhostText;
+    const why = everywhere ?? this.#outcome;
+    this.#item.text =
+      everywhere === undefined ? l10n.t("Suggestions") : l10n.t("Suggestions paused");
+    this.#item.detail = detail(why);
+  }
+
+  dispose(): void {
+    this.#item.dispose();
   }
 
   visited(editor: vscode.TextEditor | undefined): void {
@@ -120,20 +153,12 @@ class GhostText implements vscode.InlineCompletionItemProvider {
   async explain(): Promise<void> {
     const everywhere = this.#host.status?.noGhostText;
     const last = everywhere ?? this.#last;
-    if (last === undefined) {
-      const text = l10n.t("Nothing was asked for yet: suggestions come while you type.");
-      await vscode.window.showInformationMessage(text);
-      return;
-    }
-    if (last === "shown") {
-      await vscode.window.showInformationMessage(l10n.t("The last suggestion was shown."));
+    if (last === undefined || last === "shown") {
+      await vscode.window.showInformationMessage(detail(last));
       return;
     }
     const settings = l10n.t("Open Settings");
-    const picked = await vscode.window.showInformationMessage(
-      l10n.t("No suggestion: {0}", plain(sentence(last.text))),
-      settings,
-    );
+    const picked = await vscode.window.showInformationMessage(detail(last), settings);
     if (picked === settings) {
       await vscode.commands.executeCommand(
         "workbench.action.openSettings",
@@ -207,6 +232,18 @@ class GhostText implements vscode.InlineCompletionItemProvider {
     return [...this.#visited].flatMap(([path, { document, selection }]) =>
       document.isClosed ? [] : [{ path, text: document.getText(), line: selection.active.line }],
     );
+  }
+}
+
+/** What came of a request, as a sentence. */
+function detail(why: WhyNothing | "shown" | undefined): string {
+  switch (why) {
+    case undefined:
+      return l10n.t("Nothing was asked for yet: suggestions come while you type.");
+    case "shown":
+      return l10n.t("The last suggestion was shown.");
+    default:
+      return l10n.t("No suggestion: {0}", plain(sentence(why.text)));
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * What the editor has of suggested edits beside its published interface, as far as it is used here:
- * an edit away from the cursor, shown where it belongs, jumped to and taken by the same key. The name
- * of what it takes for that stands in the manifest.
+ * an edit away from the cursor, shown where it belongs, jumped to and taken by the same key. The
+ * manifest names the proposed API.
  */
 import * as vscode from "vscode";
 

@@ -1268,11 +1268,11 @@ export type NextEdit = {
  */
 range: LineRange, 
 /**
- * What stands there now, with the document's own line ends but the last.
+ * Their text now, with the document's own line ends but the last.
  */
 original: string, 
 /**
- * What is to stand there.
+ * The text that replaces them.
  */
 replacement: string, 
 /**

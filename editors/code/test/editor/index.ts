@@ -289,6 +289,10 @@ export const languages = {
     registered.completion = provider;
     return new Disposable(() => undefined);
   },
+  createLanguageStatusItem: (): StatusItem => {
+    registered.status = { name: "", text: "", detail: "", dispose: () => undefined };
+    return registered.status;
+  },
   /** Patterns as the settings of files have them: `**` and a name, which is all that tests use. */
   match: (selector: unknown, document: TextDocument): number => {
     const { pattern } = selector as { pattern?: string };
@@ -296,8 +300,20 @@ export const languages = {
   },
 };
 
+interface StatusItem {
+  name: string;
+  text: string;
+  detail: string;
+  dispose(): void;
+}
+
 /** What features have registered with the editor. */
-export const registered: { completion?: unknown; chat?: unknown; acted: Emitter<unknown> } = {
+export const registered: {
+  completion?: unknown;
+  chat?: unknown;
+  status?: StatusItem;
+  acted: Emitter<unknown>;
+} = {
   acted: new Emitter<unknown>(),
 };
 
