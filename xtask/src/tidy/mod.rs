@@ -14,6 +14,7 @@ mod limits;
 mod repository;
 mod size;
 mod sources;
+mod words;
 
 use anyhow::Result;
 
@@ -43,6 +44,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { name: "private headers of ggml", check: headers::unchanged },
     Rule { name: "numbers that must agree", check: limits::once },
     Rule { name: "no I/O in pure code", check: sources::pure },
+    Rule { name: "errors name no interface", check: words::of_errors },
     Rule { name: "file length", check: size::file_lines },
     Rule { name: "function length", check: size::function_lines },
     Rule { name: "file size", check: size::file_bytes },
