@@ -175,6 +175,16 @@ pub(crate) fn is_named(node: Node<'_>) -> bool {
         && (FUNCTIONS.contains(&kind) || TYPES.contains(&kind) || is_closure(node))
 }
 
+/// Whether it is a function, with or without a name of its own.
+pub(crate) fn is_function(node: Node<'_>) -> bool {
+    FUNCTIONS.contains(&node.kind()) || (CLOSURES.contains(&node.kind()) && node.is_named())
+}
+
+/// Whether it is a type or the like.
+pub(crate) fn is_type(node: Node<'_>) -> bool {
+    node.parent().is_some() && node.is_named() && TYPES.contains(&node.kind())
+}
+
 /// The name of one.
 pub(crate) fn name<'a>(node: Node<'_>, text: &'a str) -> Option<&'a str> {
     let parent = node.parent();

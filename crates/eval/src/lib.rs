@@ -7,6 +7,7 @@
 mod infilling;
 mod language;
 mod measured;
+mod next_edit;
 mod own;
 mod pack;
 mod plain;
@@ -18,6 +19,7 @@ mod task;
 pub use infilling::{Hole, is_infilling, read_holes};
 pub use language::Language;
 pub use measured::measured;
+pub use next_edit::{NextEditDiagnostic, NextEditKind, NextEditTask, next_edit_tasks};
 pub use own::own_tasks;
 pub use pack::read_pack;
 pub use plain::code_of;

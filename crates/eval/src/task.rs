@@ -152,19 +152,10 @@ impl Task {
         }
     }
 
-    /// In which half it is. Tasks on one program are in the same one: what was chosen on some tells
-    /// too much of the others.
+    /// In which half it is.
     #[must_use]
     pub fn half(&self) -> Half {
-        let program = self.id.rsplit_once('/').map_or(self.id.as_str(), |(program, _)| program);
-        // FNV-1a, as it is described everywhere: stable, and without a pattern in names.
-        let hash = program.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        // Its upper bits are far from even for names that differ at their ends alone: mixed once more,
-        // by the finalizer of MurmurHash3.
-        let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        if mixed >> 63 == 0 { Half::Tuning } else { Half::HeldOut }
+        Half::of(&self.id)
     }
 }
 
@@ -175,6 +166,22 @@ pub enum Half {
     Tuning,
     /// To report on.
     HeldOut,
+}
+
+impl Half {
+    /// That of a task with this id. Tasks on one program are in the same one: what was chosen on some
+    /// tells too much of the others.
+    pub(crate) fn of(id: &str) -> Self {
+        let program = id.rsplit_once('/').map_or(id, |(program, _)| program);
+        // FNV-1a, as it is described everywhere: stable, and without a pattern in names.
+        let hash = program.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        // Its upper bits are far from even for names that differ at their ends alone: mixed once more,
+        // by the finalizer of MurmurHash3.
+        let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        if mixed >> 63 == 0 { Self::Tuning } else { Self::HeldOut }
+    }
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ macro_rules! tables {
 tables! {
     requests:
         Hello Status Drain Stop Configure ConfigureFile Warm Unload Survey Prepare Assist Generate
-        Complete Snooze Cancel LocateEdits Scopes Tried RecordDecision
+        Complete PredictEdit Snooze Cancel LocateEdits Scopes Tried RecordDecision
         WorkerHello Ping Devices LoadModel LoadDraft UnloadDraft ScoreText UnloadModel CountTokens WorkerGenerate SavePrefix
         RestorePrefix WorkerCancel;
     notifications:

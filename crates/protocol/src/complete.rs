@@ -37,6 +37,11 @@ pub struct RecentEdit {
     pub before: String,
     /// And as they are.
     pub after: String,
+    /// Where they are now, or would be if there are none: the first of them, from 1. Looked for where
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub line: Option<u32>,
 }
 
 /// Suggest what stands at the cursor next. The next one of the same client takes its place, and
@@ -121,6 +126,8 @@ pub enum Silence {
     NoText,
     /// The model wrote nothing that is not there already.
     NothingToAdd,
+    /// Nothing in the file follows from what was changed last.
+    NothingFollows,
     /// What it wrote would take back what was just typed.
     Reversal,
     /// What it wrote looks like a secret of another file.
@@ -149,6 +156,7 @@ impl Silence {
         Self::InLine,
         Self::NoText,
         Self::NothingToAdd,
+        Self::NothingFollows,
         Self::Reversal,
         Self::Secret,
         Self::Unsure,
@@ -187,6 +195,7 @@ impl Silence {
             Self::InLine => "there is code behind the cursor in its line",
             Self::NoText => "the file is empty or too large",
             Self::NothingToAdd => "the model had nothing to add here",
+            Self::NothingFollows => "nothing in this file follows from your last change",
             Self::Reversal => "what the model wrote would take back what was just typed",
             Self::Secret => "what the model wrote looked like a secret from another file",
             Self::Unsure => "the model was not sure enough of what it wrote",

@@ -6,8 +6,9 @@ use crate::request::{notifications, requests};
 use crate::{
     CompleteAnswer, CompleteParams, Confined, ContextUse, Diagnostic, DocumentText, Edit, EditId,
     ErrorAction, ErrorInfo, Exchange, FinishReason, LineRange, LocateEditsAnswer,
-    LocateEditsParams, MemoryUse, PendingEdit, RecordDecisionParams, ResidentDraft, Scope,
-    SnoozeParams, TestRun, TextAnswer, TriedParams, TryEditParams, Usage, WhyNothing,
+    LocateEditsParams, MemoryUse, NextEditAnswer, NextEditParams, PendingEdit,
+    RecordDecisionParams, ResidentDraft, Scope, SnoozeParams, TestRun, TextAnswer, TriedParams,
+    TryEditParams, Usage, WhyNothing,
 };
 
 /// Names one request of one connection, so that its stream can be told apart and it can be
@@ -727,6 +728,8 @@ requests! { HOST_REQUESTS:
     Generate = "generate", GenerateParams => GenerateAnswer, idempotent: false, deadline_ms: None;
     /// See [`CompleteParams`].
     Complete = "complete", CompleteParams => CompleteAnswer, idempotent: true, deadline_ms: None;
+    /// See [`NextEditParams`].
+    PredictEdit = "predictEdit", NextEditParams => NextEditAnswer, idempotent: true, deadline_ms: None;
     /// See [`SnoozeParams`].
     Snooze = "snooze", SnoozeParams => Nothing, idempotent: true, deadline_ms: Some(5_000);
     /// Stop a request of this connection. It is answered with the error `cancelled`.

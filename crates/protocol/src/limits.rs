@@ -69,6 +69,8 @@ limits! {
     CHUNKS_MAX: usize = 16;
     /// Recent edits that it may have.
     RECENT_EDITS_MAX: usize = 8;
+    /// What tools say of a document that is told for a next edit, the nearest to the cursor.
+    DIAGNOSTICS_MAX: usize = 16;
     /// Longest of them, in bytes; what is longer is cut.
     CHUNK_BYTES_MAX: usize = 4096;
 

@@ -183,6 +183,10 @@ fn ghost_types() -> String {
         WhyNothing,
         Infill,
         CompleteAnswer,
+        NextEditParams,
+        FollowsFrom,
+        NextEdit,
+        NextEditAnswer,
         SnoozeParams,
     )
 }

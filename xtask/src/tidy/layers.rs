@@ -27,6 +27,7 @@ const CORE: &[&str] = &[
     "jobs/keep_warm",
     "jobs/prepare",
     "jobs/complete",
+    "jobs/next_edit",
     "jobs/text",
     "jobs/generate",
     "jobs/trial",

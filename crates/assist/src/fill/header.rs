@@ -76,7 +76,7 @@ fn own(gap: &Gap, start: usize, suffix_bytes: usize) -> Option<CodeChunk> {
 /// What was changed of late, as a diff would say it.
 fn changed(edits: &[RecentEdit]) -> Option<CodeChunk> {
     let mut lines: Vec<String> = Vec::new();
-    for RecentEdit { path, before, after } in edits.iter().rev().take(RECENT_EDITS_MAX).rev() {
+    for RecentEdit { path, before, after, .. } in edits.iter().rev().take(RECENT_EDITS_MAX).rev() {
         if sensitive::reason(path).is_some() || before == after {
             continue;
         }

@@ -111,7 +111,8 @@ fn a_file_that_is_too_large_is_cut_at_lines_and_what_it_declares_is_told_first()
             text: "def g():\n    password = \"hunter2hunter2\"\n    return 1".into(),
         },
     ];
-    wish.edits = vec![RecentEdit { path: "b.py".into(), before: "a".into(), after: "b".into() }];
+    wish.edits =
+        vec![RecentEdit { path: "b.py".into(), before: "a".into(), after: "b".into(), line: None }];
     let shown = shown(&call(&Fill::new(&wish).unwrap(), None));
     let order = [
         "<4>project\n<5>b.py\ndef g():\n    return 1\n",
@@ -235,6 +236,7 @@ fn secrets_reversals_and_guesses_are_not_shown() {
         path: "a.py".into(),
         before: "    return total + 1\n".into(),
         after: "    return \n".into(),
+        line: None,
     }];
     let finish = |wish: &CompleteParams, text: &str, mean| {
         Fill::new(wish).unwrap().finish(text, false, Some(mean)).map(|it| it.text)

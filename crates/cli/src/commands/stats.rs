@@ -272,6 +272,8 @@ fn agreed(path: &Path, json: bool) -> Result<(), ErrorInfo> {
 
 #[cfg(test)]
 mod tests {
+    use localcoder_protocol::EvalShare;
+
     use super::*;
 
     fn counts(shown: u64, kept: u64, undecided: u64) -> EditCounts {
@@ -280,8 +282,13 @@ mod tests {
 
     #[test]
     fn a_table_has_every_count_and_what_tasks_say_beside_it() {
-        let one =
-            row("qwen2.5-coder-1.5b".to_owned(), counts(10, 6, 2), measured("qwen2.5-coder-1.5b"));
+        let share = |what: &str, tasks, right_of_shown| EvalShare {
+            what: what.to_owned(),
+            tasks,
+            right_of_shown,
+        };
+        let told = vec![share("instructed", 50, 0.604), share("planted flaws", 30, 0.7)];
+        let one = row("qwen2.5-coder-1.5b".to_owned(), counts(10, 6, 2), told);
         let all = row("all".to_owned(), counts(10, 6, 2), Vec::new());
         assert_eq!((one.kept_of_shown, one.kept_of_decided), (Some(0.6), Some(0.75)));
         let lines = table("model", &[&one, &all]);
@@ -290,7 +297,7 @@ mod tests {
             "{lines:?}"
         );
         assert!(lines[1].contains("60 %  ") && lines[1].contains("75 %"), "{lines:?}");
-        assert!(lines[1].ends_with("60 % (53 instructed), 70 % (30 planted flaws)"), "{lines:?}");
+        assert!(lines[1].ends_with("60 % (50 instructed), 70 % (30 planted flaws)"), "{lines:?}");
         let plain = table("model", &[&all]);
         assert!(!plain[0].contains("eval"), "{plain:?}");
         // The numbers stand below their heads.

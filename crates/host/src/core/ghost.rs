@@ -56,14 +56,20 @@ impl Ghost {
         fill: &Fill,
         settings: &Settings,
     ) -> Option<Silence> {
-        let off = || self.silence(now_ms, settings);
-        let language = fill.language();
-        let language_off = || settings.ghost_text_languages_off.iter().any(|it| it == language);
-        match fill.is_explicit() {
-            true => None,
-            false => off().or_else(|| language_off().then_some(Silence::LanguageOff)),
-        }
-        .or_else(|| fill.silence())
+        let off = || self.silence_in(now_ms, fill.language(), settings);
+        let off = (!fill.is_explicit()).then(off).flatten();
+        off.or_else(|| fill.silence())
+    }
+
+    /// Why nothing is suggested in a language unasked.
+    pub(super) fn silence_in(
+        &self,
+        now_ms: u64,
+        language: &str,
+        settings: &Settings,
+    ) -> Option<Silence> {
+        let is_off = || settings.ghost_text_languages_off.iter().any(|it| it == language);
+        self.silence(now_ms, settings).or_else(|| is_off().then_some(Silence::LanguageOff))
     }
 
     /// When the time of silence ends.

@@ -24,8 +24,9 @@ mod suspect;
 
 pub use localcoder_protocol::limits::{CLIENTS_MAX, QUEUE_MAX};
 use localcoder_protocol::{
-    BUILD_ID, CancelAnswer, ConfigureAnswer, Confined, ErrorInfo, HostStatus, ModelUse,
-    PROTOCOL_VERSION, RecordDecisionParams, Silence, WarmAnswer, WarmParams, WorkerStatus,
+    BUILD_ID, CancelAnswer, ConfigureAnswer, Confined, ErrorInfo, HostStatus, Infill, ModelUse,
+    NextEditAnswer, PROTOCOL_VERSION, RecordDecisionParams, Silence, WarmAnswer, WarmParams,
+    WorkerStatus,
 };
 use localcoder_settings::{Contents, Settings};
 use localcoder_transport::Message;
@@ -33,12 +34,12 @@ use localcoder_transport::Message;
 use configuration::Configuration;
 pub use event::{ClientId, Death, Effect, Event, WorkerEnding};
 use ghost::Ghost;
-use jobs::{Completed, Counting, Job, ghost_answer, infill_way};
+use jobs::{Completed, Counting, Job, ghost_answer, infill_way, next_edit_answer};
 use life::Life;
 use pool::{Outcome, Pool, SlotId};
 use random::Random;
 pub use reply::{Notice, Reply};
-use requests::{Asked, Suggest, Work, locate_edits};
+use requests::{Asked, Predict, Suggest, Work, locate_edits};
 pub use schedule::KeptSpeeds;
 use schedule::{Action, Asker, Context, Schedule, ScheduleStatus, Ticket};
 use sessions::Sessions;
@@ -423,6 +424,7 @@ impl Host {
                 Reply::Nothing
             }
             Asked::Complete(suggest) => return self.complete(asker, *suggest),
+            Asked::PredictEdit(predict) => return self.predict_edit(asker, *predict),
             Asked::Work(work) => {
                 self.work(asker, *work)?;
                 return Ok(None);
@@ -467,6 +469,41 @@ impl Host {
         let references = model.map_or_else(|| settings.code_models(), |model| vec![model]);
         let asker = Asker { request_id: Some(request_id), ..asker };
         let job = Job::complete(fill, client, self.ghost.held(client));
+        self.ask(|schedule, cx, out| {
+            schedule.queue(Ticket::new(Some(asker), references, job, settings), cx, out);
+        });
+        Ok(None)
+    }
+
+    /// A next edit: one that follows without a doubt is said at once.
+    fn predict_edit(&mut self, asker: Asker, predict: Predict) -> Result<Option<Reply>, ErrorInfo> {
+        let Predict { request_id, model, overrides, task } = predict;
+        let settings = self.configuration.with(&overrides)?;
+        self.schedule.check_request_id(asker.client, &request_id)?;
+        let say = |found| Ok(Some(Reply::PredictEdit(Box::new(next_edit_answer(found)))));
+        let is_explicit = task.is_explicit();
+        let off = self.ghost.silence_in(self.now_ms, task.language(), &settings);
+        if let Some(reason) = off.filter(|_| !is_explicit) {
+            return say(Err(reason));
+        }
+        match task.known() {
+            Ok(Some(edit)) => {
+                let answer = next_edit_answer(Ok(edit));
+                let answer = NextEditAnswer { infill: Some(Infill::Kept), ..answer };
+                return Ok(Some(Reply::PredictEdit(Box::new(answer))));
+            }
+            Ok(None) => {}
+            Err(reason) => return say(Err(reason)),
+        }
+        let pauses = self.schedule.ghost_silence(&settings).filter(|_| !is_explicit);
+        if let Some(reason) = pauses {
+            return say(Err(reason));
+        }
+        self.check_room()?;
+        let references = model.map_or_else(|| settings.code_models(), |model| vec![model]);
+        let client = asker.client;
+        let asker = Asker { request_id: Some(request_id), ..asker };
+        let job = Job::next_edit(task, client);
         self.ask(|schedule, cx, out| {
             schedule.queue(Ticket::new(Some(asker), references, job, settings), cx, out);
         });

@@ -2,8 +2,8 @@
 
 use localcoder_protocol::{
     AssistAnswer, CancelAnswer, CompleteAnswer, ConfigureAnswer, Delta, DeltaParams, Draft,
-    DraftParams, GenerateAnswer, HelloAnswer, HostStatus, LocateEditsAnswer, Nothing,
-    PrepareAnswer, Progress, ProgressParams, ScopesAnswer, StatusChanged, Suggestion,
+    DraftParams, GenerateAnswer, HelloAnswer, HostStatus, LocateEditsAnswer, NextEditAnswer,
+    Nothing, PrepareAnswer, Progress, ProgressParams, ScopesAnswer, StatusChanged, Suggestion,
     SuggestionParams, SurveyAnswer, TryEdit, TryEditParams, UnloadAnswer, WarmAnswer,
 };
 use localcoder_transport::Message;
@@ -41,6 +41,8 @@ pub enum Reply {
     Generate(Box<GenerateAnswer>),
     /// To `complete`.
     Complete(Box<CompleteAnswer>),
+    /// To `predictEdit`.
+    PredictEdit(Box<NextEditAnswer>),
 }
 
 impl Reply {
@@ -62,6 +64,7 @@ impl Reply {
             Self::Assist(answer) => json(answer),
             Self::Generate(answer) => json(answer),
             Self::Complete(answer) => json(answer),
+            Self::PredictEdit(answer) => json(answer),
         }
     }
 }

@@ -1,15 +1,15 @@
 //! The table from method to request: what a client may ask, as typed values.
 
-use localcoder_assist::{Command, Fill, Task, prepare, prepare_follow};
+use localcoder_assist::{Command, Fill, NextEditTask, Task, prepare, prepare_follow};
 use localcoder_protocol::limits::LOCATED_EDITS_MAX;
 use localcoder_protocol::{
     AnswerKind, Assist, AssistParams, Cancel, CancelParams, Complete, Configure, ConfigureFile,
     ConfigureFileParams, ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, EditPlace,
     ErrorAction, ErrorCode, ErrorInfo, Generate, GenerateParams, Hello, HelloParams, LineRange,
-    LocateEdits, LocateEditsAnswer, LocateEditsParams, ModelUse, Prepare, PrepareParams,
-    RecordDecision, RecordDecisionParams, Request, RequestId, Scopes, ScopesParams, Snooze,
-    SnoozeParams, Status, Stop, Survey, SurveyParams, Tried, TriedParams, Unload, UnloadParams,
-    Warm, WarmParams, is_edit_id,
+    LocateEdits, LocateEditsAnswer, LocateEditsParams, ModelUse, PredictEdit, Prepare,
+    PrepareParams, RecordDecision, RecordDecisionParams, Request, RequestId, Scopes, ScopesParams,
+    Snooze, SnoozeParams, Status, Stop, Survey, SurveyParams, Tried, TriedParams, Unload,
+    UnloadParams, Warm, WarmParams, is_edit_id,
 };
 use serde_json::{Map, Value};
 
@@ -36,6 +36,8 @@ pub(super) enum Asked {
     Snooze(SnoozeParams),
     /// Ghost text, which may be known without a model.
     Complete(Box<Suggest>),
+    /// A next edit, which may be known without a model.
+    PredictEdit(Box<Predict>),
     /// One that waits for its turn at a model.
     Work(Box<Work>),
 }
@@ -47,6 +49,15 @@ pub(super) struct Suggest {
     pub(super) model: Option<String>,
     pub(super) overrides: Map<String, Value>,
     pub(super) fill: Box<Fill>,
+}
+
+/// Which next edit is to be suggested.
+#[derive(Debug)]
+pub(super) struct Predict {
+    pub(super) request_id: RequestId,
+    pub(super) model: Option<String>,
+    pub(super) overrides: Map<String, Value>,
+    pub(super) task: Box<NextEditTask>,
 }
 
 /// What is asked of a model.
@@ -128,6 +139,14 @@ const READERS: &[(&str, Reader)] = &[
         let (request_id, model) = (params.request_id, params.model);
         let suggest = Suggest { request_id, model, overrides: params.settings, fill };
         Ok(Asked::Complete(Box::new(suggest)))
+    }),
+    (PredictEdit::METHOD, |params| {
+        let params = read::<PredictEdit>(params)?;
+        checked(&params.document)?;
+        let task = Box::new(NextEditTask::new(&params)?);
+        let (request_id, model) = (params.request_id, params.model);
+        let predict = Predict { request_id, model, overrides: params.settings, task };
+        Ok(Asked::PredictEdit(Box::new(predict)))
     }),
     (Prepare::METHOD, |params| {
         let PrepareParams { request_id, document, selection } = read::<Prepare>(params)?;

@@ -7,27 +7,34 @@ mod counting;
 mod edit;
 mod generate;
 mod keep_warm;
+mod next_edit;
 mod prepare;
 mod step;
 mod text;
 mod trial;
 
-use localcoder_assist::{Fill, Held, Length, Task};
-use localcoder_protocol::{AnswerKind, GenerateParams, SamplingParams};
+use localcoder_assist::{Fill, Held, Length, NextEditTask, Task};
+use localcoder_protocol::{
+    AnswerKind, ErrorInfo, GenerateParams, NextEditAnswer, SamplingParams, Silence,
+};
 use localcoder_settings::ExplanationLength;
 
 use complete::CompleteJob;
-pub(super) use complete::{answer as ghost_answer, failed as ghost_failed, way as infill_way};
+use complete::failed;
+pub(super) use complete::{answer as ghost_answer, way as infill_way};
 pub(super) use counting::Counting;
 use edit::EditJob;
 pub(super) use edit::EditWish;
 use generate::GenerateJob;
 use keep_warm::KeepWarmJob;
+use next_edit::NextEditJob;
+pub(super) use next_edit::answer as next_edit_answer;
 use prepare::PrepareJob;
 pub(super) use step::{Answer, Completed, Input, ModelView, Step};
 use text::TextJob;
 
 use super::event::ClientId;
+use super::reply::Reply;
 
 /// See the module.
 #[derive(Debug)]
@@ -47,6 +54,8 @@ pub(super) enum Job {
     Generate(GenerateJob),
     /// Suggest what stands at the cursor next.
     Complete(CompleteJob),
+    /// Suggest what has to be changed next.
+    NextEdit(NextEditJob),
 }
 
 /// Who goes before whom: one that ranks higher ends those that rank lower, and they begin beside
@@ -103,11 +112,15 @@ impl Job {
         Self::Complete(CompleteJob::ahead(fill, owner, held))
     }
 
+    pub(super) fn next_edit(task: Box<NextEditTask>, owner: ClientId) -> Self {
+        Self::NextEdit(NextEditJob::new(task, owner))
+    }
+
     pub(super) fn rank(&self) -> Rank {
         match self {
             Self::Prepare(_) | Self::KeepWarm(_) => Rank::Ahead,
             Self::Complete(job) if job.is_ahead() => Rank::Ahead,
-            Self::Complete(_) => Rank::Ghost,
+            Self::Complete(_) | Self::NextEdit(_) => Rank::Ghost,
             Self::Warm | Self::Edit(_) | Self::Text(_) | Self::Generate(_) => Rank::Asked,
         }
     }
@@ -116,6 +129,7 @@ impl Job {
     pub(super) fn ghost_owner(&self) -> Option<ClientId> {
         match self {
             Self::Complete(job) if !job.is_ahead() => Some(job.owner()),
+            Self::NextEdit(job) => Some(job.owner()),
             _ => None,
         }
     }
@@ -129,6 +143,7 @@ impl Job {
             Self::Text(job) => job.step(model, input),
             Self::Generate(job) => job.step(model, input),
             Self::Complete(job) => job.step(model, input),
+            Self::NextEdit(job) => job.step(model, input),
         }
     }
 
@@ -139,6 +154,7 @@ impl Job {
             Self::Text(job) => Self::Text(job.again()),
             Self::Generate(job) => Self::Generate(job.again()),
             Self::Complete(job) => Self::Complete(job.again()),
+            Self::NextEdit(job) => Self::NextEdit(job.again()),
             Self::Warm | Self::KeepWarm(_) | Self::Prepare(_) => self,
         }
     }
@@ -151,7 +167,34 @@ impl Job {
     pub(super) fn is_ahead_of_need(&self) -> bool {
         match self {
             Self::Complete(job) => !job.is_explicit(),
+            Self::NextEdit(job) => !job.is_explicit(),
             _ => self.rank() == Rank::Ahead,
+        }
+    }
+
+    /// Whether it is shown while somebody does something else.
+    pub(super) fn is_suggestion(&self) -> bool {
+        matches!(self, Self::Complete(_) | Self::NextEdit(_))
+    }
+
+    /// The answer that nothing is suggested.
+    pub(super) fn nothing(&self, reason: Silence) -> Reply {
+        match self {
+            Self::NextEdit(_) => Reply::PredictEdit(Box::new(next_edit_answer(Err(reason)))),
+            _ => Reply::Complete(Box::new(ghost_answer(Err(reason)))),
+        }
+    }
+
+    /// The same where something went wrong.
+    pub(super) fn nothing_for(&self, error: &ErrorInfo) -> Reply {
+        let answer = failed(error);
+        match self {
+            Self::NextEdit(_) => {
+                let nothing = answer.nothing;
+                let none = next_edit_answer(Err(Silence::Failed));
+                Reply::PredictEdit(Box::new(NextEditAnswer { nothing, ..none }))
+            }
+            _ => Reply::Complete(Box::new(answer)),
         }
     }
 
@@ -169,7 +212,8 @@ impl Job {
             | Self::KeepWarm(_)
             | Self::Prepare(_)
             | Self::Edit(_)
-            | Self::Complete(_) => false,
+            | Self::Complete(_)
+            | Self::NextEdit(_) => false,
         }
     }
 }

@@ -33,7 +33,7 @@ use localcoder_settings::Settings;
 
 use super::errors;
 use super::event::ClientId;
-use super::jobs::{Job, Rank, ghost_answer, ghost_failed};
+use super::jobs::{Job, Rank};
 use super::pool::{PoolView, SlotId};
 use super::random::Random;
 use super::reply::Reply;
@@ -512,8 +512,10 @@ fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
     let Some(asker) = ticket.asker else { return };
     let result = match ticket.job {
         Job::Prepare(_) => Ok(Reply::Prepare(PrepareAnswer { prepared: false })),
-        Job::Complete(_) if ticket.job.is_ahead_of_need() || error.code == ErrorCode::Cancelled => {
-            Ok(Reply::Complete(Box::new(ghost_failed(&error))))
+        _ if ticket.job.is_suggestion()
+            && (ticket.job.is_ahead_of_need() || error.code == ErrorCode::Cancelled) =>
+        {
+            Ok(ticket.job.nothing_for(&error))
         }
         _ => Err(error),
     };
@@ -523,6 +525,5 @@ fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
 /// A request for ghost text ends with nothing.
 fn say_nothing(ticket: Ticket, reason: Silence, out: &mut Vec<Action>) {
     let Some(asker) = ticket.asker else { return };
-    let reply = Reply::Complete(Box::new(ghost_answer(Err(reason))));
-    out.push(Action::Reply(asker, Ok(reply)));
+    out.push(Action::Reply(asker, Ok(ticket.job.nothing(reason))));
 }

@@ -12,7 +12,6 @@ use super::ticket::{Step, Ticket};
 use super::wanted::{Standing, Wanted, refusal_of_large};
 use super::{Context, Schedule, errors, fit, residency};
 use crate::ModelFile;
-use crate::core::jobs::Job;
 use crate::core::pool::{Load, Phase, PoolView, SLOTS, SlotId};
 use crate::core::reply::Reply;
 use crate::core::suspect::Suspect;
@@ -496,7 +495,7 @@ impl Schedule {
 
 /// Whether it is a suggestion that nobody waits for.
 fn is_ghost(ticket: &Ticket) -> bool {
-    matches!(ticket.job, Job::Complete(_)) && ticket.job.is_ahead_of_need()
+    ticket.job.is_suggestion() && ticket.job.is_ahead_of_need()
 }
 
 fn is_too_old(ticket: &Ticket, now_ms: u64) -> bool {

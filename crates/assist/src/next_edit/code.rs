@@ -1,0 +1,425 @@
+//! What a grammar says of a document's names and calls, as far as it takes to find what follows from
+//! a change. Every question is asked of the document as it is after the change.
+
+use std::ops::Range;
+
+use tree_sitter::{Node, Point, Tree};
+
+use crate::language::Language;
+use crate::{scopes, syntax};
+
+/// A document and its tree.
+#[derive(Debug)]
+pub(super) struct Code<'a> {
+    pub(super) text: &'a str,
+    tree: Tree,
+}
+
+/// A place where a name stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Name<'t> {
+    node: Node<'t>,
+    /// Behind a dot or the like, or the name of an argument: it belongs to something else.
+    pub(super) is_member: bool,
+    pub(super) is_binding: bool,
+}
+
+impl Name<'_> {
+    pub(super) fn row(&self) -> usize {
+        self.node.start_position().row
+    }
+
+    pub(super) fn range(&self) -> Range<usize> {
+        self.node.byte_range()
+    }
+
+    /// Whether it stands for a member and a variable of the same name.
+    pub(super) fn is_shorthand(&self) -> bool {
+        self.node.kind().starts_with("shorthand_")
+            || self.node.parent().is_some_and(|it| it.kind() == "shorthand_field_initializer")
+    }
+}
+
+/// A function, method or constructor, or a type that is made by naming its fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Callee {
+    /// What stands before the arguments of a call.
+    pub(super) name: String,
+    /// What stands before that name, where only a call by both is one of it.
+    pub(super) of: Option<String>,
+    /// How many arguments a call has to have, and may have; `None` where that is not known.
+    pub(super) arity: Option<(usize, usize)>,
+}
+
+/// A call and the lines that it stands on.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) rows: Range<usize>,
+    pub(super) arguments: usize,
+}
+
+impl<'a> Code<'a> {
+    pub(super) fn of(language: &Language, text: &'a str) -> Option<Self> {
+        Some(Self { text, tree: syntax::parse(language, text)? })
+    }
+
+    fn source(&self, node: Node<'_>) -> &'a str {
+        self.text.get(node.byte_range()).unwrap_or_default()
+    }
+
+    fn visit<'t>(&'t self, mut visit: impl FnMut(Node<'t>)) {
+        let mut cursor = self.tree.walk();
+        // As `syntax::walk`, which says nothing of how long its nodes live.
+        loop {
+            visit(cursor.node());
+            if cursor.goto_first_child() {
+                continue;
+            }
+            while !cursor.goto_next_sibling() {
+                if !cursor.goto_parent() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Every place of a name in code, in their order.
+    pub(super) fn names(&self, name: &str) -> Vec<Name<'_>> {
+        let mut found = Vec::new();
+        self.visit(|node| {
+            let is_name = node.child_count() == 0
+                && (node.kind().ends_with("identifier")
+                    || node.kind().starts_with("shorthand_")
+                    || ["name", "variable_name", "constant"].contains(&node.kind()));
+            if is_name && self.source(node) == name {
+                found.push(Name {
+                    node,
+                    is_member: is_member(node),
+                    is_binding: is_binding(node, self.text),
+                });
+            }
+        });
+        found
+    }
+
+    /// The lines of the function in which a name is bound, where it is known only there; `None` where
+    /// it is known in the whole file.
+    pub(super) fn local_scope(&self, name: &Name<'_>) -> Option<Range<usize>> {
+        let mut node = name.node;
+        if self.is_of_self(node) {
+            return None;
+        }
+        while let Some(parent) = node.parent() {
+            if scopes::is_named(parent) {
+                let is_its_name = parent
+                    .child_by_field_name("name")
+                    .is_some_and(|it| it.byte_range().contains(&name.node.start_byte()))
+                    || scopes::name(parent, self.text) == Some(self.source(name.node))
+                        && parent.child_by_field_name("declarator").is_some_and(|it| {
+                            it.start_byte() <= name.node.start_byte()
+                                && innermost_declarator(it) == Some(name.node)
+                        });
+                if !is_its_name {
+                    return scopes::is_function(parent).then(|| syntax::rows(parent));
+                }
+            }
+            node = parent;
+        }
+        None
+    }
+
+    /// Whether it is a member of the object whose method it stands in.
+    pub(super) fn is_of_self(&self, node: Node<'_>) -> bool {
+        let Some(parent) = node.parent() else { return false };
+        let object = ["object", "value", "argument", "operand"]
+            .iter()
+            .find_map(|field| parent.child_by_field_name(field))
+            .filter(|it| *it != node);
+        object.is_some_and(|it| ["self", "this"].contains(&self.source(it)))
+    }
+
+    /// As [`Self::is_of_self`].
+    pub(super) fn name_is_of_self(&self, name: &Name<'_>) -> bool {
+        self.is_of_self(name.node)
+    }
+
+    /// Whether a binding is a part of a type: a method or a field.
+    pub(super) fn is_part_of_type(&self, name: &Name<'_>) -> bool {
+        if self.is_of_self(name.node) {
+            return true;
+        }
+        let mut node = name.node;
+        while let Some(parent) = node.parent() {
+            if scopes::is_named(parent) {
+                let is_its_name = parent
+                    .child_by_field_name("name")
+                    .is_some_and(|it| it.byte_range().contains(&name.node.start_byte()));
+                if !is_its_name {
+                    return scopes::is_type(parent);
+                }
+            }
+            node = parent;
+        }
+        // A method in Go stands outside of its type.
+        name.node.parent().is_some_and(|it| it.child_by_field_name("receiver").is_some())
+    }
+
+    /// The name of the call whose argument is named here.
+    pub(super) fn names_argument_of(&self, name: &Name<'_>) -> Option<&'a str> {
+        let argument = name.node.parent().filter(|it| it.kind() == "keyword_argument")?;
+        let call = argument.parent()?.parent()?;
+        let (callee, _) = self.callee_of(call)?;
+        Some(callee)
+    }
+
+    /// The smallest function or type round a column of a row.
+    fn around(&self, at: Point) -> impl Iterator<Item = Node<'_>> {
+        let node = self.tree.root_node().descendant_for_point_range(at, at);
+        std::iter::successors(node, Node::parent)
+    }
+
+    /// The function whose parameters, or what it gives back, are declared at a place.
+    pub(super) fn signature_at(&self, row: usize, column: usize) -> Option<(Callee, Part)> {
+        let at = Point::new(row, column);
+        let function = self.around(at).find(|node| {
+            let is_closure_value = node.child_by_field_name("parameters").is_some();
+            scopes::is_function(*node) || is_closure_value
+        })?;
+        let declarator = function.child_by_field_name("declarator").and_then(|it| {
+            std::iter::successors(Some(it), |it| it.child_by_field_name("declarator"))
+                .find(|it| it.child_by_field_name("parameters").is_some())
+        });
+        let holder = declarator.unwrap_or(function);
+        let parameters = holder.child_by_field_name("parameters")?;
+        let is_in = |node: Node<'_>| node.start_position() <= at && at <= node.end_position();
+        let result = ["return_type", "result", "type"]
+            .iter()
+            .find_map(|field| function.child_by_field_name(field));
+        let part = if is_in(parameters) {
+            Part::Parameters
+        } else if result.is_some_and(is_in) {
+            Part::Result
+        } else {
+            return None;
+        };
+        Some((self.callee(function, parameters)?, part))
+    }
+
+    /// The function that gives something back at a row.
+    pub(super) fn function_of_return(&self, row: usize, column: usize) -> Option<Callee> {
+        let at = Point::new(row, column);
+        let mut up = self.around(at);
+        up.find(|node| node.kind().starts_with("return"))?;
+        let function = up.find(|node| scopes::is_function(*node))?;
+        self.callee(function, function.child_by_field_name("parameters")?)
+    }
+
+    fn callee(&self, function: Node<'_>, parameters: Node<'_>) -> Option<Callee> {
+        let name = scopes::name(function, self.text)?;
+        let name = name.split('(').next().unwrap_or(name);
+        let owner = || {
+            let mut up = std::iter::successors(function.parent(), Node::parent);
+            let of = up.find(|node| scopes::is_type(*node))?;
+            let name = of.child_by_field_name("type").or_else(|| of.child_by_field_name("name"))?;
+            let name = self.source(name);
+            Some(name.split(['<', '[']).next().unwrap_or(name).to_owned())
+        };
+        let (name, of) = match name {
+            "__init__" | "constructor" => (owner()?, None),
+            "new" => ("new".to_owned(), owner()),
+            _ => (name.rsplit("::").next().unwrap_or(name).to_owned(), None),
+        };
+        Some(Callee { name, of, arity: self.arity(parameters) })
+    }
+
+    fn arity(&self, parameters: Node<'_>) -> Option<(usize, usize)> {
+        let (mut least, mut most) = (0, 0);
+        let mut cursor = parameters.walk();
+        for (at, parameter) in parameters.named_children(&mut cursor).enumerate() {
+            let (kind, text) = (parameter.kind(), self.source(parameter));
+            let name = text.split([':', '=', ' ']).next().unwrap_or_default();
+            if kind.contains("comment")
+                || kind == "self_parameter"
+                || (at == 0 && ["self", "cls", "this"].contains(&name))
+                || ["*", "/", "void"].contains(&text)
+            {
+                continue;
+            }
+            if text.starts_with('*') && !text.contains(' ') || text.contains("...") {
+                return None;
+            }
+            let mut names = parameter.walk();
+            let count = parameter.children_by_field_name("name", &mut names).count().max(1);
+            most += count;
+            let is_optional = kind.contains("optional") || text.contains('=');
+            least += if is_optional { 0 } else { count };
+        }
+        Some((least, most))
+    }
+
+    /// What a node calls, and its arguments, where it is a call.
+    fn callee_of<'t>(&self, node: Node<'t>) -> Option<(&'a str, Node<'t>)> {
+        let arguments = node.child_by_field_name("arguments")?;
+        let called = ["function", "constructor", "name", "method", "type"]
+            .iter()
+            .find_map(|field| node.child_by_field_name(field))?;
+        let text = self.source(called);
+        let text = text.split(['<', '[']).next().unwrap_or(text);
+        Some((text, arguments))
+    }
+
+    /// All calls of something.
+    pub(super) fn calls(&self, callee: &Callee) -> Vec<Call> {
+        let mut found = Vec::new();
+        self.visit(|node| {
+            let Some((text, arguments)) = self.callee_of(node) else { return };
+            let mut parts = text.rsplit(['.', ':', '>']).filter(|part| !part.is_empty());
+            let is_it = parts.next() == Some(&callee.name)
+                && callee
+                    .of
+                    .as_deref()
+                    .is_none_or(|of| parts.next().is_some_and(|it| it == of || it == "Self"));
+            if is_it {
+                let mut cursor = arguments.walk();
+                let children = arguments.named_children(&mut cursor);
+                let count = children.filter(|it| !it.kind().contains("comment")).count();
+                found.push(Call { rows: syntax::rows(node), arguments: count });
+            }
+        });
+        found
+    }
+
+    /// The type of which a field is declared on a row.
+    pub(super) fn type_with_field_at(&self, row: usize, column: usize) -> Option<String> {
+        let at = Point::new(row, column);
+        let mut up = self.around(at);
+        let holder = up.find(|node| scopes::is_named(*node))?;
+        if !scopes::is_type(holder) || holder.start_position().row == row {
+            return None;
+        }
+        let name = scopes::name(holder, self.text).or_else(|| {
+            // In Go the name stands in a specification within the declaration.
+            let spec = holder.named_child(0)?;
+            Some(self.source(spec.child_by_field_name("name")?))
+        })?;
+        Some(name.to_owned())
+    }
+
+    /// Where values of a type are made by naming its fields, or by a call of its name.
+    pub(super) fn values_of(&self, name: &str) -> Vec<Range<usize>> {
+        let callee = Callee { name: name.to_owned(), of: None, arity: None };
+        let mut found: Vec<Range<usize>> =
+            self.calls(&callee).into_iter().map(|call| call.rows).collect();
+        self.visit(|node| {
+            let named = match node.kind() {
+                "struct_expression" => node.child_by_field_name("name"),
+                "composite_literal" | "compound_literal_expression" => {
+                    node.child_by_field_name("type")
+                }
+                _ => None,
+            };
+            if named.is_some_and(|it| {
+                self.source(it) == name || self.source(it).ends_with(&format!("::{name}"))
+            }) {
+                found.push(syntax::rows(node));
+            }
+        });
+        found
+    }
+
+    /// Whether a byte is within a comment or a literal text.
+    pub(super) fn is_prose(&self, at: usize) -> bool {
+        let node = self.tree.root_node().descendant_for_byte_range(at, at + 1);
+        let mut up = std::iter::successors(node, Node::parent);
+        up.any(|node| {
+            let kind = node.kind();
+            kind.contains("comment") || kind == "string_content" || kind == "string_fragment"
+        })
+    }
+}
+
+/// What of a function was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Parameters,
+    /// What it gives back.
+    Result,
+}
+
+fn innermost_declarator(node: Node<'_>) -> Option<Node<'_>> {
+    std::iter::successors(Some(node), |it| it.child_by_field_name("declarator")).last()
+}
+
+fn is_member(node: Node<'_>) -> bool {
+    let Some(parent) = node.parent() else { return false };
+    let is = |field| parent.child_by_field_name(field) == Some(node);
+    match parent.kind() {
+        "attribute" => is("attribute"),
+        "keyword_argument" => is("name"),
+        "method_invocation" => is("name") && parent.child_by_field_name("object").is_some(),
+        _ => ["property_identifier", "field_identifier", "shorthand_property_identifier"]
+            .contains(&node.kind()),
+    }
+}
+
+/// Whether a name is defined here, not used.
+fn is_binding(node: Node<'_>, text: &str) -> bool {
+    let Some(parent) = node.parent() else { return false };
+    let (kind, is) = (parent.kind(), |field| parent.child_by_field_name(field) == Some(node));
+    if kind == "keyword_argument" || kind == "method_invocation" || kind.contains("call") {
+        return false;
+    }
+    if is("type") || is("value") || is("right") || is("default_value") {
+        return false;
+    }
+    let is_definition = [
+        "definition",
+        "declaration",
+        "declarator",
+        "_item",
+        "specifier",
+        "_spec",
+        "parameter",
+        "variant",
+        "enum_assignment",
+        "enumerator",
+    ]
+    .iter()
+    .any(|part| kind.contains(part));
+    if (is("name") || is("declarator") || is("parameter") || is("pattern")) && is_definition
+        || is("pattern")
+        || is("alias")
+        || kind.contains("parameter")
+        || kind.ends_with("pattern") && kind != "tuple_struct_pattern"
+        || kind == "pattern_list"
+        || kind == "public_field_definition"
+        || kind == "enum_body"
+    {
+        return true;
+    }
+    // The left side of an assignment, alone, as one of several or as a member of the object itself.
+    let mut inner = node;
+    while let Some(outer) = inner.parent() {
+        let is_left = outer.child_by_field_name("left") == Some(inner);
+        let declares = outer.kind().contains("assignment")
+            || outer.kind().contains("short_var")
+            || outer.kind().starts_with("for_")
+            || outer.kind() == "range_clause"
+            || outer.kind() == "for_in_clause";
+        if is_left {
+            let is_compound =
+                outer.kind().contains("augmented") || outer.kind().contains("compound");
+            return declares && !is_compound;
+        }
+        let of_self = outer.kind() == "attribute" || outer.kind().contains("member");
+        let object = text.get(outer.byte_range()).unwrap_or_default();
+        let passes = ["expression_list", "tuple_pattern", "pattern_list", "tuple"]
+            .contains(&outer.kind())
+            || of_self && (object.starts_with("self.") || object.starts_with("this."));
+        if !passes {
+            return false;
+        }
+        inner = outer;
+    }
+    false
+}

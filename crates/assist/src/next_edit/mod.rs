@@ -1,0 +1,252 @@
+//! Next edit: after a change, the place that follows from it and what is to stand there. From a
+//! document and what was changed in it to the places ([`NextEditTask`]) that a model is asked about
+//! one after another, and from what it wrote to an edit, or the reason why there is none.
+//!
+//! Places are found without a model, so that nothing is computed where nothing follows. A place where
+//! the code leaves no choice, such as the use of a name that was just changed, needs none at all.
+
+mod changes;
+mod code;
+mod pattern;
+mod places;
+mod tokens;
+mod window;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use localcoder_protocol::{
+    ErrorInfo, FollowsFrom, LineRange, NextEdit, NextEditParams, RecentEdit, Silence, WorkerPrompt,
+};
+
+use crate::document;
+use crate::language::Language;
+use crate::{python, same, syntax};
+use changes::Change;
+use code::Code;
+use places::{Place, View};
+use window::{Changed, Window};
+
+/// Below this mean log-probability an edit is not shown.
+const UNSURE_BELOW: f32 = -0.35;
+/// Places that a model is asked about for one request: each takes as long as a suggestion.
+const ASKED_MAX: usize = 2;
+/// Rows and new lines of an edit.
+const LINES_MAX: usize = 12;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct NextEditTask {
+    path: String,
+    language: &'static Language,
+    lines: Vec<String>,
+    line_end: &'static str,
+    edits: Vec<RecentEdit>,
+    /// Those that are left; the first is the one that is asked about.
+    places: VecDeque<Place>,
+    asked: usize,
+    explicit: bool,
+}
+
+/// What the worker is asked.
+#[derive(Debug)]
+pub struct NextEditCall {
+    /// The prompt.
+    pub prompt: WorkerPrompt,
+    /// Most tokens to write.
+    pub max_tokens: u32,
+    /// Strings that end the text.
+    pub stop: Vec<String>,
+    /// What is most likely written.
+    pub draft: String,
+}
+
+impl NextEditTask {
+    /// Takes a request.
+    ///
+    /// # Errors
+    /// The place is not in the document.
+    pub fn new(params: &NextEditParams) -> Result<Self, ErrorInfo> {
+        let NextEditParams { document, position, edits, diagnostics, explicit, .. } = params;
+        let all = document::lines(&document.text);
+        let at = LineRange { start: position.line, end: position.line };
+        let cursor = document::rows(document, &all, at)?.start;
+        let language = Language::of(document.language_id.as_deref(), &document.path);
+        let lines: Vec<String> = all.iter().map(|line| line.text.to_owned()).collect();
+        let text = lines.join("\n");
+        let own = edits.iter().rev().filter(|edit| edit.path == document.path);
+        let changes: Vec<Change> =
+            own.flat_map(|edit| changes::of(edit, &lines, cursor).into_iter().rev()).collect();
+        let code = Code::of(language, &text);
+        let view =
+            View { lines: &lines, code: code.as_ref(), cursor, changes: &changes, diagnostics };
+        let places = places::of(view).into();
+        Ok(Self {
+            path: document.path.clone(),
+            language,
+            line_end: document::usual_end(&all).unwrap_or("\n"),
+            places,
+            lines,
+            edits: edits.clone(),
+            asked: 0,
+            explicit: *explicit,
+        })
+    }
+
+    /// Whether the user asked for it.
+    #[must_use]
+    pub fn is_explicit(&self) -> bool {
+        self.explicit
+    }
+
+    /// The editor's id of the language, or the empty word where it is not known.
+    #[must_use]
+    pub fn language(&self) -> &'static str {
+        self.language.id
+    }
+
+    /// What follows without a doubt, so that no model is asked; or why none need be.
+    ///
+    /// # Errors
+    /// Nothing follows.
+    pub fn known(&self) -> Result<Option<NextEdit>, Silence> {
+        let Some(place) = self.places.front() else { return Err(Silence::NothingFollows) };
+        let guess = place.guess.as_ref().filter(|_| place.is_certain);
+        let edit =
+            |guess: &Vec<String>| self.checked(place.rows.clone(), guess, place.because).ok();
+        Ok(guess.and_then(edit))
+    }
+
+    fn window(&self) -> Option<(&Place, Window)> {
+        let place = self.places.front()?;
+        Some((place, Window::new(&self.lines, &place.rows)?))
+    }
+
+    /// What to ask about the next place; nothing where there is none left.
+    pub fn call(&mut self) -> Option<NextEditCall> {
+        while self.asked < ASKED_MAX {
+            self.places.front()?;
+            let Some((place, window)) = self.window() else {
+                self.places.pop_front();
+                continue;
+            };
+            let call = NextEditCall {
+                prompt: window.prompt((self.language, &self.path), &self.edits, place),
+                max_tokens: window.max_tokens(),
+                stop: window.stop(),
+                draft: window.draft(place.guess.as_deref()),
+            };
+            self.asked += 1;
+            return Some(call);
+        }
+        None
+    }
+
+    /// The edit that a model wrote. Where there is none the next place is asked about.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub fn finish(
+        &mut self,
+        written: &str,
+        ended: bool,
+        mean_log_probability: Option<f32>,
+    ) -> Result<NextEdit, Silence> {
+        let found = self.found(written, ended, mean_log_probability);
+        if found.is_err() {
+            self.places.pop_front();
+        }
+        found
+    }
+
+    fn found(&self, written: &str, ended: bool, mean: Option<f32>) -> Result<NextEdit, Silence> {
+        let (place, window) = self.window().ok_or(Silence::NothingFollows)?;
+        let edit = match window.changed(written, ended) {
+            Some(Changed::Lines(rows, new)) => self.checked(rows, &new, place.because)?,
+            Some(Changed::Nothing) => return Err(Silence::NothingFollows),
+            None => return Err(Silence::NothingToAdd),
+        };
+        match mean {
+            Some(mean) if mean < UNSURE_BELOW && !self.explicit => Err(Silence::Unsure),
+            _ => Ok(edit),
+        }
+    }
+
+    /// An edit that is worth being shown.
+    fn checked(
+        &self,
+        rows: Range<usize>,
+        new: &[String],
+        because: FollowsFrom,
+    ) -> Result<NextEdit, Silence> {
+        if rows.len() > LINES_MAX || new.len() > LINES_MAX {
+            return Err(Silence::NothingToAdd);
+        }
+        let (rows, new) = self.with_a_line(rows, new);
+        let before = self.lines.join("\n");
+        let mut after = self.lines.clone();
+        after.splice(rows.clone(), new.iter().cloned());
+        let after = after.join("\n");
+        let takes_back = self.edits.last().is_some_and(|edit| {
+            let put_back = edit.before.trim();
+            put_back.len() > 3 && !before.contains(put_back) && after.contains(put_back)
+        });
+        if takes_back {
+            return Err(Silence::Reversal);
+        }
+        if before.trim() == after.trim() || same::but_for_layout(self.language, &before, &after) {
+            return Err(Silence::NothingFollows);
+        }
+        if breaks(self.language, &before, &after) {
+            return Err(Silence::NothingToAdd);
+        }
+        let text = |lines: &[String]| lines.join(self.line_end);
+        Ok(NextEdit {
+            range: line_range(&rows),
+            original: text(&self.lines[rows.clone()]),
+            replacement: text(&new),
+            because,
+        })
+    }
+
+    /// An edit has a line to stand in place of: one that puts lines in takes the one before them too.
+    fn with_a_line(&self, rows: Range<usize>, new: &[String]) -> (Range<usize>, Vec<String>) {
+        if !rows.is_empty() && !new.is_empty() {
+            return (rows, new.to_vec());
+        }
+        match rows.start.checked_sub(1) {
+            Some(before) => {
+                let first = std::iter::once(self.lines[before].clone());
+                (before..rows.end, first.chain(new.iter().cloned()).collect())
+            }
+            None => {
+                let last = self.lines.get(rows.end).cloned();
+                (rows.start..rows.end + 1, new.iter().cloned().chain(last).collect())
+            }
+        }
+    }
+}
+
+/// Whether code that parsed does no longer, or uses names that are defined nowhere.
+fn breaks(language: &Language, before: &str, after: &str) -> bool {
+    let errors = |text| syntax::error_count(language, text);
+    let is_broken = errors(after).zip(errors(before)).is_some_and(|(now, then)| now > then);
+    let is_python = language.id == "python";
+    let new_name = || {
+        let (had, has) = (python::undefined(before)?, python::undefined(after)?);
+        Some(has.iter().any(|name| !had.contains(name)))
+    };
+    let does_not_parse = || {
+        let count = |text| python::errors(text).map_or(0, |errors| errors.len());
+        count(after) > count(before)
+    };
+    is_broken || is_python && (does_not_parse() || new_name().unwrap_or(false))
+}
+
+fn line_range(rows: &Range<usize>) -> LineRange {
+    let number = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
+    LineRange { start: number(rows.start + 1), end: number(rows.end) }
+}
+
+#[cfg(test)]
+mod tests;

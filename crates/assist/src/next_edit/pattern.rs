@@ -1,0 +1,291 @@
+//! Lines that read as the changed one did: the same change is likely to follow there.
+
+use localcoder_protocol::FollowsFrom;
+
+use super::changes::Change;
+use super::places::{Place, View, is_specific};
+use super::tokens::{self, Kind, Middle, Token};
+
+/// A line that only has the form of the changed one is looked for so near to it.
+const NEAR_ROWS: usize = 3;
+/// A form of fewer tokens is that of too many lines.
+const FORM_TOKENS_MIN: usize = 4;
+
+pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
+    let Some((before, row)) = newest.line() else { return Vec::new() };
+    let after = view.lines[row].as_str();
+    let change = Repeat::new(before, after);
+    let done = view.changes.iter().skip(1).filter_map(|it| {
+        let (before, row) = it.line()?;
+        Some(Repeat::new(before, &view.lines[row]))
+    });
+    let is_repeated = done.into_iter().any(|it| it.is_like(&change));
+    // What a function takes and gives back is its own.
+    if view.code.is_some_and(|code| code.signature_at(row, change.column()).is_some()) {
+        return Vec::new();
+    }
+    let place = |at: usize| {
+        let line = view.lines[at].as_str();
+        let guess = change.at(line, is_repeated).or_else(|| {
+            let is_near = at.abs_diff(row) <= NEAR_ROWS;
+            is_near.then(|| change.by_form(line)).flatten()
+        })?;
+        let guess = guess.filter(|it| it != line).map(|it| vec![it]);
+        Some(Place { guess, ..Place::new(FollowsFrom::Pattern, at..at + 1) })
+    };
+    let is_code = |at: &usize| {
+        let line = &view.lines[*at];
+        let column = line.len() - line.trim_start().len();
+        let start: usize = view.lines[..*at].iter().map(|line| line.len() + 1).sum();
+        *at != row
+            && !line.trim().is_empty()
+            && view.code.is_none_or(|code| !code.is_prose(start + column))
+    };
+    (0..view.lines.len()).filter(is_code).filter_map(place).collect()
+}
+
+/// One line's change, to be made in another.
+#[derive(Debug)]
+struct Repeat<'a> {
+    before: Vec<Token<'a>>,
+    after: Vec<Token<'a>>,
+    after_line: &'a str,
+    middle: Middle,
+}
+
+impl<'a> Repeat<'a> {
+    fn new(before: &'a str, after_line: &'a str) -> Self {
+        let (before, after) = (tokens::of(before), tokens::of(after_line));
+        let middle = Middle::of(&before, &after);
+        Self { before, after, after_line, middle }
+    }
+
+    fn removed(&self) -> &[Token<'a>] {
+        self.middle.within(&self.before)
+    }
+
+    fn inserted(&self) -> &[Token<'a>] {
+        self.middle.within(&self.after)
+    }
+
+    /// Where the line differs.
+    fn column(&self) -> usize {
+        self.after.get(self.middle.start).map_or(0, |token| token.at)
+    }
+
+    /// What was put in, as it is written.
+    fn inserted_text(&self) -> &'a str {
+        match self.inserted() {
+            [] => "",
+            [first, .., last] => &self.after_line[first.at..last.end()],
+            [one] => one.text,
+        }
+    }
+
+    fn is_like(&self, other: &Repeat<'_>) -> bool {
+        let text = |tokens: &[Token<'_>]| -> Vec<String> {
+            tokens.iter().map(|token| token.text.to_owned()).collect()
+        };
+        (text(self.removed()), text(self.inserted()))
+            == (text(other.removed()), text(other.inserted()))
+    }
+
+    /// Whether what one value was has become another: that says nothing of other places.
+    fn is_a_value(&self) -> bool {
+        let is_literal = |token: &Token<'_>| {
+            matches!(token.kind, Kind::Number | Kind::Text) || ["-", "."].contains(&token.text)
+        };
+        !self.removed().is_empty()
+            && !self.inserted().is_empty()
+            && self.removed().iter().chain(self.inserted()).all(is_literal)
+    }
+
+    /// Whether one name has taken the place of another as a value: it may have been the wrong one.
+    fn is_a_swap(&self) -> bool {
+        let [old] = self.removed() else { return false };
+        let [new] = self.inserted() else { return false };
+        let next = self.before.get(self.middle.start + 1).map_or("", |token| token.text);
+        let is_first = self.middle.start == 0;
+        old.kind == Kind::Word
+            && new.kind == Kind::Word
+            && !is_first
+            && !["(", ".", "!"].contains(&next)
+    }
+
+    /// The line with the same change, where what was changed stands in it; `Some(None)` where its
+    /// beginning does and it is not clear how it goes on; `None` where it does not.
+    fn at(&self, line: &str, is_repeated: bool) -> Option<Option<String>> {
+        if !is_repeated && (self.is_a_value() || self.is_a_swap()) {
+            return None;
+        }
+        let all = tokens::of(line);
+        if self.removed().is_empty() { self.put_in(line, &all) } else { self.replaced(line, &all) }
+    }
+
+    fn replaced(&self, line: &str, all: &[Token<'_>]) -> Option<Option<String>> {
+        let removed = self.removed();
+        let left = self.middle.start.checked_sub(1).map(|at| self.before[at].text);
+        let right = self.before.get(self.before.len() - self.middle.end).map(|token| token.text);
+        let is_specific = removed.iter().any(is_specific);
+        if let Some(at) = tokens::find(all, removed) {
+            let here_left = at.checked_sub(1).map(|at| all[at].text);
+            let here_right = all.get(at + removed.len()).map(|token| token.text);
+            let same = (here_left == left, here_right == right);
+            let is_alike = if is_specific { same.0 || same.1 } else { same.0 && same.1 };
+            let (first, last) = (&all[at], &all[at + removed.len() - 1]);
+            let done = [&line[..first.at], self.inserted_text(), &line[last.end()..]].concat();
+            return is_alike.then_some(Some(done));
+        }
+        // A call of the same function with other arguments.
+        let call = removed.iter().position(|token| token.text == "(")?;
+        let head = &removed[..=call];
+        let is_call = head.first().is_some_and(|it| it.kind == Kind::Word);
+        (is_call && tokens::find(all, head).is_some()).then_some(None)
+    }
+
+    fn put_in(&self, line: &str, all: &[Token<'_>]) -> Option<Option<String>> {
+        let start = self.middle.start;
+        let right = &self.before[start..];
+        // What stands there already needs it no more.
+        if self.inserted().is_empty()
+            || tokens::find(all, self.inserted())
+                .is_some_and(|_| self.inserted().iter().any(|it| it.kind == Kind::Word))
+                && self.inserted().len() < 3
+        {
+            return None;
+        }
+        // In front of something that reads the same.
+        if let [first, second, ..] = right
+            && first.kind == Kind::Word
+            && let Some(at) = tokens::find(all, &[*first, *second])
+        {
+            let left = start.checked_sub(1).map(|at| self.before[at].text);
+            let here = at.checked_sub(1).map(|at| all[at].text);
+            let space = &self.after_line[self.inserted().last()?.end()..];
+            let space = &space[..space.len() - space.trim_start().len()];
+            let done = [&line[..all[at].at], self.inserted_text(), space, &line[all[at].at..]];
+            return (left == here).then_some(Some(done.concat()));
+        }
+        // Within the arguments of a call.
+        let callee = self.callee()?;
+        let is_called = all.windows(2).any(|two| two[0].text == callee && two[1].text == "(");
+        is_called.then_some(None)
+    }
+
+    /// The function among whose arguments something was put in.
+    fn callee(&self) -> Option<&'a str> {
+        let mut depth = 0_usize;
+        let head = &self.before[..self.middle.start];
+        for (at, token) in head.iter().enumerate().rev() {
+            match token.text {
+                ")" => depth += 1,
+                "(" if depth == 0 => {
+                    let name = at.checked_sub(1).map(|at| head[at])?;
+                    return (name.kind == Kind::Word).then_some(name.text);
+                }
+                "(" => depth -= 1,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The same in a line of the same form, where the change is one of form.
+    fn by_form(&self, line: &str) -> Option<Option<String>> {
+        let all = tokens::of(line);
+        let form = |tokens: &[Token<'_>]| -> Vec<String> {
+            let of = |token: &Token<'_>| match token.kind {
+                Kind::Sign => token.text.to_owned(),
+                kind => format!("{kind:?}"),
+            };
+            tokens.iter().map(of).collect()
+        };
+        let is_changed = form(&self.before) != form(&self.after);
+        if !is_changed || self.before.len() < FORM_TOKENS_MIN || form(&all) != form(&self.before) {
+            return None;
+        }
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let mut done = line[..indent(line)].to_owned();
+        let mut at = indent(self.after_line);
+        for (index, token) in self.after.iter().enumerate() {
+            done.push_str(&self.after_line[at..token.at]);
+            at = token.end();
+            let from_end = self.after.len() - index;
+            let of_before = if index < self.middle.start {
+                Some(index)
+            } else if from_end <= self.middle.end {
+                Some(self.before.len() - from_end)
+            } else if is_specific(token) {
+                self.before.iter().position(|it| it.text == token.text)
+            } else {
+                None
+            };
+            match of_before {
+                Some(of) => done.push_str(all[of].text),
+                // A literal that was not there before may have been made from one.
+                None if token.kind == Kind::Text && token.text.len() > 2 => return Some(None),
+                None => done.push_str(token.text),
+            }
+        }
+        Some(Some(done))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(before: &str, after: &str, line: &str) -> Option<Option<String>> {
+        Repeat::new(before, after).at(line, false)
+    }
+
+    fn says(done: &str) -> Option<Option<String>> {
+        Some(Some(done.to_owned()))
+    }
+
+    #[test]
+    fn a_call_of_another_function_is_repeated_where_the_first_is_called() {
+        let change = ("print(a)", "log.info(a)");
+        assert_eq!(at(change.0, change.1, "    print(b, c)"), says("    log.info(b, c)"));
+        assert_eq!(at(change.0, change.1, "    printed(b)"), None);
+        assert_eq!(at("let a = b.unwrap();", "let a = b?;", "c.d().unwrap();"), says("c.d()?;"));
+    }
+
+    #[test]
+    fn a_word_before_a_call_is_repeated_before_the_same_call() {
+        let change = ("const a = load(b);", "const a = await load(b);");
+        assert_eq!(
+            at(change.0, change.1, "  const d = load(e);"),
+            says("  const d = await load(e);")
+        );
+        assert_eq!(at(change.0, change.1, "  const d = await load(e);"), None, "it is there");
+        assert_eq!(at(change.0, change.1, "  const d = store(e);"), None);
+    }
+
+    #[test]
+    fn another_value_says_nothing_of_other_places() {
+        assert_eq!(at("retries = 3", "retries = 5", "retries = 3"), None);
+        assert_eq!(at("x = a + price", "x = a + net", "y = b + price"), None);
+        let twice = Repeat::new("x = a + price", "x = a + net").at("y = b + price", true);
+        assert_eq!(twice, says("y = b + net"));
+    }
+
+    #[test]
+    fn an_argument_more_is_for_the_model_to_fill_in() {
+        let change = ("send(a)", "send(a, timeout)");
+        assert_eq!(at(change.0, change.1, "send(other(b))"), Some(None));
+        assert_eq!(at(change.0, change.1, "resend(b)"), None);
+    }
+
+    #[test]
+    fn a_change_of_form_is_made_with_the_lines_own_words() {
+        let change = Repeat::new("\"a\": 1,", "\"a\": {\"value\": 1},");
+        assert_eq!(change.by_form("  \"b\": 2,"), Some(None), "`value` may have come from `a`");
+        let change = Repeat::new("a: string;", "readonly a: string;");
+        assert_eq!(change.by_form("  b: string;"), says("  readonly b: string;"));
+        let change = Repeat::new("    self.a = a", "    self.a = clean(a)");
+        assert_eq!(change.by_form("    self.bc = bc"), says("    self.bc = clean(bc)"));
+        let change = Repeat::new("retries = 3 * 2", "retries = 4 * 2");
+        assert_eq!(change.by_form("waits = 3 * 2"), None, "it has its form still");
+    }
+}

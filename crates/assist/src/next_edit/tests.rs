@@ -1,0 +1,212 @@
+use localcoder_protocol::{Diagnostic, DocumentText, Position};
+
+use super::*;
+
+/// A document after a line of it was changed into another.
+fn task(path: &str, before: &str, old: &str, new: &str) -> NextEditTask {
+    task_of(path, before, &[(old, new)], &[])
+}
+
+fn task_of(
+    path: &str,
+    before: &str,
+    edits: &[(&str, &str)],
+    diagnostics: &[(u32, &str)],
+) -> NextEditTask {
+    let mut text = before.to_owned();
+    let mut told = Vec::new();
+    for (old, new) in edits {
+        let at = text.find(old).expect(old);
+        let line = u32::try_from(text[..at].matches('\n').count()).unwrap() + 1;
+        text.replace_range(at..at + old.len(), new);
+        told.push(RecentEdit {
+            path: path.to_owned(),
+            before: (*old).to_owned(),
+            after: (*new).to_owned(),
+            line: Some(line),
+        });
+    }
+    let line = told.last().and_then(|edit| edit.line).unwrap_or(1);
+    let diagnostic = |(line, message): &(u32, &str)| Diagnostic {
+        line: *line,
+        source: None,
+        message: (*message).to_owned(),
+    };
+    let params = NextEditParams {
+        request_id: "1".to_owned(),
+        document: DocumentText { path: path.to_owned(), language_id: None, text },
+        position: Position { line, character: 0 },
+        edits: told,
+        diagnostics: diagnostics.iter().map(diagnostic).collect(),
+        explicit: false,
+        model: None,
+        settings: serde_json::Map::new(),
+    };
+    NextEditTask::new(&params).unwrap()
+}
+
+/// Rows from 1, why, what is guessed, and whether that is certain.
+fn places(task: &NextEditTask) -> Vec<(u32, FollowsFrom, Option<String>, bool)> {
+    let place = |it: &Place| {
+        let guess = it.guess.as_ref().map(|lines| lines.join("\n").trim().to_owned());
+        (line_range(&it.rows).start, it.because, guess, it.is_certain)
+    };
+    task.places.iter().map(place).collect()
+}
+
+const CART: &str = "\
+class Cart:
+    def __init__(self, items):
+        self.items = items
+
+    def total(self, rate):
+        amount = sum(item.price for item in self.items)
+        return amount + amount * rate
+
+
+def report(cart):
+    amount = cart.total(0.2)
+    print(amount)
+    print(len(cart.items))
+";
+
+#[test]
+fn a_variable_that_is_renamed_where_it_is_assigned_is_renamed_where_it_is_used() {
+    let (old, new) = ("        amount = sum(", "        subtotal = sum(");
+    let old_line = format!("{old}item.price for item in self.items)");
+    let new_line = format!("{new}item.price for item in self.items)");
+    let task = task("cart.py", CART, &old_line, &new_line);
+    let guess = Some("return subtotal + subtotal * rate".to_owned());
+    assert_eq!(places(&task)[0], (7, FollowsFrom::Rename, guess, true));
+    let edit = task.known().unwrap().expect("no model is needed");
+    assert_eq!(edit.range, LineRange { start: 7, end: 7 });
+    assert_eq!(edit.replacement, "        return subtotal + subtotal * rate");
+    // The variable of the other function is another one.
+    assert_eq!(places(&task).iter().filter(|it| it.1 == FollowsFrom::Rename).count(), 1);
+}
+
+#[test]
+fn a_method_that_is_renamed_is_renamed_where_it_is_called() {
+    let task =
+        task("cart.py", CART, "    def total(self, rate):", "    def total_with_tax(self, rate):");
+    let guess = Some("amount = cart.total_with_tax(0.2)".to_owned());
+    // Something else may have a method of the same name.
+    assert_eq!(places(&task), [(11, FollowsFrom::Rename, guess, false)]);
+    assert_eq!(task.known().unwrap(), None);
+}
+
+#[test]
+fn a_field_of_the_object_itself_is_renamed_without_a_doubt() {
+    let task = task("cart.py", CART, "        self.items = items", "        self.lines = items");
+    let found = places(&task);
+    assert_eq!((found[0].0, found[0].3), (6, true), "{found:?}");
+    assert_eq!((found[1].0, found[1].3), (13, false), "{found:?}");
+}
+
+#[test]
+fn a_parameter_more_is_missing_where_the_function_is_called() {
+    let (old, new) = ("    def total(self, rate):", "    def total(self, rate, discount):");
+    let found = places(&task("cart.py", CART, old, new));
+    assert_eq!(found, [(11, FollowsFrom::Signature, None, false)]);
+    // One that has a value by itself need not be given.
+    let optional = "    def total(self, rate, discount=0):";
+    assert_eq!(places(&task("cart.py", CART, old, optional)), []);
+}
+
+#[test]
+fn what_changes_nothing_elsewhere_has_no_place() {
+    for (old, new) in [
+        ("    amount = cart.total(0.2)", "    amount = cart.total(0.25)"),
+        ("    print(amount)", "    print(cart)"),
+        ("    print(amount)", "    print(amount)  # in cents"),
+    ] {
+        let task = task("cart.py", CART, old, new);
+        assert_eq!(places(&task), [], "{new}");
+        assert_eq!(task.known(), Err(Silence::NothingFollows));
+    }
+}
+
+#[test]
+fn the_same_change_is_made_where_the_same_stands() {
+    let task = task("cart.py", CART, "    print(amount)", "    log.info(amount)");
+    let guess = Some("log.info(len(cart.items))".to_owned());
+    assert_eq!(places(&task), [(13, FollowsFrom::Pattern, guess, false)]);
+}
+
+#[test]
+fn what_a_tool_reports_is_a_place_and_is_told() {
+    let (old, new) = ("    amount = cart.total(0.2)", "    sum = cart.total(0.2)");
+    let said = [(12, "\"amount\" is not defined")];
+    let mut task = task_of("cart.py", CART, &[(old, new)], &said);
+    // It follows from the name, and the tool says so too.
+    assert_eq!(places(&task)[0].1, FollowsFrom::Rename);
+    let WorkerPrompt::Chat { messages, prefill, .. } = task.call().unwrap().prompt else {
+        panic!("a chat")
+    };
+    assert!(messages[1].content.contains("`print(amount)`: \"amount\" is not defined"));
+    assert!(prefill.ends_with("    sum = cart.total(0.2)\n"), "{prefill}");
+}
+
+#[test]
+fn names_of_other_languages_are_found() {
+    let rust = "struct A {\n    size: u32,\n}\n\nimpl A {\n    fn grow(&mut self, by: u32) {\n        self.size += by;\n        let by = 2;\n    }\n}\n\nfn f(mut a: A) {\n    a.grow(3);\n}\n";
+    let found = places(&task("a.rs", rust, "    size: u32,", "    length: u32,"));
+    assert_eq!(found[0].0, 7, "{found:?}");
+    let found = places(&task(
+        "a.rs",
+        rust,
+        "    fn grow(&mut self, by: u32) {",
+        "    fn grow(&mut self, by: u32, most: u32) {",
+    ));
+    assert_eq!(found, [(13, FollowsFrom::Signature, None, false)]);
+    let ts = "export function area(w: number, h: number): number {\n  return w * h;\n}\n\nconst a = area(1, 2);\nconst b = area(3, 4) + 1;\n";
+    let found = places(&task(
+        "a.ts",
+        ts,
+        "export function area(w: number, h: number): number {",
+        "export function surface(w: number, h: number): number {",
+    ));
+    let rows: Vec<u32> = found.iter().map(|it| it.0).collect();
+    assert_eq!(rows, [5, 6], "{found:?}");
+    assert!(found.iter().all(|it| it.3), "{found:?}");
+    let go = "package a\n\nfunc Load(path string) string {\n\treturn path\n}\n\nfunc f() {\n\tx := Load(\"a\")\n\tprintln(x)\n}\n";
+    let found = places(&task(
+        "a.go",
+        go,
+        "func Load(path string) string {",
+        "func Load(path string) (string, error) {",
+    ));
+    assert_eq!(found, [(8, FollowsFrom::Signature, None, false)]);
+}
+
+#[test]
+fn an_answer_is_the_edit_of_the_place() {
+    let (old, new) = ("    def total(self, rate):", "    def total(self, rate, discount):");
+    let mut task = task("cart.py", CART, old, new);
+    let call = task.call().unwrap();
+    assert!(call.draft.starts_with("    amount = cart.total(0.2)\n"), "{}", call.draft);
+    let written = "    amount = cart.total(0.2, 0)\n    print(amount)\n";
+    assert_eq!(call.stop, ["\n    print(amount)\n", "```"]);
+    let edit = task.clone().finish(written, false, Some(-0.1)).unwrap();
+    assert_eq!(edit.original, "    amount = cart.total(0.2)");
+    assert_eq!(edit.replacement, "    amount = cart.total(0.2, 0)");
+    for (written, mean, reason) in [
+        (written, -2.0, Silence::Unsure),
+        ("    amount = cart.total(0.2)\n    print(amount)\n", -0.1, Silence::NothingFollows),
+        ("    amount = cart.total(0.2, x)\n    print(amount)\n", -0.1, Silence::NothingToAdd),
+        ("    amount = cart.total(0.2,\n    print(amount)\n", -0.1, Silence::NothingToAdd),
+        ("    amount  =  cart.total( 0.2 )\n    print(amount)\n", -0.1, Silence::NothingFollows),
+    ] {
+        assert_eq!(task.clone().finish(written, false, Some(mean)), Err(reason), "{written}");
+    }
+    // Then there is nothing more to ask about.
+    task.finish("", true, None).unwrap_err();
+    assert!(task.call().is_none());
+}
+
+#[test]
+fn line_ends_of_the_document_are_kept() {
+    let task = task("a.py", "n = 1\r\nprint(n)\r\nprint(n, n)\r\n", "n = 1", "count = 1");
+    let edit = task.known().unwrap().unwrap();
+    assert_eq!((edit.original.as_str(), edit.replacement.as_str()), ("print(n)", "print(count)"));
+}

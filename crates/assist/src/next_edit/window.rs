@@ -1,0 +1,199 @@
+//! The lines round a place, as a model is asked for them and as it writes them again.
+//!
+//! The answer is begun for the model up to the place, so it writes the changed lines alone: as soon
+//! as it has caught up with a line behind the place nothing more is needed.
+
+use std::ops::Range;
+
+use localcoder_protocol::{ChatMessage, RecentEdit, Role, WorkerPrompt};
+
+use super::places::Place;
+use crate::language::{Language, fence_tag, shown_name};
+
+/// Lines before and behind a place: with the place itself about twenty, which is what models that were
+/// made for next edits are given.
+const LINES_AROUND: usize = 10;
+/// A place of more lines is not asked for.
+const PLACE_LINES_MAX: usize = 8;
+/// Lines that take the place of so many.
+const WRITTEN_LINES_MAX: usize = 12;
+/// A longer one is data.
+const LINE_BYTES_MAX: usize = 240;
+/// Edits that are told.
+const EDITS_MAX: usize = 3;
+
+const SYSTEM: &str =
+    "You finish a change that a programmer has begun. You write code and nothing else.";
+
+/// What a model makes of a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Changed {
+    Nothing,
+    /// These rows, and what is to stand there.
+    Lines(Range<usize>, Vec<String>),
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    head: Vec<String>,
+    /// The place and what is behind it.
+    rest: Vec<String>,
+    /// How many lines of it are the place.
+    place: usize,
+    /// The first row of the place.
+    row: usize,
+}
+
+impl Window {
+    /// Nothing where the lines are no code to be written again.
+    pub(super) fn new(lines: &[String], rows: &Range<usize>) -> Option<Self> {
+        let start = rows.start.saturating_sub(LINES_AROUND);
+        let end = (rows.end + LINES_AROUND).min(lines.len());
+        let all = lines.get(start..end)?;
+        let is_code = rows.len() <= PLACE_LINES_MAX
+            && all.iter().all(|line| line.len() <= LINE_BYTES_MAX && !line.contains("```"));
+        is_code.then(|| Self {
+            head: lines[start..rows.start].to_vec(),
+            rest: lines[rows.start..end].to_vec(),
+            place: rows.len(),
+            row: rows.start,
+        })
+    }
+
+    pub(super) fn prompt(
+        &self,
+        (language, path): (&Language, &str),
+        edits: &[RecentEdit],
+        place: &Place,
+    ) -> WorkerPrompt {
+        let (tag, name) = (fence_tag(language, None), shown_name(path));
+        let mut content = format!("A programmer has just edited `{name}`.\n");
+        let own = edits.iter().filter(|edit| edit.path == path);
+        let newest: Vec<&RecentEdit> = own.rev().take(EDITS_MAX).collect();
+        for RecentEdit { before, after, .. } in newest.into_iter().rev() {
+            let block = |text: &str| format!("```{tag}\n{}\n```\n", text.trim_end());
+            content.push_str(&format!("Before:\n{}After:\n{}", block(before), block(after)));
+        }
+        if let Some(message) = &place.message {
+            let line = self.rest.first().map_or("", |line| line.trim());
+            content.push_str(&format!("Now a tool reports for `{line}`: {message}\n"));
+        }
+        content.push_str(&format!(
+            "Make the change that follows from this in the lines below, and no other. Write these lines again.\n```{tag}\n{}\n{}\n```",
+            self.head.join("\n"),
+            self.rest.join("\n"),
+        ));
+        let mut prefill = format!("```{tag}\n");
+        for line in &self.head {
+            prefill.push_str(line);
+            prefill.push('\n');
+        }
+        let message = |role, content| ChatMessage { role, content };
+        WorkerPrompt::Chat {
+            messages: vec![message(Role::System, SYSTEM.to_owned()), message(Role::User, content)],
+            prefill,
+            partings: Vec::new(),
+        }
+    }
+
+    /// What the model most likely writes.
+    pub(super) fn draft(&self, guess: Option<&[String]>) -> String {
+        let place = guess.unwrap_or(&self.rest[..self.place]);
+        let lines = place.iter().chain(&self.rest[self.place..]);
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    /// More tokens than it can need.
+    pub(super) fn max_tokens(&self) -> u32 {
+        let lines = self.rest.iter().take(self.place + 2);
+        let bytes: usize = lines.map(String::len).sum();
+        u32::try_from(bytes / 2 + 64).unwrap_or(u32::MAX)
+    }
+
+    /// What ends the text: the line behind the place, or the end of the code.
+    pub(super) fn stop(&self) -> Vec<String> {
+        let behind = self.rest.get(self.place).map(|line| format!("\n{line}\n"));
+        behind.into_iter().chain(["```".to_owned()]).collect()
+    }
+
+    /// What becomes of the place; nothing where it can't be told yet. `ended`: no more will come.
+    pub(super) fn changed(&self, written: &str, ended: bool) -> Option<Changed> {
+        let same = |one: &str, other: &str| one.trim_end() == other.trim_end();
+        let mut lines: Vec<&str> = written.split('\n').collect();
+        // One that is not ended yet may go on.
+        if !ended || lines.last().is_some_and(|line| line.trim().is_empty()) {
+            lines.pop();
+        }
+        let head = lines.iter().zip(&self.rest).take_while(|(one, other)| same(one, other)).count();
+        let is_over = ended && head == lines.len();
+        if head > self.place || (is_over && head >= self.place) {
+            return Some(Changed::Nothing);
+        }
+        let (last, before) = lines.get(head..)?.split_last()?;
+        let tells = |line: &str| line.chars().any(char::is_alphanumeric);
+        let behind = self.place..self.rest.len().min(self.place + PLACE_LINES_MAX);
+        // A line such as a closing bracket may be one of the new ones, unless it is the next.
+        let meets = |at: &usize| same(&self.rest[*at], last) && (tells(last) || *at == self.place);
+        let met = behind.into_iter().find(meets).map(|at| (at, before));
+        let wrote_place = || (self.place.max(head), &lines[head..]);
+        let (end, new) = met.or_else(|| ended.then(wrote_place))?;
+        if new.len() > WRITTEN_LINES_MAX {
+            return None;
+        }
+        // What both end with is no part of the change.
+        let ends = self.rest[head..end].iter().rev().zip(new.iter().rev());
+        let tail = ends.take_while(|(one, other)| same(one, other)).count();
+        let new = new[..new.len() - tail].iter().map(|line| (*line).to_owned()).collect();
+        Some(Changed::Lines(self.row + head..self.row + end - tail, new))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: &str = "def f(a, b):\n    return a\n\nx = f(1)\ny = 2\n\nprint(x)\nprint(y)";
+
+    fn changed(rows: Range<usize>, written: &str, ended: bool) -> Option<Changed> {
+        let lines: Vec<String> = LINES.lines().map(str::to_owned).collect();
+        Window::new(&lines, &rows).unwrap().changed(written, ended)
+    }
+
+    fn lines(rows: Range<usize>, new: &[&str]) -> Option<Changed> {
+        Some(Changed::Lines(rows, new.iter().map(|it| (*it).to_owned()).collect()))
+    }
+
+    #[test]
+    fn a_place_is_done_once_the_line_behind_it_is_written() {
+        assert_eq!(changed(3..4, "x = f(1, 2)", false), None, "it may go on");
+        assert_eq!(changed(3..4, "x = f(1, 2)\ny =", false), None);
+        assert_eq!(changed(3..4, "x = f(1, 2)\ny = 2\n", false), lines(3..4, &["x = f(1, 2)"]));
+        assert_eq!(changed(3..4, "x = f(1, 2)", true), lines(3..4, &["x = f(1, 2)"]));
+    }
+
+    #[test]
+    fn what_is_written_as_it_was_is_no_change() {
+        assert_eq!(changed(3..4, "x = f(1)\n", false), None, "a line may be put in");
+        assert_eq!(changed(3..4, "x = f(1)\ny = 2\n", false), Some(Changed::Nothing));
+        assert_eq!(changed(3..4, "x = f(1)", true), Some(Changed::Nothing));
+    }
+
+    #[test]
+    fn lines_are_put_in_and_taken_out() {
+        assert_eq!(changed(3..4, "x = f(1)\nz = 3\ny = 2\n", false), lines(4..4, &["z = 3"]));
+        assert_eq!(changed(3..4, "y = 2\n", false), lines(3..4, &[]));
+        // A blank line is the next one here, and says nothing further away.
+        assert_eq!(changed(4..5, "y = 3\n\n", false), lines(4..5, &["y = 3"]));
+        assert_eq!(changed(3..4, "a = 1\n\n", false), None);
+    }
+
+    #[test]
+    fn too_much_is_no_next_edit() {
+        let many: String = (0..40).map(|at| format!("a{at} = 1\n")).collect();
+        assert_eq!(changed(3..4, &many, true), None);
+        let long = vec!["x".repeat(300)];
+        assert!(Window::new(&long, &(0..1)).is_none(), "it is data");
+        assert!(Window::new(&vec![String::new(); 30], &(2..20)).is_none());
+    }
+}

@@ -1,0 +1,134 @@
+//! Next edit: a model is asked about the places that follow from a change, one after another, until
+//! it has an edit for one.
+
+use localcoder_assist::{NextEditCall, NextEditTask};
+use localcoder_protocol::{
+    FinishReason, Infill, NextEdit, NextEditAnswer, Purpose, SamplingParams, Silence, Usage,
+    WhyNothing, WorkerGenerateAnswer,
+};
+
+use super::step::{Answer, Input, ModelView, Step, add_usage};
+use crate::core::event::ClientId;
+use crate::core::pool::GenerateCall;
+use crate::core::reply::Reply;
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::core) struct NextEditJob {
+    task: Box<NextEditTask>,
+    /// As it was at the beginning.
+    first: Box<NextEditTask>,
+    owner: ClientId,
+    text: String,
+    /// Of all places together.
+    usage: Usage,
+}
+
+impl NextEditJob {
+    pub(super) fn new(task: Box<NextEditTask>, owner: ClientId) -> Self {
+        let first = task.clone();
+        Self { task, first, owner, text: String::new(), usage: Usage::default() }
+    }
+
+    pub(super) fn again(self) -> Self {
+        Self::new(self.first, self.owner)
+    }
+
+    pub(super) fn owner(&self) -> ClientId {
+        self.owner
+    }
+
+    pub(super) fn is_explicit(&self) -> bool {
+        self.task.is_explicit()
+    }
+
+    pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
+        match input {
+            Input::Ready if can_be_asked(model) => self.ask(model, Silence::NothingFollows, None),
+            Input::Ready => self.end(model, Err(Silence::NoInfill), None),
+            Input::Text(text) => {
+                self.text.push_str(text);
+                Step::Wait
+            }
+            Input::Generated(written) => {
+                add_usage(&mut self.usage, written.usage);
+                let ended =
+                    matches!(written.finish, FinishReason::EndOfTurn | FinishReason::StopString);
+                let text = std::mem::take(&mut self.text);
+                let mean = written.mean_log_probability;
+                match self.task.finish(&text, ended, mean) {
+                    Ok(edit) => self.end(model, Ok(edit), Some(written)),
+                    Err(reason) => self.ask(model, reason, Some(written)),
+                }
+            }
+            Input::Counted(_) | Input::Tried(..) => Step::Wait,
+        }
+    }
+
+    /// Asks about the next place; ends with `reason` where there is none.
+    fn ask(
+        &mut self,
+        model: ModelView<'_>,
+        reason: Silence,
+        written: Option<&WorkerGenerateAnswer>,
+    ) -> Step {
+        let Some(call) = self.task.call() else { return self.end(model, Err(reason), written) };
+        let NextEditCall { prompt, max_tokens, stop, draft } = call;
+        Step::Generate(Box::new(GenerateCall {
+            purpose: Purpose::Completion,
+            prompt,
+            // The likeliest, whatever is set for answers: it is shown unasked.
+            sampling: SamplingParams {
+                temperature: Some(0.0),
+                repeat_penalty: Some(1.0),
+                ..SamplingParams::default()
+            },
+            max_tokens,
+            stop,
+            draft,
+            block_end: None,
+        }))
+    }
+
+    fn end(
+        &mut self,
+        model: ModelView<'_>,
+        found: Result<NextEdit, Silence>,
+        written: Option<&WorkerGenerateAnswer>,
+    ) -> Step {
+        let answer = NextEditAnswer {
+            infill: written.map(|_| Infill::Words),
+            usage: self.usage,
+            mean_log_probability: written.and_then(|written| written.mean_log_probability),
+            model: Some(model.info()),
+            ..answer(found)
+        };
+        let reply = Reply::PredictEdit(Box::new(answer));
+        let (rest, usage) = (String::new(), self.usage);
+        Step::Answer(Box::new(Answer { rest, reply, shown: None, usage }))
+    }
+}
+
+/// Whether a model is one to be told what to do.
+fn can_be_asked(model: ModelView<'_>) -> bool {
+    let header = model.file.header.as_ref();
+    let has_template = model.file.chat_template.is_some()
+        || header.is_none_or(|header| header.chat_template.is_some());
+    has_template && !model.file.says_base()
+}
+
+/// An edit, or why there is none, and nothing else.
+pub(in crate::core) fn answer(found: Result<NextEdit, Silence>) -> NextEditAnswer {
+    let (edit, nothing) = match found {
+        Ok(edit) => (Some(edit), None),
+        Err(reason) => (None, Some(WhyNothing::from(reason))),
+    };
+    NextEditAnswer {
+        edit,
+        nothing,
+        infill: None,
+        usage: Usage::default(),
+        mean_log_probability: None,
+        model: None,
+    }
+}
