@@ -31,7 +31,10 @@ story("hostile answers do nothing in the Explanation view", async (tools) => {
   // Beside the front's, which it can only narrow: nothing, but its one script and its style sheet.
   assert.match(own, /^default-src 'none'; style-src \S.*; script-src 'nonce-[\w-]{22}'$/u);
   const needed = "; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
-  assert.deepEqual(problemsOfPolicy(own.replace(/style-src [^;]+/u, "style-src 'self'") + needed), []);
+  assert.deepEqual(
+    problemsOfPolicy(own.replace(/style-src [^;]+/u, "style-src 'self'") + needed),
+    [],
+  );
   await view.evaluate(() => {
     globalThis.violations = [];
     document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => {
@@ -56,8 +59,14 @@ story("hostile answers do nothing in the Explanation view", async (tools) => {
       await view.locator("#turns article").click({ position: { x: 5, y: 5 } });
     }
   }
-  await show(view, answers.find(({ name: kind }) => kind === "a link that looks like another").text);
-  assert.match(await workbench.explanationPart("text").innerText(), /leak\.localcoder-test\.invalid\/evil/u);
+  await show(
+    view,
+    answers.find(({ name: kind }) => kind === "a link that looks like another").text,
+  );
+  assert.match(
+    await workbench.explanationPart("text").innerText(),
+    /leak\.localcoder-test\.invalid\/evil/u,
+  );
   await workbench.photograph(name);
   assert.deepEqual(await view.evaluate(() => globalThis.violations), [], "the policy had to help");
   assert.equal(browser.context.pages().length, pages, "no window was opened");
@@ -83,7 +92,7 @@ async function show(view, text) {
       for (let frame = 0; frame < 4; frame += 1) {
         await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
       }
-      const article = document.querySelector("#turns article");
+      const article = /** @type {HTMLElement} */ (document.querySelector("#turns article"));
       const { left, right } = article.getBoundingClientRect();
       return {
         forbidden: [...article.querySelectorAll(forbidden)].map((it) => it.outerHTML.slice(0, 100)),

@@ -40,8 +40,8 @@ function memoryOf(pids) {
 /** The launcher, which is the front, and the editor server. */
 function frontAndServer(ide) {
   const all = processesOf(ide.home);
-  const pid = (pattern) => all.find(({ command }) => pattern.test(command)).pid;
-  return [pid(/localcoder --browser/u), pid(/server-main\.js/u)];
+  const pid = (pattern) => all.find(({ command }) => pattern.test(command))?.pid;
+  return /** @type {[number, number]} */ ([pid(/localcoder --browser/u), pid(/server-main\.js/u)]);
 }
 
 /** Connects so often, some hundred at a time; says what it was told in bytes. */
@@ -181,10 +181,20 @@ story(
     await workbench.openFile("inventory.py");
     // The base makes sockets in the runtime folder of the session or in the temporary one, if it may.
     const sockets = socketsOf(ide.home);
-    assert.ok(sockets.some((path) => path.includes("/runtime/ipc/")), sockets.join(", "));
+    assert.ok(
+      sockets.some((path) => path.includes("/runtime/ipc/")),
+      sockets.join(", "),
+    );
     const elsewhere = sockets.filter((path) => !path.startsWith(`${ide.home}/runtime/`));
     assert.deepEqual(elsewhere, []);
-    for (const name of ["runtime", "runtime/ipc", "editor", "editor/state", "editor/user", "logs"]) {
+    for (const name of [
+      "runtime",
+      "runtime/ipc",
+      "editor",
+      "editor/state",
+      "editor/user",
+      "logs",
+    ]) {
       const mode = statSync(join(ide.home, name)).mode & 0o777;
       assert.equal(mode, 0o700, name);
     }
@@ -192,7 +202,9 @@ story(
     await workbench.type("mine");
     await workbench.commandWithPath("File: Save As...", join(ide.folder, "mine.txt"), "OK");
     const mode = await until("it is saved", () => {
-      return existsSync(join(ide.folder, "mine.txt")) && statSync(join(ide.folder, "mine.txt")).mode;
+      return (
+        existsSync(join(ide.folder, "mine.txt")) && statSync(join(ide.folder, "mine.txt")).mode
+      );
     });
     assert.equal(mode & 0o777, 0o666, "a file of the project is made as the user's umask has it");
   },
@@ -257,9 +269,9 @@ story("a page of another site in the same browser gets nothing", async ({ workbe
             const frame = document.createElement("iframe");
             frame.onload = () => {
               try {
-                resolve(frame.contentWindow.location.href);
+                resolve(frame.contentWindow?.location.href);
               } catch {
-                resolve(frame.contentWindow.length > 0 ? "shown" : "empty");
+                resolve((frame.contentWindow?.length ?? 0) > 0 ? "shown" : "empty");
               }
             };
             frame.src = address;
@@ -271,7 +283,11 @@ story("a page of another site in the same browser gets nothing", async ({ workbe
           root: await socket(`${ws}/`),
           fetched: await get(pathname, { credentials: "include" }),
           opaque: await get(`${pathname}version`, { credentials: "include", mode: "no-cors" }),
-          posted: await get(`${pathname}-/state/global`, { method: "POST", body: "{}", mode: "no-cors" }),
+          posted: await get(`${pathname}-/state/global`, {
+            method: "POST",
+            body: "{}",
+            mode: "no-cors",
+          }),
           framed: await frame(origin + pathname),
         };
       },
@@ -306,8 +322,11 @@ test("a service worker that is planted between two runs has nothing of the next"
     planted = await Listener.open({
       port,
       answer: ({ url }) =>
-        url.endsWith("/worker.js")
-          ? { type: "text/javascript", body: "onfetch = event => event.respondWith(new Response('owned'));" }
+        url?.endsWith("/worker.js")
+          ? {
+              type: "text/javascript",
+              body: "onfetch = event => event.respondWith(new Response('owned'));",
+            }
           : { type: "text/html", body: "<!DOCTYPE html><title>planted</title>" },
     });
     const trap = await browser.context.newPage();

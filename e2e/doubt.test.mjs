@@ -13,7 +13,7 @@ const FILE = "inventory.py";
 const TEXT = readFileSync(join(SAMPLE, FILE), "utf8");
 
 story(
-  "errors that a change brings are told, and it is taken back",
+  "errors that a change brings are reported, and it is taken back",
   async ({ ide, workbench, name }) => {
     const error = /brings an error to inventory\.py: line \d: this way to add .*\(picky\)\.$/u;
     const apply = async () => {
@@ -69,7 +69,7 @@ async function doubtful(ide, file) {
 }
 
 story(
-  "a change that the model is not sure of is told as such",
+  "a change that the model is not sure of is reported as such",
   async ({ ide, workbench, name }) => {
     const instruction = await doubtful(ide, "doubt.py");
     await workbench.openFile("doubt.py");

@@ -69,7 +69,10 @@ story("what an explanation names leads to its line", async ({ ide, workbench, na
   await workbench.type("# Counts what there is.");
   await workbench.press("Enter");
   await until("it is said", () => workbench.explanationPart("changed").isVisible());
-  assert.match(await workbench.explanationPart("changed").innerText(), /^inventory\.py has changed/u);
+  assert.match(
+    await workbench.explanationPart("changed").innerText(),
+    /^inventory\.py has changed/u,
+  );
   await link.click();
   await workbench.cursorIn(5);
 
@@ -77,7 +80,9 @@ story("what an explanation names leads to its line", async ({ ide, workbench, na
   await workbench.goTo(5);
   await workbench.press("Control+Shift+KeyK");
   await link.click();
-  await workbench.notification(/^The line that “total_stock” is about is no longer in inventory\.py\./u);
+  await workbench.notification(
+    /^The line that “total_stock” is about is no longer in inventory\.py\./u,
+  );
   await workbench.photograph(`${name}-gone`);
   await workbench.cursorIn(5);
   await workbench.closeNotifications();
@@ -96,10 +101,16 @@ story("questions follow an explanation, by keyboard alone", async ({ workbench, 
   await workbench.type("And why?");
   assert.equal(await input.inputValue(), "What does line 6 do?\nAnd why?");
   await workbench.press("Enter");
-  await until("it is answered", async () => (await workbench.explanationPart("facts").count()) === 2);
+  await until(
+    "it is answered",
+    async () => (await workbench.explanationPart("facts").count()) === 2,
+  );
   await workbench.explanationPhase("done");
   assert.equal(await input.inputValue(), "");
-  assert.match(await workbench.explanationPart("question").innerText(), /^What does line 6 do\?\s+And why\?$/u);
+  assert.match(
+    await workbench.explanationPart("question").innerText(),
+    /^What does line 6 do\?\s+And why\?$/u,
+  );
   const texts = workbench.explanationPart("text");
   assert.equal(await texts.first().innerText(), explained, "what was said before stays");
   assert.notEqual((await texts.nth(1).innerText()).trim(), "");
@@ -121,7 +132,7 @@ story("questions follow an explanation, by keyboard alone", async ({ workbench, 
   );
   assert.match(copied, /`total_stock`[^]*\n\n## What does line 6 do\? And why\?\n\n\S/u);
 
-  // Another explanation begins anew.
+  // Another explanation starts over.
   await explain(workbench);
   await until("it is alone", async () => (await workbench.explanationPart("turn").count()) === 1);
 });
@@ -134,7 +145,10 @@ story("an explanation is as long as is set", async ({ ide, workbench }) => {
     return Number(/up to (\d+) answer/u.exec(numbers)?.[1]);
   };
   assert.equal(await most(), 400);
-  for (const [length, tokens] of [["short", 200], ["long", 800]]) {
+  for (const [length, tokens] of [
+    ["short", 200],
+    ["long", 800],
+  ]) {
     ide.set("explanation.length", length);
     await until(`${length} answers`, async () => {
       await explain(workbench);

@@ -8,12 +8,15 @@ import { table, Trials } from "./faults/result.mjs";
 /** Longest time one trial may take, in milliseconds; most of it is the start of an IDE. */
 const TRIAL_MS = 180_000;
 
-for (const [kind, kill, times] of [
+/** @type {[string, typeof killServer, number][]} */
+const KINDS = [
   ["server", killServer, 1],
   ["extension-host", killExtensionHost, 1],
   // Killed, and asked to end.
   ["launcher", endLauncher, 2],
-]) {
+];
+
+for (const [kind, kill, times] of KINDS) {
   test(`${kind} killed while text is not saved`, { timeout: TRIAL_MS }, async (context) => {
     // Whether it is quick enough is measured by `faults/editor.mjs`, with nothing beside it.
     const trials = new Trials(kind, { limited: false });

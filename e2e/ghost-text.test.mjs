@@ -102,7 +102,7 @@ story(
 );
 
 story(
-  "why nothing is suggested is told, also where it was snoozed or turned off for the language",
+  "why nothing is suggested is reported, also where it was snoozed or turned off for the language",
   async ({ ide, workbench }) => {
     const why = async (pattern) => {
       await workbench.command(WHY);
@@ -116,7 +116,10 @@ story(
 
     await workbench.ask("LocalCoder: Snooze Suggestions");
     await workbench.take("5 minutes");
-    await until("it is snoozed", async () => (await ide.status()).noGhostText?.reason === "snoozed");
+    await until(
+      "it is snoozed",
+      async () => (await ide.status()).noGhostText?.reason === "snoozed",
+    );
     await why(/snoozed/u);
     const stated = await ide.localcoder("status");
     assert.match(stated, /^Ghost: +suggestions are snoozed/mu);
@@ -134,13 +137,16 @@ story(
 
 story(
   "where there is no model, nothing is suggested, and that is said",
-  async ({ ide, workbench }) => {
+  async ({ workbench }) => {
     await toEnd(workbench);
     await typedAndTold(workbench, "z", /no model is installed/iu);
     assert.equal(await suggested(workbench), "");
   },
   {
-    ide: { ...IDE, settings: { ...ON, "localcoder.codeModel": join("/", "tmp", "not-there.gguf") } },
+    ide: {
+      ...IDE,
+      settings: { ...ON, "localcoder.codeModel": join("/", "tmp", "not-there.gguf") },
+    },
     status: /./u,
   },
 );

@@ -33,27 +33,24 @@ story("help is read in the product, and its links work", async ({ workbench, nam
   });
 });
 
-story(
-  "an error's button opens its entry",
-  async ({ ide, workbench, name }) => {
-    ide.set("codeModel", join(ide.home, "not-there.gguf"));
-    await workbench.openFile("inventory.py");
-    await workbench.selectLines(4, 8);
-    await workbench.press("Control+Alt+KeyI");
-    const text = /not-there\.gguf/u;
-    await workbench.notification(text);
-    await workbench.notificationButton(text, "Show Models");
-    await workbench.photograph(`${name}-notification`);
-    await workbench.clickNotification(text, "Learn More");
-    const page = await preview(workbench, "Error codes");
-    const entry = page.locator("h2", { hasText: /^modelNotFound$/u });
-    await until("the entry is in view", async () => {
-      const box = await entry.boundingBox();
-      return box !== null && box.y > 0 && box.y < 800;
-    });
-    await workbench.photograph(name);
-  },
-);
+story("an error's button opens its entry", async ({ ide, workbench, name }) => {
+  ide.set("codeModel", join(ide.home, "not-there.gguf"));
+  await workbench.openFile("inventory.py");
+  await workbench.selectLines(4, 8);
+  await workbench.press("Control+Alt+KeyI");
+  const text = /not-there\.gguf/u;
+  await workbench.notification(text);
+  await workbench.notificationButton(text, "Show Models");
+  await workbench.photograph(`${name}-notification`);
+  await workbench.clickNotification(text, "Learn More");
+  const page = await preview(workbench, "Error codes");
+  const entry = page.locator("h2", { hasText: /^modelNotFound$/u });
+  await until("the entry is in view", async () => {
+    const box = await entry.boundingBox();
+    return box !== null && box.y > 0 && box.y < 800;
+  });
+  await workbench.photograph(name);
+});
 
 story("a reset says what goes, asks, and closes the IDE", async ({ ide, workbench, name }) => {
   ide.set("contextWindow", "2048");
@@ -70,7 +67,7 @@ story("a reset says what goes, asks, and closes the IDE", async ({ ide, workbenc
   await workbench.choose("LocalCoder: Reset…", "Reset");
   await workbench.answer("Remove and Close");
   await until("nothing runs any more", () => processesOf(ide.home).length === 0);
-  const left = readdirSync(ide.home, { recursive: true }).filter(
+  const left = readdirSync(ide.home, { recursive: true, encoding: "utf8" }).filter(
     (it) => !it.startsWith("models") && !it.startsWith("work"),
   );
   assert.deepEqual(left, [], "projects and models are all that is left");

@@ -141,9 +141,7 @@ async function schemas(workbench) {
   await workbench.page.locator(".breadcrumbs-control").waitFor();
   await until("the file's symbols are there", async () => {
     await workbench.press("Control+Shift+KeyO");
-    const rows = await workbench.page
-      .locator(".quick-input-list .monaco-list-row")
-      .allInnerTexts();
+    const rows = await workbench.page.locator(".quick-input-list .monaco-list-row").allInnerTexts();
     await workbench.press("Escape");
     return rows.some((row) => row.includes("$schema"));
   });

@@ -150,7 +150,11 @@ story("the editor's chat view stays away", async ({ workbench }) => {
   await workbench.openFile("main.py");
   for (const word of ["Quick Chat", "Agent Sessions"]) {
     const entries = await workbench.commandsFor(word);
-    assert.deepEqual(entries.filter((entry) => entry.includes(word)), [], word);
+    assert.deepEqual(
+      entries.filter((entry) => entry.includes(word)),
+      [],
+      word,
+    );
   }
   assert.equal(await page.locator(".agent-status-container, .chat-view").count(), 0);
 });

@@ -43,8 +43,8 @@ story("the layout is that of the run before, and the page itself keeps nothing",
   await workbench.part("sidebar", "hidden");
   await untilKept(ide, KEYS_OF.sidebar, (value) => value === "true");
   await untilKept(ide, "memento/workbench.parts.editor", (value) => value.includes(FILE));
-  // As the workbench does, which reads from it while it starts. So many at once that they would not
-  // be kept in their order by chance.
+  // As the workbench does, which reads from it while it starts. More at once than
+  // would be kept in their order by chance.
   await workbench.page.evaluate((count) => {
     for (let number = 0; number < count; number += 1) {
       localStorage.setItem(`story.${number}`, "first");
@@ -64,6 +64,7 @@ story("the layout is that of the run before, and the page itself keeps nothing",
   await next.photograph(name);
   const items = await next.page.evaluate(() => Object.entries(localStorage));
   const ours = new Map(items.filter(([key]) => key.startsWith("story.")));
+  /** @type {[string, string][]} */
   const wanted = Array.from({ length: ITEMS }, (_, number) => [`story.${number}`, "größe"]);
   assert.deepEqual(ours, new Map([...wanted, ["story.last", "last"]]));
   assert.deepEqual(await databases(next), []);

@@ -49,7 +49,7 @@ story(
     const heads = await frame.locator("thead th").allInnerTexts();
     assert.equal(
       heads.join(" | "),
-      "Model | State | Fits now | Tokens/s | Memory | Size | For | Quant. | Licence | Context",
+      "Model | State | Fits now | Tokens/s | Memory | Size | For | Quant. | License | Context",
     );
     const row = (id) => frame.locator(`[data-testid="model-${id}"]`).innerText();
     const seven = await row("qwen2.5-coder-7b");
@@ -157,7 +157,7 @@ story(
     assert.match(facts, /File\s+\/.*sha256-/u);
     await by(frame, "license").locator("summary").focus();
     await press("Enter");
-    await until("the text of the licence is shown", async () =>
+    await until("the text of the license is shown", async () =>
       /TERMS AND CONDITIONS/u.test(await by(frame, "license-text").innerText()),
     );
     await assertAccessible(frame, PAGE);

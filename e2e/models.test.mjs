@@ -26,8 +26,8 @@ story(
     for (const fact of ["Somebody", "127.0.0.1", "Apache License 2.0", "SHA-256", "Built with"]) {
       assert.ok(facts.includes(fact), `${fact} in: ${facts}`);
     }
-    assert.equal(offer.asked, 0, "nothing is loaded before the licence was agreed to");
-    await workbench.photograph(`${name}-licence`);
+    assert.equal(offer.asked, 0, "nothing is loaded before the license was agreed to");
+    await workbench.photograph(`${name}-license`);
     await workbench.answer("Agree and Install");
 
     await workbench.notification(/Installing Small Model.* of [\d.]+ MB/u);
@@ -52,7 +52,9 @@ story(
     await workbench.closeNotifications();
     await workbench.photograph(`${name}-in-use`);
     await workbench.choose("LocalCoder: Use Model for Everything but Code", "LocalCoder demo");
-    await workbench.model("LocalCoder demo, in use, bundled, no code assistant, in use for everything");
+    await workbench.model(
+      "LocalCoder demo, in use, bundled, no code assistant, in use for everything",
+    );
 
     await workbench.openFile("inventory.py");
     await workbench.selectLines(4, 8);
@@ -62,8 +64,13 @@ story(
     await workbench.noDiff();
 
     await workbench.closeNotifications();
-    await workbench.chooseAndPick("LocalCoder: Export Model", "Small Model", `${ide.home}/`, "Export Here");
-    await workbench.notification(/Small Model is in .*, with its licence and its digest/u);
+    await workbench.chooseAndPick(
+      "LocalCoder: Export Model",
+      "Small Model",
+      `${ide.home}/`,
+      "Export Here",
+    );
+    await workbench.notification(/Small Model is in .*, with its license and its digest/u);
 
     await workbench.choose("LocalCoder: Use Model for Code", "LocalCoder demo");
     await workbench.status(READY);

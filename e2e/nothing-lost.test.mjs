@@ -87,7 +87,7 @@ async function undone(ide, workbench, file, before) {
   await until(`one undo brings ${file} back byte for byte`, () => ide.bytes(file).equals(before));
 }
 
-/** That only those lines differ, byte for byte. `first` and `last`: where they stand in `before`. */
+/** That only those lines differ, byte for byte. `first` and `last`: where they are in `before`. */
 function onlyLines(file, before, after, first = FIRST, last = LAST) {
   const [was, is] = [before, after].map((bytes) => Buffer.from(bytes).toString("latin1"));
   const { start, end } = linesOf(was, first, last);
@@ -212,7 +212,7 @@ story(
 
 const MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const WINDOWS = Buffer.concat([MARK, Buffer.from(TEXT.replaceAll("\n", "\r\n"))]);
-/** Its first line has a byte that is no UTF-8. */
+/** Its first line has a byte that is not UTF-8. */
 const LATIN = Buffer.from(TEXT.replace("small shop", "small caf\u00e9"), "latin1");
 /** What the editor takes for UTF-8, because of the mark, and is not. */
 const DAMAGED = Buffer.concat([MARK, LATIN]);

@@ -51,13 +51,17 @@ story(
     await workbench.press("Enter");
     await workbench.type("# typed by hand");
     await workbench.press(KEYS.save);
-    const typed = (text) => text.replace("def stock_value(items):\n    total = 0\n", "$&    # typed by hand\n");
+    const typed = (text) =>
+      text.replace("def stock_value(items):\n    total = 0\n", "$&    # typed by hand\n");
     await until("it is saved", () => ide.read(FILE) === typed(TEXT));
     await workbench.openTab(/^Improve totals\.py/u);
     await workbench.besides(/✓ kept/u);
     await workbench.press(KEYS.discard);
     await workbench.noDiff();
-    await until("what was kept is written beside it", () => ide.read(FILE) === typed(withChanges(0)));
+    await until(
+      "what was kept is written beside it",
+      () => ide.read(FILE) === typed(withChanges(0)),
+    );
   },
   { ide: IDE },
 );
@@ -82,7 +86,9 @@ story(
     await improve(workbench);
     await workbench.tell("LocalCoder: Change This Edit…", /Change this edit/u, "Use sum");
     await workbench.besides(/Keep .* Drop/u);
-    await until("there is a version before", () => workbench.button("Previous Version").isVisible());
+    await until("there is a version before", () =>
+      workbench.button("Previous Version").isVisible(),
+    );
     await workbench.photograph(name);
     assert.equal(ide.read(FILE), TEXT);
     await workbench.command("LocalCoder: Previous Version of This Edit");
@@ -101,7 +107,7 @@ story(
 );
 
 story(
-  "what is asked for often stands in a list with what the user has written",
+  "what is asked for often is in a list with what the user has written",
   async ({ workbench, name }) => {
     await workbench.openFile(FILE);
     await workbench.selectLines(1, 5);

@@ -69,7 +69,7 @@ story(
     await workbench.press(KEYS.apply);
     assert.match(
       await workbench.dialog(),
-      /^\.husky\/check\.py is no ordinary file: git runs it when/mu,
+      /^\.husky\/check\.py is not an ordinary file: git runs it when/mu,
     );
     await workbench.photograph(name);
     await workbench.answer("Cancel");

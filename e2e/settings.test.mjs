@@ -74,7 +74,7 @@ story(
     const [, read, , ahead = 0] = /(\d+) tokens read( \((\d+) ahead\))?/u.exec(notes) ?? [];
     const [, selected] = /Tokens: (\d+) selected/u.exec(notes) ?? [];
     assert.ok(Number(read) - Number(ahead) >= Number(selected), notes);
-    assert.match(notes, /up to \d+ answer, window 1024$/u);
+    assert.match(notes, /up to \d+ answer, context window 1024$/u);
 
     // What is chosen elsewhere counts and is shown.
     await workbench.ask("LocalCoder: Switch Profile");
@@ -86,7 +86,7 @@ story(
     await inFile(ide, "profile", "balanced");
     assert.deepEqual(await workbench.notifications(), []);
 
-    // A profile whose model is not there is chosen all the same, and that is told.
+    // A profile whose model is not there is chosen all the same, and that is reported.
     await workbench.choose("LocalCoder: Switch Profile", "heavy");
     await workbench.notification(/profile heavy is in use\. No model `qwen2\.5-coder-14b` is/u);
     await workbench.photograph(`${name}-missing`);
@@ -110,7 +110,7 @@ story("ours are found under User, and a change is in the one file", async (tools
   await inFile(ide, "mode", "stability");
   const explained = await ide.explained();
   assert.match(explained.list, /^mode +stability +settings\.json$/mu);
-  const [, file] = /settings\.json is `(.+)`\./u.exec(explained.note);
+  const [, file] = /settings\.json is `(.+)`\./u.exec(explained.note) ?? [];
   assert.equal(JSON.parse(readFileSync(file, "utf8"))["localcoder.mode"], "stability");
   // The editor has no other file of its own.
   assert.equal(realpathSync(join(ide.home, "editor/user/User/settings.json")), file);
@@ -125,7 +125,10 @@ story("ours are found under User, and a change is in the one file", async (tools
   ide.set("contextWindow", "1024");
   await until("the host has heard of it", async () => (await ide.status()).contextTokens === 1024);
   // So does a hand in the file, with the short name or the full one.
-  for (const [key, tokens] of [["contextWindow", 512], ["localcoder.contextWindow", 2048]]) {
+  for (const [key, tokens] of [
+    ["contextWindow", 512],
+    ["localcoder.contextWindow", 2048],
+  ]) {
     ide.writeSettings(`// by hand\n{ "${key}": ${tokens}, }\n`);
     await until(`${key} counts`, async () => (await ide.status()).contextTokens === tokens);
   }
@@ -173,11 +176,11 @@ story(
   },
 );
 
-story("a settings file that is broken is told with its line", async (tools) => {
+story("a settings file that is broken is reported with its line", async (tools) => {
   const { ide, workbench, name } = tools;
   const before = ide.settingsText();
   ide.writeSettings('{\n  "localcoder.mode": "stability"\n  "localcoder.contextWindow": 1024\n}\n');
-  const said = /settings\.json` is no JSON: .*line 2/u;
+  const said = /settings\.json` is not JSON: .*line 2/u;
   await workbench.notification(said);
   await workbench.photograph(name);
   await workbench.clickNotification(said, "Open settings.json");
@@ -185,10 +188,10 @@ story("a settings file that is broken is told with its line", async (tools) => {
     return (await workbench.line()) === 2;
   });
   await workbench.photograph(`${name}-opened`);
-  const refused = /settings\.json` is no JSON\n +cause: .*line 2/u;
+  const refused = /settings\.json` is not JSON\n +cause: .*line 2/u;
   await assert.rejects(ide.localcoder("config", "set", "mode", "performance"), refused);
   assert.equal((await ide.setting("airGapped")).value, true, "nobody knows, so it is on");
-  // Once it is mended nothing is told any more, and a wrong value is, with its line.
+  // Once it is fixed nothing is told any more, and a wrong value is, with its line.
   ide.writeSettings(before);
   await until("the air gap is off", async () => (await ide.setting("airGapped")).value === false);
   await workbench.closeNotifications();

@@ -101,7 +101,10 @@ story(
     await actions.do(() => workbench.pick(() => Promise.resolve(), path, "Import"));
     await page.at("selfTest");
     await page.says("setup-status", /works on this machine/u);
-    await page.says("setup-checks", /Load[^]*First token, cold[^]*warm[^]*Reading[^]*Writing[^]*Improve/u);
+    await page.says(
+      "setup-checks",
+      /Load[^]*First token, cold[^]*warm[^]*Reading[^]*Writing[^]*Improve/u,
+    );
     await page.says("setup-diff", /^\+\s+total/mu);
     await page.focused("setup-try-it");
     await workbench.photograph(`${name}-tested`);
@@ -126,7 +129,7 @@ story(
     await ide.localcoder("models", "remove", "small");
     await page.at("choose");
     await page.click("setup-air-gap");
-    await page.says("setup-refusal", /no model is loaded/iu);
+    await page.says("setup-refusal", /no model is downloaded/iu);
     assert.equal((await ide.setting("airGapped")).value, true);
     assert.equal(await (await page.part("setup-model-small")).isDisabled(), true);
     await workbench.photograph(`${name}-air-gapped`);
@@ -180,7 +183,7 @@ story(
     offer.pauseMs = SLOW_MS;
     await page.click("setup-model-small");
     assert.match(await workbench.dialog(), /127\.0\.0\.1[^]*SHA-256[^]*Apache License 2\.0/u);
-    assert.equal(offer.sent, 0, "nothing is loaded before the licence was agreed to");
+    assert.equal(offer.sent, 0, "nothing is loaded before the license was agreed to");
     await workbench.answer("Agree and Install");
     await page.at("download");
     await page.says("setup-download-text", /of [\d.]+ MB, .*left/u);
@@ -218,7 +221,7 @@ story(
   { ide: { firstStart: true, catalog } },
 );
 
-/** Goes on with Tab until that has the focus; gives what had it on the way. */
+/** Presses Tab until that has the focus; gives what had it on the way. */
 async function tabTo(workbench, page, name) {
   const seen = [];
   await until(`Tab leads to ${name}`, async () => {
@@ -246,9 +249,9 @@ async function lookAt(workbench, page, name) {
     for (const [width, height] of SIZES) {
       await workbench.page.setViewportSize({ width, height });
       await workbench.photograph(`${name}-${kind}-${width}x${height}`);
-      const wider = await (await page.frame()).evaluate(
-        () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-      );
+      const wider = await (
+        await page.frame()
+      ).evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
       assert.equal(wider, false, `${name} scrolls sideways at ${width}`);
     }
     await assertAccessible(await page.frame(), "main");
@@ -266,7 +269,7 @@ story(
       assert.ok(seen.includes(name), `${name} in ${seen.join(", ")}`);
     }
     await workbench.press("Space");
-    await page.says("setup-refusal", /no model is loaded/iu);
+    await page.says("setup-refusal", /no model is downloaded/iu);
     await page.focused("setup-air-gap");
     await workbench.press("Space");
     await until("downloads are offered again", async () =>

@@ -29,7 +29,10 @@ class Inventory(unittest.TestCase):
 
 /** A test of which nothing is left in the project but a mark of its own choice. */
 function tested(verdict) {
-  const mark = join(process.env["TMPDIR"] ?? "/tmp", `localcoder-tested-${process.pid}-${verdict.length}`);
+  const mark = join(
+    process.env["TMPDIR"] ?? "/tmp",
+    `localcoder-tested-${process.pid}-${verdict.length}`,
+  );
   return { mark, files: { "tests/test_inventory.py": testOf(mark, verdict) } };
 }
 
@@ -77,7 +80,7 @@ story(
 );
 
 story(
-  "a change with which the user's own test fails is told as doubtful",
+  "a change with which the user's own test fails is reported as doubtful",
   async ({ ide, workbench, name }) => {
     await improve(workbench, { trusted: true });
     await workbench.notification(

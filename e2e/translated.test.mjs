@@ -46,12 +46,12 @@ story(
     for (const button of ["Apply Improvement", "Discard Improvement"]) {
       await workbench.button(marked(button)).waitFor();
     }
-    await until("what the model was given is told", async () =>
+    await until("what the model was given is reported", async () =>
       /⟦(?:Tokens|Not shown to the model): .*⟧/u.test(await workbench.words("statusbar")),
     );
     await workbench.photograph(`${name}-edit`);
     await workbench.press(KEYS.apply);
-    await until("what was applied is told", async () =>
+    await until("what was applied is reported", async () =>
       /⟦Improved ⟦lines? [\d–]+⟧ of inventory\.py⟧/u.test(await workbench.words("statusbar")),
     );
 
@@ -60,7 +60,7 @@ story(
     await manager.locator('[data-testid="model-demo"]').waitFor();
     await workbench.photograph(`${name}-models`);
     const shown = await readable(manager);
-    assert.ok(shown.includes(marked("Filter by name, role or licence")), shown.join(" | "));
+    assert.ok(shown.includes(marked("Filter by name, role or license")), shown.join(" | "));
     assert.deepEqual(unmarked(shown, known), [], "the page of models");
     assert.equal(await manager.locator("html").getAttribute("lang"), PSEUDO);
 

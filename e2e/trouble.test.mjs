@@ -1,5 +1,5 @@
 /**
- * Stories of what goes wrong outside of our control: each is told with what happened, why, and a button
+ * Stories of what goes wrong outside of our control: each is reported with what happened, why, and a button
  * that leads out of it.
  */
 import assert from "node:assert/strict";
@@ -27,7 +27,9 @@ after(close);
 function canMount() {
   try {
     const mount = ["mount", "-t", "tmpfs", "tmpfs", "/mnt"];
-    execFileSync("unshare", ["--user", "--map-root-user", "--mount", ...mount], { stdio: "ignore" });
+    execFileSync("unshare", ["--user", "--map-root-user", "--mount", ...mount], {
+      stdio: "ignore",
+    });
     return true;
   } catch {
     return false;
@@ -51,7 +53,10 @@ if (canMount()) {
       ide.sizeDisk(ide.diskUsed() + 128 * 1024);
       offer.pauseMs = FAST_MS;
       const said = await workbench.notification(/no room for the model/iu);
-      assert.match(said, /There is no room for the model: .*\. Make room and try again: what is loaded stays\./u);
+      assert.match(
+        said,
+        /There is no room for the model: .*\. Make room and try again: what is loaded stays\./u,
+      );
       await workbench.photograph(name);
 
       ide.sizeDisk("64g");
@@ -106,14 +111,17 @@ story(
 );
 
 story(
-  "a model for which there is no memory is told with what fits",
+  "a model for which there is no memory is reported with what fits",
   async ({ ide, workbench, name }) => {
     await workbench.openFile(FILE);
     await workbench.selectLines(4, 8);
     await workbench.press(KEYS.improve);
     const said = await workbench.notification(/not enough memory/iu);
     await workbench.photograph(name);
-    assert.match(said, /It was tried with less .*: close other programs, or choose a lighter profile/u);
+    assert.match(
+      said,
+      /It was tried with less .*: close other programs, or choose a lighter profile/u,
+    );
 
     // Others have ended.
     appendFileSync(ide.notes, "misdeed oomError@load:0.5 1 1\n".repeat(OFTEN));

@@ -36,7 +36,7 @@ story(
     await workbench.restricted(false);
     await workbench.noDialog();
     await workbench.photograph(name);
-    // Then the window begins anew, and asks as it has not before.
+    // Then the window starts over, and asks as it has not before.
     await workbench.distrustFolder();
     assert.match(await workbench.dialog(), QUESTION);
     await workbench.answer(NO);

@@ -50,7 +50,10 @@ story("the welcome page is ours, in light and in dark", async ({ workbench, name
   const titles = page.locator(".gettingStartedSlideCategories .category-title:visible");
   await titles.first().waitFor();
   assert.deepEqual(await titles.allInnerTexts(), ["Get started with LocalCoder"]);
-  const words = (await page.locator(".gettingStartedSlideCategories").innerText()).replaceAll("\u00a0", " ");
+  const words = (await page.locator(".gettingStartedSlideCategories").innerText()).replaceAll(
+    "\u00a0",
+    " ",
+  );
   assert.match(words, /Your code stays on your machine/u);
   assert.match(words, /Open Folder…|Open Folder\.\.\./u);
   assert.doesNotMatch(words, /VS Code|Copilot|Sign in|Marketplace|Remote|Tunnel/iu);
@@ -126,15 +129,12 @@ story("each step of the walkthrough does what its button says", async (tools) =>
   await workbench.status(READY);
 });
 
-story(
-  "in another folder the walkthrough brings the sample along",
-  async ({ ide, workbench }) => {
-    ide.write(FILE, "# another one\nprint(1)\n");
-    await openWalkthrough(workbench);
-    await press(workbench, "Improve a function", "Improve a Function");
-    await workbench.diff(FILE);
-    await workbench.press("Control+Enter");
-    await workbench.noDiff();
-    assert.equal(ide.read(FILE), "# another one\nprint(1)\n");
-  },
-);
+story("in another folder the walkthrough brings the sample along", async ({ ide, workbench }) => {
+  ide.write(FILE, "# another one\nprint(1)\n");
+  await openWalkthrough(workbench);
+  await press(workbench, "Improve a function", "Improve a Function");
+  await workbench.diff(FILE);
+  await workbench.press("Control+Enter");
+  await workbench.noDiff();
+  assert.equal(ide.read(FILE), "# another one\nprint(1)\n");
+});

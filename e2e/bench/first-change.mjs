@@ -36,13 +36,19 @@ const LAST_LINE = 26;
 /** Notes in the page when a key is pressed, when the diff first has a change, and its last change. */
 function watch() {
   const seen = {};
-  addEventListener("keydown", (event) => {
-    if (event.code === "KeyI") {
-      seen.key ??= performance.now();
-    }
-  }, true);
+  addEventListener(
+    "keydown",
+    (event) => {
+      if (event.code === "KeyI") {
+        seen.key ??= performance.now();
+      }
+    },
+    true,
+  );
   const look = () => {
-    if (document.querySelector(".monaco-diff-editor .line-insert, .monaco-diff-editor .char-insert")) {
+    if (
+      document.querySelector(".monaco-diff-editor .line-insert, .monaco-diff-editor .char-insert")
+    ) {
       seen.first ??= performance.now();
     }
     if (/Keep .*Drop/u.test(marks())) {
@@ -83,7 +89,9 @@ try {
       return now.whole === undefined ? undefined : now;
     });
     const since = (at) => `${Math.round(at - seen.key)} ms`;
-    console.log(`first change after ${since(seen.first)}, the whole edit after ${since(seen.whole)}`);
+    console.log(
+      `first change after ${since(seen.first)}, the whole edit after ${since(seen.whole)}`,
+    );
     await workbench.closeNotifications();
     await workbench.press(KEYS.discard);
     await workbench.noDiff();

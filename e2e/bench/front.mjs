@@ -52,7 +52,10 @@ async function measure(program) {
     await browser.close();
     launcher.kill("SIGTERM");
     await new Promise((resolve) => launcher.once("exit", resolve));
-    execFileSync(program, ["host", "stop"], { env: { ...process.env, LOCALCODER_HOME: home }, stdio: "ignore" });
+    execFileSync(program, ["host", "stop"], {
+      env: { ...process.env, LOCALCODER_HOME: home },
+      stdio: "ignore",
+    });
     rmSync(home, { recursive: true, force: true, maxRetries: 5 });
   }
 }
@@ -80,7 +83,11 @@ async function keys(page) {
       if (began !== undefined) {
         requestAnimationFrame(() => globalThis.painted.push(performance.now() - began));
       }
-    }).observe(lines, { subtree: true, childList: true, characterData: true });
+    }).observe(/** @type {Element} */ (lines), {
+      subtree: true,
+      childList: true,
+      characterData: true,
+    });
   });
   for (let key = 0; key < KEYS; key += 1) {
     await page.keyboard.press("x");
@@ -98,7 +105,7 @@ async function file(page, path) {
       const [{ name }] = performance.getEntriesByType("resource").filter((entry) => {
         return /\/[a-z]+-[0-9a-f]{40}\//u.test(entry.name);
       });
-      const base = /^.*\/[a-z]+-[0-9a-f]{40}\//u.exec(name)[0];
+      const base = /^.*\/[a-z]+-[0-9a-f]{40}\//u.exec(name)?.[0];
       const began = performance.now();
       const address = `${base}vscode-remote-resource?path=${encodeURIComponent(path)}`;
       const answer = await fetch(address, { cache: "no-store" });
@@ -117,6 +124,7 @@ function median(numbers) {
 }
 
 const programs = [LOCALCODER, ...(values.against === undefined ? [] : [values.against])];
+/** @type {{ start: number, key: number, file: number }[][]} */
 const seen = programs.map(() => []);
 for (let time = 0; time < Number(values.times); time += 1) {
   for (const [index, program] of programs.entries()) {

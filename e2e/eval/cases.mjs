@@ -248,7 +248,10 @@ const PROGRAMS = [
       "wrong parameter type": ["(word) => word.length", "(word: number) => word.length"],
       "starts as null": ['let best = "";', "let best = null;"],
       "index may be missing": ["(counts[word] ?? 0)", "counts[word]"],
-      "missing parenthesis": ["if (word.length > best.length) {", "if (word.length > best.length {"],
+      "missing parenthesis": [
+        "if (word.length > best.length) {",
+        "if (word.length > best.length {",
+      ],
       "misspelled member": ["return this.items.length;", "return this.item.length;"],
       "one argument too many": ["words(text)) {\n    counts", "words(text, 2)) {\n    counts"],
       "not a member": ["constructor(private readonly limit: number)", "constructor(limit: number)"],

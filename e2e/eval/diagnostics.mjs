@@ -89,7 +89,7 @@ async function ask(host, entry, { file, text }, reports) {
 async function measure() {
   const lib = await product();
   const ide = new Ide();
-  const words = ["models", "import", resolve(values.model), "--json"];
+  const words = ["models", "import", resolve(values.model ?? ""), "--json"];
   const { installed } = JSON.parse(await ide.localcoder(...words));
   await ide.localcoder("models", "use", installed.id);
   const host = connect(lib, ide);
@@ -131,7 +131,11 @@ async function measure() {
     await ide.stop();
   }
   const all = Object.values(totals).flatMap((outcomes) => Object.entries(outcomes));
-  const sum = (name) => all.reduce((total, [key, count]) => total + (name === undefined || key === name ? count : 0), 0);
+  const sum = (name) =>
+    all.reduce(
+      (total, [key, count]) => total + (name === undefined || key === name ? count : 0),
+      0,
+    );
   console.log(JSON.stringify(totals), `fixed ${sum("fixed")} of ${sum()}`);
   return true;
 }

@@ -46,13 +46,13 @@ function typescript(file, text) {
     return libraries.get(name);
   };
   const program = ts.createProgram([file], TS_OPTIONS, host);
-  const source = program.getSourceFile(file);
+  const source = /** @type {ts.SourceFile} */ (program.getSourceFile(file));
   const found = [
     ...program.getSyntacticDiagnostics(source),
     ...program.getSemanticDiagnostics(source),
   ];
   return found.map(({ start, code, messageText }) => {
-    const { line, character } = source.getLineAndCharacterOfPosition(start);
+    const { line, character } = source.getLineAndCharacterOfPosition(start ?? 0);
     const message = ts.flattenDiagnosticMessageText(messageText, "\n");
     return report(line + 1, character, `ts(${code})`, message);
   });

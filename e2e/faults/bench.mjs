@@ -43,6 +43,22 @@ export function marker(trial) {
 
 /** See the module. */
 export class Bench {
+  /** @type {Ide} */
+  ide;
+  /** @type {string} */
+  url;
+  /** @type {Browser} */
+  browser;
+  /** @type {Workbench} */
+  workbench;
+  /** A second window, where a trial wants one. @type {Workbench | undefined} */
+  other;
+  /** The process that runs the model, where a trial wants to know it. @type {number | undefined} */
+  worker;
+  /** What the document holds as the user sees it, and what its file holds. */
+  expected = "";
+  saved = "";
+
   static async open() {
     const bench = new Bench();
     bench.ide = new Ide();
@@ -141,7 +157,7 @@ export async function onBenches(trials, times, { each, open, trial }) {
       }
     }
   } finally {
-    // What is wrong with the end of an IDE that has just failed is no news.
+    // What is wrong with the end of an IDE that has just failed is not news.
     await bench?.close().catch((error) => {
       process.stderr.write(`${error.message}\n`);
     });

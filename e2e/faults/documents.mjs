@@ -236,7 +236,7 @@ function compare(where, text, wanted, { accepted, follows }) {
 }
 
 /** Takes away what the trial has opened and made. */
-async function tidy({ bench, workbench, name, path }, wanted) {
+async function tidy({ bench, workbench, path }, wanted) {
   cpSync(SAMPLE, bench.ide.folder, { recursive: true });
   for (const window of [bench.other, workbench]) {
     await window.page.bringToFront();

@@ -116,7 +116,7 @@ async function launcherTrial(bench, { number, note }) {
     throw new Error(`the address is the earlier one: ${now.href}`);
   }
   // A browser does not give a new page's keys to the text before its user goes there, and what was
-  // selected is selected again. Where nothing was open any more, what is missing is told below.
+  // selected is selected again. Where nothing was open any more, what is missing is reported below.
   await bench.workbench.openFile(FILE);
   await bench.workbench.press(END);
   const taken = await recovered(bench, typed, since, note);
@@ -146,8 +146,13 @@ async function type(bench, number) {
   return { line, since };
 }
 
-/** Rests until a random moment between the two, in milliseconds since then. */
-async function moment(since, [least, most]) {
+/**
+ * Rests until a random moment between the two, in milliseconds since then.
+ *
+ * @param {number} since
+ * @param {number[]} range
+ */
+async function moment(since, [least = 0, most = 0]) {
   await rest(least + Math.random() * (most - least) - (Date.now() - since));
 }
 

@@ -38,9 +38,9 @@ export async function killWindow(trials, times) {
 
 async function openIde(screen) {
   const ide = new Ide(screen);
-  const bench = { ide, screen, expected: "größe – 日本\n", close: () => ide.stop() };
+  const text = "größe – 日本\n";
+  const bench = { ide, screen, expected: text, saved: text, window: "", close: () => ide.stop() };
   try {
-    bench.saved = bench.expected;
     ide.settings(QUIET);
     writeFileSync(ide.file(FILE), bench.saved);
     bench.window = await ide.start([ide.file(FILE)], `^${FILE} `);

@@ -34,9 +34,7 @@ const HARD = [
 ];
 
 async function useModel(ide, workbench) {
-  const { installed } = JSON.parse(
-    await ide.localcoder("models", "import", MODEL, "--json"),
-  );
+  const { installed } = JSON.parse(await ide.localcoder("models", "import", MODEL, "--json"));
   await ide.localcoder("models", "use", installed.id);
   await until("the window has heard of it", async () => {
     return (await workbench.statusLabel()).includes(installed.name);
@@ -48,10 +46,7 @@ function onlyLines(text, now, first, last) {
   const { start, end } = linesOf(text, first, last);
   // Imports go where imports are, before them.
   assert.ok(now.endsWith(text.slice(end)), `behind the lines: ${now}`);
-  assert.ok(
-    now.includes(text.slice(0, start).trim()),
-    `before the lines: ${now}`,
-  );
+  assert.ok(now.includes(text.slice(0, start).trim()), `before the lines: ${now}`);
 }
 
 story(
@@ -61,13 +56,8 @@ story(
 
     await workbench.openFile("inventory.py");
     await workbench.goTo(5);
-    const instruction =
-      "Add type hints to the parameters and the return value.";
-    await workbench.tell(
-      WITH_WORDS,
-      "Edit lines 4–8 of inventory.py",
-      instruction,
-    );
+    const instruction = "Add type hints to the parameters and the return value.";
+    await workbench.tell(WITH_WORDS, "Edit lines 4–8 of inventory.py", instruction);
     await workbench.diff("inventory.py");
     await workbench.photograph(`${name}-instructed`);
     await workbench.press(KEYS.apply);
@@ -95,21 +85,14 @@ story(
     await workbench.inFile("typed.py");
     await workbench.press(KEYS.save);
     await workbench.saved();
-    onlyLines(
-      TEXT.replace("\n", "\n\n"),
-      ide.read("typed.py"),
-      FIRST + 1,
-      LAST + 1,
-    );
+    onlyLines(TEXT.replace("\n", "\n\n"), ide.read("typed.py"), FIRST + 1, LAST + 1);
     await workbench.closeNotifications();
 
     const hard = await doubtful(ide, "doubt.py");
     await workbench.openFile("doubt.py");
     await workbench.goTo(5);
     await workbench.tell(WITH_WORDS, "Edit lines 4–8 of doubt.py", hard);
-    await workbench.notification(
-      / is not sure of this change: it .+ Read it closely\.$/u,
-    );
+    await workbench.notification(/ is not sure of this change: it .+ Read it closely\.$/u);
     await workbench.diff("doubt.py");
     await workbench.photograph(`${name}-doubt`);
     // The first Escape would close what is said of it.
@@ -124,17 +107,11 @@ story(
 /** One that this model is not sure of. */
 async function doubtful(ide, file) {
   for (const instruction of HARD) {
-    const words = [
-      "--lines",
-      `${FIRST}-${LAST}`,
-      "--instruction",
-      instruction,
-      "--json",
-    ];
+    const words = ["--lines", `${FIRST}-${LAST}`, "--instruction", instruction, "--json"];
     const told = await ide
       .localcoder("improve", join(ide.folder, file), ...words)
       .then((text) => JSON.parse(text))
-      // An answer that can't be used is no edit at all.
+      // An answer that can't be used is not an edit at all.
       .catch(() => ({}));
     if (told.unsure !== undefined) {
       return instruction;
@@ -194,7 +171,11 @@ story(
     await until("what was kept is written", () => ide.read("three.py") !== THREE);
     const kept = ide.read("three.py");
     assert.ok(await parsesAsPython(kept), kept);
-    assert.match(kept, /def largest\(items\):\n {4}result = items\[0\]/u, "what was not kept is as it was");
+    assert.match(
+      kept,
+      /def largest\(items\):\n {4}result = items\[0\]/u,
+      "what was not kept is as it was",
+    );
     await workbench.inFile("three.py");
     await workbench.press(KEYS.undo);
     await workbench.press(KEYS.save);
@@ -243,7 +224,10 @@ story(
     await useModel(ide, workbench);
     await workbench.openFile("three.py");
     await workbench.goTo(7);
-    await askInline(workbench, "Write a function `smallest` that returns the smallest of its items.");
+    await askInline(
+      workbench,
+      "Write a function `smallest` that returns the smallest of its items.",
+    );
     await inlineSays(workbench, /· [\d.]+ s/u);
     await workbench.photograph(`${name}-written`);
     assert.equal(ide.read("three.py"), THREE, "nothing is written before it is kept");
@@ -260,7 +244,10 @@ story(
     await until("what is kept is saved", () => /^def least\(/mu.test(ide.read("three.py")));
     const kept = ide.read("three.py");
     assert.ok(await parsesAsPython(kept), kept);
-    const [before, after] = [THREE.slice(0, THREE.indexOf("def product")), THREE.slice(THREE.indexOf("def product"))];
+    const [before, after] = [
+      THREE.slice(0, THREE.indexOf("def product")),
+      THREE.slice(THREE.indexOf("def product")),
+    ];
     assert.ok(kept.startsWith(before.trimEnd()) && kept.endsWith(after), kept);
   },
   { ide: { files: { "three.py": THREE } } },

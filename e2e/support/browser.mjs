@@ -52,8 +52,16 @@ export class Browser {
   policyProblems = [];
   #logs = mkdtempSync("/tmp/lc-browser-");
   #language;
+  /** @type {import("playwright-core").Browser} */
+  chromium;
+  /** @type {import("playwright-core").BrowserContext} */
+  context;
 
-  /** `language`: which one the editor is to take for its own. */
+  /**
+   * `language`: which one the editor is to take for its own.
+   *
+   * @param {{ language?: string }} [how]
+   */
   static async open({ language } = {}) {
     const browser = new Browser();
     browser.#language = language;
@@ -88,6 +96,8 @@ export class Browser {
       viewport: { width: 1280, height: 800 },
       permissions: ["clipboard-read", "clipboard-write"],
     });
+    // Recorded for every story, because what led to a failure can't be recorded after it.
+    await this.context.tracing.start({ screenshots: true, snapshots: true });
     if (this.#language !== undefined) {
       await this.context.addInitScript((language) => {
         globalThis._VSCODE_NLS_LANGUAGE = language;
@@ -107,12 +117,20 @@ export class Browser {
     this.context.on("requestfailed", (request) => {
       // What the page's policy refuses is announced, and never sent; so is what may come from the
       // page's own origin only, such as a part of another drawing.
-      if (REFUSED.has(request.failure()?.errorText)) {
+      if (REFUSED.has(request.failure()?.errorText ?? "")) {
         this.foreign = this.foreign.filter((address) => address !== request.url());
       } else {
         this.#check(request.url());
       }
     });
+  }
+
+  /**
+   * Writes what was done and seen on the pages of this profile so far; `playwright-core show-trace`
+   * shows it.
+   */
+  async keepTrace(path) {
+    await this.context.tracing.stop({ path });
   }
 
   /** A new page. */

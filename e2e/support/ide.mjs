@@ -53,7 +53,7 @@ export class Ide {
 
   /**
    * `trace`: a file for the connections that are made, as strace writes them. `settings`: what
-   * stands in the installation's `settings.json`, as values or as a text. `catalog`: its user's own models. `umask`: what the
+   * is in the installation's `settings.json`, as values or as a text. `catalog`: its user's own models. `umask`: what the
    * shell has that it is started from. `editor`: the editor's own user settings. `files`: more files
    * of the project, by their names. `extensions`: the files of the user's own extensions, as
    * `FOLDER/NAME`. `firstStart`: nobody has set it up yet, so that the IDE begins with that. `asks`:
@@ -88,7 +88,10 @@ export class Ide {
       this.editorSettings(editor);
     }
     if (options.machine !== undefined) {
-      writeNew(join(this.home, "editor/user/Machine/settings.json"), JSON.stringify(options.machine));
+      writeNew(
+        join(this.home, "editor/user/Machine/settings.json"),
+        JSON.stringify(options.machine),
+      );
     }
     for (const [name, content] of Object.entries(files)) {
       this.write(name, content);
@@ -99,7 +102,8 @@ export class Ide {
     /** Whether a dialog lies over the first window. */
     this.isAsked = asks && !sample;
     this.trace = trace;
-    const other = options.assembled === undefined ? {} : { LOCALCODER_IDE_DIR: options.assembled() };
+    const other =
+      options.assembled === undefined ? {} : { LOCALCODER_IDE_DIR: options.assembled() };
     this.notes = join(this.home, "notes");
     const misbehaving = options.worker === undefined ? {} : fakeWorker(options.worker, this.notes);
     const changed = { ...other, ...misbehaving, LOCALCODER_HOME: this.home };
@@ -130,7 +134,7 @@ export class Ide {
       mkdirSync(this.disk, { recursive: true });
       command.unshift(...onOwnDisk(this.disk));
     }
-    const [program, ...words] = command;
+    const [program = LOCALCODER, ...words] = command;
     this.#launcher = spawn(program, words, {
       env: this.environment,
       stdio: ["ignore", "pipe", "pipe"],
@@ -158,7 +162,7 @@ export class Ide {
   /** Sets the size of the disk that models have to themselves, as `mount` is told it. */
   sizeDisk(size) {
     const within = ["--user", "--preserve-credentials", "--mount", "--target", this.#launcher.pid];
-    const mount = ["mount", "-t", "tmpfs", "-o", `remount,size=${size}`, "tmpfs", this.disk];
+    const mount = ["mount", "-t", "tmpfs", "-o", `remount,size=${size}`, "tmpfs", this.disk ?? ""];
     execFileSync("nsenter", [...within.map(String), ...mount]);
   }
 
@@ -171,7 +175,7 @@ export class Ide {
   /** Another address, for one more browser or window. */
   async address() {
     const { stderr } = await this.#run(["--browser", this.folder]);
-    return ADDRESS.exec(stderr)[0];
+    return /** @type {RegExpExecArray} */ (ADDRESS.exec(stderr))[0];
   }
 
   /** `localcoder` in this installation. */
@@ -214,7 +218,7 @@ export class Ide {
     return { list: stdout, note: stderr };
   }
 
-  /** What stands in the installation's `settings.json` of the product's own, by short names. */
+  /** What is in the installation's `settings.json` of the product's own, by short names. */
   settings() {
     const entries = Object.entries(JSON.parse(this.settingsText()));
     const ours = entries.filter(([key]) => !key.includes(".") || key.startsWith(PREFIX));
@@ -231,7 +235,7 @@ export class Ide {
     writeFileSync(join(this.home, "settings.json"), text);
   }
 
-  /** How far the set-up is, as it stands in `setup.json`. */
+  /** How far the set-up is, as it is in `setup.json`. */
   setup() {
     return JSON.parse(readFileSync(join(this.home, "setup.json"), "utf8"));
   }

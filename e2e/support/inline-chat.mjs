@@ -10,7 +10,9 @@ export async function askInline(workbench, words) {
 
 /** Asks for that in inline chat, which is open. */
 export async function sayInline(workbench, words) {
-  await workbench.page.locator(".inline-chat .interactive-input-editor .monaco-editor.focused").waitFor();
+  await workbench.page
+    .locator(".inline-chat .interactive-input-editor .monaco-editor.focused")
+    .waitFor();
   await workbench.page.keyboard.type(words);
   if (words.startsWith("/")) {
     // The first one takes it from the list of what can be asked so.

@@ -24,7 +24,7 @@ export async function offerModel() {
   const listen = async (port) => {
     server.listen(port, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
-    return server.address().port;
+    return /** @type {import("node:net").AddressInfo} */ (server.address()).port;
   };
   const port = await listen(0);
   const catalog = { version: 1, models: [entry(bytes, port)] };

@@ -1,7 +1,7 @@
 /**
  * Chromium's own log of its network: names that its pages had looked up, and datagrams that they
  * sent, also where that was only made ready for a request (`preconnect`, `dns-prefetch`) or is no
- * request at all (`RTCPeerConnection`). What the browser wants for itself is no page's doing.
+ * request at all (`RTCPeerConnection`). What the browser wants for itself is not the page's doing.
  */
 
 const LOCAL_NAME = /^(.+\.)?localhost\.?$/u;

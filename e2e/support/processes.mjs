@@ -42,7 +42,8 @@ function fromPs(mark) {
   return lines
     .filter((line) => line.split(" ").includes(mark))
     .map((line) => /^\s*(\d+)\s+(\S+)\s+(.*)$/u.exec(line))
-    .filter((match) => match !== null && !match[2].startsWith("Z"))
+    .filter((match) => match !== null)
+    .filter((match) => !match[2].startsWith("Z"))
     .map((match) => ({ pid: Number(match[1]), command: match[3].split(" LOCALCODER_HOME=")[0] }));
 }
 

@@ -1,5 +1,5 @@
 /**
- * A language in which every word of ours stands in marks: what is shown without them has been left out
+ * A language in which every word of ours is in marks: what is shown without them has been left out
  * of a translation. It is made of what is exported to translators, and lies in a copy of the IDE.
  */
 import {
@@ -56,7 +56,7 @@ export function removePseudoIde() {
   rmSync(COPY, { recursive: true, force: true });
 }
 
-/** All words of a page that somebody reads or hears, as they stand there. */
+/** All words of a page that somebody reads or hears, as they are there. */
 export async function readable(frame) {
   return await frame.locator("body").evaluate((body) => {
     const names = ["aria-label", "title", "placeholder"];
@@ -76,13 +76,17 @@ export async function readable(frame) {
 }
 
 /**
- * What of some words stands in no marks and is not `known` either: what programs say, models are called
- * and files have. Numbers, units and signs are no words.
+ * What of some words is in no marks and is not `known` either: what programs say, models are called
+ * and files have. Numbers, units and signs are not words.
  */
 export function unmarked(texts, known) {
   // A clause of a program's begins a sentence here, what it puts into backticks looks like code, and
   // what is free is another number a moment later.
-  const plain = (text) => text.toLowerCase().replaceAll("`", "").replaceAll(/\d[\d.,]*/gu, "0");
+  const plain = (text) =>
+    text
+      .toLowerCase()
+      .replaceAll("`", "")
+      .replaceAll(/\d[\d.,]*/gu, "0");
   const longestFirst = known.map(plain).sort((one, other) => other.length - one.length);
   const isWord = (text) => /\p{L}{2,}/u.test(text.replaceAll(/\d[\d.,]* (?:[kMG]?B|GiB)\b/gu, ""));
   const isKnown = (text) => {
@@ -93,7 +97,7 @@ export function unmarked(texts, known) {
   return [...new Set(pieces)].filter((text) => isWord(text) && !isKnown(text));
 }
 
-/** A text without what stands in marks, which may lie within each other. */
+/** A text without what is in marks, which may lie within each other. */
 function outside(text) {
   const inner = /⟦[^⟦⟧]*⟧/gu;
   let rest = text;
@@ -115,9 +119,7 @@ function all(bundle) {
   return Object.fromEntries(
     Object.entries(bundle).map(([key, words]) => [
       key,
-      typeof words === "string"
-        ? marked(words)
-        : { ...words, message: marked(words.message) },
+      typeof words === "string" ? marked(words) : { ...words, message: marked(words.message) },
     ]),
   );
 }

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** Where those lines, from 1 and inclusive, stand in a text, without the last line's end. */
+/** Where those lines, from 1 and inclusive, are in a text, without the last line's end. */
 export function linesOf(text, first, last) {
   const lines = text.split("\n");
   const start = lines.slice(0, first - 1).join("\n").length + (first > 1 ? 1 : 0);

@@ -6,7 +6,7 @@ const MOD = process.platform === "darwin" ? "Meta" : "Control";
 /** How long what was asked for may take to open before it is asked for again. */
 const OPENS_MS = 2_000;
 
-/** Waits until the status bar counts so many errors. */
+/** Waits until the status bar counts this many errors. */
 export async function reported(workbench, count) {
   const item = workbench.page.locator('[id="status.problems"]');
   const pattern = new RegExp(`^${count}\\D`, "u");
@@ -42,7 +42,9 @@ export async function fixFromProblems(workbench, words, title) {
 
 async function take({ page }, title, open) {
   // A list of its own in an editor, a menu in the list of problems.
-  const fix = page.locator(".action-widget .action, .context-view .action-item", { hasText: title });
+  const fix = page.locator(".action-widget .action, .context-view .action-item", {
+    hasText: title,
+  });
   await until(`${title} is offered`, async () => {
     try {
       await open();
@@ -58,7 +60,10 @@ async function take({ page }, title, open) {
   // A menu ignores a click that comes right upon it.
   await until(`${title} is taken`, async () => {
     if ((await fix.count()) > 0) {
-      await fix.first().click({ timeout: OPENS_MS }).catch(() => undefined);
+      await fix
+        .first()
+        .click({ timeout: OPENS_MS })
+        .catch(() => undefined);
     }
     return (await fix.count()) === 0;
   });

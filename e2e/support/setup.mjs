@@ -7,7 +7,7 @@ export class SetupPage {
     this.workbench = workbench;
   }
 
-  /** Its frame; another one whenever the page was opened anew. */
+  /** Its frame; another one whenever the page was opened again. */
   async frame() {
     return await this.workbench.webview('main[data-testid="setup"]');
   }
@@ -41,7 +41,8 @@ export class SetupPage {
   async focused(name) {
     await until(`${name} has the focus`, async () =>
       (await this.frame()).evaluate(
-        (wanted) => document.hasFocus() && document.activeElement?.dataset.testid === wanted,
+        (wanted) =>
+          document.hasFocus() && document.activeElement?.getAttribute("data-testid") === wanted,
         name,
       ),
     );
@@ -49,7 +50,9 @@ export class SetupPage {
 
   /** The name for tests of what has the focus. */
   async focus() {
-    return await (await this.frame()).evaluate(() => document.activeElement?.dataset.testid);
+    return await (
+      await this.frame()
+    ).evaluate(() => document.activeElement?.getAttribute("data-testid"));
   }
 
   /** Waits until no page of it is there. */

@@ -1,7 +1,7 @@
 /**
  * A user story: a fresh installation and a fresh browser, the story, and then the checks that
  * hold for all: no request left this machine, our extension caused no error, no process is left.
- * A story that fails leaves screenshots and logs in `target/e2e/NAME/`.
+ * A story that fails leaves a trace, screenshots and logs in `target/e2e/NAME/`.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -19,6 +19,10 @@ import { Workbench } from "./workbench.mjs";
  * `another()` (one more window of the same IDE), `browser`, `url` (the address that opened the
  * window) and `name` (for its picture). `language`: which one the editor is to take for its own.
  * `status`: what the status bar says when the window is ready, where no model is.
+ *
+ * @param {string} title
+ * @param {(tools: any) => Promise<void>} tell
+ * @param {{ ide?: Record<string, any>, language?: string, status?: RegExp }} [options]
  */
 export function story(title, tell, { ide: options = {}, language, status } = {}) {
   const name = title.toLowerCase().replaceAll(/[^a-z0-9]+/gu, "-");
@@ -26,17 +30,18 @@ export function story(title, tell, { ide: options = {}, language, status } = {})
     const folder = join(ARTIFACTS, name);
     rmSync(folder, { recursive: true, force: true });
     const ide = new Ide(options);
+    /** @type {Browser | undefined} */
     let browser;
     const problems = [];
     try {
       const url = await ide.start();
-      browser = await Browser.open({ language });
+      const opened = await Browser.open({ language });
+      browser = opened;
       const another = async () => {
-        const workbench = new Workbench(await browser.page());
-        const first = browser.context.pages().length === 1;
-        // What is told once lies under a question, or under the set-up; it is left there.
-        const told =
-          first && !ide.isAsked && options.firstStart !== true && status === undefined;
+        const workbench = new Workbench(await opened.page());
+        const first = opened.context.pages().length === 1;
+        // What is reported once lies under a question, or under the set-up; it is left there.
+        const told = first && !ide.isAsked && options.firstStart !== true && status === undefined;
         const how = { first: told, ...(status !== undefined && { status }) };
         await workbench.open(first ? url : await ide.address(), how);
         return workbench;
@@ -81,6 +86,7 @@ async function keep(folder, ide, browser) {
     const path = join(folder, `page-${index + 1}.png`);
     await page.screenshot({ path, timeout: 10_000 }).catch(() => undefined);
   }
+  await browser?.keepTrace(join(folder, "trace.zip")).catch(() => undefined);
 }
 
 function redact(text) {

@@ -13,6 +13,7 @@ const run = promisify(execFile);
 /** `nobody`: a user that owns no file and no process of the IDE. */
 const NOBODY = "65534";
 
+/** @returns {[string, string[]]} the program and its words */
 function asNobody(script, words) {
   assert.equal(process.getuid?.(), 0, "run this as the superuser: it becomes another user");
   const become = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"];
@@ -53,7 +54,14 @@ export class Listener {
   #server;
   #datagrams = createSocket("udp4");
 
-  /** `answer(request)` gives `{ type, body }`. */
+  /**
+   * `answer(request)` gives `{ type, body }`.
+   *
+   * @param {object} [how]
+   * @param {number} [how.port]
+   * @param {string} [how.host]
+   * @param {(request: import("node:http").IncomingMessage) => { type: string, body: string }} [how.answer]
+   */
   static async open({ port = 0, host = "127.0.0.1", answer } = {}) {
     const listener = new Listener();
     const page = answer ?? (() => ({ type: "text/plain", body: "here" }));
@@ -76,7 +84,7 @@ export class Listener {
     });
     await new Promise((resolve, reject) => {
       listener.#datagrams.on("error", reject);
-      listener.#datagrams.bind(listener.port, host, resolve);
+      listener.#datagrams.bind(listener.port, host, () => resolve(undefined));
     });
     return listener;
   }

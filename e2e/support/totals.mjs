@@ -1,4 +1,4 @@
-/** A file of three functions, in each of which even the demo model has the same thing to mend. */
+/** A file of three functions, in each of which even the demo model has the same thing to fix. */
 
 /** Its name. */
 export const FILE = "totals.py";
@@ -6,7 +6,7 @@ export const FILE = "totals.py";
 /** The functions, from the top. */
 export const FUNCTIONS = ["total_stock", "stock_value", "weight"];
 
-/** What stands in it. */
+/** What is in it. */
 export const TEXT = FUNCTIONS.map(
   (name) => `def ${name}(items):
     total = 0
@@ -16,10 +16,10 @@ export const TEXT = FUNCTIONS.map(
 `,
 ).join("\n\n");
 
-/** The line of a function that is mended. */
+/** The line of a function that is fixed. */
 export const line = (index) => index * 7 + 4;
 
-/** The text with these functions mended. */
+/** The text with these functions fixed. */
 export function withChanges(...indices) {
   const lines = TEXT.split("\n");
   for (const index of indices) {

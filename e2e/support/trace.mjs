@@ -32,7 +32,10 @@ export function traced(command, own) {
   if (own === undefined && TRACES === undefined) {
     return command;
   }
-  return [...strace(own ?? join(TRACES, `${process.pid}-${(traces += 1)}.strace`)), ...command];
+  return [
+    ...strace(own ?? join(TRACES ?? "", `${process.pid}-${(traces += 1)}.strace`)),
+    ...command,
+  ];
 }
 
 /** A story has a trace of its own, which counts with the others. */
@@ -44,8 +47,7 @@ export function handIn(own) {
 
 const LOOPBACK = /inet_addr\("127\.|inet_pton\(AF_INET6, "::1"|inet_pton\(AF_INET6, "::ffff:127\./u;
 /** A name server's port, and the sockets of the system's own resolvers; nscd tells of users, too. */
-const LOOK_UP =
-  /sin6?_port=htons\((53|853|5353)\)|\/run\/systemd\/resolve|\/run\/avahi-daemon/u;
+const LOOK_UP = /sin6?_port=htons\((53|853|5353)\)|\/run\/systemd\/resolve|\/run\/avahi-daemon/u;
 
 /** Lines of the trace that must not be; `port` is one of loopback that must not be asked either. */
 export function offLoopback(trace, port) {
@@ -60,7 +62,7 @@ export function offLoopback(trace, port) {
 /** A chain of parents has some ten; one that is longer is a mistake of ours. */
 const PARENTS_MAX = 64;
 
-/** How many lines of the same process after one that must not be are told: the name it looks up. */
+/** How many lines of the same process after one that must not be are reported: the name it looks up. */
 const LINES_AFTER = 2;
 
 /** A line, the program whose it is, and what that sent next. */
@@ -83,7 +85,9 @@ function programOf(lines, at) {
       return processOf(line) === pid && / execve\(/u.test(line) && !/ = -1 /u.test(line);
     });
     // A child's first lines may come before the end of the call that made it.
-    const made = before.find((line) => /\b(clone3?|v?fork)\b/u.test(line) && line.endsWith(` = ${pid}`));
+    const made = before.find(
+      (line) => /\b(clone3?|v?fork)\b/u.test(line) && line.endsWith(` = ${pid}`),
+    );
     if (became !== undefined || made === undefined) {
       return became ?? "a program that ran before";
     }

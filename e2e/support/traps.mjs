@@ -92,7 +92,11 @@ export const TRAPS = {
   },
   "tools that are looked for tasks": {
     trusted: false,
-    settings: () => ({ "gulp.autoDetect": "on", "grunt.autoDetect": "on", "jake.autoDetect": "on" }),
+    settings: () => ({
+      "gulp.autoDetect": "on",
+      "grunt.autoDetect": "on",
+      "jake.autoDetect": "on",
+    }),
     files: (script) => ({
       "gulpfile.js": "",
       "Gruntfile.js": "",
@@ -134,7 +138,13 @@ export const TRAPS = {
       ".vscode/launch.json": {
         version: "0.2.0",
         configurations: [
-          { name: "trap", type: "node", request: "launch", runtimeExecutable: script, program: "x" },
+          {
+            name: "trap",
+            type: "node",
+            request: "launch",
+            runtimeExecutable: script,
+            program: "x",
+          },
         ],
       },
     }),

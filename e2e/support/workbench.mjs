@@ -24,7 +24,7 @@ export const KEYS = {
   save: `${MOD}+KeyS`,
 };
 
-/** What stands in the status bar when the engine has its demo model ready. */
+/** What is in the status bar when the engine has its demo model ready. */
 export const READY = /^LocalCoder: LocalCoder demo$/u;
 
 /** How long a dialog for files is tried, in seconds: it takes one or two. */
@@ -70,7 +70,7 @@ export class Workbench {
         }
       };
       note();
-      const bar = document.querySelector(".part.statusbar");
+      const bar = /** @type {Element} */ (document.querySelector(".part.statusbar"));
       new MutationObserver(note).observe(bar, {
         attributes: true,
         childList: true,
@@ -458,7 +458,7 @@ export class Workbench {
     await until("the focus is in the diff", () =>
       this.page.evaluate(() => document.activeElement?.closest(".monaco-diff-editor") !== null),
     );
-    // As long as it stands there, Escape hides it and does nothing else.
+    // As long as it is there, Escape hides it and does nothing else.
     await this.noNotification(/^Improving /u);
     return tab;
   }
@@ -601,7 +601,9 @@ export class Workbench {
 
   /** Waits until that is read aloud of a decision: what changes in an element of this role is. */
   async decided(pattern) {
-    const item = this.page.locator('[id="localcoder.localcoder.localcoder.decision"] [role="status"]');
+    const item = this.page.locator(
+      '[id="localcoder.localcoder.localcoder.decision"] [role="status"]',
+    );
     await until(`it is said: ${pattern}`, async () =>
       pattern.test((await item.getAttribute("aria-label", { timeout: 1_000 })) ?? ""),
     );
@@ -623,7 +625,10 @@ export class Workbench {
     const spans = this.page.locator(".editor-group-container.active .view-line span");
     return await spans.evaluateAll((all) => {
       const contents = all.map((span) => getComputedStyle(span, "::after").content);
-      return contents.filter((it) => /^"/u.test(it)).join("\n").replaceAll("\u00a0", " ");
+      return contents
+        .filter((it) => /^"/u.test(it))
+        .join("\n")
+        .replaceAll("\u00a0", " ");
     });
   }
 

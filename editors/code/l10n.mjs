@@ -15,7 +15,7 @@ const OUR_IMPORT = /from "(?:\.{1,2}\/)+(?:lib\/)?l10n"/gu;
 
 /** The words by their keys, in an order that does not depend on where they stand. */
 async function words() {
-  const names = readdirSync(join(root, "src"), { recursive: true });
+  const names = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });
   const sources = names.filter((name) => name.endsWith(".ts")).sort();
   const files = sources.map((name) => {
     const text = readFileSync(join(root, "src", name), "utf8");

@@ -27,7 +27,7 @@ namespace {
 constexpr rlim_t COMPUTING_SECONDS = 10;
 // On a machine that is busy with other things.
 constexpr int WAITING_SECONDS = 120;
-// A small model takes a tenth of it. A file that takes more is told by what the host estimates.
+// A small model takes a tenth of it. A file that takes more is reported by what the host estimates.
 constexpr long MEMORY_MIB = 3000;
 constexpr long LOOK_EVERY_NANOSECONDS = 100 * 1000 * 1000;
 
@@ -39,7 +39,7 @@ constexpr uint32_t OUTPUTS = 4;
 // How a process ends that has not crashed.
 enum Ended { RAN = 0, REFUSED = 2, NO_CONTEXT = 3, NOT_COMPUTED = 4 };
 
-// Control tokens of all families, words, bytes that are no text, and white space.
+// Control tokens of all families, words, bytes that are not text, and white space.
 const char * const TEXTS[] = {
     "hello hell <|im_start|>user\n<s>[INST] <|begin_of_text|>\xc3\xa9 12345 \t\n\n  it's",
     "\xe2\x96\x81hello\xe2\x96\x81 \xff\xfe\xf0\x9f\x98\x80 \xe6\xbc\xa2\xe5\xad\x97 </s> <0x0A> <unused1>",
@@ -80,7 +80,7 @@ void ask(const llama_vocab * vocab, llama_token token) {
     llama_vocab_is_control(vocab, token);
 }
 
-// What is asked of a vocabulary; the tokens to go on with.
+// What is asked of a vocabulary; the tokens to go on from.
 std::vector<llama_token> ask(const llama_model * model, const llama_vocab * vocab) {
     llama_model_n_ctx_train(model);
     llama_model_has_decoder(model);

@@ -34,7 +34,8 @@ async function read(file) {
 /** The same on the thread, or that it took too long. */
 function readInTime(thread, file) {
   return new Promise((resolve) => {
-    const late = () => resolve({ accepted: false, late: true, error: `it takes longer than ${MS_MAX} ms` });
+    const late = () =>
+      resolve({ accepted: false, late: true, error: `it takes longer than ${MS_MAX} ms` });
     const timer = setTimeout(late, MS_MAX);
     thread.once("message", (said) => {
       clearTimeout(timer);

@@ -1,7 +1,7 @@
 //! The project's automation: `cargo xtask COMMAND`.
 //!
 //! Does: find the command in one table and run it. Does not: hold any command's work; each
-//! stands in its own file under `commands`. Called by people, by `.ci/run` and by nothing else.
+//! is in its own file under `commands`. Called by people, by `.ci/run` and by nothing else.
 
 mod arguments;
 mod bench;

@@ -43,7 +43,7 @@ pub(crate) enum Answer {
     Edit,
     /// Code where there is none yet.
     New,
-    /// A text of so many tokens at most.
+    /// A text of this many tokens at most.
     Text(u32),
 }
 

@@ -1,7 +1,7 @@
 //! From what the model wrote to code: fences, chatter, thoughts and control tokens go.
 //!
 //! The answer begins inside a fence that the prompt opened, but models open it again, talk
-//! before it, or go on after it. Whatever also stands in the selection is code and stays.
+//! before it, or go on after it. Whatever also is in the selection is code and stays.
 //! Whether the code is any good is not asked here (see `guard`).
 
 use localcoder_protocol::{THOUGHTS, Thought};
@@ -306,7 +306,7 @@ fn without_remarks<'a, 'b>(
     Ok(trim_blank(&lines[..end.unwrap_or(lines.len())]))
 }
 
-/// A line that stands in a remark: one that opens it, a sentence, or an item of a list.
+/// A line that is in a remark: one that opens it, a sentence, or an item of a list.
 pub(crate) fn is_prose(line: &str) -> bool {
     let after_number = line.trim_start_matches(|c: char| c.is_ascii_digit());
     let numbered = after_number.len() < line.len() && after_number.starts_with(". ");
@@ -354,7 +354,7 @@ pub(crate) fn is_heading(line: &str) -> bool {
     bold || (1..=6).contains(&(line.len() - words.len())) && words.starts_with(' ')
 }
 
-/// Signs that prose does not end or go on with.
+/// Signs that prose does not end or continue.
 fn looks_like_code(line: &str) -> bool {
     line.ends_with([';', '{', '}', ')', ',', '\\'])
         || [" = ", "==", "();", " := ", "->", "=>"].iter().any(|sign| line.contains(sign))

@@ -136,7 +136,7 @@ const ELSEWHERE: &[&str] = &[
 ];
 
 /// The first name that the answer uses and that neither it nor the document has. `None` where that
-/// can't be told.
+/// can't be reported.
 pub(crate) fn missing(language: &Language, document: &str, answer: &str) -> Option<String> {
     if !LANGUAGES.contains(&language.id) {
         return None;
@@ -179,7 +179,7 @@ fn is_variable(node: Node<'_>, name: &str) -> bool {
     is_word && !is_type && !is_called && !owner && !ELSEWHERE.contains(&parent.kind())
 }
 
-/// Whether a name is declared where it stands, by it or by what it stands in.
+/// Whether a name is declared where it stands, by it or by what it is in.
 fn is_declared(node: Node<'_>) -> bool {
     let mut next = node.parent();
     for _ in 0..4 {
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_nothing_declares_is_told() {
+    fn a_name_that_nothing_declares_is_reported() {
         let java = "class A { int[] p; void f(int a) { p[a] = 255 - p[a]; } }\n";
         let answer = "void f(int a) { p[a] = WHITE - p[a]; }\n";
         assert_eq!(missing_in("A.java", java, answer).as_deref(), Some("WHITE"));

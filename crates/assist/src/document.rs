@@ -117,7 +117,7 @@ pub(crate) fn rows(
     Ok(start - 1..end)
 }
 
-/// The first line of a selection in which there is nothing: new code can stand there.
+/// The first line of a selection in which there is nothing: new code can be there.
 pub(crate) fn gap(
     document: &DocumentText,
     lines: &[Line<'_>],

@@ -39,9 +39,9 @@ const SELECTION_BYTES_MAX: usize = 256 * 1024;
 /// The same for an instruction.
 const INSTRUCTION_BYTES_MAX: usize = 16 * 1024;
 
-/// Diagnostics of tools that are told, and characters of each: enough for what a person would look at.
+/// Diagnostics of tools that are reported, and characters of each: enough for what a person would look at.
 const DIAGNOSTICS_MAX: usize = 8;
-/// Words with which people ask to mend what does not work.
+/// Words with which people ask to fix what does not work.
 const FIXES: &[&str] = &[
     "fix",
     "fixes",
@@ -175,7 +175,7 @@ pub struct Task {
 pub struct SoFar {
     /// Lines of the document.
     pub range: LineRange,
-    /// What stands there so far.
+    /// What is there so far.
     pub text: String,
 }
 
@@ -222,7 +222,7 @@ pub fn prepare(
     let selected = gap.map_or_else(|| document::select(document, &all, selection), Ok)?;
     let language = Language::of(document.language_id.as_deref(), &document.path);
     let lines = match command.spec.answer {
-        // A paragraph is no construct: any of its lines can be rewritten alone.
+        // A paragraph is not a construct: any of its lines can be rewritten alone.
         AnswerKind::Edit if !language.prose && !is_new => {
             syntax::whole(language, &document.text, &selected, SCOPE_LINES_MAX as usize)
         }
@@ -295,7 +295,7 @@ impl Task {
     }
 
     /// The same with how the user's own test goes before the edit: where a fix is asked for, what it
-    /// says is told, since that is what is to be fixed.
+    /// says is reported, since that is what is to be fixed.
     #[must_use]
     pub fn with_test(mut self, run: &TestRun) -> Self {
         if run.outcome == TestOutcome::Failed && self.wants_fix() {
@@ -308,7 +308,7 @@ impl Task {
         self
     }
 
-    /// Whether the instruction is to mend what does not work.
+    /// Whether the instruction is to fix what does not work.
     #[must_use]
     pub fn wants_fix(&self) -> bool {
         let words = self.instruction().unwrap_or_default().to_lowercase();
@@ -499,7 +499,7 @@ impl Task {
                     problems.iter().partition(|problem| problem.severity == Severity::Doubtful);
                 finished.unsure = doubts.first().map(|problem| problem.reason.clone());
                 if !finished.unchanged && self.flaws.iter().any(|flaw| flaw.is_guess) {
-                    // Which errors can happen stands in code that the model has not seen.
+                    // Which errors can happen is in code that the model has not seen.
                     let guessed =
                         "it takes fewer kinds of errors than before, by a guess".to_owned();
                     finished.unsure.get_or_insert(guessed);
@@ -552,7 +552,7 @@ impl Task {
         }
     }
 
-    /// What the model was told to mend and has left as it was; `None` where it was told nothing.
+    /// What the model was told to fix and has left as it was; `None` where it was told nothing.
     #[must_use]
     pub fn unmended(&self, prompts: &Prompts, finished: &Finished) -> Option<String> {
         if self.flaws.is_empty() || self.base.is_some() || !prompts.tells_flaws() {
@@ -578,7 +578,7 @@ impl Task {
         let cut = guard::cut(finish);
         let raw = match (&cut, finish) {
             (None, _) => raw,
-            // It may have gone on with what stands behind the selection; the last line is a piece.
+            // It may have continued with what stands behind the selection; the last line is a piece.
             (Some(_), FinishReason::TokenLimit) => raw.rsplit_once('\n').map_or("", |(all, _)| all),
             (Some(problem), _) => return Err(problem.clone()),
         };
@@ -652,7 +652,7 @@ impl Task {
         };
         let imports = needed.map(|needed| self.import_edit(needed));
         let (edit, imports) = match imports {
-            // A name that is reported as unknown is mended where the imports are, and not where it is.
+            // A name that is reported as unknown is fixed where the imports are, and not where it is.
             Some(import) if edit.replacement == edit.original && self.wants_fix() => (import, None),
             imports => (edit, imports),
         };

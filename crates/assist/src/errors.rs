@@ -87,7 +87,7 @@ fn message(start: u32, end: u32, file: &str, needed: u32, window: u32) -> String
     )
 }
 
-/// The window to set for so many tokens: a round number.
+/// The window to set for this many tokens: a round number.
 fn window_for(needed: u32) -> Option<u32> {
     [1024, 2048, 4096, 6144, WINDOW_TOKENS_MAX].into_iter().find(|window| *window >= needed)
 }
@@ -109,7 +109,9 @@ pub(crate) fn window_full(reason: &str) -> ErrorInfo {
 /// A model that goes on thinking. Asking again would take as long.
 #[must_use]
 pub fn thinks_too_long(tokens: u32) -> ErrorInfo {
-    let message = format!("the model thinks before it answers, and {tokens} tokens were no answer");
+    let message = format!(
+        "the model thinks before it answers, and {tokens} tokens were not enough for an answer"
+    );
     ErrorInfo::new(ErrorCode::AnswerUnusable, message)
         .with_cause("it is made to think first, and its chat template has nothing that stops it")
         .with_hint("choose a model that answers at once, such as an `instruct` model for code")
@@ -120,7 +122,7 @@ pub fn thinks_too_long(tokens: u32) -> ErrorInfo {
 #[must_use]
 pub fn base_model(name: &str) -> ErrorInfo {
     ErrorInfo::new(ErrorCode::ModelUnsupported, format!("`{name}` is a base model"))
-        .with_cause("base models go on with a text and were not made to follow instructions")
+        .with_cause("base models continue a text and were not made to follow instructions")
         .with_hint("choose its variant called `instruct` or `chat`")
         .with_action(ErrorAction::SwitchModel)
 }

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn text_streams_and_what_is_no_text_does_not() {
+    fn text_streams_and_what_is_not_text_does_not() {
         check("It adds two numbers.", "It adds two numbers.");
         check("<think>\nHm.\n</think>\n\nIt adds.", "It adds.");
         check("It adds.<|im_end|>\n<|im_start|>user", "It adds.");

@@ -42,7 +42,7 @@ fn count(lines: &[&str]) -> usize {
     lines.iter().filter(|line| fence(line).is_some()).count()
 }
 
-/// The lines that stand in the fence that the prompt opened with `length` backticks, or in the one
+/// The lines that are in the fence that the prompt opened with `length` backticks, or in the one
 /// that the answer opens itself.
 pub(crate) fn inside<'a, 'b>(
     lines: &'a [&'b str],

@@ -17,11 +17,11 @@ pub(crate) struct Base {
     lines: Range<usize>,
     /// These lines, as the model is told them.
     pub(crate) original: String,
-    /// What was asked for so far, as the model is told it; empty where it was no instruction.
+    /// What was asked for so far, as the model is told it; empty where it was not an instruction.
     pub(crate) instructions: String,
 }
 
-/// The document with the edit in it, where the edit's text stands there, and what it was made from.
+/// The document with the edit in it, where the edit's text is there, and what it was made from.
 ///
 /// # Errors
 /// `documentChanged` where the edit has no place in the document.
@@ -76,7 +76,7 @@ impl Base {
         let start = own.start.saturating_add_signed(grown_above);
         let end = own.end.saturating_add_signed(grown_above + grown).max(start);
         let edit = hunks::one(before, &old, &new, &Part { old: own, new: start..end });
-        let above = above.map(|part| part.with_neighbour(0..self.lines.start));
+        let above = above.map(|part| part.with_neighbor(0..self.lines.start));
         (edit, above.map(|part| hunks::one(before, &old, &new, &part)))
     }
 

@@ -1,7 +1,7 @@
 //! Answers that have the code in another form: as a patch, with marks of search and replacement, with
 //! a number before each line, in JSON, between tags.
 //!
-//! A form is undone only where nothing has to be guessed: what a patch takes away must stand in the
+//! A form is undone only where nothing has to be guessed: what a patch takes away must be in the
 //! selection, once. The others are left as they are, and the guard of patches refuses them. Called by
 //! `clean`.
 
@@ -87,7 +87,7 @@ fn of_prefixed(answer: &str, selection: &str, language: &Language) -> Option<Str
     Some(code.join("\n"))
 }
 
-/// One place of a patch: what stands there, and what is to stand there.
+/// One place of a patch: what is there, and what is to be there.
 #[derive(Debug, Default)]
 struct Change<'a> {
     old: Vec<&'a str>,
@@ -153,7 +153,7 @@ fn of_search_and_replace(answer: &str, selection: &str) -> Option<String> {
                 at = At::Search;
                 changes.push(Change::default());
             }
-            // A name of a file may stand there.
+            // A name of a file may be there.
             At::Outside => {}
             At::Search if line.starts_with("=======") => at = At::Replace,
             At::Search => changes.last_mut()?.old.push(line),

@@ -69,7 +69,7 @@ pub(crate) struct Rewrite<'a> {
     pub(crate) instruction: Option<&'a str>,
     /// Whether nothing but comments may differ.
     pub(crate) only_comments: bool,
-    /// Whether flaws were told that are to be mended; what they stand in may go with them.
+    /// Whether flaws were told that are to be fixed; what they are in may go with them.
     pub(crate) is_told_flaws: bool,
 }
 

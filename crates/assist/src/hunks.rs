@@ -1,7 +1,7 @@
 //! An edit taken apart into changes that can be kept or dropped one by one.
 //!
 //! Each is an edit of its own, with its own anchor, so that it finds its place when the code beside it
-//! was changed by hand. What only adds or only takes away lines has a neighbouring line in it, since an
+//! was changed by hand. What only adds or only takes away lines has a neighboring line in it, since an
 //! edit replaces whole lines. All of them together are the edit.
 
 use std::ops::Range;
@@ -25,9 +25,9 @@ impl Part {
         Self { old: self.old.start..other.old.end, new: self.new.start..other.new.end }
     }
 
-    /// With a neighbouring line where one side has none: the line before, or the one behind where there
+    /// With a neighboring line where one side has none: the line before, or the one behind where there
     /// is no other within those.
-    pub(crate) fn with_neighbour(mut self, within: Range<usize>) -> Self {
+    pub(crate) fn with_neighbor(mut self, within: Range<usize>) -> Self {
         if self.old.is_empty() || self.new.is_empty() {
             if self.old.start > within.start {
                 self.old.start -= 1;
@@ -90,7 +90,7 @@ fn joined(
 fn grown(parts: Vec<Part>, range: &Range<usize>) -> Vec<Part> {
     let mut free_from = range.start;
     let grown = parts.into_iter().map(|part| {
-        let part = part.with_neighbour(free_from..range.end);
+        let part = part.with_neighbor(free_from..range.end);
         free_from = part.old.end;
         part
     });

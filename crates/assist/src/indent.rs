@@ -71,7 +71,7 @@ impl Dedented {
         Self { base, ..Self::new(&[line], document) }
     }
 
-    /// The selection as it stands in the document.
+    /// The selection as it is in the document.
     pub(crate) fn original(&self) -> String {
         self.original.iter().map(|(text, end)| format!("{text}{end}")).collect()
     }
@@ -79,7 +79,7 @@ impl Dedented {
     /// Puts indentation and line ends back on an answer, which has `\n` and no blank lines at
     /// its ends. Lines that did not change get back exactly the bytes they had.
     pub(crate) fn restore(&self, answer: &str) -> String {
-        let answer = self.normalise(answer);
+        let answer = self.normalize(answer);
         let old = self.original.iter().map(|(text, _)| text.as_str());
         let old: Vec<_> = old.map(|text| if text.trim().is_empty() { "" } else { text }).collect();
         let new: Vec<_> = answer.iter().map(String::as_str).collect();
@@ -99,7 +99,7 @@ impl Dedented {
     /// The same for the first lines of an answer: behind them stand the selection's lines from where
     /// these have come to.
     pub(crate) fn restore_so_far(&self, answer: &str) -> String {
-        let written = self.normalise(answer);
+        let written = self.normalize(answer);
         let near = (written.len() + LOOK_AHEAD_LINES).min(self.original.len());
         let old = self.original[..near].iter().map(|(text, _)| text.as_str());
         let old: Vec<_> = old.map(|text| if text.trim().is_empty() { "" } else { text }).collect();
@@ -116,7 +116,7 @@ impl Dedented {
     }
 
     /// The answer's lines with the selection's base indentation and in its kind of white space.
-    fn normalise(&self, answer: &str) -> Vec<String> {
+    fn normalize(&self, answer: &str) -> Vec<String> {
         let mut lines: Vec<String> = answer
             .split('\n')
             .map(|line| if line.trim().is_empty() { String::new() } else { line.to_owned() })
@@ -135,7 +135,7 @@ impl Dedented {
 
     /// How far all lines but the first are indented too deep. It happens because the text
     /// before the answer already ends the first line's indentation, while the model writes the
-    /// others as they stand in the file.
+    /// others as they are in the file.
     fn hanging(&self, lines: &[String]) -> Option<usize> {
         if self.base.is_empty() {
             return None;
@@ -151,7 +151,7 @@ fn white_space(text: &str) -> &str {
     &text[..text.len() - text.trim_start_matches([' ', '\t']).len()]
 }
 
-/// How far code is indented that is to stand in an empty line: as what opens a block before it says, else
+/// How far code is indented that is to be in an empty line: as what opens a block before it says, else
 /// as the less indented of its neighbors, since a block may end there.
 fn indentation_at(row: usize, document: &[Line<'_>]) -> String {
     let is_filled = |line: &&Line<'_>| !line.is_blank();

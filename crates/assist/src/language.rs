@@ -32,7 +32,7 @@ pub(crate) struct Language {
     extensions: &'static [&'static str],
     /// How it writes comments.
     pub(crate) comments: Comments,
-    /// Whether its text is prose, so that prose in an answer is no fault.
+    /// Whether its text is prose, so that prose in an answer is not a fault.
     pub(crate) prose: bool,
 }
 
@@ -127,7 +127,7 @@ impl Language {
             "java" => tree_sitter_java::LANGUAGE.into(),
             "json" => tree_sitter_json::LANGUAGE.into(),
             "markdown" => tree_sitter_md::LANGUAGE.into(),
-            // A part of a file is no page with code in it, but code alone.
+            // A part of a file is not a page with code in it, but code alone.
             "php" if !text.contains("<?") => tree_sitter_php::LANGUAGE_PHP_ONLY.into(),
             "php" => tree_sitter_php::LANGUAGE_PHP.into(),
             "python" => tree_sitter_python::LANGUAGE.into(),

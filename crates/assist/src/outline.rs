@@ -1,4 +1,4 @@
-//! What the selection uses of the rest of the file, a line each: what it stands in, the heads of the
+//! What the selection uses of the rest of the file, a line each: what it is in, the heads of the
 //! functions and types that it names, and the imports. It is given where these lines are too far
 //! away to be given with the others.
 
@@ -15,7 +15,7 @@ use crate::{scopes, syntax};
 /// More are not even counted.
 const LINES_MAX: usize = 40;
 
-/// Lines of the head of one function: one with a parameter a line is told by its name and the first.
+/// Lines of the head of one function: one with a parameter a line is reported by its name and the first.
 const HEAD_LINES_MAX: usize = 4;
 
 /// A line of the document, from 0, and its text.
@@ -90,7 +90,7 @@ mod tests {
     fn what_the_selection_uses_comes_the_nearest_relation_first() {
         let text = "import os\nimport re\nfrom a import b\n\n\ndef f(\n    x,\n):\n    return x\n\n\nclass A(B):\n    def g(self):\n        return b(f(os.sep))\n\n    def h(self):\n        return 1\n";
         assert_eq!(of_lines("a.py", text, 12..14), [12, 6, 7, 8, 1, 3]);
-        // It stands in a class, and uses nothing.
+        // It is in a class, and uses nothing.
         assert_eq!(of_lines("a.py", text, 15..17), [12]);
     }
 

@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn one_half_of_a_change_is_no_code() {
+    fn one_half_of_a_change_is_not_code() {
         let python = "def f(a):\n    if a:\n        return 1\n    return 2\n";
         check(
             "a.py",

@@ -1,7 +1,7 @@
 //! Where an edit belongs in a document, and putting it there.
 //!
 //! An edit is applied only where its original text stands, whole lines, byte for byte, between the
-//! neighbours that told its place from others when it was made. Every byte outside of it stays.
+//! neighbors that told its place from others when it was made. Every byte outside of it stays.
 //! Nothing is guessed: what could belong to two places is refused.
 
 use std::ops::Range;
@@ -13,11 +13,11 @@ use sha2::{Digest, Sha256};
 use crate::document::{Line, lines};
 use crate::language::file_name;
 
-/// How many neighbours on either side tell a place from others: at least as many as a unified diff
-/// has, and at most so many, since text that is written twice is seldom the same for longer.
-const NEIGHBOURS: std::ops::RangeInclusive<usize> = 3..=8;
+/// How many neighbors on either side tell a place from others: at least as many as a unified diff
+/// has, and at most this many, since text that is written twice is seldom the same for longer.
+const NEIGHBORS: std::ops::RangeInclusive<usize> = 3..=8;
 
-/// Fewer lines come about by chance, when others are moved or typed; they need neighbours on one side
+/// Fewer lines come about by chance, when others are moved or typed; they need neighbors on one side
 /// at least, even where they stood at one place only.
 const LINES_ALONE_MIN: usize = 5;
 
@@ -26,11 +26,11 @@ pub(crate) fn anchor(text: &str, range: &Range<usize>) -> Anchor {
     let lines = lines(text);
     let own = &lines[range.clone()];
     let is_only = |count| {
-        let (before, after) = neighbours(&lines, range, count);
+        let (before, after) = neighbors(&lines, range, count);
         places(&lines, before, own, after).nth(1).is_none()
     };
-    let unique = NEIGHBOURS.clone().find(|count| is_only(*count));
-    let (before, after) = neighbours(&lines, range, unique.unwrap_or_default());
+    let unique = NEIGHBORS.clone().find(|count| is_only(*count));
+    let (before, after) = neighbors(&lines, range, unique.unwrap_or_default());
     Anchor {
         document_sha256: sha256(text),
         before: written(before),
@@ -192,8 +192,8 @@ fn texts<'a>(lines: &'a [Line<'a>]) -> impl Iterator<Item = &'a str> {
     lines.iter().map(|line| line.text)
 }
 
-/// So many lines on either side, fewer where there are no more.
-fn neighbours<'a>(
+/// This many lines on either side, fewer where there are no more.
+fn neighbors<'a>(
     lines: &'a [Line<'a>],
     range: &Range<usize>,
     count: usize,
@@ -218,7 +218,7 @@ fn sha256(text: &str) -> String {
 /// Puts an edit's replacement in place of `range`, which [`locate`] has found in the same text.
 ///
 /// # Errors
-/// `documentChanged` where the edit's original does not stand there.
+/// `documentChanged` where the edit's original is not there.
 pub fn apply(text: &str, range: LineRange, edit: &Edit) -> Result<String, ErrorInfo> {
     let lines = lines(text);
     let wanted = crate::document::lines(&edit.original);
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_several_that_read_the_same_is_told_by_its_neighbours() {
+    fn one_of_several_that_read_the_same_is_told_by_its_neighbors() {
         let text = "def f():\n    x = 1\n    return x\n\n\ndef g():\n    x = 1\n    return x\n";
         let of_g = edit(text, 7, "    x = 1", "    x = 2");
         assert!(of_g.anchor.unique && !of_g.anchor.before.is_empty(), "{:?}", of_g.anchor);

@@ -60,7 +60,7 @@ pub struct Prompts {
     sampling_temperature: Option<f32>,
     /// What the user's tools say of the code. Without these words it is not told.
     diagnostics: Option<String>,
-    /// What a command wants that looks for flaws, where some are told.
+    /// What a command wants that looks for flaws, where some are reported.
     mend: Option<String>,
     /// What a command looks for in code of a language, by the language's id; of others by none.
     /// Stands for `{flaws}` in the command.
@@ -190,7 +190,7 @@ impl Prompts {
 
     /// The command in words, the last part of the prompt.
     pub(crate) fn words(&self, order: Order<'_>) -> String {
-        // Whoever asks a question is answered that. The explanation before it has been told.
+        // Whoever asks a question is answered that. The explanation before it has been given.
         let is_told = !order.diagnostics.is_empty() && !order.is_question();
         let values = [("diagnostics", order.diagnostics)];
         if let Some(words) = self.mend.as_deref()
@@ -326,7 +326,7 @@ pub(crate) struct Prompt {
     pub(crate) partings: Vec<u32>,
     pub(crate) prefill: String,
     pub(crate) stop: Vec<String>,
-    /// What the answer looks like where nothing is changed but the names that were told.
+    /// What the answer looks like where nothing is changed but the names that were reported.
     pub(crate) draft: String,
 }
 
@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tools_say_is_told_to_models_that_have_words_for_it() {
+    fn what_tools_say_is_reported_to_models_that_have_words_for_it() {
         let words = |prompts: &Prompts, diagnostics| {
             prompts.words(Order { diagnostics, ..order("improve") })
         };

@@ -39,7 +39,7 @@ struct Misplaced {
     in_loop: bool,
 }
 
-/// What a statement stands in.
+/// What a statement is in.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Function {
     #[default]

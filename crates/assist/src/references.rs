@@ -1,5 +1,5 @@
 //! What an answer names, and its line in the document. Models name what is not there, so what is not
-//! found is no reference; and nothing of an answer becomes one but a name, a piece of code or a line
+//! found is not a reference; and nothing of an answer becomes one but a name, a piece of code or a line
 //! that exists.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +14,10 @@ use crate::{place, scopes, syntax};
 /// More would not be looked at.
 const REFERENCES_MAX: usize = 48;
 
-/// Characters of words that can be a reference; longer ones are no name, and no line of code.
+/// Characters of words that can be a reference; longer ones are neither a name nor a line of code.
 const WORDS_CHARS_MAX: usize = 120;
 
-/// Bytes of a place with its neighbours: more comes of files that are not written by hand.
+/// Bytes of a place with its neighbors: more comes of files that are not written by hand.
 const PLACE_BYTES_MAX: usize = 8 * 1024;
 
 /// Bytes of an answer that are looked at.
@@ -72,8 +72,8 @@ fn reference(
 ) -> Option<Reference> {
     let number = u32::try_from(line + 1).ok()?;
     let mut place = place::edit_of(document, LineRange { start: number, end: number }, "").ok()?;
-    let neighbours = place.anchor.before.iter().chain(&place.anchor.after);
-    let bytes = place.original.len() + neighbours.map(String::len).sum::<usize>();
+    let neighbors = place.anchor.before.iter().chain(&place.anchor.after);
+    let bytes = place.original.len() + neighbors.map(String::len).sum::<usize>();
     place.replacement = place.original.clone();
     (bytes <= PLACE_BYTES_MAX).then_some(Reference { words, in_code, place })
 }
@@ -160,7 +160,7 @@ impl<'a> Code<'a> {
         if is_name(words) {
             return match self.keywords.contains(words) {
                 true => None,
-                // A key or a value stands in a text, not among the names.
+                // A key or a value is in a text, not among the names.
                 false => {
                     let named = self.line_of_name(words);
                     named.or_else(|| self.texts.get(words).copied()).or_else(|| self.first(words))
@@ -205,7 +205,7 @@ fn spaced(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether words stand in a text, and not as a part of longer ones.
+/// Whether words are in a text, and not as a part of longer ones.
 fn stands_in(text: &str, words: &str) -> bool {
     let part = |c: Option<char>| c.is_some_and(is_part);
     text.match_indices(words).any(|(at, _)| {
@@ -245,7 +245,7 @@ enum Kind {
     Lines(u32, u32),
 }
 
-/// All of an answer that may name something, in its order. Blocks of code are no mentions.
+/// All of an answer that may name something, in its order. Blocks of code are not mentions.
 fn mentions(text: &str) -> Vec<Mention> {
     let mut found = Vec::new();
     let mut fence: Option<&str> = None;
@@ -408,7 +408,7 @@ def total_stock(items):
         check("`total_stock` sums up `item`.", &[("total_stock", 8), ("item", 11)]);
         // Not to the comment, which comes before it.
         check("`total` and `total` again", &[("total", 10)]);
-        // A key stands in a text.
+        // A key is in a text.
         check("`quantity`, `LIMIT`", &[("quantity", 12), ("LIMIT", 15)]);
         // Where it is used counts more than where it is declared, if that is elsewhere.
         check("`helper()` and `helper(x)`", &[("helper()", 15), ("helper(x)", 15)]);
@@ -419,7 +419,7 @@ def total_stock(items):
         check("`total = 0`", &[("total = 0", 10)]);
         check("`min(total, LIMIT)`", &[("min(total, LIMIT)", 15)]);
         check("`for  item in items`", &[("for  item in items", 11)]);
-        // It stands there twice.
+        // It is there twice.
         check("`total += 1`", &[]);
     }
 
@@ -486,7 +486,7 @@ def total_stock(items):
     }
 
     #[test]
-    fn lines_that_nobody_has_written_are_no_places() {
+    fn lines_that_nobody_has_written_are_not_places() {
         let text = format!("a = \"{}\"\nb = 1\n", "x".repeat(2 * PLACE_BYTES_MAX));
         let document = DocumentText { text, ..document() };
         let language = Language::of(None, "a.py");

@@ -93,7 +93,7 @@ pub(crate) fn alone(
     instruction: &str,
     answer: &str,
 ) -> Option<String> {
-    // Another than the draft's: a word of a text is no name.
+    // Another than the draft's: a word of a text is not a name.
     let names = syntax::identifiers(language, code);
     let pairs = pairs(instruction, |name| names.contains(name));
     if pairs.is_empty() || !asks_for_nothing_else(instruction, &pairs) {
@@ -127,7 +127,7 @@ pub(crate) fn alone(
     (!replaced.is_empty()).then_some(renamed)
 }
 
-/// What stands in place of an identifier; nothing where it names a member of something else.
+/// What is in place of an identifier; nothing where it names a member of something else.
 fn in_place(node: Node<'_>, old: &str, new: &str) -> Option<String> {
     let parent = node.parent()?;
     let is = |field| parent.child_by_field_name(field) == Some(node);
@@ -150,7 +150,7 @@ fn asks_for_nothing_else(instruction: &str, pairs: &[(&str, &str)]) -> bool {
     })
 }
 
-/// Old and new names: the old one stands in the code, the new one does not.
+/// Old and new names: the old one is in the code, the new one is not.
 fn pairs<'a>(instruction: &'a str, stands: impl Fn(&str) -> bool) -> Vec<(&'a str, &'a str)> {
     let words: Vec<&str> = instruction.split_whitespace().collect();
     let bare = |word: &str| word.trim_matches(QUOTES).to_lowercase();
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_a_text_is_no_name() {
+    fn a_word_of_a_text_is_not_a_name() {
         let code = "void set(int v) {\n  log(\"bad value\" + v);\n}";
         let more = "void setValue(int value) {\n  log(\"bad value\" + value);\n}";
         let renamed = "void set(int value) {\n  log(\"bad value\" + value);\n}";
@@ -265,7 +265,7 @@ mod tests {
             "add types",
             // No order to rename, and no name to be told from a word.
             "convert n to int",
-            // The old name does not stand there, the new one does.
+            // The old name is not there, the new one is.
             "rename count to sum",
             "rename total to ns",
             "rename total to 2 sums",

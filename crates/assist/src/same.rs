@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn layout_and_order_are_no_difference_and_everything_else_is() {
+    fn layout_and_order_make_no_difference_and_everything_else_does() {
         assert!(same("a.py", "x = a * 2\n", "x = 2 * a\n"));
         assert!(same("a.py", "f(a,b)\n", "f(a, b)\n"));
         assert!(same("a.rs", "fn f() -> u8 { a + b * c }", "fn f() -> u8 {\n    c * b + a\n}"));

@@ -108,7 +108,7 @@ fn at_cursor(
     Ok(ScopesAnswer { chosen, scopes })
 }
 
-/// What stands round a line, the likeliest first: its function, then what that stands in, then, where
+/// What stands round a line, the likeliest first: its function, then what that is in, then, where
 /// that is a lot, the statements in it.
 fn around(language: &Language, text: &str, line_text: &str, line: usize) -> Vec<Scope> {
     let Some(tree) = syntax::parse(language, text) else { return Vec::new() };

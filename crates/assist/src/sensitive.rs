@@ -15,7 +15,7 @@ const FILES: &[(&str, &str)] = &[
     (".idea/", "the editor acts on it, and can run programs that it names"),
     (".devcontainer/", "it says how a container is made, and what runs in it"),
     (".envrc", "the shell runs it on entering the folder"),
-    (".env", "it holds what programs are told in secret"),
+    (".env", "it holds secrets"),
     (".github/workflows/", "a build server runs it, with the rights of the project"),
     (".github/actions/", "a build server runs it, with the rights of the project"),
     (".gitlab-ci.yml", "a build server runs it, with the rights of the project"),

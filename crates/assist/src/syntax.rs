@@ -184,7 +184,7 @@ fn is_docstring(node: Node<'_>) -> bool {
 }
 
 /// The lines that a selection has to have so that it cuts through no piece of code: as many of its
-/// neighbours' as begin or end amid it. `None` where it cuts through none, where that can't be known,
+/// neighbors' as begin or end amid it. `None` where it cuts through none, where that can't be known,
 /// and where only much more would do.
 pub(crate) fn whole(
     language: &Language,
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_too_much_is_not_parsed_and_deep_nesting_is_no_harm() {
+    fn text_that_is_too_much_is_not_parsed_and_deep_nesting_does_no_harm() {
         assert_eq!(error_count(language("python"), &" ".repeat(BYTES_MAX + 1)), None);
         let deep = "(".repeat(20_000);
         assert!(error_count(language("javascript"), &deep).is_none_or(|errors| errors > 0));

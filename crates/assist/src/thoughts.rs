@@ -30,7 +30,7 @@ enum State {
 
 impl Thoughts {
     /// For an answer that may itself begin as `own` does, such as code that has marks of thoughts in
-    /// it: those are no marks then.
+    /// it: those are not marks then.
     #[must_use]
     pub fn new(own: &str) -> Self {
         let is_mark = |it: &&Thought| !own.contains(it.open) && !own.contains(it.close);
@@ -55,7 +55,7 @@ impl Thoughts {
         }
     }
 
-    /// Gives back what was held until it was clear that it is no thought.
+    /// Gives back what was held until it was clear that it is not a thought.
     #[must_use]
     pub fn finish(&mut self) -> String {
         match self.state {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_thought_stays() {
+    fn what_is_not_a_thought_stays() {
         check("", "    return x\n\n", "    return x\n\n");
         check("", "<thin ice", "<thin ice");
         check("", "<", "<");
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thought_without_end_is_told_and_its_tokens_are_counted() {
+    fn a_thought_without_end_is_reported_and_its_tokens_are_counted() {
         let mut thoughts = Thoughts::default();
         thoughts.push("<think>");
         for _ in 1..THOUGHT_TOKENS_MAX {

@@ -1,4 +1,4 @@
-//! Text of others made safe to show on a terminal: names out of model files, licences, answers and
+//! Text of others made safe to show on a terminal: names out of model files, licenses, answers and
 //! file names may hold characters that move the cursor, set colors, name the window, or turn the
 //! direction of what follows. They are shown, not obeyed. Changes nothing that goes to a file or a
 //! pipe; the command line calls it.

@@ -170,7 +170,7 @@ fn a_method_is_shown_without_indentation_and_its_answer_becomes_an_edit() {
 }
 
 #[test]
-fn repeating_the_selection_is_no_change_whatever_the_white_space() {
+fn repeating_the_selection_is_not_a_change_whatever_the_white_space() {
     let text = "  def f():\r\n    \r\n    return 1\r\n";
     let task = task(text, (1, 3), improve());
     let finished = done(answer(&task, "def f():\n\n  return 1\n"));
@@ -218,7 +218,7 @@ fn where_an_instruction_changed_nothing_the_model_says_what_to_change_and_does_i
 }
 
 #[test]
-fn a_selection_that_cuts_through_code_is_worked_on_as_a_whole_and_that_is_told() {
+fn a_selection_that_cuts_through_code_is_worked_on_as_a_whole_and_that_is_reported() {
     let text = "def f(a):\n    if a:\n        return 1\n    return 2\n";
     let cut = task(text, (1, 2), improve());
     assert_eq!(cut.range(), LineRange { start: 1, end: 4 });
@@ -232,7 +232,7 @@ fn a_selection_that_cuts_through_code_is_worked_on_as_a_whole_and_that_is_told()
 }
 
 #[test]
-fn what_only_shuffles_is_no_improvement_but_may_be_asked_for() {
+fn what_only_shuffles_is_not_an_improvement_but_may_be_asked_for() {
     let (text, shuffled) = ("def f(a, b):\n    return a*b\n", "def f(a, b):\n    return b * a\n");
     let finished = done(answer(&task(text, (1, 2), improve()), shuffled));
     assert!(finished.unchanged && finished.edit.replacement == finished.edit.original);
@@ -350,7 +350,7 @@ fn a_command_that_is_not_there_and_words_for_one_that_takes_none_are_refused() {
 }
 
 #[test]
-fn documents_that_are_no_text_and_selections_that_are_none_are_refused() {
+fn documents_that_are_not_text_and_selections_that_are_none_are_refused() {
     let refused = |text: &str, start, end| {
         let document = document("a.py", text);
         prepare(&document, LineRange { start, end }, improve()).unwrap_err().code

@@ -16,7 +16,7 @@ fn words(instruction: &str, run: &TestRun) -> String {
 }
 
 #[test]
-fn what_fails_is_told_where_it_is_to_be_fixed_and_only_there() {
+fn what_fails_is_reported_where_it_is_to_be_fixed_and_only_there() {
     let run = TestRun {
         name: "test_a.py".to_owned(),
         outcome: TestOutcome::Failed,

@@ -56,7 +56,7 @@ pub(crate) struct OpenOptions {
 pub(crate) enum Command {
     #[command(flatten)]
     Assist(AssistCommand),
-    /// Suggest what stands at a place in a file next
+    /// Suggest what comes next at a place in a file
     Complete(CompleteOptions),
     /// Run your own test of some lines of a file
     Test(TestOptions),
@@ -70,7 +70,7 @@ pub(crate) enum Command {
     Config(ConfigOptions),
     /// Check that everything is in order, and measure the model on this machine
     Doctor(DoctorOptions),
-    /// Choose a model for this machine, get it and test it
+    /// Choose, install and test a model for this machine
     Setup(SetupOptions),
     /// Find out whether a model works on this machine, and how fast
     SelfTest(SelfTestOptions),
@@ -243,7 +243,7 @@ pub(crate) struct EvalOptions {
     /// Only one half of the tasks
     #[arg(long, value_enum, value_name = "HALF")]
     pub(crate) half: Option<EvalHalf>,
-    /// Only every so many of them
+    /// Only every Nth of them
     #[arg(long, value_name = "N")]
     pub(crate) every: Option<NonZeroUsize>,
     /// Keep each outcome in this file, and go on where a run with the same model was ended
@@ -311,7 +311,7 @@ pub(crate) struct ProfilesOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProfilesCommand {
-    /// Show all profiles (this is what happens anyway)
+    /// Show all profiles (the default)
     List {
         /// Print the list as JSON
         #[arg(long)]
@@ -345,8 +345,8 @@ Examples:
   localcoder models export some-model --to /media/usb
   localcoder models remove some-model
 
-A model is loaded from the network only by `install`, and only after you have agreed to its
-licence. With `localcoder.airGapped` nothing is.")]
+A model is downloaded only by `install`, and only after you have agreed to its
+license. With `localcoder.airGapped` nothing is.")]
 pub(crate) struct ModelsOptions {
     #[command(subcommand)]
     pub(crate) command: ModelsCommand,
@@ -368,11 +368,11 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Load a model of the catalog; one that was stopped is gone on with
+    /// Download a model of the catalog, or resume a download that was stopped
     Install {
         /// Its id
         id: String,
-        /// Agree to the licence without being asked; read it first: `localcoder models license ID`
+        /// Agree to the license without being asked; read it first: `localcoder models license ID`
         #[arg(long)]
         accept_license: bool,
         /// Print what was installed as JSON
@@ -382,7 +382,7 @@ pub(crate) enum ModelsCommand {
         #[arg(long, requires = "accept_license", conflicts_with = "json")]
         events: bool,
     },
-    /// Delete what was loaded of a model that is not installed
+    /// Delete the partial download of a model
     Discard {
         /// Its id
         id: String,
@@ -390,7 +390,7 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Print the text of a model's licence
+    /// Print the text of a model's license
     License {
         /// Its id, or the folder that `export` has made
         id: String,
@@ -398,7 +398,7 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Take in a GGUF file that you have, or a model that was exported
+    /// Import a GGUF file, or a model that was exported
     Import {
         /// The file, or the folder that `export` has made
         path: PathBuf,
@@ -408,7 +408,7 @@ pub(crate) enum ModelsCommand {
         /// Leave the file where it is instead of copying it
         #[arg(long)]
         in_place: bool,
-        /// Agree to the licence of an exported model without being asked
+        /// Agree to the license of an exported model without being asked
         #[arg(long)]
         accept_license: bool,
         /// Print what was imported as JSON
@@ -426,7 +426,7 @@ pub(crate) enum ModelsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Remove a model and say how much room that makes
+    /// Remove a model, and say how much room that frees
     Remove {
         /// Its id
         id: String,
@@ -554,7 +554,7 @@ pub(crate) enum HostCommand {
         #[arg(long)]
         json: bool,
     },
-    /// End the host; running requests are told so
+    /// End the host; running requests end with an error that says so
     Stop {
         /// Print whether one ran as JSON
         #[arg(long)]
@@ -562,7 +562,7 @@ pub(crate) enum HostCommand {
     },
     /// Delete what was kept to start faster: measurements, and states of the product's own words
     Forget,
-    /// Be the host, in the foreground
+    /// Run the host in the foreground
     #[command(hide = true)]
     Run,
 }
@@ -578,8 +578,9 @@ impl HostOptions {
 
 fn line_range(text: &str) -> Result<LineRange, String> {
     let (start, end) = text.split_once('-').unwrap_or((text, text));
-    let number =
-        |text: &str| text.trim().parse::<u32>().map_err(|_| format!("`{text}` is no line number"));
+    let number = |text: &str| {
+        text.trim().parse::<u32>().map_err(|_| format!("`{text}` is not a line number"))
+    };
     let range = LineRange { start: number(start)?, end: number(end)? };
     if range.start == 0 {
         return Err("lines are counted from 1".to_owned());

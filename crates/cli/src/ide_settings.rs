@@ -58,7 +58,7 @@ fn take_machine_settings(places: &Places) -> Result<(), ErrorInfo> {
     values.map(drop).map_err(|problem| {
         problem.with_hint(format!(
             "its settings are not used any more, and `localcoder.{AIR_GAPPED}` is on: set them \
-             anew; the file is kept as `{TAKEN}`"
+             again; the file is kept as `{TAKEN}`"
         ))
     })
 }
@@ -70,7 +70,7 @@ fn take_own_settings(places: &Places) -> Result<(), ErrorInfo> {
         return Ok(());
     }
     let unusable = |problem: ErrorInfo| {
-        problem.with_hint("mend the file, then start the IDE again: until then it is used as it is")
+        problem.with_hint("fix the file, then start the IDE again: until then it is used as it is")
     };
     if let Some(values) = values_of(&path).map_err(unusable)? {
         rewrite_with(places, &|text| merged(text, &values, Counts::This))?;
@@ -154,7 +154,7 @@ mod tests {
             assert_eq!(settings(&places), json!({}));
             is_one(&places);
         }
-        // Where its folder was moved, the link is made anew.
+        // Where its folder was moved, the link is made again.
         std::fs::remove_file(places.ide_settings_link()).unwrap();
         symlink("/elsewhere", places.ide_settings_link()).unwrap();
         assert_eq!(unite(&places), []);
@@ -195,12 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_read_is_told_and_closes_the_air_gap() {
+    fn what_can_not_be_read_is_reported_and_closes_the_air_gap() {
         let (_home, places) = home();
         write(&places.ide_machine_settings(), "{ // half");
         let told = unite(&places);
         assert_eq!(told.len(), 1);
-        assert!(told[0].message.ends_with("Machine/settings.json` is no JSON"), "{}", told[0]);
+        assert!(told[0].message.ends_with("Machine/settings.json` is not JSON"), "{}", told[0]);
         assert_eq!(settings(&places), json!({"localcoder.airGapped": true}));
 
         // The host's copy of it says what was meant.
@@ -213,20 +213,20 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_json_stays_as_it_is() {
+    fn a_file_that_is_not_json_stays_as_it_is() {
         let (_home, places) = home();
         write(&places.settings_file(), "{ half");
         write(&places.ide_machine_settings(), r#"{"localcoder.airGapped": true}"#);
         write(&places.ide_settings_link(), r#"{"editor.fontSize": 9}"#);
         let told = unite(&places);
         assert!(
-            told.iter().all(|it| it.message.ends_with("settings.json` is no JSON")),
+            told.iter().all(|it| it.message.ends_with("settings.json` is not JSON")),
             "{told:?}"
         );
         assert!(!told.is_empty());
         assert_eq!(std::fs::read_to_string(places.settings_file()).unwrap(), "{ half");
         assert!(places.ide_machine_settings().exists() && places.ide_settings_link().is_file());
-        // Once it is mended all comes together.
+        // Once it is fixed all comes together.
         write(&places.settings_file(), "{}");
         assert_eq!(unite(&places), []);
         let united = json!({"localcoder.airGapped": true, "editor.fontSize": 9});

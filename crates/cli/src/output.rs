@@ -54,7 +54,7 @@ fn written(result: io::Result<()>) -> Result<(), ErrorInfo> {
     }
 }
 
-/// Whether nobody reads any more what is written: then there is no use in more of it.
+/// Whether no one reads any more what is written: then there is no use in more of it.
 pub(crate) fn reader_is_gone() -> bool {
     READER_GONE.load(Ordering::Relaxed)
 }
@@ -95,7 +95,7 @@ pub(crate) fn event<C: Printed>(event: &C::Answer) -> Result<(), ErrorInfo> {
     json_line(event)
 }
 
-/// Writes a value as JSON: a schema, which is no answer of a type of ours.
+/// Writes a value as JSON: a schema, which is not an answer of a type of ours.
 pub(crate) fn value(value: &impl Serialize) -> Result<(), ErrorInfo> {
     line(&serde_json::to_string_pretty(value).expect("protocol types serialize"))
 }
@@ -104,7 +104,7 @@ fn json_line(value: &impl Serialize) -> Result<(), ErrorInfo> {
     line(&serde_json::to_string(value).expect("protocol types serialize"))
 }
 
-/// Writes something for the user that is no data.
+/// Writes something for the user that is not data.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", for_stderr(text));
 }
@@ -149,7 +149,7 @@ pub(crate) fn instead_of_a_command(told: &clap::Error) -> ExitCode {
     }
 }
 
-/// In colors, unless an argument holds something that a terminal would obey: it stands in what is told,
+/// In colors, unless an argument holds something that a terminal would obey: it is in what is reported,
 /// and nothing tells its colors from ours. Without ours all colors are taken out.
 fn tell_misuse(told: &clap::Error) {
     let plain = |argument: std::ffi::OsString| {
@@ -170,7 +170,7 @@ pub(crate) struct Kept<'a>(pub(crate) &'a mut Result<(), ErrorInfo>);
 impl Write for Kept<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let result = if std::io::stdout().is_terminal() {
-            // Whole lines of text come here; what is no text is nothing for a terminal.
+            // Whole lines of text come here; what is not text is nothing for a terminal.
             Stdout.write_all(visible(&String::from_utf8_lossy(bytes)).as_bytes())
         } else {
             Stdout.write_all(bytes)

@@ -38,7 +38,7 @@ Examples:
   localcoder uninstall --keep-models
 
 The open IDE and the host are ended first. Your projects, and model files that were imported in place,
-are never touched. The programs themselves are removed as they came; where they lie is told.")]
+are never touched. The programs themselves are removed as they came; where they are is said.")]
 pub(crate) struct UninstallOptions {
     /// Leave the installed models
     #[arg(long)]

@@ -51,7 +51,7 @@ impl Session {
     }
 
     /// Makes the request and waits for its end. `on_delta` gets streamed text; where it fails, and
-    /// where nobody reads any more, the request ends.
+    /// where no one reads the output any more, the request ends.
     pub(crate) fn request<R: Request>(
         &mut self,
         params: &R::Params,
@@ -114,7 +114,10 @@ impl Session {
                     on_notification(&method, params, &progress, &mut on_delta)?;
                     if output::reader_is_gone() {
                         // The host ends what was asked for with the connection.
-                        return Err(ErrorInfo::new(ErrorCode::Cancelled, "nobody reads any more"));
+                        return Err(ErrorInfo::new(
+                            ErrorCode::Cancelled,
+                            "no one reads the output any more",
+                        ));
                     }
                 }
                 ClientEvent::Closed => {
@@ -131,7 +134,7 @@ impl Session {
     }
 }
 
-/// What is told where the host has stopped to answer amid a request.
+/// What is reported where the host has stopped to answer amid a request.
 fn silent() -> ErrorInfo {
     let host = Places::resolve().ok().and_then(|places| Unresponsive::find(&places));
     host.map_or_else(
@@ -193,7 +196,7 @@ pub(crate) fn model_reference(model: Option<&str>) -> Result<Option<String>, Err
         }
         Some(path) => {
             let path = std::path::absolute(path).map_err(|error| {
-                ErrorInfo::new(ErrorCode::ModelNotFound, format!("`{path}` is no path"))
+                ErrorInfo::new(ErrorCode::ModelNotFound, format!("`{path}` is not a path"))
                     .with_cause(error.to_string())
             })?;
             Ok(Some(path.to_string_lossy().into_owned()))

@@ -34,7 +34,7 @@ pub(crate) fn rewrite_with(
         if !change(&path, edit)? {
             continue;
         }
-        // A host that can't be told reads the file when it starts anew.
+        // A host that can't be told reads the file when it starts again.
         if let Ok(Some(mut client)) = connect::connect(places, ClientKind::Cli) {
             let read = ConfigureFileParams { settings: None };
             let _ = client.call::<ConfigureFile>(&read, |_, _| {});
@@ -47,7 +47,7 @@ pub(crate) fn rewrite_with(
 /// One try; `false` where another program has changed the file meanwhile. What is right already is
 /// not written.
 fn change(path: &Path, edit: &dyn Fn(&str) -> Result<String, String>) -> Result<bool, ErrorInfo> {
-    let hint = "mend the file, then try again: nothing in it was changed";
+    let hint = "fix the file, then try again: nothing in it was changed";
     let unusable = |why: String| no_json(path, &why).with_hint(hint);
     let before = read_file(path).map_err(|mut error| {
         error.hint.get_or_insert_with(|| hint.to_owned());

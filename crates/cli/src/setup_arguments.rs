@@ -11,7 +11,7 @@ Examples:
   localcoder setup --model ~/Downloads/some-model.gguf --in-place
   localcoder setup --model /media/usb/some-model.localcoder-model --accept-license
   localcoder setup --demo                        stay with the bundled demo model
-  localcoder setup --air-gapped on               nothing is loaded from the network
+  localcoder setup --air-gapped on               nothing is downloaded
   localcoder setup --json                        the facts, and how far it is; changes nothing
 
 Where it was ended, it goes on. Without a terminal it asks nothing: it prints the facts.")]
@@ -20,7 +20,7 @@ pub(crate) struct SetupOptions {
     /// that `models export` has made
     #[arg(long, value_name = "ID|PATH", conflicts_with_all = ["demo", "step", "used", "again", "json"])]
     pub(crate) model: Option<String>,
-    /// Agree to its licence without being asked; read it first: `localcoder models license ID`
+    /// Agree to its license without being asked; read it first: `localcoder models license ID`
     #[arg(long, requires = "model")]
     pub(crate) accept_license: bool,
     /// Leave a GGUF file where it is
@@ -35,19 +35,19 @@ pub(crate) struct SetupOptions {
     /// Turn air-gapped mode on or off
     #[arg(long, value_enum, value_name = "on|off")]
     pub(crate) air_gapped: Option<Switch>,
-    /// Note how far it is, as the page in the editor does
+    /// Record how far the set-up is, as the page in the editor does
     #[arg(long, value_enum, value_name = "STEP", conflicts_with = "demo")]
     pub(crate) step: Option<Step>,
     /// With `--step download`: a model that was agreed to; may be given several times
     #[arg(long, value_name = "ID", requires = "step")]
     pub(crate) download: Vec<String>,
-    /// Use this model, which is there, for what it is meant for, and go on with the test
+    /// Use this installed model for what it is meant for, and go on to the test
     #[arg(long = "use", value_name = "ID", conflicts_with_all = ["demo", "step"])]
     pub(crate) used: Option<String>,
-    /// Begin anew, and offer it at the next start
+    /// Start over, and offer it at the next start
     #[arg(long, conflicts_with_all = ["demo", "step", "used"])]
     pub(crate) again: bool,
-    /// Print the facts and how far it is as JSON, and ask nothing
+    /// Print the facts and how far the set-up is as JSON, and ask nothing
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -66,7 +66,7 @@ pub(crate) enum Switch {
 pub(crate) enum Step {
     /// A model is to be chosen
     Choose,
-    /// Models are loaded
+    /// Models are downloaded
     Download,
     /// A model is tried
     SelfTest,

@@ -79,7 +79,7 @@ fn settings_as_the_editor_writes_them_open_it() {
 }
 
 #[test]
-fn a_value_that_is_no_yes_and_no_no_closes_it() {
+fn a_value_that_is_neither_yes_nor_no_closes_it() {
     let (installation, server) = offered();
     for value in ["\"true\"", "\"false\"", "1", "{}"] {
         std::fs::write(settings(&installation), format!("{{\"airGapped\": {value}}}")).unwrap();
@@ -91,7 +91,7 @@ fn a_value_that_is_no_yes_and_no_no_closes_it() {
         assert!(listed.stderr.contains(&named), "{}", listed.stderr);
         assert!(listed.stderr.contains("counts as on"), "{}", listed.stderr);
     }
-    // The way out that is told is one.
+    // The way out that is reported is one.
     let _ = installation.run(&["config", "set", "airGapped", "false"]).ok();
     let _ = installation.run(&INSTALL).ok();
 }
@@ -102,7 +102,7 @@ fn a_file_that_can_not_be_read_closes_it() {
     let path = settings(&installation);
     for text in ["{ \"airGapped\": false", "", "not JSON"] {
         std::fs::write(&path, text).unwrap();
-        is_closed(&installation, &server, "settings.json` is no JSON", "settings.json");
+        is_closed(&installation, &server, "settings.json` is not JSON", "settings.json");
     }
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
@@ -112,10 +112,10 @@ fn a_file_that_can_not_be_read_closes_it() {
     let kept = Places::under(&installation.home()).editor_settings_file();
     std::fs::write(&kept, "{\"airGapped\":").unwrap();
     let from = "the editor's settings";
-    is_closed(&installation, &server, "editor-settings.json` is no JSON", from);
-    // Neither does a good value elsewhere tell what stood there.
+    is_closed(&installation, &server, "editor-settings.json` is not JSON", from);
+    // Neither does a good value elsewhere tell what was there.
     std::fs::write(&path, "{\"airGapped\": false}").unwrap();
-    is_closed(&installation, &server, "editor-settings.json` is no JSON", from);
+    is_closed(&installation, &server, "editor-settings.json` is not JSON", from);
     std::fs::remove_file(kept).unwrap();
     let _ = installation.run(&INSTALL).ok();
 }
@@ -155,10 +155,10 @@ fn whatever_a_settings_file_looks_like_nothing_is_contacted_unless_it_is_plain()
 #[test]
 fn every_command_tells_of_a_value_that_is_not_used_and_on_which_line_it_stands() {
     let installation = installation();
-    let text = "{\n  \"mode\": \"swift\",\n  \"colour\": \"red\"\n}\n";
+    let text = "{\n  \"mode\": \"swift\",\n  \"color\": \"red\"\n}\n";
     std::fs::write(settings(&installation), text).unwrap();
     let _ = installation.write("a.py", "def f(x):\n    return x\n");
-    let said = ["`localcoder.mode` can't be \"swift\"", "there is no setting `localcoder.colour`"];
+    let said = ["`localcoder.mode` can't be \"swift\"", "there is no setting `localcoder.color`"];
     let lines = ["settings.json`, line 2", "settings.json`, line 3"];
     for command in [
         &["generate", "--prompt", "x", "--raw", "--max-tokens", "1"][..],
@@ -208,13 +208,13 @@ fn every_command_tells_of_a_value_that_is_not_used_and_on_which_line_it_stands()
 fn every_command_tells_of_a_file_that_can_not_be_read() {
     let installation = installation();
     std::fs::write(settings(&installation), "{ \"contextWindow\": 1024 ").unwrap();
-    let said = "settings.json` is no JSON";
+    let said = "settings.json` is not JSON";
     let generate = ["generate", "--prompt", "x", "--raw", "--max-tokens", "1"];
     let get = ["config", "get", "contextWindow"];
     for command in [&generate[..], &get, &["models", "list"], &["profiles"], &["status"]] {
         let stderr = installation.run(command).ok().stderr;
         assert_eq!(stderr.matches(said).count(), 1, "{command:?}: {stderr}");
-        assert!(stderr.contains("mend the file"), "{command:?}: {stderr}");
+        assert!(stderr.contains("fix the file"), "{command:?}: {stderr}");
     }
     let _ = installation.write("a.py", "x = 1\n");
     for command in ["improve", "explain"] {
@@ -279,9 +279,9 @@ fn a_link_stays_one_and_the_file_behind_it_changes() {
 }
 
 #[test]
-fn a_full_disk_is_told_as_one() {
+fn a_full_disk_is_reported_as_one() {
     let Some(disk) = Disk::new("size=1m") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     let installation = installation();

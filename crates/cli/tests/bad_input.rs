@@ -15,7 +15,7 @@ fn installation() -> Installation {
 }
 
 #[test]
-fn files_that_are_no_source() {
+fn files_that_are_not_source() {
     let installation = installation();
     let _ = installation.write("ok.py", SOURCE);
     let _ = installation.write("binary.py", b"\x7fELF\0\0\0");
@@ -51,7 +51,7 @@ fn a_selection_larger_than_the_context() {
 }
 
 #[test]
-fn files_that_are_no_model() {
+fn files_that_are_not_models() {
     let installation = installation();
     let source = installation.write("ok.py", SOURCE);
     let whole = demo::bytes();

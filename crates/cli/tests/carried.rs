@@ -49,7 +49,7 @@ fn a_folder_that_calls_itself_the_models_of_a_profile_is_called_claimed_and_not_
     assert!(said.contains("claimed, not verified"), "{said}");
     assert!(!said.contains("installed and verified"), "{said}");
     let info = installation.run(&["models", "info", "imported-qwen2.5-coder-7b"]).ok().stdout;
-    for part in ["Verified:", "no: it came as `qwen2.5-coder-7b`", "licence `Apache License 2.0`"] {
+    for part in ["Verified:", "no: it came as `qwen2.5-coder-7b`", "license `Apache License 2.0`"] {
         assert!(info.contains(part), "no {part}: {info}");
     }
     assert!(info.contains("from Qwen/X at main") && info.contains("not checked"), "{info}");
@@ -69,7 +69,7 @@ fn a_folder_that_calls_itself_the_models_of_a_profile_is_called_claimed_and_not_
     );
     assert_eq!(row("imported-qwen2.5-coder-7b")["uses"], json!([]));
     let _ = installation.run(&["models", "use", CODER]).failed(ErrorCode::ModelNotFound);
-    // Its licence is shown as it came.
+    // Its license is shown as it came.
     let text = installation.run(&["models", "license", "imported-qwen2.5-coder-7b"]).ok().stdout;
     assert_eq!(text, "Do as you like.\n");
 }
@@ -112,7 +112,7 @@ fn a_file_that_a_catalog_pins_is_verified_and_any_other_is_not() {
 }
 
 #[test]
-fn a_base_model_is_told_as_one_and_not_recommended() {
+fn a_base_model_is_reported_as_one_and_not_recommended() {
     let installation = installation();
     let mut bytes = std::fs::read(demo::path()).unwrap();
     let key = b"tokenizer.chat_template";
@@ -126,7 +126,7 @@ fn a_base_model_is_told_as_one_and_not_recommended() {
 }
 
 #[test]
-fn what_calls_itself_a_base_model_is_told_and_refused_for_edits() {
+fn what_calls_itself_a_base_model_is_reported_and_refused_for_edits() {
     let installation = installation();
     let path = installation.write("small-base.gguf", std::fs::read(demo::path()).unwrap());
     let said = installation.run(&["models", "import", path.to_str().unwrap()]).ok().stdout;
@@ -142,7 +142,7 @@ fn what_calls_itself_a_base_model_is_told_and_refused_for_edits() {
     let improve = ["improve", code.to_str().unwrap(), "--lines", "1-2"];
     let refused = installation.run(&improve).failed(ErrorCode::ModelUnsupported).stderr;
     assert!(refused.contains("is a base model") && refused.contains("`instruct`"), "{refused}");
-    // What goes on with a text is what it is for.
+    // What continues a text is what it is for.
     let generate = ["generate", "--prompt", "x", "--raw", "--max-tokens", "1"];
     let _ = installation.run(&generate).ok();
 }
@@ -192,7 +192,7 @@ fn hints_of_a_users_own_catalog_are_about_that_file() {
     for hint in [redirect, length, gone] {
         assert!(!hint.contains("update LocalCoder"), "{hint}");
     }
-    // And where a model is exported to is told as what it is.
+    // And where a model is exported to is reported as what it is.
     let _ = installation
         .run(&["models", "import", demo::path().to_str().unwrap(), "--id", "mine"])
         .ok();

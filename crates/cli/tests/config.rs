@@ -48,19 +48,19 @@ fn a_setting_is_shown_changed_and_taken_back() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_and_changes_nothing() {
+fn what_is_malformed_is_refused_and_changes_nothing() {
     let installation = installation();
     let _ = installation.run(&["config", "set", "contextWindow", "1024"]).ok();
     let path = installation.home().join("settings.json");
     let before = std::fs::read_to_string(&path).unwrap();
     for (key, value) in
-        [("contextWindow", "9000"), ("contextWindow", "many"), ("mode", "fast"), ("colour", "red")]
+        [("contextWindow", "9000"), ("contextWindow", "many"), ("mode", "fast"), ("color", "red")]
     {
         let arguments = ["config", "set", key, value];
         let _ = installation.run(&arguments).failed(ErrorCode::InvalidSetting);
     }
-    let _ = installation.run(&["config", "get", "colour"]).failed(ErrorCode::InvalidSetting);
-    let _ = installation.run(&["config", "unset", "colour"]).failed(ErrorCode::InvalidSetting);
+    let _ = installation.run(&["config", "get", "color"]).failed(ErrorCode::InvalidSetting);
+    let _ = installation.run(&["config", "unset", "color"]).failed(ErrorCode::InvalidSetting);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
     // What somebody wrote there by hand is named, and the value below it counts.
     std::fs::write(&path, r#"{"contextWindow": 9000}"#).unwrap();
@@ -90,7 +90,7 @@ fn the_schema_names_every_setting() {
     let schema = installation().run(&["config", "schema"]).json();
     assert_eq!(schema["properties"]["contextWindow"]["maximum"], 8192);
     assert_eq!(schema["properties"]["generalModel"]["type"], "string");
-    // The IDE's own stand in the same file.
+    // The IDE's own are in the same file.
     assert_eq!(schema["additionalProperties"], true);
 }
 

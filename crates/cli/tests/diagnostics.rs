@@ -90,7 +90,7 @@ fn say_nonsense(places: &Places) {
         request("hello").to_bytes(),
         request("improve").to_bytes(),
         request("generate").to_bytes(),
-        b"zq7 is no JSON".to_vec(),
+        b"zq7 is not JSON".to_vec(),
     ] {
         let mut stream = UnixStream::connect(places.host_socket()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -206,7 +206,7 @@ fn the_report_has_what_a_maintainer_needs_and_nothing_of_the_user() {
     let places = Places::under(&installation.home());
     let programs = Path::new(env!("CARGO_BIN_EXE_localcoder")).parent().unwrap();
     let demo = localcoder_settings::places::demo_model(programs).unwrap();
-    // A file of the user's own, at a path that must not be told.
+    // A file of the user's own, at a path that must not be reported.
     let model = installation.write("some-model.gguf", read(&demo));
     let import = ["models", "import", model.to_str().unwrap(), "--in-place", "--id", "mine"];
     let _ = run(&installation, &import).ok();
@@ -286,7 +286,7 @@ fn where_nothing_works_there_is_a_report_all_the_same() {
     let bundle = installation.run(&["doctor", "--bundle", "report.txt"]);
     assert_eq!(bundle.code, doctor.code, "{}{}", bundle.stdout, bundle.stderr);
     let text = String::from_utf8(read(&installation.folder().join("report.txt"))).unwrap();
-    for part in ["BAD  Settings:", "is no JSON", "BAD  Self-test:", "No host runs.", "## Log"] {
+    for part in ["BAD  Settings:", "is not JSON", "BAD  Self-test:", "No host runs.", "## Log"] {
         assert!(text.contains(part), "no {part} in\n{text}");
     }
 }

@@ -44,11 +44,11 @@ fn tasks_that_are_not_there_are_refused_in_words() {
     assert!(refused(&["eval", "--language", "cobol"]).contains("python, javascript"));
     assert!(refused(&["eval", "--kind", "magic"]).contains("no task is of that kind"));
     let other = installation.write("a.jsonl", "{}\n").display().to_string();
-    assert!(refused(&["eval", "--tasks", &other]).contains("is no HumanEvalPack"));
+    assert!(refused(&["eval", "--tasks", &other]).contains("is not HumanEvalPack"));
     assert!(refused(&["eval", "--replay", &other]).contains("has no recorded answers"));
     let notes = installation.write("notes.txt", "a\nb\n").display().to_string();
     let said = refused(&[&FEW[..], &["--out", &notes]].concat());
-    assert!(said.contains("is no file of outcomes"), "{said}");
+    assert!(said.contains("is not a file of outcomes"), "{said}");
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn links_and_other_names_of_a_file_that_is_improved_stay() {
 #[test]
 fn a_full_disk_and_a_read_only_one_leave_the_file_as_it_is() {
     let Some(mut disk) = Disk::new("size=1m") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     let installation = installation();
@@ -139,7 +139,7 @@ fn settings_that_many_change_at_once_have_all_changes() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_at_once() {
+fn what_is_not_a_regular_file_is_refused_at_once() {
     let installation = installation();
     let at = |name: &str| installation.folder().join(name);
     mkfifoat(CWD, at("pipe"), Mode::RWXU).unwrap();
@@ -167,7 +167,7 @@ fn what_is_no_regular_file_is_refused_at_once() {
 }
 
 #[test]
-fn settings_and_catalogs_that_are_no_regular_files_or_have_no_end_are_refused_at_once() {
+fn settings_and_catalogs_that_are_not_regular_files_or_have_no_end_are_refused_at_once() {
     let installation = installation();
     let at = |name: &str| installation.home().join(name);
     mkfifoat(CWD, at("settings.json"), Mode::RWXU).unwrap();
@@ -243,7 +243,7 @@ fn another_users_host_is_not_taken_for_one_that_is_broken() {
 }
 
 #[test]
-fn too_few_descriptors_are_told_as_that_and_no_model_is_missing_for_them() {
+fn too_few_descriptors_are_reported_as_that_and_no_model_is_missing_for_them() {
     let installation = installation();
     let demo = demo::path().display().to_string();
     let _ = installation.run(&["models", "import", &demo, "--id", "mine"]).ok();

@@ -1,4 +1,4 @@
-//! A host that stands still, models that are no files, clients that are too many, descriptors that
+//! A host that stands still, models that are not files, clients that are too many, descriptors that
 //! do not suffice: with the real processes. What follows from too few threads and too little address
 //! space is tried by `cargo xtask faults limits`.
 
@@ -49,7 +49,7 @@ fn host_under(installation: &Installation, limit: &str) -> Child {
 }
 
 #[test]
-fn a_host_that_stands_still_is_told_with_its_process_and_stop_ends_it() {
+fn a_host_that_stands_still_is_reported_with_its_process_and_stop_ends_it() {
     let installation = installation();
     let host = host_pid(&installation);
     kill_process(host, Signal::STOP).unwrap();
@@ -70,7 +70,7 @@ fn a_host_that_stands_still_is_told_with_its_process_and_stop_ends_it() {
 }
 
 #[test]
-fn a_host_that_stops_to_answer_amid_a_request_is_told() {
+fn a_host_that_stops_to_answer_amid_a_request_is_reported() {
     let installation = installation();
     let _ = explain(&installation, &[]).ok();
     let worker = installation.status().unwrap()["worker"]["pid"].as_i64().unwrap();
@@ -102,7 +102,7 @@ fn a_model_that_is_a_pipe_is_refused_at_once_and_no_other_request_waits_for_it()
     let _ = explain(&installation, &["--model", "demo"]).ok();
 }
 
-/// Connections that say nothing, until so many are open or the host takes no more.
+/// Connections that say nothing, until this many are open or the host takes no more.
 fn crowd(installation: &Installation, count: usize) -> Vec<UnixStream> {
     let socket = Places::under(&installation.home()).host_socket();
     (0..count).map(|_| UnixStream::connect(&socket).unwrap()).collect()

@@ -58,7 +58,7 @@ fn a_model_is_installed_used_and_removed() {
     assert_eq!(ids(&list, "installed"), ["small"]);
     let _ = installation.run(&["models", "verify", "small"]).ok();
 
-    // It can be carried to a machine without a network, where its licence is agreed to again.
+    // It can be carried to a machine without a network, where its license is agreed to again.
     let folder = installation.folder().display().to_string();
     let exported = installation.run(&["models", "export", "small", "--to", &folder, "--json"]);
     let folder = exported.ok().json()["folder"].as_str().unwrap().to_owned();
@@ -134,7 +134,7 @@ fn air_gapped_nothing_is_asked_for() {
     let refused = installation.run(&["models", "install", "small", "--accept-license"]);
     let refused = refused.failed(ErrorCode::AirGapped);
     assert!(refused.stderr.contains("models import"), "{}", refused.stderr);
-    // The text of a licence that is not here would have to be loaded, too.
+    // The text of a license that is not here would have to be loaded, too.
     let refused = installation.run(&["models", "license", "llama-3-8b"]);
     let _ = refused.failed(ErrorCode::AirGapped);
     let shipped = installation.run(&["models", "license", "small"]).ok();
@@ -143,7 +143,7 @@ fn air_gapped_nothing_is_asked_for() {
 }
 
 #[test]
-fn a_server_that_is_gone_is_told_with_what_to_do() {
+fn a_server_that_is_gone_is_reported_with_what_to_do() {
     let installation = installation();
     let server = Server::start(|_| Reply::status("404 Not Found", &[]));
     offer(&installation, &server);
@@ -196,7 +196,7 @@ fn a_model_is_for_code_or_for_everything_else() {
     // Nobody knows whose it is.
     let unknown =
         installation.run(&["models", "license", "mine"]).failed(ErrorCode::ModelStore).stderr;
-    assert!(unknown.contains("licence of `mine` is not known"), "{unknown}");
+    assert!(unknown.contains("license of `mine` is not known"), "{unknown}");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_path_to_a_file_of_the_catalog_is_that_model() {
 }
 
 #[test]
-fn what_is_known_of_a_model_stands_in_its_row() {
+fn what_is_known_of_a_model_is_in_its_row() {
     let installation = installation();
     let list = installation.run(&["models", "list", "--json"]).ok().json();
     let row = |list: &Value, id: &str| {

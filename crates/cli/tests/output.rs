@@ -81,7 +81,7 @@ fn help_and_version_fail_where_they_can_not_be_written() {
         for arguments in [&["--help"][..], &["--version"], &["improve", "--help"], &["help"]] {
             stdout.check(&installation, arguments);
         }
-        // What is wrong with the arguments is told elsewhere, and counts more.
+        // What is wrong with the arguments is reported elsewhere, and counts more.
         let (code, said) = stdout.run(&installation, &["improve"]);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains("Usage"), "{said}");
@@ -181,7 +181,7 @@ fn what_prints_nothing_works_wherever_its_output_goes() {
 }
 
 #[test]
-fn an_error_that_can_not_be_written_as_json_is_told_in_words_with_its_own_code() {
+fn an_error_that_can_not_be_written_as_json_is_reported_in_words_with_its_own_code() {
     let installation = installation();
     let arguments = ["improve", "gone.py", "--lines", "1-2", "--json"];
     for stdout in [Stdout::Full, Stdout::Closed, Stdout::Unwritable] {

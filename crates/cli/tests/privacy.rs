@@ -20,7 +20,7 @@ fn program(report: &Value, what: &str) -> Value {
 }
 
 #[test]
-fn the_air_gap_is_told_with_where_it_comes_from_and_what_it_has_refused() {
+fn the_air_gap_is_reported_with_where_it_comes_from_and_what_it_has_refused() {
     let installation = installation();
     let report = privacy(&installation);
     assert_eq!((&report["airGapped"], &report["refused"]), (&json!(false), &json!(0)));
@@ -43,7 +43,7 @@ fn the_air_gap_is_told_with_where_it_comes_from_and_what_it_has_refused() {
     // One that can't be read is on as well, and says so.
     std::fs::write(&settings, "{ half").unwrap();
     let said = installation.run(&["doctor", "--privacy"]).ok().stdout;
-    assert!(said.contains("counts as on") && said.contains("settings.json` is no JSON"), "{said}");
+    assert!(said.contains("counts as on") && said.contains("settings.json` is not JSON"), "{said}");
     assert!(said.contains("2 downloads were refused"), "{said}");
 }
 
@@ -72,7 +72,7 @@ fn what_runs_is_looked_at_and_what_does_not_is_not_guessed() {
         let seen = |pid: &Value| format!("process {pid} has no socket of the network open now");
         assert!(host["text"].as_str().unwrap().contains(&seen(&status["pid"])), "{host}");
         let text = worker["text"].as_str().unwrap().to_owned();
-        // A worker that is closed off is not debugged either, so its descriptors may not be told.
+        // A worker that is closed off is not debugged either, so its descriptors may not be reported.
         assert!(
             text.contains(&seen(&status["worker"]["pid"])) || text.contains("not told"),
             "{text}"

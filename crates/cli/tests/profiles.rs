@@ -35,7 +35,7 @@ fn the_list_has_numbers_for_every_profile() {
     assert_eq!(named(&list, "heavy")["code"]["verdict"], "unusable");
     let text = installation.run(&["profiles"]).ok().stdout;
     assert!(text.contains("* balanced"), "{text}");
-    assert!(text.contains("is not installed (8.99 GB to load); needs "), "{text}");
+    assert!(text.contains("is not installed (8.99 GB to download); needs "), "{text}");
     assert!(text.contains("free: fits with 1024 tokens"), "{text}");
 }
 
@@ -50,7 +50,7 @@ fn whoever_says_whether_a_model_fits_says_the_same() {
         let rows = list["models"].as_array().unwrap();
         let row = rows.iter().find(|row| row["id"] == id).unwrap();
         let needed = row["memory"]["neededBytes"].as_u64().unwrap();
-        // Its memory is told with the window that it would get, a profile's with its own.
+        // Its memory is reported with the window that it would get, a profile's with its own.
         let name = row["name"].as_str().unwrap();
         let lines = profiles.lines().filter(|line| line.contains(name)).collect::<Vec<_>>();
         assert!(!lines.is_empty(), "{id}: no `{name}` in {profiles}");
@@ -110,7 +110,7 @@ fn a_profile_is_chosen_and_a_running_host_hears_of_it() {
 }
 
 #[test]
-fn settings_of_ones_own_count_more_and_are_told() {
+fn settings_of_ones_own_count_more_and_are_reported() {
     let installation = installation();
     let _ = installation.run(&["config", "set", "contextWindow", "512"]).ok();
     let chosen = installation.run(&["profiles", "use", "wide"]).ok();

@@ -1,4 +1,4 @@
-//! `localcoder reset` and `uninstall`: what goes is what was told, nothing else does, and whatever a link
+//! `localcoder reset` and `uninstall`: what goes is what was reported, nothing else does, and whatever a link
 //! leads to stays.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
@@ -201,7 +201,7 @@ fn a_running_host_is_ended_first() {
 }
 
 #[test]
-fn a_yes_that_comes_from_a_file_is_no_answer() {
+fn a_yes_that_comes_from_a_file_is_not_an_answer() {
     let installation = installation();
     let before = files(&installation.home());
     let yes = installation.write("yes.txt", "y\n");

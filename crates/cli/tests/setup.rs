@@ -28,7 +28,7 @@ fn report(installation: &Installation) -> Value {
 }
 
 #[test]
-fn without_a_terminal_the_facts_are_told_and_nothing_is_asked_or_changed() {
+fn without_a_terminal_the_facts_are_reported_and_nothing_is_asked_or_changed() {
     let installation = installation();
     let told = installation.run(&["setup"]).ok().stdout;
     for fact in ["Memory:", "Disk:", "Recommended: `", "Nothing goes over the network", "--demo"] {
@@ -80,7 +80,7 @@ fn a_file_is_taken_in_used_and_tested_in_one_command() {
 }
 
 #[test]
-fn a_download_waits_for_the_licence_and_its_step_is_gone_on_with() {
+fn a_download_waits_for_the_license_and_its_step_is_resumed() {
     let installation = installation();
     let bytes = std::fs::read(demo()).unwrap();
     let served = bytes.clone();
@@ -90,7 +90,7 @@ fn a_download_waits_for_the_licence_and_its_step_is_gone_on_with() {
     std::fs::write(installation.home().join("catalog.json"), offered).unwrap();
     let refused = installation.run(&["setup", "--model", "small"]);
     assert_eq!(refused.code, Some(54), "{refused:?}");
-    assert!(refused.stderr.contains("nobody was there to agree"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("there was no one to agree"), "{}", refused.stderr);
     let unknown = ["setup", "--step", "download", "--download", "unknown"];
     assert_eq!(installation.run(&unknown).code, Some(21));
     let _ = installation.run(&["setup", "--step", "download", "--download", "small"]).ok();

@@ -110,7 +110,7 @@ fn two_hundred_switches_under_load_leave_nothing_behind() {
     });
     let after = held(pid);
     eprintln!("{each:?} a switch beside {answers} answers; {before:?} became {after:?}");
-    assert!(answers > 10, "the load was no load: {answers} answers");
+    assert!(answers > 10, "the load was not a load: {answers} answers");
     assert!((after.0 - before.0).abs() <= HOST_GROWTH_MAX_KIB, "{before:?} became {after:?}");
     assert!(children(pid) <= 2, "{} workers", children(pid));
     assert_eq!(

@@ -78,10 +78,10 @@ fn a_pipe_gets_every_byte() {
 }
 
 #[test]
-fn the_name_of_a_file_is_not_obeyed_where_it_is_told_as_a_mistake() {
+fn the_name_of_a_file_is_not_obeyed_where_it_is_reported_as_a_mistake() {
     let installation = installation();
     let file = format!("{HOSTILE}.py");
-    // The second is told by the library that reads arguments, which takes colors out by itself.
+    // The second is reported by the library that reads arguments, which takes colors out by itself.
     for (arguments, shown) in
         [(&["explain", &file, "--lines", "1-2"][..], SHOWN), (&["status", &file], r"\u202eledoM")]
     {

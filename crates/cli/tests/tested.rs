@@ -24,7 +24,7 @@ fn installation(test: &str) -> (Installation, String) {
 }
 
 #[test]
-fn a_test_is_found_and_run_and_its_end_is_told() {
+fn a_test_is_found_and_run_and_its_end_is_reported() {
     if !has_python() {
         return;
     }

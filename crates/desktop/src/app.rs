@@ -71,7 +71,7 @@ pub(crate) fn run(
     listen: impl FnOnce(&dyn Fn(Command)) + Send + 'static,
 ) -> anyhow::Result<()> {
     platform::end_with_parent();
-    localcoder_launcher::private_folder(data).context("the window's data folder is no good")?;
+    localcoder_launcher::private_folder(data).context("the window's data folder can't be used")?;
     // The pages of another run had other addresses; what they kept can't be asked for any more, and
     // is kept by the launcher.
     let pages = data.join("pages");

@@ -2,49 +2,62 @@
 // no script read it, so that the menus' Paste finds nothing, and lets one write only right after
 // a key or click.
 (() => {
-	'use strict';
-	if (location.origin !== '@ORIGIN@' || !navigator.clipboard) {
-		return;
-	}
-	const post = window.ipc.postMessage;
-	const stringify = JSON.stringify;
-	const waiting = new Map();
-	let last = 0;
-	// Only the native side knows this name.
-	window.addEventListener('localcoder:@KEY@', event => {
-		const { id, text } = event.detail;
-		waiting.get(id)?.(text);
-		waiting.delete(id);
-	});
-	const define = (name, value) => Object.defineProperty(navigator.clipboard, name, { value });
-	define('readText', () => new Promise(resolve => {
-		last += 1;
-		waiting.set(last, resolve);
-		post(stringify({ key: '@KEY@', type: 'readClipboard', id: last }));
-	}));
-	define('writeText', async text => {
-		post(stringify({ key: '@KEY@', type: 'writeClipboard', text: String(text) }));
-	});
+  "use strict";
+  if (location.origin !== "@ORIGIN@" || !navigator.clipboard) {
+    return;
+  }
+  const post = /** @type {any} */ (window).ipc.postMessage;
+  const stringify = JSON.stringify;
+  const waiting = new Map();
+  let last = 0;
+  // Only the native side knows this name.
+  window.addEventListener("localcoder:@KEY@", (event) => {
+    const { id, text } = /** @type {CustomEvent} */ (event).detail;
+    waiting.get(id)?.(text);
+    waiting.delete(id);
+  });
+  const define = (name, value) => Object.defineProperty(navigator.clipboard, name, { value });
+  define(
+    "readText",
+    () =>
+      new Promise((resolve) => {
+        last += 1;
+        waiting.set(last, resolve);
+        post(stringify({ key: "@KEY@", type: "readClipboard", id: last }));
+      }),
+  );
+  define("writeText", async (text) => {
+    post(stringify({ key: "@KEY@", type: "writeClipboard", text: String(text) }));
+  });
 
-	// Text of programs that offer it only by its old X11 names, as terminals do, comes with an
-	// empty list of types, and the editor then takes nothing. It gets the same text under its
-	// proper name; a field that does not handle pasting by itself gets it typed.
-	window.addEventListener('paste', event => {
-		const data = event.clipboardData;
-		if (!event.isTrusted || !data || data.types.length > 0) {
-			return;
-		}
-		const text = data.getData('text/plain');
-		if (text === '') {
-			return;
-		}
-		event.preventDefault();
-		event.stopImmediatePropagation();
-		const named = new DataTransfer();
-		named.setData('text/plain', text);
-		const again = new ClipboardEvent('paste', { clipboardData: named, bubbles: true, cancelable: true, composed: true });
-		if (event.composedPath()[0].dispatchEvent(again)) {
-			document.execCommand('insertText', false, text);
-		}
-	}, true);
+  // Text of programs that offer it only by its old X11 names, as terminals do, comes with an
+  // empty list of types, and the editor then takes nothing. It gets the same text under its
+  // proper name; a field that does not handle pasting by itself gets it typed.
+  window.addEventListener(
+    "paste",
+    (event) => {
+      const data = event.clipboardData;
+      if (!event.isTrusted || !data || data.types.length > 0) {
+        return;
+      }
+      const text = data.getData("text/plain");
+      if (text === "") {
+        return;
+      }
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const named = new DataTransfer();
+      named.setData("text/plain", text);
+      const again = new ClipboardEvent("paste", {
+        clipboardData: named,
+        bubbles: true,
+        cancelable: true,
+        composed: true,
+      });
+      if (event.composedPath()[0].dispatchEvent(again)) {
+        document.execCommand("insertText", false, text);
+      }
+    },
+    true,
+  );
 })();

@@ -9,7 +9,7 @@ use localcoder_disk::cause_of;
 use localcoder_launcher::window::{Event, OUTPUT_FAILED};
 
 /// Tells the launcher. Where it is gone, standard input has ended too, which ends the program; where
-/// it is there and can't be told, windows that it knows nothing of would be of no use.
+/// it is there and can't be reported, windows that it knows nothing of would be of no use.
 #[expect(clippy::exit, reason = "the event loop does not come back, and what is unsaved is kept")]
 pub(crate) fn event(event: &Event) {
     let mut line = serde_json::to_vec(event).expect("plain data is always JSON");

@@ -135,7 +135,7 @@ fn of_path(errno: Errno, path: &Path) -> Option<Words> {
         Errno::LOOP => (
             Kind::Other,
             "a symbolic link on the path leads back to itself".to_owned(),
-            "look at the links on the path with `ls -l`, and mend the wrong one",
+            "look at the links on the path with `ls -l`, and fix the wrong one",
         ),
         Errno::NAMETOOLONG => {
             (Kind::Other, "a name on the path is too long".to_owned(), "choose a shorter name")
@@ -160,7 +160,7 @@ pub fn cause_of_start(error: &io::Error, program: &Path) -> Cause {
         }
         Some(Errno::NOEXEC) => Cause {
             kind: Kind::Other,
-            text: "it is no program for this machine".to_owned(),
+            text: "it is not a program for this machine".to_owned(),
             hint: again,
         },
         Some(Errno::AGAIN) => Cause {
@@ -207,7 +207,7 @@ fn unknown(errno: Errno, path: &Path) -> Words {
 fn missing(path: &Path) -> Words {
     if path.is_symlink() {
         let text = "it is a link to a file that is not there".to_owned();
-        return (Kind::Missing, text, "mend the link".to_owned());
+        return (Kind::Missing, text, "fix the link".to_owned());
     }
     let folder = folder_of(path);
     let text = match nearest(path) {
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn each_failure_is_told_as_what_it_is() {
+    fn each_failure_is_reported_as_what_it_is() {
         for (errno, kind, text, hint) in [
             (Errno::NOSPC, Kind::Full, "no space left", "make room on the disk of `/h`"),
             (Errno::DQUOT, Kind::Full, "your share", "make room among your files"),
@@ -311,7 +311,7 @@ mod tests {
             (Errno::NOENT, Kind::Missing, "no folder `/h`, only `/`", "check the path"),
             (Errno::NOTDIR, Kind::Missing, "is a file and not a folder", "check the path"),
             (Errno::ISDIR, Kind::Other, "it is a folder", "name a file"),
-            (Errno::LOOP, Kind::Other, "leads back to itself", "mend the wrong one"),
+            (Errno::LOOP, Kind::Other, "leads back to itself", "fix the wrong one"),
             (Errno::NAMETOOLONG, Kind::Other, "too long", "shorter name"),
             (Errno::MFILE, Kind::Shortage, "too many files are open", "ulimit -n"),
             (Errno::NFILE, Kind::Shortage, "the whole system", "close other programs"),

@@ -33,7 +33,7 @@ pub enum ReadError {
         /// How many are read at most.
         bytes_max: u64,
     },
-    /// It is no text in UTF-8.
+    /// It is not text in UTF-8.
     NotText,
 }
 

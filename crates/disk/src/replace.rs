@@ -1,4 +1,4 @@
-//! Files of ours, made anew: whole under their name, or what was there before.
+//! Files of ours, replaced: whole under their name, or what was there before.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};

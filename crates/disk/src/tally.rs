@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use crate::read::read_text;
 
-/// Six thousand lines. What comes after is not counted any more, and that is told.
+/// Six thousand lines. What comes after is not counted any more, and that is reported.
 const BYTES_MAX: u64 = 64 * 1024;
 
 /// What a file has counted.
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_is_counted_until_the_file_is_full_and_that_is_told() {
+    fn each_is_counted_until_the_file_is_full_and_that_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("logs/refused");
         assert_eq!(read(&path), Some(Tally::default()));

@@ -38,7 +38,7 @@ fn a_file_that_does_not_tell_its_length_is_read_up_to_its_limit() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_at_once_and_named() {
+fn what_is_not_a_regular_file_is_refused_at_once_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     assert!(refused(folder.path()).contains("a folder"));

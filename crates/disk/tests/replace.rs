@@ -47,7 +47,7 @@ fn what_fails_half_way_leaves_what_was_there_and_nothing_else() {
 #[test]
 fn a_full_disk_leaves_what_was_there() {
     let Some(disk) = Disk::new("size=1m") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     let path = disk.path().join("file");

@@ -349,11 +349,11 @@ fn inside_without_end() -> bool {
 }
 
 #[test]
-fn an_interrupted_change_leaves_the_file_or_a_copy_beside_it_which_is_told() {
+fn an_interrupted_change_leaves_the_file_or_a_copy_beside_it_which_is_reported() {
     if inside_without_end() {
         return;
     }
-    let name = "an_interrupted_change_leaves_the_file_or_a_copy_beside_it_which_is_told";
+    let name = "an_interrupted_change_leaves_the_file_or_a_copy_beside_it_which_is_reported";
     let folder = Folder::new();
     let path = folder.file("file");
     interrupt(name, &path);
@@ -380,14 +380,14 @@ fn an_interrupted_change_leaves_the_file_or_a_copy_beside_it_which_is_told() {
 #[test]
 fn a_file_of_a_containers_image_is_changed() {
     let Some(mut disk) = Disk::new("size=1m") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     std::fs::create_dir(disk.path().join("lower")).unwrap();
     let lower = disk.path().join("lower/file");
     std::fs::write(&lower, BEFORE).unwrap();
     let Some(merged) = disk.overlay() else {
-        eprintln!("not tried: this system lets nobody lay one folder over another");
+        eprintln!("not tried: this system does not allow bind mounts");
         return;
     };
     change(&merged.join("file")).unwrap();
@@ -416,7 +416,7 @@ fn a_file_that_is_mounted_by_itself_is_written_over() {
         .unwrap();
     // As the shell above says it, or `unshare` itself.
     if matches!(output.status.code(), Some(1 | 7)) {
-        eprintln!("not tried: this system lets nobody mount a file");
+        eprintln!("not tried: this system does not allow mounting a file");
         return;
     }
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -427,7 +427,7 @@ fn a_file_that_is_mounted_by_itself_is_written_over() {
 #[test]
 fn a_full_disk_leaves_a_file_of_several_names_as_it_was() {
     let Some(disk) = Disk::new("size=1m") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     let (path, other) = (disk.path().join("file"), disk.path().join("other"));

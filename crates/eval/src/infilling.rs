@@ -50,7 +50,7 @@ pub fn is_infilling(path: &Path) -> bool {
 pub fn read_holes(path: &Path) -> Result<Vec<Hole>, String> {
     let rows = lines_of(path)?.into_iter().map(|line| {
         serde_json::from_str::<Row>(&line)
-            .map_err(|error| format!("`{}` is no HumanEval-infilling: {error}", path.display()))
+            .map_err(|error| format!("`{}` is not HumanEval-infilling: {error}", path.display()))
     });
     rows.map(|row| row.map(hole)).collect()
 }

@@ -4,6 +4,7 @@
 //! Knows no host and no connection: whoever calls gives the answers, and gets outcomes back. What
 //! an answer did is found out by running it, in a process of its own with limits and no network.
 
+mod followed;
 mod infilling;
 mod language;
 mod measured;
@@ -15,7 +16,10 @@ mod recorded;
 mod report;
 mod run;
 mod task;
+#[cfg(test)]
+mod zz;
 
+pub use followed::Followed;
 pub use infilling::{Hole, is_infilling, read_holes};
 pub use language::Language;
 pub use measured::measured;

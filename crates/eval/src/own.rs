@@ -111,7 +111,7 @@ impl Change {
 /// All of the product's own tasks.
 ///
 /// # Errors
-/// Where one of the files makes no sense; a test reads them all.
+/// Where one of the files is malformed; a test reads them all.
 pub fn own_tasks() -> Result<Vec<Task>, String> {
     let read = |(language, text): &(Language, &str)| tasks_of(*language, text);
     let files = FILES.iter().map(read).collect::<Result<Vec<_>, String>>()?;
@@ -280,7 +280,7 @@ mod tests {
     /// What Improve looks for without a model: it tells planted flaws, and little of the same code
     /// without them.
     #[test]
-    fn planted_flaws_are_told_and_code_without_them_is_left_alone() {
+    fn planted_flaws_are_reported_and_code_without_them_is_left_alone() {
         let told = |text: String, lines: LineRange, document: &DocumentText| {
             let document = DocumentText { text, ..document.clone() };
             let asked = prepare(&document, lines, Command::new("improve", None).unwrap()).unwrap();
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_in_a_file_is_said() {
+    fn what_is_malformed_in_a_file_is_said() {
         let program = |task: &str| {
             let text = format!(
                 "[[program]]\nname = \"p\"\nfile = \"p.py\"\ncode = \"a = 1\\nb = 2\"\n\
@@ -353,6 +353,6 @@ mod tests {
         assert_eq!(program(&gone), Err("python/p/n: `x` is not in the selection".to_owned()));
         let regex = format!("{select}asked = ['(']\nwrong = \"\"");
         assert!(program(&regex).unwrap_err().contains("unclosed group"));
-        assert!(program("colour = 1").unwrap_err().contains("colour"));
+        assert!(program("color = 1").unwrap_err().contains("color"));
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn lines_of(path: &Path) -> Result<Vec<String>, String> {
 pub fn read_pack(path: &Path) -> Result<Vec<Task>, String> {
     let rows = lines_of(path)?.into_iter().map(|line| {
         serde_json::from_str::<Row>(&line)
-            .map_err(|error| format!("`{}` is no HumanEvalPack: {error}", path.display()))
+            .map_err(|error| format!("`{}` is not HumanEvalPack: {error}", path.display()))
     });
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     let tasks = rows.iter().map(|row| {
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn another_file_is_refused_with_its_name() {
         let error = pack(&[serde_json::json!({"a": 1})]).unwrap_err();
-        assert!(error.contains("is no HumanEvalPack: missing field"), "{error}");
+        assert!(error.contains("is not HumanEvalPack: missing field"), "{error}");
         let mut row = python();
         row["task_id"] = "Cobol/1".into();
         assert!(pack(&[row]).unwrap_err().contains("Cobol/1"));

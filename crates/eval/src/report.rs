@@ -1,12 +1,10 @@
-//! What became of each task, as a line of a file that another run goes on with, and as a table.
+//! What became of each task, as a line of a file that another run continues, and as a table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use localcoder_protocol::EvalRow;
 use serde::{Deserialize, Serialize};
-
-use crate::language::Language;
 
 /// What became of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +29,7 @@ pub struct Outcome {
     /// Its kind.
     pub kind: String,
     /// Its language.
-    pub language: Language,
+    pub language: String,
     /// The model, and the build that asked it: outcomes of others are not comparable.
     pub asked: String,
     /// What became of it.
@@ -63,7 +61,7 @@ pub struct Outcome {
     /// What was wrong with it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// What stands in place of the selection.
+    /// What is in place of the selection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
 }
@@ -126,7 +124,7 @@ pub fn rows<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Vec<EvalRow>
     let (mut instructed, mut all) = (EvalRow::default(), EvalRow::default());
     for outcome in outcomes {
         add(by_kind.entry(&outcome.kind).or_default(), outcome);
-        add(by_language.entry(outcome.language.name()).or_default(), outcome);
+        add(by_language.entry(&outcome.language).or_default(), outcome);
         if outcome.kind != "keep" && !outcome.kind.starts_with("flaw") {
             add(&mut instructed, outcome);
         }
@@ -164,7 +162,7 @@ mod tests {
         Outcome {
             task: "a".to_owned(),
             kind: kind.to_owned(),
-            language: Language::Go,
+            language: "go".to_owned(),
             asked: String::new(),
             verdict,
             done: verdict == Verdict::Right,

@@ -129,7 +129,7 @@ pub(crate) fn free() -> Runner {
     struct Free;
     impl Confine for Free {
         fn why_not(&self) -> Option<&str> {
-            Some("nobody holds it back")
+            Some("it is not sandboxed")
         }
 
         fn apply(&self, _: &mut std::process::Command) -> std::io::Result<()> {

@@ -14,13 +14,13 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 use url::Url;
 
+use crate::attempt_error::{AttemptError, Retry, disk};
 use crate::hosts::Hosts;
 use crate::partial::Partial;
 use crate::permission::Permission;
 use crate::proxy::{Through, for_address};
 use crate::response::{Head, Meaning, judge};
 use crate::speed::Speed;
-use crate::trouble::{Remedy, Trouble, disk};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 128 * 1024;
@@ -40,7 +40,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) permission: &'a Permission,
     pub(crate) tell: &'a mut dyn FnMut(FetchEvent),
     /// Told at times; fails where the disk is nearly full.
-    pub(crate) space: &'a dyn Fn(u64) -> Result<(), Trouble>,
+    pub(crate) space: &'a dyn Fn(u64) -> Result<(), AttemptError>,
 }
 
 /// For all tries: the system's own roots. Each address is asked through the proxy that the
@@ -74,7 +74,7 @@ impl Attempt<'_> {
         agent: &Agent,
         url: &str,
         partial: &mut Partial,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), AttemptError> {
         let hosts = Hosts(&self.request.hosts);
         let redirects = self.request.limits.redirects;
         let answer = follow(&hosts, url, redirects, |to| {
@@ -84,7 +84,12 @@ impl Attempt<'_> {
         self.take(answer, url, partial)
     }
 
-    fn take(&mut self, answer: Answer, url: &str, partial: &mut Partial) -> Result<(), Trouble> {
+    fn take(
+        &mut self,
+        answer: Answer,
+        url: &str,
+        partial: &mut Partial,
+    ) -> Result<(), AttemptError> {
         let total = self.request.bytes;
         let head = head(answer.status().as_u16(), answer.headers());
         let from = match judge(&head, partial.bytes(), total, &self.request.limits)? {
@@ -101,7 +106,7 @@ impl Attempt<'_> {
         self.write(answer.into_body(), partial)
     }
 
-    fn write(&mut self, body: Body, partial: &mut Partial) -> Result<(), Trouble> {
+    fn write(&mut self, body: Body, partial: &mut Partial) -> Result<(), AttemptError> {
         let total = self.request.bytes;
         let begun = Instant::now();
         let (first, mut reported, mut looked) = (partial.bytes(), None, partial.bytes());
@@ -118,7 +123,7 @@ impl Attempt<'_> {
             if read == 0 {
                 return match left {
                     0 => Ok(()),
-                    _ => Err(Trouble::again(
+                    _ => Err(AttemptError::again(
                         FetchFailure::Unreachable,
                         format!("the connection ended {left} bytes early"),
                     )),
@@ -127,7 +132,7 @@ impl Attempt<'_> {
             // One byte more than the file has is enough to know.
             if u64::try_from(read).unwrap_or(u64::MAX) > left {
                 let message = "the server sends more than the file has";
-                return Err(Trouble::new(FetchFailure::WrongFile, Remedy::Elsewhere, message));
+                return Err(AttemptError::new(FetchFailure::WrongFile, Retry::Elsewhere, message));
             }
             partial.append(&buffer[..read]).map_err(|error| disk(&error))?;
             self.check_magic(partial, read)?;
@@ -135,7 +140,7 @@ impl Attempt<'_> {
             let come = partial.bytes() - first;
             if speed.is_too_slow(now, come) {
                 let message = format!("only {} bytes come a second", speed.bytes_per_s(now, come));
-                return Err(Trouble::again(FetchFailure::TooSlow, message));
+                return Err(AttemptError::again(FetchFailure::TooSlow, message));
             }
             if partial.bytes() - looked >= SPACE_EVERY_BYTES {
                 looked = partial.bytes();
@@ -154,7 +159,7 @@ impl Attempt<'_> {
     }
 
     /// As soon as the first bytes are there: a page about a problem is not loaded to its end.
-    fn check_magic(&self, partial: &Partial, read: usize) -> Result<(), Trouble> {
+    fn check_magic(&self, partial: &Partial, read: usize) -> Result<(), AttemptError> {
         let magic = self.request.magic.as_bytes();
         let there = usize::try_from(partial.bytes()).unwrap_or(usize::MAX);
         if there - read >= magic.len() {
@@ -164,19 +169,19 @@ impl Attempt<'_> {
         if magic.starts_with(&beginning) {
             return Ok(());
         }
-        let message = "what came is no file of the kind wanted; a network that asks you to sign \
+        let message = "what was received is not a file of the kind wanted; a network that asks you to sign \
                        in does that";
-        Err(Trouble::new(FetchFailure::WrongFile, Remedy::Elsewhere, message))
+        Err(AttemptError::new(FetchFailure::WrongFile, Retry::Elsewhere, message))
     }
 }
 
-/// Asks an address, and where that leads to, until an answer is no redirect.
+/// Asks an address, and where that leads to, until an answer is not a redirect.
 pub(crate) fn follow(
     hosts: &Hosts<'_>,
     url: &str,
     redirects: u32,
-    mut ask: impl FnMut(&Url) -> Result<Answer, Trouble>,
-) -> Result<Answer, Trouble> {
+    mut ask: impl FnMut(&Url) -> Result<Answer, AttemptError>,
+) -> Result<Answer, AttemptError> {
     let mut to = hosts.check(url)?;
     for _ in 0..=redirects {
         let answer = ask(&to)?;
@@ -185,12 +190,12 @@ pub(crate) fn follow(
         }
         let location = text(answer.headers(), &LOCATION).ok_or_else(|| {
             let message = "the server leads elsewhere and does not say where";
-            Trouble::new(FetchFailure::Redirect, Remedy::Elsewhere, message)
+            AttemptError::new(FetchFailure::Redirect, Retry::Elsewhere, message)
         })?;
         to = hosts.follow(&to, &location)?;
     }
     let message = "the server leads from one address to the next without end";
-    Err(Trouble::new(FetchFailure::Redirect, Remedy::Elsewhere, message))
+    Err(AttemptError::new(FetchFailure::Redirect, Retry::Elsewhere, message))
 }
 
 /// Asks for the bytes from `from` on, if they are of this version still; else for all.
@@ -199,7 +204,7 @@ pub(crate) fn ask(
     to: &Url,
     from: Option<u64>,
     etag: Option<&str>,
-) -> Result<Answer, Trouble> {
+) -> Result<Answer, AttemptError> {
     permission.check_again()?;
     let through = for_address(to, |name| std::env::var_os(name))?;
     let proxy = through.as_ref().map(|it| it.proxy.clone());
@@ -237,20 +242,20 @@ fn without_query(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }
 
-pub(crate) fn broken(error: &io::Error) -> Trouble {
+pub(crate) fn broken(error: &io::Error) -> AttemptError {
     let message = match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            return Trouble::again(FetchFailure::TooSlow, "no more bytes came");
+            return AttemptError::again(FetchFailure::TooSlow, "no more bytes came");
         }
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
             "the connection was cut".to_owned()
         }
         _ => format!("the connection broke: {error}"),
     };
-    Trouble::again(FetchFailure::Unreachable, message)
+    AttemptError::again(FetchFailure::Unreachable, message)
 }
 
-fn unreached(error: &ureq::Error, to: &Url) -> Trouble {
+fn unreached(error: &ureq::Error, to: &Url) -> AttemptError {
     let host = to.host_str().unwrap_or_default();
     let why = match error {
         ureq::Error::HostNotFound => "its name is not known; is there a network?".to_owned(),
@@ -258,19 +263,19 @@ fn unreached(error: &ureq::Error, to: &Url) -> Trouble {
         error if is_about_trust(error) => return untrusted(error, &format!("`{host}`")),
         other => other.to_string(),
     };
-    Trouble::again(FetchFailure::Unreachable, format!("`{host}` could not be reached: {why}"))
+    AttemptError::again(FetchFailure::Unreachable, format!("`{host}` could not be reached: {why}"))
 }
 
 /// The same where a proxy was asked: what failed is the proxy, unless it was asked and its answer is
 /// about the host.
-fn unreached_through(error: &ureq::Error, to: &Url, through: &Through) -> Trouble {
+fn unreached_through(error: &ureq::Error, to: &Url, through: &Through) -> AttemptError {
     use io::ErrorKind::{
         AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable, PermissionDenied,
     };
     let host = to.host_str().unwrap_or_default();
     let dead = |why: &str| {
         let message = format!("the proxy {through} could not be reached: {why}");
-        Trouble::again(FetchFailure::Proxy, message)
+        AttemptError::again(FetchFailure::Proxy, message)
     };
     match error {
         ureq::Error::HostNotFound if through.resolves() => dead("its name is not known"),
@@ -290,9 +295,9 @@ fn unreached_through(error: &ureq::Error, to: &Url, through: &Through) -> Troubl
             dead(&error.to_string())
         }
         ureq::Error::ConnectProxyFailed(why) => {
-            let (why, remedy) = refusal(why);
+            let (why, retry) = refusal(why);
             let message = format!("the proxy {through} does not lead to `{host}`: {why}");
-            Trouble::new(FetchFailure::Proxy, remedy, message)
+            AttemptError::new(FetchFailure::Proxy, retry, message)
         }
         error if is_about_trust(error) => {
             untrusted(error, &format!("`{host}`, or else the proxy {through},"))
@@ -300,27 +305,27 @@ fn unreached_through(error: &ureq::Error, to: &Url, through: &Through) -> Troubl
         error => {
             let message =
                 format!("`{host}` could not be reached through the proxy {through}: {error}");
-            Trouble::again(FetchFailure::Proxy, message)
+            AttemptError::again(FetchFailure::Proxy, message)
         }
     }
 }
 
 /// What the HTTP library says of a proxy's answer, in words, and whether it may be another one later.
-fn refusal(said: &str) -> (String, Remedy) {
+fn refusal(said: &str) -> (String, Retry) {
     let status = said.split(|c: char| !c.is_ascii_digit()).find(|it| it.len() == 3);
     match status {
-        Some("407") => ("it wants another user name and password".to_owned(), Remedy::Nothing),
+        Some("407") => ("it wants another user name and password".to_owned(), Retry::Nothing),
         Some(status) if status.starts_with('5') => {
-            (format!("it answers with {status}"), Remedy::Again(None))
+            (format!("it answers with {status}"), Retry::Again(None))
         }
-        Some(status) => (format!("it answers with {status}"), Remedy::Nothing),
-        None => (said.to_owned(), Remedy::Again(None)),
+        Some(status) => (format!("it answers with {status}"), Retry::Nothing),
+        None => (said.to_owned(), Retry::Again(None)),
     }
 }
 
-fn untrusted(error: &ureq::Error, who: &str) -> Trouble {
+fn untrusted(error: &ureq::Error, who: &str) -> AttemptError {
     let message = format!("{who} can't prove who it is: {error}");
-    Trouble::new(FetchFailure::Untrusted, Remedy::Elsewhere, message)
+    AttemptError::new(FetchFailure::Untrusted, Retry::Elsewhere, message)
 }
 
 /// Errors of certificates come wrapped in others.

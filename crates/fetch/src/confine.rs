@@ -32,7 +32,7 @@ fn writes(task: &FetchTask) -> Vec<PathBuf> {
 }
 
 fn reads(places: &Places) -> Vec<PathBuf> {
-    // The settings' files are made anew with each change, so it is their folders that may be read; one
+    // The settings' files are replaced with each change, so it is their folders that may be read; one
     // that came later could not be, and would count as an air gap.
     let mut reads = vec![places.config.clone(), places.cache.clone()];
     for folder in &reads {

@@ -10,13 +10,13 @@ use localcoder_disk::cause_of;
 use localcoder_protocol::{FetchEvent, FetchFailure, FetchRequest, is_sha256};
 
 use crate::attempt::{Attempt, agent};
+use crate::attempt_error::{AttemptError, Failed, Retry, disk};
 use crate::partial::{Partial, Verdict, not_through_a_link};
 use crate::permission::Permission;
-use crate::trouble::{Failed, Remedy, Trouble, disk};
 
 /// What counts as progress: less than this a try, and a server could keep us busy for ever.
 const PROGRESS_BYTES: u64 = 1024 * 1024;
-/// Of small files so many parts are progress each.
+/// Of small files this many parts are progress each.
 const PROGRESS_PARTS: u64 = 64;
 
 /// Loads the file that a checked request names, or says why there is none.
@@ -37,7 +37,7 @@ pub(crate) fn download(
         .map_err(|error| disk(&error).failed)
     };
     let mut partial = open(tell)?;
-    space(request, request.bytes - partial.bytes()).map_err(|trouble| trouble.failed)?;
+    space(request, request.bytes - partial.bytes()).map_err(|error| error.failed)?;
     let mut wrong_before = false;
     loop {
         Tries::new(request, permission).fill(&mut partial, tell)?;
@@ -93,14 +93,14 @@ fn lock(folder: &Path, sha256: &str) -> Result<File, Failed> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            Err(Failed::new(FetchFailure::Busy, "another process loads the same file"))
+            Err(Failed::new(FetchFailure::Busy, "another process downloads the same file"))
         }
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 
-/// Whether the disk has room for so many bytes more.
-fn space(request: &FetchRequest, bytes: u64) -> Result<(), Trouble> {
+/// Whether the disk has room for this many bytes more.
+fn space(request: &FetchRequest, bytes: u64) -> Result<(), AttemptError> {
     let stat = rustix::fs::statvfs(&request.folder).map_err(|error| disk(&error.into()))?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let needed = bytes.saturating_add(request.reserve_bytes);
@@ -115,7 +115,7 @@ fn space(request: &FetchRequest, bytes: u64) -> Result<(), Trouble> {
         size(request.reserve_bytes),
         size(free),
     );
-    Err(Trouble::new(FetchFailure::NoSpace, Remedy::Nothing, message))
+    Err(AttemptError::new(FetchFailure::NoSpace, Retry::Nothing, message))
 }
 
 /// Bytes for people, in the units of disks.
@@ -137,15 +137,23 @@ struct Tries<'a> {
     refusals: usize,
     /// Tries since the last progress.
     count: u32,
-    /// Whether the file began anew without progress since.
-    anew: bool,
+    /// Whether the file started over without progress since.
+    started_over: bool,
     /// Most bytes there ever were.
     most: u64,
 }
 
 impl<'a> Tries<'a> {
     fn new(request: &'a FetchRequest, permission: &'a Permission) -> Self {
-        Self { request, permission, address: 0, refusals: 0, count: 0, anew: false, most: 0 }
+        Self {
+            request,
+            permission,
+            address: 0,
+            refusals: 0,
+            count: 0,
+            started_over: false,
+            most: 0,
+        }
     }
 
     fn fill(
@@ -160,17 +168,17 @@ impl<'a> Tries<'a> {
             let space = |bytes| space(self.request, bytes);
             let (request, permission) = (self.request, self.permission);
             let mut attempt = Attempt { request, permission, tell, space: &space };
-            let Err(trouble) = attempt.run(&agent, url, partial) else { continue };
+            let Err(error) = attempt.run(&agent, url, partial) else { continue };
             if self.has_progressed(partial.bytes()) {
-                (self.count, self.refusals, self.anew) = (0, 0, false);
+                (self.count, self.refusals, self.started_over) = (0, 0, false);
             }
-            let wait = self.next(trouble, partial, tell)?;
+            let wait = self.next(error, partial, tell)?;
             std::thread::sleep(wait);
         }
         Ok(())
     }
 
-    /// Measured against the most there ever was: a server that begins anew each time and breaks
+    /// Measured against the most there ever was: a server that starts over each time and breaks
     /// off each time makes none.
     fn has_progressed(&mut self, bytes: u64) -> bool {
         let step = PROGRESS_BYTES.min(self.request.bytes / PROGRESS_PARTS).max(1);
@@ -182,14 +190,14 @@ impl<'a> Tries<'a> {
     /// Decides what is tried next and after how long.
     fn next(
         &mut self,
-        trouble: Trouble,
+        error: AttemptError,
         partial: &mut Partial,
         tell: &mut dyn FnMut(FetchEvent),
     ) -> Result<Duration, Failed> {
-        let Trouble { failed, remedy } = trouble;
-        let asked = match remedy {
-            Remedy::Nothing => return Err(failed),
-            Remedy::Elsewhere => {
+        let AttemptError { failed, retry } = error;
+        let asked = match retry {
+            Retry::Nothing => return Err(failed),
+            Retry::Elsewhere => {
                 self.forget_wrong(&failed, partial)?;
                 self.refusals += 1;
                 if self.refusals >= self.request.urls.len() {
@@ -199,14 +207,14 @@ impl<'a> Tries<'a> {
                 tell(FetchEvent::Waiting { wait_ms: 0, reason: failed.message });
                 return Ok(Duration::ZERO);
             }
-            Remedy::Anew if self.anew => None,
-            Remedy::Anew => {
-                self.anew = true;
+            Retry::StartOver if self.started_over => None,
+            Retry::StartOver => {
+                self.started_over = true;
                 partial.cut(0).map_err(|error| disk(&error).failed)?;
                 tell(FetchEvent::Restarted { reason: failed.message });
                 return Ok(Duration::ZERO);
             }
-            Remedy::Again(asked) => asked,
+            Retry::Again(asked) => asked,
         };
         self.count += 1;
         if self.count >= self.request.limits.tries {
@@ -220,7 +228,7 @@ impl<'a> Tries<'a> {
         Ok(wait)
     }
 
-    /// What is of another file must not be gone on with.
+    /// What is of another file must not be resumed.
     fn forget_wrong(&self, failed: &Failed, partial: &mut Partial) -> Result<(), Failed> {
         if failed.failure != FetchFailure::WrongFile {
             return Ok(());

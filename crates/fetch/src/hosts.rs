@@ -4,7 +4,7 @@
 use localcoder_protocol::FetchFailure;
 use url::{Host, Url};
 
-use crate::trouble::{Remedy, Trouble};
+use crate::attempt_error::{AttemptError, Retry};
 
 /// The hosts of a request.
 #[derive(Debug)]
@@ -12,15 +12,15 @@ pub(crate) struct Hosts<'a>(pub(crate) &'a [String]);
 
 impl Hosts<'_> {
     /// An address that may be asked.
-    pub(crate) fn check(&self, url: &str) -> Result<Url, Trouble> {
+    pub(crate) fn check(&self, url: &str) -> Result<Url, AttemptError> {
         let parsed = Url::parse(url).map_err(|error| {
-            forbidden(format!("`{}` is no address: {error}", without_query(url)))
+            forbidden(format!("`{}` is not an address: {error}", without_query(url)))
         })?;
         self.allow(parsed)
     }
 
     /// Where a redirect leads.
-    pub(crate) fn follow(&self, from: &Url, location: &str) -> Result<Url, Trouble> {
+    pub(crate) fn follow(&self, from: &Url, location: &str) -> Result<Url, AttemptError> {
         let to = from.join(location).map_err(|error| {
             forbidden(format!("the server leads to `{}`: {error}", without_query(location)))
         })?;
@@ -31,12 +31,12 @@ impl Hosts<'_> {
         self.allow(to)
     }
 
-    fn allow(&self, url: Url) -> Result<Url, Trouble> {
+    fn allow(&self, url: Url) -> Result<Url, AttemptError> {
         let Some(host) = url.host_str() else {
             return Err(forbidden("an address without a host".to_owned()));
         };
         if !self.0.iter().any(|allowed| matches(allowed, host)) {
-            return Err(forbidden(format!("nothing may be loaded from `{host}`")));
+            return Err(forbidden(format!("nothing may be downloaded from `{host}`")));
         }
         let safe = match url.scheme() {
             "https" => true,
@@ -74,16 +74,16 @@ fn without_query(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }
 
-fn forbidden(message: String) -> Trouble {
-    Trouble::new(FetchFailure::Redirect, Remedy::Elsewhere, message)
+fn forbidden(message: String) -> AttemptError {
+    AttemptError::new(FetchFailure::Redirect, Retry::Elsewhere, message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn message(result: Result<Url, Trouble>) -> String {
-        result.map_or_else(|trouble| trouble.failed.message, |url| url.to_string())
+    fn message(result: Result<Url, AttemptError>) -> String {
+        result.map_or_else(|error| error.failed.message, |url| url.to_string())
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! system refuse it all else, and tells how far that went. Ending its standard input ends it.
 
 mod attempt;
+mod attempt_error;
 mod confine;
 mod download;
 mod hosts;
@@ -17,7 +18,6 @@ mod proxy;
 mod response;
 mod speed;
 mod text;
-mod trouble;
 
 use std::io::{BufRead as _, ErrorKind, Write as _};
 use std::path::Path;
@@ -28,9 +28,9 @@ use localcoder_protocol::{
     ErrorCode, FetchEvent, FetchFailure, FetchNetwork, FetchOrder, FetchPermission, FetchTask,
 };
 
+use attempt_error::Failed;
 use confine::confine;
 use permission::Permission;
-use trouble::Failed;
 
 /// Longest request; an address has a few hundred bytes.
 const REQUEST_BYTES_MAX: u64 = 64 * 1024;
@@ -82,7 +82,7 @@ fn read_task() -> Result<FetchTask, Failed> {
     let permission: FetchPermission =
         serde_json::from_str(&line).map_err(|error| invalid(&error.to_string()))?;
     if permission.network != FetchNetwork::Allowed {
-        let message = "the request does not say that the settings allow to load from the network";
+        let message = "the request does not say that the settings allow downloads";
         return Err(Failed::new(FetchFailure::AirGapped, message));
     }
     let order: FetchOrder =
@@ -91,7 +91,7 @@ fn read_task() -> Result<FetchTask, Failed> {
 }
 
 fn invalid(why: &str) -> Failed {
-    Failed { failure: FetchFailure::Invalid, message: format!("the request makes no sense: {why}") }
+    Failed { failure: FetchFailure::Invalid, message: format!("the request is malformed: {why}") }
 }
 
 /// What was written so far is on disk, or can be fetched again: nothing is to be cleaned up.
@@ -115,7 +115,8 @@ fn tell(event: FetchEvent) {
     };
     if error.kind() != ErrorKind::BrokenPipe {
         let why = cause_of(&error, Path::new("/dev/stdout")).text;
-        let _ = writeln!(std::io::stderr(), "localcoder-fetch: what happens can't be told: {why}");
+        let _ =
+            writeln!(std::io::stderr(), "localcoder-fetch: what happens can't be reported: {why}");
     }
     std::process::exit(ErrorCode::OutputFailed.exit_code().into());
 }

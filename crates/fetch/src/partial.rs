@@ -1,5 +1,5 @@
 //! The unfinished file: written from the front, hashed while it is written, and given its name
-//! only when it is whole and right. It can end at any byte and be gone on with.
+//! only when it is whole and right. It can end at any byte and be resumed.
 //!
 //! What was written before a crash of the whole system is believed only as far as it had been
 //! told to the disk: a second file says how far that is, and in which run of the system.
@@ -111,7 +111,7 @@ impl Partial {
     }
 
     /// From where the next bytes are. It is written down when this returns: without it none of
-    /// them could be gone on with.
+    /// them could be resumed.
     pub(crate) fn comes_from(&mut self, url: &str, etag: Option<&str>) -> io::Result<()> {
         self.mark.url = url.to_owned();
         self.mark.etag = etag.map(str::to_owned);
@@ -180,7 +180,7 @@ impl Partial {
         Ok(())
     }
 
-    /// Removes what there is: it is no part of the file wanted.
+    /// Removes what there is: it is not a part of the file wanted.
     pub(crate) fn discard(mut self) -> io::Result<()> {
         self.marker.stop()?;
         let _ = std::fs::remove_file(&self.marker.path);

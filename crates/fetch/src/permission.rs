@@ -6,10 +6,10 @@ use localcoder_disk::tally::Counter;
 use localcoder_protocol::FetchFailure;
 use localcoder_settings::{AirGap, Places, air_gap};
 
-use crate::trouble::{Failed, Remedy, Trouble};
+use crate::attempt_error::{AttemptError, Failed, Retry};
 
 /// What stands before the reason.
-const WHAT: &str = "nothing is loaded from the network";
+const WHAT: &str = "nothing is downloaded";
 
 /// That the settings have allowed it, and where they are.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ impl Permission {
     }
 
     /// The same before a connection.
-    pub(crate) fn check_again(&self) -> Result<(), Trouble> {
-        self.check().map_err(|failed| Trouble { failed, remedy: Remedy::Nothing })
+    pub(crate) fn check_again(&self) -> Result<(), AttemptError> {
+        self.check().map_err(|failed| AttemptError { failed, retry: Retry::Nothing })
     }
 
     pub(crate) fn places(&self) -> &Places {

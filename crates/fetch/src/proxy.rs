@@ -11,7 +11,7 @@ use localcoder_protocol::{FetchFailure, PROXY_VARIABLES};
 use ureq::{Proxy, ProxyProtocol};
 use url::{Host, Url};
 
-use crate::trouble::{Remedy, Trouble};
+use crate::attempt_error::{AttemptError, Retry};
 
 /// In the order in which they count for an encrypted address. All of them count for any address:
 /// whoever has set one of them wants nothing to be asked without.
@@ -56,23 +56,23 @@ impl Through {
 pub(crate) fn for_address(
     to: &Url,
     variable: impl Fn(&str) -> Option<OsString>,
-) -> Result<Option<Through>, Trouble> {
+) -> Result<Option<Through>, AttemptError> {
     let names = if to.scheme() == "https" { FOR_HTTPS } else { FOR_HTTP };
     let set = |name: &'static str| Some((name, variable(name).filter(|it| !it.is_empty())?));
     let Some((name, value)) = names.into_iter().find_map(set) else { return Ok(None) };
-    // One that can't be read is no exception for anybody: what is asked goes through the proxy.
+    // One that can't be read is not an exception for anybody: what is asked goes through the proxy.
     let except = EXCEPT.into_iter().find_map(|it| variable(it)?.into_string().ok());
     if except.is_some_and(|list| is_except(&list, to)) {
         return Ok(None);
     }
-    let nonsense = || unusable(name, "names a proxy whose address makes no sense");
+    let nonsense = || unusable(name, "names a proxy whose address is malformed");
     parse(name, value.to_str().ok_or_else(nonsense)?.trim()).map(Some)
 }
 
-fn parse(variable: &'static str, value: &str) -> Result<Through, Trouble> {
+fn parse(variable: &'static str, value: &str) -> Result<Through, AttemptError> {
     // Nothing of the address is shown but its kind: a password may be anywhere in what makes no
     // sense.
-    let nonsense = || unusable(variable, "names a proxy whose address makes no sense");
+    let nonsense = || unusable(variable, "names a proxy whose address is malformed");
     let (kind, rest) = match value.split_once("://") {
         Some((kind, rest)) => (kind.to_ascii_lowercase(), rest),
         None => ("http".to_owned(), value),
@@ -101,8 +101,8 @@ fn parse(variable: &'static str, value: &str) -> Result<Through, Trouble> {
     Ok(Through { proxy, variable, host, port })
 }
 
-fn unusable(variable: &str, why: &str) -> Trouble {
-    Trouble::new(FetchFailure::Proxy, Remedy::Nothing, format!("{variable} {why}"))
+fn unusable(variable: &str, why: &str) -> AttemptError {
+    AttemptError::new(FetchFailure::Proxy, Retry::Nothing, format!("{variable} {why}"))
 }
 
 /// Whether a list such as `localhost, .example.org, 10.0.0.0/8` has a host in it. A name stands for
@@ -170,10 +170,10 @@ mod tests {
         };
         match for_address(&Url::parse(to).unwrap(), variable) {
             Ok(through) => Ok(through.map(|it| it.to_string())),
-            Err(trouble) => {
-                assert_eq!(trouble.failed.failure, FetchFailure::Proxy);
-                assert_eq!(trouble.remedy, Remedy::Nothing);
-                Err(trouble.failed.message)
+            Err(error) => {
+                assert_eq!(error.failed.failure, FetchFailure::Proxy);
+                assert_eq!(error.retry, Retry::Nothing);
+                Err(error.failed.message)
             }
         }
     }
@@ -221,15 +221,15 @@ mod tests {
         for (value, said) in [
             ("ftp://proxy.example:21", "the kind `ftp`, which can't be used; `http`"),
             ("socks6://proxy.example", "the kind `socks6`"),
-            ("http://", "makes no sense"),
-            ("http://:80", "makes no sense"),
-            ("http://secret@:80", "makes no sense"),
-            ("http://proxy.example:99999", "makes no sense"),
-            ("http://proxy.example:secret", "makes no sense"),
-            ("user:secret://x@proxy.example", "makes no sense"),
-            ("http://secret proxy", "makes no sense"),
-            ("://secret", "makes no sense"),
-            ("http://us%FFer:secret@proxy.example", "makes no sense"),
+            ("http://", "is malformed"),
+            ("http://:80", "is malformed"),
+            ("http://secret@:80", "is malformed"),
+            ("http://proxy.example:99999", "is malformed"),
+            ("http://proxy.example:secret", "is malformed"),
+            ("user:secret://x@proxy.example", "is malformed"),
+            ("http://secret proxy", "is malformed"),
+            ("://secret", "is malformed"),
+            ("http://us%FFer:secret@proxy.example", "is malformed"),
         ] {
             for name in FOR_HTTPS {
                 let why = asked(TARGET, &[(name, value)]).unwrap_err();
@@ -282,7 +282,7 @@ mod tests {
         ] {
             assert!(!direct(list, to), "{list}: {to}");
         }
-        // An exception does not hide that the proxy for everybody else makes no sense.
+        // An exception does not hide that the proxy for everybody else is unusable.
         let set = [("ALL_PROXY", "nonsense://x"), ("no_proxy", "localhost")];
         assert!(asked(TARGET, &set).is_err());
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use localcoder_protocol::{FetchFailure, FetchLimits};
 
-use crate::trouble::{Remedy, Trouble};
+use crate::attempt_error::{AttemptError, Retry};
 
 /// What of an answer's head matters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,26 +34,26 @@ pub(crate) fn judge(
     at: u64,
     total: u64,
     limits: &FetchLimits,
-) -> Result<Meaning, Trouble> {
+) -> Result<Meaning, AttemptError> {
     match head.status {
         416 if at == total => return Ok(Meaning::Complete),
-        416 => return Err(anew("the server has no bytes from where the file is to go on")),
+        416 => return Err(start_over("the server has no bytes from where the file is to go on")),
         _ => check_kind(head, limits)?,
     }
     let Some(range) = &head.content_range else {
         if head.status == 206 {
-            return Err(anew("the server sends a part of the file and does not say which"));
+            return Err(start_over("the server sends a part of the file and does not say which"));
         }
         return whole(head, total);
     };
     let Some(range) = Range::parse(range) else {
-        return Err(anew("the server sends a part of the file and does not say which"));
+        return Err(start_over("the server sends a part of the file and does not say which"));
     };
     if range.total.is_some_and(|said| said != total) {
         return Err(wrong(&length(range.total.unwrap_or(0), total)));
     }
     if range.start > at {
-        return Err(anew("the server leaves a gap in the file"));
+        return Err(start_over("the server leaves a gap in the file"));
     }
     if range.end >= total || head.content_length.is_some_and(|it| it > total - range.start) {
         return Err(wrong("the server sends more than the file has"));
@@ -62,7 +62,7 @@ pub(crate) fn judge(
 }
 
 /// Whether a body is a file at all: no refusal, no web page, nothing packed.
-pub(crate) fn check_kind(head: &Head, limits: &FetchLimits) -> Result<(), Trouble> {
+pub(crate) fn check_kind(head: &Head, limits: &FetchLimits) -> Result<(), AttemptError> {
     if !matches!(head.status, 200 | 206) {
         return Err(refused(head.status, head, limits));
     }
@@ -82,19 +82,19 @@ pub(crate) fn check_kind(head: &Head, limits: &FetchLimits) -> Result<(), Troubl
     Ok(())
 }
 
-fn whole(head: &Head, total: u64) -> Result<Meaning, Trouble> {
+fn whole(head: &Head, total: u64) -> Result<Meaning, AttemptError> {
     match head.content_length {
         Some(said) if said != total => Err(wrong(&length(said, total))),
         _ => Ok(Meaning::From(0)),
     }
 }
 
-fn refused(status: u16, head: &Head, limits: &FetchLimits) -> Trouble {
+fn refused(status: u16, head: &Head, limits: &FetchLimits) -> AttemptError {
     let said = format!("the server answers with {status}");
     match status {
-        407 => Trouble::new(
+        407 => AttemptError::new(
             FetchFailure::Proxy,
-            Remedy::Nothing,
+            Retry::Nothing,
             "the proxy wants a user name and a password",
         ),
         408 | 425 | 429 | 500..=599 => {
@@ -102,28 +102,28 @@ fn refused(status: u16, head: &Head, limits: &FetchLimits) -> Trouble {
             let most = Duration::from_millis(limits.retry_after_max_ms);
             let wait = wait.map(|seconds| Duration::from_secs(seconds).min(most));
             let why = if status == 429 { "it has too many requests" } else { "it is in trouble" };
-            Trouble::new(FetchFailure::Server, Remedy::Again(wait), format!("{said}: {why}"))
+            AttemptError::new(FetchFailure::Server, Retry::Again(wait), format!("{said}: {why}"))
         }
-        401 | 403 => Trouble::new(
+        401 | 403 => AttemptError::new(
             FetchFailure::Refused,
-            Remedy::Elsewhere,
+            Retry::Elsewhere,
             format!("{said}: the file is not for everybody"),
         ),
-        404 | 410 => Trouble::new(
+        404 | 410 => AttemptError::new(
             FetchFailure::Refused,
-            Remedy::Elsewhere,
+            Retry::Elsewhere,
             format!("{said}: the file is not there"),
         ),
-        _ => Trouble::new(FetchFailure::Server, Remedy::Elsewhere, said),
+        _ => AttemptError::new(FetchFailure::Server, Retry::Elsewhere, said),
     }
 }
 
-fn anew(message: &str) -> Trouble {
-    Trouble::new(FetchFailure::Server, Remedy::Anew, message)
+fn start_over(message: &str) -> AttemptError {
+    AttemptError::new(FetchFailure::Server, Retry::StartOver, message)
 }
 
-fn wrong(message: &str) -> Trouble {
-    Trouble::new(FetchFailure::WrongFile, Remedy::Elsewhere, message)
+fn wrong(message: &str) -> AttemptError {
+    AttemptError::new(FetchFailure::WrongFile, Retry::Elsewhere, message)
 }
 
 fn length(said: u64, total: u64) -> String {
@@ -169,9 +169,9 @@ mod tests {
         Head { content_range: Some(range.to_owned()), ..head(status) }
     }
 
-    fn judged(head: &Head, at: u64) -> Result<Meaning, (FetchFailure, Remedy)> {
+    fn judged(head: &Head, at: u64) -> Result<Meaning, (FetchFailure, Retry)> {
         judge(head, at, TOTAL, &FetchLimits::default())
-            .map_err(|trouble| (trouble.failed.failure, trouble.remedy))
+            .map_err(|error| (error.failed.failure, error.retry))
     }
 
     #[test]
@@ -188,8 +188,8 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_placed_begins_anew() {
-        let anew = Err((FetchFailure::Server, Remedy::Anew));
+    fn what_can_not_be_placed_starts_over() {
+        let start_over = Err((FetchFailure::Server, Retry::StartOver));
         for head in [
             head(206),
             head(416),
@@ -198,13 +198,13 @@ mod tests {
             part(206, "lines 40-99/100"),
             part(206, "bytes"),
         ] {
-            assert_eq!(judged(&head, 40), anew, "{head:?}");
+            assert_eq!(judged(&head, 40), start_over, "{head:?}");
         }
     }
 
     #[test]
     fn another_file_is_not_written() {
-        let wrong = Err((FetchFailure::WrongFile, Remedy::Elsewhere));
+        let wrong = Err((FetchFailure::WrongFile, Retry::Elsewhere));
         let page = Head { content_type: Some("Text/HTML; charset=utf-8".to_owned()), ..head(200) };
         let packed = Head { content_encoding: Some("gzip".to_owned()), ..head(200) };
         let short = Head { content_length: Some(99), ..head(200) };
@@ -221,15 +221,15 @@ mod tests {
         let busy =
             |after: Option<&str>| Head { retry_after: after.map(str::to_owned), ..head(503) };
         let again = |wait: Option<u64>| {
-            Err((FetchFailure::Server, Remedy::Again(wait.map(Duration::from_secs))))
+            Err((FetchFailure::Server, Retry::Again(wait.map(Duration::from_secs))))
         };
         assert_eq!(judged(&busy(None), 0), again(None));
         assert_eq!(judged(&busy(Some("7")), 0), again(Some(7)));
         assert_eq!(judged(&busy(Some("86400")), 0), again(Some(300)));
         assert_eq!(judged(&busy(Some("Tue, 01 Jan 2030 00:00:00 GMT")), 0), again(None));
-        assert_eq!(judged(&head(407), 0), Err((FetchFailure::Proxy, Remedy::Nothing)));
+        assert_eq!(judged(&head(407), 0), Err((FetchFailure::Proxy, Retry::Nothing)));
         for status in [401, 403, 404, 410] {
-            assert_eq!(judged(&head(status), 0), Err((FetchFailure::Refused, Remedy::Elsewhere)));
+            assert_eq!(judged(&head(status), 0), Err((FetchFailure::Refused, Retry::Elsewhere)));
         }
     }
 }

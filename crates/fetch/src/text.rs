@@ -1,4 +1,4 @@
-//! A short text for people, such as a licence: no digest pins it, so it is bounded, plain and
+//! A short text for people, such as a license: no digest pins it, so it is bounded, plain and
 //! read as a whole. Addresses are tried one after the other, each as often as a file's.
 
 use std::io::Read as _;
@@ -8,10 +8,10 @@ use localcoder_protocol::{FetchFailure, FetchText};
 use ureq::Agent;
 
 use crate::attempt::{agent, ask, broken, follow, head};
+use crate::attempt_error::{AttemptError, Failed, Retry};
 use crate::hosts::Hosts;
 use crate::permission::Permission;
 use crate::response::check_kind;
-use crate::trouble::{Failed, Remedy, Trouble};
 
 /// Loads it.
 pub(crate) fn load(request: &FetchText, permission: &Permission) -> Result<String, Failed> {
@@ -21,14 +21,14 @@ pub(crate) fn load(request: &FetchText, permission: &Permission) -> Result<Strin
         for attempt in 0..request.limits.tries {
             match attempt_once((request, permission), &agent, url) {
                 Ok(text) => return Ok(text),
-                Err(Trouble { failed, remedy: Remedy::Again(asked) }) => {
+                Err(AttemptError { failed, retry: Retry::Again(asked) }) => {
                     last = failed;
                     let doubled = request.limits.pause_ms << attempt.min(16);
                     let pause = Duration::from_millis(doubled.min(request.limits.pause_max_ms));
                     std::thread::sleep(asked.unwrap_or(pause));
                 }
-                Err(trouble) => {
-                    last = trouble.failed;
+                Err(error) => {
+                    last = error.failed;
                     break;
                 }
             }
@@ -41,7 +41,7 @@ fn attempt_once(
     (request, permission): (&FetchText, &Permission),
     agent: &Agent,
     url: &str,
-) -> Result<String, Trouble> {
+) -> Result<String, AttemptError> {
     let hosts = Hosts(&request.hosts);
     let redirects = request.limits.redirects;
     let answer = follow(&hosts, url, redirects, |to| ask((agent, permission), to, None, None))?;
@@ -54,13 +54,13 @@ fn attempt_once(
         .read_to_end(&mut bytes)
         .map_err(|error| broken(&error))?;
     let wrong = |message: &str| {
-        Err(Trouble::new(FetchFailure::WrongFile, Remedy::Elsewhere, message.to_owned()))
+        Err(AttemptError::new(FetchFailure::WrongFile, Retry::Elsewhere, message.to_owned()))
     };
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > request.bytes_max {
         return wrong("the text is longer than such a text can be");
     }
     match String::from_utf8(bytes) {
         Ok(text) if !text.trim().is_empty() => Ok(text),
-        _ => wrong("what came is no text"),
+        _ => wrong("what was received is not text"),
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(bytes: &[u8]) {
         assert_eq!(entry.sha256.len(), 64);
         assert!(!entry.urls().is_empty() && entry.bytes > 0);
         for host in entry.hosts() {
-            assert!(!host.contains(['/', '?', '#', '@']), "`{host}` is no host");
+            assert!(!host.contains(['/', '?', '#', '@']), "`{host}` is not a host");
         }
     }
 }

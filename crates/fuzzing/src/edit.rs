@@ -119,7 +119,7 @@ fn check_edit(document: &DocumentText, edit: &Edit) {
     let (range, moved) = locate(document, edit).expect("it was made from this document");
     assert!(range == edit.range && !moved);
     let text = &document.text;
-    let after = apply(text, range, edit).expect("its original stands there");
+    let after = apply(text, range, edit).expect("its original is there");
     let head: usize = text.split_inclusive('\n').take(range.start as usize - 1).map(str::len).sum();
     assert!(text[head..].starts_with(&edit.original));
     assert_eq!(after[..head], text[..head]);
@@ -132,7 +132,7 @@ fn check_edit(document: &DocumentText, edit: &Edit) {
         replacement: edit.original.clone(),
         anchor: edit.anchor.clone(),
     };
-    let undone = apply(&after, back.range, &back).expect("what was put there stands there");
+    let undone = apply(&after, back.range, &back).expect("what was put there is there");
     assert_eq!(undone, *text, "it is not undone");
 }
 

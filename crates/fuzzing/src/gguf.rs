@@ -7,7 +7,7 @@ use localcoder_gguf::{GgufError, Header, KvType, RunShape};
 
 use crate::model_file::ModelFile;
 
-/// A name from a file is told in at most so many characters, and an error has a few of them.
+/// A name from a file is reported in at most this many characters, and an error has a few of them.
 const ERROR_CHARS_MAX: usize = 400;
 
 pub(crate) fn run(bytes: &[u8]) {

@@ -121,7 +121,7 @@ const BLOCKS: &[(u32, u64, u64)] = &[
 ];
 
 impl ModelFile {
-    /// Takes a file apart; `None` where its bytes are no such file.
+    /// Takes a file apart; `None` where its bytes are not such a file.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.strip_prefix(MAGIC)?;

@@ -17,7 +17,7 @@ pub(crate) fn run(bytes: &[u8]) {
         Ok(contents) => contents,
         Err(why) => {
             assert!(!why.is_empty());
-            assert!(edited(&text, setting.key, None).is_err(), "it is no settings file");
+            assert!(edited(&text, setting.key, None).is_err(), "it is not a settings file");
             return;
         }
     };

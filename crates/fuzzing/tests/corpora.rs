@@ -60,6 +60,6 @@ fn every_target_is_replayed_and_has_its_program() {
     for name in names {
         let path = format!("fuzz_targets/{name}.rs");
         assert!(fuzz.join(&path).is_file(), "there is no {path}");
-        assert!(manifest.contains(&format!("path = \"{path}\"")), "{path} is no program");
+        assert!(manifest.contains(&format!("path = \"{path}\"")), "{path} is not a program");
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{GgufError, damaged, shown};
 use crate::metadata::{Metadata, Value};
 use crate::tensors::Tensors;
 
-/// Those that go on with a text, a token at a time.
+/// Those that continue a text, a token at a time.
 #[rustfmt::skip]
 pub const ARCHITECTURES: &[&str] = &[
     "llama", "llama4", "deci", "falcon", "grok", "gpt2", "gptneox", "mpt", "baichuan", "starcoder",

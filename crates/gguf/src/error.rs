@@ -52,7 +52,7 @@ impl GgufError {
     }
 }
 
-/// What a file that is no GGUF looks like.
+/// What a file that is not a GGUF looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resembles {
     /// No byte in it.

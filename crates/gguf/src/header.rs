@@ -41,7 +41,7 @@ pub struct Header {
     pub finetune: Option<String>,
     /// Size class, such as `7B`.
     pub size_label: Option<String>,
-    /// Licence as the file claims it; not verified.
+    /// License as the file claims it; not verified.
     pub license: Option<String>,
     /// Quantization, such as `Q4_K_M`; the type of most weights where the file names none.
     pub quantization: &'static str,
@@ -409,7 +409,7 @@ impl Model<'_> {
             match self.metadata.get(&key) {
                 None => {}
                 Some(Value::Float(number)) if number.is_finite() && *number > 0.0 => {}
-                Some(_) => return damaged(format!("`{}` makes no sense", shown(&key))),
+                Some(_) => return damaged(format!("`{}` has an invalid value", shown(&key))),
             }
         }
         Ok(())

@@ -26,7 +26,7 @@ impl KvType {
         }
     }
 
-    /// What so many bytes of 16-bit floats come to.
+    /// What this many bytes of 16-bit floats come to.
     #[must_use]
     pub const fn bytes_from_f16(self, bytes: u64) -> u64 {
         bytes.saturating_mul(self.block_bytes()) / Self::F16.block_bytes()
@@ -52,7 +52,7 @@ pub const FIRST_OUTPUT_ROWS: u64 = 4;
 const STATE_SEQUENCES: u64 = 9;
 /// States of each that it keeps beside the last, where all together take no more than...
 const STATES_BACK: u64 = 7;
-/// ...so many bytes.
+/// ...this many bytes.
 const STATES_BYTES_MAX: u64 = 24 * 1024 * 1024;
 
 /// How a model is going to be run.

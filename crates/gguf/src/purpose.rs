@@ -7,7 +7,7 @@ use crate::Header;
 const INSTRUCTED: &[&str] = &["instruct", "instructed", "it", "chat", "assistant", "sft", "dpo"];
 
 impl Header {
-    /// Whether the file calls its model a base model: one that goes on with a text.
+    /// Whether the file calls its model a base model: one that continues a text.
     #[must_use]
     pub fn says_base(&self) -> bool {
         let says = |text: &Option<String>| text.as_deref().is_some_and(names_base_model);

@@ -5,7 +5,7 @@
 use crate::error::{GgufError, damaged, shown};
 use crate::metadata::{Metadata, Value};
 
-/// `LLAMA_MAX_LAYERS`: lists with an entry for each layer have so many.
+/// `LLAMA_MAX_LAYERS`: lists with an entry for each layer have this many.
 pub(crate) const LAYERS_MAX: u32 = 512;
 /// `LLAMA_MAX_EXPERTS`.
 const EXPERTS_MAX: u32 = 1024;

@@ -180,7 +180,7 @@ fn kinds_that_do_not_run_here_are_refused() {
 }
 
 #[test]
-fn what_writes_nothing_is_told_as_that() {
+fn what_writes_nothing_is_reported_as_that() {
     let silent = |expected: &str, change: &dyn Fn(&mut Builder)| {
         let error = refused(expected, change);
         assert!(matches!(error, GgufError::WritesNothing(_)), "{error:?}");
@@ -307,9 +307,9 @@ fn each_family_has_a_list_of_its_own() {
     }
 }
 
-/// What has no text to work on is no damaged model of text.
+/// What has no text to work on is not a damaged model of text.
 #[test]
-fn what_belongs_to_images_is_told_as_that() {
+fn what_belongs_to_images_is_reported_as_that() {
     let not_text = |expected: &str, change: fn(&mut Builder)| {
         let error = refused(expected, change);
         assert!(matches!(error, GgufError::NotText(_)), "{error:?}");
@@ -368,7 +368,7 @@ fn values_of_the_wrong_type_are_refused() {
 }
 
 #[test]
-fn hyper_parameters_that_make_no_sense_are_refused() {
+fn hyper_parameters_that_are_malformed_are_refused() {
     damaged("`qwen2.context_length` is missing", |file| file.remove("qwen2.context_length"));
     damaged("`qwen2.block_count` is 0", |file| file.number("qwen2.block_count", 0));
     damaged("is 4294967295", |file| file.number("qwen2.embedding_length", u32::MAX));
@@ -379,7 +379,7 @@ fn hyper_parameters_that_make_no_sense_are_refused() {
     damaged("wrong type or length", |file| {
         file.set("qwen2.attention.head_count", ARRAY, &numbers(U32, &[4]));
     });
-    damaged("makes no sense", |file| {
+    damaged("has an invalid value", |file| {
         file.set("qwen2.rope.freq_base", F32, &f32::NAN.to_le_bytes());
     });
     damaged("alignment is 33", |file| file.number("general.alignment", 33));

@@ -1,7 +1,7 @@
 //! The ledger: which edits were shown and what became of them, as lines of text. Pure: the shell
 //! writes the file ([`crate::shell::LedgerFile`]), `localcoder stats` reads it.
 //!
-//! A line is an edit that was shown, a decision about one, or the sums of a month. What stands in
+//! A line is an edit that was shown, a decision about one, or the sums of a month. What is in
 //! them are names of our own tables, numbers, and names of models: no text of the user has a place.
 
 use std::collections::{BTreeMap, HashMap};
@@ -139,7 +139,7 @@ impl Edit {
     }
 }
 
-/// What an edit has come to once another decision is told. Who keeps an edit or takes it back has
+/// What an edit has come to once another decision is reported. Who keeps an edit or takes it back has
 /// the last word; to ask again says more than to close what was shown, which belongs to it.
 fn decided(before: Option<Decision>, next: Decision) -> Decision {
     use Decision::{Dropped, FollowedUp, Kept, KeptInPart, Retried, Undone};

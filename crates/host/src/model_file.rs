@@ -23,7 +23,7 @@ pub struct ModelFile {
     pub modified: Option<SystemTime>,
     /// Its chat template, where that of the file is not to be used.
     pub chat_template: Option<String>,
-    /// What its maker recommends for answers that are no code.
+    /// What its maker recommends for answers that are not code.
     pub sampling: Sampling,
     /// What its header says, where it was read.
     pub header: Option<Arc<Header>>,

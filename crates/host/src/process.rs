@@ -66,7 +66,7 @@ fn number(pid: u32) -> Option<Pid> {
 /// What the system tells of a process.
 #[cfg(target_os = "linux")]
 mod system {
-    /// Fields after the name, which stands in parentheses and may hold anything.
+    /// Fields after the name, which is in parentheses and may hold anything.
     fn fields(pid: u32) -> Option<Vec<String>> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let fields = stat.rsplit_once(')')?.1.split_whitespace();

@@ -68,7 +68,7 @@ impl Unresponsive {
             .with_action(ErrorAction::RestartEngine)
     }
 
-    /// What is to be told where it closes every connection without a word.
+    /// What is to be reported where it closes every connection without a word.
     pub(crate) fn closes(&self) -> ErrorInfo {
         let message = format!(
             "the LocalCoder host (process {}) closed the connection without an answer",

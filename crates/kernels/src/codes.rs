@@ -9,7 +9,7 @@ use crate::format::Family;
 use crate::level::Instructions;
 use crate::{CHAINS, CHUNK, Format, Level, avx2, avx512, k_quants, legacy_quants};
 
-/// So many columns are each on their own, at most: row after row, nothing is spread out in memory.
+/// This many columns are each on their own, at most: row after row, nothing is spread out in memory.
 pub(crate) const FEW: usize = 4;
 /// With half as many registers of half the size, a row's weights stay in them for fewer.
 const FEW_OF_AVX2: usize = 3;
@@ -56,7 +56,7 @@ pub(crate) struct Group {
 }
 
 impl<'a> Codes<'a> {
-    /// Memory for so many columns of so many values, wherever it begins, to be multiplied with a
+    /// Memory for this many columns of this many values, wherever it begins, to be multiplied with a
     /// matrix of this format.
     #[must_use]
     pub fn bytes(level: Level, format: Format, length: usize, columns: usize) -> usize {
@@ -65,10 +65,10 @@ impl<'a> Codes<'a> {
         last.start + shape.group_bytes(last.width) + REGISTER_BYTES
     }
 
-    /// Memory for so many columns that are distributed among several products in any way.
+    /// Memory for this many columns that are distributed among several products in any way.
     #[must_use]
     pub fn bytes_at_most(level: Level, format: Format, length: usize, columns: usize) -> usize {
-        // Groups are of so many columns at most: more columns are several groups.
+        // Groups are of this many columns at most: more columns are several groups.
         let each = |count: usize| Self::bytes(level, format, length, count).div_ceil(count);
         (1..=WIDEST).map(each).max().unwrap_or(0) * columns
     }
@@ -260,7 +260,7 @@ impl Place {
     /// Puts what fills one lane each where the column's lanes are, register after register.
     ///
     /// # Safety
-    /// So many registers may be written there.
+    /// This many registers may be written there.
     pub(crate) unsafe fn scatter<T: Copy>(self, values: &[T], start: *mut u8) {
         const { assert!(size_of::<T>() == 4, "the size of a lane") };
         for (register, values) in values.chunks(self.lanes()).enumerate() {

@@ -25,8 +25,8 @@ pub struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// `None` where the data has not the size of so many rows of so many weights, or where these
-    /// are no whole blocks.
+    /// `None` where the data has not the size of this many rows of this many weights, or where these
+    /// are not whole blocks.
     #[must_use]
     pub fn new(format: Format, data: &'a [u8], rows: usize, length: usize) -> Option<Self> {
         let blocks = length / format.block_weights();
@@ -66,7 +66,7 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// Lets the processor bring what comes soon after so many bytes of a row. It may point anywhere.
+/// Lets the processor bring what comes soon after this many bytes of a row. It may point anywhere.
 #[inline]
 pub(crate) fn fetch_ahead(start: *const u8, bytes: usize) {
     for line in (0..bytes).step_by(64) {

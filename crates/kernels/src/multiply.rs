@@ -29,27 +29,27 @@ unsafe impl Send for Output<'_> {}
 unsafe impl Sync for Output<'_> {}
 
 impl<'a> Output<'a> {
-    /// Takes all columns of so many rows.
+    /// Takes all columns of this many rows.
     ///
     /// # Panics
     /// Where they are not whole.
     #[must_use]
     pub fn over(values: &'a mut [f32], rows: usize) -> Self {
         assert_eq!(values.len() % rows, 0, "whole columns");
-        // SAFETY: a slice may be written, and has so many values.
+        // SAFETY: a slice may be written, and has this many values.
         unsafe { Self::over_shared(values.as_mut_ptr(), rows, values.len() / rows) }
     }
 
     /// The same for threads that share the memory.
     ///
     /// # Safety
-    /// So many values from here on are used by nothing else for as long as `'a`.
+    /// This many values from here on are used by nothing else for as long as `'a`.
     #[must_use]
     pub unsafe fn over_shared(values: *mut f32, rows: usize, columns: usize) -> Self {
         Self { values, rows, columns, starts: &[], of: PhantomData }
     }
 
-    /// Columns of so many values that begin at these places.
+    /// Columns of this many values that begin at these places.
     ///
     /// # Safety
     /// As for [`Self::over_shared`], for each of the columns; none overlaps another.
@@ -134,7 +134,7 @@ impl Together<'_> {
         }
     }
 
-    /// One row after the other, for so many columns.
+    /// One row after the other, for this many columns.
     ///
     /// # Safety
     /// As [`multiply`]; the sizes match, and there are `COLUMNS` groups of one.

@@ -17,7 +17,7 @@ pub(crate) trait Tile {
     /// The processor has the features; the rows and the chunk are within the matrix.
     unsafe fn take(&mut self, matrix: &Matrix<'_>, rows: [usize; ROWS], chunk: usize);
 
-    /// Adds the products with a group of so many columns to `sums`, the lanes of each of the rows,
+    /// Adds the products with a group of this many columns to `sums`, the lanes of each of the rows,
     /// as often as there are [`CHAINS`]; the tile has the chunk of this number.
     ///
     /// # Safety

@@ -1,4 +1,4 @@
-//! How often something may fail before it is left alone: so many times in so long a time. The
+//! How often something may fail before it is left alone: this many times in so long a time. The
 //! time is passed in.
 
 use std::collections::VecDeque;

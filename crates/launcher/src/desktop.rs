@@ -113,7 +113,9 @@ fn spawn_reader(
             match serde_json::from_slice(&line) {
                 Ok(event) => on_event(event),
                 // A library of the system may print there; it must not end the windows.
-                Err(error) => tracing::debug!(%error, "a line of the window program is no event"),
+                Err(error) => {
+                    tracing::debug!(%error, "a line of the window program is not an event")
+                }
             }
         }
     };

@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    /// Feeds answers, each so many seconds after the start; gives when it was called hung.
+    /// Feeds answers, each this many seconds after the start; gives when it was called hung.
     fn hung_at(answers: &[(u64, bool)]) -> Option<u64> {
         let start = Instant::now();
         let mut silence = Silence::default();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sleep_of_the_machine_is_no_silence_of_the_server() {
+    fn a_sleep_of_the_machine_is_not_silence_of_the_server() {
         let slept = [(0, true), (4, false), (3_600, false), (3_604, false), (3_608, false)];
         assert_eq!(hung_at(&slept), None);
         let hung_after_sleep = [(0, true), (3_600, false), (3_605, false), (3_610, false)];

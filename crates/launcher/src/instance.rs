@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_launcher_that_does_not_know_the_question_is_told_as_one() {
+    fn a_launcher_that_does_not_know_the_question_is_reported_as_one() {
         let dir = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(socket(dir.path())).unwrap();
         // As an earlier version does with a line that it does not understand.

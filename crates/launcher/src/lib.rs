@@ -64,7 +64,7 @@ pub struct Setup {
     pub server_main: PathBuf,
     /// The `localcoder` program, for the extension.
     pub localcoder: PathBuf,
-    /// The `localcoder-desktop` program. Without it, or without a display, the address is told.
+    /// The `localcoder-desktop` program. Without it, or without a display, the address is reported.
     pub desktop: PathBuf,
     /// Whether windows can be shown; see [`has_display`].
     pub display: bool,

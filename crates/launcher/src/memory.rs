@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_stays_until_it_is_gone_and_a_damaged_file_begins_anew() {
+    fn a_folder_stays_until_it_is_gone_and_a_damaged_file_starts_over() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("project");
         fs_err::create_dir(&folder).unwrap();

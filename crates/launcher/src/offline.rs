@@ -3,11 +3,11 @@
 //! the front are reached by them.
 //!
 //! Which method there is, is found out by trying it in a child, never from versions: kernels,
-//! containers and distributions all forbid different things. Where there is none, that is told
+//! containers and distributions all forbid different things. Where there is none, that is reported
 //! and nothing is held back, so the caller has to say so to the user.
 //!
 //! It keeps code from the network that means no harm or knows no better: extensions, language
-//! servers, build tools. It is no wall against a program that is out to get round it: that could
+//! servers, build tools. It is not a wall against a program that is out to get round it: that could
 //! ask another program of the user's, by its Unix socket, to connect in its place (the service
 //! manager, Docker), or take one over as a debugger does. Called by the session, for the editor
 //! server, and by `eval`, for programs that a model has written.

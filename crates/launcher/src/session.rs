@@ -430,7 +430,7 @@ impl<'a> Session<'a> {
     }
 
     fn close_desktop(&mut self) {
-        // What it still says is no news.
+        // What it still says is not news.
         self.desktop_generation += 1;
         if let Some(desktop) = self.desktop.take() {
             desktop.stop();

@@ -205,10 +205,10 @@ fn a_server_that_does_not_start_is_an_error_with_its_last_words() {
 }
 
 #[test]
-fn without_a_display_the_address_is_told_and_the_server_runs_until_ctrl_c() {
+fn without_a_display_the_address_is_reported_and_the_server_runs_until_ctrl_c() {
     let fake = Fake::new();
     let mut run = fake.open_without_display(&["project"]);
-    let output = until("the address is told", || {
+    let output = until("the address is reported", || {
         let output = run.output();
         output.contains(".localhost:").then_some(output)
     });

@@ -9,7 +9,7 @@ use crate::catalog::host_of;
 /// What is wrong with an address, where something is; a clause.
 pub(crate) fn problem(url: &str) -> Option<&'static str> {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return Some("is no address: it begins with `https://`");
+        return Some("is not an address: it begins with `https://`");
     };
     let host = host_of(url).unwrap_or_default();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -40,7 +40,7 @@ pub(crate) fn path_problem(path: &str) -> Option<&'static str> {
     if parts().any(|part| part == "..") {
         Some("has `..` in it")
     } else if parts().any(|part| part.is_empty() || part == "." || !part.chars().all(is_name)) {
-        Some("is no path of names: letters, digits and `._-+@~`, with `/` between them")
+        Some("is not a path of names: letters, digits and `._-+@~`, with `/` between them")
     } else {
         None
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_not_be_asked_is_told_with_why() {
+    fn what_can_not_be_asked_is_reported_with_why() {
         for good in [
             "https://example.org/a/b.gguf?x=1#y",
             "https://example.org:8443/",

@@ -8,7 +8,7 @@ use std::time::Instant;
 const BUFFER_BYTES: usize = 64 * 1024 * 1024;
 /// Compared at once: so little that the system seldom takes the processors away meanwhile.
 const PIECE_BYTES: usize = 8 * 1024 * 1024;
-/// The best piece of so many passes counts: others use the memory, too.
+/// The best piece of this many passes counts: others use the memory, too.
 const PASSES: usize = 3;
 /// Threads beyond this many add nothing.
 const THREADS_MAX: usize = 8;

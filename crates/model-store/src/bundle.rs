@@ -1,5 +1,5 @@
 //! A model as a folder that can be carried to a machine without a network: the file, what is
-//! known of it, and its licence. What arrives is checked like a download.
+//! known of it, and its license. What arrives is checked like a download.
 
 use std::fs::{DirBuilder, File};
 use std::io::Write as _;
@@ -32,7 +32,7 @@ pub struct Bundle {
     folder: PathBuf,
     /// What is known of it: by the catalog, else by the folder.
     pub model: Installed,
-    /// The text of its licence, where it has one.
+    /// The text of its license, where it has one.
     pub license_text: Option<String>,
     /// The catalog's entry for the digest that it claims.
     pub entry: Option<Entry>,
@@ -48,10 +48,10 @@ impl Bundle {
     /// Reads what a folder says.
     ///
     /// # Errors
-    /// Where it makes no sense, or is not what the catalog says of the same file.
+    /// Where it is malformed, or is not what the catalog says of the same file.
     pub fn read(folder: &Path, catalog: &Catalog) -> Result<Self, ErrorInfo> {
         let unusable = |why: String| {
-            let message = format!("`{}` is no exported model", folder.display());
+            let message = format!("`{}` is not an exported model", folder.display());
             ErrorInfo::new(ErrorCode::ModelDamaged, message)
                 .with_cause(why)
                 .with_hint("export it again from where it is installed")
@@ -75,7 +75,7 @@ impl Bundle {
             None => (claimed.claimed_by(folder, catalog).map_err(unusable)?, carried),
         };
         if model.license.is_some() && license_text.is_none() {
-            return Err(unusable(format!("the text of its licence, `{LICENSE}`, is not there")));
+            return Err(unusable(format!("the text of its license, `{LICENSE}`, is not there")));
         }
         Ok(Self { folder: folder.to_owned(), model, license_text, entry })
     }
@@ -168,7 +168,7 @@ impl Store {
                     .with_hint("make it first, or export to another folder")
             }
             std::io::ErrorKind::NotADirectory => {
-                let message = format!("`{}` is no folder", to.display());
+                let message = format!("`{}` is not a folder", to.display());
                 ErrorInfo::new(ErrorCode::FileAccess, message).with_hint("export to a folder")
             }
             _ => disk(&folder, &error),
@@ -198,14 +198,14 @@ impl Store {
         if let Some(text) = self.kept_license(model) {
             write_whole(&folder.join(LICENSE), text.as_bytes())?;
         }
-        // Last: a folder without it is no exported model.
+        // Last: a folder without it is not an exported model.
         let mut carried = model.clone();
         carried.linked = None;
         write_whole(&folder.join(MANIFEST), carried.text().as_bytes())
     }
 
     /// Takes a model in from such a folder. `consent`: of whoever does it here, where the model
-    /// has a licence.
+    /// has a license.
     ///
     /// # Errors
     /// Where the file is not the one that the folder names, or no usable model.
@@ -260,5 +260,5 @@ pub(crate) fn check(id: &str, found: &str, wanted: &str) -> Result<(), ErrorInfo
     let message = format!("the file of `{id}` is not the one that it is said to be");
     Err(ErrorInfo::new(ErrorCode::ChecksumMismatch, message)
         .with_cause(format!("its digest is {found}, and the one wanted is {wanted}"))
-        .with_hint("copy or load the file again"))
+        .with_hint("copy or download the file again"))
 }

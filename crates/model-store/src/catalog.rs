@@ -1,6 +1,6 @@
 //! What can be had: one entry for each file, with all that pins it and all that a user has to
 //! know before it is loaded. The product's own is built in; a user may add a file of the same
-//! form. An entry without a digest or a licence is refused, whoever wrote it.
+//! form. An entry without a digest or a license is refused, whoever wrote it.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -19,7 +19,7 @@ use crate::address;
 const SHIPPED: &str = include_str!("../catalog.json");
 /// The form that is understood.
 const VERSION: u32 = 1;
-/// Of a file: a thousand entries with all that may stand in one.
+/// Of a file: a thousand entries with all that may be in one.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Of an id: it is a file's name.
 pub(crate) const ID_LENGTH_MAX: usize = 64;
@@ -83,7 +83,7 @@ pub struct Entry {
     /// Other addresses of the same file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mirrors: Vec<String>,
-    /// Its licence.
+    /// Its license.
     pub license: LicenseTerms,
     /// Context length that it was trained for, in tokens.
     pub context_tokens: u64,
@@ -100,7 +100,7 @@ pub struct Entry {
     /// Its chat template in Jinja, where that of the file is missing or wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat_template: Option<String>,
-    /// What its maker recommends for answers that are no code.
+    /// What its maker recommends for answers that are not code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
     /// Ids of smaller models to fall back on where memory is short, the best first.
@@ -219,7 +219,7 @@ impl Catalog {
     /// user's counts.
     ///
     /// # Errors
-    /// Where the user's file makes no sense: nothing of it is used then.
+    /// Where the user's file is malformed: nothing of it is used then.
     pub fn with_file(path: &Path) -> Result<Self, ErrorInfo> {
         let mut catalog = Self::shipped();
         let text = match read_text(path, FILE_BYTES_MAX) {
@@ -228,7 +228,7 @@ impl Catalog {
             Err(error) => {
                 let Cause { text, hint, .. } = error.cause(path);
                 let info = unusable(path, &text);
-                // Where the disk is what is wrong, there is nothing to mend in the file.
+                // Where the disk is what is wrong, there is nothing to fix in the file.
                 let of_disk = matches!(error, ReadError::Io(_));
                 return Err(if of_disk { info.with_hint(hint) } else { info });
             }
@@ -343,13 +343,13 @@ impl Entry {
         Ok(())
     }
 
-    /// Where the file and the licence lie can be asked for.
+    /// Where the file and the license lie can be asked for.
     fn check_addresses(&self) -> Result<(), String> {
         if !std::path::Path::new(&self.file)
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"))
         {
-            return Err("`file` is no GGUF".to_owned());
+            return Err("`file` is not a GGUF".to_owned());
         }
         if self.repository.is_empty() && self.url.is_none() {
             return Err("there is neither `repository` nor `url`".to_owned());
@@ -433,7 +433,7 @@ fn unusable(path: &Path, why: &str) -> ErrorInfo {
         format!("your catalog `{}` can't be used", path.display()),
     )
     .with_cause(why.to_owned())
-    .with_hint("mend the file, or remove it: the models that LocalCoder knows need none")
+    .with_hint("fix the file, or remove it: the models that LocalCoder knows need none")
 }
 
 #[cfg(test)]
@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_not_pinned_or_has_no_licence_is_refused() {
+    fn an_entry_that_is_not_pinned_or_has_no_license_is_refused() {
         for (field, value) in [
             ("sha256", "".into()),
             ("sha256", "../../../etc".into()),

@@ -18,7 +18,7 @@ use crate::problem::disk;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Consent {
-    /// Id of the licence.
+    /// Id of the license.
     pub license_id: String,
     /// Digest of the text that was shown.
     pub text_sha256: String,
@@ -40,7 +40,7 @@ struct Line<'a> {
 }
 
 impl Consent {
-    /// The user has been shown this text of a licence and agrees.
+    /// The user has been shown this text of a license and agrees.
     ///
     /// # Errors
     /// Where it is another text than the catalog has pinned.
@@ -51,7 +51,7 @@ impl Consent {
             let message = format!("the {} is another one than was known", license.name);
             return Err(ErrorInfo::new(ErrorCode::LicenseNotAccepted, message)
                 .with_cause(format!("its text has the digest {text_sha256}"))
-                .with_hint("update LocalCoder, which may know the new licence"));
+                .with_hint("update LocalCoder, which may know the new license"));
         }
         Ok(Self {
             license_id: license.id.clone(),

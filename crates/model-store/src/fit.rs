@@ -86,7 +86,7 @@ impl Known<'_> {
 }
 
 impl Entry {
-    /// What the model needs when it is run as usual, with a context window of so many tokens.
+    /// What the model needs when it is run as usual, with a context window of this many tokens.
     #[must_use]
     pub fn need(&self, context_tokens: u32) -> Need {
         Need::of(Known::Entry(self), usual(context_tokens), None)

@@ -10,7 +10,7 @@ use localcoder_protocol::{ErrorCode, ErrorInfo};
 /// Checks the header of an open file, which stands at its beginning afterwards.
 ///
 /// # Errors
-/// With the code and the next step for each way in which a file is no usable model.
+/// With the code and the next step for each way in which a file is not a usable model.
 pub fn checked_header(path: &Path, file: &mut File) -> Result<Header, ErrorInfo> {
     let failed = |error: std::io::Error| refuse(path, &GgufError::Read(error));
     let bytes = file.metadata().map_err(failed)?.len();
@@ -19,15 +19,15 @@ pub fn checked_header(path: &Path, file: &mut File) -> Result<Header, ErrorInfo>
     Ok(header)
 }
 
-/// Why a file is no usable model.
+/// Why a file is not a usable model.
 #[must_use]
 pub fn refuse(path: &Path, error: &GgufError) -> ErrorInfo {
     let (code, what) = match error {
-        GgufError::NotGguf(_) => (ErrorCode::ModelNotGguf, "is no GGUF file"),
+        GgufError::NotGguf(_) => (ErrorCode::ModelNotGguf, "is not a GGUF file"),
         GgufError::Truncated { .. } | GgufError::Damaged(_) => {
             (ErrorCode::ModelDamaged, "is damaged")
         }
-        GgufError::NotText(_) => (ErrorCode::ModelUnsupported, "is no text model"),
+        GgufError::NotText(_) => (ErrorCode::ModelUnsupported, "is not a text model"),
         GgufError::WritesNothing(_) => (ErrorCode::ModelUnsupported, "writes no text"),
         GgufError::Unsupported(_) | GgufError::UnknownArchitecture(_) => {
             (ErrorCode::ModelUnsupported, "can't be run by this version")

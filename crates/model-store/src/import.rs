@@ -35,7 +35,7 @@ impl Store {
     /// gets no id of the catalog's.
     ///
     /// # Errors
-    /// Where the file is no usable model, the id is taken, or the disk is full.
+    /// Where the file is not a usable model, the id is taken, or the disk is full.
     pub fn import(
         &self,
         path: &Path,

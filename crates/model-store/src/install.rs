@@ -1,5 +1,5 @@
 //! A model of a catalog is loaded by `localcoder-fetch`, checked and taken in. What was loaded
-//! of one that was stopped stays, and the next try goes on with it.
+//! of one that was stopped stays, and the next try continues it.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -44,7 +44,7 @@ struct State {
     stopped: bool,
 }
 
-/// Who has written down the address, the length and the digest: whoever can mend them.
+/// Who has written down the address, the length and the digest: whoever can fix them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Named {
     /// The product's own catalog.
@@ -61,7 +61,7 @@ impl Named {
 }
 
 impl Installing {
-    /// Ends it; what is loaded stays.
+    /// Ends it; what is downloaded stays.
     pub fn stop(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.stopped = true;
@@ -114,7 +114,7 @@ impl Fetcher {
         let end =
             self.run(FetchTask::Text(nothing), Named::Here, &Installing::default(), &mut told);
         // It has failed in any case, as there is no address.
-        said.ok_or_else(|| end.err().unwrap_or_else(|| nonsense("it loaded nothing")))
+        said.ok_or_else(|| end.err().unwrap_or_else(|| nonsense("it downloaded nothing")))
     }
 
     fn run(
@@ -178,7 +178,7 @@ impl Fetcher {
 }
 
 impl Store {
-    /// The text of a model's licence; from its publisher where it is not known here, and kept
+    /// The text of a model's license; from its publisher where it is not known here, and kept
     /// then.
     ///
     /// # Errors
@@ -207,7 +207,7 @@ impl Store {
                 }
             })
             .map_err(|mut error| {
-                error.message = format!("the licence of `{}` could not be loaded", entry.id);
+                error.message = format!("the license of `{}` could not be downloaded", entry.id);
                 error
             })?;
         // Another text than the pinned one is refused here.
@@ -232,7 +232,7 @@ impl Store {
     /// Installs a model of a catalog. `told` gets what happens meanwhile.
     ///
     /// # Errors
-    /// Where it can't be loaded, or is no usable model; nothing is installed then, and what was
+    /// Where it can't be loaded, or is not a usable model; nothing is installed then, and what was
     /// loaded is there for the next try.
     pub fn install(
         &self,
@@ -273,7 +273,7 @@ impl Store {
 }
 
 fn nonsense(why: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::DownloadFailed, "the program that loads files ended without a word")
+    ErrorInfo::new(ErrorCode::DownloadFailed, "the download program ended without an explanation")
         .with_cause(why.to_owned())
         .with_hint("try again; if it happens again, build or install LocalCoder again")
         .with_action(ErrorAction::Retry)
@@ -284,13 +284,13 @@ fn explain(failure: FetchFailure, message: String, from: Named) -> ErrorInfo {
     let (code, what, hint) = match failure {
         FetchFailure::AirGapped => (
             ErrorCode::AirGapped,
-            "nothing is loaded from the network",
-            "look whether air-gapped mode is on, and why",
+            "nothing is downloaded",
+            "check whether air-gapped mode is on, and why",
         ),
         FetchFailure::NoSpace => (
             ErrorCode::DiskFull,
             "there is no room for the model",
-            "make room and try again: what is loaded stays",
+            "make room and try again: what is downloaded stays",
         ),
         FetchFailure::Disk => (
             ErrorCode::ModelStore,
@@ -299,40 +299,40 @@ fn explain(failure: FetchFailure, message: String, from: Named) -> ErrorInfo {
         ),
         FetchFailure::Busy => (
             ErrorCode::Busy,
-            "the model is being loaded already",
+            "the model is being downloaded already",
             "wait for the other download, or end it",
         ),
         FetchFailure::Checksum => (
             ErrorCode::ChecksumMismatch,
-            "the model came twice and was wrong both times",
+            "the model was downloaded twice, and its checksum was wrong both times",
             "somebody has changed the file, or something on the way does: try another network",
         ),
         FetchFailure::WrongFile => (
             ErrorCode::DownloadFailed,
-            "what came is not the model",
+            "what was received is not the model",
             "sign in to your network if it asks for that; else the file is not there any more",
         ),
         FetchFailure::Untrusted => (
             ErrorCode::DownloadFailed,
             "the connection is not safe",
-            "check the clock, and whether something on your network reads along",
+            "check the clock, and whether something on your network intercepts connections",
         ),
         FetchFailure::Proxy => (
             ErrorCode::DownloadFailed,
             "the proxy can't be used",
-            "mend the variable that names it, such as `https_proxy` (a user name and password go \
+            "fix the variable that names it, such as `https_proxy` (a user name and password go \
              before the host, as in `http://NAME:PASSWORD@HOST:PORT`); hosts in `no_proxy` are \
              asked without it",
         ),
         FetchFailure::Unreachable | FetchFailure::TooSlow | FetchFailure::Server => (
             ErrorCode::DownloadFailed,
-            "the model could not be loaded",
-            "check the network and try again: what is loaded stays",
+            "the model could not be downloaded",
+            "check the network and try again: what is downloaded stays",
         ),
         FetchFailure::Refused | FetchFailure::Redirect | FetchFailure::Invalid => (
             ErrorCode::DownloadFailed,
             "the model can't be had from there",
-            "update LocalCoder, or load the file by hand and import it",
+            "update LocalCoder, or download the file by hand and import it",
         ),
     };
     let hint = match from {
@@ -346,7 +346,7 @@ fn explain(failure: FetchFailure, message: String, from: Named) -> ErrorInfo {
     }
 }
 
-/// What helps where the entry is of the user's own catalog: that file is what is to be mended, and no
+/// What helps where the entry is of the user's own catalog: that file is what is to be fixed, and no
 /// other version of the product knows more of it.
 fn own_hint(failure: FetchFailure) -> Option<&'static str> {
     match failure {

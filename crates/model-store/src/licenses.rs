@@ -1,4 +1,4 @@
-//! Texts of licences that come with the product, because they may be copied and do not change.
+//! Texts of licenses that come with the product, because they may be copied and do not change.
 //! Others come from the model's own publisher and are kept beside the model.
 
 use crate::LicenseTerms;
@@ -8,10 +8,10 @@ const TEXTS: &[(&str, &str)] = &[
     ("Apache-2.0", include_str!("../licenses/Apache-2.0.txt")),
     ("MIT", include_str!("../licenses/MIT.txt")),
 ];
-/// Stands for the holders of the copyright, whom the licence wants named.
+/// Stands for the holders of the copyright, whom the license wants named.
 const HOLDERS: &str = "{holders}";
 
-/// The text of a licence, if it comes with the product.
+/// The text of a license, if it comes with the product.
 #[must_use]
 pub fn shipped_text(license: &LicenseTerms) -> Option<String> {
     let text = TEXTS.iter().find(|(known, _)| *known == license.id).map(|(_, text)| *text)?;
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mit_licence_names_whose_it_is() {
+    fn the_mit_license_names_whose_it_is() {
         let text = shipped_text(&license("MIT", &["Copyright (c) 2024 Somebody"])).unwrap();
         assert!(text.contains("\nCopyright (c) 2024 Somebody\n"), "{text}");
         assert!(text.contains("WITHOUT WARRANTY OF ANY KIND") && !text.contains('{'));

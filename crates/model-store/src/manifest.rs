@@ -59,11 +59,11 @@ pub struct Installed {
     pub quantization: String,
     /// Context length that it was trained for, in tokens.
     pub context_tokens: u64,
-    /// Its licence, where a catalog says; of a model that was carried here, and that no catalog knows,
+    /// Its license, where a catalog says; of a model that was carried here, and that no catalog knows,
     /// what came with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<LicenseTerms>,
-    /// What the file claims of its licence; not verified.
+    /// What the file claims of its license; not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_license: Option<String>,
     /// The model of a catalog that pins this file by its digest, whatever this one is called.
@@ -80,7 +80,7 @@ pub struct Installed {
     /// it here says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat_template: Option<String>,
-    /// What its maker recommends for answers that are no code.
+    /// What its maker recommends for answers that are not code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<Sampling>,
     /// What the user agreed to.
@@ -222,12 +222,12 @@ impl Installed {
             return Err(format!("it has version {}", installed.version));
         }
         if !is_id(&installed.id) || !is_sha256(&installed.sha256) {
-            return Err("its id or digest makes no sense".to_owned());
+            return Err("its id or digest is malformed".to_owned());
         }
         Ok(installed)
     }
 
-    /// As it stands in a file.
+    /// As it is in a file.
     pub(crate) fn text(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }

@@ -77,7 +77,7 @@ impl Store {
             .with_hint("import it under another id, or remove that model first"))
     }
 
-    /// Whether a model of the catalog is not there yet, or can't be used and is mended by its file.
+    /// Whether a model of the catalog is not there yet, or can't be used and is fixed by its file.
     pub(crate) fn check_new(&self, entry: &Entry, usable: &[String]) -> Result<(), ErrorInfo> {
         match self.model(&entry.id) {
             Ok(there) if there.sha256 == entry.sha256 => match usable.contains(&entry.id) {

@@ -95,7 +95,7 @@ impl Store {
     pub fn existing(folder: &Path) -> Option<Self> {
         let is_there = match folder.join("manifests").metadata() {
             Ok(about) => about.is_dir(),
-            // What can't be looked at is no folder that is not there: the next look says why.
+            // What can't be looked at is not a folder that is not there: the next look says why.
             Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
         };
         is_there.then(|| Self { folder: folder.to_owned() })
@@ -123,7 +123,7 @@ impl Store {
         self.folder.join("blobs").join(format!("sha256-{sha256}"))
     }
 
-    /// All models, by name. A manifest that makes no sense is passed over; its blob is not lost.
+    /// All models, by name. A manifest that is malformed is passed over; its blob is not lost.
     ///
     /// # Errors
     /// Where the folder can't be read, or this process has too little of something to read what is
@@ -358,7 +358,7 @@ impl Store {
         let manifest = self.manifest(id);
         fs_err::remove_file(&manifest).map_err(|error| disk(&manifest, &error))?;
         if matches!(model.source, Source::File { .. }) {
-            // Another model may be called so later, and has another licence.
+            // Another model may be called so later, and has another license.
             let _ = std::fs::remove_file(self.license_path(id));
         }
         let shared = self
@@ -412,17 +412,17 @@ impl Store {
         Machine::here(&self.folder)
     }
 
-    /// The text of a model's licence, where it is known here: shipped, or kept from before.
+    /// The text of a model's license, where it is known here: shipped, or kept from before.
     #[must_use]
     pub fn license_text(&self, entry: &Entry) -> Option<String> {
         shipped_text(&entry.license).or_else(|| self.text_beside(&entry.id))
     }
 
-    /// The same of an installed model, where its licence is known.
+    /// The same of an installed model, where its license is known.
     #[must_use]
     pub fn kept_license(&self, model: &Installed) -> Option<String> {
         let license = model.license.as_ref()?;
-        // What a stranger calls by a known licence's name is shown as it came.
+        // What a stranger calls by a known license's name is shown as it came.
         match Catalog::known().by_digest(&model.sha256) {
             Some(_) => shipped_text(license).or_else(|| self.text_beside(&model.id)),
             None => self.text_beside(&model.id).or_else(|| shipped_text(license)),
@@ -433,7 +433,7 @@ impl Store {
         read_text(&self.license_path(id), LICENSE_BYTES_MAX).ok()
     }
 
-    /// Keeps a licence's text beside the models, if it does not come with the product.
+    /// Keeps a license's text beside the models, if it does not come with the product.
     pub(crate) fn keep_license(
         &self,
         id: &str,

@@ -66,7 +66,7 @@ pub struct CommandSpec {
     pub about: &'static str,
     /// Examples for `--help`, without `localcoder`.
     pub examples: &'static [&'static str],
-    /// What is told where an edit would change nothing, before the lines.
+    /// What is reported where an edit would change nothing, before the lines.
     pub nothing: &'static str,
     /// What the answer is.
     pub answer: AnswerKind,
@@ -84,7 +84,7 @@ pub struct CommandSpec {
 
 const BOTH_MENUS: &[Place] = &[Place::ContextMenu, Place::StatusMenu];
 
-/// An instruction that is asked for often. It stands in the palette and in the list of quick edits, not
+/// An instruction that is asked for often. It is in the palette and in the list of quick edits, not
 /// in menus, which would be full of them.
 const fn quick(
     command: &'static str,

@@ -87,7 +87,7 @@ pub struct GhostText {
     /// What is put in.
     pub text: String,
     /// How much behind the cursor, in the same line, it takes the place of, in characters of UTF-16.
-    /// That text stands in `text` too.
+    /// That text is in `text` too.
     pub replaces: u32,
 }
 
@@ -230,7 +230,7 @@ pub enum Infill {
     Tokens,
     /// The model was asked in words: it was not made for it.
     Words,
-    /// Nothing was computed: it goes on with one from before.
+    /// Nothing was computed: it continues one from before.
     Kept,
 }
 

@@ -21,7 +21,7 @@ pub struct LineRange {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct DocumentText {
-    /// Path or name; its last component is told to the model. Never opened by the host.
+    /// Path or name; its last component is reported to the model. Never opened by the host.
     pub path: String,
     /// The editor's language id; guessed from the path where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ pub struct Edit {
 }
 
 /// What the document was round an edit when the request was made. An edit goes where its original
-/// stands between these neighbours, and nowhere where that is not exactly one place.
+/// stands between these neighbors, and nowhere where that is not exactly one place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -61,7 +61,7 @@ pub struct Anchor {
     pub after: Vec<String>,
     /// Whether the original stood at one place only.
     pub alone: bool,
-    /// Whether it stood between these neighbours at one place only. Otherwise the edit belongs to
+    /// Whether it stood between these neighbors at one place only. Otherwise the edit belongs to
     /// this very document and to no later one.
     pub unique: bool,
 }

@@ -39,7 +39,7 @@ macro_rules! codes {
 codes! {
     /// A mistake of ours. Also what a panic in a command becomes.
     Internal = 1, "internal";
-    /// The command or its arguments make no sense.
+    /// The command or its arguments are malformed.
     Usage = 2, "usage";
     /// A message that does not follow the protocol.
     Protocol = 3, "protocol";
@@ -69,7 +69,7 @@ codes! {
     SelectionTooLarge = 15, "selectionTooLarge";
     /// The document is larger than a request may be.
     DocumentTooLarge = 16, "documentTooLarge";
-    /// The text to be replaced no longer stands where it was.
+    /// The text to be replaced is no longer where it was.
     DocumentChanged = 17, "documentChanged";
     /// The model's answer can't be used as an edit.
     AnswerUnusable = 18, "answerUnusable";
@@ -89,7 +89,7 @@ codes! {
     ModelLoadFailed = 25, "modelLoadFailed";
     /// There was not enough memory.
     OutOfMemory = 26, "outOfMemory";
-    /// A model of this size is loaded under a profile that allows it only.
+    /// A model of this size is only loaded under a profile that allows it.
     ProfileNeeded = 27, "profileNeeded";
     /// The worker could not be started.
     WorkerStart = 30, "workerStart";
@@ -99,15 +99,15 @@ codes! {
     GenerateFailed = 32, "generateFailed";
     /// The editor could not be started.
     EditorStart = 40, "editorStart";
-    /// A file could not be loaded from where it lies.
+    /// A file could not be downloaded.
     DownloadFailed = 50, "downloadFailed";
-    /// A file has another digest than the one it is pinned to.
+    /// A file's digest is not the one it is pinned to.
     ChecksumMismatch = 51, "checksumMismatch";
     /// There is not enough room on the disk.
     DiskFull = 52, "diskFull";
-    /// Nothing is loaded from the network, because `localcoder.airGapped` is on.
+    /// Nothing is downloaded, because `localcoder.airGapped` is on.
     AirGapped = 53, "airGapped";
-    /// The licence of a model was not agreed to.
+    /// The license of a model was not agreed to.
     LicenseNotAccepted = 54, "licenseNotAccepted";
     /// The model is loaded, so it can't be removed.
     ModelInUse = 55, "modelInUse";

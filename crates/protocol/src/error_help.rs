@@ -86,7 +86,7 @@ const fn of_input(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::Usage => {
             "`localcoder help` lists the commands, and each of them takes `--help`. In the IDE this is \
-             a mistake of ours: *LocalCoder: Create Report* writes down what is needed to mend it."
+             a mistake of ours: *LocalCoder: Create Report* writes down what is needed to fix it."
         }
         ErrorCode::OutputFailed => {
             "Standard output is closed, or the disk that it goes to is full. Send it to another place; \
@@ -123,7 +123,7 @@ const fn of_input(code: ErrorCode) -> &'static str {
         ErrorCode::AnswerUnusable => {
             "The answer did not parse, held placeholders, or lost something that is still used, in each \
              attempt. Select less, say with *Improve Selection with Instruction…* what is to change, or \
-             use a larger model. What is checked stands in [How an edit is made](../edits.md)."
+             use a larger model. What is checked is in [How an edit is made](../edits.md)."
         }
         _ => "",
     }
@@ -146,7 +146,7 @@ const fn of_models(code: ErrorCode) -> &'static str {
              `safetensors` or `bin` file has to be converted first."
         }
         ErrorCode::ModelDamaged => {
-            "The file was not copied or loaded to its end, or the disk has a fault. Install or import the \
+            "The file was not copied or downloaded to its end, or the disk has a fault. Install or import the \
              model again. `localcoder models verify ID` reads the file and compares its digest."
         }
         ErrorCode::ModelUnsupported => {
@@ -167,24 +167,24 @@ const fn of_models(code: ErrorCode) -> &'static str {
              has to allow it: choose *heavy* with *LocalCoder: Switch Profile…*."
         }
         ErrorCode::DownloadFailed => {
-            "Try again: what is loaded already is kept and gone on with. Behind a proxy, set \
+            "Try again: what is downloaded already is kept, and the download is resumed. Behind a proxy, set \
              `https_proxy` for the program that starts LocalCoder. On a machine without a network, \
              import the model: [Offline machines](../guides/offline.md)."
         }
         ErrorCode::ChecksumMismatch => {
-            "The file is not the one that the catalog pins, so it is not used. Load it again; if it stays \
+            "The file is not the one that the catalog pins, so it is not used. Download it again; if it stays \
              so, something on the way changes it, or it was replaced where it lies."
         }
         ErrorCode::DiskFull => {
             "Make room: *LocalCoder: Show Models* shows what models take and removes those that you do \
-             not need. What was loaded of a model is kept, and gone on with."
+             not need. What was downloaded of a model is kept, and resumed."
         }
         ErrorCode::AirGapped => {
             "Import the model from a file instead, or switch `localcoder.airGapped` off. \
              [Offline machines](../guides/offline.md) says how to carry a model over."
         }
         ErrorCode::LicenseNotAccepted => {
-            "A model is loaded only after you have agreed to its licence. `localcoder models license ID` \
+            "A model is downloaded only after you have agreed to its license. `localcoder models license ID` \
              shows it; asked again, you can agree."
         }
         ErrorCode::ModelInUse => {
@@ -217,7 +217,7 @@ const fn of_programs(code: ErrorCode) -> &'static str {
             "The folder must be yours alone, and its path short enough for a socket. `LOCALCODER_HOME` \
              names another place for all of LocalCoder's files."
         }
-        ErrorCode::Draining => "A new host is there within a second: try again.",
+        ErrorCode::Draining => "A new host will be running within a second: try again.",
         ErrorCode::Busy => "Wait for what runs, or cancel some of it, then try again.",
         ErrorCode::InvalidSetting => {
             "The error names the setting and what it may be. `localcoder config list --explain` shows all \
@@ -228,7 +228,7 @@ const fn of_programs(code: ErrorCode) -> &'static str {
              says which; install LocalCoder again if its files are not complete."
         }
         ErrorCode::WorkerCrashed => {
-            "A new one is started by itself, so try again. If it happens again and again, choose a \
+            "A new one starts by itself, so try again. If it happens again and again, choose a \
              lighter profile or set `localcoder.acceleration` to `cpu`: [GPU \
              trouble](../guides/gpu-trouble.md)."
         }

@@ -57,7 +57,7 @@ pub enum FetchTask {
     Text(FetchText),
 }
 
-/// A text that a person is to read, such as a licence.
+/// A text that a person is to read, such as a license.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FetchText {
@@ -173,7 +173,7 @@ pub enum FetchEvent {
         /// Why; a sentence without its end.
         reason: String,
     },
-    /// What was there could not be used, so it begins anew.
+    /// What was there could not be used, so it starts over.
     Restarted {
         /// Why; a sentence without its end.
         reason: String,
@@ -200,7 +200,7 @@ pub enum FetchEvent {
 pub enum FetchFailure {
     /// Nobody has said that the settings allow it, so nothing was opened.
     AirGapped,
-    /// The request makes no sense.
+    /// The request is malformed.
     Invalid,
     /// Another process loads the same file.
     Busy,
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn an_order_is_read_as_it_is_written() {
         let task = FetchTask::Text(FetchText {
-            urls: vec!["https://example.org/licence".to_owned()],
+            urls: vec!["https://example.org/license".to_owned()],
             hosts: vec!["example.org".to_owned()],
             bytes_max: 1,
             limits: FetchLimits::default(),

@@ -65,9 +65,9 @@ pub struct ModelInfo {
     pub size_bytes: u64,
     /// Context length the model was trained for, in tokens.
     pub trained_context_tokens: u32,
-    /// Whether this is the bundled demo model, which is no code assistant.
+    /// Whether this is the bundled demo model, which is not a code assistant.
     pub demo: bool,
-    /// What its licence wants shown where it is used.
+    /// What its license wants shown where it is used.
     #[serde(default)]
     pub attribution: Vec<String>,
 }
@@ -322,7 +322,7 @@ pub struct AssistParams {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<Exchange>>"))]
     pub conversation: Vec<Exchange>,
-    /// What the user's tools say about the document. What is about the lines is told to the model.
+    /// What the user's tools say about the document. What is about the lines is reported to the model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "codegen", ts(optional, as = "Option<Vec<Diagnostic>>"))]
     pub diagnostics: Vec<Diagnostic>,
@@ -626,7 +626,7 @@ pub struct ConfigureParams {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct ConfigureFileParams {
-    /// All values as they stand in the file; without them the host reads the file itself.
+    /// All values as they are in the file; without them the host reads the file itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional, type = "Record<string, unknown>"))]
     pub settings: Option<serde_json::Map<String, serde_json::Value>>,
@@ -699,7 +699,7 @@ pub struct DraftParams {
     pub request_id: RequestId,
     /// Lines of the request's document.
     pub range: LineRange,
-    /// What stands there so far, in whole lines; those that were not reached are as they were.
+    /// What is there so far, in whole lines; those that were not reached are as they were.
     pub text: String,
 }
 

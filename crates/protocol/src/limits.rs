@@ -48,7 +48,7 @@ limits! {
 
     /// Models of which one `survey` may ask.
     SURVEY_MODELS_MAX: usize = 64;
-    /// Below so many written tokens a second a model counts as slow: slower than people read.
+    /// Below this many written tokens a second a model counts as slow: slower than people read.
     SLOW_TOKENS_PER_S: f64 = 10.0;
 
     /// Longest chat template, in bytes; those of real models have some ten thousand.

@@ -37,7 +37,7 @@ pub enum ModelState {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub enum ModelAction {
-    /// `models install`, which goes on with what is there.
+    /// `models install`, which continues what is there.
     Install,
     /// `models discard`.
     Discard,
@@ -73,11 +73,11 @@ pub enum ModelRole {
 pub enum ModelTuning {
     /// To do what it says.
     Instruct,
-    /// To go on with it.
+    /// To continue it.
     Base,
 }
 
-/// A licence by its name alone.
+/// A license by its name alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -88,7 +88,7 @@ pub struct ClaimedLicense {
     pub said_by: LicenseSource,
 }
 
-/// Who says which licence a model has.
+/// Who says which license a model has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -159,7 +159,7 @@ pub struct ModelList {
     pub free_bytes: u64,
     /// Both, in a sentence.
     pub disk_text: String,
-    /// Why nothing can be loaded from the network, where that is so.
+    /// Why nothing can be downloaded, where that is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub refusal: Option<ErrorInfo>,
@@ -182,7 +182,7 @@ pub struct ModelRow {
     pub actions: Vec<ModelAction>,
     /// Length of its file in bytes.
     pub bytes: u64,
-    /// How much of it is loaded, of one that is not there.
+    /// How much of it is downloaded, of one that is not installed.
     pub loaded_bytes: u64,
     /// What it is meant for; empty where nobody says.
     pub roles: Vec<ModelRole>,
@@ -190,7 +190,7 @@ pub struct ModelRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub profile: Option<String>,
-    /// Whether it follows instructions or goes on with a text, where that is known.
+    /// Whether it follows instructions or continues a text, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub tuning: Option<ModelTuning>,
@@ -198,7 +198,7 @@ pub struct ModelRow {
     pub parameters: u64,
     /// Such as `Q4_K_M`; empty where it is not known.
     pub quantization: String,
-    /// Its licence, where anybody says.
+    /// Its license, where anybody says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub license: Option<ClaimedLicense>,
@@ -208,7 +208,7 @@ pub struct ModelRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub memory: Option<ModelMemory>,
-    /// How fast it writes, where that was measured or can be told beforehand.
+    /// How fast it writes, where that was measured or can be known beforehand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub speed: Option<ModelSpeed>,

@@ -68,7 +68,7 @@ printed! {
     ModelsList = "models list" => ModelList;
     /// One model.
     ModelsInfo = "models info" => ModelDetails;
-    /// A licence, before it is agreed to.
+    /// A license, before it is agreed to.
     ModelsLicense = "models license" => ModelLicense;
     /// A model of the catalog was loaded.
     ModelsInstall = "models install" => ModelInstalled;
@@ -169,7 +169,7 @@ pub struct InstalledModel {
     pub bytes: u64,
     /// Its SHA-256.
     pub sha256: String,
-    /// Whether a catalog pins this file by its digest. Where none does, name, licence and template are
+    /// Whether a catalog pins this file by its digest. Where none does, name, license and template are
     /// what the file, or the folder that it came in, claims.
     pub verified: bool,
     /// The name of another model under which it came here.
@@ -186,15 +186,15 @@ pub struct InstalledModel {
     pub parameters: u64,
     /// Longest context that it was trained for, in tokens.
     pub context_tokens: u64,
-    /// Its licence, where a catalog says; what came with it where it is not verified.
+    /// Its license, where a catalog says; what came with it where it is not verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub license: Option<License>,
-    /// What its file claims of its licence, which was not checked.
+    /// What its file claims of its license, which was not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub claimed_license: Option<String>,
-    /// Id of the licence that the user agreed to.
+    /// Id of the license that the user agreed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub agreed_to: Option<String>,
@@ -206,7 +206,7 @@ pub struct InstalledModel {
     pub not_for_edits: Option<String>,
 }
 
-/// A licence.
+/// A license.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -225,7 +225,7 @@ pub struct License {
     pub attribution: Vec<String>,
 }
 
-/// A licence, before it is agreed to.
+/// A license, before it is agreed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -252,7 +252,7 @@ pub struct ModelInstalled {
     pub installed: InstalledModel,
 }
 
-/// What happens while a model is loaded, a line each. The last line is `installed` or a
+/// What happens while a model is downloaded, a line each. The last line is `installed` or a
 /// [`Failure`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "event")]
@@ -281,7 +281,7 @@ pub enum InstallEvent {
         /// Why.
         reason: String,
     },
-    /// What was there could not be used, so it begins anew.
+    /// What was there could not be used, so it starts over.
     Restarted {
         /// Why.
         reason: String,
@@ -450,7 +450,7 @@ pub struct Finding {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct PrivacyReport {
-    /// Whether air-gapped mode is on: nothing is loaded from the network.
+    /// Whether air-gapped mode is on: nothing is downloaded.
     pub air_gapped: bool,
     /// The same with where that comes from.
     pub air_gap: String,
@@ -511,7 +511,7 @@ pub enum NetworkUse {
     Loopback,
     /// It has none, and nothing would hold it back.
     Unused,
-    /// What the user asks for is loaded, and nothing else.
+    /// What the user asks for is downloaded, and nothing else.
     WhenAsked,
     /// Nothing holds it back.
     Open,
@@ -680,7 +680,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_stands_in_the_table_once() {
+    fn a_command_is_in_the_table_once() {
         let mut commands: Vec<&str> = PRINTED.iter().map(|row| row.command).collect();
         commands.sort_unstable();
         commands.dedup();

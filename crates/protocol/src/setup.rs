@@ -12,7 +12,7 @@ pub enum SetupStep {
     /// Nothing was chosen yet.
     #[default]
     Choose,
-    /// Models were chosen and their licences agreed to; they are loaded.
+    /// Models were chosen and their licenses agreed to; they are being downloaded.
     Download,
     /// A model is there and in use; it is tried.
     SelfTest,
@@ -45,7 +45,7 @@ pub struct SetupReport {
     pub stored: Vec<Fact>,
     /// What goes over the network.
     pub network_text: String,
-    /// Nothing is loaded from the network, and what that means.
+    /// Nothing is downloaded, and what that means.
     pub air_gap: SetupAirGap,
     /// What a first edit can be made of.
     pub sample: SetupSample,

@@ -33,7 +33,7 @@ pub struct TextAnswer {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct Reference {
-    /// The words as they stand in the answer, wherever they do.
+    /// The words as they are in the answer, wherever that is.
     pub words: String,
     /// Whether they are meant where they stand as code, and not among the other words.
     pub in_code: bool,

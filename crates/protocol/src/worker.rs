@@ -447,7 +447,7 @@ pub struct ScoreTextAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Foreseen {
-    /// The token that stands there.
+    /// The token that is there.
     pub token: i32,
     /// Bytes that it writes.
     pub bytes: u32,

@@ -1,7 +1,7 @@
 //! Keeps a process to its work: from [`close`] on the system refuses it what it does not need,
 //! whatever a hostile file makes it want: sockets, programs, other processes, writing by name.
 //!
-//! Called once by a program's `main`, before its first thread. What could not be closed is told, and
+//! Called once by a program's `main`, before its first thread. What could not be closed is reported, and
 //! nothing is pretended. Knows no protocol and no model.
 
 #[cfg(target_os = "linux")]

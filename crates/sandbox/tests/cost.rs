@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use localcoder_sandbox::{Profile, Walls, close};
 
-/// Without it this is no child.
+/// Without it this is not a child.
 const CHILD: &str = "LOCALCODER_TEST_SANDBOX_COST";
 /// Processes that close themselves.
 const RUNS: usize = 20;

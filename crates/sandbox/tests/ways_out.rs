@@ -12,7 +12,7 @@ use std::process::Command;
 
 use localcoder_sandbox::{Profile, Walls, close};
 
-/// Says in which way the child closes itself, profile and walls; without it this is no child.
+/// Says in which way the child closes itself, profile and walls; without it this is not a child.
 const CHILD: &str = "LOCALCODER_TEST_SANDBOX";
 
 /// Where it may try to write.

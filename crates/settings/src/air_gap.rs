@@ -1,4 +1,4 @@
-//! Whether anything may be loaded from the network. It fails closed: where the settings can't tell
+//! Whether anything may be downloaded. It fails closed: where the settings can't tell
 //! for certain, the air gap is on.
 //!
 //! [`NetworkAllowed`] is made here alone, from settings that were resolved, and whoever starts a
@@ -12,7 +12,7 @@ use crate::{Key, Layer, Places, SettingsFiles};
 /// The setting that this is about.
 pub const AIR_GAPPED: &str = Key::AirGapped.name();
 
-/// That the settings allow to load from the network. Only [`AirGap`] has one.
+/// That the settings allow downloads. Only [`AirGap`] has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkAllowed(());
 
@@ -73,12 +73,12 @@ impl AirGap {
             Self::On { reason, problem } => {
                 let how = match problem {
                     None => "turn air-gapped mode off",
-                    Some(problem) => problem.hint.as_deref().unwrap_or("mend the settings"),
+                    Some(problem) => problem.hint.as_deref().unwrap_or("fix the settings"),
                 };
                 let error = ErrorInfo::new(ErrorCode::AirGapped, what)
-                    .with_cause(format!("{reason}, so nothing is loaded from the network"))
+                    .with_cause(format!("{reason}, so nothing is downloaded"))
                     .with_hint(format!(
-                        "load the file on another machine and import it here; or {how}"
+                        "download the file on another machine and import it here; or {how}"
                     ));
                 Err(match problem {
                     None => error.with_action_on(ErrorAction::OpenSettings, AIR_GAPPED),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_yes_and_no_no_closes_and_is_named() {
+    fn a_value_that_is_neither_yes_nor_no_closes_and_is_named() {
         for value in ["\"true\"", "\"false\"", "1", "0", "null", "[]", "{}", "{\"on\":true}"] {
             let text = format!("{{\"airGapped\": {value}}}");
             let (_home, places) = home(Some(text.as_bytes()), None);
@@ -189,7 +189,7 @@ mod tests {
             let named = format!("`localcoder.airGapped` can't be {value} (in `{path}`, line 1)");
             assert!(reason.contains(&named), "{text}: {reason}");
             assert_eq!(problem.subject.as_deref(), Some("airGapped"), "{text}: {problem:?}");
-            // The editor's own good value does not mend it, nor does the other way round.
+            // The editor's own good value does not fix it, nor does the other way round.
             let (_home, places) = home(Some(text.as_bytes()), Some(b"{\"airGapped\": false}"));
             assert!(air_gap(&places).is_on(), "{text} below a `false`");
             let (_home, places) = home(Some(b"{\"airGapped\": false}"), Some(text.as_bytes()));
@@ -253,12 +253,12 @@ mod tests {
     #[test]
     fn the_permission_is_refused_with_the_reason_and_the_way_out() {
         let (_home, places) = home(Some(b"{ // half"), None);
-        let error = air_gap(&places).permission("`small` is not loaded").unwrap_err();
+        let error = air_gap(&places).permission("`small` is not downloaded").unwrap_err();
         assert_eq!(error.code, ErrorCode::AirGapped);
         let cause = error.cause.unwrap();
-        assert!(cause.contains("settings.json` is no JSON"), "{cause}");
+        assert!(cause.contains("settings.json` is not JSON"), "{cause}");
         let hint = error.hint.unwrap();
-        assert!(hint.contains("mend the file") && hint.contains("import it here"), "{hint}");
+        assert!(hint.contains("fix the file") && hint.contains("import it here"), "{hint}");
         let (_home, places) = home(None, None);
         assert!(air_gap(&places).permission("").is_ok());
     }

@@ -64,7 +64,7 @@ pub type Choices = &'static [(&'static str, &'static str)];
 /// What a change of a setting reaches, and so what a host has to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Affects {
-    /// Which model is loaded, or how it is run: what is loaded otherwise is loaded anew, and what
+    /// Which model is loaded, or how it is run: what is loaded otherwise is loaded again, and what
     /// was lowered or left alone before is tried again.
     Load,
     /// How the next answer is written.

@@ -11,7 +11,7 @@ use crate::{Key, TABLE};
 /// The text with a value for a setting, or without the setting where that is `None`.
 ///
 /// # Errors
-/// With what is wrong, where the text is no settings file.
+/// With what is wrong, where the text is not a settings file.
 pub fn edited(text: &str, key: &str, value: Option<&Value>) -> Result<String, String> {
     let Opened { mark, root, object } = opened(text)?;
     let full = format!("{PREFIX}{key}");
@@ -37,7 +37,7 @@ pub fn edited(text: &str, key: &str, value: Option<&Value>) -> Result<String, St
     Ok(format!("{mark}{root}"))
 }
 
-/// The text with the full name of each setting of the product's that stands there without it, so
+/// The text with the full name of each setting of the product's that is there without it, so
 /// that an editor that has the file for its own knows them.
 ///
 /// # Errors
@@ -105,7 +105,7 @@ fn opened(text: &str) -> Result<Opened, String> {
         None => (String::new(), text),
     };
     let root = CstRootNode::parse(text, &dialect()).map_err(|error| error.to_string())?;
-    let object = root.object_value().ok_or("it is no object, `{ … }`")?;
+    let object = root.object_value().ok_or("it is not an object, `{ … }`")?;
     Ok(Opened { mark, root, object })
 }
 
@@ -229,19 +229,19 @@ mod tests {
     #[test]
     fn names_are_written_in_full_and_all_else_stays() {
         let text = "{\n  // mine\n  \"profile\": \"fast\", // quick\n  \"editor.fontSize\": 12,\n  \
-                    \"sampling\": {\"topP\": 0.5}, \"colour\": 1\n}\n";
+                    \"sampling\": {\"topP\": 0.5}, \"color\": 1\n}\n";
         let full = in_full(text).unwrap();
         assert!(
             full.contains("  // mine\n  \"localcoder.profile\": \"fast\", // quick\n"),
             "{full}"
         );
         let values = json!({
-            "localcoder.profile": "fast", "editor.fontSize": 12, "colour": 1,
+            "localcoder.profile": "fast", "editor.fontSize": 12, "color": 1,
             "localcoder.sampling.topP": 0.5,
         });
         assert_eq!(Value::Object(parse(&full).unwrap()), values);
         assert_eq!(in_full(&full).unwrap(), full, "there is nothing left to do");
-        // Which of two is meant nobody can tell: both stay, and that is told.
+        // Which of two is meant nobody can tell: both stay, and that is reported.
         let twice = r#"{"mode": "stability", "localcoder.mode": "performance"}"#;
         assert_eq!(in_full(twice).unwrap(), twice);
     }
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_settings_file_is_left_alone() {
+    fn what_is_not_a_settings_file_is_left_alone() {
         for text in ["", "{", "[]", "{} {}"] {
             assert!(edited(text, "a", Some(&json!(1))).is_err(), "{text}");
         }

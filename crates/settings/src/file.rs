@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 
 use crate::{Layer, Places, Resolved, resolve};
 
-/// A longer one is no settings file; the largest of VS Code have some ten thousand bytes.
+/// A longer one is not a settings file; the largest of VS Code have some ten thousand bytes.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Some editors begin a file with it.
 pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
@@ -27,7 +27,7 @@ pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 pub struct Contents {
     /// Its values, by key.
     pub values: Map<String, Value>,
-    /// Keys that stand there more than once, with different values: of each the last is used, and
+    /// Keys that are there more than once, with different values: of each the last is used, and
     /// of objects the last alone.
     pub repeated: Vec<String>,
     /// Why it can't be read, where it is there and can't.
@@ -94,11 +94,11 @@ impl SettingsFiles {
     #[must_use]
     pub fn read(places: &Places) -> Self {
         let path = places.settings_file();
-        let mut file = read(&path, "mend the file, or delete it");
+        let mut file = read(&path, "fix the file, or delete it");
         file.origin.path = Some(path);
         let mut editor = read(
             &places.editor_settings_file(),
-            "open the editor, which writes the file anew, or delete it",
+            "open the editor, which writes the file again, or delete it",
         );
         // A copy, whose lines nobody has written.
         editor.origin = Origin::default();
@@ -128,16 +128,16 @@ impl SettingsFiles {
     }
 }
 
-/// What a file says, or why it can't be read and how it is mended.
-fn read(path: &Path, mend: &str) -> Contents {
+/// What a file says, or why it can't be read and how it is fixed.
+fn read(path: &Path, fix: &str) -> Contents {
     let contents = read_file(path).and_then(|file| match file {
         None => Ok(Contents::default()),
         Some((text, _)) => Contents::of(&text).map_err(|why| no_json(path, &why)),
     });
     contents.unwrap_or_else(|error| {
-        let mend = error.hint.as_deref().unwrap_or(mend);
+        let fix = error.hint.as_deref().unwrap_or(fix);
         let hint = format!(
-            "{mend}: until then nothing in it is used, and `localcoder.airGapped` counts as on"
+            "{fix}: until then nothing in it is used, and `localcoder.airGapped` counts as on"
         );
         let problem = error.with_hint(hint).with_action(ErrorAction::OpenSettingsFile);
         Contents { problem: Some(problem), ..Contents::default() }
@@ -148,7 +148,7 @@ fn read(path: &Path, mend: &str) -> Contents {
 #[derive(Default)]
 struct Keys<'a> {
     text: &'a str,
-    /// So much of the text was counted, and so many lines are in it.
+    /// So much of the text was counted, and this many lines are in it.
     counted: (usize, usize),
     lines: BTreeMap<String, usize>,
     /// What stands behind each.
@@ -177,7 +177,7 @@ impl<'a> Keys<'a> {
             let range = property.value.range();
             let value = self.text.get(range.start..range.end).unwrap_or_default();
             if self.values.insert(key.clone(), value).is_some_and(|before| before != value) {
-                // An object hides what stood in the one before it.
+                // An object hides what was in the one before it.
                 let inside = format!("{key}.");
                 let hidden = self.values.keys().filter(|it| it.starts_with(&inside)).cloned();
                 self.repeated.extend(hidden);
@@ -201,7 +201,7 @@ impl<'a> Keys<'a> {
 /// The values in the text of a settings file.
 ///
 /// # Errors
-/// With what is wrong and where, where it is no object of JSON with comments.
+/// With what is wrong and where, where it is not an object of JSON with comments.
 pub fn parse(text: &str) -> Result<Map<String, Value>, String> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     match parse_to_serde_value(text, &dialect()).map_err(|error| error.to_string())? {
@@ -211,7 +211,7 @@ pub fn parse(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// What VS Code writes and no more: a text that it would only guess at is no settings file.
+/// What VS Code writes and no more: a text that it would only guess at is not a settings file.
 pub(crate) fn dialect() -> ParseOptions {
     ParseOptions {
         allow_comments: true,
@@ -230,7 +230,7 @@ pub(crate) fn dialect() -> ParseOptions {
 /// The text of a settings file, and which one it is; `None` where there is no file.
 ///
 /// # Errors
-/// Where there is one, and it can't be read or is no text. Where it is not for its content, the
+/// Where there is one, and it can't be read or is not text. Where it is not for its content, the
 /// error says what helps.
 pub fn read_file(path: &Path) -> Result<Option<(String, Stamp)>, ErrorInfo> {
     let failed = |error: &ReadError| {
@@ -244,7 +244,7 @@ pub fn read_file(path: &Path) -> Result<Option<(String, Stamp)>, ErrorInfo> {
         }
     };
     match localcoder_disk::read(path, FILE_BYTES_MAX) {
-        // A link that leads nowhere is no file that is not there: somebody has set something.
+        // A link that leads nowhere is not a file that is not there: somebody has set something.
         Err(error) if error.is_missing(path) => Ok(None),
         Err(error) => Err(failed(&error)),
         Ok(localcoder_disk::Contents { bytes, stamp }) => match String::from_utf8(bytes) {
@@ -254,10 +254,10 @@ pub fn read_file(path: &Path) -> Result<Option<(String, Stamp)>, ErrorInfo> {
     }
 }
 
-/// That a file was read and makes no sense.
+/// That a file was read and is malformed.
 #[must_use]
 pub fn no_json(path: &Path, why: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{}` is no JSON", path.display()))
+    ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{}` is not JSON", path.display()))
         .with_cause(why)
 }
 
@@ -298,6 +298,6 @@ mod tests {
         let Keys { lines, repeated, .. } = Keys::of(text);
         let lines: Vec<_> = lines.iter().map(|(key, line)| (key.as_str(), *line)).collect();
         assert_eq!(lines, [("a", 3), ("a.b", 3), ("a.c", 4), ("d", 5), ("e", 7)]);
-        assert_eq!(repeated, ["e"], "what stands there twice alike is no question");
+        assert_eq!(repeated, ["e"], "what is there twice alike is not a question");
     }
 }

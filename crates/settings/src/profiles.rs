@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Key;
 
-/// From so many parameters on only a profile that says so loads a model: those that are called 13B
+/// From this many parameters on only a profile that says so loads a model: those that are called 13B
 /// have 13.0 billion, those that are called 12B have 12.2.
 pub const LARGE_PARAMETERS: u64 = 12_500_000_000;
 
@@ -26,7 +26,7 @@ pub(crate) const PROFILE_CHOICES: &[(&str, &str)] = &[
     ("heavy", "A 14B model for everything, 4096 tokens of context; needs about 11 GB of memory"),
 ];
 
-/// Longest name of a profile, in bytes: it stands in a status bar.
+/// Longest name of a profile, in bytes: it is in a status bar.
 const NAME_BYTES_MAX: usize = 32;
 /// More than anybody switches between.
 const OWN_MAX: usize = 32;
@@ -91,7 +91,7 @@ impl Profile {
     }
 }
 
-/// As it stands in the setting.
+/// As it is in the setting.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Own {
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_said() {
+    fn what_is_malformed_is_said() {
         for (setting, said) in [
             (json!([]), "an object"),
             (json!({"Big": {"codeModel": "a"}}), "small letters"),
@@ -301,7 +301,7 @@ mod tests {
             (json!({"a": 3}), "in `a`"),
             (json!({"a": {}}), "codeModel"),
             (json!({"a": {"codeModel": " "}}), "names a model"),
-            (json!({"a": {"codeModel": "b", "colour": 1}}), "colour"),
+            (json!({"a": {"codeModel": "b", "color": 1}}), "color"),
             (json!({"a": {"codeModel": "b", "contextWindow": 9000}}), "512 to 8192"),
             (
                 json!({"a": {"codeModel": "b", "contextWindow": 4096, "contextWindowMax": 2048}}),

@@ -53,7 +53,7 @@ pub struct Resolved {
     pub settings: Settings,
     /// The same as they are written, and where each comes from; in the order of the table.
     pub values: Vec<(&'static str, Value, Layer)>,
-    /// Whether anything may be loaded from the network.
+    /// Whether anything may be downloaded.
     pub air_gap: AirGap,
     /// One error a value that was not used, and one a layer that could not be read.
     pub errors: Vec<ErrorInfo>,
@@ -227,7 +227,7 @@ fn chosen(found: &mut Found, errors: &mut Vec<ErrorInfo>) -> Profile {
     let mut error = no_such_profile(&name, &profiles);
     let instead = usual.as_str().unwrap_or_default().to_owned();
     error.message = format!("{} (in {})", error.message, found.taken[Key::Profile as usize].place);
-    errors.push(error.with_hint(format!("`{instead}` is used until this one is mended")));
+    errors.push(error.with_hint(format!("`{instead}` is used until this one is fixed")));
     found.put(Key::Profile, usual, Layer::Default, Layer::Default.name());
     named(&instead).expect("the usual profile is built in")
 }
@@ -301,7 +301,7 @@ fn unknown(place: &str, name: &str) -> ErrorInfo {
 fn bad(place: &str, key: Key, value: &Value, allowed: &str) -> ErrorInfo {
     let hint = match key {
         Key::AirGapped => "set it to `true` or `false`",
-        _ => "the value below it is used until this one is mended",
+        _ => "the value below it is used until this one is fixed",
     };
     let otherwise = if key == Key::AirGapped { "; anything else counts as on" } else { "" };
     ErrorInfo::new(
@@ -323,7 +323,7 @@ fn twice(place: &str, key: Key) -> ErrorInfo {
     .with_hint("leave one of them")
     .with_action_on(ErrorAction::OpenSettingsFile, name);
     match key {
-        Key::AirGapped => error.with_cause("nobody can tell which is meant, so it counts as on"),
+        Key::AirGapped => error.with_cause("it is not clear which is meant, so it counts as on"),
         _ => error,
     }
 }
@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn the_strongest_good_value_wins_and_bad_ones_are_named() {
         let file = map(&json!({"contextWindow": 2048, "sampling": {"temperature": 0.5}}));
-        let editor = map(&json!({"contextWindow": 9000, "sampling.topP": 0.5, "colour": "red"}));
+        let editor = map(&json!({"contextWindow": 9000, "sampling.topP": 0.5, "color": "red"}));
         let resolved = resolve(&[(Layer::Editor, &editor), (Layer::File, &file)]);
         assert_eq!(resolved.settings.context_tokens, 2048);
         let context = resolved.values.iter().find(|(key, ..)| *key == "contextWindow").unwrap();
@@ -365,7 +365,7 @@ mod tests {
         assert_eq!(
             texts,
             [
-                "there is no setting `localcoder.colour` (in the editor's settings)",
+                "there is no setting `localcoder.color` (in the editor's settings)",
                 "`localcoder.contextWindow` can't be 9000 (in the editor's settings): \
                  allowed is a whole number from 512 to 8192",
             ]
@@ -377,7 +377,7 @@ mod tests {
         let file = map(&json!({
             "editor.fontSize": 12, "[python]": {"editor.tabSize": 2}, "other.airgapped.x": 1,
             "files.associations": {"*.airgapped": "ini"}, "localcoder.contextWindow": 2048,
-            "sampling.topX": 1, "colour": 1, "localcoder.colour": 2,
+            "sampling.topX": 1, "color": 1, "localcoder.color": 2,
         }));
         let resolved = resolve(&[(Layer::File, &file)]);
         assert_eq!(resolved.settings.context_tokens, 2048);
@@ -386,8 +386,8 @@ mod tests {
         assert_eq!(
             names,
             [
-                "there is no setting `localcoder.colour` (in settings.json)",
-                "there is no setting `localcoder.colour` (in settings.json)",
+                "there is no setting `localcoder.color` (in settings.json)",
+                "there is no setting `localcoder.color` (in settings.json)",
                 "there is no setting `localcoder.other.airgapped.x` (in settings.json)",
                 "there is no setting `localcoder.sampling.topX` (in settings.json)",
             ]
@@ -403,7 +403,7 @@ mod tests {
         assert_eq!(check_value("contextWindow", &json!(2048)), Ok(()));
         let bad = check_value("contextWindow", &json!(9000)).unwrap_err();
         assert_eq!(bad.cause.as_deref(), Some("allowed is a whole number from 512 to 8192"));
-        assert!(check_value("colour", &json!("red")).is_err());
+        assert!(check_value("color", &json!("red")).is_err());
     }
 
     #[test]
@@ -441,7 +441,7 @@ mod tests {
         let resolved = resolve(&[(Layer::Editor, &set)]);
         let error = &resolved.errors[0];
         assert_eq!(error.message, "there is no profile `none` (in the editor's settings)");
-        assert_eq!(error.hint.as_deref(), Some("`balanced` is used until this one is mended"));
+        assert_eq!(error.hint.as_deref(), Some("`balanced` is used until this one is fixed"));
         assert_eq!(resolved.settings.profile.name, "balanced");
     }
 

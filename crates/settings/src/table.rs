@@ -71,7 +71,7 @@ settings! {
     /// The model that improves and explains code: `demo` for the bundled demo model, the id of an
     /// installed model, or the absolute path of a GGUF file. Where this is empty, it is the
     /// profile's, and `demo` until that one is installed. The demo model tidies short Python
-    /// functions and is no code assistant.
+    /// functions and is not a code assistant.
     CodeModel = "codeModel", code_model: String,
         Kind::Model,
         affects: [Load], of_profiles: true;
@@ -101,7 +101,7 @@ settings! {
         },
         affects: [Load], of_profiles: true;
 
-    /// Where the model computes. A GPU that fails is replaced by the CPU, which is told, until this
+    /// Where the model computes. A GPU that fails is replaced by the CPU, which is reported, until this
     /// setting is changed.
     Acceleration = "acceleration", acceleration: Acceleration,
         Kind::Choice { default: Acceleration::Auto.word(), choices: Acceleration::CHOICES },
@@ -115,19 +115,19 @@ settings! {
 
     /// Whether a model that is not used stays in memory: `true` keeps it, `false` unloads it after
     /// `localcoder.idleUnloadMinutes`, `null` leaves it to `localcoder.mode`. When memory runs
-    /// short, it is unloaded whatever stands here.
+    /// short, it is unloaded whatever is set here.
     KeepModelLoaded = "keepModelLoaded", keep_model_loaded: Option<bool>,
         Kind::OptionalSwitch,
         affects: [Residency], of_profiles: false;
 
-    /// After so many minutes without a request a model is unloaded, where it does not stay.
+    /// After this many minutes without a request a model is unloaded, where it does not stay.
     IdleUnloadMinutes = "idleUnloadMinutes", idle_unload_minutes: u32,
         // The default lies between Ollama's 5 and LM Studio's 60; a day is the same as never.
         Kind::Integer { default: 10, min: 1, max: 1440 },
         affects: [Residency], of_profiles: false;
 
     /// How freely the model chooses its words; 0 always takes the likeliest. Where this and the two
-    /// below are not set, answers that are no code take what the model's maker recommends.
+    /// below are not set, answers that are not code take what the model's maker recommends.
     Temperature = "sampling.temperature", temperature: f64,
         // 0: an edit is right or wrong, variety does not help it.
         Kind::Number { default: 0.0, min: 0.0, max: 2.0 },
@@ -202,7 +202,7 @@ settings! {
         Kind::Profiles,
         affects: [Load], of_profiles: false;
 
-    /// Nothing is loaded from the network, not even when you ask for it: the program that could is
+    /// Nothing is downloaded, not even when you ask for it: the program that could is
     /// never started. Models are imported from files. Where the settings can't tell, it is on: when
     /// the product's `settings.json` or the kept copy of the editor's settings is there and can't
     /// be read, or when this value is neither `true` nor `false` in any of them, whatever the
@@ -243,7 +243,7 @@ mod tests {
             assert_eq!(key.setting(), setting);
             assert_eq!(Key::named(key.name()), Some(*key));
         }
-        assert_eq!(Key::named("colour"), None);
+        assert_eq!(Key::named("color"), None);
     }
 
     #[test]

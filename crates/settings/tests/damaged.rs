@@ -1,5 +1,5 @@
 //! What comes of a settings file however it was left: whether the network may be used, whether the
-//! other values count, and what is told.
+//! other values count, and what is reported.
 
 #![expect(clippy::unwrap_used, reason = "a test says where it fails")]
 

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::broken::{Held, breach};
 use crate::faults::Fault;
-use crate::happening::Happening;
 use crate::marks;
 use crate::steps::is_unwatched;
 use crate::store::{self, Content, SPECS};
 use crate::worker::{Call, Ending, Method, Resident};
 use crate::world::World;
+use crate::world_event::WorldEvent;
 
 const METHODS: &[(&str, Method)] = &[
     ("hello", Method::Hello),
@@ -66,7 +66,7 @@ impl World {
         if deaf {
             return Ok(());
         }
-        self.later(after_ms, Happening::WorkerSteps { generation, call: id });
+        self.later(after_ms, WorldEvent::WorkerSteps { generation, call: id });
         self.begins_to_beat(generation);
         Ok(())
     }
@@ -247,7 +247,7 @@ impl World {
         };
         call.cancelled_ms.get_or_insert(now);
         if dies {
-            self.later(ms, Happening::WorkerDies(generation));
+            self.later(ms, WorldEvent::WorkerDies(generation));
         } else if !ignored && !call.stalled && call.ending != Ending::Lost {
             // It stops at its next step.
             call.steps = call.done;
@@ -256,7 +256,7 @@ impl World {
                 _ => Ending::Fails(ErrorCode::Cancelled),
             };
             let call = call.id;
-            self.later(ms, Happening::WorkerSteps { generation, call });
+            self.later(ms, WorldEvent::WorkerSteps { generation, call });
         }
         1
     }

@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 use crate::broken::{Held, breach};
 use crate::checks::requests::Asked;
 use crate::faults::Fault;
-use crate::happening::Happening;
 use crate::marks;
 use crate::settings::values_of;
 use crate::store::SPECS;
 use crate::world::World;
+use crate::world_event::WorldEvent;
 
 /// Windows that are open at once, where nobody overdoes it.
 const WINDOWS_MAX: usize = 6;
@@ -123,7 +123,7 @@ impl World {
             }
         }
         let ms = self.random.up_to_ms(4_000);
-        self.later(ms, Happening::ClientActs(client));
+        self.later(ms, WorldEvent::ClientActs(client));
         Ok(())
     }
 
@@ -166,7 +166,7 @@ impl World {
         self.does(client, method)?;
         let most = *self.random.pick(&[100, 2_000, 2_000, 30_000, 900_000]);
         let ms = self.random.up_to_ms(most);
-        self.later(ms, Happening::ClientActs(client));
+        self.later(ms, WorldEvent::ClientActs(client));
         Ok(())
     }
 
@@ -176,7 +176,7 @@ impl World {
         if self.clients.is_empty() && !self.cleared_up {
             let most = *self.random.pick(&[3_000, 3_000, 200_000]);
             let ms = self.random.up_to_ms(most);
-            self.later(ms, Happening::ClientConnects);
+            self.later(ms, WorldEvent::ClientConnects);
         }
         self.deliver(Event::ClientGone(client))
     }
@@ -300,7 +300,7 @@ impl World {
         if streams && self.random.per_mille(120) && !self.cleared_up {
             let ms = self.random.up_to_ms(5_000);
             let request_id = request_id.clone();
-            self.later(ms, Happening::ClientCancels { client, request_id });
+            self.later(ms, WorldEvent::ClientCancels { client, request_id });
         }
         let names = completes || ["improve", "explain", "generate", "warm"].contains(&method);
         if names && self.random.per_mille(250) {
@@ -367,7 +367,7 @@ impl World {
             "trial": wanted["trial"],
             "run": self.draw_test_run(),
         });
-        self.later(ms, Happening::ClientHasTried { client, params });
+        self.later(ms, WorldEvent::ClientHasTried { client, params });
     }
 
     fn draw_test_run(&mut self) -> Value {
@@ -399,7 +399,7 @@ impl World {
     }
 
     /// After the storm the host still does its work, for whoever asks.
-    pub(crate) fn be_of_use(&mut self) -> Held {
+    pub(crate) fn check_still_serves(&mut self) -> Held {
         if self.random.per_mille(600) {
             return Ok(());
         }

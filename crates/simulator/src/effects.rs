@@ -8,10 +8,10 @@ use localcoder_host::core::{Effect, Event};
 use crate::broken::{Held, breach};
 use crate::checks::{self, bounds};
 use crate::faults::Fault;
-use crate::happening::Happening;
 use crate::store::{SPECS, Spec};
 use crate::worker::Worker;
 use crate::world::World;
+use crate::world_event::WorldEvent;
 
 impl World {
     /// Gives the host an event, does what it wants, and looks whether all holds.
@@ -21,7 +21,7 @@ impl World {
         self.tally.events += 1;
         let is_tick = matches!(event, Event::Tick);
         let mut effects = host.handle(self.now_ms, event);
-        (self.meddle)(&mut effects);
+        (self.tamper)(&mut effects);
         bounds::effects(&effects)?;
         let exits = effects.contains(&Effect::Exit);
         let mut said_exit = false;
@@ -64,7 +64,7 @@ impl World {
             Effect::InspectModel { references } => {
                 let slow = self.strikes(Fault::DiskSlow);
                 let ms = self.random.up_to_ms(if slow { 20_000 } else { 60 });
-                self.later(ms, Happening::Inspected(references));
+                self.later(ms, WorldEvent::Inspected(references));
                 Ok(())
             }
             Effect::StartWorker { generation } => self.worker_is_started(generation),
@@ -74,17 +74,17 @@ impl World {
             Effect::KillWorker { generation } => self.worker_is_killed(generation, exits),
             Effect::FindDraft { path, named } => {
                 let ms = self.random.up_to_ms(60);
-                self.later(ms, Happening::DraftSought { path, named });
+                self.later(ms, WorldEvent::DraftSought { path, named });
                 Ok(())
             }
             Effect::FindSmaller { path, bytes } => {
                 let ms = self.random.up_to_ms(60);
-                self.later(ms, Happening::SmallerSought { path, bytes });
+                self.later(ms, WorldEvent::SmallerSought { path, bytes });
                 Ok(())
             }
             Effect::FindPrefix { generation, key } => {
                 let ms = self.random.up_to_ms(60);
-                self.later(ms, Happening::PrefixLooked { generation, key });
+                self.later(ms, WorldEvent::PrefixLooked { generation, key });
                 Ok(())
             }
             Effect::KeepPrefix { key, .. } => {
@@ -125,7 +125,7 @@ impl World {
         if let Some(worker) = self.workers.get_mut(&generation) {
             worker.killed = true;
         }
-        self.later(ms, Happening::WorkerDies(generation));
+        self.later(ms, WorldEvent::WorkerDies(generation));
         Ok(())
     }
 
@@ -139,7 +139,7 @@ impl World {
         };
         worker.stopping = true;
         if !worker.silent {
-            self.later(ms, Happening::WorkerDies(generation));
+            self.later(ms, WorldEvent::WorkerDies(generation));
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ impl World {
         let slow = if self.strikes(Fault::Slow) { 12 } else { 1 };
         self.workers.insert(generation, Worker::new(generation, self.now_ms, slow));
         let ms = self.random.up_to_ms(100);
-        self.later(ms, Happening::WorkerStarts(generation));
+        self.later(ms, WorldEvent::WorkerStarts(generation));
         Ok(())
     }
 
@@ -164,7 +164,7 @@ impl World {
         self.deliver(Event::ModelInspected { references, result: Box::new(result), free_bytes })
     }
 
-    /// Memory of models that is no pages of files.
+    /// Memory of models that is not pages of files.
     fn taken_bytes(&self) -> u64 {
         let residents = self.workers.values().filter_map(|it| it.resident.map(|it| it.memory));
         let drafts = self.workers.values().filter_map(|worker| worker.draft);

@@ -76,10 +76,10 @@ faults! {
     SaveSilent = "prefix: silence while it is saved", 12;
     IdleDies = "worker: dies while idle", 40;
     IdleSilent = "worker: freezes while idle", 15;
-    EndedForMemory = "worker: the system ended it for want of memory", 250;
+    EndedForMemory = "worker: the system ended it for lack of memory", 250;
     StrayToken = "worker: tokens of a request that it was not given", 40;
     StrayAnswer = "worker: answers what nobody asked", 40;
-    StrayNonsense = "worker: notifications that make no sense", 40;
+    StrayNonsense = "worker: notifications that are malformed", 40;
     AfterDeath = "worker: messages after its end", 120;
     EndingSlow = "worker: is gone late after it was killed", 250;
     Slow = "worker: slow", 60;
@@ -103,7 +103,7 @@ faults! {
     OtherVersion = "client: of another version", 20;
     Malformed = "client: a malformed frame", 20;
     UnknownMethod = "client: an unknown method", 15;
-    BadParams = "client: parameters that make no sense", 15;
+    BadParams = "client: parameters that are malformed", 15;
     BadRequestId = "client: a request id that is taken or bad", 30;
     Answers = "client: answers and notifications", 10;
     FloodOfRequests = "client: more requests than may wait", 2;
@@ -112,12 +112,12 @@ faults! {
 
 /// How often each fault strikes, in a thousand.
 #[derive(Debug, Clone)]
-pub(crate) struct Weather {
+pub(crate) struct FaultPlan {
     chances: Vec<u64>,
     struck: Vec<u64>,
 }
 
-impl Weather {
+impl FaultPlan {
     pub(crate) fn draw(random: &mut Random) -> Self {
         let (known, times) = match random.below(4) {
             0 => (100, 1),
@@ -130,8 +130,8 @@ impl Weather {
             .collect();
         if times > 1 {
             for _ in 0..random.below(3) {
-                let favourite = random.pick(Fault::ALL);
-                chances[*favourite as usize] = (favourite.usual() * 15).min(500);
+                let favorite = random.pick(Fault::ALL);
+                chances[*favorite as usize] = (favorite.usual() * 15).min(500);
             }
         }
         Self { chances, struck: vec![0; Fault::ALL.len()] }

@@ -11,7 +11,6 @@ mod checks;
 mod clients;
 mod effects;
 mod faults;
-mod happening;
 mod machine;
 mod marks;
 mod random;
@@ -23,6 +22,7 @@ mod tally;
 mod tests;
 mod worker;
 mod world;
+mod world_event;
 
 pub use broken::Broken;
 pub use tally::Tally;

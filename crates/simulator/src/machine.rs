@@ -6,15 +6,15 @@ use localcoder_protocol::ErrorCode;
 
 use crate::broken::Held;
 use crate::faults::Fault;
-use crate::happening::Happening;
 use crate::store::SPECS;
 use crate::world::World;
+use crate::world_event::WorldEvent;
 
 impl World {
     /// The weather changes again some time.
     pub(crate) fn weather_later(&mut self) {
         let ms = self.random.up_to_ms(30_000) + 1;
-        self.later(ms, Happening::Weather);
+        self.later(ms, WorldEvent::Weather);
     }
 
     pub(crate) fn weather_changes(&mut self) -> Held {
@@ -92,7 +92,7 @@ impl World {
         if ms >= 20_000 {
             // It is noticed by looking now and then.
             let after = self.random.below(5_000);
-            self.later(after, Happening::Woke);
+            self.later(after, WorldEvent::Woke);
         }
     }
 }

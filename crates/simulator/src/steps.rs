@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 
 use crate::broken::Held;
 use crate::faults::Fault;
-use crate::happening::Happening;
 use crate::marks;
 use crate::store;
 use crate::worker::{Call, Ending, Method, Worker, answer, notification, token};
 use crate::world::World;
+use crate::world_event::WorldEvent;
 
 impl World {
     pub(crate) fn worker_steps(&mut self, generation: u64, id: i64) -> Held {
@@ -26,7 +26,7 @@ impl World {
         let worker_id = worker.id();
         let (call, pace_ms) = (&worker.calls[at], worker.calls[at].pace_ms);
         let message = progress(worker_id, call);
-        self.later(pace_ms + 1, Happening::WorkerSteps { generation, call: id });
+        self.later(pace_ms + 1, WorldEvent::WorkerSteps { generation, call: id });
         self.says(generation, message)
     }
 
@@ -99,7 +99,7 @@ impl World {
         }
         if self.strikes(Fault::IdleDies) {
             let ms = self.random.up_to_ms(5_000);
-            self.later(ms, Happening::WorkerDies(generation));
+            self.later(ms, WorldEvent::WorkerDies(generation));
         } else if self.strikes(Fault::IdleSilent) {
             self.worker_freezes(generation);
         }

@@ -116,14 +116,14 @@ impl Store {
     /// Everything is there, whole, and there is room for each.
     pub(crate) fn clear_up(&mut self) {
         for index in 0..SPECS.len() {
-            self.mend(index);
+            self.repair(index);
         }
         self.total_bytes = self.total_bytes.max(32_000_000_000);
         self.others_bytes = 0;
         self.tells_free = true;
     }
 
-    fn mend(&mut self, index: usize) {
+    fn repair(&mut self, index: usize) {
         if self.states[index] != State::Good || self.contents[index] != Content::Fine {
             self.replace(index);
         }
@@ -171,7 +171,7 @@ impl Store {
                 format!("no model `{reference}` is installed"),
             )),
             Some((_, State::Bad(code))) => {
-                Err(ErrorInfo::new(code, format!("`{reference}` is no usable model")))
+                Err(ErrorInfo::new(code, format!("`{reference}` is not a usable model")))
             }
             Some((index, State::Good)) => Ok(self.file(index)),
         }

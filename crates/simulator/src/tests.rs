@@ -63,10 +63,10 @@ fn a_seed_repeats_exactly() {
 }
 
 /// The first world in which a host that does this is found out.
-fn caught(meddle: fn(&mut Vec<Effect>)) -> Broken {
+fn caught(tamper: fn(&mut Vec<Effect>)) -> Broken {
     let broken = (0..500).find_map(|seed| {
         let mut world = World::new(seed, Trace::Off);
-        world.meddle = meddle;
+        world.tamper = tamper;
         world.live().0.err()
     });
     broken.expect("nobody noticed")

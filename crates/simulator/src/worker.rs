@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::broken::Held;
 use crate::faults::Fault;
-use crate::happening::Happening;
 use crate::world::World;
+use crate::world_event::WorldEvent;
 
 /// A worker that computes tells so this often.
 pub(crate) use localcoder_protocol::limits::HEARTBEAT_MS as BEAT_EVERY_MS;
@@ -78,7 +78,7 @@ pub(crate) struct Call {
     pub(crate) mark: u64,
     /// How many texts are to be counted.
     pub(crate) texts: Vec<usize>,
-    /// Whether what it writes is no answer to what was asked.
+    /// Whether what it writes is not an answer to what was asked.
     pub(crate) useless: bool,
 }
 
@@ -187,11 +187,11 @@ impl World {
         (worker.resident, worker.draft) = (None, None);
         let said = after_death.then(|| last_words(worker));
         let ms = self.random.up_to_ms(400);
-        self.later(ms, Happening::WorkerEndTold(generation));
+        self.later(ms, WorldEvent::WorkerEndTold(generation));
         for message in said.into_iter().flatten() {
             let after = ms + self.random.up_to_ms(2_000);
             let message = Box::new(message);
-            self.later(after, Happening::WorkerSays { generation, message });
+            self.later(after, WorldEvent::WorkerSays { generation, message });
         }
     }
 
@@ -221,14 +221,14 @@ impl World {
             worker.progress += 1;
         }
         let params = json!({"worker": worker.id(), "progress": worker.progress});
-        self.later(BEAT_EVERY_MS, Happening::WorkerBeats(generation));
+        self.later(BEAT_EVERY_MS, WorldEvent::WorkerBeats(generation));
         self.says(generation, notification("heartbeat", params))
     }
 
     pub(crate) fn begins_to_beat(&mut self, generation: u64) {
         let Some(worker) = self.workers.get_mut(&generation) else { return };
         if !std::mem::replace(&mut worker.beats, true) {
-            self.later(BEAT_EVERY_MS, Happening::WorkerBeats(generation));
+            self.later(BEAT_EVERY_MS, WorldEvent::WorkerBeats(generation));
         }
     }
 

@@ -12,12 +12,12 @@ use crate::checks::loads::Loads;
 use crate::checks::requests::Requests;
 use crate::checks::supervision::Supervision;
 use crate::clients::Clients;
-use crate::faults::{Fault, Weather};
-use crate::happening::{Agenda, Happening};
+use crate::faults::{Fault, FaultPlan};
 use crate::random::Random;
 use crate::store::Store;
 use crate::tally::Tally;
 use crate::worker::{BEAT_EVERY_MS, Worker};
+use crate::world_event::{Agenda, WorldEvent};
 
 /// A host without clients ends after so long.
 pub(crate) const IDLE_EXIT_MS: u64 = 60_000;
@@ -43,7 +43,7 @@ pub(crate) struct Disk {
 pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) random: Random,
-    pub(crate) weather: Weather,
+    pub(crate) weather: FaultPlan,
     pub(crate) tally: Tally,
     pub(crate) trace: Trace,
     pub(crate) now_ms: u64,
@@ -72,13 +72,13 @@ pub(crate) struct World {
     late_ms: u64,
     events_at_once: u64,
     /// Changes what the host does before anybody sees it: so it is tested that it is seen.
-    pub(crate) meddle: fn(&mut Vec<Effect>),
+    pub(crate) tamper: fn(&mut Vec<Effect>),
 }
 
 impl World {
     pub(crate) fn new(seed: u64, trace: Trace) -> Self {
         let mut random = Random::new(seed);
-        let weather = Weather::draw(&mut random);
+        let weather = FaultPlan::draw(&mut random);
         let store = Store::draw(&mut random);
         let (gpu, acts_left) = (random.per_mille(400), random.between(2, 26));
         let late_ms = *random.pick(&[0, 0, 0, 3, 40]);
@@ -107,14 +107,14 @@ impl World {
             acts_left,
             late_ms,
             events_at_once: 0,
-            meddle: |_| {},
+            tamper: |_| {},
         }
     }
 
     /// Lives until everything has come to its end; with what was written down of it.
     pub(crate) fn live(mut self) -> (Result<Tally, Broken>, Vec<String>) {
         // After a panic nothing of it is used but what was written down.
-        let lived = catch_unwind(AssertUnwindSafe(|| self.live_on()));
+        let lived = catch_unwind(AssertUnwindSafe(|| self.run_to_end()));
         let result =
             lived.unwrap_or_else(|_| breach("the core does not panic", "it did; see above"));
         self.tally.simulated_ms = self.now_ms;
@@ -129,13 +129,13 @@ impl World {
         }
     }
 
-    fn live_on(&mut self) -> Held {
+    fn run_to_end(&mut self) -> Held {
         if self.random.per_mille(300) {
             self.disk.file_settings = self.draw_settings();
         }
         for _ in 0..self.random.between(1, 3) {
             let at = self.now_ms + self.random.below(50);
-            self.agenda.add(at, Happening::ClientConnects);
+            self.agenda.add(at, WorldEvent::ClientConnects);
         }
         self.weather_later();
         while self.acts_left > 0 {
@@ -143,8 +143,8 @@ impl World {
         }
         self.clear_up()?;
         self.come_to_the_end()?;
-        self.be_of_use()?;
-        self.be_left()
+        self.check_still_serves()?;
+        self.shut_down()
     }
 
     /// The next that happens: to the host by its own wish, or in the world.
@@ -191,31 +191,33 @@ impl World {
         Ok(())
     }
 
-    fn happens(&mut self, happening: Happening) -> Held {
+    fn happens(&mut self, happening: WorldEvent) -> Held {
         match happening {
-            Happening::ClientConnects => self.client_connects(),
-            Happening::ClientActs(client) => self.client_acts(client),
-            Happening::ClientCancels { client, request_id } => {
+            WorldEvent::ClientConnects => self.client_connects(),
+            WorldEvent::ClientActs(client) => self.client_acts(client),
+            WorldEvent::ClientCancels { client, request_id } => {
                 self.ask(client, "cancel", None, json!({"requestId": request_id}))
             }
-            Happening::ClientHasTried { client, params } => self.ask(client, "tried", None, params),
-            Happening::Inspected(references) => self.inspected(references),
-            Happening::DraftSought { path, named } => self.draft_sought(path, named),
-            Happening::SmallerSought { path, bytes } => self.smaller_sought(path, bytes),
-            Happening::PrefixLooked { generation, key } => self.prefix_looked(generation, key),
-            Happening::WorkerStarts(generation) => self.worker_starts(generation),
-            Happening::WorkerSteps { generation, call } => self.worker_steps(generation, call),
-            Happening::WorkerBeats(generation) => self.worker_beats(generation),
-            Happening::WorkerDies(generation) => {
+            WorldEvent::ClientHasTried { client, params } => {
+                self.ask(client, "tried", None, params)
+            }
+            WorldEvent::Inspected(references) => self.inspected(references),
+            WorldEvent::DraftSought { path, named } => self.draft_sought(path, named),
+            WorldEvent::SmallerSought { path, bytes } => self.smaller_sought(path, bytes),
+            WorldEvent::PrefixLooked { generation, key } => self.prefix_looked(generation, key),
+            WorldEvent::WorkerStarts(generation) => self.worker_starts(generation),
+            WorldEvent::WorkerSteps { generation, call } => self.worker_steps(generation, call),
+            WorldEvent::WorkerBeats(generation) => self.worker_beats(generation),
+            WorldEvent::WorkerDies(generation) => {
                 self.worker_dies(generation);
                 Ok(())
             }
-            Happening::WorkerEndTold(generation) => self.worker_end_told(generation),
-            Happening::WorkerSays { generation, message } => {
+            WorldEvent::WorkerEndTold(generation) => self.worker_end_told(generation),
+            WorldEvent::WorkerSays { generation, message } => {
                 self.deliver(Event::WorkerMessage { generation, message: *message })
             }
-            Happening::Weather => self.weather_changes(),
-            Happening::Woke => self.deliver(Event::Woke),
+            WorldEvent::Weather => self.weather_changes(),
+            WorldEvent::Woke => self.deliver(Event::Woke),
         }
     }
 
@@ -228,7 +230,7 @@ impl World {
         strikes
     }
 
-    pub(crate) fn later(&mut self, ms: u64, happening: Happening) {
+    pub(crate) fn later(&mut self, ms: u64, happening: WorldEvent) {
         self.agenda.add(self.now_ms + ms, happening);
     }
 
@@ -304,7 +306,7 @@ impl World {
         let returns = left.min(CLIENTS_MAX / 16);
         for _ in 0..returns.max(1) {
             let ms = self.random.up_to_ms(2_000);
-            self.later(ms, Happening::ClientConnects);
+            self.later(ms, WorldEvent::ClientConnects);
         }
     }
 
@@ -354,7 +356,7 @@ impl World {
     }
 
     /// The host ends by itself once nobody is connected any more.
-    fn be_left(&mut self) -> Held {
+    fn shut_down(&mut self) -> Held {
         if self.host.is_none() || self.random.per_mille(700) {
             return Ok(());
         }

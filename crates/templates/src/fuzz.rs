@@ -30,7 +30,7 @@ pub enum Tried {
     Ended,
     /// It had to be stopped, and goes on holding what it held.
     Stopped,
-    /// Nothing: so many were stopped in this process that no more are run. Begin another.
+    /// Nothing: this many were stopped in this process that no more are run. Begin another.
     NotRun,
 }
 
@@ -83,7 +83,7 @@ fn had_to_be_stopped(error: &TemplateError) -> bool {
     }
 }
 
-/// A refusal says something, and can be told.
+/// A refusal says something, and can be reported.
 fn check_error(error: &TemplateError) {
     assert!(!error.to_string().is_empty());
     let info = error.clone().into_info();

@@ -124,12 +124,12 @@ impl Watch {
         self.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Others take over so many bytes from the watched thread.
+    /// Others take over this many bytes from the watched thread.
     pub(crate) fn hand_over(&self, bytes: usize) {
         self.held.fetch_sub(signed(bytes), Ordering::Relaxed);
     }
 
-    /// The watched thread takes over so many bytes from others.
+    /// The watched thread takes over this many bytes from others.
     pub(crate) fn take_over(&self, bytes: usize) {
         self.held.fetch_add(signed(bytes), Ordering::Relaxed);
     }
@@ -178,7 +178,7 @@ impl Watch {
         START.get_or_init(std::time::Instant::now).elapsed()
     }
 
-    /// Does what gives up so many bytes of this thread's memory for so many others, if it may have
+    /// Does what gives up this many bytes of this thread's memory for this many others, if it may have
     /// them. For a moment it may have both.
     #[cold]
     fn change<R>(&self, given: usize, taken: usize, work: impl FnOnce() -> R) -> R {

@@ -60,7 +60,7 @@ pub enum Limit {
     Waiting(Duration),
     /// It puts what messages say in more often than this.
     Repeats(usize),
-    /// So many templates were stopped in this process that no more are run.
+    /// Too many templates were stopped in this process: no more are run.
     Stopped(usize),
 }
 

@@ -50,7 +50,7 @@ enum State {
 /// Why a chat could not be laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateError {
-    /// It is no template, or refused the chat.
+    /// It is not a template, or refused the chat.
     Failed(String),
     /// It wanted more than it may have.
     Limit(Limit),
@@ -100,7 +100,7 @@ impl Template {
     /// as templates write them.
     ///
     /// # Errors
-    /// It is no template, or too large a one.
+    /// It is not a template, or too large a one.
     pub fn compile(text: String, bos: String, eos: String) -> Result<Self, TemplateError> {
         Self::compile_within(Source { text, bos, eos, date: None }, Limits::PRODUCT)
     }

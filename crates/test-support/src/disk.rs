@@ -77,7 +77,7 @@ impl Disk {
     }
 
     /// A folder of it that shows what is in its folder `lower` and keeps changes elsewhere, as the
-    /// file system of a container does; `None` where this system lets nobody make one.
+    /// file system of a container does; `None` where this system does not allow it.
     #[must_use]
     pub fn overlay(&mut self) -> Option<PathBuf> {
         let at = &self.mounted;
@@ -88,7 +88,7 @@ impl Disk {
         self.order(&mount).then(|| self.path.join("merged"))
     }
 
-    /// Fills it but for so many bytes; the file that does so.
+    /// Fills it but for this many bytes; the file that does so.
     ///
     /// # Panics
     /// Where it can't be written.

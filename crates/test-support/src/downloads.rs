@@ -34,7 +34,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// So many random bytes that begin like a model.
+    /// This many random bytes that begin like a model.
     #[must_use]
     pub fn random(seed: u64, length: usize) -> Self {
         let mut random = Random::new(seed);
@@ -201,7 +201,7 @@ impl Fault {
         }
     }
 
-    /// Whether it befalls a download that is gone on with: then the first answer is cut.
+    /// Whether it befalls a download that is resumed: then the first answer is cut.
     fn is_of_a_resumed_one(self) -> bool {
         matches!(
             self,
@@ -351,13 +351,13 @@ impl Fetch {
     /// Follows it to its end; `told` hears each event.
     ///
     /// # Panics
-    /// Where it writes what is no event.
+    /// Where it writes what is not an event.
     pub fn follow(mut self, mut told: impl FnMut(&mut Self, &FetchEvent)) -> Ending {
         let stdout = self.child.stdout.take().expect("it was asked for as a pipe");
         let mut ending = Ending { events: Vec::new(), memory_kib: 0 };
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             let event: FetchEvent = serde_json::from_str(&line)
-                .unwrap_or_else(|error| panic!("`{line}` is no event: {error}"));
+                .unwrap_or_else(|error| panic!("`{line}` is not an event: {error}"));
             ending.memory_kib = ending.memory_kib.max(peak_memory_kib(self.pid()));
             told(&mut self, &event);
             ending.events.push(event);

@@ -39,7 +39,7 @@ impl Asked {
 pub enum Part {
     /// Bytes, as fast as they go.
     Bytes(Vec<u8>),
-    /// Bytes, so many at a time with a pause after each.
+    /// Bytes, this many at a time with a pause after each.
     Slowly(Vec<u8>, usize, Duration),
     /// Nothing for a time, or until the client has gone.
     Silence(Duration),

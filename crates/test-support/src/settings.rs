@@ -11,7 +11,7 @@ pub struct Text {
     pub name: &'static str,
     /// What is in it.
     pub bytes: &'static [u8],
-    /// Whether nothing may be loaded from the network.
+    /// Whether nothing may be downloaded.
     pub closes: bool,
     /// Whether its other values count.
     pub counts: bool,
@@ -35,7 +35,7 @@ const fn unreadable(
     Text { name, bytes, closes: true, counts: false, told }
 }
 
-const NO_JSON: &str = "settings.json` is no JSON";
+const NO_JSON: &str = "settings.json` is not JSON";
 const NO_OBJECT: &[&str] = &[NO_JSON, "there is no object"];
 
 /// All of them.
@@ -121,10 +121,10 @@ pub const TEXTS: &[Text] = &[
     },
     Text {
         name: "a name that nobody knows",
-        bytes: b"{\"contextWindow\": 1024,\n\"colour\": \"red\"}",
+        bytes: b"{\"contextWindow\": 1024,\n\"color\": \"red\"}",
         closes: false,
         counts: true,
-        told: &["there is no setting `localcoder.colour`", "line 2"],
+        told: &["there is no setting `localcoder.color`", "line 2"],
     },
     unreadable("cut off", b"{\n\"airGapped\": false", &[NO_JSON, "line 2"]),
     unreadable("empty", b"", NO_OBJECT),

@@ -31,7 +31,7 @@ pub enum Memory {
     DeltaNet,
     /// Three layers of four fold all into a state, as Mamba does. llama.cpp can't go back.
     StateSpace,
-    /// Every second layer sees so many tokens back and no more.
+    /// Every second layer sees this many tokens back and no more.
     SlidingWindow(u32),
 }
 

@@ -134,10 +134,10 @@ impl Client {
 /// Reads the answer of `R` out of a [`ClientEvent::Answer`].
 ///
 /// # Errors
-/// The peer's error, or that its answer makes no sense.
+/// The peer's error, or that its answer is malformed.
 pub fn read_answer<R: Request>(result: Result<Value, ErrorInfo>) -> Result<R::Answer, ErrorInfo> {
     serde_json::from_value(result?).map_err(|error| {
-        ErrorInfo::new(ErrorCode::Protocol, format!("the answer to `{}` makes no sense", R::METHOD))
+        ErrorInfo::new(ErrorCode::Protocol, format!("the answer to `{}` is malformed", R::METHOD))
             .with_cause(error.to_string())
             .with_hint("start the engine again")
             .with_action(ErrorAction::RestartEngine)

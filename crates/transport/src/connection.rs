@@ -96,7 +96,7 @@ pub enum ReadError {
     /// The stream or its framing is broken: nothing more can be read.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// One frame was no message. The next may be.
+    /// One frame was not a message. The next may be.
     #[error(transparent)]
     Message(#[from] MessageError),
 }
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_stream_is_told_once() {
+    fn a_closed_stream_is_reported_once() {
         let (stream, said, _) = reader(1_000);
         drop(stream);
         assert_eq!(said.recv().unwrap(), None);

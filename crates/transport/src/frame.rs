@@ -63,7 +63,7 @@ fn read_header(reader: &mut impl BufRead) -> Result<Option<usize>, FrameError> {
             line.split_once(':').ok_or(FrameError::Header("a line has no colon"))?;
         if name.eq_ignore_ascii_case("Content-Length") {
             let value = value.trim().parse();
-            length = Some(value.map_err(|_| FrameError::Header("Content-Length is no number"))?);
+            length = Some(value.map_err(|_| FrameError::Header("Content-Length is not a number"))?);
         }
     }
 }

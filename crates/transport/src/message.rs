@@ -43,7 +43,7 @@ pub enum Message {
     },
 }
 
-/// Why some bytes are no message.
+/// Why some bytes are not a message.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// Not JSON.
@@ -117,7 +117,7 @@ impl Message {
     /// Where the bytes are not JSON or not a message.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MessageError> {
         let Value::Object(mut map) = serde_json::from_slice(bytes)? else {
-            return Err(MessageError::Shape("it is no object"));
+            return Err(MessageError::Shape("it is not an object"));
         };
         if map.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
             return Err(MessageError::Shape("`jsonrpc` is not \"2.0\""));
@@ -126,7 +126,7 @@ impl Message {
         let method = match map.remove("method") {
             None => None,
             Some(Value::String(method)) => Some(method),
-            Some(_) => return Err(MessageError::Shape("`method` is no string")),
+            Some(_) => return Err(MessageError::Shape("`method` is not a string")),
         };
         let params = map.remove("params").unwrap_or(Value::Object(Map::new()));
         match (id, method) {
@@ -165,7 +165,7 @@ impl Id {
             Value::Number(number) => number
                 .as_i64()
                 .map(Self::Number)
-                .ok_or(MessageError::Shape("`id` is no whole number")),
+                .ok_or(MessageError::Shape("`id` is not a whole number")),
             Value::String(text) => Ok(Self::Text(text)),
             _ => Err(MessageError::Shape("`id` is neither number nor string")),
         }

@@ -117,7 +117,7 @@ fn close(path: &Path, others: Others) -> Result<Option<String>, String> {
     let folder = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(folder) => File::from(folder),
         Err(rustix::io::Errno::NOENT) => return Err("it is a link to nothing".to_owned()),
-        Err(rustix::io::Errno::NOTDIR) => return Err("it is no folder".to_owned()),
+        Err(rustix::io::Errno::NOTDIR) => return Err("it is not a folder".to_owned()),
         Err(error) => {
             // One of somebody else's may be closed to us; then that is the reason to tell.
             if let Ok(meta) = std::fs::metadata(path) {
@@ -231,7 +231,7 @@ mod tests {
         let error = home.check().unwrap_err();
         assert_eq!(error.cause.as_deref(), Some("it is a link to nothing"));
         std::fs::write(&disk, "").unwrap();
-        assert_eq!(home.check().unwrap_err().cause.as_deref(), Some("it is no folder"));
+        assert_eq!(home.check().unwrap_err().cause.as_deref(), Some("it is not a folder"));
     }
 
     /// Only root can give something away, so elsewhere there is nothing to try this with.

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_shortage_keeps_its_own_words() {
+    fn what_is_not_a_shortage_keeps_its_own_words() {
         assert!(!is_shortage(&Errno::NOENT.into()));
         assert!(told(Errno::NOENT).cause.unwrap().contains("No such file"));
     }

@@ -268,7 +268,7 @@ fn rust(subject: &Subject<'_>) -> Option<Plan> {
     let mut plan = match modules.first() {
         Some(&"src") if subject.text.contains("#[test]") => {
             modules.remove(0);
-            // These are no modules of that name.
+            // These are not modules of that name.
             modules.extend(Some(last).filter(|it| !["main", "lib", "mod"].contains(it)));
             modules.push("");
             let filter = modules.join("::");

@@ -36,7 +36,7 @@ impl Project {
 
 fn root_of(folder: &Path, within: Option<&Path>) -> PathBuf {
     let home = std::env::var_os("HOME").map(PathBuf::from);
-    // A home folder under version control is no project.
+    // A home folder under version control is not a project.
     let is_possible = |at: &&Path| {
         at.parent().is_some()
             && home.as_deref() != Some(*at)

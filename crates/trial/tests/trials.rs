@@ -12,7 +12,7 @@ struct Free;
 
 impl Confine for Free {
     fn why_not(&self) -> Option<&str> {
-        Some("nobody holds it back")
+        Some("it is not sandboxed")
     }
 
     fn apply(&self, _: &mut Command) -> std::io::Result<()> {
@@ -140,7 +140,7 @@ fn go_tests_its_package() {
 }
 
 #[test]
-fn rust_tests_what_stands_in_the_file_itself() {
+fn rust_tests_what_is_in_the_file_itself() {
     let text = "pub fn add(a: i32, b: i32) -> i32 {\n    a + b\n}\n\n#[cfg(test)]\nmod tests {\n    \
          #[test]\n    fn adds() {\n        assert_eq!(super::add(1, 2), 3);\n    }\n}\n";
     let manifest =

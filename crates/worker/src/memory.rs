@@ -1,7 +1,7 @@
 //! What the system says of memory, and pages of a mapped file given back to it. Knows nothing of
 //! models; the engine calls it round a second load.
 //!
-//! What the system says stands in files, which are opened while they can be, see [`prepare`].
+//! What the system says is in files, which are opened while they can be, see [`prepare`].
 
 #[cfg(target_os = "linux")]
 use std::fs::File;

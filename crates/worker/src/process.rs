@@ -114,7 +114,7 @@ pub(crate) fn give_way() {
 pub(crate) fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        // Words that stand in the source; others may quote the text that was at hand.
+        // Words that are in the source; others may quote the text that was at hand.
         let words = panic.payload().downcast_ref::<&str>().map_or("", |words| *words);
         complain(&format!("panic at {place}: {words}"));
         end(101);

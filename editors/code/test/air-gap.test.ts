@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { airGapNotice } from "../src/lib/air-gap";
 
-void test("a change that the running editor does not have yet is told", () => {
+void test("a change that the running editor does not have yet is reported", () => {
   assert.match(airGapNotice(true, "0") ?? "", /lose it when the IDE is started again/u);
   assert.match(airGapNotice(false, "1") ?? "", /no network until the IDE is started again/u);
 });

@@ -24,7 +24,7 @@ test("line ends of two kinds, bytes that can't be read and changes of others are
   assert.equal(saving(Buffer.from(""), "a"), "stale");
 });
 
-test("the marks of UTF-16 are no difference", () => {
+test("the marks of UTF-16 are not a difference", () => {
   const bytes = Buffer.from([0xff, 0xfe, 0x61, 0x00]);
   const written = bytes.subarray(2);
   assert.equal(damageOf({ bytes, read: "\uFEFFa", written, text: "a" }), "none");

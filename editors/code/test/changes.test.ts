@@ -46,7 +46,7 @@ const ANSWER: EditAnswer = {
 
 const [IMPORTS, FIRST, SECOND] = [0, 1, 2];
 
-test("changes stand in the order of the document, and are shown where they are", () => {
+test("changes are in the order of the document, and are shown where they are", () => {
   const all = changesOf(ANSWER);
   const { text, shown } = proposed(DOCUMENT, all);
   assert.equal(text, "import os\nimport re\n\nA\nA2\nb\nc\ne\n");

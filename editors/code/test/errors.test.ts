@@ -84,7 +84,7 @@ test("whatever is thrown becomes an error with a code", () => {
 });
 
 test("the line that an error speaks of is found", () => {
-  const error = { code: "invalidSetting", message: "`settings.json` is no JSON" } as const;
+  const error = { code: "invalidSetting", message: "`settings.json` is not JSON" } as const;
   assert.equal(lineOf({ ...error, cause: "Expected comma on line 2 column 9" }), 2);
   assert.equal(lineOf({ ...error, message: "it can't be 7 (in `a.json`, line 12)" }), 12);
   assert.equal(lineOf({ ...error, message: "line 0" }), 1);

@@ -57,7 +57,7 @@ test("an explanation goes from asked to done, and keeps what came when it fails"
   assert.equal(longest.turns[0]?.text.length, EXPLANATION_CHARS_MAX);
 });
 
-test("what an answer leaves out stands in plain view", () => {
+test("what an answer leaves out is in plain view", () => {
   const context = { ...CONTEXT, afterLinesOmitted: 20, exchangesOmitted: 2 };
   const done = answered(asked("a.py"), { ...EXPLANATION, context, finish: "tokenLimit" });
   const expected = [cutText("tokenLimit"), omittedText(context), forgottenText(context)];
@@ -85,7 +85,7 @@ test("questions follow an explanation and know what was said before", () => {
   // One that was stopped stays as far as it came.
   const stopped = failedWith(grown(askedAlso(done, "And?"), "Beca"), CANCELLED);
   assert.equal(conversationOf(askedAlso(stopped, "Go on.")).at(-1)?.answer, "Beca");
-  // And an explanation of other code begins anew.
+  // And an explanation of other code starts over.
   assert.equal(asked("b.py").turns.length, 1);
 });
 
@@ -144,7 +144,7 @@ test("what the host has found becomes a link where it stands as it says", () => 
     linked("`a.b(c)[0]`", reference("a.b(c)[0]", true)),
     "<p>{0:<code>a.b(c)[0]</code>}</p>",
   );
-  // Blocks of code are no text about it.
+  // Blocks of code are not text about it.
   assert.equal(linked("```\ntotal\n```", name), "<pre><code>total\n</code></pre>");
   assert.equal(
     linked("- **`total`**", name),

@@ -1,4 +1,4 @@
-/** Help: what an error offers, where errors stand in it, what the walkthrough shows its steps on, what is said before a reset. */
+/** Help: what an error offers, where errors are in it, what the walkthrough shows its steps on, what is said before a reset. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

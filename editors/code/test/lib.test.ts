@@ -101,7 +101,7 @@ test("the memory of the loaded model is in the status bar's tooltip", () => {
   assert.ok(view.details.includes("Memory: 4.8 GB, of these 230.0 MB for the context window"));
 });
 
-test("that nothing was changed is told with the model's reason where one was asked for", () => {
+test("that nothing was changed is reported with the model's reason where one was asked for", () => {
   const { found } = COMMAND_WORDS.improve;
   assert.equal(
     unchangedText({ attempts: 1 }, found, "lines 3–7"),
@@ -158,7 +158,7 @@ test("a message that one line can't hold has a button", () => {
   assert.deepEqual(buttonsFor(long, ["Undo"]), ["Undo"]);
 });
 
-test("what a model's licence wants shown is in the status bar's tooltip", () => {
+test("what a model's license wants shown is in the status bar's tooltip", () => {
   const model = { ...MODEL, attribution: ["Built with Llama"] };
   const status = hostStatus({ state: "ready" }, { model });
   const view = statusView({ kind: "connected", host: HELLO }, status, false);
@@ -201,25 +201,25 @@ test("progress is the host's words, else the stage's, with the part that is done
   assert.equal(progressText({ ...at, message: "50 % read", fraction: 0.5 }), "50 % read");
 });
 
-test("what an answer cost and lacks is told", () => {
+test("what an answer cost and lacks is reported", () => {
   assert.equal(usageText(USAGE), "120 tokens read, 50 written, 25.0 tokens/s");
   assert.equal(usageText({ ...USAGE, decodeMs: 0 }), "120 tokens read, 50 written");
   assert.equal(
     contextText(CONTEXT),
-    "Tokens: 40 selected, 210 file, 96 instructions, up to 400 answer, window 4096",
+    "Tokens: 40 selected, 210 file, 96 instructions, up to 400 answer, context window 4096",
   );
   assert.equal(omittedText(CONTEXT), undefined);
   assert.equal(
     omittedText({ ...CONTEXT, beforeLinesOmitted: 1, afterLinesOmitted: 20 }),
-    "Not shown to the model: 1 line before, 20 lines after (its window: 4096 tokens)",
+    "Not shown to the model: 1 line before, 20 lines after (its context window: 4096 tokens)",
   );
   assert.equal(
     omittedText({ ...CONTEXT, beforeLinesOmitted: 90, outlineLines: 3 }),
-    "Not shown to the model: 90 lines before, but for 3 that the selection uses (its window: 4096 tokens)",
+    "Not shown to the model: 90 lines before, but for 3 that the selection uses (its context window: 4096 tokens)",
   );
   assert.equal(
     omittedText({ ...CONTEXT, afterLinesOmitted: 20 }),
-    "Not shown to the model: 20 lines after (its window: 4096 tokens)",
+    "Not shown to the model: 20 lines after (its context window: 4096 tokens)",
   );
   assert.equal(cutText("endOfTurn"), undefined);
   assert.match(cutText("tokenLimit") ?? "", /cut/u);

@@ -46,7 +46,7 @@ const ALL: ModelFilter = { text: "", which: "all", fits: false };
 const HALF: Loading = { bytes: 500, totalBytes: 1000, bytesPerSecond: 100 };
 
 describe("the page of models", () => {
-  it("says in each cell what is known, and marks what is no fact", () => {
+  it("says in each cell what is known, and marks what is not a fact", () => {
     const cells = cellsOf(managed());
     const texts = Object.fromEntries(Object.entries(cells).map(([name, { text }]) => [name, text]));
     assert.deepEqual(texts, {
@@ -96,9 +96,13 @@ describe("the page of models", () => {
       what: "Download",
       text: "0.5 kB of 1.0 kB, 0.1 kB/s, 5 s left",
     });
-    assert.equal(downloadsText([managed(), model]), "Coder 7B: 50 % loaded");
+    assert.equal(downloadsText([managed(), model]), "Coder 7B: 50 % downloaded");
     const next = managed({}, { ...HALF, bytes: 590 });
-    assert.equal(downloadsText([next]), "Coder 7B: 50 % loaded", "not every percent is told");
+    assert.equal(
+      downloadsText([next]),
+      "Coder 7B: 50 % downloaded",
+      "not every percent is reported",
+    );
     const paused = managed({ state: "partial", loadedBytes: 2_350_000_000 });
     assert.equal(cellsOf(paused).state.text, "Paused at 50 %");
     assert.equal(actionWords("install", paused), "Resume");

@@ -43,7 +43,7 @@ test("the page has all that the program says", () => {
   }
 });
 
-test("what is not counted is no table of nothing", () => {
+test("what is not counted is not a table of nothing", () => {
   const body = privacyBody({ ...REPORT, refusals: [], refusalsText: "no IDE runs" }, "now");
   assert.ok(!body.includes("privacy-refusals-table"), body);
   assert.ok(body.includes("No IDE runs."), body);

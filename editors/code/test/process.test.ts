@@ -80,13 +80,13 @@ test("an exit code is an error code, and what was said is the message", async ()
   assert.match((await failure(program("exit 77"))).message, /exit code 77/u);
 });
 
-test("answers that make no sense are refused", async () => {
+test("answers that are malformed are refused", async () => {
   for (const output of ["", "hello", "[]", "null", "7"]) {
     assert.equal((await failure(program(`echo '${output}'`))).code, "protocol", output);
   }
 });
 
-test("a program that does not end is told with the time that it had", async () => {
+test("a program that does not end is reported with the time that it had", async () => {
   await assert.rejects(runProgram(program("exec sleep 60"), [], 300), (error) => {
     assert.match(toErrorInfo(error).message, /did not end within 0\.3 s/u);
     return true;
@@ -125,13 +125,13 @@ test("a report is asked for by its folder, and its path is read", async () => {
   assert.equal(await createReport(path, "/home/ada"), "/home/ada/r.txt");
 });
 
-test("a report that could not be written is told, and so is an answer without its path", async () => {
+test("a report that could not be written is reported, and so is an answer without its path", async () => {
   const info = { code: "fileAccess", message: "no report can be written", hint: "elsewhere" };
   const failing = program(`echo '${JSON.stringify({ error: info })}'; exit 11`);
   await assert.rejects(createReport(failing, "/"), (error) => {
     assert.deepEqual(toErrorInfo(error), info);
     return true;
   });
-  await assert.rejects(createReport(program("echo"), "/"), /makes no sense/u);
+  await assert.rejects(createReport(program("echo"), "/"), /gave a malformed answer/u);
   await assert.rejects(createReport(program("echo '{}'"), "/"), /does not say where/u);
 });

@@ -15,16 +15,16 @@ test("typing in one place is one edit, and another place begins another", () => 
   const first = before.replace("line 3\n", "line three\n");
   recent.changed("a.py", before.replace("line 3\n", "line th\n"));
   recent.changed("a.py", first);
-  const one = { path: "a.py", before: "line 3", after: "line three" };
+  const one = { path: "a.py", before: "line 3", after: "line three", line: 4 };
   assert.deepEqual(recent.edits("a.py"), [one]);
   recent.changed("a.py", first.replace("line 50\n", "line fifty\n"));
   assert.deepEqual(recent.edits("a.py"), [
     one,
-    { path: "a.py", before: "line 50", after: "line fifty" },
+    { path: "a.py", before: "line 50", after: "line fifty", line: 51 },
   ]);
 });
 
-test("what was taken back is no edit, and only the last are told", () => {
+test("what was taken back is not an edit, and only the last are reported", () => {
   const recent = new RecentEdits();
   const before = lines(400);
   recent.opened("a.py", before);
@@ -38,7 +38,7 @@ test("what was taken back is no edit, and only the last are told", () => {
   }
   const edits = recent.edits("a.py");
   assert.equal(edits.length, 8);
-  assert.deepEqual(edits.at(-1), { path: "a.py", before: "line 380", after: "changed 380" });
+  assert.deepEqual(edits.at(-1), { path: "a.py", before: "line 380", after: "changed 380", line: 381 });
 });
 
 test("a file that was replaced as a whole has no edit in it", () => {

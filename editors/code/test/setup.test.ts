@@ -75,7 +75,7 @@ test("of a model is told what is known of it, and no more", () => {
   assert.deepEqual(texts, [
     "What for: a first try",
     "Size: 4.0 MB, Q4_K_M",
-    "Licence: Apache License 2.0",
+    "License: Apache License 2.0",
     "Speed: about 12.0 tokens/s: an estimate",
   ]);
 });
@@ -85,7 +85,7 @@ test("a download is shown as it runs, and as it was left", () => {
   assert.equal(waiting?.id, "b");
   const paused = shownDownload(waiting, undefined);
   assert.deepEqual([paused.running, paused.percent], [false, 25]);
-  assert.equal(paused.text, "Paused: 1.0 MB of 4.0 MB are loaded.");
+  assert.equal(paused.text, "Paused: 1.0 MB of 4.0 MB are downloaded.");
   const loading = { bytes: 2_000_000, totalBytes: 4_000_000, bytesPerSecond: 1_000_000 };
   const running = shownDownload(waiting, loading);
   assert.deepEqual([running.running, running.percent], [true, 50]);
@@ -114,7 +114,7 @@ test("lines of a diff are told apart, its head is none of them", () => {
   assert.deepEqual(kinds, ["same", "same", "same", "del", "add", "same"]);
 });
 
-test("the page may say what stands in the list and nothing else", () => {
+test("the page may say what is in the list and nothing else", () => {
   for (const good of [
     { type: "ready" },
     { type: "demo" },

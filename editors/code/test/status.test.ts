@@ -49,7 +49,7 @@ function details(more: Partial<HostStatus>): readonly string[] {
   return statusView({ kind: "connected", host: HELLO }, status, false).details;
 }
 
-test("all that is known of a model at work is told, a line each", () => {
+test("all that is known of a model at work is reported, a line each", () => {
   assert.deepEqual(details(BUSY), [
     "Model: Coder 7B (qwen2, 4.7 GB)",
     "Profile: balanced",
@@ -80,7 +80,7 @@ test("a speed has two digits, and none is made up for what was not read", () => 
   assert.equal(speed(0, 0), "Speed of the last answer: writes 0 tokens/s");
 });
 
-test("every note is told as a sentence, also where no model is loaded", () => {
+test("every note is reported as a sentence, also where no model is loaded", () => {
   const notes = ["the CPU computes, because the GPU failed", "`big` is not installed", "Why?"];
   const told = details({ notes });
   assert.deepEqual(told.slice(1, 4), [
@@ -90,7 +90,7 @@ test("every note is told as a sentence, also where no model is loaded", () => {
   ]);
 });
 
-test("a model that stays loaded while another one comes is told", () => {
+test("a model that stays loaded while another one comes is reported", () => {
   const [, other] = BUSY.residents ?? [];
   assert.ok(other !== undefined);
   const told = details({ residents: [other] });

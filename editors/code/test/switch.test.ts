@@ -59,7 +59,7 @@ test("the picker has the models that can be used, and marks the one in use for c
 test("each model is shown with what it needs, once the host has said it", () => {
   const details = (...of: Parameters<typeof modelEntries>) =>
     modelEntries(...of).map(({ detail }) => detail);
-  const looking = "Looking what fits into the free memory…";
+  const looking = "Checking what fits into the free memory…";
   assert.deepEqual(details(LIST, { kind: "asking" }), [looking, looking, ""]);
   const text = "Needs 5.0 GB, 7.1 GB free: fits with 4096 tokens.";
   assert.deepEqual(details(LIST, ANSWERED), ["", text, ""]);
@@ -116,7 +116,7 @@ test("each profile is shown with its models and what they need", () => {
 test("as long as nothing is known of the profiles, nothing can be chosen", () => {
   assert.deepEqual(
     profileEntries({ kind: "asking" }).map(({ label, choice }) => [label, choice]),
-    [["Looking what fits into the free memory…", undefined]],
+    [["Checking what fits into the free memory…", undefined]],
   );
 });
 

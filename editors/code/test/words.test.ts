@@ -45,7 +45,7 @@ const NO_WORDS: Record<string, string> = {
   Alt: "a key",
 };
 
-/** Calls whose words are for the log, for who mends the product, or for a program. */
+/** Calls whose words are for the log, for who fixes the product, or for a program. */
 const UNSEEN_CALLS =
   /(?:^|\.)(?:info|warn|note|executeCommand|registerCommand|querySelector|closest|ask|#ask|Error)$/u;
 
@@ -146,7 +146,7 @@ function wordsOf(node: ts.Node): string[] {
   return [];
 }
 
-/** A template in a name, an address or a command is no sentence. */
+/** A template in a name, an address or a command is not a sentence. */
 function isShownText(node: ts.TemplateExpression): boolean {
   return /\s/u.test(node.getText().replaceAll(/\$\{[^}]*\}/gu, ""));
 }

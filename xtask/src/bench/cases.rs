@@ -29,7 +29,7 @@ const BEGUN_TOKENS: u32 = 500;
 const BEGINNING_TOKENS: u32 = 300;
 /// Tokens that are written where only the first is measured.
 const FIRST_TOKENS: u32 = 8;
-/// What is renamed stands so often and is no keyword of a few letters.
+/// What is renamed stands so often and is not a keyword of a few letters.
 const NAME_COUNT_MIN: usize = 3;
 const NAME_LENGTH_MIN: usize = 5;
 const OLD_NAME: &str = "former_value";
@@ -201,7 +201,7 @@ pub(super) struct Prepared {
     pub(super) asked: Case,
 }
 
-/// So many edits in the words for models of which nothing is known.
+/// This many edits in the words for models of which nothing is known.
 pub(super) fn prepared(ours: &mut Ours, count: usize) -> Result<Vec<Prepared>> {
     let records = records()?;
     let mut all = Vec::new();
@@ -273,7 +273,7 @@ impl Cases {
         Ok(Self { in_files, alone, texts, long, begun })
     }
 
-    /// So many edits, mostly of the kinds that change something, each kind spread over all its
+    /// This many edits, mostly of the kinds that change something, each kind spread over all its
     /// lengths.
     pub(super) fn edits(&self, count: usize) -> Vec<Case> {
         chosen(&self.in_files, count, 1)
@@ -378,7 +378,7 @@ fn explanations(ours: &mut Ours, count: usize) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// Edits in a file whose prompt has about so many tokens.
+/// Edits in a file whose prompt has about this many tokens.
 fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
     let mut lines = Vec::new();
     for record in records()? {
@@ -408,7 +408,7 @@ fn long(ours: &mut Ours, tokens: u32, count: usize) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// So many of the items, evenly taken.
+/// This many of the items, evenly taken.
 fn spread<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
     let count = count.min(items.len());
     (0..count).map(move |index| &items[index * items.len() / count])

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_a_line_and_a_miss_is_told() {
+    fn a_row_is_a_line_and_a_miss_is_reported() {
         let figure = Figure { value: 1.5, low: 1.0, high: 2.0, n: 3 };
         let row = Row {
             shape: "7b".to_owned(),

@@ -74,7 +74,7 @@ fn connect(home: &Path, kind: ClientKind) -> Result<Client> {
     Ok(client)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 fn plain(error: ErrorInfo) -> anyhow::Error {
     anyhow!("{error}")
 }

@@ -51,7 +51,7 @@ pub(crate) struct Plan {
     /// measured before.
     pub(crate) shape: Option<String>,
     pub(crate) part: Option<String>,
-    /// So many edits at most; fewer are sooner done and tell less.
+    /// This many edits at most; fewer are sooner done and tell less.
     pub(crate) edits: Option<usize>,
     /// Edits of one kind alone: its row, and no other of theirs.
     pub(crate) kind: Option<String>,

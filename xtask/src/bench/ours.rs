@@ -36,7 +36,7 @@ const TRIES: usize = 4;
 const DEPTH_TOKENS: u32 = 16;
 /// Characters of a text of which a batch is made, for each of its tokens; more than any token has.
 const CHARACTERS_A_TOKEN: usize = 12;
-/// What a base model is asked with: it goes on with the text.
+/// What a base model is asked with: it continues the text.
 pub(super) const WITHOUT_ROLES: &str =
     "{% for message in messages %}{{ message.content }}\n\n{% endfor %}";
 
@@ -230,10 +230,10 @@ impl Ours {
         #[expect(clippy::cast_precision_loss, reason = "microseconds")]
         let ratio = |cost: &StepCost| cost.time_us as f64 / one.time_us as f64;
         let all = costs.iter().map(|cost| format!("{}: {:.1}", cost.rows, ratio(cost)));
-        format!("a step of so many to one of 1: {}", all.collect::<Vec<_>>().join(", "))
+        format!("a step of this many to one of 1: {}", all.collect::<Vec<_>>().join(", "))
     }
 
-    /// What a batch of so many prompt tokens costs.
+    /// What a batch of this many prompt tokens costs.
     pub(super) fn batch_ms(&mut self, rows: u32) -> Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..TRIES {
@@ -244,7 +244,7 @@ impl Ours {
         Ok(best)
     }
 
-    /// What a written token costs after so many others.
+    /// What a written token costs after this many others.
     pub(super) fn ms_a_token_after(&mut self, depth: u32) -> Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..TRIES {
@@ -257,7 +257,7 @@ impl Ours {
         Ok(best)
     }
 
-    /// Writes after a text of about so many tokens that was not read before.
+    /// Writes after a text of about this many tokens that was not read before.
     fn write_after(&mut self, tokens: u32, max_tokens: u32) -> Result<Usage> {
         self.next += 1;
         let seed = self.next + 1_000;
@@ -340,7 +340,7 @@ impl Ours {
         Ok((timing, usage))
     }
 
-    /// What is written, with another draft or none, at most so many tokens.
+    /// What is written, with another draft or none, at most this many tokens.
     pub(super) fn text(
         &mut self,
         case: &Case,
@@ -426,7 +426,7 @@ impl Drop for Ours {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to `map_err`")]
 fn plain(error: ErrorInfo) -> anyhow::Error {
     anyhow!("{error}")
 }

@@ -1,7 +1,7 @@
 //! What counts that were measured here would come to on an M3 Pro: a projection from its memory
 //! bandwidth and published prefill speeds, for a 7B Q4_K_M, and no measurement.
 
-/// Milliseconds of a step with so many tokens. One reads 4.4 GB at the 0.78 of 150 GB/s that
+/// Milliseconds of a step with this many tokens. One reads 4.4 GB at the 0.78 of 150 GB/s that
 /// published decode speeds come to; the others are assumed from the few-row kernels' tiles.
 const STEPS: [(f64, f64); 5] =
     [(1.0, 37.0), (8.0, 45.0), (16.0, 60.0), (32.0, 105.0), (64.0, 205.0)];
@@ -27,7 +27,7 @@ pub(super) fn start(tokens: f64) -> String {
     format!("{:.1} s", LOAD_S + tokens / PROMPT_TOKENS_PER_S)
 }
 
-/// A step with so many tokens, between the known ones on a line.
+/// A step with this many tokens, between the known ones on a line.
 pub(super) fn step_ms(tokens: f64) -> f64 {
     let upper = STEPS.iter().position(|(rows, _)| tokens <= *rows).unwrap_or(STEPS.len() - 1);
     let ((from, low), (to, high)) = (STEPS[upper.saturating_sub(1)], STEPS[upper]);
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_lies_between_its_neighbours() {
+    fn a_step_lies_between_its_neighbors() {
         assert!((step_ms(1.0) - 37.0).abs() < 1e-9);
         assert!((step_ms(12.0) - 52.5).abs() < 1e-9);
         assert!((step_ms(64.0) - 205.0).abs() < 1e-9);

@@ -17,7 +17,7 @@ const EDITS: usize = 8;
 const TOKENS: u32 = 160;
 /// How often each side is timed; the best counts.
 const ROUNDS: usize = 2;
-/// Of a draft that is mostly right, one word in so many is another.
+/// Of a draft that is mostly right, one word in this many is another.
 const WRONG_WORD: usize = 25;
 /// What may be read again of a prompt whose selection was prepared, without its instruction.
 const UNREAD_TOKENS_MAX: u32 = 32;

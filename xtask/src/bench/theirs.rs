@@ -160,7 +160,7 @@ impl Theirs {
         for line in lines {
             let line = line?;
             let Some(event) = line.strip_prefix("data: ") else { continue };
-            let event: Value = serde_json::from_str(event).context("an event is no JSON")?;
+            let event: Value = serde_json::from_str(event).context("an event is not JSON")?;
             if event["content"].as_str().is_some_and(|text| !text.is_empty()) {
                 first_ms.get_or_insert_with(|| begun.elapsed().as_secs_f64() * 1e3);
             }

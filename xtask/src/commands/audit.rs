@@ -1,5 +1,5 @@
 //! `audit`: whether anything that we build on has a known flaw. It asks databases on the network, so
-//! it is no part of `test`; what needs none (licences, who may open a connection) is in `tidy`.
+//! it is not a part of `test`; what needs none (licenses, who may open a connection) is in `tidy`.
 //!
 //! Crates are looked at by cargo-deny with the rules of `deny.toml`, packages by npm, for each lock
 //! file. Changes nothing and installs nothing.
@@ -74,8 +74,8 @@ mod tests {
     }
 
     #[test]
-    fn crates_may_have_the_licences_that_the_assembly_accepts_and_no_others() {
-        let accepted: BTreeSet<String> = crate::ide::licences::accepted().into_iter().collect();
+    fn crates_may_have_the_licenses_that_the_assembly_accepts_and_no_others() {
+        let accepted: BTreeSet<String> = crate::ide::licenses::accepted().into_iter().collect();
         assert_eq!(list("allow"), accepted);
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn environment() -> Result<PathBuf> {
 }
 
 /// The tools' tests. Where the tools were used, all of them; elsewhere those that need nothing
-/// but Python, and the rest is named: the packages for training are no part of the product,
+/// but Python, and the rest is named: the packages for training are not part of the product,
 /// and hundreds of megabytes.
 pub(super) fn test() -> Result<()> {
     let folder = places::root().join("models/demo");

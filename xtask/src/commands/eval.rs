@@ -15,7 +15,7 @@ use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{places, report};
 
-/// Every so many of the tasks, in `--quick`.
+/// Every this many of the tasks, in `--quick`.
 const QUICK_EVERY: &str = "4";
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {

@@ -17,10 +17,10 @@ const FIRST_DEVICE: (&str, &str) = ("GGML_VK_VISIBLE_DEVICES", "0");
 /// pages, steps whose cost makes drafts pay.
 const OF_A_CPU: &[&str] = &[
     "faster_weights_take_over_without_losing_what_was_read",
-    "the_memory_that_was_taken_is_told",
+    "the_memory_that_was_taken_is_reported",
     "an_edit_is_the_same_with_a_draft_and_takes_fewer_rounds",
 ];
-/// Text that the demo model goes on with.
+/// Text that the demo model continues.
 const PROMPT: &str = "def total(items):\n    ";
 
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {

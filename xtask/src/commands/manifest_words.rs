@@ -18,7 +18,7 @@ const SETTINGS: &str = "settings.";
 pub(super) struct Words(BTreeMap<String, String>);
 
 impl Words {
-    /// What stands in the manifest for these words.
+    /// What is in the manifest for these words.
     pub(super) fn named(&mut self, name: &str, words: &str) -> String {
         self.0.insert(name.to_owned(), words.to_owned());
         format!("%{name}%")

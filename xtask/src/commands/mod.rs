@@ -1,7 +1,7 @@
 //! The table of commands.
 //!
 //! A command that is not here does not exist: help, usage lines and dispatch are made from
-//! this table. Each command's work stands in its own file.
+//! this table. Each command's work is in its own file.
 
 mod acceptance;
 mod airgap;
@@ -166,7 +166,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "sbom",
         usage: "sbom [--out FILE]",
-        about: "what is shipped, with versions and licences, as CycloneDX in target/sbom.cdx.json",
+        about: "what is shipped, with versions and licenses, as CycloneDX in target/sbom.cdx.json",
         run: sbom::run,
     },
     Command {

@@ -1,5 +1,5 @@
-//! `sbom`: a list of what is shipped, with versions and licences, for programs that look for known
-//! flaws. What stands in it is made by [`crate::ide::sbom`].
+//! `sbom`: a list of what is shipped, with versions and licenses, for programs that look for known
+//! flaws. What is in it is made by [`crate::ide::sbom`].
 
 use anyhow::{Context as _, Result};
 use fs_err as fs;

@@ -1,6 +1,6 @@
 //! `templates`: what our engine makes of chat templates beside the two that they are written for,
 //! Jinja2 as Hugging Face sets it up and `@huggingface/jinja`: our own templates, and all that llama.cpp
-//! has in its repository. Those are others' work under licences of their own, so they are fetched with
+//! has in its repository. Those are others' work under licenses of their own, so they are fetched with
 //! a package of the Python registry, and what is kept of them is what came out, by its digest.
 //!
 //! The results are kept in `crates/templates/reference/kept.json`; tests compare ours with them.

@@ -26,6 +26,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "build", run: build::programs },
     Stage { name: "rust", run: rust },
     Stage { name: "extension", run: extension },
+    Stage { name: "scripts", run: scripts },
     Stage { name: "demo-model", run: demo_model::test },
     Stage { name: "ide", run: assemble },
     Stage { name: "notices", run: notices },
@@ -99,11 +100,22 @@ fn extension() -> Result<()> {
     Ok(())
 }
 
+/// Types, style and form of the scripts that are not the extension's: the stories, and what is laid
+/// over the editor or runs in the native window's page.
+fn scripts() -> Result<()> {
+    let folder = places::root().join("e2e");
+    node::install(&folder)?;
+    for script in ["check", "lint"] {
+        process::run(node::npm(&folder).args(["run", "--silent", script]))?;
+    }
+    Ok(())
+}
+
 fn assemble() -> Result<()> {
     ide::assemble().map(drop)
 }
 
-/// What the product is built on is named with its licence in the notices that go with it.
+/// What the product is built on is named with its license in the notices that go with it.
 fn notices() -> Result<()> {
     let path = places::target().join("ide/NOTICES.txt");
     let text = files::read(&path).context("the assembled IDE has no notices")?;

@@ -1,7 +1,7 @@
 //! Every host that the shipped code names, and what is to be said of it.
 //!
 //! `addresses.json` gives each a verdict. Those that code asks by itself are taken out here: an
-//! address where nothing listens stands in their place. A host without a verdict makes the assembly
+//! address where nothing listens is in their place. A host without a verdict makes the assembly
 //! fail, and so does a verdict whose host is gone. Sees hosts that are written out after `://`; one
 //! that is put together at run time is not seen. Called by the overlay, after its edits.
 

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use fs_err as fs;
 use serde_json::Value;
 
-use super::licences;
+use super::licenses;
 use crate::process;
 
 /// Workspace members that are not in the product.
@@ -20,7 +20,7 @@ pub(super) struct Crate {
     pub(super) name: String,
     pub(super) version: String,
     /// As it says itself, in SPDX's words.
-    pub(super) licence: String,
+    pub(super) license: String,
     /// Where its sources lie.
     pub(super) folder: PathBuf,
 }
@@ -33,20 +33,20 @@ pub(super) fn shipped(root: &Path) -> Result<Vec<Crate>> {
     let metadata: Value = serde_json::from_str(&process::read(&mut command)?)
         .context("cargo metadata did not write JSON")?;
     let linked = linked(&metadata);
-    let rules = licences::rules();
+    let rules = licenses::rules();
     let mut crates = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
         let text = |key: &str| package[key].as_str().unwrap_or_default().to_owned();
         if package["source"].is_null() || !linked.contains(package["id"].as_str().unwrap_or("")) {
             continue;
         }
-        let (name, licence) = (text("name"), text("license"));
-        if !rules.allows(&licence) {
-            bail!("the crate `{name}` has the licence `{licence}`, which is not allowed");
+        let (name, license) = (text("name"), text("license"));
+        if !rules.allows(&license) {
+            bail!("the crate `{name}` has the license `{license}`, which is not allowed");
         }
         let manifest = text("manifest_path");
         let folder = Path::new(&manifest).parent().context("a manifest without a folder")?;
-        crates.push(Crate { name, version: text("version"), licence, folder: folder.to_owned() });
+        crates.push(Crate { name, version: text("version"), license, folder: folder.to_owned() });
     }
     Ok(crates)
 }

@@ -7,7 +7,7 @@
 mod addresses;
 mod crates;
 mod extension;
-pub(crate) mod licences;
+pub(crate) mod licenses;
 mod manifest;
 mod notices;
 mod overlay;
@@ -77,7 +77,7 @@ pub(crate) fn assemble(root: &Path) -> Result<PathBuf> {
                 notices::text(root, folder, &parts, &toolchain)?,
             )?;
             manifest::write(root, folder, extension.as_ref())?;
-            refuse(&licences::check(folder))
+            refuse(&licenses::check(folder))
         },
     )?;
 

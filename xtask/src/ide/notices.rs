@@ -1,7 +1,7 @@
-//! `NOTICES.txt`: everything shipped that others wrote, with its licence and the licence's text.
+//! `NOTICES.txt`: everything shipped that others wrote, with its license and the license's text.
 //!
 //! Gathered from what is really in the assembled editor and from what cargo links into our
-//! programs, so that it can't fall behind. A text that many share stands there once.
+//! programs, so that it can't fall behind. A text that many share is there once.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,12 +12,12 @@ use fs_err as fs;
 
 use super::sources::Sources;
 use super::toolchain::Toolchain;
-use super::{crates, licences, packages};
+use super::{crates, licenses, packages};
 
 /// Something shipped.
 struct Item {
     name: String,
-    licence: String,
+    license: String,
     texts: Vec<String>,
 }
 
@@ -29,9 +29,9 @@ pub(super) fn text(root: &Path, ide: &Path, parts: &Sources, node: &Toolchain) -
             continue;
         }
         items.push(Item {
-            texts: packages::licence_texts(&package.folder)?,
+            texts: packages::license_texts(&package.folder)?,
             name: format!("{} {} (npm)", package.name, package.version),
-            licence: package.licence,
+            license: package.license,
         });
     }
     items.extend(crates(root)?);
@@ -41,20 +41,20 @@ pub(super) fn text(root: &Path, ide: &Path, parts: &Sources, node: &Toolchain) -
 /// What is neither an npm package nor a crate.
 fn components(root: &Path, parts: &Sources, node: &Toolchain) -> Result<Vec<Item>> {
     let mut items = Vec::new();
-    for component in licences::rules().components {
+    for component in licenses::rules().components {
         let text = fs::read_to_string(root.join("ide/overlay").join(component.text))?;
-        items.push(Item { name: component.name, licence: component.licence, texts: vec![text] });
+        items.push(Item { name: component.name, license: component.license, texts: vec![text] });
     }
-    let texts = packages::licence_texts(&parts.base)?;
+    let texts = packages::license_texts(&parts.base)?;
     items.push(Item {
         name: "code-server, with notices of what the VS Code tree contains".to_owned(),
-        licence: "MIT".to_owned(),
+        license: "MIT".to_owned(),
         texts,
     });
     items.push(Item {
         name: "Node.js, with notices of what it contains".to_owned(),
-        licence: "MIT".to_owned(),
-        texts: packages::licence_texts(&node.package)?,
+        license: "MIT".to_owned(),
+        texts: packages::license_texts(&node.package)?,
     });
     Ok(items)
 }
@@ -64,13 +64,13 @@ fn crates(root: &Path) -> Result<Vec<Item>> {
     let mut items = Vec::new();
     for linked in crates::shipped(root)? {
         items.push(Item {
-            texts: packages::licence_texts(&linked.folder)?,
+            texts: packages::license_texts(&linked.folder)?,
             name: format!("{} {} (crate)", linked.name, linked.version),
-            licence: linked.licence.clone(),
+            license: linked.license.clone(),
         });
         if let Some(llama) = linked.llama_cpp() {
-            let texts = packages::licence_texts(&llama)?;
-            items.push(Item { name: "llama.cpp".to_owned(), licence: "MIT".to_owned(), texts });
+            let texts = packages::license_texts(&llama)?;
+            items.push(Item { name: "llama.cpp".to_owned(), license: "MIT".to_owned(), texts });
         }
     }
     Ok(items)
@@ -82,13 +82,13 @@ fn render(items: &[Item]) -> String {
         "LocalCoder IDE: notices\n\
          =======================\n\n\
          LocalCoder IDE contains the following works of others. The list is followed by the\n\
-         texts of their licences; a text shared by several works is given once.\n\n",
+         texts of their licenses; a text shared by several works is given once.\n\n",
     );
     let mut shared: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for item in items {
         let note =
-            if item.texts.is_empty() { " (the package carries no licence text)" } else { "" };
-        let _ = writeln!(out, "- {}: {}{note}", item.name, item.licence);
+            if item.texts.is_empty() { " (the package carries no license text)" } else { "" };
+        let _ = writeln!(out, "- {}: {}{note}", item.name, item.license);
         for text in &item.texts {
             shared.entry(text.trim()).or_default().push(&item.name);
         }
@@ -108,7 +108,7 @@ mod tests {
 
     fn item(name: &str, texts: &[&str]) -> Item {
         let texts = texts.iter().map(|&text| text.to_owned()).collect();
-        Item { name: name.to_owned(), licence: "MIT".to_owned(), texts }
+        Item { name: name.to_owned(), license: "MIT".to_owned(), texts }
     }
 
     #[test]

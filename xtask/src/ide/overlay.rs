@@ -42,7 +42,7 @@ struct With {
     reason: String,
 }
 
-/// A text of a file, and what stands there afterwards.
+/// A text of a file, and what is there afterwards.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Edit {

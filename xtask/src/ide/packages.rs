@@ -1,7 +1,7 @@
 //! The npm packages and built-in extensions in an assembled editor, read from their own files.
 //!
 //! A package is what a package.json directly inside `node_modules` or `extensions` describes;
-//! other package.json files only set module types. Judges nothing. Used by the licence check
+//! other package.json files only set module types. Judges nothing. Used by the license check
 //! and by the notices.
 
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub(super) struct Package {
     pub(super) name: String,
     pub(super) version: String,
     /// As its package.json says; empty when it says nothing.
-    pub(super) licence: String,
+    pub(super) license: String,
     pub(super) folder: PathBuf,
 }
 
@@ -51,13 +51,13 @@ fn read(folder: &Path) -> Result<Package> {
     Ok(Package {
         name: text("name"),
         version: text("version"),
-        licence: text("license"),
+        license: text("license"),
         folder: folder.to_owned(),
     })
 }
 
-/// The texts of the licence and notice files in a folder.
-pub(super) fn licence_texts(folder: &Path) -> Result<Vec<String>> {
+/// The texts of the license and notice files in a folder.
+pub(super) fn license_texts(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

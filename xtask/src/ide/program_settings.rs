@@ -59,7 +59,8 @@ impl ProgramSettings {
             format!("a folder can set `{key}`, which {why}; nobody has looked at it")
         });
         let gone = listed.iter().filter(|key| !found.contains_key(**key));
-        new.chain(gone.map(|key| format!("`{key}` is gone, or is no folder's any more"))).collect()
+        new.chain(gone.map(|key| format!("`{key}` is gone, or is not a folder's any more")))
+            .collect()
     }
 
     fn found(&self, vscode: &Path, users: &UserSettings) -> Result<Found> {
@@ -88,7 +89,7 @@ impl ProgramSettings {
 
     /// Notes a setting that speaks of programs, or that the base itself calls dangerous.
     fn look(&self, found: &mut Found, key: &str, text: &str, restricted: bool) {
-        // The languages are no scripts.
+        // The languages are not scripts.
         let text = format!("{key} {text}").replace("TypeScript", "").replace("JavaScript", "");
         let why = word_in(&text, &self.words).map(|word| format!("says `{word}`"));
         let why = why.or(restricted.then(|| "the base restricts to trusted folders".to_owned()));
@@ -225,7 +226,7 @@ mod tests {
         assert!(error.contains("a folder can set `a.b`"), "{error}");
         let more = [&known[..], &["a.machine"]].concat();
         let error = list(&more).check(base.path(), &users()).unwrap_err().to_string();
-        assert!(error.contains("`a.machine` is gone, or is no folder's"), "{error}");
+        assert!(error.contains("`a.machine` is gone, or is not a folder's"), "{error}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What is shipped, for programs that look for known flaws: a bill of materials in CycloneDX 1.5's
 //! JSON. Made from lock files and cargo's metadata for this machine, so that it needs no network and
-//! is the same each time; the version of VS Code and some licences stand only in what is installed
-//! from the lock files, and are left out, which is told, where the IDE was not assembled yet.
+//! is the same each time; the version of VS Code and some licenses stand only in what is installed
+//! from the lock files, and are left out, which is reported, where the IDE was not assembled yet.
 //!
-//! It judges nothing: licences are checked where the IDE is assembled. Used by `cargo xtask sbom`.
+//! It judges nothing: licenses are checked where the IDE is assembled. Used by `cargo xtask sbom`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::removed::Removed;
-use super::{crates, licences, manifest, overlay, packages, toolchain};
+use super::{crates, licenses, manifest, overlay, packages, toolchain};
 
 /// Lock files of what is shipped; the rest is for building and testing.
 const LOCKS: [&str; 4] = [
@@ -36,7 +36,7 @@ struct Component {
     kind: &'static str,
     name: String,
     version: Option<String>,
-    licence: Option<String>,
+    license: Option<String>,
     /// The package's address, as such lists write it.
     purl: Option<String>,
 }
@@ -50,7 +50,7 @@ pub(crate) fn make(root: &Path, ide: &Path) -> Result<Sbom> {
     components.extend(npm(root, ide, &mut lacks)?);
     let mut by_reference: BTreeMap<String, Value> = BTreeMap::new();
     for component in &components {
-        // A package can lie in more than one place and stands there once.
+        // A package can lie in more than one place and is there once.
         by_reference.insert(component.reference(), component.json());
     }
     let document = json!({
@@ -89,9 +89,9 @@ impl Component {
         if let Some(version) = &self.version {
             value["version"] = json!(version);
         }
-        if let Some(licence) = &self.licence {
+        if let Some(license) = &self.license {
             // Crates of before 2021 write `/` for it, which SPDX does not know.
-            let spaced = licence.replace('/', " OR ");
+            let spaced = license.replace('/', " OR ");
             let expression = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
             value["licenses"] = json!([{ "expression": expression }]);
         }
@@ -102,7 +102,7 @@ impl Component {
     }
 }
 
-/// What is no package: the base, what the assembly's rules name, and the demo model.
+/// What is not a package: the base, what the assembly's rules name, and the demo model.
 fn parts(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Component>> {
     let made: Option<Value> = overlay::read_json(&ide.join("ide.json")).ok();
     let vscode = made.and_then(|made| made["vscode"]["version"].as_str().map(str::to_owned));
@@ -110,13 +110,13 @@ fn parts(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Compone
         lacks.push("the version of VS Code: the IDE is not assembled".to_owned());
     }
     let mut components = Vec::new();
-    for component in licences::rules().components {
+    for component in licenses::rules().components {
         let is_base = component.name.starts_with("Visual Studio Code");
         components.push(Component {
             kind: if is_base { "application" } else { "library" },
             name: component.name,
             version: vscode.clone().filter(|_| is_base),
-            licence: Some(component.licence),
+            license: Some(component.license),
             purl: None,
         });
     }
@@ -127,7 +127,7 @@ fn parts(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Compone
         kind: "machine-learning-model",
         name: "LocalCoder demo model".to_owned(),
         version: Some(manifest::product_version(root)?),
-        licence: Some("MIT OR Apache-2.0".to_owned()),
+        license: Some("MIT OR Apache-2.0".to_owned()),
         purl: None,
     });
     Ok(components)
@@ -142,7 +142,7 @@ fn rust(root: &Path) -> Result<Vec<Component>> {
                 kind: "library",
                 name: "llama.cpp".to_owned(),
                 version: Some(crates::llama_cpp_version(&sources)?),
-                licence: Some("MIT".to_owned()),
+                license: Some("MIT".to_owned()),
                 purl: None,
             });
         }
@@ -151,13 +151,13 @@ fn rust(root: &Path) -> Result<Vec<Component>> {
             purl: Some(format!("pkg:cargo/{}@{}", linked.name, linked.version)),
             name: linked.name,
             version: Some(linked.version),
-            licence: Some(linked.licence),
+            license: Some(linked.license),
         });
     }
     Ok(components)
 }
 
-/// Packages of the shipped lock files. Where a lock file names no licence, the package in the
+/// Packages of the shipped lock files. Where a lock file names no license, the package in the
 /// assembled editor does.
 fn npm(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Component>> {
     let removed = Removed::read(&root.join("ide/overlay"))?;
@@ -170,18 +170,18 @@ fn npm(root: &Path, ide: &Path, lacks: &mut Vec<String>) -> Result<Vec<Component
             continue;
         }
         let mut component = entry.component();
-        if component.licence.is_none() {
+        if component.license.is_none() {
             let same = installed
                 .iter()
                 .find(|package| package.name == entry.name && package.version == entry.version);
-            let licence = same.map(|package| package.licence.clone());
-            component.licence = licence.filter(|licence| !licence.is_empty());
-            unnamed += usize::from(component.licence.is_none());
+            let license = same.map(|package| package.license.clone());
+            component.license = license.filter(|license| !license.is_empty());
+            unnamed += usize::from(component.license.is_none());
         }
         components.push(component);
     }
     if unnamed > 0 {
-        lacks.push(format!("the licences of {unnamed} npm packages: the IDE is not assembled"));
+        lacks.push(format!("the licenses of {unnamed} npm packages: the IDE is not assembled"));
     }
     Ok(components)
 }
@@ -193,7 +193,7 @@ struct Entry {
     path: String,
     name: String,
     version: String,
-    licence: Option<String>,
+    license: Option<String>,
     /// Whether it is for this machine.
     runs_here: bool,
 }
@@ -213,7 +213,7 @@ fn entries(root: &Path, lock: &str) -> Result<Vec<Entry>> {
             path: path.clone(),
             name: name.to_owned(),
             version: version.with_context(|| format!("{path} has no version"))?.to_owned(),
-            licence: package["license"].as_str().map(str::to_owned),
+            license: package["license"].as_str().map(str::to_owned),
             runs_here: allows(&package["os"], os) && allows(&package["cpu"], cpu),
         });
     }
@@ -235,7 +235,7 @@ impl Entry {
             kind: "library",
             name: self.name.clone(),
             version: Some(self.version.clone()),
-            licence: self.licence.clone(),
+            license: self.license.clone(),
             purl: Some(format!("pkg:npm/{}@{}", self.name.replacen('@', "%40", 1), self.version)),
         }
     }
@@ -286,12 +286,12 @@ mod tests {
     }
 
     #[test]
-    fn names_with_a_scope_and_old_licences_are_written_as_programs_read_them() {
+    fn names_with_a_scope_and_old_licenses_are_written_as_programs_read_them() {
         let entry = Entry {
             path: "node_modules/@xterm/xterm".to_owned(),
             name: "@xterm/xterm".to_owned(),
             version: "6.1.0".to_owned(),
-            licence: Some("MIT/Apache-2.0".to_owned()),
+            license: Some("MIT/Apache-2.0".to_owned()),
             runs_here: true,
         };
         let json = entry.component().json();

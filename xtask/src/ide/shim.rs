@@ -50,7 +50,7 @@ pub(super) fn script(template: &str, product: &Value, defaults: &Value) -> Resul
     replace_once(&script, "\"@DEFAULTS@\"", &literal(defaults)?)
 }
 
-/// JSON that can stand in a script in the page's template.
+/// JSON that can be in a script in the page's template.
 fn literal(value: &Value) -> Result<String> {
     let json = serde_json::to_string(value)?;
     if json.contains("{{") {

@@ -1,4 +1,4 @@
-//! What the assembly promises: merges, prunes, stamps, the page's script, texts and licences.
+//! What the assembly promises: merges, prunes, stamps, the page's script, texts and licenses.
 //!
 //! On small trees made here, and on the overlay's own data. The assembled editor itself is
 //! checked at the end of each assembly, and again here when it is there.
@@ -12,7 +12,7 @@ use super::overlay::{self, merge, replace_once};
 use super::removed::Removed;
 use super::stage::{Digest, Stage};
 use super::strings::Strings;
-use super::{licences, shim, tree};
+use super::{licenses, shim, tree};
 
 fn root() -> PathBuf {
     crate::places::root()
@@ -180,8 +180,8 @@ fn texts_are_changed_and_a_rule_without_a_match_fails() {
 }
 
 #[test]
-fn licence_expressions_are_judged() {
-    let rules = licences::rules();
+fn license_expressions_are_judged() {
+    let rules = licenses::rules();
     for good in ["MIT", "MIT OR GPL-3.0", "(MIT AND BSD-3-Clause)", "MIT/Apache-2.0"] {
         assert!(rules.allows(good), "{good}");
     }
@@ -200,13 +200,13 @@ fn proprietary_and_unlicensed_modules_are_refused() {
         &format!("{modules}/good/package.json"),
         r#"{"name":"good","license":"MIT"}"#,
     );
-    assert_eq!(licences::check(place.path()), Vec::<String>::new());
+    assert_eq!(licenses::check(place.path()), Vec::<String>::new());
     let package = r#"{"name":"@vscode/copilot-api","license":"SEE LICENSE IN LICENSE"}"#;
     put(place.path(), &format!("{modules}/@vscode/other/package.json"), package);
     put(place.path(), &format!("{modules}/bare/package.json"), r#"{"name":"bare"}"#);
     put(place.path(), "vscode/extensions/a/dist/msal-node-runtime.node", "");
     put(place.path(), &format!("{modules}/vsda/rust/web/vsda.js"), "");
-    let problems = licences::check(place.path()).join("\n");
+    let problems = licenses::check(place.path()).join("\n");
     for part in
         ["msal-node-runtime", "vsda", "Copilot is not part", "SEE LICENSE", "`bare` names no"]
     {
@@ -218,7 +218,7 @@ fn proprietary_and_unlicensed_modules_are_refused() {
 fn the_assembled_editor_may_be_shipped() {
     let ide = root().join("target/ide");
     if ide.join("ide.json").is_file() {
-        assert_eq!(licences::check(&ide), Vec::<String>::new());
+        assert_eq!(licenses::check(&ide), Vec::<String>::new());
     }
 }
 
@@ -230,7 +230,7 @@ fn the_overlay_names_only_files_that_exist() {
             assert!(overlay_folder().join(entry["with"].as_str().unwrap()).is_file(), "{entry}");
         }
     }
-    for component in licences::rules().components {
+    for component in licenses::rules().components {
         assert!(overlay_folder().join(&component.text).is_file(), "{}", component.text);
     }
 }

@@ -14,7 +14,7 @@ use crate::{node, process};
 
 /// An installed Node.js.
 pub(super) struct Toolchain {
-    /// The npm package: `bin/node`, `include/node` and the licence are in it.
+    /// The npm package: `bin/node`, `include/node` and the license are in it.
     pub(super) package: PathBuf,
     /// Digest of what it was installed from.
     pub(super) key: String,

@@ -8,8 +8,9 @@ mod documents;
 mod generated;
 mod graph;
 mod headers;
+mod interface;
 mod layers;
-mod licences;
+mod licenses;
 mod limits;
 mod repository;
 mod size;
@@ -36,15 +37,16 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { name: "native libraries", check: graph::native_libraries },
     Rule { name: "no network crates", check: graph::network },
     Rule { name: "the front only listens", check: sources::listens_only },
-    Rule { name: "licences of crates", check: licences::crates },
-    Rule { name: "licences of npm packages", check: licences::npm },
+    Rule { name: "licenses of crates", check: licenses::crates },
+    Rule { name: "licenses of npm packages", check: licenses::npm },
     Rule { name: "module documentation", check: sources::module_docs },
     Rule { name: "banned words", check: sources::banned },
+    Rule { name: "words of the glossary", check: words::struck },
     Rule { name: "unsafe code", check: sources::unsafe_code },
     Rule { name: "private headers of ggml", check: headers::unchanged },
     Rule { name: "numbers that must agree", check: limits::once },
     Rule { name: "no I/O in pure code", check: sources::pure },
-    Rule { name: "errors name no interface", check: words::of_errors },
+    Rule { name: "errors name no interface", check: interface::of_errors },
     Rule { name: "file length", check: size::file_lines },
     Rule { name: "function length", check: size::function_lines },
     Rule { name: "file size", check: size::file_bytes },

@@ -69,7 +69,7 @@ pub(super) fn module_docs(repository: &Repository) -> Result<Vec<String>> {
     Ok(complaints)
 }
 
-/// Words that must not stand in source files, and what to do instead. They are put together
+/// Words that must not be in source files, and what to do instead. They are put together
 /// here so that this file does not break its own rule.
 fn banned_words() -> Vec<(String, &'static str)> {
     vec![

@@ -1,41 +1,204 @@
-//! Rules about the words of errors: an error is shown by a window and by the command line, so its text
-//! names the commands of neither. What can be done about it is an `ErrorAction`, which each of them puts
-//! in its own words.
+//! Words that were struck from the project's texts, and what is said instead; `docs/glossary.md` says
+//! why. Looks at text, comments and documents alike, and knows no grammar: what it misses a reader
+//! finds.
 
 use anyhow::Result;
 
 use super::Repository;
 
-/// Whose texts only one of them shows: pages of documentation, and the command line's own.
-const OF_ONE: &[&str] = &[
-    "crates/cli/",
-    "crates/protocol/src/error_help.rs",
-    "crates/protocol/src/typescript.rs",
-    "crates/settings/src/render.rs",
-    "crates/desktop/src/main.rs",
-    "crates/launcher/src/session.rs",
-    "crates/test-support/",
+/// Kinds of files that people read.
+const KINDS: &[&str] = &["rs", "ts", "mjs", "js", "md", "json", "toml", "html", "css", "cpp", "h"];
+
+/// What is others' text or data that may say anything, as a part of the path, and what it is.
+const OTHERS: &[(&str, &str)] = &[
+    ("xtask/src/tidy/words.rs", "this table"),
+    ("docs/glossary.md", "says what is not said any more"),
+    ("package-lock.json", "names of packages"),
+    ("crates/assist/prompts/", "what models are told, whose every word was measured"),
+    ("crates/assist/tests/", "answers of models"),
+    ("crates/eval/tasks/", "code to be edited"),
+    ("crates/templates/reference/", "templates of others"),
+    ("e2e/eval/", "code to be edited"),
+    ("editors/code/test/hostile-answers.json", "answers of models"),
+    ("fuzz/", "inputs that a fuzzer made"),
+    ("ide/overlay/", "texts of the editor's base, to be found and replaced"),
+    ("models/", "what the demo model was trained on"),
 ];
 
-/// What only one of them has: a command, an option, an entry of the palette.
-const NAMES: &[&str] = &["`localcoder ", "`--", "*LocalCoder: "];
+/// A phrase in small letters, words that make another one of it where they follow, and what is said
+/// instead.
+struct Struck(&'static str, &'static [&'static str], &'static str);
 
-/// No text of an error names a command or a button.
-pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
+const STRUCK: &[Struck] = &[
+    Struck("anew", &[], "again, or start over"),
+    Struck("go on with", &[], "continue, or resume"),
+    Struck("goes on with", &[], "continues, or resumes"),
+    Struck("gone on with", &[], "continued, or resumed"),
+    Struck("lets nobody", &[], "does not allow"),
+    Struck("loaded from the network", &[], "downloaded: to load is into memory"),
+    Struck("loads from the network", &[], "downloads: to load is into memory"),
+    Struck("make no sense", &[], "are malformed, or say what is wrong"),
+    Struck("makes no sense", &[], "is malformed, or say what is wrong"),
+    Struck("mend", &[], "fix"),
+    Struck("mended", &[], "fixed"),
+    Struck("mends", &[], "fixes"),
+    Struck("so many", &["that", "one"], "this many"),
+    Struck("stand in", &["for"], "be in"),
+    Struck("stands here", &[], "is here"),
+    Struck("stands in", &["for"], "is in"),
+    Struck("stands there", &[], "is there"),
+    Struck("told nobody", &[], "not reported"),
+    Struck("want of", &[], "lack of"),
+];
+
+/// British spellings, as the beginning of a word.
+const BRITISH: &[(&str, &str)] = &[
+    ("behaviour", "behavior"),
+    ("catalogue", "catalog"),
+    ("colour", "color"),
+    ("favour", "favor"),
+    ("honour", "honor"),
+    ("licence", "license"),
+    ("neighbour", "neighbor"),
+];
+
+/// Verbs that end in `-ize` here, without it.
+const IZE: &[&str] = &[
+    "authori",
+    "capitali",
+    "customi",
+    "generali",
+    "initiali",
+    "maximi",
+    "minimi",
+    "normali",
+    "optimi",
+    "organi",
+    "prioriti",
+    "recogni",
+    "seriali",
+    "speciali",
+    "summari",
+    "synchroni",
+    "tokeni",
+    "visuali",
+];
+const ISE_ENDINGS: &[&str] = &["se", "sed", "ser", "ses", "sing", "sation"];
+
+/// Words after *is no* that make English of it.
+const NO: &[&str] = &[
+    "better", "doubt", "good", "less", "longer", "matter", "more", "need", "other", "reason",
+    "room", "use", "way", "worse",
+];
+
+/// Where a struck word is used all the same, and why.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("crates/assist/src/prompt.rs", "mend", "the name of a field in the files of prompts"),
+    ("xtask/src/ide/packages.rs", "licence", "what packages call their file"),
+];
+
+/// No text has a word that was struck.
+pub(super) fn struck(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
-    for file in repository.written("rs") {
-        let is_test = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
-        let of_one = OF_ONE.iter().any(|of_one| file.path.starts_with(of_one));
-        if is_test || of_one || !file.path.starts_with("crates/") {
+    for file in &repository.files {
+        let is_others = OTHERS.iter().any(|(part, _)| file.path.contains(part));
+        if is_others || !KINDS.contains(&file.extension()) {
             continue;
         }
-        let code = file.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-        for (number, line) in code.lines().enumerate() {
-            let is_comment = line.trim_start().starts_with("//");
-            for name in NAMES.iter().filter(|name| !is_comment && line.contains(**name)) {
-                complaints.push(format!("{}:{}: `{name}…`", file.path, number + 1));
+        let mut before = "";
+        for (index, line) in file.text.lines().enumerate() {
+            for (word, instead) in found(line, before) {
+                let is_excepted =
+                    EXCEPTIONS.iter().any(|(path, it, _)| *path == file.path && *it == word);
+                if !is_excepted {
+                    complaints.push(format!("{}:{}: “{word}”; {instead}", file.path, index + 1));
+                }
             }
+            before = line;
         }
     }
     Ok(complaints)
+}
+
+/// The struck words of a line, with what is said instead. `before`: the line above, which a sentence
+/// may come from.
+fn found(line: &str, before: &str) -> Vec<(String, String)> {
+    let words = words(line);
+    let mut found = Vec::new();
+    for at in 0..words.len() {
+        for Struck(phrase, but, instead) in STRUCK {
+            let length = phrase.split(' ').count();
+            let is_there =
+                phrase.split(' ').eq(words[at..].iter().take(length).map(String::as_str));
+            let next = words.get(at + length).map_or("", String::as_str);
+            if is_there && !but.contains(&next) {
+                found.push(((*phrase).to_owned(), (*instead).to_owned()));
+            }
+        }
+        found.extend(british(&words[at]));
+        if is_no(&words[at..]) {
+            let last = self::words(before);
+            let previous = if at == 0 { last.last() } else { words.get(at - 1) };
+            if previous.is_none_or(|it| it != "there") {
+                found.push((words[at..at + 2].join(" "), "is not, or is not a".to_owned()));
+            }
+        }
+    }
+    found
+}
+
+fn is_no(words: &[String]) -> bool {
+    let [verb, no, what, ..] = words else { return false };
+    matches!(verb.as_str(), "is" | "are" | "was" | "were")
+        && no == "no"
+        && !NO.contains(&what.as_str())
+}
+
+fn british(word: &str) -> Option<(String, String)> {
+    let spelled = BRITISH.iter().find(|(begin, _)| word.starts_with(begin));
+    let spelled = spelled.map(|(_, american)| (*american).to_owned());
+    let verb = IZE.iter().find_map(|verb| {
+        let ending = word.strip_prefix(verb)?;
+        ISE_ENDINGS.contains(&ending).then(|| format!("{verb}z{}", &ending[1..]))
+    });
+    spelled.or(verb).map(|instead| (word.to_owned(), instead))
+}
+
+/// The words of a line in small letters, with a comma wherever a phrase ends; a name of code is one
+/// word, whatever it is put together from.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for word in line.split(|c: char| !c.is_alphanumeric() && !"_-,;:.".contains(c)) {
+        for (index, part) in word.split([',', ';', ':', '.']).enumerate() {
+            if index > 0 {
+                words.push(",".to_owned());
+            }
+            if part.contains(char::is_alphanumeric) {
+                words.push(part.to_lowercase());
+            }
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(line: &str) -> Vec<String> {
+        found(line, "").into_iter().map(|(word, _)| word).collect()
+    }
+
+    #[test]
+    fn struck_words_are_found_and_their_kin_is_not() {
+        assert_eq!(of("The LICENCE stands in the file."), ["licence", "stands in"]);
+        assert_eq!(of("it stands in for the model; a stand-in; so many that"), [""; 0]);
+        assert_eq!(of("`x` is no path; there is no path; it is no longer one"), ["is no"]);
+        assert_eq!(of("where they stand, in their order: it is; no other"), [""; 0]);
+        assert_eq!(found("// are no paths", "// where there"), []);
+        assert_eq!(
+            of("recognised, optimistic, recommended, initialisation"),
+            ["recognised", "initialisation"]
+        );
+    }
 }

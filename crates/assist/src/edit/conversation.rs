@@ -102,7 +102,7 @@ impl Conversation {
         self.left_out.saturating_add(u32::try_from(omitted).unwrap_or(u32::MAX))
     }
 
-    /// The messages before the last question, and that question: the code stands in the first of all.
+    /// The messages before the last question, and that question: the code is in the first of all.
     pub(super) fn messages(
         &self,
         plan: &Plan,
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_a_question_names_is_told_and_can_be_named() {
+    fn a_line_that_a_question_names_is_reported_and_can_be_named() {
         let task = task(Some("What does line 2 do? And line 7?"), &[]);
         let user = layout(&task, 4096).user;
         assert!(user.contains("Line 2 is: total = a + b") && !user.contains("Line 7 is"), "{user}");

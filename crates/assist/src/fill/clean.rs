@@ -7,7 +7,7 @@ use super::gap::Gap;
 use super::lines::{Lines, indent};
 use crate::{clean::CONTROL, syntax};
 
-/// So often a line may stand in a row; more is a model that goes round in circles.
+/// So often a line may be in a row; more is a model that goes round in circles.
 const REPEATS_MAX: usize = 2;
 /// And so often in all, where it says something.
 const RETURNS_MAX: usize = 3;
@@ -89,7 +89,7 @@ fn without_following(gap: &Gap, text: &str) -> String {
     let mut lines: Vec<&str> = text.split('\n').collect();
     let is_blank = |line: &str| line.trim().is_empty();
     let whole = |at: usize, line: &str| {
-        // The first line goes on with what the cursor's line has.
+        // The first line continues what the cursor's line has.
         if at == 0 { format!("{}{line}", gap.line_before()) } else { line.to_owned() }
     };
     let repeats = (0..lines.len()).find(|at| {
@@ -165,7 +165,7 @@ fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
     let opens_more = text.trim_end().ends_with(['(', '[', '{', ',', ':']);
     let closers: String = open.iter().rev().collect();
     let candidate = match lines {
-        // The next line goes on with it.
+        // The next line continues it.
         Lines::One if opens_more => return text,
         Lines::One if closers.is_empty() => return text,
         Lines::Free => return text,

@@ -98,7 +98,7 @@ impl Gap {
     }
 }
 
-/// The byte behind so many units of UTF-16, at most all, never within a character.
+/// The byte behind this many units of UTF-16, at most all, never within a character.
 fn byte_of(text: &str, units: u32) -> usize {
     let mut left = usize::try_from(units).unwrap_or(usize::MAX);
     for (at, c) in text.char_indices() {

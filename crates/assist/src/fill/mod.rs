@@ -113,7 +113,7 @@ impl Fill {
         self.gap.silence(self.explicit)
     }
 
-    /// The prompt for a model with a window of so many tokens. `held` is what the last prompt of the
+    /// The prompt for a model with a window of this many tokens. `held` is what the last prompt of the
     /// same client had, from which as little as possible is to differ.
     #[must_use]
     pub fn call(&self, way: FillWay, window_tokens: u32, held: Option<&Held>) -> FillCall {

@@ -117,7 +117,7 @@ impl Held {
         (same && fits).then(|| self.clone())
     }
 
-    /// Where its first line stands in a document now.
+    /// Where its first line is in a document now.
     fn start_in(&self, before: &str) -> Option<usize> {
         let landmark = &self.prefix[..self.prefix.floor_char_boundary(LANDMARK_BYTES)];
         (!landmark.is_empty()).then(|| before.rfind(landmark))?

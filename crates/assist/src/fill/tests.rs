@@ -100,7 +100,7 @@ fn while_a_line_is_typed_only_what_is_typed_is_new() {
 }
 
 #[test]
-fn a_file_that_is_too_large_is_cut_at_lines_and_what_it_declares_is_told_first() {
+fn a_file_that_is_too_large_is_cut_at_lines_and_what_it_declares_is_reported_first() {
     let filler: String = (0..300).map(|n| format!("x_{n} = {n}\n")).collect();
     let marked = format!("import os\n\n\ndef helper(path):\n    return path\n\n\n{filler}y = |\n");
     let mut wish = params("src/a.py", &marked);
@@ -210,7 +210,7 @@ fn indentation_and_line_ends_stay_those_of_the_document() {
 }
 
 #[test]
-fn what_is_no_code_or_goes_round_in_circles_is_cut() {
+fn what_is_not_code_or_goes_round_in_circles_is_cut() {
     finishes("a.py", "x = |\n", "1<|endoftext|>y", Ok("1"));
     finishes("a.py", "x = |\n", "<|file_sep|>a.py", Err(Silence::NothingToAdd));
     finishes("a.py", "x = |\n", "  \n", Err(Silence::NothingToAdd));
@@ -291,7 +291,7 @@ proptest! {
         }
     }
 
-    /// A prompt that goes on has the same document in it as one that begins anew.
+    /// A prompt that goes on has the same document in it as one that starts over.
     #[test]
     fn what_is_held_is_never_another_text(
         a in "[ab\n ]{0,40}", b in "[ab\n ]{0,40}", after in "[ab\n ]{0,20}",

@@ -77,7 +77,7 @@ fn is_read(code: &Code<'_>, function: Node<'_>, name: &str) -> bool {
         let is_name = node.child_count() == 0 && code.of(node) == name;
         let is_word = node.child_count() == 0 && node.kind().contains("identifier");
         is_read |= is_name && (is_word && !is_written(node));
-        // What stands in a text with holes, or in a macro, may read it, too.
+        // What is in a text with holes, or in a macro, may read it, too.
         is_read |= node.child_count() == 0
             && (node.kind().contains("string") || node.kind() == "token_tree")
             && super::count_of_word(code.of(node), name) > 0;

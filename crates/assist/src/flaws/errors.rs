@@ -59,7 +59,7 @@ pub(super) fn ignored(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     }
     let left = code.of(node.child_by_field_name("left")?);
     let right = code.of(node.child_by_field_name("right")?);
-    // A map's or a channel's second value is no error.
+    // A map's or a channel's second value is not an error.
     let ignores = left.ends_with("_") && right.ends_with(')') && !right.starts_with("range");
     ignores.then(|| "ignores the error; handle it or return it".to_owned())
 }

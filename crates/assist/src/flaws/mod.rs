@@ -1,5 +1,5 @@
 //! What Improve looks for, found without a model: a few flaws that can be told from the text for sure
-//! enough to name the line. A small model that is told what is wrong where mends it far more often
+//! enough to name the line. A small model that is told what is wrong where fixes it far more often
 //! than one that is asked to look.
 //!
 //! Nothing of this is a fault for certain, so it is only told to the model, never to the user.
@@ -25,7 +25,7 @@ const FLAWS_MAX: usize = 4;
 pub(crate) struct Flaw {
     pub(crate) line: usize,
     pub(crate) message: String,
-    /// Whether who mends it has to know what the code can't tell, so that it is worth a look.
+    /// Whether whoever fixes it has to know what the code can't tell, so that it is worth a look.
     pub(crate) is_guess: bool,
 }
 
@@ -105,7 +105,7 @@ fn selection<'a>(text: &'a str, lines: &Range<usize>) -> &'a str {
     text.get(start..end).unwrap_or_default()
 }
 
-/// How often a word stands in a text by itself.
+/// How often a word is in a text by itself.
 fn count_of_word(text: &str, word: &str) -> usize {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|it| *it == word).count()
 }

@@ -118,7 +118,7 @@ pub(super) fn calls(code: &Code<'_>, node: Node<'_>) -> Option<String> {
     if text.len() > 60 || is_short || text.contains('\n') || !is_plain(word) {
         return None;
     }
-    // Of several in each other the outermost is told, and a value that nobody wants is an effect.
+    // Of several in each other the outermost is reported, and a value that nobody wants is an effect.
     let parent = node.parent()?;
     let inner = ["attribute", "field_expression", "member_expression", "selector_expression"];
     let is_inner = kinds.contains(&parent.kind()) || inner.contains(&parent.kind());

@@ -97,7 +97,7 @@ fn quotes() -> Problem {
     Problem::new(Severity::Doubtful, "it has typographic quotes in the code")
 }
 
-/// The first such character of a line that stands in no string and in no comment.
+/// The first such character of a line that is in no string and in no comment.
 fn outside_strings(line: &str, comments: Comments, wanted: fn(char) -> bool) -> Option<char> {
     let ends = starts(comments).iter().filter_map(|start| line.find(&format!(" {start}")));
     let code = &line[..ends.min().unwrap_or(line.len())];

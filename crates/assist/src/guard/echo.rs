@@ -103,7 +103,7 @@ fn tail_repeat(lines: &[(usize, &str)], own: &[(usize, &str)], after: &[(usize, 
     longest.unwrap_or(0)
 }
 
-// The surroundings stand in the prompt with their indentation, the selection without.
+// The surroundings are in the prompt with their indentation, the selection without.
 fn same(lines: &[(usize, &str)], repeated: &[(usize, &str)]) -> bool {
     lines.len() == repeated.len()
         && lines.iter().zip(repeated).all(|((_, line), (_, other))| line == other)

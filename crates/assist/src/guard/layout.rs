@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn layout_alone_is_no_answer_unless_it_was_asked_for() {
+    fn layout_alone_is_not_an_answer_unless_it_was_asked_for() {
         assert!(is_alone(Some("Handle an empty list."), "x = f(a, b)"));
         assert!(!is_alone(Some("Handle an empty list."), "x = f(a, b)  # may be empty"));
         assert!(!is_alone(Some("Format it as usual."), "x = f(a, b)"));

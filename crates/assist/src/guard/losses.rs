@@ -6,7 +6,7 @@ use crate::imports;
 use crate::language::Language;
 use crate::syntax;
 
-/// Longer ones are messages, which may be worded anew.
+/// Longer ones are messages, which may be worded again.
 const TEXT_BYTES_MAX: usize = 16;
 
 /// The first text of the selection that is nowhere in the answer.
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_gone_is_told() {
+    fn a_text_that_is_gone_is_reported() {
         let before = "def f(a):\n    if a > 2:\n        return '-'\n    return \"_\"\n";
         let reason = said("a.py", before, "def f(a):\n    return \"_\"\n").unwrap();
         assert_eq!(reason, "it no longer has the text \"-\"");
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_is_no_longer_called_is_told() {
+    fn a_function_that_is_no_longer_called_is_reported() {
         let before = "import math\n\ndef f(a):\n    return math.ceil(a) ** 2\n";
         let after = "import math\n\ndef f(a):\n    return a ** 2\n";
         let of = |original, answer| {

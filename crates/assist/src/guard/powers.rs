@@ -55,7 +55,7 @@ pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(Problem::new(Severity::Warn, reason))
 }
 
-/// Whether it stands in a text and is not the end of a longer name.
+/// Whether it is in a text and is not the end of a longer name.
 fn has(text: &str, what: &str) -> bool {
     text.match_indices(what).any(|(at, _)| {
         let before = text[..at].chars().next_back();
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_code_could_not_do_before_is_told() {
+    fn what_code_could_not_do_before_is_reported() {
         let code = "def f(a):\n    return a\n";
         let runs = "def f(a):\n    os.system(a)\n    return a\n";
         let reason = said("a.py", code, runs).unwrap();

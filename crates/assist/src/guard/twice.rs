@@ -50,7 +50,7 @@ pub(super) fn written(rewrite: &Rewrite<'_>) -> Option<Problem> {
         .then(|| Problem::new(Severity::Doubtful, "it has the same code twice"))
 }
 
-/// Whether up to [`CAUGHT_LINES_MAX`] lines stand there [`CAUGHT_TIMES_MIN`] times in a row.
+/// Whether up to [`CAUGHT_LINES_MAX`] lines are there [`CAUGHT_TIMES_MIN`] times in a row.
 fn is_caught(text: &str) -> bool {
     let lines = filled(text);
     let tells = |line: &str| line.chars().filter(|c| c.is_alphabetic()).count() > 2;

@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_new_and_defined_nowhere_is_told() {
+    fn a_name_that_is_new_and_defined_nowhere_is_reported() {
         let before = "def f(a):\n    return g(a)\n";
         let said = missing("a.py", before, "def f(a):\n    return g(math.floor(a))\n").unwrap();
         assert_eq!(said, "it uses `math`, which is defined nowhere in the file");
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_is_gone_and_still_called_is_told() {
+    fn a_method_that_is_gone_and_still_called_is_reported() {
         let class =
             |body: &str| format!("class A:\n    def f(self):\n        return self.g()\n{body}");
         let whole = class("\n    def g(self):\n        return 1\n");

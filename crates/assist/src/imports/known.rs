@@ -55,7 +55,7 @@ pub(crate) fn without_known(
     }
     let mut kept: Vec<&str> =
         head.iter().copied().filter(|line| line.trim().is_empty() || !known(line)).collect();
-    // What stood between them and the code stands there no more.
+    // What stood between them and the code is no longer there.
     if kept.iter().all(|line| line.trim().is_empty()) {
         kept.clear();
     }

@@ -153,7 +153,7 @@ mod tests {
             (old, typed),
             (typed, 1, "import math\nfrom typing import List, Optional"),
         );
-        // It was missing before, so it comes from elsewhere; and a name alone is no module.
+        // It was missing before, so it comes from elsewhere; and a name alone is not a module.
         check(
             "a.py",
             "import os\n\nmath.pi\n",

@@ -59,7 +59,7 @@ pub(super) fn of_imports(language: &Language, text: &str, end: usize) -> Option<
     Some((syntax::rows(*first).start, true))
 }
 
-/// Whether a line stands in a module of Rust's own, which sees nothing of the file's imports.
+/// Whether a line is in a module of Rust's own, which sees nothing of the file's imports.
 fn is_in_module(root: Node<'_>, line: usize) -> bool {
     let point = Point::new(line, 0);
     let mut node = root.descendant_for_point_range(point, point);

@@ -22,6 +22,8 @@ pub(super) struct Name<'t> {
     /// Behind a dot or the like, or the name of an argument: it belongs to something else.
     pub(super) is_member: bool,
     pub(super) is_binding: bool,
+    /// Brought in from another file.
+    pub(super) is_import: bool,
 }
 
 impl Name<'_> {
@@ -56,6 +58,10 @@ pub(super) struct Callee {
 pub(super) struct Call {
     pub(super) rows: Range<usize>,
     pub(super) arguments: usize,
+    /// Each argument's bytes.
+    pub(super) places: Vec<Range<usize>>,
+    /// Whether all are told apart by their place alone.
+    pub(super) is_positional: bool,
 }
 
 impl<'a> Code<'a> {
@@ -83,6 +89,21 @@ impl<'a> Code<'a> {
         }
     }
 
+    /// The byte where a row begins.
+    pub(super) fn line_start(&self, row: usize) -> usize {
+        let Some(before) = row.checked_sub(1) else { return 0 };
+        self.text.match_indices('\n').nth(before).map_or(self.text.len(), |(at, _)| at + 1)
+    }
+
+    /// The function that a name is a parameter of.
+    pub(super) fn function_whose_parameter(&self, name: &Name<'_>) -> Option<String> {
+        let mut up = std::iter::successors(name.node.parent(), Node::parent);
+        up.find(|it| it.kind().contains("parameters"))?;
+        let function = up.find(|it| scopes::is_function(*it))?;
+        let function = scopes::name(function, self.text)?;
+        Some(function.to_owned())
+    }
+
     /// Every place of a name in code, in their order.
     pub(super) fn names(&self, name: &str) -> Vec<Name<'_>> {
         let mut found = Vec::new();
@@ -95,7 +116,8 @@ impl<'a> Code<'a> {
                 found.push(Name {
                     node,
                     is_member: is_member(node),
-                    is_binding: is_binding(node, self.text),
+                    is_binding: is_binding(node, self.text) || is_import(node),
+                    is_import: is_import(node),
                 });
             }
         });
@@ -170,6 +192,59 @@ impl<'a> Code<'a> {
         let call = argument.parent()?.parent()?;
         let (callee, _) = self.callee_of(call)?;
         Some(callee)
+    }
+
+    /// Literal texts that read so, by their rows and bytes.
+    pub(super) fn literals(&self, literal: &str) -> Vec<(usize, Range<usize>)> {
+        let mut found = Vec::new();
+        self.visit(|node| {
+            let kind = node.kind();
+            let is_text = kind.contains("string") || kind.contains("literal");
+            if is_text && self.source(node) == literal {
+                found.push((node.start_position().row, node.byte_range()));
+            }
+        });
+        found.dedup();
+        found
+    }
+
+    /// The rows of objects that name several of these fields and not `without`.
+    pub(super) fn objects_with(&self, fields: &[String], without: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        self.visit(|node| {
+            if node.kind() != "object" {
+                return;
+            }
+            let mut cursor = node.walk();
+            let keys: Vec<&str> = node
+                .named_children(&mut cursor)
+                .map(|it| self.source(it.child_by_field_name("key").unwrap_or(it)))
+                .collect();
+            let known = fields.iter().filter(|field| keys.contains(&field.as_str())).count();
+            if known >= 2 && known * 2 > fields.len() && !keys.contains(&without) {
+                found.push(syntax::rows(node));
+            }
+        });
+        found
+    }
+
+    /// The names of the fields that a type declares whose field stands on a row.
+    pub(super) fn fields_at(&self, row: usize, column: usize) -> Vec<String> {
+        let at = Point::new(row, column);
+        let Some(field) = self.around(at).find(|it| it.kind() == "property_signature") else {
+            return Vec::new();
+        };
+        let Some(body) = field.parent() else { return Vec::new() };
+        let mut cursor = body.walk();
+        let fields =
+            body.named_children(&mut cursor).filter_map(|it| it.child_by_field_name("name"));
+        fields.map(|it| self.source(it).to_owned()).collect()
+    }
+
+    /// The rows of the function that declares its parameters on a row.
+    pub(super) fn function_at(&self, row: usize, column: usize) -> Option<Range<usize>> {
+        let function = self.around(Point::new(row, column)).find(|it| scopes::is_function(*it))?;
+        Some(syntax::rows(function))
     }
 
     /// The smallest function or type round a column of a row.
@@ -282,8 +357,19 @@ impl<'a> Code<'a> {
             if is_it {
                 let mut cursor = arguments.walk();
                 let children = arguments.named_children(&mut cursor);
-                let count = children.filter(|it| !it.kind().contains("comment")).count();
-                found.push(Call { rows: syntax::rows(node), arguments: count });
+                let all: Vec<Node<'_>> =
+                    children.filter(|it| !it.kind().contains("comment")).collect();
+                let is_named = |it: &Node<'_>| {
+                    it.kind().contains("keyword")
+                        || it.kind().contains("splat")
+                        || it.kind().contains("spread")
+                };
+                found.push(Call {
+                    rows: syntax::rows(node),
+                    arguments: all.len(),
+                    places: all.iter().map(Node::byte_range).collect(),
+                    is_positional: !all.iter().any(is_named),
+                });
             }
         });
         found
@@ -348,6 +434,11 @@ pub(super) enum Part {
 
 fn innermost_declarator(node: Node<'_>) -> Option<Node<'_>> {
     std::iter::successors(Some(node), |it| it.child_by_field_name("declarator")).last()
+}
+
+fn is_import(node: Node<'_>) -> bool {
+    let mut up = std::iter::successors(node.parent(), Node::parent).take(5);
+    up.any(|it| it.kind().contains("import") || it.kind() == "use_declaration")
 }
 
 fn is_member(node: Node<'_>) -> bool {

@@ -9,10 +9,13 @@ mod changes;
 mod code;
 mod pattern;
 mod places;
+mod renames;
+mod signature;
 mod tokens;
 mod window;
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 
 use localcoder_protocol::{
@@ -45,6 +48,8 @@ pub struct NextEditTask {
     /// Those that are left; the first is the one that is asked about.
     places: VecDeque<Place>,
     asked: usize,
+    /// What a model was asked about in vain.
+    refused: Vec<u64>,
     explicit: bool,
 }
 
@@ -89,6 +94,7 @@ impl NextEditTask {
             lines,
             edits: edits.clone(),
             asked: 0,
+            refused: Vec::new(),
             explicit: *explicit,
         })
     }
@@ -115,6 +121,34 @@ impl NextEditTask {
         let edit =
             |guess: &Vec<String>| self.checked(place.rows.clone(), guess, place.because).ok();
         Ok(guess.and_then(edit))
+    }
+
+    /// The same without what a model was asked about in vain before: while somebody goes on typing
+    /// elsewhere, it would say the same each time.
+    #[must_use]
+    pub fn without(mut self, refused: impl Fn(u64) -> bool) -> Self {
+        if !self.explicit {
+            let kept: VecDeque<Place> =
+                self.places.iter().filter(|it| !refused(self.mark(it))).cloned().collect();
+            self.places = kept;
+        }
+        self
+    }
+
+    /// What a model was asked about in vain.
+    #[must_use]
+    pub fn refused(&self) -> &[u64] {
+        &self.refused
+    }
+
+    /// Tells a place that is asked about for a change from others.
+    fn mark(&self, place: &Place) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.lines.get(place.rows.clone()).hash(&mut hasher);
+        (&self.path, place.because, &place.message).hash(&mut hasher);
+        let newest = self.edits.iter().rev().find(|edit| edit.path == self.path);
+        newest.map(|edit| (&edit.before, &edit.after)).hash(&mut hasher);
+        hasher.finish()
     }
 
     fn window(&self) -> Option<(&Place, Window)> {
@@ -153,8 +187,10 @@ impl NextEditTask {
         mean_log_probability: Option<f32>,
     ) -> Result<NextEdit, Silence> {
         let found = self.found(written, ended, mean_log_probability);
-        if found.is_err() {
-            self.places.pop_front();
+        if found.is_err()
+            && let Some(place) = self.places.pop_front()
+        {
+            self.refused.push(self.mark(&place));
         }
         found
     }

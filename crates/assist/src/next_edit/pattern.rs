@@ -31,7 +31,11 @@ pub(super) fn places(view: View<'_>, newest: &Change) -> Vec<Place> {
             is_near.then(|| change.by_form(line)).flatten()
         })?;
         let guess = guess.filter(|it| it != line).map(|it| vec![it]);
-        Some(Place { guess, ..Place::new(FollowsFrom::Pattern, at..at + 1) })
+        // A line that was made of others' words may be right and say nothing.
+        let is_certain = guess.is_some()
+            && (is_repeated || at.abs_diff(row) <= NEAR_ROWS)
+            && !change.is_of_texts();
+        Some(Place { guess, is_certain, ..Place::new(FollowsFrom::Pattern, at..at + 1) })
     };
     let is_code = |at: &usize| {
         let line = &view.lines[*at];
@@ -86,8 +90,9 @@ impl<'a> Repeat<'a> {
         let text = |tokens: &[Token<'_>]| -> Vec<String> {
             tokens.iter().map(|token| token.text.to_owned()).collect()
         };
-        (text(self.removed()), text(self.inserted()))
-            == (text(other.removed()), text(other.inserted()))
+        let is_same = (text(self.removed()), text(self.inserted()))
+            == (text(other.removed()), text(other.inserted()));
+        is_same || self.affix().is_some_and(|affix| other.affix() == Some(affix))
     }
 
     /// Whether what one value was has become another: that says nothing of other places.
@@ -98,6 +103,12 @@ impl<'a> Repeat<'a> {
         !self.removed().is_empty()
             && !self.inserted().is_empty()
             && self.removed().iter().chain(self.inserted()).all(is_literal)
+    }
+
+    /// Whether literal texts were changed, but for what was put in front of one or behind it.
+    fn is_of_texts(&self) -> bool {
+        let mut changed = self.removed().iter().chain(self.inserted());
+        changed.any(|token| token.kind == Kind::Text) && self.affix().is_none()
     }
 
     /// Whether one name has taken the place of another as a value: it may have been the wrong one.
@@ -136,11 +147,44 @@ impl<'a> Repeat<'a> {
             let done = [&line[..first.at], self.inserted_text(), &line[last.end()..]].concat();
             return is_alike.then_some(Some(done));
         }
-        // A call of the same function with other arguments.
+        if let Some(done) = self.in_literal(line, all) {
+            return Some(Some(done));
+        }
+        // A call of the same function with other arguments, or of the same of something else.
         let call = removed.iter().position(|token| token.text == "(")?;
         let head = &removed[..=call];
-        let is_call = head.first().is_some_and(|it| it.kind == Kind::Word);
-        (is_call && tokens::find(all, head).is_some()).then_some(None)
+        let tail = head.iter().skip_while(|it| it.kind == Kind::Word).count();
+        let tails = [head, &head[head.len() - tail..]].into_iter();
+        let is_call = |head: &[Token<'_>]| head.iter().any(|it| it.kind == Kind::Word);
+        tails.filter(|it| is_call(it)).any(|it| tokens::find(all, it).is_some()).then_some(None)
+    }
+
+    /// What was put into a literal, put into that of a line which reads the same before it.
+    fn in_literal(&self, line: &str, all: &[Token<'_>]) -> Option<String> {
+        let (put, before) = self.affix()?;
+        let start = self.middle.start;
+        let context = &self.before[start.saturating_sub(2)..start];
+        let at = tokens::find(all, context)? + context.len();
+        let literal = all.get(at).filter(|it| it.kind == Kind::Text && !context.is_empty())?;
+        let inner = &literal.text[1..literal.text.len() - 1];
+        if inner.contains(put.as_str()) {
+            return None;
+        }
+        let inner = if before { format!("{put}{inner}") } else { format!("{inner}{put}") };
+        let quote = &literal.text[..1];
+        Some(format!("{}{quote}{inner}{quote}{}", &line[..literal.at], &line[literal.end()..]))
+    }
+
+    /// What was put at the beginning of a literal, or at its end.
+    fn affix(&self) -> Option<(String, bool)> {
+        let ([old], [new]) = (self.removed(), self.inserted()) else { return None };
+        if old.kind != Kind::Text || new.kind != Kind::Text {
+            return None;
+        }
+        let inner = |text: &str| text.get(1..text.len() - 1).map(str::to_owned);
+        let (old, new) = (inner(old.text)?, inner(new.text)?);
+        let before = new.strip_suffix(&old).map(|put| (put.to_owned(), true));
+        before.or_else(|| new.strip_prefix(&old).map(|put| (put.to_owned(), false)))
     }
 
     fn put_in(&self, line: &str, all: &[Token<'_>]) -> Option<Option<String>> {

@@ -90,7 +90,12 @@ fn a_method_that_is_renamed_is_renamed_where_it_is_called() {
     let task =
         task("cart.py", CART, "    def total(self, rate):", "    def total_with_tax(self, rate):");
     let guess = Some("amount = cart.total_with_tax(0.2)".to_owned());
-    // Something else may have a method of the same name.
+    assert_eq!(places(&task), [(11, FollowsFrom::Rename, guess, true)]);
+    // Everything may have a method of such a name.
+    let text = CART.replace("total", "get");
+    let (old, new) = ("    def get(self, rate):", "    def fetch(self, rate):");
+    let task = self::task("cart.py", &text, old, new);
+    let guess = Some("amount = cart.fetch(0.2)".to_owned());
     assert_eq!(places(&task), [(11, FollowsFrom::Rename, guess, false)]);
     assert_eq!(task.known().unwrap(), None);
 }
@@ -130,7 +135,7 @@ fn what_changes_nothing_elsewhere_has_no_place() {
 fn the_same_change_is_made_where_the_same_stands() {
     let task = task("cart.py", CART, "    print(amount)", "    log.info(amount)");
     let guess = Some("log.info(len(cart.items))".to_owned());
-    assert_eq!(places(&task), [(13, FollowsFrom::Pattern, guess, false)]);
+    assert_eq!(places(&task), [(13, FollowsFrom::Pattern, guess, true)]);
 }
 
 #[test]

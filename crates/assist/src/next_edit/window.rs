@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use localcoder_protocol::{ChatMessage, RecentEdit, Role, WorkerPrompt};
+use localcoder_protocol::{ChatMessage, FollowsFrom, RecentEdit, Role, WorkerPrompt};
 
 use super::places::Place;
 use crate::language::{Language, fence_tag, shown_name};
@@ -79,6 +79,13 @@ impl Window {
             let line = self.rest.first().map_or("", |line| line.trim());
             content.push_str(&format!("Now a tool reports for `{line}`: {message}\n"));
         }
+        let line = self.rest.first().map_or("", |line| line.trim());
+        let task = match place.because {
+            FollowsFrom::Signature => format!("`{line}` has to be adapted to that. "),
+            FollowsFrom::Pattern => format!("The same is to be done in `{line}`. "),
+            FollowsFrom::Rename | FollowsFrom::Diagnostic => String::new(),
+        };
+        content.push_str(&task);
         content.push_str(&format!(
             "Make the change that follows from this in the lines below, and no other. Write these lines again.\n```{tag}\n{}\n{}\n```",
             self.head.join("\n"),

@@ -152,7 +152,7 @@ fn allowed_by_the_user(file: &Path) -> Result<(), ErrorInfo> {
         return Ok(());
     };
     let shown = file.display();
-    let question = format!("`{shown}` is no ordinary file: {reason}. Change it? [y/N] ");
+    let question = format!("`{shown}` is not an ordinary file: {reason}. Change it? [y/N] ");
     match output::confirmed(&question) {
         Some(true) => Ok(()),
         Some(false) => Err(ErrorInfo::new(ErrorCode::Cancelled, "nothing was changed")),

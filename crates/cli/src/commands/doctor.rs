@@ -1,5 +1,5 @@
 //! `localcoder doctor`: whether everything is there and in order, and how fast the model really
-//! is on this machine. It mends nothing; each finding says how to. `report` makes a file of it.
+//! is on this machine. It fixes nothing; each finding says how to. `report` makes a file of it.
 
 mod privacy;
 mod redact;
@@ -65,7 +65,7 @@ pub(crate) fn run(options: &DoctorOptions) -> Result<(), ErrorInfo> {
         Some(first) => {
             let checks = if bad == 1 { "one check" } else { "several checks" };
             Err(ErrorInfo::new(first.code, format!("{checks} failed"))
-                .with_hint("what to do stands above"))
+                .with_hint("what to do is said above"))
         }
     }
 }
@@ -211,7 +211,7 @@ fn can_run() -> Result<String, ErrorInfo> {
 fn devices() -> Result<String, ErrorInfo> {
     let status = status().ok_or_else(|| {
         ErrorInfo::new(ErrorCode::HostUnreachable, "no host runs")
-            .with_hint("mend what is wrong above first")
+            .with_hint("fix what is wrong above first")
     })?;
     let device = |device: &Device| match device.description.trim() {
         "" => device.name.clone(),

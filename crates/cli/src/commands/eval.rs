@@ -1,10 +1,10 @@
 //! `localcoder eval`: how good a model's edits are, by tasks whose answers are run. What is asked
-//! is what the editor asks; each outcome is kept at once, so that a run can be gone on with.
+//! is what the editor asks; each outcome is kept at once, so that a run can be resumed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use localcoder_disk::{cause_of, read_text};
@@ -18,7 +18,7 @@ use localcoder_protocol::{
 use localcoder_settings::Places;
 use localcoder_transport::{Client, ClientEvent, read_answer};
 
-use super::eval_infilling;
+use super::{eval_infilling, eval_next_edit};
 use crate::arguments::{EvalHalf, EvalOptions};
 use crate::failure::explained;
 use crate::offline::Offline;
@@ -62,6 +62,7 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     if let Some(took) = eval_infilling::took(&outcomes) {
         output::note(&took);
     }
+    outcomes.extend(eval_next_edit::predict(&mut asking, &eval_next_edit::tasks(options)?)?);
     for (number, task) in tasks.iter().enumerate() {
         let known = asking.known.remove(&task.id);
         let is_new = known.is_none();
@@ -111,7 +112,9 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
     let own = ["own".into()];
     let wanted = if options.tasks.is_empty() { &own[..] } else { &options.tasks };
     let mut tasks = Vec::new();
-    for source in wanted.iter().filter(|source| !localcoder_eval::is_infilling(source)) {
+    let is_other =
+        |path: &&PathBuf| localcoder_eval::is_infilling(path) || eval_next_edit::is_source(path);
+    for source in wanted.iter().filter(|source| !is_other(source)) {
         tasks.extend(
             match source.to_str() {
                 Some("own") => localcoder_eval::own_tasks(),
@@ -128,10 +131,7 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
         })
     });
     let languages = languages.collect::<Result<BTreeSet<_>, _>>()?;
-    let half = options.half.map(|half| match half {
-        EvalHalf::Tuning => Half::Tuning,
-        EvalHalf::HeldOut => Half::HeldOut,
-    });
+    let half = half(options);
     let is_wanted = |task: &Task| {
         let is_kind =
             |kind: &String| task.kind == *kind || task.kind.starts_with(&format!("{kind}:"));
@@ -140,8 +140,8 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
             && half.is_none_or(|half| task.half() == half)
     };
     let mut tasks: Vec<Task> = tasks.into_iter().filter(is_wanted).collect();
-    let has_holes = wanted.iter().any(|source| localcoder_eval::is_infilling(source));
-    if tasks.is_empty() && !has_holes {
+    let has_others = wanted.iter().any(|source| is_other(&source));
+    if tasks.is_empty() && !has_others {
         return Err(ErrorInfo::new(ErrorCode::Usage, "no task is of that kind, language and half")
             .with_hint("`localcoder eval --help` says what there is"));
     }
@@ -149,6 +149,14 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
         tasks = tasks.into_iter().step_by(every.get()).collect();
     }
     Ok(tasks)
+}
+
+/// The half that was asked for.
+pub(super) fn half(options: &EvalOptions) -> Option<Half> {
+    options.half.map(|half| match half {
+        EvalHalf::Tuning => Half::Tuning,
+        EvalHalf::HeldOut => Half::HeldOut,
+    })
 }
 
 fn is_provable(runner: &Runner, task: &Task) -> bool {
@@ -169,7 +177,7 @@ fn prove(runner: &Runner, tasks: &[Task], skipped: Skipped) -> Result<(), ErrorI
         return Ok(());
     }
     Err(ErrorInfo::new(ErrorCode::Usage, "some tasks are not proved by their own references")
-        .with_hint("mend them: what is wrong stands above"))
+        .with_hint("fix them: what is wrong is said above"))
 }
 
 /// Asks the model, and keeps what came of it.
@@ -229,7 +237,7 @@ impl<'a> Asking<'a> {
         let outcome = Outcome {
             task: task.id.clone(),
             kind: task.kind.clone(),
-            language: task.language,
+            language: task.language.name().to_owned(),
             asked: self.asked.clone(),
             verdict: Verdict::Refused,
             done: false,
@@ -421,7 +429,7 @@ pub(super) fn outcomes(path: &Path) -> Result<Vec<Outcome>, ErrorInfo> {
     let lines = text.lines().map(serde_json::from_str::<Outcome>);
     let read: Vec<Result<Outcome, _>> = lines.collect();
     if read.len() > 1 && read.iter().all(Result::is_err) {
-        let message = format!("`{}` is no file of outcomes", path.display());
+        let message = format!("`{}` is not a file of outcomes", path.display());
         return Err(ErrorInfo::new(ErrorCode::Usage, message)
             .with_hint("give `--out` a new file, or one that it has written"));
     }
@@ -438,7 +446,7 @@ fn replayed(path: &Path) -> Result<EvalReplayed, ErrorInfo> {
     let recorded = localcoder_eval::read_recorded(path).map_err(|why| {
         ErrorInfo::new(ErrorCode::Usage, "the recorded answers can't be read")
             .with_cause(why)
-            .with_hint("docs/eval.md says what stands in such a file")
+            .with_hint("docs/eval.md says what is in such a file")
     })?;
     localcoder_eval::replay(&recorded)
 }

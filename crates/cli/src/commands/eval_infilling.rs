@@ -67,7 +67,7 @@ fn outcome(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<Outc
     let mut outcome = Outcome {
         task: hole.id.clone(),
         kind: hole.kind.to_owned(),
-        language: Language::Python,
+        language: Language::Python.name().to_owned(),
         asked: asking.asked.clone(),
         verdict: Verdict::Refused,
         done: false,

@@ -23,7 +23,7 @@ pub(crate) fn run(options: &HelpOptions) -> Result<(), ErrorInfo> {
             let topic = options.topic.join(" ");
             ErrorInfo::new(ErrorCode::Usage, format!("there is no command and no error `{topic}`"))
                 .with_hint(
-                    "`localcoder help` lists the commands; an error's name ends what is told of it",
+                    "`localcoder help` lists the commands; an error's name is at the end of its message",
                 )
         })?;
     }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_told_without_markup_and_with_the_pages_that_say_more() {
+    fn an_error_is_reported_without_markup_and_with_the_pages_that_say_more() {
         for &code in ErrorCode::ALL {
             let text = of_error(code);
             assert!(text.contains(code.describe()), "{code:?}");

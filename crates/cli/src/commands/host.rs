@@ -61,7 +61,7 @@ pub(crate) fn end_host(places: &Places) -> Result<Stopped, ErrorInfo> {
             }
             None
         }
-        // Whatever else is wrong is not mended by ending a process.
+        // Whatever else is wrong is not fixed by ending a process.
         Err(error) if error.code != ErrorCode::HostUnreachable => return Err(error),
         Err(error) => Some(error),
     };
@@ -74,7 +74,7 @@ pub(crate) fn end_host(places: &Places) -> Result<Stopped, ErrorInfo> {
         None if !connect::is_there(places) => Ok(Stopped::Asked),
         None => Err(refused.unwrap_or_else(|| {
             ErrorInfo::new(ErrorCode::HostUnreachable, "the host does not end")
-                .with_cause("which process it is can't be told for sure")
+                .with_cause("which process it is can't be determined")
                 .with_hint("`localcoder status` shows its process id; end it by hand")
         })),
     }

@@ -54,7 +54,7 @@ pub(crate) fn run(options: &OpenOptions) -> Result<(), ErrorInfo> {
 }
 
 /// Starts the host and has it load the model with the settings that the editor had last. What
-/// goes wrong is told by the editor, which asks for the same.
+/// goes wrong is reported by the editor, which asks for the same.
 fn load_meanwhile(places: &Places, program: &Path) {
     let (places, program) = (places.clone(), program.to_owned());
     let load = move || {

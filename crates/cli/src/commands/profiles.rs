@@ -80,7 +80,7 @@ fn not_installed(entry: &Entry, memory: Memory) -> String {
         None => format!(": {words}"),
     };
     format!(
-        "{} is not installed ({} to load); needs {}{fits}",
+        "{} is not installed ({} to download); needs {}{fits}",
         entry.name,
         DecimalBytes(entry.bytes),
         DecimalBytes(needed)

@@ -2,7 +2,7 @@
 //! after it was said what goes and what stays. First the open IDE and the host are ended.
 //!
 //! Only names that the product itself writes are removed, each below a folder of the product's own; what
-//! else lies there stays. No link is followed: one that stands in place of ours is removed as a link.
+//! else lies there stays. No link is followed: one that is in place of ours is removed as a link.
 
 mod own;
 
@@ -124,7 +124,7 @@ fn agreed(json: bool) -> Result<(), ErrorInfo> {
         Some(true) => Ok(()),
         Some(false) => Err(ErrorInfo::new(ErrorCode::Cancelled, "nothing was removed")),
         None => Err(ErrorInfo::new(ErrorCode::Usage, "nothing was removed")
-            .with_cause("nobody is there to be asked")
+            .with_cause("there is no terminal to ask in")
             .with_hint("`--yes` removes it without a question, `--dry-run` shows what would go")),
     }
 }

@@ -1,5 +1,5 @@
 //! `localcoder self-test`: whether a model works on this machine, and how fast: it is loaded, reads,
-//! writes, and improves a function of the sample. What is asked of it stands in `policy`.
+//! writes, and improves a function of the sample. What is asked of it is in `policy`.
 
 mod policy;
 
@@ -37,14 +37,14 @@ pub(crate) fn run(options: &SelfTestOptions) -> Result<(), ErrorInfo> {
             settings_file::model_in_use(&places, &used)
         }
     };
-    let told = Told::of(options);
+    let told = OutputFormat::of(options);
     let report = tried(&model, told)?;
     match told {
-        Told::Events => output::event::<SelfTestEvents>(&SelfTestEvent::Finished {
+        OutputFormat::Events => output::event::<SelfTestEvents>(&SelfTestEvent::Finished {
             report: Box::new(report.clone()),
         })?,
-        Told::Json => output::answer::<SelfTestRun>(&report)?,
-        Told::Text => {
+        OutputFormat::Json => output::answer::<SelfTestRun>(&report)?,
+        OutputFormat::Text => {
             if let Some(diff) = &report.diff {
                 output::line("\nWhat it made of the sample:\n")?;
                 output::data(diff)?;
@@ -54,7 +54,7 @@ pub(crate) fn run(options: &SelfTestOptions) -> Result<(), ErrorInfo> {
     }
     match report.checks.into_iter().find(|it| it.verdict == SelfTestVerdict::Failed) {
         // Whoever reads JSON has the verdict in it.
-        Some(failed) if told == Told::Text => Err(failed.error.unwrap_or_else(|| {
+        Some(failed) if told == OutputFormat::Text => Err(failed.error.unwrap_or_else(|| {
             ErrorInfo::new(ErrorCode::AnswerUnusable, failed.text)
                 .with_hint(failed.advice.unwrap_or_default())
         })),
@@ -64,7 +64,7 @@ pub(crate) fn run(options: &SelfTestOptions) -> Result<(), ErrorInfo> {
 
 /// How it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum OutputFormat {
     /// For people, as it goes.
     Text,
     /// The outcome alone.
@@ -73,7 +73,7 @@ enum Told {
     Events,
 }
 
-impl Told {
+impl OutputFormat {
     fn of(options: &SelfTestOptions) -> Self {
         match (options.json, options.events) {
             (_, true) => Self::Events,
@@ -128,7 +128,7 @@ struct Test {
 type Part = fn(&mut Test) -> Result<Vec<SelfTestCheck>, ErrorInfo>;
 
 /// All of it, up to the first check that fails.
-fn tried(model: &str, told: Told) -> Result<SelfTestReport, ErrorInfo> {
+fn tried(model: &str, told: OutputFormat) -> Result<SelfTestReport, ErrorInfo> {
     let report = SelfTestReport {
         verdict: SelfTestVerdict::Passed,
         summary: String::new(),

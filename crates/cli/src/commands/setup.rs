@@ -40,7 +40,7 @@ fn change(places: &Places, options: &SetupOptions) -> Result<bool, ErrorInfo> {
         stay_with_demo(places)?;
         state.go(SetupStep::Done, Vec::new());
         state.write(&file)?;
-        said(options, "The demo model stays. `localcoder setup --again` begins anew.")?;
+        said(options, "The demo model stays. `localcoder setup --again` starts over.")?;
     } else if let Some(step) = options.step {
         for id in &options.download {
             known(places, id)?;
@@ -63,7 +63,7 @@ fn said(options: &SetupOptions, text: &str) -> Result<(), ErrorInfo> {
     if options.json { Ok(()) } else { output::line(text) }
 }
 
-/// What is loaded stands in a catalog.
+/// What is loaded is in a catalog.
 fn known(places: &Places, id: &str) -> Result<(), ErrorInfo> {
     let catalog = Catalog::with_file(&places.catalog_file())?;
     if catalog.entry(id).is_some() {

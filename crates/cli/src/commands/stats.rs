@@ -120,7 +120,7 @@ impl Tasks {
     fn shares(&self, by: StatisticsBy, name: &str) -> Vec<EvalShare> {
         let is_of_row = |outcome: &&Outcome| match by {
             StatisticsBy::Model => outcome.asked.split(", build").next() == Some(name),
-            StatisticsBy::Language => outcome.language.name() == name,
+            StatisticsBy::Language => outcome.language == name,
             StatisticsBy::Command | StatisticsBy::Prompt => false,
         };
         let outcomes: Vec<&Outcome> = self.0.iter().filter(is_of_row).collect();
@@ -265,7 +265,7 @@ fn agreed(path: &Path, json: bool) -> Result<(), ErrorInfo> {
         Some(true) => Ok(()),
         Some(false) => Err(ErrorInfo::new(ErrorCode::Cancelled, "nothing was deleted")),
         None => Err(ErrorInfo::new(ErrorCode::Usage, "nothing was deleted")
-            .with_cause("nobody is there to be asked")
+            .with_cause("there is no terminal to ask in")
             .with_hint("`--yes` deletes it without a question")),
     }
 }

@@ -44,7 +44,7 @@ fn of_threads(pid: u32, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn while_it_loads_every_thread_is_closed_and_that_is_told_first() {
+fn while_it_loads_every_thread_is_closed_and_that_is_reported_first() {
     let content = Content::random(41, 1_000_000);
     let bytes = content.bytes.clone();
     let server = Server::start(move |asked| {

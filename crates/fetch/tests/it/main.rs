@@ -53,7 +53,7 @@ fn every_fault_ends_as_it_must() {
 }
 
 #[test]
-fn progress_is_told_and_nothing_else_is_left() {
+fn progress_is_reported_and_nothing_else_is_left() {
     let content = Content::random(1, 3_000_000);
     let server = serve(&content);
     let dir = tempfile::tempdir().unwrap();
@@ -76,7 +76,7 @@ fn progress_is_told_and_nothing_else_is_left() {
 }
 
 #[test]
-fn what_a_kill_leaves_is_gone_on_with() {
+fn what_a_kill_leaves_is_resumed() {
     let content = Content::random(2, 24 * 1024 * 1024);
     let bytes = content.bytes.clone();
     let slowly = move |asked: &Asked| {
@@ -158,7 +158,7 @@ fn two_do_not_load_the_same_file_at_once() {
 }
 
 #[test]
-fn a_disk_without_room_is_told_before_anything_is_asked() {
+fn a_disk_without_room_is_reported_before_anything_is_asked() {
     let content = Content::random(5, 100_000);
     let server = serve(&content);
     let dir = tempfile::tempdir().unwrap();
@@ -174,7 +174,7 @@ fn a_disk_without_room_is_told_before_anything_is_asked() {
 #[test]
 fn a_disk_that_others_fill_meanwhile_keeps_what_is_there() {
     let Some(disk) = Disk::new("size=16m") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     let content = Content::random(8, 12_000_000);
@@ -204,9 +204,9 @@ fn a_disk_that_others_fill_meanwhile_keeps_what_is_there() {
 }
 
 #[test]
-fn a_disk_that_becomes_read_only_is_told_and_loses_nothing() {
+fn a_disk_that_becomes_read_only_is_reported_and_loses_nothing() {
     let Some(mut disk) = Disk::new("size=8m") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     let content = Content::random(9, 1_000_000);
@@ -242,7 +242,7 @@ fn a_disk_that_becomes_read_only_is_told_and_loses_nothing() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn what_is_malformed_is_refused() {
     let content = Content::random(6, 1_000);
     let server = serve(&content);
     let dir = tempfile::tempdir().unwrap();
@@ -267,7 +267,7 @@ fn what_makes_no_sense_is_refused() {
 fn one_that_can_not_tell_what_happens_ends_with_a_code_of_its_own() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let gone = std::io::pipe().unwrap().1;
-    for (stdout, word) in [(Stdio::from(full), "can't be told"), (Stdio::from(gone), "")] {
+    for (stdout, word) in [(Stdio::from(full), "can't be reported"), (Stdio::from(gone), "")] {
         let mut child = Command::new(program())
             .stdin(Stdio::piped())
             .stdout(stdout)

@@ -47,7 +47,7 @@ fn started_by_hand_it_opens_nothing_unless_the_settings_are_plain() {
             assert_eq!(output.status.code(), Some(code), "{named}: {stdout}{stderr}");
             assert!(stdout.contains("\"airGapped\""), "{stdout}");
             for said in [&stdout, &stderr] {
-                assert!(said.contains("nothing is loaded from the network: "), "{said}");
+                assert!(said.contains("nothing is downloaded: "), "{said}");
                 assert!(said.contains(named), "no {named}: {said}");
             }
         }
@@ -63,7 +63,7 @@ fn started_by_hand_it_opens_nothing_unless_the_settings_are_plain() {
     std::fs::remove_file(places.settings_file()).unwrap();
     std::fs::create_dir_all(&places.cache).unwrap();
     std::fs::write(places.editor_settings_file(), "{\"airGapped\":").unwrap();
-    refused("editor-settings.json` is no JSON");
+    refused("editor-settings.json` is not JSON");
     std::fs::write(places.editor_settings_file(), "{\"airGapped\": true}").unwrap();
     refused("is on (in the editor's settings)");
     asked += 9;

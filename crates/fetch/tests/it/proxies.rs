@@ -125,8 +125,8 @@ fn a_proxy_that_can_not_be_used_is_an_error_and_never_a_direct_connection() {
     for variable in VARIABLES {
         for (value, said) in [
             ("quic://user:hunter2@127.0.0.1:9", "the kind `quic`, which can't be used; `http`"),
-            ("http://user:hunter2@127.0.0.1:99999", "makes no sense"),
-            ("user:hunter2@", "makes no sense"),
+            ("http://user:hunter2@127.0.0.1:99999", "is malformed"),
+            ("user:hunter2@", "is malformed"),
         ] {
             let (result, told, connections) = with(&[(variable, value)]);
             assert_eq!(result, Err(FetchFailure::Proxy), "{variable}={value}: {told}");

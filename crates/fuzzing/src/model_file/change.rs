@@ -32,7 +32,7 @@ pub(super) const NUMBERS: &[u64] = &[
 pub(super) const FLOATS: &[f32] =
     &[0.0, -0.0, -1.0, 1e-45, 1e38, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
 
-/// Texts that are no token, or one that is there already.
+/// Texts that are not tokens, or one that is there already.
 const TOKENS: &[&[u8]] = &[
     b"",
     b"h",

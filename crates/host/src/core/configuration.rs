@@ -28,7 +28,7 @@ impl Configuration {
     /// Takes what the editor has set. Returns it as text where it is to be kept.
     pub(super) fn set_editor(&mut self, settings: Map<String, Value>) -> Option<String> {
         let settings = Contents::from(settings);
-        // What could not be read of the last ones is written anew, too.
+        // What could not be read of the last ones is written again, too.
         let changed = self.editor != settings;
         let text = changed.then(|| Value::Object(settings.values.clone()).to_string());
         self.editor = settings;

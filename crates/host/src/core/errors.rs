@@ -62,7 +62,7 @@ pub(super) fn worker_ended(doing: Doing, ending: &WorkerEnding, will_restart: bo
     ErrorInfo::new(code, what).with_cause(cause).with_hint(hint).with_action(action)
 }
 
-/// Whether a worker ended for want of memory: the system says so, or its last words do.
+/// Whether a worker ended for lack of memory: the system says so, or its last words do.
 fn ran_out_of_memory(ending: &WorkerEnding) -> bool {
     let says = |line: &String| says_out_of_memory(line);
     ending.death == Death::OutOfMemory || ending.last_lines.iter().rev().take(LAST_WORDS).any(says)

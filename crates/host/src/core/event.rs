@@ -25,7 +25,7 @@ pub enum Death {
     Exit(i32),
     /// By this signal.
     Signal(i32),
-    /// The system has ended it for want of memory.
+    /// The system has ended it for lack of memory.
     OutOfMemory,
     /// It was ended because what it wrote can't be understood: what is wrong with it.
     Malformed(String),
@@ -48,7 +48,7 @@ impl Display for Death {
                 f.write_str("a bus error (SIGBUS): the model file was cut while it was in use")
             }
             Self::Signal(9) => {
-                f.write_str("it was killed (SIGKILL): by the system for want of memory, or by hand")
+                f.write_str("it was killed (SIGKILL): by the system for lack of memory, or by hand")
             }
             Self::Signal(11) => f.write_str("a memory error in the engine (SIGSEGV)"),
             Self::Signal(signal) => write!(f, "it was ended by signal {signal}"),
@@ -84,7 +84,7 @@ pub enum Event {
     ClientConnected(ClientId),
     /// A client sent a message.
     ClientMessage(ClientId, Message),
-    /// A client sent a frame that is no message.
+    /// A client sent a frame that is not a message.
     ClientMalformed(ClientId, String),
     /// A client is gone.
     ClientGone(ClientId),

@@ -13,6 +13,8 @@ use super::jobs::ghost_answer;
 
 /// Suggestions that are kept for one client: those of the last places, and of those they lead to.
 const KEPT_MAX: usize = 6;
+/// Places that are not asked about again, the last ones: a file has few that follow from one change.
+const REFUSED_MAX: usize = 32;
 /// The pause after a key is this part of what a suggestion takes: on a machine where it takes long,
 /// more keys come before it is there, and what was begun for each would be lost.
 const PAUSE_PART: f64 = 0.25;
@@ -26,6 +28,8 @@ const LAST_COUNTS: f64 = 0.3;
 struct Own {
     held: Option<Held>,
     kept: VecDeque<(Spot, GhostText)>,
+    /// Marks of places that a model was asked about in vain.
+    refused: VecDeque<u64>,
 }
 
 /// See the module.
@@ -87,7 +91,7 @@ impl Ghost {
         self.snoozed_until_ms = (minutes > 0).then_some(until);
     }
 
-    /// What the next prompt of a client goes on with.
+    /// What the next prompt of a client continues.
     pub(super) fn held(&self, client: ClientId) -> Option<Held> {
         self.clients.get(&client)?.held.clone()
     }
@@ -114,6 +118,19 @@ impl Ghost {
         }
     }
 
+    /// A model had nothing to say to these places.
+    pub(super) fn refuse(&mut self, client: ClientId, marks: &[u64]) {
+        let refused = &mut self.clients.entry(client).or_default().refused;
+        refused.extend(marks);
+        while refused.len() > REFUSED_MAX {
+            refused.pop_front();
+        }
+    }
+
+    pub(super) fn is_refused(&self, client: ClientId, mark: u64) -> bool {
+        self.clients.get(&client).is_some_and(|own| own.refused.contains(&mark))
+    }
+
     /// What it took.
     pub(super) fn note(&mut self, usage: Usage) {
         let took = usage.prefill_ms + usage.decode_ms;
@@ -136,7 +153,10 @@ impl Ghost {
 
     /// Suggestions of another model, or under other settings, are none.
     pub(super) fn forget_kept(&mut self) {
-        self.clients.values_mut().for_each(|own| own.kept.clear());
+        for own in self.clients.values_mut() {
+            own.kept.clear();
+            own.refused.clear();
+        }
     }
 
     pub(super) fn client_gone(&mut self, client: ClientId) {

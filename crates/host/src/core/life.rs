@@ -74,7 +74,7 @@ impl Life {
         !self.draining && !self.is_leaving()
     }
 
-    /// Somebody came before it had ended for want of users; whether it stays.
+    /// Somebody came before it had ended for lack of users; whether it stays.
     pub(super) fn stay(&mut self) -> bool {
         let stays = self.stage == Stage::Leaving && !self.draining;
         if stays {

@@ -34,7 +34,7 @@ use localcoder_transport::Message;
 use configuration::Configuration;
 pub use event::{ClientId, Death, Effect, Event, WorkerEnding};
 use ghost::Ghost;
-use jobs::{Completed, Counting, Job, ghost_answer, infill_way, next_edit_answer};
+use jobs::{Completed, Counting, Job, Predicted, ghost_answer, infill_way, next_edit_answer};
 use life::Life;
 use pool::{Outcome, Pool, SlotId};
 use random::Random;
@@ -329,6 +329,12 @@ impl Host {
             Action::Completed(asker, completed, made_with) => {
                 self.completed(asker, *completed, *made_with);
             }
+            Action::Predicted(asker, predicted) => {
+                let Predicted { owner, refused, answer } = *predicted;
+                self.ghost.refuse(owner, &refused);
+                let reply = Reply::PredictEdit(Box::new(answer));
+                self.sessions.finish(asker, Ok(reply), effects);
+            }
             Action::Reply(asker, Ok(Reply::Complete(answer))) => {
                 let reply = Reply::Complete(Box::new(self.ghost.paced(*answer)));
                 self.sessions.finish(asker, Ok(reply), effects);
@@ -481,6 +487,7 @@ impl Host {
         let settings = self.configuration.with(&overrides)?;
         self.schedule.check_request_id(asker.client, &request_id)?;
         let say = |found| Ok(Some(Reply::PredictEdit(Box::new(next_edit_answer(found)))));
+        let task = task.without(|mark| self.ghost.is_refused(asker.client, mark));
         let is_explicit = task.is_explicit();
         let off = self.ghost.silence_in(self.now_ms, task.language(), &settings);
         if let Some(reason) = off.filter(|_| !is_explicit) {
@@ -503,7 +510,7 @@ impl Host {
         let references = model.map_or_else(|| settings.code_models(), |model| vec![model]);
         let client = asker.client;
         let asker = Asker { request_id: Some(request_id), ..asker };
-        let job = Job::next_edit(task, client);
+        let job = Job::next_edit(Box::new(task), client);
         self.ask(|schedule, cx, out| {
             schedule.queue(Ticket::new(Some(asker), references, job, settings), cx, out);
         });

@@ -17,7 +17,7 @@ use super::reply::{Notice, Reply};
 use super::schedule::{Asker, Report, Trial};
 
 /// A client is sent streamed text, and progress, at most this often.
-const TELL_EVERY_MS: u64 = 33;
+const REPORT_EVERY_MS: u64 = 33;
 /// Changes of the status are told at most this often.
 const STATUS_EVERY_MS: u64 = 100;
 
@@ -32,7 +32,7 @@ struct Stream {
     /// Whether any text has come.
     begun: bool,
     /// When it was last told anything.
-    told_ms: Option<u64>,
+    last_reported_ms: Option<u64>,
 }
 
 /// One connection.
@@ -44,7 +44,7 @@ struct Client {
     streams: BTreeMap<RequestId, Stream>,
 }
 
-/// Changes that are to be told.
+/// Changes that are to be reported.
 #[derive(Debug, Default)]
 struct Feed {
     /// Whether something may have changed.
@@ -203,10 +203,11 @@ impl Sessions {
         let Report { asker, stage, fraction, message, throttled } = report;
         let (client, Some(request_id)) = (asker.client, asker.request_id) else { return };
         let Some(stream) = self.stream(client, &request_id) else { return };
-        if throttled && stream.told_ms.is_some_and(|told| now_ms < told + TELL_EVERY_MS) {
+        if throttled && stream.last_reported_ms.is_some_and(|told| now_ms < told + REPORT_EVERY_MS)
+        {
             return;
         }
-        stream.told_ms = Some(now_ms);
+        stream.last_reported_ms = Some(now_ms);
         let params = ProgressParams { request_id, stage, fraction, message };
         effects.push(Effect::Notify(client, Notice::Progress(params)));
     }
@@ -245,7 +246,7 @@ impl Sessions {
         }
         let Some(stream) = self.stream(client, &request_id) else { return };
         if !std::mem::replace(&mut stream.begun, true) {
-            stream.told_ms = None;
+            stream.last_reported_ms = None;
         }
         stream.unsent.push_str(text);
         self.unsent = Some((client, request_id));
@@ -255,7 +256,7 @@ impl Sessions {
     fn unsent_due_ms(&self, now_ms: u64) -> Option<u64> {
         let (client, request_id) = self.unsent.as_ref()?;
         let stream = self.clients.get(client)?.streams.get(request_id)?;
-        Some(stream.told_ms.map_or(now_ms, |told| told + TELL_EVERY_MS))
+        Some(stream.last_reported_ms.map_or(now_ms, |told| told + REPORT_EVERY_MS))
     }
 
     /// Sends the text that has gathered, where it is time.
@@ -265,7 +266,7 @@ impl Sessions {
         }
         let Some((client, request_id)) = self.unsent.take() else { return };
         let Some(stream) = self.stream(client, &request_id) else { return };
-        stream.told_ms = Some(now_ms);
+        stream.last_reported_ms = Some(now_ms);
         let text = std::mem::take(&mut stream.unsent);
         let delta = Notice::Delta(DeltaParams { request_id, text });
         effects.push(Effect::Notify(client, delta));
@@ -295,7 +296,7 @@ impl Sessions {
         status.into_iter().chain(self.unsent_due_ms(now_ms)).min()
     }
 
-    /// Whether the status is to be compared with what was told.
+    /// Whether the status is to be compared with what was reported.
     pub(super) fn wants_status(&self) -> bool {
         self.feed.changed || self.feed.due
     }

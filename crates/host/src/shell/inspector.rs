@@ -30,7 +30,7 @@ const SLOW_AFTER: Duration = Duration::from_millis(500);
 /// Looks at once of which none is slow: more would only take the disk from each other.
 const QUICK_MAX: usize = 4;
 /// Looks that nobody waits for any more and that have not come back. Each holds a thread, and a
-/// system on which so many hang needs mending before it needs another.
+/// system on which this many hang needs fixing before it needs another.
 const HUNG_MAX: usize = 8;
 /// Looks at once: those that are slow and may yet hang count, too.
 const RUNNING_MAX: usize = HUNG_MAX + QUICK_MAX;
@@ -390,7 +390,7 @@ mod tests {
             }
         }
 
-        /// Asks for something that hangs and waits until that is told.
+        /// Asks for something that hangs and waits until that is reported.
         fn hang(&self, reference: &str) {
             self.ask(reference);
             let (asked, error) = self.answer();
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_hangs_is_told_and_others_are_looked_at_meanwhile() {
+    fn a_file_that_hangs_is_reported_and_others_are_looked_at_meanwhile() {
         let rig = Rig::new();
         rig.ask("hung");
         assert_eq!(rig.begun.recv_timeout(PATIENCE).unwrap(), "hung");
@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_that_hang_are_enough() {
+    fn this_many_that_hang_are_enough() {
         let mut rig = Rig::new();
         for number in 0..HUNG_MAX {
             rig.hang(&format!("hung-{number}"));

@@ -123,7 +123,7 @@ fn hello(client: ClientId, params: &Value) {
     tracing::info!(client, ?kind, pid, build, protocol, "a client says hello");
 }
 
-/// A request of a client has ended. Of those that a model answered the cost is told; the others
+/// A request of a client has ended. Of those that a model answered the cost is reported; the others
 /// are many and seldom of interest.
 fn ended(request: &Awaited, ms: u64, client: ClientId, result: &Result<Reply, ErrorInfo>) {
     let kind = request.method;

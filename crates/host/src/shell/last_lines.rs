@@ -1,4 +1,4 @@
-//! What a worker writes to stderr, line by line: into the log as long as it is no flood, and the
+//! What a worker writes to stderr, line by line: into the log as long as it is not a flood, and the
 //! last of it kept for the report of its end. Lines are bounded in length and in number, and all
 //! of them are read, however many: a worker must never wait for its log.
 
@@ -21,9 +21,9 @@ const LINES_AT_ONCE: u32 = 1_000;
 /// One more line may be logged each time this has passed. A flood of the longest lines then
 /// takes minutes to push everything else out of the log.
 const LINE_EVERY: Duration = Duration::from_millis(100);
-/// Where lines were left out, it goes on when so many may be logged, not with each single one.
+/// Where lines were left out, it goes on when this many may be logged, not with each single one.
 const LINES_TO_GO_ON: u32 = 50;
-/// Of lines left out, so many are logged after all when the worker ends: its last words.
+/// Of lines left out, this many are logged after all when the worker ends: its last words.
 const LAST_WORDS: usize = 10;
 
 /// Reads on a thread of its own; sends what was kept when the stream ends.
@@ -92,7 +92,7 @@ impl<L: FnMut(&str)> Lines<L> {
         if text.is_empty() {
             return;
         }
-        // The oldest one's memory is used again: a flood is no work for the allocator.
+        // The oldest one's memory is used again: a flood is not work for the allocator.
         let mut line = match self.last.len() {
             LAST_LINES => self.last.pop_front().unwrap_or_default(),
             _ => String::new(),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut_and_bytes_that_are_no_text_are_replaced() {
+    fn a_line_without_end_is_cut_and_bytes_that_are_not_text_are_replaced() {
         let mut text = vec![b'x'; 10 << 20];
         text.extend(b"\nbad \xff byte\n");
         let (logged, _) = read(&text);

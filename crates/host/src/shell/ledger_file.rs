@@ -95,7 +95,7 @@ impl LedgerFile {
             .open(&self.path)?;
         let about = file.metadata()?;
         if !about.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
         }
         let begin = if ends_with_a_line(&mut file, about.len())? { "" } else { "\n" };
         file.write_all(format!("{begin}{line}\n").as_bytes())?;
@@ -118,7 +118,7 @@ impl LedgerFile {
         let folded = match read(&self.path, BYTES_MAX) {
             Ok(contents) => Ledger::read(&String::from_utf8_lossy(&contents.bytes)).folded(),
             Err(error) => {
-                tracing::warn!(?error, "the ledger can't be read, and begins anew");
+                tracing::warn!(?error, "the ledger can't be read, and starts over");
                 String::new()
             }
         };

@@ -32,7 +32,7 @@ pub(super) struct LogRing {
 }
 
 impl LogRing {
-    /// Goes on with the file where there is one. No file becomes longer than `bytes_max`.
+    /// Appends to the file where there is one. No file becomes longer than `bytes_max`.
     pub(super) fn new(path: PathBuf, bytes_max: u64) -> Self {
         let mut ring = Self { path, bytes_max, file: None, written: 0, failed: None, lost: 0 };
         ring.open();
@@ -65,7 +65,7 @@ impl LogRing {
     }
 
     /// Sets the file aside and begins another. One that can't be set aside is emptied: the bound
-    /// counts more than what stands in it.
+    /// counts more than what is in it.
     fn turn(&mut self) {
         for number in (1..OLDER_MAX).rev() {
             let _ = std::fs::rename(self.older(number), self.older(number + 1));

@@ -18,7 +18,7 @@ use rustix::fs::OFlags;
 use super::recognition::Recognition;
 use crate::{ModelFile, Pinned};
 
-/// So many times smaller is a model that drafts for another by itself: below it what guesses gain is
+/// This many times smaller is a model that drafts for another by itself: below it what guesses gain is
 /// less than they cost, see docs/reference/drafting.md.
 const DRAFT_TIMES_SMALLER: u64 = 6;
 
@@ -200,7 +200,7 @@ impl Look<'_> {
     /// Finds the file that a reference means and checks its header.
     ///
     /// # Errors
-    /// With the code and the next step for each way in which a file is no usable model.
+    /// With the code and the next step for each way in which a file is not a usable model.
     fn inspect(&self, reference: &str) -> Result<ModelFile, ErrorInfo> {
         self.place.set(&self.models.installed);
         let (path, installed) = self.models.find(reference)?;
@@ -263,7 +263,7 @@ fn open(path: &Path) -> Result<(File, Metadata), ErrorInfo> {
     Ok((file, meta))
 }
 
-/// Refuses what is no file of the disk, with what it is.
+/// Refuses what is not a file of the disk, with what it is.
 fn no_file(path: &Path, kind: FileType) -> Result<(), ErrorInfo> {
     let what = if kind.is_file() {
         return Ok(());
@@ -368,7 +368,7 @@ mod tests {
         assert_eq!(look(&models, &["pinned".to_owned()]).unwrap().path, path);
         assert_eq!(look(&others, &by_path).unwrap().info.name, own_name);
 
-        // What is written into it is no such model any more.
+        // What is written into it is no longer such a model.
         fs_err::write(&path, [&bytes[..bytes.len() - 1], b"!"].concat()).unwrap();
         assert_eq!(look(&models, &by_path).unwrap().info.name, own_name);
         let gone = look(&models, &["pinned".to_owned()]).unwrap_err();
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused_at_once_with_what_it_is() {
+    fn what_is_not_a_file_is_refused_at_once_with_what_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe.gguf");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();

@@ -1,8 +1,8 @@
-//! Whether the system has ended processes for want of memory: Linux counts them, for itself and for
+//! Whether the system has ended processes for lack of memory: Linux counts them, for itself and for
 //! each control group. A worker that was killed while the count went up was one of them. Elsewhere
 //! nobody tells.
 
-/// How many processes the system has ended for want of memory so far.
+/// How many processes the system has ended for lack of memory so far.
 pub(super) fn kills() -> u64 {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let own = read("/proc/self/cgroup")

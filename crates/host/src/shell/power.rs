@@ -1,5 +1,5 @@
 //! Whether the system saves power: nobody wants a laptop's last hour spent on what may not be
-//! asked for. Looks now and then, since the systems have no common way to be told.
+//! asked for. Looks now and then, since the systems have no common way to tell it.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_state_is_told_and_the_watch_ends_with_its_listener() {
+    fn the_first_state_is_reported_and_the_watch_ends_with_its_listener() {
         let (sender, receiver) = std::sync::mpsc::channel();
         watch(move |saves| {
             sender.send(saves).unwrap_or_default();

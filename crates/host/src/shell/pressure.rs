@@ -35,7 +35,7 @@ fn is_short(was_short: bool) -> bool {
     stalls.is_some_and(|percent| stalls_mean_short(percent, was_short))
 }
 
-/// Of the last ten seconds, the percentage in which everything stood still for want of memory, in
+/// Of the last ten seconds, the percentage in which everything stood still for lack of memory, in
 /// the whole system or in the control group that this process is in: the larger one.
 #[cfg(any(target_os = "linux", test))]
 fn stalls(root: &std::path::Path) -> Option<f64> {

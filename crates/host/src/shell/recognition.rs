@@ -35,7 +35,7 @@ impl Recognition {
         if let Some(seen) = known.get(path).filter(|seen| seen.stamp == stamp) {
             return seen.entry.clone();
         }
-        // What is wrong in the user's catalog is told where it is used.
+        // What is wrong in the user's catalog is reported where it is used.
         let catalog = Catalog::with_file(catalog).unwrap_or_else(|_| Catalog::shipped());
         if known.len() >= FILES_MAX {
             known.clear();

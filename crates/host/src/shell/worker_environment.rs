@@ -51,7 +51,7 @@ pub(super) fn limit(
 }
 
 fn passes(name: &OsStr) -> bool {
-    // What is no UTF-8 is nothing that we know of.
+    // What is not UTF-8 is nothing that we know of.
     let Some(name) = name.to_str() else { return false };
     PASSED.iter().any(|(listed, _)| match listed.strip_suffix('*') {
         Some(beginning) => name.starts_with(beginning),

@@ -111,7 +111,7 @@ impl Workers {
     /// Where it is gone, or does not take what it is given.
     pub(super) fn hand(&self, load: Load, checked: &Checked) -> Result<(), ErrorInfo> {
         let table = lock(&self.table);
-        // It has ended; that is told by itself.
+        // It has ended; that is reported by itself.
         let Some(running) = table.running.get(&load.generation) else { return Ok(()) };
         let given = running.shared.giver.give(load.request, &checked.file, &checked.stamp);
         given.map_err(|error| {
@@ -245,7 +245,7 @@ impl Spawner {
                     let running = lock(&table).running.remove(&generation);
                     let mut ending = end(&child, &last_lines);
                     blame_protocol(&mut ending, broken.take());
-                    // One that the host ended is no news; its end is told by a signal all the same.
+                    // One that the host ended is not news; its end is reported by a signal all the same.
                     if running.is_some_and(|running| !running.unwanted) {
                         blame_memory(&mut ending, killed_before);
                         tracing::warn!(
@@ -319,7 +319,7 @@ fn end(child: &Shared<Child>, last_lines: &Receiver<Vec<String>>) -> WorkerEndin
     // A grandchild could hold stderr open; the report does not wait for it.
     let last_lines = last_lines.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
     match status {
-        // Whoever was killed had no time to say why; what stands there is from before.
+        // Whoever was killed had no time to say why; what is there is from before.
         Ok(status) if status.signal() == Some(SIGKILL) => WorkerEnding::from(KILLED),
         Ok(status) => WorkerEnding { death: death(status), last_lines },
         Err(error) => {
@@ -336,7 +336,7 @@ fn blame_protocol(ending: &mut WorkerEnding, broken: Option<String>) {
     }
 }
 
-/// Says so where a killed worker was one of those that the system has ended for want of memory.
+/// Says so where a killed worker was one of those that the system has ended for lack of memory.
 fn blame_memory(ending: &mut WorkerEnding, killed_before: u64) {
     if ending.death == KILLED && oom::kills() > killed_before {
         ending.death = Death::OutOfMemory;

@@ -30,7 +30,7 @@ fn note(rig: &mut Rig) -> String {
 }
 
 #[test]
-fn a_load_that_fails_on_the_gpu_is_done_on_the_cpu_and_told() {
+fn a_load_that_fails_on_the_gpu_is_done_on_the_cpu_and_reported() {
     let mut rig = with_gpu(Rig::new());
     rig.load_error = Some(ErrorInfo::new(ErrorCode::ModelLoadFailed, "the GPU said no"));
     warm(&mut rig).unwrap();

@@ -44,7 +44,7 @@ fn a_profile_that_leaves_the_window_open_takes_what_memory_allows_and_says_so() 
 }
 
 #[test]
-fn a_profile_whose_model_is_not_installed_is_told() {
+fn a_profile_whose_model_is_not_installed_is_reported() {
     let mut rig = rig(json!({}), 8_000);
     warm(&mut rig);
     let status = rig.status(1);

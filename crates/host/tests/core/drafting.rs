@@ -32,7 +32,7 @@ fn draft(rig: &mut Rig) -> Value {
 }
 
 #[test]
-fn one_that_fits_beside_a_loaded_model_drafts_for_it_and_is_told() {
+fn one_that_fits_beside_a_loaded_model_drafts_for_it_and_is_reported() {
     let mut rig = warmed(&json!({}), 16 * GB);
     assert_eq!(draft(&mut rig), DRAFT);
     assert_eq!(rig.calls("loadDraft").len(), 1);

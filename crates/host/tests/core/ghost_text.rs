@@ -158,7 +158,7 @@ fn everything_that_is_asked_for_goes_before_it() {
 }
 
 #[test]
-fn each_reason_for_silence_is_told_with_the_status_where_it_is_so_everywhere() {
+fn each_reason_for_silence_is_reported_with_the_status_where_it_is_so_everywhere() {
     let mut rig = loaded(&json!({"ghostText.languagesOff": ["python"]}));
     let id = ask(&mut rig, "a", HOLE);
     assert_eq!(reason(&rig, id), "languageOff");
@@ -253,7 +253,7 @@ fn a_model_that_goes_round_in_circles_is_stopped() {
 }
 
 #[test]
-fn a_worker_that_dies_or_has_no_room_is_no_error_to_who_has_not_asked() {
+fn a_worker_that_dies_or_has_no_room_is_not_an_error_to_who_has_not_asked() {
     let mut rig = loaded(&json!({}));
     let id = ask(&mut rig, "a", HOLE);
     rig.fail(ErrorCode::Busy);

@@ -36,7 +36,7 @@ fn warm(rig: &mut Rig) -> Result<Value, ErrorInfo> {
 }
 
 #[test]
-fn each_step_is_tried_once_in_its_order_and_told() {
+fn each_step_is_tried_once_in_its_order_and_reported() {
     let mut rig = by_profile(&json!({}));
     rig.fits = |params| params["profile"]["contextTokens"].as_u64() < Some(8192);
     let id = rig.explain(1, "a");
@@ -190,7 +190,7 @@ fn a_cache_that_a_model_cannot_have_is_not_tried_twice() {
 }
 
 #[test]
-fn where_little_is_free_it_is_loaded_with_less_and_told() {
+fn where_little_is_free_it_is_loaded_with_less_and_reported() {
     let mut rig = Rig::with_settings(json!({"codeModel": "measured", "contextWindow": 2048}));
     rig.connect(1);
     rig.free_bytes = Some(crate::rig::demo_header().tensor_bytes + 9_000_000);

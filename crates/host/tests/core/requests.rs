@@ -212,7 +212,7 @@ fn a_worker_that_does_not_stop_is_killed() {
 }
 
 #[test]
-fn silence_kills_a_worker_but_sleep_is_no_silence() {
+fn silence_kills_a_worker_but_sleep_is_not_silence() {
     let mut rig = Rig::new();
     rig.connect(1);
     rig.watch(2);
@@ -226,7 +226,7 @@ fn silence_kills_a_worker_but_sleep_is_no_silence() {
     rig.pass(2_000);
     assert_eq!(rig.status(1)["engine"]["state"], "unresponsive");
     let told = rig.notifications("statusChanged").last().unwrap().1.clone();
-    assert_eq!(told["engine"]["state"], "unresponsive", "whoever watches is told by itself");
+    assert_eq!(told["engine"]["state"], "unresponsive", "whoever watches is told without asking");
     rig.pass(9_000);
     assert_eq!(rig.killed, [1]);
 }
@@ -384,8 +384,8 @@ fn what_an_editor_has_set_is_known_to_the_next_host() {
 }
 
 #[test]
-fn settings_that_could_not_be_read_are_told_until_they_are_set_anew() {
-    let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`kept.json` is no JSON");
+fn settings_that_could_not_be_read_are_reported_until_they_are_set_again() {
+    let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`kept.json` is not JSON");
     let mut rig = Rig::with_unread_editor_settings(problem.clone());
     rig.connect(1);
     let notes = |rig: &mut Rig| {
@@ -394,8 +394,8 @@ fn settings_that_could_not_be_read_are_told_until_they_are_set_anew() {
     };
     let told = notes(&mut rig);
     let note = told[0].as_str().unwrap();
-    assert!(note.contains("`kept.json` is no JSON") && note.contains("airGapped"), "{note}");
-    // Who asks for something else does not mend it, and is told of it.
+    assert!(note.contains("`kept.json` is not JSON") && note.contains("airGapped"), "{note}");
+    // Who asks for something else does not fix it, and is told of it.
     let id = rig.request(1, "configureFile", json!({"settings": {"contextWindow": 1024}}));
     assert_eq!(rig.answer(id).as_ref().unwrap()["errors"][0]["message"], json!(problem.message));
     assert_eq!(notes(&mut rig), told);
@@ -429,7 +429,7 @@ fn a_settings_file_is_read_again_when_the_host_is_told_so() {
     rig.request(1, "warm", json!({}));
     assert_eq!(rig.calls("loadModel")[0]["modelRef"], "after");
     // One that can't be read says so until it can.
-    let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`settings.json` is no JSON");
+    let problem = ErrorInfo::new(ErrorCode::InvalidSetting, "`settings.json` is not JSON");
     rig.file_settings = Contents { problem: Some(problem.clone()), ..Contents::default() };
     let id = rig.request(1, "configureFile", json!({}));
     assert_eq!(rig.answer(id).as_ref().unwrap()["errors"][0]["message"], json!(problem.message));
@@ -490,7 +490,7 @@ fn there_is_a_bound_on_waiting_requests() {
 }
 
 #[test]
-fn status_is_told_to_those_who_asked() {
+fn status_is_reported_to_those_who_asked() {
     let mut rig = Rig::new();
     rig.connect(1);
     rig.watch(2);
@@ -621,7 +621,7 @@ fn every_request_ends_exactly_once_whatever_happens() {
 }
 
 #[test]
-fn a_frame_that_is_no_message_gets_an_error_and_the_connection_lives() {
+fn a_frame_that_is_not_a_message_gets_an_error_and_the_connection_lives() {
     let mut rig = Rig::new();
     rig.connect(1);
     rig.event(Event::ClientMalformed(1, "the frame is not JSON".to_owned()));
@@ -634,7 +634,7 @@ fn a_frame_that_is_no_message_gets_an_error_and_the_connection_lives() {
 }
 
 #[test]
-fn what_a_worker_measured_is_told_to_the_next_one_of_this_host_and_of_another() {
+fn what_a_worker_measured_is_reported_to_the_next_one_of_this_host_and_of_another() {
     let mut rig = Rig::new();
     rig.connect(1);
     rig.explain(1, "a");

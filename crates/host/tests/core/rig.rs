@@ -681,7 +681,7 @@ pub(crate) fn demo_header() -> Header {
     HEADER.clone()
 }
 
-/// `size-N-NAME`: a model of so many megabytes that takes a window of 8,192 tokens; `large-…`: one
+/// `size-N-NAME`: a model of this many megabytes that takes a window of 8,192 tokens; `large-…`: one
 /// of 14 billion parameters.
 fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
     if reference == "missing" || reference.starts_with("qwen") || reference.starts_with("llama") {

@@ -8,7 +8,7 @@ use crate::rig::Rig;
 
 const MB: u64 = 1_000_000;
 
-/// A host on a machine with so many megabytes, and its window.
+/// A host on a machine with this many megabytes, and its window.
 fn rig(megabytes: u64, model: &str) -> Rig {
     let mut rig = Rig::with_settings(json!({"codeModel": model, "contextWindow": 4096}));
     rig.machine_bytes = Some(megabytes * MB);

@@ -56,7 +56,7 @@ fn an_edit_is_tried_before_it_is_shown() {
 }
 
 #[test]
-fn a_test_that_fails_is_told_to_the_model_which_is_asked_once_more() {
+fn a_test_that_fails_is_reported_to_the_model_which_is_asked_once_more() {
     let mut rig = Rig::new();
     let id = asked(&mut rig, "Fix the bug.", &run("failed", "expected -1, got 1"));
     let trial = trials(&rig)[0].clone();
@@ -129,7 +129,7 @@ fn a_worker_that_dies_meanwhile_costs_the_trial_only() {
 }
 
 #[test]
-fn a_test_that_could_not_be_run_is_told_and_not_tried() {
+fn a_test_that_could_not_be_run_is_reported_and_not_tried() {
     let mut rig = Rig::new();
     let id = asked(&mut rig, "Negate it.", &run("notRun", "pytest is not there"));
     assert!(trials(&rig).is_empty());

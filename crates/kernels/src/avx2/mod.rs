@@ -21,10 +21,10 @@ pub(crate) use plain::Plain;
 pub(crate) use vnni::Vnni;
 
 /// What the lanes of one column are multiplied with, for each column: of as many bytes as fit in
-/// 64 for so many columns, twice as wide a register's half.
+/// 64 for this many columns, twice as wide a register's half.
 ///
 /// # Safety
-/// The processor has AVX2; so many bytes lie there.
+/// The processor has AVX2; this many bytes lie there.
 #[inline(always)]
 unsafe fn spread<const WIDTH: usize>(at: *const u8) -> __m256i {
     // SAFETY: the caller's promise.

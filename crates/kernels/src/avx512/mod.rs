@@ -44,7 +44,7 @@ fn sums_of_quarters([first, second, third, fourth]: [__m512i; 4]) -> __m512i {
 /// What the lanes of one column are multiplied with, for each column.
 ///
 /// # Safety
-/// The processor has the features; so many lanes lie there.
+/// The processor has the features; this many lanes lie there.
 #[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn spread<const WIDTH: usize>(at: *const u8) -> __m512i {

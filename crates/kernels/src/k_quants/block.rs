@@ -87,7 +87,7 @@ pub(crate) unsafe fn head<const FORMAT: u8>(block: *const u8) -> Head {
     }
 }
 
-/// Of sixteen scales, for weights that are so many bits too high.
+/// Of sixteen scales, for weights that are this many bits too high.
 ///
 /// # Safety
 /// The processor has the features; a number of 16 bits lies at `scale`.

@@ -15,7 +15,7 @@ pub(crate) struct Rounded {
     pub(crate) scale: f32,
 }
 
-/// Offsets within a chunk of a group of so many columns: first the codes, four in a lane, then
+/// Offsets within a chunk of a group of this many columns: first the codes, four in a lane, then
 /// the sums of 16, two in a lane, the sums of 32, two in a lane, and the scale of each lane.
 pub(crate) const fn sums_at(width: usize) -> usize {
     width * CHUNK

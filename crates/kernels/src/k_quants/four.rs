@@ -26,7 +26,7 @@ pub(crate) struct Totals {
 
 impl RowScales {
     /// # Safety
-    /// The processor has the features; so many blocks of the format lie at `row`.
+    /// The processor has the features; this many blocks of the format lie at `row`.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     pub(crate) unsafe fn of<const FORMAT: u8>(row: *const u8, count: usize) -> Self {
@@ -46,7 +46,7 @@ impl RowScales {
     /// Adds what the blocks are with a column to its sums.
     ///
     /// # Safety
-    /// The processor has the features; so many chunks of the column lie there.
+    /// The processor has the features; this many chunks of the column lie there.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
     pub(crate) unsafe fn add<const FORMAT: u8>(
@@ -77,7 +77,7 @@ impl RowScales {
     }
 }
 
-/// A number of 16 bits of each of so many blocks.
+/// A number of 16 bits of each of this many blocks.
 ///
 /// # Safety
 /// The processor has the features; the first lies at `start`.
@@ -97,11 +97,11 @@ unsafe fn halves<const FORMAT: u8>(start: *const u8, count: usize) -> __m128 {
     }
 }
 
-/// What each of so many blocks has at a place; zero after the last. Inlined always: where the
+/// What each of this many blocks has at a place; zero after the last. Inlined always: where the
 /// count is known, nothing is asked.
 ///
 /// # Safety
-/// The first lies at `start`, and so many in all.
+/// The first lies at `start`, and this many in all.
 #[inline(always)]
 unsafe fn read<T: Copy + Default>(start: *const u8, block: usize, bytes: usize, count: usize) -> T {
     if block >= count {

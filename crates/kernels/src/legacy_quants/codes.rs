@@ -13,7 +13,7 @@ pub(crate) struct Rounded {
     pub(crate) scales: [f32; BLOCKS],
 }
 
-/// Offsets within a chunk of a group of so many columns: first the codes, four in a lane, then
+/// Offsets within a chunk of a group of this many columns: first the codes, four in a lane, then
 /// what the sum of each block begins with, then the scale of each block, one in a lane.
 pub(crate) const fn beginnings_at(width: usize) -> usize {
     width * CHUNK

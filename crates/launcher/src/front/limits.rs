@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_so_many_and_a_place_is_given_back() {
+    fn there_is_room_for_this_many_and_a_place_is_given_back() {
         let all = Arc::<Connections>::default();
         let mut guests: Vec<Guest> = (0..IN_MAX).map(|_| all.add()).collect();
         assert!(guests.iter().all(Guest::enter));

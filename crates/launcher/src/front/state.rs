@@ -73,7 +73,7 @@ impl State {
     /// Makes a change and has it on disk before it returns.
     ///
     /// # Errors
-    /// Where it is no change, is too large, or can't be written; then nothing is changed on disk.
+    /// Where it is not a change, is too large, or can't be written; then nothing is changed on disk.
     pub(super) fn change(&self, name: &str, change: &[u8]) -> io::Result<Changed> {
         let change: Change = serde_json::from_slice(change)?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_begins_anew_and_nonsense_changes_nothing() {
+    fn a_damaged_file_starts_over_and_nonsense_changes_nothing() {
         let dir = tempfile::tempdir().unwrap();
         fs_err::write(dir.path().join("d.json"), "{\"s\":{\"a\"").unwrap();
         let state = State::new(dir.path().to_owned());

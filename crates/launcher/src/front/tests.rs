@@ -217,7 +217,7 @@ fn without_a_server_the_page_is_told_to_come_again() {
 }
 
 #[test]
-fn what_is_no_http_is_counted_and_told_nothing_of_the_editor() {
+fn what_is_not_http_is_counted_and_told_nothing_of_the_editor() {
     let house = House::new();
     // The beginning of a TLS handshake.
     let answer = house.say("\u{16}\u{3}\u{1}\u{2}\u{0}\r\n\r\n");

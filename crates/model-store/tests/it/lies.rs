@@ -81,10 +81,10 @@ fn folders_that_lie_are_named_or_come_to_nothing() {
     let refused: &[Lie<'_>] = &[
         ("its digest is", &|folder| changed(folder, &|it| it["sha256"] = "0".repeat(64).into())),
         ("and the folder says 5", &|folder| changed(folder, &|it| it["bytes"] = 5.into())),
-        ("its id or digest makes no sense", &|folder| {
+        ("its id or digest is malformed", &|folder| {
             changed(folder, &|it| it["id"] = "../../settings".into());
         }),
-        ("its id or digest makes no sense", &|folder| {
+        ("its id or digest is malformed", &|folder| {
             changed(folder, &|it| it["sha256"] = "../../blobs".into());
         }),
         ("version 9", &|folder| changed(folder, &|it| it["version"] = 9.into())),
@@ -106,14 +106,14 @@ fn folders_that_lie_are_named_or_come_to_nothing() {
         ("`chatTemplate` has more than", &|folder| {
             changed(folder, &|it| it["chatTemplate"] = "x".repeat(2 << 20).into());
         }),
-        ("the text of its licence, `LICENSE.txt`, is not there", &|folder| {
+        ("the text of its license, `LICENSE.txt`, is not there", &|folder| {
             changed(folder, &|it| it["license"] = license());
         }),
         ("is damaged", &|folder| {
             let bytes = std::fs::read(folder.join("model.gguf")).unwrap();
             std::fs::write(folder.join("model.gguf"), &bytes[..bytes.len() / 2]).unwrap();
         }),
-        ("is no GGUF file", &|folder| {
+        ("is not a GGUF file", &|folder| {
             std::fs::write(folder.join("model.gguf"), "<html>").unwrap();
         }),
         ("`frob2`, which this version does not know", &|folder| {
@@ -155,7 +155,7 @@ fn claims() -> Vec<(&'static str, Value, &'static str)> {
             }),
             "mine",
         ),
-        ("its licence", json!({"license": license(), "claimedLicense": "public domain"}), "mine"),
+        ("its license", json!({"license": license(), "claimedLicense": "public domain"}), "mine"),
         (
             "what its user agreed to",
             json!({"consent": {
@@ -208,7 +208,7 @@ fn folders_that_claim_to_be_somebody_else_get_a_name_of_their_own() {
         assert!(model.name.chars().count() <= 120 && !model.file.contains('\u{1b}'), "{lie}");
         assert_ne!(model.claimed_license.as_deref(), Some("public domain"), "{lie}");
         if model.license.is_some() {
-            // Its own words, whatever licence it says that they are.
+            // Its own words, whatever license it says that they are.
             assert_eq!(store.kept_license(&model).unwrap(), "Do as you like.\n", "{lie}");
         }
         is_not_believed(&store, lie);
@@ -247,7 +247,7 @@ fn renamed(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
 }
 
 #[test]
-fn files_that_are_no_model_that_writes_are_refused_with_what_they_are() {
+fn files_of_models_that_do_not_write_are_refused_with_what_they_are() {
     let bytes = std::fs::read(demo::path()).unwrap();
     for (said, file) in [
         ("an embedding model", called(&bytes, b"bert")),
@@ -305,7 +305,7 @@ fn files_with_the_name_of_a_model_of_the_catalog_get_a_name_of_their_own() {
         assert!(error.message.contains("the name of a model of the catalog"), "{error}");
         is_not_believed(&store, id);
     }
-    // The name of the model in a file of the same length is no name of ours either.
+    // The name of the model in a file of the same length is not a name of ours either.
     let model = import("模型.gguf", None, ImportMode::Copy).unwrap();
     assert!(model.id.starts_with("localcoder-demo"), "{}", model.id);
     is_not_believed(&store, "no Latin letter");
@@ -372,12 +372,12 @@ fn the_catalogs_own_file_is_known_by_its_digest_whatever_it_is_called() {
     let model = import(None).unwrap();
     assert_eq!((model.id.as_str(), model.name.as_str()), ("small", "Small Model"));
     assert_eq!(model.license.as_ref().unwrap().attribution, ["Built with Small"]);
-    // It is no second model.
+    // It is not a second model.
     let again = import(None).unwrap_err();
     assert!(again.message.contains("`small`, which is installed already"), "{again}");
     assert!(store.path_of("small").is_ok());
     assert_eq!(import(Some("mine")).unwrap().name, "Small Model");
-    // One whose file is gone is mended by it.
+    // One whose file is gone is fixed by it.
     std::fs::remove_file(store.path_of("small").unwrap()).unwrap();
     assert!(store.path_of("small").is_err());
     assert_eq!(import(None).unwrap().id, "small");
@@ -392,7 +392,7 @@ fn a_folder_with_the_catalogs_file_is_what_the_catalog_says() {
         it["name"] = "Something Else".into();
         it["chatTemplate"] = "{{ evil }}".into();
         it["license"] = json!({
-            "id": "none", "name": "No licence", "commercial": true, "url": "https://example.org/x",
+            "id": "none", "name": "No license", "commercial": true, "url": "https://example.org/x",
         });
     });
     std::fs::write(folder.join("LICENSE.txt"), "Do as you like.\n").unwrap();
@@ -413,16 +413,16 @@ fn catalogs_that_lead_elsewhere_are_refused_when_they_are_read() {
     let lies: &[(&str, &str, Value)] = &[
         ("`repository` has `..` in it", "repository", "../../etc".into()),
         ("`repository` is not `owner/name`", "repository", "owner/name/more".into()),
-        ("`repository` is no path", "repository", "owner/na me".into()),
+        ("`repository` is not a path", "repository", "owner/na me".into()),
         ("`revision` has `..` in it", "revision", "main/../../x".into()),
         ("`file` has `..` in it", "file", "../small.gguf".into()),
-        ("`file` is no path", "file", "small?.gguf".into()),
+        ("`file` is not a path", "file", "small?.gguf".into()),
         ("`url` has no host", "url", "file:///etc/passwd".into()),
         ("`url` is of a kind", "url", "ftp://example.org/small.gguf".into()),
         ("`url` is not encrypted", "url", "http://example.org/small.gguf".into()),
         ("`url` has a user name", "url", "https://me:secret@example.org/x.gguf".into()),
         ("`url` has `..` in it", "url", "https://example.org/a/%2e%2e/x.gguf".into()),
-        ("`mirrors` is no address", "mirrors", json!(["/etc/passwd"])),
+        ("`mirrors` is not an address", "mirrors", json!(["/etc/passwd"])),
     ];
     for (said, field, value) in lies {
         let refused = pinning(dir.path(), &|entry| entry[*field] = value.clone());

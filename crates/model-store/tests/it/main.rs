@@ -147,7 +147,7 @@ fn a_file_in_its_place_stays_the_users() {
 }
 
 #[test]
-fn what_is_no_model_leaves_nothing() {
+fn what_is_not_a_model_leaves_nothing() {
     let (dir, store) = store();
     let write = |name: &str, bytes: &[u8]| {
         let path = dir.path().join(name);
@@ -199,7 +199,7 @@ fn damage_is_found_and_put_aside() {
     assert_eq!(error.code, ErrorCode::ChecksumMismatch);
     let sha256 = store.model("mine").unwrap().sha256;
     assert!(error.cause.unwrap().contains(&sha256));
-    // Nothing loads it any more, and importing the right file mends it.
+    // Nothing loads it any more, and importing the right file fixes it.
     assert_eq!(store.path_of("mine").unwrap_err().code, ErrorCode::ModelDamaged);
     store.remove("mine").unwrap();
     import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
@@ -257,7 +257,7 @@ fn consent(store: &Store, entry: &Entry) -> Consent {
 }
 
 #[test]
-fn a_model_of_a_catalog_is_installed_with_its_licence() {
+fn a_model_of_a_catalog_is_installed_with_its_license() {
     let (_dir, store) = store();
     let content = real();
     let bytes = content.bytes.clone();
@@ -391,7 +391,7 @@ fn a_model_is_carried_to_another_machine_and_checked_there() {
 }
 
 #[test]
-fn a_licence_that_is_not_shipped_is_loaded_first_and_kept() {
+fn a_license_that_is_not_shipped_is_loaded_first_and_kept() {
     let (_dir, store) = store();
     let server = Server::start(|asked| match asked.path.as_str() {
         "/LICENSE" => Reply::status("200 OK", &["Content-Length: 10", "Content-Type: text/plain"])
@@ -418,7 +418,7 @@ fn a_licence_that_is_not_shipped_is_loaded_first_and_kept() {
 #[test]
 fn a_disk_that_can_only_be_read_loses_nothing() {
     let Some(mut disk) = Disk::new("size=2g") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     let folder = disk.path().join("models");
@@ -442,7 +442,7 @@ fn a_disk_that_can_only_be_read_loses_nothing() {
 fn a_disk_that_is_full_loses_nothing() {
     // Room for bytes and none for another file.
     let Some(disk) = Disk::new("size=2g,nr_inodes=24") else {
-        eprintln!("not tried: this system lets nobody make a disk");
+        eprintln!("not tried: this system does not allow mounting a disk");
         return;
     };
     let store = Store::open(&disk.path().join("models")).unwrap();

@@ -149,7 +149,7 @@ const OLD_FILES: &[libc::c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_FILES: &[libc::c_long] = &[];
 
-/// Processes that are no threads of this one, by the names that only x86-64 has.
+/// Processes that are not threads of this one, by the names that only x86-64 has.
 #[cfg(target_arch = "x86_64")]
 const OLD_PROCESSES: &[libc::c_long] = &[libc::SYS_fork, libc::SYS_vfork];
 #[cfg(not(target_arch = "x86_64"))]
@@ -162,7 +162,7 @@ const OLD_KERNEL: &[libc::c_long] =
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_KERNEL: &[libc::c_long] = &[];
 
-/// Newer forms of calls whose arguments stand in memory, where a filter can't see them. Told to be
+/// Newer forms of calls whose arguments are in memory, where a filter can't see them. Told to be
 /// missing, at which the C library takes the older form.
 const MISSING: &[libc::c_long] = &[libc::SYS_clone3, libc::SYS_openat2];
 

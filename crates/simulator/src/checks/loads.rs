@@ -36,7 +36,7 @@ pub(crate) struct Loads {
     /// Memory of the machine for models, as it was told last; each with when.
     told_bytes: Vec<(u64, Option<u64>)>,
     /// When each file was written, as it was told last. It may be another one by the time that it is
-    /// loaded: nobody can know better than what was told.
+    /// loaded: nobody can know better than what was reported.
     told_written: BTreeMap<usize, Option<SystemTime>>,
     /// The same when a load of it began.
     tried: BTreeMap<usize, Option<SystemTime>>,
@@ -127,7 +127,7 @@ impl World {
     pub(crate) fn check_load(&mut self, generation: u64, params: &Value) -> Held {
         let path = params["modelRef"].as_str().unwrap_or_default();
         let Some(model) = store::index_of(path) else {
-            return breach(GOOD, format!("`{path}` is no model"));
+            return breach(GOOD, format!("`{path}` is not a model"));
         };
         if !self.loads.found.get(path).copied().unwrap_or_default() {
             return breach(GOOD, format!("`{path}` was not found good when it was looked at last"));

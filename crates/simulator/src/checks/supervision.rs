@@ -74,7 +74,7 @@ impl World {
         Ok(())
     }
 
-    /// A worker could not be started. That is no crash, and the request that waited for it is told
+    /// A worker could not be started. That is not a crash, and the request that waited for it is told
     /// at once, so it takes nothing from what may be started again; but it is not tried on and on.
     pub(crate) fn check_failed_start(&mut self) -> Held {
         self.supervision.ended += 1;

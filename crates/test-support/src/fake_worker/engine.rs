@@ -84,7 +84,7 @@ fn answer(shared: &Shared, (id, method, params): Job) {
 
 fn read<R: Request>(params: Value) -> Result<R::Params, ErrorInfo> {
     serde_json::from_value(params).map_err(|error| {
-        ErrorInfo::new(ErrorCode::Protocol, "the parameters make no sense")
+        ErrorInfo::new(ErrorCode::Protocol, "the parameters are malformed")
             .with_cause(error.to_string())
     })
 }

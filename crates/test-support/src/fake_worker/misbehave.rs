@@ -52,7 +52,7 @@ pub(super) fn misbehave(shared: &Shared, deed: Deed, request_id: u64) -> Done {
         }
         Deed::LoadError(code) => return Done::Refuse(load_error(code)),
         Deed::Garbage => {
-            shared.write_raw(b"ggml: this is no frame\n\0\xff\xfe{\n");
+            shared.write_raw(b"ggml: this is not a frame\n\0\xff\xfe{\n");
             stand_still();
         }
         Deed::Nonsense => nonsense(shared),
@@ -97,7 +97,7 @@ fn complain(bytes: &[u8]) {
 }
 
 fn load_error(code: ErrorCode) -> ErrorInfo {
-    ErrorInfo::new(code, "the model could not be loaded")
+    ErrorInfo::new(code, "the model could not be downloaded")
         .with_cause("an injected failure")
         .with_hint("choose another model")
         .with_action(ErrorAction::OpenSettings)

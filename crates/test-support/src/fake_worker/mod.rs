@@ -83,7 +83,7 @@ impl Plan {
 /// The whole program.
 ///
 /// # Errors
-/// Where the script makes no sense, or the real worker can't be run.
+/// Where the script is malformed, or the real worker can't be run.
 pub fn run() -> io::Result<()> {
     if let Some(program) = std::env::var_os(REAL_WORKER) {
         return Err(become_real(&PathBuf::from(program)));

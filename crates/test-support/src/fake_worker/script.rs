@@ -37,7 +37,7 @@ pub enum Moment {
     Prefill,
     /// In the place of the first token.
     FirstToken,
-    /// After so many tokens were written.
+    /// After this many tokens were written.
     Token(u32),
     /// In the place of the answer to an unload.
     Unload,
@@ -49,7 +49,7 @@ impl FromStr for Moment {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no moment of a worker's life");
+        let wrong = || format!("`{text}` is not a moment of a worker's life");
         let (name, value) = text.split_once(':').unwrap_or((text, ""));
         Ok(match name {
             "spawn" => Self::Spawn,
@@ -144,7 +144,7 @@ pub enum Deed {
     OomLine,
     /// It answers a load with this error.
     LoadError(ErrorCode),
-    /// It writes what is no frame.
+    /// It writes what is not a frame.
     Garbage,
     /// It writes frames that mean nothing.
     Nonsense,
@@ -154,7 +154,7 @@ pub enum Deed {
     WrongVersion,
     /// It writes tokens of other requests.
     LateToken,
-    /// It goes on with what is cancelled.
+    /// It continues what is cancelled.
     IgnoreCancel,
 }
 

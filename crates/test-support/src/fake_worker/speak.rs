@@ -72,7 +72,7 @@ impl Shared {
         }
     }
 
-    /// Bytes that are no frame.
+    /// Bytes that are not a frame.
     pub(super) fn write_raw(&self, bytes: &[u8]) {
         let mut stdout = stdout().lock();
         let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
@@ -171,7 +171,7 @@ fn take(shared: &Shared, jobs: &Sender<Job>, id: Id, method: String, params: Val
 
 fn greet(shared: &Shared, id: Id, params: Value) {
     let Ok(params) = serde_json::from_value::<<WorkerHello as Request>::Params>(params) else {
-        let error = ErrorInfo::new(ErrorCode::Protocol, "this hello makes no sense");
+        let error = ErrorInfo::new(ErrorCode::Protocol, "this hello is malformed");
         return shared.answer::<WorkerHello>(id, Err(error));
     };
     *lock(&shared.worker) = params.worker;

@@ -1,5 +1,5 @@
 //! A draft model beside the loaded one: loaded, told from what can't draft for it, and unloaded. It
-//! takes what the loaded model leaves and never stands in its way.
+//! takes what the loaded model leaves and never is in its way.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -50,7 +50,7 @@ const OUTPUTS: u32 = ROWS_MAX as u32;
 /// What computes where no GPU does.
 pub(super) const CPU: &str = "CPU";
 
-/// What llama.cpp says, and what that means; the first that matches. Want of memory comes between
+/// What llama.cpp says, and what that means; the first that matches. Lack of memory comes between
 /// these and [`OTHER_REASONS`], whose words it may have in it.
 const REASONS: &[(&str, ErrorCode)] = &[
     ("not within the file bounds", ErrorCode::ModelDamaged),
@@ -251,7 +251,7 @@ impl Engine {
         repacking.map_or_else(never, |repacking| repacking.outcome().clone())
     }
 
-    /// Goes on with the weights that were loaded beside the others, and with all that was read.
+    /// Changes over to the weights that were loaded beside the others, with all that was read.
     pub(super) fn take_over(&mut self, outcome: Outcome) {
         let Some(mut loaded) = self.loaded.take() else { return };
         loaded.repacking = None;
@@ -356,7 +356,7 @@ fn default_threads(model_bytes: u64) -> u32 {
 pub(crate) fn look_at_processors() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     *CORES.get_or_init(|| {
-        // Honours affinity and, on Linux, the cgroup's quota.
+        // Honors affinity and, on Linux, the cgroup's quota.
         let usable = std::thread::available_parallelism().map_or(1, usize::from);
         physical_cores().unwrap_or(usable).min(usable)
     })

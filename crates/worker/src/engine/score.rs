@@ -37,7 +37,7 @@ impl Engine {
         let model = &loaded.model;
         let mut take = |logits: Option<&[f32]>, token| -> Result<(), ErrorInfo> {
             let no_number =
-                || ErrorInfo::new(ErrorCode::GenerateFailed, "the logits are no numbers");
+                || ErrorInfo::new(ErrorCode::GenerateFailed, "the logits are not numbers");
             let (likeliest, probability) = logits.and_then(likeliest).ok_or_else(no_number)?;
             let bytes = u32::try_from(model.piece(token).len()).unwrap_or(u32::MAX);
             foreseen.push(Foreseen { token, bytes, likeliest, probability });

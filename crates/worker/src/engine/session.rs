@@ -14,7 +14,7 @@ use crate::llama::{Context, DecodeError, MemoryKind, Sequence, Token};
 /// own one: the rest of the own sequence is lost by it.
 const SHARE_MIN_TOKENS: usize = 8;
 
-/// So many tokens are read again rather than another step made for the place where prompts part.
+/// This many tokens are read again rather than another step made for the place where prompts part.
 const PARTING_TOKENS: usize = 32;
 
 /// Sequences of purposes.

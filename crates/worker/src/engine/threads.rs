@@ -10,7 +10,7 @@ use localcoder_transport::shortage;
 /// Stack of a thread of llama.cpp: the usual limit (`ulimit -s`).
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
-/// Starts so many threads beside this one and lets them end again.
+/// Starts this many threads beside this one and lets them end again.
 ///
 /// # Errors
 /// With what the system is short of, and how many there are.

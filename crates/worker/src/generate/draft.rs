@@ -1,6 +1,6 @@
 //! Guesses what an edit writes next: the code that is edited is the draft from the first token,
 //! and after a difference the place is found again. What was replaced by something else is
-//! expected to be replaced again. Where the place is lost, a run of tokens that stood in the text
+//! expected to be replaced again. Where the place is lost, a run of tokens that was in the text
 //! before is followed.
 //!
 //! It only proposes; what is written is decided by the model's logits alone (`mod.rs`), so a bad
@@ -294,7 +294,7 @@ fn common_end(a: &[Token], b: &[Token]) -> usize {
     a.iter().rev().zip(b.iter().rev()).take(RUN_MAX).take_while(|(a, b)| a == b).count()
 }
 
-/// What followed the last [`LOOKUP_RUN`] tokens of the text the last time they stood there.
+/// What followed the last [`LOOKUP_RUN`] tokens of the text the last time they were there.
 fn followed(text: &[Token]) -> Option<&[Token]> {
     let (before, run) = text.split_at_checked(text.len().checked_sub(LOOKUP_RUN)?)?;
     let start = before.windows(LOOKUP_RUN).rposition(|window| window == run)?;
@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(written(source, "count = f(a, count"), ")\ng(count)\nreturn count\n");
         // Where the old one stays, it is so from then on.
         assert_eq!(written(source, "count = f(a, n)"), "\ng(n)\nreturn n\n");
-        // What is no name is replaced as it stands.
+        // What is not a name is replaced as it stands.
         let source = "a == 1 and b == 2 and c == 3\n";
         assert_eq!(written(source, "a is 1 a"), "nd b is 2 and c is 3\n");
         assert_eq!(written(source, "a is 1 and b == 2"), " and c == 3\n");

@@ -29,7 +29,7 @@ const PRIOR_TOKENS: f64 = 12.0;
 /// few where the selection is the draft of most.
 const FOLLOWING_TOKENS: usize = 128;
 const FOLLOWING_IN_AN_EDIT: usize = 24;
-/// So many guesses show whether the gain comes.
+/// This many guesses show whether the gain comes.
 const ROUNDS_MIN: u32 = 8;
 /// Most generations for which it is left alone.
 const RESTS_MAX: u32 = 64;
@@ -52,7 +52,7 @@ pub(crate) struct DraftModel {
     over_all: Odds,
     /// Of the open guess: the class of each token, and the time that the round has taken.
     open: (Vec<usize>, f64),
-    /// What it would have said and did not, for want of confidence.
+    /// What it would have said and did not, for lack of confidence.
     unsaid: Option<(Token, usize)>,
     rounds: Rounds,
     /// Generations for which it is left alone yet, and for how many the next time.

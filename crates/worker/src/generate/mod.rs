@@ -363,7 +363,7 @@ fn failed(message: &str) -> ErrorInfo {
         return out_of_memory();
     }
     with_log(ErrorInfo::new(ErrorCode::GenerateFailed, message))
-        .with_hint("try again; if it happens again, the model may be damaged: download it anew")
+        .with_hint("try again; if it happens again, the model may be damaged: download it again")
         .with_action(ErrorAction::Retry)
 }
 

@@ -2,7 +2,7 @@
 //! how long a draft is worth its cost.
 //!
 //! A step of one token reads all the weights; further tokens cost little on a GPU and in jumps
-//! on a CPU, where kernels take so many at once. So lengths are taken from a short list, and
+//! on a CPU, where kernels take this many at once. So lengths are taken from a short list, and
 //! the one with the most expected tokens a millisecond wins, none included.
 
 use localcoder_protocol::StepCost;
@@ -21,7 +21,7 @@ const RATIOS: [f64; 6] = [1.0, 1.25, 1.8, 2.3, 3.5, 6.3];
 const NEWEST: f64 = 0.2;
 /// A time this many times the known one is a pause of the machine, not a cost...
 const PAUSE: f64 = 4.0;
-/// ...unless so many come in a row: then the machine is another one than was measured, or busy
+/// ...unless this many come in a row: then the machine is another one than was measured, or busy
 /// for good.
 const PAUSES_MAX: u32 = 3;
 /// Least gain that a draft is made for; below it the two costs can't be told apart.
@@ -124,7 +124,7 @@ impl Pace {
         self.measured[0]
     }
 
-    /// Milliseconds of a step of so many tokens, between the known ones on a line.
+    /// Milliseconds of a step of this many tokens, between the known ones on a line.
     pub(super) fn step_ms(&self, rows: usize) -> f64 {
         let upper = ROWS.iter().position(|it| rows <= *it).unwrap_or(ROWS.len() - 1);
         let lower = upper.saturating_sub(1);
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_the_machine_is_no_cost() {
+    fn a_pause_of_the_machine_is_not_a_cost() {
         let mut pace = Pace::default();
         pace.took(1, 10.0);
         pace.took(1, 1000.0);

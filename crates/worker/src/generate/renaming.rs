@@ -1,6 +1,6 @@
 //! What an edit has replaced is expected to be replaced again: a renamed variable is renamed
 //! wherever it stands. Names are compared as text, because the same name has other tokens after
-//! a space than after a bracket; what is no name is compared as tokens.
+//! a space than after a bracket; what is not a name is compared as tokens.
 //!
 //! Only guesses are made of it. A replacement that was wrong once is taken back. Called by the
 //! drafter.
@@ -71,7 +71,7 @@ pub(super) struct Renamings {
 
 impl Renamings {
     /// Takes a difference of names; `None` where it is none. The rest of the source with the new
-    /// name, where the old one stands in it.
+    /// name, where the old one is in it.
     pub(super) fn learn_name(
         &mut self,
         difference: Difference<'_>,
@@ -87,7 +87,7 @@ impl Renamings {
         Some((renamed != rest).then(|| vocabulary.tokens(&renamed)))
     }
 
-    /// The model has not gone on as the source does: where it stands in a new name there, the
+    /// The model has not gone on as the source does: where it is in a new name there, the
     /// rest of the source with the old one.
     pub(super) fn unlearn(
         &mut self,
@@ -101,9 +101,9 @@ impl Renamings {
         let before = vocabulary.text(&before[before.len().saturating_sub(AROUND_TOKENS)..]);
         let rest = vocabulary.text(rest);
         // A token may begin with the space before a name.
-        let word_at = begin_of_no_name(&rest).len();
-        let begun = if word_at == 0 { end_of_a_name(&before) } else { "" };
-        let word = format!("{begun}{}", begin_of_a_name(&rest[word_at..]));
+        let word_at = non_identifier_prefix(&rest).len();
+        let begun = if word_at == 0 { identifier_suffix(&before) } else { "" };
+        let word = format!("{begun}{}", identifier_prefix(&rest[word_at..]));
         let index = self.names.iter().position(|name| name.new == word)?;
         let name = self.names.remove(index);
         Some(vocabulary.tokens(&replace_word(&before, &rest, &name.new, &name.old)))
@@ -168,13 +168,13 @@ fn name_of(difference: Difference<'_>, vocabulary: &dyn Vocabulary) -> Option<Na
     let after = vocabulary.text(&after[..after.len().min(AROUND_TOKENS)]);
     let whole = |tokens: &[Token]| {
         let text = vocabulary.text(tokens);
-        format!("{}{text}{}", end_of_a_name(&before), begin_of_a_name(&after))
+        format!("{}{text}{}", identifier_suffix(&before), identifier_prefix(&after))
     };
     let (old, new) = (whole(old), whole(new));
-    let trimmed = |text: &str| text.trim_matches(|c: char| !is_of_a_name(c)).to_owned();
+    let trimmed = |text: &str| text.trim_matches(|c: char| !is_identifier_char(c)).to_owned();
     let name = Name { old: trimmed(&old), new: trimmed(&new) };
     let is_name = |text: &str| {
-        text.chars().all(is_of_a_name) && text.starts_with(|c: char| !c.is_ascii_digit())
+        text.chars().all(is_identifier_char) && text.starts_with(|c: char| !c.is_ascii_digit())
     };
     // What stands round the names must be the same, or more than a name was changed.
     let same_frame = old.replacen(&name.old, "", 1) == new.replacen(&name.new, "", 1);
@@ -190,7 +190,8 @@ fn replace_word(before: &str, text: &str, old: &str, new: &str) -> String {
         let (skipped, found) = rest.split_at(at);
         last = skipped.chars().next_back().or(last);
         let behind = &found[old.len()..];
-        let alone = !last.is_some_and(is_of_a_name) && !behind.starts_with(is_of_a_name);
+        let alone =
+            !last.is_some_and(is_identifier_char) && !behind.starts_with(is_identifier_char);
         replaced.push_str(skipped);
         replaced.push_str(if alone { new } else { old });
         last = old.chars().next_back();
@@ -200,7 +201,7 @@ fn replace_word(before: &str, text: &str, old: &str, new: &str) -> String {
     replaced
 }
 
-/// Where a name was begun in the place of the source's: the rest of it, if it stands in `known`,
+/// Where a name was begun in the place of the source's: the rest of it, if it is in `known`,
 /// and the rest of the source with it. Of several the last.
 pub(super) fn complete(
     known: &str,
@@ -211,13 +212,13 @@ pub(super) fn complete(
     let (before, rest) = (vocabulary.text(before), vocabulary.text(begun.rest));
     let written = vocabulary.text(begun.written);
     // A token may begin with the space before a name; both must.
-    let (space, written) = written.split_at(begin_of_no_name(&written).len());
-    let (old_space, rest) = rest.split_at(begin_of_no_name(&rest).len());
-    if space != old_space || begin_of_a_name(written) != written {
+    let (space, written) = written.split_at(non_identifier_prefix(&written).len());
+    let (old_space, rest) = rest.split_at(non_identifier_prefix(&rest).len());
+    if space != old_space || identifier_prefix(written) != written {
         return None;
     }
-    let head = if space.is_empty() { end_of_a_name(&before) } else { "" };
-    let (old, behind) = rest.split_at(begin_of_a_name(rest).len());
+    let head = if space.is_empty() { identifier_suffix(&before) } else { "" };
+    let (old, behind) = rest.split_at(identifier_prefix(rest).len());
     let (old, new) = (format!("{head}{old}"), format!("{head}{written}"));
     if old.is_empty() || new.is_empty() {
         return None;
@@ -236,25 +237,25 @@ pub(super) fn complete(
 
 /// The words of a text that could be names.
 fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
-    text.split(|c: char| !is_of_a_name(c)).filter(|word| !word.is_empty())
+    text.split(|c: char| !is_identifier_char(c)).filter(|word| !word.is_empty())
 }
 
-fn is_of_a_name(c: char) -> bool {
+fn is_identifier_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-fn end_of_a_name(text: &str) -> &str {
-    let kept = text.trim_end_matches(is_of_a_name).len();
+fn identifier_suffix(text: &str) -> &str {
+    let kept = text.trim_end_matches(is_identifier_char).len();
     &text[kept..]
 }
 
-fn begin_of_a_name(text: &str) -> &str {
-    let cut = text.trim_start_matches(is_of_a_name).len();
+fn identifier_prefix(text: &str) -> &str {
+    let cut = text.trim_start_matches(is_identifier_char).len();
     &text[..text.len() - cut]
 }
 
-fn begin_of_no_name(text: &str) -> &str {
-    let cut = text.trim_start_matches(|c: char| !is_of_a_name(c)).len();
+fn non_identifier_prefix(text: &str) -> &str {
+    let cut = text.trim_start_matches(|c: char| !is_identifier_char(c)).len();
     &text[..text.len() - cut]
 }
 
@@ -315,7 +316,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_no_name_is_a_passage_of_tokens() {
+    fn what_is_not_a_name_is_a_passage_of_tokens() {
         let mut renamings = Renamings::default();
         assert_eq!(learn(&mut renamings, ["x ", "==", "is", " None"], "y == None"), None);
         assert_eq!(Characters.text(&renamings.apply(&tokens("y == None"), 0, 20)), "y is None");

@@ -68,7 +68,7 @@ impl Sampler {
         }
         let recent = &before[before.len().saturating_sub(PENALTY_TOKENS)..];
         for (index, token) in recent.iter().enumerate() {
-            // Once a token, however often it stands there.
+            // Once a token, however often it is there.
             if recent[..index].contains(token) {
                 continue;
             }
@@ -212,7 +212,7 @@ mod tests {
     fn logits_that_are_all_the_same_say_nothing() {
         assert!(says_nothing(&[0.0; 100]) && says_nothing(&[-0.0, 0.0]) && says_nothing(&[2.5; 3]));
         assert!(!says_nothing(&[0.0, 0.0, 1e-6]));
-        // One token is a choice of one, and what is no number is told as that.
+        // One token is a choice of one, and what is not a number is reported as that.
         assert!(!says_nothing(&[1.0]) && !says_nothing(&[]) && !says_nothing(&[f32::NAN; 2]));
     }
 

@@ -60,7 +60,7 @@ impl<'a> Sources<'a> {
         Ok(None)
     }
 
-    /// A guess of the draft model, where it promises more than so many tokens a millisecond.
+    /// A guess of the draft model, where it promises more than this many tokens a millisecond.
     fn ask_model(
         &mut self,
         ask: Ask<'_>,

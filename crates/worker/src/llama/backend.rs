@@ -6,12 +6,12 @@ use llama_cpp_sys_2 as sys;
 
 use super::{kernels, log};
 
-/// Proof that llama.cpp is initialised; everything else asks for one.
+/// Proof that llama.cpp is initialized; everything else asks for one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Backend(());
 
 impl Backend {
-    /// Initialises llama.cpp. Its log goes to [`super::Log`] and to stderr from here on.
+    /// Initializes llama.cpp. Its log goes to [`super::Log`] and to stderr from here on.
     pub(crate) fn init() -> Self {
         log::install();
         // SAFETY: both take plain values; the callback is a static function that never unwinds.
@@ -82,7 +82,7 @@ impl Backend {
 }
 
 /// Version of the llama.cpp that is linked, and which of our own kernels help it: what a speed and
-/// the last digits of a number depend on. Needs no initialisation.
+/// the last digits of a number depend on. Needs no initialization.
 pub(crate) fn build_version() -> String {
     // SAFETY: both return static strings.
     let (llama, ggml) =

@@ -193,7 +193,7 @@ impl Context {
         usize::try_from(last + 1).unwrap_or(0)
     }
 
-    /// Whether [`Context::truncate`] can leave so many tokens, of those that a sequence holds.
+    /// Whether [`Context::truncate`] can leave this many tokens, of those that a sequence holds.
     pub(crate) fn can_truncate(&self, sequence: Sequence, tokens: usize) -> bool {
         let filled = self.filled(sequence);
         let folded = self.folded(sequence);

@@ -14,7 +14,7 @@ use super::sizes;
 
 /// How many lines of each kind are kept.
 const LINES_MAX: usize = 40;
-/// Longest line kept, in bytes: a file's own text may stand in a message.
+/// Longest line kept, in bytes: a file's own text may be in a message.
 const LINE_BYTES_MAX: usize = 500;
 
 /// Whether a backend has said that it got no memory since [`Log::begin`]: a GPU may go on and write nonsense.
@@ -51,12 +51,12 @@ impl Log {
         *lines = LogLines { partial, ..LogLines::new() };
     }
 
-    /// This thread's want of memory is no request's.
+    /// This thread's lack of memory is not the request's.
     pub(crate) fn set_aside() {
         ASIDE.set(true);
     }
 
-    /// Whether an error since [`Log::begin`] was a want of memory.
+    /// Whether an error since [`Log::begin`] was a lack of memory.
     pub(crate) fn out_of_memory() -> bool {
         OUT_OF_MEMORY_SAID.load(Ordering::Acquire)
     }

@@ -94,7 +94,7 @@ impl Probe {
         }
     }
 
-    /// Time to multiply all matrices with so many columns; `None` where that can't be done.
+    /// Time to multiply all matrices with this many columns; `None` where that can't be done.
     fn seconds(&self, rows: i64) -> Option<f64> {
         // SAFETY: as in `new`; the graph and all that it refers to live until the end.
         unsafe {

@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_model_has_no_type() {
+    fn what_is_not_a_model_has_no_type() {
         let text = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         assert_eq!(usual_type(&File::open(text).unwrap()), None);
         assert_eq!(usual_type(&File::open("/").unwrap()), None);

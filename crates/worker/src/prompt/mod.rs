@@ -1,7 +1,7 @@
 //! From a prompt as the host sends it to tokens.
 //!
 //! The model's own template lays out the turns, but never sees what they say: contents are put
-//! in afterwards and tokenised apart from the template, so that no text of a user can become a
+//! in afterwards and tokenized apart from the template, so that no text of a user can become a
 //! token of control. `localcoder-templates` runs the template, within limits. Computes nothing;
 //! called by the engine for each generation.
 
@@ -22,7 +22,7 @@ pub(crate) const CHATML: &str = "{% for message in messages %}<|im_start|>{{ mes
      {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 /// Two texts whose tokens have nothing in common: what prompts with either share does not depend
-/// on what stands there.
+/// on what is there.
 pub(crate) const OTHER_TEXTS: [&str; 2] = ["A", "0\n"];
 
 /// A model's chat template.
@@ -54,7 +54,7 @@ pub(crate) fn pieces<'t>(
     match prompt {
         WorkerPrompt::Raw { text } => Ok(vec![Piece::Content(text.clone())]),
         WorkerPrompt::Infill { .. } => {
-            let text = "a prompt with numbers of tokens in it is no text";
+            let text = "a prompt with numbers of tokens in it is not text";
             Err(ErrorInfo::new(ErrorCode::Protocol, text))
         }
         WorkerPrompt::Chat { messages, prefill, .. } => {

@@ -73,7 +73,7 @@ pub(super) fn find(method: &str, introduced: bool) -> Result<Handler, ErrorInfo>
 
 fn read<R: Request>(params: Value) -> Result<R::Params, ErrorInfo> {
     serde_json::from_value(params).map_err(|error| {
-        let message = format!("the parameters of `{}` make no sense", R::METHOD);
+        let message = format!("the parameters of `{}` are malformed", R::METHOD);
         ErrorInfo::new(ErrorCode::Protocol, message).with_cause(error.to_string())
     })
 }

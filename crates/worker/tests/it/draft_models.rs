@@ -118,7 +118,7 @@ fn one_that_costs_more_than_it_gains_is_not_asked() {
 }
 
 #[test]
-fn another_vocabulary_and_a_state_are_refused_and_told() {
+fn another_vocabulary_and_a_state_are_refused_and_reported() {
     let name = "\u{120}return";
     let mut other = tiny::model(CELLS);
     let at = other.windows(name.len()).position(|it| it == name.as_bytes()).unwrap();

@@ -326,7 +326,7 @@ pub(crate) fn long_text(lines: usize) -> String {
     (0..lines).map(|line| format!("value_{line} = {line}\n")).collect()
 }
 
-/// A small generator, so that a schedule can be told by its number.
+/// A small generator, so that a schedule can be named by its number.
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! Loading, replacing and unloading, and files that are no model.
+//! Loading, replacing and unloading, and files that are not models.
 
 use std::fs;
 use std::ops::Range;
@@ -56,7 +56,7 @@ fn a_load_tells_its_progress_and_what_it_took() {
 }
 
 #[test]
-fn the_memory_that_was_taken_is_told() {
+fn the_memory_that_was_taken_is_reported() {
     let small = Worker::ready().load(model(), PROFILE).unwrap().memory;
     let file_bytes = std::fs::metadata(model()).unwrap().len();
     assert!(small.weights_bytes > file_bytes / 2 && small.weights_bytes <= file_bytes);
@@ -103,7 +103,7 @@ fn the_same_load_again_changes_nothing_and_another_replaces_it() {
         profile: PROFILE,
         measured: Measured::default(),
     };
-    let progress = |_: &str, _| panic!("nothing is loaded anew");
+    let progress = |_: &str, _| panic!("nothing is loaded again");
     worker.call::<LoadModel>(&params, progress).unwrap();
     assert!(worker.generate(&chat(2, "x = 1")).answer().usage.cached_tokens > 0);
     let other = LoadProfile { context_tokens: 1024, ..PROFILE };
@@ -112,7 +112,7 @@ fn the_same_load_again_changes_nothing_and_another_replaces_it() {
 }
 
 #[test]
-fn a_replaced_file_is_loaded_anew() {
+fn a_replaced_file_is_loaded_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.gguf");
     fs::copy(model(), &path).unwrap();
@@ -151,7 +151,7 @@ fn what_was_given_is_loaded_whatever_has_its_name_by_then() {
 }
 
 #[test]
-fn a_file_that_another_program_writes_to_is_told_and_a_missing_one_too() {
+fn a_file_that_another_program_writes_to_is_reported_and_a_missing_one_too() {
     use std::io::Write as _;
 
     let folder = tempfile::tempdir().unwrap();
@@ -263,7 +263,7 @@ fn overwritten(folder: &Path, name: &str, part: Range<usize>, by: u8) -> PathBuf
 }
 
 #[test]
-fn weights_that_give_nothing_are_told_as_damage_in_place_of_an_answer() {
+fn weights_that_give_nothing_are_reported_as_damage_in_place_of_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     let all = 0..usize::MAX / 2;
     // The embeddings come first, and are also what the answer is read from.

@@ -73,7 +73,7 @@ fn a_state_takes_what_was_foreseen() {
     }
 }
 
-/// Words that are no others' beginning, so many of them.
+/// Words of which none begins another, this many of them.
 fn words(seed: usize, count: usize) -> String {
     const WORDS: [&str; 8] = ["return", "self", "for", "in", "not", "def", "class", "import"];
     let word = |at: usize| WORDS[(at * 7 + seed * 3 + at * seed) % WORDS.len()];

@@ -1,4 +1,4 @@
-//! Hello, ping, and messages that make no sense.
+//! Hello, ping, and messages that are malformed.
 
 use localcoder_protocol::{
     CountTokens, CountTokensParams, Devices, ErrorCode, Nothing, Ping, PingAnswer, Request, Role,
@@ -140,7 +140,7 @@ fn request(id: i64, method: &str, params: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn requests_that_make_no_sense_are_answered_with_a_protocol_error() {
+fn requests_that_are_malformed_are_answered_with_a_protocol_error() {
     let mut raw = Raw::new();
     let nesting = format!("{}{}", "[".repeat(100), "]".repeat(100));
     for (method, params) in [
@@ -194,7 +194,7 @@ fn frames_of_any_bytes_do_no_harm() {
 }
 
 #[test]
-fn bytes_that_are_no_frames_end_it_with_a_message() {
+fn bytes_that_are_not_frames_end_it_with_a_message() {
     let mut worker = command();
     for bytes in [
         &b"Content-Length: 4194305\r\n\r\n"[..],

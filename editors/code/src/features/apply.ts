@@ -58,7 +58,7 @@ export async function isWanted(document: vscode.TextDocument, sensitive: string)
   // The folder is what makes it one, often.
   const path = vscode.workspace.asRelativePath(document.uri, false);
   const asked = await vscode.window.showWarningMessage(
-    l10n.t("{0} is no ordinary file: {1}.", plain(path), plain(sensitive)),
+    l10n.t("{0} is not an ordinary file: {1}.", plain(path), plain(sensitive)),
     {
       modal: true,
       detail: l10n.t("Read the change closely. Nothing is written unless you say so."),

@@ -1,5 +1,5 @@
 /**
- * Says once that the bundled demo model is no code assistant, and how to use a real model.
+ * Says once that the bundled demo model is not a code assistant, and how to use a real model.
  * Nobody should judge the product, or trust an answer, by the demo.
  */
 import * as vscode from "vscode";

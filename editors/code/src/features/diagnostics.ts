@@ -1,10 +1,11 @@
 /**
  * What the user's linters and language servers say: of the selected lines before the model is asked,
  * and of the document before and after an edit. They look at a document only under its own name, so
- * what they say of an edit is known when it stands there, and is told with a way back.
+ * what they say of an edit is known when it is there, and is reported with a way back.
  */
 import * as vscode from "vscode";
 
+import { DIAGNOSTICS_MAX } from "../generated/limits";
 import type { Diagnostic, LineRange } from "../generated/protocol";
 import * as l10n from "../lib/l10n";
 
@@ -13,7 +14,7 @@ import { documentName } from "./target";
 /** How long a tool is given to look at the changed document, in milliseconds. */
 const LOOKS_WITHIN_MS = 8_000;
 
-/** Messages that are told: a notification holds no more. */
+/** Messages that are reported: a notification holds no more. */
 const TOLD_MAX = 2;
 
 /** What they say of these lines, for the model. `about`: only what they say of that place. */
@@ -42,6 +43,44 @@ export function diagnosticsOf(
 function sourceOf({ source, code }: vscode.Diagnostic): string | undefined {
   const name = typeof code === "object" ? code.value : code;
   return name === undefined ? source : `${source ?? ""}(${name})`;
+}
+
+/** So long what a tool reports is news, in milliseconds: what is older follows from no recent edit. */
+const NEWS_MS = 60_000;
+
+/** What tools have begun to report of late. */
+export class DiagnosticsNews {
+  /** When each was first seen; never for what was there when its document was opened. */
+  readonly #first = new WeakMap<vscode.TextDocument, Map<string, number | undefined>>();
+
+  /** What is reported by now is no news. */
+  opened(document: vscode.TextDocument): void {
+    if (!this.#first.has(document)) {
+      this.#first.set(
+        document,
+        new Map(errorsOf(document).map(({ message }) => [message, undefined])),
+      );
+    }
+  }
+
+  /** Errors that are news, those next to a line, from 0, first. */
+  of(document: vscode.TextDocument, line: number, now = Date.now()): Diagnostic[] {
+    this.opened(document);
+    const first = this.#first.get(document);
+    const isNews = ({ message }: vscode.Diagnostic): boolean => {
+      if (first?.has(message) === false) {
+        first.set(message, now);
+      }
+      const since = first?.get(message);
+      return since !== undefined && now - since <= NEWS_MS;
+    };
+    const away = ({ range }: vscode.Diagnostic): number => Math.abs(range.start.line - line);
+    return errorsOf(document)
+      .filter(isNews)
+      .toSorted((one, other) => away(one) - away(other))
+      .slice(0, DIAGNOSTICS_MAX)
+      .map(({ message, range }) => ({ line: range.start.line + 1, message }));
+  }
 }
 
 /** Compares what is wrong with a document before and after an edit. */

@@ -39,7 +39,7 @@ export function notebookOf(document: vscode.TextDocument): vscode.NotebookDocume
   );
 }
 
-/** The document as it is now, or an error where there is none any more: nothing is made anew. */
+/** The document as it is now, or an error where there is none any more: nothing is created. */
 export async function openAgain(uri: vscode.Uri): Promise<vscode.TextDocument> {
   const open = vscode.workspace.textDocuments.find((it) => it.uri.toString() === uri.toString());
   if (open === undefined && [CELL_SCHEME, "untitled"].includes(uri.scheme)) {
@@ -103,7 +103,7 @@ export async function refuseReadOnly(document: vscode.TextDocument): Promise<voi
 
 /** What saving the document as it is now would do to its file. Asked of what has no changes. */
 export async function damageBySaving(document: vscode.TextDocument): Promise<Damage> {
-  // A notebook is no text: its cells are compared by nobody but the editor.
+  // A notebook is not text: its cells are compared by nobody but the editor.
   if (notebookOf(document) !== undefined) {
     return "none";
   }

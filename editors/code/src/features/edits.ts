@@ -226,7 +226,7 @@ export class Edits {
   async #heavier(entry: CommandEntry, wish: Wish, answer: EditAnswer): Promise<void> {
     try {
       const document = await openAgain(wish.target.document.uri);
-      // The lines may have moved while the message stood there.
+      // The lines may have moved while the message was there.
       const {
         placed: [{ range }],
       } = await locateEdits(this.#host, document, [answer.edit]);

@@ -41,7 +41,7 @@ function offered(
   _range: vscode.Range,
   { diagnostics, only }: vscode.CodeActionContext,
 ): vscode.CodeAction[] {
-  // On its own a fix that takes seconds is no answer to "fix all".
+  // On its own a fix that takes seconds is not an answer to "fix all".
   if (only !== undefined && !only.contains(vscode.CodeActionKind.QuickFix)) {
     return [];
   }

@@ -1,12 +1,13 @@
 /**
- * Suggestions at the cursor while the user types. The editor shows them and takes them, whole or by
- * word and line; what is suggested, whether anything is, and how long to wait after a key is decided
- * in the host. Here is only told what the user has open and has changed.
+ * Suggestions while the user types: at the cursor, and where nothing is to be said there, of what
+ * follows elsewhere from what was just changed. The editor shows them and takes them, whole or by word
+ * and line; what is suggested, whether anything is, and how long to wait after a key is decided in the
+ * host. Here is only told what the user has open and has changed.
  */
 import * as vscode from "vscode";
 
 import { DOCUMENT_BYTES_MAX } from "../generated/protocol";
-import type { CompleteAnswer, WhyNothing } from "../generated/protocol";
+import type { CompleteAnswer, NextEditAnswer, WhyNothing } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
 import { REAL_CLOCK } from "../lib/clock";
 import { toErrorInfo } from "../lib/errors";
@@ -15,6 +16,8 @@ import { chunksOf, RecentEdits } from "../lib/recent";
 import type { Visited } from "../lib/recent";
 import { plain, sentence } from "../lib/words";
 
+import { DiagnosticsNews } from "./diagnostics";
+import { inlineEdit } from "./inline-edit-api";
 import type { Notifier } from "./notify";
 import { documentText } from "./target";
 
@@ -45,6 +48,7 @@ export function registerGhostText(host: HostConnection, notifier: Notifier): vsc
 class GhostText implements vscode.InlineCompletionItemProvider {
   readonly #host: HostConnection;
   readonly #edits = new RecentEdits();
+  readonly #news = new DiagnosticsNews();
   readonly #visited = new Map<string, vscode.TextEditor>();
   #pauseMs = FIRST_PAUSE_MS;
   /** What came of the last request. */
@@ -67,6 +71,7 @@ class GhostText implements vscode.InlineCompletionItemProvider {
       this.#visited.delete(oldest.value);
     }
     this.#edits.opened(path, editor.document.getText());
+    this.#news.opened(editor.document);
   }
 
   async provideInlineCompletionItems(
@@ -94,7 +99,11 @@ class GhostText implements vscode.InlineCompletionItemProvider {
         return [];
       }
       const answer = await this.#ask(document, position, explicit, abort.signal);
-      return token.isCancellationRequested ? [] : this.#items(answer, position);
+      if (token.isCancellationRequested) {
+        return [];
+      }
+      const items = this.#items(answer, position);
+      return items.length > 0 ? items : await this.#next(document, position, abort.signal);
     } catch (error) {
       // Nobody who types wants to be told; whoever asks why is.
       const { code, message } = toErrorInfo(error);
@@ -151,6 +160,35 @@ class GhostText implements vscode.InlineCompletionItemProvider {
       explicit,
     };
     return await this.#host.ask("complete", params, { signal });
+  }
+
+  /** What follows from what was changed, where it is known or a model says so. */
+  async #next(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    signal: AbortSignal,
+  ): Promise<vscode.InlineCompletionItem[]> {
+    const path = pathOf(document);
+    const edits = this.#edits.edits(path);
+    if (!edits.some((edit) => edit.path === path)) {
+      return [];
+    }
+    const params = {
+      document: documentText(document),
+      position: { line: position.line + 1, character: position.character },
+      edits,
+      diagnostics: this.#news.of(document, position.line),
+    };
+    const { edit, nothing }: NextEditAnswer = await this.#host.ask("predictEdit", params, {
+      signal,
+    });
+    if (signal.aborted || edit === undefined) {
+      this.#last = nothing?.reason === "nothingFollows" ? this.#last : nothing;
+      return [];
+    }
+    this.#last = "shown";
+    const { start, end } = edit.range;
+    return [inlineEdit(document, { start: start - 1, end }, edit.replacement)];
   }
 
   #items(answer: CompleteAnswer, position: vscode.Position): vscode.InlineCompletionItem[] {

@@ -1,6 +1,6 @@
 /**
  * What the editor has of inline chat beside its published interface, as far as it is used here. The
- * names of what it takes for that stand in the manifest.
+ * names of what it takes for that are in the manifest.
  */
 import * as vscode from "vscode";
 

@@ -78,7 +78,7 @@ export async function locateEdits(
   return { placed: [first, ...others], syntaxError };
 }
 
-/** Lines, and what is to stand there. */
+/** Lines, and what is to be there. */
 export interface Written {
   readonly range: LineRange;
   readonly text: string;

@@ -31,7 +31,7 @@ const BODY = `<main id="manager" data-testid="manager">
 <p id="disk" data-testid="manager-disk"></p>
 <p id="refusal" data-testid="manager-refusal" role="note" hidden></p>
 <form id="filter" role="search" aria-label="${escaped(l10n.t("Filter models"))}">
-<input id="text" data-testid="manager-text" type="search" placeholder="${escaped(l10n.t("Filter by name, role, licence…"))}" aria-label="${escaped(l10n.t("Filter by name, role or licence"))}">
+<input id="text" data-testid="manager-text" type="search" placeholder="${escaped(l10n.t("Filter by name, role, license…"))}" aria-label="${escaped(l10n.t("Filter by name, role or license"))}">
 <select id="which" data-testid="manager-which" aria-label="${escaped(l10n.t("Which models"))}">
 <option value="all">${escaped(l10n.t("All models"))}</option>
 <option value="installed">${escaped(l10n.t("Installed"))}</option>
@@ -48,14 +48,14 @@ const BODY = `<main id="manager" data-testid="manager">
 </table>
 <p id="drop" class="aside">${escaped(l10n.t("Drop a GGUF file or an exported model from the Explorer here (hold Shift) to import it."))}</p>
 </div>
-<section id="details" data-testid="manager-details" aria-labelledby="details-name" hidden>
+<section id="details" data-testid="manager-details" aria-labeledby="details-name" hidden>
 <h2 id="details-name"></h2>
 <p id="details-id"></p>
 <div id="actions" data-testid="manager-actions" role="group" aria-label="${escaped(l10n.t("What can be done with this model"))}"></div>
 <dl id="about"></dl>
 <details id="license" data-testid="manager-license">
-<summary>${escaped(l10n.t("Text of the licence"))}</summary>
-<pre id="license-text" data-testid="manager-license-text" tabindex="0" aria-label="${escaped(l10n.t("Text of the licence"))}">${escaped(l10n.t("Loading…"))}</pre>
+<summary>${escaped(l10n.t("Text of the license"))}</summary>
+<pre id="license-text" data-testid="manager-license-text" tabindex="0" aria-label="${escaped(l10n.t("Text of the license"))}">${escaped(l10n.t("Loading…"))}</pre>
 </details>
 <dl id="facts" data-testid="manager-facts"></dl>
 </section>
@@ -190,7 +190,7 @@ class ManagerPage implements vscode.Disposable {
   async #readLicense(id: string): Promise<void> {
     try {
       const { text } = await this.#actions.license(id);
-      this.#license = { id, text: text || l10n.t("Nothing is known of its licence.") };
+      this.#license = { id, text: text || l10n.t("Nothing is known of its license.") };
     } catch (error) {
       this.#license = { id, text: renderError(toErrorInfo(error)).text };
     }

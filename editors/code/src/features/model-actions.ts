@@ -1,5 +1,5 @@
 /**
- * What can be done with models, with every question that belongs to it: the consent to a licence, what
+ * What can be done with models, with every question that belongs to it: the consent to a license, what
  * becomes of a file, where an export goes. One room for it, with any number of views on it: each shows
  * {@link ModelActions.list} and {@link ModelActions.shown}, and calls the rest.
  */
@@ -83,12 +83,12 @@ export class ModelActions implements vscode.Disposable {
     return this.#downloads.get(id)?.loading;
   }
 
-  /** The licence of a model, or of an exported one in a folder. */
+  /** The license of a model, or of an exported one in a folder. */
   async license(idOrFolder: string): Promise<ModelLicense> {
     return await this.#program.license(idOrFolder);
   }
 
-  /** Looks anew. */
+  /** Looks again. */
   refresh(): void {
     this.#list = undefined;
     this.#changed.fire("list");
@@ -124,7 +124,7 @@ export class ModelActions implements vscode.Disposable {
     return picked?.row;
   }
 
-  /** Installs a model whose licence the user agrees to, then offers to use it. */
+  /** Installs a model whose license the user agrees to, then offers to use it. */
   async install(row: ModelRow): Promise<void> {
     if (!(await this.load(row))) {
       return;
@@ -141,7 +141,7 @@ export class ModelActions implements vscode.Disposable {
 
   /** The same without that offer; whether the user agreed, and it is there. */
   async load(row: ModelRow): Promise<boolean> {
-    // Before anybody reads a licence for nothing.
+    // Before anybody reads a license for nothing.
     const { refusal } = await this.list();
     if (refusal !== undefined) {
       throw new HostError(refusal);
@@ -153,7 +153,7 @@ export class ModelActions implements vscode.Disposable {
     return true;
   }
 
-  /** Loads a model whose licence was agreed to. `location`: where it is told how far it is. */
+  /** Loads a model whose license was agreed to. `location`: where it is told how far it is. */
   async download(row: ModelRow, location = vscode.ProgressLocation.Notification): Promise<void> {
     await vscode.window.withProgress(
       {
@@ -163,11 +163,11 @@ export class ModelActions implements vscode.Disposable {
       },
       (progress, token) => this.#follow(row, progress, token),
     );
-    // Before any question, which may stand there for long.
+    // Before any question, which may be there for long.
     this.refresh();
   }
 
-  /** Stops a download; what is loaded stays. */
+  /** Stops a download; what is downloaded stays. */
   async pause(row: ModelRow): Promise<void> {
     this.#downloads.get(row.id)?.stop();
     await Promise.resolve();
@@ -212,7 +212,7 @@ export class ModelActions implements vscode.Disposable {
       {
         modal: true,
         detail: l10n.t(
-          "A copy stays as it is. A file that is left where it is takes no room twice, and its model is gone when it is moved or changed.",
+          "A copy stays as it is. A file that is left where it is takes no extra room, and its model is gone when it is moved or changed.",
         ),
       },
       copy,
@@ -247,7 +247,7 @@ export class ModelActions implements vscode.Disposable {
       return;
     }
     await this.#busy(l10n.t("Exporting {0}", row.name), () => this.#program.export(row.id, folder));
-    const said = l10n.t("{0} is in {1}, with its licence and its digest.", row.name, folder);
+    const said = l10n.t("{0} is in {1}, with its license and its digest.", row.name, folder);
     void vscode.window.showInformationMessage(said, ...buttonsFor(said));
   }
 
@@ -290,13 +290,13 @@ export class ModelActions implements vscode.Disposable {
     }
   }
 
-  /** Shows what the model is and its licence, and asks. */
+  /** Shows what the model is and its license, and asks. */
   async agrees(
     what: "install" | "import",
     { name, facts }: Pick<ModelRow, "name" | "facts">,
     license: () => Promise<ModelLicense>,
   ): Promise<boolean> {
-    const read = l10n.t("Read the Licence");
+    const read = l10n.t("Read the License");
     const [agree, question] =
       what === "install"
         ? [l10n.t("Agree and Install"), l10n.t("Install {0}?", name)]
@@ -310,13 +310,13 @@ export class ModelActions implements vscode.Disposable {
     if (answer !== read) {
       return answer === agree;
     }
-    const content = (await license()).text || l10n.t("Nothing is known of its licence.");
+    const content = (await license()).text || l10n.t("Nothing is known of its license.");
     const document = await vscode.workspace.openTextDocument({ content, language: "plaintext" });
     await vscode.window.showTextDocument(document);
     const decision = await vscode.window.showInformationMessage(
-      l10n.t("Do you agree to the licence of {0}?", name),
+      l10n.t("Do you agree to the license of {0}?", name),
       agree,
-      l10n.t({ message: "No", comment: "a button: the licence is not agreed to" }),
+      l10n.t({ message: "No", comment: "a button: the license is not agreed to" }),
     );
     return decision === agree;
   }
@@ -327,7 +327,7 @@ export class ModelActions implements vscode.Disposable {
   }
 }
 
-/** A model that no catalog knows is told as what it is: what it says of itself is a claim. */
+/** A model that no catalog knows is reported as what it is: what it says of itself is a claim. */
 function tellImported(model: InstalledModel): void {
   const said = importedText(model);
   const show =

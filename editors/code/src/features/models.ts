@@ -29,7 +29,7 @@ const STATES: Record<ShownModel["state"], readonly [icon: string, words: string]
   broken: ["warning", l10n.t("damaged")],
   available: ["cloud-download", l10n.t("can be installed")],
   partial: ["debug-pause", l10n.t("paused")],
-  loading: ["sync~spin", l10n.t("loading")],
+  loading: ["sync~spin", l10n.t("downloading")],
 };
 
 type Node = "installed" | "available" | ModelRow;

@@ -8,7 +8,7 @@ import { movedPath } from "../lib/lines";
 
 /**
  * How long a move that was announced may take until it counts as failed, in milliseconds: that it
- * failed is told nobody.
+ * failed is not reported.
  */
 const MOVE_MS = 5_000;
 

@@ -1,5 +1,5 @@
 /**
- * A list to choose from that is filled in while it is shown, because what stands in it takes a
+ * A list to choose from that is filled in while it is shown, because what is in it takes a
  * while to find out. Escape leaves it at any time. Knows nothing of what is listed.
  */
 import * as vscode from "vscode";
@@ -76,7 +76,7 @@ function itemOf(entry: Entry): Item {
     description,
     ...(detail === "" ? {} : { detail }),
     iconPath: new vscode.ThemeIcon(icon),
-    // What is no model and no profile must be there whatever was typed.
+    // What is not a model and no profile must be there whatever was typed.
     alwaysShow: choice?.kind === "askAgain" || choice?.kind === "showModels",
     entry,
   };

@@ -1,4 +1,4 @@
-/** One edit that waits for a decision: what is known of it, and where it stands in its document. */
+/** One edit that waits for a decision: what is known of it, and where it is in its document. */
 import * as vscode from "vscode";
 
 import type { CommandEntry, EditAnswer, LineRange, PendingEdit } from "../generated/protocol";

@@ -1,5 +1,5 @@
 /**
- * *Show Privacy*: a page that shows what `localcoder doctor --privacy` says, looked at anew with each
+ * *Show Privacy*: a page that shows what `localcoder doctor --privacy` says, looked at again with each
  * call and on *Refresh*. The page has no script of ours, and can load nothing but its style.
  */
 import * as vscode from "vscode";

@@ -93,7 +93,7 @@ async function choose(
   }
 }
 
-/** What is written and stands in no list. */
+/** What is written and is in no list. */
 function typedItem(text: string): Item[] {
   return text === ""
     ? []

@@ -57,7 +57,7 @@ export function registerReset(program: string | undefined, notifier: Notifier): 
         l10n.t("Remove this from the machine?"),
         {
           modal: true,
-          detail: `${removalText(removal, unsaved)} ${l10n.t("What came of it will stand in {0}.", log)}`,
+          detail: `${removalText(removal, unsaved)} ${l10n.t("What came of it will be in {0}.", log)}`,
         },
         button,
       );

@@ -38,7 +38,7 @@ export class Session implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #subscriptions: vscode.Disposable[];
   readonly #onFocus = new Pace(WARM_EVERY_MS);
-  /** Complaints about settings that were shown; each is told once, until it was mended. */
+  /** Complaints about settings that were shown; each is reported once, until it was fixed. */
   #told: ReadonlySet<string> = new Set();
 
   constructor(
@@ -108,7 +108,7 @@ export class Session implements vscode.Disposable {
     return (await this.#host.request("configureFile", {})).errors;
   }
 
-  /** The file is changed by other programs, too, and in ways that are no change of a value. */
+  /** The file is changed by other programs, too, and in ways that are not a change of one value. */
   #watchFile(): readonly vscode.Disposable[] {
     if (settingsFile === undefined) {
       return [];

@@ -69,7 +69,7 @@ export class Setup implements vscode.Disposable {
     this.offered = this.#offer();
   }
 
-  /** Shows the page. One that was finished begins anew. */
+  /** Shows the page. One that was finished starts over. */
   async open(): Promise<void> {
     await this.#guarded(async () => {
       const report = await this.#parts.program.report();
@@ -267,7 +267,7 @@ export class Setup implements vscode.Disposable {
     await openSample(report.sample);
   }
 
-  /** Looks anew; what was shown meanwhile is newer. */
+  /** Looks again; what was shown meanwhile is newer. */
   async #refresh(): Promise<void> {
     if (!this.#view.isOpen) {
       return;

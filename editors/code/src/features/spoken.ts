@@ -6,7 +6,7 @@ import * as vscode from "vscode";
 
 import * as l10n from "../lib/l10n";
 
-/** How long it stands there, in milliseconds: long enough to be read. */
+/** How long it is there, in milliseconds: long enough to be read. */
 const SHOWN_MS = 5_000;
 
 /** See the module. */

@@ -1,5 +1,5 @@
 /**
- * *Edit Statistics*: a page that shows what `localcoder stats` says, looked at anew with each call and on
+ * *Edit Statistics*: a page that shows what `localcoder stats` says, looked at again with each call and on
  * *Refresh*, and *Delete*, which asks first. The page has no script of ours, and can load nothing but its
  * style.
  */

@@ -12,7 +12,7 @@ export interface Wish {
   readonly text?: string;
   /** In words; a command without any looks for what to do by itself. */
   readonly instruction?: string;
-  /** Of what tools report, only what stands here is told. */
+  /** Of what tools report, only what is here is reported. */
   readonly about?: vscode.Range;
   /** The edit that waits and is to be changed. */
   readonly pending?: PendingEdit;

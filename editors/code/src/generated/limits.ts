@@ -22,7 +22,7 @@ export const WORKER_MODELS_FD = 4;
 export const REPACKED_MODEL_BYTES_MIN = 268435456;
 /** Models of which one `survey` may ask. */
 export const SURVEY_MODELS_MAX = 64;
-/** Below so many written tokens a second a model counts as slow: slower than people read. */
+/** Below this many written tokens a second a model counts as slow: slower than people read. */
 export const SLOW_TOKENS_PER_S = 10;
 /** Longest chat template, in bytes; those of real models have some ten thousand. */
 export const CHAT_TEMPLATE_BYTES_MAX = 1048576;
@@ -36,6 +36,8 @@ export const LOCATED_EDITS_MAX = 64;
 export const CHUNKS_MAX = 16;
 /** Recent edits that it may have. */
 export const RECENT_EDITS_MAX = 8;
+/** What tools say of a document that is told for a next edit, the nearest to the cursor. */
+export const DIAGNOSTICS_MAX = 16;
 /** Longest of them, in bytes; what is longer is cut. */
 export const CHUNK_BYTES_MAX = 4096;
 /** Largest frame either side accepts, in bytes. A source file of this size does not fit any context window we support, so larger frames are mistakes or attacks. */

@@ -82,7 +82,7 @@ end: number, };
 
 export type DocumentText = { 
 /**
- * Path or name; its last component is told to the model. Never opened by the host.
+ * Path or name; its last component is reported to the model. Never opened by the host.
  */
 path: string, 
 /**
@@ -112,7 +112,7 @@ after: Array<string>,
  */
 alone: boolean, 
 /**
- * Whether it stood between these neighbours at one place only. Otherwise the edit belongs to
+ * Whether it stood between these neighbors at one place only. Otherwise the edit belongs to
  * this very document and to no later one.
  */
 unique: boolean, };
@@ -297,11 +297,11 @@ sizeBytes: number,
  */
 trainedContextTokens: number, 
 /**
- * Whether this is the bundled demo model, which is no code assistant.
+ * Whether this is the bundled demo model, which is not a code assistant.
  */
 demo: boolean, 
 /**
- * What its licence wants shown where it is used.
+ * What its license wants shown where it is used.
  */
 attribution: Array<string>, };
 
@@ -707,7 +707,7 @@ instruction?: string,
  */
 conversation?: Array<Exchange>, 
 /**
- * What the user's tools say about the document. What is about the lines is told to the model.
+ * What the user's tools say about the document. What is about the lines is reported to the model.
  */
 diagnostics?: Array<Diagnostic>, 
 /**
@@ -842,7 +842,7 @@ model: ModelInfo, };
 
 export type Reference = { 
 /**
- * The words as they stand in the answer, wherever they do.
+ * The words as they are in the answer, wherever that is.
  */
 words: string, 
 /**
@@ -950,7 +950,7 @@ found: boolean, };
 
 export type ConfigureFileParams = { 
 /**
- * All values as they stand in the file; without them the host reads the file itself.
+ * All values as they are in the file; without them the host reads the file itself.
  */
 settings?: Record<string, unknown>, };
 
@@ -1094,7 +1094,7 @@ requestId: string,
  */
 range: LineRange, 
 /**
- * What stands there so far, in whole lines; those that were not reached are as they were.
+ * What is there so far, in whole lines; those that were not reached are as they were.
  */
 text: string, };
 
@@ -1130,7 +1130,12 @@ before: string,
 /**
  * And as they are.
  */
-after: string, };
+after: string, 
+/**
+ * Where they are now, or would be if there are none: the first of them, from 1. Looked for where
+ * absent.
+ */
+line?: number, };
 
 export type CompleteParams = { 
 /**
@@ -1174,11 +1179,11 @@ export type GhostText = {
 text: string, 
 /**
  * How much behind the cursor, in the same line, it takes the place of, in characters of UTF-16.
- * That text stands in `text` too.
+ * That text is in `text` too.
  */
 replaces: number, };
 
-export type Silence = "off" | "languageOff" | "snoozed" | "savingPower" | "memoryShort" | "noModel" | "loading" | "noInfill" | "busy" | "noRoom" | "superseded" | "midWord" | "inLine" | "noText" | "nothingToAdd" | "reversal" | "secret" | "unsure" | "failed";
+export type Silence = "off" | "languageOff" | "snoozed" | "savingPower" | "memoryShort" | "noModel" | "loading" | "noInfill" | "busy" | "noRoom" | "superseded" | "midWord" | "inLine" | "noText" | "nothingToAdd" | "nothingFollows" | "reversal" | "secret" | "unsure" | "failed";
 
 export type WhyNothing = { 
 /**
@@ -1218,6 +1223,88 @@ meanLogProbability?: number,
  * machine takes.
  */
 debounceMs: number, 
+/**
+ * Which model wrote it, where one did.
+ */
+model?: ModelInfo, };
+
+export type NextEditParams = { 
+/**
+ * See [`RequestId`].
+ */
+requestId: string, 
+/**
+ * The document as it is now.
+ */
+document: DocumentText, 
+/**
+ * Where the cursor is.
+ */
+position: Position, 
+/**
+ * The oldest first; at most [`crate::limits::RECENT_EDITS_MAX`]. What follows is looked for
+ * behind those of this document.
+ */
+edits: Array<RecentEdit>, 
+/**
+ * What tools say of this document now; at most [`crate::limits::DIAGNOSTICS_MAX`].
+ */
+diagnostics?: Array<Diagnostic>, 
+/**
+ * Whether the user asked for it. Then a model is loaded for it, it is computed where it would be
+ * paused, and what goes wrong is an error.
+ */
+explicit?: boolean, 
+/**
+ * `demo`, an installed model's id or the path of a GGUF; the model for code where absent.
+ */
+model?: string, 
+/**
+ * Values of settings that count more than what is set, for this request alone.
+ */
+settings?: Record<string, unknown>, };
+
+export type FollowsFrom = "rename" | "signature" | "diagnostic" | "pattern";
+
+export type NextEdit = { 
+/**
+ * The lines as they are in the request's document; at least one.
+ */
+range: LineRange, 
+/**
+ * What stands there now, with the document's own line ends but the last.
+ */
+original: string, 
+/**
+ * What is to stand there.
+ */
+replacement: string, 
+/**
+ * Why.
+ */
+because: FollowsFrom, };
+
+export type NextEditAnswer = { 
+/**
+ * The edit.
+ */
+edit?: NextEdit, 
+/**
+ * Why there is none.
+ */
+nothing?: WhyNothing, 
+/**
+ * How the model was asked; `kept` where none was: it follows from the code alone.
+ */
+infill?: Infill, 
+/**
+ * What it cost.
+ */
+usage: Usage, 
+/**
+ * How sure the model was: the mean logarithm of its tokens' probabilities.
+ */
+meanLogProbability?: number, 
 /**
  * Which model wrote it, where one did.
  */
@@ -1275,7 +1362,7 @@ freeBytes: number,
  */
 diskText: string, 
 /**
- * Why nothing can be loaded from the network, where that is so.
+ * Why nothing can be downloaded, where that is so.
  */
 refusal?: ErrorInfo, };
 
@@ -1355,7 +1442,7 @@ actions: Array<ModelAction>,
  */
 bytes: number, 
 /**
- * How much of it is loaded, of one that is not there.
+ * How much of it is downloaded, of one that is not installed.
  */
 loadedBytes: number, 
 /**
@@ -1367,7 +1454,7 @@ roles: Array<ModelRole>,
  */
 profile?: string, 
 /**
- * Whether it follows instructions or goes on with a text, where that is known.
+ * Whether it follows instructions or continues a text, where that is known.
  */
 tuning?: ModelTuning, 
 /**
@@ -1379,7 +1466,7 @@ parameters: number,
  */
 quantization: string, 
 /**
- * Its licence, where anybody says.
+ * Its license, where anybody says.
  */
 license?: ClaimedLicense, 
 /**
@@ -1391,7 +1478,7 @@ contextTokens: number,
  */
 memory?: ModelMemory, 
 /**
- * How fast it writes, where that was measured or can be told beforehand.
+ * How fast it writes, where that was measured or can be known beforehand.
  */
 speed?: ModelSpeed, 
 /**
@@ -1437,7 +1524,7 @@ actions: Array<ModelAction>,
  */
 bytes: number, 
 /**
- * How much of it is loaded, of one that is not there.
+ * How much of it is downloaded, of one that is not installed.
  */
 loadedBytes: number, 
 /**
@@ -1449,7 +1536,7 @@ roles: Array<ModelRole>,
  */
 profile?: string, 
 /**
- * Whether it follows instructions or goes on with a text, where that is known.
+ * Whether it follows instructions or continues a text, where that is known.
  */
 tuning?: ModelTuning, 
 /**
@@ -1461,7 +1548,7 @@ parameters: number,
  */
 quantization: string, 
 /**
- * Its licence, where anybody says.
+ * Its license, where anybody says.
  */
 license?: ClaimedLicense, 
 /**
@@ -1473,7 +1560,7 @@ contextTokens: number,
  */
 memory?: ModelMemory, 
 /**
- * How fast it writes, where that was measured or can be told beforehand.
+ * How fast it writes, where that was measured or can be known beforehand.
  */
 speed?: ModelSpeed, 
 /**
@@ -1511,7 +1598,7 @@ bytes: number,
  */
 sha256: string, 
 /**
- * Whether a catalog pins this file by its digest. Where none does, name, licence and template are
+ * Whether a catalog pins this file by its digest. Where none does, name, license and template are
  * what the file, or the folder that it came in, claims.
  */
 verified: boolean, 
@@ -1540,15 +1627,15 @@ parameters: number,
  */
 contextTokens: number, 
 /**
- * Its licence, where a catalog says; what came with it where it is not verified.
+ * Its license, where a catalog says; what came with it where it is not verified.
  */
 license?: License, 
 /**
- * What its file claims of its licence, which was not checked.
+ * What its file claims of its license, which was not checked.
  */
 claimedLicense?: string, 
 /**
- * Id of the licence that the user agreed to.
+ * Id of the license that the user agreed to.
  */
 agreedTo?: string, 
 /**
@@ -1782,7 +1869,7 @@ error?: ErrorInfo, };
 
 export type PrivacyReport = { 
 /**
- * Whether air-gapped mode is on: nothing is loaded from the network.
+ * Whether air-gapped mode is on: nothing is downloaded.
  */
 airGapped: boolean, 
 /**
@@ -1900,7 +1987,7 @@ stored: Array<Fact>,
  */
 networkText: string, 
 /**
- * Nothing is loaded from the network, and what that means.
+ * Nothing is downloaded, and what that means.
  */
 airGap: SetupAirGap, 
 /**
@@ -2446,6 +2533,7 @@ export interface Requests {
   assist: { params: AssistParams; answer: AssistAnswer };
   generate: { params: GenerateParams; answer: GenerateAnswer };
   complete: { params: CompleteParams; answer: CompleteAnswer };
+  predictEdit: { params: NextEditParams; answer: NextEditAnswer };
   snooze: { params: SnoozeParams; answer: Nothing };
   cancel: { params: CancelParams; answer: CancelAnswer };
   locateEdits: { params: LocateEditsParams; answer: LocateEditsAnswer };
@@ -2591,6 +2679,7 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   assist: null,
   generate: null,
   complete: null,
+  predictEdit: null,
   snooze: 5000,
   cancel: 5000,
   locateEdits: 5000,

@@ -30,7 +30,7 @@ export const CONNECT_WAIT_MS = 10_000;
 const CANCEL_WAIT_MS = 2_000;
 /** First and longest pause between attempts, in milliseconds. */
 const PAUSE_MS = { first: 250, longest: 15_000 };
-/** A connection that lived this long was a good one: pauses begin anew. */
+/** A connection that lived this long was a good one: pauses start over. */
 const GOOD_CONNECTION_MS = 10_000;
 
 /** How the connection is. */
@@ -44,7 +44,7 @@ export type HostState =
 export type Connector = (onNotification: NotificationHandler) => Promise<Link>;
 
 /** The requests that stream and can be cancelled. */
-export type StreamingMethod = "assist" | "prepare" | "complete";
+export type StreamingMethod = "assist" | "prepare" | "complete" | "predictEdit";
 
 /** What the caller of a streaming request gives and gets. */
 export interface AskOptions {

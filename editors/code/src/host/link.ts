@@ -1,6 +1,6 @@
 /**
  * One live connection to a host: requests with their deadlines, and notifications. It is used
- * until it breaks and never mended; `connection.ts` makes the next one.
+ * until it breaks and never repaired; `connection.ts` makes the next one.
  */
 import { createConnection } from "node:net";
 import type { Socket } from "node:net";

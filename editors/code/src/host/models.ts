@@ -31,12 +31,12 @@ export class ModelsProgram {
     return await this.#ask("models list");
   }
 
-  /** The licence of a model, or of an exported one in a folder. */
+  /** The license of a model, or of an exported one in a folder. */
   async license(idOrFolder: string): Promise<ModelLicense> {
     return await this.#ask("models license", [idOrFolder]);
   }
 
-  /** Takes an exported model in, whose licence was agreed to. */
+  /** Takes an exported model in, whose license was agreed to. */
   async importExported(folder: string): Promise<InstalledModel> {
     const answer = await this.#ask(
       "models import",
@@ -73,7 +73,7 @@ export class ModelsProgram {
     return answer.installed;
   }
 
-  /** Installs a model whose licence was agreed to. When `stop` is called, what is loaded stays. */
+  /** Installs a model whose license was agreed to. When `stop` is called, what is downloaded stays. */
   install(id: string, told: (event: InstallEvent) => void): Followed {
     const args = ["models", "install", id, "--accept-license", "--events"];
     return follow(this.#program, args, (event) => {

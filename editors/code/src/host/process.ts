@@ -41,7 +41,7 @@ export async function ask<C extends keyof Printed>(
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
     throw new HostError({
       code: "protocol",
-      message: l10n.t("`{0}` gave an answer that makes no sense", `localcoder ${command}`),
+      message: l10n.t("`{0}` gave a malformed answer", `localcoder ${command}`),
       hint: l10n.t("Reload the window; if it happens again, reinstall LocalCoder."),
       action: "reloadWindow",
     });
@@ -176,7 +176,7 @@ export function readError(value: unknown): ErrorInfo | undefined {
   return undefined;
 }
 
-/** What is in a text; `undefined` where it is no JSON. */
+/** What is in a text; `undefined` where it is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

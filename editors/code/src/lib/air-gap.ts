@@ -8,12 +8,12 @@ const STARTED = { without: "1", with: "0" } as const;
 export function airGapNotice(wanted: boolean, started: string | undefined): string | undefined {
   if (wanted && started === STARTED.with) {
     return l10n.t(
-      "LocalCoder loads nothing from the network any more. Extensions and terminals of this window lose it when the IDE is started again.",
+      "LocalCoder downloads nothing any more. Extensions and terminals of this window lose it when the IDE is started again.",
     );
   }
   if (!wanted && started === STARTED.without) {
     return l10n.t(
-      "LocalCoder may load what you ask for again. Extensions and terminals of this window have no network until the IDE is started again.",
+      "LocalCoder may download what you ask for again. Extensions and terminals of this window have no network until the IDE is started again.",
     );
   }
   return undefined;

@@ -58,7 +58,7 @@ export function contextText(context: ContextUse): string {
   const { conversationTokens } = context;
   return conversationTokens > 0
     ? l10n.t(
-        "Tokens: {0} selected, {1} file, {2} instructions, {3} conversation, up to {4} answer, window {5}",
+        "Tokens: {0} selected, {1} file, {2} instructions, {3} conversation, up to {4} answer, context window {5}",
         selectionTokens,
         fileTokens,
         systemTokens,
@@ -67,7 +67,7 @@ export function contextText(context: ContextUse): string {
         windowTokens,
       )
     : l10n.t(
-        "Tokens: {0} selected, {1} file, {2} instructions, up to {3} answer, window {4}",
+        "Tokens: {0} selected, {1} file, {2} instructions, up to {3} answer, context window {4}",
         selectionTokens,
         fileTokens,
         systemTokens,
@@ -116,12 +116,12 @@ export function omittedText(context: ContextUse): string | undefined {
   const lines = omitted.join(", ");
   return context.outlineLines > 0
     ? l10n.t(
-        "Not shown to the model: {0}, but for {1} that the selection uses (its window: {2} tokens)",
+        "Not shown to the model: {0}, but for {1} that the selection uses (its context window: {2} tokens)",
         lines,
         context.outlineLines,
         windowTokens,
       )
-    : l10n.t("Not shown to the model: {0} (its window: {1} tokens)", lines, windowTokens);
+    : l10n.t("Not shown to the model: {0} (its context window: {1} tokens)", lines, windowTokens);
 }
 
 /** What of the conversation the model was not told. */
@@ -131,12 +131,12 @@ export function forgottenText({ exchangesOmitted, windowTokens }: ContextUse): s
       return undefined;
     case 1:
       return l10n.t(
-        "The model was not told the first answer here (its window: {0} tokens)",
+        "The model was not told the first answer here (its context window: {0} tokens)",
         windowTokens,
       );
     default:
       return l10n.t(
-        "The model was not told the first {0} answers here (its window: {1} tokens)",
+        "The model was not told the first {0} answers here (its context window: {1} tokens)",
         exchangesOmitted,
         windowTokens,
       );

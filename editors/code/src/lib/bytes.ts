@@ -20,7 +20,7 @@ export type Damage = "none" | "ends" | "lossy" | "stale";
 
 /** A document and the file that it comes from. */
 export interface Saved {
-  /** What stands in the file. */
+  /** What is in the file. */
   readonly bytes: Uint8Array;
   /** The same as the editor reads it. */
   readonly read: string;

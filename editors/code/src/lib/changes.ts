@@ -78,7 +78,7 @@ export function proposed(
   const placed = changes
     .map((change, index) => ({ ...change, index }))
     .filter(({ decision }) => decision !== "dropped")
-    // Lines that were moved by hand may stand in another order.
+    // Lines that were moved by hand may be in another order.
     .toSorted((one, other) => (one.range?.start ?? 0) - (other.range?.start ?? 0));
   const shown: Shown[] = [];
   let grown = 0;

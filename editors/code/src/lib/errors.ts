@@ -1,5 +1,5 @@
 /**
- * Errors as the host writes them: recognising them on the wire and putting them into words and
+ * Errors as the host writes them: recognizing them on the wire and putting them into words and
  * buttons. Shows nothing itself; `features/notify.ts` does.
  */
 import { ERROR_CODES, USUAL_ACTIONS } from "../generated/protocol";
@@ -16,7 +16,7 @@ export class HostError extends Error {
   }
 }
 
-/** How loudly an error is told. `silent`: the user asked for it. */
+/** How loudly an error is reported. `silent`: the user asked for it. */
 export type Severity = "silent" | "information" | "warning" | "error";
 
 /** Closed on purpose: a new code must be given a severity to compile. */

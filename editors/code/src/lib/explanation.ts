@@ -71,7 +71,7 @@ const NEW_TURN: Turn = {
   details: [],
 };
 
-/** Code is to be explained: what stood in the view goes. */
+/** Code is to be explained: what was in the view goes. */
 export function asked(target: string): Explanation {
   return { ...EMPTY, phase: "working", target, stage: l10n.t("starting"), turns: [NEW_TURN] };
 }

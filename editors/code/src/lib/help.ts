@@ -1,4 +1,4 @@
-/** The pages that ship inside the extension: which there are, and where an error stands in them. */
+/** The pages that ship inside the extension: which there are, and where an error is in them. */
 import type { ErrorCode } from "../generated/protocol";
 
 import * as l10n from "./l10n";

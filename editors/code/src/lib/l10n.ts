@@ -7,7 +7,7 @@
  * before every other import: `translated.ts` of the extension and of the pages.
  */
 
-/** What stands in a message for `{0}`. */
+/** What is in a message for `{0}`. */
 export type Replacement = string | number;
 
 /** A message whose English words mean more than one thing. */

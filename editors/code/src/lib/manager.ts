@@ -17,7 +17,7 @@ export interface ManagedModel {
   readonly loading?: Loading;
 }
 
-/** The text of a model's licence, once it was asked for. */
+/** The text of a model's license, once it was asked for. */
 export interface LicenseShown {
   readonly id: string;
   readonly text: string;
@@ -27,7 +27,7 @@ export interface LicenseShown {
 export interface ManagerState {
   readonly models: readonly ManagedModel[];
   readonly diskText: string;
-  /** Why nothing can be loaded from the network; empty where it can. */
+  /** Why nothing can be downloaded; empty where it can. */
   readonly refusal: string;
   readonly license?: LicenseShown;
 }
@@ -71,7 +71,7 @@ export function actionWords(action: ModelAction | "pause", { row }: ManagedModel
   return action === "install" && row.state === "partial" ? l10n.t("Resume") : ACTION_WORDS[action];
 }
 
-/** Reads what the page sent; nothing where it makes no sense. */
+/** Reads what the page sent; nothing where it is malformed. */
 export function readFromManager(value: unknown): FromManager | undefined {
   if (typeof value !== "object" || value === null) {
     return undefined;
@@ -126,7 +126,7 @@ export function isShown({ row }: ManagedModel, { text, which, fits }: ModelFilte
   );
 }
 
-/** What a cell says, what stands behind it, and whether it is no fact. */
+/** What a cell says, what stands behind it, and whether it is not a fact. */
 export interface Cell {
   readonly text: string;
   readonly about?: string;
@@ -156,7 +156,7 @@ export const COLUMNS: Readonly<Record<Column, string>> = {
   size: l10n.t("Size"),
   roles: l10n.t({ message: "For", comment: "above a column: what a model is for" }),
   quantization: l10n.t("Quant."),
-  license: l10n.t("Licence"),
+  license: l10n.t("License"),
   context: l10n.t("Context"),
 };
 
@@ -240,7 +240,7 @@ function tuningText({ tuning }: ModelRow): string {
     ? ""
     : tuning === "instruct"
       ? l10n.t("made to follow instructions")
-      : l10n.t("a base model, which goes on with a text");
+      : l10n.t("a base model, which continues a text");
 }
 
 function licenseCell({ license }: ModelRow): Cell {
@@ -269,7 +269,7 @@ function licenseCell({ license }: ModelRow): Cell {
 
 function speedCell({ speed }: ModelRow): Cell {
   if (speed === undefined) {
-    return { text: "—", about: l10n.t("neither measured yet nor to be told beforehand") };
+    return { text: "—", about: l10n.t("not measured yet, and not known beforehand") };
   }
   const number = speed.tokensPerS.toFixed(speed.tokensPerS < 20 ? 1 : 0);
   return speed.measured
@@ -294,7 +294,7 @@ export function detailsOf(model: ManagedModel): Fact[] {
           ? ""
           : sentence(l10n.t("{0} tokens/s, {1}", speed.text, row.speed.text)),
     },
-    { what: l10n.t("Licence"), text: isClaimed ? joined([license.text, license.about ?? ""]) : "" },
+    { what: l10n.t("License"), text: isClaimed ? joined([license.text, license.about ?? ""]) : "" },
   ].filter(({ text }) => text !== "");
 }
 
@@ -304,7 +304,7 @@ export function factsOf({ row }: ManagedModel): Fact[] {
   return row.facts.filter(({ what }) => what !== "Memory");
 }
 
-/** Steps of a download that are told to a screen reader, in percent. */
+/** Steps of a download that are reported to a screen reader, in percent. */
 const TOLD_EVERY = 10;
 
 /** What is told of downloads, which is the same for a while. */
@@ -315,7 +315,7 @@ export function downloadsText(models: readonly ManagedModel[]): string {
         return [];
       }
       const step = Math.floor(percent(loading) / TOLD_EVERY) * TOLD_EVERY;
-      return [l10n.t("{0}: {1} % loaded", plain(row.name), step)];
+      return [l10n.t("{0}: {1} % downloaded", plain(row.name), step)];
     })
     .join(". ");
 }

@@ -40,7 +40,7 @@ const ACTIONS: Record<ButtonAction, true> = {
   learnMore: true,
 };
 
-/** Reads what the view sent; nothing where it makes no sense. */
+/** Reads what the view sent; nothing where it is malformed. */
 export function readViewMessage(value: unknown): ViewMessage | undefined {
   if (typeof value !== "object" || value === null) {
     return undefined;

@@ -14,6 +14,8 @@ const FILES_MAX = 24;
 
 /** One stretch of lines that differs. */
 interface Difference {
+  /** How many lines are before it. */
+  readonly start: number;
   readonly before: readonly string[];
   readonly after: readonly string[];
 }
@@ -47,7 +49,7 @@ export class RecentEdits {
     this.#remember(path, isOne(difference(known.last, text)) ? known.last : text, text);
   }
 
-  /** All that are worth being told, the oldest first. */
+  /** All that are worth being reported, the oldest first. */
   edits(path: string): RecentEdit[] {
     const known = this.#bases.get(path);
     const open = known === undefined ? undefined : difference(known.base, known.last);
@@ -83,6 +85,7 @@ function difference(one: string, other: string): Difference {
     end += 1;
   }
   return {
+    start,
     before: before.slice(start, before.length - end),
     after: after.slice(start, after.length - end),
   };
@@ -92,9 +95,10 @@ function isOne({ before, after }: Difference): boolean {
   return before.length <= EDIT_LINES_MAX && after.length <= EDIT_LINES_MAX;
 }
 
-function edit(path: string, { before, after }: Difference): RecentEdit[] {
+function edit(path: string, { start, before, after }: Difference): RecentEdit[] {
   const isNothing = before.length === 0 && after.length === 0;
-  return isNothing ? [] : [{ path, before: before.join("\n"), after: after.join("\n") }];
+  const text = { before: before.join("\n"), after: after.join("\n") };
+  return isNothing ? [] : [{ path, ...text, line: start + 1 }];
 }
 
 /** A file that the user has looked at, and the line where they were, from 0. */

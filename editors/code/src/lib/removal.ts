@@ -4,7 +4,7 @@ import type { Removal, RemovalPart } from "../generated/protocol";
 import * as l10n from "./l10n";
 import { size } from "./words";
 
-/** Most names of a part that are told; the others lie beside them. */
+/** Most names of a part that are reported; the others lie beside them. */
 const NAMES_MAX = 6;
 
 /** What is asked before anything is removed. `unsaved`: documents with changes that are not saved. */

@@ -29,7 +29,7 @@ export type SetupMessage =
   | { readonly type: "importFile"; readonly inPlace: boolean }
   | { readonly type: "airGap"; readonly on: boolean };
 
-/** Reads what the page sent; nothing where it makes no sense. */
+/** Reads what the page sent; nothing where it is malformed. */
 export function readSetupMessage(value: unknown): SetupMessage | undefined {
   if (typeof value !== "object" || value === null) {
     return undefined;

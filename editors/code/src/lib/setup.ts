@@ -81,7 +81,7 @@ export function shownDownload(row: ModelRow, loading: Loading | undefined): Show
     name,
     running: false,
     percent: percentOf(loadedBytes, bytes),
-    text: l10n.t("Paused: {0} are loaded.", paused),
+    text: l10n.t("Paused: {0} are downloaded.", paused),
   };
 }
 
@@ -118,13 +118,13 @@ function groupOf({ profile, roles }: ModelRow): "code" | "general" | "heavy" {
   return roles.length === 0 || roles.includes("code") ? "code" : "general";
 }
 
-/** What is worth knowing of a model before it is chosen; all of it stands in the question. */
+/** What is worth knowing of a model before it is chosen; all of it is in the question. */
 export function rowFacts(row: ModelRow): { readonly what: string; readonly text: string }[] {
   const of = (what: string): string => row.facts.find((fact) => fact.what === what)?.text ?? "";
   return [
     { what: l10n.t("What for"), text: of("What for") },
     { what: l10n.t("Size"), text: joined([size(row.bytes), row.quantization]) },
-    { what: l10n.t("Licence"), text: row.license?.name ?? "" },
+    { what: l10n.t("License"), text: row.license?.name ?? "" },
     { what: l10n.t("Memory"), text: row.memory?.text ?? "" },
     { what: l10n.t("Speed"), text: speedText(row) },
   ].filter(({ text }) => text !== "");

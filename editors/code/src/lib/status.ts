@@ -100,7 +100,7 @@ function describeModel(status: HostStatus): string[] {
     const { name, architecture, sizeBytes, demo, attribution } = status.model;
     const facts = [plain(architecture), size(sizeBytes), ...(demo ? [l10n.t("demo model")] : [])];
     details.push(l10n.t("Model: {0} ({1})", plain(name), facts.join(", ")));
-    // What a licence wants shown where the model is used.
+    // What a license wants shown where the model is used.
     details.push(...attribution.map(plain));
   }
   if (status.profile !== "") {

@@ -50,11 +50,11 @@ export interface Entry {
   readonly choice?: Choice;
 }
 
-/** Stands there until there is anything to list. */
+/** Is there until there is anything to list. */
 export const LOOKING: Entry = {
   key: "looking",
   icon: "loading~spin",
-  label: l10n.t("Looking what fits into the free memory…"),
+  label: l10n.t("Checking what fits into the free memory…"),
   description: "",
   detail: "",
   isInUse: false,

@@ -3,5 +3,4 @@
 const { constants } = require("node:fs");
 const { cp } = require("node:fs/promises");
 
-exports.cp = (from, to, options) =>
-  cp(from, to, { mode: constants.COPYFILE_FICLONE, ...options });
+exports.cp = (from, to, options) => cp(from, to, { mode: constants.COPYFILE_FICLONE, ...options });

@@ -5,7 +5,7 @@ use localcoder_protocol::Foreseen;
 
 use super::super::projection;
 
-/// Tokens that must have stood in the text before to look up what followed them.
+/// Tokens that must have been in the text before to look up what followed them.
 const LOOKUP_RUN: usize = 3;
 /// Where each class of probabilities ends.
 const CLASSES: [f32; 6] = [0.3, 0.5, 0.7, 0.85, 0.95, 1.01];
@@ -155,7 +155,7 @@ pub(super) fn by_probability(texts: &[Scored], only_new: bool) -> Vec<(f32, usiz
     classes.map(|(end, count, right)| (end, count, right / to_float(count.max(1)))).to_vec()
 }
 
-/// Share of tokens whose last ones stood in prompt or text before, and how many of these were
+/// Share of tokens whose last ones were in prompt or text before, and how many of these were
 /// followed by what followed then.
 pub(super) fn looked_up(texts: &[Scored], only_new: bool) -> (f64, f64) {
     let (mut tokens, mut found, mut right) = (0, 0, 0);

@@ -6,7 +6,7 @@
 //! it is asked. The addresses of an extension's files in a webview
 //! (`https://vscode-remote+localcoder.vscode-resource.localcoder.localhost/…`) are none of these:
 //! they are names that the webview's own service worker answers out of the editor server, so nobody
-//! looks them up or connects to them; if one were, it would stand here like any other.
+//! looks them up or connects to them; if one were, it would be here like any other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-/// So many bytes of what is sent are read: a request to nscd says in eight what it is about.
+/// This many bytes of what is sent are read: a request to nscd says in eight what it is about.
 const SENT_BYTES_MAX: usize = 8;
 
 /// What a process did.
@@ -45,7 +45,7 @@ pub(super) enum Target {
     Host(IpAddr, u16),
     /// The kernel itself (netlink), or the end of a connection.
     Kernel,
-    /// Something that isn't known: as it stands there.
+    /// Something that isn't known: as it is there.
     Other(String),
 }
 
@@ -54,7 +54,7 @@ pub(super) fn read(line: &str) -> Option<(u32, Call)> {
     let (pid, rest) = line.split_once(char::is_whitespace)?;
     let (pid, rest) = (pid.parse().ok()?, rest.trim_start());
     let (name, arguments) = match rest.strip_prefix("<... ") {
-        // What it was called with was told by the line before it.
+        // What it was called with is on the line before it.
         Some(rest) => (rest.split_once(" resumed")?.0, None),
         None => rest.split_once('(').map(|(name, rest)| (name, Some(rest)))?,
     };

@@ -97,7 +97,7 @@ fn judge(traces: &Path) -> Result<Tally> {
     files.retain(|path| path.extension().is_some_and(|it| it == "strace"));
     ensure!(!files.is_empty(), "no story has left a trace in `{}`", traces.display());
     for path in &files {
-        // Programs may send what is no text.
+        // Programs may send what is not text.
         tally.add(&String::from_utf8_lossy(&fs_err::read(path)?));
     }
     for program in ["launcher", "host", "worker", "editor server", "extension host"] {

@@ -164,7 +164,7 @@ impl Caller {
         ended
     }
 
-    /// Goes on with a request until it ends, or until `enough` of its text came.
+    /// Follows a request until it ends, or until `enough` of its text came.
     pub(super) fn go_on(
         &self,
         call: i64,

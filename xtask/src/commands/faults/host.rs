@@ -162,7 +162,7 @@ fn finish(ground: &Ground, mut verdict: Verdict) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// What a host leaves that had no time to clear away is no obstacle.
+/// What a host leaves that had no time to clear away is not an obstacle.
 fn stale(number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     let mut ground = Ground::new(slow(1, 4))?;

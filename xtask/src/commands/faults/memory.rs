@@ -38,7 +38,7 @@ const ENOUGH_BYTES: u64 = 8 << 30;
 const STEP_BYTES: u64 = 4 << 20;
 /// Limits of a control group under which the demo model's worker is killed at several moments.
 const GROUP_BYTES: std::ops::Range<usize> = (3 << 20)..(24 << 20);
-/// So many of a hundred requests have to end as they must.
+/// This many of a hundred requests have to end as they must.
 const SHARE_PERCENT: usize = 99;
 
 /// Where, what, and how often.

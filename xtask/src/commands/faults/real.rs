@@ -23,7 +23,7 @@ use crate::places;
 const WITHIN_MS: usize = 500;
 /// Clients that ask at once, so that it has something to do for longer.
 const CLIENTS: usize = 3;
-/// So many kills come on one trial of another signal.
+/// This many kills come on one trial of another signal.
 const KILLS_TO_OTHERS: usize = 5;
 /// More would take each other's time.
 const AT_ONCE: usize = 2;
@@ -124,7 +124,7 @@ fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
     Ok(verdict)
 }
 
-/// Whether nothing is asked of the worker, so that standing still is no hang.
+/// Whether nothing is asked of the worker, so that standing still is not a hang.
 fn rests(home: &Path) -> bool {
     let status = Caller::connect(home).ok().and_then(|mut caller| caller.status().ok());
     status.is_some_and(|status| status.requests == 0)

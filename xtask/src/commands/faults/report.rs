@@ -31,7 +31,7 @@ impl Row {
         row
     }
 
-    /// Adds something that is told beside the numbers.
+    /// Adds something that is reported beside the numbers.
     pub(super) fn with_note(mut self, note: impl Into<String>) -> Self {
         let note = note.into();
         crate::report::line(format!("    {note}"));
@@ -39,7 +39,7 @@ impl Row {
         self
     }
 
-    /// Of so many trials, those of which nothing was complained.
+    /// Of this many trials, those of which nothing was complained.
     pub(super) fn good(&self, trials: usize) -> usize {
         let numbers = self.verdict.complaints.iter().filter_map(|it| it.split(':').next());
         trials.saturating_sub(numbers.collect::<std::collections::BTreeSet<_>>().len())
@@ -92,7 +92,7 @@ impl Row {
     }
 }
 
-/// Times that have a column; others are told behind them.
+/// Times that have a column; others are reported behind them.
 const COLUMNS: [&str; 3] = [SHOWN, READY, KILLED];
 
 fn shown(times: &[f64]) -> String {

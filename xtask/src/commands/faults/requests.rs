@@ -18,13 +18,13 @@ use super::verdict::Verdict;
 const REQUESTS_A_TIME: usize = 100;
 /// Requests in the tests.
 const QUICK_REQUESTS: usize = 300;
-/// After so many the host holds what it needs.
+/// After this many the host holds what it needs.
 const WARM_UP: usize = 500;
 /// The same in the tests.
 const QUICK_WARM_UP: usize = 100;
 /// What the host's memory may grow by.
 const GROWTH_KIB_MAX: u64 = 5 * 1024;
-/// One in so many is cancelled.
+/// One in this many is cancelled.
 const CANCEL_EVERY: usize = 4;
 /// One request by itself.
 const ONE_WITHIN: Duration = Duration::from_secs(60);

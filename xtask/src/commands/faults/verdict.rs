@@ -25,7 +25,7 @@ pub(super) struct Verdict {
     pub(super) times: BTreeMap<&'static str, Vec<f64>>,
 }
 
-/// From a death to its being told.
+/// From a death to its being reported.
 pub(super) const SHOWN: &str = "shown";
 /// From a death to the next worker with a model.
 pub(super) const READY: &str = "ready";

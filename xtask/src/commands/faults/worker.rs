@@ -19,7 +19,7 @@ use super::{Amount, processes, real};
 const AT_ONCE: usize = 3;
 /// Trials of one kind at once by the world's clock, and there are several kinds at once.
 const AT_ONCE_TRUE: usize = 4;
-/// So many trials by the scaled clock come on one by the world's.
+/// This many trials by the scaled clock come on one by the world's.
 const SCALED_TO_TRUE: usize = 10;
 /// What a flood has where the host's clock runs faster than it can be read.
 const SMALL_FLOOD_BYTES: usize = 4_000_000;
@@ -108,7 +108,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// All of it. What one part finds is no reason not to go on with the next.
+/// All of it. What one part finds is no reason not to go on to the next.
 pub(super) fn run(amount: &Amount) -> Result<()> {
     let scaled = if amount.scaled { scaled(amount) } else { Ok(()) };
     let by_the_world = if amount.true_times { true_times(amount) } else { Ok(()) };
@@ -215,7 +215,7 @@ fn cancel(
     Ok(())
 }
 
-/// Its worker dies of it, which is no failure of this request. What all prompts begin with may just
+/// Its worker dies of it, which is not a failure of this request. What all prompts begin with may just
 /// be saved, for some milliseconds.
 fn unload(caller: &mut Caller, verdict: &mut Verdict) {
     let params = UnloadParams { model: DEMO.to_owned() };

@@ -79,7 +79,7 @@ pub(super) fn run(count: u64) -> Result<()> {
     Ok(())
 }
 
-/// The sound files themselves, and so many changed ones.
+/// The sound files themselves, and this many changed ones.
 fn all(count: u64) -> impl Iterator<Item = (String, Vec<u8>, Vec<&'static str>)> {
     let sound: [(&str, ModelFile); 2] = [("bytes", bytes_of_text()), ("pieces", pieces_of_text())];
     let unchanged =

@@ -79,7 +79,7 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "{} did not hold:\n  {}\nonce it is mended, move it to fuzz/regressions/TARGET: the tests \
+        "{} did not hold:\n  {}\nonce it is fixed, move it to fuzz/regressions/TARGET: the tests \
          replay what is there",
         if found.len() == 1 { "an input" } else { "inputs" },
         found.join("\n  ")

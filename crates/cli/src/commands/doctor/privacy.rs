@@ -93,7 +93,7 @@ fn air_gap(resolved: &Resolved) -> String {
             format!("on: {reason}; `localcoder config set {AIR_GAPPED} false` turns it off")
         }
         AirGap::On { reason, problem: Some(problem) } => {
-            format!("on: {reason}; {}", problem.hint.as_deref().unwrap_or("mend the settings"))
+            format!("on: {reason}; {}", problem.hint.as_deref().unwrap_or("fix the settings"))
         }
         AirGap::Off(_) => {
             let row = resolved.values.iter().find(|(key, ..)| *key == AIR_GAPPED);
@@ -200,7 +200,7 @@ fn fetch(air_gap: &AirGap) -> PrivacyFinding {
     let what = "localcoder-fetch";
     let there = program().map(|own| own.with_file_name(what).is_file()).unwrap_or(false);
     if !there {
-        let text = "it is not beside this program, so nothing can be loaded";
+        let text = "it is not beside this program, so nothing can be downloaded";
         return finding(what, NetworkUse::None, text.to_owned());
     }
     if air_gap.is_on() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What stands for what was taken out.
 const CUT: &str = "[cut]";
-/// So many letters and digits in a row are no word and no name of a model.
+/// This many letters and digits in a row are neither a word nor the name of a model.
 const TOKEN_CHARS_MIN: usize = 20;
 /// Before a value that is secret whatever its form.
 const SECRET_KEYS: &[&str] =
@@ -51,7 +51,7 @@ impl Redactor {
 
     /// Without names and the home folder.
     pub(super) fn names(&self, text: &str) -> String {
-        // What moves a terminal's cursor is no part of a text.
+        // What moves a terminal's cursor is not a part of a text.
         let is_text = |it: &char| !it.is_control() || matches!(it, '\n' | '\t');
         let mut text: String = text.chars().filter(is_text).collect();
         for home in &self.homes {
@@ -69,7 +69,7 @@ impl Redactor {
     }
 }
 
-/// Replaces what stands there as a word of its own, in upper or lower case.
+/// Replaces what is there as a word of its own, in upper or lower case.
 fn replace(text: &str, what: &str, instead: &str, goes_on: impl Fn(char) -> bool) -> String {
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     let mut before = None;

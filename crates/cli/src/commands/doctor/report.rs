@@ -94,7 +94,7 @@ pub(super) fn write(
     for log in &logs {
         add(&redactor.names(&format!("Log {}", log.name)), &redactor.all(&fenced(&log.text)));
     }
-    // For its owner alone, and never over another file. One that is not whole is no report.
+    // For its owner alone, and never over another file. One that is not whole is not a report.
     create(path, text.as_bytes(), Options::PRIVATE).map_err(|error| {
         let message = format!("the report can't be written to `{}`", path.display());
         explained(ErrorInfo::new(ErrorCode::FileAccess, message), cause_of(&error, path))

@@ -1,5 +1,5 @@
 //! `models export` and the import of what it has made: the way of a model to a machine without a
-//! network. The licence goes with it, and whoever takes it in agrees there.
+//! network. The license goes with it, and whoever takes it in agrees there.
 
 use std::path::Path;
 
@@ -22,11 +22,11 @@ pub(super) fn export(models: &Models, id: &str, to: &Path, json: bool) -> Result
         return output::answer::<ModelsExport>(&ModelExported { exported: id.to_owned(), folder });
     }
     let folder = folder.display();
-    output::line(&format!("`{id}` is in `{folder}`, with its licence and its digest."))?;
+    output::line(&format!("`{id}` is in `{folder}`, with its license and its digest."))?;
     output::line("On the other machine: `localcoder models import FOLDER`.")
 }
 
-/// The licence of a model that was exported, before it is imported.
+/// The license of a model that was exported, before it is imported.
 pub(super) fn license(models: &Models, folder: &Path, json: bool) -> Result<(), ErrorInfo> {
     let Bundle { model, license_text, entry, .. } = Bundle::read(folder, &models.catalog)?;
     if json {
@@ -58,7 +58,7 @@ pub(super) fn license(models: &Models, folder: &Path, json: bool) -> Result<(), 
     if let Some(text) = license_text {
         return output::data(&text);
     }
-    output::note(&format!("Nothing is known of the licence of `{}`.", model.id));
+    output::note(&format!("Nothing is known of the license of `{}`.", model.id));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `models install` and `models license`: what a model is and under which licence, shown before
+//! `models install` and `models license`: what a model is and under which license, shown before
 //! a byte of it is loaded; then the download.
 
 use std::io::{BufRead as _, IsTerminal as _};
@@ -49,7 +49,7 @@ fn of_an_installed(models: &Models, id: &str) -> Result<ModelLicense, ErrorInfo>
             Some(claimed) => format!("its file says `{claimed}`, which was not checked"),
             None => "its file says nothing of one".to_owned(),
         };
-        let message = format!("the licence of `{id}` is not known here");
+        let message = format!("the license of `{id}` is not known here");
         return Err(ErrorInfo::new(ErrorCode::ModelStore, message)
             .with_cause(claimed)
             .with_hint("ask whoever made the file"));
@@ -65,7 +65,7 @@ fn of_an_installed(models: &Models, id: &str) -> Result<ModelLicense, ErrorInfo>
 
 /// How it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum OutputFormat {
     /// For people.
     Text,
     /// The outcome alone.
@@ -78,13 +78,13 @@ pub(super) fn install(
     models: &Models,
     id: &str,
     accepted: bool,
-    told: Told,
+    told: OutputFormat,
 ) -> Result<(), ErrorInfo> {
     let entry = models.entry(id)?;
-    // Before anybody reads a licence for nothing, or is told to bring a file that is here.
+    // Before anybody reads a license for nothing, or is told to bring a file that is here.
     models.store.check_missing(entry)?;
-    models.network_now(&format!("`{id}` is not loaded"))?;
-    if told == Told::Text {
+    models.network_now(&format!("`{id}` is not downloaded"))?;
+    if told == OutputFormat::Text {
         list::facts(&list::entry_facts(models, entry))?;
         output::line("")?;
     }
@@ -95,13 +95,13 @@ pub(super) fn install(
     }
     let model = load(models, entry, &text, &running, told)?;
     match told {
-        Told::Events => output::event::<ModelsInstallEvents>(&InstallEvent::Installed {
+        OutputFormat::Events => output::event::<ModelsInstallEvents>(&InstallEvent::Installed {
             installed: Box::new(list::installed_model(models, &model)),
         }),
-        Told::Json => output::answer::<ModelsInstall>(&ModelInstalled {
+        OutputFormat::Json => output::answer::<ModelsInstall>(&ModelInstalled {
             installed: list::installed_model(models, &model),
         }),
-        Told::Text => {
+        OutputFormat::Text => {
             output::line(&format!("`{id}` is installed and verified: {}.", model.name))?;
             for line in &entry.license.attribution {
                 output::line(line)?;
@@ -116,7 +116,7 @@ fn load(
     entry: &Entry,
     text: &str,
     running: &Installing,
-    told: Told,
+    told: OutputFormat,
 ) -> Result<Installed, ErrorInfo> {
     let consent = Consent::to(&entry.license, text)?;
     let stop = running.clone();
@@ -129,21 +129,21 @@ fn load(
     spawn_thread("interrupt", wait).map_err(|error| {
         shortage(ErrorCode::Internal, format!("`{}` can't be installed now", entry.id), &error)
     })?;
-    let meter = Meter::new("loading");
+    let meter = Meter::new("downloading");
     let mut printed = Ok(());
     let mut tell = |event| match event {
         FetchEvent::Confined(confined) => weakly(&confined).iter().for_each(|it| meter.note(it)),
-        event if told == Told::Events => {
+        event if told == OutputFormat::Events => {
             let Some(event) = InstallEvent::of(event).filter(|_| printed.is_ok()) else { return };
             printed = output::event::<ModelsInstallEvents>(&event);
             if printed.is_err() {
-                // Whoever follows does not hear of it any more. What is loaded stays.
+                // Whoever follows does not hear of it any more. What is downloaded stays.
                 running.stop();
             }
         }
         event => tell(&meter, event),
     };
-    let fetcher = fetcher(models, &format!("`{}` is not loaded", entry.id))?;
+    let fetcher = fetcher(models, &format!("`{}` is not downloaded", entry.id))?;
     let result = models.store.install(entry, consent, &fetcher, running, &mut tell);
     meter.clear();
     printed?;
@@ -151,8 +151,8 @@ fn load(
         ErrorCode::Cancelled => {
             let loaded = bytes(models.store.loaded_bytes(&entry.sha256));
             error
-                .with_cause(format!("{loaded} of it are loaded"))
-                .with_hint("install it again: that goes on with it")
+                .with_cause(format!("{loaded} of it are downloaded"))
+                .with_hint("install it again: that resumes it")
                 .with_action_on(ErrorAction::InstallModel, &entry.id)
         }
         _ => error,
@@ -163,12 +163,12 @@ fn text_of(models: &Models, entry: &Entry, running: &Installing) -> Result<Strin
     if let Some(text) = models.store.license_text(entry) {
         return Ok(text);
     }
-    let what = format!("the text of the licence of `{}` is not known here", entry.id);
+    let what = format!("the text of the license of `{}` is not known here", entry.id);
     models.store.load_license(entry, &fetcher(models, &what)?, running)
 }
 
 /// With air-gapped mode on, the program that could open a connection is never started. The settings
-/// are read anew each time: a question may have stood there for hours.
+/// are read again each time: a question may have been there for hours.
 fn fetcher(models: &Models, what: &str) -> Result<Fetcher, ErrorInfo> {
     let allowed = models.network_now(what)?;
     let name = format!("localcoder-fetch{}", std::env::consts::EXE_SUFFIX);
@@ -184,7 +184,7 @@ pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), Er
             .with_action_on(ErrorAction::InstallModel, id)
     };
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(refused("nobody was there to agree to its licence"));
+        return Err(refused("there was no one to agree to its license"));
     }
     loop {
         output::note(&format!("\nDo you agree to the {}? [yes / no / read]", license.name));
@@ -193,7 +193,7 @@ pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), Er
         match answer.trim().to_lowercase().as_str() {
             "yes" | "y" => return Ok(()),
             "read" | "r" => output::note(text),
-            "no" | "n" => return Err(refused("you did not agree to its licence")),
+            "no" | "n" => return Err(refused("you did not agree to its license")),
             _ if !matches!(read, Ok(1..)) => return Err(refused("there was no answer")),
             _ => {}
         }
@@ -210,7 +210,7 @@ fn tell(meter: &Meter, event: FetchEvent) {
             let seconds = wait_ms.div_ceil(1_000);
             meter.note(&format!("{reason}; trying again in {seconds} s"));
         }
-        FetchEvent::Restarted { reason } => meter.note(&format!("beginning anew: {reason}")),
+        FetchEvent::Restarted { reason } => meter.note(&format!("starting over: {reason}")),
         FetchEvent::Confined(_)
         | FetchEvent::Text { .. }
         | FetchEvent::Done

@@ -264,7 +264,7 @@ pub(super) fn tuning(entry: &Entry) -> Option<ModelTuning> {
     }
 }
 
-/// The licence of an installed model, and who says so.
+/// The license of an installed model, and who says so.
 pub(super) fn license(model: &Installed, entry: Option<&Entry>) -> Option<ClaimedLicense> {
     let (name, said_by) = match (entry, &model.license, &model.claimed_license) {
         (Some(entry), ..) => (&entry.license.name, LicenseSource::Catalog),

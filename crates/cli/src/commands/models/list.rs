@@ -54,7 +54,7 @@ pub(super) fn model_list(models: &Models) -> Result<ModelList, ErrorInfo> {
         used_bytes,
         free_bytes,
         disk_text: format!("Models take {}; {} are free.", bytes(used_bytes), bytes(free_bytes)),
-        refusal: models.network("no model is loaded").err(),
+        refusal: models.network("no model is downloaded").err(),
     })
 }
 
@@ -110,7 +110,7 @@ pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Vec<Fact> {
         ("Model", format!("{} (`{}`)", entry.name, entry.id)),
         ("What for", entry.summary.clone()),
         ("Publisher", format!("{}{}", entry.publisher, by.unwrap_or_default())),
-        ("Loaded from", entry.hosts().iter().map(|it| host(it)).collect::<Vec<_>>().join(", ")),
+        ("Downloaded from", entry.hosts().iter().map(|it| host(it)).collect::<Vec<_>>().join(", ")),
         ("Address", entry.urls().into_iter().next().unwrap_or_default()),
         ("Repository", entry.repository.clone()),
         ("Revision", entry.revision.clone()),
@@ -123,7 +123,7 @@ pub(super) fn entry_facts(models: &Models, entry: &Entry) -> Vec<Fact> {
         ("Thinking", thinking(entry).to_owned()),
         ("Gaps", if entry.fim.is_some() { "it can fill them in" } else { "" }.to_owned()),
         ("SHA-256", entry.sha256.clone()),
-        ("Licence", format!("{}, {}", license.name, license.url)),
+        ("License", format!("{}, {}", license.name, license.url)),
         ("Commercial", if license.commercial { "yes" } else { "no" }.to_owned()),
         ("Conditions", license.conditions.join(" ")),
         ("Attribution", license.attribution.join("; ")),
@@ -158,7 +158,7 @@ fn address(model: &Installed) -> String {
     }
 }
 
-/// The licence that a catalog names.
+/// The license that a catalog names.
 fn known_license(models: &Models, model: &Installed) -> String {
     let entry = models.catalog.by_digest(&model.sha256);
     entry.map_or_else(String::new, |it| format!("{}, {}", it.license.name, it.license.url))
@@ -171,7 +171,7 @@ fn verified(models: &Models, model: &Installed) -> String {
         (None, Some(claimed)) => {
             format!("no: it came as `{claimed}` and is another file than the catalog's")
         }
-        (None, None) => "no: its name, licence and template are what came with it".to_owned(),
+        (None, None) => "no: its name, license and template are what came with it".to_owned(),
     }
 }
 
@@ -182,8 +182,8 @@ fn claims(models: &Models, model: &Installed) -> String {
     let beside = model.license.as_ref().filter(|_| !known);
     let template = model.chat_template.as_ref().filter(|_| !known);
     let parts = [
-        of_file.map(|it| format!("licence `{it}`")),
-        beside.map(|it| format!("licence `{}`", it.name)),
+        of_file.map(|it| format!("license `{it}`")),
+        beside.map(|it| format!("license `{}`", it.name)),
         model.claimed_source.as_ref().map(|it| format!("from {it}")),
         template.map(|_| "a chat template of its own".to_owned()),
     ];
@@ -209,7 +209,7 @@ fn installed_facts(models: &Models, model: &Installed, problem: Option<&str>) ->
         ("Quantization", model.quantization.clone()),
         ("Context", format!("{} tokens", model.context_tokens)),
         ("SHA-256", model.sha256.clone()),
-        ("Licence", known_license(models, model)),
+        ("License", known_license(models, model)),
         ("Agreed to", model.consent.as_ref().map(|it| it.license_id.clone()).unwrap_or_default()),
         ("Claimed", claims(models, model)),
     ])
@@ -324,7 +324,7 @@ fn entry_row(models: &Models, here: &Here, entry: &Entry) -> ModelRow {
     let loaded = models.store.loaded_bytes(&entry.sha256);
     let memory = here.memory(entry);
     let (state, description, actions) = if loaded > 0 {
-        let text = format!("paused: {} of {} are loaded", bytes(loaded), bytes(entry.bytes));
+        let text = format!("paused: {} of {} are downloaded", bytes(loaded), bytes(entry.bytes));
         (ModelState::Partial, text, vec![ModelAction::Install, ModelAction::Discard])
     } else {
         let text = joined([&bytes(entry.bytes), known::fit_text(memory.fit)]);
@@ -379,7 +379,7 @@ pub(super) fn installed_model(models: &Models, model: &Installed) -> InstalledMo
     }
 }
 
-/// A licence, as others may rely on it.
+/// A license, as others may rely on it.
 pub(super) fn license(terms: &LicenseTerms) -> License {
     License {
         id: terms.id.clone(),
@@ -391,7 +391,7 @@ pub(super) fn license(terms: &LicenseTerms) -> License {
     }
 }
 
-/// What is agreed to with a licence.
+/// What is agreed to with a license.
 pub(super) fn license_facts(
     id: &str,
     size_bytes: u64,
@@ -401,6 +401,6 @@ pub(super) fn license_facts(
     known([
         ("Model", format!("{id}, {}", bytes(size_bytes))),
         ("SHA-256", sha256.to_owned()),
-        ("Licence", license.unwrap_or("not known").to_owned()),
+        ("License", license.unwrap_or("not known").to_owned()),
     ])
 }

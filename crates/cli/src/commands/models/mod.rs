@@ -32,9 +32,9 @@ pub(crate) fn run(command: ModelsCommand) -> Result<(), ErrorInfo> {
         ModelsCommand::License { id, json } => install::license(&models, &id, json),
         ModelsCommand::Install { id, accept_license, json, events } => {
             let told = match (json, events) {
-                (_, true) => install::Told::Events,
-                (true, _) => install::Told::Json,
-                _ => install::Told::Text,
+                (_, true) => install::OutputFormat::Events,
+                (true, _) => install::OutputFormat::Json,
+                _ => install::OutputFormat::Text,
             };
             install::install(&models, &id, accept_license, told)
         }
@@ -58,12 +58,12 @@ pub(crate) fn listed() -> Result<ModelList, ErrorInfo> {
     list::model_list(&Models::open()?)
 }
 
-/// Of a model that goes on with a text.
-const NO_TEMPLATE: &str = "It has no chat template: it is a base model, which goes on with a text and \
+/// Of a model that continues a text.
+const NO_TEMPLATE: &str = "It has no chat template: it is a base model, which continues a text and \
                            was not made to follow instructions. Choose its variant called \
                            \"instruct\" or \"chat\" for edits and explanations.";
 
-const NAMED_BASE: &str = "It calls itself a base model, which goes on with a text and was not made to \
+const NAMED_BASE: &str = "It calls itself a base model, which continues a text and was not made to \
                           follow instructions: edits and explanations with it are refused. Choose \
                           its variant called \"instruct\" or \"chat\" for them.";
 
@@ -98,7 +98,7 @@ impl Models {
         settings_file::resolved(&self.places).settings
     }
 
-    /// That something may be loaded from the network; `what` says what does not happen where it
+    /// That something may be downloaded; `what` says what does not happen where it
     /// may not.
     fn network(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
         air_gap(&self.places).permission(what)
@@ -138,11 +138,11 @@ impl Models {
         }
         self.say_what_it_is(&model)?;
         match (&model.license, &model.claimed_license) {
-            (Some(license), _) => output::line(&format!("Licence: {}.", license.name)),
+            (Some(license), _) => output::line(&format!("License: {}.", license.name)),
             (None, Some(claimed)) => output::line(&format!(
-                "Its file says that its licence is `{claimed}`. That was not checked."
+                "Its file says that its license is `{claimed}`. That was not checked."
             )),
-            (None, None) => output::line("Its file says nothing of a licence."),
+            (None, None) => output::line("Its file says nothing of a license."),
         }?;
         self.recommend(&model)
     }
@@ -229,7 +229,7 @@ impl Models {
             let discarded = ModelDiscarded { discarded: id.to_owned(), freed_bytes: freed };
             output::answer::<ModelsDiscard>(&discarded)
         } else {
-            output::line(&format!("{} that were loaded of `{id}` are deleted.", bytes(freed)))
+            output::line(&format!("{} of the download of `{id}` are deleted.", bytes(freed)))
         }
     }
 

@@ -16,7 +16,7 @@ const GAP: &str = "  ";
 const COLUMNS: [&str; 8] =
     ["SIZE", "FITS", "TOKENS/S", "QUANT", "LICENCE", "CONTEXT", "MEMORY", "NAME"];
 
-/// The lines of the table, on a terminal of so many columns.
+/// The lines of the table, on a terminal of this many columns.
 pub(super) fn lines(rows: &[ModelRow], columns: Option<usize>) -> Vec<String> {
     let is_to_come =
         |row: &&ModelRow| matches!(row.state, ModelState::Available | ModelState::Partial);
@@ -95,7 +95,7 @@ fn cells(row: &ModelRow) -> [String; 8] {
         format!("{estimate}{:.1}", speed.tokens_per_s)
     });
     let license = row.license.as_ref().map_or_else(String::new, |license| {
-        // What nobody has checked is no fact.
+        // What nobody has checked is not a fact.
         let claimed = if license.said_by == LicenseSource::Catalog { "" } else { " (claimed)" };
         format!("{}{claimed}", license.name)
     });
@@ -121,14 +121,14 @@ fn name(row: &ModelRow) -> String {
 /// What needs a line of its own.
 fn below(row: &ModelRow) -> impl Iterator<Item = String> {
     let again = match row.actions.contains(&ModelAction::Install) {
-        true => format!("; `localcoder models install {}` loads it again", row.id),
+        true => format!("; `localcoder models install {}` downloads it again", row.id),
         false => String::new(),
     };
     let problem = row.problem.as_ref().map(|problem| format!("can't be used: {problem}{again}"));
     let bundled = (row.state == ModelState::Bundled)
         .then(|| "bundled with LocalCoder to try everything; no code assistant".to_owned());
     let begun = (row.state == ModelState::Partial)
-        .then(|| format!("paused: {} of it are loaded", bytes(row.loaded_bytes)));
+        .then(|| format!("paused: {} of it are downloaded", bytes(row.loaded_bytes)));
     [problem, bundled, begun].into_iter().flatten()
 }
 
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_is_left_out_from_the_end_and_told() {
+    fn what_has_no_room_is_left_out_from_the_end_and_reported() {
         for columns in [40, 60, 80, 100, 120] {
             let lines = lines(&rows(), Some(columns));
             let is_table = |line: &&String| line.contains("4.68 GB") || line.contains("SIZE");

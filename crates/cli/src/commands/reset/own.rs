@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use localcoder_protocol::RemovalPart;
 use localcoder_settings::Places;
 
-/// What belongs together, and is told as one.
+/// What belongs together, and is reported as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Settings,
@@ -64,7 +64,7 @@ fn rows(places: &Places) -> [Row<'_>; 8] {
         ),
         row(
             Kind::Models,
-            "Installed and unfinished models, and which licences you agreed to",
+            "Installed and unfinished models, and which licenses you agreed to",
             &places.models,
             &["blobs", "consents.jsonl", "downloads", "licenses", "lock", "manifests"],
         ),

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_is_not_kept_is_told_with_its_source_and_what_to_do() {
+    fn a_limit_that_is_not_kept_is_reported_with_its_source_and_what_to_do() {
         let good = speeds(&numbers(COLD_FIRST_TOKEN_MS_MAX, WARM_FIRST_TOKEN_MS_MAX, 10.0));
         assert!(good.iter().all(|check| check.verdict == SelfTestVerdict::Passed), "{good:?}");
         let (verdict, summary) = outcome("Small", &good);

@@ -15,12 +15,12 @@ use crate::commands::{models, self_test};
 use crate::settings_file;
 
 const KINDS: &str = "An instruct model was trained to follow instructions, which edits and \
-                     explanations need; a base model only goes on with a text. All models of the \
+                     explanations need; a base model only continues a text. All models of the \
                      catalog are instruct models.";
 const NETWORK: &str = "Nothing goes over the network but the downloads that you choose here: the \
-                       model's file, and its licence where its text is not here yet, from the host \
+                       model's file, and its license where its text is not here yet, from the host \
                        that is named before you agree. No account, no telemetry, no updates; your \
-                       code is given to a process on this machine and to nobody else.";
+                       code is given to a process on this machine, and nowhere else.";
 const AIR_GAP: [&str; 4] = [
     "Nothing is downloaded, whoever asks: the one program that could, localcoder-fetch, is not \
      started, and looks at this setting itself before each connection.",
@@ -139,7 +139,7 @@ fn profile_text(profile: &Profile, catalog: &Catalog, machine: &Machine) -> Setu
     let needed = entries.iter().map(|entry| entry.need(CONTEXT_TOKENS).bytes).max().unwrap_or(0);
     let load: u64 = entries.iter().map(|entry| entry.bytes).sum();
     let text = format!(
-        "{}. {} to load, {} of memory at a time: {}.",
+        "{}. {} to download, {} of memory at a time: {}.",
         profile.summary.trim_end_matches('.'),
         DecimalBytes(load),
         DecimalBytes(needed),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gpu_is_told_and_that_there_is_none_and_that_nobody_looked_yet() {
+    fn a_gpu_is_reported_and_that_there_is_none_and_that_nobody_looked_yet() {
         assert!(gpu_text(None).contains("when the engine starts"));
         assert!(gpu_text(Some(&[device("Xeon", false, 0)])).starts_with("none"));
         let both = [device("Xeon", false, 0), device("RTX 4090", true, 24_000_000_000)];
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_is_told_with_what_it_needs_and_whether_that_fits() {
+    fn a_profile_is_reported_with_what_it_needs_and_whether_that_fits() {
         let machine = Machine {
             memory_bytes: 8_000_000_000,
             memory_free_bytes: Some(6_000_000_000),
@@ -188,8 +188,8 @@ mod tests {
             .iter()
             .map(|profile| profile_text(profile, &Catalog::shipped(), &machine).text)
             .collect();
-        assert!(texts[0].contains("4.68 GB to load") && texts[0].contains("fits"), "{texts:?}");
-        assert!(texts[1].contains("9.60 GB to load"), "{texts:?}");
+        assert!(texts[0].contains("4.68 GB to download") && texts[0].contains("fits"), "{texts:?}");
+        assert!(texts[1].contains("9.60 GB to download"), "{texts:?}");
         assert!(texts[2].contains("does not fit"), "{texts:?}");
     }
 }

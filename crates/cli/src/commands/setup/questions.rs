@@ -1,6 +1,6 @@
 //! The set-up on a terminal: the facts as text, and questions. Without a terminal nothing is asked.
 //! What it does are commands of this program, run one after the other: each has its own meter, its
-//! own questions about a licence, and ends in good order on Ctrl-C.
+//! own questions about a license, and ends in good order on Ctrl-C.
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
@@ -124,7 +124,7 @@ fn obtained(
     }
     let path = Path::new(model);
     if !path.exists() {
-        let message = format!("`{model}` is no model of the catalog, no file and no folder");
+        let message = format!("`{model}` is neither a model of the catalog nor a file or folder");
         return Err(ErrorInfo::new(ErrorCode::ModelNotFound, message)
             .with_hint("choose one of those that there are")
             .with_action(ErrorAction::ShowModels));
@@ -151,7 +151,7 @@ fn agree_to_bundle(folder: &str) -> Result<(), ErrorInfo> {
     let license: ModelLicense = answered(&["models", "license", folder, "--json"])?;
     lines(&license.facts)?;
     let unagreed = || {
-        let message = format!("`{}` is not installed: its licence was not agreed to", license.id);
+        let message = format!("`{}` is not installed: its license was not agreed to", license.id);
         ErrorInfo::new(ErrorCode::LicenseNotAccepted, message).with_hint(format!(
             "read it (`localcoder models license {folder}`), then agree with `--accept-license`"
         ))
@@ -159,7 +159,7 @@ fn agree_to_bundle(folder: &str) -> Result<(), ErrorInfo> {
     if license.license.is_none() {
         return Ok(());
     }
-    match output::confirmed("Do you agree to its licence? [y/N] ") {
+    match output::confirmed("Do you agree to its license? [y/N] ") {
         Some(true) => Ok(()),
         _ => Err(unagreed()),
     }
@@ -190,7 +190,7 @@ fn shown(arguments: &[&str]) -> Result<(), ErrorInfo> {
         .copied()
         .unwrap_or(ErrorCode::Internal);
     Err(ErrorInfo::new(code, format!("`localcoder {}` did not succeed", arguments.join(" ")))
-        .with_hint("what to do stands above; `localcoder setup` goes on where it was"))
+        .with_hint("what to do is said above; `localcoder setup` goes on where it was"))
 }
 
 /// Runs a command of this program for what it prints.

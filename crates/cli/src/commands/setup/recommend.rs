@@ -10,7 +10,7 @@ use localcoder_settings::{LARGE_PARAMETERS, Profile};
 
 /// Of all memory, what a model may take: the rest is the system's, the editor's and the browser's.
 const SHARE_PERCENT: u64 = 60;
-/// The same of a large one, which has the same neighbours and is slower when they want more.
+/// The same of a large one, which has the same neighbors and is slower when they want more.
 const LARGE_SHARE_PERCENT: u64 = 40;
 
 /// What is known of the machine.

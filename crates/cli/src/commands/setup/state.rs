@@ -15,7 +15,7 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// More than any catalog's models that somebody loads at once.
 const DOWNLOADS_MAX: usize = 64;
 
-/// What stands in the file.
+/// What is in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct State {
@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) finished: bool,
     #[serde(default)]
     pub(super) step: SetupStep,
-    /// Ids of the models whose licences were agreed to and that are to be loaded.
+    /// Ids of the models whose licenses were agreed to and that are to be loaded.
     #[serde(default)]
     pub(super) downloads: Vec<String>,
 }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_read_is_no_state() {
+    fn what_can_not_be_read_is_not_a_state() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("setup.json");
         for text in ["", "{", "[]", r#"{"version":2}"#, r#"{"version":1,"step":"elsewhere"}"#] {

@@ -15,7 +15,7 @@ use crate::core::pool::GenerateCall;
 #[derive(Debug)]
 pub(in crate::core) struct CompleteJob {
     fill: Box<Fill>,
-    /// Whose prompt and suggestions it goes on with.
+    /// Whose prompt and suggestions it continues.
     owner: ClientId,
     /// Whether it is computed for a place where nobody is yet.
     ahead: bool,

@@ -215,7 +215,7 @@ impl EditJob {
         match self.task.finish(&self.text, finish, Attempt::First) {
             Outcome::Done(done) => match self.task.unmended(model.prompts(), &done) {
                 Some(left) => {
-                    self.once_more(model, layout, finish, format!("this was not mended: {left}"))
+                    self.once_more(model, layout, finish, format!("this was not fixed: {left}"))
                 }
                 None => self.accept(model, done),
             },
@@ -347,7 +347,7 @@ impl EditJob {
         let Some(layout) = &self.layout else { return too_early() };
         done.notes.extend(self.trial.as_ref().and_then(Trial::why_not));
         if let Some(left) = self.task.unmended(model.prompts(), &done) {
-            done.notes.push(format!("Found, and not mended by the model: {left}."));
+            done.notes.push(format!("Found, and not fixed by the model: {left}."));
         }
         let answer = EditAnswer {
             edit_id: self.counting.edit_id.clone(),
@@ -469,7 +469,7 @@ mod tests {
         let step = job.step(model, Input::Generated(&written()));
         assert!(matches!(step, Step::Generate(_)), "what there is to change: {step:?}");
         let step = job.step(model, Input::Text("It adds one already.\n\nSee above."));
-        assert!(matches!(step, Step::Wait), "that is no code: {step:?}");
+        assert!(matches!(step, Step::Wait), "that is not code: {step:?}");
         let step = job.step(model, Input::Generated(&written()));
         assert!(matches!(step, Step::Retry { .. }), "{step:?}");
         for _ in 0..SAMPLES_MAX {
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_model_is_told_before_it_is_asked() {
+    fn a_base_model_is_reported_before_it_is_asked() {
         let mut file = sample();
         file.info.name = "Starcoder2 7B Base".to_owned();
         let model = ModelView { file: &file, context_tokens: 4096 };

@@ -41,7 +41,7 @@ impl GenerateJob {
             Input::Ready => Step::Generate(Box::new(self.call(model))),
             Input::Counted(_) | Input::Tried(..) => Step::Wait,
             Input::Text(text) => {
-                // A text that goes on with another one is that model's own, whatever it is.
+                // A text that continues another one is that model's own, whatever it is.
                 let text = if self.params.raw { text.to_owned() } else { self.thoughts.push(text) };
                 if let Some(tokens) = self.thoughts.endless(false) {
                     return Step::Fail(thinks_too_long(tokens));

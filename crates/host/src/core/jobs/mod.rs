@@ -30,7 +30,7 @@ use keep_warm::KeepWarmJob;
 use next_edit::NextEditJob;
 pub(super) use next_edit::answer as next_edit_answer;
 use prepare::PrepareJob;
-pub(super) use step::{Answer, Completed, Input, ModelView, Step};
+pub(super) use step::{Answer, Completed, Input, ModelView, Predicted, Step};
 use text::TextJob;
 
 use super::event::ClientId;

@@ -7,10 +7,9 @@ use localcoder_protocol::{
     WhyNothing, WorkerGenerateAnswer,
 };
 
-use super::step::{Answer, Input, ModelView, Step, add_usage};
+use super::step::{Input, ModelView, Predicted, Step, add_usage};
 use crate::core::event::ClientId;
 use crate::core::pool::GenerateCall;
-use crate::core::reply::Reply;
 
 /// See the module.
 #[derive(Debug)]
@@ -103,9 +102,8 @@ impl NextEditJob {
             model: Some(model.info()),
             ..answer(found)
         };
-        let reply = Reply::PredictEdit(Box::new(answer));
-        let (rest, usage) = (String::new(), self.usage);
-        Step::Answer(Box::new(Answer { rest, reply, shown: None, usage }))
+        let (owner, refused) = (self.owner, self.task.refused().to_vec());
+        Step::Predicted(Box::new(Predicted { owner, refused, answer }))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use localcoder_assist::{Fill, Held, Layout, Limits, Prompts, SoFar, Task, base_model};
 use localcoder_protocol::{
-    CompleteAnswer, Edit, ErrorInfo, ModelInfo, Purpose, SamplingParams, TestRun, Usage,
-    WorkerGenerateAnswer,
+    CompleteAnswer, Edit, ErrorInfo, ModelInfo, NextEditAnswer, Purpose, SamplingParams, TestRun,
+    Usage, WorkerGenerateAnswer,
 };
 
 use crate::ModelFile;
@@ -76,6 +76,8 @@ pub(in crate::core) enum Step {
     Infill { call: Box<GenerateCall>, owner: ClientId, held: Box<Held> },
     /// To say what came of that.
     Completed(Box<Completed>),
+    /// To say which next edit there is, or why there is none.
+    Predicted(Box<Predicted>),
     /// To end without an answer.
     Fail(ErrorInfo),
 }
@@ -87,6 +89,15 @@ pub(in crate::core) struct Completed {
     pub(in crate::core) owner: ClientId,
     pub(in crate::core) ahead: bool,
     pub(in crate::core) answer: CompleteAnswer,
+}
+
+/// The end of a next edit.
+#[derive(Debug)]
+pub(in crate::core) struct Predicted {
+    pub(in crate::core) owner: ClientId,
+    /// What need not be asked about again.
+    pub(in crate::core) refused: Vec<u64>,
+    pub(in crate::core) answer: NextEditAnswer,
 }
 
 /// The end of a job.

@@ -1,4 +1,4 @@
-//! How often a model may take its worker down before it is left alone: so many times in a short
+//! How often a model may take its worker down before it is left alone: this many times in a short
 //! time, or again and again over a long one, counted for each way of running it. Old crashes are
 //! forgiven one by one. Pure; the pool notes crashes, the schedule asks before a load.
 
@@ -56,7 +56,7 @@ impl Crashes {
         usize::try_from(times).unwrap_or(usize::MAX).min(self.held)
     }
 
-    /// Until when so many have happened of late that one more is too many.
+    /// Until when this many have happened of late that one more is too many.
     fn burst_until(&self, most: usize) -> Option<u64> {
         let at = self.recent_ms.len().checked_sub(most + 1)?;
         Some(self.recent_ms[at] + RESTARTS_WITHIN_MS)
@@ -64,7 +64,7 @@ impl Crashes {
 
     fn spent_until(&self, now_ms: u64) -> Option<u64> {
         let burst = self.burst_until(RESTARTS_MAX);
-        // So many must be forgiven before one more is allowed.
+        // This many must be forgiven before one more is allowed.
         let forgiven = self.held.checked_sub(HELD_MAX).filter(|it| *it > 0);
         let held = forgiven.map(|it| self.forgiven_ms + FORGIVEN_EVERY_MS * it as u64);
         burst.into_iter().chain(held).filter(|until| *until > now_ms).max()

@@ -9,15 +9,15 @@ use localcoder_protocol::limits::{SILENCE_MS, WORKER_START_MS};
 
 /// Without a sign of life for so long, a user is told (VS Code's limit for its extension host).
 const SILENCE_TOLD_MS: u64 = 3_000;
-/// A start that takes so long is told.
+/// A start that takes so long is reported.
 const START_TOLD_MS: u64 = 5_000;
-/// A load without any progress for so long hangs. Any progress extends it: a slow disk is no hang.
+/// A load without any progress for so long hangs. Any progress extends it: a slow disk is not a hang.
 const LOAD_STALL_MS: u64 = 60_000;
 /// The same for a prompt that is read.
 const PREFILL_STALL_MS: u64 = 20_000;
 /// The same for an answer that is written.
 const DECODE_STALL_MS: u64 = 10_000;
-/// A machine on which steps take long is given so many times the longest one that was seen.
+/// A machine on which steps take long is given this many times the longest one that was seen.
 const STALL_STEPS: u64 = 10;
 /// A cancelled generation must have ended by then.
 const DRAIN_MS: u64 = 10_000;
@@ -82,7 +82,7 @@ pub(super) enum Signal {
 /// Why a worker is ended by the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndReason {
-    /// The host ends: that is no crash.
+    /// The host ends: that is not a crash.
     HostLeaves,
     /// An unload failed.
     MemoryKept,
@@ -226,7 +226,7 @@ impl Lifecycle {
 
     /// When it is to be looked at next.
     pub(super) fn deadline_ms(&self, seen_ms: u64) -> Option<u64> {
-        // What is told at first and done later.
+        // What is reported at first and done later.
         let next = |since: u64, told: u64, done: u64| {
             since + if seen_ms < since + told { told } else { done }
         };
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_told_after_three_seconds_and_kills_after_ten() {
+    fn silence_is_reported_after_three_seconds_and_kills_after_ten() {
         for phases in [TO_LOADING, TO_BUSY] {
             let mut life = watched(phases);
             assert!(!life.is_unresponsive(2_999) && life.is_unresponsive(3_000));
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn sleep_is_no_silence_and_nothing_is_awaited_of_one_that_rests() {
+    fn sleep_is_not_silence_and_nothing_is_awaited_of_one_that_rests() {
         let mut life = watched(TO_BUSY);
         life.slept(3_600_000);
         life.record_progress(3_600_000);

@@ -44,7 +44,7 @@ pub(super) use slot::{SLOTS, SlotId};
 pub(super) use view::PoolView;
 
 /// Clock jumps of this size between two events mean that the machine or this process slept, and
-/// silence during sleep is no hang.
+/// silence during sleep is not a hang.
 const SLEEP_MS: u64 = 5_000;
 /// A wait is made longer or shorter by up to so much, so that not all start at once (policy).
 const JITTER_PERCENT: u64 = 20;
@@ -672,7 +672,7 @@ fn send_signal(generation: u64, signal: Signal) -> Effect {
     match signal {
         Signal::Stop => Effect::StopWorker { generation },
         Signal::Terminate => Effect::TerminateWorker { generation },
-        // Giving up is no signal: nothing more is sent.
+        // Giving up is not a signal: nothing more is sent.
         Signal::Kill | Signal::GiveUp => Effect::KillWorker { generation },
     }
 }

@@ -103,7 +103,7 @@ fn a_worker_that_dies_while_it_answers_takes_its_model_with_it_and_is_started_ag
 }
 
 #[test]
-fn an_end_that_the_host_wanted_is_no_crash() {
+fn an_end_that_the_host_wanted_is_not_a_crash() {
     let (mut pool, mut effects) = loaded();
     pool.leave(1, &mut effects);
     assert_eq!(effects.last(), Some(&Effect::StopWorker { generation: 1 }));

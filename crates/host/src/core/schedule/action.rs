@@ -10,7 +10,7 @@ use localcoder_transport::Id;
 
 use crate::ModelFile;
 use crate::core::event::ClientId;
-use crate::core::jobs::Completed;
+use crate::core::jobs::{Completed, Predicted};
 use crate::core::pool::{Load, Question, SlotId};
 use crate::core::reply::Reply;
 use crate::ledger::Shown;
@@ -93,6 +93,8 @@ pub(in crate::core) enum Action {
     Hold(ClientId, Box<Held>),
     /// The end of a request for ghost text, and what it was made with.
     Completed(Option<Asker>, Box<Completed>, Box<(Vec<String>, Settings)>),
+    /// The end of a request for a next edit.
+    Predicted(Asker, Box<Predicted>),
     /// The end of a request.
     Reply(Asker, Result<Reply, ErrorInfo>),
     /// Tell editors that something may be changed.

@@ -13,7 +13,7 @@ use super::{Context, Schedule, fit, placing, residency};
 use crate::ModelFile;
 use crate::core::pool::{Engine, SlotId};
 
-/// A draft model that was in none of so many answers costs memory for nothing.
+/// A draft model that was in none of this many answers costs memory for nothing.
 const UNUSED_ANSWERS_MAX: u32 = 12;
 /// Shorter answers say little.
 const TOKENS_MIN: u32 = 16;

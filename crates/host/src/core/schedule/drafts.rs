@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Drafts {
     /// For which one was looked for since they were loaded.
     pub(super) sought: BTreeSet<PathBuf>,
-    /// Those that do without, and why where that is to be told.
+    /// Those that do without, and why where that is to be reported.
     pub(super) without: BTreeMap<PathBuf, Option<String>>,
     /// Answers in a row in which none was used.
     pub(super) unused: BTreeMap<PathBuf, u32>,

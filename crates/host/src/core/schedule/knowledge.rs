@@ -210,7 +210,7 @@ fn memory_key(file: &ModelFile, profile: &LoadProfile) -> String {
     format!("{kv:?}|{context_tokens}|{batch_tokens}|{gpu_layers:?}|{written}|{path}")
 }
 
-/// Sets a value of a map that may have so many, and returns whether that is a change. The first
+/// Sets a value of a map that may have this many, and returns whether that is a change. The first
 /// makes room.
 fn insert_bounded<T: PartialEq>(
     map: &mut BTreeMap<String, T>,

@@ -1,7 +1,7 @@
 //! What is tried, one after the other, where memory does not suffice for a model: a smaller batch, a
 //! quantized KV cache, a smaller window, a smaller model that is installed, the CPU. Each once, at
 //! most three in a row without a working answer between, never below what the user has set, and
-//! each is told. What was lowered stays so until the settings change.
+//! each is reported. What was lowered stays so until the settings change.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -168,7 +168,7 @@ impl Ladder {
         lowered.steps += 1;
         let steps = lowered.steps;
         lowered.instead = Some((found.info.reference.clone(), found.info.name.clone()));
-        // It is part of the same want of memory, and nothing smaller is looked for then.
+        // It is part of the same lack of memory, and nothing smaller is looked for then.
         let other = self.of(found);
         other.steps = steps;
         other.refused.push(Rung::Smaller);

@@ -70,7 +70,7 @@ pub(super) struct Context<'a> {
     pub(super) is_watched: bool,
 }
 
-/// A trial whose end has not been told.
+/// A trial whose end has not been reported.
 #[derive(Debug)]
 struct OpenTrial {
     number: u32,
@@ -507,7 +507,7 @@ impl Schedule {
     }
 }
 
-/// A request ends without an answer. One that was only made ahead says so and is no error.
+/// A request ends without an answer. One that was only made ahead says so and is not an error.
 fn refuse(ticket: Ticket, error: ErrorInfo, out: &mut Vec<Action>) {
     let Some(asker) = ticket.asker else { return };
     let result = match ticket.job {

@@ -43,7 +43,7 @@ pub(super) enum Place {
     After(Vec<SlotId>),
     /// Wait until these are idle, and give them to nobody else.
     Wait(Vec<SlotId>),
-    /// There is no room even when all others are gone: so many bytes.
+    /// There is no room even when all others are gone: this many bytes.
     NoRoom(u64),
 }
 

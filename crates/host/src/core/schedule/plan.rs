@@ -65,7 +65,7 @@ impl Schedule {
         true
     }
 
-    /// Has the files looked at of those that have just come. One whose model is loaded goes on with
+    /// Has the files looked at of those that have just come. One whose model is loaded continues
     /// it meanwhile.
     fn inspect_queued(&mut self, cx: &Context<'_>, out: &mut Vec<Action>) {
         let mut wanted: Vec<Vec<String>> = Vec::new();

@@ -15,7 +15,7 @@ use crate::core::errors::Doing;
 use crate::core::jobs::Job;
 use crate::core::pool::{Died, Loading, SlotId};
 
-/// A crash while answering may have other reasons than the GPU; so many within the watch's window
+/// A crash while answering may have other reasons than the GPU; this many within the watch's window
 /// have not.
 const GPU_CRASHES_MAX: usize = 2;
 
@@ -139,7 +139,7 @@ impl Schedule {
         self.fail_waiting(|ticket| waits(ticket) && !ticket.may_begin_again(), error, out);
         while let Some(index) = self.queue.iter().position(waits) {
             let Some(ticket) = self.queue.remove(index) else { return };
-            let ticket = restart(ticket, "The engine ended; starting it anew", out);
+            let ticket = restart(ticket, "The engine ended; restarting it", out);
             self.queue.insert(index, ticket);
         }
     }
@@ -162,7 +162,7 @@ impl Schedule {
         error: &ErrorInfo,
         cx: &Context<'_>,
     ) -> bool {
-        // A bad file is as bad on a CPU, and want of memory has a ladder of its own.
+        // A bad file is as bad on a CPU, and lack of memory has a ladder of its own.
         if error.code != ErrorCode::ModelLoadFailed || cx.pool.gpu_of(profile).is_none() {
             return false;
         }

@@ -17,7 +17,7 @@ const RELIEF_MS: u64 = 15_000;
 /// Why nothing is loaded any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unloaded {
-    /// So many minutes without a request.
+    /// This many minutes without a request.
     Unused(u64),
     /// Others needed the memory.
     Pressure,

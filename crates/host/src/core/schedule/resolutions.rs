@@ -1,5 +1,5 @@
 //! What references were found to mean when they were looked at last. A request for a model that is
-//! loaded goes on with it at once, and its file is looked at meanwhile.
+//! loaded continues it at once, and its file is looked at meanwhile.
 
 use std::collections::BTreeMap;
 

@@ -134,7 +134,7 @@ impl Schedule {
         self.step(Input::Tried(trial.number, &run), cx, out);
     }
 
-    /// The worker could not do it. Want of memory may pass with less, and a GPU that writes
+    /// The worker could not do it. Lack of memory may pass with less, and a GPU that writes
     /// nonsense may have lost its context: both are tried again where nothing was shown.
     pub(in crate::core) fn answer_failed(
         &mut self,
@@ -231,6 +231,13 @@ impl Schedule {
                 if let Some(Ticket { asker, references, settings, .. }) = self.end_active(out) {
                     let made_with = Box::new((references, *settings));
                     out.push(Action::Completed(asker, completed, made_with));
+                }
+                return Some(usage);
+            }
+            Step::Predicted(predicted) => {
+                let usage = predicted.answer.usage;
+                if let Some(asker) = self.end_active(out).and_then(|ticket| ticket.asker) {
+                    out.push(Action::Predicted(asker, predicted));
                 }
                 return Some(usage);
             }

@@ -8,7 +8,7 @@ use localcoder_settings::Settings;
 
 use crate::ModelFile;
 
-/// So many requests in a row have to be slow.
+/// This many requests in a row have to be slow.
 const REQUESTS: usize = 5;
 /// Shorter answers, and prompts of which less was read, say little about a speed.
 const TOKENS_MIN: u32 = 16;

@@ -82,7 +82,7 @@ impl Schedule {
         } else if let Some(loading) = engines().find_map(Engine::loading) {
             EngineState::Loading { fraction: loading.fraction }
         } else if engines().any(|engine| engine.is_starting() || engine.restarts_soon()) {
-            // After a crash too: its request was told, and all is under way again.
+            // After a crash too: its request was reported, and all is under way again.
             EngineState::Starting
         } else if let Some(error) = &self.failed {
             EngineState::Failed { error: error.clone() }
@@ -126,11 +126,14 @@ impl Schedule {
             kv: KvStorage::F16,
             ..loaded.profile
         };
-        // That much is told already.
+        // That much is reported already.
         self.ladder.lower(&loaded.file.path, &mut full, &mut 0);
         let lowered = fit::lowered(&loaded.profile, &full);
         if !lowered.is_empty() {
-            notes.push(format!("for all of it there was no room, so {}", lowered.join(", and ")));
+            notes.push(format!(
+                "there was not enough memory for all of it, so {}",
+                lowered.join(", and ")
+            ));
         }
         notes.extend(window_note(loaded, cx));
         let without = self.drafts.note(&loaded.file.path);
@@ -145,7 +148,9 @@ fn window_note(loaded: &Loaded, cx: &Context<'_>) -> Option<String> {
     if window < least && window >= trained {
         Some(format!("the window has {window} tokens: the model was trained for no more"))
     } else if window >= least && window < most && window < trained {
-        Some(format!("the window has {window} of up to {most} tokens: for more there was no room"))
+        Some(format!(
+            "the context window has {window} of up to {most} tokens: there was no memory for more"
+        ))
     } else {
         None
     }

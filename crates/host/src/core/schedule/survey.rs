@@ -176,7 +176,7 @@ impl Survey {
     }
 }
 
-/// What there is to say where nothing stands in the way, or what does is no matter of room.
+/// What there is to say where nothing is in the way, or what does is no matter of room.
 fn in_words(verdict: Verdict, bytes: u64, free: u64, tokens: u32) -> String {
     let needed = fit::up(bytes);
     match verdict {

@@ -92,7 +92,7 @@ impl Ticket {
         Self { ahead, named, began_again: true, ..ticket }
     }
 
-    /// The same with its file looked at anew; what was tried does not count.
+    /// The same with its file looked at again; what was tried does not count.
     pub(super) fn afresh(self) -> Self {
         let began_again = self.began_again;
         Self { began_again, ..self.again() }

@@ -12,7 +12,7 @@ use super::ladder::Ladder;
 use crate::ModelFile;
 use crate::core::pool::{Phase, PoolView, SlotId};
 
-/// In stability mode one layer in so many stays off the GPU.
+/// In stability mode one layer in this many stays off the GPU.
 const CAREFUL_LAYERS_OFF: u32 = 4;
 
 /// How a model may be run for a request.

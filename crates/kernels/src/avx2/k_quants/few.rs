@@ -20,7 +20,7 @@ use crate::{CHAINS, Format};
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features of `P`; so many blocks of the format lie at `row`, and so many
+/// The processor has the features of `P`; this many blocks of the format lie at `row`, and this many
 /// of a group of one column at each of the others.
 pub(crate) unsafe fn dot<P: Products, const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,
@@ -90,7 +90,7 @@ impl<const FORMAT: u8, const COLUMNS: usize> Few<FORMAT, COLUMNS> {
     ) {
         let bytes = Format::of(FORMAT).block_bytes();
         let row = self.row.wrapping_add(first * bytes);
-        // SAFETY: the caller's promise: so many blocks lie there, and as many of each column.
+        // SAFETY: the caller's promise: this many blocks lie there, and as many of each column.
         unsafe {
             let mut totals = [[_mm256_setzero_si256(); CHAINS]; COLUMNS];
             let mut minima = [[_mm_setzero_si128(); CHAINS]; COLUMNS];

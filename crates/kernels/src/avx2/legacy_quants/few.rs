@@ -19,7 +19,7 @@ use crate::matrix::fetch_ahead;
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features of `P`; so many blocks of the format lie at `row`, and chunks
+/// The processor has the features of `P`; this many blocks of the format lie at `row`, and chunks
 /// for them of a group of one column at each of the others.
 pub(crate) unsafe fn dot<P: Products, const FORMAT: u8, const COLUMNS: usize>(
     row: *const u8,

@@ -44,7 +44,7 @@ struct Spread {
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features; so many blocks of the format lie at `row`, and so many of a
+/// The processor has the features; this many blocks of the format lie at `row`, and this many of a
 /// group of one column at each of the others.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
 pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
@@ -57,7 +57,7 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     for first in (0..blocks).step_by(CHAINS) {
         let row = row.wrapping_add(first * bytes);
         let columns = columns.map(|column| column.wrapping_add(first * chunk_bytes(1)));
-        // SAFETY: the caller's promise; so many are left.
+        // SAFETY: the caller's promise; this many are left.
         unsafe {
             // All but the last are four, and known to be.
             if blocks - first >= CHAINS {
@@ -86,7 +86,7 @@ unsafe fn add_blocks<const FORMAT: u8, const COLUMNS: usize, const ALL: bool>(
     let count = if ALL { CHAINS } else { count };
     let mut totals = [[_mm512_setzero_si512(); CHAINS]; COLUMNS];
     let mut minima = [[_mm_setzero_si128(); CHAINS]; COLUMNS];
-    // SAFETY: so many blocks lie there, and as many of each column.
+    // SAFETY: this many blocks lie there, and as many of each column.
     unsafe {
         for index in 0..count {
             let block = row.wrapping_add(index * bytes);
@@ -296,7 +296,7 @@ fn halves(lower: i16, upper: i16) -> __m512i {
 struct Indices([[u8; REGISTER_BYTES]; PARTS]);
 
 impl Indices {
-    /// Each scale is that of so many lanes; `rest` is at the other bytes of a lane.
+    /// Each scale is that of this many lanes; `rest` is at the other bytes of a lane.
     const fn of(lanes: usize, rest: u8) -> Self {
         let mut indices = [[rest; REGISTER_BYTES]; PARTS];
         let mut lane = 0;

@@ -21,7 +21,7 @@ pub(super) const fn scales_at() -> usize {
     CHUNK + 2 * CHAINS * size_of::<i32>()
 }
 
-/// Puts a chunk of this number, of so many, where it belongs.
+/// Puts a chunk of this number, of this many, where it belongs.
 ///
 /// # Safety
 /// From `start` on [`chunk_bytes`] of one column may be written for each of the chunks, as many

@@ -22,7 +22,7 @@ use crate::{CHAINS, Format};
 /// [`Format`].
 ///
 /// # Safety
-/// The processor has the features; so many blocks of the format lie at `row`, and chunks for them
+/// The processor has the features; this many blocks of the format lie at `row`, and chunks for them
 /// of a group of one column at each of the others.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,f16c,fma")]
 pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
@@ -53,7 +53,7 @@ pub(crate) unsafe fn dot<const FORMAT: u8, const COLUMNS: usize>(
     sums.map(|sums| together(sums))
 }
 
-/// Adds the products of so many chunks to the columns' sums.
+/// Adds the products of this many chunks to the columns' sums.
 ///
 /// # Safety
 /// As for [`dot`]; four chunks lie at `start`, and as many as `chunks` says of each column.

@@ -32,7 +32,7 @@ unsafe extern "C" {
 
 /// Columns that it has kernels for.
 const COLUMNS_MIN: i64 = 2;
-/// It has kernels for multiples of so many rows.
+/// It has kernels for multiples of this many rows.
 const ROWS_TOGETHER: i64 = 4;
 const HALF: usize = size_of::<sys::ggml_fp16_t>();
 

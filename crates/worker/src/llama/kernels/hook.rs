@@ -56,7 +56,7 @@ pub(super) fn install(level: Level) {
         // not to be in it.
         let _ = memory_kinds::rearranging();
         let hook = Hook { takes, work_bytes, compute };
-        // SAFETY: llama.cpp is initialised, and nothing computes yet.
+        // SAFETY: llama.cpp is initialized, and nothing computes yet.
         unsafe { localcoder_install(&raw const hook) };
         let _ = LEVEL.set(level);
     });

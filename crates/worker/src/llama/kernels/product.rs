@@ -8,7 +8,7 @@ use localcoder_kernels::{Codes, Format, Level, Matrix, Output, Scratch, multiply
 /// Rows that a thread takes at once: enough to be worth taking, and few enough that no thread
 /// waits long for another that was held up.
 const ROWS_MAX: usize = 64;
-/// So many are multiplied together.
+/// This many are multiplied together.
 const ROWS_MIN: usize = 8;
 
 thread_local! {

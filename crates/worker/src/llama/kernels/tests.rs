@@ -34,7 +34,7 @@ struct Weights {
 impl Weights {
     fn new(kind: sys::ggml_type, length: usize, values: &[f32]) -> Self {
         let (length, rows) = (length as i64, (values.len() / length) as i64);
-        // SAFETY: the data has the size of so many rows.
+        // SAFETY: the data has the size of this many rows.
         unsafe {
             let mut data = vec![0; sys::ggml_row_size(kind, length) * rows as usize];
             let to = data.as_mut_ptr().cast();
@@ -436,7 +436,7 @@ fn best_times(graph: &Graph, threads: &Threads, levels: &[Level]) -> Vec<f64> {
 
 /// Experts of the size that models of some billions of weights have: 64 of 768 rows of 2048
 /// weights, and eight of them for each token. `MEASURE=all` shows how much faster than llama.cpp's
-/// own they are by tokens, and how much longer than one token so many take: more tokens want more
+/// own they are by tokens, and how much longer than one token this many take: more tokens want more
 /// of the experts.
 #[test]
 fn a_step_of_experts_is_faster_than_with_llama_cpp() {

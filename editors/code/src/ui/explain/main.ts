@@ -29,7 +29,7 @@ const PHASE_TEXT: Record<Explanation["phase"], string> = {
   failed: "",
 };
 
-/** Nearer to the end than so many pixels counts as there. */
+/** Nearer to the end than this many pixels counts as there. */
 const AT_END_PX = 40;
 
 let shown: Explanation | undefined;

@@ -49,7 +49,7 @@ export function withLinks(
   return nodes.flatMap(visit);
 }
 
-/** Any of these words, where they are no part of longer ones. The longest come first. */
+/** Any of these words, where they are not part of longer ones. The longest come first. */
 function patternOf(words: readonly string[]): RegExp | undefined {
   if (words.length === 0) {
     return undefined;

@@ -33,7 +33,7 @@ const columns = Object.keys(COLUMNS) as Column[];
 
 let state: ManagerState | undefined;
 let chosen: string | undefined;
-/** Whose licence was asked for. */
+/** Whose license was asked for. */
 let asked: string | undefined;
 
 function input(id: string): HTMLInputElement | HTMLSelectElement {
@@ -126,7 +126,7 @@ function barOf({ row }: ManagedModel, value: number): HTMLProgressElement {
   const bar = made("progress");
   bar.max = 100;
   bar.value = value;
-  bar.setAttribute("aria-label", l10n.t("How much of {0} is loaded", row.name));
+  bar.setAttribute("aria-label", l10n.t("How much of {0} is downloaded", row.name));
   return bar;
 }
 

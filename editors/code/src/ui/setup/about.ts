@@ -19,17 +19,13 @@ export function aboutParts(report: SetupReport, send: (message: SetupMessage) =>
   return [
     make(
       "section",
-      { attributes: { "aria-labelledby": "air-gap-title" } },
+      { attributes: { "aria-labeledby": "air-gap-title" } },
       make("h2", { attributes: { id: "air-gap-title" } }, l10n.t("Air-gapped mode")),
       make(
         "p",
         {},
         box,
-        make(
-          "label",
-          { attributes: { for: "air-gap" } },
-          ` ${l10n.t("Load nothing from the network")}`,
-        ),
+        make("label", { attributes: { for: "air-gap" } }, ` ${l10n.t("Download nothing")}`),
       ),
       make(
         "ul",
@@ -42,7 +38,7 @@ export function aboutParts(report: SetupReport, send: (message: SetupMessage) =>
     ),
     make(
       "section",
-      { attributes: { "aria-labelledby": "stored-title" } },
+      { attributes: { "aria-labeledby": "stored-title" } },
       make("h2", { attributes: { id: "stored-title" } }, l10n.t("What is stored where")),
       facts(report.stored),
     ),

@@ -19,7 +19,7 @@ function section(title: string, testId: string, ...parts: readonly Node[]): HTML
   const id = `${testId}-title`;
   return make(
     "section",
-    { testId, attributes: { "aria-labelledby": id } },
+    { testId, attributes: { "aria-labeledby": id } },
     make("h2", { attributes: { id } }, title),
     ...parts,
   );
@@ -42,7 +42,7 @@ function tryNow(send: Send, busy: boolean): HTMLElement {
       "p",
       {},
       l10n.t(
-        "A small demo model is here already. It tidies short Python functions and is no code assistant; a real model can be chosen any time with “LocalCoder: Set Up”.",
+        "A small demo model is here already. It tidies short Python functions and is not a code assistant; a real model can be chosen any time with “LocalCoder: Set Up”.",
       ),
     ),
     make("div", { className: "actions" }, start),
@@ -159,7 +159,7 @@ function own(send: Send, busy: boolean): HTMLElement {
       make(
         "label",
         { attributes: { for: "in-place" } },
-        ` ${l10n.t("Leave the GGUF file where it is: it takes no room twice, and the model is gone when the file is moved or changed")}`,
+        ` ${l10n.t("Leave the GGUF file where it is: it takes no extra room, and the model is gone when the file is moved or changed")}`,
       ),
     ),
     make("div", { className: "actions" }, file, folder),

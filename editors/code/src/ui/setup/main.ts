@@ -28,7 +28,7 @@ const STEPS: readonly (readonly [step: SetupStep, title: string])[] = [
   ["done", l10n.t("Ready")],
 ];
 
-/** What stands in each part, so that one that stays as it is keeps focus and place. */
+/** What is in each part, so that one that stays as it is keeps focus and place. */
 const drawn = new Map<string, string>();
 let shownStep: SetupStep | undefined;
 /** What the focus went to by itself last, so that it does so once. */
@@ -83,7 +83,7 @@ function part(id: string, shows: unknown, parts: () => readonly Node[]): void {
   }
 }
 
-/** The step itself is drawn anew with each step. */
+/** The step itself is drawn again with each step. */
 function shownStepOf(id: string): string {
   return id === "step" ? (find("steps").dataset["step"] ?? "") : "";
 }

@@ -34,7 +34,7 @@ export function downloadParts(page: SetupPage, report: SetupReport, send: Send):
   return [
     make(
       "section",
-      { attributes: { "aria-labelledby": "download-title" } },
+      { attributes: { "aria-labeledby": "download-title" } },
       make(
         "h2",
         { attributes: { id: "download-title" } },
@@ -46,7 +46,7 @@ export function downloadParts(page: SetupPage, report: SetupReport, send: Send):
         "p",
         { className: "aside" },
         l10n.t(
-          "What is loaded stays, whatever ends: it goes on from there and is checked by its digest. You can go on working meanwhile; this page may be closed.",
+          "What is downloaded stays, whatever ends: the download resumes there, and the file is checked by its digest. You can go on working meanwhile; this page may be closed.",
         ),
         ...(more > 0 ? [` ${moreText(more)}`] : []),
       ),
@@ -61,7 +61,7 @@ function moreText(models: number): string {
     : l10n.t("{0} more models after it.", models);
 }
 
-/** Shows how far it is, without anything being drawn anew. */
+/** Shows how far it is, without anything being drawn again. */
 export function moveProgress(download: ShownDownload | undefined): void {
   const bar = document.querySelector<HTMLProgressElement>("progress");
   const text = document.querySelector("[data-testid=setup-download-text]");
@@ -97,7 +97,7 @@ export function testParts(page: SetupPage, send: Send): Node[] {
   return [
     make(
       "section",
-      { attributes: { "aria-labelledby": "test-title" } },
+      { attributes: { "aria-labeledby": "test-title" } },
       make(
         "h2",
         { attributes: { id: "test-title" } },
@@ -132,7 +132,7 @@ function table(checks: readonly SelfTestCheck[]): HTMLTableElement {
   );
 }
 
-/** With words for those who don't see the colours: the signs at the beginning of lines stay. */
+/** With words for those who don't see the colors: the signs at the beginning of lines stay. */
 function diff(text: string): HTMLElement {
   const lines = diffLines(text).map(({ kind, text: line }) =>
     make("span", { className: kind }, `${line}\n`),

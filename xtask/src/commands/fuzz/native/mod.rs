@@ -1,4 +1,4 @@
-//! llama.cpp, built with the sanitizers of addresses and of undefined behaviour, is given model files that
+//! llama.cpp, built with the sanitizers of addresses and of undefined behavior, is given model files that
 //! our reader of headers has accepted: what it does wrong with one of them is a finding, and the reader
 //! learns to refuse such files.
 //!
@@ -24,7 +24,7 @@ use verdict::Kind;
 
 /// Where nothing else is said: an hour of one processor.
 pub(super) const FILES: u64 = 20_000;
-/// Of findings of one place so many files are kept.
+/// Of findings of one place this many files are kept.
 const KEPT_MAX: u64 = 3;
 /// A line is told every so often.
 const TOLD_EVERY: u64 = 1_000;

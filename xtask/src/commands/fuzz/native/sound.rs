@@ -122,7 +122,7 @@ fn learned(
         let log = String::from_utf8_lossy(&log).into_owned();
         let before = said;
         said = log.lines().next().unwrap_or_default().to_owned();
-        if said == before || verdict.kind != Kind::Refused || !mend(&mut file, &log) {
+        if said == before || verdict.kind != Kind::Refused || !fix(&mut file, &log) {
             return Ok(Err(format!("{} {}", verdict.kind.words(), verdict.said)));
         }
     }
@@ -130,7 +130,7 @@ fn learned(
 }
 
 /// Puts what llama.cpp misses into the file; false where it says nothing that is understood.
-fn mend(file: &mut ModelFile, log: &str) -> bool {
+fn fix(file: &mut ModelFile, log: &str) -> bool {
     for line in log.lines() {
         let between = |before: &str, after: &str| {
             let rest = line.split_once(before)?.1;
@@ -211,12 +211,12 @@ mod tests {
             "error loading model hyperparameters: key not found in model: qwen2.wkv.head_size",
             "error: key qwen2.logit_scale has wrong type u32 but expected type f32",
         ] {
-            assert!(mend(&mut file, line), "{line}");
+            assert!(fix(&mut file, line), "{line}");
         }
         let tensor = file.tensors.iter().find(|tensor| tensor.name == b"blk.0.x.weight");
         assert_eq!(tensor.unwrap().shape, [64, 2]);
         let number = file.pairs.iter().find(|pair| pair.key == b"qwen2.wkv.head_size");
         assert_eq!(number.unwrap().value, 16_u32.to_le_bytes());
-        assert!(!mend(&mut file, "something else"));
+        assert!(!fix(&mut file, "something else"));
     }
 }

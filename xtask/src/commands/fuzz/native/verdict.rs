@@ -30,7 +30,7 @@ impl Kind {
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Memory => "WITH WRONG ADDRESSES",
-            Self::Undefined => "with undefined behaviour",
+            Self::Undefined => "with undefined behavior",
             Self::Crash => "crash",
             Self::Abort => "abort",
             Self::Time => "take too long",
@@ -63,7 +63,7 @@ pub(super) fn log_of(file: &Path) -> PathBuf {
     name.into()
 }
 
-/// Reports of the sanitizer that are no wrong addresses.
+/// Reports of the sanitizer that are not about wrong addresses.
 const CRASHES: &[&str] = &["AddressSanitizer: FPE", "AddressSanitizer: stack-overflow"];
 const SIZES: &[&str] = &[
     "AddressSanitizer: out of memory",

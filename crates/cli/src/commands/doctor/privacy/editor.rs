@@ -1,6 +1,6 @@
 //! What VS Code would ask the network for by itself: off in the assembled editor, by what its product
 //! file does not name or by a default of its settings, unless the user has set otherwise. Both files are
-//! read here, so that what is told is what is installed.
+//! read here, so that what is reported is what is installed.
 
 use std::path::Path;
 
@@ -171,7 +171,7 @@ impl Editor {
                 return (NetworkUse::Open, text);
             }
             None if user.unnamed.is_empty() => None,
-            None => Some("product.json names nobody to ask".to_owned()),
+            None => Some("product.json names no service to ask".to_owned()),
         };
         let set = match &self.user {
             Ok(set) => set,
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_has_turned_on_is_told_as_open() {
+    fn what_the_user_has_turned_on_is_reported_as_open() {
         for (what, key, value) in [
             ("git autofetch", "git.autofetch", json!(true)),
             ("git autofetch", "git.autofetch", json!("all")),
@@ -253,11 +253,11 @@ mod tests {
             assert_eq!(network, NetworkUse::Open, "{text}");
             assert!(text.contains(key) && text.contains("you have set"), "{text}");
         }
-        // With nobody to ask it makes no difference, and is told.
+        // With nobody to ask it makes no difference, and is reported.
         let user = USERS.iter().find(|it| it.what == "updates").unwrap();
         let (network, text) = editor(&json!({"update.mode": "default"})).state(user);
         assert_eq!(network, NetworkUse::None);
-        assert!(text.contains("you have set") && text.contains("nobody to ask"), "{text}");
+        assert!(text.contains("you have set") && text.contains("no service to ask"), "{text}");
     }
 
     #[test]

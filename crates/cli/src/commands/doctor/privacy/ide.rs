@@ -44,7 +44,7 @@ impl Ide {
         let all: u64 = running.refused.iter().map(|row| row.count).sum();
         let text = format!(
             "the front of the IDE that runs (process {}) has refused {all} requests and connections since it was opened; what the \
-             kernel refuses inside a sandbox and a browser by a page's policy is counted by nobody",
+             kernel refuses inside a sandbox and a browser by a page's policy is not counted",
             running.pid
         );
         (rows.collect(), text)
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_is_told_and_what_is_not_is_no_zero() {
+    fn what_is_counted_is_reported_and_what_is_not_is_not_a_zero() {
         let (rows, text) = running(None).refusals();
         let [row] = &rows[..] else { panic!("{rows:?}") };
         assert_eq!((row.kind.as_str(), row.count, row.text.as_str()), ("host", 3, "t"));

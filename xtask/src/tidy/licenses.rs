@@ -1,7 +1,7 @@
-//! The licences of everything we build on must be ones that allow giving the product away.
+//! The licenses of everything we build on must be ones that allow giving the product away.
 //!
-//! Reads the SPDX expressions in cargo's metadata and in npm's lock files. The list of licences
-//! is the assembly's, `ide/overlay/licences.json`; the assembly also makes the notices.
+//! Reads the SPDX expressions in cargo's metadata and in npm's lock files. The list of licenses
+//! is the assembly's, `ide/overlay/licenses.json`; the assembly also makes the notices.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Repository;
 use crate::ide;
 
-/// Packages with a licence outside the list, and why that is right. Nothing of them is bundled.
+/// Packages with a license outside the list, and why that is right. Nothing of them is bundled.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("argparse", "PSF-2.0", "only the command line of markdown-it uses it"),
     ("argparse", "Python-2.0", "the same of an older one, for the export of words to translators"),
@@ -20,8 +20,8 @@ pub(super) fn crates(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for package in repository.packages()? {
         let name = package["name"].as_str().context("a package without a name")?;
-        let licence = package["license"].as_str().unwrap_or("no licence named");
-        complain(name, licence, &mut complaints);
+        let license = package["license"].as_str().unwrap_or("no license named");
+        complain(name, license, &mut complaints);
     }
     Ok(complaints)
 }
@@ -34,19 +34,19 @@ pub(super) fn npm(repository: &Repository) -> Result<Vec<String>> {
         let Some(file) = repository.file(path) else { continue };
         let lock: Value = serde_json::from_str(&file.text).with_context(|| path.to_owned())?;
         for (name, package) in lock["packages"].as_object().into_iter().flatten() {
-            let licence = package["license"].as_str().unwrap_or("no licence named");
+            let license = package["license"].as_str().unwrap_or("no license named");
             let name = name.rsplit("node_modules/").next().unwrap_or_default();
             if !name.is_empty() {
-                complain(name, licence, &mut complaints);
+                complain(name, license, &mut complaints);
             }
         }
     }
     Ok(complaints)
 }
 
-fn complain(name: &str, licence: &str, complaints: &mut Vec<String>) {
-    let excepted = EXCEPTIONS.iter().any(|(other, its, _)| *other == name && *its == licence);
-    if !excepted && !ide::licences::allows(licence) {
-        complaints.push(format!("{name}: `{licence}` is not among the licences we accept"));
+fn complain(name: &str, license: &str, complaints: &mut Vec<String>) {
+    let excepted = EXCEPTIONS.iter().any(|(other, its, _)| *other == name && *its == license);
+    if !excepted && !ide::licenses::allows(license) {
+        complaints.push(format!("{name}: `{license}` is not among the licenses we accept"));
     }
 }

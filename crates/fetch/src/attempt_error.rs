@@ -21,40 +21,40 @@ impl Failed {
 
 /// What may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Remedy {
+pub(crate) enum Retry {
     /// The same again, after a pause; a server may have said how long.
     Again(Option<Duration>),
     /// The same from the beginning of the file.
-    Anew,
+    StartOver,
     /// Another address of the file.
     Elsewhere,
-    /// Nothing: the trouble is on this machine.
+    /// Nothing: the fault is on this machine.
     Nothing,
 }
 
 /// What ended one try.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trouble {
+pub(crate) struct AttemptError {
     pub(crate) failed: Failed,
-    pub(crate) remedy: Remedy,
+    pub(crate) retry: Retry,
 }
 
-impl Trouble {
-    pub(crate) fn new(failure: FetchFailure, remedy: Remedy, message: impl Into<String>) -> Self {
-        Self { failed: Failed::new(failure, message), remedy }
+impl AttemptError {
+    pub(crate) fn new(failure: FetchFailure, retry: Retry, message: impl Into<String>) -> Self {
+        Self { failed: Failed::new(failure, message), retry }
     }
 
     pub(crate) fn again(failure: FetchFailure, message: impl Into<String>) -> Self {
-        Self::new(failure, Remedy::Again(None), message)
+        Self::new(failure, Retry::Again(None), message)
     }
 }
 
 /// The disk failed: a full one is another matter than a broken one.
-pub(crate) fn disk(error: &std::io::Error) -> Trouble {
+pub(crate) fn disk(error: &std::io::Error) -> AttemptError {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     let failure = match error.kind() {
         StorageFull | QuotaExceeded | FileTooLarge => FetchFailure::NoSpace,
         _ => FetchFailure::Disk,
     };
-    Trouble::new(failure, Remedy::Nothing, error.to_string())
+    AttemptError::new(failure, Retry::Nothing, error.to_string())
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// Something that is going to happen.
 #[derive(Debug)]
-pub(crate) enum Happening {
+pub(crate) enum WorldEvent {
     /// A new client; where no host runs it starts one.
     ClientConnects,
     /// A client does something.
@@ -30,7 +30,7 @@ pub(crate) enum Happening {
     PrefixLooked { generation: u64, key: String },
     /// A process was started, or could not be.
     WorkerStarts(u64),
-    /// A worker goes on with a call.
+    /// A worker continues a call.
     WorkerSteps { generation: u64, call: i64 },
     /// A worker with something to do tells that it lives.
     WorkerBeats(u64),
@@ -46,7 +46,7 @@ pub(crate) enum Happening {
     Woke,
 }
 
-impl Happening {
+impl WorldEvent {
     /// Whether it ends with the host.
     fn is_hosts(&self) -> bool {
         !matches!(self, Self::ClientConnects | Self::Weather)
@@ -57,7 +57,7 @@ impl Happening {
 struct Entry {
     at_ms: u64,
     order: u64,
-    happening: Happening,
+    happening: WorldEvent,
 }
 
 impl PartialEq for Entry {
@@ -88,7 +88,7 @@ pub(crate) struct Agenda {
 }
 
 impl Agenda {
-    pub(crate) fn add(&mut self, at_ms: u64, happening: Happening) {
+    pub(crate) fn add(&mut self, at_ms: u64, happening: WorldEvent) {
         self.order += 1;
         self.heap.push(Reverse(Entry { at_ms, order: self.order, happening }));
     }
@@ -97,7 +97,7 @@ impl Agenda {
         self.heap.peek().map(|Reverse(entry)| entry.at_ms)
     }
 
-    pub(crate) fn take(&mut self) -> Option<Happening> {
+    pub(crate) fn take(&mut self) -> Option<WorldEvent> {
         self.heap.pop().map(|Reverse(entry)| entry.happening)
     }
 

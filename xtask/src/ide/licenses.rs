@@ -1,7 +1,7 @@
 //! Refuses an assembled editor that holds something we may not or do not want to ship.
 //!
-//! Reads the rules of `ide/overlay/licences.json`: names that must not occur in any path or
-//! package, and the licences that are allowed. The assembly ends with it, and a test calls it.
+//! Reads the rules of `ide/overlay/licenses.json`: names that must not occur in any path or
+//! package, and the licenses that are allowed. The assembly ends with it, and a test calls it.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::packages::{self, Package};
 use super::tree;
 
-/// `licences.json`.
+/// `licenses.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Rules {
@@ -21,12 +21,12 @@ pub(super) struct Rules {
     pub(super) components: Vec<Component>,
 }
 
-/// A package that is allowed although its licence is not on the list.
+/// A package that is allowed although its license is not on the list.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Exception {
     name: String,
-    licence: String,
+    license: String,
     #[expect(dead_code, reason = "for the reader of the file; must be there")]
     reason: String,
 }
@@ -39,27 +39,27 @@ struct Refused {
     reason: String,
 }
 
-/// Something shipped that is no package, with its licence text.
+/// Something shipped that is not a package, with its license text.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Component {
     pub(super) name: String,
-    pub(super) licence: String,
+    pub(super) license: String,
     pub(super) text: String,
 }
 
 /// The rules, which are built in: they are the same for every tree that is checked.
 pub(super) fn rules() -> Rules {
-    serde_json::from_str(include_str!("../../../ide/overlay/licences.json"))
-        .expect("licences.json is read by this module's tests")
+    serde_json::from_str(include_str!("../../../ide/overlay/licenses.json"))
+        .expect("licenses.json is read by this module's tests")
 }
 
-/// Whether an SPDX expression can be met with the licences we accept, for other checks.
+/// Whether an SPDX expression can be met with the licenses we accept, for other checks.
 pub(crate) fn allows(expression: &str) -> bool {
     rules().allows(expression)
 }
 
-/// All that is accepted, one by one, as other checks have it: an exception stands with the licence that
+/// All that is accepted, one by one, as other checks have it: an exception stands with the license that
 /// it is made for.
 #[cfg(test)]
 pub(crate) fn accepted() -> Vec<String> {
@@ -95,18 +95,18 @@ impl Rules {
     }
 
     fn judge(&self, package: &Package) -> Vec<String> {
-        let Package { name, licence, .. } = package;
+        let Package { name, license, .. } = package;
         let mut problems: Vec<String> = self.refuse_name(name).into_iter().collect();
-        let excepted = self.packages.iter().any(|e| e.name == *name && e.licence == *licence);
-        if licence.is_empty() {
-            problems.push(format!("`{name}` names no licence"));
-        } else if !excepted && !self.allows(licence) {
-            problems.push(format!("`{name}` has the licence `{licence}`, which is not allowed"));
+        let excepted = self.packages.iter().any(|e| e.name == *name && e.license == *license);
+        if license.is_empty() {
+            problems.push(format!("`{name}` names no license"));
+        } else if !excepted && !self.allows(license) {
+            problems.push(format!("`{name}` has the license `{license}`, which is not allowed"));
         }
         problems
     }
 
-    /// Whether an SPDX expression can be met with allowed licences. `/` is an old form of `OR`.
+    /// Whether an SPDX expression can be met with allowed licenses. `/` is an old form of `OR`.
     pub(super) fn allows(&self, expression: &str) -> bool {
         let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
         let words: Vec<&str> = spaced.split_whitespace().collect();
@@ -144,7 +144,7 @@ impl Rules {
             *at += 1;
             return met && closed;
         }
-        let mut met = self.allowed.iter().any(|licence| licence == word);
+        let mut met = self.allowed.iter().any(|license| license == word);
         if words.get(*at) == Some(&"WITH") {
             met &= words.get(*at + 1).is_some_and(|&exception| {
                 self.allowed_exceptions.iter().any(|allowed| allowed == exception)

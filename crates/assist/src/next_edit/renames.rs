@@ -1,0 +1,196 @@
+//! Places of a name that was changed where it is defined, or used as if it were.
+
+use std::ops::Range;
+
+use localcoder_protocol::FollowsFrom;
+
+use super::changes::Change;
+use super::code::{Code, Name};
+use super::places::{Place, View};
+use super::tokens::{self, Kind, Middle};
+
+/// Members that values of every language have: one of that name may be anybody's.
+const COMMON_MEMBERS: &[&str] = &[
+    "add", "append", "apply", "clear", "clone", "close", "contains", "copy", "count", "data",
+    "delete", "entries", "filter", "find", "first", "format", "get", "has", "id", "index",
+    "insert", "items", "join", "keys", "last", "len", "length", "map", "name", "next", "open",
+    "pop", "push", "put", "read", "remove", "replace", "reset", "reverse", "run", "send", "set",
+    "size", "sort", "split", "start", "stop", "strip", "then", "title", "trim", "type", "update",
+    "value", "values", "write",
+];
+
+/// A literal text is looked for elsewhere if it reads as a name does, which has so many characters.
+const LITERAL_CHARS_MIN: usize = 3;
+
+/// One name that took the place of another, and on which rows.
+#[derive(Debug)]
+struct Rename {
+    old: String,
+    new: String,
+    rows: Vec<usize>,
+}
+
+impl Rename {
+    fn of(view: View<'_>, change: &Change) -> Option<Self> {
+        let of = |change: &Change| {
+            let (before, row) = change.line()?;
+            let (before, after) = (tokens::of(before), tokens::of(&view.lines[row]));
+            let (old, new) = tokens::renamed(&before, &after)?;
+            Some((old.to_owned(), new.to_owned(), row))
+        };
+        let (old, new, _) = of(change)?;
+        // One change says what is being renamed; another may be where it is defined.
+        let same = view.changes.iter().filter_map(of);
+        let rows = same.filter(|(one, other, _)| (one, other) == (&old, &new));
+        Some(Self { rows: rows.map(|(_, _, row)| row).collect(), old, new })
+    }
+}
+
+/// See the module.
+pub(super) fn places(view: View<'_>, change: &Change) -> Vec<Place> {
+    let (Some(code), Some(rename)) = (view.code, Rename::of(view, change)) else {
+        return Vec::new();
+    };
+    let names = code.names(&rename.new);
+    match names.iter().find(|it| it.is_binding && rename.rows.contains(&it.row())) {
+        Some(binding) => uses(view, code, &rename, binding),
+        None if names.iter().all(|it| !it.is_binding) && !is_reserved(&rename.new) => {
+            definition(view, code, &rename)
+        }
+        None => Vec::new(),
+    }
+}
+
+/// Whether a word has a meaning of its own in some language, so that nothing is called that.
+fn is_reserved(word: &str) -> bool {
+    ["Self", "self", "this", "super", "None", "True", "False", "null", "nil", "true", "false"]
+        .contains(&word)
+}
+
+/// Where the old name is used still.
+fn uses(view: View<'_>, code: &Code<'_>, rename: &Rename, binding: &Name<'_>) -> Vec<Place> {
+    let Rename { old, .. } = rename;
+    let scope = code.local_scope(binding);
+    let is_part = code.is_part_of_type(binding);
+    let function = code.function_whose_parameter(binding);
+    let old_names = code.names(old);
+    let bound: Vec<&Name<'_>> = old_names.iter().filter(|it| it.is_binding).collect();
+    let is_elsewhere_bound = |row: usize| {
+        let mut locals = bound.iter().filter_map(|it| code.local_scope(it));
+        scope.is_none() && locals.any(|rows| rows.contains(&row))
+    };
+    let is_meant = |name: &&Name<'_>| {
+        let row = name.row();
+        let argument_of = code.names_argument_of(name);
+        if let Some(called) = argument_of {
+            let called = called.rsplit('.').next().unwrap_or(called);
+            return function.as_deref() == Some(called);
+        }
+        if is_part {
+            return name.is_member || !is_elsewhere_bound(row) && !name.is_binding;
+        }
+        match &scope {
+            Some(rows) => rows.contains(&row) && (!name.is_member || name.is_shorthand()),
+            None => !name.is_member && !is_elsewhere_bound(row),
+        }
+    };
+    let has_others = bound.iter().any(|it| match &scope {
+        Some(rows) => rows.contains(&it.row()) || code.local_scope(it).is_none(),
+        None => code.local_scope(it).is_none(),
+    });
+    let is_certain = |name: &Name<'_>| {
+        let is_common = || is_part && COMMON_MEMBERS.contains(&old.as_str());
+        !has_others && (!is_common() || code.name_is_of_self(name))
+    };
+    let meant: Vec<&Name<'_>> = old_names.iter().filter(is_meant).collect();
+    renamed(view, code, rename, &meant, &is_certain)
+}
+
+/// The definition of what is used by a name that nothing has: it is to have it.
+fn definition(view: View<'_>, code: &Code<'_>, rename: &Rename) -> Vec<Place> {
+    let old_names = code.names(&rename.old);
+    let is_here = |name: &&Name<'_>| !name.is_import && !name.is_member;
+    let Some(binding) = old_names.iter().filter(is_here).find(|it| it.is_binding) else {
+        return Vec::new();
+    };
+    let scope = code.local_scope(binding);
+    let is_seen = |row: usize| scope.as_ref().is_none_or(|rows| rows.contains(&row));
+    if !rename.rows.iter().all(|row| is_seen(*row)) {
+        return Vec::new();
+    }
+    // Where it is used by its old name still, the new one may be that of something to come.
+    let is_used = old_names.iter().any(|it| !it.is_binding);
+    renamed(view, code, rename, &[binding], &|_| !is_used)
+}
+
+/// The rows of these names with the new one.
+fn renamed(
+    view: View<'_>,
+    code: &Code<'_>,
+    rename: &Rename,
+    names: &[&Name<'_>],
+    is_certain: &dyn Fn(&Name<'_>) -> bool,
+) -> Vec<Place> {
+    let Rename { old, new, .. } = rename;
+    let mut rows: Vec<usize> = names.iter().map(|name| name.row()).collect();
+    rows.dedup();
+    let place = |row: usize| {
+        let here: Vec<&&Name<'_>> = names.iter().filter(|name| name.row() == row).collect();
+        let with = |name: &Name<'_>| match name.is_shorthand() {
+            true => format!("{old}: {new}"),
+            false => new.clone(),
+        };
+        let replaced = here.iter().map(|name| (name.range(), with(name))).collect::<Vec<_>>();
+        Some(Place {
+            guess: Some(vec![with_replaced(code, view, row, &replaced)?]),
+            is_certain: here.iter().all(|name| is_certain(name)),
+            ..Place::new(FollowsFrom::Rename, row..row + 1)
+        })
+    };
+    rows.into_iter().filter_map(place).collect()
+}
+
+/// A line with other texts in place of some of its bytes, which are those of the document and in order.
+pub(super) fn with_replaced(
+    code: &Code<'_>,
+    view: View<'_>,
+    row: usize,
+    replaced: &[(Range<usize>, String)],
+) -> Option<String> {
+    let start = code.line_start(row);
+    let mut line = view.lines.get(row)?.clone();
+    for (range, text) in replaced.iter().rev() {
+        let range = range.start.checked_sub(start)?..range.end.checked_sub(start)?;
+        line.get(range.clone())?;
+        line.replace_range(range, text);
+    }
+    Some(line)
+}
+
+/// Where the same literal text stands that was changed, if it reads as a name.
+pub(super) fn literals(view: View<'_>, change: &Change) -> Vec<Place> {
+    let (Some(code), Some((before, row))) = (view.code, change.line()) else { return Vec::new() };
+    let (before, after) = (tokens::of(before), tokens::of(&view.lines[row]));
+    let middle = Middle::of(&before, &after);
+    let ([old], [new]) = (middle.within(&before), middle.within(&after)) else { return Vec::new() };
+    let is_name = |text: &str| {
+        let inner = text.trim_matches(['"', '\'', '`']);
+        inner.chars().count() >= LITERAL_CHARS_MIN
+            && inner.starts_with(char::is_alphabetic)
+            && inner.chars().all(|c| c.is_alphanumeric() || "_-./:".contains(c))
+    };
+    let both = [old, new];
+    if !both.iter().all(|it| it.kind == Kind::Text && is_name(it.text)) {
+        return Vec::new();
+    }
+    let place = |(row, range): (usize, Range<usize>)| {
+        let line = with_replaced(code, view, row, &[(range, new.text.to_owned())])?;
+        let guess = Some(vec![line]);
+        Some(Place { guess, ..Place::new(FollowsFrom::Rename, row..row + 1) })
+    };
+    // One that is used elsewhere is another value, and no new name.
+    if code.literals(new.text).iter().any(|(at, _)| *at != row) {
+        return Vec::new();
+    }
+    code.literals(old.text).into_iter().filter_map(place).collect()
+}

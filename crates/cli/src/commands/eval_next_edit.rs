@@ -1,0 +1,169 @@
+//! Next edits of `localcoder eval`: after each task's edits the next one is asked for as the editor
+//! would, and compared with those that are right.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use localcoder_eval::{Followed, NextEditKind, NextEditTask, Outcome, Verdict};
+use localcoder_protocol::{
+    Diagnostic, ErrorCode, ErrorInfo, NextEditAnswer, NextEditParams, PredictEdit, Silence, Warm,
+    WarmParams,
+};
+
+use super::eval::{Asking, half, is_of_the_answer};
+use crate::arguments::EvalOptions;
+use crate::output;
+use crate::session::overrides;
+
+/// How long a model that was just loaded may take until it answers, and how often it is asked.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
+/// What `--tasks` calls them.
+const NAME: &str = "next-edit";
+
+/// Whether a source of tasks is these.
+pub(super) fn is_source(path: &Path) -> bool {
+    path.as_os_str() == NAME
+}
+
+/// The tasks, where they were asked for.
+pub(super) fn tasks(options: &EvalOptions) -> Result<Vec<NextEditTask>, ErrorInfo> {
+    if !options.tasks.iter().any(|path| is_source(path)) {
+        return Ok(Vec::new());
+    }
+    let tasks = localcoder_eval::next_edit_tasks().map_err(|why| {
+        ErrorInfo::new(ErrorCode::Internal, "the tasks can't be read").with_cause(why)
+    })?;
+    let half = half(options);
+    let is_wanted = |task: &NextEditTask| {
+        let is_kind = |kind: &String| kind == kind_of(task) || kind == NAME;
+        (options.kind.is_empty() || options.kind.iter().any(is_kind))
+            && (options.language.is_empty()
+                || options.language.iter().any(|it| it == task.language()))
+            && half.is_none_or(|half| task.half() == half)
+    };
+    let every = options.every.map_or(1, std::num::NonZeroUsize::get);
+    Ok(tasks.into_iter().filter(is_wanted).step_by(every).collect())
+}
+
+fn kind_of(task: &NextEditTask) -> &'static str {
+    match task.kind {
+        NextEditKind::Rename => "next:rename",
+        NextEditKind::Signature => "next:signature",
+        NextEditKind::Pattern => "next:pattern",
+        NextEditKind::Diagnostic => "next:diagnostic",
+        NextEditKind::Nothing => "next:nothing",
+    }
+}
+
+/// Asks for each next edit.
+pub(super) fn predict(
+    asking: &mut Asking<'_>,
+    tasks: &[NextEditTask],
+) -> Result<Vec<Outcome>, ErrorInfo> {
+    let mut outcomes = Vec::new();
+    if !tasks.is_empty() {
+        // Nobody who types waits for a load, so none is waited for.
+        let warm = WarmParams { model: asking.model.clone(), ahead: false };
+        asking.client.call::<Warm>(&warm, |_, _| {})?;
+    }
+    for (number, task) in tasks.iter().enumerate() {
+        let known = asking.known.remove(&task.id);
+        let is_new = known.is_none();
+        let outcome = known.map_or_else(|| outcome(asking, task), Ok)?;
+        if is_new {
+            asking.keep(&outcome)?;
+            let place = format!("{}/{}", number + 1, tasks.len());
+            output::note(&format!("{place} {}: {}", task.id, super::eval::words(&outcome)));
+        }
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+/// What comes once the model is at hand: right after a load it is looked at more closely.
+fn answered(asking: &mut Asking<'_>, params: &NextEditParams) -> Result<NextEditAnswer, ErrorInfo> {
+    let started = Instant::now();
+    loop {
+        let answer = asking.client.call::<PredictEdit>(params, |_, _| {})?;
+        let reason = answer.nothing.as_ref().map(|nothing| nothing.reason);
+        let waits = matches!(reason, Some(Silence::Loading | Silence::Busy));
+        if !waits || started.elapsed() > READY_WITHIN {
+            return Ok(answer);
+        }
+        std::thread::sleep(ASK_AGAIN);
+    }
+}
+
+fn outcome(asking: &mut Asking<'_>, task: &NextEditTask) -> Result<Outcome, ErrorInfo> {
+    let diagnostics = task.diagnostics.iter().map(|it| Diagnostic {
+        line: it.line,
+        source: None,
+        message: it.message.clone(),
+    });
+    let params = NextEditParams {
+        request_id: "eval".to_owned(),
+        document: task.document(),
+        position: task.cursor,
+        edits: task.edits(),
+        diagnostics: diagnostics.collect(),
+        // As while somebody types: what is too unsure is not shown.
+        explicit: false,
+        model: asking.model.clone(),
+        settings: overrides(asking.options.model.profile.as_deref()),
+    };
+    let started = Instant::now();
+    let answer = answered(asking, &params);
+    let mut outcome = Outcome {
+        task: task.id.clone(),
+        kind: kind_of(task).to_owned(),
+        language: task.language().to_owned(),
+        asked: asking.asked.clone(),
+        verdict: Verdict::Unchanged,
+        done: false,
+        passes: false,
+        warned: false,
+        unsure: false,
+        model_seconds: 0.0,
+        attempts: 1,
+        tokens: 0,
+        uncached_tokens: 0,
+        mean_log_probability: None,
+        seconds: started.elapsed().as_secs_f64(),
+        why: String::new(),
+        answer: None,
+    };
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) if is_of_the_answer(error.code) => {
+            outcome.verdict = Verdict::Refused;
+            outcome.why = error.to_string();
+            return Ok(outcome);
+        }
+        Err(error) => return Err(error),
+    };
+    let NextEditAnswer { edit, nothing, usage, mean_log_probability, model, .. } = answer;
+    if let Some(model) = model {
+        asking.model_name = model.name;
+    }
+    outcome.tokens = usage.generated_tokens;
+    outcome.uncached_tokens = usage.prompt_tokens.saturating_sub(usage.cached_tokens);
+    outcome.model_seconds = (usage.prefill_ms + usage.decode_ms) / 1000.0;
+    outcome.mean_log_probability = mean_log_probability;
+    outcome.why = nothing.map(|nothing| nothing.text).unwrap_or_default();
+    let is_nothing = task.kind == NextEditKind::Nothing;
+    let Some(edit) = edit else {
+        // Where nothing follows, nothing is right.
+        if is_nothing {
+            (outcome.verdict, outcome.done, outcome.passes) = (Verdict::Right, true, true);
+        }
+        return Ok(outcome);
+    };
+    let Followed { place, text } = task.judge(&edit);
+    (outcome.done, outcome.passes) = (place, text);
+    outcome.verdict = if text { Verdict::Right } else { Verdict::Wrong };
+    let place = format!("line {}, {:?}", edit.range.start, edit.because);
+    outcome.answer = Some(format!("{place}: {}", edit.replacement));
+    Ok(outcome)
+}

@@ -1,0 +1,142 @@
+//! Whether a next edit is the one that follows.
+
+use std::ops::Range;
+
+use localcoder_protocol::{DocumentText, NextEdit, RecentEdit};
+
+use crate::next_edit::NextEditTask;
+
+/// What a next edit was worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Followed {
+    /// It is at a place that follows.
+    pub place: bool,
+    /// And what it puts there is right.
+    pub text: bool,
+}
+
+impl NextEditTask {
+    /// The name of the language, by the file's.
+    #[must_use]
+    pub fn language(&self) -> &str {
+        let ending = self.file.rsplit('.').next().unwrap_or_default();
+        match ending {
+            "py" => "python",
+            "ts" | "tsx" => "typescript",
+            "js" => "javascript",
+            "rs" => "rust",
+            "md" => "markdown",
+            "yml" => "yaml",
+            other => other,
+        }
+    }
+
+    /// The document after the last edit.
+    #[must_use]
+    pub fn document(&self) -> DocumentText {
+        DocumentText { path: self.file.clone(), language_id: None, text: self.after().to_owned() }
+    }
+
+    /// The edits, as an editor tells them: the lines that each has changed.
+    #[must_use]
+    pub fn edits(&self) -> Vec<RecentEdit> {
+        let steps = self.texts.windows(2);
+        let last = steps.len().saturating_sub(1);
+        let edit = |(at, step): (usize, &[String])| {
+            let (before, after) = (lines(&step[0]), lines(&step[1]));
+            let (old, new) = difference(&before, &after);
+            let line = u32::try_from(new.start + 1).unwrap_or(u32::MAX);
+            RecentEdit {
+                path: self.file.clone(),
+                before: before[old].join("\n"),
+                after: after[new].join("\n"),
+                // Where the others are now is another matter.
+                line: (at == last).then_some(line),
+            }
+        };
+        steps.enumerate().map(edit).collect()
+    }
+
+    /// Judges an edit of the document after the last edit.
+    #[must_use]
+    pub fn judge(&self, edit: &NextEdit) -> Followed {
+        let now = lines(self.after());
+        let start = (edit.range.start as usize).saturating_sub(1).min(now.len());
+        let end = (edit.range.end as usize).clamp(start, now.len());
+        let mut edited = now.clone();
+        edited.splice(start..end, edit.replacement.split('\n'));
+        let (rows, _) = difference(&now, &edited);
+        let touches = |right: &String| {
+            let (theirs, _) = difference(&now, &lines(right));
+            rows.start < theirs.end.max(theirs.start + 1)
+                && theirs.start < rows.end.max(rows.start + 1)
+        };
+        let plain = |lines: &[&str]| -> Vec<String> {
+            lines.iter().map(|line| line.trim_end().to_owned()).collect()
+        };
+        let edited = plain(&edited);
+        Followed {
+            place: self.right.iter().any(touches),
+            text: self.right.iter().any(|right| plain(&lines(right)) == edited),
+        }
+    }
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.split('\n').collect()
+}
+
+/// The lines of both between those that they begin and end with.
+fn difference(before: &[&str], after: &[&str]) -> (Range<usize>, Range<usize>) {
+    let most = before.len().min(after.len());
+    let head = before.iter().zip(after).take_while(|(one, other)| one == other).count();
+    let ends = before.iter().rev().zip(after.iter().rev());
+    let tail = ends.take(most - head).take_while(|(one, other)| one == other).count();
+    (head..before.len() - tail, head..after.len() - tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use localcoder_protocol::{FollowsFrom, LineRange, Position};
+
+    use super::*;
+    use crate::next_edit::NextEditKind;
+
+    fn task() -> NextEditTask {
+        NextEditTask {
+            id: "a/b".to_owned(),
+            kind: NextEditKind::Rename,
+            file: "a.py".to_owned(),
+            texts: vec!["n = 1\nf(n)\ng(n)\n".to_owned(), "m = 1\nf(n)\ng(n)\n".to_owned()],
+            cursor: Position { line: 1, character: 1 },
+            diagnostics: Vec::new(),
+            right: vec!["m = 1\nf(m)\ng(n)\n".to_owned(), "m = 1\nf(m)\ng(m)\n".to_owned()],
+        }
+    }
+
+    fn judged(start: u32, replacement: &str) -> (bool, bool) {
+        let edit = NextEdit {
+            range: LineRange { start, end: start },
+            original: String::new(),
+            replacement: replacement.to_owned(),
+            because: FollowsFrom::Rename,
+        };
+        let Followed { place, text } = task().judge(&edit);
+        (place, text)
+    }
+
+    #[test]
+    fn an_edit_is_right_by_its_place_and_by_what_it_leaves() {
+        assert_eq!(judged(2, "f(m)"), (true, true));
+        assert_eq!(judged(2, "f(x)"), (true, false));
+        assert_eq!(judged(1, "x = 1"), (false, false));
+        assert_eq!(judged(3, "g(m)"), (true, false), "not before the other");
+    }
+
+    #[test]
+    fn edits_are_told_by_their_lines() {
+        let edits = task().edits();
+        let [RecentEdit { before, after, line, .. }] = edits.as_slice() else { panic!("one") };
+        assert_eq!((before.as_str(), after.as_str(), *line), ("n = 1", "m = 1", Some(1)));
+    }
+}
