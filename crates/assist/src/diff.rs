@@ -42,16 +42,23 @@ pub(crate) fn changes(old: &str, new: &str, edited: Range<usize>) -> Vec<Change>
     diff.hunks().map(|hunk| Change { old: shift(hunk.before), new: shift(hunk.after) }).collect()
 }
 
-/// Writes changes as `git diff` does; empty without changes. `path` is shown as it is.
+/// Writes the difference between two texts as `git diff` does; empty without one.
+#[must_use]
+pub fn unified_diff(path: &str, old: &str, new: &str) -> String {
+    let all = 0..split(old).len();
+    unified(path, old, new, &changes(old, new, all))
+}
+
+/// Writes changes as `git diff` does; empty without changes. An absolute path is one from the root:
+/// `git apply` there, or `patch -p1 -d /`, takes it.
 pub(crate) fn unified(path: &str, old: &str, new: &str, changes: &[Change]) -> String {
     let mut text = String::new();
     if changes.is_empty() {
         return text;
     }
     let (old, new) = (split(old), split(new));
-    let path = path.replace('\\', "/").replace(['\n', '\r', '\t'], " ");
     let path = path.trim_start_matches('/');
-    put(&mut text, format_args!("--- a/{path}\n+++ b/{path}\n"));
+    put(&mut text, format_args!("--- {}\n+++ {}\n", name("a", path), name("b", path)));
     let mut rest = changes;
     while !rest.is_empty() {
         let near = |pair: &[Change]| pair[1].old.start - pair[0].old.end <= 2 * CONTEXT_LINES;
@@ -61,6 +68,28 @@ pub(crate) fn unified(path: &str, old: &str, new: &str, changes: &[Change]) -> S
         rest = others;
     }
     text
+}
+
+/// A file's name on one side, as `git` writes it and reads it: in quotes where something in it would
+/// end the line or the name, and with a tab behind one that a date could seem to follow.
+fn name(side: &str, path: &str) -> String {
+    if !path.contains(|c: char| c.is_ascii_control() || matches!(c, '"' | '\\')) {
+        let end = if path.contains(' ') { "\t" } else { "" };
+        return format!("{side}/{path}{end}");
+    }
+    let mut quoted = format!("\"{side}/");
+    for c in path.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_ascii_control() => put(&mut quoted, format_args!("\\{:03o}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 fn write_group(text: &mut String, old: &[&str], new: &[&str], group: &[Change]) {

@@ -37,6 +37,12 @@ pub fn check_text<'a>(name: &str, bytes: &'a [u8]) -> Result<FileText<'a>, Error
     if let Some(place) = body.iter().position(|&byte| byte == 0) {
         return refuse(format!("it has a NUL byte at offset {place}, so it is probably binary"));
     }
+    if body.contains(&b'\r') && !body.contains(&b'\n') {
+        // It would be one line, and whatever is written into it would end the lines otherwise.
+        return Err(ErrorInfo::new(ErrorCode::NotText, format!("`{name}` is one single line"))
+            .with_cause("its line ends are CR alone, as on Macs before the year 2001")
+            .with_hint("convert its line ends to LF"));
+    }
     match std::str::from_utf8(body) {
         Ok(text) => Ok(FileText { byte_order_mark: mark, text }),
         Err(error) => refuse(format!("the bytes at offset {} are not UTF-8", error.valid_up_to())),

@@ -25,7 +25,8 @@ pub(crate) fn instruction_too_long(bytes: usize, bytes_max: usize) -> ErrorInfo 
 
 pub(crate) fn unknown_command(id: &str) -> ErrorInfo {
     ErrorInfo::new(ErrorCode::Protocol, format!("there is no command `{id}`"))
-        .with_hint("the client is newer than the host: run `localcoder host stop`")
+        .with_hint("the client is newer than the host: start the engine again")
+        .with_action(ErrorAction::RestartEngine)
 }
 
 pub(crate) fn no_instruction(id: &str) -> ErrorInfo {
@@ -66,14 +67,17 @@ pub(crate) fn too_large(
         some => format!("select fewer lines (about {some} fit)"),
     };
     let most = limits.trained_context_tokens.min(WINDOW_TOKENS_MAX);
-    let larger = match window_for(needed).filter(|tokens| *tokens <= most) {
-        Some(tokens) => format!("set `localcoder.contextWindow` to {tokens}"),
-        None if most < WINDOW_TOKENS_MAX => "use a model with a longer context".to_owned(),
-        None => return too_large_for_any(message(start, end, file, needed, window), &fewer),
-    };
-    ErrorInfo::new(ErrorCode::SelectionTooLarge, message(start, end, file, needed, window))
-        .with_hint(format!("{fewer}, or {larger}"))
-        .with_action(ErrorAction::OpenSettings)
+    let error =
+        ErrorInfo::new(ErrorCode::SelectionTooLarge, message(start, end, file, needed, window));
+    match window_for(needed).filter(|tokens| *tokens <= most) {
+        Some(tokens) => error
+            .with_hint(format!("{fewer}, or set `localcoder.contextWindow` to {tokens}"))
+            .with_action_on(ErrorAction::OpenSettings, "contextWindow"),
+        None if most < WINDOW_TOKENS_MAX => error
+            .with_hint(format!("{fewer}, or use a model with a longer context"))
+            .with_action(ErrorAction::SwitchModel),
+        None => error.with_hint(fewer),
+    }
 }
 
 fn message(start: u32, end: u32, file: &str, needed: u32, window: u32) -> String {
@@ -81,10 +85,6 @@ fn message(start: u32, end: u32, file: &str, needed: u32, window: u32) -> String
         "lines {start}-{end} of `{file}` need about {needed} tokens with their answer, and the \
          context window has {window}"
     )
-}
-
-fn too_large_for_any(message: String, fewer: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::SelectionTooLarge, message).with_hint(fewer)
 }
 
 /// The window to set for this many tokens: a round number.
@@ -103,7 +103,7 @@ pub(crate) fn unusable(reason: &str) -> ErrorInfo {
 pub(crate) fn window_full(reason: &str) -> ErrorInfo {
     answer(reason)
         .with_hint("select fewer lines, or raise `localcoder.contextWindow`")
-        .with_action(ErrorAction::OpenSettings)
+        .with_action_on(ErrorAction::OpenSettings, "contextWindow")
 }
 
 /// A model that goes on thinking. Asking again would take as long.

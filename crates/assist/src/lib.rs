@@ -43,6 +43,7 @@ mod thoughts;
 mod visible;
 
 pub use clean::CONTROL as CONTROL_TOKENS;
+pub use diff::unified_diff;
 pub use document::{FileText, check_text};
 pub use edit::{Attempt, Command, Finished, Length, Outcome, SoFar, Task, prepare, prepare_follow};
 pub use errors::{base_model, thinks_too_long};

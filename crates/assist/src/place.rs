@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use data_encoding::HEXLOWER;
 use localcoder_protocol::{Anchor, DocumentText, Edit, ErrorCode, ErrorInfo, LineRange};
 use sha2::{Digest, Sha256};
 
@@ -211,7 +212,7 @@ fn read(lines: &[String]) -> Vec<Line<'_>> {
 }
 
 fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }
 
 /// Puts an edit's replacement in place of `range`, which [`locate`] has found in the same text.

@@ -14,7 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 use localcoder_assist::visible;
 use localcoder_disk::{Kind, cause_of};
-use localcoder_protocol::{ErrorCode, ErrorInfo, Failed, Failure, Printed, ProgressParams};
+use localcoder_protocol::{
+    ErrorAction, ErrorCode, ErrorInfo, Failed, Failure, Printed, ProgressParams,
+};
 use rustix::io::Errno;
 use serde::Serialize;
 
@@ -191,11 +193,44 @@ fn render(error: &ErrorInfo) -> String {
             text.push_str(&format!("\n  {label}: {part}"));
         }
     }
+    if let Some(command) = command_for(error) {
+        text.push_str(&format!("\n  try: {command}"));
+    }
     // What a person did on purpose, or typed just now, needs no page.
     if !matches!(error.code, ErrorCode::Cancelled | ErrorCode::Usage) {
         text.push_str(&format!("\n  more: `localcoder help {}`", error.code.as_str()));
     }
     text
+}
+
+/// What the command line offers where a window offers a button.
+pub(crate) fn command_for(error: &ErrorInfo) -> Option<String> {
+    let of = |name: &'static str| error.subject.as_deref().unwrap_or(name);
+    let command = match error.action? {
+        // There is no other way to do the same again than to type it again; the window is not ours.
+        ErrorAction::Retry | ErrorAction::ShowLog | ErrorAction::ReloadWindow => return None,
+        ErrorAction::OpenSettings if error.subject.is_none() => "config list".to_owned(),
+        // The error says which file it is.
+        ErrorAction::OpenSettingsFile if error.subject.is_none() => return None,
+        ErrorAction::OpenSettings | ErrorAction::OpenSettingsFile => {
+            format!("config set {} VALUE", of("NAME"))
+        }
+        ErrorAction::SwitchProfile => "profiles use NAME".to_owned(),
+        ErrorAction::UseFastProfile => "profiles use fast".to_owned(),
+        ErrorAction::SwitchModel => format!("models use {}", of("ID")),
+        ErrorAction::ShowModels => "models list".to_owned(),
+        ErrorAction::InstallModel if error.code == ErrorCode::LicenseNotAccepted => {
+            format!("models install {} --accept-license", of("ID"))
+        }
+        ErrorAction::InstallModel => format!("models install {}", of("ID")),
+        ErrorAction::VerifyModel => format!("models verify {}", of("ID")),
+        ErrorAction::RemoveModel => format!("models remove {}", of("ID")),
+        ErrorAction::ImportModel => "models import PATH".to_owned(),
+        // The next command starts another.
+        ErrorAction::RestartEngine => "host stop".to_owned(),
+        ErrorAction::CreateReport => "doctor --bundle".to_owned(),
+    };
+    Some(format!("`localcoder {command}`"))
 }
 
 /// One line on a terminal that says what is going on; silent elsewhere.
@@ -220,22 +255,5 @@ impl Progress {
     /// Takes the line away, so that data can follow.
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_error_code_is_rendered_with_all_its_parts() {
-        for code in ErrorCode::ALL {
-            let error = ErrorInfo::new(*code, "it broke").with_cause("a stone").with_hint("fix it");
-            let text = render(&error);
-            let (told, more) = text.split_once("\n  more: ").unwrap_or((&text, ""));
-            assert_eq!(told, "error: it broke\n  cause: a stone\n  hint: fix it");
-            let quiet = matches!(code, ErrorCode::Cancelled | ErrorCode::Usage);
-            assert!(quiet && more.is_empty() || more.contains(code.as_str()), "{text}");
-        }
     }
 }

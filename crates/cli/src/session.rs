@@ -9,8 +9,8 @@ use crossbeam_channel::{Receiver, bounded, select};
 use localcoder_host::connect;
 use localcoder_host::unresponsive::Unresponsive;
 use localcoder_protocol::{
-    Cancel, CancelParams, ClientKind, DEMO, Delta, ErrorCode, ErrorInfo, Nothing, Notification,
-    Progress, ProgressParams, Request, Status, Tried, TryEdit, TryEditParams,
+    Cancel, CancelParams, ClientKind, DEMO, Delta, ErrorAction, ErrorCode, ErrorInfo, Nothing,
+    Notification, Progress, ProgressParams, Request, Status, Tried, TryEdit, TryEditParams,
 };
 use localcoder_settings::{Key, Places};
 use localcoder_transport::{Client, ClientEvent, read_answer, spawn_thread};
@@ -140,7 +140,8 @@ fn silent() -> ErrorInfo {
     host.map_or_else(
         || {
             ErrorInfo::new(ErrorCode::HostUnreachable, "the LocalCoder host does not answer")
-                .with_hint("run `localcoder host stop`, then try again")
+                .with_hint("start the engine again")
+                .with_action(ErrorAction::RestartEngine)
         },
         |host| host.error(),
     )

@@ -1,9 +1,9 @@
 //! The source file that a command works on: read as text, and written back as a whole or not at
 //! all.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use localcoder_assist::check_text;
+use localcoder_assist::{check_text, unified_diff};
 use localcoder_disk::{Kind, ReadError, RewriteError, Stamp, read, recovery_copy, rewrite};
 use localcoder_protocol::{
     DOCUMENT_BYTES_MAX, DocumentText, Edit, ErrorCode, ErrorInfo, LineRange,
@@ -30,11 +30,23 @@ impl SourceFile {
             seen: contents.stamp,
             byte_order_mark: text.byte_order_mark,
             document: DocumentText {
-                path: shown.clone(),
+                path: in_a_diff(path),
                 language_id: None,
                 text: text.text.to_owned(),
             },
         })
+    }
+
+    /// How the file changes by edits that belong together, as `git apply` takes it.
+    /// `without_mark` is what the host made of the text.
+    pub(crate) fn diff(&self, edits: &[&Edit], without_mark: &str) -> Result<String, ErrorInfo> {
+        if !self.byte_order_mark {
+            return Ok(without_mark.to_owned());
+        }
+        // The host was not told of the mark, which is a part of the first line.
+        let (changed, _) = localcoder_assist::apply_all(&self.document, edits)?;
+        let [before, after] = [&self.document.text, &changed].map(|text| format!("\u{feff}{text}"));
+        Ok(unified_diff(&self.document.path, &before, &after))
     }
 
     /// That nothing is in the way of a change, before a model works on one for nothing.
@@ -71,6 +83,20 @@ impl SourceFile {
     }
 }
 
+/// The path as a diff names it, so that `git apply` takes it where the command was run: from that
+/// folder, without steps that lead nowhere or up; from the root where the file lies elsewhere.
+fn in_a_diff(path: &Path) -> String {
+    let up = path.components().any(|part| part == Component::ParentDir);
+    let absolute = match (up, path.parent(), path.file_name()) {
+        // What `..` means behind a link only the system knows.
+        (true, Some(folder), Some(name)) => folder.canonicalize().map(|folder| folder.join(name)),
+        _ => std::path::absolute(path),
+    };
+    let Ok(absolute) = absolute else { return path.display().to_string() };
+    let here = std::env::current_dir().unwrap_or_default();
+    absolute.strip_prefix(&here).unwrap_or(&absolute).display().to_string()
+}
+
 fn unread(path: &Path, error: &ReadError) -> ErrorInfo {
     let shown = path.display();
     let cause = error.cause(path);
@@ -88,8 +114,8 @@ fn unread(path: &Path, error: &ReadError) -> ErrorInfo {
                 .with_hint("name a file")
         }
         _ if cause.kind == Kind::Missing => {
-            let message = format!("there is no file `{shown}`");
-            explained(ErrorInfo::new(ErrorCode::FileNotFound, message), cause)
+            ErrorInfo::new(ErrorCode::FileNotFound, format!("there is no file `{shown}`"))
+                .with_hint(cause.hint)
         }
         _ => {
             let message = format!("`{shown}` can't be read");

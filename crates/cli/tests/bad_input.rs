@@ -133,7 +133,7 @@ fn a_missing_demo_model() {
     moved.env("LOCALCODER_HOME", installation.home());
     let output = moved.output().unwrap();
     assert_eq!(output.status.code(), Some(i32::from(ErrorCode::NoModel.exit_code())));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--model PATH"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("try: `localcoder models use ID`"));
     let _ = command.arg("--json");
 }
 

@@ -58,7 +58,7 @@ fn a_host_that_stands_still_is_reported_with_its_process_and_stop_ends_it() {
         let named = format!("(process {}) runs but does not answer", host.as_raw_pid());
         assert!(told.stderr.contains(&named), "{}", told.stderr);
         assert!(told.stderr.contains("is stopped"), "{}", told.stderr);
-        assert!(told.stderr.contains("`localcoder host stop` ends it"), "{}", told.stderr);
+        assert!(told.stderr.contains("  try: `localcoder host stop`\n"), "{}", told.stderr);
     }
     let stopped = installation.run(&["host", "stop"]).ok();
     assert!(stopped.stderr.contains("did not answer, so it was ended"), "{}", stopped.stderr);

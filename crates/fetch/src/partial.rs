@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use data_encoding::HEXLOWER;
 use localcoder_disk::{Options, cause_of, read, replace, sync_folder_of};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -146,7 +147,7 @@ impl Partial {
 
     /// Makes the whole file durable, compares its digest and gives it its name.
     pub(crate) fn finish(&mut self, sha256: &str, target: &Path) -> io::Result<Verdict> {
-        let digest = hex(&self.hasher.clone().finalize());
+        let digest = HEXLOWER.encode(&self.hasher.clone().finalize());
         if digest != sha256 {
             return Ok(Verdict::Wrong(digest));
         }
@@ -290,11 +291,6 @@ pub(crate) fn boot_id() -> &'static str {
     })
 }
 
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,7 +300,7 @@ mod tests {
     }
 
     fn digest(bytes: &[u8]) -> String {
-        hex(&Sha256::digest(bytes))
+        HEXLOWER.encode(&Sha256::digest(bytes))
     }
 
     #[test]

@@ -46,8 +46,9 @@ impl Permission {
     fn check(&self) -> Result<(), Failed> {
         match air_gap(&self.places) {
             AirGap::Off(_) => Ok(()),
-            AirGap::On { reason, hint } => {
+            AirGap::On { reason, problem } => {
                 self.refusals.add();
+                let hint = problem.and_then(|problem| problem.hint).unwrap_or_default();
                 Err(refused(&reason, &hint))
             }
         }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use localcoder_disk::{Cause, Kind, cause_of, cause_of_start, user_name};
 use localcoder_protocol::{
-    BUILD_ID, ClientKind, ErrorCode, ErrorInfo, Hello, HelloParams, PROTOCOL_VERSION, Request,
+    BUILD_ID, ClientKind, ErrorAction, ErrorCode, ErrorInfo, Hello, HelloParams, PROTOCOL_VERSION,
+    Request,
 };
 use localcoder_settings::{Places, env};
 use localcoder_transport::{Client, is_shortage, shortage};
@@ -204,7 +205,7 @@ const NOT_STARTED: &str = "the LocalCoder host could not be started";
 fn not_started(why: String) -> ErrorInfo {
     ErrorInfo::new(ErrorCode::HostUnreachable, NOT_STARTED)
         .with_cause(why)
-        .with_hint("`localcoder host run` shows what goes wrong")
+        .with_hint("start it by hand, with `host run`: it says what goes wrong")
 }
 
 /// Reads up to the end of a line or of the stream, and waits no longer than a start may take.
@@ -261,5 +262,6 @@ fn cannot_reach_text(places: &Places) -> String {
 fn cannot_reach(places: &Places, why: String) -> ErrorInfo {
     ErrorInfo::new(ErrorCode::HostUnreachable, cannot_reach_text(places))
         .with_cause(why)
-        .with_hint("run `localcoder host stop`, then try again")
+        .with_hint("start the engine again")
+        .with_action(ErrorAction::RestartEngine)
 }

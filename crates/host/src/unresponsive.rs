@@ -64,8 +64,8 @@ impl Unresponsive {
         };
         ErrorInfo::new(ErrorCode::HostUnreachable, message)
             .with_cause(cause)
-            .with_hint("`localcoder host stop` ends it, and the next command starts another")
-            .with_action(ErrorAction::Retry)
+            .with_hint("start the engine again: that ends it, whatever it does")
+            .with_action(ErrorAction::RestartEngine)
     }
 
     /// What is to be reported where it closes every connection without a word.
@@ -77,10 +77,10 @@ impl Unresponsive {
         ErrorInfo::new(ErrorCode::Busy, message)
             .with_cause("it has too many clients, or too little of what it needs for another one")
             .with_hint(
-                "close editor windows or commands that still run, or run `localcoder host stop`, \
-                 then try again",
+                "close editor windows or commands that still run and try again, or start the engine \
+                 again",
             )
-            .with_action(ErrorAction::Retry)
+            .with_action(ErrorAction::RestartEngine)
     }
 
     /// Ends it, whatever it does.

@@ -1,9 +1,10 @@
 //! What a window shows, as the query of its URL, and back. The rest of the URL is the front's.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 use std::path::Path;
 
 use localcoder_protocol::{ErrorCode, ErrorInfo};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// The name by which the page knows this machine's files. It is the same in every run, as what is
 /// kept about a folder is kept by it; an edit in `ide/overlay/overlay.json` says it to the page.
@@ -114,34 +115,16 @@ pub(crate) fn folder_of(url: &str) -> Option<String> {
     path.starts_with('/').then_some(path)
 }
 
-/// Everything but letters, digits, `-._~` and `/` becomes `%XX`.
+/// What may stand in a query as it is, besides letters and digits.
+const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
 fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                encoded.push(char::from(byte));
-            }
-            _ => write!(encoded, "%{byte:02X}").expect("a String takes everything"),
-        }
-    }
-    encoded
+    utf8_percent_encode(text, ENCODED).to_string()
 }
 
 fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        rest = tail;
-        if first != b'%' {
-            bytes.push(first);
-            continue;
-        }
-        let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = &rest[2..];
-    }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]

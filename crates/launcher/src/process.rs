@@ -8,10 +8,13 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
 /// A running group. Dropping it does not stop it; [`Group::stop`] does.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
-    pid: i32,
+    pid: Pid,
     ended: Arc<(Mutex<bool>, Condvar)>,
 }
 
@@ -33,12 +36,11 @@ impl Group {
                 Ok(child) => child,
                 Err(error) => return drop(sender.send(Err(error))),
             };
-            let pid = i32::try_from(child.id()).expect("a process id is a positive i32");
-            let group = Self { pid, ended: Arc::default() };
+            let group = Self { pid: Pid::from_child(&child), ended: Arc::default() };
             let prepared = prepare(&mut child);
             // Where the caller is gone nobody would stop it.
             if sender.send(Ok((group.clone(), prepared))).is_err() {
-                group.signal(libc::SIGKILL);
+                group.signal(Signal::KILL);
             }
             drop(sender);
             on_end(group.reap(&mut child));
@@ -52,7 +54,7 @@ impl Group {
         wait_without_reaping(self.pid);
         let (ended, changed) = &*self.ended;
         let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
-        kill_group(self.pid, libc::SIGKILL);
+        kill_group(self.pid, Signal::KILL);
         let status = child.wait().unwrap_or_default();
         *ended = true;
         changed.notify_all();
@@ -60,7 +62,7 @@ impl Group {
     }
 
     /// Sends a signal to the whole group, if its leader is still there.
-    fn signal(&self, signal: i32) {
+    fn signal(&self, signal: Signal) {
         let ended = self.ended.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !*ended {
             kill_group(self.pid, signal);
@@ -79,7 +81,7 @@ impl Group {
 
     /// Asks it to end, waits, then kills it. Returns when it is gone.
     pub(crate) fn stop(&self, patience: Duration) {
-        self.signal(libc::SIGTERM);
+        self.signal(Signal::TERM);
         if !self.wait(patience) {
             self.kill();
         }
@@ -87,51 +89,37 @@ impl Group {
 
     /// Kills it. Returns when it is gone.
     pub(crate) fn kill(&self) {
-        self.signal(libc::SIGKILL);
+        self.signal(Signal::KILL);
         // A killed process in an uninterruptible call can take its time; nothing is gained by
         // waiting for ever.
         self.wait(Duration::from_secs(5));
     }
 }
 
-#[expect(unsafe_code, reason = "std can't wait without reaping")]
-fn wait_without_reaping(pid: i32) {
-    let id = libc::id_t::try_from(pid).expect("a process id is positive");
-    loop {
-        // SAFETY: a siginfo_t of zeroes is a valid value, and waitid only writes to it.
-        let result = unsafe {
-            let mut info: libc::siginfo_t = std::mem::zeroed();
-            libc::waitid(libc::P_PID, id, &raw mut info, libc::WEXITED | libc::WNOWAIT)
-        };
-        if result == 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-            return;
-        }
-    }
+fn wait_without_reaping(pid: Pid) {
+    let how = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    while matches!(waitid(WaitId::Pid(pid), how), Err(Errno::INTR)) {}
 }
 
-#[expect(unsafe_code, reason = "std can't signal a group")]
-fn kill_group(pid: i32, signal: i32) {
-    // SAFETY: kill has no memory preconditions. The group is that of a child not yet reaped, so
-    // its number belongs to nobody else.
-    unsafe { libc::kill(-pid, signal) };
+/// The group is that of a child not yet reaped, so its number belongs to nobody else. Where all of it
+/// has ended there is nothing to do.
+fn kill_group(pid: Pid, signal: Signal) {
+    let _ = kill_process_group(pid, signal);
 }
 
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "std has no call for it")]
+#[expect(unsafe_code, reason = "std has no safe way to run something in the child")]
 fn die_with_parent(command: &mut Command) {
-    let parent = std::process::id();
+    let parent = rustix::process::getpid();
     let set = move || {
-        // SAFETY: both calls are async-signal-safe and touch no memory of ours.
-        let (result, now) = unsafe {
-            (libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL), libc::getppid().unsigned_abs())
-        };
-        if result != 0 {
-            return Err(io::Error::last_os_error());
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The launcher may have died between fork and this.
+        match rustix::process::getppid() {
+            Some(now) if now == parent => Ok(()),
+            _ => Err(io::ErrorKind::BrokenPipe.into()),
         }
-        // The launcher may have died between fork and prctl.
-        if now == parent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     };
-    // SAFETY: the closure allocates nothing and takes no lock.
+    // SAFETY: the closure makes two system calls; it allocates nothing and takes no lock.
     unsafe { command.pre_exec(set) };
 }
 

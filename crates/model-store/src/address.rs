@@ -13,7 +13,7 @@ pub(crate) fn problem(url: &str) -> Option<&'static str> {
     };
     let host = host_of(url).unwrap_or_default();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if host.is_empty() {
+    if host.is_empty() || authority.is_empty() {
         Some("has no host in it")
     } else if authority.contains('@') {
         Some("has a user name or a password in it")
@@ -24,7 +24,7 @@ pub(crate) fn problem(url: &str) -> Option<&'static str> {
     } else {
         match scheme {
             "https" => None,
-            "http" if is_this_machine(host) => None,
+            "http" if is_this_machine(&host) => None,
             "http" => {
                 Some("is not encrypted: only `https://` is asked, and `http://` on this machine")
             }

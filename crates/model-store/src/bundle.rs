@@ -54,7 +54,7 @@ impl Bundle {
             let message = format!("`{}` is not an exported model", folder.display());
             ErrorInfo::new(ErrorCode::ModelDamaged, message)
                 .with_cause(why)
-                .with_hint("export it again with `localcoder models export ID`")
+                .with_hint("export it again from where it is installed")
         };
         let manifest = folder.join(MANIFEST);
         let text = read_text(&manifest, MANIFEST_BYTES_MAX)
@@ -160,17 +160,16 @@ impl Store {
             std::io::ErrorKind::AlreadyExists => {
                 let message = format!("`{}` is there already", folder.display());
                 ErrorInfo::new(ErrorCode::FileAccess, message)
-                    .with_hint("remove it, or choose another folder with `--to`")
+                    .with_hint("remove it, or export to another folder")
             }
             std::io::ErrorKind::NotFound => {
                 let message = format!("there is no folder `{}`", to.display());
                 ErrorInfo::new(ErrorCode::FileNotFound, message)
-                    .with_hint("make it first, or choose another folder with `--to`")
+                    .with_hint("make it first, or export to another folder")
             }
             std::io::ErrorKind::NotADirectory => {
                 let message = format!("`{}` is not a folder", to.display());
-                ErrorInfo::new(ErrorCode::FileAccess, message)
-                    .with_hint("choose a folder with `--to`")
+                ErrorInfo::new(ErrorCode::FileAccess, message).with_hint("export to a folder")
             }
             _ => disk(&folder, &error),
         })?;

@@ -11,6 +11,7 @@ use localcoder_protocol::limits::CHAT_TEMPLATE_BYTES_MAX;
 use localcoder_protocol::{ErrorCode, ErrorInfo, THINKING_SWITCHES, is_sha256};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::address;
 
@@ -405,7 +406,7 @@ pub(crate) fn hosts_for(urls: &[String]) -> Vec<String> {
         if host == HUGGING_FACE_HOSTS[0] {
             hosts.extend(HUGGING_FACE_HOSTS.iter().map(|host| (*host).to_owned()));
         } else {
-            hosts.push(host.to_owned());
+            hosts.push(host);
         }
     }
     hosts.dedup();
@@ -420,17 +421,10 @@ pub(crate) fn is_id(text: &str) -> bool {
         && text.bytes().all(|c| good(c) || b".-_".contains(&c))
 }
 
-/// The host of an address, without a port.
-pub(crate) fn host_of(url: &str) -> Option<&str> {
-    let rest = url.split_once("://")?.1;
-    let host = rest.split(['/', '?', '#']).next()?;
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let end = if host.starts_with('[') {
-        host.find(']')? + 1
-    } else {
-        host.find(':').unwrap_or(host.len())
-    };
-    Some(&host[..end])
+/// The host of an address, without a port, read as `localcoder-fetch` reads it: what is allowed is
+/// compared with that.
+pub(crate) fn host_of(url: &str) -> Option<String> {
+    Url::parse(url).ok()?.host_str().map(str::to_owned)
 }
 
 fn unusable(path: &Path, why: &str) -> ErrorInfo {
@@ -543,7 +537,9 @@ mod tests {
         entry.url = Some("http://127.0.0.1:8000/x.gguf".to_owned());
         entry.mirrors = vec!["https://mirror.example.org/x.gguf?a=b".to_owned()];
         assert_eq!(entry.hosts(), ["127.0.0.1", "mirror.example.org"]);
-        assert_eq!(host_of("https://[::1]:80/a"), Some("[::1]"));
+        assert_eq!(host_of("https://[::1]:80/a"), Some("[::1]".to_owned()));
+        // As it is asked: another way to write it is the same host.
+        assert_eq!(host_of("https://Example.ORG:443/a"), Some("example.org".to_owned()));
         assert_eq!(host_of("nonsense"), None);
     }
 }

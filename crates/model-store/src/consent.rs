@@ -5,12 +5,12 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::LicenseTerms;
-use crate::hash::hex;
 use crate::manifest::{Source, now_s};
 use crate::problem::disk;
 
@@ -45,7 +45,7 @@ impl Consent {
     /// # Errors
     /// Where it is another text than the catalog has pinned.
     pub fn to(license: &LicenseTerms, text: &str) -> Result<Self, ErrorInfo> {
-        let text_sha256 = hex(&Sha256::digest(text.as_bytes()));
+        let text_sha256 = HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
         let pinned = license.sha256.as_ref();
         if pinned.is_some_and(|pinned| *pinned != text_sha256) {
             let message = format!("the {} is another one than was known", license.name);

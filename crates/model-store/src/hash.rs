@@ -3,17 +3,13 @@
 use std::fs::File;
 use std::io::Read;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use crate::Progress;
 
 /// Bytes that are read at once: enough that a disk is kept busy.
 pub(crate) const READ_BYTES: usize = 1024 * 1024;
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Reads a file to its end and tells its digest; `also` gets all bytes. `None` where it was
 /// cancelled.
@@ -29,7 +25,7 @@ pub(crate) fn digest(
     loop {
         let read = file.read(&mut buffer)?;
         if read == 0 {
-            return Ok(Some(hex(&hasher.finalize())));
+            return Ok(Some(HEXLOWER.encode(&hasher.finalize())));
         }
         hasher.update(&buffer[..read]);
         also(&buffer[..read])?;

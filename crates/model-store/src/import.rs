@@ -206,7 +206,7 @@ impl Store {
         let message = format!("there is no room for a copy of {}", gb(bytes));
         Err(ErrorInfo::new(ErrorCode::DiskFull, message)
             .with_cause(format!("{} are free, and 1 GB must stay so", gb(free)))
-            .with_hint("make room, or leave the file where it is with `--in-place`"))
+            .with_hint("make room, or import it in place: then it is not copied"))
     }
 }
 

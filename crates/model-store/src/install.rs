@@ -12,8 +12,8 @@ use localcoder_protocol::{
     Confined, ErrorAction, ErrorCode, ErrorInfo, FetchEvent, FetchFailure, FetchLimits,
     FetchNetwork, FetchOrder, FetchRequest, FetchTask, FetchText,
 };
-use localcoder_settings::NetworkAllowed;
 use localcoder_settings::env::HOME;
+use localcoder_settings::{AIR_GAPPED, NetworkAllowed};
 
 use crate::catalog::{Catalog, Entry, hosts_for};
 use crate::consent::Consent;
@@ -225,7 +225,8 @@ impl Store {
         let message = format!("`{}` is installed already", entry.id);
         Err(ErrorInfo::new(ErrorCode::Usage, message)
             .with_cause(format!("its file is `{}`", path.display()))
-            .with_hint(format!("`localcoder models verify {}` checks it", entry.id)))
+            .with_hint("verify it, if in doubt")
+            .with_action_on(ErrorAction::VerifyModel, &entry.id))
     }
 
     /// Installs a model of a catalog. `told` gets what happens meanwhile.
@@ -284,7 +285,7 @@ fn explain(failure: FetchFailure, message: String, from: Named) -> ErrorInfo {
         FetchFailure::AirGapped => (
             ErrorCode::AirGapped,
             "nothing is downloaded",
-            "`localcoder config get airGapped` says whether air-gapped mode is on, and why",
+            "check whether air-gapped mode is on, and why",
         ),
         FetchFailure::NoSpace => (
             ErrorCode::DiskFull,
@@ -338,7 +339,11 @@ fn explain(failure: FetchFailure, message: String, from: Named) -> ErrorInfo {
         Named::Here => hint,
         Named::InUsersCatalog => own_hint(failure).unwrap_or(hint),
     };
-    ErrorInfo::new(code, what).with_cause(message).with_hint(hint).with_action(ErrorAction::Retry)
+    let error = ErrorInfo::new(code, what).with_cause(message).with_hint(hint);
+    match failure {
+        FetchFailure::AirGapped => error.with_action_on(ErrorAction::OpenSettings, AIR_GAPPED),
+        _ => error.with_action(ErrorAction::Retry),
+    }
 }
 
 /// What helps where the entry is of the user's own catalog: that file is what is to be fixed, and no

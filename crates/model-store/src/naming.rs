@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use localcoder_gguf::Header;
-use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo};
+use localcoder_protocol::{DEMO, ErrorAction, ErrorCode, ErrorInfo};
 
 use crate::catalog::{Catalog, Entry, ID_LENGTH_MAX, is_id};
 use crate::manifest::Installed;
@@ -66,17 +66,15 @@ impl Store {
     pub(crate) fn check_free(&self, id: &str) -> Result<(), ErrorInfo> {
         if !is_id(id) {
             let message = format!("`{id}` can't be a model's id");
-            return Err(ErrorInfo::new(ErrorCode::Usage, message).with_hint(
-                "an id has 1 to 64 lower-case letters, digits, `.`, `-` and `_`; choose one with \
-                 `--id`",
-            ));
+            return Err(ErrorInfo::new(ErrorCode::Usage, message)
+                .with_hint("an id has 1 to 64 lower-case letters, digits, `.`, `-` and `_`"));
         }
         if id != DEMO && self.is_free(id)? {
             return Ok(());
         }
         let message = format!("there is a model `{id}` already");
         Err(ErrorInfo::new(ErrorCode::Usage, message)
-            .with_hint("choose another id with `--id`, or remove that model first"))
+            .with_hint("import it under another id, or remove that model first"))
     }
 
     /// Whether a model of the catalog is not there yet, or can't be used and is fixed by its file.
@@ -112,15 +110,15 @@ pub(crate) fn reserved(id: &str) -> ErrorInfo {
     let message = format!("`{id}` is the name of a model of the catalog, and this is another file");
     ErrorInfo::new(ErrorCode::Usage, message)
         .with_cause("its digest is not the one that the catalog names")
-        .with_hint("choose another id with `--id`, or leave `--id` out")
+        .with_hint("choose another id, or none")
 }
 
 /// A file that is here already, as what it is.
 pub(crate) fn there_already(id: &str) -> ErrorInfo {
     let message = format!("this is the file of `{id}`, which is installed already");
-    ErrorInfo::new(ErrorCode::Usage, message).with_hint(format!(
-        "`localcoder models use {id}` makes it the model for code; `--id` gives it another name"
-    ))
+    ErrorInfo::new(ErrorCode::Usage, message)
+        .with_hint("choose it, or import it under another id")
+        .with_action_on(ErrorAction::SwitchModel, id)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use localcoder_disk::{Cause, Kind, cause_of};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 
 /// The disk failed at a path of the store.
 pub(crate) fn disk(path: &Path, error: &std::io::Error) -> ErrorInfo {
@@ -18,7 +18,7 @@ pub(crate) fn unusable(path: &Path, cause: Cause) -> ErrorInfo {
         Kind::Full => (
             ErrorCode::DiskFull,
             "can't be written",
-            format!("{hint}; `localcoder models remove ID` makes room, too"),
+            format!("{hint}; removing a model makes room, too"),
         ),
         Kind::ReadOnly => (ErrorCode::ModelStore, "can't be written", hint),
         _ => (ErrorCode::ModelStore, "can't be used", hint),
@@ -28,7 +28,8 @@ pub(crate) fn unusable(path: &Path, cause: Cause) -> ErrorInfo {
 
 pub(crate) fn unknown(id: &str) -> ErrorInfo {
     ErrorInfo::new(ErrorCode::ModelNotFound, format!("no model `{id}` is installed"))
-        .with_hint("`localcoder models list` shows what is there")
+        .with_hint("choose one of those that are")
+        .with_action(ErrorAction::ShowModels)
 }
 
 pub(crate) fn cancelled(what: &str) -> ErrorInfo {

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use localcoder_disk::{Kind, cause_of, open, read_text};
 use localcoder_gguf::{Header, names_base_model};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 
 use crate::catalog::is_id;
 use crate::gguf_file::checked_header;
@@ -56,18 +56,18 @@ pub(crate) enum Wrong {
 }
 
 impl Problem {
-    fn hint(&self, model: &Installed) -> String {
-        let id = &model.id;
+    /// What helps, in words and as what can be done to the model.
+    fn remedy(&self, model: &Installed) -> (&'static str, ErrorAction) {
         match (self.kind, &model.source) {
             (Wrong::Touched, _) => {
-                format!("`localcoder models verify {id}` reads it, and keeps it if it is the same")
+                ("verify it: it is kept if it is the same", ErrorAction::VerifyModel)
             }
             (Wrong::File, Source::Catalog { .. }) => {
-                format!("install it again with `localcoder models install {id}`")
+                ("install it again", ErrorAction::InstallModel)
             }
-            (Wrong::Another, _) | (Wrong::File, Source::File { .. }) => format!(
-                "remove it with `localcoder models remove {id}`, then import its file again"
-            ),
+            (Wrong::Another, _) | (Wrong::File, Source::File { .. }) => {
+                ("remove it, then import its file again", ErrorAction::RemoveModel)
+            }
         }
     }
 }
@@ -225,8 +225,10 @@ impl Store {
         match self.problem(&model) {
             None => Ok(self.file_of(&model)),
             Some(problem) => {
+                let (hint, action) = problem.remedy(&model);
                 Err(ErrorInfo::new(ErrorCode::ModelDamaged, format!("`{id}` can't be used"))
-                    .with_hint(problem.hint(&model))
+                    .with_hint(hint)
+                    .with_action_on(action, id)
                     .with_cause(problem.text))
             }
         }

@@ -5,7 +5,7 @@
 use std::fs::Metadata;
 
 use localcoder_disk::open;
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 
 use crate::Progress;
 use crate::hash::digest;
@@ -33,18 +33,18 @@ impl Store {
             return if touched { self.keep(model, &about) } else { Ok(()) };
         }
         let mut hint = "remove the model and import the right file".to_owned();
+        let mut action = ErrorAction::RemoveModel;
         if model.linked.is_none() {
             let aside = self.downloads().join(format!("damaged-{found}"));
             fs_err::rename(&path, &aside).map_err(|error| disk(&path, &error))?;
-            hint = format!(
-                "install it again with `localcoder models install {id}`; the damaged file is `{}`",
-                aside.display()
-            );
+            hint = format!("install it again; the damaged file is `{}`", aside.display());
+            action = ErrorAction::InstallModel;
         }
         let message = format!("the file of `{id}` is not what was installed");
         Err(ErrorInfo::new(ErrorCode::ChecksumMismatch, message)
             .with_cause(format!("its digest is {found}, and it was {}", model.sha256))
-            .with_hint(hint))
+            .with_hint(hint)
+            .with_action_on(action, id))
     }
 
     /// Notes the time of a file that is the same still.

@@ -117,7 +117,8 @@ codes! {
     Cancelled = 130, "cancelled";
 }
 
-/// What a client may offer as a button.
+/// What can be done about an error. Each client puts it in its own words: a window as a button, the
+/// command line as a command. So no text below them names either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
@@ -140,6 +141,14 @@ pub enum ErrorAction {
     UseFastProfile,
     /// Show the models, to install, import, verify or remove one.
     ShowModels,
+    /// Install the model that the error is about.
+    InstallModel,
+    /// Read the file of the model that the error is about, and compare its digest.
+    VerifyModel,
+    /// Remove the model that the error is about.
+    RemoveModel,
+    /// Import a model from a file.
+    ImportModel,
     /// End the host and start another.
     RestartEngine,
     /// Write a report for a maintainer.
@@ -163,17 +172,21 @@ pub struct ErrorInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub hint: Option<String>,
-    /// What a client may offer as a button.
+    /// What a client may offer to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub action: Option<ErrorAction>,
+    /// What that is done to: the id of a model, or the name of a setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub subject: Option<String>,
 }
 
 impl ErrorInfo {
     /// An error that says only what happened; add to it with the `with_` methods.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), cause: None, hint: None, action: None }
+        Self { code, message: message.into(), cause: None, hint: None, action: None, subject: None }
     }
 
     /// Says why.
@@ -190,10 +203,19 @@ impl ErrorInfo {
         self
     }
 
-    /// Names a button.
+    /// Says what can be done about it.
     #[must_use]
     pub fn with_action(mut self, action: ErrorAction) -> Self {
         self.action = Some(action);
+        self.subject = None;
+        self
+    }
+
+    /// The same, of something that is done to a model or a setting.
+    #[must_use]
+    pub fn with_action_on(mut self, action: ErrorAction, subject: impl Into<String>) -> Self {
+        self.action = Some(action);
+        self.subject = Some(subject.into());
         self
     }
 }

@@ -25,8 +25,8 @@ pub enum AirGap {
     On {
         /// Why: a sentence without its end, which names the file or the value.
         reason: String,
-        /// How that is changed.
-        hint: String,
+        /// What is wrong with the settings, where it counts as on for that.
+        problem: Option<ErrorInfo>,
     },
 }
 
@@ -36,19 +36,15 @@ impl AirGap {
         if !on {
             return Self::Off(NetworkAllowed(()));
         }
-        let hint = match layer {
-            Layer::Editor => "turn it off in the editor's settings",
-            _ => "turn it off with `localcoder config set airGapped false`",
-        };
         let reason = format!("`localcoder.{AIR_GAPPED}` is on (in {})", layer.name());
-        Self::On { reason, hint: hint.to_owned() }
+        Self::On { reason, problem: None }
     }
 
     /// Something is wrong with the settings, so that nobody knows what was meant.
     pub(crate) fn closed_by(error: &ErrorInfo) -> Self {
         Self::On {
             reason: format!("`localcoder.{AIR_GAPPED}` counts as on: {error}"),
-            hint: error.hint.clone().unwrap_or_default(),
+            problem: Some(error.clone()),
         }
     }
 
@@ -74,13 +70,25 @@ impl AirGap {
     pub fn permission(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
         match self {
             Self::Off(allowed) => Ok(*allowed),
-            Self::On { reason, hint } => Err(ErrorInfo::new(ErrorCode::AirGapped, what)
-                .with_cause(format!("{reason}, so nothing is downloaded"))
-                .with_hint(format!(
-                    "download the file on another machine and import it with `localcoder models \
-                     import PATH`; or {hint}"
-                ))
-                .with_action(ErrorAction::OpenSettings)),
+            Self::On { reason, problem } => {
+                let how = match problem {
+                    None => "turn air-gapped mode off",
+                    Some(problem) => problem.hint.as_deref().unwrap_or("fix the settings"),
+                };
+                let error = ErrorInfo::new(ErrorCode::AirGapped, what)
+                    .with_cause(format!("{reason}, so nothing is downloaded"))
+                    .with_hint(format!(
+                        "download the file on another machine and import it here; or {how}"
+                    ));
+                Err(match problem {
+                    None => error.with_action_on(ErrorAction::OpenSettings, AIR_GAPPED),
+                    Some(problem) => ErrorInfo {
+                        action: problem.action,
+                        subject: problem.subject.clone(),
+                        ..error
+                    },
+                })
+            }
         }
     }
 }
@@ -174,11 +182,13 @@ mod tests {
         for value in ["\"true\"", "\"false\"", "1", "0", "null", "[]", "{}", "{\"on\":true}"] {
             let text = format!("{{\"airGapped\": {value}}}");
             let (_home, places) = home(Some(text.as_bytes()), None);
-            let AirGap::On { reason, hint } = air_gap(&places) else { panic!("{text}") };
+            let AirGap::On { reason, problem: Some(problem) } = air_gap(&places) else {
+                panic!("{text}")
+            };
             let path = places.settings_file().display().to_string();
             let named = format!("`localcoder.airGapped` can't be {value} (in `{path}`, line 1)");
             assert!(reason.contains(&named), "{text}: {reason}");
-            assert!(hint.contains("config set airGapped"), "{text}: {hint}");
+            assert_eq!(problem.subject.as_deref(), Some("airGapped"), "{text}: {problem:?}");
             // The editor's own good value does not fix it, nor does the other way round.
             let (_home, places) = home(Some(text.as_bytes()), Some(b"{\"airGapped\": false}"));
             assert!(air_gap(&places).is_on(), "{text} below a `false`");
@@ -203,9 +213,11 @@ mod tests {
         for bytes in wrong {
             let text = String::from_utf8_lossy(bytes);
             let (_home, places) = home(Some(bytes), None);
-            let AirGap::On { reason, hint } = air_gap(&places) else { panic!("{text}") };
+            let AirGap::On { reason, problem: Some(problem) } = air_gap(&places) else {
+                panic!("{text}")
+            };
             let path = places.settings_file().display().to_string();
-            assert!(reason.contains(&path) && !hint.is_empty(), "{text}: {reason}: {hint}");
+            assert!(reason.contains(&path) && problem.hint.is_some(), "{text}: {reason}");
             let (_home, places) = home(Some(b"{\"airGapped\": false}"), Some(bytes));
             let path = places.editor_settings_file().display().to_string();
             let reason = air_gap(&places).reason().map(str::to_owned).unwrap();
@@ -246,7 +258,7 @@ mod tests {
         let cause = error.cause.unwrap();
         assert!(cause.contains("settings.json` is not JSON"), "{cause}");
         let hint = error.hint.unwrap();
-        assert!(hint.contains("fix the file") && hint.contains("models import"), "{hint}");
+        assert!(hint.contains("fix the file") && hint.contains("import it here"), "{hint}");
         let (_home, places) = home(None, None);
         assert!(air_gap(&places).permission("").is_ok());
     }

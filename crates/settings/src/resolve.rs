@@ -186,7 +186,7 @@ impl Found {
                 Ok(()) => self.put(key, value.clone(), layer, &place),
                 Err(allowed) => {
                     let closes = closes || air_gap::is_meant_in(value);
-                    add(bad((layer, &place), key, value, &allowed), closes);
+                    add(bad(&place, key, value, &allowed), closes);
                 }
             }
         }
@@ -279,7 +279,8 @@ pub fn check_value(key: &str, value: &Value) -> Result<(), ErrorInfo> {
 #[must_use]
 pub fn no_such_setting(key: &str) -> ErrorInfo {
     ErrorInfo::new(ErrorCode::InvalidSetting, format!("there is no setting `{key}`"))
-        .with_hint("`localcoder config list` shows all of them")
+        .with_hint("look up its name among all settings")
+        .with_action(ErrorAction::OpenSettings)
 }
 
 fn unknown(place: &str, name: &str) -> ErrorInfo {
@@ -297,10 +298,9 @@ fn unknown(place: &str, name: &str) -> ErrorInfo {
     }
 }
 
-fn bad((layer, place): (Layer, &str), key: Key, value: &Value, allowed: &str) -> ErrorInfo {
-    let hint = match (key, layer) {
-        (Key::AirGapped, Layer::Editor) => "fix it in the editor's settings",
-        (Key::AirGapped, _) => "fix it with `localcoder config set airGapped true`, or `false`",
+fn bad(place: &str, key: Key, value: &Value, allowed: &str) -> ErrorInfo {
+    let hint = match key {
+        Key::AirGapped => "set it to `true` or `false`",
         _ => "the value below it is used until this one is fixed",
     };
     let otherwise = if key == Key::AirGapped { "; anything else counts as on" } else { "" };
@@ -310,7 +310,7 @@ fn bad((layer, place): (Layer, &str), key: Key, value: &Value, allowed: &str) ->
     )
     .with_cause(format!("allowed is {allowed}{otherwise}"))
     .with_hint(hint)
-    .with_action(ErrorAction::OpenSettingsFile)
+    .with_action_on(ErrorAction::OpenSettingsFile, key.name())
 }
 
 /// One key in full and the same without the product's name, or nested.
@@ -320,8 +320,8 @@ fn twice(place: &str, key: Key) -> ErrorInfo {
         ErrorCode::InvalidSetting,
         format!("`localcoder.{name}` stands twice (in {place}), with different values"),
     )
-    .with_hint(format!("`localcoder config set {name} VALUE` leaves one of them"))
-    .with_action(ErrorAction::OpenSettingsFile);
+    .with_hint("leave one of them")
+    .with_action_on(ErrorAction::OpenSettingsFile, name);
     match key {
         Key::AirGapped => error.with_cause("it is not clear which is meant, so it counts as on"),
         _ => error,

@@ -130,6 +130,12 @@ impl Settings {
         }
     }
 
+    /// A profile that loads large models: the user may have called it anything, or have none.
+    #[must_use]
+    pub fn profile_for_large_models(&self) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.large_models)
+    }
+
     /// After how long without a request a model is unloaded; never where it stays. What is set
     /// counts more than what the mode implies.
     #[must_use]

@@ -81,10 +81,11 @@ impl TemplateError {
             .with_hint("try again when the machine is less busy")
             .with_action(ErrorAction::Retry),
             Self::Limit(Limit::Stopped(_)) => unusable(&self)
-                .with_hint("run `localcoder host stop`, and do not use the models before this one"),
+                .with_hint("start the engine again, and do not use the models before this one")
+                .with_action(ErrorAction::RestartEngine),
             _ => unusable(&self)
                 .with_hint("choose another build of this model, or another model")
-                .with_action(ErrorAction::OpenSettings),
+                .with_action(ErrorAction::SwitchModel),
         }
     }
 }

@@ -37,10 +37,10 @@ impl Content {
     /// This many random bytes that begin like a model.
     #[must_use]
     pub fn random(seed: u64, length: usize) -> Self {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut bytes = b"GGUF".to_vec();
         while bytes.len() < length {
-            bytes.extend(random.next().to_le_bytes());
+            bytes.extend(random.0.u64(..).to_le_bytes());
         }
         bytes.truncate(length);
         let sha256 = sha256(&bytes);
@@ -51,26 +51,23 @@ impl Content {
 /// The digest of some bytes.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 /// Numbers that look random, the same for the same seed.
 #[derive(Debug, Clone)]
-pub struct Random(pub u64);
+pub struct Random(fastrand::Rng);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+    /// A sequence of its own for each seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// One of the numbers from `low` up to `high`, itself left out.
+    /// One of the numbers from `low` up to `high`, itself left out unless it is `low`.
     pub fn between(&mut self, low: usize, high: usize) -> usize {
-        let span = (high - low).max(1) as u64;
-        low + usize::try_from(self.next() % span).unwrap_or(0)
+        self.0.usize(low..high.max(low + 1))
     }
 }
 
@@ -388,7 +385,7 @@ fn peak_memory_kib(pid: u32) -> u64 {
 /// Where what came of it is not what must.
 pub fn trial(program: &Path, fault: Fault, seed: u64) -> Result<Ending, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let length = random.between(70_000, 1_500_000);
     let content = Content::random(seed, length);
     let cut = random.between(1, length);

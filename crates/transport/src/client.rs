@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
-use localcoder_protocol::{ErrorCode, ErrorInfo, Request};
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, Request};
 use serde_json::Value;
 
 use crate::{Id, Message, Outbox, shortage, spawn_reader, spawn_writer};
@@ -139,13 +139,15 @@ pub fn read_answer<R: Request>(result: Result<Value, ErrorInfo>) -> Result<R::An
     serde_json::from_value(result?).map_err(|error| {
         ErrorInfo::new(ErrorCode::Protocol, format!("the answer to `{}` is malformed", R::METHOD))
             .with_cause(error.to_string())
-            .with_hint("run `localcoder host stop` and try again")
+            .with_hint("start the engine again")
+            .with_action(ErrorAction::RestartEngine)
     })
 }
 
 fn no_answer<R: Request>() -> ErrorInfo {
     ErrorInfo::new(ErrorCode::HostUnreachable, format!("no answer to `{}` in time", R::METHOD))
-        .with_hint("run `localcoder host stop` and try again")
+        .with_hint("start the engine again")
+        .with_action(ErrorAction::RestartEngine)
 }
 
 fn connection_lost() -> ErrorInfo {

@@ -15,7 +15,8 @@ use serde_json::Value;
 use crate::timed::TimedStream;
 use crate::{FrameError, Message, MessageError, read_frame, spawn_thread, write_frame};
 
-/// Messages that may wait for a slow peer. `reliability`: 256 messages or the peer is too slow.
+/// Messages that may wait for a slow peer: a few seconds of what the fastest model writes. A peer that
+/// reads none of it for so long has hung, and what is queued for it costs memory.
 pub const QUEUE_MESSAGES: usize = 256;
 
 /// Why a message was not queued.

@@ -35,8 +35,8 @@ pub fn shortage(code: ErrorCode, message: impl Into<String>, error: &io::Error) 
     };
     ErrorInfo::new(code, message)
         .with_cause(cause)
-        .with_hint(format!("{hint}, then run `localcoder host stop` and try again"))
-        .with_action(ErrorAction::Retry)
+        .with_hint(format!("{hint}, then start the engine again"))
+        .with_action(ErrorAction::RestartEngine)
 }
 
 fn words(error: &io::Error) -> Option<(&'static str, &'static str)> {
@@ -83,7 +83,7 @@ mod tests {
             let error = told(errno);
             assert!(error.cause.unwrap().contains(cause));
             let said = error.hint.unwrap();
-            assert!(said.contains(hint) && said.contains("localcoder host stop"), "{said}");
+            assert!(said.contains(hint) && said.contains("start the engine again"), "{said}");
         }
     }
 

@@ -1,27 +1,44 @@
 /** Errors in words and buttons. */
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { ERROR_CODES } from "../src/generated/protocol";
-import type { ErrorCode, ErrorInfo } from "../src/generated/protocol";
-import { HostError, isErrorInfo, lineOf, renderError, toErrorInfo } from "../src/lib/errors";
+import type { ErrorInfo } from "../src/generated/protocol";
+import {
+  HostError,
+  isErrorInfo,
+  lineOf,
+  renderError,
+  subjectOf,
+  toErrorInfo,
+} from "../src/lib/errors";
 import { readViewMessage } from "../src/lib/messages";
 
-const codes = Object.keys(ERROR_CODES) as ErrorCode[];
+/** Errors as the real programs write them: kept by `crates/cli/tests/errors.rs`. */
+const SAID = "../../crates/cli/tests/snapshots/errors__as data.snap";
 
-test("every error code is reported with what happened, why, what next, and a button", () => {
-  for (const code of codes) {
-    const info: ErrorInfo = { code, message: "the thing broke", cause: "no luck", hint: "try it" };
-    const { severity, text, buttons } = renderError(info);
-    assert.equal(text, "The thing broke: no luck. Try it.", code);
-    assert.equal(severity === "silent", code === "cancelled", code);
-    assert.equal(
-      buttons.some((it) => it.action === "showLog"),
-      severity === "error",
-      code,
-    );
-    assert.ok(isErrorInfo(info), code);
+/** What popups show of them. To write it again: `UPDATE_POPUPS=1 npm test`. */
+const POPUPS = "test/popups.txt";
+
+/** What a notification shows: its icon, its text, its buttons. */
+function popup(info: ErrorInfo): string {
+  const { severity, text, buttons } = renderError(info, true);
+  const titles = buttons.map(({ title }) => `[${title}]`).join(" ");
+  return `# ${info.code} (${severity})\n${text}\n${titles}`.trimEnd();
+}
+
+test("a popup says what happened, why, what next, and has a button for it", () => {
+  const said = readFileSync(SAID, "utf8");
+  const data = said.slice(said.indexOf("\n---\n") + 5);
+  const errors = Object.values(JSON.parse(data) as Record<string, unknown>);
+  assert.ok(errors.length > 30 && errors.every(isErrorInfo));
+  const shown = `${errors.map(popup).join("\n\n")}\n`;
+  if (process.env["UPDATE_POPUPS"] !== undefined) {
+    writeFileSync(POPUPS, shown);
   }
+  assert.equal(shown, readFileSync(POPUPS, "utf8"));
+  // A command is what the command line offers in place of the button.
+  assert.doesNotMatch(shown, /`localcoder |`--/u);
 });
 
 test("a suggested retry is offered only where the caller can retry", () => {
@@ -46,6 +63,15 @@ test("an error that another profile or model would help against offers that", ()
     assert.deepEqual(renderError({ ...info, action }).buttons[0], { action, title });
     assert.deepEqual(readViewMessage({ type: "act", action }), { type: "act", action });
   }
+});
+
+test("a button does what it says to the model or the setting that the error names", () => {
+  const info: ErrorInfo = { code: "modelDamaged", message: "it is damaged", subject: "mine" };
+  assert.deepEqual(subjectOf("verifyModel", info), ["mine"]);
+  assert.deepEqual(subjectOf("openSettings", { ...info, subject: "airGapped" }), ["airGapped"]);
+  // These ask or show all, whatever is named.
+  assert.deepEqual(subjectOf("switchModel", info), []);
+  assert.deepEqual(subjectOf("verifyModel", { code: "modelDamaged", message: "x" }), []);
 });
 
 test("whatever is thrown becomes an error with a code", () => {

@@ -57,6 +57,22 @@ test("an error printed as JSON is passed on", async () => {
   );
 });
 
+test("a program that is killed by others is not told as one that took too long", async () => {
+  const { code, message, cause, hint } = await failure(program("kill -TERM $$"));
+  assert.equal(code, "hostUnreachable");
+  assert.match(message, /ended from outside/u);
+  assert.match(cause ?? "", /SIGTERM/u);
+  assert.ok(hint);
+});
+
+test("one that takes too long is told with the time that it had", async () => {
+  const outcome: unknown = await runProgram(program("exec sleep 60"), ["verify"], 100).then(
+    () => assert.fail("it should have failed"),
+    (error: unknown) => error,
+  );
+  assert.match(toErrorInfo(outcome).message, /did not end within 0\.1 s/u);
+});
+
 test("an exit code is an error code, and what was said is the message", async () => {
   const error = await failure(program("echo 'error: the folder is not yours' >&2; exit 6"));
   assert.equal(error.code, "runtimeFolder");

@@ -53,11 +53,17 @@ pub(super) fn build(folder: &Path) -> Result<Peer> {
         configure.args(["-DLLAMA_USE_PREBUILT_UI=OFF", "-DLLAMA_BUILD_UI=OFF"]);
         process::read(configure.arg("-DLLAMA_BUILD_TESTS=OFF"))?;
         let mut make = process::command("cmake", &folder);
-        make.args(["--build", "build", "--parallel", "--target"]).args(TARGETS);
-        process::read(&mut make).map(|_| ())
+        process::read(make.args(make_arguments())).map(|_| ())
     })?;
     stamp.set()?;
     Ok(peer)
+}
+
+/// A job a core: without a number `make` starts as many compilers as there are files.
+fn make_arguments() -> Vec<String> {
+    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).to_string();
+    let arguments = ["--build", "build", "--parallel", &jobs, "--target"];
+    arguments.iter().chain(&TARGETS).map(|&word| word.to_owned()).collect()
 }
 
 impl Peer {
@@ -108,4 +114,17 @@ fn archive_in(folder: &Path) -> Result<PathBuf> {
         .filter(|path| path.to_string_lossy().ends_with(".tar.gz"))
         .max()
         .context("the package brought no archive")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_compilers_run_than_the_machine_has_cores() {
+        let arguments = make_arguments();
+        let after = arguments.iter().skip_while(|word| *word != "--parallel").nth(1);
+        let jobs: usize = after.unwrap().parse().unwrap();
+        assert!(jobs <= std::thread::available_parallelism().unwrap().get());
+    }
 }

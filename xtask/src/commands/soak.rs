@@ -143,7 +143,7 @@ fn keep_busy(over: &AtomicBool) {
 /// One window: long and short answers, some of them cancelled, pauses between.
 fn ask(home: &Path, number: u64, over: &AtomicBool, counts: &Counts) -> Result<()> {
     let mut client = connect(home)?;
-    let mut random = Random(number + 1);
+    let mut random = Random::new(number + 1);
     let mut round = 0;
     while !over.load(Ordering::Acquire) {
         round += 1;

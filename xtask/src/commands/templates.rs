@@ -172,7 +172,7 @@ fn reference() -> PathBuf {
 }
 
 fn digest_of(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
 
 /// A Python with Jinja2, in an environment of its own.

@@ -92,6 +92,6 @@ impl Digest {
 
     /// The digest in hexadecimal.
     pub(super) fn finish(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        data_encoding::HEXLOWER.encode(&self.0.finalize())
     }
 }

@@ -8,6 +8,7 @@ mod documents;
 mod generated;
 mod graph;
 mod headers;
+mod interface;
 mod layers;
 mod licenses;
 mod limits;
@@ -45,6 +46,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { name: "private headers of ggml", check: headers::unchanged },
     Rule { name: "numbers that must agree", check: limits::once },
     Rule { name: "no I/O in pure code", check: sources::pure },
+    Rule { name: "errors name no interface", check: interface::of_errors },
     Rule { name: "file length", check: size::file_lines },
     Rule { name: "function length", check: size::function_lines },
     Rule { name: "file size", check: size::file_bytes },

@@ -51,10 +51,16 @@ pub(crate) fn run(command: &AssistCommand) -> Result<(), ErrorInfo> {
     let streams = spec.answer == AnswerKind::Text && !options.json;
     let stream = |text: &str| if streams { output::data(text) } else { Ok(()) };
     let mut session = Session::open()?;
-    let answer = match session.request_with::<Assist>(&params, stream, tester) {
+    let mut answer = match session.request_with::<Assist>(&params, stream, tester) {
         Err(_) if output::reader_is_gone() => return Ok(()),
         answer => answer?,
     };
+    if let AssistAnswer::Edit(edit) = &mut answer
+        && !edit.unchanged
+    {
+        let edits: Vec<_> = std::iter::once(&edit.edit).chain(&edit.imports).collect();
+        edit.diff = source.diff(&edits, &edit.diff)?;
+    }
     if let AssistAnswer::Edit(edit) = &answer
         && options.apply
         && !edit.unchanged

@@ -78,8 +78,10 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
         output::line(&shown(value))?;
     }
     match &resolved.air_gap {
-        AirGap::On { reason, hint } if key == AIR_GAPPED && !resolved.tells(reason) => {
-            output::note(&format!("{reason}\n  hint: {hint}"));
+        AirGap::On { reason, problem } if key == AIR_GAPPED && !resolved.tells(reason) => {
+            let hint = problem.as_ref().and_then(|problem| problem.hint.as_deref());
+            let hint = hint.map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
+            output::note(&format!("{reason}{hint}"));
         }
         _ => {}
     }

@@ -10,8 +10,8 @@ use localcoder_host::connect;
 use localcoder_model_store::{Catalog, Fetcher, Machine, Store};
 use localcoder_protocol::limits::SLOW_TOKENS_PER_S;
 use localcoder_protocol::{
-    Checkup, ClientKind, Device, DoctorRun, ErrorCode, ErrorInfo, Generate, GenerateAnswer,
-    HostStatus, Nothing, ProfileSurvey, Status, Survey, SurveyParams,
+    Checkup, ClientKind, Device, DoctorRun, ErrorAction, ErrorCode, ErrorInfo, Generate,
+    GenerateAnswer, HostStatus, Nothing, ProfileSurvey, Status, Survey, SurveyParams,
 };
 use localcoder_settings::{Layer, Places, Settings, air_gap};
 
@@ -102,7 +102,8 @@ impl Finding {
             Ok(text) => vec![format!("ok   {what:11}{text}")],
             Err(error) => {
                 let mut lines = vec![format!("BAD  {what:11}{error}")];
-                lines.extend(error.hint.iter().map(|hint| format!("                {hint}")));
+                let next = error.hint.clone().into_iter().chain(output::command_for(error));
+                lines.extend(next.map(|text| format!("                {text}")));
                 lines
             }
         }
@@ -150,7 +151,8 @@ fn models(places: &Places, settings: &Settings) -> Result<String, ErrorInfo> {
             let id = &listed.model.id;
             let message = format!("`{id}` can't be used: {problem}");
             return Err(ErrorInfo::new(ErrorCode::ModelDamaged, message)
-                .with_hint(format!("`localcoder models remove {id}`, then install it again")));
+                .with_hint("remove it, then install it again")
+                .with_action_on(ErrorAction::RemoveModel, id));
         }
     }
     let used = |references: &[String]| settings_file::model_in_use(places, references);
@@ -164,7 +166,8 @@ fn disk(machine: &Machine) -> Result<String, ErrorInfo> {
         return Ok(format!("{free} free for models"));
     }
     Err(ErrorInfo::new(ErrorCode::DiskFull, format!("only {free} are free for models"))
-        .with_hint("make room, or remove a model with `localcoder models remove ID`"))
+        .with_hint("make room, or remove a model")
+        .with_action(ErrorAction::ShowModels))
 }
 
 /// Loads the model for code, has it read and write, and measures both.

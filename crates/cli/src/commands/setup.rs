@@ -7,16 +7,13 @@ mod recommend;
 mod state;
 
 use localcoder_model_store::{Catalog, Role, Store};
-use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo, SetupShow, SetupStep};
+use localcoder_protocol::{DEMO, ErrorAction, ErrorCode, ErrorInfo, SetupShow, SetupStep};
 use localcoder_settings::{AIR_GAPPED, LARGE_PARAMETERS, Places};
 
 use crate::arguments::SetupOptions;
 use crate::setup_arguments::Switch;
 use crate::{output, settings_file};
 use state::State;
-
-/// The profile under which large models are loaded.
-const HEAVY: &str = "heavy";
 
 pub(crate) fn run(options: &SetupOptions) -> Result<(), ErrorInfo> {
     let places = Places::resolve()?;
@@ -74,7 +71,8 @@ fn known(places: &Places, id: &str) -> Result<(), ErrorInfo> {
     }
     let message = format!("the catalog has no model `{id}`");
     Err(ErrorInfo::new(ErrorCode::ModelNotFound, message)
-        .with_hint("`localcoder models list` shows what can be installed"))
+        .with_hint("choose one of those that can be installed")
+        .with_action(ErrorAction::ShowModels))
 }
 
 /// Where another model was named; where none was, the demo is what answers anyway.
@@ -95,9 +93,13 @@ fn take_into_use(places: &Places, id: &str) -> Result<(), ErrorInfo> {
     let for_code = entry.is_none_or(|entry| entry.roles.contains(&Role::Code));
     let key = if for_code { "codeModel" } else { "generalModel" };
     settings_file::set(places, key, Some(&id.into()))?;
-    let now = settings_file::resolved(places).settings.profile;
-    if store.model(id)?.parameters >= LARGE_PARAMETERS && !now.large_models {
-        settings_file::set(places, "profile", Some(&HEAVY.into()))?;
+    let now = settings_file::resolved(places).settings;
+    let is_large = store.model(id)?.parameters >= LARGE_PARAMETERS;
+    if let Some(profile) = now.profile_for_large_models()
+        && is_large
+        && !now.profile.large_models
+    {
+        settings_file::set(places, "profile", Some(&profile.name.clone().into()))?;
     }
     Ok(())
 }

@@ -172,8 +172,6 @@ fn glib_title(window: &gtk::Window) -> impl Fn(&webkit2gtk::WebView) + 'static {
 
 /// The kernel ends this program with the launcher. Standard input's end says so as well, but a
 /// hung window would not hear it.
-#[expect(unsafe_code, reason = "std has no call for it")]
 pub(crate) fn end_with_parent() {
-    // SAFETY: prctl with this option touches no memory.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }

@@ -89,7 +89,7 @@ fn what_a_kill_leaves_is_resumed() {
     let server = Server::start(slowly);
     let dir = tempfile::tempdir().unwrap();
     let request = request(dir.path(), &content, vec![server.url("file")]);
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let mut kills = 0;
     let ending = loop {
         // The later ones are let through.

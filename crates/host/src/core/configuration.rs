@@ -1,6 +1,6 @@
 //! The settings as they come from the file and the editor, and what both come to.
 
-use localcoder_protocol::{ConfigureAnswer, ErrorInfo};
+use localcoder_protocol::{ConfigureAnswer, ErrorAction, ErrorInfo};
 use localcoder_settings::{Contents, Layer, Resolved, Settings, resolve};
 use serde_json::{Map, Value};
 
@@ -61,7 +61,9 @@ impl Configuration {
         ];
         let resolved = resolve(&layers);
         match resolved.errors.into_iter().find(|error| !known.contains(error)) {
-            Some(error) => Err(error.with_hint("see `localcoder config list` and `profiles`")),
+            Some(error) => Err(error
+                .with_hint("look it up among all settings and profiles")
+                .with_action(ErrorAction::OpenSettings)),
             None => Ok(resolved.settings),
         }
     }

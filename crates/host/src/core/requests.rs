@@ -5,11 +5,11 @@ use localcoder_protocol::limits::LOCATED_EDITS_MAX;
 use localcoder_protocol::{
     AnswerKind, Assist, AssistParams, Cancel, CancelParams, Complete, Configure, ConfigureFile,
     ConfigureFileParams, ConfigureParams, DOCUMENT_BYTES_MAX, DocumentText, Drain, EditPlace,
-    ErrorCode, ErrorInfo, Generate, GenerateParams, Hello, HelloParams, LineRange, LocateEdits,
-    LocateEditsAnswer, LocateEditsParams, ModelUse, PredictEdit, Prepare, PrepareParams,
-    RecordDecision, RecordDecisionParams, Request, RequestId, Scopes, ScopesParams, Snooze,
-    SnoozeParams, Status, Stop, Survey, SurveyParams, Tried, TriedParams, Unload, UnloadParams,
-    Warm, WarmParams, is_edit_id,
+    ErrorAction, ErrorCode, ErrorInfo, Generate, GenerateParams, Hello, HelloParams, LineRange,
+    LocateEdits, LocateEditsAnswer, LocateEditsParams, ModelUse, PredictEdit, Prepare,
+    PrepareParams, RecordDecision, RecordDecisionParams, Request, RequestId, Scopes, ScopesParams,
+    Snooze, SnoozeParams, Status, Stop, Survey, SurveyParams, Tried, TriedParams, Unload,
+    UnloadParams, Warm, WarmParams, is_edit_id,
 };
 use serde_json::{Map, Value};
 
@@ -185,7 +185,8 @@ pub(super) fn request(method: &str, params: Value) -> Result<Asked, ErrorInfo> {
     match READERS.iter().find(|(name, _)| *name == method) {
         Some((_, reader)) => reader(params),
         None => Err(ErrorInfo::new(ErrorCode::Protocol, format!("`{method}` is not known"))
-            .with_hint("the client is newer than the host: run `localcoder host stop`")),
+            .with_hint("the client is newer than the host: start the engine again")
+            .with_action(ErrorAction::RestartEngine)),
     }
 }
 

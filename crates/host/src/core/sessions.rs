@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use localcoder_assist::SoFar;
 use localcoder_protocol::limits::CLIENTS_MAX;
 use localcoder_protocol::{
-    BUILD_ID, ClientKind, DeltaParams, DraftParams, Drain, ErrorCode, ErrorInfo, Hello,
-    HelloAnswer, HelloParams, HostStatus, PROTOCOL_VERSION, ProgressParams, Request, RequestId,
-    Status, Stop, SuggestionParams, TryEditParams,
+    BUILD_ID, ClientKind, DeltaParams, DraftParams, Drain, ErrorAction, ErrorCode, ErrorInfo,
+    Hello, HelloAnswer, HelloParams, HostStatus, PROTOCOL_VERSION, ProgressParams, Request,
+    RequestId, Status, Stop, SuggestionParams, TryEditParams,
 };
 use localcoder_transport::Id;
 
@@ -329,7 +329,9 @@ fn version_mismatch(theirs: u32, their_build: &str) -> ErrorInfo {
         ),
     );
     if theirs > PROTOCOL_VERSION {
-        error.with_hint("the host is older: run `localcoder host stop`, then try again")
+        error
+            .with_hint("the host is older: start the engine again")
+            .with_action(ErrorAction::RestartEngine)
     } else {
         error.with_hint("this client is older: reload the window, or update this program")
     }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use localcoder_disk::Stamp;
 use localcoder_gguf::Header;
 use localcoder_model_store::{Installed, Store, checked_header};
-use localcoder_protocol::{DEMO, ErrorCode, ErrorInfo, ModelInfo};
+use localcoder_protocol::{DEMO, ErrorAction, ErrorCode, ErrorInfo, ModelInfo};
 use localcoder_transport::{is_shortage, shortage};
 use rustix::fs::OFlags;
 
@@ -42,7 +42,8 @@ impl Models {
         if reference == DEMO {
             let demo = self.demo.clone().ok_or_else(|| {
                 ErrorInfo::new(ErrorCode::NoModel, "the bundled demo model is missing")
-                    .with_hint("install LocalCoder again, or name a GGUF file with `--model PATH`")
+                    .with_hint("install LocalCoder again, or choose a GGUF file of your own")
+                    .with_action(ErrorAction::SwitchModel)
             })?;
             return Ok((demo, None));
         }
@@ -287,9 +288,9 @@ fn file_stem(path: &Path) -> String {
 }
 
 fn not_installed(id: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::ModelNotFound, format!("no model `{id}` is installed")).with_hint(
-        "`localcoder models list` shows what there is; a file is named by its whole path",
-    )
+    ErrorInfo::new(ErrorCode::ModelNotFound, format!("no model `{id}` is installed"))
+        .with_hint("choose one that is installed; a file is named by its whole path")
+        .with_action(ErrorAction::ShowModels)
 }
 
 fn cannot_open(path: &Path, error: &std::io::Error) -> ErrorInfo {
@@ -376,7 +377,7 @@ mod tests {
 
     fn hex_digest(bytes: &[u8]) -> String {
         use sha2::{Digest as _, Sha256};
-        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+        data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
     }
 
     #[test]

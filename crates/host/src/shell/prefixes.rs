@@ -96,8 +96,7 @@ impl Prefixes {
 
     fn path(&self, key: &str) -> PathBuf {
         let digest = Sha256::digest(key.as_bytes());
-        let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        self.folder.join(name)
+        self.folder.join(data_encoding::HEXLOWER.encode(&digest[..16]))
     }
 }
 

@@ -13,7 +13,9 @@ use std::time::Duration;
 use command_fds::{CommandFdExt as _, FdMapping};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use localcoder_protocol::limits::{WORKER_EXCHANGE_FD, WORKER_MODELS_FD};
-use localcoder_protocol::{EXCHANGE_FD, ErrorCode, ErrorInfo, MODELS_FD, WORKER_ENVIRONMENT};
+use localcoder_protocol::{
+    EXCHANGE_FD, ErrorAction, ErrorCode, ErrorInfo, MODELS_FD, WORKER_ENVIRONMENT,
+};
 use localcoder_transport::handover::{self, Giver};
 use localcoder_transport::{
     Message, Outbox, ReadError, descriptors, is_shortage, shortage, spawn_reader, spawn_thread,
@@ -116,7 +118,8 @@ impl Workers {
             let message = "the engine could not be given the model's file";
             ErrorInfo::new(ErrorCode::ModelLoadFailed, message)
                 .with_cause(error.to_string())
-                .with_hint("try again; if that does not help, run `localcoder host stop`")
+                .with_hint("try again; if that does not help, start the engine again")
+                .with_action(ErrorAction::RestartEngine)
         })
     }
 

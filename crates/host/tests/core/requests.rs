@@ -291,7 +291,9 @@ fn a_client_that_goes_takes_its_requests_along() {
 fn another_version_is_told_which_side_to_update() {
     let mut rig = Rig::new();
     rig.event(Event::ClientConnected(1));
-    for (version, hint) in [(PROTOCOL_VERSION + 1, "host stop"), (0, "reload the window")] {
+    for (version, hint) in
+        [(PROTOCOL_VERSION + 1, "start the engine again"), (0, "reload the window")]
+    {
         let params = json!({"protocolVersion": version, "buildId": "x", "pid": 1, "client": "cli"});
         let id = rig.request(1, "hello", params);
         let error = rig.answer(id).unwrap_err();

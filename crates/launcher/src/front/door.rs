@@ -23,16 +23,12 @@ impl Secret {
     /// # Errors
     /// Where the system has no random numbers.
     pub(super) fn random(bytes: usize) -> Result<Self, ErrorInfo> {
-        use std::fmt::Write as _;
         let mut buffer = vec![0_u8; bytes];
         getrandom::fill(&mut buffer).map_err(|error| {
             ErrorInfo::new(ErrorCode::Internal, "the system gave no random numbers")
                 .with_cause(error.to_string())
         })?;
-        Ok(Self(buffer.iter().fold(String::new(), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a String takes everything");
-            text
-        })))
+        Ok(Self(data_encoding::HEXLOWER.encode(&buffer)))
     }
 
     pub(super) fn reveal(&self) -> &str {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use localcoder_model_store::{Bundle, Catalog, ImportMode, Installed, Source, Store};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 use localcoder_settings::resolve;
 use serde_json::{Value, json};
 
@@ -457,7 +457,10 @@ fn a_file_in_its_place_whose_time_alone_changed_is_kept_once_it_was_read() {
     touch(1_000_000);
     assert!(store.is_touched("mine").unwrap());
     let error = store.path_of("mine").unwrap_err();
-    assert!(error.hint.unwrap().contains("models verify mine"));
+    assert_eq!(
+        (error.action, error.subject.as_deref()),
+        (Some(ErrorAction::VerifyModel), Some("mine"))
+    );
     store.verify("mine", &mut |_, _| true).unwrap();
     assert_eq!(store.path_of("mine").unwrap(), path);
     // Another file of the same length and with any time is another one.

@@ -80,5 +80,5 @@ fn can_draft(path: &Path, model: &Model, target: &Model) -> Result<(), ErrorInfo
     Err(ErrorInfo::new(ErrorCode::ModelUnsupported, message)
         .with_cause(cause)
         .with_hint("name a smaller model of the same family in `localcoder.draftModel`, or `off`")
-        .with_action(ErrorAction::OpenSettings))
+        .with_action_on(ErrorAction::OpenSettings, "draftModel"))
 }

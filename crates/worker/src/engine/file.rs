@@ -20,7 +20,7 @@ pub(super) fn inspect(path: &Path, given: &Handed) -> Result<Stamp, ErrorInfo> {
     if !metadata.is_file() {
         return Err(ErrorInfo::new(ErrorCode::ModelNotGguf, format!("`{shown}` is not a file"))
             .with_hint("name a `.gguf` file")
-            .with_action(ErrorAction::OpenSettings));
+            .with_action(ErrorAction::SwitchModel));
     }
     unchanged(path, given)?;
     let mut magic = [0; 4];
@@ -36,7 +36,7 @@ pub(super) fn inspect(path: &Path, given: &Handed) -> Result<Stamp, ErrorInfo> {
         )
         .with_cause("it does not begin with `GGUF`")
         .with_hint("download the model in the GGUF format")
-        .with_action(ErrorAction::OpenSettings));
+        .with_action(ErrorAction::SwitchModel));
     }
     if metadata.len() < HEADER_BYTES {
         let cause = format!("it ends after {} bytes", metadata.len());
@@ -62,7 +62,8 @@ pub(super) fn unchanged(path: &Path, given: &Handed) -> Result<(), ErrorInfo> {
 pub(super) fn not_given(path: &Path) -> ErrorInfo {
     let message = format!("the file of the model `{}` was not given to the worker", path.display());
     ErrorInfo::new(ErrorCode::ModelNotFound, message)
-        .with_hint("try again; if that does not help, run `localcoder host stop`")
+        .with_hint("try again; if that does not help, start the engine again")
+        .with_action(ErrorAction::RestartEngine)
 }
 
 /// The file is cut off or damaged.
@@ -79,5 +80,5 @@ fn access_error(path: &Path, error: &io::Error) -> ErrorInfo {
     ErrorInfo::new(ErrorCode::FileAccess, message)
         .with_cause(error.to_string())
         .with_hint("check the disk or the network share that it is on")
-        .with_action(ErrorAction::OpenSettings)
+        .with_action(ErrorAction::SwitchModel)
 }

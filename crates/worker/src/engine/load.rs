@@ -339,7 +339,7 @@ fn chat_template(model: &Model, given: Option<String>) -> Result<ChatTemplate, E
         _ => Err(ErrorInfo::new(ErrorCode::ModelUnsupported, "the model has no chat template")
             .with_cause("its file has none, and its vocabulary does not have ChatML's tokens")
             .with_hint("choose an instruction-tuned model, often called `-instruct` or `-it`")
-            .with_action(ErrorAction::OpenSettings)),
+            .with_action(ErrorAction::SwitchModel)),
     }
 }
 
@@ -381,13 +381,13 @@ fn unsupported(path: &Path) -> ErrorInfo {
         format!("the model `{}` is of a kind that this version can't run", path.display()),
     )
     .with_hint("choose another model, or update LocalCoder")
-    .with_action(ErrorAction::OpenSettings)
+    .with_action(ErrorAction::SwitchModel)
 }
 
 fn out_of_memory(what: &str) -> ErrorInfo {
     ErrorInfo::new(ErrorCode::OutOfMemory, format!("there is not enough memory for {what}"))
         .with_hint("close other programs, choose a smaller model, or a smaller context window")
-        .with_action(ErrorAction::OpenSettings)
+        .with_action_on(ErrorAction::OpenSettings, "contextWindow")
 }
 
 /// Why llama.cpp loaded nothing, by what it said.
@@ -420,7 +420,7 @@ fn no_context(window: u32, lines: &LogLines) -> ErrorInfo {
             format!("llama.cpp can't make a context window of {window} tokens"),
         )
         .with_hint("try a smaller context window")
-        .with_action(ErrorAction::OpenSettings),
+        .with_action_on(ErrorAction::OpenSettings, "contextWindow"),
     };
     with_log(error, lines)
 }

@@ -328,7 +328,7 @@ fn too_long(tokens: usize, window: usize) -> ErrorInfo {
         format!("the prompt has {tokens} tokens, and the context window holds {window}"),
     )
     .with_hint("select less, or set a larger `localcoder.contextWindow` if the model allows it")
-    .with_action(ErrorAction::OpenSettings)
+    .with_action_on(ErrorAction::OpenSettings, "contextWindow")
 }
 
 fn explain(error: SessionError) -> ErrorInfo {
@@ -354,7 +354,7 @@ fn out_of_memory() -> ErrorInfo {
         ErrorInfo::new(ErrorCode::OutOfMemory, "there was not enough memory to compute the answer");
     with_log(error)
         .with_hint("close other programs, or choose a smaller model or context window")
-        .with_action(ErrorAction::OpenSettings)
+        .with_action_on(ErrorAction::OpenSettings, "contextWindow")
 }
 
 /// A failure, by what was said with it: a GPU without memory fails in many ways.
@@ -373,8 +373,8 @@ fn silent_weights(path: &str, why: &str) -> ErrorInfo {
         format!("the model `{path}` gives no answer: its weights are damaged"),
     )
     .with_cause(format!("{why}, as where a part of the file is empty or was overwritten"))
-    .with_hint("check it with `localcoder models verify ID`, or download it again")
-    .with_action(ErrorAction::SwitchModel)
+    .with_hint("verify its file, or download it again")
+    .with_action(ErrorAction::VerifyModel)
 }
 
 /// Adds what llama.cpp said during this request.

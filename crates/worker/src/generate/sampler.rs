@@ -155,7 +155,8 @@ fn greedy(logits: &[f32]) -> Result<Token, NotANumber> {
     if best.1.is_finite() { Ok(best.0) } else { Err(NotANumber) }
 }
 
-/// SplitMix64: small, well spread, and the same on every machine.
+/// SplitMix64: small, well spread, and the same on every machine. Written here and no library's, as a
+/// seed is to give the same text in every version of this program, which none of them promises.
 #[derive(Debug)]
 struct Random(u64);
 

@@ -2,9 +2,9 @@
 //! order of arrival.
 
 use localcoder_protocol::{
-    BUILD_ID, CancelAnswer, CountTokens, Devices, ErrorCode, ErrorInfo, LoadDraft, LoadModel, Ping,
-    PingAnswer, Request, RestorePrefix, SavePrefix, ScoreText, UnloadDraft, UnloadModel,
-    WORKER_VERSION, WorkerCancel, WorkerGenerate, WorkerHello, WorkerHelloAnswer,
+    BUILD_ID, CancelAnswer, CountTokens, Devices, ErrorAction, ErrorCode, ErrorInfo, LoadDraft,
+    LoadModel, Ping, PingAnswer, Request, RestorePrefix, SavePrefix, ScoreText, UnloadDraft,
+    UnloadModel, WORKER_VERSION, WorkerCancel, WorkerGenerate, WorkerHello, WorkerHelloAnswer,
 };
 use localcoder_transport::Id;
 use serde_json::Value;
@@ -94,7 +94,8 @@ fn hello(shared: &Shared, params: Value) -> Result<Value, ErrorInfo> {
             format!("the host speaks version {version}, the worker {WORKER_VERSION}"),
         )
         .with_cause(format!("the {older} is the older one; this worker is build {BUILD_ID}"))
-        .with_hint("install both from one package, then run `localcoder host stop`"));
+        .with_hint("install both from one package, then try again")
+        .with_action(ErrorAction::RestartEngine));
     }
     let params = read::<WorkerHello>(params)?;
     shared.introduce(params.worker, params.heartbeat_ms);

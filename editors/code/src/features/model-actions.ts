@@ -105,6 +105,12 @@ export class ModelActions implements vscode.Disposable {
     this.refresh();
   }
 
+  /** The model of this id, as an error names it. */
+  async named(id: string): Promise<ModelRow | undefined> {
+    const { models } = await this.list();
+    return models.find((row) => row.id === id);
+  }
+
   /** Asks for the model, where nobody has named one. */
   async choose(action: Action): Promise<ModelRow | undefined> {
     const { models } = await this.list();

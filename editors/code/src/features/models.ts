@@ -52,11 +52,14 @@ export function registerModels(actions: ModelActions, notifier: Notifier): vscod
     view.message = text;
   });
   const commands = (Object.keys(ACTIONS) as Action[]).map((action) =>
-    vscode.commands.registerCommand(`${VIEW}.${action}`, async (row?: ModelRow) => {
-      const chosen = row ?? (await actions.choose(action));
-      if (chosen !== undefined) {
-        await actions.run(action, chosen);
-      }
+    vscode.commands.registerCommand(`${VIEW}.${action}`, async (named?: ModelRow | string) => {
+      await actions.guarded(async () => {
+        const row = typeof named === "string" ? await actions.named(named) : named;
+        const chosen = row ?? (await actions.choose(action));
+        if (chosen !== undefined) {
+          await ACTIONS[action](actions, chosen);
+        }
+      });
     }),
   );
   return vscode.Disposable.from(

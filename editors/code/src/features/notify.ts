@@ -11,6 +11,7 @@ import {
   lineOf,
   logLine,
   renderError,
+  subjectOf,
   toErrorInfo,
 } from "../lib/errors";
 import type { ButtonAction } from "../lib/errors";
@@ -82,7 +83,7 @@ export class Notifier {
     } else if (action === "openSettingsFile") {
       void openSettingsFile(error && lineOf(error));
     } else {
-      void vscode.commands.executeCommand(...ACTION_COMMANDS[action]);
+      void vscode.commands.executeCommand(...ACTION_COMMANDS[action], ...subjectOf(action, error));
     }
   }
 }

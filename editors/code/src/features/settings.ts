@@ -17,10 +17,11 @@ const SHOW_MS = 5_000;
  */
 export const settingsFile: string | undefined = process.env["LOCALCODER_SETTINGS"];
 
-/** See the module. */
+/** See the module. With the name of a setting, that one is shown. */
 export function registerSettings(): vscode.Disposable {
-  return vscode.commands.registerCommand("localcoder.openSettings", async () => {
-    await vscode.commands.executeCommand("workbench.action.openSettings", { query: QUERY });
+  return vscode.commands.registerCommand("localcoder.openSettings", async (name?: unknown) => {
+    const query = typeof name === "string" ? ["@id:localcoder", name].join(".") : QUERY;
+    await vscode.commands.executeCommand("workbench.action.openSettings", { query });
   });
 }
 

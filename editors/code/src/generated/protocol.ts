@@ -42,7 +42,7 @@ pid: number, };
 
 export type ErrorCode = "internal" | "usage" | "protocol" | "versionMismatch" | "hostUnreachable" | "runtimeFolder" | "draining" | "busy" | "outputFailed" | "fileNotFound" | "fileAccess" | "notText" | "linesOutOfRange" | "selectionEmpty" | "selectionTooLarge" | "documentTooLarge" | "documentChanged" | "answerUnusable" | "invalidSetting" | "noModel" | "modelNotFound" | "modelNotGguf" | "modelDamaged" | "modelUnsupported" | "modelLoadFailed" | "outOfMemory" | "profileNeeded" | "workerStart" | "workerCrashed" | "generateFailed" | "editorStart" | "downloadFailed" | "checksumMismatch" | "diskFull" | "airGapped" | "licenseNotAccepted" | "modelInUse" | "modelStore" | "cancelled";
 
-export type ErrorAction = "retry" | "showLog" | "openSettings" | "openSettingsFile" | "reloadWindow" | "switchProfile" | "switchModel" | "useFastProfile" | "showModels" | "restartEngine" | "createReport";
+export type ErrorAction = "retry" | "showLog" | "openSettings" | "openSettingsFile" | "reloadWindow" | "switchProfile" | "switchModel" | "useFastProfile" | "showModels" | "installModel" | "verifyModel" | "removeModel" | "importModel" | "restartEngine" | "createReport";
 
 export type ErrorInfo = { 
 /**
@@ -62,9 +62,13 @@ cause?: string,
  */
 hint?: string, 
 /**
- * What a client may offer as a button.
+ * What a client may offer to do about it.
  */
-action?: ErrorAction, };
+action?: ErrorAction, 
+/**
+ * What that is done to: the id of a model, or the name of a setting.
+ */
+subject?: string, };
 
 export type LineRange = { 
 /**

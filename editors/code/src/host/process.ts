@@ -56,11 +56,11 @@ export async function runProgram(
   timeoutMs = PROGRAM_TIMEOUT_MS,
   input?: string,
 ): Promise<string> {
-  const { exitCode, stdout, stderr } = await collect(known(program), args, timeoutMs, input);
-  if (exitCode === 0) {
-    return stdout;
+  const outcome = await collect(known(program), args, timeoutMs, input);
+  if (outcome.exitCode === 0) {
+    return outcome.stdout;
   }
-  throw new HostError(failureOf(args, exitCode, stdout, stderr, timeoutMs));
+  throw new HostError(failureOf(args, outcome, timeoutMs));
 }
 
 /** The program's path, or why there is none. */
@@ -78,6 +78,8 @@ export function known(program: string | undefined): string {
 
 interface Outcome {
   readonly exitCode: number | null;
+  /** What it was killed by: by us where it took too long, else by somebody else. */
+  readonly ended: { readonly late: boolean; readonly signal: NodeJS.Signals | null };
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -93,8 +95,9 @@ function collect(
     // One that ends before it has read all says why by its exit code.
     child.stdin.on("error", () => undefined);
     child.stdin.end(input);
+    let late = false;
     const timer = setTimeout(() => {
-      child.kill("SIGKILL");
+      late = child.kill("SIGKILL");
     }, timeoutMs);
     const output = { stdout: "", stderr: "" };
     for (const name of ["stdout", "stderr"] as const) {
@@ -114,16 +117,16 @@ function collect(
         }),
       );
     });
-    const done = (exitCode: number | null): void => {
+    const done = (exitCode: number | null, signal: NodeJS.Signals | null): void => {
       clearTimeout(timer);
       child.stdout.destroy();
       child.stderr.destroy();
-      resolve({ exitCode, ...output });
+      resolve({ exitCode, ended: { late, signal }, ...output });
     };
     child.on("close", done);
     // A host that the program started may hold the pipes open: don't wait for their end for ever.
-    child.on("exit", (exitCode) => {
-      setTimeout(done, PIPES_WAIT_MS, exitCode).unref();
+    child.on("exit", (exitCode, signal) => {
+      setTimeout(done, PIPES_WAIT_MS, exitCode, signal).unref();
     });
   });
 }
@@ -131,9 +134,7 @@ function collect(
 /** The program's exit codes are our error codes, and what it prints says the rest. */
 function failureOf(
   args: readonly string[],
-  exitCode: number | null,
-  stdout: string,
-  stderr: string,
+  { exitCode, ended, stdout, stderr }: Outcome,
   timeoutMs: number,
 ): ErrorInfo {
   const printed = readError(parseJson(stdout)) ?? readError(parseJson(stderr));
@@ -141,6 +142,15 @@ function failureOf(
     return printed;
   }
   const command = `localcoder ${args.join(" ")}`;
+  if (exitCode === null && !ended.late) {
+    return {
+      code: "hostUnreachable",
+      message: l10n.t("`{0}` was ended from outside", command),
+      cause: l10n.t("the system or another program sent {0}", ended.signal ?? "SIGKILL"),
+      hint: l10n.t("Try again; if it happens again, look whether memory runs short."),
+      action: "showLog",
+    };
+  }
   if (exitCode === null) {
     const message = l10n.t("`{0}` did not end within {1} s", command, timeoutMs / 1000);
     return { code: "hostUnreachable", message, action: "showLog" };

@@ -76,6 +76,10 @@ export const ACTION_TITLES: Record<ButtonAction, string> = {
   switchModel: l10n.t("Switch Model…"),
   useFastProfile: l10n.t("Use Fast Profile"),
   showModels: l10n.t("Show Models"),
+  installModel: l10n.t("Install Model"),
+  verifyModel: l10n.t("Verify Model"),
+  removeModel: l10n.t("Remove Model…"),
+  importModel: l10n.t("Import Model…"),
   restartEngine: l10n.t("Restart Engine"),
   createReport: l10n.t("Create Report"),
   learnMore: l10n.t("Learn More"),
@@ -96,9 +100,27 @@ export const ACTION_COMMANDS: Record<
   switchModel: ["localcoder.switchModel"],
   useFastProfile: ["localcoder.switchProfile", "fast"],
   showModels: ["localcoder.models.show"],
+  installModel: ["localcoder.models.install"],
+  verifyModel: ["localcoder.models.verify"],
+  removeModel: ["localcoder.models.remove"],
+  importModel: ["localcoder.models.import"],
   restartEngine: ["localcoder.restartEngine"],
   createReport: ["localcoder.createReport"],
 };
+
+/** What is done to one model or one setting, where the error names it. */
+const OF_A_SUBJECT: readonly ButtonAction[] = [
+  "openSettings",
+  "installModel",
+  "verifyModel",
+  "removeModel",
+];
+
+/** What a button does it to; where nothing is named, it asks or shows all. */
+export function subjectOf(action: ButtonAction, error?: ErrorInfo): string[] {
+  const subject = OF_A_SUBJECT.includes(action) ? error?.subject : undefined;
+  return subject === undefined ? [] : [subject];
+}
 
 /** What the message itself says whole, and of which there is no more to be read. */
 const SAYS_ALL: readonly ErrorCode[] = ["selectionEmpty", "cancelled"];

@@ -89,7 +89,7 @@ fn kills(count: usize) -> Result<Value> {
         home.path().join("catalog.json"),
         catalog(&content, &server.url("small.gguf")).to_string(),
     )?;
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     let (mut installed, mut unfinished) = (0, 0);
     let mut fetches = 0;
     for number in 0..count {

@@ -188,7 +188,7 @@ fn cancels(number: usize) -> Result<Verdict> {
     let mut caller = Caller::greeted(&ground.home(), false)?;
     ground.recovers(&mut caller, &mut verdict, ground.patience(30));
     let workers = processes::workers(&ground.home());
-    let mut random = Random(number as u64);
+    let mut random = Random::new(number as u64);
     for race in 0..RACES {
         let id = format!("race-{race}");
         let raw = Raw { id: &id, prompt: "x", ..Raw::default() };

@@ -68,7 +68,7 @@ fn long<'a>(id: &'a str, prompt: &'a str, model: Option<&'a str>) -> Raw<'a> {
 
 fn killed(amount: &Amount, signal: Signal, number: usize) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let mut random = Random(number as u64);
+    let mut random = Random::new(number as u64);
     let ground = Ground::start(setup())?;
     let watcher = Watcher::start(&ground)?;
     let model = amount.model.as_deref();

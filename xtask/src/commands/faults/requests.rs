@@ -38,7 +38,7 @@ pub(super) fn run(amount: &Amount) -> Result<Row> {
     let mut verdict = Verdict::default();
     let ground = Ground::start(Setup { scale: 1, real: true, ..Setup::default() })?;
     let mut caller = Caller::greeted(&ground.home(), false)?;
-    let mut random = Random(count as u64);
+    let mut random = Random::new(count as u64);
     for number in 0..warm_up {
         request(&mut caller, number, &mut random, &mut verdict)?;
     }

@@ -76,7 +76,7 @@ impl Verdict {
             // Whoever asked for it knows why.
             return;
         }
-        let ErrorInfo { code, message, cause, hint, action } = error;
+        let ErrorInfo { code, message, cause, hint, action, .. } = error;
         let whole = !message.is_empty() && cause.is_some() && hint.is_some();
         let whole = whole && (action.is_some() || *code == ErrorCode::ModelDamaged);
         if !whole {

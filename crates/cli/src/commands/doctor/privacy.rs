@@ -89,7 +89,12 @@ fn report(places: &Places) -> PrivacyReport {
 /// Whether it is on, and where that comes from.
 fn air_gap(resolved: &Resolved) -> String {
     match &resolved.air_gap {
-        AirGap::On { reason, hint } => format!("on: {reason}; {hint}"),
+        AirGap::On { reason, problem: None } => {
+            format!("on: {reason}; `localcoder config set {AIR_GAPPED} false` turns it off")
+        }
+        AirGap::On { reason, problem: Some(problem) } => {
+            format!("on: {reason}; {}", problem.hint.as_deref().unwrap_or("fix the settings"))
+        }
         AirGap::Off(_) => {
             let row = resolved.values.iter().find(|(key, ..)| *key == AIR_GAPPED);
             let layer = row.map_or("the defaults", |(.., layer)| layer.name());

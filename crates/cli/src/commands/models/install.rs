@@ -8,8 +8,8 @@ use localcoder_model_store::{
     Bundle, Consent, Entry, Fetcher, Installed, Installing, LicenseTerms,
 };
 use localcoder_protocol::{
-    Confined, ErrorCode, ErrorInfo, FetchEvent, InstallEvent, ModelInstalled, ModelLicense,
-    ModelsInstall, ModelsInstallEvents, ModelsLicense,
+    Confined, ErrorAction, ErrorCode, ErrorInfo, FetchEvent, InstallEvent, ModelInstalled,
+    ModelLicense, ModelsInstall, ModelsInstallEvents, ModelsLicense,
 };
 use localcoder_transport::{shortage, spawn_thread};
 
@@ -150,8 +150,10 @@ fn load(
     result.map_err(|error| match error.code {
         ErrorCode::Cancelled => {
             let loaded = bytes(models.store.loaded_bytes(&entry.sha256));
-            let hint = format!("`localcoder models install {}` resumes it", entry.id);
-            error.with_cause(format!("{loaded} of it are downloaded")).with_hint(hint)
+            error
+                .with_cause(format!("{loaded} of it are downloaded"))
+                .with_hint("install it again: that resumes it")
+                .with_action_on(ErrorAction::InstallModel, &entry.id)
         }
         _ => error,
     })
@@ -177,10 +179,9 @@ fn fetcher(models: &Models, what: &str) -> Result<Fetcher, ErrorInfo> {
 pub(super) fn ask(id: &str, license: &LicenseTerms, text: &str) -> Result<(), ErrorInfo> {
     let refused = |why: &str| {
         let message = format!("`{id}` is not installed: {why}");
-        ErrorInfo::new(ErrorCode::LicenseNotAccepted, message).with_hint(format!(
-            "read it ({} or `localcoder models license {id}`), then agree with `--accept-license`",
-            license.url
-        ))
+        ErrorInfo::new(ErrorCode::LicenseNotAccepted, message)
+            .with_hint(format!("read it ({}), then say that you agree to it", license.url))
+            .with_action_on(ErrorAction::InstallModel, id)
     };
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Err(refused("there was no one to agree to its license"));

@@ -14,9 +14,9 @@ use localcoder_disk::tally;
 use localcoder_host::connect;
 use localcoder_model_store::{Bundle, Catalog, Entry, ImportMode, Installed, Machine, Store};
 use localcoder_protocol::{
-    ClientKind, ErrorCode, ErrorInfo, HostStatus, InstalledModel, ModelDiscarded, ModelInstalled,
-    ModelList, ModelRemoved, ModelVerified, ModelsDiscard, ModelsImport, ModelsRemove,
-    ModelsVerify, Nothing, Resident, Status, Unload, UnloadParams,
+    ClientKind, ErrorAction, ErrorCode, ErrorInfo, HostStatus, InstalledModel, ModelDiscarded,
+    ModelInstalled, ModelList, ModelRemoved, ModelVerified, ModelsDiscard, ModelsImport,
+    ModelsRemove, ModelsVerify, Nothing, Resident, Status, Unload, UnloadParams,
 };
 use localcoder_settings::{NetworkAllowed, Places, Settings, air_gap};
 
@@ -88,7 +88,8 @@ impl Models {
     fn entry(&self, id: &str) -> Result<&Entry, ErrorInfo> {
         self.catalog.entry(id).ok_or_else(|| {
             ErrorInfo::new(ErrorCode::ModelNotFound, format!("the catalog has no model `{id}`"))
-                .with_hint("`localcoder models list` shows what can be installed")
+                .with_hint("choose one of those that can be installed")
+                .with_action(ErrorAction::ShowModels)
         })
     }
 
@@ -262,7 +263,8 @@ impl Models {
             return Ok(());
         }
         Err(ErrorInfo::new(ErrorCode::ModelInUse, format!("`{id}` is loaded"))
-            .with_hint("use another model, or end the host with `localcoder host stop`"))
+            .with_hint("choose another model, or end the engine")
+            .with_action(ErrorAction::SwitchModel))
     }
 
     /// Of a running host.

@@ -221,6 +221,11 @@ mod tests {
     }
 
     #[test]
+    fn a_table_as_a_terminal_of_100_columns_shows_it() {
+        insta::assert_snapshot!("table", lines(&rows(), Some(100)).join("\n"));
+    }
+
+    #[test]
     fn what_has_no_room_is_left_out_from_the_end_and_reported() {
         for columns in [40, 60, 80, 100, 120] {
             let lines = lines(&rows(), Some(columns));

@@ -64,10 +64,10 @@ pub(super) fn run(
         });
     }
     output::line(&format!("`{value}` is the model {words} from now on."))?;
-    if let Some(profile) = needed_profile(models, id) {
+    if let Some((profile, large)) = needed_profile(models, id) {
         output::note(&format!(
             "It is a large one, which the profile `{profile}` does not load: `localcoder profiles \
-             use heavy` chooses one that does."
+             use {large}` chooses one that does."
         ));
     }
     if let Some(other) = overridden {
@@ -98,10 +98,11 @@ fn of_path(models: &Models, path: &str) -> Result<String, ErrorInfo> {
     Ok(there.id)
 }
 
-/// The profile in force, where it does not load a model of this size.
-fn needed_profile(models: &Models, id: &str) -> Option<String> {
+/// The profile in force, where it does not load a model of this size, and one that does.
+fn needed_profile(models: &Models, id: &str) -> Option<(String, String)> {
     let settings = models.settings();
     let parameters = models.store.meant(id).ok()?.parameters;
     let refused = parameters >= LARGE_PARAMETERS && !settings.profile.large_models;
-    refused.then_some(settings.profile.name)
+    let large = settings.profile_for_large_models().filter(|_| refused)?.name.clone();
+    Some((settings.profile.name, large))
 }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use localcoder_model_store::{Bundle, Catalog, Store};
 use localcoder_protocol::{
-    DEMO, ErrorCode, ErrorInfo, Fact, Failure, ModelInstalled, ModelLicense, ModelRow, ModelState,
-    SetupReport, SetupStep,
+    DEMO, ErrorAction, ErrorCode, ErrorInfo, Fact, Failure, ModelInstalled, ModelLicense, ModelRow,
+    ModelState, SetupReport, SetupStep,
 };
 use localcoder_settings::Places;
 use serde::de::DeserializeOwned;
@@ -126,7 +126,8 @@ fn obtained(
     if !path.exists() {
         let message = format!("`{model}` is neither a model of the catalog nor a file or folder");
         return Err(ErrorInfo::new(ErrorCode::ModelNotFound, message)
-            .with_hint("`localcoder models list` shows what there is"));
+            .with_hint("choose one of those that there are")
+            .with_action(ErrorAction::ShowModels));
     }
     let bundled = Bundle::is_at(path);
     if bundled && !agreed {

@@ -7,7 +7,7 @@ use localcoder_gguf::{Header, RunShape};
 use localcoder_model_store::{Known, Need, run_shape};
 use localcoder_protocol::limits::{CONTEXT_TOKENS, CONTEXT_TOKENS_MIN};
 use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, LoadProfile, MemoryUse};
-use localcoder_settings::LARGE_PARAMETERS;
+use localcoder_settings::{LARGE_PARAMETERS, Profile, Settings};
 
 use crate::ModelFile;
 
@@ -80,9 +80,17 @@ pub(super) fn instead(file: &ModelFile, profile: &LoadProfile, free: u64) -> Str
 }
 
 /// The refusal of a large model under a profile that does not allow it.
-pub(super) fn not_allowed(file: &ModelFile, profile: &str) -> ErrorInfo {
+pub(super) fn not_allowed(file: &ModelFile, settings: &Settings) -> ErrorInfo {
+    let profile = &settings.profile.name;
     let parameters = file.header.as_ref().map_or(0, |header| header.parameters);
     let (billions, tenths) = (parameters / 1_000_000_000, parameters / 100_000_000 % 10);
+    let (hint, action) = match settings.profile_for_large_models() {
+        Some(Profile { name, .. }) => (
+            format!("choose the profile `{name}`, which checks the free memory first"),
+            ErrorAction::SwitchProfile,
+        ),
+        None => ("choose a smaller model".to_owned(), ErrorAction::SwitchModel),
+    };
     ErrorInfo::new(
         ErrorCode::ProfileNeeded,
         format!(
@@ -92,8 +100,8 @@ pub(super) fn not_allowed(file: &ModelFile, profile: &str) -> ErrorInfo {
         ),
     )
     .with_cause("it would leave too little memory for the rest of the machine, unseen")
-    .with_hint("choose the profile `heavy`, which checks the free memory first")
-    .with_action(ErrorAction::SwitchProfile)
+    .with_hint(hint)
+    .with_action(action)
 }
 
 /// A need, rounded so that it looks no smaller than it is.

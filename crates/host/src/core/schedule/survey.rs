@@ -184,7 +184,7 @@ fn in_words(verdict: Verdict, bytes: u64, free: u64, tokens: u32) -> String {
         Verdict::Fits => {
             format!("needs {needed}, {} free: fits with {tokens} tokens", fit::down(free))
         }
-        Verdict::NotAllowed => format!("needs {needed}; only under the profile `heavy`"),
+        Verdict::NotAllowed => format!("needs {needed}; only under a profile for large models"),
         Verdict::Unknown | Verdict::TooLarge => format!("needs {needed} with {tokens} tokens"),
         Verdict::Unusable => String::new(),
     }

@@ -79,8 +79,7 @@ fn careful_layers(file: &ModelFile) -> Option<u32> {
 /// A large model is loaded only where its profile says so.
 pub(super) fn refusal_of_large(file: &ModelFile, settings: &Settings) -> Option<ErrorInfo> {
     let large = file.header.as_ref().is_some_and(|header| fit::is_large(header));
-    (large && !settings.profile.large_models)
-        .then(|| fit::not_allowed(file, &settings.profile.name))
+    (large && !settings.profile.large_models).then(|| fit::not_allowed(file, settings))
 }
 
 /// Where the model that a request wants is.

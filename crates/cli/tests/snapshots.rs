@@ -1,0 +1,74 @@
+//! What people read most, as a whole: help, lists and states. What depends on the machine is taken
+//! out, so that a snapshot is the same everywhere.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use localcoder_test_support::Installation;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_localcoder");
+
+/// Without what another machine, another folder or another run would have otherwise.
+fn stable(installation: &Installation, text: &str) -> String {
+    let programs = Path::new(PROGRAM).parent().unwrap().display().to_string();
+    let mut text = text
+        .replace(&installation.folder().display().to_string(), "[folder]")
+        .replace(&programs, "[programs]");
+    for (what, by) in [
+        (
+            r"(?m)^(ok  |BAD ) (Machine|Disk|Self-test|Devices|Sandbox|Profiles): .*$",
+            "$1 $2: [here]",
+        ),
+        // What else there is of a finding.
+        (r"(?m)^ {16}.*\n", ""),
+        (r"(?m)^(Worker: .*?, ).*$", "$1[here]"),
+        (r"(?ms)^Sandbox: .*?^Device: .*?$", "Sandbox: [here]\nDevice: [here]"),
+        (r"read \d+ and", "read [n] and"),
+        (r"process \d+", "process [pid]"),
+        (r"build [^\s,]+,", "build [id],"),
+        (r"\b\d+(\.\d+)? (B|GB|MB|kB|tokens/s)\b", "[n] $2"),
+        // Of a model, whether it fits and how fast it would be.
+        (r"(\[n\] [GM]B) .*? (Q\d)", "$1 [here] $2"),
+        (r"   +", "   "),
+    ] {
+        text = regex::Regex::new(what).unwrap().replace_all(&text, by).into_owned();
+    }
+    text
+}
+
+/// The help of a command and of all below it.
+fn helps(installation: &Installation, command: &[&str], all: &mut String) {
+    let help = installation.run(&[command, &["--help"]].concat()).ok().stdout;
+    all.push_str(&format!("$ localcoder {} --help\n{help}\n", command.join(" ")));
+    let Some((_, below)) = help.split_once("\nCommands:\n") else { return };
+    for line in below.lines().take_while(|line| !line.is_empty()) {
+        // A longer text goes on in lines that are set in deeper.
+        let name = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' '));
+        let name = name.and_then(|rest| rest.split_whitespace().next());
+        if let Some(name) = name.filter(|name| *name != "help") {
+            helps(installation, &[command, &[name]].concat(), all);
+        }
+    }
+}
+
+#[test]
+fn the_help_of_every_command() {
+    let mut all = String::new();
+    helps(&Installation::new(PROGRAM), &[], &mut all);
+    insta::assert_snapshot!("help", all);
+}
+
+#[test]
+fn what_there_is_and_what_runs() {
+    let installation = Installation::with_home(PROGRAM);
+    let shown = |arguments: &[&str]| {
+        let outcome = installation.run(arguments).ok();
+        stable(&installation, &format!("{}{}", outcome.stdout, outcome.stderr))
+    };
+    insta::assert_snapshot!("status without a host", shown(&["status"]));
+    insta::assert_snapshot!("models list", shown(&["models", "list"]));
+    insta::assert_snapshot!("doctor", shown(&["doctor"]));
+    let _ = installation.run(&["generate", "--prompt", "x", "--max-tokens", "1"]).ok();
+    insta::assert_snapshot!("status of a host that has answered", shown(&["status"]));
+}

@@ -1,0 +1,41 @@
+//! Rules about the words of errors: an error is shown by a window and by the command line, so its text
+//! names the commands of neither. What can be done about it is an `ErrorAction`, which each of them puts
+//! in its own words.
+
+use anyhow::Result;
+
+use super::Repository;
+
+/// Whose texts only one of them shows: pages of documentation, and the command line's own.
+const OF_ONE: &[&str] = &[
+    "crates/cli/",
+    "crates/protocol/src/error_help.rs",
+    "crates/protocol/src/typescript.rs",
+    "crates/settings/src/render.rs",
+    "crates/desktop/src/main.rs",
+    "crates/launcher/src/session.rs",
+    "crates/test-support/",
+];
+
+/// What only one of them has: a command, an option, an entry of the palette.
+const NAMES: &[&str] = &["`localcoder ", "`--", "*LocalCoder: "];
+
+/// No text of an error names a command or a button.
+pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for file in repository.written("rs") {
+        let is_test = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
+        let of_one = OF_ONE.iter().any(|of_one| file.path.starts_with(of_one));
+        if is_test || of_one || !file.path.starts_with("crates/") {
+            continue;
+        }
+        let code = file.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        for (number, line) in code.lines().enumerate() {
+            let is_comment = line.trim_start().starts_with("//");
+            for name in NAMES.iter().filter(|name| !is_comment && line.contains(**name)) {
+                complaints.push(format!("{}:{}: `{name}…`", file.path, number + 1));
+            }
+        }
+    }
+    Ok(complaints)
+}
