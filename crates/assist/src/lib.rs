@@ -50,7 +50,7 @@ pub use errors::{base_model, thinks_too_long};
 pub use explanation::Explanation;
 pub use fill::{Fill, FillCall, FillTokens, FillWay, Held, Spot};
 pub use layout::{Layout, Limits};
-pub use next_edit::{NextEditCall, NextEditTask};
+pub use next_edit::{NextEditCall, NextEditTask, NextEditWay};
 pub use parts::broken_by;
 pub use place::{apply, apply_all, edit_of, locate, locate_all};
 pub use prompt::Prompts;

@@ -50,10 +50,10 @@ impl Said {
         let words = failed(&installation.run(arguments), code).stderr;
         let words = &words[words.find("error: ").unwrap()..];
         let printed = installation.run(&[arguments, &["--json"]].concat());
-        self.keep(installation, code, words, printed.json()["error"].clone());
+        self.keep(installation, code, words, &printed.json()["error"]);
     }
 
-    fn keep(&mut self, installation: &Installation, code: ErrorCode, words: &str, data: Value) {
+    fn keep(&mut self, installation: &Installation, code: ErrorCode, words: &str, data: &Value) {
         let stable = |text: &str| stable(installation, text);
         assert!(self.words.insert(code.as_str(), stable(words)).is_none(), "{code:?} twice");
         let data: Value = serde_json::from_str(&stable(&data.to_string())).unwrap();
@@ -67,7 +67,7 @@ impl Said {
     fn told_by_host(&mut self, installation: &Installation, code: ErrorCode, error: &ErrorInfo) {
         let data = serde_json::to_value(error).unwrap();
         let words = failed(&replayed(&data), code).stderr;
-        self.keep(installation, code, &words, data);
+        self.keep(installation, code, &words, &data);
     }
 }
 
@@ -225,7 +225,7 @@ fn alone(said: &mut Said) {
         let (_, words) = run(&[&improve, more].concat());
         let (data, _) = run(&[&improve, more, &["--json"]].concat());
         let data: Value = serde_json::from_str(&data).unwrap();
-        said.keep(&installation, code, &words, data["error"].clone());
+        said.keep(&installation, code, &words, &data["error"]);
     }
     let (_, words) = run(&["."]);
     said.words.insert(ErrorCode::EditorStart.as_str(), stable(&installation, &words));
@@ -325,7 +325,7 @@ fn of_the_worker(said: &mut Said) {
         });
         let data: Value = serde_json::from_str(&data[data.find('{').unwrap()..]).unwrap();
         let words = &words[words.find("error: ").unwrap()..];
-        said.keep(&fake(&json!({})).0, code, words, data["error"].clone());
+        said.keep(&fake(&json!({})).0, code, words, &data["error"]);
     }
 }
 
@@ -351,7 +351,7 @@ fn amid_an_answer(said: &mut Said) {
     let words = &words[words.find("error: ").unwrap()..];
     let words = words.split_inclusive('\n').next().unwrap();
     let (installation, command) = fake(&slow);
-    said.keep(&installation, ErrorCode::Cancelled, words, data["error"].clone());
+    said.keep(&installation, ErrorCode::Cancelled, words, &data["error"]);
 
     let started = command(&installation, &["host", "start"]).status().unwrap();
     assert!(started.success());
@@ -392,7 +392,7 @@ fn of_a_full_disk(said: &mut Said) {
     let words = &words[words.find("error: ").unwrap()..];
     let printed = installation.run(&[&apply[..], &["--json"]].concat()).json();
     let data = serde_json::from_str(&stable(&printed["error"].to_string())).unwrap();
-    said.keep(&installation, ErrorCode::DiskFull, &stable(words), data);
+    said.keep(&installation, ErrorCode::DiskFull, &stable(words), &data);
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn spawn_reader(
                 Ok(event) => on_event(event),
                 // A library of the system may print there; it must not end the windows.
                 Err(error) => {
-                    tracing::debug!(%error, "a line of the window program is not an event")
+                    tracing::debug!(%error, "a line of the window program is not an event");
                 }
             }
         }

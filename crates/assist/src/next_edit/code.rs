@@ -49,6 +49,9 @@ pub(super) struct Callee {
     pub(super) name: String,
     /// What stands before that name, where only a call by both is one of it.
     pub(super) of: Option<String>,
+    /// Whether it is called on something: a function of the same name that belongs to something else
+    /// is another one.
+    pub(super) is_method: bool,
     /// How many arguments a call has to have, and may have; `None` where that is not known.
     pub(super) arity: Option<(usize, usize)>,
 }
@@ -304,7 +307,11 @@ impl<'a> Code<'a> {
             "new" => ("new".to_owned(), owner()),
             _ => (name.rsplit("::").next().unwrap_or(name).to_owned(), None),
         };
-        Some(Callee { name, of, arity: self.arity(parameters) })
+        let is_method = function.child_by_field_name("receiver").is_some()
+            || std::iter::successors(function.parent(), Node::parent)
+                .take_while(|node| !scopes::is_function(*node))
+                .any(scopes::is_type);
+        Some(Callee { name, of, is_method, arity: self.arity(parameters) })
     }
 
     fn arity(&self, parameters: Node<'_>) -> Option<(usize, usize)> {
@@ -350,6 +357,7 @@ impl<'a> Code<'a> {
             let Some((text, arguments)) = self.callee_of(node) else { return };
             let mut parts = text.rsplit(['.', ':', '>']).filter(|part| !part.is_empty());
             let is_it = parts.next() == Some(&callee.name)
+                && (callee.is_method || !text.contains('.'))
                 && callee
                     .of
                     .as_deref()
@@ -393,7 +401,7 @@ impl<'a> Code<'a> {
 
     /// Where values of a type are made by naming its fields, or by a call of its name.
     pub(super) fn values_of(&self, name: &str) -> Vec<Range<usize>> {
-        let callee = Callee { name: name.to_owned(), of: None, arity: None };
+        let callee = Callee { name: name.to_owned(), of: None, is_method: false, arity: None };
         let mut found: Vec<Range<usize>> =
             self.calls(&callee).into_iter().map(|call| call.rows).collect();
         self.visit(|node| {

@@ -53,6 +53,15 @@ pub struct NextEditTask {
     explicit: bool,
 }
 
+/// How a model is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextEditWay {
+    /// In words, by its chat template.
+    Words,
+    /// As Sweep's models for next edits were trained, with the token that begins a file.
+    Sweep(u32),
+}
+
 /// What the worker is asked.
 #[derive(Debug)]
 pub struct NextEditCall {
@@ -157,7 +166,7 @@ impl NextEditTask {
     }
 
     /// What to ask about the next place; nothing where there is none left.
-    pub fn call(&mut self) -> Option<NextEditCall> {
+    pub fn call(&mut self, way: NextEditWay) -> Option<NextEditCall> {
         while self.asked < ASKED_MAX {
             self.places.front()?;
             let Some((place, window)) = self.window() else {
@@ -165,7 +174,12 @@ impl NextEditTask {
                 continue;
             };
             let call = NextEditCall {
-                prompt: window.prompt((self.language, &self.path), &self.edits, place),
+                prompt: match way {
+                    NextEditWay::Words => {
+                        window.prompt((self.language, &self.path), &self.edits, place)
+                    }
+                    NextEditWay::Sweep(file) => window.sweep_prompt(file, &self.path, &self.edits),
+                },
                 max_tokens: window.max_tokens(),
                 stop: window.stop(),
                 draft: window.draft(place.guess.as_deref()),

@@ -121,6 +121,15 @@ fn a_parameter_more_is_missing_where_the_function_is_called() {
 }
 
 #[test]
+fn a_function_of_the_same_name_that_belongs_to_something_else_is_another() {
+    let text =
+        "import json\n\n\ndef load(path):\n    return json.load(open(path))\n\n\nx = load(1)\n";
+    let found = places(&task("a.py", text, "def load(path):", "def load():"));
+    let rows: Vec<u32> = found.iter().map(|it| it.0).collect();
+    assert_eq!(rows, [8], "{found:?}");
+}
+
+#[test]
 fn what_changes_nothing_elsewhere_has_no_place() {
     for (old, new) in [
         ("    amount = cart.total(0.2)", "    amount = cart.total(0.25)"),
@@ -147,7 +156,9 @@ fn what_a_tool_reports_is_a_place_and_is_told() {
     let mut task = task_of("cart.py", CART, &[(old, new)], &said);
     // It follows from the name, and the tool says so too.
     assert_eq!(places(&task)[0].1, FollowsFrom::Rename);
-    let WorkerPrompt::Chat { messages, prefill, .. } = task.call().unwrap().prompt else {
+    let WorkerPrompt::Chat { messages, prefill, .. } =
+        task.call(NextEditWay::Words).unwrap().prompt
+    else {
         panic!("a chat")
     };
     assert!(messages[1].content.contains("`print(amount)`: \"amount\" is not defined"));
@@ -190,7 +201,7 @@ fn names_of_other_languages_are_found() {
 fn an_answer_is_the_edit_of_the_place() {
     let (old, new) = ("    def total(self, rate):", "    def total(self, rate, discount):");
     let mut task = task("cart.py", CART, old, new);
-    let call = task.call().unwrap();
+    let call = task.call(NextEditWay::Words).unwrap();
     assert!(call.draft.starts_with("    amount = cart.total(0.2)\n"), "{}", call.draft);
     let written = "    amount = cart.total(0.2, 0)\n    print(amount)\n";
     assert_eq!(call.stop, ["\n    print(amount)\n", "```"]);
@@ -208,7 +219,7 @@ fn an_answer_is_the_edit_of_the_place() {
     }
     // Then there is nothing more to ask about.
     task.finish("", true, None).unwrap_err();
-    assert!(task.call().is_none());
+    assert!(task.call(NextEditWay::Words).is_none());
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use localcoder_protocol::{ChatMessage, FollowsFrom, RecentEdit, Role, WorkerPrompt};
+use localcoder_protocol::{ChatMessage, FollowsFrom, InfillPart, RecentEdit, Role, WorkerPrompt};
 
 use super::places::Place;
 use crate::language::{Language, fence_tag, shown_name};
@@ -104,6 +104,31 @@ impl Window {
         }
     }
 
+    /// As models of the family Sweep Next-Edit were trained: each edit in a file of its own, then the
+    /// lines before the newest edit, as they are, and as they are to be. `file` is the token that
+    /// begins a file.
+    pub(super) fn sweep_prompt(&self, file: u32, path: &str, edits: &[RecentEdit]) -> WorkerPrompt {
+        let mut parts = Vec::new();
+        let mut add = |text: String| {
+            parts.push(InfillPart::Token { token: file });
+            parts.push(InfillPart::Text { text });
+        };
+        let newest: Vec<&RecentEdit> = edits.iter().rev().take(EDITS_MAX).collect();
+        for RecentEdit { path, before, after, .. } in newest.iter().rev() {
+            add(format!("{path}.diff\noriginal:\n{before}\nupdated:\n{after}\n"));
+        }
+        let all: Vec<&str> = self.head.iter().chain(&self.rest).map(String::as_str).collect();
+        let now = all.join("\n");
+        let own = newest.iter().find(|edit| edit.path == path && !edit.after.is_empty());
+        let then =
+            own.map_or_else(|| now.clone(), |edit| now.replacen(&edit.after, &edit.before, 1));
+        add(format!("original/{path}\n{then}\n"));
+        add(format!("current/{path}\n{now}\n"));
+        let head: String = self.head.iter().map(|line| format!("{line}\n")).collect();
+        add(format!("updated/{path}\n{head}"));
+        WorkerPrompt::Infill { parts }
+    }
+
     /// What the model most likely writes.
     pub(super) fn draft(&self, guess: Option<&[String]>) -> String {
         let place = guess.unwrap_or(&self.rest[..self.place]);
@@ -159,6 +184,32 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_of_the_family_is_asked_as_it_was_trained() {
+        let lines = ["def f(a, b):", "    return a", "x = f(1)", "print(x)"].map(str::to_owned);
+        let window = Window::new(&lines, &(2..3)).unwrap();
+        let edit = RecentEdit {
+            path: "a.py".to_owned(),
+            before: "def f(a):".to_owned(),
+            after: "def f(a, b):".to_owned(),
+            line: Some(1),
+        };
+        let WorkerPrompt::Infill { parts } = window.sweep_prompt(7, "a.py", &[edit]) else {
+            panic!("it is written with tokens of its own")
+        };
+        let text = |part: &InfillPart| match part {
+            InfillPart::Token { token } => format!("<{token}>"),
+            InfillPart::Text { text } => text.clone(),
+        };
+        assert_eq!(
+            parts.iter().map(text).collect::<String>(),
+            "<7>a.py.diff\noriginal:\ndef f(a):\nupdated:\ndef f(a, b):\n\
+             <7>original/a.py\ndef f(a):\n    return a\nx = f(1)\nprint(x)\n\
+             <7>current/a.py\ndef f(a, b):\n    return a\nx = f(1)\nprint(x)\n\
+             <7>updated/a.py\ndef f(a, b):\n    return a\n"
+        );
+    }
 
     const LINES: &str = "def f(a, b):\n    return a\n\nx = f(1)\ny = 2\n\nprint(x)\nprint(y)";
 

@@ -1,7 +1,7 @@
 //! Next edit: a model is asked about the places that follow from a change, one after another, until
 //! it has an edit for one.
 
-use localcoder_assist::{NextEditCall, NextEditTask};
+use localcoder_assist::{NextEditCall, NextEditTask, NextEditWay};
 use localcoder_protocol::{
     FinishReason, Infill, NextEdit, NextEditAnswer, Purpose, SamplingParams, Silence, Usage,
     WhyNothing, WorkerGenerateAnswer,
@@ -43,8 +43,8 @@ impl NextEditJob {
 
     pub(super) fn step(&mut self, model: ModelView<'_>, input: Input<'_>) -> Step {
         match input {
-            Input::Ready if can_be_asked(model) => self.ask(model, Silence::NothingFollows, None),
-            Input::Ready => self.end(model, Err(Silence::NoInfill), None),
+            Input::Ready if way(model).is_none() => self.end(model, Err(Silence::NoInfill), None),
+            Input::Ready => self.ask(model, Silence::NothingFollows, None),
             Input::Text(text) => {
                 self.text.push_str(text);
                 Step::Wait
@@ -71,7 +71,9 @@ impl NextEditJob {
         reason: Silence,
         written: Option<&WorkerGenerateAnswer>,
     ) -> Step {
-        let Some(call) = self.task.call() else { return self.end(model, Err(reason), written) };
+        let Some(call) = way(model).and_then(|way| self.task.call(way)) else {
+            return self.end(model, Err(reason), written);
+        };
         let NextEditCall { prompt, max_tokens, stop, draft } = call;
         Step::Generate(Box::new(GenerateCall {
             purpose: Purpose::Completion,
@@ -96,7 +98,10 @@ impl NextEditJob {
         written: Option<&WorkerGenerateAnswer>,
     ) -> Step {
         let answer = NextEditAnswer {
-            infill: written.map(|_| Infill::Words),
+            infill: written.map(|_| match way(model) {
+                Some(NextEditWay::Sweep(_)) => Infill::Tokens,
+                _ => Infill::Words,
+            }),
             usage: self.usage,
             mean_log_probability: written.and_then(|written| written.mean_log_probability),
             model: Some(model.info()),
@@ -107,12 +112,23 @@ impl NextEditJob {
     }
 }
 
-/// Whether a model is one to be told what to do.
-fn can_be_asked(model: ModelView<'_>) -> bool {
-    let header = model.file.header.as_ref();
-    let has_template = model.file.chat_template.is_some()
-        || header.is_none_or(|header| header.chat_template.is_some());
-    has_template && !model.file.says_base()
+/// How a model is asked, where it can be.
+fn way(model: ModelView<'_>) -> Option<NextEditWay> {
+    let file = model.file;
+    let header = file.header.as_ref();
+    let has_template =
+        file.chat_template.is_some() || header.is_none_or(|header| header.chat_template.is_some());
+    let begins_file = header.and_then(|header| header.fim).and_then(|fim| fim.file);
+    way_of(&file.info.name, begins_file, has_template && !file.says_base())
+}
+
+/// A model that was made for this, which its name says, is asked in its own format.
+fn way_of(name: &str, begins_file: Option<u32>, takes_words: bool) -> Option<NextEditWay> {
+    let name = name.to_lowercase().replace([' ', '_'], "-");
+    match begins_file.filter(|_| name.contains("sweep-next-edit")) {
+        Some(token) => Some(NextEditWay::Sweep(token)),
+        None => takes_words.then_some(NextEditWay::Words),
+    }
 }
 
 /// An edit, or why there is none, and nothing else.
@@ -128,5 +144,19 @@ pub(in crate::core) fn answer(found: Result<NextEdit, Silence>) -> NextEditAnswe
         usage: Usage::default(),
         mean_log_probability: None,
         model: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_was_made_for_this_is_asked_in_its_own_way() {
+        assert_eq!(way_of("Sweep Next-Edit 1.5B", Some(7), true), Some(NextEditWay::Sweep(7)));
+        assert_eq!(way_of("sweep-next-edit-v2-7b", Some(7), false), Some(NextEditWay::Sweep(7)));
+        assert_eq!(way_of("Sweep Next-Edit 1.5B", None, true), Some(NextEditWay::Words));
+        assert_eq!(way_of("Qwen2.5 Coder 1.5B", Some(7), true), Some(NextEditWay::Words));
+        assert_eq!(way_of("Qwen2.5 Coder 1.5B", Some(7), false), None);
     }
 }
