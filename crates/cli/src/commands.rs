@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod eval;
 mod eval_infilling;
+mod eval_typing;
 pub(crate) mod generate;
 pub(crate) mod help;
 pub(crate) mod host;

@@ -14,6 +14,7 @@ mod recorded;
 mod report;
 mod run;
 mod task;
+mod typing;
 
 pub use infilling::{Hole, is_infilling, read_holes};
 pub use language::Language;
@@ -25,3 +26,4 @@ pub use recorded::{Replay, read_recorded, replay};
 pub use report::{Outcome, Verdict, percent, rows, table};
 pub use run::{Ran, Runner};
 pub use task::{Check, First, Half, Judged, Task};
+pub use typing::{Pause, Taken, TypedHole, Typist, typing, typing_text};

@@ -156,15 +156,7 @@ impl Task {
     /// too much of the others.
     #[must_use]
     pub fn half(&self) -> Half {
-        let program = self.id.rsplit_once('/').map_or(self.id.as_str(), |(program, _)| program);
-        // FNV-1a, as it is described everywhere: stable, and without a pattern in names.
-        let hash = program.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        // Its upper bits are far from even for names that differ at their ends alone: mixed once more,
-        // by the finalizer of MurmurHash3.
-        let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        if mixed >> 63 == 0 { Half::Tuning } else { Half::HeldOut }
+        Half::of(self.id.rsplit_once('/').map_or(self.id.as_str(), |(program, _)| program))
     }
 }
 
@@ -175,6 +167,20 @@ pub enum Half {
     Tuning,
     /// To report on.
     HeldOut,
+}
+
+impl Half {
+    /// That of a program, by its name.
+    pub(crate) fn of(program: &str) -> Self {
+        // FNV-1a, as it is described everywhere: stable, and without a pattern in names.
+        let hash = program.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        // Its upper bits are far from even for names that differ at their ends alone: mixed once more,
+        // by the finalizer of MurmurHash3.
+        let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        if mixed >> 63 == 0 { Self::Tuning } else { Self::HeldOut }
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use localcoder_eval::{Hole, Language, Outcome, Ran, Runner, Verdict};
 use localcoder_protocol::{Complete, CompleteAnswer, CompleteParams, ErrorCode, ErrorInfo, Usage};
 
-use super::eval::{Asking, Skipped, is_of_the_answer};
+use super::eval::{Asking, Skipped, half_of, is_of_the_answer};
 use crate::arguments::EvalOptions;
 use crate::output;
 use crate::session::overrides;
@@ -20,6 +20,12 @@ pub(super) fn holes(options: &EvalOptions) -> Result<Vec<Hole>, ErrorInfo> {
                 .with_hint("give a file `infilling-KIND.jsonl` or `.jsonl.gz`")
         })?);
     }
+    if options.typed && holes.is_empty() {
+        return Err(ErrorInfo::new(ErrorCode::Usage, "there are no holes to be typed")
+            .with_hint("name a file of HumanEval-infilling with `--tasks`"));
+    }
+    let half = options.half.map(half_of);
+    holes.retain(|hole| half.is_none_or(|half| hole.half() == half));
     let every = options.every.map_or(1, std::num::NonZeroUsize::get);
     Ok(holes.into_iter().step_by(every).collect())
 }
