@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use localcoder_protocol::{DocumentText, GhostText, Position};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::language::Language;
 use crate::pack::lines_of;
@@ -36,6 +36,29 @@ pub struct Hole {
     /// What was taken out.
     pub(crate) right: String,
     tests: String,
+}
+
+/// A text that somebody else has put into a hole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Filled {
+    /// The hole's id.
+    pub task: String,
+    /// The text.
+    pub answer: String,
+    /// From the request to the answer.
+    pub seconds: f64,
+}
+
+/// The texts of a file with a line of JSON each.
+///
+/// # Errors
+/// Where it can't be read, or is another kind of file.
+pub fn read_filled(path: &Path) -> Result<Vec<Filled>, String> {
+    let lines = lines_of(path)?.into_iter().map(|line| {
+        serde_json::from_str(&line)
+            .map_err(|error| format!("`{}` has no answers: {error}", path.display()))
+    });
+    lines.collect()
 }
 
 /// Whether a file is one of these, by its name.
@@ -82,6 +105,12 @@ impl Hole {
     pub fn half(&self) -> Half {
         let program = self.id.split_once('/').map_or(self.id.as_str(), |(_, rest)| rest);
         Half::of(program.rsplit_once('/').map_or(program, |(program, _)| program))
+    }
+
+    /// What is before it, what is behind it, and what was taken out.
+    #[must_use]
+    pub fn parts(&self) -> [&str; 3] {
+        [&self.before, &self.after, &self.right]
     }
 
     /// The document with the hole in it.

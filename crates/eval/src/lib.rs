@@ -16,7 +16,7 @@ mod run;
 mod task;
 mod typing;
 
-pub use infilling::{Hole, is_infilling, read_holes};
+pub use infilling::{Filled, Hole, is_infilling, read_filled, read_holes};
 pub use language::Language;
 pub use measured::measured;
 pub use own::own_tasks;

@@ -41,6 +41,9 @@ pub struct Pause {
     /// What was taken of it; nothing is said of one that was there at the pause before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken: Option<Taken>,
+    /// What would have been taken of one that the model was too unsure of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Taken>,
     /// Why there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
@@ -78,7 +81,7 @@ pub struct TypedHole {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Typist<'a> {
     hole: &'a Hole,
     /// The document up to the cursor as the typist finds it: an editor indents a new line by itself.
@@ -298,6 +301,10 @@ pub fn typing(holes: &[TypedHole]) -> EvalTyping {
             if let Some(reason) = pause.silence {
                 *silences.entry(reason).or_default() += 1;
             }
+            if let Some(taken) = pause.withheld {
+                all.withheld += 1;
+                all.withheld_right += u32::from(matches!(taken, Taken::Whole | Taken::Line));
+            }
             if let Some(taken) = pause.taken {
                 all.suggestions += 1;
                 *match taken {
@@ -343,7 +350,8 @@ pub fn typing_text(all: &EvalTyping) -> String {
         "{} holes were typed, with {} pauses before a word. At {} there was a suggestion.\n\
          Of {} suggestions {} were right as a whole or in their first line: {} as a whole, {} in \
          their first line.\nOf {} the first words were right, of {} nothing; {} were for another \
-         text, and {} repeat the line behind them.\nOf {} characters {} came with them.",
+         text, and {} repeat the line behind them.\nOf {} more that the model was not sure enough \
+         of {} were right.\nOf {} characters {} came with them.",
         all.holes,
         all.pauses,
         of(all.shown_pauses, all.pauses),
@@ -355,6 +363,8 @@ pub fn typing_text(all: &EvalTyping) -> String {
         of(all.wrong, all.suggestions),
         all.stale,
         all.repeats,
+        all.withheld,
+        of(all.withheld_right, all.withheld),
         all.characters,
         of(all.taken_characters, all.characters),
     );
@@ -452,10 +462,11 @@ mod tests {
 
     #[test]
     fn a_summary_counts_each_suggestion_once() {
-        let pause = |at, taken, silence, kept, ms| Pause {
+        let pause = |at, taken, silence: Option<Silence>, kept, ms| Pause {
             at,
             text: silence.is_none().then(|| "a".to_owned()),
             taken,
+            withheld: silence.map(|_| Taken::Whole),
             silence,
             kept,
             stale: false,
@@ -479,6 +490,7 @@ mod tests {
         let all = typing(&[typed]);
         assert_eq!((all.pauses, all.shown_pauses, all.suggestions), (4, 3, 2));
         assert_eq!((all.whole, all.line, all.words, all.wrong), (0, 1, 1, 0));
+        assert_eq!((all.withheld, all.withheld_right), (1, 1));
         assert_eq!((all.computed_ms, all.kept_ms, all.uncached_tokens), (100.0, 1.0, 9));
         let text = typing_text(&all);
         assert!(text.contains("Of 2 suggestions 1 (50 %)") && text.contains("1 pauses"), "{text}");

@@ -572,6 +572,10 @@ pub struct EvalTyping {
     pub stale: u32,
     /// Those that repeat the line behind them.
     pub repeats: u32,
+    /// Those that were not shown as the model was not sure of them.
+    pub withheld: u32,
+    /// How many of these were right, as a whole or in their first line.
+    pub withheld_right: u32,
     /// Why there was none, and how often.
     pub silences: Vec<EvalSilence>,
     /// From a pause to a suggestion that had to be computed, the median in milliseconds; the first

@@ -5,14 +5,8 @@ use localcoder_protocol::{GhostText, RecentEdit, Silence};
 
 use super::gap::Gap;
 use super::lines::{Lines, indent};
-use crate::{clean::CONTROL, syntax};
-
-/// So often a line may stand in a row; more is a model that goes round in circles.
-const REPEATS_MAX: usize = 2;
-/// And so often in all, where it says something.
-const RETURNS_MAX: usize = 3;
-/// What is shorter comes often in any code.
-const SAYS_CHARS: usize = 8;
+use super::{circles, marks};
+use crate::syntax;
 
 pub(super) fn finish(
     gap: &Gap,
@@ -21,10 +15,12 @@ pub(super) fn finish(
     cut: bool,
 ) -> Result<GhostText, Silence> {
     let text = written.replace('\r', "");
-    let control = CONTROL.iter().filter_map(|token| text.find(token)).min();
-    let text = &text[..control.unwrap_or(text.len())];
+    let text = marks::without(gap, &text);
     let text = match lines {
-        Lines::One => text.split('\n').next().unwrap_or_default().to_owned(),
+        Lines::One => {
+            let line = text.split('\n').next().unwrap_or_default();
+            if circles::is_circle(line) { String::new() } else { line.to_owned() }
+        }
         Lines::Block(_) => block(gap, text, cut),
         Lines::Free => text.to_owned(),
     };
@@ -38,8 +34,26 @@ pub(super) fn finish(
     if text.trim().is_empty() || (replaces > 0 && text == gap.rest().trim_end()) {
         return Err(Silence::NothingToAdd);
     }
+    if !matches!(lines, Lines::Free) && !says_something(gap, &text, replaces) {
+        return Err(Silence::NothingToAdd);
+    }
     let text = text.replace('\n', gap.line_end);
     Ok(GhostText { text, replaces })
+}
+
+/// Whether a text has more than punctuation, or the document fewer errors with it.
+fn says_something(gap: &Gap, text: &str, replaces: u32) -> bool {
+    let says = text.chars().any(|c| c.is_alphanumeric() || ['"', '\'', '_'].contains(&c));
+    if says || replaces > 0 || gap.language.id == "markdown" {
+        return true;
+    }
+    let errors = |text: &str| {
+        syntax::error_count(gap.language, &format!("{}{text}{}", gap.before, gap.after))
+    };
+    match (errors(""), errors(text)) {
+        (Some(without), Some(with)) => with < without,
+        _ => true,
+    }
 }
 
 /// The lines of a block: whole ones, and none round in circles.
@@ -56,29 +70,12 @@ fn block(gap: &Gap, text: &str, cut: bool) -> String {
     }
     let mut kept: Vec<&str> = Vec::new();
     for line in lines {
-        if comes_round(&kept, line) {
+        if circles::comes_round(&kept, line) || circles::is_circle(line) {
             break;
         }
         kept.push(line);
     }
     kept.join("\n")
-}
-
-/// Whether a line goes round in a circle that the ones before have begun.
-fn comes_round(before: &[&str], line: &str) -> bool {
-    let line = line.trim();
-    let same = |it: &&&str| it.trim() == line;
-    let in_row = before.iter().rev().take_while(same).count();
-    let in_all = before.iter().filter(same).count();
-    !line.is_empty()
-        && (in_row >= REPEATS_MAX || (line.len() >= SAYS_CHARS && in_all >= RETURNS_MAX))
-}
-
-/// Whether what was written so far goes round in circles, so that no more of it is of use.
-pub(super) fn goes_round(written: &str) -> bool {
-    let lines: Vec<&str> = written.split('\n').collect();
-    // The last one may go on otherwise.
-    (1..lines.len().saturating_sub(1)).any(|at| comes_round(&lines[..at], lines[at]))
 }
 
 /// Without the lines that stand behind the cursor's.
@@ -93,19 +90,24 @@ fn without_following(gap: &Gap, text: &str) -> String {
         if at == 0 { format!("{}{line}", gap.line_before()) } else { line.to_owned() }
     };
     let repeats = (0..lines.len()).find(|at| {
-        if is_blank(lines[*at]) || whole(*at, lines[*at]).trim() != next.trim() {
+        if is_blank(lines[*at]) || bare(&whole(*at, lines[*at])) != bare(next) {
             return false;
         }
         let rest = lines[*at..].iter().filter(|line| !is_blank(line)).skip(1);
         // A bracket alone says little: it has to stand where the other one does, and end it all.
         let speaks = next.chars().any(char::is_alphanumeric);
-        let all = rest.zip(following.iter().skip(1)).all(|(a, b)| a.trim_end() == b.trim_end());
+        let all = rest.zip(following.iter().skip(1)).all(|(a, b)| bare(a) == bare(b));
         all && (speaks || indent(&whole(*at, lines[*at])) == indent(next))
     });
     if let Some(at) = repeats {
         lines.truncate(at);
     }
     lines.join("\n")
+}
+
+/// A line without its indentation, and without what may or may not end it.
+fn bare(line: &str) -> &str {
+    line.trim().trim_end_matches([';', ','])
 }
 
 /// Without what stands behind the cursor in its line; or with it, where more comes after it.

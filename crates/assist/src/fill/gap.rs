@@ -7,6 +7,7 @@ use crate::language::{Language, file_name};
 
 /// What may stand behind the cursor in its line and is seen past: what an editor closes by itself.
 const CLOSERS: &str = ")]}>\"'`;,:";
+pub(super) const BLANKS: [char; 2] = [' ', '\t'];
 /// So much of it.
 const REST_CHARS_MAX: usize = 8;
 
@@ -71,6 +72,13 @@ impl Gap {
     /// The cursor's line before it.
     pub(super) fn line_before(&self) -> &str {
         self.before.rsplit('\n').next().unwrap_or_default()
+    }
+
+    /// Blanks between what is written of the cursor's line and the cursor.
+    pub(super) fn blanks(&self) -> &str {
+        let line = self.line_before();
+        let written = line.trim_end_matches(BLANKS);
+        if written.is_empty() { "" } else { &line[written.len()..] }
     }
 
     /// The cursor's line behind it.

@@ -65,6 +65,12 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     if options.prove {
         return prove(&runner, &tasks, skipped);
     }
+    if let Some(path) = &options.answers {
+        let outcomes = eval_infilling::judged(path, &runner, &holes, &mut skipped)?;
+        let model = Some(path.display().to_string());
+        let (rows, skipped) = (localcoder_eval::rows(&outcomes), skipped.facts());
+        return report(options, &EvalReport { model, rows, skipped, replayed, typing: None });
+    }
     let mut asking = Asking::open(options)?;
     if options.typed {
         let typing = Some(eval_typing::run(&mut asking, &runner, &holes, &mut skipped)?);

@@ -3,11 +3,11 @@
 //! is suggested the right part is taken.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use localcoder_eval::{Hole, Pause, Runner, TypedHole, Typist};
 use localcoder_protocol::{
-    Complete, CompleteAnswer, CompleteParams, ErrorCode, ErrorInfo, EvalTyping, Infill,
+    Complete, CompleteAnswer, CompleteParams, ErrorCode, ErrorInfo, EvalTyping, Infill, Silence,
 };
 use localcoder_transport::{ClientEvent, read_answer};
 
@@ -51,9 +51,12 @@ pub(super) fn run(
     Ok(localcoder_eval::typing(&typed))
 }
 
-/// Whoever types waits for no load, so that it has to be done before.
+/// Whoever types waits for no load, so that it has to be done before; by another text, as what is
+/// suggested for one is kept.
 fn load(asking: &mut Asking<'_>, hole: &Hole) -> Result<(), ErrorInfo> {
-    let params = CompleteParams { explicit: true, ..params(asking, &Typist::new(hole)) };
+    let mut params = CompleteParams { explicit: true, ..params(asking, &Typist::new(hole)) };
+    params.document.text.insert_str(0, "# A copy.\n");
+    params.position.line += 1;
     let answer = asking.client.call::<Complete>(&params, |_, _| {})?;
     if let Some(model) = answer.model {
         asking.model_name = model.name;
@@ -74,17 +77,29 @@ fn params(asking: &Asking<'_>, typist: &Typist<'_>) -> CompleteParams {
     }
 }
 
+/// Somebody who has taken something looks at it before they type on.
+const LOOK: Duration = Duration::from_millis(500);
+
 fn one(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<TypedHole, ErrorInfo> {
     let mut typist = Typist::new(hole);
-    let mut pauses = Vec::new();
+    let (mut pauses, mut unsure) = (Vec::new(), Vec::new());
     while !typist.is_done() {
         let params = params(asking, &typist);
         if typist.is_pause() {
             let started = Instant::now();
             let answer = asked(asking, &params)?;
             let ms = started.elapsed().as_secs_f64() * 1000.0;
+            let here = typist.clone();
             let (pause, taken) = looked_at(&mut typist, runner, answer, ms);
+            if pause.silence == Some(Silence::Unsure) {
+                unsure.push((pauses.len(), here, params));
+            }
             pauses.push(pause);
+            if taken && !typist.is_done() {
+                let params = self::params(asking, &typist);
+                asking.client.start::<Complete>(&params)?;
+                std::thread::sleep(LOOK);
+            }
             if taken {
                 continue;
             }
@@ -93,6 +108,13 @@ fn one(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<TypedHol
             asking.client.start::<Complete>(&params)?;
         }
         typist.key();
+    }
+    for (number, here, params) in unsure {
+        // Whoever asks for it gets it all the same.
+        let answer = asked(asking, &CompleteParams { explicit: true, ..params })?;
+        let mut typist = here;
+        pauses[number].withheld =
+            answer.suggestion.map(|suggestion| typist.take(runner, &suggestion));
     }
     Ok(typist.ended(&asking.asked, pauses))
 }
@@ -128,6 +150,7 @@ fn looked_at(
         at: typist.at(),
         text: None,
         taken: None,
+        withheld: None,
         silence: nothing.map(|nothing| nothing.reason),
         kept,
         stale: false,

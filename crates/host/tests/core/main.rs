@@ -17,3 +17,4 @@ mod rig;
 mod slow;
 mod switching;
 mod trials;
+mod typing;
