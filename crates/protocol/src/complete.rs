@@ -121,6 +121,8 @@ pub enum Silence {
     NoText,
     /// The model wrote nothing that is not there already.
     NothingToAdd,
+    /// The document would have more errors with what it wrote.
+    Broken,
     /// What it wrote would take back what was just typed.
     Reversal,
     /// What it wrote looks like a secret of another file.
@@ -149,6 +151,7 @@ impl Silence {
         Self::InLine,
         Self::NoText,
         Self::NothingToAdd,
+        Self::Broken,
         Self::Reversal,
         Self::Secret,
         Self::Unsure,
@@ -187,6 +190,7 @@ impl Silence {
             Self::InLine => "there is code behind the cursor in its line",
             Self::NoText => "the file is empty or too large",
             Self::NothingToAdd => "the model had nothing to add here",
+            Self::Broken => "the code would not have been right any more with what the model wrote",
             Self::Reversal => "what the model wrote would take back what was just typed",
             Self::Secret => "what the model wrote looked like a secret from another file",
             Self::Unsure => "the model was not sure enough of what it wrote",

@@ -29,7 +29,7 @@ pub(super) fn finish(
         Lines::Free => (text, 0),
         _ => without_rest(gap, without_following(gap, text.trim_end()).trim_end()),
     };
-    let text = closed(gap, lines, text);
+    let text = closed(gap, lines, fitting(gap, lines, text));
     // Nothing but white space, or what the line has already.
     if text.trim().is_empty() || (replaces > 0 && text == gap.rest().trim_end()) {
         return Err(Silence::NothingToAdd);
@@ -47,10 +47,7 @@ fn says_something(gap: &Gap, text: &str, replaces: u32) -> bool {
     if says || replaces > 0 || gap.language.id == "markdown" {
         return true;
     }
-    let errors = |text: &str| {
-        syntax::error_count(gap.language, &format!("{}{text}{}", gap.before, gap.after))
-    };
-    match (errors(""), errors(text)) {
+    match (errors_with(gap, "", 0), errors_with(gap, text, 0)) {
         (Some(without), Some(with)) => with < without,
         _ => true,
     }
@@ -89,25 +86,30 @@ fn without_following(gap: &Gap, text: &str) -> String {
         // The first line goes on with what the cursor's line has.
         if at == 0 { format!("{}{line}", gap.line_before()) } else { line.to_owned() }
     };
-    let repeats = (0..lines.len()).find(|at| {
-        if is_blank(lines[*at]) || bare(&whole(*at, lines[*at])) != bare(next) {
-            return false;
-        }
-        let rest = lines[*at..].iter().filter(|line| !is_blank(line)).skip(1);
-        // A bracket alone says little: it has to stand where the other one does, and end it all.
-        let speaks = next.chars().any(char::is_alphanumeric);
-        let all = rest.zip(following.iter().skip(1)).all(|(a, b)| bare(a) == bare(b));
-        all && (speaks || indent(&whole(*at, lines[*at])) == indent(next))
-    });
-    if let Some(at) = repeats {
+    let repeats = |lines: &[&str]| {
+        (0..lines.len()).find(|at| {
+            if is_blank(lines[*at]) || bare(&whole(*at, lines[*at])) != bare(next) {
+                return false;
+            }
+            let rest = lines[*at..].iter().filter(|line| !is_blank(line)).skip(1);
+            // A bracket alone says little: it has to stand where the other one does, and end it all.
+            let speaks = next.chars().any(char::is_alphanumeric);
+            let all = rest.zip(following.iter().skip(1)).all(|(a, b)| bare(a) == bare(b));
+            all && (speaks || indent(&whole(*at, lines[*at])) == indent(next))
+        })
+    };
+    // A model that wrote the next line and then all that follows has written it twice.
+    while let Some(at) = repeats(&lines) {
         lines.truncate(at);
     }
     lines.join("\n")
 }
 
-/// A line without its indentation, and without what may or may not end it.
+/// A line without its indentation, its remark, and what may or may not end it.
 fn bare(line: &str) -> &str {
-    line.trim().trim_end_matches([';', ','])
+    let remark = [" # ", " // "].iter().filter_map(|mark| line.trim().find(mark)).min();
+    let line = line.trim();
+    line[..remark.unwrap_or(line.len())].trim_end().trim_end_matches([';', ','])
 }
 
 /// Without what stands behind the cursor in its line; or with it, where more comes after it.
@@ -161,6 +163,45 @@ fn unmatched(text: &str) -> (Vec<char>, Option<usize>) {
     (open, None)
 }
 
+/// As many of the lines of a block as the document has the fewest errors with: a model may write
+/// what stands behind the cursor already, in other words.
+fn fitting(gap: &Gap, lines: &Lines, text: String) -> String {
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    if !matches!(lines, Lines::Block(_)) || ends.is_empty() {
+        return text;
+    }
+    let Some(mut fewest) = errors_with(gap, &text, 0).filter(|count| *count > 0) else {
+        return text;
+    };
+    let mut end = text.len();
+    for at in ends.into_iter().rev().filter(|at| !text[..*at].trim().is_empty()) {
+        if let Some(count) = errors_with(gap, &text[..at], 0).filter(|count| *count < fewest) {
+            (fewest, end) = (count, at);
+        }
+    }
+    text[..end].to_owned()
+}
+
+/// Whether the document has more errors with a suggestion than without; one that is to be gone on
+/// with may.
+pub(super) fn breaks(gap: &Gap, lines: &Lines, suggestion: &GhostText) -> bool {
+    let text = suggestion.text.replace('\r', "");
+    let goes_on = text.trim_end().ends_with(['(', '[', '{', ',', ':']);
+    if goes_on || matches!(lines, Lines::Free) {
+        return false;
+    }
+    match (errors_with(gap, "", 0), errors_with(gap, &text, suggestion.replaces)) {
+        (Some(without), Some(with)) => with > without,
+        _ => false,
+    }
+}
+
+/// How many errors the document has with a text in it; nothing where its grammar is not known.
+fn errors_with(gap: &Gap, text: &str, replaces: u32) -> Option<usize> {
+    let after = gap.behind(replaces);
+    syntax::error_count(gap.language, &format!("{}{text}{after}", gap.before))
+}
+
 /// With the brackets closed that it opens, where the document has fewer errors with them.
 fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
     let (open, _) = unmatched(&text);
@@ -193,10 +234,7 @@ fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
             format!("{text}\n{white}{closers}")
         }
     };
-    let errors = |text: &str| {
-        syntax::error_count(gap.language, &format!("{}{text}{}", gap.before, gap.after))
-    };
-    match (errors(&text), errors(&candidate)) {
+    match (errors_with(gap, &text, 0), errors_with(gap, &candidate, 0)) {
         (Some(without), Some(with)) if with >= without => text,
         (None, _) if matches!(lines, Lines::Block(_)) => text,
         _ => candidate,
@@ -206,9 +244,10 @@ fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
 /// Whether a suggestion would make a line again that was just changed into another.
 pub(super) fn takes_back(gap: &Gap, suggestion: &GhostText, edits: &[RecentEdit]) -> bool {
     let Some(edit) = edits.last().filter(|edit| edit.path == gap.path) else { return false };
-    let first = suggestion.text.lines().next().unwrap_or_default();
     let behind = if suggestion.replaces > 0 { "" } else { gap.rest() };
-    let line = format!("{}{first}{behind}", gap.line_before());
-    let has = |text: &str| text.lines().any(|it| it.trim() == line.trim());
-    has(&edit.before) && !has(&edit.after)
+    let whole = format!("{}{}{behind}", gap.line_before(), suggestion.text);
+    let has = |text: &str, line: &str| text.lines().any(|it| it.trim() == line.trim());
+    let says = |line: &str| line.chars().any(char::is_alphanumeric);
+    let mut lines = whole.lines().filter(|line| says(line));
+    lines.any(|line| has(&edit.before, line) && !has(&edit.after, line))
 }

@@ -60,8 +60,12 @@ impl Gap {
     pub(super) fn accepting(&self, suggestion: &GhostText) -> Self {
         let mut before = self.before.clone();
         before.push_str(&suggestion.text.replace("\r\n", "\n"));
-        let replaced = byte_of(&self.after, suggestion.replaces);
-        Self { before, after: self.after[replaced..].to_owned(), ..self.clone() }
+        Self { before, after: self.behind(suggestion.replaces).to_owned(), ..self.clone() }
+    }
+
+    /// What is behind so many units of UTF-16 behind the cursor.
+    pub(super) fn behind(&self, units: u32) -> &str {
+        &self.after[byte_of(&self.after, units)..]
     }
 
     /// Both sides.

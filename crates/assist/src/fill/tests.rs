@@ -228,6 +228,25 @@ fn what_is_no_code_or_goes_round_in_circles_is_cut() {
 }
 
 #[test]
+fn of_a_block_is_kept_what_the_code_around_it_can_be_read_with() {
+    finishes("a.py", "x = 1\n|\ny = 2\nz = 3\n", "y = 2\ny = 2\nz = 3", Err(Silence::NothingToAdd));
+    let twice = "b()\n    b()\n    return c";
+    let marked = "def f():\n    |\n    b()\n    return c\n";
+    finishes("a.py", marked, twice, Err(Silence::NothingToAdd));
+    // What stands behind the cursor comes again with a remark.
+    let marked = "for c in s:\n    |\n        out += d[c]\n    else:\n        out += c\n";
+    let written = "if c in d:\n        out += d[c]  # The other one.\n    else:\n        out += c";
+    finishes("a.py", marked, written, Ok("if c in d:"));
+    finishes("a.py", "x = (|\ny = 1\n", "1)", Ok("1)"));
+    finishes("a.py", "a = 1\n|\n    b = 2\n", "if a:", Ok("if a:"));
+    finishes("a.ts", "f();\n|\ng();\n", "} else {}", Err(Silence::Broken));
+    let mut wish = params("a.ts", "f();\n|\ng();\n");
+    wish.explicit = true;
+    let text = Fill::new(&wish).unwrap().finish("} else {}", false, None).unwrap().text;
+    assert_eq!(text, "} else {}", "it was asked for");
+}
+
+#[test]
 fn secrets_reversals_and_guesses_are_not_shown() {
     let secret = "\"s3cr3t-s3cr3t\"";
     finishes("a.py", "password = |\n", secret, Ok(secret));
