@@ -220,6 +220,7 @@ Examples:
   localcoder eval --kind rename --language rust
   localcoder eval --tasks humanevalpack-python.jsonl.gz --kind fix --half held-out
   localcoder eval --replay recorded.jsonl.gz     what the checks make of recorded answers
+  localcoder eval --tasks infilling-singleline.jsonl.gz --every 40 --typed
   localcoder eval --prove                        whether the tasks are sound, without a model
 
 What the model writes is run, in a folder of its own, with limits, and on Linux without a network.
@@ -256,6 +257,13 @@ pub(crate) struct EvalOptions {
     /// setting testEdits has it
     #[arg(long, conflicts_with = "plain")]
     pub(crate) test: bool,
+    /// Judge the texts that somebody else has put into the holes: lines of JSON with `task`, `answer`
+    /// and `seconds`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["plain", "test", "typed", "prove", "out"])]
+    pub(crate) answers: Option<PathBuf>,
+    /// Type the holes of HumanEval-infilling key by key, and tell what became of the suggestions
+    #[arg(long, conflicts_with_all = ["plain", "test", "prove"])]
+    pub(crate) typed: bool,
     /// Check the tasks by their own right and wrong answers, without a model
     #[arg(long, conflicts_with_all = ["json", "replay", "out"])]
     pub(crate) prove: bool,

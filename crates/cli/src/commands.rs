@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod eval;
 mod eval_infilling;
 mod eval_next_edit;
+mod eval_typing;
 pub(crate) mod generate;
 pub(crate) mod help;
 pub(crate) mod host;

@@ -17,7 +17,7 @@ fn installation() -> Installation {
     Installation::new(env!("CARGO_BIN_EXE_localcoder"))
 }
 
-/// Gives a diff to `git apply`, in a folder that is no repository.
+/// Gives a diff to `git apply`, in a folder that is not a repository.
 fn git_apply(folder: &Path, diff: &Path) {
     let mut git = Command::new("git");
     git.args(["apply", "--verbose"]).arg(diff).current_dir(folder);

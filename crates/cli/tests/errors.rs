@@ -235,7 +235,7 @@ fn client(installation: &Installation) -> localcoder_transport::Client {
     connect::connect(&Places::under(&installation.home()), ClientKind::Other).unwrap().unwrap()
 }
 
-/// What a host says to clients that are no command of ours.
+/// What a host says to clients other than our commands.
 fn of_the_host(said: &mut Said) {
     let installation = Installation::with_home(PROGRAM);
     let _ = installation.run(&["host", "start"]).ok();
@@ -297,7 +297,7 @@ fn fake(script: &Value) -> (Installation, impl Fn(&Installation, &[&str]) -> Com
     let worker = Path::new(PROGRAM).with_file_name("localcoder-fake-worker");
     assert!(worker.is_file(), "{} is missing: run `cargo xtask build`", worker.display());
     let installation = Installation::with_home(PROGRAM);
-    // A zero that becomes another digit is no number any more.
+    // A zero that becomes another digit is not a number any more.
     let _ = installation.write("a.py", "def f():\n    return 0b1\n");
     let script = script.to_string();
     (installation, move |installation: &Installation, arguments: &[&str]| {
@@ -379,7 +379,7 @@ fn of_a_full_and_of_a_silent_host(said: &mut Said) {
 }
 
 fn of_a_full_disk(said: &mut Said) {
-    // Where this system lets nobody make a disk, another one has to look.
+    // Where this system does not allow making a disk, another one has to look.
     let Some(disk) = Disk::new("size=1m") else { return };
     let installation = Installation::with_home(PROGRAM);
     let file = disk.path().join("a.py").display().to_string();

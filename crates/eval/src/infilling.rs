@@ -4,11 +4,12 @@
 use std::path::Path;
 
 use localcoder_protocol::{DocumentText, GhostText, Position};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::language::Language;
 use crate::pack::lines_of;
 use crate::run::{Ran, Runner};
+use crate::task::Half;
 
 #[derive(Debug, Deserialize)]
 struct Row {
@@ -28,13 +29,36 @@ pub struct Hole {
     /// `infill-line`, `infill-lines` or `infill-span`.
     pub kind: &'static str,
     /// What is before it.
-    before: String,
+    pub(crate) before: String,
     /// What is behind it: where whole lines are missing, that begins with the end of an empty one, as
     /// somebody has it who is about to write there.
-    after: String,
+    pub(crate) after: String,
     /// What was taken out.
-    right: String,
+    pub(crate) right: String,
     tests: String,
+}
+
+/// A text that somebody else has put into a hole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Filled {
+    /// The hole's id.
+    pub task: String,
+    /// The text.
+    pub answer: String,
+    /// From the request to the answer.
+    pub seconds: f64,
+}
+
+/// The texts of a file with a line of JSON each.
+///
+/// # Errors
+/// Where it can't be read, or is another kind of file.
+pub fn read_filled(path: &Path) -> Result<Vec<Filled>, String> {
+    let lines = lines_of(path)?.into_iter().map(|line| {
+        serde_json::from_str(&line)
+            .map_err(|error| format!("`{}` has no answers: {error}", path.display()))
+    });
+    lines.collect()
 }
 
 /// Whether a file is one of these, by its name.
@@ -76,25 +100,29 @@ fn hole(row: Row) -> Hole {
 }
 
 impl Hole {
+    /// In which half it is; all of a program are in the same one.
+    #[must_use]
+    pub fn half(&self) -> Half {
+        let program = self.id.split_once('/').map_or(self.id.as_str(), |(_, rest)| rest);
+        Half::of_program(program.rsplit_once('/').map_or(program, |(program, _)| program))
+    }
+
+    /// What is before it, what is behind it, and what was taken out.
+    #[must_use]
+    pub fn parts(&self) -> [&str; 3] {
+        [&self.before, &self.after, &self.right]
+    }
+
     /// The document with the hole in it.
     #[must_use]
     pub fn document(&self) -> DocumentText {
-        DocumentText {
-            path: "program.py".to_owned(),
-            language_id: Some("python".to_owned()),
-            text: format!("{}{}", self.before, self.after),
-        }
+        document(&self.before, &self.after)
     }
 
     /// Where in it the hole is.
     #[must_use]
     pub fn position(&self) -> Position {
-        let line = self.before.rsplit('\n').next().unwrap_or_default();
-        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        Position {
-            line: number(self.before.matches('\n').count() + 1),
-            character: number(line.encode_utf16().count()),
-        }
+        position(&self.before)
     }
 
     /// Whether its own text passes its tests here.
@@ -106,6 +134,16 @@ impl Hole {
     /// What the program does with a suggestion in the hole.
     #[must_use]
     pub fn judge(&self, runner: &Runner, suggestion: &GhostText) -> Ran {
+        self.judge_behind(runner, &self.before, suggestion)
+    }
+
+    /// The same where more of it is written already.
+    pub(crate) fn judge_behind(
+        &self,
+        runner: &Runner,
+        before: &str,
+        suggestion: &GhostText,
+    ) -> Ran {
         let mut left = usize::try_from(suggestion.replaces).unwrap_or(usize::MAX);
         let behind = self.after.char_indices().find_map(|(at, c)| {
             let ends = left < c.len_utf16();
@@ -113,7 +151,7 @@ impl Hole {
             ends.then_some(at)
         });
         let after = &self.after[behind.unwrap_or(self.after.len())..];
-        let program = format!("{}{}{after}", self.before, suggestion.text);
+        let program = format!("{before}{}{after}", suggestion.text);
         runner.run(Language::Python, &program, &self.tests)
     }
 
@@ -124,20 +162,41 @@ impl Hole {
     }
 }
 
+pub(crate) fn document(before: &str, after: &str) -> DocumentText {
+    DocumentText {
+        path: "program.py".to_owned(),
+        language_id: Some("python".to_owned()),
+        text: format!("{before}{after}"),
+    }
+}
+
+/// The place behind a text.
+pub(crate) fn position(before: &str) -> Position {
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Position {
+        line: number(before.matches('\n').count() + 1),
+        character: number(line.encode_utf16().count()),
+    }
+}
+
+/// For tests: a function `f` that is to be the next number.
+#[cfg(test)]
+pub(crate) fn sample(id: &str, prompt: &str, suffix: &str, right: &str) -> Hole {
+    hole(Row {
+        task_id: id.to_owned(),
+        prompt: prompt.to_owned(),
+        suffix: suffix.to_owned(),
+        canonical_solution: right.to_owned(),
+        test: "def check(f):\n    assert f(1) == 2\n".to_owned(),
+        entry_point: "f".to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use super::sample as row;
     use super::*;
-
-    fn row(id: &str, prompt: &str, suffix: &str, right: &str) -> Hole {
-        hole(Row {
-            task_id: id.to_owned(),
-            prompt: prompt.to_owned(),
-            suffix: suffix.to_owned(),
-            canonical_solution: right.to_owned(),
-            test: "def check(f):\n    assert f(1) == 2\n".to_owned(),
-            entry_point: "f".to_owned(),
-        })
-    }
 
     #[test]
     fn a_line_that_is_missing_is_an_empty_one_and_a_stretch_is_none() {

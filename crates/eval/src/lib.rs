@@ -16,9 +16,10 @@ mod recorded;
 mod report;
 mod run;
 mod task;
+mod typing;
 
 pub use followed::Followed;
-pub use infilling::{Hole, is_infilling, read_holes};
+pub use infilling::{Filled, Hole, is_infilling, read_filled, read_holes};
 pub use language::Language;
 pub use measured::measured;
 pub use next_edit::{NextEditDiagnostic, NextEditKind, NextEditTask, next_edit_tasks};
@@ -29,3 +30,4 @@ pub use recorded::{Replay, read_recorded, replay};
 pub use report::{Outcome, Verdict, percent, rows, table};
 pub use run::{Ran, Runner};
 pub use task::{Check, First, Half, Judged, Task};
+pub use typing::{Pause, Taken, TypedHole, Typist, typing, typing_text};

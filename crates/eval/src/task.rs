@@ -172,7 +172,11 @@ impl Half {
     /// That of a task with this id. Tasks on one program are in the same one: what was chosen on some
     /// tells too much of the others.
     pub(crate) fn of(id: &str) -> Self {
-        let program = id.rsplit_once('/').map_or(id, |(program, _)| program);
+        Self::of_program(id.rsplit_once('/').map_or(id, |(program, _)| program))
+    }
+
+    /// That of a program, by its name.
+    pub(crate) fn of_program(program: &str) -> Self {
         // FNV-1a, as it is described everywhere: stable, and without a pattern in names.
         let hash = program.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

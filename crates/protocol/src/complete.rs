@@ -128,6 +128,8 @@ pub enum Silence {
     NothingToAdd,
     /// Nothing in the file follows from what was changed last.
     NothingFollows,
+    /// The document would have more errors with what it wrote.
+    Broken,
     /// What it wrote would take back what was just typed.
     Reversal,
     /// What it wrote looks like a secret of another file.
@@ -157,6 +159,7 @@ impl Silence {
         Self::NoText,
         Self::NothingToAdd,
         Self::NothingFollows,
+        Self::Broken,
         Self::Reversal,
         Self::Secret,
         Self::Unsure,
@@ -196,6 +199,7 @@ impl Silence {
             Self::NoText => "the file is empty or too large",
             Self::NothingToAdd => "the model had nothing to add here",
             Self::NothingFollows => "nothing in this file follows from your last change",
+            Self::Broken => "the code would not have been right any more with what the model wrote",
             Self::Reversal => "what the model wrote would take back what was just typed",
             Self::Secret => "what the model wrote looked like a secret from another file",
             Self::Unsure => "the model was not sure enough of what it wrote",

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AssistAnswer, CompleteAnswer, EditStatistics, ErrorInfo, FetchEvent, GenerateAnswer,
     HostStatus, ModelDetails, ModelList, ModelTask, SelfTestEvent, SelfTestReport, SetupReport,
-    StatisticsDeleted, SurveyAnswer, TestRun,
+    Silence, StatisticsDeleted, SurveyAnswer, TestRun,
 };
 
 /// A command with `--json`.
@@ -537,6 +537,66 @@ pub struct EvalReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "codegen", ts(optional))]
     pub replayed: Option<EvalReplayed>,
+    /// What became of suggestions while holes were typed, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "codegen", ts(optional))]
+    pub typing: Option<EvalTyping>,
+}
+
+/// Holes that were typed key by key.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct EvalTyping {
+    /// How many.
+    pub holes: u32,
+    /// Characters that had to be there.
+    pub characters: u32,
+    /// How many of these came with suggestions that were taken.
+    pub taken_characters: u32,
+    /// Pauses before a word.
+    pub pauses: u32,
+    /// How many of these had a suggestion.
+    pub shown_pauses: u32,
+    /// Suggestions, each counted once however long it stayed.
+    pub suggestions: u32,
+    /// Those that are what was to be written, or with which the program passes its tests.
+    pub whole: u32,
+    /// Those whose first line is.
+    pub line: u32,
+    /// Those whose first words are.
+    pub words: u32,
+    /// All others.
+    pub wrong: u32,
+    /// Those that were made for another text.
+    pub stale: u32,
+    /// Those that repeat the line behind them.
+    pub repeats: u32,
+    /// Those that were not shown as the model was not sure of them.
+    pub withheld: u32,
+    /// How many of these were right, as a whole or in their first line.
+    pub withheld_right: u32,
+    /// Why there was none, and how often.
+    pub silences: Vec<EvalSilence>,
+    /// From a pause to a suggestion that had to be computed, the median in milliseconds; the first
+    /// pause in a hole, where all is new, is left out.
+    pub computed_ms: f64,
+    /// The same of those that were there already.
+    pub kept_ms: f64,
+    /// Suggestions that were there already.
+    pub kept: u32,
+    /// Prompt tokens that had to be computed at a pause, the median of the same pauses.
+    pub uncached_tokens: u32,
+}
+
+/// A reason for silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
+pub struct EvalSilence {
+    /// Which.
+    pub reason: Silence,
+    /// At how many pauses.
+    pub pauses: u32,
 }
 
 /// Tasks of one kind or in one language.

@@ -243,6 +243,8 @@ fn printed_types() -> String {
         EvalReport,
         EvalRow,
         EvalReplayed,
+        EvalSilence,
+        EvalTyping,
         EvalFinding,
         StatusReport,
         HostStarted,

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow};
 use localcoder_protocol::{
-    BUILD_ID, ClientKind, ErrorInfo, Generate, GenerateParams, Hello, HelloParams, Nothing,
-    PROTOCOL_VERSION, SamplingParams, Stop, Usage,
+    BUILD_ID, ClientKind, Complete, CompleteAnswer, CompleteParams, ErrorInfo, Generate,
+    GenerateParams, Hello, HelloParams, Nothing, PROTOCOL_VERSION, SamplingParams, Stop, Usage,
 };
 use localcoder_transport::Client;
 
@@ -15,6 +15,11 @@ use crate::{places, process};
 
 /// Tokens of an answer whose cost is measured.
 const ANSWER_TOKENS: u32 = 64;
+
+/// Asks for ghost text as an editor does.
+pub(super) fn complete(client: &mut Client, params: &CompleteParams) -> Result<CompleteAnswer> {
+    client.call::<Complete>(params, |_, _| {}).map_err(plain)
+}
 
 /// A connection to a running host.
 pub(super) struct HostClient {

@@ -13,6 +13,7 @@ mod first;
 mod fit;
 mod growth;
 mod host;
+mod infill;
 mod limits;
 mod models;
 mod ours;
@@ -25,6 +26,7 @@ mod theirs;
 mod writing;
 
 pub(crate) use acceptance::{Plan as AcceptancePlan, run as run_acceptance};
+pub(crate) use infill::run as run_infill;
 pub(crate) use real::run as run_real;
 
 use std::path::{Path, PathBuf};

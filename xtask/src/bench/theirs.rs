@@ -1,6 +1,6 @@
 //! llama-server, asked over a plain loopback connection.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -69,6 +69,9 @@ pub(super) const NGRAMS: &[Settings] = &[
     Settings { arguments: &["--spec-type", "ngram-map-k"] },
 ];
 
+/// Of what fills a gap; ours has as many for several lines.
+const INFILL_TOKENS: u32 = 64;
+
 const START_DEADLINE: Duration = Duration::from_secs(300);
 
 /// A running server with the model.
@@ -132,6 +135,33 @@ impl Theirs {
             body.len()
         )?;
         Ok(BufReader::new(stream))
+    }
+
+    /// Fills a gap as it comes: what is written there, what that took, and how many tokens of the
+    /// prompt were read for it. With `one_line` it ends with the line.
+    pub(super) fn infill(
+        &mut self,
+        [before, after, typed]: [&str; 3],
+        one_line: bool,
+    ) -> Result<(String, f64, u32)> {
+        let body = json!({
+            "input_prefix": before,
+            "input_suffix": after,
+            "prompt": typed,
+            "n_predict": INFILL_TOKENS,
+            "stop": if one_line { vec!["\n"] } else { Vec::new() },
+            "temperature": 0,
+            "cache_prompt": true,
+        });
+        let begun = Instant::now();
+        let mut answer = String::new();
+        self.ask("POST", "/infill", &body.to_string())?.read_to_string(&mut answer)?;
+        let ms = begun.elapsed().as_secs_f64() * 1e3;
+        let (_, body) = answer.split_once("\r\n\r\n").context("an answer without a body")?;
+        let body: Value = serde_json::from_str(body).context("the answer is not JSON")?;
+        let text = body["content"].as_str().with_context(|| format!("no text in {body}"))?;
+        let read = body["timings"]["prompt_n"].as_u64().unwrap_or(0);
+        Ok((text.to_owned(), ms, u32::try_from(read)?))
     }
 
     /// Reads the prompt and writes next to nothing.

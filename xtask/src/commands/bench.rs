@@ -9,10 +9,16 @@ use crate::arguments::Arguments;
 use crate::bench::{self, Plan};
 use crate::setup::{self, Group};
 
+/// One hole in this many: what two cores do in some minutes.
+const INFILL_EVERY: usize = 40;
+
 pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let edits = arguments.option("--edits")?;
     let model = arguments.option("--model")?;
     let kind = arguments.option("--kind")?;
+    let holes = arguments.option("--infill")?.map(PathBuf::from);
+    let every = arguments.option("--every")?;
+    let every = every.map(|text| text.parse()).transpose().context("`--every` takes a number")?;
     let plan = Plan {
         kind,
         quick: arguments.switch("--quick"),
@@ -24,6 +30,12 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     let yes = arguments.switch("--yes");
     arguments.finish()?;
     setup::ensure(&[Group::Engine, Group::Window], yes)?;
+    if let Some(holes) = holes {
+        let model =
+            model.context("`--infill` needs a model with tokens for gaps: `--model FILE`")?;
+        build::programs()?;
+        return bench::run_infill(&holes, &PathBuf::from(model), every.unwrap_or(INFILL_EVERY));
+    }
     match model {
         Some(model) => {
             build::worker()?;

@@ -81,9 +81,10 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
         usage: "bench [--quick] [--alone] [--shape demo|0.5b|7b] [--part NAME] [--edits N] \
-                [--kind NAME] [--model FILE|tiny] [--yes]",
-        about: "how fast the engine is, beside llama-server (built once, some minutes); or \
-                what a real model gains by it, and whether it writes the same",
+                [--kind NAME] [--model FILE|tiny] [--infill HOLES --every N] [--yes]",
+        about: "how fast the engine is, beside llama-server (built once, some minutes); what a \
+                real model gains by it, and whether it writes the same; or how it fills the holes \
+                of HumanEval-infilling",
         run: bench::run,
     },
     Command {

@@ -109,6 +109,7 @@ const ROWS: &[Row] = &[
             "model-store",
             "simulator",
             "fuzzing",
+            "eval",
         ],
         links: TREE_SITTER,
     },

@@ -5,14 +5,8 @@ use localcoder_protocol::{GhostText, RecentEdit, Silence};
 
 use super::gap::Gap;
 use super::lines::{Lines, indent};
-use crate::{clean::CONTROL, syntax};
-
-/// So often a line may be in a row; more is a model that goes round in circles.
-const REPEATS_MAX: usize = 2;
-/// And so often in all, where it says something.
-const RETURNS_MAX: usize = 3;
-/// What is shorter comes often in any code.
-const SAYS_CHARS: usize = 8;
+use super::{circles, marks};
+use crate::syntax;
 
 pub(super) fn finish(
     gap: &Gap,
@@ -21,10 +15,12 @@ pub(super) fn finish(
     cut: bool,
 ) -> Result<GhostText, Silence> {
     let text = written.replace('\r', "");
-    let control = CONTROL.iter().filter_map(|token| text.find(token)).min();
-    let text = &text[..control.unwrap_or(text.len())];
+    let text = marks::without(gap, &text);
     let text = match lines {
-        Lines::One => text.split('\n').next().unwrap_or_default().to_owned(),
+        Lines::One => {
+            let line = text.split('\n').next().unwrap_or_default();
+            if circles::is_circle(line) { String::new() } else { line.to_owned() }
+        }
         Lines::Block(_) => block(gap, text, cut),
         Lines::Free => text.to_owned(),
     };
@@ -33,13 +29,28 @@ pub(super) fn finish(
         Lines::Free => (text, 0),
         _ => without_rest(gap, without_following(gap, text.trim_end()).trim_end()),
     };
-    let text = closed(gap, lines, text);
+    let text = closed(gap, lines, fitting(gap, lines, text));
     // Nothing but white space, or what the line has already.
     if text.trim().is_empty() || (replaces > 0 && text == gap.rest().trim_end()) {
         return Err(Silence::NothingToAdd);
     }
+    if !matches!(lines, Lines::Free) && !says_something(gap, &text, replaces) {
+        return Err(Silence::NothingToAdd);
+    }
     let text = text.replace('\n', gap.line_end);
     Ok(GhostText { text, replaces })
+}
+
+/// Whether a text has more than punctuation, or the document fewer errors with it.
+fn says_something(gap: &Gap, text: &str, replaces: u32) -> bool {
+    let says = text.chars().any(|c| c.is_alphanumeric() || ['"', '\'', '_'].contains(&c));
+    if says || replaces > 0 || gap.language.id == "markdown" {
+        return true;
+    }
+    match (errors_with(gap, "", 0), errors_with(gap, text, 0)) {
+        (Some(without), Some(with)) => with < without,
+        _ => true,
+    }
 }
 
 /// The lines of a block: whole ones, and none round in circles.
@@ -56,29 +67,12 @@ fn block(gap: &Gap, text: &str, cut: bool) -> String {
     }
     let mut kept: Vec<&str> = Vec::new();
     for line in lines {
-        if comes_round(&kept, line) {
+        if circles::comes_round(&kept, line) || circles::is_circle(line) {
             break;
         }
         kept.push(line);
     }
     kept.join("\n")
-}
-
-/// Whether a line goes round in a circle that the ones before have begun.
-fn comes_round(before: &[&str], line: &str) -> bool {
-    let line = line.trim();
-    let same = |it: &&&str| it.trim() == line;
-    let in_row = before.iter().rev().take_while(same).count();
-    let in_all = before.iter().filter(same).count();
-    !line.is_empty()
-        && (in_row >= REPEATS_MAX || (line.len() >= SAYS_CHARS && in_all >= RETURNS_MAX))
-}
-
-/// Whether what was written so far goes round in circles, so that no more of it is of use.
-pub(super) fn goes_round(written: &str) -> bool {
-    let lines: Vec<&str> = written.split('\n').collect();
-    // The last one may go on otherwise.
-    (1..lines.len().saturating_sub(1)).any(|at| comes_round(&lines[..at], lines[at]))
 }
 
 /// Without the lines that stand behind the cursor's.
@@ -92,20 +86,30 @@ fn without_following(gap: &Gap, text: &str) -> String {
         // The first line continues what the cursor's line has.
         if at == 0 { format!("{}{line}", gap.line_before()) } else { line.to_owned() }
     };
-    let repeats = (0..lines.len()).find(|at| {
-        if is_blank(lines[*at]) || whole(*at, lines[*at]).trim() != next.trim() {
-            return false;
-        }
-        let rest = lines[*at..].iter().filter(|line| !is_blank(line)).skip(1);
-        // A bracket alone says little: it has to stand where the other one does, and end it all.
-        let speaks = next.chars().any(char::is_alphanumeric);
-        let all = rest.zip(following.iter().skip(1)).all(|(a, b)| a.trim_end() == b.trim_end());
-        all && (speaks || indent(&whole(*at, lines[*at])) == indent(next))
-    });
-    if let Some(at) = repeats {
+    let repeats = |lines: &[&str]| {
+        (0..lines.len()).find(|at| {
+            if is_blank(lines[*at]) || bare(&whole(*at, lines[*at])) != bare(next) {
+                return false;
+            }
+            let rest = lines[*at..].iter().filter(|line| !is_blank(line)).skip(1);
+            // A bracket alone says little: it has to stand where the other one does, and end it all.
+            let speaks = next.chars().any(char::is_alphanumeric);
+            let all = rest.zip(following.iter().skip(1)).all(|(a, b)| bare(a) == bare(b));
+            all && (speaks || indent(&whole(*at, lines[*at])) == indent(next))
+        })
+    };
+    // A model that wrote the next line and then all that follows has written it twice.
+    while let Some(at) = repeats(&lines) {
         lines.truncate(at);
     }
     lines.join("\n")
+}
+
+/// A line without its indentation, its remark, and what may or may not end it.
+fn bare(line: &str) -> &str {
+    let remark = [" # ", " // "].iter().filter_map(|mark| line.trim().find(mark)).min();
+    let line = line.trim();
+    line[..remark.unwrap_or(line.len())].trim_end().trim_end_matches([';', ','])
 }
 
 /// Without what stands behind the cursor in its line; or with it, where more comes after it.
@@ -159,6 +163,45 @@ fn unmatched(text: &str) -> (Vec<char>, Option<usize>) {
     (open, None)
 }
 
+/// As many of the lines of a block as the document has the fewest errors with: a model may write
+/// what stands behind the cursor already, in other words.
+fn fitting(gap: &Gap, lines: &Lines, text: String) -> String {
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    if !matches!(lines, Lines::Block(_)) || ends.is_empty() {
+        return text;
+    }
+    let Some(mut fewest) = errors_with(gap, &text, 0).filter(|count| *count > 0) else {
+        return text;
+    };
+    let mut end = text.len();
+    for at in ends.into_iter().rev().filter(|at| !text[..*at].trim().is_empty()) {
+        if let Some(count) = errors_with(gap, &text[..at], 0).filter(|count| *count < fewest) {
+            (fewest, end) = (count, at);
+        }
+    }
+    text[..end].to_owned()
+}
+
+/// Whether the document has more errors with a suggestion than without; one that is to be gone on
+/// with may.
+pub(super) fn breaks(gap: &Gap, lines: &Lines, suggestion: &GhostText) -> bool {
+    let text = suggestion.text.replace('\r', "");
+    let goes_on = text.trim_end().ends_with(['(', '[', '{', ',', ':']);
+    if goes_on || matches!(lines, Lines::Free) {
+        return false;
+    }
+    match (errors_with(gap, "", 0), errors_with(gap, &text, suggestion.replaces)) {
+        (Some(without), Some(with)) => with > without,
+        _ => false,
+    }
+}
+
+/// How many errors the document has with a text in it; nothing where its grammar is not known.
+fn errors_with(gap: &Gap, text: &str, replaces: u32) -> Option<usize> {
+    let after = gap.behind(replaces);
+    syntax::error_count(gap.language, &format!("{}{text}{after}", gap.before))
+}
+
 /// With the brackets closed that it opens, where the document has fewer errors with them.
 fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
     let (open, _) = unmatched(&text);
@@ -191,10 +234,7 @@ fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
             format!("{text}\n{white}{closers}")
         }
     };
-    let errors = |text: &str| {
-        syntax::error_count(gap.language, &format!("{}{text}{}", gap.before, gap.after))
-    };
-    match (errors(&text), errors(&candidate)) {
+    match (errors_with(gap, &text, 0), errors_with(gap, &candidate, 0)) {
         (Some(without), Some(with)) if with >= without => text,
         (None, _) if matches!(lines, Lines::Block(_)) => text,
         _ => candidate,
@@ -204,9 +244,10 @@ fn closed(gap: &Gap, lines: &Lines, text: String) -> String {
 /// Whether a suggestion would make a line again that was just changed into another.
 pub(super) fn takes_back(gap: &Gap, suggestion: &GhostText, edits: &[RecentEdit]) -> bool {
     let Some(edit) = edits.last().filter(|edit| edit.path == gap.path) else { return false };
-    let first = suggestion.text.lines().next().unwrap_or_default();
     let behind = if suggestion.replaces > 0 { "" } else { gap.rest() };
-    let line = format!("{}{first}{behind}", gap.line_before());
-    let has = |text: &str| text.lines().any(|it| it.trim() == line.trim());
-    has(&edit.before) && !has(&edit.after)
+    let whole = format!("{}{}{behind}", gap.line_before(), suggestion.text);
+    let has = |text: &str, line: &str| text.lines().any(|it| it.trim() == line.trim());
+    let says = |line: &str| line.chars().any(char::is_alphanumeric);
+    let mut lines = whole.lines().filter(|line| says(line));
+    lines.any(|line| has(&edit.before, line) && !has(&edit.after, line))
 }

@@ -7,6 +7,7 @@ use crate::language::{Language, file_name};
 
 /// What may stand behind the cursor in its line and is seen past: what an editor closes by itself.
 const CLOSERS: &str = ")]}>\"'`;,:";
+pub(super) const BLANKS: [char; 2] = [' ', '\t'];
 /// So much of it.
 const REST_CHARS_MAX: usize = 8;
 
@@ -59,8 +60,12 @@ impl Gap {
     pub(super) fn accepting(&self, suggestion: &GhostText) -> Self {
         let mut before = self.before.clone();
         before.push_str(&suggestion.text.replace("\r\n", "\n"));
-        let replaced = byte_of(&self.after, suggestion.replaces);
-        Self { before, after: self.after[replaced..].to_owned(), ..self.clone() }
+        Self { before, after: self.behind(suggestion.replaces).to_owned(), ..self.clone() }
+    }
+
+    /// The text this many UTF-16 units behind the cursor.
+    pub(super) fn behind(&self, units: u32) -> &str {
+        &self.after[byte_of(&self.after, units)..]
     }
 
     /// Both sides.
@@ -71,6 +76,13 @@ impl Gap {
     /// The cursor's line before it.
     pub(super) fn line_before(&self) -> &str {
         self.before.rsplit('\n').next().unwrap_or_default()
+    }
+
+    /// Blanks between what is written of the cursor's line and the cursor.
+    pub(super) fn blanks(&self) -> &str {
+        let line = self.line_before();
+        let written = line.trim_end_matches(BLANKS);
+        if written.is_empty() { "" } else { &line[written.len()..] }
     }
 
     /// The cursor's line behind it.

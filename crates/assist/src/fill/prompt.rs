@@ -3,7 +3,7 @@
 
 use localcoder_protocol::{CodeChunk, InfillPart, RecentEdit, WorkerPrompt};
 
-use super::gap::Gap;
+use super::gap::{BLANKS, Gap};
 use super::header;
 
 /// A prompt takes at most this much of the window, and no more than [`TOKENS_MAX`]: what was read
@@ -76,6 +76,12 @@ impl Held {
     /// What was typed since.
     pub(super) fn typed<'a>(&self, before: &'a str) -> &'a str {
         before.get(self.anchor..).unwrap_or_default()
+    }
+
+    /// The same without blanks at its end: a word begins with the blank before it to a model, and
+    /// one that was given the blank alone continues with another blank, or with a digit.
+    pub(super) fn given<'a>(&self, before: &'a str) -> &'a str {
+        self.typed(before).trim_end_matches(BLANKS)
     }
 
     pub(super) fn prompt(&self, tokens: FillTokens, typed: &str) -> WorkerPrompt {
@@ -164,11 +170,12 @@ pub(super) fn hold(
 }
 
 /// Where the gap begins: at the first word of the cursor's line, so that it stays while the line is
-/// written; at the cursor where there is none.
+/// written; at the cursor where there is none, or too much.
 fn anchor(gap: &Gap) -> usize {
     let line = gap.line_before();
     let written = line.trim_start();
-    gap.before.len() - if written.len() <= TYPED_BYTES_MAX { written.len() } else { 0 }
+    let blanks = gap.blanks().len();
+    gap.before.len() - if written.len() <= TYPED_BYTES_MAX { written.len() } else { blanks }
 }
 
 /// Where the code before a gap begins that is given: at a line, and with room for what will be

@@ -60,7 +60,7 @@ fn new_bytes(before: &FillCall, after: &FillCall) -> usize {
 }
 
 #[track_caller]
-fn finishes(path: &str, marked: &str, written: &str, expected: Result<&str, Silence>) {
+pub(super) fn finishes(path: &str, marked: &str, written: &str, expected: Result<&str, Silence>) {
     let result = fill(path, marked).finish(written, false, Some(0.0));
     let text = result.as_ref().map(|it| it.text.as_str()).map_err(|it| *it);
     assert_eq!(text, expected, "{marked:?} + {written:?}");
@@ -119,7 +119,7 @@ fn a_file_that_is_too_large_is_cut_at_lines_and_what_it_declares_is_reported_fir
         "<5>src/a.py\nimport os\ndef helper(path):\n",
         "<5>recent.diff\n--- b.py\n-a\n+b\n",
         "<5>src/a.py\n<1>x_",
-        "x_299 = 299\n<2>\n<3>y = ",
+        "x_299 = 299\n<2>\n<3>y =",
     ];
     let mut at = 0;
     for part in order {
@@ -216,7 +216,9 @@ fn what_is_not_code_or_goes_round_in_circles_is_cut() {
     finishes("a.py", "x = |\n", "  \n", Err(Silence::NothingToAdd));
     let round = "a()\n    ".repeat(9);
     finishes("a.py", "def f():\n    |\n", &round, Ok("a()\n    a()"));
-    assert!(!fill("a.py", "x|").is_enough("a()\na()\na()") && clean::goes_round("a()\na()\na()\n"));
+    assert!(
+        !fill("a.py", "x|").is_enough("a()\na()\na()") && circles::goes_round("a()\na()\na()\n")
+    );
     let turns = "left = right\n    right = left\n    ".repeat(5);
     let shown = ["left = right"; 3].join("\n    right = left\n    ");
     finishes("a.py", "def f():\n    |\n", &turns, Ok(&format!("{shown}\n    right = left")));
@@ -224,6 +226,25 @@ fn what_is_not_code_or_goes_round_in_circles_is_cut() {
     // The last line of a text that was cut may be any half of one.
     let fill = fill("a.py", "def f():\n    |\n");
     assert_eq!(fill.finish("a = 1\n    retu", true, None).unwrap().text, "a = 1");
+}
+
+#[test]
+fn of_a_block_is_kept_what_the_code_around_it_can_be_read_with() {
+    finishes("a.py", "x = 1\n|\ny = 2\nz = 3\n", "y = 2\ny = 2\nz = 3", Err(Silence::NothingToAdd));
+    let twice = "b()\n    b()\n    return c";
+    let marked = "def f():\n    |\n    b()\n    return c\n";
+    finishes("a.py", marked, twice, Err(Silence::NothingToAdd));
+    // What stands behind the cursor comes again with a remark.
+    let marked = "for c in s:\n    |\n        out += d[c]\n    else:\n        out += c\n";
+    let written = "if c in d:\n        out += d[c]  # The other one.\n    else:\n        out += c";
+    finishes("a.py", marked, written, Ok("if c in d:"));
+    finishes("a.py", "x = (|\ny = 1\n", "1)", Ok("1)"));
+    finishes("a.py", "a = 1\n|\n    b = 2\n", "if a:", Ok("if a:"));
+    finishes("a.ts", "f();\n|\ng();\n", "} else {}", Err(Silence::Broken));
+    let mut wish = params("a.ts", "f();\n|\ng();\n");
+    wish.explicit = true;
+    let text = Fill::new(&wish).unwrap().finish("} else {}", false, None).unwrap().text;
+    assert_eq!(text, "} else {}", "it was asked for");
 }
 
 #[test]
@@ -241,11 +262,11 @@ fn secrets_reversals_and_guesses_are_not_shown() {
     let finish = |wish: &CompleteParams, text: &str, mean| {
         Fill::new(wish).unwrap().finish(text, false, Some(mean)).map(|it| it.text)
     };
-    assert_eq!(finish(&wish, "total + 1", 0.0), Err(Silence::Reversal));
-    assert_eq!(finish(&wish, "total", 0.0), Ok("total".into()));
-    assert_eq!(finish(&wish, "total", -2.0), Err(Silence::Unsure));
+    assert_eq!(finish(&wish, " total + 1", 0.0), Err(Silence::Reversal));
+    assert_eq!(finish(&wish, " total", 0.0), Ok("total".into()));
+    assert_eq!(finish(&wish, " total", -2.0), Err(Silence::Unsure));
     wish.explicit = true;
-    assert_eq!(finish(&wish, "total", -2.0), Ok("total".into()), "it was asked for");
+    assert_eq!(finish(&wish, " total", -2.0), Ok("total".into()), "it was asked for");
 }
 
 #[test]
@@ -263,6 +284,28 @@ fn what_is_typed_along_needs_no_model_and_neither_does_what_was_accepted() {
     assert_eq!(rest("def f():\n  |\n"), None);
     let accepted = fill("a.py", "def f():\n    |\n").accepting(&whole);
     assert_eq!(accepted.spot(), at("def f():\n    return total|\n"));
+}
+
+#[test]
+fn what_follows_a_line_is_the_next_one_where_the_line_is_at_its_end() {
+    let next = |marked: &str| fill("a.py", marked).next_line().map(|next| next.spot());
+    let at = |marked: &str| Some(fill("a.py", marked).spot());
+    assert_eq!(next("def f():\n    a = 1|\nb\n"), at("def f():\n    a = 1\n    |\nb\n"));
+    assert_eq!(next("a = f(|)\n"), None, "the line goes on");
+    assert_eq!(next("if a:|\n"), None, "its block comes in the same breath");
+    assert_eq!(next("    |\n"), None);
+}
+
+#[test]
+fn blanks_at_the_end_of_the_line_are_written_by_the_model_and_not_twice() {
+    let asked = call(&fill("a.py", "def f():\n    for |\n"), None);
+    assert_eq!(shown(&asked), "<1>def f():\n    <2>\n<3>for");
+    finishes("a.py", "    for |\n", " i in x:", Ok("i in x:"));
+    finishes("a.py", "    for |\n", "mat(x)", Err(Silence::NothingToAdd));
+    // What is written of a long line stands before the gap, without its blanks as well.
+    let long = format!("x = \"{}\" + |\n", "a".repeat(300));
+    let asked = call(&fill("a.py", &long), None);
+    assert!(shown(&asked).ends_with("\" +<2>\n<3>"), "{}", shown(&asked));
 }
 
 proptest! {
@@ -300,7 +343,7 @@ proptest! {
         let second = call(&fill("a.py", &format!("{b}|{after}")), Some(&first.held));
         let (text, typed) = (shown(&second), second.held.typed(&b).to_owned());
         prop_assert_eq!(format!("{}{typed}", second.held.prefix), b);
-        let ending = format!("<3>{typed}");
+        let ending = format!("<3>{}", typed.trim_end_matches(gap::BLANKS));
         prop_assert!(text.ends_with(&ending));
         prop_assert_eq!(&second.held.suffix, &after);
     }

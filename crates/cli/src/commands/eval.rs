@@ -17,8 +17,10 @@ use localcoder_protocol::{
 };
 use localcoder_settings::Places;
 use localcoder_transport::{Client, ClientEvent, read_answer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::{eval_infilling, eval_next_edit};
+use super::{eval_infilling, eval_next_edit, eval_typing};
 use crate::arguments::{EvalHalf, EvalOptions};
 use crate::failure::explained;
 use crate::offline::Offline;
@@ -38,7 +40,13 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     if replayed.is_some() && options.tasks.is_empty() && !options.prove {
         return report(
             options,
-            &EvalReport { model: None, rows: Vec::new(), skipped: Vec::new(), replayed },
+            &EvalReport {
+                model: None,
+                rows: Vec::new(),
+                skipped: Vec::new(),
+                replayed,
+                typing: None,
+            },
         );
     }
     let runner = Runner::new(Box::new(Offline::probe()));
@@ -57,7 +65,19 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     if options.prove {
         return prove(&runner, &tasks, skipped);
     }
+    if let Some(path) = &options.answers {
+        let outcomes = eval_infilling::judged(path, &runner, &holes, &mut skipped)?;
+        let model = Some(path.display().to_string());
+        let (rows, skipped) = (localcoder_eval::rows(&outcomes), skipped.facts());
+        return report(options, &EvalReport { model, rows, skipped, replayed, typing: None });
+    }
     let mut asking = Asking::open(options)?;
+    if options.typed {
+        let typing = Some(eval_typing::run(&mut asking, &runner, &holes, &mut skipped)?);
+        let (model, rows) = (Some(asking.model_name), Vec::new());
+        let skipped = skipped.facts();
+        return report(options, &EvalReport { model, rows, skipped, replayed, typing });
+    }
     let mut outcomes = eval_infilling::fill(&mut asking, &runner, &holes, &mut skipped)?;
     if let Some(took) = eval_infilling::took(&outcomes) {
         output::note(&took);
@@ -83,7 +103,8 @@ pub(crate) fn run(options: &EvalOptions) -> Result<(), ErrorInfo> {
     }
     let rows = localcoder_eval::rows(&outcomes);
     let model = Some(asking.model_name);
-    report(options, &EvalReport { model, rows, skipped: skipped.facts(), replayed })
+    let skipped = skipped.facts();
+    report(options, &EvalReport { model, rows, skipped, replayed, typing: None })
 }
 
 /// What can't be judged, by the reason.
@@ -131,7 +152,7 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
         })
     });
     let languages = languages.collect::<Result<BTreeSet<_>, _>>()?;
-    let half = half(options);
+    let half = options.half.map(half_of);
     let is_wanted = |task: &Task| {
         let is_kind =
             |kind: &String| task.kind == *kind || task.kind.starts_with(&format!("{kind}:"));
@@ -151,12 +172,11 @@ fn tasks(options: &EvalOptions) -> Result<Vec<Task>, ErrorInfo> {
     Ok(tasks)
 }
 
-/// The half that was asked for.
-pub(super) fn half(options: &EvalOptions) -> Option<Half> {
-    options.half.map(|half| match half {
+pub(super) fn half_of(half: EvalHalf) -> Half {
+    match half {
         EvalHalf::Tuning => Half::Tuning,
         EvalHalf::HeldOut => Half::HeldOut,
-    })
+    }
 }
 
 fn is_provable(runner: &Runner, task: &Task) -> bool {
@@ -207,7 +227,8 @@ impl<'a> Asking<'a> {
         let mut known = BTreeMap::new();
         let mut out = None;
         if let Some(path) = &options.out {
-            for outcome in outcomes(path)?.into_iter().filter(|outcome| outcome.asked == asked) {
+            let lines = if options.typed { Vec::new() } else { outcomes(path)? };
+            for outcome in lines.into_iter().filter(|outcome| outcome.asked == asked) {
                 known.insert(outcome.task.clone(), outcome);
             }
             let opened = File::options().create(true).append(true).open(path);
@@ -348,7 +369,7 @@ impl<'a> Asking<'a> {
         Ok(decided(outcome, judged, code == task.shown(), code))
     }
 
-    pub(super) fn keep(&mut self, outcome: &Outcome) -> Result<(), ErrorInfo> {
+    pub(super) fn keep(&mut self, outcome: &impl Serialize) -> Result<(), ErrorInfo> {
         let (Some(file), Some(path)) = (&mut self.out, &self.options.out) else { return Ok(()) };
         let line = serde_json::to_string(outcome).unwrap_or_default() + "\n";
         file.write_all(line.as_bytes()).map_err(|error| unwritten(path, &error))
@@ -419,6 +440,10 @@ pub(super) fn words(outcome: &Outcome) -> String {
 
 /// Outcomes of earlier runs; a last line that was cut off counts as none.
 pub(super) fn outcomes(path: &Path) -> Result<Vec<Outcome>, ErrorInfo> {
+    known_lines(path)
+}
+
+pub(super) fn known_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, ErrorInfo> {
     if !path.exists() {
         return Ok(Vec::new());
     }
@@ -426,8 +451,8 @@ pub(super) fn outcomes(path: &Path) -> Result<Vec<Outcome>, ErrorInfo> {
         let message = format!("`{}` can't be read", path.display());
         explained(ErrorInfo::new(ErrorCode::FileAccess, message), error.cause(path))
     })?;
-    let lines = text.lines().map(serde_json::from_str::<Outcome>);
-    let read: Vec<Result<Outcome, _>> = lines.collect();
+    let lines = text.lines().map(serde_json::from_str::<T>);
+    let read: Vec<Result<T, _>> = lines.collect();
     if read.len() > 1 && read.iter().all(Result::is_err) {
         let message = format!("`{}` is not a file of outcomes", path.display());
         return Err(ErrorInfo::new(ErrorCode::Usage, message)
@@ -457,7 +482,12 @@ fn report(options: &EvalOptions, report: &EvalReport) -> Result<(), ErrorInfo> {
     }
     if let Some(model) = &report.model {
         output::line(&format!("Model: {model}, build {BUILD_ID}\n"))?;
-        output::data(&localcoder_eval::table(&report.rows))?;
+        if !report.rows.is_empty() {
+            output::data(&localcoder_eval::table(&report.rows))?;
+        }
+    }
+    if let Some(typing) = &report.typing {
+        output::data(&localcoder_eval::typing_text(typing))?;
     }
     if let Some(replayed) = &report.replayed {
         output::data(&replay_text(replayed))?;

@@ -1,11 +1,14 @@
 //! Holes of `localcoder eval`: each is filled as the editor would have it, and the program is run.
 
+use std::path::Path;
 use std::time::Instant;
 
-use localcoder_eval::{Hole, Language, Outcome, Ran, Runner, Verdict};
-use localcoder_protocol::{Complete, CompleteAnswer, CompleteParams, ErrorCode, ErrorInfo, Usage};
+use localcoder_eval::{Filled, Hole, Language, Outcome, Ran, Runner, Verdict};
+use localcoder_protocol::{
+    Complete, CompleteAnswer, CompleteParams, ErrorCode, ErrorInfo, GhostText, Usage,
+};
 
-use super::eval::{Asking, Skipped, is_of_the_answer};
+use super::eval::{Asking, Skipped, half_of, is_of_the_answer};
 use crate::arguments::EvalOptions;
 use crate::output;
 use crate::session::overrides;
@@ -20,6 +23,12 @@ pub(super) fn holes(options: &EvalOptions) -> Result<Vec<Hole>, ErrorInfo> {
                 .with_hint("give a file `infilling-KIND.jsonl` or `.jsonl.gz`")
         })?);
     }
+    if (options.typed || options.answers.is_some()) && holes.is_empty() {
+        return Err(ErrorInfo::new(ErrorCode::Usage, "there are no holes to be filled")
+            .with_hint("name a file of HumanEval-infilling with `--tasks`"));
+    }
+    let half = options.half.map(half_of);
+    holes.retain(|hole| half.is_none_or(|half| hole.half() == half));
     let every = options.every.map_or(1, std::num::NonZeroUsize::get);
     Ok(holes.into_iter().step_by(every).collect())
 }
@@ -64,25 +73,8 @@ fn outcome(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<Outc
     };
     let started = Instant::now();
     let answer = asking.client.call::<Complete>(&params, |_, _| {});
-    let mut outcome = Outcome {
-        task: hole.id.clone(),
-        kind: hole.kind.to_owned(),
-        language: Language::Python.name().to_owned(),
-        asked: asking.asked.clone(),
-        verdict: Verdict::Refused,
-        done: false,
-        passes: false,
-        warned: false,
-        unsure: false,
-        model_seconds: 0.0,
-        attempts: 1,
-        tokens: 0,
-        uncached_tokens: 0,
-        mean_log_probability: None,
-        seconds: started.elapsed().as_secs_f64(),
-        why: String::new(),
-        answer: None,
-    };
+    let seconds = started.elapsed().as_secs_f64();
+    let mut outcome = Outcome { seconds, asked: asking.asked.clone(), ..unanswered(hole) };
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) if is_of_the_answer(error.code) => {
@@ -106,19 +98,71 @@ fn outcome(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<Outc
         outcome.verdict = Verdict::Unchanged;
         return Ok(outcome);
     };
-    outcome.done = hole.is_same(&suggestion);
-    match hole.judge(runner, &suggestion) {
-        Ran::Passed => {
-            outcome.passes = true;
-            outcome.verdict = Verdict::Right;
-        }
-        Ran::Failed(why) => {
-            outcome.verdict = Verdict::Wrong;
-            outcome.why = why;
-        }
+    Ok(filled(outcome, hole, runner, suggestion))
+}
+
+/// Before anybody has said anything.
+fn unanswered(hole: &Hole) -> Outcome {
+    Outcome {
+        task: hole.id.clone(),
+        kind: hole.kind.to_owned(),
+        language: Language::Python.name().to_owned(),
+        asked: String::new(),
+        verdict: Verdict::Refused,
+        done: false,
+        passes: false,
+        warned: false,
+        unsure: false,
+        model_seconds: 0.0,
+        attempts: 1,
+        tokens: 0,
+        uncached_tokens: 0,
+        mean_log_probability: None,
+        seconds: 0.0,
+        why: String::new(),
+        answer: None,
     }
-    outcome.answer = Some(suggestion.text);
-    Ok(outcome)
+}
+
+/// The outcome of a text in the hole.
+fn filled(outcome: Outcome, hole: &Hole, runner: &Runner, suggestion: GhostText) -> Outcome {
+    let done = hole.is_same(&suggestion);
+    let ran = hole.judge(runner, &suggestion);
+    let answer = Some(suggestion.text);
+    match ran {
+        Ran::Passed => Outcome { verdict: Verdict::Right, done, passes: true, answer, ..outcome },
+        Ran::Failed(why) => Outcome { verdict: Verdict::Wrong, done, why, answer, ..outcome },
+    }
+}
+
+/// What becomes of the texts that somebody else has put into them.
+pub(super) fn judged(
+    path: &Path,
+    runner: &Runner,
+    holes: &[Hole],
+    skipped: &mut Skipped,
+) -> Result<Vec<Outcome>, ErrorInfo> {
+    let answers = localcoder_eval::read_filled(path).map_err(|why| {
+        ErrorInfo::new(ErrorCode::Usage, "the answers can't be read")
+            .with_cause(why)
+            .with_hint("give lines of JSON with `task`, `answer` and `seconds`")
+    })?;
+    let mut outcomes = Vec::new();
+    for hole in holes {
+        let Some(Filled { answer, seconds, .. }) = answers.iter().find(|it| it.task == hole.id)
+        else {
+            let _ = skipped.add(&hole.id, "there is no answer");
+            continue;
+        };
+        if !hole.is_provable(runner) {
+            let _ = skipped.add(&hole.id, "its right answer does not pass its tests here");
+            continue;
+        }
+        let outcome = Outcome { seconds: *seconds, ..unanswered(hole) };
+        let suggestion = GhostText { text: answer.clone(), replaces: 0 };
+        outcomes.push(filled(outcome, hole, runner, suggestion));
+    }
+    Ok(outcomes)
 }
 
 /// What it took, in words: where most of the time goes on a slow machine.

@@ -10,7 +10,7 @@ use localcoder_protocol::{
     WarmParams,
 };
 
-use super::eval::{Asking, half, is_of_the_answer};
+use super::eval::{Asking, half_of, is_of_the_answer};
 use crate::arguments::EvalOptions;
 use crate::output;
 use crate::session::overrides;
@@ -35,7 +35,7 @@ pub(super) fn tasks(options: &EvalOptions) -> Result<Vec<NextEditTask>, ErrorInf
     let tasks = localcoder_eval::next_edit_tasks().map_err(|why| {
         ErrorInfo::new(ErrorCode::Internal, "the tasks can't be read").with_cause(why)
     })?;
-    let half = half(options);
+    let half = options.half.map(half_of);
     let is_wanted = |task: &NextEditTask| {
         let is_kind = |kind: &String| kind == kind_of(task) || kind == NAME;
         (options.kind.is_empty() || options.kind.iter().any(is_kind))

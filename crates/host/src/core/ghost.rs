@@ -27,9 +27,19 @@ const LAST_COUNTS: f64 = 0.3;
 #[derive(Debug, Default)]
 struct Own {
     held: Option<Held>,
-    kept: VecDeque<(Spot, GhostText)>,
+    kept: VecDeque<Kept>,
     /// Marks of places that a model was asked about in vain.
     refused: VecDeque<u64>,
+}
+
+/// What is known of a place.
+#[derive(Debug)]
+struct Kept {
+    spot: Spot,
+    /// Which models were to be asked.
+    references: Vec<String>,
+    /// What is suggested there; nothing where the model has ended its text there.
+    text: Option<GhostText>,
 }
 
 /// See the module.
@@ -101,18 +111,33 @@ impl Ghost {
     }
 
     /// What is left of a suggestion from before, where what it says was typed or accepted.
-    pub(super) fn kept(&self, client: ClientId, spot: &Spot) -> Option<CompleteAnswer> {
-        let kept = &self.clients.get(&client)?.kept;
-        let rest = kept.iter().rev().find_map(|(from, text)| from.rest_at(text, spot))?;
-        let answer = CompleteAnswer { infill: Some(Infill::Kept), ..ghost_answer(Ok(rest)) };
+    pub(super) fn kept(
+        &self,
+        client: ClientId,
+        references: &[String],
+        spot: &Spot,
+    ) -> Option<CompleteAnswer> {
+        let kept = self.clients.get(&client)?.kept.iter().rev();
+        let found =
+            kept.filter(|kept| kept.references == references).find_map(|kept| match &kept.text {
+                Some(text) => kept.spot.rest_at(text, spot).map(Ok),
+                None => (kept.spot == *spot).then_some(Err(Silence::NothingToAdd)),
+            });
+        let answer = CompleteAnswer { infill: Some(Infill::Kept), ..ghost_answer(found?) };
         Some(self.paced(answer))
     }
 
-    /// A suggestion was made for a client's place.
-    pub(super) fn keep(&mut self, client: ClientId, spot: Spot, text: GhostText) {
+    /// A suggestion was made for a client's place, or there is nothing to be suggested.
+    pub(super) fn keep(
+        &mut self,
+        client: ClientId,
+        references: &[String],
+        spot: Spot,
+        text: Option<GhostText>,
+    ) {
         let kept = &mut self.clients.entry(client).or_default().kept;
-        kept.retain(|(other, _)| *other != spot);
-        kept.push_back((spot, text));
+        kept.retain(|other| other.spot != spot);
+        kept.push_back(Kept { spot, references: references.to_vec(), text });
         while kept.len() > KEPT_MAX {
             kept.pop_front();
         }

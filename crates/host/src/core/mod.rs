@@ -22,6 +22,7 @@ mod schedule;
 mod sessions;
 mod suspect;
 
+use localcoder_assist::Fill;
 pub use localcoder_protocol::limits::{CLIENTS_MAX, QUEUE_MAX};
 use localcoder_protocol::{
     BUILD_ID, CancelAnswer, ConfigureAnswer, Confined, ErrorInfo, HostStatus, Infill, ModelUse,
@@ -463,8 +464,15 @@ impl Host {
         if let Some(reason) = self.ghost.silence_at(now, &fill, &settings) {
             return say(&self.ghost, reason);
         }
-        let kept = || self.ghost.kept(client, &fill.spot());
-        if let Some(answer) = (model.is_none() && overrides.is_empty()).then(kept).flatten() {
+        let references = model.map_or_else(|| settings.code_models(), |model| vec![model]);
+        let kept = || self.ghost.kept(client, &references, &fill.spot());
+        let kept = overrides.is_empty().then(kept).flatten();
+        // Whoever asks again where there was nothing wants it computed.
+        let kept = kept.filter(|kept| kept.suggestion.is_some() || !fill.is_explicit());
+        if let Some(answer) = kept {
+            if let (None, Some(next)) = (&answer.suggestion, fill.next_line()) {
+                self.complete_ahead(next, client, (references, settings));
+            }
             return Ok(Some(Reply::Complete(Box::new(answer))));
         }
         let pauses = self.schedule.ghost_silence(&settings).filter(|_| !fill.is_explicit());
@@ -472,7 +480,6 @@ impl Host {
             return say(&self.ghost, reason);
         }
         self.check_room()?;
-        let references = model.map_or_else(|| settings.code_models(), |model| vec![model]);
         let asker = Asker { request_id: Some(request_id), ..asker };
         let job = Job::complete(fill, client, self.ghost.held(client));
         self.ask(|schedule, cx, out| {
@@ -524,11 +531,11 @@ impl Host {
         completed: Completed,
         (references, settings): (Vec<String>, Settings),
     ) {
-        let Completed { fill, owner, ahead, answer } = completed;
+        let Completed { fill, owner, ahead, answer, ended } = completed;
         self.ghost.note(answer.usage);
         let suggestion = answer.suggestion.clone();
         if let Some(text) = &suggestion {
-            self.ghost.keep(owner, fill.spot(), text.clone());
+            self.ghost.keep(owner, &references, fill.spot(), Some(text.clone()));
         }
         if let Some(asker) = asker {
             let reply = Reply::Complete(Box::new(self.ghost.paced(answer)));
@@ -536,6 +543,22 @@ impl Host {
         }
         let Some(text) = suggestion.filter(|_| !ahead && !fill.is_explicit()) else { return };
         let next = fill.accepting(&text);
+        if ended && next.next_line().is_some() {
+            // What comes in the next line is computed once this one is taken: before, that would cost
+            // as much as this one did, and the next key what was read for it.
+            self.ghost.keep(owner, &references, next.spot(), None);
+            return;
+        }
+        self.complete_ahead(next, owner, (references, settings));
+    }
+
+    /// Computes what is suggested at a place where nobody is yet.
+    fn complete_ahead(
+        &mut self,
+        next: Fill,
+        owner: ClientId,
+        (references, settings): (Vec<String>, Settings),
+    ) {
         if next.silence().is_none() {
             let job = Job::complete_ahead(next, owner, self.ghost.held(owner));
             self.ask(|schedule, cx, out| {

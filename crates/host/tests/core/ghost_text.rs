@@ -89,24 +89,40 @@ fn what_is_typed_along_costs_nothing_and_the_next_place_is_computed_ahead() {
     let id = ask(&mut rig, "a", HOLE);
     writes(&mut rig, "x = total");
     assert_eq!(suggestion(&rig, id), "x = total");
-    // As if it had been accepted.
-    assert_eq!(generations(&rig), 2);
-    let parts = rig.calls("generate")[1]["prompt"]["parts"].clone();
-    assert_eq!(parts[5], json!({"kind": "text", "text": "x = total"}));
-    writes(&mut rig, " + 1");
-    assert_eq!(generations(&rig), 2, "and no further");
-    let id = ask(&mut rig, "c", "def f(total):\n    x =|\n\nf(1)\n");
+    let id = ask(&mut rig, "b", "def f(total):\n    x =|\n\nf(1)\n");
     assert_eq!(suggestion(&rig, id), " total");
     assert_eq!(rig.answer(id).unwrap()["infill"], "kept");
-    let id = ask(&mut rig, "d", "def f(total):\n    x = total|\n\nf(1)\n");
-    assert_eq!(suggestion(&rig, id), " + 1");
+    assert_eq!(generations(&rig), 1, "nothing was computed");
+    // It was taken, and the model has ended there: the next line comes next.
+    let id = ask(&mut rig, "c", "def f(total):\n    x = total|\n\nf(1)\n");
+    assert_eq!(reason(&rig, id), "nothingToAdd");
+    assert_eq!(generations(&rig), 2);
+    let parts = rig.calls("generate")[1]["prompt"]["parts"].clone();
+    assert_eq!(parts[1], json!({"kind": "text", "text": "def f(total):\n    x = total\n    "}));
+    writes(&mut rig, "return x");
+    assert_eq!(generations(&rig), 2, "and no further");
+    let id = ask(&mut rig, "d", "def f(total):\n    x = total\n    |\n\nf(1)\n");
+    assert_eq!(suggestion(&rig, id), "return x");
     assert_eq!(generations(&rig), 2, "nothing was computed");
     // What was typed is something else.
-    let id = ask(&mut rig, "e", "def f(total):\n    z|\n\nf(1)\n");
+    let id = ask(&mut rig, "e", "def f(total):\n    x = total\n    z|\n\nf(1)\n");
     assert_eq!((rig.answers(id).len(), generations(&rig)), (0, 3));
     let prompt = &rig.calls("generate")[2]["prompt"]["parts"];
     assert_eq!(prompt[5], json!({"kind": "text", "text": "z"}), "and the rest is as it was");
     assert_eq!(prompt[3], parts[3]);
+}
+
+#[test]
+fn a_suggestion_that_was_cut_is_gone_on_with_before_it_is_taken() {
+    let mut rig = loaded(&json!({}));
+    let id = ask(&mut rig, "a", HOLE);
+    rig.write("x = [\n        total,\n        1,");
+    rig.finish_cut();
+    let shown = suggestion(&rig, id);
+    assert_eq!(generations(&rig), 2);
+    let parts = rig.calls("generate")[1]["prompt"]["parts"].clone();
+    let before = parts.as_array().unwrap().last().unwrap()["text"].as_str().unwrap();
+    assert_eq!(before, shown, "as if it had been accepted");
 }
 
 #[test]
@@ -150,11 +166,35 @@ fn everything_that_is_asked_for_goes_before_it() {
     rig.answer(edit).unwrap();
     // What is computed ahead gives way as well.
     ask(&mut rig, "e", HOLE);
-    writes(&mut rig, "a = 1");
+    rig.write("a = 1\n    b = 2\n    c");
+    rig.finish_cut();
     assert!(rig.is_writing());
     rig.explain(1, "f");
     rig.end_what_was_cancelled();
     assert_eq!(rig.calls("generate").last().unwrap()["purpose"], "answer");
+}
+
+#[test]
+fn an_edit_waits_for_what_is_computed_just_then_and_for_nothing_else() {
+    for ahead in [false, true] {
+        let mut rig = loaded(&json!({}));
+        ask(&mut rig, "a", HOLE);
+        if ahead {
+            rig.write("a = 1\n    b = 2\n    c");
+            rig.finish_cut();
+        }
+        let edit = json!({
+            "requestId": "b",
+            "document": {"path": "a.py", "text": "def f(x):\n    return x\n"},
+            "selection": {"start": 1, "end": 2},
+        });
+        rig.request(1, "improve", edit);
+        assert_eq!(rig.cancelled_calls().len(), 1, "at once");
+        // The worker looks at a cancel between two tokens and between two chunks of a prompt.
+        rig.end_what_was_cancelled();
+        let last = rig.calls("generate").last().unwrap()["purpose"].clone();
+        assert_eq!(last, "edit", "and nothing is between");
+    }
 }
 
 #[test]

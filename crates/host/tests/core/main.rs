@@ -18,3 +18,4 @@ mod rig;
 mod slow;
 mod switching;
 mod trials;
+mod typing;

@@ -549,11 +549,21 @@ impl Rig {
 
     /// The same with what it took.
     pub(crate) fn finish_with(&mut self, usage: Usage) {
+        self.finish_because(FinishReason::EndOfTurn, usage);
+    }
+
+    /// The same where it had more to write.
+    pub(crate) fn finish_cut(&mut self) {
+        let usage = Usage { generated_tokens: 3, ..Usage::default() };
+        self.finish_because(FinishReason::TokenLimit, usage);
+    }
+
+    fn finish_because(&mut self, finish: FinishReason, usage: Usage) {
         let (generation, call) = self.writing();
         self.ended.insert(call);
         let answer = json!({
             "worker": WorkerId { slot: 0, generation },
-            "finish": FinishReason::EndOfTurn,
+            "finish": finish,
             "heldTokens": 7,
             "measured": {"repackingPays": true, "stepCosts": [{"rows": 1, "timeUs": 900}]},
             "usage": usage,

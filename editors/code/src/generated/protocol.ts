@@ -1183,7 +1183,7 @@ text: string,
  */
 replaces: number, };
 
-export type Silence = "off" | "languageOff" | "snoozed" | "savingPower" | "memoryShort" | "noModel" | "loading" | "noInfill" | "busy" | "noRoom" | "superseded" | "midWord" | "inLine" | "noText" | "nothingToAdd" | "nothingFollows" | "reversal" | "secret" | "unsure" | "failed";
+export type Silence = "off" | "languageOff" | "snoozed" | "savingPower" | "memoryShort" | "noModel" | "loading" | "noInfill" | "busy" | "noRoom" | "superseded" | "midWord" | "inLine" | "noText" | "nothingToAdd" | "nothingFollows" | "broken" | "reversal" | "secret" | "unsure" | "failed";
 
 export type WhyNothing = { 
 /**
@@ -2165,7 +2165,11 @@ skipped: Array<Fact>,
 /**
  * What became of recorded answers, where some were given.
  */
-replayed?: EvalReplayed, };
+replayed?: EvalReplayed, 
+/**
+ * What became of suggestions while holes were typed, where that was asked for.
+ */
+typing?: EvalTyping, };
 
 export type EvalRow = { 
 /**
@@ -2251,6 +2255,95 @@ flaggedRight: number,
  * How often each finding stops an answer.
  */
 findings: Array<EvalFinding>, };
+
+export type EvalSilence = { 
+/**
+ * Which.
+ */
+reason: Silence, 
+/**
+ * At how many pauses.
+ */
+pauses: number, };
+
+export type EvalTyping = { 
+/**
+ * How many.
+ */
+holes: number, 
+/**
+ * Characters that had to be there.
+ */
+characters: number, 
+/**
+ * How many of these came with suggestions that were taken.
+ */
+takenCharacters: number, 
+/**
+ * Pauses before a word.
+ */
+pauses: number, 
+/**
+ * How many of these had a suggestion.
+ */
+shownPauses: number, 
+/**
+ * Suggestions, each counted once however long it stayed.
+ */
+suggestions: number, 
+/**
+ * Those that are what was to be written, or with which the program passes its tests.
+ */
+whole: number, 
+/**
+ * Those whose first line is.
+ */
+line: number, 
+/**
+ * Those whose first words are.
+ */
+words: number, 
+/**
+ * All others.
+ */
+wrong: number, 
+/**
+ * Those that were made for another text.
+ */
+stale: number, 
+/**
+ * Those that repeat the line behind them.
+ */
+repeats: number, 
+/**
+ * Those that were not shown as the model was not sure of them.
+ */
+withheld: number, 
+/**
+ * How many of these were right, as a whole or in their first line.
+ */
+withheldRight: number, 
+/**
+ * Why there was none, and how often.
+ */
+silences: Array<EvalSilence>, 
+/**
+ * From a pause to a suggestion that had to be computed, the median in milliseconds; the first
+ * pause in a hole, where all is new, is left out.
+ */
+computedMs: number, 
+/**
+ * The same of those that were there already.
+ */
+keptMs: number, 
+/**
+ * Suggestions that were there already.
+ */
+kept: number, 
+/**
+ * Prompt tokens that had to be computed at a pause, the median of the same pauses.
+ */
+uncachedTokens: number, };
 
 export type EvalFinding = { 
 /**

@@ -70,10 +70,9 @@ impl CompleteJob {
                 }
             }
             Input::Generated(written) => {
-                let cut =
-                    matches!(written.finish, FinishReason::TokenLimit | FinishReason::ContextFull);
                 let text = std::mem::take(&mut self.text);
-                let finished = self.fill.finish(&text, cut, written.mean_log_probability);
+                let finished =
+                    self.fill.finish(&text, is_cut(written), written.mean_log_probability);
                 self.end(model, finished, Some(written))
             }
             Input::Counted(_) | Input::Tried(..) => Step::Wait,
@@ -122,8 +121,20 @@ impl CompleteJob {
             false => answer,
         };
         let (owner, ahead) = (self.owner, self.ahead);
-        Step::Completed(Box::new(Completed { fill: self.fill.clone(), owner, ahead, answer }))
+        let ended = written.is_some_and(|written| !is_cut(written));
+        Step::Completed(Box::new(Completed {
+            fill: self.fill.clone(),
+            owner,
+            ahead,
+            answer,
+            ended,
+        }))
     }
+}
+
+/// Whether it had more to write.
+fn is_cut(written: &WorkerGenerateAnswer) -> bool {
+    matches!(written.finish, FinishReason::TokenLimit | FinishReason::ContextFull)
 }
 
 /// A suggestion, or why there is none, and nothing else.

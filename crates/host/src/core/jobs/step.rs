@@ -89,6 +89,8 @@ pub(in crate::core) struct Completed {
     pub(in crate::core) owner: ClientId,
     pub(in crate::core) ahead: bool,
     pub(in crate::core) answer: CompleteAnswer,
+    /// Whether the model had no more to write.
+    pub(in crate::core) ended: bool,
 }
 
 /// The end of a next edit.

@@ -1,0 +1,39 @@
+//! A model that goes round in circles: the same lines again, or the same words in one.
+
+/// How often a line may be repeated in a row; more is a circle.
+const REPEATS_MAX: usize = 2;
+/// And so often in all, where it says something.
+const RETURNS_MAX: usize = 3;
+/// What is shorter comes often in any code.
+const SAYS_CHARS: usize = 8;
+/// How often the end of a line may repeat, and how many bytes that end has.
+const TURNS_MIN: usize = 4;
+const TURNS_BYTES_MIN: usize = 24;
+
+/// Whether a line goes round in a circle that the ones before have begun.
+pub(super) fn comes_round(before: &[&str], line: &str) -> bool {
+    let line = line.trim();
+    let same = |it: &&&str| it.trim() == line;
+    let in_row = before.iter().rev().take_while(same).count();
+    let in_all = before.iter().filter(same).count();
+    !line.is_empty()
+        && (in_row >= REPEATS_MAX || (line.len() >= SAYS_CHARS && in_all >= RETURNS_MAX))
+}
+
+/// Whether what was written so far goes round in circles, so that no more of it is of use.
+pub(super) fn goes_round(written: &str) -> bool {
+    let lines: Vec<&str> = written.split('\n').collect();
+    // The last one may go on otherwise.
+    (1..lines.len().saturating_sub(1)).any(|at| comes_round(&lines[..at], lines[at]))
+}
+
+/// Whether a line ends with the same words over and over.
+pub(super) fn is_circle(line: &str) -> bool {
+    let line = line.trim_end().as_bytes();
+    (1..=line.len() / TURNS_MIN).any(|length| {
+        let unit = &line[line.len() - length..];
+        let turns = line.rchunks_exact(length).take_while(|chunk| *chunk == unit).count();
+        let says = unit.iter().any(u8::is_ascii_alphanumeric);
+        says && turns >= TURNS_MIN && turns * length >= TURNS_BYTES_MIN
+    })
+}

@@ -1,0 +1,51 @@
+//! What is not code in what a model wrote: its control tokens, fences round the answer, and the name of
+//! the file in a comment.
+
+use super::gap::Gap;
+use crate::clean::CONTROL;
+use crate::language::file_name;
+
+/// Tokens for gaps that are written as text by models whose file does not say that they are tokens.
+const GAPS: &[&str] =
+    &["<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>", "<EOT>", "<|fim\u{2581}"];
+/// A mark that is a tag as well.
+const TAG: (&str, &str) = ("<s>", "</s>");
+const FENCE: &str = "```";
+const COMMENTS: &[&str] = &["//", "#", "--", "/*", "<!--", ";"];
+
+/// The code alone.
+pub(super) fn without<'a>(gap: &Gap, text: &'a str) -> &'a str {
+    let is_tag = |mark: &str, at: usize| mark == TAG.1 && text[..at].contains(TAG.0);
+    let marks = CONTROL.iter().chain(GAPS);
+    let marks = marks.filter_map(|mark| text.find(mark).filter(|at| !is_tag(mark, *at)));
+    let text = &text[..marks.min().unwrap_or(text.len())];
+    without_name(gap, without_fences(gap, text))
+}
+
+fn without_fences<'a>(gap: &Gap, text: &'a str) -> &'a str {
+    // There it may be what was to be written.
+    if gap.language.id == "markdown" {
+        return text;
+    }
+    let begun = text.trim_start();
+    let text = match begun.strip_prefix(FENCE) {
+        Some(rest) => rest.split_once('\n').map_or("", |(_, rest)| rest),
+        None => text,
+    };
+    let end = text.find(&format!("\n{FENCE}"));
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// Without a first line that only says which file it is.
+fn without_name<'a>(gap: &Gap, text: &'a str) -> &'a str {
+    let Some((first, rest)) = text.split_once('\n') else { return text };
+    let is_comment = COMMENTS.iter().any(|mark| first.trim_start().starts_with(mark));
+    let name = file_name(&gap.path);
+    let says = first.trim_end_matches([' ', '*', '/', '-', '>']).ends_with(name);
+    let words = first.split_whitespace().count();
+    if is_comment && says && words <= 3 {
+        rest.trim_start_matches(super::gap::BLANKS)
+    } else {
+        text
+    }
+}

@@ -1,0 +1,173 @@
+//! Ghost text beside llama-server's `/infill`: how many holes are filled rightly, by the tests of
+//! HumanEval-infilling, and how long it takes from a pause to a suggestion.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use localcoder_eval::{Filled, Hole};
+use localcoder_protocol::{
+    CompleteParams, DocumentText, EvalReport, EvalRow, Infill, Position, Usage,
+};
+use localcoder_transport::Client;
+
+use super::host::{HostClient, complete};
+use super::peer;
+use super::statistics::{geometric_mean, median};
+use super::theirs::{Settings, Theirs};
+use crate::{places, process, report};
+
+/// Measures and prints.
+pub(crate) fn run(tasks: &Path, model: &Path, every: usize) -> Result<()> {
+    let (tasks, model) = (tasks.canonicalize()?, model.canonicalize()?);
+    let holes = localcoder_eval::read_holes(&tasks).map_err(|why| anyhow!(why))?;
+    let holes: Vec<Hole> = holes.into_iter().step_by(every).collect();
+    let peer = peer::build(&places::target().join("bench"))?;
+    let folder = places::target().join("bench/infill");
+    fs_err::create_dir_all(&folder)?;
+    let mut theirs = Theirs::start(&peer, &model, &Settings::DEFAULT)?;
+    let answers = folder.join("theirs.jsonl");
+    fs_err::write(&answers, filled(&mut theirs, &holes)?)?;
+    let home = tempfile::Builder::new().prefix("lcb").tempdir_in("/tmp")?;
+    let judge = |arguments: &[&str]| -> Result<EvalRow> {
+        let mut eval = process::command(places::program("localcoder"), home.path());
+        eval.env("LOCALCODER_HOME", home.path()).args(["eval", "--json", "--tasks"]).arg(&tasks);
+        eval.args(["--every", &every.to_string()]).args(arguments);
+        let report: EvalReport = serde_json::from_str(&process::read(&mut eval)?)?;
+        report.rows.into_iter().find(|row| row.name == "all").context("nothing was judged")
+    };
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let their_row = judge(&["--answers", &text(&answers)])?;
+    let our_row = judge(&["--model", &text(&model)])?;
+    let mut stop = process::command(places::program("localcoder"), home.path());
+    process::read(stop.args(["host", "stop"]).env("LOCALCODER_HOME", home.path()))?;
+    for (name, row) in [("ours", our_row), (peer.version, their_row)] {
+        let share = localcoder_eval::percent(row.right, row.tasks);
+        report::line(format!("{name}: {} of {} holes right, {share:.1} %", row.right, row.tasks));
+    }
+    pauses(&mut theirs, &holes, &model)
+}
+
+/// What llama-server puts into them, a line each: its first line that says something, where a line is
+/// missing.
+fn filled(theirs: &mut Theirs, holes: &[Hole]) -> Result<String> {
+    let mut lines = String::new();
+    for hole in holes {
+        let [before, after, _] = hole.parts();
+        let (text, ms, _) = theirs.infill([before, after, ""], false)?;
+        let text = text.trim_start_matches('\n');
+        let text = match hole.kind {
+            "infill-line" => text.split('\n').next().unwrap_or_default(),
+            _ => text,
+        };
+        let filled =
+            Filled { task: hole.id.clone(), answer: text.to_owned(), seconds: ms / 1000.0 };
+        lines.push_str(&(serde_json::to_string(&filled)? + "\n"));
+    }
+    Ok(lines)
+}
+
+/// One pause of somebody who types.
+#[derive(Debug)]
+struct Paused {
+    ours_ms: f64,
+    theirs_ms: f64,
+    ours_read: u32,
+    theirs_read: u32,
+    kept: bool,
+}
+
+/// The cursor is in the empty line, then types its first word: the pause behind that is timed.
+fn pauses(theirs: &mut Theirs, holes: &[Hole], model: &Path) -> Result<()> {
+    let host = HostClient::start()?;
+    let mut window = host.another_window()?;
+    let mut paused = Vec::new();
+    for (number, hole) in holes.iter().enumerate() {
+        let [before, after, right] = hole.parts();
+        let white = right.len() - right.trim_start().len();
+        let (white, right) = right.split_at(white);
+        let word = right.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(right.len());
+        if word == 0 {
+            continue;
+        }
+        let before = format!("{before}{white}");
+        let mut ours = Asker { window: &mut window, model, number };
+        ours.ask(&before, after, number == 0)?;
+        theirs.infill([&before, after, ""], true)?;
+        // In turns, as a machine's speed drifts.
+        let mut ask_ours = || ours.ask(&format!("{before}{}", &right[..word]), after, false);
+        let mut ask_theirs = || theirs.infill([&before, after, &right[..word]], true);
+        let ((ours_ms, usage, kept), (_, theirs_ms, theirs_read)) = if number % 2 == 0 {
+            let first = ask_ours()?;
+            (first, ask_theirs()?)
+        } else {
+            let first = ask_theirs()?;
+            (ask_ours()?, first)
+        };
+        let ours_read = usage.prompt_tokens - usage.cached_tokens;
+        paused.push(Paused { ours_ms, theirs_ms, ours_read, theirs_read, kept });
+    }
+    host.stop()?;
+    tell(&paused)
+}
+
+fn tell(paused: &[Paused]) -> Result<()> {
+    ensure!(!paused.is_empty(), "no hole begins with a word");
+    let computed: Vec<&Paused> = paused.iter().filter(|it| !it.kept).collect();
+    for (name, of) in [("all pauses", paused.iter().collect()), ("computed", computed)] {
+        let of: Vec<&Paused> = of;
+        if of.is_empty() {
+            continue;
+        }
+        let values = |value: fn(&Paused) -> f64| of.iter().map(|it| value(it)).collect::<Vec<_>>();
+        let ratio = geometric_mean(&values(|it| it.ours_ms / it.theirs_ms));
+        report::line(format!(
+            "{name}: {} pauses; ours {:.0} ms and {:.0} tokens read, theirs {:.0} ms and {:.0} \
+             (medians); ours to theirs {:.2} ({:.2} to {:.2})",
+            of.len(),
+            median(&values(|it| it.ours_ms)),
+            median(&values(|it| f64::from(it.ours_read))),
+            median(&values(|it| it.theirs_ms)),
+            median(&values(|it| f64::from(it.theirs_read))),
+            ratio.value,
+            ratio.low,
+            ratio.high,
+        ));
+    }
+    Ok(())
+}
+
+/// An editor window in which one hole is filled.
+struct Asker<'a> {
+    window: &'a mut Client,
+    model: &'a Path,
+    number: usize,
+}
+
+impl Asker<'_> {
+    /// `load`: whoever types waits for no load, so it has to be asked for.
+    fn ask(&mut self, before: &str, after: &str, load: bool) -> Result<(f64, Usage, bool)> {
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let params = CompleteParams {
+            request_id: self.window.next_number().to_string(),
+            document: DocumentText {
+                path: format!("program_{}.py", self.number),
+                language_id: Some("python".to_owned()),
+                text: format!("{before}{after}"),
+            },
+            position: Position {
+                line: u32::try_from(before.matches('\n').count() + 1)?,
+                character: u32::try_from(line.encode_utf16().count())?,
+            },
+            chunks: Vec::new(),
+            edits: Vec::new(),
+            explicit: load,
+            model: Some(self.model.to_string_lossy().into_owned()),
+            settings: serde_json::Map::new(),
+        };
+        let begun = Instant::now();
+        let answer = complete(self.window, &params)?;
+        let ms = begun.elapsed().as_secs_f64() * 1e3;
+        Ok((ms, answer.usage, answer.infill == Some(Infill::Kept)))
+    }
+}
