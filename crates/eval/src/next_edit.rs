@@ -11,7 +11,7 @@ use crate::task::Half;
 
 const TASKS: &str = include_str!("../tasks/next-edit.toml");
 
-/// Places on more lines than that are no one edit, though each is one.
+/// Places on more lines than that are not one edit, though each is one.
 const EDIT_LINES_MAX: usize = 20;
 
 #[derive(Debug, Deserialize)]
@@ -152,7 +152,7 @@ impl NextEditTask {
 /// All of them.
 ///
 /// # Errors
-/// Where the file makes no sense; a test reads it.
+/// Where the file is malformed; a test reads it.
 pub fn next_edit_tasks() -> Result<Vec<NextEditTask>, String> {
     tasks_of(TASKS)
 }
@@ -196,7 +196,7 @@ fn task_of(program: &Program, row: &Row, id: String) -> Result<NextEditTask, Str
     })
 }
 
-/// Where something stands in a text that has it at one place.
+/// Where something is in a text that has it at one place.
 fn only(text: &str, find: &str) -> Result<Range<usize>, String> {
     let mut found = text.match_indices(find);
     match (found.next(), found.next()) {
@@ -221,7 +221,7 @@ fn position(text: &str, at: usize) -> Position {
 }
 
 /// The file after each of the next edits that are right: one place or neighbors, each with each text
-/// that may stand there.
+/// that may be there.
 fn right(text: &str, places: &[Place]) -> Result<Vec<String>, String> {
     let found = places.iter().map(|place| Ok((only(text, &place.find)?, place.replace.all())));
     let mut found = found.collect::<Result<Vec<_>, String>>()?;

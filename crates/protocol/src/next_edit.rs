@@ -1,4 +1,4 @@
-//! Next edit: the place that follows from what was just changed, and what is to stand there.
+//! Next edit: the place that follows from what was just changed, and what is to be there.
 
 use serde::{Deserialize, Serialize};
 
@@ -74,16 +74,16 @@ impl FollowsFrom {
     }
 }
 
-/// Lines and what is to stand in their place.
+/// Lines and what is to be in their place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "codegen", derive(ts_rs::TS, schemars::JsonSchema))]
 pub struct NextEdit {
     /// The lines as they are in the request's document; at least one.
     pub range: LineRange,
-    /// What stands there now, with the document's own line ends but the last.
+    /// What is there now, with the document's own line ends but the last.
     pub original: String,
-    /// What is to stand there.
+    /// What is to be there.
     pub replacement: String,
     /// Why.
     pub because: FollowsFrom,

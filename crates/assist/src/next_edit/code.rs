@@ -128,7 +128,7 @@ impl<'a> Code<'a> {
         None
     }
 
-    /// Whether it is a member of the object whose method it stands in.
+    /// Whether it is a member of the object whose method it is in.
     pub(super) fn is_of_self(&self, node: Node<'_>) -> bool {
         let Some(parent) = node.parent() else { return false };
         let object = ["object", "value", "argument", "operand"]
@@ -298,7 +298,7 @@ impl<'a> Code<'a> {
             return None;
         }
         let name = scopes::name(holder, self.text).or_else(|| {
-            // In Go the name stands in a specification within the declaration.
+            // In Go the name is in a specification within the declaration.
             let spec = holder.named_child(0)?;
             Some(self.source(spec.child_by_field_name("name")?))
         })?;

@@ -1,4 +1,4 @@
-//! Next edit: after a change, the place that follows from it and what is to stand there. From a
+//! Next edit: after a change, the place that follows from it and what is to be there. From a
 //! document and what was changed in it to the places ([`NextEditTask`]) that a model is asked about
 //! one after another, and from what it wrote to an edit, or the reason why there is none.
 //!
@@ -209,7 +209,7 @@ impl NextEditTask {
         })
     }
 
-    /// An edit has a line to stand in place of: one that puts lines in takes the one before them too.
+    /// An edit has a line to be in place of: one that puts lines in takes the one before them too.
     fn with_a_line(&self, rows: Range<usize>, new: &[String]) -> (Range<usize>, Vec<String>) {
         if !rows.is_empty() && !new.is_empty() {
             return (rows, new.to_vec());

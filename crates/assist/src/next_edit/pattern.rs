@@ -112,7 +112,7 @@ impl<'a> Repeat<'a> {
             && !["(", ".", "!"].contains(&next)
     }
 
-    /// The line with the same change, where what was changed stands in it; `Some(None)` where its
+    /// The line with the same change, where what was changed is in it; `Some(None)` where its
     /// beginning does and it is not clear how it goes on; `None` where it does not.
     fn at(&self, line: &str, is_repeated: bool) -> Option<Option<String>> {
         if !is_repeated && (self.is_a_value() || self.is_a_swap()) {
@@ -146,7 +146,7 @@ impl<'a> Repeat<'a> {
     fn put_in(&self, line: &str, all: &[Token<'_>]) -> Option<Option<String>> {
         let start = self.middle.start;
         let right = &self.before[start..];
-        // What stands there already needs it no more.
+        // What is there already no longer needs it.
         if self.inserted().is_empty()
             || tokens::find(all, self.inserted())
                 .is_some_and(|_| self.inserted().iter().any(|it| it.kind == Kind::Word))

@@ -25,7 +25,7 @@ impl Token<'_> {
     }
 }
 
-/// Whether a character may stand in a name.
+/// Whether a character may be in a name.
 pub(super) fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
@@ -56,7 +56,7 @@ pub(super) fn of(line: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// How long the literal is that a line goes on with.
+/// How long the literal is that a line continues.
 fn quoted(rest: &str, quote: char) -> Option<usize> {
     if !matches!(quote, '"' | '\'' | '`') {
         return None;
@@ -94,7 +94,7 @@ impl Middle {
     }
 }
 
-/// The one word that stands in place of one other, wherever it does, and no other change.
+/// The one word that takes the place of one other wherever it is, and no other change.
 pub(super) fn renamed<'a>(before: &[Token<'a>], after: &[Token<'a>]) -> Option<(&'a str, &'a str)> {
     if before.len() != after.len() {
         return None;
@@ -107,7 +107,7 @@ pub(super) fn renamed<'a>(before: &[Token<'a>], after: &[Token<'a>]) -> Option<(
     (words && differing.all(is_same)).then_some((old.text, new.text))
 }
 
-/// Where a run of tokens stands in others.
+/// Where a run of tokens is in others.
 pub(super) fn find(all: &[Token<'_>], run: &[Token<'_>]) -> Option<usize> {
     let same = |(one, other): (&Token<'_>, &Token<'_>)| one.text == other.text;
     let fits = |window: &[Token<'_>]| window.iter().zip(run).all(same);
@@ -128,7 +128,7 @@ mod tests {
             texts(r#"  log("a \" b", x_1 + 2.5)"#),
             ["log", "(", r#""a \" b""#, ",", "x_1", "+", "2.5", ")"]
         );
-        // A lifetime is no literal.
+        // A lifetime is not a literal.
         assert_eq!(texts("&'a str"), ["&", "'", "a", "str"]);
         assert_eq!(texts("naïve = 'é'"), ["naïve", "=", "'é'"]);
         assert!(of("   ").is_empty());

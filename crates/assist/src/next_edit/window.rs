@@ -15,11 +15,11 @@ use crate::language::{Language, fence_tag, shown_name};
 const LINES_AROUND: usize = 10;
 /// A place of more lines is not asked for.
 const PLACE_LINES_MAX: usize = 8;
-/// Lines that take the place of so many.
+/// Lines that take the place of this many.
 const WRITTEN_LINES_MAX: usize = 12;
 /// A longer one is data.
 const LINE_BYTES_MAX: usize = 240;
-/// Edits that are told.
+/// Edits that are reported.
 const EDITS_MAX: usize = 3;
 
 const SYSTEM: &str =
@@ -29,7 +29,7 @@ const SYSTEM: &str =
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Changed {
     Nothing,
-    /// These rows, and what is to stand there.
+    /// These rows, and what is to be there.
     Lines(Range<usize>, Vec<String>),
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Nothing where the lines are no code to be written again.
+    /// Nothing where the lines are not code to be written again.
     pub(super) fn new(lines: &[String], rows: &Range<usize>) -> Option<Self> {
         let start = rows.start.saturating_sub(LINES_AROUND);
         let end = (rows.end + LINES_AROUND).min(lines.len());
@@ -141,7 +141,7 @@ impl Window {
         if new.len() > WRITTEN_LINES_MAX {
             return None;
         }
-        // What both end with is no part of the change.
+        // What both end with is not a part of the change.
         let ends = self.rest[head..end].iter().rev().zip(new.iter().rev());
         let tail = ends.take_while(|(one, other)| same(one, other)).count();
         let new = new[..new.len() - tail].iter().map(|line| (*line).to_owned()).collect();
