@@ -36,6 +36,8 @@ export const LOCATED_EDITS_MAX = 64;
 export const CHUNKS_MAX = 16;
 /** Recent edits that it may have. */
 export const RECENT_EDITS_MAX = 8;
+/** What tools say of a document that is told for a next edit, the nearest to the cursor. */
+export const DIAGNOSTICS_MAX = 16;
 /** Longest of them, in bytes; what is longer is cut. */
 export const CHUNK_BYTES_MAX = 4096;
 /** Largest frame either side accepts, in bytes. A source file of this size does not fit any context window we support, so larger frames are mistakes or attacks. */

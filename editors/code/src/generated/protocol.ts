@@ -1126,7 +1126,12 @@ before: string,
 /**
  * And as they are.
  */
-after: string, };
+after: string, 
+/**
+ * Where they are now, or would be if there are none: the first of them, from 1. Looked for where
+ * absent.
+ */
+line?: number, };
 
 export type CompleteParams = { 
 /**
@@ -1174,7 +1179,7 @@ text: string,
  */
 replaces: number, };
 
-export type Silence = "off" | "languageOff" | "snoozed" | "savingPower" | "memoryShort" | "noModel" | "loading" | "noInfill" | "busy" | "noRoom" | "superseded" | "midWord" | "inLine" | "noText" | "nothingToAdd" | "reversal" | "secret" | "unsure" | "failed";
+export type Silence = "off" | "languageOff" | "snoozed" | "savingPower" | "memoryShort" | "noModel" | "loading" | "noInfill" | "busy" | "noRoom" | "superseded" | "midWord" | "inLine" | "noText" | "nothingToAdd" | "nothingFollows" | "reversal" | "secret" | "unsure" | "failed";
 
 export type WhyNothing = { 
 /**
@@ -1214,6 +1219,88 @@ meanLogProbability?: number,
  * machine takes.
  */
 debounceMs: number, 
+/**
+ * Which model wrote it, where one did.
+ */
+model?: ModelInfo, };
+
+export type NextEditParams = { 
+/**
+ * See [`RequestId`].
+ */
+requestId: string, 
+/**
+ * The document as it is now.
+ */
+document: DocumentText, 
+/**
+ * Where the cursor is.
+ */
+position: Position, 
+/**
+ * The oldest first; at most [`crate::limits::RECENT_EDITS_MAX`]. What follows is looked for
+ * behind those of this document.
+ */
+edits: Array<RecentEdit>, 
+/**
+ * What tools say of this document now; at most [`crate::limits::DIAGNOSTICS_MAX`].
+ */
+diagnostics?: Array<Diagnostic>, 
+/**
+ * Whether the user asked for it. Then a model is loaded for it, it is computed where it would be
+ * paused, and what goes wrong is an error.
+ */
+explicit?: boolean, 
+/**
+ * `demo`, an installed model's id or the path of a GGUF; the model for code where absent.
+ */
+model?: string, 
+/**
+ * Values of settings that count more than what is set, for this request alone.
+ */
+settings?: Record<string, unknown>, };
+
+export type FollowsFrom = "rename" | "signature" | "diagnostic" | "pattern";
+
+export type NextEdit = { 
+/**
+ * The lines as they are in the request's document; at least one.
+ */
+range: LineRange, 
+/**
+ * What is there now, with the document's own line ends but the last.
+ */
+original: string, 
+/**
+ * What is to be there.
+ */
+replacement: string, 
+/**
+ * Why.
+ */
+because: FollowsFrom, };
+
+export type NextEditAnswer = { 
+/**
+ * The edit.
+ */
+edit?: NextEdit, 
+/**
+ * Why there is none.
+ */
+nothing?: WhyNothing, 
+/**
+ * How the model was asked; `kept` where none was: it follows from the code alone.
+ */
+infill?: Infill, 
+/**
+ * What it cost.
+ */
+usage: Usage, 
+/**
+ * How sure the model was: the mean logarithm of its tokens' probabilities.
+ */
+meanLogProbability?: number, 
 /**
  * Which model wrote it, where one did.
  */
@@ -2442,6 +2529,7 @@ export interface Requests {
   assist: { params: AssistParams; answer: AssistAnswer };
   generate: { params: GenerateParams; answer: GenerateAnswer };
   complete: { params: CompleteParams; answer: CompleteAnswer };
+  predictEdit: { params: NextEditParams; answer: NextEditAnswer };
   snooze: { params: SnoozeParams; answer: Nothing };
   cancel: { params: CancelParams; answer: CancelAnswer };
   locateEdits: { params: LocateEditsParams; answer: LocateEditsAnswer };
@@ -2587,6 +2675,7 @@ export const DEADLINES_MS: Record<keyof Requests, number | null> = {
   assist: null,
   generate: null,
   complete: null,
+  predictEdit: null,
   snooze: 5000,
   cancel: 5000,
   locateEdits: 5000,
