@@ -1,5 +1,5 @@
 //! The places that follow from what was changed last, the likeliest first. Where it is clear what is
-//! to stand there it is said; else a model has to.
+//! to be there it is said; else a model has to.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use super::{pattern, renames, signature};
 pub(super) struct Place {
     pub(super) rows: Range<usize>,
     pub(super) because: FollowsFrom,
-    /// What most likely is to stand there.
+    /// What most likely is to be there.
     pub(super) guess: Option<Vec<String>>,
     /// Whether nothing else can be meant, so that no model is asked.
     pub(super) is_certain: bool,
