@@ -226,10 +226,7 @@ fn silence_kills_a_worker_but_sleep_is_not_silence() {
     rig.pass(2_000);
     assert_eq!(rig.status(1)["engine"]["state"], "unresponsive");
     let told = rig.notifications("statusChanged").last().unwrap().1.clone();
-    assert_eq!(
-        told["engine"]["state"], "unresponsive",
-        "whoever watches is told without asking"
-    );
+    assert_eq!(told["engine"]["state"], "unresponsive", "whoever watches is told without asking");
     rig.pass(9_000);
     assert_eq!(rig.killed, [1]);
 }

@@ -120,7 +120,7 @@ fn scripted(
 
 /// What the status says where less is used than was wanted.
 fn is_about_memory(note: &str) -> bool {
-    note.contains("memory did not suffice") || note.contains("there was no room")
+    note.contains("memory did not suffice") || note.contains("there was not enough memory")
 }
 
 /// Of one request: the notes after the first `before`.
