@@ -41,7 +41,7 @@ const BUSY: Partial<HostStatus> = {
     { name: "Vulkan", description: "Radeon 780M", gpu: true, memoryBytes: 1.6e10 },
     { name: "CPU", description: "", gpu: false, memoryBytes: 0 },
   ],
-  notes: ["the window has 8192 of up to 16384 tokens: for more there was no room"],
+  notes: ["the context window has 8192 of up to 16384 tokens: there was no memory for more"],
 };
 
 function details(more: Partial<HostStatus>): readonly string[] {
@@ -56,7 +56,7 @@ test("all that is known of a model at work is reported, a line each", () => {
     "Context window: 8192 tokens",
     "Memory: 4.8 GB, of these 230.0 MB for the context window",
     "Speed of the last answer: reads 850, writes 31 tokens/s",
-    "The window has 8192 of up to 16384 tokens: for more there was no room.",
+    "The context window has 8192 of up to 16384 tokens: there was no memory for more.",
     "Device: Vulkan",
     "Devices found: Radeon 780M (Vulkan, GPU, 16.0 GB); CPU",
     "Loaded too: Llama 8B (5.0 GB, 4096 tokens, CPU)",

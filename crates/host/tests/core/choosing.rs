@@ -38,7 +38,7 @@ fn a_profile_that_leaves_the_window_open_takes_what_memory_allows_and_says_so() 
     let mut narrow = rig(own(8192), 1_040);
     let window = warm(&mut narrow);
     assert!((4096..8192).contains(&window), "{window}");
-    assert!(notes(&mut narrow).contains("of up to 8192 tokens: for more there was no room"));
+    assert!(notes(&mut narrow).contains("of up to 8192 tokens: there was no memory for more"));
     assert_eq!(warm(&mut narrow), window, "it is not loaded again");
     assert_eq!(narrow.calls("loadModel").len(), 1);
 }

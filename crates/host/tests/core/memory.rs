@@ -198,7 +198,10 @@ fn where_little_is_free_it_is_loaded_with_less_and_reported() {
     let profile = profiles(&rig).pop().unwrap();
     assert_eq!((&profile["contextTokens"], &profile["batchTokens"]), (&json!(2048), &json!(64)));
     let noted = notes(&mut rig);
-    assert!(noted.contains("there was no room, so prompts are read 64 tokens"), "{noted}");
+    assert!(
+        noted.contains("there was not enough memory for all of it, so prompts are read 64 tokens"),
+        "{noted}"
+    );
     rig.free_bytes = Some(1_000_000_000);
     warm(&mut rig).unwrap();
     assert_eq!(profiles(&rig).len(), 1, "one that is loaded is used");

@@ -120,7 +120,9 @@ fn scripted(
 
 /// What the status says where less is used than was wanted.
 fn is_about_memory(note: &str) -> bool {
-    note.contains("memory did not suffice") || note.contains("there was no room")
+    ["memory did not suffice", "there was not enough memory", "there was no memory"]
+        .iter()
+        .any(|it| note.contains(it))
 }
 
 /// Of one request: the notes after the first `before`.
