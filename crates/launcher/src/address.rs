@@ -115,7 +115,7 @@ pub(crate) fn folder_of(url: &str) -> Option<String> {
     path.starts_with('/').then_some(path)
 }
 
-/// What may stand in a query as it is, besides letters and digits.
+/// What is written in a query as it is, besides letters and digits.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
