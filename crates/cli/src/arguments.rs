@@ -647,9 +647,12 @@ mod tests {
     fn line_ranges_are_read_or_refused_with_a_reason() {
         assert_eq!(line_range("3-7"), Ok(LineRange { start: 3, end: 7 }));
         assert_eq!(line_range("3"), Ok(LineRange { start: 3, end: 3 }));
-        for (text, reason) in
-            [("0-2", "from 1"), ("7-3", "before"), ("a-b", "no line number"), ("-3", "no line")]
-        {
+        for (text, reason) in [
+            ("0-2", "from 1"),
+            ("7-3", "before"),
+            ("a-b", "not a line number"),
+            ("-3", "not a line"),
+        ] {
             assert!(line_range(text).unwrap_err().contains(reason), "{text}");
         }
     }

@@ -212,6 +212,9 @@ pub(crate) fn command_for(error: &ErrorInfo) -> Option<String> {
         ErrorAction::OpenSettings if error.subject.is_none() => "config list".to_owned(),
         // The error says which file it is.
         ErrorAction::OpenSettingsFile if error.subject.is_none() => return None,
+        ErrorAction::OpenSettings if error.code == ErrorCode::AirGapped => {
+            format!("config set {} false", of("NAME"))
+        }
         ErrorAction::OpenSettings | ErrorAction::OpenSettingsFile => {
             format!("config set {} VALUE", of("NAME"))
         }

@@ -9,7 +9,7 @@ use crate::catalog::host_of;
 /// What is wrong with an address, where something is; a clause.
 pub(crate) fn problem(url: &str) -> Option<&'static str> {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return Some("is not an address: it begins with `https://`");
+        return Some("is not an address: one begins with `https://`");
     };
     let host = host_of(url).unwrap_or_default();
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -74,8 +74,8 @@ mod tests {
             assert_eq!(problem(good), None, "{good}");
         }
         for (bad, why) in [
-            ("", "no address"),
-            ("example.org/x", "no address"),
+            ("", "not an address"),
+            ("example.org/x", "not an address"),
             ("file:///etc/passwd", "no host"),
             ("file://host/etc/passwd", "of a kind"),
             ("ftp://example.org/x", "of a kind"),

@@ -300,7 +300,7 @@ fn unknown(place: &str, name: &str) -> ErrorInfo {
 
 fn bad(place: &str, key: Key, value: &Value, allowed: &str) -> ErrorInfo {
     let hint = match key {
-        Key::AirGapped => "set it to `true` or `false`",
+        Key::AirGapped => "fix the value there",
         _ => "the value below it is used until this one is fixed",
     };
     let otherwise = if key == Key::AirGapped { "; anything else counts as on" } else { "" };

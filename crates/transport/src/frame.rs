@@ -105,8 +105,8 @@ mod tests {
         assert_eq!(read(typed).unwrap().unwrap(), b"ok");
         for (bytes, reason) in [
             (&b"Content-Length: 11\r\n\r\n"[..], "longer"),
-            (b"Content-Length: 99999999999999999999\r\n\r\n", "no number"),
-            (b"Content-Length: -1\r\n\r\n", "no number"),
+            (b"Content-Length: 99999999999999999999\r\n\r\n", "not a number"),
+            (b"Content-Length: -1\r\n\r\n", "not a number"),
             (b"\r\n", "no Content-Length"),
             (b"GET / HTTP/1.1\r\n\r\n", "no colon"),
             (b"Content-Length: 5\n\nhello", "CRLF"),

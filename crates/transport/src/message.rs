@@ -197,12 +197,12 @@ mod tests {
     fn other_shapes_are_refused_with_a_reason() {
         for (bytes, reason) in [
             (&b"{"[..], "not JSON"),
-            (b"[]", "no object"),
+            (b"[]", "not an object"),
             (br#"{"jsonrpc":"1.0","id":1,"method":"a"}"#, "not \"2.0\""),
             (br#"{"jsonrpc":"2.0"}"#, "neither `id` nor `method`"),
             (br#"{"jsonrpc":"2.0","id":1}"#, "neither `result` nor `error`"),
-            (br#"{"jsonrpc":"2.0","id":1.5,"method":"a"}"#, "no whole number"),
-            (br#"{"jsonrpc":"2.0","id":1,"method":3}"#, "no string"),
+            (br#"{"jsonrpc":"2.0","id":1.5,"method":"a"}"#, "not a whole number"),
+            (br#"{"jsonrpc":"2.0","id":1,"method":3}"#, "not a string"),
         ] {
             let error = Message::from_bytes(bytes).unwrap_err().to_string();
             assert!(error.contains(reason), "{error} does not say {reason}");

@@ -88,7 +88,7 @@ impl Fill {
             lines: Lines::of(&gap, false),
             gap,
             chunks: self.chunks.clone(),
-            edits: Vec::new(),
+            edits: self.edits.clone(),
             explicit: false,
         }
     }

@@ -92,8 +92,12 @@ fn what_a_kill_leaves_is_resumed() {
     let mut random = Random::new(7);
     let mut kills = 0;
     let ending = loop {
-        // The later ones are let through.
-        let after = if kills < 6 { random.between(1, 4) } else { usize::MAX };
+        // The first one is ended however fast it is, and the later ones are let through.
+        let after = match kills {
+            0 => 1,
+            1..6 => random.between(1, 4),
+            _ => usize::MAX,
+        };
         let mut seen = 0;
         let ending = Fetch::start(&program(), &request).follow(|fetch, event| {
             seen += usize::from(matches!(event, FetchEvent::Progress { .. }));

@@ -340,7 +340,7 @@ fn one_that_has_such_a_name_already_is_not_used() {
     let error = store.path_of(CODER).unwrap_err();
     assert_eq!(error.code, ErrorCode::ModelDamaged);
     assert!(error.to_string().contains("under the name of a model of the catalog"), "{error}");
-    assert!(error.hint.unwrap().contains("models remove"));
+    assert_eq!(error.action, Some(ErrorAction::RemoveModel));
     assert!(store.verify(CODER, &mut |_, _| true).is_err());
     store.remove(CODER).unwrap();
     assert!(store.path_of("mine").is_ok());

@@ -14,7 +14,7 @@ const GAP: &str = "  ";
 
 /// The columns after the id, the most important first: what has no room is left out from the end.
 const COLUMNS: [&str; 8] =
-    ["SIZE", "FITS", "TOKENS/S", "QUANT", "LICENCE", "CONTEXT", "MEMORY", "NAME"];
+    ["SIZE", "FITS", "TOKENS/S", "QUANT", "LICENSE", "CONTEXT", "MEMORY", "NAME"];
 
 /// The lines of the table, on a terminal of this many columns.
 pub(super) fn lines(rows: &[ModelRow], columns: Option<usize>) -> Vec<String> {
