@@ -17,7 +17,7 @@ story(
     ide.set("airGapped", "true");
     await workbench.command("LocalCoder: Refresh Models");
     await workbench.choose("LocalCoder: Install Model", "Small Model");
-    await workbench.notification(/no model is loaded.*airGapped.*models import/iu);
+    await workbench.notification(/no model is downloaded.*airGapped.*import it here/iu);
     await workbench.closeNotifications();
     ide.set("airGapped", "false");
     await workbench.command("LocalCoder: Refresh Models");

@@ -55,7 +55,7 @@ if (canMount()) {
       const said = await workbench.notification(/no room for the model/iu);
       assert.match(
         said,
-        /There is no room for the model: .*\. Make room and try again: what is loaded stays\./u,
+        /There is no room for the model: .*\. Make room and try again: what is downloaded stays\./u,
       );
       await workbench.photograph(name);
 

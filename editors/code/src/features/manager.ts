@@ -48,7 +48,7 @@ const BODY = `<main id="manager" data-testid="manager">
 </table>
 <p id="drop" class="aside">${escaped(l10n.t("Drop a GGUF file or an exported model from the Explorer here (hold Shift) to import it."))}</p>
 </div>
-<section id="details" data-testid="manager-details" aria-labeledby="details-name" hidden>
+<section id="details" data-testid="manager-details" aria-labelledby="details-name" hidden>
 <h2 id="details-name"></h2>
 <p id="details-id"></p>
 <div id="actions" data-testid="manager-actions" role="group" aria-label="${escaped(l10n.t("What can be done with this model"))}"></div>

@@ -19,7 +19,7 @@ export function aboutParts(report: SetupReport, send: (message: SetupMessage) =>
   return [
     make(
       "section",
-      { attributes: { "aria-labeledby": "air-gap-title" } },
+      { attributes: { "aria-labelledby": "air-gap-title" } },
       make("h2", { attributes: { id: "air-gap-title" } }, l10n.t("Air-gapped mode")),
       make(
         "p",
@@ -38,7 +38,7 @@ export function aboutParts(report: SetupReport, send: (message: SetupMessage) =>
     ),
     make(
       "section",
-      { attributes: { "aria-labeledby": "stored-title" } },
+      { attributes: { "aria-labelledby": "stored-title" } },
       make("h2", { attributes: { id: "stored-title" } }, l10n.t("What is stored where")),
       facts(report.stored),
     ),

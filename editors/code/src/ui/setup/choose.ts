@@ -19,7 +19,7 @@ function section(title: string, testId: string, ...parts: readonly Node[]): HTML
   const id = `${testId}-title`;
   return make(
     "section",
-    { testId, attributes: { "aria-labeledby": id } },
+    { testId, attributes: { "aria-labelledby": id } },
     make("h2", { attributes: { id } }, title),
     ...parts,
   );

@@ -34,7 +34,7 @@ export function downloadParts(page: SetupPage, report: SetupReport, send: Send):
   return [
     make(
       "section",
-      { attributes: { "aria-labeledby": "download-title" } },
+      { attributes: { "aria-labelledby": "download-title" } },
       make(
         "h2",
         { attributes: { id: "download-title" } },
@@ -97,7 +97,7 @@ export function testParts(page: SetupPage, send: Send): Node[] {
   return [
     make(
       "section",
-      { attributes: { "aria-labeledby": "test-title" } },
+      { attributes: { "aria-labelledby": "test-title" } },
       make(
         "h2",
         { attributes: { id: "test-title" } },
