@@ -31,7 +31,7 @@ story(
     await workbench.answer("Agree and Install");
 
     await workbench.notification(/Installing Small Model.* of [\d.]+ MB/u);
-    await workbench.model("Small Model, loading");
+    await workbench.model("Small Model, downloading");
     await workbench.photograph(`${name}-loading`);
     await workbench.choose("LocalCoder: Pause Download of Model", "Small Model");
     await workbench.model("Small Model, paused");

@@ -57,7 +57,8 @@ export function registerModels(actions: ModelActions, notifier: Notifier): vscod
         const row = typeof named === "string" ? await actions.named(named) : named;
         const chosen = row ?? (await actions.choose(action));
         if (chosen !== undefined) {
-          await ACTIONS[action](actions, chosen);
+          // With a guard of its own: a retry is about this model, and does not ask which one again.
+          await actions.run(action, chosen);
         }
       });
     }),
