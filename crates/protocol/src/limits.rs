@@ -71,9 +71,6 @@ limits! {
     RECENT_EDITS_MAX: usize = 8;
     /// What tools say of a document that is told for a next edit, the nearest to the cursor.
     DIAGNOSTICS_MAX: usize = 16;
-    /// How long nothing is typed until a next edit is asked for, in milliseconds: what follows from half
-    /// a name is another edit, and fluent typists pause less within a word.
-    NEXT_EDIT_PAUSE_MS: u32 = 300;
     /// Longest of them, in bytes; what is longer is cut.
     CHUNK_BYTES_MAX: usize = 4096;
 

@@ -42,7 +42,6 @@ const MEANT_BY: &[(&str, &[&str])] = &[
     ("CHUNKS_MAX", &["CHUNKS"]),
     ("RECENT_EDITS_MAX", &["RECENT_EDITS"]),
     ("DIAGNOSTICS_MAX", &["DIAGNOSTICS"]),
-    ("NEXT_EDIT_PAUSE_MS", &["NEXT_EDIT_PAUSE"]),
     ("CHUNK_BYTES_MAX", &["CHUNK_BYTES"]),
     ("HEARTBEAT_MS", &["BEAT"]),
     ("SILENCE_MS", &["SILENCE_MS"]),

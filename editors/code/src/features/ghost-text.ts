@@ -6,7 +6,6 @@
  */
 import * as vscode from "vscode";
 
-import { NEXT_EDIT_PAUSE_MS } from "../generated/limits";
 import { DOCUMENT_BYTES_MAX } from "../generated/protocol";
 import type { CompleteAnswer, NextEditAnswer, WhyNothing } from "../generated/protocol";
 import type { HostConnection } from "../host/connection";
@@ -197,10 +196,6 @@ class GhostText implements vscode.InlineCompletionItemProvider {
     const path = pathOf(document);
     const edits = this.#edits.edits(path);
     if (!edits.some((edit) => edit.path === path)) {
-      return [];
-    }
-    await REAL_CLOCK.delay(NEXT_EDIT_PAUSE_MS, signal);
-    if (signal.aborted) {
       return [];
     }
     const params = {

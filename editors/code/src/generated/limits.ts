@@ -38,8 +38,6 @@ export const CHUNKS_MAX = 16;
 export const RECENT_EDITS_MAX = 8;
 /** What tools say of a document that is told for a next edit, the nearest to the cursor. */
 export const DIAGNOSTICS_MAX = 16;
-/** How long nothing is typed until a next edit is asked for, in milliseconds: what follows from half a name is another edit, and fluent typists pause less within a word. */
-export const NEXT_EDIT_PAUSE_MS = 300;
 /** Longest of them, in bytes; what is longer is cut. */
 export const CHUNK_BYTES_MAX = 4096;
 /** Largest frame either side accepts, in bytes. A source file of this size does not fit any context window we support, so larger frames are mistakes or attacks. */
