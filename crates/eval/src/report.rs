@@ -66,6 +66,32 @@ pub struct Outcome {
     pub answer: Option<String>,
 }
 
+impl Outcome {
+    /// Of a task before anything was answered.
+    #[must_use]
+    pub fn unanswered(task: &str, kind: &str, language: &str, asked: &str) -> Self {
+        Self {
+            task: task.to_owned(),
+            kind: kind.to_owned(),
+            language: language.to_owned(),
+            asked: asked.to_owned(),
+            verdict: Verdict::Refused,
+            done: false,
+            passes: false,
+            warned: false,
+            unsure: false,
+            attempts: 0,
+            tokens: 0,
+            seconds: 0.0,
+            model_seconds: 0.0,
+            uncached_tokens: 0,
+            mean_log_probability: None,
+            why: String::new(),
+            answer: None,
+        }
+    }
+}
+
 fn add(row: &mut EvalRow, outcome: &Outcome) {
     row.tasks += 1;
     row.done += u32::from(outcome.done);

@@ -49,6 +49,12 @@ impl ModelFile {
         self.chat_template.is_none() && (of_header || named)
     }
 
+    /// Whether it can be told in words what to do: it has a template, and was made to follow.
+    pub(crate) fn takes_words(&self) -> bool {
+        let of_header = || self.header.as_ref().is_none_or(|header| header.chat_template.is_some());
+        (self.chat_template.is_some() || of_header()) && !self.says_base()
+    }
+
     /// When it was written, since 1970: with its path the name of its content in what is kept.
     pub(crate) fn written(&self) -> Option<Duration> {
         self.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()

@@ -255,25 +255,8 @@ impl<'a> Asking<'a> {
             model: self.model.clone(),
             settings: uncounted(overrides(self.options.model.profile.as_deref())),
         };
-        let outcome = Outcome {
-            task: task.id.clone(),
-            kind: task.kind.clone(),
-            language: task.language.name().to_owned(),
-            asked: self.asked.clone(),
-            verdict: Verdict::Refused,
-            done: false,
-            passes: false,
-            warned: false,
-            unsure: false,
-            model_seconds: 0.0,
-            attempts: 0,
-            tokens: 0,
-            uncached_tokens: 0,
-            mean_log_probability: None,
-            seconds: 0.0,
-            why: String::new(),
-            answer: None,
-        };
+        let language = task.language.name();
+        let outcome = Outcome::unanswered(&task.id, &task.kind, language, &self.asked);
         if self.options.plain {
             return self.plain_outcome(runner, task, outcome);
         }

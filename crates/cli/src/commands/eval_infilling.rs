@@ -103,25 +103,8 @@ fn outcome(asking: &mut Asking<'_>, runner: &Runner, hole: &Hole) -> Result<Outc
 
 /// Before anybody has said anything.
 fn unanswered(hole: &Hole) -> Outcome {
-    Outcome {
-        task: hole.id.clone(),
-        kind: hole.kind.to_owned(),
-        language: Language::Python.name().to_owned(),
-        asked: String::new(),
-        verdict: Verdict::Refused,
-        done: false,
-        passes: false,
-        warned: false,
-        unsure: false,
-        model_seconds: 0.0,
-        attempts: 1,
-        tokens: 0,
-        uncached_tokens: 0,
-        mean_log_probability: None,
-        seconds: 0.0,
-        why: String::new(),
-        answer: None,
-    }
+    let python = Language::Python.name();
+    Outcome { attempts: 1, ..Outcome::unanswered(&hole.id, hole.kind, python, "") }
 }
 
 /// The outcome of a text in the hole.

@@ -115,25 +115,9 @@ fn outcome(asking: &mut Asking<'_>, task: &NextEditTask) -> Result<Outcome, Erro
     };
     let started = Instant::now();
     let answer = answered(asking, &params);
-    let mut outcome = Outcome {
-        task: task.id.clone(),
-        kind: kind_of(task).to_owned(),
-        language: task.language().to_owned(),
-        asked: asking.asked.clone(),
-        verdict: Verdict::Unchanged,
-        done: false,
-        passes: false,
-        warned: false,
-        unsure: false,
-        model_seconds: 0.0,
-        attempts: 1,
-        tokens: 0,
-        uncached_tokens: 0,
-        mean_log_probability: None,
-        seconds: started.elapsed().as_secs_f64(),
-        why: String::new(),
-        answer: None,
-    };
+    let seconds = started.elapsed().as_secs_f64();
+    let none = Outcome::unanswered(&task.id, kind_of(task), task.language(), &asking.asked);
+    let mut outcome = Outcome { verdict: Verdict::Unchanged, attempts: 1, seconds, ..none };
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) if is_of_the_answer(error.code) => {

@@ -2,11 +2,11 @@
 
 use localcoder_assist::{Fill, FillCall, FillTokens, FillWay, Held};
 use localcoder_protocol::{
-    CompleteAnswer, ErrorCode, ErrorInfo, FinishReason, GhostText, Infill, Purpose, SamplingParams,
-    Silence, Usage, WhyNothing, WorkerGenerateAnswer,
+    CompleteAnswer, ErrorCode, ErrorInfo, FinishReason, GhostText, Infill, Purpose, Silence, Usage,
+    WhyNothing, WorkerGenerateAnswer,
 };
 
-use super::step::{Completed, Input, ModelView, Step};
+use super::step::{Completed, Input, ModelView, Step, likeliest};
 use crate::ModelFile;
 use crate::core::event::ClientId;
 use crate::core::pool::GenerateCall;
@@ -86,12 +86,7 @@ impl CompleteJob {
         let call = GenerateCall {
             purpose: Purpose::Completion,
             prompt,
-            // The likeliest, whatever is set for answers: it is shown unasked.
-            sampling: SamplingParams {
-                temperature: Some(0.0),
-                repeat_penalty: Some(1.0),
-                ..SamplingParams::default()
-            },
+            sampling: likeliest(),
             max_tokens,
             stop,
             draft: String::new(),
@@ -176,9 +171,7 @@ pub(in crate::core) fn way(file: &ModelFile) -> Option<FillWay> {
         let localcoder_gguf::FimTokens { prefix, suffix, middle, repository, file } = fim;
         return Some(FillWay::Tokens(FillTokens { prefix, suffix, middle, repository, file }));
     }
-    let has_template =
-        file.chat_template.is_some() || header.is_none_or(|header| header.chat_template.is_some());
-    (has_template && !file.says_base()).then_some(FillWay::Words)
+    file.takes_words().then_some(FillWay::Words)
 }
 
 #[cfg(test)]

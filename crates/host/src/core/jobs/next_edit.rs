@@ -3,11 +3,11 @@
 
 use localcoder_assist::{NextEditCall, NextEditTask, NextEditWay};
 use localcoder_protocol::{
-    FinishReason, Infill, NextEdit, NextEditAnswer, Purpose, SamplingParams, Silence, Usage,
-    WhyNothing, WorkerGenerateAnswer,
+    FinishReason, Infill, NextEdit, NextEditAnswer, Purpose, Silence, Usage, WhyNothing,
+    WorkerGenerateAnswer,
 };
 
-use super::step::{Input, ModelView, Predicted, Step, add_usage};
+use super::step::{Input, ModelView, Predicted, Step, add_usage, likeliest};
 use crate::core::event::ClientId;
 use crate::core::pool::GenerateCall;
 
@@ -78,12 +78,7 @@ impl NextEditJob {
         Step::Generate(Box::new(GenerateCall {
             purpose: Purpose::Completion,
             prompt,
-            // The likeliest, whatever is set for answers: it is shown unasked.
-            sampling: SamplingParams {
-                temperature: Some(0.0),
-                repeat_penalty: Some(1.0),
-                ..SamplingParams::default()
-            },
+            sampling: likeliest(),
             max_tokens,
             stop,
             draft,
@@ -115,11 +110,8 @@ impl NextEditJob {
 /// How a model is asked, where it can be.
 fn way(model: ModelView<'_>) -> Option<NextEditWay> {
     let file = model.file;
-    let header = file.header.as_ref();
-    let has_template =
-        file.chat_template.is_some() || header.is_none_or(|header| header.chat_template.is_some());
-    let begins_file = header.and_then(|header| header.fim).and_then(|fim| fim.file);
-    way_of(&file.info.name, begins_file, has_template && !file.says_base())
+    let fim = file.header.as_ref().and_then(|header| header.fim);
+    way_of(&file.info.name, fim.and_then(|fim| fim.file), file.takes_words())
 }
 
 /// A model that was made for this, which its name says, is asked in its own format.

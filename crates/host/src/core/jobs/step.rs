@@ -149,6 +149,15 @@ pub(super) fn layout_call(layout: &Layout, purpose: Purpose) -> Box<GenerateCall
     })
 }
 
+/// The likeliest, whatever is set for answers: for what is shown unasked.
+pub(super) fn likeliest() -> SamplingParams {
+    SamplingParams {
+        temperature: Some(0.0),
+        repeat_penalty: Some(1.0),
+        ..SamplingParams::default()
+    }
+}
+
 /// Of several attempts together.
 pub(super) fn add_usage(all: &mut Usage, one: Usage) {
     all.prompt_tokens += one.prompt_tokens;
