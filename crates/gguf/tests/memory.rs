@@ -33,7 +33,7 @@ fn of(architecture: &str, shape: &[(&str, u32)]) -> Builder {
 #[track_caller]
 fn read(file: &Builder) -> Header {
     let file = file.file();
-    Header::read(&file[..], file.len() as u64).unwrap()
+    Header::read(&file[..], file.len() as u64).expect("a sound file")
 }
 
 /// What is taken beside keys and values, whatever the window.

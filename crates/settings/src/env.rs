@@ -50,3 +50,15 @@ pub fn home() -> Result<Option<PathBuf>, ErrorInfo> {
 pub fn text(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_its_text_or_nothing() {
+        // Cargo sets the one for its tests.
+        assert_eq!(text("CARGO_PKG_NAME").as_deref(), Some("localcoder-settings"));
+        assert_eq!(text("LOCALCODER_THAT_NOBODY_SETS"), None);
+    }
+}

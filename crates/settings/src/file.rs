@@ -292,6 +292,14 @@ mod tests {
     }
 
     #[test]
+    fn two_files_that_say_the_same_are_the_same_wherever_it_stands() {
+        let said = |text: &str| Contents::of(text).unwrap();
+        let plain = said(r#"{"a": 1}"#);
+        assert_eq!(plain, said("// mine\n{\n\n  \"a\": 1\n}"));
+        assert_ne!(plain, said(r#"{"a": 2}"#));
+    }
+
+    #[test]
     fn keys_are_known_by_their_lines_and_by_standing_twice() {
         let text = "\u{feff}// mine\n{\n  \"a\": {\"b\": 1,\n  \"c\": 2},\n  \"d\": 3, \"d\": 3,\n\
                     \"e\": 1,\n\"e\": 2\n}";

@@ -248,9 +248,23 @@ mod tests {
             &places.editor,
             &places.host_socket(),
             &places.settings_file(),
+            &places.catalog_file(),
             &places.ledger_file(),
         ] {
             assert!(path.starts_with("/h"), "{}", path.display());
         }
+    }
+
+    #[test]
+    fn the_demo_model_is_found_beside_the_programs_or_not_at_all() {
+        let package = tempfile::tempdir().unwrap();
+        let programs = package.path().join("bin");
+        std::fs::create_dir(&programs).unwrap();
+        assert_eq!(demo_model(&programs), None);
+        let folder = package.path().join("models/demo");
+        std::fs::create_dir_all(&folder).unwrap();
+        let model = folder.join("localcoder-demo.gguf");
+        std::fs::write(&model, "").unwrap();
+        assert_eq!(demo_model(&programs), Some(model.canonicalize().unwrap()));
     }
 }

@@ -303,6 +303,12 @@ mod tests {
             (json!({"a": {"codeModel": " "}}), "names a model"),
             (json!({"a": {"codeModel": "b", "color": 1}}), "color"),
             (json!({"a": {"codeModel": "b", "contextWindow": 9000}}), "512 to 8192"),
+            (json!({"a": {"codeModel": "b", "contextWindow": 511}}), "512 to 8192"),
+            (json!({"a": {"codeModel": "b", "contextWindowMax": 9000}}), "512 to 8192"),
+            (
+                json!({"a": {"codeModel": "b", "contextWindow": 256, "contextWindowMax": 4096}}),
+                "512 to 8192",
+            ),
             (
                 json!({"a": {"codeModel": "b", "contextWindow": 4096, "contextWindowMax": 2048}}),
                 "not below it",

@@ -260,6 +260,19 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_words_has_no_blank_and_no_endless_ones() {
+        let lists = TABLE.iter().filter(|setting| matches!(setting.kind, Kind::Words));
+        for setting in lists {
+            let good = |word: &str| setting.check(&serde_json::json!(["go", word])).is_ok();
+            assert!(good(&"x".repeat(64)), "{}", setting.key);
+            for word in ["", " ", &"x".repeat(65)] {
+                assert!(!good(word), "{}: `{word}`", setting.key);
+            }
+            assert!(setting.check(&serde_json::json!(["go", 1])).is_err(), "{}", setting.key);
+        }
+    }
+
+    #[test]
     fn every_word_of_a_choice_is_a_variant_of_its_type() {
         use crate::definition::FromValue as _;
 

@@ -327,6 +327,19 @@ mod tests {
     }
 
     #[test]
+    fn who_wants_large_models_is_told_the_profile_that_loads_them() {
+        let name = |profiles: Value| {
+            let settings = with(Key::Profiles.setting(), &profiles);
+            settings.profile_for_large_models().map(|profile| profile.name.clone())
+        };
+        assert_eq!(name(json!({})).as_deref(), Some("heavy"));
+        let plain = json!({"codeModel": "a"});
+        assert_eq!(name(json!({"heavy": plain})), None, "the user's own takes its place");
+        let large = json!({"codeModel": "a", "largeModels": true});
+        assert_eq!(name(json!({"heavy": plain, "mine": large})).as_deref(), Some("mine"));
+    }
+
+    #[test]
     fn a_profile_of_ones_own_counts_while_it_is_in_force() {
         let settings = |value: Value| {
             let set = Contents::from(value.as_object().unwrap().clone());
