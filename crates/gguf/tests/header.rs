@@ -563,6 +563,30 @@ fn weights_of_a_type_that_is_not_multiplied_with_are_refused() {
     assert!(read(&indices.file()).is_ok());
 }
 
+/// Those of `llama_ftype`, without the numbers that were given up.
+#[test]
+fn each_kind_of_file_has_a_name_of_its_own() {
+    let kinds = (0..=41).filter(|kind| ![4, 5, 6, 33, 34, 35].contains(kind));
+    let mut names: Vec<&str> = kinds
+        .map(|kind| {
+            let mut file = Builder::sound();
+            file.number("general.file_type", kind);
+            read(&file.file()).unwrap().quantization
+        })
+        .collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!((all, names.len()), (36, 36), "{names:?}");
+}
+
+#[test]
+fn a_header_may_have_megabytes() {
+    let mut file = Builder::sound();
+    file.text("general.description", &"x".repeat(8 << 20));
+    assert!(read(&file.file()).is_ok());
+}
+
 #[test]
 fn nothing_but_the_header_is_read() {
     struct Counted<'a>(&'a [u8], &'a mut usize);

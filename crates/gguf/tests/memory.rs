@@ -77,17 +77,18 @@ fn a_model_that_looks_back_at_every_token_has_no_state() {
     assert_eq!(states_bytes(&header), 0);
 }
 
-/// Keys and values in one of the two layers, a state in the other.
+/// Keys and values in one of four layers, a state in the others.
 #[test]
 fn a_layer_has_keys_or_a_state_and_not_both() {
-    let mut by_list = of("lfm2", &[("shortconv.l_cache", 3)]);
-    by_list.set("lfm2.attention.head_count_kv", ARRAY, &numbers(U32, &[2, 0]));
-    let by_interval = of("qwen3next", &[("shortconv.l_cache", 3), ("full_attention_interval", 2)]);
+    let four = [("block_count", 4), ("shortconv.l_cache", 3)];
+    let mut by_list = of("lfm2", &four);
+    by_list.set("lfm2.attention.head_count_kv", ARRAY, &numbers(U32, &[0, 2, 0, 0]));
+    let by_interval = of("falcon-h1", &[&four[..], &[("full_attention_interval", 4)]].concat());
     for file in [by_list, by_interval] {
         let header = read(&file);
         // Two heads, with a key and a value of 8 numbers each.
         assert_eq!(header.kv_bytes_per_token(KvType::F16), 2 * (8 + 8) * 2);
-        assert_eq!(states_bytes(&header), 4 * 2 * 32 * COPIES, "{}", header.architecture);
+        assert_eq!(states_bytes(&header), 3 * 4 * 2 * 32 * COPIES, "{}", header.architecture);
     }
 }
 
