@@ -223,6 +223,16 @@ mod tests {
     }
 
     #[test]
+    fn whether_a_model_fits_is_said_in_words_of_its_own() {
+        let all = [Fit::Fits, Fit::Tight, Fit::TooLarge, Fit::Unknown];
+        for (index, fit) in all.into_iter().enumerate() {
+            assert!(fit.text().contains("machine") || fit == Fit::Tight, "{fit:?}");
+            assert!(all[..index].iter().all(|other| other.text() != fit.text()), "{fit:?}");
+        }
+        assert!(Fit::Tight.text().contains("other programs"));
+    }
+
+    #[test]
     fn a_model_needs_no_more_once_it_is_installed_than_its_entry_says() {
         // Heads, width, feed-forward width and vocabulary of the files that the catalog names.
         let shapes = [

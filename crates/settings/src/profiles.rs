@@ -290,6 +290,11 @@ mod tests {
         );
         assert_eq!((named("fast").context_tokens, named("fast").context_tokens_most), (4096, 8192));
         assert_eq!((named("tiny").context_tokens, named("tiny").context_tokens_most), (1024, 1024));
+        let named = |name: &str| check(&json!({name: {"codeModel": "a"}}));
+        for name in ["my-2nd", "7", &"a".repeat(32)] {
+            assert_eq!(named(name), Ok(()), "{name}");
+        }
+        assert!(named(&"a".repeat(33)).is_err());
     }
 
     #[test]

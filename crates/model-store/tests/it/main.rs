@@ -359,6 +359,15 @@ fn a_model_is_carried_to_another_machine_and_checked_there() {
     assert!(Bundle::is_at(&folder) && !Bundle::is_at(dir.path()));
     let again = store.export("mine", dir.path(), &mut |_, _| true).unwrap_err();
     assert_eq!(again.code, ErrorCode::FileAccess);
+    let into = |folder: &str| {
+        let error = store.export("mine", &dir.path().join(folder), &mut |_, _| true).unwrap_err();
+        (error.message, error.hint.unwrap_or_default())
+    };
+    let (message, hint) = into("nowhere");
+    assert!(message.contains("there is no folder") && hint.contains("make it first"), "{message}");
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    let (message, hint) = into("file");
+    assert!(message.contains("is not a folder") && hint == "export to a folder", "{message}");
 
     let elsewhere = Store::open(&dir.path().join("elsewhere")).unwrap();
     let bundle = Bundle::read(&folder, &Catalog::shipped()).unwrap();
