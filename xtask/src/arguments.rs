@@ -1,89 +1,89 @@
-//! The few argument shapes the commands need: switches, options with a value, one path.
-//!
-//! Does: take what a command names and refuse the rest with that command's usage line. Does
-//! not: abbreviations, combined short flags or sub-commands. Used by every command.
+//! What can be typed after `cargo xtask`. The commands themselves, and what each takes, are in
+//! [`crate::commands`].
 
-use anyhow::{Result, bail};
+use clap::Parser;
 
-/// The words after the command's name, taken one by one.
+use crate::commands::Command;
+
+/// The project's automation. The help of a command says what can be given to it.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
 pub(crate) struct Arguments {
-    words: Vec<String>,
-    usage: &'static str,
-}
-
-impl Arguments {
-    pub(crate) fn new(words: Vec<String>, usage: &'static str) -> Self {
-        Self { words, usage }
-    }
-
-    /// Whether `name` was given.
-    pub(crate) fn switch(&mut self, name: &str) -> bool {
-        let before = self.words.len();
-        self.words.retain(|word| word != name);
-        self.words.len() < before
-    }
-
-    /// The value after `name`, or in `name=value`.
-    pub(crate) fn option(&mut self, name: &str) -> Result<Option<String>> {
-        let prefix = format!("{name}=");
-        let Some(at) =
-            self.words.iter().position(|word| word == name || word.starts_with(prefix.as_str()))
-        else {
-            return Ok(None);
-        };
-        let word = self.words.remove(at);
-        if let Some(value) = word.strip_prefix(prefix.as_str()) {
-            return Ok(Some(value.to_owned()));
-        }
-        if at < self.words.len() {
-            return Ok(Some(self.words.remove(at)));
-        }
-        bail!("{name} needs a value\nusage: cargo xtask {}", self.usage)
-    }
-
-    /// The next word that is not a flag.
-    pub(crate) fn positional(&mut self) -> Option<String> {
-        let at = self.words.iter().position(|word| !word.starts_with('-'))?;
-        Some(self.words.remove(at))
-    }
-
-    /// Everything that is left, for a command that hands it on.
-    pub(crate) fn rest(self) -> Vec<String> {
-        self.words
-    }
-
-    /// Refuses what no one took.
-    pub(crate) fn finish(self) -> Result<()> {
-        match self.words.first() {
-            None => Ok(()),
-            Some(word) => bail!("unknown argument `{word}`\nusage: cargo xtask {}", self.usage),
-        }
-    }
+    /// None shows the help.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use clap::CommandFactory as _;
+
     use super::*;
+    use crate::{files, places};
 
-    fn arguments(words: &[&str]) -> Arguments {
-        Arguments::new(words.iter().map(|&word| word.to_owned()).collect(), "x [--a] [--b N]")
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(["xtask"].into_iter().chain(line.split(' ')))
+    }
+
+    /// What is wrong with a command line as documents write it, where names stand for values.
+    fn unknown(line: &str) -> Option<String> {
+        let mut words = line.split_whitespace();
+        let name = words.next().filter(|name| *name != "COMMAND" && *name != "help")?;
+        let all = Arguments::command();
+        let Some(command) = all.find_subcommand(name) else { return Some(name.to_owned()) };
+        let has = |flag: &str| command.get_arguments().any(|it| it.get_long() == Some(flag));
+        let hands_on = command.get_arguments().any(clap::Arg::is_trailing_var_arg_set);
+        let flags = words.filter_map(|word| word.strip_prefix("--"));
+        flags.filter(|flag| !hands_on && !has(flag)).map(str::to_owned).next()
     }
 
     #[test]
-    fn takes_switches_options_and_paths_in_any_order() {
-        let mut given = arguments(&["folder", "--b", "3", "--a"]);
-        assert!(given.switch("--a"));
-        assert!(!given.switch("--a"));
-        assert_eq!(given.option("--b").unwrap().as_deref(), Some("3"));
-        assert_eq!(given.positional().as_deref(), Some("folder"));
-        given.finish().unwrap();
-        assert_eq!(arguments(&["--b=3"]).option("--b").unwrap().as_deref(), Some("3"));
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
     }
 
     #[test]
-    fn refuses_what_it_does_not_know_and_shows_the_usage() {
-        let error = arguments(&["--wrong"]).finish().unwrap_err().to_string();
-        assert!(error.contains("`--wrong`") && error.contains("x [--a] [--b N]"), "{error}");
-        assert!(arguments(&["--b"]).option("--b").is_err());
+    fn every_command_line_in_our_documents_is_understood() {
+        let root = places::root();
+        let mut lines = 0;
+        for file in files::list(&root).unwrap() {
+            if file.extension().is_none_or(|it| it != "md") || file == Path::new("CHANGELOG.md") {
+                continue;
+            }
+            let text = files::read(&root.join(&file)).unwrap();
+            for quoted in text.split('`').skip(1).step_by(2) {
+                let Some(line) = quoted.strip_prefix("cargo xtask ") else { continue };
+                lines += 1;
+                assert_eq!(unknown(line), None, "{}: `cargo xtask {line}`", file.display());
+            }
+        }
+        assert!(lines > 20, "only {lines} lines were found");
+        assert_eq!(unknown("polish"), Some("polish".to_owned()));
+        assert_eq!(unknown("run --polish"), Some("polish".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_with_what_is() {
+        let said = |line: &str| parse(line).unwrap_err().to_string();
+        assert!(said("polish").contains("'polish'"), "{}", said("polish"));
+        assert!(said("run --wrong").contains("'--wrong'"), "{}", said("run --wrong"));
+        assert!(said("test --only nothing").contains("clippy"), "{}", said("test --only nothing"));
+        assert!(said("faults").contains("<KIND>"), "{}", said("faults"));
+        assert!(said("e2e --times 0").contains("1.."), "{}", said("e2e --times 0"));
+    }
+
+    #[test]
+    fn what_other_programs_take_is_handed_on() {
+        for line in [
+            "eval --model a.gguf --quick --half tuning --every 3",
+            "demo-model train --steps 3 --help",
+            "demo-model --work there all",
+            "airgap --only improve,hostile --no-build",
+            "fuzz --native --files 10 --from 3",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
+        }
     }
 }

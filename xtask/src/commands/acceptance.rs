@@ -2,26 +2,38 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::build;
-use crate::arguments::Arguments;
 use crate::bench::{AcceptancePlan, run_acceptance};
 use crate::setup::{self, Group};
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let mut path = |name| arguments.option(name).map(|it| it.map(PathBuf::from));
-    let (draft, model, answers) = (path("--draft")?, path("--model")?, path("--answers")?);
-    let (tasks, tokens) = (arguments.option("--tasks")?, arguments.option("--tokens")?);
-    let plan = AcceptancePlan {
-        draft: draft.context("name the draft model's file with `--draft`")?,
-        model,
-        answers: answers.context("name a file of tasks and answers with `--answers`")?,
-        tokens: tokens.map(|text| text.parse()).transpose().context("`--tokens` takes a number")?,
-        tasks: tasks.map(|text| text.parse()).transpose().context("`--tasks` takes a number")?,
-    };
-    let yes = arguments.switch("--yes");
-    arguments.finish()?;
+/// What can be given to `acceptance`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The draft model
+    #[arg(long, value_name = "FILE")]
+    draft: PathBuf,
+    /// Tasks and recorded answers
+    #[arg(long, value_name = "FILE")]
+    answers: PathBuf,
+    /// Texts that this model writes here on the same tasks, and what it gains
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// So many tasks
+    #[arg(long, value_name = "N")]
+    tasks: Option<usize>,
+    /// Tokens of each text at most
+    #[arg(long, value_name = "N")]
+    tokens: Option<u32>,
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    let Options { draft, answers, model, tasks, tokens, yes } = options;
+    let plan = AcceptancePlan { draft, model, answers, tokens, tasks };
     setup::ensure(&[Group::Engine], yes)?;
     build::worker()?;
     run_acceptance(&plan)

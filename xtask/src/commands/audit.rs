@@ -8,15 +8,13 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use crate::arguments::Arguments;
 use crate::{files, node, places, process, report, setup};
 
 /// What is said where crates can't be looked at.
 const NO_CARGO_DENY: &str = "cargo-deny is not installed, so no crate was looked at: \
                              `cargo install --locked cargo-deny`, then this command again";
 
-pub(super) fn run(arguments: Arguments) -> Result<()> {
-    arguments.finish()?;
+pub(super) fn run() -> Result<()> {
     report::line("This asks the databases of RustSec and of npm's registry: it needs the network.");
     let mut problems = Vec::new();
     let mut look = |name: &str, work: &dyn Fn() -> Result<()>| {

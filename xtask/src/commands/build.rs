@@ -7,16 +7,23 @@
 use anyhow::Result;
 
 use super::levels;
-use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{metal, places, process, report};
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let yes = arguments.switch("--yes");
-    let all_levels = arguments.switch("--levels");
-    arguments.finish()?;
-    setup::ensure(&[Group::Engine, Group::Window], yes)?;
-    if all_levels { levels::build() } else { programs() }
+/// What can be given to `build`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Also the workers for each level of x86
+    #[arg(long)]
+    levels: bool,
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    setup::ensure(&[Group::Engine, Group::Window], options.yes)?;
+    if options.levels { levels::build() } else { programs() }
 }
 
 /// The worker alone.

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::manifest_words::Words;
 use super::printed_json::print_json;
-use crate::arguments::Arguments;
 use crate::{files, places, report};
 
 /// A generated file: where it is, relative to the root, and what it must hold.
@@ -31,9 +30,16 @@ const INLINE_CHAT: &str = "localcoder.inlineChat";
 /// What its names of words stand for.
 const WORDS: &str = "editors/code/package.nls.json";
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let check = arguments.switch("--check");
-    arguments.finish()?;
+/// What can be given to `codegen`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only say which are not fresh
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) fn run(options: &Options) -> Result<()> {
+    let check = options.check;
     let root = places::root();
     let mut stale = Vec::new();
     for file in generated(&root)? {

@@ -6,18 +6,31 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use crate::arguments::Arguments;
 use crate::files::{self, Stamp};
 use crate::{places, process, report};
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let work = arguments.option("--work")?;
-    let words = arguments.rest();
-    if words.is_empty() {
-        bail!("say what to do: retrain, prepare, train, export, evaluate or all");
-    }
+/// What can be given to `demo-model`. All but `--work` is the Python tool's, its help as well.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Options {
+    /// Where everything between the steps lies; `target/demo-model/work` where it is not given
+    #[arg(long, value_name = "FOLDER")]
+    work: Option<String>,
+    /// What to do (retrain, prepare, train, export, evaluate or all), and options of that
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "WORD"
+    )]
+    words: Vec<String>,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    let Options { work, mut words } = options;
+    let work = work.or_else(|| take_work(&mut words));
     let folder = places::root().join("models/demo");
     let python = environment()?;
     let work = work.map_or_else(|| home().join("work"), PathBuf::from);
@@ -27,6 +40,16 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
     tool.args(["-m", "demo_model"]).args(words).arg("--work").arg(work);
     tool.env("PYTHONDONTWRITEBYTECODE", "1");
     process::run(&mut tool)
+}
+
+/// The folder that is named after the first word, taken out of the words.
+fn take_work(words: &mut Vec<String>) -> Option<String> {
+    let at = words.iter().position(|word| word == "--work" || word.starts_with("--work="))?;
+    let word = words.remove(at);
+    match word.strip_prefix("--work=") {
+        Some(folder) => Some(folder.to_owned()),
+        None => (at < words.len()).then(|| words.remove(at)),
+    }
 }
 
 fn home() -> PathBuf {

@@ -3,20 +3,29 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::{build, ide, stories};
-use crate::arguments::Arguments;
 use crate::report;
 use crate::setup::{self, Group};
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let times = arguments.option("--times")?.unwrap_or_else(|| "1".to_owned());
-    let times: u32 = times.parse().with_context(|| format!("`{times}` is not a number"))?;
-    ensure!(times > 0, "--times needs at least 1");
-    let yes = arguments.switch("--yes");
-    let model = arguments.option("--model")?.map(PathBuf::from);
-    arguments.finish()?;
+/// What can be given to `e2e`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Run them so often
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    times: u32,
+    /// The story of a real model, with this one
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    let Options { times, model, yes } = options;
     if let Some(model) = &model {
         ensure!(model.is_file(), "there is no file `{}`", model.display());
     }

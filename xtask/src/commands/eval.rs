@@ -8,26 +8,44 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::{build, stories};
-use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{places, report};
 
 /// Every this many of the tasks, in `--quick`.
 const QUICK_EVERY: &str = "4";
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let quick = arguments.switch("--quick");
-    let diagnostics = arguments.switch("--diagnostics");
-    let yes = arguments.switch("--yes");
-    let model = arguments.option("--model")?;
-    let rest = arguments.rest();
-    let model = model.map(PathBuf::from).context(
-        "which model? give `--model FILE.gguf`; `localcoder models info ID` says where one lies \
-         that is installed",
-    )?;
+/// Options that are not handed on.
+const OWN: [&str; 4] = ["--model", "--quick", "--diagnostics", "--yes"];
+
+/// What can be given to `eval`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The model; `localcoder models info ID` says where one lies that is installed
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// A part of the tasks
+    #[arg(long)]
+    quick: bool,
+    /// Fixes of what tools report, in the place of the tasks
+    #[arg(long)]
+    diagnostics: bool,
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
+    /// Options of `localcoder eval`, after those above
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+    rest: Vec<String>,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    let Options { model, quick, diagnostics, yes, rest } = options;
+    // What stands after an option of the other program would go to that one.
+    if let Some(late) = rest.iter().find(|word| OWN.contains(&word.as_str())) {
+        bail!("`{late}` must stand before the options that go to `localcoder eval`");
+    }
     ensure!(model.is_file(), "there is no file `{}`", model.display());
     setup::ensure(&[Group::Engine], yes)?;
     build::programs()?;

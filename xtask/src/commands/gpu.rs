@@ -7,7 +7,6 @@
 
 use anyhow::{Result, ensure};
 
-use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{places, process, report};
 
@@ -23,10 +22,16 @@ const OF_A_CPU: &[&str] = &[
 /// Text that the demo model continues.
 const PROMPT: &str = "def total(items):\n    ";
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let yes = arguments.switch("--yes");
-    arguments.finish()?;
-    setup::ensure(&[Group::Engine, Group::Window, Group::Vulkan], yes)?;
+/// What can be given to `gpu`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    setup::ensure(&[Group::Engine, Group::Window, Group::Vulkan], options.yes)?;
     let folder = places::target().join("vulkan");
     let cargo = |what: &str| {
         let mut cargo = process::cargo(&places::root());

@@ -4,14 +4,19 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{node, places, process, report};
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let yes = arguments.switch("--yes");
-    arguments.finish()?;
-    setup::ensure(&[Group::Ide], yes)?;
+/// What can be given to `ide`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    setup::ensure(&[Group::Ide], options.yes)?;
     let folder = assemble()?;
     report::line(format!("The IDE is in {}", folder.display()));
     Ok(())

@@ -10,16 +10,27 @@ use anyhow::{Result, anyhow};
 use localcoder_settings::Places;
 
 use super::{build, forecast, ide, smoke};
-use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{display, files, places, process, report};
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let smoke = arguments.switch("--smoke");
-    let browser = arguments.switch("--browser");
-    let yes = arguments.switch("--yes");
-    let path = arguments.positional().map(PathBuf::from);
-    arguments.finish()?;
+/// What can be given to `run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Open the IDE on a fresh copy of the sample, improve a function of it there, and end
+    #[arg(long)]
+    smoke: bool,
+    /// Print an address for a browser instead of opening a window
+    #[arg(long)]
+    browser: bool,
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
+    /// What to open; the sample project where nothing is named
+    path: Option<PathBuf>,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    let Options { smoke, browser, yes, path } = options;
     let mut groups = vec![Group::Engine, Group::Ide, Group::Window];
     if smoke && !browser && !display::is_there() {
         groups.push(Group::Display);

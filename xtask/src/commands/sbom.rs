@@ -1,17 +1,24 @@
 //! `sbom`: a list of what is shipped, with versions and licenses, for programs that look for known
 //! flaws. What is in it is made by [`crate::ide::sbom`].
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, Result};
 use fs_err as fs;
 
-use crate::arguments::Arguments;
 use crate::ide::sbom;
 use crate::{places, report};
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let out = arguments.option("--out")?;
-    arguments.finish()?;
-    let path = out.map_or_else(|| places::target().join("sbom.cdx.json"), Into::into);
+/// What can be given to `sbom`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Where to; `target/sbom.cdx.json` where it is not given
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    let path = options.out.unwrap_or_else(|| places::target().join("sbom.cdx.json"));
     let made = sbom::make(&places::root(), &places::target().join("ide"))?;
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;

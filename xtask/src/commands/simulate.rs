@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use localcoder_simulator::{Broken, Tally};
 use serde_json::{Value, json};
 
-use crate::arguments::Arguments;
 use crate::{places, report};
 
 /// Seeds where nothing else is said: a few minutes.
@@ -19,17 +18,24 @@ const AT_A_TIME: u64 = 64;
 const TELL_EVERY: Duration = Duration::from_secs(5);
 const MS_A_YEAR: f64 = 365.25 * 24.0 * 3_600_000.0;
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let mut number = |name: &str| -> Result<Option<u64>> {
-        let text = arguments.option(name)?;
-        text.map(|text| text.parse().with_context(|| format!("`{name}` takes a number")))
-            .transpose()
-    };
-    let (seeds, from, seed) = (number("--seeds")?, number("--from")?, number("--seed")?);
-    arguments.finish()?;
-    match seed {
+/// What can be given to `simulate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// So many worlds
+    #[arg(long, value_name = "N", default_value_t = SEEDS)]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    from: u64,
+    /// This world alone, with all that happens in it
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    match options.seed {
         Some(seed) => replay(seed),
-        None => simulate(from.unwrap_or(0), seeds.unwrap_or(SEEDS)),
+        None => simulate(options.from, options.seeds),
     }
 }
 

@@ -19,7 +19,6 @@ use localcoder_transport::{Client, ClientEvent};
 use serde_json::{Map, json};
 
 use super::build;
-use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{places, report};
 
@@ -40,12 +39,22 @@ struct Counts {
     failed: AtomicU64,
 }
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let minutes = arguments.option("--minutes")?;
-    let minutes = minutes.map_or(Ok(MINUTES), |text| text.parse()).context("a number")?;
-    let programs = arguments.option("--programs")?.map(PathBuf::from);
-    let yes = arguments.switch("--yes");
-    arguments.finish()?;
+/// What can be given to `soak`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// So long
+    #[arg(long, value_name = "N", default_value_t = MINUTES)]
+    minutes: u64,
+    /// Programs that are built already
+    #[arg(long, value_name = "FOLDER")]
+    programs: Option<PathBuf>,
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    let Options { minutes, programs, yes } = options;
     if programs.is_none() {
         setup::ensure(&[Group::Engine, Group::Window], yes)?;
         build::programs()?;

@@ -12,7 +12,6 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::arguments::Arguments;
 use crate::files::{self, Stamp};
 use crate::{node, places, process, report};
 
@@ -65,9 +64,16 @@ struct Other {
     results: BTreeMap<String, Option<String>>,
 }
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let keep = arguments.switch("--keep");
-    arguments.finish()?;
+/// What can be given to `templates`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Keep what the references say, for the tests
+    #[arg(long)]
+    keep: bool,
+}
+
+pub(super) fn run(options: &Options) -> Result<()> {
+    let keep = options.keep;
     let work = places::target().join("templates");
     fs_err::create_dir_all(&work)?;
     let python = python(&work)?;

@@ -5,10 +5,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
+use clap::builder::PossibleValuesParser;
 
 use super::{build, demo_model, faults, ide, stories, tidy};
-use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{files, node, places, process, report};
 
@@ -35,16 +35,22 @@ const STAGES: &[Stage] = &[
     Stage { name: "faults", run: faults::quick },
 ];
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let only = arguments.option("--only")?;
-    let yes = arguments.switch("--yes");
-    arguments.finish()?;
+/// What can be given to `test`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// This stage alone
+    #[arg(long, value_name = "STAGE",
+        value_parser = PossibleValuesParser::new(STAGES.iter().map(|stage| stage.name)))]
+    only: Option<String>,
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    let Options { only, yes } = options;
     let chosen: Vec<&Stage> =
         STAGES.iter().filter(|stage| only.as_ref().is_none_or(|only| only == stage.name)).collect();
-    if chosen.is_empty() {
-        let names: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
-        bail!("there is no such stage; the stages are: {}", names.join(", "));
-    }
     let begin = Instant::now();
     let mut rows: Vec<(&str, &str, Duration)> = Vec::new();
     let mut failure = time("setup", &mut rows, || setup::ensure(Group::ALL, yes));
@@ -127,6 +133,8 @@ fn notices() -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::bail;
+
     use super::*;
 
     #[test]

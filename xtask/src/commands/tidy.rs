@@ -2,13 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::arguments::Arguments;
 use crate::{places, report, tidy};
-
-pub(super) fn run(arguments: Arguments) -> Result<()> {
-    arguments.finish()?;
-    check()
-}
 
 /// Checks every rule and reports all that is wrong, not only the first.
 pub(super) fn check() -> Result<()> {

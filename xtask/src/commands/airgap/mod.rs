@@ -15,7 +15,6 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{build, ide, stories};
-use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 use crate::{files, places, process, report};
 use count::Tally;
@@ -23,12 +22,25 @@ use count::Tally;
 /// With `--quick`: edits, explanations, who is kept out, a hostile folder.
 const QUICK: [&str; 4] = ["improve", "explain", "clean", "hostile"];
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let quick = arguments.switch("--quick");
-    let only = arguments.option("--only")?;
-    let built = arguments.switch("--no-build");
-    let yes = arguments.switch("--yes");
-    arguments.finish()?;
+/// What can be given to `airgap`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Some of the stories
+    #[arg(long)]
+    quick: bool,
+    /// Stories whose files begin so
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
+    /// With the programs and the IDE as they are built
+    #[arg(long)]
+    no_build: bool,
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    let Options { quick, only, no_build: built, yes } = options;
     ensure!(cfg!(target_os = "linux"), "`airgap` traces with strace, which there is on Linux only");
     ensure!(
         process::succeeds(Command::new("strace").arg("--version")),
@@ -39,11 +51,8 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
         build::programs()?;
         ide::assemble()?;
     }
-    let names: Vec<String> = match (&only, quick) {
-        (Some(only), _) => only.split(',').map(str::to_owned).collect(),
-        (None, true) => QUICK.map(str::to_owned).to_vec(),
-        (None, false) => Vec::new(),
-    };
+    // No name at all is every story.
+    let names = if only.is_empty() && quick { QUICK.map(str::to_owned).to_vec() } else { only };
     let traces = places::target().join("airgap");
     if traces.exists() {
         fs_err::remove_dir_all(&traces)?;

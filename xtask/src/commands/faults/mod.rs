@@ -20,10 +20,10 @@ mod verdict;
 mod watcher;
 mod worker;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 
 use super::{build, stories};
-use crate::arguments::Arguments;
 use crate::setup::{self, Group};
 
 /// How much is tried.
@@ -66,53 +66,76 @@ const DOWNLOADS_TIMES: usize = 50;
 const QUICK_TIMES: usize = 1;
 
 /// A kind of faults.
-type Run = fn(&Amount) -> Result<()>;
+struct Kind {
+    name: &'static str,
+    run: fn(&Amount) -> Result<()>,
+    /// Whether the tests run some; of the others they have tests of their own.
+    in_tests: bool,
+}
 
-const KINDS: &[(&str, Run)] = &[
-    ("worker", worker::run),
-    ("memory", memory::run),
-    ("host", host::run),
-    ("limits", limits::run),
+const KINDS: &[Kind] = &[
+    Kind { name: "downloads", run: downloads, in_tests: false },
+    Kind { name: "editor", run: editor, in_tests: false },
+    Kind { name: "worker", run: worker::run, in_tests: true },
+    Kind { name: "memory", run: memory::run, in_tests: true },
+    Kind { name: "host", run: host::run, in_tests: true },
+    Kind { name: "limits", run: limits::run, in_tests: true },
 ];
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let times = arguments.option("--times")?;
-    let times = times.map(|text| text.parse()).transpose().context("`--times` takes a number")?;
-    let quick = arguments.switch("--quick");
-    let by_the_world = arguments.switch("--world-clock");
+/// For every kind.
+const ALL: &str = "all";
+
+/// What can be given to `faults`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// What goes wrong
+    #[arg(value_parser =
+        PossibleValuesParser::new(KINDS.iter().map(|kind| kind.name).chain([ALL])))]
+    kind: String,
+    /// Trials of each fault
+    #[arg(long, value_name = "N")]
+    times: Option<usize>,
+    /// Only what shows that all is as before
+    #[arg(long)]
+    quick: bool,
+    /// Also with the real worker
+    #[arg(long)]
+    real: bool,
+    /// All by the world's clock, none by one that runs faster
+    #[arg(long)]
+    world_clock: bool,
+    /// A model for the real worker, in the place of the demo model
+    #[arg(long, value_name = "PATH")]
+    model: Option<String>,
+    /// Only trials whose name holds this
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// With the programs as they are built
+    #[arg(long)]
+    no_build: bool,
+    /// Answer every question with yes
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    let Options { kind, times, quick, real, world_clock, model, only, no_build, yes } = options;
     let amount = Amount {
         times: times.unwrap_or(if quick { QUICK_TIMES } else { TIMES }),
         quick,
-        scaled: !by_the_world,
+        scaled: !world_clock,
         true_times: !quick,
-        real: arguments.switch("--real"),
-        model: arguments.option("--model")?,
-        only: arguments.option("--only")?,
+        real,
+        model,
+        only,
     };
-    let yes = arguments.switch("--yes");
-    let built = arguments.switch("--no-build");
-    let what = arguments.positional().unwrap_or_default();
-    arguments.finish()?;
-    let chosen: Vec<Run> = match what.as_str() {
-        "downloads" => vec![downloads],
-        "editor" => vec![editor],
-        "all" => {
-            [downloads as Run, editor].into_iter().chain(KINDS.iter().map(|it| it.1)).collect()
-        }
-        name => match KINDS.iter().find(|(kind, _)| *kind == name) {
-            Some((_, run)) => vec![*run],
-            None => {
-                let kinds: Vec<&str> = KINDS.iter().map(|it| it.0).collect();
-                bail!("there are `faults downloads`, `editor`, `{}`, `all`", kinds.join("`, `"))
-            }
-        },
-    };
-    if !built {
+    if !no_build {
         setup::ensure(&[Group::Engine, Group::Window], yes)?;
         build::programs()?;
     }
+    let chosen = KINDS.iter().filter(|it| kind == ALL || kind == it.name);
     // What the first finds is no reason not to look at the rest.
-    let mut failures = chosen.into_iter().filter_map(|run| run(&amount).err()).peekable();
+    let mut failures = chosen.filter_map(|it| (it.run)(&amount).err()).peekable();
     let Some(first) = failures.next() else { return Ok(()) };
     failures.for_each(|error| crate::report::failure(&error));
     Err(first)
@@ -129,7 +152,8 @@ pub(super) fn quick() -> Result<()> {
         model: None,
         only: None,
     };
-    KINDS.iter().try_for_each(|(name, run)| crate::report::stage(name, || run(&amount)))
+    let mut kinds = KINDS.iter().filter(|kind| kind.in_tests);
+    kinds.try_for_each(|kind| crate::report::stage(kind.name, || (kind.run)(&amount)))
 }
 
 fn downloads(amount: &Amount) -> Result<()> {

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use clap::builder::PossibleValuesParser;
 use localcoder_fuzzing::{TARGETS, Target};
 
-use crate::arguments::Arguments;
 use crate::{files, places, process, setup};
 use report::Ran;
 
@@ -37,34 +37,47 @@ const NO_CARGO_FUZZ: &str = "cargo-fuzz is not installed: `cargo install --locke
 const NO_NIGHTLY: &str = "cargo-fuzz needs a nightly compiler: `rustup toolchain install nightly \
                           --profile minimal`, then this command again";
 
-pub(super) fn run(mut arguments: Arguments) -> Result<()> {
-    let target = arguments.option("--target")?;
-    let minutes = number(&mut arguments, "--minutes")?;
-    let count = number(&mut arguments, "--files")?;
-    let keep = arguments.switch("--keep");
-    let readers = arguments.switch("--gguf-readers");
-    let native = arguments.switch("--native");
-    let from = number(&mut arguments, "--from")?;
-    arguments.finish()?;
+/// What can be given to `fuzz`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// This reader alone
+    #[arg(long, value_name = "NAME",
+        value_parser = PossibleValuesParser::new(TARGETS.iter().map(|it| it.name)))]
+    target: Option<String>,
+    /// So long for each reader
+    #[arg(long, value_name = "N", default_value_t = MINUTES)]
+    minutes: f64,
+    /// Keep in `fuzz/corpus` what reaches more code
+    #[arg(long)]
+    keep: bool,
+    /// Our reader of model files beside two others
+    #[arg(long, conflicts_with = "native")]
+    gguf_readers: bool,
+    /// Files that ours accepts, given to llama.cpp
+    #[arg(long)]
+    native: bool,
+    /// So many files, with `--gguf-readers` and `--native`
+    #[arg(long, value_name = "N")]
+    files: Option<u64>,
+    /// The first of them, with `--native`
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    from: u64,
+}
+
+pub(super) fn run(options: Options) -> Result<()> {
+    let Options { target, minutes, keep, gguf_readers: readers, native, files, from } = options;
     if native {
-        return native::run(
-            count.unwrap_or(native::FILES as f64) as u64,
-            from.unwrap_or(0.0) as u64,
-        );
+        return native::run(files.unwrap_or(native::FILES), from);
     }
     if readers {
-        return gguf_readers::run(count.unwrap_or(gguf_readers::FILES as f64) as u64);
+        return gguf_readers::run(files.unwrap_or(gguf_readers::FILES));
     }
-    let names = || TARGETS.iter().map(|it| it.name).collect::<Vec<_>>().join(", ");
     let chosen: Vec<&Target> =
         TARGETS.iter().filter(|it| target.as_ref().is_none_or(|name| name == it.name)).collect();
-    if chosen.is_empty() {
-        bail!("there is no target `{}`; there are {}", target.unwrap_or_default(), names());
-    }
     let programs = build()?;
     let mut all = Vec::new();
     for target in chosen {
-        let ran = fuzz(target, &programs, minutes.unwrap_or(MINUTES))?;
+        let ran = fuzz(target, &programs, minutes)?;
         crate::report::line(ran.line());
         if keep && ran.found.is_empty() {
             let kept = kept(target, &programs)?;
@@ -84,11 +97,6 @@ pub(super) fn run(mut arguments: Arguments) -> Result<()> {
         if found.len() == 1 { "an input" } else { "inputs" },
         found.join("\n  ")
     )
-}
-
-fn number(arguments: &mut Arguments, name: &str) -> Result<Option<f64>> {
-    let text = arguments.option(name)?;
-    text.map(|text| text.parse().with_context(|| format!("`{name}` takes a number"))).transpose()
 }
 
 /// Where everything lies that is not kept.
