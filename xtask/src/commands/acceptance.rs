@@ -20,7 +20,7 @@ pub(crate) struct Options {
     /// Texts that this model writes here on the same tasks, and what it gains
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// So many tasks
+    /// How many tasks are tried
     #[arg(long, value_name = "N")]
     tasks: Option<usize>,
     /// Tokens of each text at most

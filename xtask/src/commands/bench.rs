@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// One part of the measurements alone; the other rows stay
     #[arg(long, value_name = "NAME")]
     part: Option<String>,
-    /// So many edits at most
+    /// How many edits are tried at most
     #[arg(long, value_name = "N")]
     edits: Option<usize>,
     /// Edits of one kind alone
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// How a model fills the holes of HumanEval-infilling
     #[arg(long, value_name = "HOLES")]
     infill: Option<PathBuf>,
-    /// One hole in so many
+    /// Every Nth hole
     #[arg(long, value_name = "N")]
     every: Option<usize>,
     /// Answer every question with yes

@@ -21,7 +21,7 @@ pub(crate) struct Options {
     yes: bool,
 }
 
-pub(super) fn run(options: Options) -> Result<()> {
+pub(super) fn run(options: &Options) -> Result<()> {
     setup::ensure(&[Group::Engine, Group::Window], options.yes)?;
     if options.levels { levels::build() } else { programs() }
 }

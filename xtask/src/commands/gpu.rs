@@ -30,7 +30,7 @@ pub(crate) struct Options {
     yes: bool,
 }
 
-pub(super) fn run(options: Options) -> Result<()> {
+pub(super) fn run(options: &Options) -> Result<()> {
     setup::ensure(&[Group::Engine, Group::Window, Group::Vulkan], options.yes)?;
     let folder = places::target().join("vulkan");
     let cargo = |what: &str| {

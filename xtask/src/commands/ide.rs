@@ -15,7 +15,7 @@ pub(crate) struct Options {
     yes: bool,
 }
 
-pub(super) fn run(options: Options) -> Result<()> {
+pub(super) fn run(options: &Options) -> Result<()> {
     setup::ensure(&[Group::Ide], options.yes)?;
     let folder = assemble()?;
     report::line(format!("The IDE is in {}", folder.display()));

@@ -21,7 +21,7 @@ const MS_A_YEAR: f64 = 365.25 * 24.0 * 3_600_000.0;
 /// What can be given to `simulate`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// So many worlds
+    /// How many worlds are tried
     #[arg(long, value_name = "N", default_value_t = SEEDS)]
     seeds: u64,
     /// The first of them
@@ -32,7 +32,7 @@ pub(crate) struct Options {
     seed: Option<u64>,
 }
 
-pub(super) fn run(options: Options) -> Result<()> {
+pub(super) fn run(options: &Options) -> Result<()> {
     match options.seed {
         Some(seed) => replay(seed),
         None => simulate(options.from, options.seeds),

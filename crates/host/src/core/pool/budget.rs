@@ -155,6 +155,32 @@ mod tests {
     }
 
     #[test]
+    fn one_is_forgiven_in_an_hour_and_two_in_two() {
+        let crash_at = |minutes: &[u64]| {
+            let mut budgets = Budgets::default();
+            for at in minutes {
+                let _ = budgets.crashed(&run("a"), at * MINUTE);
+            }
+            let last = minutes.last().map_or(0, |at| at * MINUTE);
+            budgets.spent_until(&run("a"), last + MINUTE)
+        };
+        assert_eq!(crash_at(&[0, 6, 12, 18, 24, 30]), None, "this many are held at most");
+        assert_eq!(crash_at(&[0, 6, 12, 18, 24, 30, 36]), Some(60 * MINUTE));
+        assert_eq!(crash_at(&[0, 6, 12, 18, 24, 30, 36, 42]), Some(120 * MINUTE));
+        // Two of the first three were forgiven by then, at the first and second hour.
+        let later = [0, 6, 12, 130, 136, 142, 148, 154, 160];
+        assert_eq!(crash_at(&later), Some(180 * MINUTE));
+    }
+
+    #[test]
+    fn a_crash_is_recent_for_five_minutes_and_no_longer() {
+        let mut budgets = Budgets::default();
+        let _ = budgets.crashed(&run("a"), 0);
+        assert_eq!(budgets.recent(&run("a"), 5 * MINUTE - 1), 1);
+        assert_eq!(budgets.recent(&run("a"), 5 * MINUTE), 0);
+    }
+
+    #[test]
     fn one_that_crashes_in_every_way_is_left_alone() {
         let mut budgets = Budgets::default();
         let ways = ["a", "b", "c", "d", "e", "f"];
