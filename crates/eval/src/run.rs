@@ -115,7 +115,8 @@ fn laid_out(
         _ => toolchain.steps,
     };
     if !toolchain.tests_file.is_empty() && tests.trim_start().starts_with("package ") {
-        let module = ("go.mod", "module main\n\ngo 1.21\n".to_owned());
+        // Go tests import the package that they test, and none can import one called `main`.
+        let module = ("go.mod", "module judged\n\ngo 1.21\n".to_owned());
         let files =
             [(toolchain.file, document.to_owned()), (toolchain.tests_file, tests.to_owned())];
         return (files.into_iter().chain([module]).collect(), steps);
@@ -176,5 +177,21 @@ mod tests {
         assert_eq!(names(Language::Go, "func main() {}"), (vec!["main.go"], "build"));
         let beside = names(Language::Go, "package main\nfunc TestA(t *testing.T) {}");
         assert_eq!(beside, (vec!["main.go", "main_test.go", "go.mod"], "test"));
+    }
+
+    #[test]
+    fn tests_beside_the_code_are_run() {
+        let runner = free();
+        if !runner.can_run(Language::Go) {
+            return;
+        }
+        let ran = |sum: &str| {
+            let code = format!("package main\n\nfunc sum(a, b int) int {{ return {sum} }}\n");
+            let tests = "package main\n\nimport \"testing\"\n\nfunc TestSum(t *testing.T) {\n\
+                         if sum(1, 2) != 3 { t.Fatal(\"not the sum\") }\n}\n";
+            runner.run(Language::Go, &code, tests)
+        };
+        assert_eq!(ran("a + b"), Ran::Passed);
+        assert!(matches!(ran("a - b"), Ran::Failed(said) if said.contains("not the sum")));
     }
 }
