@@ -511,13 +511,7 @@ fn shapes_on_which_llama_cpp_would_give_up_are_refused() {
     });
     // Where llama.cpp takes one expert for none, nobody asks how many are used; of more it does.
     let dense = |count: u32| {
-        let mut file = Builder::sound();
-        for (key, ..) in &mut file.pairs {
-            if let Some(rest) = key.strip_prefix(b"qwen2.") {
-                *key = [&b"hunyuan-dense."[..], rest].concat();
-            }
-        }
-        file.text("general.architecture", "hunyuan-dense");
+        let mut file = Builder::sound_as("hunyuan-dense");
         file.number("hunyuan-dense.expert_count", count);
         file.number("hunyuan-dense.expert_used_count", 9);
         read(&file.file()).err().map(|error| error.to_string()).unwrap_or_default()

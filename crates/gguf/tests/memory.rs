@@ -17,13 +17,7 @@ const RUN: RunShape = RunShape {
 
 /// The sound file under the name of another architecture: two layers, 32 channels, four heads.
 fn of(architecture: &str, shape: &[(&str, u32)]) -> Builder {
-    let mut file = Builder::sound();
-    for (key, ..) in &mut file.pairs {
-        if let Some(rest) = key.strip_prefix(b"qwen2.") {
-            *key = [architecture.as_bytes(), b".", rest].concat();
-        }
-    }
-    file.text("general.architecture", architecture);
+    let mut file = Builder::sound_as(architecture);
     for (name, number) in shape {
         file.number(&format!("{architecture}.{name}"), *number);
     }

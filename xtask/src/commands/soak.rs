@@ -42,7 +42,7 @@ struct Counts {
 /// What can be given to `soak`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// So long
+    /// How long it asks, in minutes
     #[arg(long, value_name = "N", default_value_t = MINUTES)]
     minutes: u64,
     /// Programs that are built already

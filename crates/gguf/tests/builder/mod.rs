@@ -44,6 +44,18 @@ pub(crate) struct Tensor {
 }
 
 impl Builder {
+    /// What [`Self::sound`] is, under the name of another architecture.
+    pub(crate) fn sound_as(architecture: &str) -> Self {
+        let mut file = Self::sound();
+        for (key, ..) in &mut file.pairs {
+            if let Some(rest) = key.strip_prefix(b"qwen2.") {
+                *key = [architecture.as_bytes(), b".", rest].concat();
+            }
+        }
+        file.text("general.architecture", architecture);
+        file
+    }
+
     /// A sound file of a tiny model: 8 tokens of width 32, two layers.
     pub(crate) fn sound() -> Self {
         let mut builder = Self {

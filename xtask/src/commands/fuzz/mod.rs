@@ -44,7 +44,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME",
         value_parser = PossibleValuesParser::new(TARGETS.iter().map(|it| it.name)))]
     target: Option<String>,
-    /// So long for each reader
+    /// Minutes for each reader
     #[arg(long, value_name = "N", default_value_t = MINUTES)]
     minutes: f64,
     /// Keep in `fuzz/corpus` what reaches more code
@@ -56,7 +56,7 @@ pub(crate) struct Options {
     /// Files that ours accepts, given to llama.cpp
     #[arg(long)]
     native: bool,
-    /// So many files, with `--gguf-readers` and `--native`
+    /// How many files are tried, with `--gguf-readers` and `--native`
     #[arg(long, value_name = "N")]
     files: Option<u64>,
     /// The first of them, with `--native`
