@@ -46,9 +46,10 @@ impl Engine {
         if let Some(first) = text.first() {
             take(session.logits(0), *first)?;
         }
-        for at in (0..text.len().saturating_sub(1)).step_by(session.step_tokens()) {
+        let step_tokens = session.step_tokens();
+        for at in (0..text.len().saturating_sub(1)).step_by(step_tokens) {
             // The last one's successor is nobody's.
-            let step = &text[at..(at + session.step_tokens()).min(text.len() - 1)];
+            let step = &text[at..(at + step_tokens).min(text.len() - 1)];
             session.advance(step).map_err(failed)?;
             for (index, token) in text[at + 1..=at + step.len()].iter().enumerate() {
                 take(session.logits(step.len() - 1 - index), *token)?;

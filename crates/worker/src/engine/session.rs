@@ -195,9 +195,16 @@ impl Session {
         self.context.logits(from_last)
     }
 
-    /// Most tokens of one [`Session::advance`].
+    /// Most tokens of one [`Session::advance`] of which all but the first can be taken back.
     pub(crate) fn step_tokens(&self) -> usize {
-        self.context.outputs()
+        let outputs = self.context.outputs();
+        let has_copy = self.guard.is_some() || self.context.can_share(number(self.current));
+        if self.is_folded() && !has_copy {
+            // There is only what the step itself keeps of its states.
+            outputs.min(self.context.states_back() + 1)
+        } else {
+            outputs
+        }
     }
 
     /// Makes the sequence of a purpose the current one, with the longest beginning of `prompt`

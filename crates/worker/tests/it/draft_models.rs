@@ -213,7 +213,12 @@ fn no_schedule_changes_what_is_written() {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    assert_eq!(error.code, ErrorCode::Cancelled, "{error:?}");
+                    assert_eq!(
+                        error.code,
+                        ErrorCode::Cancelled,
+                        "{target:?} {schedule}: {error:?} {}",
+                        worker.stderr()
+                    );
                     assert!(expected[at].starts_with(&generated.text));
                     cancelled += 1;
                 }

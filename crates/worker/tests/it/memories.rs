@@ -159,6 +159,31 @@ fn a_draft_that_is_mostly_right_halves_the_steps() {
     }
 }
 
+/// As where a suggestion is typed along: the prompt ends amid what was written.
+#[test]
+fn what_is_guessed_behind_a_place_that_was_gone_back_to_can_be_taken_back() {
+    for memory in MEMORIES {
+        let tiny = Tiny::new(memory);
+        let mut worker = tiny.loaded();
+        let raw = |text: &str, draft: &str| WorkerGenerateParams {
+            prompt: WorkerPrompt::Raw { text: text.to_owned() },
+            draft: draft.to_owned(),
+            ..chat(1, "")
+        };
+        let prompt = words(2, 60);
+        let text = tiny.plainly(&raw(&prompt, ""));
+        let ends: Vec<usize> = text.match_indices(' ').map(|it| it.0).skip(1).collect();
+        for end in ends.into_iter().take(6) {
+            let first = WorkerGenerateParams { max_tokens: 6, ..raw(&prompt, &text) };
+            write(&mut worker, &first);
+            let longer = format!("{prompt}{}", &text[..end]);
+            let wrong = words(5, 40);
+            let expected = tiny.plainly(&raw(&longer, ""));
+            assert_eq!(write(&mut worker, &raw(&longer, &wrong)).0, expected, "{memory:?} {end}");
+        }
+    }
+}
+
 #[test]
 fn no_schedule_leaves_a_wrong_short_convolution() {
     try_schedules(Memory::ShortConvolution, 1);
@@ -225,5 +250,8 @@ fn try_schedules(memory: Memory, seed: u64) {
             }
         }
     }
-    assert!(cancelled > 20 && cached > 10_000 && accepted > 1_000, "{memory:?}");
+    let seen = (cancelled, cached, accepted);
+    // A tenth of what a machine with nothing else to do comes to: how much is guessed and what a
+    // cancel meets depend on time.
+    assert!(cancelled > 4 && cached > 4_000 && accepted > 300, "{memory:?}: {seen:?}");
 }
