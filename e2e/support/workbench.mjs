@@ -748,13 +748,18 @@ export class Workbench {
     await until(`"${entry}" can be chosen`, async () => {
       await this.#askPalette(key, text);
       // A page that comes up just then takes the focus, and the list is closed.
-      return await this.#row(entry)
+      const taken = await this.#row(entry)
         .first()
-        .click({ timeout: 10_000 })
+        .click({ timeout: 5_000 })
         .then(
           () => true,
           () => false,
         );
+      if (!taken) {
+        // A list that was opened while the window was still coming up does not get what that brings.
+        await this.page.keyboard.press("Escape");
+      }
+      return taken;
     });
   }
 
