@@ -1,12 +1,10 @@
 //! Why a file can't be used, in words for the person who chose it.
 
-use std::fmt;
-
 /// A file that can't be used as a model. The text is a clause that follows the file's name.
 #[derive(Debug, thiserror::Error)]
 pub enum GgufError {
     /// It is something else.
-    #[error("it is not a GGUF file: {0}")]
+    #[error(transparent)]
     NotGguf(Resembles),
     /// It ends too early, as an interrupted download does.
     #[error("it is cut off: it has {actual_bytes} bytes and should have at least {expected_bytes}")]
@@ -53,25 +51,34 @@ impl GgufError {
 }
 
 /// What a file that is not a GGUF looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Resembles {
     /// No byte in it.
+    #[error("it is empty")]
     Empty,
     /// A pointer of Git LFS in place of the file.
+    #[error("it is a Git LFS pointer and not the file itself")]
     GitLfsPointer,
     /// A web page, such as a login page that was saved as a model.
+    #[error("it is a web page")]
     WebPage,
     /// Weights in the safetensors format.
+    #[error("it is in the safetensors format")]
     Safetensors,
     /// A ZIP archive, which PyTorch checkpoints are too.
+    #[error("it is a ZIP archive or a PyTorch checkpoint")]
     Zip,
     /// A compressed file.
+    #[error("it is a compressed file")]
     Compressed,
     /// JSON, such as a model's configuration or an error of a server.
+    #[error("it is a JSON text")]
     Json,
     /// The format of llama.cpp before GGUF.
+    #[error("it is in the format that came before GGUF")]
     OldGgml,
     /// None of these.
+    #[error("it does not begin with the letters GGUF")]
     Unknown,
 }
 
@@ -108,30 +115,6 @@ impl Resembles {
             Self::Safetensors | Self::Zip | Self::OldGgml => "choose the model's GGUF version",
             Self::Json | Self::Unknown => "choose a file in the GGUF format",
         }
-    }
-}
-
-impl fmt::Display for Resembles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "it is empty",
-            Self::GitLfsPointer => {
-                "it is a Git LFS pointer and not the file itself (run `git lfs pull`)"
-            }
-            Self::WebPage => "it is a web page (the download led to a page and not to the file)",
-            Self::Safetensors => {
-                "it is in the safetensors format (choose the model's GGUF version)"
-            }
-            Self::Zip => {
-                "it is a ZIP archive or a PyTorch checkpoint (choose the model's GGUF version)"
-            }
-            Self::Compressed => "it is a compressed file (unpack it first)",
-            Self::Json => "it is a JSON text",
-            Self::OldGgml => {
-                "it is in the format that came before GGUF (choose the model's GGUF version)"
-            }
-            Self::Unknown => "it does not begin with the letters GGUF",
-        })
     }
 }
 

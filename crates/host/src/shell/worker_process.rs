@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use command_fds::{CommandFdExt as _, FdMapping};
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use localcoder_disk::{Cause, cause_of_start};
 use localcoder_protocol::limits::{WORKER_EXCHANGE_FD, WORKER_MODELS_FD};
 use localcoder_protocol::{
     EXCHANGE_FD, ErrorAction, ErrorCode, ErrorInfo, MODELS_FD, WORKER_ENVIRONMENT,
@@ -273,9 +274,8 @@ fn not_started(program: &Path, error: &std::io::Error) -> ErrorInfo {
     if is_shortage(error) {
         return shortage(ErrorCode::WorkerStart, message, error);
     }
-    ErrorInfo::new(ErrorCode::WorkerStart, message)
-        .with_cause(error.to_string())
-        .with_hint("build or install LocalCoder again")
+    let Cause { text, hint, .. } = cause_of_start(error, program);
+    ErrorInfo::new(ErrorCode::WorkerStart, message).with_cause(text).with_hint(hint)
 }
 
 /// What starts the worker, with nothing of the host's own but what it needs: no variable and no open
