@@ -1,6 +1,5 @@
 //! What a template may take, and how it is told that it wanted more.
 
-use std::fmt;
 use std::time::Duration;
 
 /// How much one template may take.
@@ -44,47 +43,30 @@ impl Limits {
 }
 
 /// What a template wanted too much of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Limit {
     /// Instructions.
+    #[error("it takes more than {0} steps")]
     Steps(u64),
     /// Bytes of output.
+    #[error("it writes more than {} KiB", .0 / 1024)]
     Output(usize),
     /// Bytes of memory.
+    #[error("it takes more than {} MiB of memory", .0 / (1024 * 1024))]
     Memory(usize),
     /// The stack.
+    #[error("it nests values, calls or expressions too deeply")]
     Depth,
     /// Time of the processor.
+    #[error("it computes for more than {} ms", .0.as_millis())]
     Computing(Duration),
     /// Time of the clock. It may be the machine's fault.
+    #[error("it was not done after {} ms on a busy machine", .0.as_millis())]
     Waiting(Duration),
     /// It puts what messages say in more often than this.
+    #[error("it repeats what the messages say more than {0} times")]
     Repeats(usize),
     /// Too many templates were stopped in this process: no more are run.
+    #[error("{0} templates had to be stopped before it, so it is not run")]
     Stopped(usize),
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Steps(steps) => write!(f, "it takes more than {steps} steps"),
-            Self::Output(bytes) => write!(f, "it writes more than {} KiB", bytes / 1024),
-            Self::Memory(bytes) => {
-                write!(f, "it takes more than {} MiB of memory", bytes / (1024 * 1024))
-            }
-            Self::Depth => f.write_str("it nests values, calls or expressions too deeply"),
-            Self::Computing(time) => {
-                write!(f, "it computes for more than {} ms", time.as_millis())
-            }
-            Self::Waiting(time) => {
-                write!(f, "it was not done after {} ms on a busy machine", time.as_millis())
-            }
-            Self::Repeats(times) => {
-                write!(f, "it repeats what the messages say more than {times} times")
-            }
-            Self::Stopped(templates) => {
-                write!(f, "{templates} templates had to be stopped before it, so it is not run")
-            }
-        }
-    }
 }

@@ -1,12 +1,11 @@
 //! A model's template as the worker has it: compiled once, asked for each chat, and given up for
 //! good where it wanted more than it may have.
 
-use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use localcoder_protocol::limits::CHAT_TEMPLATE_BYTES_MAX;
-use localcoder_protocol::{ChatMessage, ErrorAction, ErrorCode, ErrorInfo, Role};
+use localcoder_protocol::{ChatMessage, Role};
 
 use crate::guard::parked_threads;
 use crate::jinja::Source;
@@ -48,51 +47,17 @@ enum State {
 }
 
 /// Why a chat could not be laid out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// It is not a template, or refused the chat.
+    #[error("{0}")]
     Failed(String),
     /// It wanted more than it may have.
+    #[error(transparent)]
     Limit(Limit),
     /// What a message says does not come out of it as it went in.
+    #[error("it leaves out or changes the {0:?} message")]
     Vanished(Role),
-}
-
-impl fmt::Display for TemplateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(reason) => f.write_str(reason),
-            Self::Limit(limit) => limit.fmt(f),
-            Self::Vanished(role) => write!(f, "it leaves out or changes the {role:?} message"),
-        }
-    }
-}
-
-impl TemplateError {
-    /// For the host.
-    #[must_use]
-    pub fn into_info(self) -> ErrorInfo {
-        match self {
-            Self::Limit(Limit::Waiting(_)) => ErrorInfo::new(
-                ErrorCode::Busy,
-                "the model's chat template was not rendered in time",
-            )
-            .with_cause(self.to_string())
-            .with_hint("try again when the machine is less busy")
-            .with_action(ErrorAction::Retry),
-            Self::Limit(Limit::Stopped(_)) => unusable(&self)
-                .with_hint("start the engine again, and do not use the models before this one")
-                .with_action(ErrorAction::RestartEngine),
-            _ => unusable(&self)
-                .with_hint("choose another build of this model, or another model")
-                .with_action(ErrorAction::SwitchModel),
-        }
-    }
-}
-
-fn unusable(error: &TemplateError) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::ModelUnsupported, "the model's chat template can't be used")
-        .with_cause(error.to_string())
 }
 
 impl Template {

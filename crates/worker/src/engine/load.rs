@@ -12,7 +12,6 @@ use localcoder_protocol::{
     ErrorAction, ErrorCode, ErrorInfo, LoadModelAnswer, LoadModelParams, LoadProfile, LoadProgress,
     LoadProgressParams, Measured, says_out_of_memory,
 };
-use localcoder_templates::TemplateError;
 use localcoder_transport::handover::Handed;
 
 use super::file::{damaged, inspect, not_given, unchanged};
@@ -327,10 +326,7 @@ fn window_tokens(asked: u32, trained: u32) -> u32 {
 /// its tokens.
 fn chat_template(model: &Model, given: Option<String>) -> Result<ChatTemplate, ErrorInfo> {
     let name = |token: Option<_>| token.map(|it| model.token_name(it)).unwrap_or_default();
-    let compile = |source| {
-        ChatTemplate::compile(source, name(model.bos()), name(model.eos()))
-            .map_err(TemplateError::into_info)
-    };
+    let compile = |source| ChatTemplate::compile(source, name(model.bos()), name(model.eos()));
     if let Some(source) = given.or_else(|| model.chat_template()) {
         return compile(source);
     }

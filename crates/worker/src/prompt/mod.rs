@@ -11,8 +11,8 @@ pub(crate) use tokens::{Tokenize, assemble, infill};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use localcoder_protocol::{ChatMessage, ErrorCode, ErrorInfo, WorkerPrompt};
-use localcoder_templates::{LaidOut, Piece, Template, TemplateError, Way};
+use localcoder_protocol::{ChatMessage, ErrorAction, ErrorCode, ErrorInfo, WorkerPrompt};
+use localcoder_templates::{LaidOut, Limit, Piece, Template, TemplateError, Way};
 
 use crate::llama::Token;
 
@@ -35,8 +35,8 @@ pub(crate) struct ChatTemplate {
 impl ChatTemplate {
     /// Compiles a template. `bos` and `eos` are the names of the tokens that begin and end a
     /// text, as templates write them.
-    pub(crate) fn compile(source: String, bos: String, eos: String) -> Result<Self, TemplateError> {
-        let template = Template::compile(source, bos, eos)?;
+    pub(crate) fn compile(source: String, bos: String, eos: String) -> Result<Self, ErrorInfo> {
+        let template = Template::compile(source, bos, eos).map_err(|it| refusal(&it))?;
         Ok(Self { template, bent: AtomicBool::new(false) })
     }
 
@@ -114,10 +114,38 @@ pub(crate) fn partings<'t>(
     Ok(all)
 }
 
+/// Why a template was not used, as a client shows it.
+fn refusal(error: &TemplateError) -> ErrorInfo {
+    use ErrorCode::{Busy, ModelUnsupported};
+    let (code, what, hint, action) = match error {
+        TemplateError::Limit(Limit::Waiting(_)) => (
+            Busy,
+            "was not rendered in time",
+            "try again when the machine is less busy",
+            ErrorAction::Retry,
+        ),
+        TemplateError::Limit(Limit::Stopped(_)) => (
+            ModelUnsupported,
+            "can't be used",
+            "start the engine again, and do not use the models before this one",
+            ErrorAction::RestartEngine,
+        ),
+        _ => (
+            ModelUnsupported,
+            "can't be used",
+            "choose another build of this model, or another model",
+            ErrorAction::SwitchModel,
+        ),
+    };
+    ErrorInfo::new(code, format!("the model's chat template {what}"))
+        .with_cause(error.to_string())
+        .with_hint(hint)
+        .with_action(action)
+}
+
 /// Lays a chat out, up to where the answer itself begins.
 fn lay_out(template: &ChatTemplate, messages: &[ChatMessage]) -> Result<Vec<Piece>, ErrorInfo> {
-    let laid_out =
-        template.template.lay_out_for_answer(messages).map_err(TemplateError::into_info)?;
+    let laid_out = template.template.lay_out_for_answer(messages).map_err(|it| refusal(&it))?;
     let LaidOut { mut pieces, opening, way } = laid_out;
     if way != Way::AsItIs && template.first_bend() {
         crate::process::complain(&format!(

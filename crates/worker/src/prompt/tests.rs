@@ -168,10 +168,23 @@ fn a_template_that_changes_contents_is_refused() {
         "{% for m in messages %}{{ m.content|replace('q', '') }}{% endfor %}",
         "nothing",
     ] {
-        let error = compile(source).template.lay_out(&chat()).unwrap_err().into_info();
+        let error = refusal(&compile(source).template.lay_out(&chat()).unwrap_err());
         assert_eq!(error.code, ErrorCode::ModelUnsupported, "{source}");
-        assert!(error.hint.is_some());
+        assert_eq!(error.action, Some(ErrorAction::SwitchModel), "{source}");
     }
+}
+
+#[test]
+fn what_is_the_machines_fault_is_not_put_on_the_template() {
+    let told = |limit| {
+        let error = refusal(&TemplateError::Limit(limit));
+        assert!(error.hint.is_some() && error.cause.is_some(), "{error}");
+        (error.code, error.action)
+    };
+    let late = told(Limit::Waiting(std::time::Duration::from_millis(750)));
+    assert_eq!(late, (ErrorCode::Busy, Some(ErrorAction::Retry)));
+    let stopped = told(Limit::Stopped(4));
+    assert_eq!(stopped, (ErrorCode::ModelUnsupported, Some(ErrorAction::RestartEngine)));
 }
 
 #[test]
