@@ -101,8 +101,11 @@ fn unread(path: &Path, error: &ReadError) -> ErrorInfo {
     let shown = path.display();
     let cause = error.cause(path);
     match error {
-        ReadError::TooLarge { bytes, .. } => {
-            let bytes = bytes.map_or_else(|| "more".to_owned(), |bytes| format!("{bytes} bytes"));
+        ReadError::TooLarge { .. } | ReadError::Endless { .. } => {
+            let bytes = match error {
+                ReadError::TooLarge { bytes, .. } => format!("{bytes} bytes"),
+                _ => "more".to_owned(),
+            };
             let message =
                 format!("`{shown}` has {bytes}; at most {DOCUMENT_BYTES_MAX} can be worked on");
             ErrorInfo::new(ErrorCode::DocumentTooLarge, message)

@@ -12,8 +12,9 @@ use rustix::process::{Resource, geteuid, getrlimit};
 
 use crate::replace::folder_of;
 
-/// Why something failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why something failed. Its text is why; what helps is for whoever shows it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
 pub struct Cause {
     /// For who does something about it.
     pub kind: Kind,

@@ -19,28 +19,32 @@ pub struct Contents {
     pub stamp: Stamp,
 }
 
-/// Why a file was not read.
-#[derive(Debug)]
+/// Why a file was not read, as a clause.
+#[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The system refused.
-    Io(io::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
     /// It is of another kind, such as `a folder`.
+    #[error("it is {0} and not a regular file")]
     NotAFile(&'static str),
     /// It has more bytes than may be read.
+    #[error("it has {bytes} bytes, and at most {bytes_max} are read")]
     TooLarge {
-        /// How many it has; `None` where the system does not tell, as in `/proc`.
-        bytes: Option<u64>,
+        /// How many it has.
+        bytes: u64,
+        /// How many are read at most.
+        bytes_max: u64,
+    },
+    /// The same where the system does not tell how many it has, as in `/proc`.
+    #[error("it has more than {bytes_max} bytes")]
+    Endless {
         /// How many are read at most.
         bytes_max: u64,
     },
     /// It is not text in UTF-8.
+    #[error("it is not UTF-8")]
     NotText,
-}
-
-impl From<io::Error> for ReadError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
 }
 
 impl ReadError {
@@ -54,22 +58,13 @@ impl ReadError {
     /// Why, in words, and what helps.
     #[must_use]
     pub fn cause(&self, path: &Path) -> Cause {
-        let other =
-            |text: String, hint: &str| Cause { kind: Kind::Other, text, hint: hint.to_owned() };
-        match self {
-            Self::Io(error) => cause_of(error, path),
-            Self::NotAFile(kind) => {
-                other(format!("it is {kind} and not a regular file"), "name a file")
-            }
-            Self::TooLarge { bytes: Some(bytes), bytes_max } => other(
-                format!("it has {bytes} bytes, and at most {bytes_max} are read"),
-                "name a smaller file",
-            ),
-            Self::TooLarge { bytes: None, bytes_max } => {
-                other(format!("it has more than {bytes_max} bytes"), "name a smaller file")
-            }
-            Self::NotText => other("it is not UTF-8".to_owned(), "save it as UTF-8"),
-        }
+        let hint = match self {
+            Self::Io(error) => return cause_of(error, path),
+            Self::NotAFile(_) => "name a file",
+            Self::TooLarge { .. } | Self::Endless { .. } => "name a smaller file",
+            Self::NotText => "save it as UTF-8",
+        };
+        Cause { kind: Kind::Other, text: self.to_string(), hint: hint.to_owned() }
     }
 }
 
@@ -119,12 +114,12 @@ pub(crate) fn kind_of(kind: FileType) -> &'static str {
 pub fn read(path: &Path, bytes_max: u64) -> Result<Contents, ReadError> {
     let (file, about) = open(path)?;
     if about.len() > bytes_max {
-        return Err(ReadError::TooLarge { bytes: Some(about.len()), bytes_max });
+        return Err(ReadError::TooLarge { bytes: about.len(), bytes_max });
     }
     let mut bytes = Vec::new();
     let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes)?;
     if read as u64 > bytes_max {
-        return Err(ReadError::TooLarge { bytes: None, bytes_max });
+        return Err(ReadError::Endless { bytes_max });
     }
     Ok(Contents { bytes, stamp: Stamp::of(&about) })
 }

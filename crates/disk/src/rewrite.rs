@@ -27,57 +27,45 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// Between two looks at it.
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
-/// Why a file was not changed.
-#[derive(Debug)]
+/// Why a file was not changed, as a clause.
+#[derive(Debug, thiserror::Error)]
 pub enum RewriteError {
     /// The system refused; the file is as it was.
-    Io(io::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
     /// It is of another kind by now, such as `a folder`.
+    #[error("it is {0} by now and not a regular file")]
     NotAFile(&'static str),
     /// Somebody else has changed it since it was read; it is as they left it.
+    #[error("another program has changed it meanwhile")]
     Changed,
     /// Another program holds a lock on it.
+    #[error("another program holds a lock on it")]
     Locked,
     /// A change before this one was interrupted: this file has the content from before it.
+    #[error("an earlier change was interrupted; `{}` was kept then", .0.display())]
     Interrupted(PathBuf),
     /// It was written in part and could not be put back: this file has its content.
-    Torn(PathBuf, io::Error),
-}
-
-impl From<io::Error> for RewriteError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
+    #[error("{1}")]
+    Torn(PathBuf, #[source] io::Error),
 }
 
 impl RewriteError {
     /// Why, in words, and what helps.
     #[must_use]
     pub fn cause(&self, path: &Path) -> Cause {
-        let other = |text: String, hint: String| Cause { kind: Kind::Other, text, hint };
-        match self {
-            Self::Io(error) => cause_of(error, path),
-            Self::NotAFile(kind) => other(
-                format!("it is {kind} by now and not a regular file"),
-                "name a file".to_owned(),
-            ),
-            Self::Changed => other(
-                "another program has changed it meanwhile".to_owned(),
-                "try again with the file as it is now".to_owned(),
-            ),
-            Self::Locked => other(
-                "another program holds a lock on it".to_owned(),
-                "end that program, or wait for it, then try again".to_owned(),
-            ),
-            Self::Interrupted(copy) => other(
-                format!("an earlier change was interrupted; `{}` was kept then", copy.display()),
-                "compare the two, keep what is right, and remove the copy".to_owned(),
-            ),
-            Self::Torn(copy, error) => Cause {
-                hint: format!("copy `{}` back over it: that has its content", copy.display()),
-                ..cause_of(error, path)
-            },
-        }
+        let hint = match self {
+            Self::Io(error) => return cause_of(error, path),
+            Self::Torn(copy, error) => {
+                let hint = format!("copy `{}` back over it: that has its content", copy.display());
+                return Cause { hint, ..cause_of(error, path) };
+            }
+            Self::NotAFile(_) => "name a file",
+            Self::Changed => "try again with the file as it is now",
+            Self::Locked => "end that program, or wait for it, then try again",
+            Self::Interrupted(_) => "compare the two, keep what is right, and remove the copy",
+        };
+        Cause { kind: Kind::Other, text: self.to_string(), hint: hint.to_owned() }
     }
 }
 

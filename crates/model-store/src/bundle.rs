@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 
 use localcoder_disk::{ReadError, open, read_text};
 use localcoder_protocol::limits::CHAT_TEMPLATE_BYTES_MAX;
-use localcoder_protocol::{ErrorCode, ErrorInfo};
 
 use crate::consent::Consent;
+use crate::error::{StoreError, disk, unusable};
 use crate::gguf_file::checked_header;
 use crate::hash::digest;
 use crate::manifest::{Installed, MANIFEST_BYTES_MAX, Source, write_whole};
 use crate::naming;
-use crate::problem::{cancelled, disk, unusable};
 use crate::store::Store;
 use crate::{Catalog, Entry, LICENSE_BYTES_MAX, Progress, shipped_text};
 
@@ -49,13 +48,8 @@ impl Bundle {
     ///
     /// # Errors
     /// Where it is malformed, or is not what the catalog says of the same file.
-    pub fn read(folder: &Path, catalog: &Catalog) -> Result<Self, ErrorInfo> {
-        let unusable = |why: String| {
-            let message = format!("`{}` is not an exported model", folder.display());
-            ErrorInfo::new(ErrorCode::ModelDamaged, message)
-                .with_cause(why)
-                .with_hint("export it again from where it is installed")
-        };
+    pub fn read(folder: &Path, catalog: &Catalog) -> Result<Self, StoreError> {
+        let unusable = |why: String| StoreError::NotExported { folder: folder.to_owned(), why };
         let manifest = folder.join(MANIFEST);
         let text = read_text(&manifest, MANIFEST_BYTES_MAX)
             .map_err(|error| unusable(unread(&manifest, &error)))?;
@@ -152,25 +146,14 @@ impl Store {
         id: &str,
         to: &Path,
         progress: &mut Progress<'_>,
-    ) -> Result<PathBuf, ErrorInfo> {
+    ) -> Result<PathBuf, StoreError> {
         let model = self.model(id)?;
         let source = self.path_of(id)?;
         let folder = to.join(format!("{id}.localcoder-model"));
         DirBuilder::new().create(&folder).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                let message = format!("`{}` is there already", folder.display());
-                ErrorInfo::new(ErrorCode::FileAccess, message)
-                    .with_hint("remove it, or export to another folder")
-            }
-            std::io::ErrorKind::NotFound => {
-                let message = format!("there is no folder `{}`", to.display());
-                ErrorInfo::new(ErrorCode::FileNotFound, message)
-                    .with_hint("make it first, or export to another folder")
-            }
-            std::io::ErrorKind::NotADirectory => {
-                let message = format!("`{}` is not a folder", to.display());
-                ErrorInfo::new(ErrorCode::FileAccess, message).with_hint("export to a folder")
-            }
+            std::io::ErrorKind::AlreadyExists => StoreError::ExportedAlready(folder.clone()),
+            std::io::ErrorKind::NotFound => StoreError::NoFolder(to.to_owned()),
+            std::io::ErrorKind::NotADirectory => StoreError::NotAFolder(to.to_owned()),
             _ => disk(&folder, &error),
         })?;
         let result = self.fill(&folder, &model, &source, progress);
@@ -186,13 +169,13 @@ impl Store {
         model: &Installed,
         source: &Path,
         progress: &mut Progress<'_>,
-    ) -> Result<(), ErrorInfo> {
+    ) -> Result<(), StoreError> {
         let (mut from, _) = open(source).map_err(|it| unusable(source, it.cause(source)))?;
         let path = folder.join(MODEL);
         let mut to = File::create_new(&path).map_err(|error| disk(&path, &error))?;
         let found = digest(&mut from, model.bytes, progress, |bytes| to.write_all(bytes))
             .map_err(|error| disk(&path, &error))?
-            .ok_or_else(|| cancelled("the export"))?;
+            .ok_or(StoreError::Cancelled("the export"))?;
         to.sync_all().map_err(|error| disk(&path, &error))?;
         check(&model.id, &found, &model.sha256)?;
         if let Some(text) = self.kept_license(model) {
@@ -214,7 +197,7 @@ impl Store {
         bundle: &Bundle,
         consent: Option<Consent>,
         progress: &mut Progress<'_>,
-    ) -> Result<Installed, ErrorInfo> {
+    ) -> Result<Installed, StoreError> {
         let claimed = &bundle.model;
         match &bundle.entry {
             Some(entry) => self.check_new(entry, &self.usable_ids()?)?,
@@ -226,7 +209,7 @@ impl Store {
         let header = checked_header(&path, &mut file)?;
         let bytes = about.len();
         if bytes != claimed.bytes {
-            return Err(other_length(&path, bytes, claimed.bytes));
+            return Err(StoreError::OtherLength { path, found: bytes, claimed: claimed.bytes });
         }
         let mut model = claimed.clone().measured(&header, bytes);
         if model.claimed_id.is_some() {
@@ -245,20 +228,11 @@ impl Store {
     }
 }
 
-fn other_length(path: &Path, found: u64, claimed: u64) -> ErrorInfo {
-    let message = format!("`{}` is not the file that its folder speaks of", path.display());
-    ErrorInfo::new(ErrorCode::ModelDamaged, message)
-        .with_cause(format!("it has {found} bytes, and the folder says {claimed}"))
-        .with_hint("copy the folder again, or export the model again")
-}
-
 /// Compares digests.
-pub(crate) fn check(id: &str, found: &str, wanted: &str) -> Result<(), ErrorInfo> {
+pub(crate) fn check(id: &str, found: &str, wanted: &str) -> Result<(), StoreError> {
     if found == wanted {
         return Ok(());
     }
-    let message = format!("the file of `{id}` is not the one that it is said to be");
-    Err(ErrorInfo::new(ErrorCode::ChecksumMismatch, message)
-        .with_cause(format!("its digest is {found}, and the one wanted is {wanted}"))
-        .with_hint("copy or download the file again"))
+    let (of, found, wanted) = (id.to_owned(), found.to_owned(), wanted.to_owned());
+    Err(StoreError::OtherDigest { of, found, wanted })
 }

@@ -5,15 +5,16 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use localcoder_disk::{Cause, ReadError, read_text};
+use localcoder_disk::{ReadError, read_text};
 use localcoder_gguf::TEMPLATE_BYTES_MAX;
 use localcoder_protocol::limits::CHAT_TEMPLATE_BYTES_MAX;
-use localcoder_protocol::{ErrorCode, ErrorInfo, THINKING_SWITCHES, is_sha256};
+use localcoder_protocol::{THINKING_SWITCHES, is_sha256};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::address;
+use crate::error::{StoreError, Unread};
 
 /// The product's own.
 const SHIPPED: &str = include_str!("../catalog.json");
@@ -220,20 +221,17 @@ impl Catalog {
     ///
     /// # Errors
     /// Where the user's file is malformed: nothing of it is used then.
-    pub fn with_file(path: &Path) -> Result<Self, ErrorInfo> {
+    pub fn with_file(path: &Path) -> Result<Self, StoreError> {
         let mut catalog = Self::shipped();
+        let unusable = |source| StoreError::Catalog { path: path.to_owned(), source };
         let text = match read_text(path, FILE_BYTES_MAX) {
             Ok(text) => text,
             Err(error) if error.is_missing(path) => return Ok(catalog),
-            Err(error) => {
-                let Cause { text, hint, .. } = error.cause(path);
-                let info = unusable(path, &text);
-                // Where the disk is what is wrong, there is nothing to fix in the file.
-                let of_disk = matches!(error, ReadError::Io(_));
-                return Err(if of_disk { info.with_hint(hint) } else { info });
-            }
+            // Where the disk is what is wrong, there is nothing to fix in the file.
+            Err(error @ ReadError::Io(_)) => return Err(unusable(Unread::Disk(error.cause(path)))),
+            Err(error) => return Err(unusable(Unread::Nonsense(error.to_string()))),
         };
-        let more = Self::parse(&text).map_err(|why| unusable(path, &why))?;
+        let more = Self::parse(&text).map_err(|why| unusable(Unread::Nonsense(why)))?;
         catalog.models.retain(|entry| more.entry(&entry.id).is_none());
         catalog.models.extend(more.models);
         Ok(catalog)
@@ -427,15 +425,6 @@ pub(crate) fn host_of(url: &str) -> Option<String> {
     Url::parse(url).ok()?.host_str().map(str::to_owned)
 }
 
-fn unusable(path: &Path, why: &str) -> ErrorInfo {
-    ErrorInfo::new(
-        ErrorCode::InvalidSetting,
-        format!("your catalog `{}` can't be used", path.display()),
-    )
-    .with_cause(why.to_owned())
-    .with_hint("fix the file, or remove it: the models that LocalCoder knows need none")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -527,7 +516,7 @@ mod tests {
         assert_eq!(catalog.models.len(), Catalog::shipped().models.len());
         assert_eq!(catalog.entry(&own.models[0].id).unwrap().name, "Mine");
         fs_err::write(&path, "{").unwrap();
-        assert_eq!(Catalog::with_file(&path).unwrap_err().code, ErrorCode::InvalidSetting);
+        assert!(matches!(Catalog::with_file(&path), Err(StoreError::Catalog { .. })));
     }
 
     #[test]

@@ -6,13 +6,12 @@ use std::io::Write as _;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use localcoder_protocol::{ErrorCode, ErrorInfo};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::LicenseTerms;
+use crate::error::{StoreError, disk};
 use crate::manifest::{Source, now_s};
-use crate::problem::disk;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,14 +43,12 @@ impl Consent {
     ///
     /// # Errors
     /// Where it is another text than the catalog has pinned.
-    pub fn to(license: &LicenseTerms, text: &str) -> Result<Self, ErrorInfo> {
+    pub fn to(license: &LicenseTerms, text: &str) -> Result<Self, StoreError> {
         let text_sha256 = HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
         let pinned = license.sha256.as_ref();
         if pinned.is_some_and(|pinned| *pinned != text_sha256) {
-            let message = format!("the {} is another one than was known", license.name);
-            return Err(ErrorInfo::new(ErrorCode::LicenseNotAccepted, message)
-                .with_cause(format!("its text has the digest {text_sha256}"))
-                .with_hint("update LocalCoder, which may know the new license"));
+            let license = license.name.clone();
+            return Err(StoreError::OtherLicense { license, sha256: text_sha256 });
         }
         Ok(Self {
             license_id: license.id.clone(),
@@ -67,7 +64,7 @@ impl Consent {
         list: &Path,
         (model, sha256): (&str, &str),
         source: &Source,
-    ) -> Result<(), ErrorInfo> {
+    ) -> Result<(), StoreError> {
         let line = Line { model, sha256, source, consent: self };
         let mut text = serde_json::to_string(&line).unwrap_or_default();
         text.push('\n');

@@ -6,15 +6,14 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use localcoder_disk::{Cause, Kind, ReadError, cause_of, open, sync_folder_of, unfinished_in};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_disk::{ReadError, open, sync_folder_of, unfinished_in};
 
 use crate::bundle::check;
+use crate::error::{StoreError, disk};
 use crate::gguf_file::checked_header;
 use crate::hash::digest;
 use crate::manifest::{Installed, Linked, Source};
 use crate::naming;
-use crate::problem::{cancelled, disk};
 use crate::store::{Store, ns};
 use crate::{Catalog, Entry, Progress, RESERVE_BYTES};
 
@@ -43,12 +42,12 @@ impl Store {
         mode: ImportMode,
         catalog: &Catalog,
         progress: &mut Progress<'_>,
-    ) -> Result<Installed, ErrorInfo> {
+    ) -> Result<Installed, StoreError> {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         if let Some(id) = id {
             self.check_free(id)?;
         }
-        let (mut file, metadata) = open(&path).map_err(|error| unread(&path, &error))?;
+        let (mut file, metadata) = open(&path).map_err(|error| unread(&path, error))?;
         let header = checked_header(&path, &mut file)?;
         let bytes = metadata.len();
         self.check_name(id, &naming::of_file(&path, &header), bytes, catalog)?;
@@ -56,8 +55,8 @@ impl Store {
         let sha256 = match mode {
             ImportMode::Copy => self.take_in(&path, &mut file, bytes, None, progress)?,
             ImportMode::InPlace => digest(&mut file, bytes, progress, |_| Ok(()))
-                .map_err(|error| no_file(&path, cause_of(&error, &path)))?
-                .ok_or_else(|| cancelled("the import"))?,
+                .map_err(|error| unread(&path, error.into()))?
+                .ok_or(StoreError::Cancelled("the import"))?,
         };
         let source = Source::File { path: path.clone() };
         let mut model = Installed::new("", &header, bytes, &sha256, source);
@@ -65,8 +64,7 @@ impl Store {
         let named = self.name(&mut model, id, &naming::of_file(&path, &header), catalog, &usable);
         named.inspect_err(|_| self.drop_unused(&sha256))?;
         if mode == ImportMode::InPlace {
-            let modified =
-                metadata.modified().map_err(|error| no_file(&path, cause_of(&error, &path)))?;
+            let modified = metadata.modified().map_err(|error| unread(&path, error.into()))?;
             model.linked = Some(Linked { path, modified_ns: ns(modified) });
         }
         self.add(&model)?;
@@ -81,15 +79,15 @@ impl Store {
         path: &Path,
         catalog: &Catalog,
         progress: &mut Progress<'_>,
-    ) -> Result<Option<Entry>, ErrorInfo> {
-        let (mut file, metadata) = open(path).map_err(|error| unread(path, &error))?;
+    ) -> Result<Option<Entry>, StoreError> {
+        let (mut file, metadata) = open(path).map_err(|error| unread(path, error))?;
         let bytes = metadata.len();
         if !catalog.models.iter().any(|entry| entry.bytes == bytes) {
             return Ok(None);
         }
         let sha256 = digest(&mut file, bytes, progress, |_| Ok(()))
-            .map_err(|error| no_file(path, cause_of(&error, path)))?
-            .ok_or_else(|| cancelled("the look at the file"))?;
+            .map_err(|error| unread(path, error.into()))?
+            .ok_or(StoreError::Cancelled("the look at the file"))?;
         Ok(catalog.by_digest(&sha256).cloned())
     }
 
@@ -100,11 +98,11 @@ impl Store {
         of_file: &str,
         bytes: u64,
         catalog: &Catalog,
-    ) -> Result<(), ErrorInfo> {
+    ) -> Result<(), StoreError> {
         let may_be = |entry: &Entry| entry.bytes == bytes;
         match id {
             Some(id) if catalog.entry(id).is_some_and(|entry| !may_be(entry)) => {
-                Err(naming::reserved(id))
+                Err(StoreError::IdReserved(id.to_owned()))
             }
             Some(_) => Ok(()),
             // It gets the catalog's name, a name of its own, or one of its digest.
@@ -122,11 +120,11 @@ impl Store {
         of_file: &str,
         catalog: &Catalog,
         usable: &[String],
-    ) -> Result<(), ErrorInfo> {
+    ) -> Result<(), StoreError> {
         let entry = catalog.by_digest(&model.sha256);
         let others = id.and_then(|id| catalog.entry(id)).filter(|it| it.sha256 != model.sha256);
         if let Some(other) = others {
-            return Err(naming::reserved(&other.id));
+            return Err(StoreError::IdReserved(other.id.clone()));
         }
         model.id = match (id, entry) {
             (Some(id), _) => id.to_owned(),
@@ -161,7 +159,7 @@ impl Store {
         bytes: u64,
         wanted: Option<&str>,
         progress: &mut Progress<'_>,
-    ) -> Result<String, ErrorInfo> {
+    ) -> Result<String, StoreError> {
         let downloads = self.downloads();
         let failed = |error: std::io::Error| disk(&downloads, &error);
         let copy = unfinished_in(&downloads, 0o600).map_err(failed)?;
@@ -183,8 +181,8 @@ impl Store {
         let digest = digest(file, bytes, progress, also);
         writing.map_err(failed)?;
         let sha256 = digest
-            .map_err(|error| no_file(path, cause_of(&error, path)))?
-            .ok_or_else(|| cancelled("the import"))?;
+            .map_err(|error| unread(path, error.into()))?
+            .ok_or(StoreError::Cancelled("the import"))?;
         if let Some(wanted) = wanted {
             check(&path.display().to_string(), &sha256, wanted)?;
         }
@@ -196,34 +194,20 @@ impl Store {
         Ok(sha256)
     }
 
-    fn check_room(&self, bytes: u64) -> Result<(), ErrorInfo> {
+    fn check_room(&self, bytes: u64) -> Result<(), StoreError> {
         let free = self.machine().disk_free_bytes;
         let needed = bytes.saturating_add(RESERVE_BYTES);
         if free >= needed {
             return Ok(());
         }
-        let gb = |bytes: u64| format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10);
-        let message = format!("there is no room for a copy of {}", gb(bytes));
-        Err(ErrorInfo::new(ErrorCode::DiskFull, message)
-            .with_cause(format!("{} are free, and 1 GB must stay so", gb(free)))
-            .with_hint("make room, or import it in place: then it is not copied"))
+        Err(StoreError::NoRoom { bytes, free_bytes: free })
     }
 }
 
-fn unread(path: &Path, error: &ReadError) -> ErrorInfo {
-    if let ReadError::NotAFile(kind) = error {
-        let hint = if path.is_dir() { "name the GGUF file in it" } else { "name a GGUF file" };
-        let message = format!("`{}` is {kind}", path.display());
-        return ErrorInfo::new(ErrorCode::ModelNotGguf, message).with_hint(hint);
+fn unread(path: &Path, error: ReadError) -> StoreError {
+    let path = path.to_owned();
+    match error {
+        ReadError::NotAFile(kind) => StoreError::NotAFile { path, kind },
+        error => StoreError::Unopened { source: error.cause(&path), path },
     }
-    no_file(path, error.cause(path))
-}
-
-fn no_file(path: &Path, cause: Cause) -> ErrorInfo {
-    let shown = path.display();
-    let message = match cause.kind {
-        Kind::Missing => format!("there is no file `{shown}`"),
-        _ => format!("`{shown}` can't be read"),
-    };
-    ErrorInfo::new(ErrorCode::ModelNotFound, message).with_cause(cause.text).with_hint(cause.hint)
 }

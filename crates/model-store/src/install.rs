@@ -7,19 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use localcoder_disk::{Cause, cause_of_start};
+use localcoder_disk::cause_of_start;
 use localcoder_protocol::{
-    Confined, ErrorAction, ErrorCode, ErrorInfo, FetchEvent, FetchFailure, FetchLimits,
-    FetchNetwork, FetchOrder, FetchRequest, FetchTask, FetchText,
+    Confined, FetchEvent, FetchLimits, FetchNetwork, FetchOrder, FetchRequest, FetchTask, FetchText,
 };
+use localcoder_settings::NetworkAllowed;
 use localcoder_settings::env::HOME;
-use localcoder_settings::{AIR_GAPPED, NetworkAllowed};
 
 use crate::catalog::{Catalog, Entry, hosts_for};
 use crate::consent::Consent;
+use crate::error::{Named, StoreError, disk};
 use crate::gguf_file::checked_header;
 use crate::manifest::{Installed, Source};
-use crate::problem::{cancelled, disk};
 use crate::store::Store;
 use crate::{LICENSE_BYTES_MAX, RESERVE_BYTES};
 
@@ -42,15 +41,6 @@ pub struct Installing(Arc<Mutex<State>>);
 struct State {
     child: Option<Child>,
     stopped: bool,
-}
-
-/// Who has written down the address, the length and the digest: whoever can fix them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Named {
-    /// The product's own catalog.
-    Here,
-    /// The user's.
-    InUsersCatalog,
 }
 
 impl Named {
@@ -102,7 +92,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// Where it can't be started, or does not say.
-    pub fn confined(&self) -> Result<Confined, ErrorInfo> {
+    pub fn confined(&self) -> Result<Confined, StoreError> {
         let (urls, hosts) = (Vec::new(), Vec::new());
         let nothing = FetchText { urls, hosts, bytes_max: 0, limits: self.limits };
         let mut said = None;
@@ -114,7 +104,9 @@ impl Fetcher {
         let end =
             self.run(FetchTask::Text(nothing), Named::Here, &Installing::default(), &mut told);
         // It has failed in any case, as there is no address.
-        said.ok_or_else(|| end.err().unwrap_or_else(|| nonsense("it downloaded nothing")))
+        said.ok_or_else(|| {
+            end.err().unwrap_or_else(|| StoreError::FetchSilent("it downloaded nothing".to_owned()))
+        })
     }
 
     fn run(
@@ -123,23 +115,25 @@ impl Fetcher {
         from: Named,
         running: &Installing,
         told: &mut dyn FnMut(FetchEvent),
-    ) -> Result<(), ErrorInfo> {
+    ) -> Result<(), StoreError> {
         let stdout = self.start(task, running)?;
         let mut end = None;
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
                 Ok(event @ (FetchEvent::Done | FetchEvent::Failed { .. })) => end = Some(event),
                 Ok(event) => told(event),
-                Err(error) => return Err(nonsense(&error.to_string())),
+                Err(error) => return Err(StoreError::FetchSilent(error.to_string())),
             }
         }
         let child = running.0.lock().unwrap_or_else(PoisonError::into_inner).child.take();
         let status = child.map(|mut child| child.wait());
         match end {
             Some(FetchEvent::Done) => Ok(()),
-            Some(FetchEvent::Failed { failure, message }) => Err(explain(failure, message, from)),
-            _ if running.is_stopped() => Err(cancelled("the download")),
-            _ => Err(nonsense(&format!("it ended with {status:?}"))),
+            Some(FetchEvent::Failed { failure, message }) => {
+                Err(StoreError::Fetch { failure, message, named: from })
+            }
+            _ if running.is_stopped() => Err(StoreError::Cancelled("the download")),
+            _ => Err(StoreError::FetchSilent(format!("it ended with {status:?}"))),
         }
     }
 
@@ -147,17 +141,14 @@ impl Fetcher {
         &self,
         task: FetchTask,
         running: &Installing,
-    ) -> Result<std::process::ChildStdout, ErrorInfo> {
+    ) -> Result<std::process::ChildStdout, StoreError> {
         let mut state = running.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.stopped {
-            return Err(cancelled("the download"));
+            return Err(StoreError::Cancelled("the download"));
         }
         let failed = |error: std::io::Error| {
-            let Cause { text, hint, .. } = cause_of_start(&error, &self.program);
-            let program = self.program.display();
-            ErrorInfo::new(ErrorCode::DownloadFailed, format!("`{program}` could not be started"))
-                .with_cause(text)
-                .with_hint(hint)
+            let program = self.program.clone();
+            StoreError::FetchNotStarted { source: cause_of_start(&error, &program), program }
         };
         let mut command = Command::new(&self.program);
         if let Some(home) = &self.home {
@@ -166,14 +157,15 @@ impl Fetcher {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(failed)?;
         let order = FetchOrder { network: FetchNetwork::Allowed, task };
-        let mut line = serde_json::to_vec(&order).map_err(|error| nonsense(&error.to_string()))?;
+        let mut line = serde_json::to_vec(&order)
+            .map_err(|error| StoreError::FetchSilent(error.to_string()))?;
         line.push(b'\n');
         if let Some(stdin) = &mut child.stdin {
             stdin.write_all(&line).map_err(failed)?;
         }
         let stdout = child.stdout.take();
         state.child = Some(child);
-        stdout.ok_or_else(|| nonsense("it has no standard output"))
+        stdout.ok_or_else(|| StoreError::FetchSilent("it has no standard output".to_owned()))
     }
 }
 
@@ -188,7 +180,7 @@ impl Store {
         entry: &Entry,
         fetcher: &Fetcher,
         running: &Installing,
-    ) -> Result<String, ErrorInfo> {
+    ) -> Result<String, StoreError> {
         if let Some(text) = self.license_text(entry) {
             return Ok(text);
         }
@@ -206,9 +198,9 @@ impl Store {
                     text = whole;
                 }
             })
-            .map_err(|mut error| {
-                error.message = format!("the license of `{}` could not be downloaded", entry.id);
-                error
+            .map_err(|error| StoreError::NoLicense {
+                id: entry.id.clone(),
+                source: error.into(),
             })?;
         // Another text than the pinned one is refused here.
         Consent::to(&entry.license, &text)?;
@@ -220,13 +212,11 @@ impl Store {
     ///
     /// # Errors
     /// Where it is there.
-    pub fn check_missing(&self, entry: &Entry) -> Result<(), ErrorInfo> {
-        let Ok(path) = self.path_of(&entry.id) else { return Ok(()) };
-        let message = format!("`{}` is installed already", entry.id);
-        Err(ErrorInfo::new(ErrorCode::Usage, message)
-            .with_cause(format!("its file is `{}`", path.display()))
-            .with_hint("verify it, if in doubt")
-            .with_action_on(ErrorAction::VerifyModel, &entry.id))
+    pub fn check_missing(&self, entry: &Entry) -> Result<(), StoreError> {
+        match self.path_of(&entry.id) {
+            Ok(path) => Err(StoreError::Installed { id: entry.id.clone(), path }),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Installs a model of a catalog. `told` gets what happens meanwhile.
@@ -241,7 +231,7 @@ impl Store {
         fetcher: &Fetcher,
         running: &Installing,
         told: &mut dyn FnMut(FetchEvent),
-    ) -> Result<Installed, ErrorInfo> {
+    ) -> Result<Installed, StoreError> {
         self.check_missing(entry)?;
         // Before a byte of it: what was agreed to is known whatever comes.
         let source = Source::of_entry(entry);
@@ -269,98 +259,5 @@ impl Store {
         self.add(&model)?;
         let _ = std::fs::remove_file(self.downloads().join(format!("{}.lock", entry.sha256)));
         Ok(model)
-    }
-}
-
-fn nonsense(why: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::DownloadFailed, "the download program ended without an explanation")
-        .with_cause(why.to_owned())
-        .with_hint("try again; if it happens again, build or install LocalCoder again")
-        .with_action(ErrorAction::Retry)
-}
-
-/// A failure, with what a user can do about it.
-fn explain(failure: FetchFailure, message: String, from: Named) -> ErrorInfo {
-    let (code, what, hint) = match failure {
-        FetchFailure::AirGapped => (
-            ErrorCode::AirGapped,
-            "nothing is downloaded",
-            "check whether air-gapped mode is on, and why",
-        ),
-        FetchFailure::NoSpace => (
-            ErrorCode::DiskFull,
-            "there is no room for the model",
-            "make room and try again: what is downloaded stays",
-        ),
-        FetchFailure::Disk => (
-            ErrorCode::ModelStore,
-            "the model could not be written",
-            "check the disk and its permissions, then try again",
-        ),
-        FetchFailure::Busy => (
-            ErrorCode::Busy,
-            "the model is being downloaded already",
-            "wait for the other download, or end it",
-        ),
-        FetchFailure::Checksum => (
-            ErrorCode::ChecksumMismatch,
-            "the model was downloaded twice, and its checksum was wrong both times",
-            "somebody has changed the file, or something on the way does: try another network",
-        ),
-        FetchFailure::WrongFile => (
-            ErrorCode::DownloadFailed,
-            "what was received is not the model",
-            "sign in to your network if it asks for that; else the file is not there any more",
-        ),
-        FetchFailure::Untrusted => (
-            ErrorCode::DownloadFailed,
-            "the connection is not safe",
-            "check the clock, and whether something on your network intercepts connections",
-        ),
-        FetchFailure::Proxy => (
-            ErrorCode::DownloadFailed,
-            "the proxy can't be used",
-            "fix the variable that names it, such as `https_proxy` (a user name and password go \
-             before the host, as in `http://NAME:PASSWORD@HOST:PORT`); hosts in `no_proxy` are \
-             asked without it",
-        ),
-        FetchFailure::Unreachable | FetchFailure::TooSlow | FetchFailure::Server => (
-            ErrorCode::DownloadFailed,
-            "the model could not be downloaded",
-            "check the network and try again: what is downloaded stays",
-        ),
-        FetchFailure::Refused | FetchFailure::Redirect | FetchFailure::Invalid => (
-            ErrorCode::DownloadFailed,
-            "the model can't be had from there",
-            "update LocalCoder, or download the file by hand and import it",
-        ),
-    };
-    let hint = match from {
-        Named::Here => hint,
-        Named::InUsersCatalog => own_hint(failure).unwrap_or(hint),
-    };
-    let error = ErrorInfo::new(code, what).with_cause(message).with_hint(hint);
-    match failure {
-        FetchFailure::AirGapped => error.with_action_on(ErrorAction::OpenSettings, AIR_GAPPED),
-        _ => error.with_action(ErrorAction::Retry),
-    }
-}
-
-/// What helps where the entry is of the user's own catalog: that file is what is to be fixed, and no
-/// other version of the product knows more of it.
-fn own_hint(failure: FetchFailure) -> Option<&'static str> {
-    match failure {
-        FetchFailure::Redirect => Some(
-            "put the address that the server leads to into `url` or `mirrors` of the entry in your \
-             `catalog.json`: only hosts that are named there are asked",
-        ),
-        FetchFailure::WrongFile | FetchFailure::Checksum => Some(
-            "compare `bytes` and `sha256` of the entry in your `catalog.json` with the file that \
-             the server has; or sign in to your network if it asks for that",
-        ),
-        FetchFailure::Refused | FetchFailure::Invalid => {
-            Some("check `url` and `mirrors` of the entry in your `catalog.json`")
-        }
-        _ => None,
     }
 }

@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use localcoder_disk::{Cause, Options, read_text, replace};
+use localcoder_disk::{Options, read_text, replace};
 use localcoder_gguf::Header;
-use localcoder_protocol::{ErrorInfo, is_sha256};
+use localcoder_protocol::is_sha256;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{LicenseTerms, is_id};
 use crate::consent::Consent;
-use crate::problem::disk;
+use crate::error::{StoreError, Unread, disk};
 use crate::{Entry, Role, Sampling};
 
 /// The form that is understood.
@@ -18,15 +18,6 @@ const VERSION: u32 = 1;
 
 /// Longest one; the chat template in it may have 1 MiB, and more with what JSON puts between.
 pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// Why a manifest was not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Unread {
-    /// What it says is not known.
-    Disk(Cause),
-    /// It says nothing that makes sense.
-    Nonsense(String),
-}
 
 /// An installed model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -233,7 +224,7 @@ impl Installed {
     }
 
     /// Writes it as a whole or not at all.
-    pub(crate) fn write(&self, folder: &Path) -> Result<(), ErrorInfo> {
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), StoreError> {
         let path = folder.join(format!("{}.json", self.id));
         write_whole(&path, self.text().as_bytes())
     }
@@ -241,7 +232,7 @@ impl Installed {
 
 /// Writes a file so that it is there after a power cut, or the one before is. Who may read it is
 /// the umask's to say: nobody else in the store, whoever the user lets in what is exported.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ErrorInfo> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     replace(path, bytes, Options::SHARED).map_err(|error| disk(path, &error))
 }
 

@@ -5,9 +5,10 @@
 use std::path::Path;
 
 use localcoder_gguf::Header;
-use localcoder_protocol::{DEMO, ErrorAction, ErrorCode, ErrorInfo};
+use localcoder_protocol::DEMO;
 
 use crate::catalog::{Catalog, Entry, ID_LENGTH_MAX, is_id};
+use crate::error::StoreError;
 use crate::manifest::Installed;
 use crate::store::Store;
 
@@ -63,25 +64,21 @@ impl Installed {
 
 impl Store {
     /// Whether nothing has this name yet, and it can be one.
-    pub(crate) fn check_free(&self, id: &str) -> Result<(), ErrorInfo> {
+    pub(crate) fn check_free(&self, id: &str) -> Result<(), StoreError> {
         if !is_id(id) {
-            let message = format!("`{id}` can't be a model's id");
-            return Err(ErrorInfo::new(ErrorCode::Usage, message)
-                .with_hint("an id has 1 to 64 lower-case letters, digits, `.`, `-` and `_`"));
+            return Err(StoreError::NotAnId(id.to_owned()));
         }
         if id != DEMO && self.is_free(id)? {
             return Ok(());
         }
-        let message = format!("there is a model `{id}` already");
-        Err(ErrorInfo::new(ErrorCode::Usage, message)
-            .with_hint("import it under another id, or remove that model first"))
+        Err(StoreError::IdTaken(id.to_owned()))
     }
 
     /// Whether a model of the catalog is not there yet, or can't be used and is fixed by its file.
-    pub(crate) fn check_new(&self, entry: &Entry, usable: &[String]) -> Result<(), ErrorInfo> {
+    pub(crate) fn check_new(&self, entry: &Entry, usable: &[String]) -> Result<(), StoreError> {
         match self.model(&entry.id) {
             Ok(there) if there.sha256 == entry.sha256 => match usable.contains(&entry.id) {
-                true => Err(there_already(&entry.id)),
+                true => Err(StoreError::FileInstalled(entry.id.clone())),
                 false => Ok(()),
             },
             _ => self.check_free(&entry.id),
@@ -89,7 +86,7 @@ impl Store {
     }
 
     /// The name, or the same with a number where another model has it.
-    pub(crate) fn free_name(&self, name: &str) -> Result<String, ErrorInfo> {
+    pub(crate) fn free_name(&self, name: &str) -> Result<String, StoreError> {
         if self.is_free(name)? {
             return Ok(name.to_owned());
         }
@@ -103,22 +100,6 @@ impl Store {
         }
         self.check_free(name).map(|()| name.to_owned())
     }
-}
-
-/// A name that the user has chosen and that is another model's.
-pub(crate) fn reserved(id: &str) -> ErrorInfo {
-    let message = format!("`{id}` is the name of a model of the catalog, and this is another file");
-    ErrorInfo::new(ErrorCode::Usage, message)
-        .with_cause("its digest is not the one that the catalog names")
-        .with_hint("choose another id, or none")
-}
-
-/// A file that is here already, as what it is.
-pub(crate) fn there_already(id: &str) -> ErrorInfo {
-    let message = format!("this is the file of `{id}`, which is installed already");
-    ErrorInfo::new(ErrorCode::Usage, message)
-        .with_hint("choose it, or import it under another id")
-        .with_action_on(ErrorAction::SwitchModel, id)
 }
 
 #[cfg(test)]

@@ -10,12 +10,11 @@ use std::time::SystemTime;
 
 use localcoder_disk::{Kind, cause_of, open, read_text};
 use localcoder_gguf::{Header, names_base_model};
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 
 use crate::catalog::is_id;
+use crate::error::{Problem, Remedy, StoreError, Unread, disk, unusable};
 use crate::gguf_file::checked_header;
-use crate::manifest::{Installed, Linked, Source, Unread, write_whole};
-use crate::problem::{disk, unknown, unusable};
+use crate::manifest::{Installed, Linked, Source, write_whole};
 use crate::{Catalog, Entry, LICENSE_BYTES_MAX, LicenseTerms, Machine, shipped_text};
 
 /// The user's alone: which models somebody has is nobody's business.
@@ -36,48 +35,12 @@ pub struct Listed {
     pub problem: Option<String>,
 }
 
-/// Why a model can't be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
-    pub(crate) kind: Wrong,
-    /// A clause.
-    pub(crate) text: String,
-}
-
-/// What helps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wrong {
-    /// The file is gone, or another one.
-    File,
-    /// The file lies elsewhere and may be the same still.
-    Touched,
-    /// The name is another model's.
-    Another,
-}
-
-impl Problem {
-    /// What helps, in words and as what can be done to the model.
-    fn remedy(&self, model: &Installed) -> (&'static str, ErrorAction) {
-        match (self.kind, &model.source) {
-            (Wrong::Touched, _) => {
-                ("verify it: it is kept if it is the same", ErrorAction::VerifyModel)
-            }
-            (Wrong::File, Source::Catalog { .. }) => {
-                ("install it again", ErrorAction::InstallModel)
-            }
-            (Wrong::Another, _) | (Wrong::File, Source::File { .. }) => {
-                ("remove it, then import its file again", ErrorAction::RemoveModel)
-            }
-        }
-    }
-}
-
 impl Store {
     /// The store in a folder, which is made where it is missing.
     ///
     /// # Errors
     /// Where it can't be made.
-    pub fn open(folder: &Path) -> Result<Self, ErrorInfo> {
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let store = Self { folder: folder.to_owned() };
         for name in ["blobs", "downloads", "manifests", "licenses"] {
             let path = folder.join(name);
@@ -128,7 +91,7 @@ impl Store {
     /// # Errors
     /// Where the folder can't be read, or this process has too little of something to read what is
     /// in it.
-    pub fn list(&self) -> Result<Vec<Listed>, ErrorInfo> {
+    pub fn list(&self) -> Result<Vec<Listed>, StoreError> {
         let folder = self.manifests();
         let failed = |error: std::io::Error| disk(&folder, &error);
         let mut models = Vec::new();
@@ -158,7 +121,7 @@ impl Store {
     }
 
     /// Whether no model has this id. One of which nothing is known any more counts as none.
-    pub(crate) fn is_free(&self, id: &str) -> Result<bool, ErrorInfo> {
+    pub(crate) fn is_free(&self, id: &str) -> Result<bool, StoreError> {
         let path = self.manifest(id);
         match Installed::read(&path) {
             Ok(_) => Ok(false),
@@ -171,22 +134,15 @@ impl Store {
     ///
     /// # Errors
     /// Where there is none, or its manifest can't be read.
-    pub fn model(&self, id: &str) -> Result<Installed, ErrorInfo> {
+    pub fn model(&self, id: &str) -> Result<Installed, StoreError> {
         if !is_id(id) {
-            return Err(unknown(id));
+            return Err(StoreError::NotInstalled(id.to_owned()));
         }
         let path = self.manifest(id);
-        Installed::read(&path).map_err(|why| {
-            let (why, hint) = match why {
-                Unread::Disk(cause) if cause.kind == Kind::Missing => return unknown(id),
-                Unread::Disk(cause) => (cause.text, cause.hint),
-                Unread::Nonsense(why) => {
-                    (why, format!("remove `{}` and install the model again", path.display()))
-                }
-            };
-            ErrorInfo::new(ErrorCode::ModelStore, format!("what is known of `{id}` can't be read"))
-                .with_cause(why)
-                .with_hint(hint)
+        let id = id.to_owned();
+        Installed::read(&path).map_err(|source| match source {
+            Unread::Disk(cause) if cause.kind == Kind::Missing => StoreError::NotInstalled(id),
+            source => StoreError::Manifest { id, path, source },
         })
     }
 
@@ -195,11 +151,11 @@ impl Store {
     ///
     /// # Errors
     /// Where there is none, or its manifest can't be read.
-    pub fn meant(&self, id: &str) -> Result<Installed, ErrorInfo> {
+    pub fn meant(&self, id: &str) -> Result<Installed, StoreError> {
         let named = self.model(id);
         match &named {
             Ok(model) if self.problem(model).is_none() => return named,
-            Err(error) if error.code != ErrorCode::ModelNotFound => return named,
+            Err(error) if !matches!(error, StoreError::NotInstalled(_)) => return named,
             _ => {}
         }
         let is_it = |listed: &Listed| listed.problem.is_none() && listed.model.is_of(id);
@@ -220,22 +176,16 @@ impl Store {
     ///
     /// # Errors
     /// Where it is not installed, or its file is gone or another one.
-    pub fn path_of(&self, id: &str) -> Result<PathBuf, ErrorInfo> {
+    pub fn path_of(&self, id: &str) -> Result<PathBuf, StoreError> {
         let model = self.meant(id)?;
         match self.problem(&model) {
             None => Ok(self.file_of(&model)),
-            Some(problem) => {
-                let (hint, action) = problem.remedy(&model);
-                Err(ErrorInfo::new(ErrorCode::ModelDamaged, format!("`{id}` can't be used"))
-                    .with_hint(hint)
-                    .with_action_on(action, id)
-                    .with_cause(problem.text))
-            }
+            Some(problem) => Err(StoreError::Unusable { id: id.to_owned(), problem }),
         }
     }
 
     /// Ids of the models that can be used.
-    pub(crate) fn usable_ids(&self) -> Result<Vec<String>, ErrorInfo> {
+    pub(crate) fn usable_ids(&self) -> Result<Vec<String>, StoreError> {
         let listed = self.list()?.into_iter().filter(|listed| listed.problem.is_none());
         Ok(listed.map(|listed| listed.model.id).collect())
     }
@@ -245,9 +195,9 @@ impl Store {
     ///
     /// # Errors
     /// Where there is no such model.
-    pub fn is_touched(&self, id: &str) -> Result<bool, ErrorInfo> {
+    pub fn is_touched(&self, id: &str) -> Result<bool, StoreError> {
         let problem = self.problem(&self.meant(id)?);
-        Ok(problem.is_some_and(|problem| problem.kind == Wrong::Touched))
+        Ok(problem.is_some_and(|problem| problem.remedy == Remedy::Verify))
     }
 
     /// Whether a model was made to be asked: it has a template for that. One that has none goes on
@@ -255,7 +205,7 @@ impl Store {
     ///
     /// # Errors
     /// Where it can't be used.
-    pub fn has_template(&self, id: &str) -> Result<bool, ErrorInfo> {
+    pub fn has_template(&self, id: &str) -> Result<bool, StoreError> {
         let (model, header) = self.described(id)?;
         Ok(model.chat_template.is_some() || header.chat_template.is_some())
     }
@@ -265,14 +215,14 @@ impl Store {
     ///
     /// # Errors
     /// Where it can't be used.
-    pub fn says_base(&self, id: &str) -> Result<bool, ErrorInfo> {
+    pub fn says_base(&self, id: &str) -> Result<bool, StoreError> {
         let (model, header) = self.described(id)?;
         let stem = model.file.rsplit_once('.').map_or(model.file.as_str(), |(stem, _)| stem);
         let named = [id, &model.name, stem].into_iter().any(names_base_model);
         Ok(model.chat_template.is_none() && (named || header.says_base()))
     }
 
-    fn described(&self, id: &str) -> Result<(Installed, Header), ErrorInfo> {
+    fn described(&self, id: &str) -> Result<(Installed, Header), StoreError> {
         let model = self.meant(id)?;
         let path = self.path_of(id)?;
         let (mut file, _) = open(&path).map_err(|error| unusable(&path, error.cause(&path)))?;
@@ -299,7 +249,11 @@ impl Store {
 
     /// What a look at the file tells, without reading it.
     pub(crate) fn problem(&self, model: &Installed) -> Option<Problem> {
-        let problem = |kind, text| Some(Problem { kind, text });
+        let problem = |remedy, text| Some(Problem { remedy, text });
+        let again = match model.source {
+            Source::Catalog { .. } => Remedy::Install,
+            Source::File { .. } => Remedy::Import,
+        };
         // A profile means the catalog's file by its name, and no other one may stand in for it.
         let brought = matches!(model.source, Source::File { .. });
         let entry = Catalog::known().entry(&model.id);
@@ -307,34 +261,34 @@ impl Store {
             let text = "its file was imported under the name of a model of the catalog and is \
                         another one"
                 .to_owned();
-            return problem(Wrong::Another, text);
+            return problem(Remedy::Import, text);
         }
         let path = self.file_of(model);
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return problem(Wrong::File, format!("its file `{}` is gone", path.display()));
+                return problem(again, format!("its file `{}` is gone", path.display()));
             }
             Err(error) => {
                 let why = cause_of(&error, &path).text;
                 let text = format!("its file `{}` can't be looked at: {why}", path.display());
-                return problem(Wrong::File, text);
+                return problem(again, text);
             }
         };
         if metadata.len() != model.bytes {
             let (found, had) = (metadata.len(), model.bytes);
             let text = format!("its file has {found} bytes and not the {had} that it had");
-            return problem(Wrong::File, text);
+            return problem(again, text);
         }
         let same =
             |linked: &Linked| metadata.modified().is_ok_and(|it| ns(it) == linked.modified_ns);
         let changed = model.linked.as_ref().is_some_and(|linked| !same(linked));
         let text = "its file, or its time alone, was changed since it was imported";
-        if changed { problem(Wrong::Touched, text.to_owned()) } else { None }
+        if changed { problem(Remedy::Verify, text.to_owned()) } else { None }
     }
 
     /// Takes a model in whose file is in its place.
-    pub(crate) fn add(&self, model: &Installed) -> Result<(), ErrorInfo> {
+    pub(crate) fn add(&self, model: &Installed) -> Result<(), StoreError> {
         let before = self.model(&model.id).ok();
         {
             let _lock = self.lock()?;
@@ -352,7 +306,7 @@ impl Store {
     ///
     /// # Errors
     /// Where there is no such model, or the disk can't be written.
-    pub fn remove(&self, id: &str) -> Result<u64, ErrorInfo> {
+    pub fn remove(&self, id: &str) -> Result<u64, StoreError> {
         let _lock = self.lock()?;
         let model = self.model(id)?;
         let manifest = self.manifest(id);
@@ -387,7 +341,7 @@ impl Store {
     ///
     /// # Errors
     /// Where the disk can't be written.
-    pub fn discard_download(&self, sha256: &str) -> Result<(), ErrorInfo> {
+    pub fn discard_download(&self, sha256: &str) -> Result<(), StoreError> {
         for end in ["partial", "mark", "lock"] {
             let path = self.downloads().join(format!("{sha256}.{end}"));
             match std::fs::remove_file(&path) {
@@ -439,7 +393,7 @@ impl Store {
         id: &str,
         license: &LicenseTerms,
         text: &str,
-    ) -> Result<(), ErrorInfo> {
+    ) -> Result<(), StoreError> {
         if shipped_text(license).is_some_and(|shipped| shipped == text) {
             return Ok(());
         }
@@ -451,7 +405,7 @@ impl Store {
     }
 
     /// Held for moments only, so it is waited for.
-    pub(crate) fn lock(&self) -> Result<File, ErrorInfo> {
+    pub(crate) fn lock(&self) -> Result<File, StoreError> {
         let path = self.folder.join("lock");
         let lock = || {
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;

@@ -5,12 +5,11 @@
 use std::fs::Metadata;
 
 use localcoder_disk::open;
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 
 use crate::Progress;
+use crate::error::{StoreError, disk, unusable};
 use crate::hash::digest;
 use crate::manifest::Installed;
-use crate::problem::{cancelled, disk, unusable};
 use crate::store::{Store, ns};
 
 impl Store {
@@ -19,7 +18,7 @@ impl Store {
     /// # Errors
     /// `checksumMismatch` with both digests where it is another file by now; the store's own copy
     /// is put aside then.
-    pub fn verify(&self, id: &str, progress: &mut Progress<'_>) -> Result<(), ErrorInfo> {
+    pub fn verify(&self, id: &str, progress: &mut Progress<'_>) -> Result<(), StoreError> {
         let model = self.model(id)?;
         // What was only touched is what is to be found out.
         let touched = self.is_touched(id)?;
@@ -28,27 +27,21 @@ impl Store {
         let (mut file, about) = open(&path).map_err(|error| unusable(&path, error.cause(&path)))?;
         let found = digest(&mut file, model.bytes, progress, |_| Ok(()))
             .map_err(failed)?
-            .ok_or_else(|| cancelled("the check"))?;
+            .ok_or(StoreError::Cancelled("the check"))?;
         if found == model.sha256 {
             return if touched { self.keep(model, &about) } else { Ok(()) };
         }
-        let mut hint = "remove the model and import the right file".to_owned();
-        let mut action = ErrorAction::RemoveModel;
+        let mut aside = None;
         if model.linked.is_none() {
-            let aside = self.downloads().join(format!("damaged-{found}"));
-            fs_err::rename(&path, &aside).map_err(|error| disk(&path, &error))?;
-            hint = format!("install it again; the damaged file is `{}`", aside.display());
-            action = ErrorAction::InstallModel;
+            let to = self.downloads().join(format!("damaged-{found}"));
+            fs_err::rename(&path, &to).map_err(|error| disk(&path, &error))?;
+            aside = Some(to);
         }
-        let message = format!("the file of `{id}` is not what was installed");
-        Err(ErrorInfo::new(ErrorCode::ChecksumMismatch, message)
-            .with_cause(format!("its digest is {found}, and it was {}", model.sha256))
-            .with_hint(hint)
-            .with_action_on(action, id))
+        Err(StoreError::Changed { id: id.to_owned(), found, installed: model.sha256, aside })
     }
 
     /// Notes the time of a file that is the same still.
-    fn keep(&self, mut model: Installed, about: &Metadata) -> Result<(), ErrorInfo> {
+    fn keep(&self, mut model: Installed, about: &Metadata) -> Result<(), StoreError> {
         let path = self.file_of(&model);
         let modified = about.modified().map_err(|error| disk(&path, &error))?;
         if let Some(linked) = &mut model.linked {

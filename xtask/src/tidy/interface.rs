@@ -39,3 +39,22 @@ pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
     }
     Ok(complaints)
 }
+
+/// Libraries whose errors are typed: what helps is put on where they are made what a client shows.
+const TYPED: &[&str] = &["disk", "gguf", "model-store", "templates"];
+/// The file of a library in which that is done.
+const EXPLAINS: &str = "src/explain.rs";
+
+/// No typed library makes what a client shows anywhere else.
+pub(super) fn of_libraries(repository: &Repository) -> Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    for file in repository.written("rs") {
+        let inner = file.path.strip_prefix("crates/").and_then(|path| path.split_once('/'));
+        let Some((library, path)) = inner else { continue };
+        let is_typed = TYPED.contains(&library) && path.starts_with("src/") && path != EXPLAINS;
+        if is_typed && file.text.contains("ErrorInfo") {
+            complaints.push(format!("{} names `ErrorInfo`, which {EXPLAINS} makes", file.path));
+        }
+    }
+    Ok(complaints)
+}

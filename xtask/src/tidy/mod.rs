@@ -47,6 +47,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { name: "numbers that must agree", check: limits::once },
     Rule { name: "no I/O in pure code", check: sources::pure },
     Rule { name: "errors name no interface", check: interface::of_errors },
+    Rule { name: "typed errors of libraries", check: interface::of_libraries },
     Rule { name: "file length", check: size::file_lines },
     Rule { name: "function length", check: size::function_lines },
     Rule { name: "file size", check: size::file_bytes },

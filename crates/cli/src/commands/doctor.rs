@@ -240,8 +240,9 @@ fn sandbox_of_downloads(places: &Places) -> String {
     let Ok(allowed) = air_gap(places).permission("") else {
         return "nothing is downloaded in air-gapped mode".to_owned();
     };
-    let confined = program()
-        .and_then(|own| Fetcher::new(&own.with_file_name("localcoder-fetch"), allowed).confined());
+    let confined = program().and_then(|own| {
+        Ok(Fetcher::new(&own.with_file_name("localcoder-fetch"), allowed).confined()?)
+    });
     confined.map_or_else(
         |error| format!("what a download may do is not known: {error}"),
         |confined| fetch_sandbox_text(&confined),

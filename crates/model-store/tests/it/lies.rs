@@ -28,7 +28,7 @@ fn of_default_profiles() -> Vec<String> {
 fn is_not_believed(store: &Store, what: &str) {
     let catalog = Catalog::shipped();
     for entry in &catalog.models {
-        let gone = store.path_of(&entry.id).unwrap_err();
+        let gone: ErrorInfo = store.path_of(&entry.id).unwrap_err().into();
         assert_eq!(gone.code, ErrorCode::ModelNotFound, "{what}: {gone}");
     }
     let defaults = of_default_profiles();
@@ -62,7 +62,7 @@ fn changed(folder: &Path, change: &dyn Fn(&mut Value)) {
 }
 
 fn take(store: &Store, folder: &Path, catalog: &Catalog) -> Came {
-    store.import_bundle(&Bundle::read(folder, catalog)?, None, &mut |_, _| true)
+    Ok(store.import_bundle(&Bundle::read(folder, catalog)?, None, &mut |_, _| true)?)
 }
 
 fn license() -> Value {
@@ -272,7 +272,7 @@ fn files_of_models_that_do_not_write_are_refused_with_what_they_are() {
         std::fs::write(&path, file).unwrap();
         for mode in [ImportMode::Copy, ImportMode::InPlace] {
             let came = store.import(&path, None, mode, &Catalog::shipped(), &mut |_, _| true);
-            let error = came.expect_err(said);
+            let error = ErrorInfo::from(came.expect_err(said));
             assert!(error.to_string().contains(said) && error.hint.is_some(), "{said}: {error}");
         }
         assert_eq!(files(&store.folder().join("blobs")), [""; 0], "{said}");
@@ -300,7 +300,7 @@ fn files_with_the_name_of_a_model_of_the_catalog_get_a_name_of_their_own() {
     }
     // One that asks for such a name is told that it is another's.
     for id in [CODER, "llama-3-8b"] {
-        let error = import("x.gguf", Some(id), ImportMode::InPlace).unwrap_err();
+        let error: ErrorInfo = import("x.gguf", Some(id), ImportMode::InPlace).unwrap_err().into();
         assert_eq!(error.code, ErrorCode::Usage);
         assert!(error.message.contains("the name of a model of the catalog"), "{error}");
         is_not_believed(&store, id);
@@ -337,7 +337,7 @@ fn one_that_has_such_a_name_already_is_not_used() {
     let text = std::fs::read_to_string(manifests.join("mine.json")).unwrap();
     let text = text.replace("\"id\": \"mine\"", &format!("\"id\": \"{CODER}\""));
     std::fs::write(manifests.join(format!("{CODER}.json")), text).unwrap();
-    let error = store.path_of(CODER).unwrap_err();
+    let error: ErrorInfo = store.path_of(CODER).unwrap_err().into();
     assert_eq!(error.code, ErrorCode::ModelDamaged);
     assert!(error.to_string().contains("under the name of a model of the catalog"), "{error}");
     assert_eq!(error.action, Some(ErrorAction::RemoveModel));
@@ -358,7 +358,7 @@ fn pinning(dir: &Path, change: &dyn Fn(&mut Value)) -> Result<Catalog, ErrorInfo
     change(&mut catalog["models"][0]);
     let path = dir.join("catalog.json");
     std::fs::write(&path, catalog.to_string()).unwrap();
-    Catalog::with_file(&path)
+    Ok(Catalog::with_file(&path)?)
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn the_catalogs_own_file_is_known_by_its_digest_whatever_it_is_called() {
     assert_eq!((model.id.as_str(), model.name.as_str()), ("small", "Small Model"));
     assert_eq!(model.license.as_ref().unwrap().attribution, ["Built with Small"]);
     // It is not a second model.
-    let again = import(None).unwrap_err();
+    let again: ErrorInfo = import(None).unwrap_err().into();
     assert!(again.message.contains("`small`, which is installed already"), "{again}");
     assert!(store.path_of("small").is_ok());
     assert_eq!(import(Some("mine")).unwrap().name, "Small Model");
@@ -456,7 +456,7 @@ fn a_file_in_its_place_whose_time_alone_changed_is_kept_once_it_was_read() {
     assert!(!store.is_touched("mine").unwrap());
     touch(1_000_000);
     assert!(store.is_touched("mine").unwrap());
-    let error = store.path_of("mine").unwrap_err();
+    let error: ErrorInfo = store.path_of("mine").unwrap_err().into();
     assert_eq!(
         (error.action, error.subject.as_deref()),
         (Some(ErrorAction::VerifyModel), Some("mine"))
@@ -468,7 +468,7 @@ fn a_file_in_its_place_whose_time_alone_changed_is_kept_once_it_was_read() {
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&path, bytes).unwrap();
     touch(500_000);
-    let error = store.verify("mine", &mut |_, _| true).unwrap_err();
+    let error: ErrorInfo = store.verify("mine", &mut |_, _| true).unwrap_err().into();
     assert_eq!(error.code, ErrorCode::ChecksumMismatch);
     assert!(store.path_of("mine").is_err() && path.exists());
 }

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use localcoder_model_store::{
-    Bundle, Catalog, Consent, Entry, Fetcher, ImportMode, Installing, Source, Store,
+    Bundle, Catalog, Consent, Entry, Fetcher, ImportMode, Installing, Source, Store, StoreError,
 };
-use localcoder_protocol::{ErrorCode, FetchEvent};
+use localcoder_protocol::{ErrorCode, ErrorInfo, FetchEvent};
 use localcoder_settings::{NetworkAllowed, resolve};
 use localcoder_test_support::demo;
 use localcoder_test_support::disk::Disk;
@@ -25,7 +25,11 @@ fn store() -> (tempfile::TempDir, Store) {
 
 fn import(store: &Store, path: &Path, id: &str, mode: ImportMode) -> Result<String, ErrorCode> {
     let result = store.import(path, Some(id), mode, &Catalog::shipped(), &mut |_, _| true);
-    result.map(|model| model.sha256).map_err(|error| error.code)
+    result.map(|model| model.sha256).map_err(code)
+}
+
+fn code(error: StoreError) -> ErrorCode {
+    ErrorInfo::from(error).code
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -53,7 +57,7 @@ fn an_imported_model_is_there_and_goes_again() {
     store.verify("mine", &mut |_, _| true).unwrap();
     assert_eq!(store.remove("mine").unwrap(), model.bytes);
     assert!(store.list().unwrap().is_empty() && !blob.exists());
-    assert_eq!(store.remove("mine").unwrap_err().code, ErrorCode::ModelNotFound);
+    assert_eq!(code(store.remove("mine").unwrap_err()), ErrorCode::ModelNotFound);
 }
 
 /// A catalog whose one model has the file of the demo model.
@@ -71,7 +75,7 @@ fn pinning(sha256: &str) -> Catalog {
 fn a_file_of_a_catalog_is_found_by_the_catalogs_name_whatever_it_is_called() {
     let (dir, store) = store();
     let sha256 = import(&store, &demo::path(), "other", ImportMode::Copy).unwrap();
-    assert_eq!(store.path_of("pinned").unwrap_err().code, ErrorCode::ModelNotFound);
+    assert_eq!(code(store.path_of("pinned").unwrap_err()), ErrorCode::ModelNotFound);
     let catalog = pinning(&sha256);
     let _ = store.remove("other").unwrap();
     let import = |id| store.import(&demo::path(), id, ImportMode::Copy, &catalog, &mut |_, _| true);
@@ -79,7 +83,7 @@ fn a_file_of_a_catalog_is_found_by_the_catalogs_name_whatever_it_is_called() {
     assert_eq!(mine.catalog_id.as_deref(), Some("pinned"));
     assert_eq!(store.meant("pinned").unwrap().id, "mine");
     assert_eq!(store.path_of("pinned").unwrap(), store.path_of("mine").unwrap());
-    let again = store.check_missing(&catalog.models[0]).unwrap_err();
+    let again: ErrorInfo = store.check_missing(&catalog.models[0]).unwrap_err().into();
     assert_eq!(again.code, ErrorCode::Usage, "there is nothing to load");
 
     // What is carried to another machine has the catalog's name there, and no folder's word counts.
@@ -90,7 +94,7 @@ fn a_file_of_a_catalog_is_found_by_the_catalogs_name_whatever_it_is_called() {
     assert_eq!((stranger.model.id.as_str(), &stranger.model.catalog_id), ("mine", &None));
 
     let _ = store.remove("mine").unwrap();
-    assert_eq!(store.meant("pinned").unwrap_err().code, ErrorCode::ModelNotFound);
+    assert_eq!(code(store.meant("pinned").unwrap_err()), ErrorCode::ModelNotFound);
 }
 
 #[test]
@@ -140,7 +144,7 @@ fn a_file_in_its_place_stays_the_users() {
     // One that was written since is another one until it is imported again.
     let file = std::fs::File::options().write(true).open(&path).unwrap();
     file.set_modified(SystemTime::now() + Duration::from_secs(5)).unwrap();
-    assert_eq!(store.path_of("my-model").unwrap_err().code, ErrorCode::ModelDamaged);
+    assert_eq!(code(store.path_of("my-model").unwrap_err()), ErrorCode::ModelDamaged);
     assert!(store.list().unwrap()[0].problem.as_ref().unwrap().contains("changed"));
     assert_eq!(store.remove("my-model").unwrap(), 0);
     assert!(path.exists());
@@ -178,7 +182,7 @@ fn what_is_not_a_model_leaves_nothing() {
         &Catalog::shipped(),
         &mut |_, _| false,
     );
-    assert_eq!(cancelled.unwrap_err().code, ErrorCode::Cancelled);
+    assert_eq!(code(cancelled.unwrap_err()), ErrorCode::Cancelled);
     for folder in ["blobs", "downloads", "manifests"] {
         assert_eq!(files(&store.folder().join(folder)), [""; 0], "{folder}");
     }
@@ -195,12 +199,12 @@ fn damage_is_found_and_put_aside() {
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::remove_file(&blob).unwrap();
     std::fs::write(&blob, &bytes).unwrap();
-    let error = store.verify("mine", &mut |_, _| true).unwrap_err();
+    let error: ErrorInfo = store.verify("mine", &mut |_, _| true).unwrap_err().into();
     assert_eq!(error.code, ErrorCode::ChecksumMismatch);
     let sha256 = store.model("mine").unwrap().sha256;
     assert!(error.cause.unwrap().contains(&sha256));
     // Nothing loads it any more, and importing the right file fixes it.
-    assert_eq!(store.path_of("mine").unwrap_err().code, ErrorCode::ModelDamaged);
+    assert_eq!(code(store.path_of("mine").unwrap_err()), ErrorCode::ModelDamaged);
     store.remove("mine").unwrap();
     import(&store, &demo::path(), "mine", ImportMode::Copy).unwrap();
     store.verify("mine", &mut |_, _| true).unwrap();
@@ -219,8 +223,8 @@ fn torn_and_foreign_manifests_are_passed_over() {
     let ids: Vec<String> =
         store.list().unwrap().into_iter().map(|listed| listed.model.id).collect();
     assert_eq!(ids, ["mine"]);
-    assert_eq!(store.model("torn").unwrap_err().code, ErrorCode::ModelStore);
-    assert_eq!(store.model("../mine").unwrap_err().code, ErrorCode::ModelNotFound);
+    assert_eq!(code(store.model("torn").unwrap_err()), ErrorCode::ModelStore);
+    assert_eq!(code(store.model("../mine").unwrap_err()), ErrorCode::ModelNotFound);
 }
 
 /// A catalog's entry for some bytes on a server.
@@ -283,7 +287,7 @@ fn a_model_of_a_catalog_is_installed_with_its_license() {
     // What is there is not loaded again.
     let again =
         store.install(&entry, self::consent(&store, &entry), &fetcher(), &running, &mut |_| {});
-    assert_eq!(again.unwrap_err().code, ErrorCode::Usage);
+    assert_eq!(code(again.unwrap_err()), ErrorCode::Usage);
     assert_eq!(server.asked().len(), 1);
 }
 
@@ -313,7 +317,7 @@ fn a_stopped_install_goes_on_where_it_ended() {
         });
         store.install(&entry, consent(&store, &entry), &patient, &running, &mut |_| {})
     });
-    assert_eq!(stopped.unwrap_err().code, ErrorCode::Cancelled);
+    assert_eq!(code(stopped.unwrap_err()), ErrorCode::Cancelled);
     assert!(store.list().unwrap().is_empty());
     let running = Installing::default();
     store.install(&entry, consent(&store, &entry), &fetcher(), &running, &mut |_| {}).unwrap();
@@ -334,7 +338,8 @@ fn what_is_not_the_file_of_the_catalog_is_not_installed() {
     let pinned = entry(&content, &server);
     let install = |entry: &Entry| {
         let consent = consent(&store, entry);
-        store.install(entry, consent, &fetcher(), &Installing::default(), &mut |_| {}).unwrap_err()
+        let result = store.install(entry, consent, &fetcher(), &Installing::default(), &mut |_| {});
+        ErrorInfo::from(result.unwrap_err())
     };
     let error = install(&pinned);
     assert_eq!(error.code, ErrorCode::ChecksumMismatch);
@@ -357,10 +362,11 @@ fn a_model_is_carried_to_another_machine_and_checked_there() {
     let folder = store.export("mine", dir.path(), &mut |_, _| true).unwrap();
     assert_eq!(folder, dir.path().join("mine.localcoder-model"));
     assert!(Bundle::is_at(&folder) && !Bundle::is_at(dir.path()));
-    let again = store.export("mine", dir.path(), &mut |_, _| true).unwrap_err();
+    let again: ErrorInfo = store.export("mine", dir.path(), &mut |_, _| true).unwrap_err().into();
     assert_eq!(again.code, ErrorCode::FileAccess);
     let into = |folder: &str| {
-        let error = store.export("mine", &dir.path().join(folder), &mut |_, _| true).unwrap_err();
+        let error: ErrorInfo =
+            store.export("mine", &dir.path().join(folder), &mut |_, _| true).unwrap_err().into();
         (error.message, error.hint.unwrap_or_default())
     };
     let (message, hint) = into("nowhere");
@@ -381,7 +387,8 @@ fn a_model_is_carried_to_another_machine_and_checked_there() {
     let mut bytes = std::fs::read(&file).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&file, &bytes).unwrap();
-    let error = elsewhere.import_bundle(&bundle, None, &mut |_, _| true).unwrap_err();
+    let error: ErrorInfo =
+        elsewhere.import_bundle(&bundle, None, &mut |_, _| true).unwrap_err().into();
     assert_eq!(error.code, ErrorCode::ChecksumMismatch);
     assert!(elsewhere.list().unwrap().is_empty());
     assert_eq!(files(&elsewhere.folder().join("blobs")), [""; 0]);
@@ -394,7 +401,7 @@ fn a_model_is_carried_to_another_machine_and_checked_there() {
     assert_eq!(Bundle::read(&folder, &Catalog::shipped()).unwrap().model.linked, None);
     std::fs::write(&manifest, "{}").unwrap();
     assert_eq!(
-        Bundle::read(&folder, &Catalog::shipped()).unwrap_err().code,
+        code(Bundle::read(&folder, &Catalog::shipped()).unwrap_err()),
         ErrorCode::ModelDamaged
     );
 }
@@ -412,7 +419,7 @@ fn a_license_that_is_not_shipped_is_loaded_first_and_kept() {
     entry.license.url = server.url("missing");
     assert_eq!(store.license_text(&entry), None);
     let running = Installing::default();
-    let error = store.load_license(&entry, &fetcher(), &running).unwrap_err();
+    let error: ErrorInfo = store.load_license(&entry, &fetcher(), &running).unwrap_err().into();
     assert_eq!(error.code, ErrorCode::DownloadFailed);
     entry.license.url = server.url("LICENSE");
     let text = store.load_license(&entry, &fetcher(), &Installing::default()).unwrap();
@@ -420,7 +427,7 @@ fn a_license_that_is_not_shipped_is_loaded_first_and_kept() {
     assert_eq!(store.license_text(&entry), Some(text));
     // Another text than the one that is pinned is not agreed to.
     entry.license.sha256 = Some("0".repeat(64));
-    let error = Consent::to(&entry.license, "Be\nkind.\n\n").unwrap_err();
+    let error: ErrorInfo = Consent::to(&entry.license, "Be\nkind.\n\n").unwrap_err().into();
     assert_eq!(error.code, ErrorCode::LicenseNotAccepted);
 }
 
@@ -439,7 +446,7 @@ fn a_disk_that_can_only_be_read_loses_nothing() {
         import(&store, &demo::path(), "other", ImportMode::Copy),
         Err(ErrorCode::ModelStore)
     );
-    let refused = store.remove("mine").unwrap_err();
+    let refused: ErrorInfo = store.remove("mine").unwrap_err().into();
     assert_eq!(refused.code, ErrorCode::ModelStore);
     assert!(refused.to_string().to_lowercase().contains("read-only"), "{refused}");
     let listed = store.list().unwrap();

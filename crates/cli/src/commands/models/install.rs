@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 
 use localcoder_model_store::{
-    Bundle, Consent, Entry, Fetcher, Installed, Installing, LicenseTerms,
+    Bundle, Consent, Entry, Fetcher, Installed, Installing, LicenseTerms, StoreError,
 };
 use localcoder_protocol::{
     Confined, ErrorAction, ErrorCode, ErrorInfo, FetchEvent, InstallEvent, ModelInstalled,
@@ -147,15 +147,15 @@ fn load(
     let result = models.store.install(entry, consent, &fetcher, running, &mut tell);
     meter.clear();
     printed?;
-    result.map_err(|error| match error.code {
-        ErrorCode::Cancelled => {
+    result.map_err(|error| match error {
+        StoreError::Cancelled(_) => {
             let loaded = bytes(models.store.loaded_bytes(&entry.sha256));
-            error
+            ErrorInfo::from(error)
                 .with_cause(format!("{loaded} of it are downloaded"))
                 .with_hint("install it again: that resumes it")
                 .with_action_on(ErrorAction::InstallModel, &entry.id)
         }
-        _ => error,
+        _ => error.into(),
     })
 }
 
@@ -164,7 +164,7 @@ fn text_of(models: &Models, entry: &Entry, running: &Installing) -> Result<Strin
         return Ok(text);
     }
     let what = format!("the text of the license of `{}` is not known here", entry.id);
-    models.store.load_license(entry, &fetcher(models, &what)?, running)
+    Ok(models.store.load_license(entry, &fetcher(models, &what)?, running)?)
 }
 
 /// With air-gapped mode on, the program that could open a connection is never started. The settings

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 use indicatif::{DecimalBytes, HumanDuration, ProgressBar, ProgressStyle};
-use localcoder_model_store::Progress;
+use localcoder_model_store::{Progress, StoreError};
 use localcoder_protocol::ErrorInfo;
 
 use crate::failure::no_interrupts;
@@ -92,7 +92,7 @@ impl Meter {
 /// Does long work with a meter; Ctrl-C ends it.
 pub(super) fn followed<T>(
     what: &'static str,
-    work: impl FnOnce(&mut Progress<'_>) -> Result<T, ErrorInfo>,
+    work: impl FnOnce(&mut Progress<'_>) -> Result<T, StoreError>,
 ) -> Result<T, ErrorInfo> {
     let meter = Meter::new(what);
     let stopped = interrupts()?;
@@ -101,7 +101,7 @@ pub(super) fn followed<T>(
         stopped.is_empty()
     });
     meter.clear();
-    result
+    Ok(result?)
 }
 
 /// Gets a message when Ctrl-C is pressed. The second one ends the program at once.
