@@ -97,7 +97,7 @@ fn values_of(path: &Path) -> Result<Option<Map<String, Value>>, ErrorInfo> {
     match read_file(path)? {
         // The editor takes an empty one for one that says nothing.
         Some((text, _)) if text.trim().is_empty() => Ok(Some(Map::new())),
-        Some((text, _)) => parse(&text).map(Some).map_err(|why| no_json(path, &why)),
+        Some((text, _)) => Ok(Some(parse(&text).map_err(|why| no_json(path, why))?)),
         None => Ok(None),
     }
 }

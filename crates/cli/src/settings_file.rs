@@ -48,8 +48,9 @@ pub(crate) fn rewrite_with(
 /// not written.
 fn change(path: &Path, edit: &dyn Fn(&str) -> Result<String, String>) -> Result<bool, ErrorInfo> {
     let hint = "fix the file, then try again: nothing in it was changed";
-    let unusable = |why: String| no_json(path, &why).with_hint(hint);
-    let before = read_file(path).map_err(|mut error| {
+    let unusable = |why: String| ErrorInfo::from(no_json(path, why)).with_hint(hint);
+    let before = read_file(path).map_err(|error| {
+        let mut error = ErrorInfo::from(error);
         error.hint.get_or_insert_with(|| hint.to_owned());
         error
     })?;

@@ -3,7 +3,7 @@
 //! since. So they are read here, at the start and before each connection.
 
 use localcoder_disk::tally::Counter;
-use localcoder_protocol::FetchFailure;
+use localcoder_protocol::{ErrorInfo, FetchFailure};
 use localcoder_settings::{AirGap, Places, air_gap};
 
 use crate::attempt_error::{AttemptError, Failed, Retry};
@@ -26,6 +26,7 @@ impl Permission {
     /// Where the air gap is on, or nobody knows whether it is: the settings can't be found or read.
     pub(crate) fn ask() -> Result<Self, Failed> {
         let places = Places::resolve().map_err(|error| {
+            let error = ErrorInfo::from(error);
             let hint = error.hint.clone().unwrap_or_default();
             refused(&format!("`localcoder.airGapped` counts as on: {error}"), &hint)
         })?;

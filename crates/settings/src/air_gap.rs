@@ -4,10 +4,10 @@
 //! [`NetworkAllowed`] is made here alone, from settings that were resolved, and whoever starts a
 //! program that could open a connection is asked for one. So nobody can forget to look.
 
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
+use localcoder_protocol::ErrorInfo;
 use serde_json::Value;
 
-use crate::{Key, Layer, Places, SettingsFiles};
+use crate::{Key, Layer, Places, SettingsError, SettingsFiles};
 
 /// The setting that this is about.
 pub const AIR_GAPPED: &str = Key::AirGapped.name();
@@ -67,28 +67,14 @@ impl AirGap {
     ///
     /// # Errors
     /// Where the air gap is on. `what` says what does not happen for it.
-    pub fn permission(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
+    pub fn permission(&self, what: &str) -> Result<NetworkAllowed, SettingsError> {
         match self {
             Self::Off(allowed) => Ok(*allowed),
-            Self::On { reason, problem } => {
-                let how = match problem {
-                    None => "turn air-gapped mode off",
-                    Some(problem) => problem.hint.as_deref().unwrap_or("fix the settings"),
-                };
-                let error = ErrorInfo::new(ErrorCode::AirGapped, what)
-                    .with_cause(format!("{reason}, so nothing is downloaded"))
-                    .with_hint(format!(
-                        "download the file on another machine and import it here; or {how}"
-                    ));
-                Err(match problem {
-                    None => error.with_action_on(ErrorAction::OpenSettings, AIR_GAPPED),
-                    Some(problem) => ErrorInfo {
-                        action: problem.action,
-                        subject: problem.subject.clone(),
-                        ..error
-                    },
-                })
-            }
+            Self::On { reason, problem } => Err(SettingsError::AirGapped {
+                what: what.to_owned(),
+                reason: reason.clone(),
+                problem: problem.clone().map(Box::new),
+            }),
         }
     }
 }
@@ -254,7 +240,8 @@ mod tests {
     fn the_permission_is_refused_with_the_reason_and_the_way_out() {
         let (_home, places) = home(Some(b"{ // half"), None);
         let error = air_gap(&places).permission("`small` is not downloaded").unwrap_err();
-        assert_eq!(error.code, ErrorCode::AirGapped);
+        let error = ErrorInfo::from(error);
+        assert_eq!(error.code, localcoder_protocol::ErrorCode::AirGapped);
         let cause = error.cause.unwrap();
         assert!(cause.contains("settings.json` is not JSON"), "{cause}");
         let hint = error.hint.unwrap();

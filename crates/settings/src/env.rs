@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use localcoder_disk::{Cause, cause_of};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_disk::cause_of;
+
+use crate::SettingsError;
 
 /// Root of a private installation: settings, models, logs, socket. Tests always set it.
 pub const HOME: &str = "LOCALCODER_HOME";
@@ -34,15 +35,11 @@ pub fn path(name: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 /// Where it is meant from this folder, and that is gone.
-pub fn home() -> Result<Option<PathBuf>, ErrorInfo> {
+pub fn home() -> Result<Option<PathBuf>, SettingsError> {
     let Some(home) = path(HOME) else { return Ok(None) };
-    std::path::absolute(&home).map(Some).map_err(|error| {
-        let Cause { text, .. } = cause_of(&error, &home);
-        let home = home.display();
-        ErrorInfo::new(ErrorCode::FileAccess, format!("{HOME} is `{home}`, and that leads nowhere"))
-            .with_cause(format!("it is meant from the working folder: {text}"))
-            .with_hint(format!("set {HOME} to a path that begins with `/`"))
-    })
+    std::path::absolute(&home)
+        .map(Some)
+        .map_err(|error| SettingsError::HomeNowhere { source: cause_of(&error, &home), home })
 }
 
 /// The value as text, where it is set, not empty and UTF-8.

@@ -11,11 +11,11 @@ use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{
     CollectOptions, ParseOptions, ParseResult, ast, parse_to_ast, parse_to_serde_value,
 };
-use localcoder_disk::{Cause, ReadError, Stamp};
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
+use localcoder_disk::{ReadError, Stamp};
+use localcoder_protocol::{ErrorAction, ErrorInfo};
 use serde_json::{Map, Value};
 
-use crate::{Layer, Places, Resolved, resolve};
+use crate::{Layer, Places, Resolved, SettingsError, resolve};
 
 /// A longer one is not a settings file; the largest of VS Code have some ten thousand bytes.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -132,9 +132,10 @@ impl SettingsFiles {
 fn read(path: &Path, fix: &str) -> Contents {
     let contents = read_file(path).and_then(|file| match file {
         None => Ok(Contents::default()),
-        Some((text, _)) => Contents::of(&text).map_err(|why| no_json(path, &why)),
+        Some((text, _)) => Contents::of(&text).map_err(|why| no_json(path, why)),
     });
     contents.unwrap_or_else(|error| {
+        let error = ErrorInfo::from(error);
         let fix = error.hint.as_deref().unwrap_or(fix);
         let hint = format!(
             "{fix}: until then nothing in it is used, and `localcoder.airGapped` counts as on"
@@ -230,35 +231,24 @@ pub(crate) fn dialect() -> ParseOptions {
 /// The text of a settings file, and which one it is; `None` where there is no file.
 ///
 /// # Errors
-/// Where there is one, and it can't be read or is not text. Where it is not for its content, the
-/// error says what helps.
-pub fn read_file(path: &Path) -> Result<Option<(String, Stamp)>, ErrorInfo> {
-    let failed = |error: &ReadError| {
-        let Cause { text, hint, .. } = error.cause(path);
-        let message = format!("`{}` can't be read", path.display());
-        let info = ErrorInfo::new(ErrorCode::InvalidSetting, message).with_cause(text);
-        match error {
-            ReadError::Io(_) => info.with_hint(hint),
-            // What helps against a wrong file of any kind is not what helps here.
-            _ => info,
-        }
-    };
+/// Where there is one, and it can't be read or is not text.
+pub fn read_file(path: &Path) -> Result<Option<(String, Stamp)>, SettingsError> {
+    let failed = |source| SettingsError::Unread { path: path.to_owned(), source };
     match localcoder_disk::read(path, FILE_BYTES_MAX) {
         // A link that leads nowhere is not a file that is not there: somebody has set something.
         Err(error) if error.is_missing(path) => Ok(None),
-        Err(error) => Err(failed(&error)),
+        Err(error) => Err(failed(error)),
         Ok(localcoder_disk::Contents { bytes, stamp }) => match String::from_utf8(bytes) {
             Ok(text) => Ok(Some((text, stamp))),
-            Err(_) => Err(failed(&ReadError::NotText)),
+            Err(_) => Err(failed(ReadError::NotText)),
         },
     }
 }
 
 /// That a file was read and is malformed.
 #[must_use]
-pub fn no_json(path: &Path, why: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{}` is not JSON", path.display()))
-        .with_cause(why)
+pub fn no_json(path: &Path, why: String) -> SettingsError {
+    SettingsError::NotJson { path: path.to_owned(), why }
 }
 
 #[cfg(test)]

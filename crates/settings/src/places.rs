@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
-use localcoder_protocol::{ErrorCode, ErrorInfo};
 
-use crate::env;
+use crate::{SettingsError, env};
 
 /// The product's folders and files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,15 +30,11 @@ impl Places {
     ///
     /// # Errors
     /// Where the user has no home folder.
-    pub fn resolve() -> Result<Self, ErrorInfo> {
+    pub fn resolve() -> Result<Self, SettingsError> {
         if let Some(home) = env::home()? {
             return Ok(Self::under(&home));
         }
-        let strategy = etcetera::choose_base_strategy().map_err(|error| {
-            ErrorInfo::new(ErrorCode::FileAccess, "your home folder could not be found")
-                .with_cause(error.to_string())
-                .with_hint("set HOME, or set LOCALCODER_HOME to a folder for LocalCoder's files")
-        })?;
+        let strategy = etcetera::choose_base_strategy().map_err(SettingsError::NoHome)?;
         if cfg!(target_os = "macos") {
             return Ok(Self::macos(strategy.home_dir()));
         }

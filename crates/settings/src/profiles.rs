@@ -3,13 +3,12 @@
 //! known here.
 
 use localcoder_protocol::limits::{CONTEXT_TOKENS, CONTEXT_TOKENS_MAX, CONTEXT_TOKENS_MIN};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::Key;
+use crate::{Key, SettingsError};
 
 /// From this many parameters on only a profile that says so loads a model: those that are called 13B
 /// have 13.0 billion, those that are called 12B have 12.2.
@@ -215,11 +214,9 @@ fn own(name: &str, value: &Value) -> Result<Profile, String> {
 
 /// That there is no profile of this name, and which there are.
 #[must_use]
-pub fn no_such_profile(name: &str, profiles: &[Profile]) -> ErrorInfo {
-    let names: Vec<String> = profiles.iter().map(|it| format!("`{}`", it.name)).collect();
-    ErrorInfo::new(ErrorCode::InvalidSetting, format!("there is no profile `{name}`"))
-        .with_cause(format!("there are {}", names.join(", ")))
-        .with_hint("choose one of these, or make it under `localcoder.profiles`")
+pub fn no_such_profile(name: &str, profiles: &[Profile]) -> SettingsError {
+    let there = profiles.iter().map(|it| format!("`{}`", it.name)).collect();
+    SettingsError::NoProfile { name: name.to_owned(), there }
 }
 
 #[cfg(test)]

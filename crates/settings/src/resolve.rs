@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
+use localcoder_protocol::ErrorInfo;
 use serde_json::Value;
 
 use crate::air_gap::{self, AIR_GAPPED, AirGap};
 use crate::values::Settings;
-use crate::{Contents, Key, Profile, Setting, TABLE, no_such_profile, profiles};
+use crate::{Contents, Key, Profile, Setting, SettingsError, TABLE, no_such_profile, profiles};
 
 /// What the editor's names of settings begin with; in a file of ours it may be left out.
 pub(crate) const PREFIX: &str = "localcoder.";
@@ -148,7 +148,7 @@ impl Found {
     /// Takes what is good in a layer, and says what is not.
     fn take(&mut self, layer: Layer, contents: &Contents) -> Vec<Wrong> {
         let mut wrong = Vec::new();
-        let mut add = |error, closes| wrong.push(Wrong { layer, error, closes });
+        let mut add = |error: ErrorInfo, closes| wrong.push(Wrong { layer, error, closes });
         if let Some(problem) = &contents.problem {
             add(problem.clone(), true);
         }
@@ -164,7 +164,7 @@ impl Found {
         for written in hidden.collect::<Vec<_>>() {
             if let Some(key) = Key::named(own(written)) {
                 let place = contents.origin.place(layer, written);
-                add(twice(&place, key), key == Key::AirGapped);
+                add(SettingsError::TwiceIn { place, key }.into(), key == Key::AirGapped);
             }
         }
         let mut seen = BTreeMap::new();
@@ -172,13 +172,15 @@ impl Found {
             let place = contents.origin.place(layer, &written);
             let name = own(&written);
             let Some(key) = Key::named(name) else {
-                add(unknown(&place, name), air_gap::is_meant_by(name));
+                let (name, means_air_gap) = (name.to_owned(), air_gap::is_meant_by(name));
+                let error = SettingsError::UnknownIn { place, name, means_air_gap };
+                add(error.into(), means_air_gap);
                 continue;
             };
             let closes = key == Key::AirGapped;
             let again = seen.insert(key, value).is_some_and(|before| before != value);
             if again || contents.repeated.contains(&written) {
-                add(twice(&place, key), closes);
+                add(SettingsError::TwiceIn { place: place.clone(), key }.into(), closes);
             }
             let setting = key.setting();
             match setting.check(value) {
@@ -186,7 +188,9 @@ impl Found {
                 Ok(()) => self.put(key, value.clone(), layer, &place),
                 Err(allowed) => {
                     let closes = closes || air_gap::is_meant_in(value);
-                    add(bad(&place, key, value, &allowed), closes);
+                    let value = value.clone();
+                    let error = SettingsError::NotAllowedIn { place, key, value, allowed };
+                    add(error.into(), closes);
                 }
             }
         }
@@ -224,7 +228,7 @@ fn chosen(found: &mut Found, errors: &mut Vec<ErrorInfo>) -> Profile {
         return profile;
     }
     let usual = Key::Profile.setting().default();
-    let mut error = no_such_profile(&name, &profiles);
+    let mut error = ErrorInfo::from(no_such_profile(&name, &profiles));
     let instead = usual.as_str().unwrap_or_default().to_owned();
     error.message = format!("{} (in {})", error.message, found.taken[Key::Profile as usize].place);
     errors.push(error.with_hint(format!("`{instead}` is used until this one is fixed")));
@@ -266,66 +270,13 @@ fn is_the_editors(key: &str) -> bool {
 ///
 /// # Errors
 /// With what is allowed, where it may not; where there is no such setting.
-pub fn check_value(key: &str, value: &Value) -> Result<(), ErrorInfo> {
-    let setting = Key::named(key).ok_or_else(|| no_such_setting(key))?.setting();
-    setting.check(value).map_err(|allowed| {
-        ErrorInfo::new(ErrorCode::InvalidSetting, format!("`{key}` can't be {value}"))
-            .with_cause(format!("allowed is {allowed}"))
-            .with_hint("nothing was changed")
+pub fn check_value(key: &str, value: &Value) -> Result<(), SettingsError> {
+    let named = Key::named(key).ok_or_else(|| SettingsError::NoSetting(key.to_owned()))?;
+    named.setting().check(value).map_err(|allowed| SettingsError::NotAllowed {
+        key: key.to_owned(),
+        value: value.clone(),
+        allowed,
     })
-}
-
-/// That there is no setting of this name.
-#[must_use]
-pub fn no_such_setting(key: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::InvalidSetting, format!("there is no setting `{key}`"))
-        .with_hint("look up its name among all settings")
-        .with_action(ErrorAction::OpenSettings)
-}
-
-fn unknown(place: &str, name: &str) -> ErrorInfo {
-    let error = ErrorInfo::new(
-        ErrorCode::InvalidSetting,
-        format!("there is no setting `localcoder.{name}` (in {place})"),
-    )
-    .with_hint("remove it, or look up the name in docs/reference/settings.md")
-    .with_action(ErrorAction::OpenSettingsFile);
-    match air_gap::is_meant_by(name) {
-        true => error.with_cause(format!(
-            "it may be meant as `localcoder.{AIR_GAPPED}`, which therefore counts as on"
-        )),
-        false => error,
-    }
-}
-
-fn bad(place: &str, key: Key, value: &Value, allowed: &str) -> ErrorInfo {
-    let hint = match key {
-        Key::AirGapped => "fix the value there",
-        _ => "the value below it is used until this one is fixed",
-    };
-    let otherwise = if key == Key::AirGapped { "; anything else counts as on" } else { "" };
-    ErrorInfo::new(
-        ErrorCode::InvalidSetting,
-        format!("`localcoder.{}` can't be {value} (in {place})", key.name()),
-    )
-    .with_cause(format!("allowed is {allowed}{otherwise}"))
-    .with_hint(hint)
-    .with_action_on(ErrorAction::OpenSettingsFile, key.name())
-}
-
-/// One key in full and the same without the product's name, or nested.
-fn twice(place: &str, key: Key) -> ErrorInfo {
-    let name = key.name();
-    let error = ErrorInfo::new(
-        ErrorCode::InvalidSetting,
-        format!("`localcoder.{name}` stands twice (in {place}), with different values"),
-    )
-    .with_hint("leave one of them")
-    .with_action_on(ErrorAction::OpenSettingsFile, name);
-    match key {
-        Key::AirGapped => error.with_cause("it is not clear which is meant, so it counts as on"),
-        _ => error,
-    }
 }
 
 #[cfg(test)]
@@ -400,8 +351,8 @@ mod tests {
 
     #[test]
     fn a_value_is_checked_before_it_is_written() {
-        assert_eq!(check_value("contextWindow", &json!(2048)), Ok(()));
-        let bad = check_value("contextWindow", &json!(9000)).unwrap_err();
+        assert!(check_value("contextWindow", &json!(2048)).is_ok());
+        let bad = ErrorInfo::from(check_value("contextWindow", &json!(9000)).unwrap_err());
         assert_eq!(bad.cause.as_deref(), Some("allowed is a whole number from 512 to 8192"));
         assert!(check_value("color", &json!("red")).is_err());
     }

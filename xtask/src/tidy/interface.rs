@@ -41,19 +41,20 @@ pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
 }
 
 /// Libraries whose errors are typed: what helps is put on where they are made what a client shows.
-const TYPED: &[&str] = &["disk", "gguf", "model-store", "templates"];
+const TYPED: &[&str] = &["disk", "gguf", "model-store", "settings", "templates"];
 /// The file of a library in which that is done.
 const EXPLAINS: &str = "src/explain.rs";
 
-/// No typed library makes what a client shows anywhere else.
+/// No typed library makes what a client shows, which takes a code, anywhere else.
 pub(super) fn of_libraries(repository: &Repository) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for file in repository.written("rs") {
         let inner = file.path.strip_prefix("crates/").and_then(|path| path.split_once('/'));
         let Some((library, path)) = inner else { continue };
         let is_typed = TYPED.contains(&library) && path.starts_with("src/") && path != EXPLAINS;
-        if is_typed && file.text.contains("ErrorInfo") {
-            complaints.push(format!("{} names `ErrorInfo`, which {EXPLAINS} makes", file.path));
+        let code = file.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        if is_typed && code.contains("ErrorCode") {
+            complaints.push(format!("{} names `ErrorCode`, which is for {EXPLAINS}", file.path));
         }
     }
     Ok(complaints)

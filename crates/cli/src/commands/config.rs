@@ -3,7 +3,7 @@
 
 use localcoder_protocol::{ConfigGet, ConfigList, ErrorInfo, SettingValue, SettingsList};
 use localcoder_settings::{
-    AIR_GAPPED, AirGap, Layer, Places, Settings, check_value, json_schema, no_such_setting, own,
+    AIR_GAPPED, AirGap, Layer, Places, Settings, SettingsError, check_value, json_schema, own,
 };
 use serde_json::{Map, Value};
 
@@ -63,7 +63,7 @@ fn list(
 fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
     let resolved = settings_file::resolved(places);
     let Some((_, value, layer)) = resolved.values.iter().find(|(known, ..)| *known == key) else {
-        return Err(no_such_setting(key));
+        return Err(SettingsError::NoSetting(key.to_owned()).into());
     };
     // That is a promise: where it comes from is part of the answer.
     let reason = resolved.air_gap.reason().filter(|_| key == AIR_GAPPED);
@@ -90,7 +90,7 @@ fn get(places: &Places, key: &str, json: bool) -> Result<(), ErrorInfo> {
 
 fn change(places: &Places, key: &str, value: Option<&Value>) -> Result<(), ErrorInfo> {
     if settings_file::resolved(places).values.iter().all(|(known, ..)| *known != key) {
-        return Err(no_such_setting(key));
+        return Err(SettingsError::NoSetting(key.to_owned()).into());
     }
     settings_file::set(places, key, value)?;
     let now = settings_file::resolved(places);

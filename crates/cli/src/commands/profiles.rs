@@ -100,7 +100,7 @@ fn choose(name: &str, json: bool) -> Result<(), ErrorInfo> {
     let places = Places::resolve()?;
     let profiles = settings_file::resolved(&places).settings.profiles;
     let Some(profile) = profiles.iter().find(|profile| profile.name == name) else {
-        return Err(no_such_profile(name, &profiles));
+        return Err(no_such_profile(name, &profiles).into());
     };
     settings_file::set(&places, "profile", Some(&name.into()))?;
     let now = settings_file::resolved(&places);

@@ -101,7 +101,7 @@ impl Models {
     /// That something may be downloaded; `what` says what does not happen where it
     /// may not.
     fn network(&self, what: &str) -> Result<NetworkAllowed, ErrorInfo> {
-        air_gap(&self.places).permission(what)
+        Ok(air_gap(&self.places).permission(what)?)
     }
 
     /// The same for what is about to be loaded: one that is refused is counted.

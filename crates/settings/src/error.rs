@@ -1,0 +1,38 @@
+//! What can be wrong with settings, by cause. How it is shown: `explain.rs`.
+
+use std::path::PathBuf;
+
+use localcoder_disk::{Cause, ReadError};
+use localcoder_protocol::ErrorInfo;
+use serde_json::Value;
+
+use crate::Key;
+use crate::env::HOME;
+
+/// See the module. Its text says what happened, in one clause.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the text of each variant says what it is")]
+pub enum SettingsError {
+    #[error("`{key}` can't be {value}")]
+    NotAllowed { key: String, value: Value, allowed: String },
+    #[error("there is no setting `{0}`")]
+    NoSetting(String),
+    #[error("there is no profile `{name}`")]
+    NoProfile { name: String, there: Vec<String> },
+    #[error("`{}` can't be read", path.display())]
+    Unread { path: PathBuf, source: ReadError },
+    #[error("`{}` is not JSON", path.display())]
+    NotJson { path: PathBuf, why: String },
+    #[error("there is no setting `localcoder.{name}` (in {place})")]
+    UnknownIn { place: String, name: String, means_air_gap: bool },
+    #[error("`localcoder.{}` can't be {value} (in {place})", key.name())]
+    NotAllowedIn { place: String, key: Key, value: Value, allowed: String },
+    #[error("`localcoder.{}` stands twice (in {place}), with different values", key.name())]
+    TwiceIn { place: String, key: Key },
+    #[error("{what}")]
+    AirGapped { what: String, reason: String, problem: Option<Box<ErrorInfo>> },
+    #[error("{HOME} is `{}`, and that leads nowhere", home.display())]
+    HomeNowhere { home: PathBuf, source: Cause },
+    #[error("your home folder could not be found")]
+    NoHome(#[source] etcetera::HomeDirError),
+}
