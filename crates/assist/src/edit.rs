@@ -5,8 +5,8 @@
 //! This module only composes the others. It asks no model and keeps no clock; called by the
 //! host's core.
 
+mod begun;
 mod conversation;
-mod resumed;
 
 use std::ops::Range;
 
@@ -27,8 +27,8 @@ use crate::outline::{self, OutlineLine};
 use crate::prompt::{Follows, Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
 use crate::{
-    clean, diff, document, errors, findings, flaws, hunks, imports, new_code, place, renames, same,
-    sensitive, syntax,
+    clean, diff, document, errors, findings, flaws, hunks, imports, mended, new_code, place,
+    renames, same, sensitive, syntax,
 };
 
 use conversation::Conversation;
@@ -602,6 +602,8 @@ impl Task {
         }
         let code = trimmed;
         let code = imports::without_known(&code, original, self.language, around.0);
+        let place = (self.document.text.as_str(), self.lines.start);
+        let code = mended::code(self.language, place, self.instruction(), code);
         let names =
             self.instruction().and_then(|it| renames::alone(self.language, original, it, &code));
         let only_names = names.is_some();
