@@ -11,6 +11,9 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::metal;
 
+/// How the names begin of what cargo tells a program that it runs about its package.
+const OF_CARGO: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
 /// A command that starts in `folder`.
 pub fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
@@ -23,10 +26,11 @@ pub fn cargo(folder: &Path) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = command(program, folder);
     // Cargo sets these for us; a nested cargo must see what the user's shell would give it,
-    // or build scripts that watch them run again.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"]
-    {
-        command.env_remove(name);
+    // or build scripts that watch them run again: that of `ring` does, and all of TLS after it.
+    for (name, _) in std::env::vars_os() {
+        if OF_CARGO.iter().any(|beginning| name.to_string_lossy().starts_with(beginning)) {
+            command.env_remove(name);
+        }
     }
     command.envs(metal::environment());
     command
@@ -97,6 +101,16 @@ mod tests {
         assert_eq!(missing.to_string(), "`no-such-program \"a b\" c` could not be started");
         let failing = read(cargo(&folder).arg("no-such-subcommand")).unwrap_err();
         assert!(failing.to_string().contains("no-such-subcommand` failed"), "{failing}");
+    }
+
+    #[test]
+    fn a_nested_cargo_is_not_told_of_our_package() {
+        let cargo = cargo(&crate::places::root());
+        let removed = |name| cargo.get_envs().any(|(it, value)| it == name && value.is_none());
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION_MAJOR"] {
+            assert!(std::env::var_os(name).is_some(), "cargo sets `{name}` for tests, too");
+            assert!(removed(name), "{name}");
+        }
     }
 
     #[test]
