@@ -11,8 +11,8 @@ use super::build;
 use crate::setup::{self, Group};
 use crate::{places, process, report};
 
-const BENCH: &str = "localcoder-bench";
-const FAULTS: &str = "localcoder-faults";
+pub(super) const BENCH: &str = "localcoder-bench";
+pub(super) const FAULTS: &str = "localcoder-faults";
 
 pub(super) fn bench(options: &Bench) -> Result<()> {
     setup::ensure(&[Group::Engine, Group::Window], options.yes)?;
