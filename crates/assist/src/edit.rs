@@ -6,6 +6,7 @@
 //! host's core.
 
 mod conversation;
+mod resumed;
 
 use std::ops::Range;
 
@@ -414,6 +415,7 @@ impl Task {
             prefill: prompt.prefill,
             stop: prompt.stop,
             draft: prompt.draft,
+            before,
             max_tokens: plan.max_tokens,
             free_tokens: plan.free_tokens,
             context: ContextUse {

@@ -9,6 +9,7 @@ mod brackets;
 mod characters;
 mod comments;
 mod echo;
+mod hints;
 mod layout;
 mod losses;
 mod names;
@@ -129,6 +130,7 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
         names::misspelt(rewrite),
         powers::introduced(rewrite),
         returns::vanished(rewrite),
+        hints::of_returns(rewrite),
         comments::code_changed(rewrite),
         comments::instead(rewrite),
     ]

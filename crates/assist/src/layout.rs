@@ -32,6 +32,8 @@ pub struct Layout {
     /// What the answer is expected to resemble: the code with what ends it; empty for an
     /// explanation.
     pub draft: String,
+    /// What it has of the document before the code.
+    pub before: String,
     /// Most tokens to write.
     pub max_tokens: u32,
     /// Tokens that are free for an answer; a retry of a cut answer may use them all.

@@ -195,6 +195,23 @@ fn commands_on_one_selection_share_their_prompt_up_to_the_command() {
 }
 
 #[test]
+fn a_model_that_writes_the_file_from_its_first_line_is_asked_with_the_selection_begun() {
+    let text = "import os\nimport sys\n\n\nclass A:\n    def f(self):\n        return 1\n";
+    let cut = task(text, (6, 7), instructed("Return 3."));
+    let first = layout(&cut, LIMITS).unwrap();
+    let (next, begun) = cut.begun_layout(&first, "import os\nimport sys\n\nclass").unwrap();
+    assert_eq!((begun.as_str(), next.user), ("def", first.user.clone()));
+    assert_eq!(next.prefill, first.prefill.clone() + "def");
+    assert_eq!(format!("def{}", next.draft), first.draft);
+    // An import that the edit needs is not the file.
+    let imports = "import os\n\ndef f(self):\n    return os.sep\n";
+    assert_eq!(cut.begun_layout(&first, imports), None);
+    let whole = task(text, (1, 7), instructed("Return 3."));
+    let first = layout(&whole, LIMITS).unwrap();
+    assert_eq!(whole.begun_layout(&first, text), None);
+}
+
+#[test]
 fn where_an_instruction_changed_nothing_the_model_says_what_to_change_and_does_it() {
     let text = "def f(total):\n    return total\n";
     let task = task(text, (1, 2), instructed("Remove the parameter."));

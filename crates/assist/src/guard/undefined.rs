@@ -7,8 +7,13 @@ use crate::{declared, python};
 /// The first name that is missing now and was not before.
 pub(super) fn introduced(rewrite: &Rewrite<'_>) -> Option<Problem> {
     if rewrite.language.id != "python" {
-        let name = declared::missing(rewrite.language, rewrite.document.0, rewrite.answer)?;
-        let reason = format!("it uses `{name}`, which is defined nowhere in the file");
+        let (before, after) = rewrite.document;
+        let nowhere = declared::missing(rewrite.language, before, rewrite.answer)
+            .map(|name| format!("it uses `{name}`, which is defined nowhere in the file"));
+        let reason = nowhere.or_else(|| {
+            let name = declared::out_of_reach(rewrite.language, before, after)?;
+            Some(format!("it uses `{name}` outside of the function that defines it"))
+        })?;
         return Some(Problem::new(Severity::Doubtful, reason));
     }
     let (before, after) = rewrite.document;

@@ -243,9 +243,13 @@ impl EditJob {
         finish: FinishReason,
         reason: String,
     ) -> Step {
-        let next = self.task.retry_layout(model.prompts(), layout, &reason);
+        let (next, begun) = self.task.begun_layout(layout, &self.text).unwrap_or_else(|| {
+            (self.task.retry_layout(model.prompts(), layout, &reason), String::new())
+        });
         self.doubtful = Some((std::mem::take(&mut self.text), finish));
-        self.retry(Stage::Again, layout_call(&next, Purpose::Edit), reason)
+        let step = self.retry(Stage::Again, layout_call(&next, Purpose::Edit), reason);
+        self.text = begun;
+        step
     }
 
     /// The model has said what there is to change, and is to do it.
@@ -397,7 +401,7 @@ fn first_paragraph(text: &str) -> String {
 mod tests {
     use localcoder_assist::{Command, prepare};
     use localcoder_protocol::{
-        DocumentText, DraftUse, LineRange, Measured, WorkerGenerateAnswer, WorkerId,
+        DocumentText, DraftUse, LineRange, Measured, WorkerGenerateAnswer, WorkerId, WorkerPrompt,
     };
 
     use super::*;
@@ -416,13 +420,14 @@ mod tests {
     }
 
     fn task(instruction: Option<&str>) -> Task {
-        let document = DocumentText {
-            path: "a.py".to_owned(),
-            language_id: None,
-            text: "def f(x):\n    return x\n".to_owned(),
-        };
+        task_in("def f(x):\n    return x\n", (1, 2), instruction)
+    }
+
+    fn task_in(text: &str, (start, end): (u32, u32), instruction: Option<&str>) -> Task {
+        let document =
+            DocumentText { path: "a.py".to_owned(), language_id: None, text: text.to_owned() };
         let command = Command::new("improve", instruction).expect("a command");
-        prepare(&document, LineRange { start: 1, end: 2 }, command).expect("a good request")
+        prepare(&document, LineRange { start, end }, command).expect("a good request")
     }
 
     /// A job whose prompt was sent.
@@ -453,6 +458,33 @@ mod tests {
         let Reply::Assist(reply) = answer.reply else { panic!("an edit was asked for") };
         let AssistAnswer::Edit(edit) = *reply else { panic!("an edit was asked for") };
         assert_eq!(edit.attempts, 2);
+    }
+
+    #[test]
+    fn what_the_answer_was_begun_with_is_a_part_of_it() {
+        let file = sample();
+        let model = ModelView { file: &file, context_tokens: 4096 };
+        let text = "import os\nimport sys\n\n\ndef f(x):\n    return x\n";
+        let mut job = EditJob::new(
+            task_in(text, (5, 6), Some("Return one more.")),
+            EditWish::default(),
+            Counting::default(),
+        );
+        let Step::Count(texts) = job.step(model, Input::Ready) else { panic!("it counts first") };
+        let _ = job.step(model, Input::Counted(&vec![5; texts.len()]));
+        let _ = job.step(model, Input::Text("import os\nimport sys\n\nde"));
+        let cut = WorkerGenerateAnswer { finish: FinishReason::TokenLimit, ..written() };
+        let step = job.step(model, Input::Generated(&cut));
+        let Step::Retry { call, .. } = step else { panic!("it was cut off: {step:?}") };
+        let WorkerPrompt::Chat { prefill, .. } = call.prompt else { panic!("it is a chat") };
+        assert!(prefill.ends_with("\ndef"), "{prefill}");
+        let _ = job.step(model, Input::Text(" f(x):\n    return x + 1\n"));
+        let Step::Answer(answer) = job.step(model, Input::Generated(&written())) else {
+            panic!("it is of use")
+        };
+        let Reply::Assist(reply) = answer.reply else { panic!("an edit was asked for") };
+        let AssistAnswer::Edit(edit) = *reply else { panic!("an edit was asked for") };
+        assert_eq!(edit.edit.replacement, "def f(x):\n    return x + 1");
     }
 
     #[test]

@@ -1,0 +1,54 @@
+//! Type hints that were asked for and are not there: a small model annotates the parameters and forgets
+//! what comes back, of `__init__` most of all.
+
+use super::{Problem, Rewrite, Severity};
+use crate::syntax;
+
+/// How people ask for them.
+const HINTS: &[&str] = &["type hint", "type annotation", "annotate"];
+/// How they say that they mean what comes back, too.
+const RETURNS: &[&str] = &["return", "result"];
+
+/// An answer none of whose functions says what it returns.
+pub(super) fn of_returns(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let instruction = rewrite.instruction?.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| instruction.contains(word));
+    if rewrite.language.id != "python" || !says(HINTS) || !says(RETURNS) {
+        return None;
+    }
+    let tree = syntax::parse(rewrite.language, rewrite.answer)?;
+    let (mut first, mut has_any) = (None::<std::ops::Range<usize>>, false);
+    syntax::walk(&mut tree.walk(), &mut |node| {
+        if node.kind() == "function_definition" {
+            has_any |= node.child_by_field_name("return_type").is_some();
+            if first.is_none() {
+                first = node.child_by_field_name("name").map(|it| it.byte_range());
+            }
+        }
+        true
+    });
+    let name = rewrite.answer.get(first.filter(|_| !has_any)?)?;
+    Some(Problem::new(Severity::Doubtful, format!("`{name}` still has no return type")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(instruction: &str, answer: &str) -> Option<String> {
+        let original = "def f(a):\n    pass\n";
+        let rewrite =
+            Rewrite { instruction: Some(instruction), ..Rewrite::of("a.py", original, answer) };
+        of_returns(&rewrite).map(|problem| problem.reason)
+    }
+
+    #[test]
+    fn a_return_type_that_was_asked_for_is_missed() {
+        let both = "Add type hints to the parameters and the return type.";
+        let parameters = "def f(a: int):\n    pass\n";
+        assert_eq!(found(both, parameters).as_deref(), Some("`f` still has no return type"));
+        assert_eq!(found(both, "def f(a: int) -> None:\n    pass\n"), None);
+        assert_eq!(found("Add a type hint to the parameter.", parameters), None);
+        assert_eq!(found("Return the result at once.", parameters), None);
+    }
+}
