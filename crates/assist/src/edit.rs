@@ -5,8 +5,9 @@
 //! This module only composes the others. It asks no model and keeps no clock; called by the
 //! host's core.
 
+mod begun;
 mod conversation;
-mod resumed;
+mod import_edit;
 
 use std::ops::Range;
 
@@ -27,8 +28,8 @@ use crate::outline::{self, OutlineLine};
 use crate::prompt::{Follows, Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
 use crate::{
-    clean, diff, document, errors, findings, flaws, hunks, imports, new_code, place, renames, same,
-    sensitive, syntax,
+    clean, diff, document, errors, findings, flaws, hunks, imports, mended, new_code, place,
+    renames, same, sensitive, syntax,
 };
 
 use conversation::Conversation;
@@ -602,6 +603,8 @@ impl Task {
         }
         let code = trimmed;
         let code = imports::without_known(&code, original, self.language, around.0);
+        let place = (self.document.text.as_str(), self.lines.start);
+        let code = mended::code(self.language, place, self.instruction(), code);
         let names =
             self.instruction().and_then(|it| renames::alone(self.language, original, it, &code));
         let only_names = names.is_some();
@@ -614,6 +617,8 @@ impl Task {
             &code,
             &self.diagnostics,
         );
+        // Behind imports that are put elsewhere it may begin with what stands before the selection.
+        let code = guard::trim_echo(&code, original, around.0, around.1);
         let code = if self.is_new { self.set_off(&code) } else { code };
         let mut finished = self.edit(&code, needed.as_ref());
         if only_names {
@@ -674,33 +679,6 @@ impl Task {
             edit,
             imports,
         }
-    }
-
-    /// The edit that puts imports where the file's are.
-    fn import_edit(&self, needed: &imports::Needed) -> Edit {
-        let all = document::lines(&self.document.text);
-        let line = all[needed.line];
-        let end = if line.end.is_empty() { "\n" } else { line.end };
-        let added = needed.imports.join(end);
-        let original = line.text.to_owned();
-        let replacement = match needed.before {
-            true => {
-                // Behind imports there is a blank line nearly everywhere, and two where the style
-                // of Python has them.
-                let blank = if self.is_python_block(line.text) { 2 } else { 1 };
-                [&added, end, &end.repeat(blank), line.text].concat()
-            }
-            false => [line.text, end, &added].concat(),
-        };
-        let number = u32::try_from(needed.line + 1).unwrap_or(u32::MAX);
-        let anchor = place::anchor(&self.document.text, &(needed.line..needed.line + 1));
-        Edit { range: LineRange { start: number, end: number }, original, replacement, anchor }
-    }
-
-    /// Whether a line begins a function or class of Python's outside of others.
-    fn is_python_block(&self, line: &str) -> bool {
-        let blocks = ["def ", "async def ", "class ", "@"];
-        self.language.id == "python" && blocks.iter().any(|block| line.starts_with(block))
     }
 
     /// That more was rewritten than was selected.

@@ -25,6 +25,7 @@ mod imports;
 mod indent;
 mod language;
 mod layout;
+mod mended;
 mod new_code;
 mod next_edit;
 mod outline;

@@ -195,6 +195,20 @@ fn commands_on_one_selection_share_their_prompt_up_to_the_command() {
 }
 
 #[test]
+fn a_method_that_comes_with_its_class_and_imports_of_all_there_is_comes_alone() {
+    let text = "class Item:\n    def f(self, a):\n        self.a = a\n";
+    let method = task(text, (2, 3), instructed("Add type hints."));
+    for answer in [
+        "from typing import *\n\nclass Item:\n    def f(self, a: int):\n        self.a = a\n",
+        "class Item:\n    def f(self, a: int):\n        self.a = a\n",
+    ] {
+        let finished = done(self::answer(&method, answer));
+        assert_eq!(finished.edit.replacement, "    def f(self, a: int):\n        self.a = a");
+        assert_eq!(finished.imports, None);
+    }
+}
+
+#[test]
 fn a_model_that_writes_the_file_from_its_first_line_is_asked_with_the_selection_begun() {
     let text = "import os\nimport sys\n\n\nclass A:\n    def f(self):\n        return 1\n";
     let cut = task(text, (6, 7), instructed("Return 3."));

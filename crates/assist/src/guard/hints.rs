@@ -1,19 +1,12 @@
 //! Type hints that were asked for and are not there: a small model annotates the parameters and forgets
-//! what comes back, of `__init__` most of all.
+//! what comes back.
 
 use super::{Problem, Rewrite, Severity};
-use crate::syntax;
-
-/// How people ask for them.
-const HINTS: &[&str] = &["type hint", "type annotation", "annotate"];
-/// How they say that they mean what comes back, too.
-const RETURNS: &[&str] = &["return", "result"];
+use crate::{mended, syntax};
 
 /// An answer none of whose functions says what it returns.
 pub(super) fn of_returns(rewrite: &Rewrite<'_>) -> Option<Problem> {
-    let instruction = rewrite.instruction?.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| instruction.contains(word));
-    if rewrite.language.id != "python" || !says(HINTS) || !says(RETURNS) {
+    if rewrite.language.id != "python" || !mended::asks_for_returns(rewrite.instruction) {
         return None;
     }
     let tree = syntax::parse(rewrite.language, rewrite.answer)?;

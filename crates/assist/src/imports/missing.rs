@@ -1,7 +1,7 @@
 //! Names of Python's own library that an answer uses and nothing brings in. Nobody would ask the model
 //! again for a line that is certain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::language::Language;
@@ -23,20 +23,7 @@ pub(super) fn imports(
     if language.id != "python" {
         return Vec::new();
     }
-    let all: Vec<&str> = document.split('\n').collect();
-    let (head, tail) = (all.get(..lines.start), all.get(lines.end..));
-    let (Some(head), Some(tail)) = (head, tail) else { return Vec::new() };
-    // How the lines are indented is of no matter for their names, but for whether they parse.
-    let first = all.get(lines.start).copied().unwrap_or_default();
-    let margin = &first[..first.len() - first.trim_start().len()];
-    let indented = answer.split('\n').map(|line| format!("{margin}{line}"));
-    let before: Vec<String> =
-        own.iter().cloned().chain(head.iter().map(|it| (*it).to_owned())).collect();
-    let after = before.into_iter().chain(indented).chain(tail.iter().map(|it| (*it).to_owned()));
-    let after = after.collect::<Vec<_>>().join("\n");
-    let (Some(had), Some(has)) = (python::undefined(document), python::undefined(&after)) else {
-        return Vec::new();
-    };
+    let Some((had, has)) = undefined(document, lines, own, answer) else { return Vec::new() };
     let mut modules = Vec::new();
     let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let is_reported = |name: &str| {
@@ -56,4 +43,32 @@ pub(super) fn imports(
     let names =
         names.iter().map(|(module, names)| format!("from {module} import {}", names.join(", ")));
     modules.into_iter().chain(names).collect()
+}
+
+/// Whether the answer uses names of Python's that nothing brings in but an import of all that a module
+/// has. Such an import is seldom asked for, and hides from everybody where names come from.
+pub(super) fn need_all(document: &str, lines: &Range<usize>, own: &[String], answer: &str) -> bool {
+    undefined(document, lines, own, answer)
+        .is_none_or(|(had, has)| has.iter().any(|name| !had.contains(name)))
+}
+
+/// The names that nothing in the document defines, as it is and with the answer and its imports.
+/// `None` where that can't be told.
+fn undefined(
+    document: &str,
+    lines: &Range<usize>,
+    own: &[String],
+    answer: &str,
+) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
+    let all: Vec<&str> = document.split('\n').collect();
+    let (head, tail) = (all.get(..lines.start)?, all.get(lines.end..)?);
+    // How the lines are indented is of no matter for their names, but for whether they parse.
+    let first = all.get(lines.start).copied().unwrap_or_default();
+    let margin = &first[..first.len() - first.trim_start().len()];
+    let indented = answer.split('\n').map(|line| format!("{margin}{line}"));
+    let before: Vec<String> =
+        own.iter().cloned().chain(head.iter().map(|it| (*it).to_owned())).collect();
+    let after = before.into_iter().chain(indented).chain(tail.iter().map(|it| (*it).to_owned()));
+    let after = after.collect::<Vec<_>>().join("\n");
+    Some((python::undefined(document)?, python::undefined(&after)?))
 }

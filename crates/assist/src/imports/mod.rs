@@ -41,7 +41,10 @@ pub(crate) fn needed(
     };
     let (taken, code) = known::taken_off(answer, original, language);
     let mut imports: Vec<String> = Vec::new();
-    for import in taken {
+    let (all, some): (Vec<String>, Vec<String>) =
+        taken.into_iter().partition(|it| language.id == "python" && known::is_of_all(it));
+    let needs_all = !all.is_empty() && missing::need_all(document, lines, &some, &code);
+    for import in all.into_iter().filter(|_| needs_all).chain(some) {
         let is_needed = language.id != "python" || known::is_used(&import, &code);
         if is_needed && !imports.contains(&import) {
             imports.push(import);
