@@ -71,6 +71,9 @@ mod tests {
         assert!(said("run --wrong").contains("'--wrong'"), "{}", said("run --wrong"));
         assert!(said("test --only nothing").contains("clippy"), "{}", said("test --only nothing"));
         assert!(said("faults").contains("<KIND>"), "{}", said("faults"));
+        assert!(said("faults polish").contains("memory"), "{}", said("faults polish"));
+        let infill = said("bench --infill holes");
+        assert!(infill.contains("--model"), "{infill}");
         assert!(said("e2e --times 0").contains("1.."), "{}", said("e2e --times 0"));
     }
 

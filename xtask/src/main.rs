@@ -1,19 +1,12 @@
 //! The project's automation: `cargo xtask COMMAND`.
 //!
 //! Does: find the command that was named and run it. Does not: hold any command's work; each
-//! is in its own file under `commands`. Called by people, by `.ci/run` and by nothing else.
+//! is in its own file under `commands`, or in a program of its own that one of them starts. Called by people, by `.ci/run` and by nothing else.
 
 mod arguments;
-mod bench;
 mod commands;
 mod display;
-mod files;
 mod ide;
-mod metal;
-mod node;
-mod places;
-mod process;
-mod report;
 mod setup;
 mod tidy;
 
@@ -22,6 +15,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use arguments::Arguments;
+use localcoder_automation::{files, metal, node, places, process, python, report};
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -36,11 +30,5 @@ fn main() -> ExitCode {
         let _ = Arguments::command().print_help();
         return ExitCode::SUCCESS;
     };
-    match command.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report::failure(&error);
-            ExitCode::FAILURE
-        }
-    }
+    report::ending(command.run())
 }

@@ -28,7 +28,7 @@ use crate::outline::{self, OutlineLine};
 use crate::prompt::{Follows, Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
 use crate::{
-    clean, diff, document, errors, findings, flaws, hunks, imports, mended, new_code, place,
+    clean, corrections, diff, document, errors, findings, flaws, hunks, imports, new_code, place,
     renames, same, sensitive, syntax,
 };
 
@@ -604,7 +604,7 @@ impl Task {
         let code = trimmed;
         let code = imports::without_known(&code, original, self.language, around.0);
         let place = (self.document.text.as_str(), self.lines.start);
-        let code = mended::code(self.language, place, self.instruction(), code);
+        let code = corrections::code(self.language, place, self.instruction(), code);
         let names =
             self.instruction().and_then(|it| renames::alone(self.language, original, it, &code));
         let only_names = names.is_some();

@@ -113,6 +113,7 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
         characters::control(rewrite),
         patches::instead(rewrite),
         broken(rewrite),
+        too_new(rewrite),
         placeholder::introduced(rewrite),
         shrank(rewrite),
         surroundings::instead(rewrite),
@@ -181,6 +182,16 @@ fn refused_by_python(rewrite: &Rewrite<'_>) -> Option<String> {
     python::errors(after)?.into_iter().next()
 }
 
+/// Python that only the newest versions take: the user's may be one of them, or not.
+fn too_new(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let (before, after) = rewrite.document;
+    if rewrite.language.id != "python" || !python::newer(before)?.is_empty() {
+        return None;
+    }
+    let why = python::newer(after)?.into_iter().next()?;
+    Some(Problem::new(Severity::Doubtful, format!("older versions of Python refuse it: {why}")))
+}
+
 /// From here on a selection is more than a function.
 const LONG_LINES: usize = 25;
 
@@ -244,6 +255,8 @@ mod tests {
     fn broken_code_is_unusable_and_broken_brackets_are_doubtful() {
         refused("python", "f(a)", "f(a", Severity::Unusable, "does not parse");
         refused("rust", "fn f() {}", "fn f() {", Severity::Unusable, "does not parse");
+        let newest = "f\"{a.count('\\n')}\"";
+        refused("python", "a", newest, Severity::Doubtful, "older versions of Python");
         refused("swift", "f(a)", "f(a", Severity::Doubtful, "`(`");
     }
 

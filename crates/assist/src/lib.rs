@@ -7,6 +7,8 @@
 
 mod budget;
 mod clean;
+mod corrections;
+
 mod declared;
 mod diff;
 mod document;
@@ -25,7 +27,6 @@ mod imports;
 mod indent;
 mod language;
 mod layout;
-mod mended;
 mod new_code;
 mod next_edit;
 mod outline;

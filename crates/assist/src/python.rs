@@ -15,19 +15,27 @@ use crate::syntax::BYTES_MAX;
 /// What can't be parsed, in the parser's words. `None` where the text is too much.
 pub(crate) fn errors(text: &str) -> Option<Vec<String>> {
     (text.len() <= BYTES_MAX).then(|| {
-        let options = ParseOptions::from(Mode::Module).with_target_version(PythonVersion::PY311);
-        let parsed = parse_unchecked(text, options);
+        let parsed = parse_unchecked(text, ParseOptions::from(Mode::Module));
         let errors = parsed.errors().iter().map(|error| error.error.to_string());
-        // Of what is new, what older versions refuse and small models write by mistake.
-        let newer = parsed.unsupported_syntax_errors().iter();
-        let newer =
-            newer.filter(|it| matches!(it.kind, UnsupportedSyntaxErrorKind::Pep701FString(_)));
-        let errors = errors.chain(newer.map(ToString::to_string));
         let mut misplaced = Misplaced::default();
         if let Mod::Module(module) = parsed.syntax() {
             misplaced.visit_body(&module.body);
         }
         errors.chain(misplaced.found).collect()
+    })
+}
+
+/// What versions that are still in use refuse, in the parser's words: of what is new, that which small
+/// models write by mistake. `None` where the text is too much.
+pub(crate) fn newer(text: &str) -> Option<Vec<String>> {
+    (text.len() <= BYTES_MAX).then(|| {
+        let options = ParseOptions::from(Mode::Module).with_target_version(PythonVersion::PY311);
+        let parsed = parse_unchecked(text, options);
+        let newer = parsed.unsupported_syntax_errors().iter();
+        newer
+            .filter(|it| matches!(it.kind, UnsupportedSyntaxErrorKind::Pep701FString(_)))
+            .map(ToString::to_string)
+            .collect()
     })
 }
 
@@ -303,7 +311,6 @@ mod tests {
             assert_eq!(errors(good), Some(Vec::new()), "{good}");
         }
         for bad in [
-            "f\"{a.count('\\n')}\"\n",
             "x = x += 1\n",
             "def f(:\n",
             "return x not in\n",
@@ -318,6 +325,10 @@ mod tests {
             assert!(!errors(bad).unwrap().is_empty(), "{bad}");
         }
         assert_eq!(errors(&" ".repeat(BYTES_MAX + 1)), None);
+        let newest = "f\"{a.count('\\n')}\"\n";
+        assert_eq!(errors(newest), Some(Vec::new()));
+        assert!(newer(newest).unwrap()[0].contains("3.12"), "{:?}", newer(newest));
+        assert_eq!(newer("def f(a): return f\"{a}\"\n"), Some(Vec::new()));
     }
 
     #[track_caller]

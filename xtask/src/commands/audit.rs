@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use crate::{files, node, places, process, report, setup};
+use crate::{files, node, places, process, report};
 
 /// What is said where crates can't be looked at.
 const NO_CARGO_DENY: &str = "cargo-deny is not installed, so no crate was looked at: \
@@ -39,7 +39,7 @@ pub(super) fn run() -> Result<()> {
 }
 
 fn crates() -> Result<()> {
-    if setup::find_program("cargo-deny").is_none() {
+    if process::find("cargo-deny").is_none() {
         bail!(NO_CARGO_DENY);
     }
     process::run(process::cargo(&places::root()).args(["deny", "--locked", "check"]))

@@ -1,14 +1,24 @@
 //! `build`: the programs, and nothing else.
 //!
-//! The whole workspace is selected, as the alias in `.cargo/config.toml` does, although this program is
-//! there already: with another selection crates have other features, and 146 of them would be
-//! compiled a second time, which a newcomer waits for.
+//! They are selected by their names and not their packages', as the alias in `.cargo/config.toml` does:
+//! with another selection crates have other features, and 91 of them would be compiled a second time,
+//! which a newcomer waits for.
 
 use anyhow::Result;
 
 use super::levels;
 use crate::setup::{self, Group};
 use crate::{metal, places, process, report};
+
+/// The product's programs, and the worker of its tests. What else the workspace has is built where it is
+/// started: who wants to see the IDE does not wait for it.
+const PROGRAMS: &[&str] = &[
+    "localcoder",
+    "localcoder-worker",
+    "localcoder-fetch",
+    "localcoder-desktop",
+    "localcoder-fake-worker",
+];
 
 /// What can be given to `build`.
 #[derive(Debug, clap::Args)]
@@ -35,12 +45,37 @@ pub(super) fn worker() -> Result<()> {
     })
 }
 
-/// Builds every program of the workspace, as the tests use them too.
+/// Builds [`PROGRAMS`], as the tests use them too.
 pub(super) fn programs() -> Result<()> {
     report::stage("build", || {
         let mut cargo = process::cargo(&places::root());
-        cargo.args(["build", "--locked", "--workspace", "--bins"]);
-        process::run(&mut cargo)?;
+        cargo.args(["build", "--locked"]);
+        process::run(cargo.args(PROGRAMS.iter().flat_map(|program| ["--bin", program])))?;
         metal::place(&places::target().join("debug"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::commands::handed_on;
+
+    #[test]
+    fn each_program_of_the_workspace_is_built_by_somebody() {
+        let mut cargo = process::cargo(&places::root());
+        cargo.args(["metadata", "--locked", "--no-deps", "--format-version", "1"]);
+        let metadata: Value = serde_json::from_str(&process::read(&mut cargo).unwrap()).unwrap();
+        let packages = metadata["packages"].as_array().unwrap();
+        let targets = packages.iter().flat_map(|it| it["targets"].as_array().unwrap());
+        let mut there: Vec<&str> = targets
+            .filter(|target| target["kind"][0] == "bin")
+            .map(|target| target["name"].as_str().unwrap())
+            .collect();
+        let mut built = [PROGRAMS, &["xtask", handed_on::BENCH, handed_on::FAULTS]].concat();
+        there.sort_unstable();
+        built.sort_unstable();
+        assert_eq!(there, built);
+    }
 }

@@ -8,8 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::files::{self, Stamp};
-use crate::{places, process, report};
+use crate::{places, process, python, report};
 
 /// What can be given to `demo-model`. All but `--work` is the Python tool's, its help as well.
 #[derive(Debug, clap::Args)]
@@ -32,8 +31,8 @@ pub(super) fn run(options: Options) -> Result<()> {
     let Options { work, mut words } = options;
     let work = work.or_else(|| take_work(&mut words));
     let folder = places::root().join("models/demo");
-    let python = environment()?;
-    let work = work.map_or_else(|| home().join("work"), PathBuf::from);
+    let python = python::environment()?;
+    let work = work.map_or_else(|| python::home().join("work"), PathBuf::from);
     // The tool runs in its own folder, and a relative path means the user's.
     let work = std::path::absolute(work)?;
     let mut tool = process::command(python, &folder);
@@ -52,45 +51,13 @@ fn take_work(words: &mut Vec<String>) -> Option<String> {
     }
 }
 
-fn home() -> PathBuf {
-    places::target().join("demo-model")
-}
-
-/// Where the virtual environment's Python is, once it is made.
-fn environment_python() -> PathBuf {
-    let programs = home().join("venv").join(if cfg!(windows) { "Scripts" } else { "bin" });
-    programs.join(format!("python{}", std::env::consts::EXE_SUFFIX))
-}
-
-/// The virtual environment's Python, with what the tool needs.
-pub(crate) fn environment() -> Result<PathBuf> {
-    let root = places::root();
-    let venv = home().join("venv");
-    let python = environment_python();
-    let requirements = root.join("models/demo/requirements.txt");
-    let stamp = Stamp::new("demo-model-venv", files::read(&requirements)?);
-    if stamp.is_fresh() && python.is_file() {
-        return Ok(python);
-    }
-    stamp.clear();
-    report::stage("set up the demo model's Python", || {
-        let mut make = process::command("python3", &root);
-        process::run(make.args(["-m", "venv"]).arg(&venv))?;
-        let mut pip = process::command(&python, &root);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        process::run(pip.arg("-r").arg(&requirements))
-    })?;
-    stamp.set()?;
-    Ok(python)
-}
-
 /// The tools' tests. Where the tools were used, all of them; elsewhere those that need nothing
 /// but Python, and the rest is named: the packages for training are not part of the product,
 /// and hundreds of megabytes.
 pub(super) fn test() -> Result<()> {
     let folder = places::root().join("models/demo");
-    let trained_here = environment_python().is_file();
-    let python = if trained_here { environment()? } else { PathBuf::from("python3") };
+    let trained_here = python::program().is_file();
+    let python = if trained_here { python::environment()? } else { PathBuf::from("python3") };
     let mut modules = Vec::new();
     for entry in std::fs::read_dir(folder.join("tests"))?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

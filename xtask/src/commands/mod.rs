@@ -1,30 +1,26 @@
 //! The commands and what each is for.
 //!
 //! A command that is not here does not exist: what can be typed and its help are made from this enum,
-//! which is matched once. What each takes and does is in its own file.
+//! which is matched once. What each takes and does is in its own file, or, for those that need much of
+//! the product, in a program that [`handed_on`] starts.
 
-mod acceptance;
 mod airgap;
 mod audit;
-mod bench;
 mod build;
 mod codegen;
 mod demo_model;
 mod e2e;
 mod eval;
-mod faults;
 mod forecast;
-mod fuzz;
 mod gpu;
+mod handed_on;
 mod ide;
 mod levels;
 mod manifest_words;
 mod printed_json;
 mod run;
 mod sbom;
-mod simulate;
 mod smoke;
-mod soak;
 mod stories;
 mod templates;
 mod test;
@@ -32,9 +28,9 @@ mod tidy;
 
 use anyhow::Result;
 use clap::Subcommand;
+use localcoder_automation::options;
 
 pub(crate) use codegen::generated;
-pub(crate) use demo_model::environment as demo_model_python;
 
 /// Every command, in the order help shows them.
 #[derive(Debug, Subcommand)]
@@ -50,19 +46,19 @@ pub(crate) enum Command {
     /// The user stories in a browser, many times over; or that of a real model
     E2e(e2e::Options),
     /// How fast the engine is, beside llama-server (built once, some minutes)
-    Bench(bench::Options),
+    Bench(options::Bench),
     /// How much of what a model writes a smaller one foresees
-    Acceptance(acceptance::Options),
+    Acceptance(options::Acceptance),
     /// How good a real model's edits are: tasks whose answers are run
     Eval(eval::Options),
     /// What goes wrong with downloads, workers, memory, hosts, limits and editors
-    Faults(faults::Options),
+    Faults(options::Faults),
     /// Requests for two hours on a machine that is kept busy: nothing may be killed
-    Soak(soak::Options),
+    Soak(options::Soak),
     /// The host's core in simulated worlds where everything goes wrong, one each seed
-    Simulate(simulate::Options),
+    Simulate(options::Simulate),
     /// What comes from elsewhere, with inputs that a fuzzer makes (needs cargo-fuzz)
-    Fuzz(fuzz::Options),
+    Fuzz(options::Fuzz),
     /// Chat templates in our engine beside Jinja2 and @huggingface/jinja
     Templates(templates::Options),
     /// Build the worker with Vulkan, apart, and test it on the device there is
@@ -90,13 +86,12 @@ impl Command {
             Self::Build(options) => build::run(&options),
             Self::Ide(options) => ide::run(&options),
             Self::E2e(options) => e2e::run(options),
-            Self::Bench(options) => bench::run(options),
-            Self::Acceptance(options) => acceptance::run(options),
+            Self::Bench(options) => handed_on::bench(&options),
+            Self::Acceptance(options) => handed_on::acceptance(&options),
             Self::Eval(options) => eval::run(options),
-            Self::Faults(options) => faults::run(options),
-            Self::Soak(options) => soak::run(options),
-            Self::Simulate(options) => simulate::run(&options),
-            Self::Fuzz(options) => fuzz::run(options),
+            Self::Faults(options) => handed_on::faults(&options),
+            Self::Soak(options) => handed_on::soak(&options),
+            Self::Simulate(_) | Self::Fuzz(_) => handed_on::without_programs(),
             Self::Templates(options) => templates::run(&options),
             Self::Gpu(options) => gpu::run(&options),
             Self::Codegen(options) => codegen::run(&options),

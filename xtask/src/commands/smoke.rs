@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::display::{self, Display};
-use crate::{files, places, process, report, setup};
+use crate::{files, places, process, report};
 
 /// A fresh editor profile, a cold model and a slow machine together need less than this.
 const REPORT_DEADLINE: Duration = Duration::from_secs(180);
@@ -120,7 +120,7 @@ impl Session {
         let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
         let browser = names
             .iter()
-            .find_map(|name| setup::find_program(name))
+            .find_map(|name| process::find(name))
             .with_context(|| format!("none of {} is installed", names.join(", ")))?;
         let profile = format!("--user-data-dir={}", folder.join("browser").display());
         let mut command = Command::new(browser);

@@ -1,6 +1,5 @@
-//! Running the user stories: those in a browser, the native window's on a screen of its own, and
-//! the editor under faults. Used by `test`, `e2e` and `faults`; the programs and the IDE must be
-//! built.
+//! Running the user stories: those in a browser, and the native window's on a screen of its own. Used
+//! by `test`, `e2e` and `airgap`; the programs and the IDE must be built.
 
 use std::path::{Path, PathBuf};
 
@@ -44,17 +43,6 @@ pub(super) fn native() -> Result<()> {
     if let Some(display) = &display {
         display.set(&mut node);
     }
-    process::run(&mut node)
-}
-
-/// The editor under faults, each so often; what came of it is in `target/faults/editor.json`.
-pub(super) fn faults(times: usize) -> Result<()> {
-    let folder = places::root().join("e2e");
-    node::install(&folder)?;
-    let out = places::target().join("faults/editor.json");
-    fs_err::create_dir_all(places::target().join("faults"))?;
-    let mut node = process::command("node", &places::root());
-    node.args(["e2e/faults/editor.mjs", "--times", &times.to_string(), "--out"]).arg(out);
     process::run(&mut node)
 }
 

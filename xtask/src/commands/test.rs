@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use clap::builder::PossibleValuesParser;
 
-use super::{build, demo_model, faults, ide, stories, tidy};
+use super::{build, demo_model, handed_on, ide, stories, tidy};
 use crate::setup::{self, Group};
 use crate::{files, node, places, process, report};
 
@@ -32,7 +32,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "notices", run: notices },
     Stage { name: "stories", run: stories::browser },
     Stage { name: "native", run: stories::native },
-    Stage { name: "faults", run: faults::quick },
+    Stage { name: "faults", run: handed_on::few_faults },
 ];
 
 /// What can be given to `test`.

@@ -13,7 +13,14 @@ use super::licenses;
 use crate::process;
 
 /// Workspace members that are not in the product.
-const NOT_SHIPPED: [&str; 3] = ["xtask", "localcoder-simulator", "localcoder-test-support"];
+const NOT_SHIPPED: [&str; 6] = [
+    "xtask",
+    "localcoder-automation",
+    "localcoder-bench",
+    "localcoder-faults",
+    "localcoder-simulator",
+    "localcoder-test-support",
+];
 
 /// A crate that others wrote.
 pub(super) struct Crate {

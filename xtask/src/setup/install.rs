@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::needs::{Need, find_program};
+use super::needs::Need;
 use crate::{places, process, report};
 
 /// Installs what is missing.
@@ -20,7 +20,7 @@ pub(super) fn install(missing: &[&Need], yes: bool) -> Result<()> {
     }
     if cfg!(target_os = "macos") {
         let packages = packages(missing, |need| need.brew);
-        if find_program("brew").is_none() {
+        if process::find("brew").is_none() {
             bail!("install Homebrew (https://brew.sh), or these by hand: {}", packages.join(" "));
         }
         let mut brew = process::command("brew", &places::root());
@@ -29,7 +29,7 @@ pub(super) fn install(missing: &[&Need], yes: bool) -> Result<()> {
         return process::run(&mut brew);
     }
     let packages = packages(missing, |need| need.apt);
-    if find_program("apt-get").is_none() {
+    if process::find("apt-get").is_none() {
         report::line(format!(
             "This system has no apt. Debian calls the packages: {}\n\
              Please install what yours calls them; going on without.",
@@ -41,7 +41,7 @@ pub(super) fn install(missing: &[&Need], yes: bool) -> Result<()> {
     let mut install = apt(root, &["install", "-y", "--no-install-recommends"]);
     install.args(&packages);
     confirm(&install, yes)?;
-    if !root && find_program("sudo").is_none() {
+    if !root && process::find("sudo").is_none() {
         bail!("there is no sudo; please run as root: {}", process::show(&install));
     }
     let updated = !has_package_lists();

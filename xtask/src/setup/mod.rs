@@ -10,7 +10,7 @@ mod needs;
 
 use anyhow::Result;
 
-pub(crate) use needs::{Group, find_program};
+pub(crate) use needs::Group;
 use needs::{NEEDS, Need};
 
 use crate::report;

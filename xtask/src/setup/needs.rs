@@ -4,7 +4,9 @@
 //! Looks by files and programs rather than by a package database: that is faster, and right
 //! also where the user put the thing there by other means.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::process;
 
 /// What the packages are needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,7 +236,7 @@ impl Check {
     /// Whether it is there.
     pub(crate) fn is_met(&self) -> bool {
         match self {
-            Self::Program(names) => names.iter().any(|name| find_program(name).is_some()),
+            Self::Program(names) => names.iter().any(|name| process::find(name).is_some()),
             Self::File(patterns) => patterns.iter().any(|pattern| exists(pattern)),
             Self::Clang(patterns) => {
                 let told = std::env::var_os("LIBCLANG_PATH").is_some();
@@ -256,12 +258,6 @@ impl Check {
             }
         }
     }
-}
-
-/// The program's path, if it is on the `PATH`.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// Whether any file matches an absolute pattern with `*` inside its parts.
@@ -297,10 +293,5 @@ mod tests {
         assert!(!matches("libclangd.a", "libclang*.so*"));
         assert!(exists("/*/"));
         assert!(!exists("/no-such-folder-*/x"));
-    }
-
-    #[test]
-    fn finds_programs_on_the_path() {
-        assert!(find_program("no-such-program-anywhere").is_none());
     }
 }

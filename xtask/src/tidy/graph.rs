@@ -97,22 +97,29 @@ const ROWS: &[Row] = &[
     Row { name: "eval", uses: &["protocol", "assist", "trial"], links: TREE_SITTER },
     Row { name: "desktop", uses: &["launcher", "disk"], links: WEB_VIEW },
     Row { name: "test-support", uses: &["protocol", "transport"], links: &[] },
+    // Nothing of the product: `cargo xtask` is compiled in seconds.
+    Row { name: "automation", uses: &[], links: &[] },
     Row {
-        name: "xtask",
+        name: "bench",
+        uses: &["automation", "protocol", "transport", "gguf", "assist", "eval", "test-support"],
+        links: TREE_SITTER,
+    },
+    Row {
+        name: "faults",
         uses: &[
+            "automation",
             "protocol",
-            "settings",
-            "assist",
-            "gguf",
             "transport",
-            "test-support",
-            "model-store",
+            "gguf",
+            "settings",
             "simulator",
             "fuzzing",
-            "eval",
+            "test-support",
         ],
         links: TREE_SITTER,
     },
+    // What generated files and rules are made from, and no more: it is compiled before it can say a word.
+    Row { name: "xtask", uses: &["automation", "protocol", "settings", "model-store"], links: &[] },
 ];
 
 /// Crates that can open a connection to elsewhere or encrypt one.

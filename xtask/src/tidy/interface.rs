@@ -6,9 +6,12 @@ use anyhow::Result;
 
 use super::Repository;
 
-/// Whose texts only one of them shows: pages of documentation, and the command line's own.
+/// Whose texts only one of them shows: pages of documentation, the command line's own, and
+/// what only who develops it reads.
 const OF_ONE: &[&str] = &[
+    "crates/bench/",
     "crates/cli/",
+    "crates/faults/",
     "crates/protocol/src/error_help.rs",
     "crates/protocol/src/typescript.rs",
     "crates/settings/src/render.rs",

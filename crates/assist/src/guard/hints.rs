@@ -2,11 +2,11 @@
 //! what comes back.
 
 use super::{Problem, Rewrite, Severity};
-use crate::{mended, syntax};
+use crate::{corrections, syntax};
 
 /// An answer none of whose functions says what it returns.
 pub(super) fn of_returns(rewrite: &Rewrite<'_>) -> Option<Problem> {
-    if rewrite.language.id != "python" || !mended::asks_for_returns(rewrite.instruction) {
+    if rewrite.language.id != "python" || !corrections::asks_for_returns(rewrite.instruction) {
         return None;
     }
     let tree = syntax::parse(rewrite.language, rewrite.answer)?;

@@ -14,7 +14,7 @@ use crate::{places, process};
 const SKIPPED: &[&str] = &["target", "node_modules", ".git", "__pycache__", "dist", "dist-test"];
 
 /// Every file that is tracked or new and not ignored, relative to `root`, sorted.
-pub(crate) fn list(root: &Path) -> Result<Vec<PathBuf>> {
+pub fn list(root: &Path) -> Result<Vec<PathBuf>> {
     let mut git = process::command("git", root);
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let mut files: Vec<PathBuf> = match process::read(&mut git) {
@@ -52,12 +52,12 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 /// A file's text, with an error that names it.
-pub(crate) fn read(path: &Path) -> Result<String> {
+pub fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("reading `{}`", path.display()))
 }
 
 /// Writes a file and the folders above it, with an error that names it.
-pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
+pub fn write(path: &Path, text: &str) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("making the folder `{}`", folder.display()))?;
@@ -66,7 +66,7 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Copies a folder with everything in it.
-pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     std::fs::create_dir_all(to).with_context(|| format!("making the folder `{}`", to.display()))?;
     let entries =
         std::fs::read_dir(from).with_context(|| format!("reading `{}`", from.display()))?;
@@ -84,30 +84,30 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Remembers for which text a slow step was done, so that the next run can skip it.
-pub(crate) struct Stamp {
+pub struct Stamp {
     path: PathBuf,
     wanted: String,
 }
 
 impl Stamp {
     /// A stamp called `name` over the given text.
-    pub(crate) fn new(name: &str, wanted: String) -> Self {
+    pub fn new(name: &str, wanted: String) -> Self {
         Self { path: places::stamps().join(name), wanted }
     }
 
     /// Whether the step was last done for the same text.
-    pub(crate) fn is_fresh(&self) -> bool {
+    pub fn is_fresh(&self) -> bool {
         std::fs::read_to_string(&self.path).is_ok_and(|text| text == self.wanted)
     }
 
     /// Forgets it, before the step begins: a step cut off half-way must run again.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         // A stamp that was never there is as good as one removed.
         let _ = std::fs::remove_file(&self.path);
     }
 
     /// Says that the step is done.
-    pub(crate) fn set(&self) -> Result<()> {
+    pub fn set(&self) -> Result<()> {
         write(&self.path, &self.wanted)
     }
 }

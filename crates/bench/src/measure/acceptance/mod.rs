@@ -4,7 +4,7 @@
 
 mod policy;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command as Process;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::cases::WINDOW_TOKENS;
 use super::ours::Ours;
+use crate::options::Acceptance;
 use crate::report;
 use policy::{Costs, Policy, Scored, all, best, by_probability, few_rows, looked_up, row_by_row};
 
@@ -37,17 +38,6 @@ const ROUNDS: usize = 2;
 /// speeds come to is 3.4 ms, and a model of few large products has more than that beside them.
 const DRAFT_MS: [f64; 3] = [3.4, 5.0, 7.0];
 
-/// What to measure.
-pub(crate) struct Plan {
-    pub(crate) draft: PathBuf,
-    /// That writes texts on the tasks here, in the place of the recorded answers.
-    pub(crate) model: Option<PathBuf>,
-    pub(crate) answers: PathBuf,
-    pub(crate) tasks: Option<usize>,
-    /// Tokens of a text that is written here.
-    pub(crate) tokens: Option<u32>,
-}
-
 /// A prompt and what was written after it.
 struct Written {
     prompt: WorkerPrompt,
@@ -63,7 +53,7 @@ struct Task {
     answers: Vec<String>,
 }
 
-pub(crate) fn run(plan: &Plan) -> Result<()> {
+pub(crate) fn run(plan: &Acceptance) -> Result<()> {
     let tasks: Vec<Task> = spread(read_tasks(&plan.answers)?, plan.tasks.unwrap_or(TASKS));
     let mut draft = Ours::start_with(&plan.draft, false)?;
     let Some(model) = &plan.model else {

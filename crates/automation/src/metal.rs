@@ -20,12 +20,12 @@ static HAS_COMPILER: LazyLock<bool> = LazyLock::new(|| {
 });
 
 /// What the build of llama.cpp has to know, for every cargo that may build it.
-pub(crate) fn environment() -> Option<(&'static str, &'static str)> {
+pub fn environment() -> Option<(&'static str, &'static str)> {
     HAS_COMPILER.then_some(("GGML_METAL_EMBED_LIBRARY", "OFF"))
 }
 
 /// Copies what the build has made beside the programs.
-pub(crate) fn place(programs: &Path) -> Result<()> {
+pub fn place(programs: &Path) -> Result<()> {
     if !*HAS_COMPILER {
         return Ok(());
     }

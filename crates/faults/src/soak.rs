@@ -4,7 +4,7 @@
 //! Not part of the tests: it takes as long as it is told to.
 
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -18,12 +18,9 @@ use localcoder_test_support::downloads::Random;
 use localcoder_transport::{Client, ClientEvent};
 use serde_json::{Map, json};
 
-use super::build;
-use crate::setup::{self, Group};
+use crate::options::Soak;
 use crate::{places, report};
 
-/// Without `--minutes`.
-const MINUTES: u64 = 120;
 /// Windows that ask at the same time.
 const CLIENTS: u64 = 4;
 /// Threads that only compute, for each processor: the worker gets a third of one.
@@ -39,26 +36,8 @@ struct Counts {
     failed: AtomicU64,
 }
 
-/// What can be given to `soak`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// How long it asks, in minutes
-    #[arg(long, value_name = "N", default_value_t = MINUTES)]
-    minutes: u64,
-    /// Programs that are built already
-    #[arg(long, value_name = "FOLDER")]
-    programs: Option<PathBuf>,
-    /// Answer every question with yes
-    #[arg(long)]
-    yes: bool,
-}
-
-pub(super) fn run(options: Options) -> Result<()> {
-    let Options { minutes, programs, yes } = options;
-    if programs.is_none() {
-        setup::ensure(&[Group::Engine, Group::Window], yes)?;
-        build::programs()?;
-    }
+pub(super) fn run(options: Soak) -> Result<()> {
+    let Soak { minutes, programs, .. } = options;
     let folder = programs.unwrap_or_else(|| places::target().join("debug"));
     let home = tempfile::tempdir()?;
     let result = soak(&folder, home.path(), Duration::from_secs(minutes * 60));

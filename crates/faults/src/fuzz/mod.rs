@@ -13,14 +13,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use clap::builder::PossibleValuesParser;
 use localcoder_fuzzing::{TARGETS, Target};
 
-use crate::{files, places, process, setup};
+use crate::options::Fuzz;
+use crate::{files, places, process};
 use report::Ran;
 
-/// For one target, where nothing else is said.
-const MINUTES: f64 = 2.0;
 /// An input that takes longer is a finding: readers take some microseconds.
 const INPUT_SECONDS: u32 = 10;
 /// So is one that takes more memory: the largest frame has 4 MiB.
@@ -37,43 +35,15 @@ const NO_CARGO_FUZZ: &str = "cargo-fuzz is not installed: `cargo install --locke
 const NO_NIGHTLY: &str = "cargo-fuzz needs a nightly compiler: `rustup toolchain install nightly \
                           --profile minimal`, then this command again";
 
-/// What can be given to `fuzz`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// This reader alone
-    #[arg(long, value_name = "NAME",
-        value_parser = PossibleValuesParser::new(TARGETS.iter().map(|it| it.name)))]
-    target: Option<String>,
-    /// Minutes for each reader
-    #[arg(long, value_name = "N", default_value_t = MINUTES)]
-    minutes: f64,
-    /// Keep in `fuzz/corpus` what reaches more code
-    #[arg(long)]
-    keep: bool,
-    /// Our reader of model files beside two others
-    #[arg(long, conflicts_with = "native")]
-    gguf_readers: bool,
-    /// Files that ours accepts, given to llama.cpp
-    #[arg(long)]
-    native: bool,
-    /// How many files are tried, with `--gguf-readers` and `--native`
-    #[arg(long, value_name = "N")]
-    files: Option<u64>,
-    /// The first of them, with `--native`
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
-    from: u64,
-}
-
-pub(super) fn run(options: Options) -> Result<()> {
-    let Options { target, minutes, keep, gguf_readers: readers, native, files, from } = options;
+pub(super) fn run(options: Fuzz) -> Result<()> {
+    let Fuzz { target, minutes, keep, gguf_readers: readers, native, files, from } = options;
     if native {
         return native::run(files.unwrap_or(native::FILES), from);
     }
     if readers {
         return gguf_readers::run(files.unwrap_or(gguf_readers::FILES));
     }
-    let chosen: Vec<&Target> =
-        TARGETS.iter().filter(|it| target.as_ref().is_none_or(|name| name == it.name)).collect();
+    let chosen = chosen(target.as_deref())?;
     let programs = build()?;
     let mut all = Vec::new();
     for target in chosen {
@@ -99,6 +69,14 @@ pub(super) fn run(options: Options) -> Result<()> {
     )
 }
 
+/// The target of a name, or all.
+fn chosen(name: Option<&str>) -> Result<Vec<&'static Target>> {
+    let Some(name) = name else { return Ok(TARGETS.iter().collect()) };
+    let named = TARGETS.iter().find(|it| it.name == name);
+    let all = || TARGETS.iter().map(|it| it.name).collect::<Vec<_>>().join(", ");
+    Ok(vec![named.with_context(|| format!("there is no target `{name}`, only {}", all()))?])
+}
+
 /// Where everything lies that is not kept.
 fn folder() -> PathBuf {
     places::target().join("fuzz")
@@ -116,7 +94,7 @@ fn nightly(program: &str) -> std::process::Command {
 
 /// Builds all targets, and says where they are.
 fn build() -> Result<PathBuf> {
-    if setup::find_program("cargo-fuzz").is_none() {
+    if process::find("cargo-fuzz").is_none() {
         bail!(NO_CARGO_FUZZ);
     }
     let Ok(version) = process::read(nightly("rustc").arg("-vV")) else { bail!(NO_NIGHTLY) };
@@ -246,6 +224,14 @@ fn write(name: &str, text: &str) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_that_is_not_there_is_told_with_those_that_are() {
+        assert_eq!(chosen(Some("gguf")).unwrap()[0].name, "gguf");
+        assert_eq!(chosen(None).unwrap().len(), TARGETS.len());
+        let told = chosen(Some("polish")).unwrap_err().to_string();
+        assert!(told.contains("`polish`") && told.contains("gguf, "), "{told}");
+    }
 
     #[test]
     fn what_is_kept_is_of_all_lengths_and_little() {

@@ -9,30 +9,15 @@ use anyhow::{Result, bail};
 use localcoder_simulator::{Broken, Tally};
 use serde_json::{Value, json};
 
+use crate::options::Simulate;
 use crate::{places, report};
 
-/// Seeds where nothing else is said: a few minutes.
-const SEEDS: u64 = 100_000;
 /// Seeds that one thread takes at a time.
 const AT_A_TIME: u64 = 64;
 const TELL_EVERY: Duration = Duration::from_secs(5);
 const MS_A_YEAR: f64 = 365.25 * 24.0 * 3_600_000.0;
 
-/// What can be given to `simulate`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Options {
-    /// How many worlds are tried
-    #[arg(long, value_name = "N", default_value_t = SEEDS)]
-    seeds: u64,
-    /// The first of them
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
-    from: u64,
-    /// This world alone, with all that happens in it
-    #[arg(long)]
-    seed: Option<u64>,
-}
-
-pub(super) fn run(options: &Options) -> Result<()> {
+pub(super) fn run(options: &Simulate) -> Result<()> {
     match options.seed {
         Some(seed) => replay(seed),
         None => simulate(options.from, options.seeds),

@@ -15,7 +15,7 @@ use crate::{places, process};
 const MAJOR_MIN: u32 = 20;
 
 /// The version of Node.js, after making sure that it and npm will do.
-pub(crate) fn ensure() -> Result<String> {
+pub fn ensure() -> Result<String> {
     let mut node = process::command("node", &places::root());
     let version = process::read(node.arg("--version"))
         .with_context(|| format!("Node.js {MAJOR_MIN} or newer is needed: https://nodejs.org"))?;
@@ -24,14 +24,14 @@ pub(crate) fn ensure() -> Result<String> {
     if major.parse::<u32>().unwrap_or_default() < MAJOR_MIN {
         bail!("Node.js is {version}, and {MAJOR_MIN} or newer is needed: https://nodejs.org");
     }
-    if crate::setup::find_program("npm").is_none() {
+    if process::find("npm").is_none() {
         bail!("Node.js {version} is here, but its npm is not: install the package `npm`");
     }
     Ok(version)
 }
 
 /// Installs a package's dependencies as its lock file says, if they aren't yet.
-pub(crate) fn install(folder: &Path) -> Result<()> {
+pub fn install(folder: &Path) -> Result<()> {
     let version = ensure()?;
     let lock = files::read(&folder.join("package-lock.json"))?;
     let relative = folder.strip_prefix(places::root()).unwrap_or(folder);
@@ -46,6 +46,6 @@ pub(crate) fn install(folder: &Path) -> Result<()> {
 }
 
 /// npm in a folder.
-pub(crate) fn npm(folder: &Path) -> Command {
+pub fn npm(folder: &Path) -> Command {
     process::command(if cfg!(windows) { "npm.cmd" } else { "npm" }, folder)
 }

@@ -4,36 +4,40 @@
 //! through a shell, ever. Used by all commands.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::metal;
 
+/// How the names begin of what cargo tells a program that it runs about its package.
+const OF_CARGO: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+
 /// A command that starts in `folder`.
-pub(crate) fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
+pub fn command(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder);
     command
 }
 
 /// The cargo that runs us.
-pub(crate) fn cargo(folder: &Path) -> Command {
+pub fn cargo(folder: &Path) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = command(program, folder);
     // Cargo sets these for us; a nested cargo must see what the user's shell would give it,
-    // or build scripts that watch them run again.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"]
-    {
-        command.env_remove(name);
+    // or build scripts that watch them run again: that of `ring` does, and all of TLS after it.
+    for (name, _) in std::env::vars_os() {
+        if OF_CARGO.iter().any(|beginning| name.to_string_lossy().starts_with(beginning)) {
+            command.env_remove(name);
+        }
     }
     command.envs(metal::environment());
     command
 }
 
 /// Runs it with the terminal as its own, and fails unless it ends with 0.
-pub(crate) fn run(command: &mut Command) -> Result<()> {
+pub fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);
     let status = command.status().with_context(|| format!("`{shown}` could not be started"))?;
     if status.success() {
@@ -43,7 +47,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Runs it and returns what it wrote on stdout; stderr is part of the error.
-pub(crate) fn read(command: &mut Command) -> Result<String> {
+pub fn read(command: &mut Command) -> Result<String> {
     let output = output(command)?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -53,13 +57,13 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
 }
 
 /// Runs it and returns everything, also when it fails.
-pub(crate) fn output(command: &mut Command) -> Result<Output> {
+pub fn output(command: &mut Command) -> Result<Output> {
     let shown = show(command);
     command.stdin(Stdio::null()).output().with_context(|| format!("`{shown}` could not be started"))
 }
 
 /// Whether it can be started and ends with 0.
-pub(crate) fn succeeds(command: &mut Command) -> bool {
+pub fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -68,8 +72,14 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// The program's path, if it is on the `PATH`.
+pub fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
 /// The command line as a person would type it.
-pub(crate) fn show(command: &Command) -> String {
+pub fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words
         .map(|word| {
@@ -91,5 +101,20 @@ mod tests {
         assert_eq!(missing.to_string(), "`no-such-program \"a b\" c` could not be started");
         let failing = read(cargo(&folder).arg("no-such-subcommand")).unwrap_err();
         assert!(failing.to_string().contains("no-such-subcommand` failed"), "{failing}");
+    }
+
+    #[test]
+    fn a_nested_cargo_is_not_told_of_our_package() {
+        let cargo = cargo(&crate::places::root());
+        let removed = |name| cargo.get_envs().any(|(it, value)| it == name && value.is_none());
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION_MAJOR"] {
+            assert!(std::env::var_os(name).is_some(), "cargo sets `{name}` for tests, too");
+            assert!(removed(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn finds_programs_on_the_path() {
+        assert!(find("no-such-program-anywhere").is_none());
     }
 }

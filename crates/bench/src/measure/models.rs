@@ -6,9 +6,8 @@ use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 
 use super::peer::Peer;
-use crate::commands::demo_model_python;
 use crate::files::Stamp;
-use crate::{places, process, report};
+use crate::{places, process, python, report};
 
 /// Whose cost it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +61,8 @@ pub(super) fn make(shape: Shape, folder: &Path, peer: Option<&Peer>) -> Result<P
     }
     stamp.clear();
     report::stage(&format!("make the {name} model"), || {
-        let mut widen = process::command(demo_model_python()?, &places::root().join("models/demo"));
+        let mut widen =
+            process::command(python::environment()?, &places::root().join("models/demo"));
         widen.args(["-B", "-m", "demo_model.widen", name]).arg(&q8);
         process::read(&mut widen)?;
         if let Some(peer) = peer {

@@ -1,18 +1,19 @@
 //! What the automation says on the terminal: stages with their time, lines, failures.
 //!
-//! The one place in this crate that prints. Everything goes to stderr, so that the output of
+//! The one place in the automation that prints. Everything goes to stderr, so that the output of
 //! a program that a command starts stays alone on stdout.
 #![expect(clippy::print_stderr, reason = "a command line tool talks on the terminal")]
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// Prints one line.
-pub(crate) fn line(text: impl AsRef<str>) {
+pub fn line(text: impl AsRef<str>) {
     eprintln!("{}", text.as_ref());
 }
 
 /// Prints the name of a stage, does it, and prints how long it took.
-pub(crate) fn stage<T>(name: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+pub fn stage<T>(name: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     line(format!("── {name}"));
     let start = Instant::now();
     let result = work();
@@ -22,15 +23,26 @@ pub(crate) fn stage<T>(name: &str, work: impl FnOnce() -> anyhow::Result<T>) -> 
 }
 
 /// Prints an error with its causes.
-pub(crate) fn failure(error: &anyhow::Error) {
+pub fn failure(error: &anyhow::Error) {
     line(format!("error: {error}"));
     for cause in error.chain().skip(1) {
         line(format!("  because: {cause}"));
     }
 }
 
+/// How a program ends: with what went wrong, if anything did.
+pub fn ending(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// A duration as people read it: `0.4 s`, `12.3 s`, `4 min 05 s`.
-pub(crate) fn time(duration: Duration) -> String {
+pub fn time(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if seconds < 60 {
         return format!("{:.1} s", duration.as_secs_f64());

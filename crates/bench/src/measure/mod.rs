@@ -3,7 +3,7 @@
 //! Every figure is a ratio of times taken in turns (ours, theirs, theirs, ours), because a
 //! machine's speed drifts more than engines differ. The models are the demo model in the shape
 //! of large ones: they cost what those cost and edit as the demo does, so nothing here says
-//! anything about the quality of answers. Called by `commands/bench.rs`.
+//! anything about the quality of answers.
 
 mod acceptance;
 mod cases;
@@ -25,7 +25,7 @@ mod statistics;
 mod theirs;
 mod writing;
 
-pub(crate) use acceptance::{Plan as AcceptancePlan, run as run_acceptance};
+pub(crate) use acceptance::run as run_acceptance;
 pub(crate) use infill::run as run_infill;
 pub(crate) use real::run as run_real;
 

@@ -1,0 +1,42 @@
+//! The demo model's Python: a virtual environment under `target` with the packages that
+//! `requirements.txt` pins. Made where something needs it, and never to build or run the product.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::files::{self, Stamp};
+use crate::{places, process, report};
+
+/// Where all lies that the demo model's tools make.
+pub fn home() -> PathBuf {
+    places::target().join("demo-model")
+}
+
+/// Where the virtual environment's Python is, once it is made.
+pub fn program() -> PathBuf {
+    let programs = home().join("venv").join(if cfg!(windows) { "Scripts" } else { "bin" });
+    programs.join(format!("python{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// The virtual environment's Python, with what the tools need.
+pub fn environment() -> Result<PathBuf> {
+    let root = places::root();
+    let venv = home().join("venv");
+    let python = program();
+    let requirements = root.join("models/demo/requirements.txt");
+    let stamp = Stamp::new("demo-model-venv", files::read(&requirements)?);
+    if stamp.is_fresh() && python.is_file() {
+        return Ok(python);
+    }
+    stamp.clear();
+    report::stage("set up the demo model's Python", || {
+        let mut make = process::command("python3", &root);
+        process::run(make.args(["-m", "venv"]).arg(&venv))?;
+        let mut pip = process::command(&python, &root);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        process::run(pip.arg("-r").arg(&requirements))
+    })?;
+    stamp.set()?;
+    Ok(python)
+}
