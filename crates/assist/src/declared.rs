@@ -169,8 +169,9 @@ pub(crate) fn missing(language: &Language, document: &str, answer: &str) -> Opti
 /// parameter's value was moved out of the function that has it. `None` where that can't be told. Of
 /// 1,694 files of published packages, each as if it was new, one has such a name.
 pub(crate) fn out_of_reach(language: &Language, before: &str, after: &str) -> Option<String> {
+    let has = used_outside(language, after).filter(|names| !names.is_empty())?;
     let had = used_outside(language, before)?;
-    used_outside(language, after)?.into_iter().find(|name| !had.contains(name))
+    has.into_iter().find(|name| !had.contains(name))
 }
 
 /// What is used outside of all functions and not declared there.
@@ -199,14 +200,17 @@ fn used_outside(language: &Language, document: &str) -> Option<Vec<String>> {
         !is_function
     });
     used.retain(|name| !declared.contains(name) && !BUILTIN.contains(name));
+    if used.is_empty() {
+        return Some(Vec::new());
+    }
     // What no function declares either may come from anywhere.
     let mut of_functions = BTreeSet::new();
     syntax::walk(&mut tree.walk(), &mut |node| {
         let is_name = node.child_count() == 0 && node.kind() == "identifier";
-        if is_name && !used.is_empty() && is_declared(node) {
+        if is_name && is_declared(node) {
             of_functions.extend(document.get(node.byte_range()));
         }
-        !used.is_empty()
+        true
     });
     Some(used.into_iter().filter(|name| of_functions.contains(name)).map(str::to_owned).collect())
 }

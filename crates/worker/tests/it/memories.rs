@@ -135,15 +135,15 @@ fn a_draft_that_is_mostly_right_halves_the_steps() {
     for memory in MEMORIES {
         let tiny = Tiny::new(memory);
         let params = WorkerGenerateParams { max_tokens: 120, ..command(2, "Go on.") };
-        let text = tiny.plainly(&params);
+        let plain = WorkerGenerateParams { plain: true, ..params.clone() };
+        let (text, plain) = write(&mut tiny.loaded(), &plain);
+        assert_eq!((plain.drafted_tokens, plain.generated_tokens), (0, 120));
         let mut draft: Vec<&str> = text.split_inclusive(' ').collect();
         for at in (20..draft.len()).step_by(25) {
             draft[at] = "import ";
         }
         let drafted = WorkerGenerateParams { draft: draft.concat(), ..params };
-        let halves = |usage: &Usage| {
-            usage.accepted_tokens > 60 && usage.rounds * 2 <= usage.generated_tokens
-        };
+        let halves = |usage: &Usage| usage.accepted_tokens > 60 && usage.rounds * 2 <= plain.rounds;
         let mut seen = Vec::new();
         let mut is_halved = || {
             let mut worker = tiny.loaded();
