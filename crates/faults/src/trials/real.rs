@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use localcoder_protocol::Generate;
 use localcoder_test_support::downloads::Random;
 use localcoder_test_support::fake_worker::unix_ns;
@@ -15,7 +15,7 @@ use super::report;
 use super::trial::{Ground, SCALE, Setup, many};
 use super::verdict::{KILLED, READY, SHOWN, Verdict};
 use super::watcher::Watcher;
-use super::{Amount, processes};
+use super::{Amount, processes, trial};
 use crate::places;
 
 /// From the request to the last moment at which a signal is sent: start, load, prompt and the
@@ -146,23 +146,10 @@ fn ready(home: &Path, victim: u32, death_ns: u128, verdict: &mut Verdict) {
 /// Asks for something short until it is answered.
 fn recovers(ground: &Ground, caller: &mut Caller, model: Option<&str>, verdict: &mut Verdict) {
     // One that stands still and was asked nothing is found by the next request.
-    let within = ground.patience(60);
-    let deadline = Instant::now() + within;
-    loop {
-        let raw = Raw { id: "after", prompt: "x", max_tokens: Some(4), model, temperature: None };
-        let Ok(call) = caller.client.start::<Generate>(&raw.params()) else {
-            return verdict.complain("the connection was lost");
-        };
-        let ended = caller.end_of(call, within);
-        verdict.ended(&ended);
-        match ended.result {
-            Some(Ok(_)) | None => return,
-            Some(Err(error)) if Instant::now() > deadline => {
-                return verdict.complain(format!("nothing is answered any more: {error}"));
-            }
-            Some(Err(_)) => std::thread::sleep(Duration::from_millis(20)),
-        }
-    }
+    let raw = Raw { id: "after", prompt: "x", max_tokens: Some(4), model, temperature: None };
+    trial::recovers(caller, verdict, ground.patience(60), |caller, _| {
+        caller.client.start::<Generate>(&raw.params()).map_err(|error| anyhow!("{error}"))
+    });
 }
 
 /// Its pages are read again after the cut, which ends the worker; with the file whole again all

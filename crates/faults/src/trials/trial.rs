@@ -157,21 +157,32 @@ impl Ground {
 
     /// Asks until a request is answered: the fault is over.
     pub(super) fn recovers(&self, caller: &mut Caller, verdict: &mut Verdict, within: Duration) {
-        let deadline = Instant::now() + within;
-        for number in 0.. {
-            let id = format!("after-{number}");
-            let Ok(call) = caller.ask(Kind::Generate, &id, DOCUMENT) else {
-                return verdict.complain("the connection was lost");
-            };
-            let ended = caller.end_of(call, within);
-            verdict.ended(&ended);
-            match ended.result {
-                Some(Ok(_)) | None => return,
-                Some(Err(error)) if Instant::now() > deadline => {
-                    return verdict.complain(format!("nothing is answered any more: {error}"));
-                }
-                Some(Err(_)) => std::thread::sleep(Duration::from_millis(20)),
+        recovers(caller, verdict, within, |caller, number| {
+            caller.ask(Kind::Generate, &format!("after-{number}"), DOCUMENT)
+        });
+    }
+}
+
+/// The same, with any request.
+pub(super) fn recovers(
+    caller: &mut Caller,
+    verdict: &mut Verdict,
+    within: Duration,
+    ask: impl Fn(&mut Caller, u32) -> Result<i64>,
+) {
+    let deadline = Instant::now() + within;
+    for number in 0.. {
+        let Ok(call) = ask(caller, number) else {
+            return verdict.complain("the connection was lost");
+        };
+        let ended = caller.end_of(call, within);
+        verdict.ended(&ended);
+        match ended.result {
+            Some(Ok(_)) | None => return,
+            Some(Err(error)) if Instant::now() > deadline => {
+                return verdict.complain(format!("nothing is answered any more: {error}"));
             }
+            Some(Err(_)) => std::thread::sleep(Duration::from_millis(20)),
         }
     }
 }
