@@ -236,7 +236,7 @@ fn open(stream: UnixStream) -> Result<Client, ErrorInfo> {
     let reading = stream.try_clone().map_err(|error| {
         shortage(ErrorCode::HostUnreachable, "the connection could not be used", &error)
     })?;
-    Client::new(reading, stream)
+    Ok(Client::new(reading, stream)?)
 }
 
 /// Also where the path can't hold a socket at all: the host that is started next says why.

@@ -5,10 +5,10 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, Request};
+use localcoder_protocol::{ErrorInfo, Request};
 use serde_json::Value;
 
-use crate::{Id, Message, Outbox, shortage, spawn_reader, spawn_writer};
+use crate::{Id, Message, Outbox, TransportError, spawn_reader, spawn_writer};
 
 /// What came from the peer.
 #[derive(Debug)]
@@ -38,12 +38,8 @@ impl Client {
     pub fn new(
         reader: impl Read + Send + 'static,
         writer: impl Write + Send + 'static,
-    ) -> Result<Self, ErrorInfo> {
-        let no_thread = |error: std::io::Error| {
-            let message = "this program could not start a thread for its connection";
-            shortage(ErrorCode::HostUnreachable, message, &error)
-        };
-        let (outbox, _) = spawn_writer("client", writer).map_err(no_thread)?;
+    ) -> Result<Self, TransportError> {
+        let (outbox, _) = spawn_writer("client", writer).map_err(TransportError::NoThread)?;
         // Unbounded on purpose: the reader must never stop reading, or the host would take this
         // client for a slow one while it waits for its own user.
         let (sender, events) = unbounded();
@@ -62,7 +58,7 @@ impl Client {
             let last = matches!(event, ClientEvent::Closed);
             sender.send(event).is_ok() && !last
         })
-        .map_err(no_thread)?;
+        .map_err(TransportError::NoThread)?;
         Ok(Self { outbox, events, next_id: 1, closed: false })
     }
 
@@ -76,11 +72,11 @@ impl Client {
     ///
     /// # Errors
     /// Where the connection is gone.
-    pub fn start<R: Request>(&mut self, params: &R::Params) -> Result<i64, ErrorInfo> {
+    pub fn start<R: Request>(&mut self, params: &R::Params) -> Result<i64, TransportError> {
         let id = self.next_id;
         self.next_id += 1;
-        self.outbox.send(Message::request::<R>(id, params)).map_err(|_| connection_lost())?;
-        Ok(id)
+        let sent = self.outbox.send(Message::request::<R>(id, params));
+        sent.map(|()| id).map_err(|_| TransportError::Lost)
     }
 
     /// Whether a call has failed because the peer has closed the connection.
@@ -111,10 +107,12 @@ impl Client {
             let event = match deadline {
                 Some(deadline) => match self.events.recv_deadline(deadline) {
                     Ok(event) => event,
-                    Err(RecvTimeoutError::Timeout) => return Err(no_answer::<R>()),
-                    Err(RecvTimeoutError::Disconnected) => return Err(connection_lost()),
+                    Err(RecvTimeoutError::Timeout) => {
+                        return Err(TransportError::NoAnswer(R::METHOD).into());
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return Err(TransportError::Lost.into()),
                 },
-                None => self.events.recv().map_err(|_| connection_lost())?,
+                None => self.events.recv().map_err(|_| TransportError::Lost)?,
             };
             match event {
                 ClientEvent::Answer(answered, result) if answered == id => {
@@ -124,7 +122,7 @@ impl Client {
                 ClientEvent::Notification(method, params) => on_notification(&method, params),
                 ClientEvent::Closed => {
                     self.closed = true;
-                    return Err(connection_lost());
+                    return Err(TransportError::Lost.into());
                 }
             }
         }
@@ -136,21 +134,6 @@ impl Client {
 /// # Errors
 /// The peer's error, or that its answer is malformed.
 pub fn read_answer<R: Request>(result: Result<Value, ErrorInfo>) -> Result<R::Answer, ErrorInfo> {
-    serde_json::from_value(result?).map_err(|error| {
-        ErrorInfo::new(ErrorCode::Protocol, format!("the answer to `{}` is malformed", R::METHOD))
-            .with_cause(error.to_string())
-            .with_hint("start the engine again")
-            .with_action(ErrorAction::RestartEngine)
-    })
-}
-
-fn no_answer<R: Request>() -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::HostUnreachable, format!("no answer to `{}` in time", R::METHOD))
-        .with_hint("start the engine again")
-        .with_action(ErrorAction::RestartEngine)
-}
-
-fn connection_lost() -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::HostUnreachable, "the connection was lost")
-        .with_hint("try again: a new host is started by the next command")
+    serde_json::from_value(result?)
+        .map_err(|source| TransportError::Malformed { method: R::METHOD, source }.into())
 }

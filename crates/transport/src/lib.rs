@@ -6,6 +6,8 @@
 mod client;
 mod connection;
 pub mod descriptors;
+mod error;
+mod explain;
 mod frame;
 pub mod handover;
 pub mod local;
@@ -19,6 +21,8 @@ pub use connection::{
     Outbox, OutboxError, QUEUE_MESSAGES, ReadError, answer_and_close, spawn_careful_reader,
     spawn_reader, spawn_writer,
 };
+pub use error::{Holds, NotPrivate, TransportError};
+pub use explain::shortage;
 pub use frame::{FrameError, HEADER_BYTES_MAX, read_frame, write_frame};
 pub use message::{Id, Message, MessageError};
-pub use shortage::{is_shortage, shortage, spawn_thread};
+pub use shortage::{is_shortage, spawn_thread};

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use crate::error::{Holds, NotPrivate, TransportError};
 
 /// `sun_path` holds 104 bytes on macOS and 108 on Linux, one of them for the closing zero.
 const SOCKET_PATH_BYTES_MAX: usize = 103;
@@ -19,30 +19,26 @@ const SOCKET_PATH_BYTES_MAX: usize = 103;
 /// # Errors
 /// Where it can't be made or is not private. There is no other place to fall back to: a socket
 /// in a folder of others would be a way in.
-pub fn private_folder(path: &Path) -> Result<(), ErrorInfo> {
-    let refuse = |why: String| {
-        ErrorInfo::new(
-            ErrorCode::RuntimeFolder,
-            format!("the folder `{}` can't be used for private files", path.display()),
-        )
-        .with_cause(why)
-        .with_hint("make it a folder of your own, or set LOCALCODER_HOME to another one")
-    };
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| refuse(error.to_string()))?;
-    let meta = std::fs::symlink_metadata(path).map_err(|error| refuse(error.to_string()))?;
+pub fn private_folder(path: &Path) -> Result<(), TransportError> {
+    let refuse =
+        |source| TransportError::Folder { path: path.to_owned(), holds: Holds::Sockets, source };
+    make_private(path).map_err(refuse)
+}
+
+fn make_private(path: &Path) -> Result<(), NotPrivate> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let meta = std::fs::symlink_metadata(path)?;
     if !meta.is_dir() {
-        return Err(refuse("it is a link or a file".to_owned()));
+        return Err(NotPrivate::LinkOrFile);
     }
     if meta.uid() != rustix::process::geteuid().as_raw() {
-        return Err(refuse("it belongs to another user".to_owned()));
+        return Err(NotPrivate::AnotherUsers);
     }
     if meta.mode() & 0o077 != 0 {
-        let private = std::fs::Permissions::from_mode(0o700);
-        std::fs::set_permissions(path, private).map_err(|error| refuse(error.to_string()))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
     }
     rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
-        .map_err(|error| refuse(format!("it is not writable: {error}")))
+        .map_err(NotPrivate::NotWritable)
 }
 
 /// A bound socket and the lock that makes its holder the only one.
@@ -59,27 +55,27 @@ impl OnlyListener {
     /// process holds the lock. The folder must be private.
     ///
     /// # Errors
-    /// `runtimeFolder` where lock or socket can't be used.
-    pub fn claim(lock: &Path, socket: &Path) -> Result<Option<Self>, ErrorInfo> {
+    /// Where lock or socket can't be used.
+    pub fn claim(lock: &Path, socket: &Path) -> Result<Option<Self>, TransportError> {
         check_length(socket)?;
         // Never unlinked: two processes with a lock each on files of the same name would both
         // be the only one.
         let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(lock);
-        let file = file.map_err(|error| refuse(lock, &error))?;
+        let file = file.map_err(|error| refuse(lock, error))?;
         match file.try_lock() {
             Ok(()) => note_holder(&file),
             Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(refuse(lock, &error)),
+            Err(TryLockError::Error(error)) => return Err(refuse(lock, error)),
         }
         match std::fs::remove_file(socket) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(refuse(socket, &error));
+                return Err(refuse(socket, error));
             }
             _ => {}
         }
-        let bound = UnixListener::bind(socket).map_err(|error| refuse(socket, &error))?;
+        let bound = UnixListener::bind(socket).map_err(|error| refuse(socket, error))?;
         std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))
-            .map_err(|error| refuse(socket, &error))?;
+            .map_err(|error| refuse(socket, error))?;
         Ok(Some(Self { socket: bound, path: socket.to_owned(), _lock: file }))
     }
 
@@ -109,28 +105,22 @@ pub fn holder(lock: &Path) -> Option<u32> {
     std::fs::read_to_string(lock).ok()?.trim().parse().ok()
 }
 
-fn check_length(path: &Path) -> Result<(), ErrorInfo> {
-    let bytes = path.as_os_str().len();
-    if bytes <= SOCKET_PATH_BYTES_MAX {
+fn check_length(path: &Path) -> Result<(), TransportError> {
+    let (bytes, bytes_max) = (path.as_os_str().len(), SOCKET_PATH_BYTES_MAX);
+    if bytes <= bytes_max {
         return Ok(());
     }
-    Err(ErrorInfo::new(
-        ErrorCode::RuntimeFolder,
-        format!("the socket's path `{}` is too long", path.display()),
-    )
-    .with_cause(format!("it has {bytes} bytes; the system allows {SOCKET_PATH_BYTES_MAX}"))
-    .with_hint("set LOCALCODER_HOME to a folder with a shorter path"))
+    Err(TransportError::SocketPath { path: path.to_owned(), bytes, bytes_max })
 }
 
-fn refuse(path: &Path, error: &std::io::Error) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::RuntimeFolder, format!("`{}` can't be used", path.display()))
-        .with_cause(error.to_string())
-        .with_hint("make its folder writable for you, or set LOCALCODER_HOME to another folder")
+fn refuse(path: &Path, source: std::io::Error) -> TransportError {
+    TransportError::Socket { path: path.to_owned(), source }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use localcoder_protocol::{ErrorCode, ErrorInfo};
 
     #[test]
     fn a_new_folder_is_private_and_an_open_one_is_closed() {
@@ -148,10 +138,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let link = root.path().join("link");
         std::os::unix::fs::symlink(root.path(), &link).unwrap();
-        assert_eq!(private_folder(&link).unwrap_err().code, ErrorCode::RuntimeFolder);
+        assert_eq!(
+            ErrorInfo::from(private_folder(&link).unwrap_err()).code,
+            ErrorCode::RuntimeFolder
+        );
         let file = root.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let error = private_folder(&file).unwrap_err();
+        let error = ErrorInfo::from(private_folder(&file).unwrap_err());
         assert_eq!(error.code, ErrorCode::RuntimeFolder);
         assert!(error.hint.unwrap().contains("LOCALCODER_HOME"));
     }
@@ -176,6 +169,6 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let error =
             OnlyListener::claim(&root.path().join("lock"), &root.path().join("x".repeat(120)));
-        assert!(error.unwrap_err().hint.unwrap().contains("shorter path"));
+        assert!(ErrorInfo::from(error.unwrap_err()).hint.unwrap().contains("shorter path"));
     }
 }

@@ -1,7 +1,9 @@
 //! One JSON-RPC message as a value, and its JSON. Strict in what it is, lenient in extra fields.
 
-use localcoder_protocol::{ErrorCode, ErrorInfo, Notification, Request};
+use localcoder_protocol::{ErrorInfo, Notification, Request};
 use serde_json::{Map, Value, json};
+
+use crate::error::TransportError;
 
 /// Code of every error on the wire: the detail is in `data`, as an [`ErrorInfo`].
 const APPLICATION_ERROR: i64 = -32_000;
@@ -147,9 +149,7 @@ fn read_result(mut map: Map<String, Value>) -> Result<Result<Value, ErrorInfo>, 
     };
     let message = error.remove("message").and_then(|it| it.as_str().map(str::to_owned));
     let info = error.remove("data").and_then(|it| serde_json::from_value(it).ok());
-    Ok(Err(info.unwrap_or_else(|| {
-        ErrorInfo::new(ErrorCode::Internal, message.unwrap_or_else(|| "unknown error".to_owned()))
-    })))
+    Ok(Err(info.unwrap_or_else(|| TransportError::Unexplained(message).into())))
 }
 
 impl Id {
@@ -175,6 +175,7 @@ impl Id {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use localcoder_protocol::ErrorCode;
 
     #[test]
     fn messages_survive_their_json() {

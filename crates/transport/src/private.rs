@@ -10,9 +10,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{geteuid, umask};
+
+use crate::error::{Holds, NotPrivate, TransportError};
 
 /// The umask that this program was started with.
 static USERS_UMASK: AtomicU32 = AtomicU32::new(0o077);
@@ -76,39 +77,32 @@ enum Others {
 /// # Errors
 /// Where one belongs to another user, or is a link that does or leads to one that does: whoever
 /// owns it can put programs and settings into it at any time.
-pub fn check(folders: &PrivateFolders<'_>) -> Result<Vec<String>, ErrorInfo> {
-    use ErrorCode::{FileAccess, ModelStore, RuntimeFolder};
+pub fn check(folders: &PrivateFolders<'_>) -> Result<Vec<String>, TransportError> {
     let below = EDITOR_FOLDERS.map(|name| folders.editor.join(name));
     let all = [
-        (folders.data, Others::Look, FileAccess),
-        (folders.config, Others::Look, FileAccess),
-        (folders.models, Others::Look, ModelStore),
-        (folders.cache, Others::Nothing, FileAccess),
-        (folders.logs, Others::Nothing, FileAccess),
-        (folders.runtime, Others::Nothing, RuntimeFolder),
-        (folders.editor, Others::Nothing, FileAccess),
+        (folders.data, Others::Look, Holds::Files),
+        (folders.config, Others::Look, Holds::Files),
+        (folders.models, Others::Look, Holds::Models),
+        (folders.cache, Others::Nothing, Holds::Files),
+        (folders.logs, Others::Nothing, Holds::Files),
+        (folders.runtime, Others::Nothing, Holds::Sockets),
+        (folders.editor, Others::Nothing, Holds::Files),
     ];
-    let below = below.iter().map(|path| (path.as_path(), Others::Nothing, FileAccess));
+    let below = below.iter().map(|path| (path.as_path(), Others::Nothing, Holds::Files));
     let mut closed = Vec::new();
-    for (path, others, code) in all.into_iter().chain(below) {
-        closed.extend(close(path, others).map_err(|why| refuse(path, code, why))?);
+    for (path, others, holds) in all.into_iter().chain(below) {
+        let refuse = |source| TransportError::Folder { path: path.to_owned(), holds, source };
+        closed.extend(close(path, others).map_err(refuse)?);
     }
     Ok(closed)
 }
 
-fn refuse(path: &Path, code: ErrorCode, why: String) -> ErrorInfo {
-    let path = path.display();
-    ErrorInfo::new(code, format!("the folder `{path}` can't be used for private files"))
-        .with_cause(why)
-        .with_hint("make it a folder of your own, or set LOCALCODER_HOME to another one")
-}
-
 /// Checks and closes one folder; what was done, or why it can't be used.
-fn close(path: &Path, others: Others) -> Result<Option<String>, String> {
+fn close(path: &Path, others: Others) -> Result<Option<String>, NotPrivate> {
     let link = match std::fs::symlink_metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.to_string()),
+        Err(error) => return Err(error.into()),
     };
     // A user may keep models on another disk by a link, which then is the user's as well.
     belongs(&link, if link.is_symlink() { "it is a link that" } else { "it" })?;
@@ -116,17 +110,17 @@ fn close(path: &Path, others: Others) -> Result<Option<String>, String> {
     // Open, so that what is looked at is what is closed.
     let folder = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(folder) => File::from(folder),
-        Err(rustix::io::Errno::NOENT) => return Err("it is a link to nothing".to_owned()),
-        Err(rustix::io::Errno::NOTDIR) => return Err("it is not a folder".to_owned()),
+        Err(rustix::io::Errno::NOENT) => return Err(NotPrivate::LinkToNothing),
+        Err(rustix::io::Errno::NOTDIR) => return Err(NotPrivate::NotAFolder),
         Err(error) => {
             // One of somebody else's may be closed to us; then that is the reason to tell.
             if let Ok(meta) = std::fs::metadata(path) {
                 belongs(&meta, "it is a link to a folder that")?;
             }
-            return Err(format!("it can't be opened: {error}"));
+            return Err(NotPrivate::NotOpened(error));
         }
     };
-    let meta = folder.metadata().map_err(|error| error.to_string())?;
+    let meta = folder.metadata()?;
     belongs(&meta, "it is a link to a folder that")?;
     let open = match others {
         Others::Nothing => 0o077,
@@ -137,21 +131,22 @@ fn close(path: &Path, others: Others) -> Result<Option<String>, String> {
         return Ok(None);
     }
     let closed = std::fs::Permissions::from_mode(mode & !open);
-    folder.set_permissions(closed).map_err(|error| format!("it can't be closed: {error}"))?;
+    folder.set_permissions(closed).map_err(NotPrivate::NotClosed)?;
     let (path, now) = (path.display(), mode & !open);
     Ok(Some(format!("`{path}` was open to other users and was closed ({mode:03o} to {now:03o})")))
 }
 
-fn belongs(meta: &std::fs::Metadata, what: &str) -> Result<(), String> {
+fn belongs(meta: &std::fs::Metadata, what: &'static str) -> Result<(), NotPrivate> {
     if meta.uid() == geteuid().as_raw() {
         return Ok(());
     }
-    Err(format!("{what} belongs to another user (number {})", meta.uid()))
+    Err(NotPrivate::OwnedBy { what, user: meta.uid() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use localcoder_protocol::{ErrorCode, ErrorInfo};
     use std::os::unix::fs::{chown, lchown, symlink};
     use std::path::PathBuf;
 
@@ -192,6 +187,7 @@ mod tests {
                 models: &self.path("models"),
                 editor: &self.path("editor"),
             })
+            .map_err(ErrorInfo::from)
         }
     }
 

@@ -5,7 +5,6 @@
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
 use rustix::io::Errno;
 
 /// Starts a thread. To be used in the place of `std::thread::spawn`, which panics where there is
@@ -26,17 +25,22 @@ pub fn is_shortage(error: &io::Error) -> bool {
     words(error).is_some()
 }
 
-/// An error that says what the system is short of. `message` says what could not be done.
-#[must_use]
-pub fn shortage(code: ErrorCode, message: impl Into<String>, error: &io::Error) -> ErrorInfo {
-    let (cause, hint) = match words(error) {
-        Some((cause, hint)) => (cause.to_owned(), hint),
-        None => (error.to_string(), "end other programs"),
-    };
-    ErrorInfo::new(code, message)
-        .with_cause(cause)
-        .with_hint(format!("{hint}, then start the engine again"))
-        .with_action(ErrorAction::RestartEngine)
+/// What the system is short of, and what gives it back.
+pub(crate) struct Shortage {
+    /// A clause.
+    pub(crate) cause: String,
+    /// A clause.
+    pub(crate) hint: &'static str,
+}
+
+impl Shortage {
+    /// Also of an error that does not say what there is too little of.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match words(error) {
+            Some((cause, hint)) => Self { cause: cause.to_owned(), hint },
+            None => Self { cause: error.to_string(), hint: "end other programs" },
+        }
+    }
 }
 
 fn words(error: &io::Error) -> Option<(&'static str, &'static str)> {
@@ -66,6 +70,8 @@ fn words(error: &io::Error) -> Option<(&'static str, &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shortage;
+    use localcoder_protocol::{ErrorCode, ErrorInfo};
 
     fn told(errno: Errno) -> ErrorInfo {
         shortage(ErrorCode::Busy, "no thread", &errno.into())

@@ -386,7 +386,7 @@ impl Ours {
     pub(super) fn cancel(&mut self, case: &Case, after: Duration) -> Result<Option<Cancelled>> {
         let params = self.params(case, false, case.layout.max_tokens);
         let begun = Instant::now();
-        let id = self.client.start::<WorkerGenerate>(&params).map_err(plain)?;
+        let id = self.client.start::<WorkerGenerate>(&params)?;
         let mut was_writing = false;
         let mut cancelled: Option<Instant> = None;
         loop {
@@ -412,7 +412,7 @@ impl Ours {
                     let request_id = params.request_id;
                     cancelled = Some(Instant::now());
                     let params = WorkerCancelParams { request_id };
-                    self.client.start::<WorkerCancel>(&params).map_err(plain)?;
+                    self.client.start::<WorkerCancel>(&params)?;
                 }
             }
         }

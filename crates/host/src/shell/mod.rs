@@ -138,7 +138,7 @@ fn confine(places: &Places) -> Confined {
 /// # Errors
 /// Where one is another user's.
 pub fn check_folders(places: &Places) -> Result<Vec<String>, ErrorInfo> {
-    private::check(&PrivateFolders {
+    let closed = private::check(&PrivateFolders {
         data: &places.data,
         config: &places.config,
         cache: &places.cache,
@@ -146,7 +146,8 @@ pub fn check_folders(places: &Places) -> Result<Vec<String>, ErrorInfo> {
         runtime: &places.runtime,
         models: &places.models,
         editor: &places.editor,
-    })
+    })?;
+    Ok(closed)
 }
 
 struct Shell {
