@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::error::LauncherError;
 
 /// The name by which the page knows this machine's files. It is the same in every run, as what is
 /// kept about a folder is kept by it; an edit in `ide/overlay/overlay.json` says it to the page.
@@ -32,19 +33,13 @@ impl Target {
     ///
     /// # Errors
     /// Where a path is not there or has no UTF-8 name, which an address can't hold.
-    pub(crate) fn of_paths(paths: &[impl AsRef<Path>]) -> Result<Vec<Self>, ErrorInfo> {
+    pub(crate) fn of_paths(paths: &[impl AsRef<Path>]) -> Result<Vec<Self>, LauncherError> {
         let mut targets: Vec<Self> = Vec::new();
         for path in paths {
             let path = path.as_ref();
             let text = utf8(path)?;
-            let data = fs_err::metadata(path).map_err(|error| {
-                ErrorInfo::new(
-                    ErrorCode::FileNotFound,
-                    format!("`{}` can't be opened", path.display()),
-                )
-                .with_cause(error.to_string())
-                .with_hint("Give the path of a folder or file that is there.")
-            })?;
+            let data = fs_err::metadata(path)
+                .map_err(|source| LauncherError::NotOpened { path: path.to_owned(), source })?;
             if data.is_dir() {
                 targets.push(Self::Folder(text));
                 continue;
@@ -84,14 +79,8 @@ impl Target {
     }
 }
 
-fn utf8(path: &Path) -> Result<String, ErrorInfo> {
-    path.to_str().map(str::to_owned).ok_or_else(|| {
-        ErrorInfo::new(
-            ErrorCode::FileAccess,
-            format!("`{}` has a name that is not UTF-8", path.display()),
-        )
-        .with_hint("Rename it, or open the folder above it.")
-    })
+fn utf8(path: &Path) -> Result<String, LauncherError> {
+    path.to_str().map(str::to_owned).ok_or_else(|| LauncherError::NotUtf8(path.to_owned()))
 }
 
 /// What a window showed, from the URL that it had.
@@ -130,6 +119,7 @@ fn percent_decode(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use localcoder_protocol::{ErrorCode, ErrorInfo};
 
     #[test]
     fn a_folder_with_odd_characters_comes_back_from_its_url() {
@@ -161,6 +151,7 @@ mod tests {
     #[test]
     fn a_missing_path_is_an_error_that_names_it() {
         let error = Target::of_paths(&[Path::new("/no/such/place")]).unwrap_err();
+        let error = ErrorInfo::from(error);
         assert_eq!(error.code, ErrorCode::FileNotFound);
         assert!(error.message.contains("/no/such/place"));
     }

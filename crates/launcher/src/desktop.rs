@@ -6,10 +6,9 @@ use std::process::{ChildStdin, Command as Program, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
-
 use crate::Setup;
 use crate::environment::PROXIES;
+use crate::error::LauncherError;
 use crate::private::restore_umask;
 use crate::process::Group;
 use crate::window::{Command, Event, LINE_BYTES_MAX};
@@ -36,7 +35,7 @@ impl Desktop {
         (origin, proxy): (String, String),
         on_event: impl Fn(Event) + Send + 'static,
         on_end: impl FnOnce(ExitStatus) + Send + 'static,
-    ) -> Result<Self, ErrorInfo> {
+    ) -> Result<Self, LauncherError> {
         let mut program = Program::new(&setup.desktop);
         program.stdin(Stdio::piped()).stdout(Stdio::piped());
         // WebKit would send even the loopback address to a proxy.
@@ -62,12 +61,9 @@ impl Desktop {
                 on_end(status);
             },
         );
-        let (group, stdin) = spawned.map_err(|error| {
-            ErrorInfo::new(
-                ErrorCode::EditorStart,
-                format!("`{}` could not be started", setup.desktop.display()),
-            )
-            .with_cause(error.to_string())
+        let (group, stdin) = spawned.map_err(|source| LauncherError::NotStarted {
+            program: setup.desktop.clone(),
+            source,
         })?;
         let mut desktop = Self { group, stdin };
         desktop.send(&Command::Start { data: setup.editor.join("window"), origin, proxy });

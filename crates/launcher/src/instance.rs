@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::ErrorInfo;
 use localcoder_transport::local::OnlyListener;
 use serde::{Deserialize, Serialize};
 
+use crate::error::LauncherError;
 use crate::running::{About, Running};
 
 /// Longest request or answer in bytes. Command lines are bounded too, but higher.
@@ -80,7 +81,7 @@ pub(crate) struct Instance {
     only: OnlyListener,
 }
 
-/// Becomes the first launcher, or hands the request to it.
+/// Becomes the first launcher, or hands the request to it, whose error it may be.
 pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
     let socket = socket(runtime);
     let deadline = Instant::now() + Duration::from_millis(CONNECT_MS);
@@ -94,12 +95,8 @@ pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
                     return answer.map(Claim::Running);
                 }
             }
-            Err(error) if Instant::now() > deadline => {
-                return Err(trouble(&socket, "does not answer")
-                    .with_cause(error.to_string())
-                    .with_hint(
-                        "Another LocalCoder IDE is running but hangs. End it, then retry.",
-                    ));
+            Err(source) if Instant::now() > deadline => {
+                return Err(LauncherError::Hangs { socket, source }.into());
             }
             // It holds the lock and has no socket yet, or is about to let the lock go.
             Err(_) => {}
@@ -109,7 +106,7 @@ pub(crate) fn claim(runtime: &Path, ask: &Ask) -> Result<Claim, ErrorInfo> {
 }
 
 /// What the running launcher says of itself; `None` where none runs.
-pub(crate) fn ask_about(runtime: &Path) -> Result<Option<Running>, ErrorInfo> {
+pub(crate) fn ask_about(runtime: &Path) -> Result<Option<Running>, LauncherError> {
     let socket = socket(runtime);
     let stream = match UnixStream::connect(&socket) {
         Ok(stream) => stream,
@@ -121,7 +118,7 @@ pub(crate) fn ask_about(runtime: &Path) -> Result<Option<Running>, ErrorInfo> {
         {
             return Ok(None);
         }
-        Err(error) => return Err(trouble(&socket, "can't be asked").with_cause(error.to_string())),
+        Err(source) => return Err(LauncherError::NotAsked { socket, source }),
     };
     let talk = || {
         stream.set_read_timeout(Some(Duration::from_millis(ABOUT_MS)))?;
@@ -130,13 +127,11 @@ pub(crate) fn ask_about(runtime: &Path) -> Result<Option<Running>, ErrorInfo> {
         read_line::<Running>(&stream)
     };
     talk().map(Some).map_err(|error| {
-        let what = if timed_out(&error) {
-            "did not answer yet"
+        if timed_out(&error) {
+            LauncherError::NoAnswerYet(error)
         } else {
-            "does not say what it refuses: it is of another version"
-        };
-        let message = format!("the LocalCoder IDE that is running {what}");
-        ErrorInfo::new(ErrorCode::EditorStart, message).with_cause(error.to_string())
+            LauncherError::OtherVersion(error)
+        }
     })
 }
 
@@ -144,17 +139,13 @@ fn socket(runtime: &Path) -> PathBuf {
     runtime.join("ide.sock")
 }
 
-fn try_first(runtime: &Path, socket: &Path) -> Result<Option<Instance>, ErrorInfo> {
+fn try_first(runtime: &Path, socket: &Path) -> Result<Option<Instance>, LauncherError> {
     let only = OnlyListener::claim(&runtime.join("ide.lock"), socket)?;
     Ok(only.map(|only| Instance { only }))
 }
 
-fn trouble(path: &Path, what: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::RuntimeFolder, format!("`{}` {what}", path.display()))
-}
-
 /// `None` where the other side ended before it answered; then this start may become the first.
-fn hand_over(stream: &UnixStream, ask: &Ask) -> Result<Option<Answer>, ErrorInfo> {
+fn hand_over(stream: &UnixStream, ask: &Ask) -> Result<Option<Answer>, LauncherError> {
     let talk = || {
         stream.set_read_timeout(Some(Duration::from_millis(ANSWER_MS)))?;
         write_line(stream, ask)?;
@@ -162,11 +153,7 @@ fn hand_over(stream: &UnixStream, ask: &Ask) -> Result<Option<Answer>, ErrorInfo
     };
     match talk() {
         Ok(answer) => Ok(Some(answer)),
-        Err(error) if timed_out(&error) => Err(ErrorInfo::new(
-            ErrorCode::EditorStart,
-            "the LocalCoder IDE that is running did not answer",
-        )
-        .with_hint("End it, then retry.")),
+        Err(error) if timed_out(&error) => Err(LauncherError::NoAnswer),
         Err(_) => Ok(None),
     }
 }
@@ -182,13 +169,8 @@ impl Instance {
         &self,
         about: Arc<About>,
         deliver: impl Fn(Asked) -> bool + Send + 'static,
-    ) -> Result<(), ErrorInfo> {
-        let listener = self.only.socket().try_clone();
-        let failed = |error: io::Error| {
-            ErrorInfo::new(ErrorCode::Internal, "requests of later starts can't be taken")
-                .with_cause(error.to_string())
-        };
-        let listener = listener.map_err(failed)?;
+    ) -> Result<(), LauncherError> {
+        let listener = self.only.socket().try_clone().map_err(LauncherError::NoRequests)?;
         let serve = move || {
             // One at a time: each is short, and a stuck one is cut off.
             while let Ok((stream, _)) = listener.accept() {
@@ -201,7 +183,7 @@ impl Instance {
             .name("instance".to_owned())
             .spawn(serve)
             .map(drop)
-            .map_err(failed)
+            .map_err(LauncherError::NoRequests)
     }
 }
 
@@ -245,6 +227,7 @@ fn read_line<T: for<'a> Deserialize<'a>>(stream: &UnixStream) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use localcoder_protocol::ErrorCode;
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixListener;
 
@@ -312,7 +295,7 @@ mod tests {
         // As an earlier version does with a line that it does not understand.
         let earlier = std::thread::spawn(move || drop(listener.accept().unwrap()));
         let error = ask_about(dir.path()).unwrap_err();
-        assert!(error.message.contains("another version"), "{error}");
+        assert!(error.to_string().contains("another version"), "{error}");
         earlier.join().unwrap();
     }
 

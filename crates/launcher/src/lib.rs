@@ -8,6 +8,8 @@ mod address;
 mod budget;
 mod desktop;
 mod environment;
+mod error;
+mod explain;
 mod front;
 mod health;
 mod instance;
@@ -23,8 +25,9 @@ pub mod window;
 
 use std::path::{Path, PathBuf};
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::ErrorInfo;
 
+pub use error::LauncherError;
 pub use offline::{Confinement, probe as probe_confinement};
 pub use running::{Opened, Refused, Running, running};
 
@@ -212,11 +215,9 @@ pub fn has_display() -> bool {
     !cfg!(target_os = "linux") || set("DISPLAY") || set("WAYLAND_DISPLAY")
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, ErrorInfo> {
-    let joined = std::path::absolute(path).map_err(|error| {
-        ErrorInfo::new(ErrorCode::Usage, format!("`{}` is not a path", path.display()))
-            .with_cause(error.to_string())
-    })?;
+fn absolute(path: &Path) -> Result<PathBuf, LauncherError> {
+    let joined = std::path::absolute(path)
+        .map_err(|source| LauncherError::NotAPath { path: path.to_owned(), source })?;
     // Links and `..` are resolved, because the editor shows the path as it is given. A path that
     // is not there is left as it is, for the error that names it.
     Ok(fs_err::canonicalize(&joined).unwrap_or(joined))

@@ -6,9 +6,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
 use localcoder_transport::local::private_folder;
 use localcoder_transport::private::users_umask;
+
+use crate::error::LauncherError;
 
 /// The private folder for sockets that the editor's processes make for each other.
 pub(crate) fn ipc_folder(runtime: &Path) -> PathBuf {
@@ -33,7 +34,7 @@ pub(crate) fn restore_umask(command: &mut Command) {
 ///
 /// # Errors
 /// Where it is not private or can't be emptied.
-pub(crate) fn empty_ipc(runtime: &Path) -> Result<(), ErrorInfo> {
+pub(crate) fn empty_ipc(runtime: &Path) -> Result<(), LauncherError> {
     let folder = ipc_folder(runtime);
     private_folder(&folder)?;
     let empty = || -> std::io::Result<()> {
@@ -46,17 +47,13 @@ pub(crate) fn empty_ipc(runtime: &Path) -> Result<(), ErrorInfo> {
         }
         Ok(())
     };
-    empty().map_err(|error| {
-        let message = format!("sockets in `{}` can't be removed", folder.display());
-        ErrorInfo::new(ErrorCode::RuntimeFolder, message)
-            .with_cause(error.to_string())
-            .with_hint("remove the folder, or set LOCALCODER_HOME to another one")
-    })
+    empty().map_err(|source| LauncherError::NotEmptied { folder, source })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use localcoder_protocol::{ErrorCode, ErrorInfo};
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixListener;
 
@@ -82,7 +79,8 @@ mod tests {
         let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         drop(UnixListener::bind(other.path().join("kept.sock")).unwrap());
         std::os::unix::fs::symlink(other.path(), dir.path().join("ipc")).unwrap();
-        assert_eq!(empty_ipc(dir.path()).unwrap_err().code, ErrorCode::RuntimeFolder);
+        let error = ErrorInfo::from(empty_ipc(dir.path()).unwrap_err());
+        assert_eq!(error.code, ErrorCode::RuntimeFolder);
         assert!(other.path().join("kept.sock").exists());
     }
 

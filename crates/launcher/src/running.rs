@@ -7,9 +7,9 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use localcoder_protocol::ErrorInfo;
 use serde::{Deserialize, Serialize};
 
+use crate::error::LauncherError;
 use crate::front::Refusals;
 use crate::instance;
 use crate::offline::Confinement;
@@ -69,6 +69,6 @@ impl About {
 ///
 /// # Errors
 /// Where the folder is not this user's alone, or what runs does not say it.
-pub fn running(runtime: &Path) -> Result<Option<Running>, ErrorInfo> {
+pub fn running(runtime: &Path) -> Result<Option<Running>, LauncherError> {
     instance::ask_about(runtime)
 }

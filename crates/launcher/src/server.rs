@@ -11,8 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo};
-
+use crate::error::LauncherError;
 use crate::log::{LINE_BYTES_MAX, Log};
 use crate::offline::Confinement;
 use crate::private::{ipc_folder, restore_umask};
@@ -45,7 +44,7 @@ impl Server {
         confinement: Option<&Confinement>,
         log: &Arc<Log>,
         on_end: impl FnOnce(ExitStatus) + Send + 'static,
-    ) -> Result<Self, ErrorInfo> {
+    ) -> Result<Self, LauncherError> {
         let socket = front::server_socket(&setup.runtime);
         clear(&socket)?;
         let mut command = command(setup, &socket)?;
@@ -93,13 +92,11 @@ impl Server {
 }
 
 /// Takes away the socket of a server that is gone, where a new one would find it taken.
-fn clear(socket: &Path) -> Result<(), ErrorInfo> {
+fn clear(socket: &Path) -> Result<(), LauncherError> {
     match fs_err::remove_file(socket) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ErrorInfo::new(
-            ErrorCode::RuntimeFolder,
-            format!("`{}` can't be taken away", socket.display()),
-        )
-        .with_cause(error.to_string())),
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(LauncherError::NotTakenAway { path: socket.to_owned(), source })
+        }
         _ => Ok(()),
     }
 }
@@ -115,20 +112,14 @@ fn kill_when_hung(socket: PathBuf, group: &Group, log: &Arc<Log>) {
 }
 
 /// An error that tells where more is to be read.
-pub(crate) fn failed(log: &Log, cause: impl Into<String>) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::EditorStart, "the editor server could not be started")
-        .with_cause(cause)
-        .with_hint(format!("The whole log is in `{}`.", log.path().display()))
-        .with_action(ErrorAction::ShowLog)
+pub(crate) fn failed(log: &Log, why: impl Into<String>) -> LauncherError {
+    LauncherError::Server { why: why.into(), log: log.path().to_owned() }
 }
 
-fn command(setup: &Setup, socket: &Path) -> Result<Command, ErrorInfo> {
+fn command(setup: &Setup, socket: &Path) -> Result<Command, LauncherError> {
     for file in [&setup.node, &setup.server_main] {
         if !file.is_file() {
-            let message = format!("the editor is not complete: `{}` is missing", file.display());
-            return Err(ErrorInfo::new(ErrorCode::EditorStart, message).with_hint(
-                "Install LocalCoder again, or in its source tree run `cargo xtask ide`.",
-            ));
+            return Err(LauncherError::Incomplete(file.clone()));
         }
     }
     let mut command = Command::new(&setup.node);

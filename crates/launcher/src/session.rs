@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use localcoder_protocol::ErrorInfo;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::address::{Target, folder_of, query_of};
 use crate::budget::Budget;
 use crate::desktop::Desktop;
+use crate::error::LauncherError;
 use crate::front::{self, Front};
 use crate::instance::{Ask, Asked, Instance};
 use crate::log::Log;
@@ -106,7 +107,7 @@ pub(crate) fn run(
 
     let mut session = Session::prepare(setup, notice, sender, &about)?;
     session.start_server()?;
-    let outcome = session.answer(ask).and_then(|done| {
+    let outcome = session.answer(ask).map_err(ErrorInfo::from).and_then(|done| {
         notice(match done {
             Done::Windows => Notice::Opening,
             Done::Address(address) => address,
@@ -118,13 +119,9 @@ pub(crate) fn run(
 }
 
 /// From here on the three signals end the run in good order instead of the process at once.
-fn watch_signals(sender: mpsc::Sender<Event>) -> Result<(), ErrorInfo> {
-    let failed = |error: std::io::Error| {
-        ErrorInfo::new(ErrorCode::Internal, "signals can't be watched")
-            .with_cause(error.to_string())
-    };
-    let mut signals =
-        signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
+fn watch_signals(sender: mpsc::Sender<Event>) -> Result<(), LauncherError> {
+    let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]);
+    let mut signals = signals.map_err(LauncherError::NoSignals)?;
     let watch = move || {
         for _ in signals.forever() {
             if sender.send(Event::Signal).is_err() {
@@ -133,7 +130,7 @@ fn watch_signals(sender: mpsc::Sender<Event>) -> Result<(), ErrorInfo> {
         }
     };
     let spawned = std::thread::Builder::new().name("signals".to_owned()).spawn(watch);
-    spawned.map(drop).map_err(failed)
+    spawned.map(drop).map_err(LauncherError::NoSignals)
 }
 
 impl<'a> Session<'a> {
@@ -142,15 +139,10 @@ impl<'a> Session<'a> {
         notice: &'a (dyn Fn(Notice) + Sync),
         events: mpsc::Sender<Event>,
         about: &About,
-    ) -> Result<Self, ErrorInfo> {
+    ) -> Result<Self, LauncherError> {
         for folder in [&setup.editor, &setup.logs] {
-            fs_err::create_dir_all(folder).map_err(|error| {
-                ErrorInfo::new(
-                    ErrorCode::FileAccess,
-                    format!("`{}` can't be made", folder.display()),
-                )
-                .with_cause(error.to_string())
-            })?;
+            fs_err::create_dir_all(folder)
+                .map_err(|source| LauncherError::NotMade { path: folder.clone(), source })?;
         }
         private_folder(&setup.editor.join("window"))?;
         empty_ipc(&setup.runtime)?;
@@ -189,7 +181,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    fn start_server(&mut self) -> Result<(), ErrorInfo> {
+    fn start_server(&mut self) -> Result<(), LauncherError> {
         self.server_generation += 1;
         let (generation, events) = (self.server_generation, self.events.clone());
         let on_end = move |status| drop(events.send(Event::ServerEnded { generation, status }));
@@ -242,7 +234,7 @@ impl<'a> Session<'a> {
                         Done::Windows => "Opened in the LocalCoder IDE that is running.".to_owned(),
                         Done::Address(address) => address.to_string(),
                     });
-                    let _ = asked.answer.send(answer);
+                    let _ = asked.answer.send(answer.map_err(ErrorInfo::from));
                 }
                 Event::Signal => return Ok(Outcome::Interrupted),
                 // Of a process that has been replaced.
@@ -255,11 +247,11 @@ impl<'a> Session<'a> {
                 return Err(error);
             }
         }
-        Err(ErrorInfo::new(ErrorCode::Internal, "the launcher's events ended"))
+        Err(LauncherError::EventsEnded.into())
     }
 
     /// Opens what a start asks for, this one's own or a later one's.
-    fn answer(&mut self, ask: &Ask) -> Result<Done, ErrorInfo> {
+    fn answer(&mut self, ask: &Ask) -> Result<Done, LauncherError> {
         let mut targets = Target::of_paths(&ask.paths)?;
         if targets.is_empty() {
             targets.push(self.last_or_empty());
@@ -308,7 +300,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn send(&mut self, command: &Command) -> Result<(), ErrorInfo> {
+    fn send(&mut self, command: &Command) -> Result<(), LauncherError> {
         if self.desktop.is_none() {
             self.start_desktop()?;
         }
@@ -318,14 +310,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn open_window(&mut self, query: &str) -> Result<(), ErrorInfo> {
+    fn open_window(&mut self, query: &str) -> Result<(), LauncherError> {
         let url = self.front.address(query)?;
         self.send(&Command::Open { url: url.clone() })?;
         self.opening.push(url);
         Ok(())
     }
 
-    fn start_desktop(&mut self) -> Result<(), ErrorInfo> {
+    fn start_desktop(&mut self) -> Result<(), LauncherError> {
         self.desktop_generation += 1;
         let generation = self.desktop_generation;
         let (events, ends) = (self.events.clone(), self.events.clone());
@@ -358,7 +350,7 @@ impl<'a> Session<'a> {
             }
             window::Event::Problem { message } => {
                 tracing::warn!(%message, "the window program has a problem");
-                (self.notice)(Notice::Problem(ErrorInfo::new(ErrorCode::EditorStart, message)));
+                (self.notice)(Notice::Problem(LauncherError::Windows(message).into()));
             }
             window::Event::Loaded { .. } | window::Event::Browser { .. } => {}
         }
@@ -396,6 +388,7 @@ impl<'a> Session<'a> {
                 self.reloading = (!missing.is_empty()).then_some(Reloading { by, missing });
             }
             Err(error) => {
+                let error = ErrorInfo::from(error);
                 let told = error.clone().with_hint(
                     "The windows stay open so that you can copy unsaved text. Close them, then \
                      start LocalCoder IDE again.",
@@ -409,7 +402,7 @@ impl<'a> Session<'a> {
     }
 
     /// Not reached where the windows were closed: then the run ends before the program does.
-    fn windows_ended(&mut self, status: ExitStatus) -> Result<(), ErrorInfo> {
+    fn windows_ended(&mut self, status: ExitStatus) -> Result<(), LauncherError> {
         tracing::warn!(%status, "the window program ended");
         self.desktop = None;
         self.reloading = None;
@@ -422,11 +415,7 @@ impl<'a> Session<'a> {
             (self.notice)(Notice::WindowsReopened);
             return Ok(());
         }
-        let hint = "Unsaved text is kept and comes back at the next start. `--browser` opens the \
-                    IDE in a browser instead.";
-        Err(ErrorInfo::new(ErrorCode::EditorStart, "the window program ended unexpectedly")
-            .with_cause(status.to_string())
-            .with_hint(hint))
+        Err(LauncherError::WindowsEnded(status))
     }
 
     fn close_desktop(&mut self) {

@@ -7,14 +7,12 @@
 
 use std::path::PathBuf;
 
-use localcoder_protocol::ErrorCode;
 use serde::{Deserialize, Serialize};
+
+pub use crate::explain::OUTPUT_FAILED;
 
 /// Longest line either side accepts, in bytes. An address with a long path is a few KiB.
 pub const LINE_BYTES_MAX: u64 = 256 * 1024;
-
-/// With which the program ends where it can't tell what happens.
-pub const OUTPUT_FAILED: i32 = ErrorCode::OutputFailed.exit_code() as i32;
 
 /// What the launcher tells the desktop program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

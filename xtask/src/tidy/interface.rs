@@ -16,7 +16,7 @@ const OF_ONE: &[&str] = &[
     "crates/protocol/src/typescript.rs",
     "crates/settings/src/render.rs",
     "crates/desktop/src/main.rs",
-    "crates/launcher/src/session.rs",
+    "crates/launcher/src/explain.rs",
     "crates/test-support/",
 ];
 
@@ -44,7 +44,8 @@ pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
 }
 
 /// Libraries whose errors are typed: what helps is put on where they are made what a client shows.
-const TYPED: &[&str] = &["disk", "gguf", "model-store", "settings", "templates"];
+const TYPED: &[&str] =
+    &["disk", "gguf", "launcher", "model-store", "settings", "templates", "transport"];
 /// The file of a library in which that is done.
 const EXPLAINS: &str = "src/explain.rs";
 

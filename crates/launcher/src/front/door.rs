@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use localcoder_protocol::{ErrorCode, ErrorInfo};
+use crate::error::LauncherError;
 
 /// Tickets that nobody has used yet, and sessions; the oldest go. Each window uses one of each.
 const KEPT_MAX: usize = 64;
@@ -22,12 +22,9 @@ pub(super) struct Secret(String);
 impl Secret {
     /// # Errors
     /// Where the system has no random numbers.
-    pub(super) fn random(bytes: usize) -> Result<Self, ErrorInfo> {
+    pub(super) fn random(bytes: usize) -> Result<Self, LauncherError> {
         let mut buffer = vec![0_u8; bytes];
-        getrandom::fill(&mut buffer).map_err(|error| {
-            ErrorInfo::new(ErrorCode::Internal, "the system gave no random numbers")
-                .with_cause(error.to_string())
-        })?;
+        getrandom::fill(&mut buffer).map_err(LauncherError::NoRandom)?;
         Ok(Self(data_encoding::HEXLOWER.encode(&buffer)))
     }
 
@@ -71,7 +68,7 @@ struct State {
 impl Door {
     /// # Errors
     /// Where the system has no random numbers.
-    pub(super) fn new(host: &Secret, port: u16) -> Result<Self, ErrorInfo> {
+    pub(super) fn new(host: &Secret, port: u16) -> Result<Self, LauncherError> {
         Ok(Self {
             authority: format!("{}.localhost:{port}", host.reveal()),
             path: Secret::random(16)?,
@@ -96,7 +93,7 @@ impl Door {
     ///
     /// # Errors
     /// Where the system has no random numbers.
-    pub(super) fn issue(&self, now: Instant) -> Result<Secret, ErrorInfo> {
+    pub(super) fn issue(&self, now: Instant) -> Result<Secret, LauncherError> {
         let secret = Secret::random(32)?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.tickets.push_back(Ticket { secret: secret.clone(), until: now + TICKET_TIME });
@@ -110,7 +107,11 @@ impl Door {
     ///
     /// # Errors
     /// Where the system has no random numbers.
-    pub(super) fn exchange(&self, ticket: &str, now: Instant) -> Result<Option<Secret>, ErrorInfo> {
+    pub(super) fn exchange(
+        &self,
+        ticket: &str,
+        now: Instant,
+    ) -> Result<Option<Secret>, LauncherError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.tickets.retain(|ticket| ticket.until > now);
         let Some(index) = state.tickets.iter().position(|it| it.secret.is(ticket)) else {

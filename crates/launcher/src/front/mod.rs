@@ -28,9 +28,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use localcoder_protocol::{ErrorCode, ErrorInfo};
 use tokio::net::TcpStream;
 
+use crate::error::LauncherError;
 use crate::log::Log;
 use door::{Door, Secret};
 use gate::{Pass, Refusal};
@@ -85,11 +85,12 @@ impl Front {
         kept: PathBuf,
         log: &Arc<Log>,
         refusals: &Arc<Refusals>,
-    ) -> Result<Self, ErrorInfo> {
-        let (listeners, port) = listen().map_err(trouble)?;
+    ) -> Result<Self, LauncherError> {
+        let (listeners, port) = listen().map_err(LauncherError::NoLoopback)?;
         // The standard library has asked for 128.
         for listener in &listeners {
-            rustix::net::listen(listener, BACKLOG).map_err(trouble)?;
+            rustix::net::listen(listener, BACKLOG)
+                .map_err(|error| LauncherError::NoLoopback(error.into()))?;
         }
         let door = Arc::new(Door::new(&Secret::random(16)?, port)?);
         let shared = Arc::new(Shared {
@@ -101,8 +102,8 @@ impl Front {
             peers: Peers::open(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
             refusals: Arc::clone(refusals),
         });
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(trouble)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(LauncherError::NoLoopback)?;
         let log = Arc::clone(log);
         let serve = move || {
             runtime.block_on(async move {
@@ -114,7 +115,8 @@ impl Front {
                 }
             });
         };
-        std::thread::Builder::new().name("front".to_owned()).spawn(serve).map_err(trouble)?;
+        let spawned = std::thread::Builder::new().name("front".to_owned()).spawn(serve);
+        spawned.map_err(LauncherError::NoLoopback)?;
         Ok(Self { door, port })
     }
 
@@ -138,15 +140,10 @@ impl Front {
     ///
     /// # Errors
     /// Where the system has no random numbers.
-    pub(crate) fn address(&self, query: &str) -> Result<String, ErrorInfo> {
+    pub(crate) fn address(&self, query: &str) -> Result<String, LauncherError> {
         let ticket = self.door.issue(Instant::now())?;
         Ok(format!("{}/open?ticket={}&{query}", self.origin(), ticket.reveal()))
     }
-}
-
-fn trouble(error: impl std::fmt::Display) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::EditorStart, "the editor can't listen on this machine's loopback")
-        .with_cause(error.to_string())
 }
 
 /// Both loopback addresses with one port, so that nobody else can have the other: a browser tries

@@ -21,7 +21,7 @@ impl Ide {
         match running(&places.runtime) {
             Ok(Some(running)) => Self::Running(running),
             Ok(None) => Self::NotRunning,
-            Err(error) => Self::Silent(error),
+            Err(error) => Self::Silent(error.into()),
         }
     }
 
