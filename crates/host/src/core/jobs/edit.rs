@@ -4,9 +4,7 @@
 //! while that takes little time, and the best of all is shown. Where the user's own test can be run,
 //! an answer with which it fails is one that was no better.
 
-use localcoder_assist::{
-    Attempt, Finished, Layout, Outcome, SoFar, Task, Thoughts, thinks_too_long,
-};
+use localcoder_assist::{AssistError, Attempt, Finished, Layout, Outcome, SoFar, Task, Thoughts};
 use localcoder_protocol::{
     AssistAnswer, EditAnswer, ErrorCode, ErrorInfo, FinishReason, Purpose, SamplingParams, TestRun,
     Usage,
@@ -142,7 +140,7 @@ impl EditJob {
             Input::Text(text) => {
                 let text = self.thoughts.push(text);
                 if let Some(tokens) = self.thoughts.endless(false) {
-                    return Step::Fail(thinks_too_long(tokens));
+                    return Step::Fail(AssistError::ThinksTooLong(tokens).into());
                 }
                 self.text.push_str(&text);
                 if self.stage == Stage::Plan || self.text.is_empty() {
@@ -161,7 +159,7 @@ impl EditJob {
             Input::Generated(written) => {
                 add_usage(&mut self.usage, written.usage);
                 if let Some(tokens) = self.thoughts.endless(true) {
-                    return Step::Fail(thinks_too_long(tokens));
+                    return Step::Fail(AssistError::ThinksTooLong(tokens).into());
                 }
                 self.text.push_str(&self.thoughts.finish());
                 let Some(layout) = self.layout.clone() else { return too_early() };
@@ -219,7 +217,7 @@ impl EditJob {
                 }
                 None => self.accept(model, done),
             },
-            Outcome::Refused(error) => Step::Fail(error),
+            Outcome::Refused(error) => Step::Fail(error.into()),
             Outcome::Retry { reason } => self.once_more(model, layout, finish, reason),
             Outcome::Unchanged => match self.task.plan_layout(model.prompts(), layout) {
                 Some(next) => {
@@ -281,7 +279,7 @@ impl EditJob {
                 return self.accept(model, done);
             }
             Outcome::Done(done) => self.usable.push((done, None)),
-            Outcome::Refused(error) => self.refusal = Some(error),
+            Outcome::Refused(error) => self.refusal = Some(error.into()),
             Outcome::Retry { .. } | Outcome::Unchanged => return too_early(),
         }
         self.sample(model, layout)
