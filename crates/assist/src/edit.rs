@@ -351,6 +351,13 @@ impl Task {
         self.command.instruction.is_some()
     }
 
+    /// Whether anything but the model says that there is something to change: words, tools, a flaw
+    /// that is found without it, a test that fails, a command that adds what is not there.
+    #[must_use]
+    pub fn is_prompted(&self) -> bool {
+        !self.order().looks_for_flaws() || !self.diagnostics.is_empty() || self.base.is_some()
+    }
+
     /// The lines that are rewritten: the selection without blank lines at its ends.
     #[must_use]
     pub fn range(&self) -> LineRange {

@@ -49,6 +49,30 @@ pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
     Some(missed(lost, if may_go { Severity::Warn } else { Severity::Doubtful }))
 }
 
+/// A function in a function that the selection uses and the answer only defines any more: what it was
+/// for has gone with its call.
+pub(super) fn out_of_use(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let uses = |code: &str, name: &str| {
+        let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.filter(|word| *word == name).count()
+    };
+    let mut inner = Vec::new();
+    let tree = syntax::parse(rewrite.language, rewrite.answer)?;
+    let mut cursor = tree.walk();
+    syntax::walk(&mut cursor, &mut |node| {
+        let mut around = std::iter::successors(node.parent(), tree_sitter::Node::parent);
+        if scopes::is_function(node) && around.any(scopes::is_function) {
+            inner.extend(scopes::name(node, rewrite.answer));
+        }
+        true
+    });
+    let name = inner
+        .into_iter()
+        .find(|name| uses(rewrite.answer, name) == 1 && uses(rewrite.original, name) > 1)?;
+    let reason = format!("it defines `{name}` and no longer uses it");
+    Some(Problem::new(Severity::Doubtful, reason))
+}
+
 /// Names of functions, of types, and of the methods of these; not of what stands in a function.
 fn definitions(language: &Language, code: &str) -> Vec<String> {
     let Some(tree) = syntax::parse(language, code) else { return Vec::new() };
@@ -186,6 +210,19 @@ mod tests {
         };
         assert_eq!(severity("Document the methods."), Some(Severity::Doubtful));
         assert_eq!(severity("Move what is shared into one function."), Some(Severity::Warn));
+    }
+
+    #[test]
+    fn a_function_that_is_left_without_its_call_is_noticed() {
+        let before = "def f(x):\n    def even(y):\n        return y % 2 == 0\n    return even(x)";
+        let after = before.replace("return even(x)", "return x");
+        let found = |before: &str, after: &str| {
+            out_of_use(&rewrite(before, after, Some("Tidy up."))).map(|found| found.reason)
+        };
+        assert_eq!(found(before, &after).unwrap(), "it defines `even` and no longer uses it");
+        assert_eq!(found(before, before), None);
+        assert_eq!(found(&after, &after), None, "it was so before");
+        assert_eq!(found(before, "def f(x):\n    return x % 2 == 0"), None, "it is not there");
     }
 
     #[test]
