@@ -45,7 +45,7 @@ pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
 
 /// Libraries whose errors are typed: what helps is put on where they are made what a client shows.
 const TYPED: &[&str] =
-    &["disk", "gguf", "launcher", "model-store", "settings", "templates", "transport"];
+    &["assist", "disk", "gguf", "launcher", "model-store", "settings", "templates", "transport"];
 /// The file of a library in which that is done.
 const EXPLAINS: &str = "src/explain.rs";
 

@@ -4,6 +4,7 @@
 //! words a person can act on. Does not: change anything, or need the network. Run by
 //! `cargo xtask tidy`, by `cargo xtask test` and by this crate's own test.
 
+mod debugging;
 mod documents;
 mod generated;
 mod graph;
@@ -19,6 +20,7 @@ mod words;
 
 use anyhow::Result;
 
+pub(crate) use graph::picture as crates_page;
 pub(crate) use repository::Repository;
 
 /// One rule.
@@ -55,6 +57,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { name: "tests named in documents", check: documents::named_tests },
     Rule { name: "paths named in documents", check: documents::paths },
     Rule { name: "links in documents", check: documents::links },
+    Rule { name: "debug configuration", check: debugging::configuration },
     Rule { name: "error codes", check: generated::error_codes },
     Rule { name: "settings", check: generated::settings },
     Rule { name: "generated files", check: generated::fresh },
