@@ -40,6 +40,9 @@ if (process.argv.includes("--tests")) {
     outdir,
     external: ["vscode"],
     legalComments: "linked",
+    // For debuggers; the sources lie beside it.
+    sourcemap: "linked",
+    sourcesContent: false,
   });
   await build({
     bundle: true,

@@ -123,10 +123,7 @@ fn functions(root: Node<'_>, text: &str) -> Vec<Function> {
 
 /// The name of a function by itself; none of one that belongs to a type.
 fn declared_name(function: Node<'_>, text: &str) -> Option<String> {
-    let mut node = function.child_by_field_name("declarator")?;
-    while let Some(inner) = node.child_by_field_name("declarator") {
-        node = inner;
-    }
+    let node = syntax::declared(function)?;
     (node.kind() == "identifier").then(|| text[node.byte_range()].to_owned())
 }
 

@@ -3,8 +3,9 @@
 //! Line ends are `\n` and `\r\n`, mixed as they come; a lone `\r` is an ordinary character, as
 //! it is to `git`. Nothing here changes a document (see `place`).
 
-use localcoder_protocol::{DocumentText, ErrorCode, ErrorInfo, LineRange};
+use localcoder_protocol::{DocumentText, LineRange};
 
+use crate::errors::AssistError;
 use crate::language::file_name;
 
 /// Text taken from the bytes of a file.
@@ -23,12 +24,8 @@ const BYTE_ORDER_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
 /// # Errors
 /// `notText` for a binary file and for text that is not UTF-8. The message calls the file
 /// `name`.
-pub fn check_text<'a>(name: &str, bytes: &'a [u8]) -> Result<FileText<'a>, ErrorInfo> {
-    let refuse = |cause: String| {
-        Err(ErrorInfo::new(ErrorCode::NotText, format!("`{name}` is not a text file in UTF-8"))
-            .with_cause(cause)
-            .with_hint("name a source file, or convert this one to UTF-8"))
-    };
+pub fn check_text<'a>(name: &str, bytes: &'a [u8]) -> Result<FileText<'a>, AssistError> {
+    let refuse = |why: String| Err(AssistError::NotUtf8 { name: name.to_owned(), why });
     if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
         return refuse("it begins like UTF-16".to_owned());
     }
@@ -39,9 +36,7 @@ pub fn check_text<'a>(name: &str, bytes: &'a [u8]) -> Result<FileText<'a>, Error
     }
     if body.contains(&b'\r') && !body.contains(&b'\n') {
         // It would be one line, and whatever is written into it would end the lines otherwise.
-        return Err(ErrorInfo::new(ErrorCode::NotText, format!("`{name}` is one single line"))
-            .with_cause("its line ends are CR alone, as on Macs before the year 2001")
-            .with_hint("convert its line ends to LF"));
+        return Err(AssistError::OneLine { name: name.to_owned() });
     }
     match std::str::from_utf8(body) {
         Ok(text) => Ok(FileText { byte_order_mark: mark, text }),
@@ -90,11 +85,17 @@ pub(crate) fn usual_end(lines: &[Line<'_>]) -> Option<&'static str> {
 }
 
 /// How many lines a person would say the text has.
-fn count(lines: &[Line<'_>]) -> usize {
+pub(crate) fn count(lines: &[Line<'_>]) -> usize {
     match lines {
         [rest @ .., last] if last.text.is_empty() && !rest.is_empty() => rest.len(),
         all => all.len(),
     }
+}
+
+/// Lines as they are said: from 1, with the last one.
+pub(crate) fn range(rows: &std::ops::Range<usize>) -> LineRange {
+    let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
+    LineRange { start: number(rows.start + 1), end: number(rows.end) }
 }
 
 /// A selection as 0-based and half open lines.
@@ -102,17 +103,11 @@ pub(crate) fn rows(
     document: &DocumentText,
     lines: &[Line<'_>],
     selection: LineRange,
-) -> Result<std::ops::Range<usize>, ErrorInfo> {
-    let name = file_name(&document.path);
+) -> Result<std::ops::Range<usize>, AssistError> {
     let (start, end) = (selection.start as usize, selection.end as usize);
     if start == 0 || start > end || end > lines.len() {
-        let total = count(lines);
-        let plural = if total == 1 { "line" } else { "lines" };
-        return Err(ErrorInfo::new(
-            ErrorCode::LinesOutOfRange,
-            format!("lines {start}-{end} are not in `{name}`, which has {total} {plural}"),
-        )
-        .with_hint(format!("choose lines from 1 to {total}, the first before the last")));
+        let name = file_name(&document.path).to_owned();
+        return Err(AssistError::NoLines { name, start, end, total: count(lines) });
     }
     Ok(start - 1..end)
 }
@@ -133,7 +128,7 @@ pub(crate) fn select(
     document: &DocumentText,
     lines: &[Line<'_>],
     selection: LineRange,
-) -> Result<std::ops::Range<usize>, ErrorInfo> {
+) -> Result<std::ops::Range<usize>, AssistError> {
     let mut range = rows(document, lines, selection)?;
     while !range.is_empty() && lines[range.start].is_blank() {
         range.start += 1;
@@ -142,16 +137,8 @@ pub(crate) fn select(
         range.end -= 1;
     }
     if range.is_empty() {
-        let (name, start, end) = (file_name(&document.path), selection.start, selection.end);
-        let lines =
-            if start == end { format!("line {start}") } else { format!("lines {start}-{end}") };
-        return Err(ErrorInfo::new(
-            ErrorCode::SelectionEmpty,
-            format!("there is nothing but white space in {lines} of `{name}`"),
-        )
-        .with_hint(
-            "select the lines of code that you mean, or say in words what is to be written there",
-        ));
+        let name = file_name(&document.path).to_owned();
+        return Err(AssistError::Blank { name, lines: selection });
     }
     Ok(range)
 }
@@ -202,7 +189,10 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_text_are_refused_with_the_reason() {
-        let refusal = |bytes: &[u8]| check_text("x.bin", bytes).unwrap_err().to_string();
+        let refusal = |bytes: &[u8]| match check_text("x.bin", bytes).unwrap_err() {
+            AssistError::NotUtf8 { why, .. } => why,
+            other => panic!("{other}"),
+        };
         assert!(refusal(b"ELF\0\x01").contains("NUL byte at offset 3"));
         assert!(refusal(b"caf\xe9!").contains("offset 3 are not UTF-8"));
         assert!(refusal(b"\xff\xfea\0").contains("UTF-16"));

@@ -13,23 +13,24 @@ use std::ops::Range;
 
 use localcoder_protocol::limits::SCOPE_LINES_MAX;
 use localcoder_protocol::{
-    Anchor, AnswerKind, CommandSpec, ContextUse, Diagnostic, DocumentText, Edit, ErrorCode,
-    ErrorInfo, FinishReason, LineRange, PendingEdit, TestOutcome, TestRun,
+    Anchor, AnswerKind, CommandSpec, ContextUse, Diagnostic, DocumentText, Edit, FinishReason,
+    LineRange, PendingEdit, TestOutcome, TestRun,
 };
 
 use crate::budget::{self, Answer, Counts};
+use crate::errors::AssistError;
 use crate::flaws::Flaw;
 use crate::follow::{self, Base};
 use crate::guard::{self, Problem, Rewrite, Severity};
 use crate::indent::Dedented;
-use crate::language::{Language, fence_tag, shown_name};
+use crate::language::{Language, fence_tag, file_name, shown_name};
 use crate::layout::{Layout, Limits};
 use crate::outline::{self, OutlineLine};
 use crate::prompt::{Follows, Input, Order, Prompts, fence};
 use crate::surroundings::{self, Side};
 use crate::{
-    clean, corrections, diff, document, errors, findings, flaws, hunks, imports, new_code, place,
-    renames, same, sensitive, syntax,
+    clean, corrections, diff, document, findings, flaws, hunks, imports, new_code, place, renames,
+    same, sensitive, syntax,
 };
 
 use conversation::Conversation;
@@ -75,11 +76,11 @@ impl Command {
     ///
     /// # Errors
     /// `protocol` where there is no such command.
-    pub fn new(id: &str, instruction: Option<&str>) -> Result<Self, ErrorInfo> {
-        let spec = CommandSpec::of(id).ok_or_else(|| errors::unknown_command(id))?;
+    pub fn new(id: &str, instruction: Option<&str>) -> Result<Self, AssistError> {
+        let spec = CommandSpec::of(id).ok_or_else(|| AssistError::NoCommand(id.to_owned()))?;
         let words = instruction.map(str::trim).filter(|text| !text.is_empty());
         if words.is_some() && !spec.takes_instruction {
-            return Err(errors::no_instruction(id));
+            return Err(AssistError::NoInstruction(id.to_owned()));
         }
         Ok(Self { spec, instruction: words.map(str::to_owned) })
     }
@@ -137,7 +138,7 @@ pub enum Outcome {
     /// [`Task::plan_layout`], and then once more.
     Unchanged,
     /// Answer the request with this error.
-    Refused(ErrorInfo),
+    Refused(AssistError),
 }
 
 /// A checked request: which lines, in which shape the model sees them, and what stands round
@@ -190,7 +191,7 @@ pub fn prepare_follow(
     document: &DocumentText,
     pending: &PendingEdit,
     command: Command,
-) -> Result<Task, ErrorInfo> {
+) -> Result<Task, AssistError> {
     let (now, lines, base) = follow::with_pending(document, pending)?;
     let PendingEdit { edit, instructions, .. } = pending;
     let words = command.instruction.as_deref();
@@ -209,14 +210,17 @@ pub fn prepare(
     document: &DocumentText,
     selection: LineRange,
     command: Command,
-) -> Result<Task, ErrorInfo> {
+) -> Result<Task, AssistError> {
     if document.text.contains('\0') {
-        return Err(errors::binary(&document.path));
+        return Err(AssistError::Binary { name: file_name(&document.path).to_owned() });
     }
     if let Some(instruction) = &command.instruction
         && instruction.len() > INSTRUCTION_BYTES_MAX
     {
-        return Err(errors::instruction_too_long(instruction.len(), INSTRUCTION_BYTES_MAX));
+        return Err(AssistError::InstructionTooLong {
+            bytes: instruction.len(),
+            bytes_max: INSTRUCTION_BYTES_MAX,
+        });
     }
     let all = document::lines(&document.text);
     let gap = command.writes().then(|| document::gap(document, &all, selection)).flatten();
@@ -233,7 +237,12 @@ pub fn prepare(
     let lines = lines.unwrap_or_else(|| selected.clone());
     let bytes: usize = all[lines.clone()].iter().map(|line| line.text.len()).sum();
     if bytes > SELECTION_BYTES_MAX {
-        return Err(errors::selection_too_long(&document.path, &lines, bytes, SELECTION_BYTES_MAX));
+        return Err(AssistError::TooManyBytes {
+            name: file_name(&document.path).to_owned(),
+            lines: document::range(&lines),
+            bytes,
+            bytes_max: SELECTION_BYTES_MAX,
+        });
     }
     let (before, after) = surroundings::both(&all, &lines);
     let mut conversation = Conversation::default();
@@ -342,11 +351,17 @@ impl Task {
         self.command.instruction.is_some()
     }
 
+    /// Whether anything but the model says that there is something to change: words, tools, a flaw
+    /// that is found without it, a test that fails, a command that adds what is not there.
+    #[must_use]
+    pub fn is_prompted(&self) -> bool {
+        !self.order().looks_for_flaws() || !self.diagnostics.is_empty() || self.base.is_some()
+    }
+
     /// The lines that are rewritten: the selection without blank lines at its ends.
     #[must_use]
     pub fn range(&self) -> LineRange {
-        let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
-        LineRange { start: number(self.lines.start + 1), end: number(self.lines.end) }
+        document::range(&self.lines)
     }
 
     /// The texts whose tokens the worker must count, in the order [`Self::layout`] expects them:
@@ -373,14 +388,14 @@ impl Task {
         prompts: &'static Prompts,
         counts: &[u32],
         limits: Limits,
-    ) -> Result<Layout, ErrorInfo> {
+    ) -> Result<Layout, AssistError> {
         let far = self.outline(prompts);
         let lines = far.len() + self.before.lines.len() + self.after.lines.len();
         let [overhead, command, selection, of_lines @ ..] = counts else {
-            return Err(incomplete());
+            return Err(AssistError::CountsIncomplete);
         };
         if of_lines.len() != lines + self.conversation.len() {
-            return Err(incomplete());
+            return Err(AssistError::CountsIncomplete);
         }
         let (outline, rest) = of_lines.split_at(far.len());
         let (sides, conversation) = rest.split_at(lines - far.len());
@@ -393,7 +408,7 @@ impl Task {
             AnswerKind::Text => Answer::Text(self.conversation.length.tokens_max()),
         };
         let plan = budget::plan(counts, limits, answer).map_err(|refused| {
-            errors::too_large(self.range(), &self.file, refused, selection, limits)
+            AssistError::too_many_tokens(self.range(), &self.file, refused, selection, limits)
         })?;
         let before = self.before.text_before(plan.before);
         let after = self.after.text_after(plan.after);
@@ -486,7 +501,7 @@ impl Task {
         let worst = problems.iter().max_by_key(|problem| problem.severity);
         match (worst.map(|problem| (problem.severity, &problem.reason)), finished, attempt) {
             (Some((Severity::Hopeless, reason)), ..) => {
-                Outcome::Refused(errors::window_full(reason))
+                Outcome::Refused(AssistError::WindowFull(reason.clone()))
             }
             (Some((severity, reason)), _, Attempt::First) if severity >= Severity::Doubtful => {
                 Outcome::Retry { reason: reason.clone() }
@@ -496,7 +511,9 @@ impl Task {
             {
                 Outcome::Unchanged
             }
-            (Some((Severity::Unusable, reason)), ..) => Outcome::Refused(errors::unusable(reason)),
+            (Some((Severity::Unusable, reason)), ..) => {
+                Outcome::Refused(AssistError::Unusable(reason.clone()))
+            }
             (_, Some(mut finished), _) => {
                 let (doubts, others): (Vec<_>, Vec<_>) =
                     problems.iter().partition(|problem| problem.severity == Severity::Doubtful);
@@ -512,7 +529,9 @@ impl Task {
                     doubts.iter().skip(1).chain(others.iter()).map(warning).collect();
                 Outcome::Done(self.of_document(finished))
             }
-            (_, None, _) => Outcome::Refused(errors::unusable("there is no code in it")),
+            (_, None, _) => {
+                Outcome::Refused(AssistError::Unusable("there is no code in it".to_owned()))
+            }
         }
     }
 
@@ -752,10 +771,6 @@ impl Task {
             order: self.order(),
         }
     }
-}
-
-fn incomplete() -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::Internal, "the token counts are incomplete")
 }
 
 impl From<clean::Unusable> for Problem {

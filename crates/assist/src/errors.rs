@@ -1,133 +1,106 @@
-//! The errors of a request in words: what happened, why, and what to do next.
-//!
-//! Only those of `edit`; documents and places have their own beside the checks that find them.
+//! What can be wrong with what is asked, and with what a model answers. How it is shown: `explain.rs`.
 
-use std::ops::Range;
-
-use localcoder_protocol::limits::CONTEXT_TOKENS_MAX as WINDOW_TOKENS_MAX;
-use localcoder_protocol::{ErrorAction, ErrorCode, ErrorInfo, LineRange};
+use localcoder_protocol::LineRange;
 
 use crate::budget::TooLarge;
-use crate::language::file_name;
 use crate::layout::Limits;
 
-pub(crate) fn binary(path: &str) -> ErrorInfo {
-    let name = file_name(path);
-    ErrorInfo::new(ErrorCode::NotText, format!("`{name}` is not a text file"))
-        .with_cause("it has NUL characters, so it is probably binary")
-        .with_hint("open a source file")
+/// See the module. Its text says what happened, in one clause.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the text of each variant says what it is")]
+pub enum AssistError {
+    #[error("`{name}` is not a text file in UTF-8")]
+    NotUtf8 { name: String, why: String },
+    #[error("`{name}` is one single line")]
+    OneLine { name: String },
+    /// A document with NUL characters.
+    #[error("`{name}` is not a text file")]
+    Binary { name: String },
+    #[error(
+        "lines {start}-{end} are not in `{name}`, which has {total} {}",
+        if *total == 1 { "line" } else { "lines" }
+    )]
+    NoLines { name: String, start: usize, end: usize, total: usize },
+    #[error("line {line} is not in `{name}`, which has {total} lines")]
+    NoLine { name: String, line: u32, total: usize },
+    #[error("there is nothing but white space in {} of `{name}`", lines_of(*lines))]
+    Blank { name: String, lines: LineRange },
+    #[error("there is no code at line {line} of `{name}`")]
+    NoCodeAt { name: String, line: usize },
+    /// A selection that is refused before its tokens are counted.
+    #[error(
+        "lines {}-{} of `{name}` have {bytes} bytes; at most {bytes_max} can be used",
+        lines.start,
+        lines.end
+    )]
+    TooManyBytes { name: String, lines: LineRange, bytes: usize, bytes_max: usize },
+    #[error(
+        "lines {}-{} of `{name}` need about {needed} tokens with their answer, and the context \
+         window has {window}",
+        lines.start,
+        lines.end
+    )]
+    TooManyTokens {
+        name: String,
+        lines: LineRange,
+        needed: u32,
+        window: u32,
+        /// How many lines of that kind would fit.
+        lines_max: u64,
+        /// The longest context that the model was trained on.
+        trained_context_tokens: u32,
+    },
+    #[error("the instruction has {bytes} bytes; at most {bytes_max} can be used")]
+    InstructionTooLong { bytes: usize, bytes_max: usize },
+    /// A command that a newer client knows.
+    #[error("there is no command `{0}`")]
+    NoCommand(String),
+    #[error("`{0}` takes no instruction")]
+    NoInstruction(String),
+    /// A document in which an edit has no place any more, or several.
+    #[error("`{name}` has changed since the edit was made")]
+    Changed { name: String, why: &'static str },
+    /// Other text stands where the edit's own was found.
+    #[error("lines {}-{} are not those that the edit replaces", .0.start, .0.end)]
+    NotThose(LineRange),
+    /// An answer that asking again may better.
+    #[error("the model's answer could not be used")]
+    Unusable(String),
+    /// An answer for which the context window had no room.
+    #[error("the model's answer could not be used")]
+    WindowFull(String),
+    /// A model that goes on thinking; asking again would take as long.
+    #[error("the model thinks before it answers, and {0} tokens were not enough for an answer")]
+    ThinksTooLong(u32),
+    /// A model that follows no instructions, by its own name.
+    #[error("`{0}` is a base model")]
+    BaseModel(String),
+    #[error("the token counts are incomplete")]
+    CountsIncomplete,
 }
 
-pub(crate) fn instruction_too_long(bytes: usize, bytes_max: usize) -> ErrorInfo {
-    let message = format!("the instruction has {bytes} bytes; at most {bytes_max} can be used");
-    ErrorInfo::new(ErrorCode::Usage, message).with_hint("say it in fewer words")
-}
-
-pub(crate) fn unknown_command(id: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::Protocol, format!("there is no command `{id}`"))
-        .with_hint("the client is newer than the host: start the engine again")
-        .with_action(ErrorAction::RestartEngine)
-}
-
-pub(crate) fn no_instruction(id: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::Usage, format!("`{id}` takes no instruction"))
-        .with_hint("leave it out, or use `improve` with it")
-}
-
-/// A selection that is refused before its tokens are counted.
-pub(crate) fn selection_too_long(
-    path: &str,
-    lines: &Range<usize>,
-    bytes: usize,
-    bytes_max: usize,
-) -> ErrorInfo {
-    let (name, start, end) = (file_name(path), lines.start + 1, lines.end);
-    ErrorInfo::new(
-        ErrorCode::SelectionTooLarge,
-        format!(
-            "lines {start}-{end} of `{name}` have {bytes} bytes; at most {bytes_max} can be used"
-        ),
-    )
-    .with_hint("select fewer lines")
-}
-
-/// A selection of `selection` tokens that does not fit the window.
-pub(crate) fn too_large(
-    range: LineRange,
-    file: &str,
-    refused: TooLarge,
-    selection: u32,
-    limits: Limits,
-) -> ErrorInfo {
-    let TooLarge { needed, window, selection_max } = refused;
-    let LineRange { start, end } = range;
-    let lines = u64::from(end - start + 1);
-    let fewer = match lines * u64::from(selection_max) / u64::from(selection.max(1)) {
-        0 => "select fewer lines".to_owned(),
-        some => format!("select fewer lines (about {some} fit)"),
-    };
-    let most = limits.trained_context_tokens.min(WINDOW_TOKENS_MAX);
-    let error =
-        ErrorInfo::new(ErrorCode::SelectionTooLarge, message(start, end, file, needed, window));
-    match window_for(needed).filter(|tokens| *tokens <= most) {
-        Some(tokens) => error
-            .with_hint(format!("{fewer}, or set `localcoder.contextWindow` to {tokens}"))
-            .with_action_on(ErrorAction::OpenSettings, "contextWindow"),
-        None if most < WINDOW_TOKENS_MAX => error
-            .with_hint(format!("{fewer}, or use a model with a longer context"))
-            .with_action(ErrorAction::SwitchModel),
-        None => error.with_hint(fewer),
+impl AssistError {
+    /// A selection of `selection` tokens that does not fit the window.
+    pub(crate) fn too_many_tokens(
+        lines: LineRange,
+        file: &str,
+        refused: TooLarge,
+        selection: u32,
+        limits: Limits,
+    ) -> Self {
+        let TooLarge { needed, window, selection_max } = refused;
+        let count = u64::from(lines.end - lines.start + 1);
+        Self::TooManyTokens {
+            name: file.to_owned(),
+            lines,
+            needed,
+            window,
+            lines_max: count * u64::from(selection_max) / u64::from(selection.max(1)),
+            trained_context_tokens: limits.trained_context_tokens,
+        }
     }
 }
 
-fn message(start: u32, end: u32, file: &str, needed: u32, window: u32) -> String {
-    format!(
-        "lines {start}-{end} of `{file}` need about {needed} tokens with their answer, and the \
-         context window has {window}"
-    )
-}
-
-/// The window to set for this many tokens: a round number.
-fn window_for(needed: u32) -> Option<u32> {
-    [1024, 2048, 4096, 6144, WINDOW_TOKENS_MAX].into_iter().find(|window| *window >= needed)
-}
-
-/// An answer that asking again may better.
-pub(crate) fn unusable(reason: &str) -> ErrorInfo {
-    answer(reason)
-        .with_hint("ask again, select fewer lines, or use a larger model")
-        .with_action(ErrorAction::Retry)
-}
-
-/// An answer for which there was no room.
-pub(crate) fn window_full(reason: &str) -> ErrorInfo {
-    answer(reason)
-        .with_hint("select fewer lines, or raise `localcoder.contextWindow`")
-        .with_action_on(ErrorAction::OpenSettings, "contextWindow")
-}
-
-/// A model that goes on thinking. Asking again would take as long.
-#[must_use]
-pub fn thinks_too_long(tokens: u32) -> ErrorInfo {
-    let message = format!(
-        "the model thinks before it answers, and {tokens} tokens were not enough for an answer"
-    );
-    ErrorInfo::new(ErrorCode::AnswerUnusable, message)
-        .with_cause("it is made to think first, and its chat template has nothing that stops it")
-        .with_hint("choose a model that answers at once, such as an `instruct` model for code")
-        .with_action(ErrorAction::SwitchModel)
-}
-
-/// A model that follows no instructions, by its own name.
-#[must_use]
-pub fn base_model(name: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::ModelUnsupported, format!("`{name}` is a base model"))
-        .with_cause("base models continue a text and were not made to follow instructions")
-        .with_hint("choose its variant called `instruct` or `chat`")
-        .with_action(ErrorAction::SwitchModel)
-}
-
-fn answer(reason: &str) -> ErrorInfo {
-    ErrorInfo::new(ErrorCode::AnswerUnusable, "the model's answer could not be used")
-        .with_cause(reason)
+fn lines_of(LineRange { start, end }: LineRange) -> String {
+    if start == end { format!("line {start}") } else { format!("lines {start}-{end}") }
 }

@@ -3,9 +3,10 @@
 
 use std::ops::Range;
 
-use localcoder_protocol::{DocumentText, Edit, ErrorInfo, LineRange, PendingEdit};
+use localcoder_protocol::{DocumentText, Edit, LineRange, PendingEdit};
 
 use crate::document::Line;
+use crate::errors::AssistError;
 use crate::hunks::{self, Part};
 use crate::{diff, document, place};
 
@@ -28,7 +29,7 @@ pub(crate) struct Base {
 pub(crate) fn with_pending(
     document: &DocumentText,
     pending: &PendingEdit,
-) -> Result<(DocumentText, LineRange, Base), ErrorInfo> {
+) -> Result<(DocumentText, LineRange, Base), AssistError> {
     let (edit, imports) = (&pending.edit, pending.imports.as_ref());
     let (range, _) = place::locate(document, edit)?;
     let all: Vec<&Edit> = std::iter::once(edit).chain(imports).collect();

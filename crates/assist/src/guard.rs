@@ -128,6 +128,7 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
         layout::mixed(rewrite),
         layout::long(rewrite),
         names::vanished(rewrite),
+        names::out_of_use(rewrite),
         names::misspelt(rewrite),
         powers::introduced(rewrite),
         returns::vanished(rewrite),

@@ -6,11 +6,10 @@
 
 use std::ops::Range;
 
+use localcoder_protocol::Edit;
 use localcoder_protocol::limits::LOCATED_EDITS_MAX;
-use localcoder_protocol::{Edit, LineRange};
 
-use crate::diff;
-use crate::place;
+use crate::{diff, document, place};
 
 /// Lines of the old and of the new document that belong together, 0-based and half open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,9 +98,8 @@ fn grown(parts: Vec<Part>, range: &Range<usize>) -> Vec<Part> {
 
 /// The edit that a part is.
 pub(crate) fn one(document: &str, old: &[&str], new: &[&str], part: &Part) -> Edit {
-    let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
     Edit {
-        range: LineRange { start: number(part.old.start + 1), end: number(part.old.end) },
+        range: document::range(&part.old),
         original: whole(&old[part.old.clone()]),
         replacement: whole(new.get(part.new.clone()).unwrap_or_default()),
         anchor: place::anchor(document, &part.old),
@@ -137,6 +135,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use localcoder_protocol::LineRange;
 
     fn edit(text: &str, start: usize, end: usize, replacement: &str) -> Edit {
         let original = whole(&lines(text)[start - 1..end]);

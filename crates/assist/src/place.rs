@@ -7,10 +7,11 @@
 use std::ops::Range;
 
 use data_encoding::HEXLOWER;
-use localcoder_protocol::{Anchor, DocumentText, Edit, ErrorCode, ErrorInfo, LineRange};
+use localcoder_protocol::{Anchor, DocumentText, Edit, LineRange};
 use sha2::{Digest, Sha256};
 
-use crate::document::{Line, lines};
+use crate::document::{self, Line, lines};
+use crate::errors::AssistError;
 use crate::language::file_name;
 
 /// How many neighbors on either side tell a place from others: at least as many as a unified diff
@@ -48,12 +49,13 @@ pub fn edit_of(
     document: &DocumentText,
     range: LineRange,
     replacement: &str,
-) -> Result<Edit, ErrorInfo> {
+) -> Result<Edit, AssistError> {
     let all = lines(&document.text);
     let rows = (range.start as usize).wrapping_sub(1)..range.end as usize;
     let Some(own) = all.get(rows.clone()).filter(|own| !own.is_empty()) else {
-        let text = format!("`{}` has no such lines", file_name(&document.path));
-        return Err(ErrorInfo::new(ErrorCode::LinesOutOfRange, text));
+        let name = file_name(&document.path).to_owned();
+        let (start, end) = (range.start as usize, range.end as usize);
+        return Err(AssistError::NoLines { name, start, end, total: document::count(&all) });
     };
     let (last, inner) = (own[own.len() - 1], &own[..own.len() - 1]);
     let mut original: String = inner.iter().flat_map(|line| [line.text, line.end]).collect();
@@ -66,7 +68,7 @@ pub fn edit_of(
 ///
 /// # Errors
 /// `documentChanged` where the edit has no place any more, or could have several.
-pub fn locate(document: &DocumentText, edit: &Edit) -> Result<(LineRange, bool), ErrorInfo> {
+pub fn locate(document: &DocumentText, edit: &Edit) -> Result<(LineRange, bool), AssistError> {
     place(document, &lines(&document.text), &sha256(&document.text), edit)
 }
 
@@ -75,10 +77,10 @@ fn place(
     lines: &[Line<'_>],
     document_sha256: &str,
     edit: &Edit,
-) -> Result<(LineRange, bool), ErrorInfo> {
+) -> Result<(LineRange, bool), AssistError> {
     let wanted = crate::document::lines(&edit.original);
     let anchor = &edit.anchor;
-    let changed = |what: &str| Err(moved_away(document, what));
+    let changed = |what: &'static str| Err(moved_away(document, what));
     if document_sha256 == anchor.document_sha256 {
         let there = (edit.range.start as usize).wrapping_sub(1);
         if stands_at(lines, there, &wanted) {
@@ -108,8 +110,7 @@ fn place(
     }
     match found.as_slice() {
         [at] => {
-            let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
-            let range = LineRange { start: number(at + 1), end: number(at + wanted.len()) };
+            let range = document::range(&(*at..at + wanted.len()));
             Ok((range, range != edit.range))
         }
         [] => {
@@ -122,7 +123,7 @@ fn place(
 /// Finds the places of edits that were made from one document, each by itself. Two that now claim the
 /// same lines have no place.
 #[must_use]
-pub fn locate_all(document: &DocumentText, edits: &[Edit]) -> Vec<Result<LineRange, ErrorInfo>> {
+pub fn locate_all(document: &DocumentText, edits: &[Edit]) -> Vec<Result<LineRange, AssistError>> {
     let (lines, now) = (lines(&document.text), sha256(&document.text));
     let one = |edit| place(document, &lines, &now, edit).map(|(range, _)| range);
     let found: Vec<_> = edits.iter().map(one).collect();
@@ -148,7 +149,7 @@ pub fn locate_all(document: &DocumentText, edits: &[Edit]) -> Vec<Result<LineRan
 pub fn apply_all(
     document: &DocumentText,
     edits: &[&Edit],
-) -> Result<(String, LineRange), ErrorInfo> {
+) -> Result<(String, LineRange), AssistError> {
     let mut places = Vec::new();
     for edit in edits {
         places.push((locate(document, edit)?.0, *edit));
@@ -163,11 +164,8 @@ pub fn apply_all(
     Ok((text, first))
 }
 
-fn moved_away(document: &DocumentText, what: &str) -> ErrorInfo {
-    let text = format!("`{}` has changed since the edit was made", file_name(&document.path));
-    ErrorInfo::new(ErrorCode::DocumentChanged, text)
-        .with_cause(what)
-        .with_hint("the document was left as it is; select the lines again and ask once more")
+fn moved_away(document: &DocumentText, why: &'static str) -> AssistError {
+    AssistError::Changed { name: file_name(&document.path).to_owned(), why }
 }
 
 /// Where `own` stands between `before` and `after`: the index of its first line.
@@ -219,16 +217,12 @@ fn sha256(text: &str) -> String {
 ///
 /// # Errors
 /// `documentChanged` where the edit's original is not there.
-pub fn apply(text: &str, range: LineRange, edit: &Edit) -> Result<String, ErrorInfo> {
+pub fn apply(text: &str, range: LineRange, edit: &Edit) -> Result<String, AssistError> {
     let lines = lines(text);
     let wanted = crate::document::lines(&edit.original);
     let start = (range.start as usize).wrapping_sub(1);
     if !stands_at(&lines, start, &wanted) {
-        return Err(ErrorInfo::new(
-            ErrorCode::DocumentChanged,
-            format!("lines {}-{} are not those that the edit replaces", range.start, range.end),
-        )
-        .with_hint("the document was left as it is; ask once more"));
+        return Err(AssistError::NotThose(range));
     }
     let offset: usize = lines[..start].iter().map(|line| line.text.len() + line.end.len()).sum();
     let (head, rest) = text.split_at(offset);
@@ -278,8 +272,9 @@ mod tests {
                 assert_eq!((range.start, range.end, moved), expected);
             }
             (Err(error), Err(expected)) => {
-                assert_eq!(error.code, ErrorCode::DocumentChanged);
-                assert!(error.to_string().contains(expected), "{error}");
+                let AssistError::Changed { why, .. } = error else { panic!("{error}") };
+                let full = format!("{error}: {why}");
+                assert!(full.contains(expected), "{full}");
             }
             (found, _) => panic!("{found:?}"),
         }

@@ -6,12 +6,11 @@
 use std::ops::Range;
 
 use localcoder_protocol::limits::SCOPE_LINES_MAX;
-use localcoder_protocol::{
-    DocumentText, ErrorCode, ErrorInfo, LineRange, Scope, ScopesAnswer, ScopesParams,
-};
+use localcoder_protocol::{DocumentText, Scope, ScopesAnswer, ScopesParams};
 use tree_sitter::{Node, Point};
 
 use crate::document::{self, Line};
+use crate::errors::AssistError;
 use crate::language::{Language, file_name};
 use crate::syntax;
 
@@ -67,7 +66,7 @@ const TYPES: &[&str] = &[
 ///
 /// # Errors
 /// `linesOutOfRange`; `selectionEmpty` where there is no code at the cursor.
-pub fn scopes(params: &ScopesParams) -> Result<ScopesAnswer, ErrorInfo> {
+pub fn scopes(params: &ScopesParams) -> Result<ScopesAnswer, AssistError> {
     let ScopesParams { document, selection, empty } = params;
     let all = document::lines(&document.text);
     let lines = document::rows(document, &all, *selection)?;
@@ -92,16 +91,14 @@ fn at_cursor(
     language: &Language,
     all: &[Line<'_>],
     line: usize,
-) -> Result<ScopesAnswer, ErrorInfo> {
+) -> Result<ScopesAnswer, AssistError> {
     let mut scopes = around(language, &document.text, all[line].text, line);
     if scopes.is_empty() {
         scopes.extend(paragraph(all, line));
     }
     let Some(first) = scopes.first() else {
-        let name = file_name(&document.path);
-        let text = format!("there is no code at line {} of `{name}`", line + 1);
-        return Err(ErrorInfo::new(ErrorCode::SelectionEmpty, text)
-            .with_hint("select the code, or put the cursor into a function"));
+        let name = file_name(&document.path).to_owned();
+        return Err(AssistError::NoCodeAt { name, line: line + 1 });
     };
     let height = first.range.end - first.range.start + 1;
     let chosen = (height <= SCOPE_LINES_MAX).then(|| first.clone());
@@ -131,7 +128,7 @@ fn around(language: &Language, text: &str, line_text: &str, line: usize) -> Vec<
             named.push((FUNCTIONS.contains(&node.kind()) || is_closure(node), scope));
         } else if is_statement(node) {
             let label = node.kind().replace('_', " ");
-            statements.push(Scope { range: line_range(&syntax::rows(node)), label });
+            statements.push(Scope { range: document::range(&syntax::rows(node)), label });
         }
     }
     let innermost = named.iter().position(|(is_function, _)| *is_function);
@@ -189,7 +186,7 @@ pub(crate) fn is_type(node: Node<'_>) -> bool {
 pub(crate) fn name<'a>(node: Node<'_>, text: &'a str) -> Option<&'a str> {
     let parent = node.parent();
     let holder = parent.filter(|_| is_closure(node)).unwrap_or(node);
-    let name = holder.child_by_field_name("name").or_else(|| declarator_name(node));
+    let name = holder.child_by_field_name("name").or_else(|| syntax::declared(node));
     name.and_then(|name| text.get(name.byte_range()))
 }
 
@@ -206,18 +203,9 @@ fn named_scope(node: Node<'_>, text: &str) -> Option<Scope> {
     let wrapper = node
         .parent()
         .filter(|it| ["decorated_definition", "export_statement"].contains(&it.kind()));
-    let range = line_range(&syntax::rows(wrapper.unwrap_or(node)));
+    let range = document::range(&syntax::rows(wrapper.unwrap_or(node)));
     let label = name(node, text).map_or_else(|| kind.to_owned(), |name| format!("{kind} {name}"));
     Some(Scope { range, label })
-}
-
-/// The name of a function in C, which stands amid its declarators.
-fn declarator_name(node: Node<'_>) -> Option<Node<'_>> {
-    let mut inner = node.child_by_field_name("declarator")?;
-    while let Some(next) = inner.child_by_field_name("declarator") {
-        inner = next;
-    }
-    Some(inner)
 }
 
 /// A function without a name of its own that is given one where it stands.
@@ -244,17 +232,13 @@ fn paragraph(all: &[Line<'_>], line: usize) -> Option<Scope> {
     }
     let start = (0..line).rev().find(is_blank).map_or(0, |at| at + 1);
     let end = (line..all.len()).find(is_blank).unwrap_or(all.len());
-    Some(Scope { range: line_range(&(start..end)), label: "paragraph".to_owned() })
-}
-
-fn line_range(rows: &Range<usize>) -> LineRange {
-    let number = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
-    LineRange { start: number(rows.start + 1), end: number(rows.end) }
+    Some(Scope { range: document::range(&(start..end)), label: "paragraph".to_owned() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use localcoder_protocol::LineRange;
 
     fn ask(path: &str, text: &str, (start, end): (u32, u32), empty: bool) -> ScopesAnswer {
         let document =
@@ -305,7 +289,7 @@ mod tests {
             DocumentText { path: "a.py".into(), language_id: None, text: "a\n\n\nb\n".into() };
         let selection = LineRange { start: 2, end: 2 };
         let error = scopes(&ScopesParams { document, selection, empty: true }).unwrap_err();
-        assert_eq!(error.code, ErrorCode::SelectionEmpty, "{error}");
+        assert!(matches!(error, AssistError::NoCodeAt { line: _, .. }), "{error}");
     }
 
     #[test]

@@ -89,6 +89,15 @@ pub(crate) fn defined_names(language: &Language, code: &str) -> Vec<String> {
     names
 }
 
+/// What a declaration in C or C++ declares: the innermost of the declarators that are round its name.
+pub(crate) fn declared(node: Node<'_>) -> Option<Node<'_>> {
+    let mut inner = node.child_by_field_name("declarator")?;
+    while let Some(next) = inner.child_by_field_name("declarator") {
+        inner = next;
+    }
+    Some(inner)
+}
+
 /// Names of the variables that the lines have at their own outermost level, for languages in which a
 /// function may be the value of one.
 pub(crate) fn bound_names(language: &Language, code: &str) -> Vec<String> {

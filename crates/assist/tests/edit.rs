@@ -50,7 +50,7 @@ fn layout(task: &Task, limits: Limits) -> Result<Layout, ErrorInfo> {
         .iter()
         .map(|text| text.len().div_ceil(4) as u32)
         .collect();
-    task.layout(Prompts::usual(), &counts, limits)
+    task.layout(Prompts::usual(), &counts, limits).map_err(ErrorInfo::from)
 }
 
 fn answer(task: &Task, raw: &str) -> Outcome {
@@ -307,6 +307,7 @@ fn check_fault(raw: &str, finish: FinishReason, reason: &str, code: Option<Error
     }
     match (task.finish(raw, finish, Attempt::Last), code) {
         (Outcome::Refused(error), Some(code)) => {
+            let error = ErrorInfo::from(error);
             assert_eq!(error.code, code);
             assert!(error.to_string().contains(reason), "{error}");
             assert!(error.hint.is_some());
@@ -345,7 +346,9 @@ fn a_faulty_answer_is_asked_for_again_and_then_refused_or_shown_as_unsure() {
 fn an_answer_that_can_never_fit_is_refused_at_once() {
     let task = task(METHOD, (2, 6), improve());
     match task.finish("def total(self):", FinishReason::ContextFull, Attempt::First) {
-        Outcome::Refused(error) => assert!(error.hint.unwrap().contains("select fewer lines")),
+        Outcome::Refused(error) => {
+            assert!(ErrorInfo::from(error).hint.unwrap().contains("select fewer lines"));
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -374,7 +377,7 @@ fn an_instruction_to_delete_may_leave_nothing() {
 
 #[test]
 fn a_command_that_is_not_there_and_words_for_one_that_takes_none_are_refused() {
-    let refused = |id, words| Command::new(id, words).unwrap_err().code;
+    let refused = |id, words| ErrorInfo::from(Command::new(id, words).unwrap_err()).code;
     assert_eq!(refused("unheard", None), ErrorCode::Protocol);
     assert_eq!(refused("document", Some("Shorter.")), ErrorCode::Usage);
     assert_eq!(Command::new("explain", Some(" ")).unwrap(), explain());
@@ -384,14 +387,16 @@ fn a_command_that_is_not_there_and_words_for_one_that_takes_none_are_refused() {
 fn documents_that_are_not_text_and_selections_that_are_none_are_refused() {
     let refused = |text: &str, start, end| {
         let document = document("a.py", text);
-        prepare(&document, LineRange { start, end }, improve()).unwrap_err().code
+        let range = LineRange { start, end };
+        ErrorInfo::from(prepare(&document, range, improve()).unwrap_err()).code
     };
     assert_eq!(refused("a\0b", 1, 1), ErrorCode::NotText);
     assert_eq!(refused("a\n", 5, 9), ErrorCode::LinesOutOfRange);
     assert_eq!(refused("a\n\n \nb", 2, 3), ErrorCode::SelectionEmpty);
     assert_eq!(refused(&"a".repeat(300_000), 1, 1), ErrorCode::SelectionTooLarge);
     let wordy = instructed(&"x".repeat(20_000));
-    let error = prepare(&document("a.py", "a"), LineRange { start: 1, end: 1 }, wordy).unwrap_err();
+    let error = prepare(&document("a.py", "a"), LineRange { start: 1, end: 1 }, wordy);
+    let error = ErrorInfo::from(error.unwrap_err());
     assert_eq!(error.code, ErrorCode::Usage);
 }
 

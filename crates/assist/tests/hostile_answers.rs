@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use localcoder_assist::{Attempt, Command, Finished, Outcome, Task, apply_all, prepare};
-use localcoder_protocol::{DocumentText, FinishReason, LineRange};
+use localcoder_assist::{
+    AssistError, Attempt, Command, Finished, Outcome, Task, apply_all, prepare,
+};
+use localcoder_protocol::{DocumentText, ErrorInfo, FinishReason, LineRange};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -216,12 +218,17 @@ fn verdict<'a>(
         },
         (Outcome::Retry { .. } | Outcome::Refused(_), Outcome::Refused(error)) => {
             match &case.refused {
-                Some(word) if error.to_string().contains(word) => Ok(None),
+                Some(word) if full(error).contains(word) => Ok(None),
                 _ => other(),
             }
         }
         _ => other(),
     }
+}
+
+/// With its reason.
+fn full(error: &AssistError) -> String {
+    ErrorInfo::from(error.clone()).to_string()
 }
 
 fn told(outcome: &Outcome) -> String {
@@ -232,7 +239,7 @@ fn told(outcome: &Outcome) -> String {
         }
         Outcome::Retry { reason } => format!("a retry: {reason}"),
         Outcome::Unchanged => "unchanged, to be asked again".to_owned(),
-        Outcome::Refused(error) => format!("a refusal: {error}"),
+        Outcome::Refused(error) => format!("a refusal: {}", full(error)),
     }
 }
 

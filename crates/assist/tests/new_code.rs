@@ -1,7 +1,7 @@
 //! Code where there is none yet: an empty line is selected, and it is said in words what is to stand there.
 
 use localcoder_assist::{Attempt, Command, Limits, Outcome, Prompts, Task, apply, prepare};
-use localcoder_protocol::{DocumentText, ErrorCode, FinishReason, LineRange};
+use localcoder_protocol::{DocumentText, ErrorCode, ErrorInfo, FinishReason, LineRange};
 
 fn document(text: &str) -> DocumentText {
     DocumentText { path: "shop/basket.py".into(), language_id: None, text: text.into() }
@@ -88,6 +88,6 @@ fn without_words_there_is_nothing_to_be_done_with_an_empty_line() {
     for id in ["improve", "explain", "document"] {
         let command = Command::new(id, None).unwrap();
         let error = prepare(&document("a = 1\n\n"), LineRange { start: 2, end: 2 }, command);
-        assert_eq!(error.unwrap_err().code, ErrorCode::SelectionEmpty, "{id}");
+        assert_eq!(ErrorInfo::from(error.unwrap_err()).code, ErrorCode::SelectionEmpty, "{id}");
     }
 }

@@ -3,7 +3,9 @@
 use localcoder_assist::{
     Attempt, Command, Finished, Limits, Outcome, Prompts, Task, apply_all, prepare, prepare_follow,
 };
-use localcoder_protocol::{DocumentText, ErrorCode, FinishReason, LineRange, PendingEdit};
+use localcoder_protocol::{
+    DocumentText, ErrorCode, ErrorInfo, FinishReason, LineRange, PendingEdit,
+};
 
 const TEXT: &str = "\
 class Basket:
@@ -128,5 +130,5 @@ fn a_follow_up_of_an_edit_whose_lines_were_changed_is_refused() {
     let mut changed = document();
     changed.text = TEXT.replace("result = 0", "result = 1");
     let refused = prepare_follow(&changed, &pending(), instructed("Shorter.")).unwrap_err();
-    assert_eq!(refused.code, ErrorCode::DocumentChanged);
+    assert_eq!(ErrorInfo::from(refused).code, ErrorCode::DocumentChanged);
 }

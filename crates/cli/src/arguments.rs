@@ -163,8 +163,8 @@ Example:
   localcoder test cart.py --lines 10-24
 
 The test is a file that is named like the code, or the examples in its documentation; where there is
-neither, the compiler has its say (Go, Rust, Java, C, C++). It runs on a copy of the project, so
-nothing is written here. The command ends with 0 whether the test passes or not.")]
+neither, the compiler has its say (Go, Rust, Java, C, C++, TypeScript). It runs on a copy of the
+project, so nothing is written here. The command ends with 0 whether the test passes or not.")]
 pub(crate) struct TestOptions {
     #[command(flatten)]
     pub(crate) target: TargetOptions,

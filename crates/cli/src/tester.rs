@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use localcoder_protocol::{
-    DocumentText, Edit, LineRange, TestOutcome, TestRun, TriedParams, TryEditParams,
+    DocumentText, Edit, ErrorInfo, LineRange, TestOutcome, TestRun, TriedParams, TryEditParams,
 };
 use localcoder_trial::Test;
 
@@ -38,7 +38,7 @@ impl Tester {
             Err(error) => TestRun {
                 name: self.test.name().to_owned(),
                 outcome: TestOutcome::NotRun,
-                said: error.to_string(),
+                said: ErrorInfo::from(error).to_string(),
                 only_build: false,
                 ms: 0,
             },

@@ -115,7 +115,7 @@ impl Replay {
             Outcome::Done(_) => None,
             Outcome::Retry { reason } => Some(reason),
             Outcome::Unchanged => Some("nothing was changed".to_owned()),
-            Outcome::Refused(error) => Some(error.to_string()),
+            Outcome::Refused(error) => Some(ErrorInfo::from(error).to_string()),
         })
     }
 }

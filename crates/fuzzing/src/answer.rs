@@ -44,7 +44,7 @@ pub(crate) fn finished(task: &Task, answer: &str, reason: FinishReason) -> Optio
             match last {
                 Outcome::Done(finished) => Some(finished),
                 Outcome::Refused(error) => {
-                    assert!(!error.message.is_empty());
+                    assert!(!error.to_string().is_empty());
                     None
                 }
                 other => panic!("the last attempt came to {other:?}"),
@@ -55,7 +55,7 @@ pub(crate) fn finished(task: &Task, answer: &str, reason: FinishReason) -> Optio
             Some(finished)
         }
         (Outcome::Refused(first), Outcome::Refused(last)) => {
-            assert_eq!(first.message, last.message);
+            assert_eq!(first.to_string(), last.to_string());
             None
         }
         (first, last) => panic!("first {first:?}, then {last:?}"),

@@ -172,7 +172,7 @@ fn examples(subject: &Subject<'_>, python: &str) -> Option<Plan> {
     Some(Plan { no_test, ..planned(name, &arguments) })
 }
 
-/// A test file by the runner that it is written for.
+/// A test file by the runner that it is written for, else whether TypeScript takes it.
 fn javascript(subject: &Subject<'_>) -> Option<Plan> {
     let stem = subject.stem()?;
     if stem.ends_with(".test") || stem.ends_with(".spec") {
@@ -187,7 +187,8 @@ fn javascript(subject: &Subject<'_>) -> Option<Plan> {
             && (beside.iter().any(|it| it == name)
                 || name == before
                 || (name == stem && matches!(folder, Some("test" | "tests" | "__tests__"))))
-    })?;
+    });
+    let Some(file) = file else { return type_checked(subject) };
     let name = file.to_string_lossy().into_owned();
     let text = subject.read(file);
     if text.contains("node:test") {
@@ -206,6 +207,20 @@ fn javascript(subject: &Subject<'_>) -> Option<Plan> {
     is_plain.then(|| planned(name.clone(), &["node", &name]))
 }
 
+/// By the compiler that the project has, as its own `tsconfig.json` says.
+fn type_checked(subject: &Subject<'_>) -> Option<Plan> {
+    let extension = subject.document.extension()?.to_str()?;
+    if !["ts", "mts", "cts", "tsx"].contains(&extension) {
+        return None;
+    }
+    let mut folders = subject.document.ancestors().skip(1);
+    let is_root = |folder: &&Path| subject.project.files.contains(&folder.join("tsconfig.json"));
+    let folder = folders.find(is_root)?;
+    let program = subject.own_program("node_modules/.bin/tsc")?;
+    let plan = built("tsc", &[&program, "--noEmit", "--project", "."]);
+    Some(Plan { folder: folder.to_owned(), ..plan })
+}
+
 /// The tests of its package, else whether it compiles.
 fn go(subject: &Subject<'_>) -> Option<Plan> {
     let folder = subject.document.parent()?;
@@ -222,7 +237,9 @@ fn go(subject: &Subject<'_>) -> Option<Plan> {
         let document = subject.document.file_name()?.to_str()?;
         let is_module = subject.project.files.iter().any(|file| file.ends_with("go.mod"));
         let what = if is_module { "." } else { document };
-        let plan = built("go build", &["go", "build", "-o", "/dev/null", what]);
+        // It refuses what the compiler does, and needs no `main` to link; of its own checks the one
+        // that has the least to say.
+        let plan = built("go vet", &["go", "vet", "-directive", what]);
         return Some(Plan { folder: folder.to_owned(), ..plan });
     };
     let name = file.to_string_lossy().into_owned();

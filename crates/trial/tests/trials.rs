@@ -217,16 +217,36 @@ fn a_project_that_is_too_large_is_told_to_be_so() {
 }
 
 #[test]
+fn typescript_without_a_test_is_checked_by_the_project_s_own_compiler() {
+    let compiler = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../editors/code/node_modules");
+    if !has("node", "--version") || !compiler.join(".bin/tsc").exists() {
+        return;
+    }
+    let text = "export const one: number = 1;\n";
+    let folder = Folder::with(&[("app/tsconfig.json", "{}\n"), ("app/src/a.ts", text)]);
+    std::os::unix::fs::symlink(compiler, folder.path("app/node_modules")).expect("it is linked");
+    let run = folder.run("app/src/a.ts", text).expect("it can be checked");
+    assert!(run.only_build && run.outcome == TestOutcome::Passed, "{run:?}");
+    let run = folder.run("app/src/a.ts", &text.replace("= 1", "= \"1\"")).expect("as before");
+    assert_eq!(run.outcome, TestOutcome::Failed, "{run:?}");
+    assert!(run.said.contains("src/a.ts(1,14): error TS2322"), "{}", run.said);
+
+    let folder = Folder::with(&[("a.ts", text)]);
+    assert!(folder.run("a.ts", text).is_none(), "it has no compiler of its own");
+}
+
+#[test]
 fn where_there_is_no_test_the_compiler_judges() {
     let rust = "fn main() {\n    println!(\"{}\", 1 + 1);\n}\n";
     let java = "class A {\n    int one() {\n        return 1;\n    }\n}\n";
     let cpp = "#include <vector>\nint main() {\n    return std::vector<int>().size();\n}\n";
-    let go = "package main\n\nfunc main() {\n\tprintln(1)\n}\n";
+    // Unfinished as it is: no `main` yet.
+    let go = "package main\n\nfunc one() {\n\tprintln(1)\n}\n";
     let cases = [
         ("a.rs", rust, "1 + 1", "1 + \"a\"", "rustc", "--version"),
         ("A.java", java, "1;", "\"a\";", "javac", "-version"),
         ("a.cpp", cpp, ".size()", ".sum()", "c++", "--version"),
-        ("a.go", go, "println(1)", "println(one)", "go", "version"),
+        ("a.go", go, "println(1)", "println(two)", "go", "version"),
     ];
     for (path, text, good, bad, program, asked) in cases {
         if !has(program, asked) {

@@ -24,6 +24,9 @@ const SHIPPED: [&str; 9] = [
     "language-configuration.json",
 ];
 
+/// What of these is for debuggers, who find it in `editors/code` beside the sources that it names.
+const MAP: &str = "dist/extension.js.map";
+
 /// Pages of `docs` that are shipped in its `docs` folder, for *Show Help*: these, and the guides.
 const PAGES: [&str; 5] = [
     "edits.md",
@@ -91,6 +94,9 @@ impl Extension {
             } else if source.is_file() {
                 fs::copy(&source, &target)?;
             }
+        }
+        if to.join(MAP).is_file() {
+            fs::remove_file(to.join(MAP))?;
         }
         for page in &self.pages {
             let target = to.join("docs").join(page);

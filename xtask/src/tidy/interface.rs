@@ -44,7 +44,7 @@ pub(super) fn of_errors(repository: &Repository) -> Result<Vec<String>> {
 }
 
 /// Libraries whose errors are typed: what helps is put on where they are made what a client shows.
-const TYPED: &[&str] = &["disk", "gguf", "model-store", "settings", "templates"];
+const TYPED: &[&str] = &["assist", "disk", "gguf", "model-store", "settings", "templates"];
 /// The file of a library in which that is done.
 const EXPLAINS: &str = "src/explain.rs";
 

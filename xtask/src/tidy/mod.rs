@@ -4,6 +4,7 @@
 //! words a person can act on. Does not: change anything, or need the network. Run by
 //! `cargo xtask tidy`, by `cargo xtask test` and by this crate's own test.
 
+mod debugging;
 mod documents;
 mod generated;
 mod graph;
@@ -55,6 +56,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule { name: "tests named in documents", check: documents::named_tests },
     Rule { name: "paths named in documents", check: documents::paths },
     Rule { name: "links in documents", check: documents::links },
+    Rule { name: "debug configuration", check: debugging::configuration },
     Rule { name: "error codes", check: generated::error_codes },
     Rule { name: "settings", check: generated::settings },
     Rule { name: "generated files", check: generated::fresh },

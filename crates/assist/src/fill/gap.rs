@@ -1,8 +1,9 @@
 //! A place between two characters of a document, and the code on both sides of it.
 
-use localcoder_protocol::{DocumentText, ErrorCode, ErrorInfo, GhostText, Position, Silence};
+use localcoder_protocol::{DocumentText, GhostText, Position, Silence};
 
 use crate::document::{lines, usual_end};
+use crate::errors::AssistError;
 use crate::language::{Language, file_name};
 
 /// What may stand behind the cursor in its line and is seen past: what an editor closes by itself.
@@ -23,14 +24,12 @@ pub(super) struct Gap {
 }
 
 impl Gap {
-    pub(super) fn new(document: &DocumentText, position: Position) -> Result<Self, ErrorInfo> {
+    pub(super) fn new(document: &DocumentText, position: Position) -> Result<Self, AssistError> {
         let all = lines(&document.text);
         let row = position.line.checked_sub(1).and_then(|row| usize::try_from(row).ok());
         let Some(line) = row.and_then(|row| all.get(row)) else {
-            let (line, name) = (position.line, file_name(&document.path));
-            let text = format!("line {line} is not in `{name}`, which has {} lines", all.len());
-            return Err(ErrorInfo::new(ErrorCode::LinesOutOfRange, text)
-                .with_hint(format!("choose a line from 1 to {}", all.len())));
+            let (line, name) = (position.line, file_name(&document.path).to_owned());
+            return Err(AssistError::NoLine { name, line, total: all.len() });
         };
         let at = byte_of(line.text, position.character);
         let text = |lines: &[crate::document::Line<'_>]| -> String {

@@ -18,12 +18,13 @@ mod spot;
 mod words;
 
 use localcoder_protocol::{
-    BlockEnd, CodeChunk, CompleteParams, ErrorInfo, GhostText, Infill, RecentEdit, Silence,
-    WorkerPrompt,
+    BlockEnd, CodeChunk, CompleteParams, GhostText, Infill, RecentEdit, Silence, WorkerPrompt,
 };
 
 use gap::Gap;
 use lines::Lines;
+
+use crate::errors::AssistError;
 pub use prompt::{FillTokens, Held};
 pub use spot::Spot;
 
@@ -73,7 +74,7 @@ impl Fill {
     ///
     /// # Errors
     /// The place is not in the document.
-    pub fn new(params: &CompleteParams) -> Result<Self, ErrorInfo> {
+    pub fn new(params: &CompleteParams) -> Result<Self, AssistError> {
         let gap = Gap::new(&params.document, params.position)?;
         let CompleteParams { chunks, edits, explicit, .. } = params;
         let lines = Lines::of(&gap, *explicit);

@@ -2,7 +2,8 @@
 
 use tree_sitter::Node;
 
-use super::{Code, LOOPS, around, function_of};
+use super::{Code, FUNCTIONS, LOOPS, around, function_of};
+use crate::syntax::walk;
 
 /// Words of calls that do something, or give another thing each time: made twice, they are meant twice.
 const DOES: &[&str] = &[
@@ -87,6 +88,21 @@ const COSTLY: &[&str] = &[
     "upper",
 ];
 
+/// What grammars call a choice of which one branch is run.
+const BRANCHES: &[&str] = &[
+    "conditional_expression",
+    "expression_switch_statement",
+    "if_expression",
+    "if_statement",
+    "match_block",
+    "match_expression",
+    "match_statement",
+    "switch_body",
+    "switch_block",
+    "switch_expression",
+    "ternary_expression",
+];
+
 /// What makes a pattern of a text.
 const COMPILES: &[&str] =
     &["Pattern.compile(", "Regex::new(", "new RegExp(", "re.compile(", "regexp.MustCompile("];
@@ -126,8 +142,53 @@ pub(super) fn calls(code: &Code<'_>, node: Node<'_>) -> Option<String> {
         return None;
     }
     let times = function_of(code, node).matches(text).count();
-    (times > 1)
+    (times > 1 && !is_behind_another_condition(node) && is_made_twice(code, node))
         .then(|| format!("`{text}` is called {times} times; call it once and keep what it gives"))
+}
+
+/// Whether it is made only where what stands before it in the same condition has come out so.
+fn is_behind_another_condition(node: Node<'_>) -> bool {
+    let mut up = std::iter::successors(Some(node), Node::parent);
+    up.any(|inner| {
+        inner.parent().is_some_and(|outer| {
+            outer.child_by_field_name("operator").is_some_and(|operator| {
+                ["and", "or", "&&", "||"].contains(&operator.kind())
+                    && operator.start_byte() < inner.start_byte()
+            })
+        })
+    })
+}
+
+/// Whether the same call stands where it can be made in the same run: not only in another branch.
+fn is_made_twice(code: &Code<'_>, node: Node<'_>) -> bool {
+    let function = around(node, FUNCTIONS)
+        .unwrap_or_else(|| std::iter::successors(Some(node), Node::parent).last().unwrap_or(node));
+    let mut is_so = false;
+    walk(&mut function.walk(), &mut |other| {
+        let is_same = other.id() != node.id()
+            && other.kind() == node.kind()
+            && code.of(other) == code.of(node);
+        is_so |= is_same && !are_in_other_branches(node, other);
+        !is_so
+    });
+    is_so
+}
+
+fn are_in_other_branches(one: Node<'_>, other: Node<'_>) -> bool {
+    let up = |node| std::iter::successors(Some(node), Node::parent);
+    let mut below = one;
+    let holder = up(one).skip(1).find(|holder| {
+        let is_common = holder.byte_range().contains(&other.start_byte());
+        if !is_common {
+            below = *holder;
+        }
+        is_common
+    });
+    let Some(holder) = holder.filter(|it| BRANCHES.contains(&it.kind())) else { return false };
+    let condition = ["condition", "value", "subject"];
+    let condition = condition.iter().find_map(|field| holder.child_by_field_name(field));
+    condition
+        .is_none_or(|it| it.id() != below.id() && !it.byte_range().contains(&other.start_byte()))
 }
 
 /// Whether a call of that name gives the same for the same, and costs something.
@@ -171,6 +232,19 @@ mod tests {
         check(
             "a.js",
             "function f(a) {\n  if (a.trim() === \"\") {\n    return g(a.trim());\n  }\n  return 1;\n}\n",
+            2,
+            "2 times",
+        );
+        for branches in [
+            "    if a % 2 and is_odd_one(a):\n        b()\n    elif not a and is_odd_one(a):\n        c()\n",
+            "    if a:\n        return weigh(a, 1)\n    else:\n        return -weigh(a, 1)\n",
+            "    return weigh(a, 1) if b else -weigh(a, 1)\n",
+        ] {
+            clean("a.py", &format!("def f(a):\n{branches}"));
+        }
+        check(
+            "a.py",
+            "def f(a):\n    if weigh(a, 1) > 2:\n        return weigh(a, 1)\n    return 1\n",
             2,
             "2 times",
         );

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Problem, Rewrite, Severity, asks_to_delete};
-use crate::python;
-use crate::syntax::{bound_names, defined_names, identifiers};
+use crate::language::Language;
+use crate::syntax::{self, bound_names, identifiers};
+use crate::{python, scopes};
 
 /// Shorter names are too alike to call one a slip of another.
 const LENGTH_MIN: usize = 8;
@@ -14,16 +15,15 @@ const LENGTH_MIN: usize = 8;
 /// old one.
 ///
 /// Of 2,080 recorded answers to instructions in Python, 148 wrong ones lose a definition that the
-/// instruction does not name, and no right one; of other languages nothing is recorded, so there it is
-/// a warning.
+/// instruction does not name, and no right one.
 pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
     let of_python = |code| python::definitions(code).filter(|_| rewrite.language.id == "python");
     let (had, answered) = match (of_python(rewrite.original), of_python(rewrite.answer)) {
         (Some(had), Some(answered)) => (had, answered),
         // A part of a file need not parse, and an answer may be indented as the file is.
         _ => (
-            defined_names(rewrite.language, rewrite.original),
-            defined_names(rewrite.language, rewrite.answer),
+            definitions(rewrite.language, rewrite.original),
+            definitions(rewrite.language, rewrite.answer),
         ),
     };
     // A function may have become the value of a variable.
@@ -42,12 +42,49 @@ pub(super) fn vanished(rewrite: &Rewrite<'_>) -> Option<Problem> {
     // An instruction that names it is about it.
     let lost = lost.into_iter().find(|name| !instruction.contains(name.as_str()))?;
     let is_renamed = answered.iter().any(|name| !had.contains(name)) && asks_to_rename(instruction);
-    let is_known = rewrite.language.id == "python" && !asks_to_delete(rewrite.instruction);
-    match is_known {
-        _ if is_renamed => None,
-        true => Some(missed(lost, Severity::Doubtful)),
-        false => Some(missed(lost, Severity::Warn)),
+    if is_renamed {
+        return None;
     }
+    let may_go = asks_to_delete(rewrite.instruction);
+    Some(missed(lost, if may_go { Severity::Warn } else { Severity::Doubtful }))
+}
+
+/// A function in a function that the selection uses and the answer only defines any more: what it was
+/// for has gone with its call.
+pub(super) fn out_of_use(rewrite: &Rewrite<'_>) -> Option<Problem> {
+    let uses = |code: &str, name: &str| {
+        let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.filter(|word| *word == name).count()
+    };
+    let mut inner = Vec::new();
+    let tree = syntax::parse(rewrite.language, rewrite.answer)?;
+    let mut cursor = tree.walk();
+    syntax::walk(&mut cursor, &mut |node| {
+        let mut around = std::iter::successors(node.parent(), tree_sitter::Node::parent);
+        if scopes::is_function(node) && around.any(scopes::is_function) {
+            inner.extend(scopes::name(node, rewrite.answer));
+        }
+        true
+    });
+    let name = inner
+        .into_iter()
+        .find(|name| uses(rewrite.answer, name) == 1 && uses(rewrite.original, name) > 1)?;
+    let reason = format!("it defines `{name}` and no longer uses it");
+    Some(Problem::new(Severity::Doubtful, reason))
+}
+
+/// Names of functions, of types, and of the methods of these; not of what stands in a function.
+fn definitions(language: &Language, code: &str) -> Vec<String> {
+    let Some(tree) = syntax::parse(language, code) else { return Vec::new() };
+    let mut names = Vec::new();
+    syntax::walk(&mut tree.walk(), &mut |node| {
+        let is_function = scopes::is_function(node);
+        if is_function || scopes::is_type(node) {
+            names.extend(scopes::name(node, code).map(str::to_owned));
+        }
+        !is_function
+    });
+    names
 }
 
 fn asks_to_rename(instruction: &str) -> bool {
@@ -160,6 +197,32 @@ mod tests {
         assert_eq!(found.severity, Severity::Warn);
         assert!(found.reason.contains("the rest of the file still uses"), "{}", found.reason);
         assert_eq!(vanished(&rewrite("x = 1", "y = 1", None)), None);
+    }
+
+    #[test]
+    fn a_method_that_goes_unasked_is_a_doubt_in_any_language() {
+        let both = "impl A {\n    fn one(&self) {}\n    fn two(&self) {}\n}";
+        let first = "impl A {\n    /// Nothing.\n    fn one(&self) {}\n}";
+        let severity = |instruction| {
+            let language = Language::of(Some("rust"), "");
+            let rewrite = Rewrite { language, ..rewrite(both, first, Some(instruction)) };
+            vanished(&rewrite).map(|found| found.severity)
+        };
+        assert_eq!(severity("Document the methods."), Some(Severity::Doubtful));
+        assert_eq!(severity("Move what is shared into one function."), Some(Severity::Warn));
+    }
+
+    #[test]
+    fn a_function_that_is_left_without_its_call_is_noticed() {
+        let before = "def f(x):\n    def even(y):\n        return y % 2 == 0\n    return even(x)";
+        let after = before.replace("return even(x)", "return x");
+        let found = |before: &str, after: &str| {
+            out_of_use(&rewrite(before, after, Some("Tidy up."))).map(|found| found.reason)
+        };
+        assert_eq!(found(before, &after).unwrap(), "it defines `even` and no longer uses it");
+        assert_eq!(found(before, before), None);
+        assert_eq!(found(&after, &after), None, "it was so before");
+        assert_eq!(found(before, "def f(x):\n    return x % 2 == 0"), None, "it is not there");
     }
 
     #[test]

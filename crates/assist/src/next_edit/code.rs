@@ -140,10 +140,7 @@ impl<'a> Code<'a> {
                     .child_by_field_name("name")
                     .is_some_and(|it| it.byte_range().contains(&name.node.start_byte()))
                     || scopes::name(parent, self.text) == Some(self.source(name.node))
-                        && parent.child_by_field_name("declarator").is_some_and(|it| {
-                            it.start_byte() <= name.node.start_byte()
-                                && innermost_declarator(it) == Some(name.node)
-                        });
+                        && syntax::declared(parent) == Some(name.node);
                 if !is_its_name {
                     return scopes::is_function(parent).then(|| syntax::rows(parent));
                 }
@@ -438,10 +435,6 @@ pub(super) enum Part {
     Parameters,
     /// What it gives back.
     Result,
-}
-
-fn innermost_declarator(node: Node<'_>) -> Option<Node<'_>> {
-    std::iter::successors(Some(node), |it| it.child_by_field_name("declarator")).last()
 }
 
 fn is_import(node: Node<'_>) -> bool {

@@ -19,10 +19,11 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 
 use localcoder_protocol::{
-    ErrorInfo, FollowsFrom, LineRange, NextEdit, NextEditParams, RecentEdit, Silence, WorkerPrompt,
+    FollowsFrom, LineRange, NextEdit, NextEditParams, RecentEdit, Silence, WorkerPrompt,
 };
 
 use crate::document;
+use crate::errors::AssistError;
 use crate::language::Language;
 use crate::{python, same, syntax};
 use changes::Change;
@@ -80,7 +81,7 @@ impl NextEditTask {
     ///
     /// # Errors
     /// The place is not in the document.
-    pub fn new(params: &NextEditParams) -> Result<Self, ErrorInfo> {
+    pub fn new(params: &NextEditParams) -> Result<Self, AssistError> {
         let NextEditParams { document, position, edits, diagnostics, explicit, .. } = params;
         let all = document::lines(&document.text);
         let at = LineRange { start: position.line, end: position.line };
@@ -252,7 +253,7 @@ impl NextEditTask {
         }
         let text = |lines: &[String]| lines.join(self.line_end);
         Ok(NextEdit {
-            range: line_range(&rows),
+            range: document::range(&rows),
             original: text(&self.lines[rows.clone()]),
             replacement: text(&new),
             because,
@@ -291,11 +292,6 @@ fn breaks(language: &Language, before: &str, after: &str) -> bool {
         count(after) > count(before)
     };
     is_broken || is_python && (does_not_parse() || new_name().unwrap_or(false))
-}
-
-fn line_range(rows: &Range<usize>) -> LineRange {
-    let number = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
-    LineRange { start: number(rows.start + 1), end: number(rows.end) }
 }
 
 #[cfg(test)]

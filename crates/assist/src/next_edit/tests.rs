@@ -51,7 +51,7 @@ fn task_of(
 fn places(task: &NextEditTask) -> Vec<(u32, FollowsFrom, Option<String>, bool)> {
     let place = |it: &Place| {
         let guess = it.guess.as_ref().map(|lines| lines.join("\n").trim().to_owned());
-        (line_range(&it.rows).start, it.because, guess, it.is_certain)
+        (document::range(&it.rows).start, it.because, guess, it.is_certain)
     };
     task.places.iter().map(place).collect()
 }

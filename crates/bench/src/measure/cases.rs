@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use localcoder_assist::{Command, Layout, Limits, Prompts, prepare};
-use localcoder_protocol::{ChatMessage, DocumentText, ErrorInfo, LineRange, Role, WorkerPrompt};
+use localcoder_protocol::{ChatMessage, DocumentText, LineRange, Role, WorkerPrompt};
 use serde_json::Value;
 
 use super::report::Target;
@@ -187,11 +187,10 @@ fn lay_out_with(
     lines: LineRange,
     (kind, command): (Kind, Command),
 ) -> Result<Case> {
-    let plain = |error: ErrorInfo| anyhow!("{error}");
-    let task = prepare(document, lines, command).map_err(plain)?;
+    let task = prepare(document, lines, command)?;
     let counts = worker.count(task.texts_to_count(prompts))?;
     let limits = Limits { window_tokens: WINDOW_TOKENS, trained_context_tokens: WINDOW_TOKENS };
-    let layout = task.layout(prompts, &counts, limits).map_err(plain)?;
+    let layout = task.layout(prompts, &counts, limits)?;
     Ok(Case { layout, kind, prompt_tokens: 0, tokens: 0 })
 }
 

@@ -1,6 +1,6 @@
 //! The table from method to request: what a client may ask, as typed values.
 
-use localcoder_assist::{Command, Fill, NextEditTask, Task, prepare, prepare_follow};
+use localcoder_assist::{AssistError, Command, Fill, NextEditTask, Task, prepare, prepare_follow};
 use localcoder_protocol::limits::LOCATED_EDITS_MAX;
 use localcoder_protocol::{
     AnswerKind, Assist, AssistParams, Cancel, CancelParams, Complete, Configure, ConfigureFile,
@@ -202,7 +202,7 @@ fn task(
     selection: LineRange,
     command: Command,
 ) -> Result<Task, ErrorInfo> {
-    prepare(checked(document)?, selection, command)
+    Ok(prepare(checked(document)?, selection, command)?)
 }
 
 fn checked(document: &DocumentText) -> Result<&DocumentText, ErrorInfo> {
@@ -232,9 +232,9 @@ pub(super) fn locate_edits(params: &LocateEditsParams) -> Result<LocateEditsAnsw
         return Err(ErrorInfo::new(ErrorCode::Protocol, text));
     }
     let places = localcoder_assist::locate_all(document, edits);
-    let place = |found: Result<LineRange, ErrorInfo>| match found {
+    let place = |found: Result<LineRange, AssistError>| match found {
         Ok(range) => EditPlace { range: Some(range), error: None },
-        Err(error) => EditPlace { range: None, error: Some(error) },
+        Err(error) => EditPlace { range: None, error: Some(error.into()) },
     };
     let broken = || localcoder_assist::broken_by(document, edits);
     Ok(LocateEditsAnswer {

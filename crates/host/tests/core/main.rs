@@ -19,3 +19,4 @@ mod slow;
 mod switching;
 mod trials;
 mod typing;
+mod walk;

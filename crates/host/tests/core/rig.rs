@@ -94,6 +94,8 @@ pub(crate) struct Rig {
     /// Memory that the system has left; `None` where it does not tell.
     pub(crate) free_bytes: Option<u64>,
     next_id: i64,
+    /// Who said what to whom, as lines of a sequence diagram.
+    pub(crate) said: Vec<String>,
 }
 
 impl Rig {
@@ -198,6 +200,7 @@ impl Rig {
             replaced: false,
             free_bytes: None,
             next_id: 100,
+            said: Vec::new(),
         }
     }
 
@@ -207,7 +210,10 @@ impl Rig {
         while !events.is_empty() {
             rounds += 1;
             assert!(rounds < 10_000, "the host and its world answer one another without an end");
-            for effect in self.host.handle(self.now_ms, events.remove(0)) {
+            let event = events.remove(0);
+            self.said.extend(arrow_of_event(&event));
+            for effect in self.host.handle(self.now_ms, event) {
+                self.said.extend(arrow_of_effect(&effect));
                 match effect {
                     Effect::Reply { .. } | Effect::Notify(..) => self.sent.extend(effect.message()),
                     Effect::Close(_) => {}
@@ -739,4 +745,33 @@ fn inspect(reference: &str) -> Result<ModelFile, ErrorInfo> {
         chat_template: (reference == "lively").then(|| "{{ messages }}".to_owned()),
         sampling,
     })
+}
+
+/// What comes in, as an arrow between those who take part.
+fn arrow_of_event(event: &Event) -> Option<String> {
+    match event {
+        Event::ClientMessage(_, message) => arrow("extension", "host", message),
+        Event::WorkerMessage { message, .. } => arrow("worker", "host", message),
+        Event::ModelInspected { .. } => Some("shell-->>host: the model's file".to_owned()),
+        _ => None,
+    }
+}
+
+/// The same of what goes out.
+fn arrow_of_effect(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::SendWorker { message, .. } => arrow("host", "worker", message),
+        Effect::InspectModel { .. } => Some("host->>shell: look at the model's file".to_owned()),
+        Effect::StartWorker { .. } => Some("host->>shell: start a worker".to_owned()),
+        Effect::CountShown(_) => Some("host->>shell: count an edit that is shown".to_owned()),
+        _ => effect.message().and_then(|(_, message)| arrow("host", "extension", &message)),
+    }
+}
+
+fn arrow(from: &str, to: &str, message: &Message) -> Option<String> {
+    match message {
+        Message::Request { method, .. } => Some(format!("{from}->>{to}: {method}")),
+        Message::Notification { method, .. } => Some(format!("{from}-){to}: {method}")),
+        Message::Response { .. } => Some(format!("{from}-->>{to}: the answer")),
+    }
 }

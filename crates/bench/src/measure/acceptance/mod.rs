@@ -7,13 +7,13 @@ mod policy;
 use std::path::Path;
 use std::process::Command as Process;
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, ensure};
 use localcoder_assist::{Command, Limits, Prompts, prepare};
 use localcoder_protocol::Notification as _;
 use localcoder_protocol::{
-    ChatMessage, DocumentText, DraftUse, DraftWhen, ErrorInfo, LineRange, LoadDraft,
-    LoadDraftParams, Purpose, Role, ScoreText, ScoreTextParams, Token, Usage, WorkerGenerate,
-    WorkerGenerateParams, WorkerPrompt, WorkerSampling,
+    ChatMessage, DocumentText, DraftUse, DraftWhen, LineRange, LoadDraft, LoadDraftParams, Purpose,
+    Role, ScoreText, ScoreTextParams, Token, Usage, WorkerGenerate, WorkerGenerateParams,
+    WorkerPrompt, WorkerSampling,
 };
 use serde_json::Value;
 
@@ -143,16 +143,15 @@ fn lay_out(
     task: &Task,
     command: (&str, Option<&str>),
 ) -> Result<WorkerPrompt> {
-    let plain = |error: ErrorInfo| anyhow!("{error}");
     let text = task.code.clone();
     let lines = LineRange { start: 1, end: u32::try_from(text.lines().count())? };
     let document =
         DocumentText { path: "a.py".to_owned(), language_id: Some("python".to_owned()), text };
-    let command = Command::new(command.0, command.1).map_err(plain)?;
-    let task = prepare(&document, lines, command).map_err(plain)?;
+    let command = Command::new(command.0, command.1)?;
+    let task = prepare(&document, lines, command)?;
     let counts = worker.count(task.texts_to_count(Prompts::usual()))?;
     let limits = Limits { window_tokens: WINDOW_TOKENS, trained_context_tokens: WINDOW_TOKENS };
-    Ok(task.layout(Prompts::usual(), &counts, limits).map_err(plain)?.worker_prompt())
+    Ok(task.layout(Prompts::usual(), &counts, limits)?.worker_prompt())
 }
 
 /// Code that does not repeat what is there.

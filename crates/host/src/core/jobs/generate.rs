@@ -1,6 +1,6 @@
 //! A text for a client's own prompt, streamed as it is written.
 
-use localcoder_assist::{Thoughts, thinks_too_long};
+use localcoder_assist::{AssistError, Thoughts};
 use localcoder_model_store::Sampling;
 use localcoder_protocol::{
     ChatMessage, GenerateAnswer, GenerateParams, Purpose, Role, SamplingParams,
@@ -44,7 +44,7 @@ impl GenerateJob {
                 // A text that continues another one is that model's own, whatever it is.
                 let text = if self.params.raw { text.to_owned() } else { self.thoughts.push(text) };
                 if let Some(tokens) = self.thoughts.endless(false) {
-                    return Step::Fail(thinks_too_long(tokens));
+                    return Step::Fail(AssistError::ThinksTooLong(tokens).into());
                 }
                 self.text.push_str(&text);
                 Step::Stream(text)
@@ -68,7 +68,7 @@ impl GenerateJob {
 
     fn answer(&mut self, model: ModelView<'_>, written: &WorkerGenerateAnswer) -> Step {
         if let Some(tokens) = self.thoughts.endless(true) {
-            return Step::Fail(thinks_too_long(tokens));
+            return Step::Fail(AssistError::ThinksTooLong(tokens).into());
         }
         let rest = self.thoughts.finish();
         self.text.push_str(&rest);

@@ -1,6 +1,6 @@
 //! What goes into a job and what comes out of it, one step at a time.
 
-use localcoder_assist::{Fill, Held, Layout, Limits, Prompts, SoFar, Task, base_model};
+use localcoder_assist::{AssistError, Fill, Held, Layout, Limits, Prompts, SoFar, Task};
 use localcoder_protocol::{
     CompleteAnswer, Edit, ErrorInfo, ModelInfo, NextEditAnswer, Purpose, SamplingParams, TestRun,
     Usage, WorkerGenerateAnswer,
@@ -117,7 +117,7 @@ pub(in crate::core) struct Answer {
 /// Begins with a task whose turn it is: its tokens are counted, unless the model is of no use for it.
 pub(super) fn begin(task: &Task, model: ModelView<'_>) -> Step {
     if model.file.says_base() {
-        return Step::Fail(base_model(&model.file.info.name));
+        return Step::Fail(AssistError::BaseModel(model.file.info.name.clone()).into());
     }
     Step::Count(task.texts_to_count(model.prompts()))
 }
@@ -132,7 +132,7 @@ pub(super) fn lay_out(
 ) -> Step {
     match task.layout(model.prompts(), counts, model.limits()) {
         Ok(layout) => Step::Generate(call(layout)),
-        Err(error) => Step::Fail(error),
+        Err(error) => Step::Fail(error.into()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A text about the selected code, streamed as it is written.
 
-use localcoder_assist::{Explanation, Task, Thoughts, thinks_too_long};
+use localcoder_assist::{AssistError, Explanation, Task, Thoughts};
 use localcoder_protocol::{AssistAnswer, ContextUse, Purpose, TextAnswer, WorkerGenerateAnswer};
 
 use super::step::{Answer, Input, ModelView, Step, begin, lay_out, layout_call};
@@ -47,7 +47,7 @@ impl TextJob {
             Input::Text(text) => {
                 let text = self.thoughts.push(text);
                 if let Some(tokens) = self.thoughts.endless(false) {
-                    return Step::Fail(thinks_too_long(tokens));
+                    return Step::Fail(AssistError::ThinksTooLong(tokens).into());
                 }
                 let text = self.filter.push(&text);
                 self.text.push_str(&text);
@@ -60,7 +60,7 @@ impl TextJob {
 
     fn answer(&mut self, model: ModelView<'_>, written: &WorkerGenerateAnswer) -> Step {
         if let Some(tokens) = self.thoughts.endless(true) {
-            return Step::Fail(thinks_too_long(tokens));
+            return Step::Fail(AssistError::ThinksTooLong(tokens).into());
         }
         let mut filter = std::mem::take(&mut self.filter);
         let rest = filter.push(&self.thoughts.finish()) + &filter.finish();
