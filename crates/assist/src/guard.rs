@@ -5,6 +5,7 @@
 //! at all. What the user gets to see of it is decided in `edit`. The answer is cleaned and
 //! dedented already, as the selection is.
 
+mod asked;
 mod brackets;
 mod characters;
 mod comments;
@@ -133,6 +134,7 @@ pub(crate) fn check(rewrite: &Rewrite<'_>) -> Vec<Problem> {
         powers::introduced(rewrite),
         returns::vanished(rewrite),
         hints::of_returns(rewrite),
+        asked::missing(rewrite),
         comments::code_changed(rewrite),
         comments::instead(rewrite),
     ]

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::manifest_words::Words;
 use super::printed_json::print_json;
+use crate::tidy::crates_page;
 use crate::{files, places, report};
 
 /// A generated file: where it is, relative to the root, and what it must hold.
@@ -86,6 +87,7 @@ pub(crate) fn generated(root: &Path) -> Result<Vec<Generated>> {
             text: localcoder_model_store::catalog_schema(),
         },
         Generated { path: format!("{OUTPUT}/README.md").into(), text: output_page() },
+        Generated { path: "docs/reference/crates.md".into(), text: crates_page() },
     ];
     for row in PRINTED {
         let schema = serde_json::to_string_pretty(&(row.schema)())?;

@@ -20,6 +20,7 @@ mod words;
 
 use anyhow::Result;
 
+pub(crate) use graph::picture as crates_page;
 pub(crate) use repository::Repository;
 
 /// One rule.
